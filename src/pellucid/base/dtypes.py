@@ -1,0 +1,102 @@
+"""Element types and how they combine.
+
+A :class:`DType` names an element type as PyTorch does.  Promotion follows PyTorch, not NumPy:
+a float type always wins over an integer type and keeps its width (``int64 + float32`` is
+``float32``), and Python numbers never widen a tensor of the same kind.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.base.errors import DTypeError
+
+
+@dataclass(frozen=True, eq=False)
+class DType:
+    """An element type: name, NumPy dtype and kind (``bool``, ``int`` or ``float``)."""
+
+    name: str
+    numpy: np.dtype[np.generic]
+    kind: str
+
+    @property
+    def is_floating_point(self) -> bool:
+        """True for float32 and float64."""
+        return self.kind == "float"
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.numpy.itemsize
+
+    def __repr__(self) -> str:
+        return f"pellucid.{self.name}"
+
+    def __reduce__(self) -> str:
+        return "bool_" if self.name == "bool" else self.name
+
+
+float32 = DType("float32", np.dtype(np.float32), "float")
+float64 = DType("float64", np.dtype(np.float64), "float")
+int8 = DType("int8", np.dtype(np.int8), "int")
+int16 = DType("int16", np.dtype(np.int16), "int")
+int32 = DType("int32", np.dtype(np.int32), "int")
+int64 = DType("int64", np.dtype(np.int64), "int")
+uint8 = DType("uint8", np.dtype(np.uint8), "int")
+bool_ = DType("bool", np.dtype(np.bool_), "bool")
+
+ALL = (bool_, uint8, int8, int16, int32, int64, float32, float64)
+_BY_NUMPY = {d.numpy: d for d in ALL}
+_BY_NAME = {d.name: d for d in ALL} | {"float": float32, "double": float64, "long": int64, "int": int32}
+_BY_PYTHON: dict[object, DType] = {float: float32, int: int64, bool: bool_}
+
+
+def as_dtype(value: object) -> DType:
+    """The :class:`DType` that ``value`` names.
+
+    Accepts a :class:`DType`, a NumPy dtype, a name, or Python's ``float``, ``int``, ``bool``.
+    Raises :class:`DTypeError` for element types that do not exist here.
+    """
+    if isinstance(value, DType):
+        return value
+    if isinstance(value, type) and value in _BY_PYTHON:
+        return _BY_PYTHON[value]
+    if isinstance(value, str) and value in _BY_NAME:
+        return _BY_NAME[value]
+    try:
+        found = _BY_NUMPY.get(np.dtype(value).newbyteorder("="))  # type: ignore[call-overload]
+    except TypeError:
+        found = None
+    if found is None:
+        known = ", ".join(d.name for d in ALL)
+        raise DTypeError(f"there is no element type {value!r}", f"use one of: {known}")
+    return found
+
+
+def promote(a: DType, b: DType) -> DType:
+    """The type in which a value of ``a`` and a value of ``b`` are combined (PyTorch's lattice)."""
+    if a is b:
+        return a
+    if a.kind == b.kind == "float":
+        return a if a.itemsize >= b.itemsize else b
+    if "float" in (a.kind, b.kind):
+        return a if a.kind == "float" else b
+    if "bool" in (a.kind, b.kind):
+        return b if a.kind == "bool" else a
+    return as_dtype(np.promote_types(a.numpy, b.numpy))
+
+
+def of_scalar(value: object) -> DType:
+    """The type a bare Python number has before it meets a tensor."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool_
+    return int64 if isinstance(value, (int, np.integer)) else float32
+
+
+def with_scalar(tensor: DType, scalar: DType) -> DType:
+    """The type of ``tensor (op) number``: the number only counts when it is of a higher kind."""
+    order = {"bool": 0, "int": 1, "float": 2}
+    return scalar if order[scalar.kind] > order[tensor.kind] else tensor

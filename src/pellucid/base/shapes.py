@@ -1,0 +1,85 @@
+"""Shape algebra: broadcasting, axes, strides.  Shapes are tuples of ints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from pellucid.base.errors import ArgumentError, ShapeError
+
+Shape = tuple[int, ...]
+
+
+def size_of(shape: Iterable[int]) -> int:
+    """Number of elements: the product of the extents (1 for a scalar)."""
+    return math.prod(shape)
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The shape that all ``shapes`` broadcast to (NumPy's rule: align at the right, 1 stretches)."""
+    rank = max((len(s) for s in shapes), default=0)
+    result = []
+    for axis in range(-rank, 0):
+        extents = {s[axis] for s in shapes if -axis <= len(s)} - {1}
+        if len(extents) > 1:
+            listed = " and ".join(str(s) for s in dict.fromkeys(shapes))
+            raise ShapeError(
+                f"shapes {listed} do not broadcast: axis {axis} has extents "
+                f"{' and '.join(str(e) for e in sorted(extents))}",
+                "extents must be equal, or one of them 1; add an axis with unsqueeze, or transpose",
+            )
+        result.append(extents.pop() if extents else 1)
+    return tuple(result)
+
+
+def normalize_axis(axis: int, rank: int) -> int:
+    """``axis`` counted from the front; negative axes count from the back."""
+    limit = max(rank, 1)
+    if not -limit <= axis < limit:
+        raise ShapeError(
+            f"axis {axis} does not exist in a tensor with {rank} dimensions",
+            f"use an axis from {-limit} to {limit - 1}",
+        )
+    return axis + limit if axis < 0 else axis
+
+
+def normalize_axes(axes: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
+    """Sorted, distinct axes counted from the front; ``None`` means all of them."""
+    if axes is None:
+        return tuple(range(rank))
+    listed = [axes] if isinstance(axes, int) else list(axes)
+    result = [normalize_axis(a, rank) for a in listed]
+    if len(set(result)) != len(result):
+        raise ShapeError(f"an axis is named twice in {tuple(listed)}", "name each axis once")
+    return tuple(sorted(a for a in result if a < rank))
+
+
+def contiguous_strides(shape: Shape) -> Shape:
+    """Strides in elements of a C-contiguous array."""
+    strides, step = [], 1
+    for extent in reversed(shape):
+        strides.append(step)
+        step *= extent
+    return tuple(reversed(strides))
+
+
+def resolve_reshape(shape: Shape, wanted: Sequence[int]) -> Shape:
+    """``wanted`` with its -1, if any, filled in so that the number of elements stays equal."""
+    total = size_of(shape)
+    unknown = [i for i, e in enumerate(wanted) if e == -1]
+    rest = size_of(e for e in wanted if e != -1)
+    if len(unknown) > 1 or any(e < -1 for e in wanted):
+        raise ArgumentError(
+            f"cannot reshape to {tuple(wanted)}", "use at most one -1, and no other negative extent"
+        )
+    if unknown and rest and total % rest == 0:
+        result = list(wanted)
+        result[unknown[0]] = total // rest
+        return tuple(result)
+    if unknown or rest != total:
+        raise ShapeError(
+            f"cannot reshape {shape} ({total} elements) to {tuple(wanted)}"
+            + (f" ({rest} elements)" if not unknown else ""),
+            "the number of elements must stay the same",
+        )
+    return tuple(wanted)

@@ -1,0 +1,283 @@
+"""The graph language: primitives, nodes, graphs.
+
+A :class:`Node` is an immutable application of a :class:`Primitive` to other nodes.  Nodes are
+interned: building the same application twice gives the same object, so common subexpressions
+are shared for free and structural equality is ``is``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from pellucid.base.dtypes import DType, as_dtype
+from pellucid.base.errors import GraphError
+from pellucid.base.shapes import Shape, size_of
+
+
+class Spec(NamedTuple):
+    """What is known of a value before it exists: shape and dtype."""
+
+    shape: Shape
+    dtype: DType
+
+    def __str__(self) -> str:
+        return f"{self.dtype.name}{list(self.shape)}"
+
+
+class Sample(NamedTuple):
+    """One example application of a primitive: input arrays (float64 where real) and parameters."""
+
+    inputs: tuple[np.ndarray, ...]
+    params: dict[str, Any] = {}
+    second_order: bool = True
+    """Whether second derivatives exist at this point (false at kinks)."""
+
+
+class Applicable(Protocol):
+    """What the gradient rules work on: nodes, and the tensors of floor 6."""
+
+    @property
+    def shape(self) -> Shape: ...
+    @property
+    def dtype(self) -> DType: ...
+    def apply_primitive(
+        self, primitive: Primitive, inputs: Sequence[Any], params: Mapping[str, Any]
+    ) -> Any: ...
+    def lift(self, array: np.ndarray) -> Any: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """Everything about one operation of the graph language, in one place.
+
+    ``infer(*specs, **params) -> Spec`` is the shape and dtype rule and raises on bad input;
+    ``evaluate(*arrays, **params) -> array`` the meaning, in NumPy;
+    ``gradient(cotangent, output, *inputs, **params)`` returns one cotangent per input (None
+    where none flows), written with other operations so that gradients have gradients;
+    ``samples()`` gives inputs on which tests hold all of these against each other.
+    """
+
+    name: str
+    family: str
+    formula: str
+    infer: Callable[..., Spec]
+    evaluate: Callable[..., np.ndarray]
+    gradient: Callable[..., Sequence[Any]] | None
+    samples: Callable[[], Iterable[Sample]]
+    reason: str = ""
+    """Why this is a primitive and not composed of others."""
+
+    def __repr__(self) -> str:
+        return f"Primitive({self.name})"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a node came from: the path of the layer that made it and the user's source line."""
+
+    layer: str = ""
+    line: str = ""
+
+
+class _Origins(threading.local):
+    """The layer path that nodes made now belong to, per thread."""
+
+    layer: str = ""
+    line: Callable[[], str] | None = None
+
+
+_origins = _Origins()
+
+
+@contextlib.contextmanager
+def layer_scope(path: str) -> Iterator[None]:
+    """Nodes made inside belong to the layer ``path``."""
+    before, _origins.layer = _origins.layer, path
+    try:
+        yield
+    finally:
+        _origins.layer = before
+
+
+def current_layer() -> str:
+    """Path of the layer whose code runs now, empty outside of any."""
+    return _origins.layer
+
+
+def set_line_source(source: Callable[[], str] | None) -> None:
+    """Install the function that finds the user's source line for new nodes of this thread."""
+    _origins.line = source
+
+
+class Node:
+    """One operation applied to other nodes; see the module's text.
+
+    ``op`` is the primitive, ``inputs`` the nodes it is applied to, ``params`` its settings as a
+    sorted tuple of pairs, ``shape``/``dtype`` what it gives.  ``origin`` takes no part in
+    equality: the first place that built a node gives its name.
+    """
+
+    __slots__ = ("op", "inputs", "params", "shape", "dtype", "origin", "_key", "__weakref__")
+
+    op: Primitive
+    inputs: tuple[Node, ...]
+    params: tuple[tuple[str, Hashable], ...]
+    shape: Shape
+    dtype: DType
+    origin: Origin
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name} {self.spec}>"
+
+    @property
+    def spec(self) -> Spec:
+        """Shape and dtype together."""
+        return Spec(self.shape, self.dtype)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return size_of(self.shape)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The parameters as a dictionary."""
+        return dict(self.params)
+
+    def apply_primitive(
+        self, primitive: Primitive, inputs: Sequence[Node], params: Mapping[str, Any]
+    ) -> Node:
+        """The node for ``primitive`` applied to ``inputs``; part of :class:`Applicable`."""
+        return make_node(primitive, inputs, params)
+
+    def lift(self, array: np.ndarray) -> Node:
+        """A constant node with this value."""
+        return constant(array)
+
+
+_interned: weakref.WeakValueDictionary[tuple[Any, ...], Node] = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def make_node(
+    op: Primitive, inputs: Sequence[Node], params: Mapping[str, Any], spec: Spec | None = None
+) -> Node:
+    """The interned node for ``op`` applied to ``inputs`` with ``params``.
+
+    Shape and dtype come from the primitive's rule, which raises on bad input.
+    """
+    settings = tuple(sorted(params.items()))
+    key = (op.name, settings, tuple(id(n) for n in inputs))
+    with _lock:
+        found = _interned.get(key)
+    if found is not None:
+        return found
+    result = spec or op.infer(*(n.spec for n in inputs), **params)
+    node = Node.__new__(Node)
+    node.op, node.inputs, node.params = op, tuple(inputs), settings
+    node.shape, node.dtype = result.shape, result.dtype
+    node.origin = Origin(_origins.layer, _origins.line() if _origins.line else "")
+    node._key = key
+    with _lock:
+        return _interned.setdefault(key, node)
+
+
+def _no_samples() -> Iterable[Sample]:
+    return ()
+
+
+def _infer_leaf(*, shape: Shape, dtype: DType, **_: Any) -> Spec:
+    return Spec(shape, dtype)
+
+
+def _evaluate_input(**_: Any) -> np.ndarray:
+    raise GraphError("an input has no value of its own", "pass a value for every input of the graph")
+
+
+def _evaluate_constant(*, data: bytes, shape: Shape, dtype: DType) -> np.ndarray:
+    return np.frombuffer(data, dtype.numpy).reshape(shape)
+
+
+INPUT = Primitive(
+    "input", "leaf", "x", _infer_leaf, _evaluate_input, None, _no_samples, "values from outside"
+)
+CONSTANT = Primitive(
+    "constant", "leaf", "c", _infer_leaf, _evaluate_constant, None, _no_samples, "values known early"
+)
+
+_serial = iter(range(1 << 62))
+
+
+def new_input(spec: Spec, name: str = "") -> Node:
+    """A fresh input, different from every other node."""
+    params = {"shape": spec.shape, "dtype": spec.dtype, "name": name, "serial": next(_serial)}
+    return make_node(INPUT, (), params, spec)
+
+
+def constant(array: np.ndarray) -> Node:
+    """A node with a value that is part of the program; meant for numbers and small tables."""
+    params = {"data": array.tobytes(), "shape": tuple(array.shape), "dtype": as_dtype(array.dtype)}
+    return make_node(CONSTANT, (), params)
+
+
+def constant_value(node: Node) -> np.ndarray:
+    """The array of a constant node."""
+    return _evaluate_constant(**node.settings)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Inputs, outputs and, through them, every node between.
+
+    ``aliases`` says which output is written over which input in place: the new value of a
+    parameter over the old one.
+    """
+
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    aliases: Mapping[int, int] = field(default_factory=dict)
+    """Output position → input position."""
+
+    def nodes(self) -> list[Node]:
+        """All nodes that the outputs need, operands before users."""
+        return topological(self.outputs)
+
+
+def topological(outputs: Iterable[Node]) -> list[Node]:
+    """Nodes reachable from ``outputs``, operands first; iterative, so depth is no limit."""
+    order: list[Node] = []
+    done: set[int] = set()
+    stack: list[tuple[Node, int]] = []
+    for output in outputs:
+        if id(output) in done:
+            continue
+        done.add(id(output))
+        stack.append((output, 0))
+        while stack:
+            node, position = stack.pop()
+            if position == len(node.inputs):
+                order.append(node)
+                continue
+            stack.append((node, position + 1))
+            operand = node.inputs[position]
+            if id(operand) not in done:
+                done.add(id(operand))
+                stack.append((operand, 0))
+    return order
+
+
+def consumers(nodes: Iterable[Node]) -> dict[Node, list[Node]]:
+    """For each node the nodes that use it, in order (a user twice if it uses it twice)."""
+    listed = list(nodes)
+    users: dict[Node, list[Node]] = {node: [] for node in listed}
+    for node in listed:
+        for operand in node.inputs:
+            users[operand].append(node)
+    return users

@@ -1,0 +1,65 @@
+"""The matrix product, the one contraction that everything linear is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from pellucid.base.errors import ShapeError
+from pellucid.base.shapes import broadcast_shapes
+from pellucid.graph.node import Sample, Spec
+from pellucid.ops.registry import Value, apply, define, ramp, require_float, same_dtype, sum_to
+from pellucid.ops.structure import transpose
+
+
+def _infer(a: Spec, b: Spec) -> Spec:
+    dtype = same_dtype("matmul", a, b)
+    if dtype.kind == "bool":
+        require_float("matmul", a)
+    if len(a.shape) < 2 or len(b.shape) < 2 or a.shape[-1] != b.shape[-2]:
+        raise ShapeError(
+            f"matmul got shapes {a.shape} and {b.shape}: the last extent of the first "
+            f"({a.shape[-1] if a.shape else 'none'}) must equal the last but one of the second "
+            f"({b.shape[-2] if len(b.shape) > 1 else 'none'})",
+            "transpose one of them, or check the number of features",
+        )
+    return Spec((*broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]), dtype)
+
+
+def swap(x: Value) -> Value:
+    """The last two axes exchanged: each matrix transposed."""
+    rank = len(x.shape)
+    return transpose(x, (*range(rank - 2), rank - 1, rank - 2))
+
+
+def _gradient(g: Value, y: Value, a: Value, b: Value) -> tuple[Value, Value]:
+    return sum_to(matmul(g, swap(b)), a.shape), sum_to(matmul(swap(a), g), b.shape)
+
+
+def _samples() -> Iterable[Sample]:
+    yield Sample((ramp(3, 4), ramp(4, 5)))
+    yield Sample((ramp(2, 3, 4), ramp(2, 4, 2)))
+    yield Sample((ramp(2, 1, 3, 4), ramp(3, 4, 2)))
+    yield Sample((ramp(1, 7), ramp(7, 1)))
+    yield Sample((ramp(3, 0), ramp(0, 2)))
+
+
+MATMUL = define(
+    "matmul",
+    "contraction",
+    "c[..., m, n] = sum over k of a[..., m, k] * b[..., k, n]",
+    infer=_infer,
+    evaluate=lambda a, b: np.matmul(a, b),
+    gradient=_gradient,
+    samples=_samples,
+    reason="its speed depends on tiling that no composition of loops expresses",
+)
+
+
+def matmul(a: Value, b: Value) -> Value:
+    """Matrix product of the last two axes; the axes before them broadcast.
+
+    Shapes: (..., M, K) and (..., K, N) give (..., M, N).
+    """
+    return apply(MATMUL, a, b)

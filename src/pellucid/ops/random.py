@@ -1,0 +1,62 @@
+"""Random numbers from a counter: Philox 4×32-10 (Salmon et al., SC 2011).
+
+Element i of a tensor depends only on (seed, number of the draw, i), so any thread can make any
+element, a backward pass can make a dropout mask again instead of storing it, and eager and
+compiled runs give the same bits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.base.dtypes import DType, float32, float64, int64
+from pellucid.base.errors import ShapeError
+from pellucid.base.philox import philox_numpy
+from pellucid.base.shapes import Shape, size_of
+from pellucid.graph.node import Sample, Spec
+from pellucid.ops.registry import Value, apply, define
+
+
+def _infer(state: Spec, *, shape: Shape, dtype: DType, lane: int) -> Spec:
+    if state.shape != (2,) or state.dtype is not int64:
+        raise ShapeError(f"random_uniform needs a state int64[2] and got {state}", "pass a generator's state")
+    return Spec(shape, dtype)
+
+
+def _evaluate(state: np.ndarray, *, shape: Shape, dtype: DType, lane: int) -> np.ndarray:
+    element = np.arange(size_of(shape), dtype=np.uint64)
+    words = philox_numpy(int(state[0]), element, int(state[1]))
+    if dtype is float32:
+        word = words[2 * lane] >> np.uint32(8)
+        return (word.astype(np.float32) * np.float32(2.0**-24)).reshape(shape)  # (n,) -> shape
+    high = (words[2 * lane] >> np.uint32(5)).astype(np.float64)
+    low = (words[2 * lane + 1] >> np.uint32(6)).astype(np.float64)
+    return np.asarray(((high * 2.0**26 + low) * 2.0**-53).reshape(shape), dtype.numpy)  # (n,) -> shape
+
+
+UNIFORM = define(
+    "random_uniform",
+    "random",
+    "evenly distributed in [0, 1), from Philox with key seed and counter (element, draw)",
+    infer=_infer,
+    evaluate=_evaluate,
+    gradient=None,
+    samples=lambda: [
+        Sample((np.asarray([7, 3]),), {"shape": (3, 5), "dtype": float32, "lane": 0}),
+        Sample((np.asarray([7, 3]),), {"shape": (4,), "dtype": float64, "lane": 1}),
+        Sample((np.asarray([-5, 1 << 40]),), {"shape": (), "dtype": float32, "lane": 1}),
+    ],
+    reason="integer multiplications of 32 by 32 to 64 bits, which tensors do not have",
+)
+
+
+def random_uniform(state: Value, shape: Shape, dtype: DType, lane: int = 0) -> Value:
+    """Values in [0, 1) of ``shape``; ``state`` is int64[2]: seed and number of the draw.
+
+    ``lane`` 0 or 1 gives two independent values for the same element (Box–Muller needs two).
+    float32 has 24 random bits, float64 53.
+    """
+    params: dict[str, Any] = {"shape": tuple(shape), "dtype": dtype, "lane": lane}
+    return apply(UNIFORM, state, **params)

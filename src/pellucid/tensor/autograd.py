@@ -1,0 +1,186 @@
+"""Gradients of tensors: ``backward``, ``grad``, and the modes that switch recording off."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pellucid.base.errors import AutogradError, ShapeError
+from pellucid.ops import elementwise
+from pellucid.tensor.core import Record, TensorCore, lift
+from pellucid.tensor.state import state
+from pellucid.transforms.differentiate import reverse
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class set_grad_enabled:  # noqa: N801  (PyTorch's name)
+    """Record operations for backward, or not; context manager, decorator, or plain call."""
+
+    def __init__(self, mode: bool) -> None:
+        self._before = state.grad_enabled
+        self._mode = bool(mode)
+        state.grad_enabled = self._mode
+
+    def __enter__(self) -> None:
+        state.grad_enabled = self._mode
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        state.grad_enabled = self._before
+
+
+class _Mode:
+    """Context manager and decorator that sets the gradient mode while it is active."""
+
+    mode: bool
+
+    def __enter__(self) -> None:
+        self._before = state.grad_enabled
+        state.grad_enabled = self.mode
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        state.grad_enabled = self._before
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        made = super().__new__(cls)
+        return made if function is None else made(function)
+
+    def __call__(self, function: Function) -> Function:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with type(self)():
+                return function(*args, **kwargs)
+
+        return wrapped  # type: ignore[return-value]
+
+
+class no_grad(_Mode):  # noqa: N801
+    """Inside, nothing is recorded: no history, no memory for it. For inference and updates."""
+
+    mode = False
+
+
+class enable_grad(_Mode):  # noqa: N801
+    """Inside, operations are recorded again, also within :class:`no_grad`."""
+
+    mode = True
+
+
+inference_mode = no_grad
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are being recorded."""
+    return state.grad_enabled
+
+
+def _record_of(tensor: TensorCore) -> Record | None:
+    """The tape entry, checked; tensors that need no gradient end the walk."""
+    record = tensor._record
+    if record is not None and state.trace is None:
+        record.check_unchanged()
+    return record
+
+
+def _seed(outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None]) -> list[Any]:
+    """The cotangents to start from; 1 for a single number."""
+    seeds = []
+    for output, given in zip(outputs, cotangents, strict=True):
+        if not output.requires_grad:
+            raise AutogradError(
+                "backward was called on a tensor that does not depend on anything that requires gradients",
+                "set requires_grad=True on an input, or call it outside of no_grad",
+            )
+        if given is None and output.shape not in ((), (1,)):
+            raise AutogradError(
+                f"backward needs a gradient argument for an output of shape {tuple(output.shape)}",
+                "reduce it to one number first: loss.mean().backward()",
+            )
+        if given is not None and tuple(given.shape) != tuple(output.shape):
+            raise ShapeError(
+                f"the gradient argument has shape {tuple(given.shape)}, the output {tuple(output.shape)}",
+                "both need the same shape",
+            )
+        seeds.append(lift(np.ones(output.shape, output.dtype.numpy)) if given is None else given)
+    return seeds
+
+
+def _walk(
+    outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None], create_graph: bool
+) -> dict[int, tuple[Any, Any]]:
+    """Cotangents by id of tensor."""
+    seeds = _seed(outputs, cotangents)
+
+    def visit(tensor: TensorCore, cotangent: Any) -> Any:
+        for hook in tensor._hooks or ():
+            replaced = hook(cotangent)
+            cotangent = cotangent if replaced is None else replaced
+        return cotangent
+
+    with set_grad_enabled(create_graph):
+        return reverse(outputs, seeds, _record_of, visit=visit, needs=lambda t: bool(t._requires_grad))
+
+
+def backward(
+    output: TensorCore,
+    gradient: TensorCore | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> None:
+    """Add d(output)/d(leaf) to ``leaf.grad`` of every leaf that requires gradients.
+
+    ``gradient`` is the cotangent of the output, needed unless that is a single number.  The
+    tape is kept as long as the output is, so ``retain_graph`` is accepted and not needed.
+    """
+    for tensor, cotangent in _walk([output], [gradient], create_graph).values():
+        if tensor._requires_grad and (tensor._record is None or tensor._retain):
+            known = tensor.grad
+            if known is None:
+                tensor.grad = cotangent if create_graph else cotangent.detach()
+            else:
+                with set_grad_enabled(create_graph):
+                    tensor.grad = elementwise.add(known, cotangent)
+
+
+def grad(
+    outputs: TensorCore | Sequence[TensorCore],
+    inputs: TensorCore | Sequence[TensorCore],
+    grad_outputs: TensorCore | Sequence[TensorCore | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """Gradients of ``outputs`` to ``inputs``, returned instead of collected in ``.grad``.
+
+    ``create_graph=True`` records the computation of the gradients, for gradients of gradients.
+    An input that does not take part raises unless ``allow_unused`` (then None) or
+    ``materialize_grads`` (then zeros).
+    """
+    out = [outputs] if isinstance(outputs, TensorCore) else list(outputs)
+    wrt = [inputs] if isinstance(inputs, TensorCore) else list(inputs)
+    seeds = [grad_outputs] if isinstance(grad_outputs, TensorCore) else grad_outputs
+    found = _walk(out, list(seeds) if seeds is not None else [None] * len(out), create_graph)
+    result = []
+    for position, tensor in enumerate(wrt):
+        known = found.get(id(tensor))
+        if known is not None:
+            result.append(known[1] if create_graph else known[1].detach())
+        elif materialize_grads:
+            result.append(lift(np.zeros(tensor.shape, tensor.dtype.numpy)))
+        elif allow_unused:
+            result.append(None)
+        else:
+            raise AutogradError(
+                f"input {position} (shape {tuple(tensor.shape)}) takes no part in the outputs",
+                "pass allow_unused=True to get None for it, or check that it is used and requires gradients",
+            )
+    return tuple(result)

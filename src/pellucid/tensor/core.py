@@ -1,0 +1,218 @@
+"""The tensor: a cell, a place on the tape, and the application of primitives.
+
+The methods people call are in the mixins beside this file; :mod:`pellucid.tensor.tensor` puts
+them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pellucid.base.dtypes import DType, as_dtype
+from pellucid.base.errors import AutogradError, TraceError
+from pellucid.base.shapes import Shape, size_of
+from pellucid.graph.node import Primitive, Spec, constant, current_layer
+from pellucid.tensor.state import Cell, state, version
+
+
+class Record:
+    """An entry of the tape: the operation that made a tensor, and from what."""
+
+    __slots__ = ("op", "inputs", "settings", "changes", "layer")
+
+    def __init__(self, op: Primitive, inputs: Sequence[TensorCore], settings: Mapping[str, Any]) -> None:
+        self.op = op
+        self.inputs = tuple(inputs)
+        self.settings = settings
+        self.changes = tuple(t._cell.changes[0] for t in inputs)
+        self.layer = current_layer()
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name} backward>"
+
+    def check_unchanged(self) -> None:
+        """Raise if an input was overwritten since: its gradient rule would use the wrong value."""
+        for tensor, changes in zip(self.inputs, self.changes, strict=True):
+            if tensor._cell.changes[0] != changes:
+                raise AutogradError(
+                    f"a tensor of shape {tuple(tensor.shape)} that {self.op.name}"
+                    f"{' in ' + self.layer if self.layer else ''} needs for its gradient was "
+                    "modified in place after the forward pass",
+                    "call backward() before changing it, or change a copy: x.clone()",
+                )
+
+
+class TensorCore:
+    """What every tensor has: value or node, dtype, shape, gradient, history."""
+
+    __slots__ = ("_cell", "_requires_grad", "_grad", "_record", "_hooks", "_retain", "__weakref__")
+
+    make: ClassVar[Callable[[Cell], Any]]
+    """Makes a plain tensor around a cell; set by the class that puts the mixins together."""
+
+    _cell: Cell
+    _requires_grad: bool
+    _grad: Any
+    _record: Record | None
+    _hooks: list[Callable[[Any], Any]] | None
+    _retain: bool
+
+    # ---- application of primitives ---------------------------------------------------------
+
+    def apply_primitive(
+        self, primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]
+    ) -> Any:
+        """The tensor that ``primitive`` makes of ``inputs``, computed now or traced, and recorded."""
+        trace = state.trace
+        if trace is None:
+            result = TensorCore.make(_compute(primitive, inputs, params))
+        else:
+            result = trace.apply(primitive, inputs, params)
+        if state.grad_enabled and primitive.gradient is not None and result.dtype.kind == "float":
+            for tensor in inputs:
+                if tensor._requires_grad:
+                    result._requires_grad = True
+                    result._record = Record(primitive, inputs, params)
+                    break
+        return result
+
+    def lift(self, array: np.ndarray) -> Any:
+        """A constant tensor; part of the program while tracing."""
+        return lift(array)
+
+    # ---- facts -----------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Shape:
+        """Extents of the axes, a tuple."""
+        return self._cell.shape
+
+    @property
+    def dtype(self) -> DType:
+        """Element type."""
+        return self._cell.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self._cell.shape)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made it; gradients are collected in leaves."""
+        return self._record is None
+
+    @property
+    def grad_fn(self) -> Record | None:
+        """The recorded operation that made it, None for a leaf."""
+        return self._record
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on it are recorded for backward."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Set ``requires_grad`` in place and return the tensor; leaves of float dtype only."""
+        if requires_grad and not self.dtype.is_floating_point:
+            raise AutogradError(
+                f"a tensor of {self.dtype.name} cannot require gradients", "convert with .float()"
+            )
+        if not requires_grad and self._record is not None:
+            raise AutogradError("only leaves can stop requiring gradients", "use .detach()")
+        if bool(requires_grad) != self._requires_grad:
+            self._requires_grad = bool(requires_grad)
+            version.bump()
+        return self
+
+    @property
+    def grad(self) -> Any:
+        """Gradient collected by ``backward()``, or None."""
+        trace = state.trace
+        found = self._grad if trace is None else trace.read_grad(self)
+        return found() if callable(found) and not isinstance(found, TensorCore) else found
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None and tuple(value.shape) != tuple(self.shape):
+            raise AutogradError(
+                f"a gradient of shape {tuple(value.shape)} does not fit a tensor of shape {tuple(self.shape)}",
+                "gradients have the shape of their tensor",
+            )
+        if state.trace is None:
+            if (self._grad is None) != (value is None) or callable(self._grad):
+                version.bump()
+            self._grad = value
+        else:
+            state.trace.write_grad(self, value)
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    # ---- values ----------------------------------------------------------------------------
+
+    def array(self) -> np.ndarray:
+        """The value as a NumPy array that shares memory; raises while it is only traced."""
+        found = self._cell.array
+        if found is None or (state.trace is not None and state.trace.has_changed(self._cell)):
+            raise TraceError(
+                f"the value of a tensor of shape {tuple(self.shape)} is not known while the program is "
+                f"being compiled{state.trace.where() if state.trace else ''}",
+                "inside a compiled function use tensor operations such as pellucid.where instead of "
+                "Python's if, and return what you want to print",
+            )
+        return found
+
+    def assign(self, value: TensorCore) -> None:
+        """Overwrite the value in place (shape and dtype stay); the tape is not touched."""
+        cell = self._cell
+        if state.trace is not None:
+            state.trace.assign(cell, value)
+            return
+        if cell.array is None:
+            self.array()
+        elif cell.array.flags.writeable:
+            np.copyto(cell.array, value.array())
+            cell.changes[0] += 1
+        else:
+            cell.replace(np.array(value.array()))
+
+
+def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]) -> Cell:
+    """Evaluate at once: the shape rule first, so that errors are ours, then NumPy."""
+    spec = primitive.infer(*(Spec(t._cell.shape, t._cell.dtype) for t in inputs), **params)
+    array = primitive.evaluate(*(t.array() for t in inputs), **params)
+    if array.__class__ is not np.ndarray or array.dtype != spec.dtype.numpy:
+        array = np.asarray(array, spec.dtype.numpy)
+    base = inputs[0]._cell if primitive.family == "movement" and array.base is not None else None
+    return Cell(array, spec.dtype, base=base)
+
+
+def lift(array: np.ndarray) -> Any:
+    """A constant tensor, whether a program is being traced or not."""
+    if state.trace is None:
+        return TensorCore.make(Cell(array, as_dtype(array.dtype)))
+    return TensorCore.make(Cell(None, node=constant(np.asarray(array)), trace=state.trace))
+
+
+def initialize(tensor: TensorCore, cell: Cell) -> None:
+    """Give a new tensor object its cell and an empty history."""
+    tensor._cell = cell
+    tensor._requires_grad = False
+    tensor._grad = None
+    tensor._record = None
+    tensor._hooks = None
+    tensor._retain = False
+
+
+def element_count(shape: Shape) -> int:
+    """Number of elements of a shape."""
+    return size_of(shape)

@@ -1,0 +1,129 @@
+"""What the tensors of one thread share: gradient mode, the running trace, the version counter.
+
+Anything a compiled program depends on beyond its arguments (training mode, which parameters
+require gradients, which array a cell holds) bumps :data:`version` when it changes, so that a
+call can tell with one comparison that nothing has.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.base.dtypes import DType, as_dtype
+from pellucid.base.shapes import Shape
+from pellucid.graph.node import Node
+
+if TYPE_CHECKING:
+    from pellucid.tensor.trace import Trace
+
+
+class ThreadState(threading.local):
+    """Modes of one thread."""
+
+    grad_enabled: bool = True
+    trace: Trace | None = None
+
+
+state = ThreadState()
+
+
+class Version:
+    """A counter of changes that compiled programs must notice."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def bump(self) -> None:
+        """Something a program may depend on has changed."""
+        self.number += 1
+
+
+version = Version()
+
+
+class Cell:
+    """Storage of a tensor: an array or, while a program is traced, a node.
+
+    Tensors that share a cell (``x`` and ``x.detach()``) see each other's changes.  Cells whose
+    arrays share memory (a view and its base) share ``changes``, the counter by which backward
+    notices that a value it needs was overwritten.
+    """
+
+    __slots__ = ("array", "node", "trace", "dtype", "shape", "changes", "base", "_pointer", "__weakref__")
+
+    def __init__(
+        self,
+        array: np.ndarray | None,
+        dtype: DType | None = None,
+        node: Node | None = None,
+        trace: Trace | None = None,
+        base: Cell | None = None,
+    ) -> None:
+        self.array = array
+        self.node = node
+        self.trace = trace
+        self.base = base
+        self._pointer = 0
+        self.changes: list[int] = [0] if base is None else base.changes
+        if array is not None:
+            self.shape: Shape = array.shape
+            self.dtype = dtype or as_dtype(array.dtype)
+        elif node is not None:
+            self.shape, self.dtype = node.shape, node.dtype
+
+    @property
+    def pointer(self) -> int:
+        """Address of the first element; valid while the array is this one and contiguous."""
+        if not self._pointer and self.array is not None:
+            self._pointer = int(self.array.__array_interface__["data"][0])
+        return self._pointer
+
+    def replace(self, array: np.ndarray) -> None:
+        """Hold another array; programs bound to the old one notice."""
+        self.array = array
+        self.shape = array.shape
+        self.dtype = as_dtype(array.dtype)
+        self._pointer = 0
+        self.changes[0] += 1
+        version.bump()
+
+
+@contextmanager
+def concrete() -> Iterator[None]:
+    """Inside, tensors have values even while a program is being traced.
+
+    For state that must exist before the program runs, such as an optimizer's slots.
+    """
+    before, state.trace = state.trace, None
+    try:
+        yield
+    finally:
+        state.trace = before
+
+
+def is_tracing() -> bool:
+    """Whether a program is being traced on this thread."""
+    return state.trace is not None
+
+
+def host_value(read: Callable[[], float]) -> Any:
+    """A number that may change between steps, such as a learning rate.
+
+    Outside a trace simply ``read()``.  While tracing, a 0-dimensional float32 tensor that
+    becomes an input of the program; ``read`` is called again before a step whenever something
+    it may depend on has changed (see :data:`version`).
+    """
+    return read() if state.trace is None else state.trace.host_value(read)
+
+
+def guard(read: Callable[[], object]) -> None:
+    """Tell the running trace that the program is only valid while ``read()`` stays the same."""
+    if state.trace is not None:
+        state.trace.guard(read)

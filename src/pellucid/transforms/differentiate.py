@@ -1,0 +1,141 @@
+"""Reverse-mode differentiation (Linnainmaa, 1970).
+
+One walk backwards over the recorded operations, each asked once for the cotangents of its
+inputs.  The walk does not care what records them: a graph's nodes record themselves, tensors of
+floor 6 hang records on a tape; so eager and compiled programs share this one algorithm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from pellucid.base.errors import AutogradError
+from pellucid.graph.node import Graph, Node, Primitive, layer_scope
+from pellucid.ops import elementwise, structure
+from pellucid.ops.registry import scalar
+
+Value = Any
+
+
+class Record(Protocol):
+    """How a value came about."""
+
+    @property
+    def op(self) -> Primitive: ...
+    @property
+    def inputs(self) -> Sequence[Value]: ...
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+
+
+def reverse(
+    outputs: Sequence[Value],
+    cotangents: Sequence[Value],
+    record_of: Callable[[Value], Record | None],
+    key_of: Callable[[Value], int] = id,
+    visit: Callable[[Value, Value], Value] | None = None,
+    needs: Callable[[Value], bool] | None = None,
+) -> dict[int, tuple[Value, Value]]:
+    """Cotangents of everything that ``outputs`` depend on.
+
+    ``record_of(value)`` is None where the history ends.  ``visit(value, cotangent)`` may replace
+    a complete cotangent before it flows on (gradient hooks); ``needs(value)`` says whether
+    a cotangent is wanted at all.  Returns key → (value, cotangent).
+    """
+    found: dict[int, tuple[Value, Value]] = {}
+    for output, cotangent in zip(outputs, cotangents, strict=True):
+        _accumulate(found, key_of(output), output, cotangent)
+    for value in reversed(_history(outputs, record_of, key_of)):
+        key = key_of(value)
+        if key not in found:
+            continue
+        cotangent = found[key][1]
+        if visit is not None:
+            cotangent = visit(value, cotangent)
+            found[key] = (value, cotangent)
+        record = record_of(value)
+        if record is None:
+            continue
+        with layer_scope(_layer_of(record)):
+            parts = _rule(record, cotangent, value)
+        for operand, part in zip(record.inputs, parts, strict=True):
+            if part is not None and (needs is None or needs(operand)):
+                _accumulate(found, key_of(operand), operand, part)
+    return found
+
+
+def _layer_of(record: Record) -> str:
+    """Layer path of the forward operation: its gradient belongs to the same layer."""
+    return record.origin.layer if isinstance(record, Node) else getattr(record, "layer", "")
+
+
+def _accumulate(found: dict[int, tuple[Value, Value]], key: int, value: Value, part: Value) -> None:
+    known = found.get(key)
+    found[key] = (value, part if known is None else elementwise.add(known[1], part))
+
+
+def _rule(record: Record, cotangent: Value, value: Value) -> Sequence[Value | None]:
+    """The operation's gradient rule applied; no cotangent where it has none."""
+    if record.op.gradient is None:
+        return [None] * len(record.inputs)
+    return record.op.gradient(cotangent, value, *record.inputs, **record.settings)
+
+
+def _history(
+    outputs: Iterable[Value], record_of: Callable[[Value], Record | None], key_of: Callable[[Value], int]
+) -> list[Value]:
+    """Values in an order in which operands come first; iterative, so depth is no limit."""
+    order: list[Value] = []
+    done: set[int] = set()
+    for output in outputs:
+        stack: list[tuple[Value, bool]] = [(output, False)]
+        while stack:
+            value, ready = stack.pop()
+            if ready:
+                order.append(value)
+                continue
+            if key_of(value) in done:
+                continue
+            done.add(key_of(value))
+            stack.append((value, True))
+            record = record_of(value)
+            if record is not None:
+                stack.extend((operand, False) for operand in reversed(record.inputs))
+    return order
+
+
+def _node_record(node: Node) -> Node | None:
+    return node if node.inputs else None
+
+
+def gradients(
+    outputs: Sequence[Node], wrt: Sequence[Node], cotangents: Sequence[Node] | None = None
+) -> list[Node]:
+    """Nodes of the gradient of ``outputs`` (by default scalars, with cotangent 1) to ``wrt``.
+
+    An input that the outputs do not depend on gets zeros.
+    """
+    if cotangents is None:
+        for output in outputs:
+            if output.shape != ():
+                raise AutogradError(
+                    f"the gradient of a value of shape {output.shape} needs a cotangent",
+                    "sum it to a scalar, or pass cotangents of its shape",
+                )
+        cotangents = [scalar(output, 1.0) for output in outputs]
+    found = reverse(outputs, cotangents, _node_record)
+    result = []
+    for node in wrt:
+        known = found.get(id(node))
+        zero = structure.broadcast_to(node.lift(np.asarray(0, node.dtype.numpy)), node.shape)
+        result.append(zero if known is None else known[1])
+    return result
+
+
+def differentiate(graph: Graph, wrt: Sequence[int] | None = None) -> Graph:
+    """The graph that gives the gradients of a graph's (scalar) outputs to its inputs."""
+    chosen = range(len(graph.inputs)) if wrt is None else wrt
+    return Graph(graph.inputs, tuple(gradients(graph.outputs, [graph.inputs[i] for i in chosen])))
