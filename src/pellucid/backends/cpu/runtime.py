@@ -1,0 +1,238 @@
+"""Programs as plain data, and the one native driver that runs all of them.
+
+A program is a list of regions that run one after the other; a region is a list of tasks that may
+run side by side; a task is one kernel, the table slots it works on, and how many chunks it has.
+Nothing of this is generated code, so a program costs no compilation beyond its kernels::
+
+    relu = load_kernels({"relu_3f2a": text}, host_target())["relu_3f2a"]
+    program = NativeProgram(2, [Region([Task(relu, [0, 1], chunks=8)], parallel=True)])
+    program.table[:] = x.ctypes.data, y.ctypes.data
+    program.run()
+
+Results do not depend on the number of threads as long as a chunk's result does not depend on who
+runs it, which the kernels guarantee.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.backends.cpu import runtime_ir as ir
+from pellucid.backends.cpu import threads
+from pellucid.backends.cpu.engine import load_kernels
+from pellucid.backends.cpu.target import host_target
+from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
+from pellucid.base.errors import ArgumentError
+
+__all__ = ["NativeProgram", "Region", "Task", "get_num_threads", "set_num_threads"]
+
+INTERRUPT_SECONDS = 0.05
+"""A run of many steps comes back to Python about this often, so that Ctrl-C is heard."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One kernel of a region.
+
+    ``kernel_address`` is the native address of ``void k(ptr table, ptr slots, i64 begin, i64
+    end)``; its k-th operand is ``table[slots[k]]``; it is called for chunks out of 0 … chunks−1.
+    """
+
+    kernel_address: int
+    slots: Sequence[int]
+    chunks: int
+
+
+@dataclass(frozen=True)
+class Region:
+    """Tasks without an order among them.
+
+    A parallel region's chunks, of all its tasks, are shared among the threads; a serial region
+    runs on the calling thread, task after task, each in one call.  The next region starts when
+    every task is done.
+    """
+
+    tasks: Sequence[Task]
+    parallel: bool = False
+
+
+class NativeProgram:
+    """Regions compiled to plain arrays that the native driver walks through.
+
+    ``table_size`` is the number of buffers; ``strided`` lists (slot, bytes): after each step the
+    pointer in that slot moves by that many bytes, which is how many steps over consecutive
+    batches run in one native call.  Pointers stay moved after a run; set them again to rewind.
+
+    ``table`` is the array of buffer addresses (uint64, ``table_size`` long), zero until the
+    caller fills it in; the caller keeps the buffers alive.  One program must not run on two
+    threads at the same time; different programs may (the second finds the pool taken and runs on
+    its own thread, with the same bits).
+
+    Raises :class:`~pellucid.base.errors.ArgumentError` for a slot outside the table, a null
+    kernel address or a negative number of chunks.
+    """
+
+    def __init__(
+        self,
+        table_size: int,
+        regions: Sequence[Region],
+        strided: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        _check(table_size, regions, strided)
+        self.table: npt.NDArray[np.uint64] = np.zeros(table_size, dtype=np.uint64)
+        tasks = [task for region in regions for task in region.tasks]
+        self._slots = np.array([s for task in tasks for s in task.slots], dtype=np.int32)
+        self._tasks = np.zeros((len(tasks), ir.TASK_BYTES // 8), dtype=np.int64)
+        self._regions = np.zeros((len(regions), ir.REGION_BYTES // 8), dtype=np.int64)
+        self._strided = np.array(strided, dtype=np.int64).reshape(len(strided), 2)
+        self._profile = np.zeros(len(regions), dtype=np.int64)
+        self._fill(regions)
+        self._header = np.zeros(ir.PROGRAM_BYTES // 8, dtype=np.int64)
+        for offset, value in (
+            (ir.PROGRAM_TABLE, self.table.ctypes.data),
+            (ir.PROGRAM_REGION_COUNT, len(regions)),
+            (ir.PROGRAM_REGIONS, self._regions.ctypes.data),
+            (ir.PROGRAM_STRIDED_COUNT, len(strided)),
+            (ir.PROGRAM_STRIDED, self._strided.ctypes.data),
+        ):
+            self._header[offset // 8] = value
+        self.address = int(self._header.ctypes.data)
+        self._pointer = ctypes.c_void_p(self.address)
+        self._parallel = bool(self._regions[:, 0].any())
+        self._driver = _driver()
+
+    def _fill(self, regions: Sequence[Region]) -> None:
+        """Write the task and region records."""
+        number, slot = 0, 0
+        for r, region in enumerate(regions):
+            first, before = number, 0
+            for task in region.tasks:
+                address = self._slots.ctypes.data + 4 * slot
+                self._tasks[number] = (task.kernel_address, address, task.chunks, before)
+                number, slot, before = number + 1, slot + len(task.slots), before + task.chunks
+            records = self._tasks.ctypes.data + ir.TASK_BYTES * first
+            # One chunk gains nothing from a second thread.
+            shared = int(region.parallel and before > 1)
+            self._regions[r] = (shared, records, len(region.tasks), before)
+
+    def run(self, steps: int = 1) -> None:
+        """Run all regions, ``steps`` times over; returns when the last one is done.
+
+        A run of many steps that is interrupted (Ctrl-C) stops between two steps.
+        """
+        if steps != 1:
+            self._run_many(steps)
+        elif self._parallel:
+            self._run_shared(_ONE)
+        else:
+            self._driver.run(self._pointer, None, _ONE)
+
+    def _run_shared(self, steps: ctypes.c_int64) -> None:
+        """Run with the thread pool's help, if there is one."""
+        pool = threads.current_pool(self._driver.work)
+        if pool is None:
+            self._driver.run(self._pointer, None, steps)
+        else:
+            if pool.parked:
+                pool.wake()
+            self._driver.run(self._pointer, pool.pointer, steps)
+
+    def _run_many(self, steps: int) -> None:
+        """Run in slices that grow until one takes about ``INTERRUPT_SECONDS``."""
+        if steps < 0:
+            raise ArgumentError(f"steps must be at least 0, got {steps}.")
+        size = 1
+        while steps > 0:
+            size = min(size, steps)
+            start = time.perf_counter()
+            if self._parallel:
+                self._run_shared(ctypes.c_int64(size))
+            else:
+                self._driver.run(self._pointer, None, ctypes.c_int64(size))
+            steps -= size
+            if time.perf_counter() - start < INTERRUPT_SECONDS / 2:
+                size *= 2
+
+    def enable_profile(self, enabled: bool = True) -> None:
+        """Measure the time of each region from the next run on, from zero; or stop to."""
+        self._profile[:] = 0
+        self._header[ir.PROGRAM_PROFILE // 8] = self._profile.ctypes.data if enabled else 0
+
+    def profile(self) -> npt.NDArray[np.float64]:
+        """Seconds spent in each region since :meth:`enable_profile`, summed over all steps."""
+        return self._profile / _ticks_per_second()
+
+
+class _Driver:
+    """The native functions of :mod:`runtime_ir`, callable from Python."""
+
+    def __init__(self, addresses: dict[str, int]) -> None:
+        word, pointer = ctypes.c_int64, ctypes.c_void_p
+        # No result: making a Python integer of it would cost a third of the call.
+        self.run: Callable[..., None] = _function(
+            addresses[ir.RUN_NAME], None, pointer, pointer, word
+        )
+        self.work: Callable[[int, int], int] = _function(
+            addresses[ir.WORK_NAME], word, pointer, word
+        )
+        self.ticks: Callable[[], int] = _function(addresses[ir.TICKS_NAME], word)
+
+
+def _function(address: int, result: Any, *arguments: Any) -> Any:
+    return ctypes.CFUNCTYPE(result, *arguments)(address)
+
+
+_ONE = ctypes.c_int64(1)
+_loaded: _Driver | None = None
+_tick_rate = 0.0
+
+
+def _driver() -> _Driver:
+    """The driver for this machine, loaded at its first use."""
+    global _loaded
+    if _loaded is None:
+        target = host_target()
+        _loaded = _Driver(load_kernels(ir.driver_kernels(target.triple.split("-")[0]), target))
+    return _loaded
+
+
+def _ticks_per_second() -> float:
+    """Rate of the profile's clock, measured against the system's over 20 ms, once."""
+    global _tick_rate
+    if not _tick_rate:
+        ticks = _driver().ticks
+        start, ticks_before = time.perf_counter(), ticks()
+        time.sleep(0.02)
+        ticks_after, stop = ticks(), time.perf_counter()
+        _tick_rate = max(1, ticks_after - ticks_before) / (stop - start)
+    return _tick_rate
+
+
+def _check(table_size: int, regions: Sequence[Region], strided: Sequence[tuple[int, int]]) -> None:
+    """Refuse what would make native code read or write where it must not."""
+    for r, region in enumerate(regions):
+        for t, task in enumerate(region.tasks):
+            where = f"Task {t} of region {r}"
+            if task.kernel_address <= 0:
+                raise ArgumentError(f"{where} has no kernel: address {task.kernel_address}.")
+            if task.chunks < 0:
+                raise ArgumentError(f"{where} has {task.chunks} chunks; it needs 0 or more.")
+            for slot in task.slots:
+                _check_slot(slot, table_size, where)
+    for slot, _ in strided:
+        _check_slot(slot, table_size, "A strided pointer")
+
+
+def _check_slot(slot: int, table_size: int, where: str) -> None:
+    if not 0 <= slot < table_size:
+        raise ArgumentError(
+            f"{where} uses slot {slot}, but the table has {table_size} entries.",
+            f"Use a slot from 0 to {table_size - 1}, or make the table larger.",
+        )
