@@ -90,15 +90,12 @@ def read_object(key: bytes) -> bytes | None:
         return None
     path = folder / (key.hex() + _SUFFIX)
     try:
-        descriptor = os.open(path, os.O_RDONLY | _no_follow_flags())
+        entry, modified = _read_file(path)
     except FileNotFoundError:
         return None
     except OSError:
-        _delete(path)
-        return None
-    with os.fdopen(descriptor, "rb") as file:
-        content = _checked(key, file.read(_HEADER.size + _LARGEST_ENTRY + 1))
-        modified = os.fstat(file.fileno()).st_mtime
+        entry, modified = b"", 0.0
+    content = _checked(key, entry)
     if content is None:
         _delete(path)
     elif time.time() - modified > _TOUCH_SECONDS:
@@ -121,7 +118,7 @@ def write_object(key: bytes, content: bytes) -> bool:
     temporary = folder / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}"
     header = _HEADER.pack(MAGIC, key, len(content), hashlib.sha256(content).digest())
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _no_follow_flags()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _open_flags()
         with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(header + content)
             file.flush()
@@ -185,6 +182,19 @@ def _checked(key: bytes, data: bytes) -> bytes | None:
     return content if hashlib.sha256(content).digest() == checksum else None
 
 
+def _read_file(path: Path) -> tuple[bytes, float]:
+    """Bytes (a little more than the largest entry at most) and change time of a regular file."""
+    descriptor = os.open(path, os.O_RDONLY | _open_flags())
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(f"{path} is not a regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(_HEADER.size + _LARGEST_ENTRY + 1), status.st_mtime
+    finally:
+        os.close(descriptor)
+
+
 def _usable_folder(create: bool) -> Path | None:
     """Folder of the entries if it can be trusted, made when ``create`` says so; else None."""
     root = cache_directory()
@@ -195,7 +205,9 @@ def _usable_folder(create: bool) -> Path | None:
         if create:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
-        problem = _distrust(root) or _distrust(folder)
+        # Private groups make 0775 a common mode for folders that users create themselves; the
+        # folder inside it is ours, and a foreign one put in its place has another owner.
+        problem = _distrust(root, stat.S_IWOTH) or _distrust(folder, stat.S_IWOTH | stat.S_IWGRP)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -208,8 +220,11 @@ def _usable_folder(create: bool) -> Path | None:
     return folder
 
 
-def _distrust(folder: Path) -> str:
-    """Why code from ``folder`` must not be executed; empty when it may be."""
+def _distrust(folder: Path, forbidden: int) -> str:
+    """Why code from ``folder`` must not be executed; empty when it may be.
+
+    ``forbidden`` are the permission bits that must not be set.
+    """
     status = os.stat(folder)
     if not stat.S_ISDIR(status.st_mode):
         return f"{folder} is not a folder"
@@ -217,7 +232,7 @@ def _distrust(folder: Path) -> str:
         return ""  # the profile folder's access list already excludes other users
     if status.st_uid != os.getuid():
         return f"{folder} belongs to another user (id {status.st_uid})"
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if status.st_mode & forbidden:
         return f"{folder} can be written by other users (mode {stat.S_IMODE(status.st_mode):04o})"
     return ""
 
@@ -234,9 +249,10 @@ def _files(folder: Path, suffix: str) -> Iterator[tuple[Path, os.stat_result]]:
                 yield folder / name, os.stat(folder / name, follow_symlinks=False)
 
 
-def _no_follow_flags() -> int:
-    """Flags of ``open`` that refuse symbolic links and keep Windows from translating bytes."""
-    return getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+def _open_flags() -> int:
+    """Flags of ``open``: no symbolic links, no waiting for a pipe, no translation of bytes."""
+    names = ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY", "O_CLOEXEC")
+    return sum(getattr(os, name, 0) for name in names)
 
 
 def _delete(path: Path) -> bool:

@@ -28,6 +28,9 @@ from pellucid.base.errors import ArgumentError
 IDLE_POLLS = 2000
 """Polls of 20 to 50 ns each that a worker makes after a program ended before it parks."""
 
+STACK_BYTES = 4 * 2**20
+"""Stack of a worker."""
+
 MAX_THREADS = 1024
 """Largest number of threads that :func:`set_num_threads` accepts."""
 
@@ -106,8 +109,11 @@ class ThreadPool:
             threading.Thread(target=self._serve, args=(i,), name=f"pellucid-{i}", daemon=True)
             for i in range(1, threads)
         ]
+        # Kernels may keep 256 KiB on the stack; some systems give threads hardly more than that.
+        previous = threading.stack_size(STACK_BYTES)
         for worker in self._workers:
             worker.start()
+        threading.stack_size(previous)
 
     def _serve(self, index: int) -> None:
         """Life of worker ``index``: native code, then parked, until the pool ends."""
