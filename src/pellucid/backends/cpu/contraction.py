@@ -1,0 +1,468 @@
+"""Matrix products as generated kernels: C[b, m, n] (+)= Σₖ A[b, m, k] · B[b, k, n].
+
+:func:`plan_contraction` decides how a product of known shape and strides is cut into chunks, and
+:func:`emit_contraction` writes its kernels.  A chunk is a block of C.  For each block of depth the
+kernel packs what needs packing into scratch on the stack, then runs register tiles over the block
+(Goto and van de Geijn 2008, with A read through broadcasts instead of being packed wherever its
+strides allow).  When the block is finished, and still in cache, the caller's epilogue works on it.
+Sums that are long while C is small are split along depth: the parts go to a scratch operand, and a
+second kernel adds them in a fixed order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pellucid.backends.cpu.contraction_packing import (
+    pack_panel_copy,
+    pack_panel_gather,
+    pack_panel_transpose,
+    pack_rows,
+    pack_tiles,
+)
+from pellucid.backends.cpu.contraction_plan import (
+    Axis,
+    Contraction,
+    ContractionPlan,
+    Kernel,
+    plan_contraction,
+    sum_chunks,
+)
+from pellucid.backends.cpu.contraction_tiles import DotTile, Tile, load_lanes, store_lanes, when
+from pellucid.backends.cpu.ir import Function, Value, vector
+from pellucid.backends.cpu.target import Target
+
+__all__ = [
+    "Block",
+    "Contraction",
+    "ContractionPlan",
+    "Epilogue",
+    "Kernel",
+    "emit_contraction",
+    "plan_contraction",
+]
+
+KERNEL_PARAMETERS = [
+    ("ptr noalias readonly", "table"),
+    ("ptr noalias readonly", "slots"),
+    ("i64", "begin"),
+    ("i64", "end"),
+]
+# Short loops of stores stay loops: a call of memset or memcpy costs more than they do.
+KERNEL_ATTRIBUTES = 'nounwind "no-builtins"'
+
+
+@dataclass(frozen=True)
+class Block:
+    """A finished block of C, as LLVM values: ``row_begin ≤ m < row_end`` and so for columns.
+
+    ``table`` and ``slots`` are the kernel's parameters, from which an epilogue loads its operands;
+    ``full_rows`` says that the block spans all columns of C.
+    """
+
+    batch: Value
+    row_begin: Value
+    row_end: Value
+    column_begin: Value
+    column_end: Value
+    table: Value
+    slots: Value
+    full_rows: bool
+
+
+Epilogue = Callable[[Function, Block], None]
+"""Emits code that works on a finished block of C."""
+
+
+def emit_contraction(
+    name: str,
+    spec: Contraction,
+    target: Target,
+    epilogue: Epilogue | None = None,
+    full_rows: bool = False,
+) -> list[Function]:
+    """The kernels of a contraction, as :func:`plan_contraction` with the same arguments plans them.
+
+    The i-th function is called ``name + plan.kernels[i].suffix``.  Operands in ``slots``: A, B, C,
+    scratch (only if ``plan.scratch_bytes``), then the epilogue's.
+    """
+    plan = plan_contraction(spec, target, full_rows)
+    first = _Emitter(name + plan.kernels[0].suffix, plan, epilogue).emit()
+    if len(plan.kernels) == 1:
+        return [first]
+    return [first, _emit_sum(name + plan.kernels[1].suffix, plan, epilogue)]
+
+
+def operand(f: Function, index: int) -> Value:
+    """Pointer to the kernel's operand ``index``: ``table[slots[index]]``."""
+    slot = f.load("i32", f.gep(f.argument("slots"), index, "i32"))
+    return f.load("ptr", f.gep(f.argument("table"), f.cast("sext", slot, "i64"), "ptr"))
+
+
+def _moved(f: Function, pointer: Value, index: Value, step: int) -> Value:
+    """``pointer`` moved by ``index`` steps of ``step`` bytes."""
+    if index.text == "0" or step == 0:
+        return pointer
+    return f.gep(pointer, f.binary("mul nsw", index, f.i64(step)))
+
+
+def _smaller(f: Function, a: Value, b: Value) -> Value:
+    return f.intrinsic("llvm.smin", "i64", a, b)
+
+
+class _Emitter:
+    """Writes the first (and usually only) kernel of a plan."""
+
+    def __init__(self, name: str, plan: ContractionPlan, epilogue: Epilogue | None) -> None:
+        self.plan = plan
+        self.work = plan.work
+        self.epilogue = epilogue
+        self.f = Function(name, KERNEL_PARAMETERS, attributes=KERNEL_ATTRIBUTES)
+        self.size = plan.work.itemsize
+        self.scalar = "float" if plan.work.dtype == "float32" else "double"
+        self.split = plan.splits > 1
+        self.accumulate = plan.work.accumulate and not self.split
+
+    # ---- outer loops ---------------------------------------------------------------------
+
+    def emit(self) -> Function:
+        """The whole kernel."""
+        f, plan = self.f, self.plan
+        if plan.spec.empty:
+            f.ret()
+            return f
+        a, b, c = (operand(f, i) for i in ((1, 0, 2) if plan.swapped else (0, 1, 2)))
+        target = operand(f, 3) if self.split else c
+        self._allocate()
+        first = f.binary("mul nsw", f.argument("begin"), f.i64(plan.group))
+        last = f.binary("mul nsw", f.argument("end"), f.i64(plan.group))
+        with f.loop(first, _smaller(f, last, f.i64(plan.units)), hint="unit") as unit:
+            self._unit(unit.index, a, b, target)
+        f.ret()
+        return f
+
+    def _allocate(self) -> None:
+        """Scratch on the stack for packed panels."""
+        f, plan = self.f, self.plan
+        if plan.pack_b != "none":
+            width = -(-plan.columns.tile // plan.lanes) * plan.lanes
+            self.panel = self._stack(plan.depth_block * width)
+        if plan.pack_a != "none":
+            rows = plan.rows.longest
+            # A line more than the depth, so that rows do not fall into the same cache set.
+            self.pitch = -(-plan.depth_block * self.size // 64) * 64 + 64
+            each = self.pitch // self.size if plan.pack_a == "rows" else plan.depth_block
+            self.block_of_a = self._stack(rows * each)
+
+    def _stack(self, elements: int) -> Value:
+        return self.f.assign("ptr", f"alloca [{elements} x {self.scalar}], align 64", "scratch")
+
+    def _unit(self, unit: Value, a: Value, b: Value, c: Value) -> None:
+        f, plan, work, size = self.f, self.plan, self.work, self.size
+        rest, row_chunk = self._divide(unit, plan.rows.chunks)
+        rest, column_chunk = self._divide(rest, plan.columns.chunks)
+        batch, part = self._divide(rest, plan.splits)
+        rows = self._range(plan.rows, row_chunk)
+        columns = self._range(plan.columns, column_chunk)
+        a = _moved(f, _moved(f, a, batch, work.a_strides[0] * size), rows[0], work.a_strides[1] * size)
+        b = _moved(f, b, batch, work.b_strides[0] * size)
+        if self.split:
+            c = _moved(f, c, rest, work.rows * work.columns * size)
+        else:
+            c = _moved(f, c, batch, work.c_strides[0] * size)
+        if plan.kind == "dot":
+            self._dots(a, b, c, rows, columns, part)
+        else:
+            self._blocks(a, b, c, rows, columns, part)
+        if self.epilogue is not None and not self.split:
+            first, second = (columns, rows) if plan.swapped else (rows, columns)
+            self.epilogue(
+                f,
+                Block(
+                    batch, first[0], first[1], second[0], second[1], f.argument("table"),
+                    f.argument("slots"), plan.swapped or plan.columns.chunks == 1,
+                ),
+            )
+
+    def _divide(self, value: Value, count: int) -> tuple[Value, Value]:
+        """Quotient and remainder by a constant; nothing is emitted for 1."""
+        if count == 1:
+            return value, self.f.i64(0)
+        by = self.f.i64(count)
+        return self.f.binary("udiv", value, by), self.f.binary("urem", value, by)
+
+    def _range(self, axis: Axis, chunk: Value) -> tuple[Value, Value]:
+        f = self.f
+        if axis.chunks == 1:
+            return f.i64(0), f.i64(axis.extent)
+        begin = f.binary("mul nsw", chunk, f.i64(axis.chunk))
+        last = f.compare("icmp eq", chunk, f.i64(axis.chunks - 1))
+        return begin, f.select(last, f.i64(axis.extent), f.binary("add nsw", begin, f.i64(axis.chunk)))
+
+    def _tiles(
+        self, axis: Axis, bounds: tuple[Value, Value], body: Callable[[Value, int], None]
+    ) -> None:
+        """Call ``body(start, extent)`` in a loop over whole tiles and once for each tail."""
+        f = self.f
+        stop = bounds[1]
+        if axis.tails:
+            stop = _smaller(f, stop, f.i64(axis.whole)) if axis.chunks > 1 else f.i64(axis.whole)
+        if axis.whole == axis.tile and axis.chunks == 1:
+            body(f.i64(0), axis.tile)
+        elif axis.whole:
+            with f.loop(bounds[0], stop, axis.tile, hint="tile") as loop:
+                body(loop.index, axis.tile)
+        if not axis.tails:
+            return
+
+        def tails() -> None:
+            start = axis.whole
+            for extent in axis.tails:
+                body(f.i64(start), extent)
+                start += extent
+
+        here = f.compare("icmp eq", bounds[1], f.i64(axis.extent)) if axis.chunks > 1 else True
+        when(f, here, tails)
+
+    # ---- register tiles -------------------------------------------------------------------
+
+    def _blocks(
+        self,
+        a: Value,
+        b: Value,
+        c: Value,
+        rows: tuple[Value, Value],
+        columns: tuple[Value, Value],
+        part: Value,
+    ) -> None:
+        """All blocks of depth of one block of C."""
+        f, plan, work = self.f, self.plan, self.work
+        one_block = plan.depth_block >= plan.split_depth
+        if not self.split and one_block:
+            self._depth_block(a, b, c, rows, columns, f.i64(0), work.depth, self.accumulate)
+            return
+        begin, end = f.i64(0), f.i64(work.depth)
+        if self.split:
+            begin = f.binary("mul nsw", part, f.i64(plan.split_depth))
+            end = _smaller(f, f.binary("add nsw", begin, f.i64(plan.split_depth)), end)
+        with f.loop(begin, end, plan.depth_block, hint="block") as loop:
+            left = f.binary("sub nsw", end, loop.index)
+            depth = _smaller(f, left, f.i64(plan.depth_block))
+            accumulate: Value | bool = True
+            if not self.accumulate:
+                accumulate = False if one_block else f.compare("icmp ne", loop.index, begin)
+            self._depth_block(a, b, c, rows, columns, loop.index, depth, accumulate)
+
+    def _depth_block(
+        self,
+        a: Value,
+        b: Value,
+        c: Value,
+        rows: tuple[Value, Value],
+        columns: tuple[Value, Value],
+        start: Value,
+        depth: Value | int,
+        accumulate: Value | bool,
+    ) -> None:
+        """Add the products of one block of depth to one block of C."""
+        f, plan, work, size = self.f, self.plan, self.work, self.size
+        a = _moved(f, a, start, work.a_strides[2] * size)
+        b = _moved(f, b, start, work.b_strides[1] * size)
+        count = f.i64(depth) if isinstance(depth, int) else depth
+        if plan.pack_a != "none":
+            self._pack_a(a, rows, count)
+        c_row = (work.columns if self.split else work.c_strides[1]) * size
+        multiple = 4 if work.depth % 4 == 0 else 1
+
+        def panel(column: Value, width: int) -> None:
+            source = _moved(f, b, column, work.b_strides[2] * size)
+            if plan.pack_b != "none":
+                self._pack_b(source, width, count)
+                source = self.panel
+            padded = -(-width // plan.lanes) * plan.lanes
+
+            def tile(row: Value, height: int) -> None:
+                of_a, a_row, a_depth = self._a_of_tile(a, row, rows[0], height)
+                Tile(
+                    self.scalar,
+                    plan.lanes,
+                    height,
+                    width,
+                    a_row,
+                    a_depth,
+                    work.b_strides[1] * size if plan.pack_b == "none" else padded * size,
+                    c_row,
+                    plan.pack_b == "none",
+                ).emit(
+                    f,
+                    of_a,
+                    source,
+                    _moved(f, _moved(f, c, row, c_row), column, size),
+                    depth,
+                    multiple,
+                    accumulate,
+                )
+
+            self._tiles(plan.rows, rows, tile)
+
+        self._tiles(plan.columns, columns, panel)
+
+    def _a_of_tile(
+        self, a: Value, row: Value, first: Value, height: int
+    ) -> tuple[Value, int, int]:
+        """Pointer, row step and depth step (bytes) of A for the tile that starts at ``row``."""
+        f, plan, size = self.f, self.plan, self.size
+        offset = row if first.text == "0" else f.binary("sub nsw", row, first)
+        if plan.pack_a == "rows":
+            return _moved(f, self.block_of_a, offset, self.pitch), self.pitch, size
+        if plan.pack_a == "tiles":
+            where = _moved(f, self.block_of_a, offset, plan.depth_block * size)
+            return where, size, height * size
+        _, a_row, a_depth = (stride * size for stride in self.work.a_strides)
+        return _moved(f, a, offset, a_row), a_row, a_depth
+
+    def _pack_a(self, a: Value, rows: tuple[Value, Value], depth: Value) -> None:
+        f, plan, size = self.f, self.plan, self.size
+        _, a_row, a_depth = (stride * size for stride in self.work.a_strides)
+        count = f.binary("sub nsw", rows[1], rows[0])
+        if plan.pack_a == "rows":
+            pack_rows(f, self.scalar, plan.lanes, a, a_row, self.block_of_a, self.pitch, count, depth)
+            return
+        axis, region = plan.rows, plan.depth_block * size
+        stop = _smaller(f, rows[1], f.i64(axis.whole))
+        tiles = f.binary("udiv", f.binary("sub nsw", stop, rows[0]), f.i64(axis.tile))
+        pack_tiles(
+            f, self.scalar, axis.tile, a, a_depth, self.block_of_a, axis.tile * region, tiles, depth
+        )
+
+        def tails() -> None:
+            start = axis.whole
+            for height in axis.tails:
+                offset = f.binary("sub nsw", f.i64(start), rows[0])
+                pack_tiles(
+                    f, self.scalar, height, _moved(f, a, offset, a_row), a_depth,
+                    _moved(f, self.block_of_a, offset, region), 0, f.i64(1), depth,
+                )
+                start += height
+
+        if axis.tails:
+            when(f, f.compare("icmp eq", rows[1], f.i64(axis.extent)), tails)
+
+    def _pack_b(self, b: Value, width: int, depth: Value) -> None:
+        f, plan = self.f, self.plan
+        _, b_depth, b_column = (stride * self.size for stride in self.work.b_strides)
+        common = (f, self.scalar, plan.lanes, width, b)
+        if plan.pack_b == "copy":
+            pack_panel_copy(*common, b_depth, self.panel, depth)
+        elif plan.pack_b == "transpose":
+            pack_panel_transpose(*common, b_column, self.panel, depth)
+        else:
+            pack_panel_gather(*common, b_column, b_depth, self.panel, depth)
+
+    # ---- dot products ---------------------------------------------------------------------
+
+    def _dots(
+        self,
+        a: Value,
+        b: Value,
+        c: Value,
+        rows: tuple[Value, Value],
+        columns: tuple[Value, Value],
+        part: Value,
+    ) -> None:
+        """One block of C as dot products along depth."""
+        f, plan, work, size = self.f, self.plan, self.work, self.size
+        rest = work.depth % plan.lanes
+        depth: Value | int = work.depth - rest
+        last: Value | bool = True
+        if self.split:
+            begin = f.binary("mul nsw", part, f.i64(plan.split_depth))
+            a, b = _moved(f, a, begin, size), _moved(f, b, begin, size)
+            left = f.binary("sub nsw", f.i64(work.depth - rest), begin)
+            depth = _smaller(f, left, f.i64(plan.split_depth))
+            last = f.compare("icmp eq", part, f.i64(plan.splits - 1))
+        a_row, b_column = work.a_strides[1] * size, work.b_strides[2] * size
+        c_row = (work.columns if self.split else work.c_strides[1]) * size
+
+        def panel(column: Value, width: int) -> None:
+            def tile(row: Value, height: int) -> None:
+                offset = row if rows[0].text == "0" else f.binary("sub nsw", row, rows[0])
+                shape = DotTile(
+                    self.scalar, plan.lanes, height, width, a_row, b_column, c_row, size
+                )
+                shape.emit(
+                    f,
+                    _moved(f, a, offset, a_row),
+                    _moved(f, b, column, b_column),
+                    _moved(f, _moved(f, c, row, c_row), column, size),
+                    depth,
+                    rest,
+                    last,
+                    self.accumulate,
+                )
+
+            self._tiles(plan.rows, rows, tile)
+
+        self._tiles(plan.columns, columns, panel)
+
+
+# ---- adding the parts of a split sum ---------------------------------------------------------
+
+
+def _emit_sum(name: str, plan: ContractionPlan, epilogue: Epilogue | None) -> Function:
+    """C (+)= Σ of the parts in scratch, in their order; then the epilogue, on whole rows."""
+    spec, lanes = plan.spec, plan.lanes
+    size, scalar = spec.itemsize, "float" if spec.dtype == "float32" else "double"
+    chunks, height = sum_chunks(spec, plan.splits, lanes)
+    f = Function(name, KERNEL_PARAMETERS, attributes=KERNEL_ATTRIBUTES)
+    c, parts = operand(f, 2), operand(f, 3)
+    per_batch = chunks // spec.batch
+    area = spec.rows * spec.columns
+    with f.loop(f.argument("begin"), f.argument("end"), hint="chunk") as loop:
+        batch, chunk = loop.index, f.i64(0)
+        if per_batch > 1:
+            batch = f.binary("udiv", loop.index, f.i64(per_batch))
+            chunk = f.binary("urem", loop.index, f.i64(per_batch))
+        begin = f.binary("mul nsw", chunk, f.i64(height))
+        end = _smaller(f, f.binary("add nsw", begin, f.i64(height)), f.i64(spec.rows))
+        source = _moved(f, parts, batch, plan.splits * area * size)
+        result = _moved(f, c, batch, spec.c_strides[0] * size)
+        with f.loop(begin, end, hint="row") as row:
+            from_ = _moved(f, source, row.index, spec.columns * size)
+            to = _moved(f, result, row.index, spec.c_strides[1] * size)
+            _sum_row(f, plan, scalar, size, from_, to, area * size)
+        if epilogue is not None:
+            epilogue(
+                f,
+                Block(
+                    batch, begin, end, f.i64(0), f.i64(spec.columns), f.argument("table"),
+                    f.argument("slots"), True,
+                ),
+            )
+    f.ret()
+    return f
+
+
+def _sum_row(
+    f: Function, plan: ContractionPlan, scalar: str, size: int, source: Value, to: Value, part: int
+) -> None:
+    """One row of C: vectors of columns, each summed over all parts."""
+    lanes, columns = plan.lanes, plan.spec.columns
+
+    def columns_from(column: Value, width: int) -> None:
+        where, target = _moved(f, source, column, size), _moved(f, to, column, size)
+        total = f.constant(vector(lanes, scalar), 0.0)
+        if plan.spec.accumulate:
+            total = load_lanes(f, scalar, target, width, lanes)
+        with f.loop(0, plan.splits, carried=[total], hint="part") as loop:
+            more = load_lanes(f, scalar, _moved(f, where, loop.index, part), width, lanes)
+            loop.next = [f.fadd(loop.values[0], more, flags="")]
+        store_lanes(f, loop.results[0], target, width, lanes)
+
+    whole = columns // lanes * lanes
+    if whole:
+        with f.loop(0, whole, lanes, hint="column") as column:
+            columns_from(column.index, lanes)
+    if columns - whole:
+        columns_from(f.i64(whole), columns - whole)

@@ -1,0 +1,503 @@
+"""How a contraction is cut: register tile, blocks, packing, chunks.
+
+Everything here follows from the shapes, the strides and the :class:`Target`, so that a kernel's
+text and the order of its sums never depend on who runs it.  Choices are made by small cost models
+in processor cycles, whose constants were measured on AVX2 machines.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pellucid.backends.cpu.target import Target
+from pellucid.base.errors import ArgumentError
+
+PackA = Literal["none", "rows", "tiles"]
+PackB = Literal["none", "copy", "transpose", "gather"]
+
+_CHUNK_CYCLES = 60_000  # about 20 µs: below this, handing out a chunk costs more than it brings
+_SMALL_CHUNK_CYCLES = 10_000  # a product of a few such chunks is still worth two to four threads
+_DISPATCH_CYCLES = 3_000
+_MOST_CHUNKS = 256
+_DOT_ROWS = 12
+_SCRATCH_BYTES = 224 << 10
+# Weight of each number of threads when chunk sizes are compared.
+_THREADS = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 1.0), (16, 0.7), (64, 0.3))
+_COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
+_SPLITS = (1, 2, 4, 8, 16, 32, 64)
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """A batch of products C[b, m, n] (+)= Σₖ A[b, m, k] · B[b, k, n] with fixed shapes.
+
+    ``dtype`` is ``"float32"`` or ``"float64"``.  ``batch``, ``rows``, ``columns`` and ``depth``
+    are the extents of b, m, n and k; any may be 0 (``depth`` 0 gives zeros).  Strides are in
+    elements: ``a_strides`` for (batch, row, depth), ``b_strides`` for (batch, depth, column),
+    ``c_strides`` for (batch, row); 0 repeats the operand.  Columns of C are contiguous.  With
+    ``accumulate`` the sum is added to what C holds.
+    """
+
+    dtype: str
+    batch: int
+    rows: int
+    columns: int
+    depth: int
+    a_strides: tuple[int, int, int]
+    b_strides: tuple[int, int, int]
+    c_strides: tuple[int, int]
+    accumulate: bool = False
+
+    def __post_init__(self) -> None:
+        if self.dtype not in ("float32", "float64"):
+            raise ArgumentError(
+                f"A contraction is made for float32 or float64, not for {self.dtype!r}.",
+                "Convert the operands first.",
+            )
+        extents = (self.batch, self.rows, self.columns, self.depth)
+        if min(extents) < 0:
+            raise ArgumentError(
+                f"The extents (batch, rows, columns, depth) of a contraction are {extents}.",
+                "None may be negative.",
+            )
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return int(np.dtype(self.dtype).itemsize)
+
+    @property
+    def flop(self) -> int:
+        """Floating-point operations: a multiplication and an addition per term."""
+        return 2 * self.batch * self.rows * self.columns * self.depth
+
+    @property
+    def empty(self) -> bool:
+        """Whether C has no element."""
+        return self.batch * self.rows * self.columns == 0
+
+    def swapped(self) -> Contraction:
+        """The same product written as Cᵀ = Bᵀ·Aᵀ, for a C whose rows can serve as columns."""
+        (ab, ar, ad), (bb, bd, bc) = self.a_strides, self.b_strides
+        return Contraction(
+            self.dtype,
+            self.batch,
+            self.columns,
+            self.rows,
+            self.depth,
+            (bb, bc, bd),
+            (ab, ad, ar),
+            (self.c_strides[0], 1),
+            self.accumulate,
+        )
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One kernel of a plan: its name is the contraction's name followed by ``suffix``."""
+
+    suffix: str
+    chunks: int
+    flop: int
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How one axis of C is cut: whole tiles of ``tile``, then ``tails``, in ``chunks`` chunks.
+
+    Chunk i starts at ``i * chunk``; the last one takes everything that is left.
+    """
+
+    extent: int
+    tile: int
+    tails: tuple[int, ...]
+    chunk: int
+    chunks: int
+
+    @property
+    def whole(self) -> int:
+        """Elements covered by whole tiles."""
+        return self.extent - sum(self.tails)
+
+    def range(self, index: int) -> tuple[int, int]:
+        """First element and end of chunk ``index``."""
+        start = index * self.chunk
+        return start, self.extent if index == self.chunks - 1 else start + self.chunk
+
+    @property
+    def longest(self) -> int:
+        """Elements in the longest chunk."""
+        return max(self.range(i)[1] - self.range(i)[0] for i in {0, self.chunks - 1})
+
+
+@dataclass(frozen=True)
+class ContractionPlan:
+    """How a contraction runs on a target.
+
+    ``kernels`` run one after the other, each over its own chunks; all take the same operands: A,
+    B, C, then a scratch buffer of ``scratch_bytes`` (only if that is not 0), then whatever the
+    epilogue needs, from operand ``epilogue_operand`` on.  The other fields steer the generator.
+    ``swapped`` says that ``work`` is the transposed problem Cᵀ = Bᵀ·Aᵀ (for a C of one column).
+    """
+
+    spec: Contraction
+    work: Contraction
+    swapped: bool
+    full_rows: bool
+    kind: Literal["tiles", "dot"]
+    lanes: int
+    rows: Axis
+    columns: Axis
+    splits: int
+    split_depth: int
+    depth_block: int
+    pack_a: PackA
+    pack_b: PackB
+    group: int
+    kernels: tuple[Kernel, ...]
+    scratch_bytes: int
+
+    @property
+    def flop(self) -> int:
+        """Floating-point operations of all kernels."""
+        return self.spec.flop
+
+    @property
+    def epilogue_operand(self) -> int:
+        """Index in ``slots`` of the first operand that belongs to the epilogue."""
+        return 4 if self.scratch_bytes else 3
+
+    @property
+    def units(self) -> int:
+        """Blocks of C, counted once for each part of a split sum."""
+        return self.work.batch * self.splits * self.rows.chunks * self.columns.chunks
+
+    def blocks(self, chunk: int) -> list[tuple[int, range, range]]:
+        """The (batch, rows, columns) of C that a chunk of the first kernel works on."""
+        result = []
+        for unit in range(chunk * self.group, min((chunk + 1) * self.group, self.units)):
+            rest, row = divmod(unit, self.rows.chunks)
+            rest, column = divmod(rest, self.columns.chunks)
+            parts = range(*self.rows.range(row)), range(*self.columns.range(column))
+            first, second = parts[::-1] if self.swapped else parts
+            result.append((rest // self.splits, first, second))
+        return result
+
+
+def plan_contraction(
+    spec: Contraction, target: Target, full_rows: bool = False
+) -> ContractionPlan:
+    """Decide how ``spec`` runs on ``target``.
+
+    ``full_rows`` demands that every block of C spans all columns, so that an epilogue may work on
+    whole rows.
+    """
+    return _plan(spec, target, full_rows)
+
+
+@functools.lru_cache(maxsize=1024)
+def _plan(spec: Contraction, target: Target, full_rows: bool) -> ContractionPlan:
+    swapped = spec.columns == 1 and spec.rows > 1 and spec.c_strides[1] == 1
+    work = spec.swapped() if swapped else spec
+    lanes = target.lanes(spec.dtype)
+    dot = _wants_dot(work, lanes)
+    if dot:
+        height, width = _dot_shape(work, target.vector_registers)
+        row_tails, column_tails = _plain_tails(work.rows, height), _plain_tails(work.columns, width)
+        shape = _Shape(lanes, height, width, row_tails, column_tails)
+        pack_a: PackA = "none"
+        pack_b: PackB = "none"
+        block = max(1, work.depth)
+    else:
+        lanes, height, width = _tile_shape(work, lanes, target.vector_registers)
+        column_tails = _plain_tails(work.columns, width)
+        shape = _Shape(lanes, height, width, _row_tails(work.rows, height), column_tails)
+        block = _depth_block(work, target, width)
+        pack_a, pack_b = _packing(work, shape, block)
+    limit_rows = _row_limit(work, target, shape, block, pack_a)
+    wide = full_rows and not swapped
+    rows, columns, splits = _partition(work, shape, limit_rows, wide, pack_a, pack_b)
+    if dot:
+        # Only the last part of a split sum may end inside a vector.
+        split_depth = _round_up(math.ceil(work.depth / splits), 4 * lanes)
+    else:
+        split_depth = work.depth if splits == 1 else _round_up(math.ceil(work.depth / splits), 8)
+        block = _even_block(split_depth, block)
+    splits = max(1, math.ceil(work.depth / split_depth)) if work.depth else 1
+    return _finish(
+        spec, work, swapped, full_rows, dot, lanes, rows, columns, splits, split_depth, block,
+        pack_a, pack_b,
+    )
+
+
+def _finish(
+    spec: Contraction,
+    work: Contraction,
+    swapped: bool,
+    full_rows: bool,
+    dot: bool,
+    lanes: int,
+    rows: Axis,
+    columns: Axis,
+    splits: int,
+    split_depth: int,
+    block: int,
+    pack_a: PackA,
+    pack_b: PackB,
+) -> ContractionPlan:
+    """Count chunks and kernels and put the plan together."""
+    units = 0 if spec.empty else work.batch * splits * rows.chunks * columns.chunks
+    limit = _chunk_limit(_cycles(work, lanes))
+    group = max(1, math.ceil(units / limit))
+    kernels = [Kernel("", math.ceil(units / group), spec.flop)]
+    scratch = 0
+    if splits > 1:
+        scratch = work.batch * splits * work.rows * work.columns * work.itemsize
+        chunks, _ = sum_chunks(spec, splits, lanes)
+        kernels.append(Kernel("_sum", chunks, 0))
+    return ContractionPlan(
+        spec, work, swapped, full_rows, "dot" if dot else "tiles", lanes, rows, columns, splits,
+        split_depth, block, pack_a, pack_b, group, tuple(kernels), scratch,
+    )
+
+
+def sum_chunks(spec: Contraction, splits: int, lanes: int) -> tuple[int, int]:
+    """(chunks, rows of C in each) of the kernel that adds the parts of a split sum."""
+    cycles = splits * spec.rows * spec.columns // lanes
+    wanted = max(1, min(spec.rows, cycles // _CHUNK_CYCLES))
+    rows = math.ceil(spec.rows / wanted)
+    return spec.batch * math.ceil(spec.rows / rows), rows
+
+
+# ---- tiles -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """A register tile and what is left over at the end of each axis."""
+
+    lanes: int
+    height: int
+    width: int
+    row_tails: tuple[int, ...]
+    column_tails: tuple[int, ...]
+
+
+def _wants_dot(work: Contraction, lanes: int) -> bool:
+    """Whether dot products along depth beat tiles: few rows or columns, both sides contiguous."""
+    contiguous = work.a_strides[2] == 1 and work.b_strides[1] == 1
+    few = work.rows <= _DOT_ROWS or work.columns <= max(1, lanes // 4)
+    # A column-contiguous B of one column is contiguous both ways and always suits dot products.
+    return contiguous and few and work.depth >= 2 * lanes and not work.empty
+
+
+def _dot_shape(work: Contraction, registers: int) -> tuple[int, int]:
+    """Rows and columns of a dot tile whose sums and one side's vectors fit the registers."""
+    room = min(registers, 32) - 4
+    few, many = sorted((work.rows, work.columns))
+    few = _balanced(few, 4)
+    many = min(many, 8, room // few)
+    return (few, many) if work.rows <= work.columns else (many, few)
+
+
+def _balanced(extent: int, most: int) -> int:
+    """Largest tile ≤ ``most`` when ``extent`` is cut into as few nearly equal tiles as possible."""
+    return math.ceil(extent / math.ceil(extent / most)) if extent else 1
+
+
+def _plain_tails(extent: int, tile: int) -> tuple[int, ...]:
+    return (extent % tile,) if extent % tile else ()
+
+
+def _row_tails(rows: int, height: int) -> tuple[int, ...]:
+    """Tile heights that cover the rows after the whole tiles.
+
+    A very low last tile has too few independent sums to keep the multipliers busy, so it shares
+    its rows with the tile before it.
+    """
+    rest = rows % height
+    if rest == 0:
+        return ()
+    if rest * 2 < height and rows > height:
+        both = height + rest
+        return (both - both // 2, both // 2)
+    return (rest,)
+
+
+def _tile_shape(work: Contraction, lanes: int, registers: int) -> tuple[int, int, int]:
+    """(lanes, rows, columns) of the register tile: the cheapest that needs no spilling.
+
+    The cost of one step along depth is bounded by multiply-adds (2 a cycle), loads (2 a cycle) and
+    the 4 cycles until a sum can be added to again.
+    """
+    while lanes > 1 and work.columns <= lanes // 2:
+        lanes //= 2
+
+    def step(height: int, vectors: int) -> float:
+        return max(height * vectors / 2, (height + vectors) / 2, 4.0)
+
+    def cost(shape: tuple[int, int]) -> float:
+        height, vectors = shape
+        panels, rest = divmod(work.columns, vectors * lanes)
+        whole = (work.rows - sum(_row_tails(work.rows, height))) // height
+        heights = [(height, whole), *((tail, 1) for tail in _row_tails(work.rows, height))]
+        last = math.ceil(rest / lanes)
+        return sum(
+            count * (panels * step(high, vectors) + (step(high, last) if rest else 0.0))
+            for high, count in heights
+        )
+
+    vectors_needed = max(1, math.ceil(work.columns / lanes))
+    shapes = []
+    for vectors in range(1, min(4, vectors_needed) + 1):
+        most = min((registers - 1 - vectors) // vectors, 12 if registers == 16 else 16)
+        shapes.append((min(most, max(1, work.rows)), vectors))
+    # Two vectors a row first: they load least for each multiply-add.
+    shapes.sort(key=lambda s: abs(s[1] - 2))
+    height, vectors = min(shapes, key=lambda s: (round(cost(s) * 1.02**abs(s[1] - 2)), abs(s[1] - 2)))
+    return lanes, height, vectors * lanes
+
+
+def _depth_block(work: Contraction, target: Target, width: int) -> int:
+    """Depth of a block of B that fills at most half of the first-level cache with one panel."""
+    most = max(256, target.l1_bytes // 2 // (width * work.itemsize))
+    return _even_block(work.depth, most)
+
+
+def _even_block(depth: int, most: int) -> int:
+    """Depth cut into as few nearly equal blocks ≤ ``most`` as possible, multiples of 4."""
+    if depth <= most:
+        return max(1, depth)
+    return _round_up(math.ceil(depth / math.ceil(depth / most)), 4)
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+# ---- packing ---------------------------------------------------------------------------------
+
+
+def _packing(work: Contraction, shape: _Shape, block: int) -> tuple[PackA, PackB]:
+    """Which operands are copied into the order of the tiles."""
+    (_, a_row, a_depth), (_, b_depth, b_column) = work.a_strides, work.b_strides
+    pack_b: PackB
+    if b_column == 1:
+        small = work.depth * work.columns * work.itemsize <= 16 << 10
+        pack_b = "none" if small or work.rows < 4 * shape.height else "copy"
+    else:
+        pack_b = "transpose" if b_depth == 1 else "gather"
+    panels = work.columns // shape.width
+    pack_a: PackA = "none"
+    if a_row == 1 and a_depth != 1 and panels >= 3 and work.depth >= 16:
+        pack_a = "tiles"
+    elif a_depth == 1 and panels >= 8 and work.depth >= 64:
+        # Rows a large power of two apart fall into few cache sets.
+        if a_row * work.itemsize % 2048 == 0 and work.rows > shape.height:
+            pack_a = "rows"
+    return pack_a, pack_b
+
+
+def _row_limit(
+    work: Contraction, target: Target, shape: _Shape, block: int, pack_a: PackA
+) -> int:
+    """Most rows of a chunk: its part of A stays in the second-level cache (or in scratch)."""
+    if pack_a == "none":
+        budget = target.l2_bytes // 2
+    else:
+        budget = _SCRATCH_BYTES - 2 * (block + 16) * shape.width * work.itemsize
+    rows = budget // ((block + 16) * work.itemsize)
+    return max(shape.height, rows // shape.height * shape.height)
+
+
+# ---- chunks ----------------------------------------------------------------------------------
+
+
+def _cycles(work: Contraction, lanes: int) -> float:
+    return work.batch * work.rows * work.columns * max(1, work.depth) / (2 * lanes)
+
+
+def _chunk_limit(cycles: float) -> int:
+    """Most chunks that a product of so many cycles is worth."""
+    small = min(4, int(cycles // _SMALL_CHUNK_CYCLES))
+    return max(1, small, min(_MOST_CHUNKS, int(cycles // _CHUNK_CYCLES)))
+
+
+def _partition(
+    work: Contraction,
+    shape: _Shape,
+    row_limit: int,
+    full_rows: bool,
+    pack_a: PackA,
+    pack_b: PackB,
+) -> tuple[Axis, Axis, int]:
+    """Cut C (and, if C is small and depth long, the sum) into chunks for 2 to 64 threads."""
+    cycles = _cycles(work, shape.lanes)
+    most = max(1, _chunk_limit(cycles) // max(1, work.batch))
+    row_axes = _axes(work.rows, shape.height, shape.row_tails, most, row_limit)
+    column_most = 1 if full_rows else most
+    column_axes = _axes(work.columns, shape.width, shape.column_tails, column_most, work.columns)
+    splits = [s for s in _SPLITS if s <= most and work.depth >= s * max(256, 16 * shape.lanes)]
+    if work.rows * work.columns * work.itemsize > 256 << 10:
+        splits = [1]
+    best: tuple[float, Axis, Axis, int] | None = None
+    for rows, columns, split in itertools.product(row_axes, column_axes, splits or [1]):
+        count = rows.chunks * columns.chunks * split
+        if count > max(most, row_axes[0].chunks):
+            continue
+        score = _score(work, shape, rows, columns, split, pack_a, pack_b)
+        if best is None or score < best[0]:
+            best = (score, rows, columns, split)
+    if best is None:
+        return row_axes[0], column_axes[0], 1
+    return best[1:]
+
+
+def _axes(
+    extent: int, tile: int, tails: tuple[int, ...], most: int, limit: int
+) -> list[Axis]:
+    """Ways to cut an axis into at most ``most`` chunks of at most ``limit`` elements."""
+    whole = extent - sum(tails)
+    tiles = whole // tile
+    found: dict[int, Axis] = {}
+    fewest = max(1, math.ceil(tiles * tile / max(tile, limit)))
+    for wanted in sorted({*_COUNTS, fewest, tiles}):
+        if wanted < fewest or (wanted > max(1, tiles)) or (wanted > most and wanted != fewest):
+            continue
+        chunk = max(1, math.ceil(tiles / wanted)) * tile
+        chunks = max(1, math.ceil(whole / chunk))
+        found.setdefault(chunks, Axis(extent, tile, tails, chunk, chunks))
+    return list(found.values())
+
+
+def _score(
+    work: Contraction,
+    shape: _Shape,
+    rows: Axis,
+    columns: Axis,
+    split: int,
+    pack_a: PackA,
+    pack_b: PackB,
+) -> float:
+    """Weighted time over several numbers of threads, relative to perfect division."""
+    m, n, k = rows.longest, columns.longest, max(1, work.depth) / split
+    vector = 8 / shape.lanes
+    chunk = m * n * k / (2 * shape.lanes) + _DISPATCH_CYCLES
+    # Cycles to pack one element, measured with 8 lanes.
+    chunk += {"none": 0.0, "copy": 0.15, "transpose": 0.2, "gather": 1.0}[pack_b] * n * k * vector
+    chunk += {"none": 0.02, "rows": 0.15, "tiles": 0.35}[pack_a] * m * k * vector
+    count = work.batch * rows.chunks * columns.chunks * split
+    extra = 0.0
+    if split > 1:
+        extra = 2 * _DISPATCH_CYCLES + work.batch * work.rows * work.columns * split / shape.lanes
+    ideal = max(1.0, _cycles(work, shape.lanes))
+    return sum(
+        weight * (math.ceil(count / threads) * chunk + extra) * threads / ideal
+        for threads, weight in _THREADS
+    )
