@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import itertools
 import os
 import sys
 import threading
@@ -39,7 +40,9 @@ loops it doubled the compile time and the code size and gave no speed.
 
 _lock = threading.Lock()
 _addresses: dict[bytes, int] = {}
-_engines: list[Any] = []  # code lives as long as its engine, that is, as long as the process
+_linker: Any = None
+_library_numbers = itertools.count()
+_linked: list[Any] = []  # code lives as long as its tracker, that is, as long as the process
 _initialized = False
 
 
@@ -144,22 +147,32 @@ def _in_threads(
 
 
 def _link(objects: Mapping[str, bytes], target: Target) -> dict[str, int]:
-    """Load object code into this process; addresses of the functions named like the objects."""
+    """Load object code into this process; addresses of the functions named like the objects.
+
+    LLVM's newer loader (JITLink) places the code and the constants of an object side by side,
+    within reach of relative addresses, and reports what it cannot resolve; the older ones may
+    do neither.
+    """
+    global _linker
     llvm = _initialize(target)
-    empty = llvm.parse_assembly("", llvm.create_context())
-    machine = _target_machine(target, jit=True)
-    # LLVM's default allocator may place code and constants more than 2 GiB apart, beyond the
-    # reach of relative addresses; llvmlite's own reserves one block for all of them.
-    engine = llvm.create_mcjit_compiler(empty, machine, use_lmm=sys.maxsize > 2**32)
-    for content in objects.values():
-        engine.add_object_file(llvm.ObjectFileRef.from_data(content))
-    engine.finalize_object()
-    _engines.append(engine)
-    found = {name: engine.get_function_address(name) for name in objects}
-    for name, address in found.items():
-        if not address:
-            raise CompilationError(f"Kernel {name!r} has no address after linking.")
-    return found
+    if _linker is None:
+        _linker = llvm.create_lljit_compiler(
+            _target_machine(target, jit=True),
+            use_jit_link=sys.platform != "win32",
+            suppress_errors=True,
+        )
+    library = llvm.JITLibraryBuilder().add_current_process()
+    for name, content in objects.items():
+        library.add_object_img(content).export_symbol(name)
+    try:
+        tracker = library.link(_linker, f"kernels-{next(_library_numbers)}")
+    except RuntimeError as error:
+        raise CompilationError(
+            f"Kernels {', '.join(objects)} could not be linked: {str(error).strip()}",
+            "If the cache folder comes from another machine, clear it; else please report this.",
+        ) from error
+    _linked.append(tracker)
+    return {name: int(tracker[name]) for name in objects}
 
 
 def _initialize(target: Target) -> Any:
