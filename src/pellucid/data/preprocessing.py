@@ -1,0 +1,639 @@
+"""From columns and images to the numbers that a network takes.
+
+Everything is learned from the training rows: means, deviations, medians, categories, which
+columns are worth keeping.  The result is small, goes to JSON and back without loss, and turns
+any later table into the same features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.base.errors import ArgumentError, DataError, RunFolderError
+from pellucid.data.columns import SECONDS_PER_DAY, Column, Table, nearest_names
+from pellucid.data.json_checks import (
+    json_bool,
+    json_error,
+    json_integer,
+    json_list,
+    json_names,
+    json_number,
+    json_object,
+    json_text,
+)
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Features: TypeAlias = npt.NDArray[np.float32]
+PlanKind: TypeAlias = Literal["number", "boolean", "category", "time"]
+
+MAX_CATEGORIES = 64
+MAX_FEATURES = 1_000_000
+# From this share of numbers on, a text column is taken for numbers with slips in them.
+STRAY_SHARE = 0.9
+TIME_PARTS = ("days", "year", "month", "day", "weekday", "hour")
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One number of a column: missing ones become ``fill``, then (x - mean) / std."""
+
+    part: str
+    fill: float
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """How one column becomes features.
+
+    ``scales`` are its numeric parts (one for numbers and booleans, up to six for times, none for
+    categories and for numbers of which only the absence tells something).  ``categories`` get a
+    0/1 feature each; ``other`` adds one for all remaining categories, ``indicator`` one for
+    missing values.
+    """
+
+    column: str
+    kind: PlanKind
+    scales: tuple[Scale, ...] = ()
+    categories: tuple[str, ...] = ()
+    other: bool = False
+    indicator: bool = False
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the features, in order."""
+        names = [f"{self.column} ({s.part})" if s.part else self.column for s in self.scales]
+        names += [f"{self.column} = {category}" for category in self.categories]
+        if self.other:
+            names.append(f"{self.column} is another")
+        if self.indicator:
+            names.append(f"{self.column} is missing")
+        return tuple(names)
+
+    @property
+    def width(self) -> int:
+        """The number of features."""
+        return len(self.scales) + len(self.categories) + self.other + self.indicator
+
+
+@dataclass(frozen=True)
+class Preprocessor:
+    """Turns tables into features; made by ``Preprocessor.fit``.
+
+    - Numbers are standardized by the training mean and standard deviation (divisor n); missing
+      ones become the training median, and "x is missing" is a feature of its own where values
+      were missing in training.
+    - Booleans are 0 and 1; missing ones become the more frequent value.
+    - Text is one-hot.  Categories with one training row, and those beyond the most frequent 63,
+      share the feature "x is another".  Categories that training did not have go there too; if
+      training had no such rows, they get zeros.
+    - Times become days, year, month, day, weekday (Monday 0) and hour, standardized.
+    - Constant columns, and text that is nearly different in every row, are left out.
+
+    ``notes`` tells the user what was left out and why.
+    """
+
+    plans: tuple[ColumnPlan, ...]
+    notes: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The names of the features, in the order of ``transform``'s columns."""
+        return tuple(name for plan in self.plans for name in plan.feature_names)
+
+    @property
+    def feature_columns(self) -> tuple[str, ...]:
+        """For each feature the column that it comes from."""
+        return tuple(plan.column for plan in self.plans for _ in range(plan.width))
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Columns that must be read as text, whatever they look like in a new file."""
+        return tuple(plan.column for plan in self.plans if plan.kind == "category")
+
+    @classmethod
+    def fit(
+        cls,
+        table: Table,
+        *,
+        exclude: Collection[str] = (),
+        text_columns: Collection[str] = (),
+        max_categories: int = MAX_CATEGORIES,
+    ) -> Preprocessor:
+        """Learns from the rows of ``table``, which are the training rows.
+
+        ``exclude`` names columns that are no features (the targets).  ``text_columns`` are
+        categories even when most of their values look like numbers.  ``max_categories`` is the
+        greatest number of features that one text column gets.
+
+        Raises ``DataError`` for infinite values, for text in a column of numbers, and when no
+        usable column is left; ``ArgumentError`` for an impossible ``max_categories``.
+        """
+        if not 2 <= max_categories <= 10_000:
+            raise ArgumentError(
+                f"max_categories={max_categories}", "Choose a whole number from 2 to 10000."
+            )
+        features = table.without(exclude)
+        check_columns(features, text_columns)
+        plans: list[ColumnPlan] = []
+        notes: list[str] = []
+        for column in features.columns.values():
+            plan, note = _plan(column, max_categories)
+            if note:
+                notes.append(note)
+            if plan is not None:
+                plans.append(plan)
+        if not plans:
+            raise DataError(
+                f"{table.name} has no usable feature column" + (":" if notes else ""),
+                " ".join(notes) or "Add columns from which the target can be predicted.",
+            )
+        return cls(tuple(plans), tuple(notes))
+
+    def transform(self, table: Table) -> Features:
+        """The features of a table: float32 (rows, features).
+
+        Columns that training did not have are ignored.  Raises ``DataError`` when a column is
+        absent, holds text where training had numbers, or holds infinite or too large values.
+        """
+        features = np.zeros((len(table), len(self.feature_names)), dtype=np.float32)
+        at = 0
+        for plan in self.plans:
+            if plan.column not in table.columns:
+                raise DataError(
+                    f"{table.name} has no column {plan.column!r}, which the network was trained on",
+                    nearest_names(plan.column, table.columns),
+                )
+            _fill(features[:, at : at + plan.width], plan, table)
+            at += plan.width
+        return features
+
+    def to_json(self) -> dict[str, object]:
+        """The preprocessor as JSON values; floats survive exactly."""
+        columns: list[dict[str, object]] = [
+            {
+                "column": plan.column,
+                "kind": plan.kind,
+                "scales": [[s.part, s.fill, s.mean, s.std] for s in plan.scales],
+                "categories": list(plan.categories),
+                "other": plan.other,
+                "indicator": plan.indicator,
+            }
+            for plan in self.plans
+        ]
+        return {"kind": "table", "version": _VERSION, "columns": columns}
+
+    @classmethod
+    def from_json(cls, data: object) -> Preprocessor:
+        """The preprocessor from ``to_json``'s values; ``RunFolderError`` for anything else."""
+        fields = json_object(data, "preprocessing", ("kind", "version", "columns"))
+        json_text(fields["kind"], "preprocessing kind", ("table",))
+        json_integer(fields["version"], "preprocessing version", _VERSION, _VERSION)
+        entries = json_list(fields["columns"], "preprocessing columns", MAX_FEATURES)
+        plans = tuple(_plan_from_json(entry) for entry in entries)
+        json_names([plan.column for plan in plans], "preprocessing columns")
+        width = sum(plan.width for plan in plans)
+        json_integer(width, "number of features", 1, MAX_FEATURES)
+        return cls(plans)
+
+
+@dataclass(frozen=True)
+class ImagePreprocessor:
+    """Turns images into features: pixels / ``maximum``, then (x - mean) / std, flattened.
+
+    ``mean`` and ``std`` are two numbers over all pixels of the training images.  ``shape`` is
+    that of one image, (height, width) or (height, width, channels).
+    """
+
+    shape: tuple[int, ...]
+    maximum: float
+    mean: float
+    std: float
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """``pixel row,column`` for each pixel, counted from 0, in row-major order."""
+        return tuple(
+            "pixel " + ",".join(str(int(i)) for i in place) for place in np.ndindex(*self.shape)
+        )
+
+    @classmethod
+    def fit(cls, images: npt.NDArray[Any], maximum: float = 255.0) -> ImagePreprocessor:
+        """Learns from training images (n, …); ``maximum`` is the largest value a pixel can have.
+
+        Raises ``DataError`` for infinite or missing pixels and for images that are all one value.
+        """
+        _check_pixels(images)
+        # Sums of float64 over blocks of images: no float64 copy of the whole set is made.
+        count = images.size
+        total = sum(float(block.sum(dtype=np.float64)) for block in _blocks(images))
+        mean = total / count
+        squares = sum(
+            float(np.square(block.astype(np.float64) - mean).sum()) for block in _blocks(images)
+        )
+        std = float(np.sqrt(squares / count))
+        if std == 0:
+            raise DataError(
+                f"All {count} pixels of the training images hold {mean:g}",
+                "Check the files: there is nothing to learn from one value.",
+            )
+        return cls(tuple(images.shape[1:]), float(maximum), mean / maximum, std / maximum)
+
+    def transform(self, images: npt.NDArray[Any]) -> Features:
+        """Features of images (n, …): float32 (n, pixels).
+
+        Raises ``DataError`` when the images have another shape than those of training.
+        """
+        if images.shape[1:] != self.shape:
+            raise DataError(
+                f"Images of shape {images.shape[1:]} were given, the network was trained on "
+                f"{self.shape}",
+                "Scale the images to that shape.",
+            )
+        _check_pixels(images)
+        factor = np.float32(1.0 / (self.maximum * self.std))
+        features = images.reshape(len(images), -1).astype(np.float32)
+        features *= factor
+        features -= np.float32(self.mean / self.std)
+        return features
+
+    def to_json(self) -> dict[str, object]:
+        """The preprocessor as JSON values."""
+        return {
+            "kind": "images",
+            "version": _VERSION,
+            "shape": list(self.shape),
+            "maximum": self.maximum,
+            "mean": self.mean,
+            "std": self.std,
+        }
+
+    @classmethod
+    def from_json(cls, data: object) -> ImagePreprocessor:
+        """The preprocessor from ``to_json``'s values; ``RunFolderError`` for anything else."""
+        keys = ("kind", "version", "shape", "maximum", "mean", "std")
+        fields = json_object(data, "preprocessing", keys)
+        json_text(fields["kind"], "preprocessing kind", ("images",))
+        json_integer(fields["version"], "preprocessing version", _VERSION, _VERSION)
+        entries = json_list(fields["shape"], "image shape", 3)
+        shape = tuple(json_integer(size, "image shape", 1, 65_536) for size in entries)
+        if len(shape) < 1 or int(np.prod(shape)) > MAX_FEATURES:
+            raise json_error("image shape", f"at most {MAX_FEATURES} pixels", list(shape))
+        numbers = [json_number(fields[key], f"image {key}") for key in keys[3:]]
+        if numbers[0] <= 0 or numbers[2] <= 0:
+            raise json_error("image maximum and std", "positive numbers", numbers)
+        return cls(shape, *numbers)
+
+
+def preprocessor_from_json(data: object) -> Preprocessor | ImagePreprocessor:
+    """Either preprocessor from its JSON values; ``RunFolderError`` for anything else."""
+    kind = data.get("kind") if isinstance(data, dict) else None
+    if kind == "images":
+        return ImagePreprocessor.from_json(data)
+    return Preprocessor.from_json(data)
+
+
+@dataclass(frozen=True)
+class TargetScaler:
+    """Standardizes regression targets: (y - mean) / std for each target."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, targets: Floats) -> TargetScaler:
+        """Learns from the training targets (rows, targets); a constant target keeps std 1."""
+        moments = [_moments(targets[:, position]) for position in range(targets.shape[1])]
+        return cls(tuple(m for m, _ in moments), tuple(s or 1.0 for _, s in moments))
+
+    def transform(self, targets: npt.NDArray[Any]) -> Features:
+        """Targets (rows, targets) as the network is to predict them, float32."""
+        return ((targets - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
+
+    def inverse(self, outputs: npt.NDArray[Any]) -> Floats:
+        """The network's outputs (rows, targets) in the units of the data, float64."""
+        return np.asarray(outputs, dtype=np.float64) * np.array(self.std) + np.array(self.mean)
+
+    def to_json(self) -> dict[str, object]:
+        """The scaler as JSON values."""
+        return {"mean": list(self.mean), "std": list(self.std)}
+
+    @classmethod
+    def from_json(cls, data: object) -> TargetScaler:
+        """The scaler from ``to_json``'s values; ``RunFolderError`` for anything else."""
+        fields = json_object(data, "target scaler", ("mean", "std"))
+        mean, std = (
+            tuple(json_number(v, f"target {key}") for v in json_list(fields[key], f"target {key}"))
+            for key in ("mean", "std")
+        )
+        if not mean or len(mean) != len(std) or min(std) <= 0:
+            raise json_error("target scaler", "a mean and a positive std for each target", fields)
+        return cls(mean, std)
+
+
+# --- Checks ------------------------------------------------------------------------------------
+
+
+def check_columns(
+    table: Table, text_columns: Collection[str] = (), *, all_missing: bool = False
+) -> None:
+    """Raises ``DataError`` for a column that cannot be a feature as it is.
+
+    That is a column of numbers with infinite values, one with text in it (unless named in
+    ``text_columns``), and, with ``all_missing``, one without any value.
+    """
+    for column in table.columns.values():
+        if column.kind == "number":
+            _check_finite(column, table)
+        elif column.kind == "text" and column.name not in text_columns:
+            _check_stray(column, table)
+        if all_missing and bool(column.missing.all()):
+            raise DataError(
+                f"Column {column.name!r} of {table.name} has no values: "
+                f"all {len(column)} rows are missing",
+                f"Remove the column, or leave it out (ignore={column.name!r}).",
+            )
+
+
+def _check_finite(column: Column, table: Table) -> None:
+    infinite = np.flatnonzero(np.isinf(column.values))
+    if infinite.size:
+        raise DataError(
+            f"Column {column.name!r} of {table.name} holds infinite values: "
+            f"{infinite.size} of {len(column)}, the first in {table.place(int(infinite[0]))}",
+            "Correct these cells, or leave them empty: empty cells are filled in.",
+        )
+
+
+def _check_stray(column: Column, table: Table) -> None:
+    """Text in a column that is otherwise numbers is a slip, not a category."""
+    counts = column.counts()
+    numeric = np.array([_is_number(category) for category in column.categories], dtype=bool)
+    total, numbers = int(counts.sum()), int(counts[numeric].sum())
+    if numbers == total or total == 0 or numbers < STRAY_SHARE * total:
+        return
+    strays = np.flatnonzero((column.values >= 0) & ~np.append(numeric, True)[column.values])
+    row = int(strays[0])
+    raise DataError(
+        f"Column {column.name!r} of {table.name} holds text where numbers were expected: "
+        f"{column.text(row)!r} in {table.place(row)} ({strays.size} of {total} values are text)",
+        "Correct these cells or leave them empty, or say that the column is text "
+        f"(text_columns={column.name!r}).",
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text
+
+
+def _check_pixels(images: npt.NDArray[Any]) -> None:
+    if images.ndim < 2 or 0 in images.shape[1:]:
+        raise DataError(
+            f"Images of shape (n, height, width) were expected, {images.shape} was received",
+            "Give an array with one image in each entry of its first dimension.",
+        )
+    if images.dtype.kind == "f" and not bool(np.isfinite(images).all()):
+        raise DataError(
+            "The images hold pixels that are NaN or infinite", "Correct or remove these images."
+        )
+
+
+def _blocks(images: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    return [images[start : start + 4096] for start in range(0, len(images), 4096)]
+
+
+# --- Learning ----------------------------------------------------------------------------------
+
+
+def _moments(values: Floats) -> tuple[float, float]:
+    """Mean and standard deviation (divisor n) of finite values; std 0 where all are equal.
+
+    Dividing by the largest magnitude first keeps squares of huge values from overflowing.
+    """
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest == 0.0 or values.min() == values.max():
+        return (float(values[0]) if values.size else 0.0), 0.0
+    scaled = values / largest
+    mean, std = float(scaled.mean()), float(scaled.std())
+    return mean * largest, (std * largest if std > 1e-14 else 0.0)
+
+
+def _plan(column: Column, max_categories: int) -> tuple[ColumnPlan | None, str]:
+    """The plan of a column, or None, and a note for the user where there is one."""
+    if bool(column.missing.all()):
+        return None, f"Column {column.name!r} has no values in the training rows: left out."
+    if column.kind == "text":
+        return _plan_category(column, max_categories)
+    indicator = bool(column.missing.any())
+    if column.kind == "time":
+        scales = tuple(
+            scale
+            for part, values in _time_parts(column.values).items()
+            if (scale := _scale(part, values)) is not None
+        )
+        kind: PlanKind = "time"
+    else:
+        present = column.values[~column.missing]
+        kind = "boolean" if column.kind == "boolean" else "number"
+        scale = _scale("", present)
+        if scale is not None and kind == "boolean":
+            scale = Scale("", float(present.mean() >= 0.5), 0.0, 1.0)
+        scales = () if scale is None else (scale,)
+    if scales or indicator:
+        note = ""
+        if not scales:
+            value = column.text(int(np.argmin(column.missing)))
+            note = (
+                f"Column {column.name!r} holds {value!r} or nothing: only whether it is missing "
+                "is used."
+            )
+        return ColumnPlan(column.name, kind, scales, indicator=indicator), note
+    return None, f"Column {column.name!r} holds {column.text(0)!r} in every training row: left out."
+
+
+def _scale(part: str, values: Floats) -> Scale | None:
+    """The scale of one numeric part, NaN left out; None where it is constant."""
+    present = values[~np.isnan(values)]
+    mean, std = _moments(present)
+    return None if std == 0 else Scale(part, float(np.median(present)), mean, std)
+
+
+def _plan_category(column: Column, max_categories: int) -> tuple[ColumnPlan | None, str]:
+    counts = column.counts()
+    present = int(counts.sum())
+    distinct = int(np.count_nonzero(counts))
+    name = column.name
+    if (distinct > 20 and distinct > 0.5 * present) or (counts.max() < 2 and distinct > 1):
+        return None, (
+            f"Column {name!r} has {distinct} different texts in {present} training rows, like a "
+            "name or an identifier: left out."
+        )
+    indicator = present < len(column)
+    if distinct == 1 and not indicator:
+        return None, f"Column {name!r} holds {column.text(0)!r} in every training row: left out."
+    # Most frequent first; ties in alphabetical order, so that the plan follows from the data.
+    order = np.argsort(-counts, kind="stable")
+    repeated = order[counts[order] >= 2]
+    note = ""
+    if len(repeated) > max_categories - 1 and distinct > max_categories:
+        repeated = repeated[: max_categories - 1]
+        note = (
+            f"Column {name!r} has {distinct} categories: the {len(repeated)} most frequent are "
+            "kept, the others share one feature."
+        )
+    kept = tuple(column.categories[code] for code in sorted(repeated))
+    other = len(kept) < distinct
+    if distinct == 1:
+        # A 0/1 feature for the single category would be the indicator once more.
+        kept, other = (), False
+    return ColumnPlan(name, "category", (), kept, other, indicator), note
+
+
+def _time_parts(seconds: Floats) -> dict[str, Floats]:
+    """Numbers that describe times, NaN where missing: float64 (rows,) for each part."""
+    missing = np.isnan(seconds)
+    moments = np.where(missing, 0, seconds).astype(np.int64).astype("datetime64[s]")
+    months = moments.astype("datetime64[M]").astype(np.int64)
+    days = moments.astype("datetime64[D]").astype(np.int64)
+    first_of_month = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    parts = {
+        "days": seconds / SECONDS_PER_DAY,
+        "year": np.floor_divide(months, 12) + 1970,
+        "month": months % 12 + 1,
+        "day": days - first_of_month + 1,
+        "weekday": (days + 3) % 7,  # 1970-01-01 was a Thursday
+        "hour": (seconds % SECONDS_PER_DAY) / 3600,
+    }
+    return {part: np.where(missing, np.nan, parts[part]) for part in TIME_PARTS}
+
+
+# --- Applying ----------------------------------------------------------------------------------
+
+
+def _fill(block: Features, plan: ColumnPlan, table: Table) -> None:
+    """Writes the features of one column into ``block`` (rows, width), which holds zeros."""
+    column = _as_kind(table[plan.column], plan, table)
+    at = len(plan.scales)
+    if plan.kind == "category":
+        slot = {category: at + i for i, category in enumerate(plan.categories)}
+        fallback = at + len(plan.categories) if plan.other else -1
+        slots = [slot.get(category, fallback) for category in column.categories]
+        places = np.array([*slots, -1], dtype=np.int64)[column.values]
+        rows = np.flatnonzero(places >= 0)
+        block[rows, places[rows]] = 1.0
+    else:
+        parts = _time_parts(column.values) if plan.kind == "time" else {"": column.values}
+        for position, scale in enumerate(plan.scales):
+            values = parts[scale.part]
+            filled = np.where(np.isnan(values), scale.fill, values)
+            with np.errstate(over="ignore"):
+                block[:, position] = (filled - scale.mean) / scale.std
+        if not bool(np.isfinite(block[:, :at]).all()):
+            row = int(np.argmin(np.isfinite(block[:, :at]).all(axis=1)))
+            raise DataError(
+                f"Column {plan.column!r} of {table.name} holds {column.text(row)} in "
+                f"{table.place(row)}, too far from the training values to be represented",
+                "Correct the cell, or leave it empty.",
+            )
+    if plan.indicator:
+        block[:, -1] = column.missing
+
+
+def _as_kind(column: Column, plan: ColumnPlan, table: Table) -> Column:
+    """The column in the kind that training had; ``DataError`` where it holds something else."""
+    kind = "text" if plan.kind == "category" else plan.kind
+    if bool(column.missing.all()):
+        empty = np.full(len(column), -1) if kind == "text" else np.full(len(column), np.nan)
+        return Column(column.name, kind, empty)  # type: ignore[arg-type]
+    if kind == "text" and column.kind != "text":
+        texts = column.texts()
+        found = sorted({text for text in texts if text is not None})
+        position: dict[str | None, int] = {text: code for code, text in enumerate(found)}
+        position[None] = -1
+        codes = np.array([position[text] for text in texts], dtype=np.int64)
+        return Column(column.name, "text", codes, tuple(found))
+    if kind in ("number", "boolean") and column.kind == "text":
+        column = _parse_numbers(column, plan, table)
+    if kind == "number" and column.kind in ("number", "boolean"):
+        _check_finite(column, table)
+        return column
+    if kind == "boolean" and column.kind in ("number", "boolean"):
+        wrong = np.flatnonzero(~np.isin(column.values, (0.0, 1.0)) & ~column.missing)
+        if not wrong.size:
+            return column
+        raise _kind_error(column, int(wrong[0]), "true and false", table)
+    if kind == column.kind:
+        return column
+    wanted = {"number": "numbers", "boolean": "true and false", "time": "dates"}[kind]
+    raise _kind_error(column, int(np.argmin(column.missing)), wanted, table)
+
+
+def _parse_numbers(column: Column, plan: ColumnPlan, table: Table) -> Column:
+    """Text that writes numbers (such as 007) as numbers; anything else is an error."""
+    numbers = np.full(len(column.categories) + 1, np.nan)
+    for code, category in enumerate(column.categories):
+        if _is_number(category):
+            numbers[code] = float(category)
+    wrong = np.flatnonzero((column.values >= 0) & np.isnan(numbers[column.values]))
+    if wrong.size:
+        wanted = "numbers" if plan.kind == "number" else "true and false"
+        raise _kind_error(column, int(wrong[0]), wanted, table)
+    return Column(column.name, "number", numbers[column.values])
+
+
+def _kind_error(column: Column, row: int, wanted: str, table: Table) -> DataError:
+    return DataError(
+        f"Column {column.name!r} of {table.name} held {wanted} in training and holds "
+        f"{column.text(row)!r} in {table.place(row)}",
+        "Correct the cell, or leave it empty: empty cells are filled in.",
+    )
+
+
+# --- JSON --------------------------------------------------------------------------------------
+
+
+def _plan_from_json(entry: object) -> ColumnPlan:
+    keys = ("column", "kind", "scales", "categories", "other", "indicator")
+    fields = json_object(entry, "column", keys)
+    name = json_text(fields["column"], "column name")
+    where = f"column {name[:80]!r}"
+    kinds = ("number", "boolean", "category", "time")
+    kind = cast(PlanKind, json_text(fields["kind"], where, kinds))
+    entries = json_list(fields["scales"], where, len(TIME_PARTS))
+    scales = tuple(_scale_from_json(scale, where, kind) for scale in entries)
+    json_names([scale.part for scale in scales], where)
+    categories = json_names(fields["categories"], where, 10_000)
+    other = json_bool(fields["other"], where)
+    plan = ColumnPlan(
+        name, kind, scales, categories, other, json_bool(fields["indicator"], where)
+    )
+    if (kind == "category" and scales) or (kind != "category" and (categories or other)):
+        raise RunFolderError(
+            f"{where}: scales and categories do not fit a column of kind {kind}",
+            "The file is damaged or was changed by hand: train again, or restore it.",
+        )
+    if plan.width == 0:
+        raise json_error(where, "at least one feature", fields)
+    return plan
+
+
+def _scale_from_json(entry: object, where: str, kind: str) -> Scale:
+    values = json_list(entry, where, 4)
+    if len(values) != 4:
+        raise json_error(where, "part, fill, mean and std", values)
+    part = json_text(values[0], where, TIME_PARTS if kind == "time" else ("",))
+    fill, mean, std = (json_number(value, where) for value in values[1:])
+    if std <= 0:
+        raise json_error(where, "a positive std", std)
+    return Scale(part, fill, mean, std)

@@ -1,0 +1,465 @@
+"""From a name, file, folder or data frame to arrays that a network can be trained on.
+
+``load_source`` puts the pieces of this folder together in the order that keeps the test part
+honest: find the task, split the rows, then learn the preprocessing from the training rows alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.base.errors import ArgumentError, DataError
+from pellucid.data.columns import Rows, Table, as_table, nearest_names, text_column
+from pellucid.data.idx import read_idx, read_mnist_folder
+from pellucid.data.leaks import find_leaks, find_row_counters
+from pellucid.data.preprocessing import (
+    Features,
+    ImagePreprocessor,
+    Preprocessor,
+    TargetScaler,
+    check_columns,
+)
+from pellucid.data.splits import DEFAULT_FRACTIONS, split_indices
+from pellucid.data.tables import read_table
+from pellucid.data.tasks import Task, detect_task, encode_targets
+
+# Where a data set brings its own test rows, this share of the others is for validation.
+VALIDATION_SHARE = 1 / 12
+_MAX_COMPARED_CELLS = 20_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One of the three parts.
+
+    ``features`` is float32 (rows, features).  ``targets`` is what the loss takes: int64 class
+    numbers (rows,) for binary and multi-class, float32 0/1 (rows, labels) for multi-label,
+    float32 standardized (rows, targets) for regression.  ``raw_targets`` is what people read:
+    the same for classes and labels, float64 in the units of the data for regression.
+    ``indices`` are the positions of the rows in the source, counted from 0.
+    """
+
+    features: Features
+    targets: npt.NDArray[Any]
+    raw_targets: npt.NDArray[Any]
+    indices: Rows
+
+    def __len__(self) -> int:
+        return int(self.features.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedData:
+    """Data ready for training.
+
+    ``image_shape`` is the shape of one image, or None for tables; image features are the pixels
+    in row-major order.  ``target_scaler`` turns outputs back into the units of the data and is
+    None except for regression.  ``notes`` are sentences for the user.  ``fingerprint`` is the
+    SHA-256 of the file's bytes, or of the content of data that are not one file.
+    ``rows_dropped`` counts rows left out because a target was missing.
+    """
+
+    name: str
+    task: Task
+    train: Part
+    validation: Part
+    test: Part
+    preprocessor: Preprocessor | ImagePreprocessor
+    target_scaler: TargetScaler | None
+    feature_names: tuple[str, ...]
+    image_shape: tuple[int, ...] | None
+    notes: tuple[str, ...]
+    fingerprint: str
+    rows: int
+    rows_dropped: int
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionData:
+    """New data in the form of the training data.
+
+    ``targets`` is in the form of ``Part.raw_targets``, or None where the data have no target
+    column.  ``present`` (rows,) says which rows have a target.  ``table`` is None for images.
+    """
+
+    features: Features
+    targets: npt.NDArray[Any] | None
+    present: npt.NDArray[np.bool_]
+    table: Table | None
+    fingerprint: str
+    notes: tuple[str, ...]
+
+
+def load_source(
+    source: object,
+    targets: Sequence[str] | str = (),
+    *,
+    task: str | None = None,
+    seed: int = 0,
+    fractions: Sequence[float] | None = None,
+    ignore: Collection[str] | str = (),
+    text_columns: Collection[str] | str = (),
+    keep_leaks: bool = False,
+    encoding: str = "utf-8",
+) -> PreparedData:
+    """Loads, checks, splits and preprocesses data.
+
+    ``source`` is ``"digits"`` (scikit-learn's 8×8 digits), a CSV or Parquet file, a folder of
+    idx files, a data frame, or a dict of arrays.  ``targets`` names the columns to predict and
+    ``task`` overrides the task that follows from them; see ``detect_task``.  ``fractions`` are
+    the shares of training, validation and test, (0.7, 0.15, 0.15) unless given; a folder with
+    test files keeps these, and one twelfth of its training rows is for validation.  ``seed``
+    decides the split.  ``ignore`` names columns that are left out, ``text_columns`` columns that
+    are categories though they look like numbers.  Columns that are the target under another name
+    are left out unless ``keep_leaks``.
+
+    Raises ``ArgumentError``, ``DataError`` or ``FileError`` with what is wrong and what to do.
+    """
+    if isinstance(source, str) and source == "digits":
+        images, labels = _digits()
+        pool = _Images("digits", images, labels, None, None, 16.0)
+        return _prepare_images(pool, seed, fractions, targets, task)
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if path.is_dir():
+            folder = read_mnist_folder(path)
+            pool = _Images(
+                path.resolve().name,
+                folder.train_images,
+                folder.train_labels,
+                folder.test_images,
+                folder.test_labels,
+                _pixel_maximum(folder.train_images),
+            )
+            return _prepare_images(pool, seed, fractions, targets, task)
+        table = read_table(path, encoding=encoding)
+        name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+    else:
+        table, name = as_table(source), "table"
+    names = (targets,) if isinstance(targets, str) else tuple(targets)
+    left_out = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    as_text = (text_columns,) if isinstance(text_columns, str) else tuple(text_columns)
+    if as_text and isinstance(source, str | os.PathLike):
+        table = read_table(source, encoding=encoding, text_columns=_known(table, as_text))
+    table = _with_text(table, _known(table, as_text))
+    _known(table, left_out)
+    if overlap := sorted(set(names) & set(left_out)):
+        raise ArgumentError(
+            f"Column {overlap[0]!r} is named as a target and as one to ignore",
+            "Name it once.",
+        )
+    shares = DEFAULT_FRACTIONS if fractions is None else fractions
+    found = detect_task(table, names, task)
+    return _prepare_table(table, name, found, seed, shares, left_out, as_text, keep_leaks)
+
+
+def load_for_prediction(
+    preprocessor: Preprocessor | ImagePreprocessor,
+    source: object,
+    task: Task | None = None,
+    *,
+    encoding: str = "utf-8",
+) -> PredictionData:
+    """Loads data for a network that has been trained.
+
+    ``source`` is what ``load_source`` takes, or an idx file of images.  Of a folder the test
+    files are used where there are some.  Targets are returned when ``task`` is given and the
+    data have all of its target columns.
+
+    Raises ``DataError`` when the data do not have what training had.
+    """
+    if isinstance(preprocessor, ImagePreprocessor):
+        return _images_for_prediction(preprocessor, source, task)
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if str(source) == "digits" or path.is_dir():
+            raise DataError(
+                f"{source} holds images, the network was trained on a table",
+                "Give a CSV or Parquet file with the columns of the training data.",
+            )
+        table = read_table(path, encoding=encoding)
+        as_text = [name for name in preprocessor.text_columns if name in table.columns]
+        if any(table[name].kind != "text" for name in as_text):
+            table = read_table(path, encoding=encoding, text_columns=as_text)
+    else:
+        table = as_table(source)
+    features = preprocessor.transform(table)
+    targets: npt.NDArray[Any] | None = None
+    present = np.zeros(len(table), dtype=np.bool_)
+    notes = list(table.notes)
+    if task is not None:
+        absent = [name for name in task.targets if name not in table.columns]
+        if not absent:
+            targets, present = encode_targets(table, task)
+        elif len(absent) < len(task.targets):
+            notes.append(f"There is no target column {absent[0]!r}: predictions only.")
+    return PredictionData(features, targets, present, table, table.fingerprint, tuple(notes))
+
+
+# --- Tables ------------------------------------------------------------------------------------
+
+
+def _known(table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in table.columns:
+            raise DataError(
+                f"{table.name} has no column named {name!r}", nearest_names(name, table.columns)
+            )
+    return names
+
+
+def _with_text(table: Table, names: tuple[str, ...]) -> Table:
+    """The table with the columns ``names`` as text."""
+    columns = dict(table.columns)
+    for name in names:
+        if columns[name].kind != "text":
+            columns[name] = text_column(name, columns[name].texts())
+    return Table(table.name, columns, table.lines, table.notes, table.fingerprint)
+
+
+def _prepare_table(
+    table: Table,
+    name: str,
+    task: Task,
+    seed: int,
+    fractions: Sequence[float],
+    ignore: tuple[str, ...],
+    text_columns: tuple[str, ...],
+    keep_leaks: bool,
+) -> PreparedData:
+    values, present = encode_targets(table, task)
+    kept = np.flatnonzero(present)
+    notes = list(table.notes)
+    dropped = len(table) - len(kept)
+    if dropped:
+        rows = "1 row was" if dropped == 1 else f"{dropped} rows were"
+        notes.append(f"{rows} left out because a target is missing.")
+    features = table.without((*task.targets, *ignore))
+    if not features.columns:
+        raise DataError(
+            f"{table.name} has no column besides the target", "Add columns to predict it from."
+        )
+    check_columns(features, text_columns, all_missing=True)
+    features, values = features.take(kept), values[kept]
+    stratify = values if task.kind in ("binary", "multiclass") else None
+    train, validation, test = split_indices(len(kept), fractions, seed, stratify)
+    training = features.take(train)
+    exclude = _exclude(training, values[train], kept[train], task, keep_leaks, notes)
+    preprocessor = Preprocessor.fit(training, exclude=exclude, text_columns=text_columns)
+    notes.extend(preprocessor.notes)
+    matrix = preprocessor.transform(features)
+    scaler = TargetScaler.fit(values[train]) if task.kind == "regression" else None
+    scaled = values if scaler is None else scaler.transform(values)
+    parts = [
+        Part(matrix[rows], scaled[rows], values[rows], kept[rows])
+        for rows in (train, validation, test)
+    ]
+    if note := _repeated_rows(parts[0], parts[2]):
+        notes.append(note)
+    return PreparedData(
+        name=name,
+        task=task,
+        train=parts[0],
+        validation=parts[1],
+        test=parts[2],
+        preprocessor=preprocessor,
+        target_scaler=scaler,
+        feature_names=preprocessor.feature_names,
+        image_shape=None,
+        notes=tuple(notes),
+        fingerprint=table.fingerprint,
+        rows=len(table),
+        rows_dropped=dropped,
+        seed=seed,
+    )
+
+
+def _exclude(
+    training: Table,
+    values: npt.NDArray[Any],
+    rows: Rows,
+    task: Task,
+    keep_leaks: bool,
+    notes: list[str],
+) -> set[str]:
+    """Columns to leave out because they leak or count; never all of them."""
+    leaks = find_leaks(training, values, task)
+    counters = find_row_counters(training, rows)
+    if keep_leaks:
+        notes.extend(f"{sentence}; it is kept, as asked." for sentence in leaks.values())
+        leaks = {}
+    found = counters | leaks
+    if len(found) == len(training.columns):
+        notes.extend(
+            f"{sentence}; it is kept, because no other column is left."
+            for sentence in found.values()
+        )
+        return set()
+    for column, sentence in found.items():
+        remedy = "; it is left out (keep_leaks uses it)." if column in leaks else "; left out."
+        notes.append(sentence + remedy)
+    return set(found)
+
+
+def _repeated_rows(train: Part, test: Part) -> str:
+    """A note where test rows are equal to training rows, target included."""
+    if train.features.size + test.features.size > _MAX_COMPARED_CELLS:
+        return ""
+    seen = {row.tobytes() for row in _rows_with_targets(train)}
+    repeated = sum(row.tobytes() in seen for row in _rows_with_targets(test))
+    if not repeated:
+        return ""
+    return (
+        f"{repeated} of {len(test)} test rows are equal to a training row (features and target): "
+        "test figures may be a little too good."
+    )
+
+
+def _rows_with_targets(part: Part) -> npt.NDArray[np.float64]:
+    targets = part.raw_targets.reshape(len(part), -1)
+    return np.concatenate([part.features.astype(np.float64), targets], axis=1)
+
+
+# --- Images ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Images:
+    """Images with labels, and a test set of their own where there is one."""
+
+    name: str
+    images: npt.NDArray[Any]
+    labels: Rows
+    test_images: npt.NDArray[Any] | None
+    test_labels: Rows | None
+    maximum: float
+
+
+def _digits() -> tuple[npt.NDArray[Any], Rows]:
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return digits.images, digits.target.astype(np.int64)
+
+
+def _pixel_maximum(images: npt.NDArray[Any]) -> float:
+    """255 for bytes; otherwise the greatest magnitude, because the format does not say."""
+    if images.dtype == np.uint8:
+        return 255.0
+    return float(np.abs(images).max()) or 1.0
+
+
+def _fingerprint(*arrays: npt.NDArray[Any] | None) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        if array is not None:
+            digest.update(repr((array.shape, array.dtype.str)).encode())
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _prepare_images(
+    pool: _Images,
+    seed: int,
+    fractions: Sequence[float] | None,
+    targets: Sequence[str] | str,
+    task: str | None,
+) -> PreparedData:
+    if targets and targets not in ("label", ["label"], ("label",)):
+        raise ArgumentError(
+            f"{pool.name} holds images with labels; there is no column to choose as a target",
+            "Leave the target out.",
+        )
+    labels = pool.labels if pool.test_labels is None else np.append(pool.labels, pool.test_labels)
+    found = detect_task(as_table({"label": labels}), "label", task or "classification")
+    if found.kind not in ("binary", "multiclass"):
+        raise ArgumentError(
+            f"task={task!r} does not fit images with class labels", "Leave the task out."
+        )
+    classes = np.array(found.classes, dtype=np.int64)
+    numbers = np.searchsorted(classes, pool.labels)
+    if pool.test_images is None or pool.test_labels is None:
+        shares = DEFAULT_FRACTIONS if fractions is None else fractions
+        rows = split_indices(len(numbers), shares, seed, numbers)
+        images, targets_of = [pool.images[part] for part in rows], [numbers[part] for part in rows]
+    else:
+        share = VALIDATION_SHARE if fractions is None else _validation_share(fractions)
+        train, validation, _ = split_indices(len(numbers), (1 - share, share, 0), seed, numbers)
+        rows = train, validation, np.arange(len(pool.test_labels))
+        images = [pool.images[train], pool.images[validation], pool.test_images]
+        test_numbers = np.searchsorted(classes, pool.test_labels)
+        targets_of = [numbers[train], numbers[validation], test_numbers]
+    preprocessor = ImagePreprocessor.fit(images[0], pool.maximum)
+    train_part, validation_part, test_part = (
+        Part(preprocessor.transform(pixels), target, target, part)
+        for pixels, target, part in zip(images, targets_of, rows, strict=True)
+    )
+    return PreparedData(
+        name=pool.name,
+        task=found,
+        train=train_part,
+        validation=validation_part,
+        test=test_part,
+        preprocessor=preprocessor,
+        target_scaler=None,
+        feature_names=preprocessor.feature_names,
+        image_shape=preprocessor.shape,
+        notes=_image_notes(pool),
+        fingerprint=_fingerprint(pool.images, pool.labels, pool.test_images, pool.test_labels),
+        rows=len(labels),
+        rows_dropped=0,
+        seed=seed,
+    )
+
+
+def _validation_share(fractions: Sequence[float]) -> float:
+    """The share of validation among the rows that are not for test."""
+    train, validation, _ = split_indices(1_000_000, fractions)
+    return len(validation) / (len(train) + len(validation))
+
+
+def _image_notes(pool: _Images) -> tuple[str, ...]:
+    if pool.test_labels is None:
+        return ()
+    return (
+        f"The test part is the data set's own ({len(pool.test_labels)} images); "
+        "validation is split off from its training images.",
+    )
+
+
+def _images_for_prediction(
+    preprocessor: ImagePreprocessor, source: object, task: Task | None
+) -> PredictionData:
+    labels: Rows | None = None
+    if isinstance(source, str) and source == "digits":
+        images, labels = _digits()
+    elif isinstance(source, str | os.PathLike) and Path(source).is_dir():
+        folder = read_mnist_folder(source)
+        images, labels = folder.train_images, folder.train_labels
+        if folder.test_images is not None:
+            images, labels = folder.test_images, folder.test_labels
+    elif isinstance(source, str | os.PathLike):
+        images = read_idx(source)
+    elif isinstance(source, np.ndarray):
+        images = source
+    else:
+        raise ArgumentError(
+            f"Images were expected, {type(source).__name__} was received",
+            "Give a folder of idx files, an idx file of images, or an array (n, height, width).",
+        )
+    features = preprocessor.transform(images)
+    targets: npt.NDArray[Any] | None = None
+    present = np.zeros(len(images), dtype=np.bool_)
+    if task is not None and labels is not None:
+        table = as_table({task.targets[0]: labels})
+        targets, present = encode_targets(table, task)
+    return PredictionData(features, targets, present, None, _fingerprint(images, labels), ())

@@ -1,0 +1,144 @@
+"""Cutting rows into parts for training, validation and test, and into folds.
+
+The three words mean: *training* rows set the weights, *validation* rows choose between models
+(early stopping, hyper-parameters), *test* rows are looked at once, at the end.  A row belongs to
+one part only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.base.errors import ArgumentError, DataError
+from pellucid.data.columns import Rows
+
+DEFAULT_FRACTIONS = (0.7, 0.15, 0.15)
+
+
+def split_indices(
+    n: int,
+    fractions: Sequence[float] = DEFAULT_FRACTIONS,
+    seed: int = 0,
+    stratify: npt.ArrayLike | None = None,
+) -> tuple[Rows, Rows, Rows]:
+    """Row numbers of the training, validation and test part.
+
+    ``fractions`` are the three shares; they are positive or zero and sum to 1, and the training
+    share is positive.  ``stratify`` holds a class for each row (n,): every part then has each
+    class in proportion, within one row, and every class has a row in training.
+
+    Returns three sorted int64 arrays that are disjoint and together hold 0 … n-1.  Equal
+    arguments give equal parts.
+
+    Raises ``ArgumentError`` for senseless fractions, seeds or lengths, and ``DataError`` when
+    there are fewer rows than parts.
+    """
+    shares = _check_fractions(fractions)
+    generator = _generator(seed)
+    labels = _labels(n, stratify)
+    wanted = int(np.count_nonzero(shares))
+    if n < wanted:
+        raise DataError(
+            f"{n} rows cannot be cut into {wanted} parts",
+            f"Give at least {wanted} rows, or set the other fractions to 0.",
+        )
+    groups = [generator.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    sizes = _allocate([len(group) for group in groups], shares)
+    parts: list[list[Rows]] = [[], [], []]
+    for group, size in zip(groups, sizes, strict=True):
+        cuts = np.cumsum(size)[:-1]
+        for part, piece in zip(parts, np.split(group, cuts), strict=True):
+            part.append(piece)
+    train, validation, test = (np.sort(np.concatenate(part)).astype(np.int64) for part in parts)
+    return train, validation, test
+
+
+def kfold(
+    n: int, k: int = 5, seed: int = 0, stratify: npt.ArrayLike | None = None
+) -> Iterator[tuple[Rows, Rows]]:
+    """``k`` pairs (training rows, validation rows): every row is in validation exactly once.
+
+    ``stratify`` holds a class for each row (n,); each fold then has each class in proportion,
+    within one row.  Folds differ in size by at most one row.
+
+    Raises ``ArgumentError`` unless 2 ≤ k ≤ n.
+    """
+    labels = _labels(n, stratify)
+    if not 2 <= k <= n:
+        raise ArgumentError(
+            f"k={k} folds of {n} rows", f"Choose k between 2 and the number of rows ({n})."
+        )
+    generator = _generator(seed)
+    groups = [generator.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    # Dealing the rows class after class, as cards to k players, keeps both balances at once.
+    dealt = np.concatenate(groups)
+    fold = np.empty(n, dtype=np.int64)
+    fold[dealt] = np.arange(n) % k
+    return ((np.flatnonzero(fold != part), np.flatnonzero(fold == part)) for part in range(k))
+
+
+def _check_fractions(fractions: Sequence[float]) -> npt.NDArray[np.float64]:
+    try:
+        shares = np.array([float(share) for share in fractions])
+    except (TypeError, ValueError):
+        shares = np.array([])
+    if shares.shape != (3,) or not np.all(shares >= 0) or abs(float(shares.sum()) - 1) > 1e-6:
+        raise ArgumentError(
+            f"fractions={fractions!r} are not three shares that sum to 1",
+            "Give the shares of training, validation and test, such as (0.7, 0.15, 0.15).",
+        )
+    if shares[0] == 0:
+        raise ArgumentError(
+            "The training share of the fractions is 0", "Give training a positive share."
+        )
+    return shares / shares.sum()
+
+
+def _generator(seed: int) -> np.random.Generator:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ArgumentError(f"seed={seed!r} is no seed", "Give a whole number from 0 up.")
+    return np.random.Generator(np.random.PCG64(int(seed)))
+
+
+def _labels(n: int, stratify: npt.ArrayLike | None) -> npt.NDArray[np.int64]:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ArgumentError(f"n={n!r} rows cannot be split", "Give a whole number from 1 up.")
+    if stratify is None:
+        return np.zeros(int(n), dtype=np.int64)
+    labels = np.asarray(stratify)
+    if labels.shape != (n,):
+        raise ArgumentError(
+            f"stratify has shape {labels.shape}, expected ({n},)", "Give one class for each row."
+        )
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+
+
+def _allocate(members: list[int], shares: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Rows of each group (axis 0) for each part (axis 1): largest remainders, group by group.
+
+    Every entry is the exact share rounded down or up.  A leftover row goes to the part that is
+    furthest behind its total; a class with no training row yet gives its first one to training.
+    """
+    exact = np.array(members, dtype=np.float64)[:, None] * shares
+    sizes = np.floor(exact + 1e-9).astype(np.int64)
+    goal = exact.sum(axis=0)
+    for group, count in enumerate(members):
+        open_parts = shares > 0
+        while (left := count - int(sizes[group].sum())) > 0:
+            behind = np.where(open_parts, goal - sizes.sum(axis=0), -np.inf)
+            part = 0 if sizes[group, 0] == 0 else int(np.argmax(behind))
+            sizes[group, part] += 1
+            open_parts[part] = False
+    _fill_empty_parts(sizes, shares)
+    return sizes
+
+
+def _fill_empty_parts(sizes: npt.NDArray[np.int64], shares: npt.NDArray[np.float64]) -> None:
+    """A part with a positive share gets at least one row, taken from the largest entry."""
+    for part in np.flatnonzero((shares > 0) & (sizes.sum(axis=0) == 0)):
+        group, giver = np.unravel_index(int(np.argmax(sizes)), sizes.shape)
+        sizes[group, giver] -= 1
+        sizes[group, part] += 1
