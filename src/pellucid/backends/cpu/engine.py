@@ -157,9 +157,7 @@ def _link(objects: Mapping[str, bytes], target: Target) -> dict[str, int]:
     llvm = _initialize(target)
     if _linker is None:
         _linker = llvm.create_lljit_compiler(
-            _target_machine(target, jit=True),
-            use_jit_link=sys.platform != "win32",
-            suppress_errors=True,
+            _target_machine(target, jit=True), use_jit_link=sys.platform != "win32"
         )
     library = llvm.JITLibraryBuilder().add_current_process()
     for name, content in objects.items():
