@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pellucid.backends.cpu.contraction_packing import (
-    pack_panel_copy,
     pack_panel_gather,
     pack_panel_transpose,
+    pack_panels_copy,
     pack_rows,
     pack_tiles,
 )
@@ -146,8 +146,7 @@ class _Emitter:
         """Scratch on the stack for packed panels."""
         f, plan = self.f, self.plan
         if plan.pack_b != "none":
-            width = -(-plan.columns.tile // plan.lanes) * plan.lanes
-            self.panel = self._stack(plan.depth_block * width)
+            self.panel = self._stack(plan.depth_block * plan.panel_columns)
         if plan.pack_a != "none":
             rows = plan.rows.longest
             # A line more than the depth, so that rows do not fall into the same cache set.
@@ -205,10 +204,11 @@ class _Emitter:
     ) -> None:
         """Call ``body(start, extent)`` in a loop over whole tiles and once for each tail."""
         f = self.f
+        everything = bounds[0].text == "0" and bounds[1].text == str(axis.extent)
         stop = bounds[1]
         if axis.tails:
-            stop = _smaller(f, stop, f.i64(axis.whole)) if axis.chunks > 1 else f.i64(axis.whole)
-        if axis.whole == axis.tile and axis.chunks == 1:
+            stop = f.i64(axis.whole) if everything else _smaller(f, stop, f.i64(axis.whole))
+        if axis.whole == axis.tile and everything:
             body(f.i64(0), axis.tile)
         elif axis.whole:
             with f.loop(bounds[0], stop, axis.tile, hint="tile") as loop:
@@ -222,7 +222,7 @@ class _Emitter:
                 body(f.i64(start), extent)
                 start += extent
 
-        here = f.compare("icmp eq", bounds[1], f.i64(axis.extent)) if axis.chunks > 1 else True
+        here = True if everything else f.compare("icmp eq", bounds[1], f.i64(axis.extent))
         when(f, here, tails)
 
     # ---- register tiles -------------------------------------------------------------------
@@ -275,38 +275,50 @@ class _Emitter:
         c_row = (work.columns if self.split else work.c_strides[1]) * size
         multiple = 4 if work.depth % 4 == 0 else 1
 
-        def panel(column: Value, width: int) -> None:
-            source = _moved(f, b, column, work.b_strides[2] * size)
+        def panels(group: tuple[Value, Value]) -> None:
             if plan.pack_b != "none":
-                self._pack_b(source, width, count)
-                source = self.panel
-            padded = -(-width // plan.lanes) * plan.lanes
+                self._pack_b(b, group, count)
 
-            def tile(row: Value, height: int) -> None:
-                of_a, a_row, a_depth = self._a_of_tile(a, row, rows[0], height)
-                Tile(
-                    self.scalar,
-                    plan.lanes,
-                    height,
-                    width,
-                    a_row,
-                    a_depth,
-                    work.b_strides[1] * size if plan.pack_b == "none" else padded * size,
-                    c_row,
-                    plan.pack_b == "none",
-                ).emit(
-                    f,
-                    of_a,
-                    source,
-                    _moved(f, _moved(f, c, row, c_row), column, size),
-                    depth,
-                    multiple,
-                    accumulate,
-                )
+            def panel(column: Value, width: int) -> None:
+                source, b_depth = self._b_of_panel(b, column, group[0], width)
 
-            self._tiles(plan.rows, rows, tile)
+                def tile(row: Value, height: int) -> None:
+                    of_a, a_row, a_depth = self._a_of_tile(a, row, rows[0], height)
+                    where = _moved(f, _moved(f, c, row, c_row), column, size)
+                    Tile(
+                        self.scalar,
+                        plan.lanes,
+                        height,
+                        width,
+                        a_row,
+                        a_depth,
+                        b_depth,
+                        c_row,
+                        plan.pack_b == "none",
+                    ).emit(f, of_a, source, where, depth, multiple, accumulate)
 
-        self._tiles(plan.columns, columns, panel)
+                self._tiles(plan.rows, rows, tile)
+
+            self._tiles(plan.columns, group, panel)
+
+        if plan.pack_b == "none" or plan.columns.longest <= plan.panel_columns:
+            panels(columns)
+            return
+        with f.loop(columns[0], columns[1], plan.panel_columns, hint="group") as loop:
+            end = f.binary("add nsw", loop.index, f.i64(plan.panel_columns))
+            panels((loop.index, _smaller(f, end, columns[1])))
+
+    def _b_of_panel(
+        self, b: Value, column: Value, first: Value, width: int
+    ) -> tuple[Value, int]:
+        """Pointer and depth step (bytes) of B for the panel that starts at ``column``."""
+        f, plan, size = self.f, self.plan, self.size
+        if plan.pack_b == "none":
+            _, b_depth, b_column = self.work.b_strides
+            return _moved(f, b, column, b_column * size), b_depth * size
+        offset = column if first.text == "0" else f.binary("sub nsw", column, first)
+        padded = -(-width // plan.lanes) * plan.lanes
+        return _moved(f, self.panel, offset, plan.depth_block * size), padded * size
 
     def _a_of_tile(
         self, a: Value, row: Value, first: Value, height: int
@@ -349,16 +361,35 @@ class _Emitter:
         if axis.tails:
             when(f, f.compare("icmp eq", rows[1], f.i64(axis.extent)), tails)
 
-    def _pack_b(self, b: Value, width: int, depth: Value) -> None:
+    def _pack_b(self, b: Value, group: tuple[Value, Value], depth: Value) -> None:
+        """Pack the panels of the columns in ``group``, one after the other."""
         f, plan = self.f, self.plan
         _, b_depth, b_column = (stride * self.size for stride in self.work.b_strides)
-        common = (f, self.scalar, plan.lanes, width, b)
-        if plan.pack_b == "copy":
-            pack_panel_copy(*common, b_depth, self.panel, depth)
-        elif plan.pack_b == "transpose":
-            pack_panel_transpose(*common, b_column, self.panel, depth)
-        else:
-            pack_panel_gather(*common, b_column, b_depth, self.panel, depth)
+        region = plan.depth_block * self.size
+
+        def panels(column: Value, width: int, count: Value) -> None:
+            source = _moved(f, b, column, b_column)
+            offset = column if group[0].text == "0" else f.binary("sub nsw", column, group[0])
+            to = _moved(f, self.panel, offset, region)
+            common = (f, self.scalar, plan.lanes, width, source)
+            if plan.pack_b == "copy":
+                pack_panels_copy(*common, b_depth, to, width * region, count, depth)
+            elif plan.pack_b == "transpose":
+                pack_panel_transpose(*common, b_column, to, depth)
+            else:
+                pack_panel_gather(*common, b_column, b_depth, to, depth)
+
+        if plan.pack_b != "copy":
+            self._tiles(plan.columns, group, lambda column, width: panels(column, width, f.i64(1)))
+            return
+        axis = plan.columns
+        if axis.whole:
+            stop = _smaller(f, group[1], f.i64(axis.whole))
+            count = f.binary("sdiv", f.binary("sub nsw", stop, group[0]), f.i64(axis.tile))
+            panels(group[0], axis.tile, count)
+        if axis.tails:
+            here = f.compare("icmp eq", group[1], f.i64(axis.extent))
+            when(f, here, lambda: panels(f.i64(axis.whole), axis.tails[0], f.i64(1)))
 
     # ---- dot products ---------------------------------------------------------------------
 

@@ -22,28 +22,36 @@ def _widths(columns: int, lanes: int) -> list[int]:
     return [lanes] * whole + ([rest] if rest else [])
 
 
-def pack_panel_copy(
-    f: Function, scalar: str, lanes: int, columns: int, b: Value, b_depth: int, to: Value, depth: Value
+def pack_panels_copy(
+    f: Function,
+    scalar: str,
+    lanes: int,
+    columns: int,
+    b: Value,
+    b_depth: int,
+    to: Value,
+    region: int,
+    panels: Value,
+    depth: Value,
 ) -> None:
-    """Pack ``columns`` contiguous columns of B; ``b_depth`` is the byte step along depth."""
+    """Pack ``panels`` panels of ``columns`` contiguous columns of B each.
+
+    ``b_depth`` is the byte step of B along depth, ``region`` that from panel to panel in ``to``.
+    Depth is the outer loop: one panel's part of a row of B is often just a cache line, and rows
+    that lie a power of two apart push each other out of the caches, so that each line is best
+    read together with its neighbours.
+    """
     size = BITS[scalar] // 8
     widths = _widths(columns, lanes)
     pitch = len(widths) * lanes * size
-
-    def rows(index: Value, count: int) -> None:
-        source, target = _at(f, b, index, b_depth), _at(f, to, index, pitch)
-        for k in range(count):
+    with f.loop(0, depth, 1, hint="pack") as loop:
+        row, place = _at(f, b, loop.index, b_depth), _at(f, to, loop.index, pitch)
+        with f.loop(0, panels, 1, hint="panel") as panel:
+            source = _at(f, row, panel.index, columns * size)
+            target = _at(f, place, panel.index, region)
             for i, width in enumerate(widths):
-                value = load_lanes(
-                    f, scalar, f.gep(source, k * b_depth + i * lanes * size), width, lanes
-                )
-                f.store(value, f.gep(target, k * pitch + i * lanes * size))
-
-    whole = f.binary("and", depth, f.i64(-4))
-    with f.loop(0, whole, 4, hint="pack") as loop:
-        rows(loop.index, 4)
-    with f.loop(whole, depth, 1, hint="pack") as loop:
-        rows(loop.index, 1)
+                value = load_lanes(f, scalar, f.gep(source, i * lanes * size), width, lanes)
+                f.store(value, f.gep(target, i * lanes * size))
 
 
 def pack_panel_transpose(

@@ -26,7 +26,8 @@ _SMALL_CHUNK_CYCLES = 10_000  # a product of a few such chunks is still worth tw
 _DISPATCH_CYCLES = 3_000
 _MOST_CHUNKS = 256
 _DOT_ROWS = 12
-_SCRATCH_BYTES = 224 << 10
+_SCRATCH_BYTES = 248 << 10
+_PANELS = 4
 # Weight of each number of threads when chunk sizes are compared.
 _THREADS = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 1.0), (16, 0.7), (64, 0.3))
 _COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
@@ -143,7 +144,8 @@ class ContractionPlan:
     ``kernels`` run one after the other, each over its own chunks; all take the same operands: A,
     B, C, then a scratch buffer of ``scratch_bytes`` (only if that is not 0), then whatever the
     epilogue needs, from operand ``epilogue_operand`` on.  The other fields steer the generator.
-    ``swapped`` says that ``work`` is the transposed problem Cᵀ = Bᵀ·Aᵀ (for a C of one column).
+    ``panel_columns`` columns of B are packed at a
+    time.  ``swapped`` says that ``work`` is the transposed problem Cᵀ = Bᵀ·Aᵀ (for a C of one column).
     """
 
     spec: Contraction
@@ -159,6 +161,7 @@ class ContractionPlan:
     depth_block: int
     pack_a: PackA
     pack_b: PackB
+    panel_columns: int
     group: int
     kernels: tuple[Kernel, ...]
     scratch_bytes: int
@@ -263,7 +266,8 @@ def _finish(
         kernels.append(Kernel("_sum", chunks, 0))
     return ContractionPlan(
         spec, work, swapped, full_rows, "dot" if dot else "tiles", lanes, rows, columns, splits,
-        split_depth, block, pack_a, pack_b, group, tuple(kernels), scratch,
+        split_depth, block, pack_a, pack_b, _panel_columns(columns, pack_b), group,
+        tuple(kernels), scratch,
     )
 
 
@@ -355,8 +359,10 @@ def _tile_shape(work: Contraction, lanes: int, registers: int) -> tuple[int, int
 
     vectors_needed = max(1, math.ceil(work.columns / lanes))
     shapes = []
-    for vectors in range(1, min(4, vectors_needed) + 1):
-        most = min((registers - 1 - vectors) // vectors, 12 if registers == 16 else 16)
+    # Wide tiles are for one or two rows, where they read B in longer pieces.
+    widest = 4 if work.rows > 2 else (registers - 2) // max(1, work.rows)
+    for vectors in range(1, min(widest, vectors_needed) + 1):
+        most = max(1, min((registers - 1 - vectors) // vectors, 12 if registers == 16 else 16))
         shapes.append((min(most, max(1, work.rows)), vectors))
     # Two vectors a row first: they load least for each multiply-add.
     shapes.sort(key=lambda s: abs(s[1] - 2))
@@ -404,6 +410,12 @@ def _packing(work: Contraction, shape: _Shape, block: int) -> tuple[PackA, PackB
     return pack_a, pack_b
 
 
+def _panel_columns(columns: Axis, pack_b: PackB) -> int:
+    """Columns of B packed at a time: one panel, or a few where rows of B are contiguous."""
+    panels = _PANELS if pack_b == "copy" else 1
+    return min(panels, max(1, math.ceil(columns.longest / columns.tile))) * columns.tile
+
+
 def _row_limit(
     work: Contraction, target: Target, shape: _Shape, block: int, pack_a: PackA
 ) -> int:
@@ -411,7 +423,7 @@ def _row_limit(
     if pack_a == "none":
         budget = target.l2_bytes // 2
     else:
-        budget = _SCRATCH_BYTES - 2 * (block + 16) * shape.width * work.itemsize
+        budget = _SCRATCH_BYTES - _PANELS * block * shape.width * work.itemsize
     rows = budget // ((block + 16) * work.itemsize)
     return max(shape.height, rows // shape.height * shape.height)
 
