@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -123,8 +123,8 @@ def kernels(cache_folder: None) -> dict[str, int]:
 
 
 def program_on(
-    arrays: list[np.ndarray], regions: list[Region], strided: list[tuple[int, int]] = []
-) -> NativeProgram:  # fmt: skip
+    arrays: list[np.ndarray], regions: list[Region], strided: Sequence[tuple[int, int]] = ()
+) -> NativeProgram:
     program = NativeProgram(len(arrays), regions, strided)
     program.table[:] = [a.ctypes.data for a in arrays]
     return program
