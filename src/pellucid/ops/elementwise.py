@@ -516,6 +516,9 @@ CAST = define(
 )
 
 
+COPY = _unary("copy", "x, in memory of its own", np.copy, lambda g, y, x: g, infer=lambda x: x)
+
+
 # ---- the functions --------------------------------------------------------------------------
 
 
@@ -544,6 +547,7 @@ floor, ceil, trunc, round = map(_function, (FLOOR, CEIL, TRUNC, ROUND))
 eq, ne, lt, le, gt, ge = map(_function, (EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL))
 logical_and_, logical_or_, logical_xor_ = map(_function, (AND, OR, XOR))
 logical_not_ = _function(NOT)
+copy = _function(COPY)
 where = _function(WHERE)
 
 

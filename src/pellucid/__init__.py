@@ -1,0 +1,84 @@
+"""Pellucid: a deep-learning framework you can see through.
+
+Models are written in PyTorch's language; the whole training step is compiled to native code
+for the CPU at hand; everything inside is open to look at.
+
+>>> import pellucid
+>>> x = pellucid.tensor([1.0, 2.0], requires_grad=True)
+>>> (x * x).sum().backward()
+>>> x.grad
+tensor([2., 4.])
+"""
+
+from pellucid.base.dtypes import (
+    DType as dtype,
+)
+from pellucid.base.dtypes import (
+    bool_ as bool,
+)
+from pellucid.base.dtypes import (
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+)
+from pellucid.base.errors import PellucidError
+from pellucid.tensor.autograd import (
+    enable_grad,
+    grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from pellucid.tensor.creation import (
+    arange,
+    as_tensor,
+    empty,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    logspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from pellucid.tensor.functions import FUNCTIONS as _FUNCTIONS
+from pellucid.tensor.functions import equal, is_tensor, promote_types, where
+from pellucid.tensor.linear import einsum, tensordot
+from pellucid.tensor.random import (
+    Generator,
+    bernoulli,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randn,
+    randn_like,
+    randperm,
+    set_rng_state,
+)
+from pellucid.tensor.shaping import broadcast_tensors, cat, meshgrid, stack
+from pellucid.tensor.tensor import Tensor
+
+__version__ = "0.1.0"
+
+float = float32
+double = float64
+long = int64
+int = int32
+concat = concatenate = cat
+globals().update(_FUNCTIONS)

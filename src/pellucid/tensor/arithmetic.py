@@ -1,0 +1,429 @@
+"""Element-wise methods and operators of tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from pellucid.base.dtypes import bool_, float32, float64, int64
+from pellucid.base.errors import ArgumentError
+from pellucid.ops import elementwise
+from pellucid.tensor.core import TensorCore
+from pellucid.tensor.promotion import NUMBERS, as_float, as_number, as_operand, common_dtype, together
+
+
+def _float_method(function: Callable[[Any], Any], formula: str) -> Callable[[Any], Any]:
+    """A method that applies a float function to each element (integers become float32)."""
+
+    def method(self: Any) -> Any:
+        return function(as_float(self))
+
+    method.__name__ = method.__qualname__ = function.__name__
+    method.__doc__ = f"{formula}, element by element. Shape stays; integers become float32."
+    return method
+
+
+def _number_method(function: Callable[[Any], Any], formula: str) -> Callable[[Any], Any]:
+    """A method that applies a function defined for integers too."""
+
+    def method(self: Any) -> Any:
+        return function(as_number(self))
+
+    method.__name__ = method.__qualname__ = function.__name__
+    method.__doc__ = f"{formula}, element by element. Shape and dtype stay."
+    return method
+
+
+def _compare(function: Callable[[Any, Any], Any], sign: str) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return function(*together(self, other))
+
+    method.__name__ = method.__qualname__ = function.__name__
+    method.__doc__ = f"self {sign} other as a bool tensor; shapes broadcast."
+    return method
+
+
+def _binary(name: str, first: Any, second: Any) -> Any:
+    """An arithmetic operation on operands brought to one dtype (bool counts as integer)."""
+    a, b = together(first, second)
+    return getattr(elementwise, name)(as_number(a), as_number(b))
+
+
+def _number_or_tensor(value: Any) -> bool:
+    return isinstance(value, (TensorCore, *NUMBERS)) or hasattr(value, "__array__")
+
+
+class ArithmeticMethods(TensorCore):
+    """Arithmetic, special functions, comparisons and logic."""
+
+    __slots__ = ()
+
+    # ---- operators -------------------------------------------------------------------------
+
+    def add(self, other: Any, *, alpha: float = 1) -> Any:
+        """self + alpha · other; shapes broadcast."""
+        return _binary("add", self, other if alpha == 1 else _binary("mul", other, alpha))
+
+    def sub(self, other: Any, *, alpha: float = 1) -> Any:
+        """self − alpha · other; shapes broadcast."""
+        return _binary("sub", self, other if alpha == 1 else _binary("mul", other, alpha))
+
+    def mul(self, other: Any) -> Any:
+        """self · other, element by element; shapes broadcast."""
+        return _binary("mul", self, other)
+
+    def div(self, other: Any, *, rounding_mode: str | None = None) -> Any:
+        """self / other; ``rounding_mode`` "floor" or "trunc" rounds the quotient.
+
+        Without rounding the result is floating point also for integers.
+        """
+        if rounding_mode == "floor":
+            return self.floor_divide(other)
+        a, b = together(self, other)
+        if rounding_mode == "trunc":
+            wide = [elementwise.cast(t, float64) if t.dtype.kind != "float" else t for t in (a, b)]
+            return elementwise.cast(elementwise.trunc(elementwise.div(*wide)), a.dtype)
+        if rounding_mode is not None:
+            raise ArgumentError(f"there is no rounding_mode {rounding_mode!r}", 'use None, "floor" or "trunc"')
+        return elementwise.div(as_float(a), as_float(b))
+
+    def floor_divide(self, other: Any) -> Any:
+        """floor(self / other)."""
+        return _binary("floor_divide", self, other)
+
+    def remainder(self, other: Any) -> Any:
+        """self − floor(self / other) · other: the sign of the divisor, as Python's %."""
+        return _binary("remainder", self, other)
+
+    def fmod(self, other: Any) -> Any:
+        """self − trunc(self / other) · other: the sign of the dividend, as C's fmod."""
+        return _binary("fmod", self, other)
+
+    def pow(self, exponent: Any) -> Any:
+        """self ^ exponent; small whole exponents become products."""
+        if isinstance(exponent, NUMBERS):
+            return _power_of_number(as_number(self), exponent)
+        a, b = together(self, exponent)
+        if a.dtype.kind == "int":
+            wide = elementwise.pow(elementwise.cast(a, float64), elementwise.cast(b, float64))
+            return elementwise.cast(wide, a.dtype)
+        return elementwise.pow(as_float(a), as_float(b))
+
+    def __add__(self, other: Any) -> Any:
+        return self.add(other) if _number_or_tensor(other) else NotImplemented
+
+    def __radd__(self, other: Any) -> Any:
+        return self.add(other) if _number_or_tensor(other) else NotImplemented
+
+    def __sub__(self, other: Any) -> Any:
+        return self.sub(other) if _number_or_tensor(other) else NotImplemented
+
+    def __rsub__(self, other: Any) -> Any:
+        return _binary("sub", other, self) if _number_or_tensor(other) else NotImplemented
+
+    def __mul__(self, other: Any) -> Any:
+        return self.mul(other) if _number_or_tensor(other) else NotImplemented
+
+    def __rmul__(self, other: Any) -> Any:
+        return self.mul(other) if _number_or_tensor(other) else NotImplemented
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.div(other) if _number_or_tensor(other) else NotImplemented
+
+    def __rtruediv__(self, other: Any) -> Any:
+        if not _number_or_tensor(other):
+            return NotImplemented
+        a, b = together(other, self)
+        return elementwise.div(as_float(a), as_float(b))
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self.floor_divide(other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _binary("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return self.remainder(other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _binary("remainder", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return self.pow(other)
+
+    def __rpow__(self, other: Any) -> Any:
+        base = as_operand(other, common_dtype([self, other]))
+        return base.pow(self)
+
+    def __neg__(self) -> Any:
+        return self.neg()
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return self.abs()
+
+    def __invert__(self) -> Any:
+        return elementwise.logical_not_(self)
+
+    def __and__(self, other: Any) -> Any:
+        return elementwise.logical_and_(*together(self, other))
+
+    def __or__(self, other: Any) -> Any:
+        return elementwise.logical_or_(*together(self, other))
+
+    def __xor__(self, other: Any) -> Any:
+        return elementwise.logical_xor_(*together(self, other))
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    # ---- comparison and logic --------------------------------------------------------------
+
+    eq = _compare(elementwise.eq, "=")
+    ne = _compare(elementwise.ne, "≠")
+    lt = _compare(elementwise.lt, "<")
+    le = _compare(elementwise.le, "≤")
+    gt = _compare(elementwise.gt, ">")
+    ge = _compare(elementwise.ge, "≥")
+    __lt__, __le__, __gt__, __ge__ = lt, le, gt, ge
+
+    def __eq__(self, other: object) -> Any:
+        return self.eq(other) if _number_or_tensor(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        return self.ne(other) if _number_or_tensor(other) else NotImplemented
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def logical_not(self) -> Any:
+        """True where the element is zero."""
+        return elementwise.logical_not_(self.bool_())
+
+    def logical_and(self, other: Any) -> Any:
+        """True where both are nonzero."""
+        return elementwise.logical_and_(self.bool_(), as_operand(other).bool_())
+
+    def logical_or(self, other: Any) -> Any:
+        """True where at least one is nonzero."""
+        return elementwise.logical_or_(self.bool_(), as_operand(other).bool_())
+
+    def logical_xor(self, other: Any) -> Any:
+        """True where exactly one is nonzero."""
+        return elementwise.logical_xor_(self.bool_(), as_operand(other).bool_())
+
+    def bool_(self) -> Any:
+        """True where the element is not zero."""
+        return self if self.dtype is bool_ else self.ne(0)
+
+    def isnan(self) -> Any:
+        """True where the element is not a number."""
+        return elementwise.ne(self, self)
+
+    def isinf(self) -> Any:
+        """True where the element is +∞ or −∞."""
+        return self.abs().eq(math.inf) if self.dtype.is_floating_point else self.isnan()
+
+    def isfinite(self) -> Any:
+        """True where the element is neither infinite nor NaN."""
+        if not self.dtype.is_floating_point:
+            return elementwise.eq(self, self)
+        return self.abs().lt(math.inf)
+
+    def isclose(self, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+        """|self − other| ≤ atol + rtol · |other|."""
+        a, b = together(self, other)
+        near = (as_number(a) - as_number(b)).abs().le(as_number(b).abs() * rtol + atol)
+        near = near.logical_or(a.eq(b))
+        return near.logical_or(a.isnan().logical_and(b.isnan())) if equal_nan else near
+
+    def allclose(self, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+        """Whether every element :meth:`isclose`."""
+        return bool(self.isclose(other, rtol, atol, equal_nan).array().all())
+
+    # ---- functions of one argument ---------------------------------------------------------
+
+    neg = _number_method(elementwise.neg, "−x")
+    abs = _number_method(elementwise.abs, "|x|")
+    absolute = abs
+    sign = _number_method(elementwise.sign, "sign(x): −1, 0 or 1")
+    exp = _float_method(elementwise.exp, "e^x")
+    expm1 = _float_method(elementwise.expm1, "e^x − 1, accurate near 0")
+    log = _float_method(elementwise.log, "ln x")
+    log1p = _float_method(elementwise.log1p, "ln(1 + x), accurate near 0")
+    log2 = _float_method(elementwise.log2, "log₂ x")
+    log10 = _float_method(elementwise.log10, "log₁₀ x")
+    sqrt = _float_method(elementwise.sqrt, "√x")
+    sin = _float_method(elementwise.sin, "sin x")
+    cos = _float_method(elementwise.cos, "cos x")
+    tan = _float_method(elementwise.tan, "tan x")
+    asin = _float_method(elementwise.asin, "arcsin x")
+    acos = _float_method(elementwise.acos, "arccos x")
+    atan = _float_method(elementwise.atan, "arctan x")
+    sinh = _float_method(elementwise.sinh, "sinh x")
+    cosh = _float_method(elementwise.cosh, "cosh x")
+    tanh = _float_method(elementwise.tanh, "tanh x")
+    asinh = _float_method(elementwise.asinh, "arsinh x")
+    acosh = _float_method(elementwise.acosh, "arcosh x")
+    atanh = _float_method(elementwise.atanh, "artanh x")
+    sigmoid = _float_method(elementwise.sigmoid, "1 / (1 + e^−x)")
+    erf = _float_method(elementwise.erf, "the error function")
+    erfc = _float_method(elementwise.erfc, "1 − erf(x), accurate for large x")
+    erfinv = _float_method(elementwise.erfinv, "the inverse of erf")
+    lgamma = _float_method(elementwise.lgamma, "ln |Γ(x)|")
+    digamma = _float_method(elementwise.digamma, "the derivative of ln Γ(x)")
+
+    def _rounded(self, function: Callable[[Any], Any]) -> Any:
+        return function(self) if self.dtype.is_floating_point else self
+
+    def floor(self) -> Any:
+        """The largest integer ≤ x, same dtype."""
+        return self._rounded(elementwise.floor)
+
+    def ceil(self) -> Any:
+        """The smallest integer ≥ x, same dtype."""
+        return self._rounded(elementwise.ceil)
+
+    def trunc(self) -> Any:
+        """x without its fraction, same dtype."""
+        return self._rounded(elementwise.trunc)
+
+    def round(self, *, decimals: int = 0) -> Any:
+        """x rounded to ``decimals`` places, ties to the even neighbour."""
+        if decimals == 0:
+            return self._rounded(elementwise.round)
+        return (self * 10.0**decimals).round() / 10.0**decimals
+
+    def frac(self) -> Any:
+        """x − trunc(x)."""
+        return self - self.trunc()
+
+    def reciprocal(self) -> Any:
+        """1 / x."""
+        return 1.0 / self
+
+    def rsqrt(self) -> Any:
+        """1 / √x."""
+        return 1.0 / self.sqrt()
+
+    def square(self) -> Any:
+        """x²."""
+        return self * self
+
+    def relu(self) -> Any:
+        """max(0, x), NaN for NaN; the gradient at 0 is 0."""
+        zero = as_operand(0, self.dtype)
+        return elementwise.where(elementwise.le(self, zero), zero, self)
+
+    def logit(self, eps: float | None = None) -> Any:
+        """ln(x / (1 − x)), the inverse of the sigmoid; ``eps`` clamps x to [eps, 1 − eps]."""
+        x = self if eps is None else self.clamp(eps, 1 - eps)
+        return (x / (1 - x)).log()
+
+    # ---- choosing --------------------------------------------------------------------------
+
+    def maximum(self, other: Any) -> Any:
+        """The larger of each pair; NaN if one is. At ties each side gets half the gradient."""
+        return elementwise.maximum(*together(self, other))
+
+    def minimum(self, other: Any) -> Any:
+        """The smaller of each pair; NaN if one is. At ties each side gets half the gradient."""
+        return elementwise.minimum(*together(self, other))
+
+    def clamp(self, min: Any = None, max: Any = None) -> Any:
+        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+        if min is None and max is None:
+            raise ArgumentError("clamp got neither min nor max", "pass at least one of them")
+        x = self
+        if min is not None:
+            x, low = together(x, min)
+            x = elementwise.where(elementwise.lt(x, low), low, x)
+        if max is not None:
+            x, high = together(x, max)
+            x = elementwise.where(elementwise.gt(x, high), high, x)
+        return x
+
+    clip = clamp
+
+    def clamp_min(self, min: Any) -> Any:
+        """max(x, min)."""
+        return self.clamp(min=min)
+
+    def clamp_max(self, max: Any) -> Any:
+        """min(x, max)."""
+        return self.clamp(max=max)
+
+    def where(self, condition: Any, other: Any) -> Any:
+        """self where ``condition`` holds, else ``other``; all three broadcast."""
+        x, y = together(self, other)
+        return elementwise.where(as_operand(condition).bool_(), x, y)
+
+    def masked_fill(self, mask: Any, value: Any) -> Any:
+        """``value`` where ``mask`` is true, else self."""
+        return elementwise.where(as_operand(mask).bool_(), as_operand(value, self.dtype).to(self.dtype), self)
+
+    def lerp(self, end: Any, weight: Any) -> Any:
+        """self + weight · (end − self)."""
+        return self + (end - self) * weight
+
+    def addcmul(self, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
+        """self + value · tensor1 · tensor2."""
+        return self + tensor1 * tensor2 * value
+
+    def addcdiv(self, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
+        """self + value · tensor1 / tensor2."""
+        return self + tensor1 / tensor2 * value
+
+    def atan2(self, other: Any) -> Any:
+        """Angle of the point (x = other, y = self) in (−π, π]."""
+        a, b = together(self, other)
+        return elementwise.atan2(as_float(a), as_float(b))
+
+    def hypot(self, other: Any) -> Any:
+        """√(self² + other²), without overflow in between."""
+        a, b = (t.abs() for t in together(self, other))
+        large, small = a.maximum(b), a.minimum(b)
+        ratio = small / large.masked_fill(large.eq(0), 1.0)
+        return large * (1 + ratio * ratio).sqrt()
+
+    def xlogy(self, other: Any) -> Any:
+        """self · ln(other), with 0 · ln(0) = 0."""
+        a, b = together(self, other)
+        safe = b.masked_fill(a.eq(0).logical_and(b.isnan().logical_not()), 1.0)
+        return as_float(a) * as_float(safe).log()
+
+
+def _power_of_number(x: Any, exponent: Any) -> Any:
+    """x^n for a Python number: products for small whole n, roots for ±1/2, else the primitive."""
+    if x.dtype.kind == "int" and isinstance(exponent, float):
+        x = elementwise.cast(x, float32)
+    if exponent == 0.5:
+        return elementwise.sqrt(x)
+    if exponent == -0.5:
+        return x.rsqrt()
+    whole = float(exponent).is_integer() and abs(exponent) <= 8
+    if x.dtype.kind == "int":
+        if exponent < 0:
+            raise ArgumentError(f"integers to the negative power {exponent}", "convert with .float() first")
+        if not whole:
+            wide = elementwise.pow(elementwise.cast(x, float64), as_operand(float(exponent), float64))
+            return elementwise.cast(wide, int64 if x.dtype is int64 else x.dtype)
+    if whole and exponent != 0:
+        power = _product_power(x, int(abs(exponent)))
+        return power if exponent > 0 else 1.0 / power
+    if exponent == 0:
+        return x * 0 + 1 if x.dtype.kind == "int" else elementwise.pow(x, as_operand(0.0, x.dtype))
+    return elementwise.pow(x, as_operand(exponent, x.dtype))
+
+
+def _product_power(x: Any, count: int) -> Any:
+    """x · x · … (count times) by repeated squaring."""
+    result, base = None, x
+    while count:
+        if count & 1:
+            result = base if result is None else elementwise.mul(result, base)
+        count >>= 1
+        base = elementwise.mul(base, base) if count else base
+    return result

@@ -1,0 +1,221 @@
+"""Random tensors, reproducible bit for bit: the same seed gives the same numbers, eager or
+compiled, on any number of threads."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+
+from pellucid.base.dtypes import as_dtype, float32, float64, int64
+from pellucid.base.errors import ArgumentError
+from pellucid.ops import elementwise
+from pellucid.ops import random as ops_random
+from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.creation import _shape_of
+from pellucid.tensor.promotion import as_operand
+from pellucid.tensor.state import concrete
+
+
+class Generator:
+    """A source of random numbers: a seed and a count of draws, kept in a tensor.
+
+    ``state`` is int64[2]: (seed, number of the next draw).  A compiled program reads and
+    advances it like a parameter.
+    """
+
+    def __init__(self, device: Any = None) -> None:
+        self._state: Any = None
+
+    @property
+    def state(self) -> Any:
+        """int64[2]: seed and number of the next draw."""
+        if self._state is None:
+            with concrete():
+                self._state = lift(np.asarray([0, 0], np.int64))
+        return self._state
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start again from ``seed`` (any Python integer; 64 bits of it count)."""
+        folded = (int(seed) & 0xFFFFFFFFFFFFFFFF) - ((int(seed) & (1 << 63)) << 1)
+        with concrete():
+            self.state.assign(lift(np.asarray([folded, 0], np.int64)))
+        return self
+
+    def initial_seed(self) -> int:
+        """The seed in use."""
+        return int(self.state.array()[0])
+
+    def seed(self) -> int:
+        """Start from the clock; returns the seed."""
+        value = time.time_ns() & 0x7FFFFFFFFFFFFFFF
+        self.manual_seed(value)
+        return value
+
+    def get_state(self) -> Any:
+        """A copy of the state, to be given to :meth:`set_state` later."""
+        return self.state.clone()
+
+    def set_state(self, value: Any) -> None:
+        """Continue from a state that :meth:`get_state` returned."""
+        self.state.assign(value)
+
+    def draw(self) -> Any:
+        """The state for one draw; the generator moves on to the next."""
+        current = self.state.clone()
+        self.state.assign(self.state + lift(np.asarray([0, 1], np.int64)))
+        return current
+
+
+default_generator = Generator()
+"""The generator used where none is given."""
+
+
+def manual_seed(seed: int) -> Generator:
+    """Start the default generator from ``seed`` and return it."""
+    return default_generator.manual_seed(seed)
+
+
+def initial_seed() -> int:
+    """Seed of the default generator."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Any:
+    """State of the default generator."""
+    return default_generator.get_state()
+
+
+def set_rng_state(value: Any) -> None:
+    """Continue the default generator from a saved state."""
+    default_generator.set_state(value)
+
+
+def _uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
+    return ops_random.random_uniform((generator or default_generator).draw(), shape, as_dtype(dtype or float32))
+
+
+def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
+    """Box and Muller (1958): √(−2 ln u) · cos(2π v) with two lanes of one draw; u in (0, 1]."""
+    kind = as_dtype(dtype or float32)
+    draw = (generator or default_generator).draw()
+    u = 1 - ops_random.random_uniform(draw, shape, kind, 0)
+    v = ops_random.random_uniform(draw, shape, kind, 1)
+    return (u.log() * -2.0).sqrt() * (v * (2 * math.pi)).cos()
+
+
+def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+    """Uniform in [0, 1)."""
+    return _uniform(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
+
+
+def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+    """Standard normal."""
+    return _normal(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
+
+
+def rand_like(input: Any, *, dtype: Any = None) -> Any:
+    """Uniform in [0, 1), in the shape and dtype of ``input``."""
+    return _uniform(tuple(input.shape), dtype or input.dtype, None)
+
+
+def randn_like(input: Any, *, dtype: Any = None) -> Any:
+    """Standard normal, in the shape and dtype of ``input``."""
+    return _normal(tuple(input.shape), dtype or input.dtype, None)
+
+
+def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None) -> Any:
+    """Integers evenly in [low, high); ``randint(high, size)`` starts at 0. int64 by default.
+
+    From 53 random bits: with ranges under 2^40 no value is off by more than 2^-13 of its share.
+    """
+    if size is None:
+        low, high, size = 0, low, high
+    if high <= low:
+        raise ArgumentError(f"randint got the empty range [{low}, {high})", "high must be larger than low")
+    u = _uniform(_shape_of((size,)) if not isinstance(size, int) else (size,), float64, generator)
+    return elementwise.cast((u * (high - low)).floor() + low, as_dtype(dtype or int64))
+
+
+def randperm(n: int, *, generator: Generator | None = None) -> Any:
+    """0 … n − 1 in random order (int64)."""
+    return _uniform((n,), float64, generator).argsort(0)
+
+
+def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None) -> Any:
+    """1 with probability ``input`` (or ``p``), else 0, in the dtype of ``input``."""
+    u = _uniform(tuple(input.shape), float32, generator)
+    return elementwise.cast(u.lt(input if p is None else p), input.dtype)
+
+
+def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None) -> Any:
+    """Normal with this mean and standard deviation (numbers, or tensors that broadcast)."""
+    if size is None:
+        size = (as_operand(mean) + as_operand(std)).shape
+    return _normal(_shape_of((tuple(size),)), float32, generator) * std + mean
+
+
+def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Any:
+    """Positions drawn with probabilities proportional to the rows of ``input``: (..., n) int64.
+
+    Without replacement by the exponential race (Efraimidis and Spirakis, 2006).
+    """
+    if not replacement and num_samples > input.shape[-1]:
+        raise ArgumentError(
+            f"multinomial got num_samples={num_samples} for {input.shape[-1]} categories without replacement",
+            "pass replacement=True",
+        )
+    if not replacement:
+        clock = -(1 - _uniform(tuple(input.shape), float64, generator)).log() / input.double()
+        order = clock.argsort(-1)
+        return order.narrow(-1, 0, num_samples)
+    total = input.double().cumsum(-1)
+    last = total.narrow(-1, input.shape[-1] - 1, 1)
+    u = _uniform((*input.shape[:-1], num_samples), float64, generator) * last
+    hit = u.unsqueeze(-1).ge(total.unsqueeze(-2))  # (..., n, categories)
+    return hit.sum(-1).clamp(max=input.shape[-1] - 1)
+
+
+def shuffle_rows(count: int, generator: Generator) -> np.ndarray:
+    """A permutation of ``count`` rows as a NumPy array, drawn from ``generator``."""
+    with concrete():
+        return randperm(count, generator=generator).array()
+
+
+def _fill(tensor: Any, value: Any) -> Any:
+    return tensor.copy_(value)
+
+
+class RandomMethods(TensorCore):
+    """In-place random fills of tensors."""
+
+    __slots__ = ()
+
+    def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Any:
+        """Overwrite with values evenly distributed in [a, b)."""
+        return _fill(self, _uniform(self.shape, self.dtype, generator) * (b - a) + a)
+
+    def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Any:
+        """Overwrite with normally distributed values."""
+        return _fill(self, _normal(self.shape, self.dtype, generator) * std + mean)
+
+    def bernoulli_(self, p: float = 0.5, *, generator: Generator | None = None) -> Any:
+        """Overwrite with 1 (probability p) or 0."""
+        u = _uniform(self.shape, float32, generator)
+        return _fill(self, elementwise.cast(u.lt(p), self.dtype))
+
+    def exponential_(self, lambd: float = 1.0, *, generator: Generator | None = None) -> Any:
+        """Overwrite with exponentially distributed values of rate ``lambd``."""
+        return _fill(self, -(1 - _uniform(self.shape, self.dtype, generator)).log() / lambd)
+
+    def multinomial(self, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Any:
+        """See :func:`multinomial`."""
+        return multinomial(self, num_samples, replacement, generator=generator)
+
+    def bernoulli(self, *, generator: Generator | None = None) -> Any:
+        """See :func:`bernoulli`."""
+        return bernoulli(self, generator=generator)
+
+

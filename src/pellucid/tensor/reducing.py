@@ -1,0 +1,228 @@
+"""Methods that reduce over axes, accumulate or sort."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from pellucid.base.dtypes import as_dtype, bool_
+from pellucid.base.errors import ArgumentError
+from pellucid.base.shapes import normalize_axes, normalize_axis, size_of
+from pellucid.ops import elementwise, indexing, structure
+from pellucid.tensor.core import TensorCore
+from pellucid.tensor.promotion import as_float
+
+Axes = int | Sequence[int] | None
+
+
+class ValuesIndices(NamedTuple):
+    """Elements and their positions along the axis (int64)."""
+
+    values: Any
+    indices: Any
+
+
+def _axes(tensor: TensorCore, dim: Axes) -> tuple[int, ...]:
+    """``dim`` normalized; None and the empty sequence mean all axes, as in PyTorch."""
+    whole = dim is None or (not isinstance(dim, int) and len(dim) == 0)
+    return normalize_axes(None if whole else dim, len(tensor.shape))
+
+
+class ReducingMethods(TensorCore):
+    """Sums, means, extremes, norms, running sums, sorting."""
+
+    __slots__ = ()
+
+    def sum(self, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+        """Sum over ``dim`` (all axes by default). Integers and bool sum to int64."""
+        x = self if dtype is None else elementwise.cast(self, as_dtype(dtype))
+        return structure.sum(x, _axes(x, dim), keepdim)
+
+    def prod(self, dim: Axes = None, keepdim: bool = False) -> Any:
+        """Product over ``dim`` (all axes by default)."""
+        return structure.prod(self, _axes(self, dim), keepdim)
+
+    def mean(self, dim: Axes = None, keepdim: bool = False) -> Any:
+        """Sum divided by the number of elements; NaN for none."""
+        x = as_float(self)
+        axes = _axes(x, dim)
+        count = size_of(x.shape[a] for a in axes)
+        return structure.sum(x, axes, keepdim) * (1.0 / count if count else math.nan)
+
+    def var(
+        self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None
+    ) -> Any:
+        """Σ(x − mean)² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
+        x = as_float(self)
+        axes = _axes(x, dim)
+        if unbiased is not None:
+            correction = 1 if unbiased else 0
+        centred = x - x.mean(axes, keepdim=True)
+        freedom = size_of(x.shape[a] for a in axes) - correction
+        return structure.sum(centred * centred, axes, keepdim) * (1.0 / freedom if freedom > 0 else math.nan)
+
+    def std(
+        self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None
+    ) -> Any:
+        """√var."""
+        return self.var(dim, correction=correction, keepdim=keepdim, unbiased=unbiased).sqrt()
+
+    def norm(self, p: float | str = 2, dim: Axes = None, keepdim: bool = False) -> Any:
+        """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
+
+        The gradient of the 2-norm at 0 is 0 (a subgradient).
+        """
+        x = as_float(self)
+        axes = _axes(x, dim)
+        if p in (2, "fro"):
+            total = structure.sum(x * x, axes, keepdim)
+            zero = total.eq(0)
+            return total.masked_fill(zero, 1.0).sqrt().masked_fill(zero, 0.0)
+        if isinstance(p, str):
+            raise ArgumentError(f"there is no norm {p!r}", 'use a number, inf, -inf or "fro"')
+        size = x.abs()
+        if p == math.inf:
+            return structure.max_(size, axes, keepdim)
+        if p == -math.inf:
+            return structure.min_(size, axes, keepdim)
+        if p == 0:
+            return structure.sum(elementwise.cast(x.ne(0), x.dtype), axes, keepdim)
+        if p == 1:
+            return structure.sum(size, axes, keepdim)
+        return structure.sum(size.pow(p), axes, keepdim).pow(1.0 / p)
+
+    def logsumexp(self, dim: Axes, keepdim: bool = False) -> Any:
+        """ln Σ e^x without overflow: m + ln Σ e^(x − m) with m the largest element."""
+        x = as_float(self)
+        axes = _axes(x, dim)
+        largest = structure.max_(x, axes, True).detach()
+        largest = largest.masked_fill(largest.isfinite().logical_not(), 0.0)
+        total = structure.sum((x - largest).exp(), axes, True).log() + largest
+        return total if keepdim else structure.reshape(total, structure.sum(x, axes).shape)
+
+    def amax(self, dim: Axes = None, keepdim: bool = False) -> Any:
+        """Largest element over ``dim``; equal ones share the gradient evenly."""
+        return structure.max_(self, _axes(self, dim), keepdim)
+
+    def amin(self, dim: Axes = None, keepdim: bool = False) -> Any:
+        """Smallest element over ``dim``; equal ones share the gradient evenly."""
+        return structure.min_(self, _axes(self, dim), keepdim)
+
+    def _extreme(self, positions: Any, axis: int, keepdim: bool) -> ValuesIndices:
+        shape = tuple(1 if i == axis else n for i, n in enumerate(self.shape))
+        where = structure.reshape(positions, shape if self.shape else ())
+        values = indexing.gather(self, where, axis) if self.shape else self
+        if keepdim:
+            return ValuesIndices(values, where)
+        return ValuesIndices(structure.reshape(values, positions.shape), positions)
+
+    def max(self, dim: Any = None, keepdim: bool = False) -> Any:
+        """Without ``dim`` the largest element; with it (values, positions) along the axis.
+
+        Another tensor as ``dim`` gives :meth:`maximum`.
+        """
+        if isinstance(dim, TensorCore):
+            return self.maximum(dim)  # type: ignore[attr-defined]
+        if dim is None:
+            return self.amax()
+        axis = normalize_axis(dim, len(self.shape))
+        return self._extreme(structure.argmax(self, axis), axis, keepdim)
+
+    def min(self, dim: Any = None, keepdim: bool = False) -> Any:
+        """Without ``dim`` the smallest element; with it (values, positions) along the axis."""
+        if isinstance(dim, TensorCore):
+            return self.minimum(dim)  # type: ignore[attr-defined]
+        if dim is None:
+            return self.amin()
+        axis = normalize_axis(dim, len(self.shape))
+        return self._extreme(structure.argmin(self, axis), axis, keepdim)
+
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """Position of the first largest element, in the flattened tensor or along ``dim``."""
+        if dim is None:
+            return structure.argmax(structure.reshape(self, (-1,)), 0)
+        axis = normalize_axis(dim, len(self.shape))
+        found = structure.argmax(self, axis)
+        return found.unsqueeze(axis) if keepdim else found
+
+    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """Position of the first smallest element, in the flattened tensor or along ``dim``."""
+        if dim is None:
+            return structure.argmin(structure.reshape(self, (-1,)), 0)
+        axis = normalize_axis(dim, len(self.shape))
+        found = structure.argmin(self, axis)
+        return found.unsqueeze(axis) if keepdim else found
+
+    def any(self, dim: Axes = None, keepdim: bool = False) -> Any:
+        """Whether any element over ``dim`` is nonzero."""
+        return self._count_true(dim, keepdim).gt(0)
+
+    def all(self, dim: Axes = None, keepdim: bool = False) -> Any:
+        """Whether every element over ``dim`` is nonzero (true for none)."""
+        count = size_of(self.shape[a] for a in _axes(self, dim))
+        return self._count_true(dim, keepdim).eq(count)
+
+    def _count_true(self, dim: Axes, keepdim: bool) -> Any:
+        return structure.sum(self if self.dtype is bool_ else self.ne(0), _axes(self, dim), keepdim)  # type: ignore[attr-defined]
+
+    def count_nonzero(self, dim: Axes = None) -> Any:
+        """Number of nonzero elements over ``dim`` (int64)."""
+        return self._count_true(dim, False)
+
+    def cumsum(self, dim: int) -> Any:
+        """Running sum along ``dim``."""
+        return structure.cumsum(self, dim)
+
+    def cumprod(self, dim: int) -> Any:
+        """Running product along ``dim``."""
+        return structure.cumprod(self, dim)
+
+    def argsort(self, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
+        """Positions that sort along ``dim``; equal elements keep their order."""
+        return structure.argsort(self, dim, descending)
+
+    def sort(self, dim: int = -1, descending: bool = False, stable: bool = True) -> ValuesIndices:
+        """(values, positions) sorted along ``dim``; NaN counts as largest."""
+        order = structure.argsort(self, dim, descending)
+        if not self.shape:
+            return ValuesIndices(self, order)
+        return ValuesIndices(indexing.gather(self, order, dim), order)
+
+    def topk(self, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
+        """The ``k`` largest (or smallest) along ``dim``, in order: (values, positions)."""
+        axis = normalize_axis(dim, len(self.shape))
+        extent = self.shape[axis] if self.shape else 1
+        if not 0 <= k <= extent:
+            raise ArgumentError(f"topk got k={k} for an axis of extent {extent}", f"use 0 to {extent}")
+        values, order = self.sort(axis, descending=largest)
+        return ValuesIndices(values.narrow(axis, 0, k), order.narrow(axis, 0, k))
+
+    def kthvalue(self, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
+        """The k-th smallest (k counts from 1) along ``dim``: (value, position)."""
+        axis = normalize_axis(dim, len(self.shape))
+        values, order = self.sort(axis)
+        picked = ValuesIndices(values.narrow(axis, k - 1, 1), order.narrow(axis, k - 1, 1))
+        return picked if keepdim else ValuesIndices(picked[0].squeeze(axis), picked[1].squeeze(axis))
+
+    def median(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """The lower median: of all elements, or (values, positions) along ``dim``."""
+        if dim is None:
+            flat = structure.reshape(self, (-1,))
+            return flat.kthvalue((flat.shape[0] + 1) // 2).values
+        return self.kthvalue((self.shape[normalize_axis(dim, len(self.shape))] + 1) // 2, dim, keepdim)
+
+    def softmax(self, dim: int, dtype: Any = None) -> Any:
+        """e^x / Σ e^x along ``dim``, shifted by the largest element so that nothing overflows."""
+        x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))
+        largest = structure.max_(x, dim, True).detach()
+        grown = (x - largest).exp()
+        return grown / structure.sum(grown, dim, True)
+
+    def log_softmax(self, dim: int, dtype: Any = None) -> Any:
+        """x − ln Σ e^x along ``dim``, stable for any finite input."""
+        x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))
+        shifted = x - structure.max_(x, dim, True).detach()
+        return shifted - structure.sum(shifted.exp(), dim, True).log()
+
+

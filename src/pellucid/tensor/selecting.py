@@ -1,0 +1,256 @@
+"""Indexing: ``x[...]``, ``x[...] = v``, gather, scatter."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from pellucid.base.dtypes import bool_, int64
+from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.shapes import broadcast_shapes, normalize_axis
+from pellucid.ops import elementwise, indexing, structure
+from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.promotion import as_operand
+
+
+def _expand_ellipsis(key: Any, rank: int) -> list[Any]:
+    """The key as a list with one entry per axis (None entries add axes)."""
+    items = list(key) if isinstance(key, tuple) else [key]
+    used = 0
+    for item in items:
+        if item is None or item is Ellipsis:
+            continue
+        boolean = _is_boolean(item)
+        used += len(np.shape(item) if not isinstance(item, TensorCore) else item.shape) if boolean else 1
+    if used > rank:
+        raise ShapeError(f"too many indices: {used} for a tensor with {rank} axes", "use fewer")
+    where = [i for i, item in enumerate(items) if item is Ellipsis]
+    fill = [slice(None)] * (rank - used)
+    if len(where) > 1:
+        raise ArgumentError("an index holds more than one ...", "use at most one")
+    return items[: where[0]] + fill + items[where[0] + 1 :] if where else items + fill
+
+
+def _is_boolean(item: Any) -> bool:
+    if isinstance(item, TensorCore):
+        return item.dtype is bool_
+    return isinstance(item, np.ndarray) and item.dtype == np.bool_
+
+
+def _is_advanced(item: Any) -> bool:
+    return isinstance(item, (TensorCore, np.ndarray, list))
+
+
+class _Plan:
+    """A key taken apart: slices first, then new axes, then positions given by tensors."""
+
+    def __init__(self, shape: tuple[int, ...], key: Any) -> None:
+        self.start: list[int] = []
+        self.stop: list[int] = []
+        self.step: list[int] = []
+        self.drop: list[int] = []
+        self.advanced: dict[int, Any] = {}
+        """Axis after slicing (before dropping and adding axes) → index tensor."""
+        self.layout: list[int | None] = []
+        """Axes after slicing in order of the result; None is a new axis."""
+        axis = 0
+        for item in _expand_ellipsis(key, len(shape)):
+            if item is None:
+                self.layout.append(None)
+            elif _is_boolean(item):
+                axis = self._mask(shape, axis, item)
+            else:
+                self._one(shape[axis], axis, item)
+                axis += 1
+
+    def _one(self, extent: int, axis: int, item: Any) -> None:
+        if isinstance(item, slice):
+            first, last, by = item.indices(extent)
+            self._range(first, last, by)
+            self.layout.append(axis)
+        elif _is_advanced(item):
+            self._range(0, extent, 1)
+            tensor = item if isinstance(item, TensorCore) else lift(np.asarray(item))
+            if tensor.dtype.kind != "int":
+                if tensor.shape != (0,):
+                    raise ArgumentError(f"an index of {tensor.dtype.name}", "use integers or a bool mask")
+                tensor = lift(np.zeros(0, np.int64))
+            negative = elementwise.lt(tensor, as_operand(0, tensor.dtype))
+            self.advanced[axis] = elementwise.where(
+                negative, elementwise.add(tensor, as_operand(extent, tensor.dtype)), tensor
+            )
+            self.layout.append(axis)
+        else:
+            place = int(item)
+            if not -extent <= place < extent:
+                raise ArgumentError(
+                    f"index {place} is out of range for axis {axis} of extent {extent}",
+                    f"use {-extent} to {extent - 1}",
+                )
+            place %= extent
+            self._range(place, place + 1, 1)
+            self.drop.append(axis)
+
+    def _range(self, start: int, stop: int, step: int) -> None:
+        self.start.append(start)
+        self.stop.append(stop)
+        self.step.append(step)
+
+    def _mask(self, shape: tuple[int, ...], axis: int, item: Any) -> int:
+        """A mask stands for the positions where it is true; its values must be known."""
+        array = item.array() if isinstance(item, TensorCore) else item
+        if array.shape != shape[axis : axis + array.ndim]:
+            raise ShapeError(
+                f"a mask of shape {array.shape} on axes of shape {shape[axis : axis + array.ndim]}",
+                "the mask needs the extents of the axes it covers",
+            )
+        for places in np.nonzero(array):
+            self._one(shape[axis], axis, lift(places.astype(np.int64)))
+            axis += 1
+        return axis
+
+
+class SelectingMethods(TensorCore):
+    """``x[key]``, assignment to ``x[key]``, and the named forms of both."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        plan = _Plan(self.shape, key)
+        x = structure.slice_(self, plan.start, plan.stop, plan.step)
+        if plan.advanced:
+            return _take_advanced(x, plan)
+        kept = [1 if a is None else x.shape[a] for a in plan.layout]
+        return structure.reshape(x, kept)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        tensor = as_operand(value, self.dtype)
+        self.copy_(self._with(key, elementwise.cast(tensor, self.dtype)))  # type: ignore[attr-defined]
+
+    def _with(self, key: Any, value: Any) -> Any:
+        """A copy in which the elements at ``key`` are ``value``, through positions in flat order."""
+        where = lift(np.arange(math.prod(self.shape), dtype=np.int64).reshape(self.shape))[key]  # (N,) -> shape
+        spread = structure.broadcast_to(_squeeze_lead(value, len(where.shape)), where.shape)
+        flat = structure.reshape(self, (-1,))
+        places = structure.reshape(where, (-1,))
+        changed = indexing.put(flat, places, structure.reshape(spread, (-1,)), 0, "set")
+        return structure.reshape(changed, self.shape)
+
+    def gather(self, dim: int, index: Any) -> Any:
+        """y[i][j] = x[index[i][j]][j] for dim 0, and likewise for other axes."""
+        return indexing.gather(self, as_operand(index), dim)
+
+    take_along_dim = gather
+
+    def scatter(self, dim: int, index: Any, src: Any, *, reduce: str | None = None) -> Any:
+        """A copy with ``src`` written at ``index`` along ``dim`` (``reduce="add"`` adds)."""
+        places = as_operand(index)
+        source = as_operand(src, self.dtype)
+        if source.shape == ():
+            source = structure.broadcast_to(elementwise.cast(source, self.dtype), places.shape)
+        elif source.shape != places.shape:
+            source = structure.slice_(source, [0] * len(places.shape), places.shape, [1] * len(places.shape))
+        return indexing.scatter(self, places, source, dim, "add" if reduce == "add" else "set")
+
+    def scatter_add(self, dim: int, index: Any, src: Any) -> Any:
+        """A copy with ``src`` added at ``index`` along ``dim``."""
+        return self.scatter(dim, index, src, reduce="add")
+
+    def index_select(self, dim: int, index: Any) -> Any:
+        """The slices of the tensor at ``index`` along ``dim``."""
+        return indexing.take(self, as_operand(index), dim)
+
+    def index_add(self, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
+        """A copy with ``alpha · source`` added to the slices at ``index`` along ``dim``."""
+        return indexing.put(self, as_operand(index), source * alpha if alpha != 1 else source, dim, "add")
+
+    def index_copy(self, dim: int, index: Any, source: Any) -> Any:
+        """A copy in which the slices at ``index`` along ``dim`` are ``source``."""
+        return indexing.put(self, as_operand(index), source, dim, "set")
+
+    def index_fill(self, dim: int, index: Any, value: float) -> Any:
+        """A copy in which the slices at ``index`` along ``dim`` are ``value``."""
+        places = as_operand(index)
+        axis = normalize_axis(dim, len(self.shape))
+        shape = (*self.shape[:axis], *places.shape, *self.shape[axis + 1 :])
+        return indexing.put(
+            self, places, structure.broadcast_to(as_operand(value, self.dtype), shape), axis, "set"
+        )
+
+    def take(self, index: Any) -> Any:
+        """Elements at positions of the flattened tensor; the index's shape."""
+        return indexing.take(structure.reshape(self, (-1,)), as_operand(index), 0)
+
+    def masked_select(self, mask: Any) -> Any:
+        """The elements where ``mask`` is true, in a line; the mask's values must be known."""
+        chosen = as_operand(mask)
+        shape = broadcast_shapes(tuple(self.shape), tuple(chosen.shape))
+        return structure.broadcast_to(self, shape)[structure.broadcast_to(chosen, shape)]
+
+    def nonzero(self, as_tuple: bool = False) -> Any:
+        """Positions of the nonzero elements: (count, axes), or a tuple of one vector per axis."""
+        found = np.nonzero(self.array())
+        if as_tuple:
+            return tuple(lift(f.astype(np.int64)) for f in found)
+        return lift(np.stack(found, 1).astype(np.int64) if found else np.zeros((1, 0), np.int64))
+
+    def one_hot(self, num_classes: int) -> Any:
+        """int64 with a 1 at each class id and 0 elsewhere, on a new last axis."""
+        classes = lift(np.arange(num_classes, dtype=np.int64))
+        return elementwise.cast(
+            elementwise.eq(elementwise.cast(self, int64).unsqueeze(-1), classes),  # type: ignore[attr-defined]
+            int64,
+        )
+
+
+def _squeeze_lead(value: Any, rank: int) -> Any:
+    """Without leading axes of extent 1 beyond ``rank``, as assignment allows."""
+    while len(value.shape) > rank and value.shape[0] == 1:
+        value = structure.reshape(value, value.shape[1:])
+    return value
+
+
+def _take_advanced(x: Any, plan: _Plan) -> Any:
+    """Positions given by tensors: merged into one index over the merged axes (NumPy's rule).
+
+    If the indexed axes are neighbours the result's axes stand in their place, else in front.
+    """
+    axes = sorted(plan.advanced)
+    shape = broadcast_shapes(*(tuple(plan.advanced[a].shape) for a in axes))
+    others = [a for a in range(len(x.shape)) if a not in axes]
+    merged = structure.transpose(x, (*axes, *others))
+    lead = math.prod(x.shape[a] for a in axes)
+    flat = structure.reshape(merged, (lead, *(x.shape[a] for a in others)))
+    position = None
+    for axis in axes:
+        index = elementwise.cast(plan.advanced[axis], int64)
+        extent = as_operand(x.shape[axis], int64)
+        position = index if position is None else elementwise.add(elementwise.mul(position, extent), index)
+        indexing_check(index, x.shape[axis])
+    found = indexing.take(flat, structure.broadcast_to(position, shape), 0)  # (I..., others...)
+    return _arrange(found, x, plan, axes, others, shape)
+
+
+def indexing_check(index: Any, extent: int) -> None:
+    """Each axis's positions are checked by themselves where they are known: merged they could hide."""
+    if index._cell.array is not None:
+        indexing.check_positions("indexing", index._cell.array, extent)
+
+
+def _arrange(
+    found: Any, x: Any, plan: _Plan, axes: list[int], others: list[int], shape: tuple[int, ...]
+) -> Any:
+    """Puts the axes of an advanced result in NumPy's order, drops and adds axes."""
+    kept = [a for a in plan.layout if a is None or a not in axes]
+    spots = [i for i, a in enumerate(plan.layout) if a is not None and a in axes]
+    together = spots == list(range(spots[0], spots[0] + len(spots)))
+    place = sum(1 for a in plan.layout[: spots[0]] if a is None or a not in axes) if together else 0
+    # First (I..., kept others...), without dropped axes and with new ones …
+    extents = [1 if a is None else x.shape[a] for a in kept]
+    rest = structure.reshape(found, (*shape, *extents))
+    # … then the index's axes moved to their place.
+    count = len(shape)
+    order = [*range(count, count + place), *range(count), *range(count + place, len(rest.shape))]
+    return structure.transpose(rest, order)

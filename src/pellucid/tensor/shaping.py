@@ -1,0 +1,302 @@
+"""Methods that rearrange elements: shape, order of axes, joining, cutting, padding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.shapes import broadcast_shapes, normalize_axis
+from pellucid.ops import elementwise, structure
+from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.promotion import together
+
+
+def _extents(args: tuple[Any, ...]) -> tuple[int, ...]:
+    """Extents given either as several integers or as one sequence."""
+    listed = args[0] if len(args) == 1 and not isinstance(args[0], (int, np.integer)) else args
+    return tuple(int(e) for e in listed)
+
+
+class ShapingMethods(TensorCore):
+    """Views and rearrangements.
+
+    Results may share memory with the tensor while it is computed eagerly; to change elements,
+    assign to an index of the tensor itself.
+    """
+
+    __slots__ = ()
+
+    def reshape(self, *shape: Any) -> Any:
+        """The same elements in the same order under ``shape``; one extent may be −1."""
+        return structure.reshape(self, _extents(shape))
+
+    view = reshape
+
+    def view_as(self, other: TensorCore) -> Any:
+        """Reshaped like ``other``."""
+        return structure.reshape(self, other.shape)
+
+    reshape_as = view_as
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Any:
+        """Axes ``start_dim`` to ``end_dim`` merged into one."""
+        rank = len(self.shape)
+        if rank == 0:
+            return structure.reshape(self, (1,))
+        first, last = normalize_axis(start_dim, rank), normalize_axis(end_dim, rank)
+        if first > last:
+            raise ShapeError(f"flatten from axis {start_dim} to {end_dim}", "start_dim must not come after end_dim")
+        merged = math.prod(self.shape[first : last + 1])
+        return structure.reshape(self, (*self.shape[:first], merged, *self.shape[last + 1 :]))
+
+    def unflatten(self, dim: int, sizes: Sequence[int]) -> Any:
+        """Axis ``dim`` split into axes of extents ``sizes`` (one may be −1)."""
+        axis = normalize_axis(dim, len(self.shape))
+        known = math.prod(s for s in sizes if s != -1)
+        filled = [self.shape[axis] // max(known, 1) if s == -1 else s for s in sizes]
+        return structure.reshape(self, (*self.shape[:axis], *filled, *self.shape[axis + 1 :]))
+
+    def permute(self, *dims: Any) -> Any:
+        """Axis i of the result is axis ``dims[i]``."""
+        return structure.transpose(self, _extents(dims))
+
+    def transpose(self, dim0: int, dim1: int) -> Any:
+        """Axes ``dim0`` and ``dim1`` exchanged."""
+        rank = len(self.shape)
+        order = list(range(rank))
+        if rank:
+            a, b = normalize_axis(dim0, rank), normalize_axis(dim1, rank)
+            order[a], order[b] = order[b], order[a]
+        return structure.transpose(self, order)
+
+    swapaxes = transpose
+
+    def t(self) -> Any:
+        """The transposed matrix; vectors and scalars stay."""
+        if len(self.shape) > 2:
+            raise ShapeError(f"t() got shape {tuple(self.shape)}", "use .transpose(dim0, dim1) or .mT")
+        return self.transpose(0, 1) if len(self.shape) == 2 else self
+
+    @property
+    def T(self) -> Any:  # noqa: N802  (PyTorch's name)
+        """All axes in reverse order."""
+        return structure.transpose(self, tuple(reversed(range(len(self.shape)))))
+
+    @property
+    def mT(self) -> Any:  # noqa: N802
+        """The last two axes exchanged."""
+        return self.transpose(-2, -1)
+
+    def movedim(self, source: int, destination: int) -> Any:
+        """Axis ``source`` moved to place ``destination``, the others in their order."""
+        rank = len(self.shape)
+        order = [i for i in range(rank) if i != normalize_axis(source, rank)]
+        order.insert(normalize_axis(destination, rank), normalize_axis(source, rank))
+        return structure.transpose(self, order)
+
+    def squeeze(self, dim: int | Sequence[int] | None = None) -> Any:
+        """Without axes of extent 1: all of them, or those of ``dim`` that have extent 1."""
+        rank = len(self.shape)
+        listed = range(rank) if dim is None else [dim] if isinstance(dim, int) else dim
+        chosen = {normalize_axis(d, rank) for d in listed}
+        shape = [n for i, n in enumerate(self.shape) if not (i in chosen and n == 1)]
+        return structure.reshape(self, shape)
+
+    def unsqueeze(self, dim: int) -> Any:
+        """With a new axis of extent 1 at ``dim``."""
+        place = normalize_axis(dim, len(self.shape) + 1)
+        return structure.reshape(self, (*self.shape[:place], 1, *self.shape[place:]))
+
+    def expand(self, *sizes: Any) -> Any:
+        """Stretched to ``sizes``; −1 keeps an extent, new axes come in front."""
+        wanted = _extents(sizes)
+        lead = len(wanted) - len(self.shape)
+        target = [self.shape[i - lead] if e == -1 and i >= lead else e for i, e in enumerate(wanted)]
+        return structure.broadcast_to(self, target)
+
+    def expand_as(self, other: TensorCore) -> Any:
+        """Stretched to the shape of ``other``."""
+        return structure.broadcast_to(self, other.shape)
+
+    def broadcast_to(self, shape: Sequence[int]) -> Any:
+        """Stretched to ``shape`` by NumPy's rule."""
+        return structure.broadcast_to(self, tuple(shape))
+
+    def repeat(self, *repeats: Any) -> Any:
+        """Tiled ``repeats[i]`` times along axis i (new axes in front)."""
+        counts = _extents(repeats)
+        shape = (1,) * (len(counts) - len(self.shape)) + tuple(self.shape)
+        if len(counts) < len(self.shape):
+            raise ShapeError(
+                f"repeat got {len(counts)} counts for a tensor with {len(self.shape)} axes", "give one for each"
+            )
+        split = [e for n in shape for e in (1, n)]
+        wide = [e for c, n in zip(counts, shape, strict=True) for e in (c, n)]
+        spread = structure.broadcast_to(structure.reshape(self, split), wide)
+        return structure.reshape(spread, [c * n for c, n in zip(counts, shape, strict=True)])
+
+    tile = repeat
+
+    def repeat_interleave(self, repeats: int, dim: int | None = None) -> Any:
+        """Each element repeated ``repeats`` times in place along ``dim`` (flattened by default)."""
+        x = structure.reshape(self, (-1,)) if dim is None else self
+        axis = normalize_axis(dim or 0, len(x.shape))
+        wide = (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :])
+        spread = structure.broadcast_to(x.unsqueeze(axis + 1), wide)
+        return structure.reshape(spread, (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :]))
+
+    def flip(self, *dims: Any) -> Any:
+        """Read backwards along ``dims``."""
+        return structure.flip(self, _extents(dims))
+
+    def roll(self, shifts: int, dims: int | None = None) -> Any:
+        """Shifted by ``shifts`` along ``dims``; what falls out comes in on the other side."""
+        if dims is None:
+            return structure.reshape(structure.reshape(self, (-1,)).roll(shifts, 0), self.shape)
+        axis = normalize_axis(dims, len(self.shape))
+        extent = self.shape[axis]
+        if extent == 0 or shifts % extent == 0:
+            return self
+        cut = extent - shifts % extent
+        parts = [self.narrow(axis, cut, extent - cut), self.narrow(axis, 0, cut)]
+        return structure.concatenate(parts, axis)
+
+    def narrow(self, dim: int, start: int, length: int) -> Any:
+        """``length`` elements from ``start`` along ``dim``."""
+        axis = normalize_axis(dim, len(self.shape))
+        first = start + self.shape[axis] if start < 0 else start
+        if not 0 <= first <= first + length <= self.shape[axis]:
+            raise ArgumentError(
+                f"narrow({dim}, {start}, {length}) leaves an axis of extent {self.shape[axis]}", "stay inside"
+            )
+        low = [first if i == axis else 0 for i in range(len(self.shape))]
+        high = [first + length if i == axis else n for i, n in enumerate(self.shape)]
+        return structure.slice_(self, low, high, [1] * len(self.shape))
+
+    def select(self, dim: int, index: int) -> Any:
+        """The slice at ``index`` along ``dim``, without that axis."""
+        axis = normalize_axis(dim, len(self.shape))
+        place = index + self.shape[axis] if index < 0 else index
+        return self.narrow(axis, place, 1).squeeze(axis)
+
+    def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
+        """Pieces of ``split_size`` (the last may be smaller), or of the sizes in a list."""
+        axis = normalize_axis(dim, len(self.shape))
+        extent = self.shape[axis]
+        if isinstance(split_size, int):
+            if split_size <= 0:
+                raise ArgumentError(f"split got split_size={split_size}", "use a positive size")
+            sizes = [min(split_size, extent - i) for i in range(0, extent, split_size)] or [0]
+        else:
+            sizes = list(split_size)
+            if sum(sizes) != extent:
+                raise ArgumentError(f"split sizes {sizes} do not add up to {extent}", "they must cover the axis")
+        starts = np.cumsum([0, *sizes])[:-1]
+        return tuple(self.narrow(axis, int(s), n) for s, n in zip(starts, sizes, strict=True))
+
+    def chunk(self, chunks: int, dim: int = 0) -> tuple[Any, ...]:
+        """At most ``chunks`` pieces of equal size (the last may be smaller)."""
+        extent = self.shape[normalize_axis(dim, len(self.shape))]
+        return self.split(max(1, -(-extent // chunks)), dim)
+
+    def unbind(self, dim: int = 0) -> tuple[Any, ...]:
+        """The slices along ``dim``, each without that axis."""
+        return tuple(self.select(dim, i) for i in range(self.shape[normalize_axis(dim, len(self.shape))]))
+
+    def __iter__(self) -> Any:
+        if not self.shape:
+            raise ShapeError("a 0-dimensional tensor cannot be iterated over", "use .item()")
+        return iter(self.unbind(0))
+
+    def contiguous(self) -> Any:
+        """The tensor itself; layouts are the compiler's business."""
+        return self
+
+    def is_contiguous(self) -> bool:
+        """True: every tensor looks contiguous from outside."""
+        return True
+
+    def tril(self, diagonal: int = 0) -> Any:
+        """Zeros above the ``diagonal``-th diagonal of the last two axes."""
+        return self._triangle(lambda rows, columns: columns - rows <= diagonal)
+
+    def triu(self, diagonal: int = 0) -> Any:
+        """Zeros below the ``diagonal``-th diagonal of the last two axes."""
+        return self._triangle(lambda rows, columns: columns - rows >= diagonal)
+
+    def _triangle(self, inside: Any) -> Any:
+        if len(self.shape) < 2:
+            raise ShapeError(f"tril and triu need a matrix and got shape {tuple(self.shape)}", "add an axis")
+        rows, columns = np.indices(self.shape[-2:], sparse=True)
+        zero = lift(np.asarray(0, self.dtype.numpy))
+        return elementwise.where(lift(np.asarray(inside(rows, columns))), self, zero)
+
+    def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+        """Elements on a diagonal of axes ``dim1`` and ``dim2``, as a last axis."""
+        rank = len(self.shape)
+        a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
+        order = [i for i in range(rank) if i not in (a, b)] + [a, b]
+        moved = structure.transpose(self, order)
+        rows, columns = moved.shape[-2:]
+        row0, column0 = max(-offset, 0), max(offset, 0)
+        count = max(0, min(rows - row0, columns - column0))
+        flat = structure.reshape(moved, (*moved.shape[:-2], rows * columns))
+        start = row0 * columns + column0
+        low = [0] * (rank - 2) + [start]
+        high = [*moved.shape[:-2], start + (count - 1) * (columns + 1) + 1 if count else start]
+        return structure.slice_(flat, low, high, [1] * (rank - 2) + [columns + 1])
+
+    def diag(self, diagonal: int = 0) -> Any:
+        """A matrix's diagonal, or a vector as the diagonal of a square matrix."""
+        if len(self.shape) == 2:
+            return self.diagonal(diagonal)
+        n = self.shape[0]
+        size = n + abs(diagonal)
+        spread = structure.pad(
+            structure.reshape(self, (n, 1)), (0, 0), (0, size), fill=0 if self.dtype.kind == "int" else 0.0
+        )
+        flat = structure.reshape(spread, (n * (size + 1),))  # (n, size + 1) -> one line
+        lead = max(diagonal, 0) + max(-diagonal, 0) * size
+        total = size * size
+        flat = structure.pad(flat, (lead,), (max(total - lead - flat.shape[0], 0),))
+        return structure.reshape(flat.narrow(0, 0, total), (size, size))  # (size²,) -> matrix
+
+    def trace(self) -> Any:
+        """Sum of a matrix's diagonal."""
+        return structure.sum(self.diagonal())
+
+
+def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors joined along ``dim``; all other extents must agree."""
+    return structure.concatenate(together(*tensors), dim) if len(tensors) else structure.concatenate([], dim)
+
+
+def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors of one shape joined along a new axis ``dim``."""
+    shapes = {tuple(t.shape) for t in tensors}
+    if len(shapes) > 1:
+        raise ShapeError(f"stack got shapes {sorted(shapes)}", "all must be equal; use cat to join")
+    return cat([t.unsqueeze(dim) for t in tensors], dim)
+
+
+def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
+    """All tensors stretched to their common shape."""
+    shape = broadcast_shapes(*(tuple(t.shape) for t in tensors))
+    return tuple(structure.broadcast_to(t, shape) for t in tensors)
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
+    """Coordinate grids of vectors; ``indexing="xy"`` exchanges the first two axes."""
+    if indexing not in ("ij", "xy"):
+        raise ArgumentError(f'meshgrid got indexing={indexing!r}', 'use "ij" or "xy"')
+    shape = tuple(t.shape[0] for t in tensors)
+    grids = []
+    for place, vector in enumerate(tensors):
+        line = structure.reshape(vector, [n if i == place else 1 for i, n in enumerate(shape)])
+        grid = structure.broadcast_to(line, shape)
+        grids.append(grid.transpose(0, 1) if indexing == "xy" and len(shape) > 1 else grid)
+    return tuple(grids)

@@ -1,0 +1,402 @@
+"""The tensor class: the mixins put together, with conversion, in-place changes and autograd."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pellucid.base.dtypes import DType, as_dtype, bool_, float32, float64, int32, int64
+from pellucid.base.errors import AutogradError, DTypeError, ShapeError
+from pellucid.base.shapes import size_of
+from pellucid.ops import contraction, elementwise, structure
+from pellucid.tensor import autograd
+from pellucid.tensor.arithmetic import ArithmeticMethods
+from pellucid.tensor.core import Record, TensorCore, initialize
+from pellucid.tensor.promotion import as_operand, together
+from pellucid.tensor.random import RandomMethods
+from pellucid.tensor.reducing import ReducingMethods
+from pellucid.tensor.selecting import SelectingMethods
+from pellucid.tensor.shaping import ShapingMethods
+from pellucid.tensor.state import Cell, state, version
+
+
+class Device:
+    """Where a tensor lives; here always the CPU."""
+
+    type = "cpu"
+    index = None
+
+    def __repr__(self) -> str:
+        return "device(type='cpu')"
+
+    def __str__(self) -> str:
+        return "cpu"
+
+    def __eq__(self, other: object) -> bool:
+        return str(other) == "cpu"
+
+    def __hash__(self) -> int:
+        return hash("cpu")
+
+
+_CPU = Device()
+
+
+class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethods, RandomMethods):
+    """An n-dimensional array whose operations can be recorded, differentiated and compiled.
+
+    ``Tensor(data)`` makes a float32 tensor like PyTorch's constructor; prefer
+    :func:`pellucid.tensor`, which keeps the type of the data.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any = ()) -> None:
+        initialize(self, Cell(np.array(data, np.float32)))
+
+    # ---- facts -----------------------------------------------------------------------------
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the extent of one axis."""
+        return self.shape if dim is None else self.shape[dim]
+
+    def dim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def numel(self) -> int:
+        """Number of elements."""
+        return size_of(self.shape)
+
+    nelement = numel
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.numel() * self.dtype.itemsize
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    def is_floating_point(self) -> builtins.bool:
+        """Whether the dtype is float32 or float64."""
+        return self.dtype.is_floating_point
+
+    @property
+    def device(self) -> Device:
+        """Where the tensor lives: the CPU."""
+        return _CPU
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise ShapeError("a 0-dimensional tensor has no length", "use .item() or .numel()")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        if self._cell.array is None:
+            return f"tensor(<traced>, shape={tuple(self.shape)}, dtype={self.dtype.name})"
+        body = np.array2string(
+            self._cell.array, separator=", ", prefix="tensor(", precision=4, threshold=1000, floatmode="maxprec"
+        )
+        extra = "" if self.dtype in (float32, int64, bool_) else f", dtype={self.dtype!r}"
+        if self._record is not None:
+            extra += f", grad_fn={self._record!r}"
+        elif self._requires_grad:
+            extra += ", requires_grad=True"
+        return f"tensor({body}{extra})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if not self.shape else repr(self)
+
+    # ---- values ----------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The single element as a Python number."""
+        if self.numel() != 1:
+            raise ShapeError(
+                f"item() needs exactly one element and got shape {tuple(self.shape)}", "index or reduce it first"
+            )
+        return self.array().item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        return self.array().tolist()
+
+    def numpy(self, *, force: builtins.bool = False) -> np.ndarray:
+        """The value as a NumPy array that shares memory with the tensor."""
+        if self._requires_grad and not force:
+            raise AutogradError(
+                "numpy() was called on a tensor that requires gradients", "use x.detach().numpy()"
+            )
+        return self.array()
+
+    def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __bool__(self) -> builtins.bool:
+        return builtins.bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind == "float":
+            raise DTypeError("a float tensor cannot be an index", "convert with .long()")
+        return int(self.item())
+
+    # ---- conversion ------------------------------------------------------------------------
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: builtins.bool = False, **_: Any) -> Any:
+        """The tensor in another dtype (or like another tensor); the device is always the CPU."""
+        target: DType | None = None if dtype is None else as_dtype(dtype)
+        for arg in args:
+            if isinstance(arg, TensorCore):
+                target = arg.dtype
+            elif isinstance(arg, (DType, type)):
+                target = as_dtype(arg)
+            elif not isinstance(arg, (bool, str, Device)):
+                target = as_dtype(arg)
+        for place in (device, *args):
+            if isinstance(place, str) and place.split(":")[0] != "cpu":
+                raise DTypeError(f"there is no device {place!r}", 'tensors live on "cpu"')
+        result = self if target is None else elementwise.cast(self, target)
+        return result.clone() if copy and result is self else result
+
+    def type(self, dtype: Any) -> Any:
+        """The tensor in another dtype."""
+        return self.to(dtype=dtype)
+
+    def float(self) -> Any:
+        """As float32."""
+        return elementwise.cast(self, float32)
+
+    def double(self) -> Any:
+        """As float64."""
+        return elementwise.cast(self, float64)
+
+    def long(self) -> Any:
+        """As int64."""
+        return elementwise.cast(self, int64)
+
+    def int(self) -> Any:
+        """As int32."""
+        return elementwise.cast(self, int32)
+
+    def bool(self) -> Any:
+        """True where nonzero."""
+        return self.bool_()
+
+    def cpu(self) -> Any:
+        """The tensor itself: it lives on the CPU."""
+        return self
+
+    def type_as(self, other: TensorCore) -> Any:
+        """In the dtype of ``other``."""
+        return elementwise.cast(self, other.dtype)
+
+    # ---- copies and history ----------------------------------------------------------------
+
+    def detach(self) -> Any:
+        """The same storage without history: gradients do not flow through."""
+        return TensorCore.make(self._cell)
+
+    def detach_(self) -> Any:
+        """Forget the history in place."""
+        self._record = None
+        self._requires_grad = False
+        return self
+
+    @property
+    def data(self) -> Any:
+        """The same storage without history; assigning replaces the value."""
+        return TensorCore.make(self._cell)
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        tensor = as_operand(value)
+        if state.trace is not None:
+            self.assign(elementwise.cast(tensor, self.dtype))
+        elif tuple(tensor.shape) == tuple(self.shape) and tensor.dtype is self.dtype:
+            self.assign(tensor)
+        else:
+            self._cell.replace(np.array(tensor.array()))
+
+    def clone(self) -> Any:
+        """A copy with its own memory; gradients flow through."""
+        return elementwise.copy(self)
+
+    def requires_grad_(self, requires_grad: builtins.bool = True) -> Any:
+        """Set ``requires_grad`` in place and return the tensor."""
+        return TensorCore.requires_grad_(self, requires_grad)
+
+    def retain_grad(self) -> None:
+        """Collect the gradient here too, although this is not a leaf."""
+        self._retain = True
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Any:
+        """Call ``hook(gradient)`` in backward; what it returns replaces the gradient.
+
+        Returns a handle whose ``remove()`` takes the hook away again.
+        """
+        if self._hooks is None:
+            self._hooks = []
+        self._hooks.append(hook)
+        version.bump()
+        return HookHandle(self._hooks, hook)
+
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: builtins.bool | None = None,
+        create_graph: builtins.bool = False,
+    ) -> None:
+        """Add the gradients of this tensor to ``.grad`` of the leaves it depends on."""
+        autograd.backward(self, gradient, retain_graph, create_graph)
+
+    # ---- products --------------------------------------------------------------------------
+
+    def matmul(self, other: Any) -> Any:
+        """Matrix product; vectors count as a row on the left and a column on the right.
+
+        Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
+        """
+        a, b = together(self, other)
+        if not a.shape or not b.shape:
+            raise ShapeError(
+                f"matmul got shapes {tuple(a.shape)} and {tuple(b.shape)}", "use * for products with a scalar"
+            )
+        left = structure.reshape(a, (1, *a.shape)) if len(a.shape) == 1 else a
+        right = structure.reshape(b, (*b.shape, 1)) if len(b.shape) == 1 else b
+        if len(right.shape) == 2 and len(left.shape) > 2:
+            # One product of a tall matrix instead of a batch of small ones.
+            rows = structure.reshape(left, (-1, left.shape[-1]))  # (..., M, K) -> (...·M, K)
+            tall = contraction.matmul(rows, right)
+            product = structure.reshape(tall, (*left.shape[:-1], right.shape[-1]))
+        else:
+            product = contraction.matmul(left, right)
+        if len(a.shape) == 1:
+            product = structure.reshape(product, (*product.shape[:-2], product.shape[-1]))
+        if len(b.shape) == 1:
+            product = structure.reshape(product, product.shape[:-1])
+        return product
+
+    mm = bmm = mv = matmul
+
+    def __matmul__(self, other: Any) -> Any:
+        return self.matmul(other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return as_operand(other).matmul(self)
+
+    def dot(self, other: Any) -> Any:
+        """Sum of the products of two vectors."""
+        return structure.sum(self.mul(other))
+
+    def outer(self, other: Any) -> Any:
+        """All products of two vectors' elements: (N,), (M,) → (N, M)."""
+        return self.unsqueeze(1) * other.unsqueeze(0)
+
+    # ---- changes in place ------------------------------------------------------------------
+
+    def _update(self, value: Any) -> Any:
+        """Become ``value``: written over the memory, or, with history, taken over with it."""
+        new = elementwise.cast(as_operand(value, self.dtype), self.dtype)
+        if tuple(new.shape) != tuple(self.shape):
+            new = structure.broadcast_to(new, self.shape)
+        if state.grad_enabled and self._requires_grad and self._record is None:
+            raise AutogradError(
+                "a leaf that requires gradients cannot be changed in place while operations are recorded",
+                "wrap the change in pellucid.no_grad()",
+            )
+        if state.grad_enabled and (new._requires_grad or self._requires_grad):
+            self._cell, self._record = new._cell, new._record
+            self._requires_grad = new._requires_grad
+            return self
+        self.assign(new)
+        return self
+
+    def _shadow(self) -> Any:
+        """Another object with the same storage and history, to be an operand of what replaces it."""
+        shadow = TensorCore.make(self._cell)
+        shadow._requires_grad, shadow._record = self._requires_grad, self._record
+        return shadow if self._record is not None else self
+
+    def copy_(self, source: Any, non_blocking: builtins.bool = False) -> Any:
+        """Overwrite with ``source``, broadcast and converted."""
+        return self._update(source)
+
+    def fill_(self, value: Any) -> Any:
+        """Overwrite every element with ``value``."""
+        return self._update(value)
+
+    def zero_(self) -> Any:
+        """Overwrite with zeros."""
+        return self._update(0)
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._update(self._shadow().add(other))
+
+    def __isub__(self, other: Any) -> Any:
+        return self._update(self._shadow().sub(other))
+
+    def __imul__(self, other: Any) -> Any:
+        return self._update(self._shadow().mul(other))
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._update(self._shadow().div(other))
+
+
+class HookHandle:
+    """Takes a hook away again."""
+
+    def __init__(self, hooks: Any, hook: Any) -> None:
+        self._hooks = hooks
+        self._hook = hook
+
+    def remove(self) -> None:
+        """Remove the hook; a second time does nothing."""
+        if self._hook in self._hooks:
+            self._hooks.remove(self._hook)
+            version.bump()
+
+
+def _in_place(name: str) -> Callable[..., Any]:
+    """The in-place form ``name_`` of a method."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return self._update(getattr(self._shadow(), name)(*args, **kwargs))
+
+    method.__name__ = f"{name}_"
+    method.__qualname__ = f"Tensor.{name}_"
+    method.__doc__ = f"Become ``self.{name}(...)``, in place."
+    return method
+
+
+IN_PLACE = (
+    "add sub mul div pow neg abs exp log sqrt rsqrt sigmoid tanh relu clamp clamp_min clamp_max floor ceil "
+    "round trunc masked_fill addcmul addcdiv lerp reciprocal square scatter scatter_add index_add index_fill "
+    "index_copy tril triu remainder sign sin cos erfinv"
+).split()
+for _name in IN_PLACE:
+    setattr(Tensor, f"{_name}_", _in_place(_name))
+
+
+def _make(cell: Cell) -> Tensor:
+    tensor = Tensor.__new__(Tensor)
+    initialize(tensor, cell)
+    return tensor
+
+
+TensorCore.make = staticmethod(_make)
+
+__all__ = ["Device", "HookHandle", "Record", "Tensor"]
