@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -47,12 +47,15 @@ class Column:
     - ``boolean``: float64, 1 for true, 0 for false, NaN where missing.
     - ``time``: float64, seconds since 1970-01-01 00:00 UTC, NaN where missing.
     - ``text``: int64, positions in ``categories`` (sorted, distinct), -1 where missing.
+
+    ``date_format`` is how the times of a CSV file were written, empty otherwise.
     """
 
     name: str
     kind: Kind
     values: npt.NDArray[Any]
     categories: tuple[str, ...] = ()
+    date_format: str = ""
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -62,11 +65,11 @@ class Column:
         """Bool array (rows,): true where the row has no value."""
         if self.kind == "text":
             return np.asarray(self.values < 0)
-        return np.isnan(self.values)
+        return np.asarray(np.isnan(self.values))
 
     def take(self, rows: npt.NDArray[Any]) -> Column:
         """The column with only ``rows`` (positions or a mask), in that order."""
-        return Column(self.name, self.kind, self.values[rows], self.categories)
+        return replace(self, values=self.values[rows])
 
     def counts(self) -> npt.NDArray[np.int64]:
         """How often each category of a text column occurs: int64 (categories,)."""

@@ -24,7 +24,7 @@ from pellucid.base.errors import DataError, FileError
 from pellucid.data.columns import nearest_names
 from pellucid.data.tables import read_bytes
 
-IDX_TYPES = {
+IDX_TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(np.uint8),
     0x09: np.dtype(np.int8),
     0x0B: np.dtype(">i2"),

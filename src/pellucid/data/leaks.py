@@ -17,7 +17,8 @@ from pellucid.data.tasks import Task, distinct_values
 
 MIN_ROWS = 10
 _COUNTER_NAMES = re.compile(
-    r"(unnamed.*|.*[ _-]id|id|index|idx|row|no\.?|nr\.?|#|rownum|row[ _-]?(id|number|names?)|序号|编号)",
+    r"(unnamed.*|.*[ _-]id|id|index|idx|row|no\.?|nr\.?|#|rownum|row[ _-]?(id|number|names?)|"
+    r"序号|编号)",
     re.IGNORECASE,
 )
 

@@ -26,6 +26,7 @@ from pellucid.data.json_checks import (
     json_object,
     json_text,
 )
+from pellucid.data.tables import DATE_FORMATS
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Features: TypeAlias = npt.NDArray[np.float32]
@@ -56,7 +57,8 @@ class ColumnPlan:
     ``scales`` are its numeric parts (one for numbers and booleans, up to six for times, none for
     categories and for numbers of which only the absence tells something).  ``categories`` get a
     0/1 feature each; ``other`` adds one for all remaining categories, ``indicator`` one for
-    missing values.
+    missing values.  ``date_format`` is how times were written in training, because 01/02/2020
+    alone does not tell.
     """
 
     column: str
@@ -65,6 +67,7 @@ class ColumnPlan:
     categories: tuple[str, ...] = ()
     other: bool = False
     indicator: bool = False
+    date_format: str = ""
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -117,6 +120,11 @@ class Preprocessor:
     def text_columns(self) -> tuple[str, ...]:
         """Columns that must be read as text, whatever they look like in a new file."""
         return tuple(plan.column for plan in self.plans if plan.kind == "category")
+
+    @property
+    def date_formats(self) -> dict[str, str]:
+        """The format of the times in training, by column."""
+        return {plan.column: plan.date_format for plan in self.plans if plan.date_format}
 
     @classmethod
     def fit(
@@ -185,6 +193,7 @@ class Preprocessor:
                 "categories": list(plan.categories),
                 "other": plan.other,
                 "indicator": plan.indicator,
+                "date_format": plan.date_format,
             }
             for plan in self.plans
         ]
@@ -315,11 +324,13 @@ class TargetScaler:
 
     def transform(self, targets: npt.NDArray[Any]) -> Features:
         """Targets (rows, targets) as the network is to predict them, float32."""
-        return ((targets - np.array(self.mean)) / np.array(self.std)).astype(np.float32)
+        scaled = (targets - np.array(self.mean)) / np.array(self.std)
+        return np.asarray(scaled, dtype=np.float32)
 
     def inverse(self, outputs: npt.NDArray[Any]) -> Floats:
         """The network's outputs (rows, targets) in the units of the data, float64."""
-        return np.asarray(outputs, dtype=np.float64) * np.array(self.std) + np.array(self.mean)
+        values = np.asarray(outputs, dtype=np.float64) * np.array(self.std) + np.array(self.mean)
+        return np.asarray(values)
 
     def to_json(self) -> dict[str, object]:
         """The scaler as JSON values."""
@@ -458,7 +469,10 @@ def _plan(column: Column, max_categories: int) -> tuple[ColumnPlan | None, str]:
                 f"Column {column.name!r} holds {value!r} or nothing: only whether it is missing "
                 "is used."
             )
-        return ColumnPlan(column.name, kind, scales, indicator=indicator), note
+        plan = ColumnPlan(
+            column.name, kind, scales, indicator=indicator, date_format=column.date_format
+        )
+        return plan, note
     return None, f"Column {column.name!r} holds {column.text(0)!r} in every training row: left out."
 
 
@@ -555,7 +569,7 @@ def _as_kind(column: Column, plan: ColumnPlan, table: Table) -> Column:
     kind = "text" if plan.kind == "category" else plan.kind
     if bool(column.missing.all()):
         empty = np.full(len(column), -1) if kind == "text" else np.full(len(column), np.nan)
-        return Column(column.name, kind, empty)  # type: ignore[arg-type]
+        return Column(column.name, kind, empty)
     if kind == "text" and column.kind != "text":
         texts = column.texts()
         found = sorted({text for text in texts if text is not None})
@@ -604,7 +618,7 @@ def _kind_error(column: Column, row: int, wanted: str, table: Table) -> DataErro
 
 
 def _plan_from_json(entry: object) -> ColumnPlan:
-    keys = ("column", "kind", "scales", "categories", "other", "indicator")
+    keys = ("column", "kind", "scales", "categories", "other", "indicator", "date_format")
     fields = json_object(entry, "column", keys)
     name = json_text(fields["column"], "column name")
     where = f"column {name[:80]!r}"
@@ -615,9 +629,9 @@ def _plan_from_json(entry: object) -> ColumnPlan:
     json_names([scale.part for scale in scales], where)
     categories = json_names(fields["categories"], where, 10_000)
     other = json_bool(fields["other"], where)
-    plan = ColumnPlan(
-        name, kind, scales, categories, other, json_bool(fields["indicator"], where)
-    )
+    indicator = json_bool(fields["indicator"], where)
+    date_format = json_text(fields["date_format"], where, ("", *DATE_FORMATS))
+    plan = ColumnPlan(name, kind, scales, categories, other, indicator, date_format)
     if (kind == "category" and scales) or (kind != "category" and (categories or other)):
         raise RunFolderError(
             f"{where}: scales and categories do not fit a column of kind {kind}",

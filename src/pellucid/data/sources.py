@@ -7,6 +7,7 @@ honest: find the task, split the rows, then learn the preprocessing from the tra
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.base.errors import ArgumentError, DataError
+from pellucid.base.errors import ArgumentError, DataError, FileError
 from pellucid.data.columns import Rows, Table, as_table, nearest_names, text_column
 from pellucid.data.idx import read_idx, read_mnist_folder
 from pellucid.data.leaks import find_leaks, find_row_counters
@@ -188,8 +189,9 @@ def load_for_prediction(
             )
         table = read_table(path, encoding=encoding)
         as_text = [name for name in preprocessor.text_columns if name in table.columns]
-        if any(table[name].kind != "text" for name in as_text):
-            table = read_table(path, encoding=encoding, text_columns=as_text)
+        formats = preprocessor.date_formats
+        if formats or any(table[name].kind != "text" for name in as_text):
+            table = read_table(path, encoding=encoding, text_columns=as_text, date_formats=formats)
     else:
         table = as_table(source)
     features = preprocessor.transform(table)
@@ -345,6 +347,18 @@ class _Images:
 
 
 def _digits() -> tuple[npt.NDArray[Any], Rows]:
+    """The 1,797 digits of scikit-learn: images float64 (n, 8, 8) from 0 to 16, labels (n,)."""
+    package = importlib.util.find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise FileError(
+            "The digits are a file of scikit-learn, which is not installed",
+            "Install scikit-learn, or train on a file of your own.",
+        )
+    # Importing scikit-learn takes longer than training on these data; reading its file does not.
+    file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    if file.exists():
+        cells = np.loadtxt(file, delimiter=",")
+        return cells[:, :-1].reshape(-1, 8, 8), cells[:, -1].astype(np.int64)
     from sklearn.datasets import load_digits
 
     digits = load_digits()

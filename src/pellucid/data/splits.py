@@ -94,7 +94,7 @@ def _check_fractions(fractions: Sequence[float]) -> npt.NDArray[np.float64]:
         raise ArgumentError(
             "The training share of the fractions is 0", "Give training a positive share."
         )
-    return shares / shares.sum()
+    return np.asarray(shares / shares.sum())
 
 
 def _generator(seed: int) -> np.random.Generator:
@@ -127,7 +127,7 @@ def _allocate(members: list[int], shares: npt.NDArray[np.float64]) -> npt.NDArra
     goal = exact.sum(axis=0)
     for group, count in enumerate(members):
         open_parts = shares > 0
-        while (left := count - int(sizes[group].sum())) > 0:
+        while count > int(sizes[group].sum()):
             behind = np.where(open_parts, goal - sizes.sum(axis=0), -np.inf)
             part = 0 if sizes[group, 0] == 0 else int(np.argmax(behind))
             sizes[group, part] += 1

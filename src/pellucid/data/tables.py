@@ -13,7 +13,7 @@ import hashlib
 import io
 import os
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,15 @@ def read_table(
     separator: str | None = None,
     encoding: str = "utf-8",
     text_columns: Collection[str] = (),
+    date_formats: Mapping[str, str] | None = None,
 ) -> Table:
     """Reads a CSV file (also gzipped) or a Parquet file.
 
     ``separator`` is found among comma, semicolon, tab and bar unless given.  ``encoding`` is
     UTF-8, with or without a byte-order mark, unless another name is given.  ``text_columns``
-    stay text even where they look like numbers or dates.
+    stay text even where they look like numbers or dates.  ``date_formats`` gives the format of
+    columns in which it is known, such as ``{"born": "%d/%m/%Y"}``; they are read in that format
+    or stay text.
 
     In CSV, empty cells and NA, N/A, NaN, NULL are missing values; a column is boolean when it
     holds only true and false, a number when all its values are numbers (codes with leading zeros
@@ -90,7 +93,8 @@ def read_table(
             "Give a file with a line of column names and a line for each row.",
         )
     text = _decode(data, file, encoding)
-    return _read_csv(file, text, separator, text_columns, fingerprint)
+    formats = dict(date_formats or {})
+    return _read_csv(file, text, separator, text_columns, formats, fingerprint)
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
@@ -163,7 +167,7 @@ def _decode(data: bytes, file: Path, encoding: str) -> str:
         position = text.index("\0")
         raise DataError(
             f"{file} is not a text file: a zero byte at position {position}",
-            'If it is UTF-16, read it with encoding="utf-16"; otherwise give a CSV or Parquet file.',
+            'If it is UTF-16, read it with encoding="utf-16"; otherwise give CSV or Parquet.',
         )
     return text
 
@@ -212,6 +216,7 @@ def _read_csv(
     text: str,
     separator: str | None,
     text_columns: Collection[str],
+    date_formats: Mapping[str, str],
     fingerprint: str,
 ) -> Table:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -238,7 +243,11 @@ def _read_csv(
     notes: list[str] = []
     columns: dict[str, Column] = {}
     for name, series in zip(layout.header, frame, strict=True):
-        columns[name] = _typed(name, series, name in text_columns, separator, notes)
+        if name in text_columns:
+            columns[name] = encode_text(name, _without(series.str.strip_chars(), MISSING_TEXTS))
+        else:
+            formats = (date_formats[name],) if name in date_formats else DATE_FORMATS
+            columns[name] = _typed(name, series, separator, formats, notes)
     return Table(str(file), columns, layout.lines, tuple(notes), fingerprint)
 
 
@@ -384,14 +393,14 @@ def _parse(text: str, separator: str, layout: _Layout) -> list[Any]:
     return [polars.Series(values, dtype=polars.String) for values in cells]
 
 
-def _typed(name: str, series: Any, keep_text: bool, separator: str, notes: list[str]) -> Column:
+def _typed(
+    name: str, series: Any, separator: str, date_formats: Sequence[str], notes: list[str]
+) -> Column:
     """A column with the type that all of its cells share."""
     import polars
 
     stripped = series.str.strip_chars()
     cells = _without(stripped, MISSING_TEXTS)
-    if keep_text:
-        return encode_text(name, cells)
     if cells.null_count() == len(cells):
         return Column(name, "number", np.full(len(cells), np.nan))
     numeric = _without(stripped, MISSING_NUMBERS)
@@ -406,10 +415,11 @@ def _typed(name: str, series: Any, keep_text: bool, separator: str, notes: list[
     if {category.lower() for category in text.categories} <= {"true", "false"}:
         truth = np.array([float(c.lower() == "true") for c in text.categories] + [np.nan])
         return Column(name, "boolean", truth[text.values])
-    times = _category_times(name, polars.Series(text.categories), notes)
-    if times is not None:
-        return Column(name, "time", np.append(times, np.nan)[text.values])
-    return text
+    found = _category_times(name, polars.Series(text.categories), date_formats, notes)
+    if found is None:
+        return text
+    times, date_format = found
+    return Column(name, "time", np.append(times, np.nan)[text.values], date_format=date_format)
 
 
 def _without(series: Any, markers: Sequence[str]) -> Any:
@@ -438,25 +448,26 @@ def _numbers(cells: Any, separator: str) -> npt.NDArray[np.float64] | None:
     return np.array(numbers.fill_null(float("nan")).to_numpy(), dtype=np.float64)
 
 
-def _category_times(name: str, categories: Any, notes: list[str]) -> npt.NDArray[np.float64] | None:
-    """The categories as seconds, or None when they are not dates of one format."""
+def _category_times(
+    name: str, categories: Any, date_formats: Sequence[str], notes: list[str]
+) -> tuple[npt.NDArray[np.float64], str] | None:
+    """The categories as seconds and their format, or None when they are not dates of one."""
     import polars
 
     if categories[0][:1] not in tuple("0123456789"):
         return None
     without_zone = categories.str.strip_suffix("Z")
     fitting: list[tuple[str, Any]] = []
-    for date_format in DATE_FORMATS:
+    for date_format in date_formats:
         times = without_zone.str.to_datetime(date_format, strict=False, time_unit="us")
         if times.null_count() == 0:
             fitting.append((date_format, times))
     if not fitting:
         return None
     if [date_format for date_format, _ in fitting] == ["%m/%d/%Y", "%d/%m/%Y"]:
-        notes.append(
-            f"Column {name!r}: dates such as {categories[0]} were read as month/day/year."
-        )
-    return fitting[0][1].cast(polars.Int64).to_numpy().astype(np.float64) / 1e6
+        notes.append(f"Column {name!r}: dates such as {categories[0]} were read as month/day/year.")
+    date_format, times = fitting[0]
+    return times.cast(polars.Int64).to_numpy().astype(np.float64) / 1e6, date_format
 
 
 # --- Parquet -----------------------------------------------------------------------------------

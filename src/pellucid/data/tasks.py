@@ -341,8 +341,8 @@ def truth_values(column: Column) -> npt.NDArray[np.float64] | None:
     words = {column.categories[int(code)].lower() for code in used}
     if not any(words <= pair for pair in _TRUTH_PAIRS):
         return None
-    truth = [float(c.lower() in ("yes", "true", "y", "t")) for c in column.categories]
-    return np.array([*truth, np.nan])[column.values]
+    truth = np.array([float(c.lower() in ("yes", "true", "y", "t")) for c in column.categories])
+    return np.asarray(np.append(truth, np.nan)[column.values])
 
 
 def encode_targets(table: Table, task: Task) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.base.errors import ArgumentError
 from pellucid.data.sources import Part, PreparedData
 from pellucid.training.metrics import Metrics, metrics
 
 # A linear model of more cells than this is fitted on a seeded sample of the training rows, so
 # that the comparison does not take longer than the training.
 MAX_CELLS = 4_000_000
-MAX_ITERATIONS = 200
+MAX_ITERATIONS = 100
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def baselines(prepared: PreparedData) -> Baselines:
     """Fits both simple models on the training part and measures them on the other two.
 
     The constant model predicts the training frequencies of the classes, or the training mean.
-    The linear model is logistic regression (L2, C = 1, L-BFGS, at most 200 iterations) or ridge
+    The linear model is logistic regression (L2, C = 1, L-BFGS, at most 100 iterations) or ridge
     regression (alpha = 1) on the network's features.  Equal data and seed give equal figures.
     """
     constant = _constant(prepared)
@@ -102,9 +103,12 @@ def _linear(prepared: PreparedData) -> tuple[Any, str]:
     if task.kind == "regression":
         from sklearn.linear_model import Ridge
 
-        ridge = Ridge(alpha=1.0).fit(features, targets)
-        assert prepared.target_scaler is not None
         scaler = prepared.target_scaler
+        if scaler is None:
+            raise ArgumentError(
+                "A regression task without a target scaler", "Prepare the data with load_source."
+            )
+        ridge = Ridge(alpha=1.0).fit(features, targets)
         shape = (-1, task.output_units)
         return (
             lambda rows: scaler.inverse(ridge.predict(rows).reshape(shape)),
@@ -120,9 +124,7 @@ def _linear(prepared: PreparedData) -> tuple[Any, str]:
     return model, description
 
 
-def _logistic(
-    features: npt.NDArray[np.float32], targets: npt.NDArray[Any], classes: int
-) -> Any:
+def _logistic(features: npt.NDArray[np.float32], targets: npt.NDArray[Any], classes: int) -> Any:
     """Class probabilities (rows, classes) as a function of features."""
     present = np.unique(targets).astype(np.int64)
     if present.size == 1:

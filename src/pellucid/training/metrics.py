@@ -43,8 +43,8 @@ class Metrics:
     """The figures of one set of predictions.
 
     ``values`` holds the figures by name, ``headline`` names the one to compare models by.
-    ``per_class`` is empty for regression.  ``confusion`` holds counts, ``confusion[true][predicted]``,
-    and is empty except for binary and multi-class.  ``rows`` is the number of rows.
+    ``per_class`` is empty for regression.  ``confusion[true][predicted]`` holds counts and is
+    empty except for binary and multi-class.  ``rows`` is the number of rows.
     """
 
     values: Mapping[str, float]
@@ -147,7 +147,8 @@ def _log(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    """``part / whole`` for each entry, 0 where ``whole`` is 0."""
+    return np.asarray(np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0))
 
 
 def _figures(
@@ -218,9 +219,7 @@ def _multilabel(
     return Metrics(values, HEADLINES["multilabel"], len(targets), figures)
 
 
-def _regression(
-    targets: npt.NDArray[np.float64], predictions: npt.NDArray[np.float64]
-) -> Metrics:
+def _regression(targets: npt.NDArray[np.float64], predictions: npt.NDArray[np.float64]) -> Metrics:
     errors = predictions - targets
     values = {
         "mae": float(np.abs(errors).mean()),
