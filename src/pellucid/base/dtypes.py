@@ -50,7 +50,12 @@ bool_ = DType("bool", np.dtype(np.bool_), "bool")
 
 ALL = (bool_, uint8, int8, int16, int32, int64, float32, float64)
 _BY_NUMPY = {d.numpy: d for d in ALL}
-_BY_NAME = {d.name: d for d in ALL} | {"float": float32, "double": float64, "long": int64, "int": int32}
+_BY_NAME = {d.name: d for d in ALL} | {
+    "float": float32,
+    "double": float64,
+    "long": int64,
+    "int": int32,
+}
 _BY_PYTHON: dict[object, DType] = {float: float32, int: int64, bool: bool_}
 
 

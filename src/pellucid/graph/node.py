@@ -198,7 +198,9 @@ def _infer_leaf(*, shape: Shape, dtype: DType, **_: Any) -> Spec:
 
 
 def _evaluate_input(**_: Any) -> np.ndarray:
-    raise GraphError("an input has no value of its own", "pass a value for every input of the graph")
+    raise GraphError(
+        "an input has no value of its own", "pass a value for every input of the graph"
+    )
 
 
 def _evaluate_constant(*, data: bytes, shape: Shape, dtype: DType) -> np.ndarray:
@@ -209,7 +211,14 @@ INPUT = Primitive(
     "input", "leaf", "x", _infer_leaf, _evaluate_input, None, _no_samples, "values from outside"
 )
 CONSTANT = Primitive(
-    "constant", "leaf", "c", _infer_leaf, _evaluate_constant, None, _no_samples, "values known early"
+    "constant",
+    "leaf",
+    "c",
+    _infer_leaf,
+    _evaluate_constant,
+    None,
+    _no_samples,
+    "values known early",
 )
 
 _serial = iter(range(1 << 62))

@@ -20,7 +20,9 @@ def verify(graph: Graph, known: Mapping[str, Primitive]) -> None:
     for node in graph.nodes():
         if node.op is INPUT:
             if node not in declared:
-                raise GraphError(f"{node!r} is used but not declared as an input", "add it to Graph.inputs")
+                raise GraphError(
+                    f"{node!r} is used but not declared as an input", "add it to Graph.inputs"
+                )
             continue
         if node.op.name != "constant" and known.get(node.op.name) is not node.op:
             raise GraphError(f"there is no operation {node.op.name!r}", "define it in pellucid/ops")

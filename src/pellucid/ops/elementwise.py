@@ -15,7 +15,16 @@ from pellucid.base.dtypes import DType, bool_
 from pellucid.base.errors import DTypeError
 from pellucid.base.shapes import Shape, broadcast_shapes
 from pellucid.graph.node import Primitive, Sample, Spec
-from pellucid.ops.registry import Value, apply, define, ramp, require_float, same_dtype, scalar, sum_to
+from pellucid.ops.registry import (
+    Value,
+    apply,
+    define,
+    ramp,
+    require_float,
+    same_dtype,
+    scalar,
+    sum_to,
+)
 
 _NATIVE = "a single machine operation, or a special function that the backend writes out"
 
@@ -173,12 +182,12 @@ def _quiet(evaluate: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
 # ---- arithmetic -----------------------------------------------------------------------------
 
 NEGATIVE = _unary("neg", "-x", np.negative, lambda g, y, x: neg(g), infer=_infer_number("neg"))
-ABSOLUTE = _unary(
-    "abs", "|x|", np.abs, lambda g, y, x: mul(g, sign(x)), infer=_infer_number("abs")
-)
+ABSOLUTE = _unary("abs", "|x|", np.abs, lambda g, y, x: mul(g, sign(x)), infer=_infer_number("abs"))
 SIGN = _unary("sign", "sign(x)", np.sign, None, infer=_infer_number("sign"))
 ADD = _binary("add", "x + y", np.add, lambda g, o, x, y: (g, g), _infer_number("add"))
-SUBTRACT = _binary("sub", "x - y", np.subtract, lambda g, o, x, y: (g, neg(g)), _infer_number("sub"))
+SUBTRACT = _binary(
+    "sub", "x - y", np.subtract, lambda g, o, x, y: (g, neg(g)), _infer_number("sub")
+)
 MULTIPLY = _binary(
     "mul", "x * y", np.multiply, lambda g, o, x, y: (mul(g, y), mul(g, x)), _infer_number("mul")
 )
@@ -276,7 +285,12 @@ def _power_gradient(g: Value, out: Value, x: Value, y: Value) -> tuple[Value, Va
 
 
 POWER = _binary(
-    "pow", "x^y", np.power, _power_gradient, _infer_binary_float("pow"), _samples_binary(0.3, 2.5, -2, 2)
+    "pow",
+    "x^y",
+    np.power,
+    _power_gradient,
+    _infer_binary_float("pow"),
+    _samples_binary(0.3, 2.5, -2, 2),
 )
 
 # ---- trigonometric and hyperbolic -----------------------------------------------------------
@@ -284,11 +298,20 @@ POWER = _binary(
 SIN = _unary("sin", "sin(x)", np.sin, lambda g, y, x: mul(g, cos(x)))
 COS = _unary("cos", "cos(x)", np.cos, lambda g, y, x: neg(mul(g, sin(x))))
 TAN = _unary("tan", "tan(x)", np.tan, lambda g, y, x: mul(g, add(mul(y, y), scalar(y, 1.0))), -1, 1)
-ASIN = _unary("asin", "arcsin(x)", np.arcsin, lambda g, y, x: div(g, sqrt(_one_minus_square(x))), -0.9, 0.9)
-ACOS = _unary(
-    "acos", "arccos(x)", np.arccos, lambda g, y, x: neg(div(g, sqrt(_one_minus_square(x)))), -0.9, 0.9
+ASIN = _unary(
+    "asin", "arcsin(x)", np.arcsin, lambda g, y, x: div(g, sqrt(_one_minus_square(x))), -0.9, 0.9
 )
-ATAN = _unary("atan", "arctan(x)", np.arctan, lambda g, y, x: div(g, add(mul(x, x), scalar(x, 1.0))))
+ACOS = _unary(
+    "acos",
+    "arccos(x)",
+    np.arccos,
+    lambda g, y, x: neg(div(g, sqrt(_one_minus_square(x)))),
+    -0.9,
+    0.9,
+)
+ATAN = _unary(
+    "atan", "arctan(x)", np.arctan, lambda g, y, x: div(g, add(mul(x, x), scalar(x, 1.0)))
+)
 SINH = _unary("sinh", "sinh(x)", np.sinh, lambda g, y, x: mul(g, cosh(x)))
 COSH = _unary("cosh", "cosh(x)", np.cosh, lambda g, y, x: mul(g, sinh(x)))
 TANH = _unary("tanh", "tanh(x)", np.tanh, lambda g, y, x: mul(g, _one_minus_square(y)))
@@ -303,7 +326,9 @@ ACOSH = _unary(
     1.2,
     3.0,
 )
-ATANH = _unary("atanh", "artanh(x)", np.arctanh, lambda g, y, x: div(g, _one_minus_square(x)), -0.8, 0.8)
+ATANH = _unary(
+    "atanh", "artanh(x)", np.arctanh, lambda g, y, x: div(g, _one_minus_square(x)), -0.8, 0.8
+)
 ATAN2 = _binary(
     "atan2",
     "angle of the point (y, x) [first input: y]",
@@ -366,7 +391,9 @@ def _digamma(x: float) -> float:
         result -= 1 / x
         x += 1
     inverse = 1 / (x * x)
-    series = inverse * (1 / 12 - inverse * (1 / 120 - inverse * (1 / 252 - inverse * (1 / 240 - inverse / 132))))
+    series = inverse * (
+        1 / 12 - inverse * (1 / 120 - inverse * (1 / 252 - inverse * (1 / 240 - inverse / 132)))
+    )
     return result + math.log(x) - 0.5 / x - series
 
 
@@ -413,9 +440,7 @@ ERFINV = _unary(
 LGAMMA = _unary(
     "lgamma", "ln |Gamma(x)|", _by_element(_lgamma), lambda g, y, x: mul(g, digamma(x)), 0.3, 4.0
 )
-DIGAMMA = _unary(
-    "digamma", "derivative of ln Gamma(x)", _by_element(_digamma), None, 0.3, 4.0
-)
+DIGAMMA = _unary("digamma", "derivative of ln Gamma(x)", _by_element(_digamma), None, 0.3, 4.0)
 
 # ---- rounding -------------------------------------------------------------------------------
 
@@ -433,11 +458,23 @@ LESS_EQUAL = _binary("le", "x <= y", np.less_equal, None, _infer_compare("le"))
 GREATER = _binary("gt", "x > y", np.greater, None, _infer_compare("gt"))
 GREATER_EQUAL = _binary("ge", "x >= y", np.greater_equal, None, _infer_compare("ge"))
 AND = _binary(
-    "bitwise_and", "x and y", np.bitwise_and, None, _infer_bits("bitwise_and"), _integers((4, 3), (3,))
+    "bitwise_and",
+    "x and y",
+    np.bitwise_and,
+    None,
+    _infer_bits("bitwise_and"),
+    _integers((4, 3), (3,)),
 )
-OR = _binary("bitwise_or", "x or y", np.bitwise_or, None, _infer_bits("bitwise_or"), _integers((4, 3), (3,)))
+OR = _binary(
+    "bitwise_or", "x or y", np.bitwise_or, None, _infer_bits("bitwise_or"), _integers((4, 3), (3,))
+)
 XOR = _binary(
-    "bitwise_xor", "x xor y", np.bitwise_xor, None, _infer_bits("bitwise_xor"), _integers((4, 3), (3,))
+    "bitwise_xor",
+    "x xor y",
+    np.bitwise_xor,
+    None,
+    _infer_bits("bitwise_xor"),
+    _integers((4, 3), (3,)),
 )
 NOT = define(
     "bitwise_not",
@@ -544,7 +581,9 @@ sinh, cosh, tanh, asinh, acosh, atanh = map(_function, (SINH, COSH, TANH, ASINH,
 sigmoid, erf, erfc, erfinv = map(_function, (SIGMOID, ERF, ERFC, ERFINV))
 lgamma, digamma = _function(LGAMMA), _function(DIGAMMA)
 floor, ceil, trunc, round = map(_function, (FLOOR, CEIL, TRUNC, ROUND))
-eq, ne, lt, le, gt, ge = map(_function, (EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL))
+eq, ne, lt, le, gt, ge = map(
+    _function, (EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL)
+)
 logical_and_, logical_or_, logical_xor_ = map(_function, (AND, OR, XOR))
 logical_not_ = _function(NOT)
 copy = _function(COPY)

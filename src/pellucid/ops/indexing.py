@@ -18,7 +18,9 @@ _WHERE_DATA_SAY = "the position that is read or written is itself a value"
 
 def _require_index(name: str, index: Spec) -> None:
     if index.dtype.kind != "int":
-        raise DTypeError(f"{name} needs integer positions and got {index.dtype.name}", "convert with .long()")
+        raise DTypeError(
+            f"{name} needs integer positions and got {index.dtype.name}", "convert with .long()"
+        )
 
 
 def check_positions(name: str, index: np.ndarray, extent: int) -> None:
@@ -84,7 +86,9 @@ def _infer_put(x: Spec, index: Spec, values: Spec, *, axis: int, mode: str) -> S
     same_dtype("put", x, values)
     expected = (*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
     if values.shape != expected:
-        raise ShapeError(f"put needs values of shape {expected} and got {values.shape}", "broadcast them first")
+        raise ShapeError(
+            f"put needs values of shape {expected} and got {values.shape}", "broadcast them first"
+        )
     return x
 
 

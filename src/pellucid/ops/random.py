@@ -21,7 +21,9 @@ from pellucid.ops.registry import Value, apply, define
 
 def _infer(state: Spec, *, shape: Shape, dtype: DType, lane: int) -> Spec:
     if state.shape != (2,) or state.dtype is not int64:
-        raise ShapeError(f"random_uniform needs a state int64[2] and got {state}", "pass a generator's state")
+        raise ShapeError(
+            f"random_uniform needs a state int64[2] and got {state}", "pass a generator's state"
+        )
     return Spec(shape, dtype)
 
 
@@ -33,7 +35,9 @@ def _evaluate(state: np.ndarray, *, shape: Shape, dtype: DType, lane: int) -> np
         return (word.astype(np.float32) * np.float32(2.0**-24)).reshape(shape)  # (n,) -> shape
     high = (words[2 * lane] >> np.uint32(5)).astype(np.float64)
     low = (words[2 * lane + 1] >> np.uint32(6)).astype(np.float64)
-    return np.asarray(((high * 2.0**26 + low) * 2.0**-53).reshape(shape), dtype.numpy)  # (n,) -> shape
+    return np.asarray(
+        ((high * 2.0**26 + low) * 2.0**-53).reshape(shape), dtype.numpy
+    )  # (n,) -> shape
 
 
 UNIFORM = define(

@@ -72,7 +72,9 @@ def same_dtype(name: str, *specs: Spec) -> DType:
     first = specs[0].dtype
     if any(s.dtype is not first for s in specs[1:]):
         listed = ", ".join(s.dtype.name for s in specs)
-        raise DTypeError(f"{name} got inputs of different types: {listed}", "convert one with .to()")
+        raise DTypeError(
+            f"{name} got inputs of different types: {listed}", "convert one with .to()"
+        )
     return first
 
 
@@ -91,4 +93,3 @@ def ramp(*shape: int, low: float = -2.0, high: float = 2.0) -> np.ndarray:
     values = np.linspace(low, high, count) + 0.0137 if count > 1 else np.full(count, 0.37 + low / 9)
     order = np.argsort((np.arange(count) * 0.6180339887) % 1.0)
     return np.asarray(values[order].reshape(shape))  # (count,) -> shape
-

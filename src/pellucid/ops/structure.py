@@ -14,7 +14,13 @@ import numpy as np
 
 from pellucid.base.dtypes import bool_, int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
-from pellucid.base.shapes import Shape, broadcast_shapes, normalize_axes, normalize_axis, resolve_reshape
+from pellucid.base.shapes import (
+    Shape,
+    broadcast_shapes,
+    normalize_axes,
+    normalize_axis,
+    resolve_reshape,
+)
 from pellucid.graph.node import Sample, Spec
 from pellucid.ops import elementwise
 from pellucid.ops.registry import Value, apply, define, ramp, same_dtype, scalar, sum_to
@@ -113,7 +119,9 @@ def broadcast_to(x: Value, shape: Sequence[int]) -> Value:
 
 
 def _infer_slice(x: Spec, *, start: Shape, stop: Shape, step: Shape) -> Spec:
-    return Spec(tuple(len(range(a, b, c)) for a, b, c in zip(start, stop, step, strict=True)), x.dtype)
+    return Spec(
+        tuple(len(range(a, b, c)) for a, b, c in zip(start, stop, step, strict=True)), x.dtype
+    )
 
 
 def _evaluate_slice(x: np.ndarray, *, start: Shape, stop: Shape, step: Shape) -> np.ndarray:
@@ -123,7 +131,9 @@ def _evaluate_slice(x: np.ndarray, *, start: Shape, stop: Shape, step: Shape) ->
     return x[index]
 
 
-def _slice_gradient(g: Value, y: Value, x: Value, *, start: Shape, stop: Shape, step: Shape) -> tuple[Value]:
+def _slice_gradient(
+    g: Value, y: Value, x: Value, *, start: Shape, stop: Shape, step: Shape
+) -> tuple[Value]:
     flipped = tuple(i for i, c in enumerate(step) if c < 0)
     g = flip(g, flipped) if flipped else g
     low, high, interior = [], [], []
@@ -156,7 +166,9 @@ SLICE = define(
 
 def slice_(x: Value, start: Sequence[int], stop: Sequence[int], step: Sequence[int]) -> Value:
     """``x[start:stop:step]`` along each axis; a negative step walks backwards and may stop at -1."""
-    whole = all(a == 0 and b == n and c == 1 for a, b, c, n in zip(start, stop, step, x.shape, strict=True))
+    whole = all(
+        a == 0 and b == n and c == 1 for a, b, c, n in zip(start, stop, step, x.shape, strict=True)
+    )
     return x if whole else apply(SLICE, x, start=tuple(start), stop=tuple(stop), step=tuple(step))
 
 
@@ -172,9 +184,12 @@ def flip(x: Value, axes: Sequence[int]) -> Value:
 def _infer_pad(x: Spec, fill: Spec, *, low: Shape, high: Shape, interior: Shape) -> Spec:
     same_dtype("pad", x, fill)
     if fill.shape != ():
-        raise ShapeError(f"pad needs one number to fill with and got shape {fill.shape}", "pass a scalar")
+        raise ShapeError(
+            f"pad needs one number to fill with and got shape {fill.shape}", "pass a scalar"
+        )
     shape = tuple(
-        a + b + n + max(n - 1, 0) * i for n, a, b, i in zip(x.shape, low, high, interior, strict=True)
+        a + b + n + max(n - 1, 0) * i
+        for n, a, b, i in zip(x.shape, low, high, interior, strict=True)
     )
     if min(shape, default=0) < 0:
         raise ShapeError(f"padding {low}, {high} takes more than {x.shape} has", "crop less")
@@ -185,7 +200,8 @@ def _evaluate_pad(
     x: np.ndarray, fill: np.ndarray, *, low: Shape, high: Shape, interior: Shape
 ) -> np.ndarray:
     shape = tuple(
-        a + b + n + max(n - 1, 0) * i for n, a, b, i in zip(x.shape, low, high, interior, strict=True)
+        a + b + n + max(n - 1, 0) * i
+        for n, a, b, i in zip(x.shape, low, high, interior, strict=True)
     )
     result = np.full(shape, fill, x.dtype)
     source, target = [], []
@@ -249,7 +265,11 @@ PAD = define(
 
 
 def pad(
-    x: Value, low: Sequence[int], high: Sequence[int], interior: Sequence[int] | None = None, fill: Any = 0.0
+    x: Value,
+    low: Sequence[int],
+    high: Sequence[int],
+    interior: Sequence[int] | None = None,
+    fill: Any = 0.0,
 ) -> Value:
     """``x`` framed: ``low``/``high`` elements before/after along each axis, ``interior`` between.
 
@@ -366,7 +386,9 @@ def _prod_gradient(g: Value, y: Value, x: Value, *, axes: tuple[int, ...]) -> tu
     before = cumprod(concatenate([ones, body], place), place) if count else flat
     tail = slice_(flat, [*head, 1], list(flat.shape), [1] * (place + 1)) if count else flat
     after = (
-        flip(cumprod(flip(concatenate([tail, ones], place), (place,)), place), (place,)) if count else flat
+        flip(cumprod(flip(concatenate([tail, ones], place), (place,)), place), (place,))
+        if count
+        else flat
     )
     others = reshape(elementwise.mul(before, after), moved.shape)
     back = transpose(others, tuple(int(a) for a in np.argsort((*keep, *axes))))
@@ -467,13 +489,17 @@ ARGMIN = define(
 
 def _reduce(primitive: Any) -> Callable[..., Value]:
     def call(x: Value, axes: int | Sequence[int] | None = None, keepdims: bool = False) -> Value:
-        chosen = normalize_axes(axes if axes is None or isinstance(axes, int) else tuple(axes), len(x.shape))
+        chosen = normalize_axes(
+            axes if axes is None or isinstance(axes, int) else tuple(axes), len(x.shape)
+        )
         identity = not chosen and (x.dtype.kind == "float" or primitive in (MAX, MIN))
         result = x if identity else apply(primitive, x, axes=chosen)
         return _restored(result, x.shape, chosen) if keepdims else result
 
     call.__name__ = call.__qualname__ = primitive.name
-    call.__doc__ = f"{primitive.formula} (all axes by default); ``keepdims`` keeps them with extent 1."
+    call.__doc__ = (
+        f"{primitive.formula} (all axes by default); ``keepdims`` keeps them with extent 1."
+    )
     return call
 
 

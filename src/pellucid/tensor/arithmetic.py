@@ -10,7 +10,14 @@ from pellucid.base.dtypes import bool_, float32, float64, int64
 from pellucid.base.errors import ArgumentError
 from pellucid.ops import elementwise
 from pellucid.tensor.core import TensorCore
-from pellucid.tensor.promotion import NUMBERS, as_float, as_number, as_operand, common_dtype, together
+from pellucid.tensor.promotion import (
+    NUMBERS,
+    as_float,
+    as_number,
+    as_operand,
+    common_dtype,
+    together,
+)
 
 
 def _float_method(function: Callable[[Any], Any], formula: str) -> Callable[[Any], Any]:
@@ -85,7 +92,9 @@ class ArithmeticMethods(TensorCore):
             wide = [elementwise.cast(t, float64) if t.dtype.kind != "float" else t for t in (a, b)]
             return elementwise.cast(elementwise.trunc(elementwise.div(*wide)), a.dtype)
         if rounding_mode is not None:
-            raise ArgumentError(f"there is no rounding_mode {rounding_mode!r}", 'use None, "floor" or "trunc"')
+            raise ArgumentError(
+                f"there is no rounding_mode {rounding_mode!r}", 'use None, "floor" or "trunc"'
+            )
         return elementwise.div(as_float(a), as_float(b))
 
     def floor_divide(self, other: Any) -> Any:
@@ -232,14 +241,18 @@ class ArithmeticMethods(TensorCore):
             return elementwise.eq(self, self)
         return self.abs().lt(math.inf)
 
-    def isclose(self, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Any:
+    def isclose(
+        self, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+    ) -> Any:
         """|self − other| ≤ atol + rtol · |other|."""
         a, b = together(self, other)
         near = (as_number(a) - as_number(b)).abs().le(as_number(b).abs() * rtol + atol)
         near = near.logical_or(a.eq(b))
         return near.logical_or(a.isnan().logical_and(b.isnan())) if equal_nan else near
 
-    def allclose(self, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    def allclose(
+        self, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+    ) -> bool:
         """Whether every element :meth:`isclose`."""
         return bool(self.isclose(other, rtol, atol, equal_nan).array().all())
 
@@ -362,7 +375,9 @@ class ArithmeticMethods(TensorCore):
 
     def masked_fill(self, mask: Any, value: Any) -> Any:
         """``value`` where ``mask`` is true, else self."""
-        return elementwise.where(as_operand(mask).bool_(), as_operand(value, self.dtype).to(self.dtype), self)
+        return elementwise.where(
+            as_operand(mask).bool_(), as_operand(value, self.dtype).to(self.dtype), self
+        )
 
     def lerp(self, end: Any, weight: Any) -> Any:
         """self + weight · (end − self)."""
@@ -406,9 +421,13 @@ def _power_of_number(x: Any, exponent: Any) -> Any:
     whole = float(exponent).is_integer() and abs(exponent) <= 8
     if x.dtype.kind == "int":
         if exponent < 0:
-            raise ArgumentError(f"integers to the negative power {exponent}", "convert with .float() first")
+            raise ArgumentError(
+                f"integers to the negative power {exponent}", "convert with .float() first"
+            )
         if not whole:
-            wide = elementwise.pow(elementwise.cast(x, float64), as_operand(float(exponent), float64))
+            wide = elementwise.pow(
+                elementwise.cast(x, float64), as_operand(float(exponent), float64)
+            )
             return elementwise.cast(wide, int64 if x.dtype is int64 else x.dtype)
     if whole and exponent != 0:
         power = _product_power(x, int(abs(exponent)))

@@ -30,7 +30,10 @@ class set_grad_enabled:  # noqa: N801  (PyTorch's name)
         state.grad_enabled = self._mode
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         state.grad_enabled = self._before
 
@@ -45,7 +48,10 @@ class _Mode:
         state.grad_enabled = self.mode
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         state.grad_enabled = self._before
 
@@ -126,7 +132,9 @@ def _walk(
         return cotangent
 
     with set_grad_enabled(create_graph):
-        return reverse(outputs, seeds, _record_of, visit=visit, needs=lambda t: bool(t._requires_grad))
+        return reverse(
+            outputs, seeds, _record_of, visit=visit, needs=lambda t: bool(t._requires_grad)
+        )
 
 
 def backward(

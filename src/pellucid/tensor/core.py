@@ -23,7 +23,9 @@ class Record:
 
     __slots__ = ("op", "inputs", "settings", "changes", "layer")
 
-    def __init__(self, op: Primitive, inputs: Sequence[TensorCore], settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, op: Primitive, inputs: Sequence[TensorCore], settings: Mapping[str, Any]
+    ) -> None:
         self.op = op
         self.inputs = tuple(inputs)
         self.settings = settings

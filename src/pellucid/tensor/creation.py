@@ -37,7 +37,8 @@ def _as_array(data: Any, dtype: DType | None) -> np.ndarray:
         array = np.array(data, dtype.numpy if dtype else None)
     except (ValueError, TypeError) as error:
         raise DTypeError(
-            f"cannot make a tensor of {type(data).__name__}: {error}", "rows must have equal lengths and hold numbers"
+            f"cannot make a tensor of {type(data).__name__}: {error}",
+            "rows must have equal lengths and hold numbers",
         ) from error
     if dtype is not None:
         return array
@@ -47,11 +48,16 @@ def _as_array(data: Any, dtype: DType | None) -> np.ndarray:
         if array.dtype == np.float16:
             return array.astype(np.float32)
         return array.astype(as_dtype(array.dtype).numpy, copy=False)
-    return array.astype(of_scalar(array.dtype.type(0)).numpy if array.dtype.kind != "f" else np.float32)
+    return array.astype(
+        of_scalar(array.dtype.type(0)).numpy if array.dtype.kind != "f" else np.float32
+    )
 
 
 def _holds_tensors(data: Any) -> bool:
-    return any(isinstance(d, TensorCore) or (isinstance(d, (list, tuple)) and _holds_tensors(d)) for d in data)
+    return any(
+        isinstance(d, TensorCore) or (isinstance(d, (list, tuple)) and _holds_tensors(d))
+        for d in data
+    )
 
 
 def _plain(data: Any) -> Any:
@@ -81,11 +87,20 @@ def _shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     listed = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
     shape = tuple(int(e) for e in listed)
     if any(e < 0 for e in shape):
-        raise ArgumentError(f"a tensor cannot have the shape {shape}", "extents must not be negative")
+        raise ArgumentError(
+            f"a tensor cannot have the shape {shape}", "extents must not be negative"
+        )
     return shape
 
 
-def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+def full(
+    size: Sequence[int],
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Any:
     """A tensor of shape ``size`` with every element ``fill_value``."""
     shape = _shape_of((tuple(size),))
     if isinstance(fill_value, TensorCore):
@@ -93,7 +108,9 @@ def full(size: Sequence[int], fill_value: Any, *, dtype: Any = None, requires_gr
     kind = as_dtype(dtype) if dtype is not None else of_scalar(fill_value)
     if state.trace is None:
         return lift(np.full(shape, fill_value, kind.numpy)).requires_grad_(requires_grad)
-    return structure.broadcast_to(lift(np.asarray(fill_value, kind.numpy)), shape).requires_grad_(requires_grad)
+    return structure.broadcast_to(lift(np.asarray(fill_value, kind.numpy)), shape).requires_grad_(
+        requires_grad
+    )
 
 
 def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
@@ -122,7 +139,9 @@ def ones_like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> 
 empty_like = zeros_like
 
 
-def full_like(input: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+def full_like(
+    input: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
+) -> Any:
     """``fill_value`` in the shape and dtype of ``input``."""
     return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
@@ -132,7 +151,15 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool 
     return lift(np.eye(n, m, dtype=as_dtype(dtype or float32).numpy)).requires_grad_(requires_grad)
 
 
-def arange(start: float, end: float | None = None, step: float = 1, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+def arange(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Any:
     """start, start + step, … up to but without ``end``; int64 for integers, else float32."""
     first, last = (0, start) if end is None else (start, end)
     if step == 0:
@@ -148,7 +175,15 @@ def arange(start: float, end: float | None = None, step: float = 1, *, dtype: An
     return lift((wide * step + first).astype(kind.numpy)).requires_grad_(requires_grad)
 
 
-def linspace(start: float, end: float, steps: int, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+def linspace(
+    start: float,
+    end: float,
+    steps: int,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Any:
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
     values = np.linspace(float(start), float(end), steps).astype(as_dtype(dtype or float32).numpy)
     return lift(values).requires_grad_(requires_grad)

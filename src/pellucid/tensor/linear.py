@@ -18,7 +18,11 @@ def einsum(equation: str, *operands: Any) -> Any:
     ``...`` stands for any further axes.  Without ``->`` the output has the indices that occur
     once, in alphabetical order.
     """
-    tensors = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else list(operands)
+    tensors = (
+        list(operands[0])
+        if len(operands) == 1 and isinstance(operands[0], (list, tuple))
+        else list(operands)
+    )
     tensors = together(*tensors)
     terms, output = _parse(equation.replace(" ", ""), tensors)
     extents = _extents(equation, terms, tensors)
@@ -39,13 +43,17 @@ def _parse(equation: str, tensors: Sequence[Any]) -> tuple[list[list[str]], list
     terms = left.split(",")
     if len(terms) != len(tensors):
         raise ArgumentError(
-            f"einsum {equation!r} names {len(terms)} operands and got {len(tensors)}", "one term for each"
+            f"einsum {equation!r} names {len(terms)} operands and got {len(tensors)}",
+            "one term for each",
         )
-    rest = [len(t.shape) - len(term.replace("...", "")) for term, t in zip(terms, tensors, strict=True)]
+    rest = [
+        len(t.shape) - len(term.replace("...", "")) for term, t in zip(terms, tensors, strict=True)
+    ]
     for term, extra, tensor in zip(terms, rest, tensors, strict=True):
         if extra < 0 or (extra and "..." not in term):
             raise ShapeError(
-                f"einsum term {term!r} does not fit shape {tuple(tensor.shape)}", "one letter for each axis"
+                f"einsum term {term!r} does not fit shape {tuple(tensor.shape)}",
+                "one letter for each axis",
             )
     most = max((r for r, term in zip(rest, terms, strict=True) if "..." in term), default=0)
     dots = [f"…{i}" for i in range(most)]
@@ -67,7 +75,8 @@ def _extents(equation: str, terms: list[list[str]], tensors: Sequence[Any]) -> d
         for name, extent in zip(term, tensor.shape, strict=True):
             if extents.setdefault(name, extent) != extent and 1 not in (extent, extents[name]):
                 raise ShapeError(
-                    f"einsum {equation!r}: index {name} has extents {extents[name]} and {extent}", "they must agree"
+                    f"einsum {equation!r}: index {name} has extents {extents[name]} and {extent}",
+                    "they must agree",
                 )
             extents[name] = max(extents[name], extent)
     return extents
@@ -101,7 +110,13 @@ def _pair(
 
 
 def _ordered(
-    x: Any, labels: list[str], batch: list[str], rows: list[str], columns: list[str], extents: dict[str, int], shared: set[str]
+    x: Any,
+    labels: list[str],
+    batch: list[str],
+    rows: list[str],
+    columns: list[str],
+    extents: dict[str, int],
+    shared: set[str],
 ) -> Any:
     """As (batch..., rows, columns), each group merged; extents of 1 stretched where shared."""
     moved = structure.transpose(x, [labels.index(n) for n in (*batch, *rows, *columns)])

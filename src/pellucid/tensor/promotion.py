@@ -23,7 +23,8 @@ def as_operand(value: Any, dtype: DType | None = None) -> Any:
     if isinstance(value, np.ndarray):
         return lift(value)
     raise DTypeError(
-        f"expected a tensor or a number and got {type(value).__name__}", "wrap it: pellucid.tensor(value)"
+        f"expected a tensor or a number and got {type(value).__name__}",
+        "wrap it: pellucid.tensor(value)",
     )
 
 

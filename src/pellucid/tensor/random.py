@@ -94,7 +94,9 @@ def set_rng_state(value: Any) -> None:
 
 
 def _uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
-    return ops_random.random_uniform((generator or default_generator).draw(), shape, as_dtype(dtype or float32))
+    return ops_random.random_uniform(
+        (generator or default_generator).draw(), shape, as_dtype(dtype or float32)
+    )
 
 
 def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
@@ -106,12 +108,24 @@ def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> 
     return (u.log() * -2.0).sqrt() * (v * (2 * math.pi)).cos()
 
 
-def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+def rand(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Any:
     """Uniform in [0, 1)."""
     return _uniform(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
 
 
-def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+def randn(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Any:
     """Standard normal."""
     return _normal(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
 
@@ -126,7 +140,14 @@ def randn_like(input: Any, *, dtype: Any = None) -> Any:
     return _normal(tuple(input.shape), dtype or input.dtype, None)
 
 
-def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None) -> Any:
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+) -> Any:
     """Integers evenly in [low, high); ``randint(high, size)`` starts at 0. int64 by default.
 
     From 53 random bits: with ranges under 2^40 no value is off by more than 2^-13 of its share.
@@ -134,7 +155,9 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Generato
     if size is None:
         low, high, size = 0, low, high
     if high <= low:
-        raise ArgumentError(f"randint got the empty range [{low}, {high})", "high must be larger than low")
+        raise ArgumentError(
+            f"randint got the empty range [{low}, {high})", "high must be larger than low"
+        )
     u = _uniform(_shape_of((size,)) if not isinstance(size, int) else (size,), float64, generator)
     return elementwise.cast((u * (high - low)).floor() + low, as_dtype(dtype or int64))
 
@@ -150,14 +173,18 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None
     return elementwise.cast(u.lt(input if p is None else p), input.dtype)
 
 
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None) -> Any:
+def normal(
+    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None
+) -> Any:
     """Normal with this mean and standard deviation (numbers, or tensors that broadcast)."""
     if size is None:
         size = (as_operand(mean) + as_operand(std)).shape
     return _normal(_shape_of((tuple(size),)), float32, generator) * std + mean
 
 
-def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Any:
+def multinomial(
+    input: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Any:
     """Positions drawn with probabilities proportional to the rows of ``input``: (..., n) int64.
 
     Without replacement by the exponential race (Efraimidis and Spirakis, 2006).
@@ -193,11 +220,15 @@ class RandomMethods(TensorCore):
 
     __slots__ = ()
 
-    def uniform_(self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Any:
+    def uniform_(
+        self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
+    ) -> Any:
         """Overwrite with values evenly distributed in [a, b)."""
         return _fill(self, _uniform(self.shape, self.dtype, generator) * (b - a) + a)
 
-    def normal_(self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Any:
+    def normal_(
+        self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
+    ) -> Any:
         """Overwrite with normally distributed values."""
         return _fill(self, _normal(self.shape, self.dtype, generator) * std + mean)
 
@@ -210,12 +241,12 @@ class RandomMethods(TensorCore):
         """Overwrite with exponentially distributed values of rate ``lambd``."""
         return _fill(self, -(1 - _uniform(self.shape, self.dtype, generator)).log() / lambd)
 
-    def multinomial(self, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Any:
+    def multinomial(
+        self, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+    ) -> Any:
         """See :func:`multinomial`."""
         return multinomial(self, num_samples, replacement, generator=generator)
 
     def bernoulli(self, *, generator: Generator | None = None) -> Any:
         """See :func:`bernoulli`."""
         return bernoulli(self, generator=generator)
-
-

@@ -51,7 +51,12 @@ class ReducingMethods(TensorCore):
         return structure.sum(x, axes, keepdim) * (1.0 / count if count else math.nan)
 
     def var(
-        self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None
+        self,
+        dim: Axes = None,
+        *,
+        correction: float = 1,
+        keepdim: bool = False,
+        unbiased: bool | None = None,
     ) -> Any:
         """Σ(x − mean)² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
         x = as_float(self)
@@ -60,10 +65,17 @@ class ReducingMethods(TensorCore):
             correction = 1 if unbiased else 0
         centred = x - x.mean(axes, keepdim=True)
         freedom = size_of(x.shape[a] for a in axes) - correction
-        return structure.sum(centred * centred, axes, keepdim) * (1.0 / freedom if freedom > 0 else math.nan)
+        return structure.sum(centred * centred, axes, keepdim) * (
+            1.0 / freedom if freedom > 0 else math.nan
+        )
 
     def std(
-        self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False, unbiased: bool | None = None
+        self,
+        dim: Axes = None,
+        *,
+        correction: float = 1,
+        keepdim: bool = False,
+        unbiased: bool | None = None,
     ) -> Any:
         """√var."""
         return self.var(dim, correction=correction, keepdim=keepdim, unbiased=unbiased).sqrt()
@@ -189,12 +201,16 @@ class ReducingMethods(TensorCore):
             return ValuesIndices(self, order)
         return ValuesIndices(indexing.gather(self, order, dim), order)
 
-    def topk(self, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesIndices:
+    def topk(
+        self, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
+    ) -> ValuesIndices:
         """The ``k`` largest (or smallest) along ``dim``, in order: (values, positions)."""
         axis = normalize_axis(dim, len(self.shape))
         extent = self.shape[axis] if self.shape else 1
         if not 0 <= k <= extent:
-            raise ArgumentError(f"topk got k={k} for an axis of extent {extent}", f"use 0 to {extent}")
+            raise ArgumentError(
+                f"topk got k={k} for an axis of extent {extent}", f"use 0 to {extent}"
+            )
         values, order = self.sort(axis, descending=largest)
         return ValuesIndices(values.narrow(axis, 0, k), order.narrow(axis, 0, k))
 
@@ -203,14 +219,18 @@ class ReducingMethods(TensorCore):
         axis = normalize_axis(dim, len(self.shape))
         values, order = self.sort(axis)
         picked = ValuesIndices(values.narrow(axis, k - 1, 1), order.narrow(axis, k - 1, 1))
-        return picked if keepdim else ValuesIndices(picked[0].squeeze(axis), picked[1].squeeze(axis))
+        return (
+            picked if keepdim else ValuesIndices(picked[0].squeeze(axis), picked[1].squeeze(axis))
+        )
 
     def median(self, dim: int | None = None, keepdim: bool = False) -> Any:
         """The lower median: of all elements, or (values, positions) along ``dim``."""
         if dim is None:
             flat = structure.reshape(self, (-1,))
             return flat.kthvalue((flat.shape[0] + 1) // 2).values
-        return self.kthvalue((self.shape[normalize_axis(dim, len(self.shape))] + 1) // 2, dim, keepdim)
+        return self.kthvalue(
+            (self.shape[normalize_axis(dim, len(self.shape))] + 1) // 2, dim, keepdim
+        )
 
     def softmax(self, dim: int, dtype: Any = None) -> Any:
         """e^x / Σ e^x along ``dim``, shifted by the largest element so that nothing overflows."""
@@ -224,5 +244,3 @@ class ReducingMethods(TensorCore):
         x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))
         shifted = x - structure.max_(x, dim, True).detach()
         return shifted - structure.sum(shifted.exp(), dim, True).log()
-
-

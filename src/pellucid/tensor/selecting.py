@@ -23,7 +23,11 @@ def _expand_ellipsis(key: Any, rank: int) -> list[Any]:
         if item is None or item is Ellipsis:
             continue
         boolean = _is_boolean(item)
-        used += len(np.shape(item) if not isinstance(item, TensorCore) else item.shape) if boolean else 1
+        used += (
+            len(np.shape(item) if not isinstance(item, TensorCore) else item.shape)
+            if boolean
+            else 1
+        )
     if used > rank:
         raise ShapeError(f"too many indices: {used} for a tensor with {rank} axes", "use fewer")
     where = [i for i, item in enumerate(items) if item is Ellipsis]
@@ -75,7 +79,9 @@ class _Plan:
             tensor = item if isinstance(item, TensorCore) else lift(np.asarray(item))
             if tensor.dtype.kind != "int":
                 if tensor.shape != (0,):
-                    raise ArgumentError(f"an index of {tensor.dtype.name}", "use integers or a bool mask")
+                    raise ArgumentError(
+                        f"an index of {tensor.dtype.name}", "use integers or a bool mask"
+                    )
                 tensor = lift(np.zeros(0, np.int64))
             negative = elementwise.lt(tensor, as_operand(0, tensor.dtype))
             self.advanced[axis] = elementwise.where(
@@ -131,7 +137,9 @@ class SelectingMethods(TensorCore):
 
     def _with(self, key: Any, value: Any) -> Any:
         """A copy in which the elements at ``key`` are ``value``, through positions in flat order."""
-        where = lift(np.arange(math.prod(self.shape), dtype=np.int64).reshape(self.shape))[key]  # (N,) -> shape
+        where = lift(np.arange(math.prod(self.shape), dtype=np.int64).reshape(self.shape))[
+            key
+        ]  # (N,) -> shape
         spread = structure.broadcast_to(_squeeze_lead(value, len(where.shape)), where.shape)
         flat = structure.reshape(self, (-1,))
         places = structure.reshape(where, (-1,))
@@ -151,7 +159,9 @@ class SelectingMethods(TensorCore):
         if source.shape == ():
             source = structure.broadcast_to(elementwise.cast(source, self.dtype), places.shape)
         elif source.shape != places.shape:
-            source = structure.slice_(source, [0] * len(places.shape), places.shape, [1] * len(places.shape))
+            source = structure.slice_(
+                source, [0] * len(places.shape), places.shape, [1] * len(places.shape)
+            )
         return indexing.scatter(self, places, source, dim, "add" if reduce == "add" else "set")
 
     def scatter_add(self, dim: int, index: Any, src: Any) -> Any:
@@ -164,7 +174,9 @@ class SelectingMethods(TensorCore):
 
     def index_add(self, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
         """A copy with ``alpha · source`` added to the slices at ``index`` along ``dim``."""
-        return indexing.put(self, as_operand(index), source * alpha if alpha != 1 else source, dim, "add")
+        return indexing.put(
+            self, as_operand(index), source * alpha if alpha != 1 else source, dim, "add"
+        )
 
     def index_copy(self, dim: int, index: Any, source: Any) -> Any:
         """A copy in which the slices at ``index`` along ``dim`` are ``source``."""
@@ -227,7 +239,9 @@ def _take_advanced(x: Any, plan: _Plan) -> Any:
     for axis in axes:
         index = elementwise.cast(plan.advanced[axis], int64)
         extent = as_operand(x.shape[axis], int64)
-        position = index if position is None else elementwise.add(elementwise.mul(position, extent), index)
+        position = (
+            index if position is None else elementwise.add(elementwise.mul(position, extent), index)
+        )
         indexing_check(index, x.shape[axis])
     found = indexing.take(flat, structure.broadcast_to(position, shape), 0)  # (I..., others...)
     return _arrange(found, x, plan, axes, others, shape)

@@ -49,7 +49,10 @@ class ShapingMethods(TensorCore):
             return structure.reshape(self, (1,))
         first, last = normalize_axis(start_dim, rank), normalize_axis(end_dim, rank)
         if first > last:
-            raise ShapeError(f"flatten from axis {start_dim} to {end_dim}", "start_dim must not come after end_dim")
+            raise ShapeError(
+                f"flatten from axis {start_dim} to {end_dim}",
+                "start_dim must not come after end_dim",
+            )
         merged = math.prod(self.shape[first : last + 1])
         return structure.reshape(self, (*self.shape[:first], merged, *self.shape[last + 1 :]))
 
@@ -78,7 +81,9 @@ class ShapingMethods(TensorCore):
     def t(self) -> Any:
         """The transposed matrix; vectors and scalars stay."""
         if len(self.shape) > 2:
-            raise ShapeError(f"t() got shape {tuple(self.shape)}", "use .transpose(dim0, dim1) or .mT")
+            raise ShapeError(
+                f"t() got shape {tuple(self.shape)}", "use .transpose(dim0, dim1) or .mT"
+            )
         return self.transpose(0, 1) if len(self.shape) == 2 else self
 
     @property
@@ -115,7 +120,9 @@ class ShapingMethods(TensorCore):
         """Stretched to ``sizes``; −1 keeps an extent, new axes come in front."""
         wanted = _extents(sizes)
         lead = len(wanted) - len(self.shape)
-        target = [self.shape[i - lead] if e == -1 and i >= lead else e for i, e in enumerate(wanted)]
+        target = [
+            self.shape[i - lead] if e == -1 and i >= lead else e for i, e in enumerate(wanted)
+        ]
         return structure.broadcast_to(self, target)
 
     def expand_as(self, other: TensorCore) -> Any:
@@ -132,7 +139,8 @@ class ShapingMethods(TensorCore):
         shape = (1,) * (len(counts) - len(self.shape)) + tuple(self.shape)
         if len(counts) < len(self.shape):
             raise ShapeError(
-                f"repeat got {len(counts)} counts for a tensor with {len(self.shape)} axes", "give one for each"
+                f"repeat got {len(counts)} counts for a tensor with {len(self.shape)} axes",
+                "give one for each",
             )
         split = [e for n in shape for e in (1, n)]
         wide = [e for c, n in zip(counts, shape, strict=True) for e in (c, n)]
@@ -147,7 +155,9 @@ class ShapingMethods(TensorCore):
         axis = normalize_axis(dim or 0, len(x.shape))
         wide = (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :])
         spread = structure.broadcast_to(x.unsqueeze(axis + 1), wide)
-        return structure.reshape(spread, (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :]))
+        return structure.reshape(
+            spread, (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])
+        )
 
     def flip(self, *dims: Any) -> Any:
         """Read backwards along ``dims``."""
@@ -171,7 +181,8 @@ class ShapingMethods(TensorCore):
         first = start + self.shape[axis] if start < 0 else start
         if not 0 <= first <= first + length <= self.shape[axis]:
             raise ArgumentError(
-                f"narrow({dim}, {start}, {length}) leaves an axis of extent {self.shape[axis]}", "stay inside"
+                f"narrow({dim}, {start}, {length}) leaves an axis of extent {self.shape[axis]}",
+                "stay inside",
             )
         low = [first if i == axis else 0 for i in range(len(self.shape))]
         high = [first + length if i == axis else n for i, n in enumerate(self.shape)]
@@ -194,7 +205,9 @@ class ShapingMethods(TensorCore):
         else:
             sizes = list(split_size)
             if sum(sizes) != extent:
-                raise ArgumentError(f"split sizes {sizes} do not add up to {extent}", "they must cover the axis")
+                raise ArgumentError(
+                    f"split sizes {sizes} do not add up to {extent}", "they must cover the axis"
+                )
         starts = np.cumsum([0, *sizes])[:-1]
         return tuple(self.narrow(axis, int(s), n) for s, n in zip(starts, sizes, strict=True))
 
@@ -205,7 +218,9 @@ class ShapingMethods(TensorCore):
 
     def unbind(self, dim: int = 0) -> tuple[Any, ...]:
         """The slices along ``dim``, each without that axis."""
-        return tuple(self.select(dim, i) for i in range(self.shape[normalize_axis(dim, len(self.shape))]))
+        return tuple(
+            self.select(dim, i) for i in range(self.shape[normalize_axis(dim, len(self.shape))])
+        )
 
     def __iter__(self) -> Any:
         if not self.shape:
@@ -230,7 +245,9 @@ class ShapingMethods(TensorCore):
 
     def _triangle(self, inside: Any) -> Any:
         if len(self.shape) < 2:
-            raise ShapeError(f"tril and triu need a matrix and got shape {tuple(self.shape)}", "add an axis")
+            raise ShapeError(
+                f"tril and triu need a matrix and got shape {tuple(self.shape)}", "add an axis"
+            )
         rows, columns = np.indices(self.shape[-2:], sparse=True)
         zero = lift(np.asarray(0, self.dtype.numpy))
         return elementwise.where(lift(np.asarray(inside(rows, columns))), self, zero)
@@ -257,7 +274,10 @@ class ShapingMethods(TensorCore):
         n = self.shape[0]
         size = n + abs(diagonal)
         spread = structure.pad(
-            structure.reshape(self, (n, 1)), (0, 0), (0, size), fill=0 if self.dtype.kind == "int" else 0.0
+            structure.reshape(self, (n, 1)),
+            (0, 0),
+            (0, size),
+            fill=0 if self.dtype.kind == "int" else 0.0,
         )
         flat = structure.reshape(spread, (n * (size + 1),))  # (n, size + 1) -> one line
         lead = max(diagonal, 0) + max(-diagonal, 0) * size
@@ -272,7 +292,11 @@ class ShapingMethods(TensorCore):
 
 def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors joined along ``dim``; all other extents must agree."""
-    return structure.concatenate(together(*tensors), dim) if len(tensors) else structure.concatenate([], dim)
+    return (
+        structure.concatenate(together(*tensors), dim)
+        if len(tensors)
+        else structure.concatenate([], dim)
+    )
 
 
 def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
@@ -292,7 +316,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
     """Coordinate grids of vectors; ``indexing="xy"`` exchanges the first two axes."""
     if indexing not in ("ij", "xy"):
-        raise ArgumentError(f'meshgrid got indexing={indexing!r}', 'use "ij" or "xy"')
+        raise ArgumentError(f"meshgrid got indexing={indexing!r}", 'use "ij" or "xy"')
     shape = tuple(t.shape[0] for t in tensors)
     grids = []
     for place, vector in enumerate(tensors):

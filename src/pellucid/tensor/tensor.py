@@ -100,7 +100,12 @@ class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethod
         if self._cell.array is None:
             return f"tensor(<traced>, shape={tuple(self.shape)}, dtype={self.dtype.name})"
         body = np.array2string(
-            self._cell.array, separator=", ", prefix="tensor(", precision=4, threshold=1000, floatmode="maxprec"
+            self._cell.array,
+            separator=", ",
+            prefix="tensor(",
+            precision=4,
+            threshold=1000,
+            floatmode="maxprec",
         )
         extra = "" if self.dtype in (float32, int64, bool_) else f", dtype={self.dtype!r}"
         if self._record is not None:
@@ -118,7 +123,8 @@ class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethod
         """The single element as a Python number."""
         if self.numel() != 1:
             raise ShapeError(
-                f"item() needs exactly one element and got shape {tuple(self.shape)}", "index or reduce it first"
+                f"item() needs exactly one element and got shape {tuple(self.shape)}",
+                "index or reduce it first",
             )
         return self.array().item()
 
@@ -156,7 +162,14 @@ class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethod
 
     # ---- conversion ------------------------------------------------------------------------
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: builtins.bool = False, **_: Any) -> Any:
+    def to(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        copy: builtins.bool = False,
+        **_: Any,
+    ) -> Any:
         """The tensor in another dtype (or like another tensor); the device is always the CPU."""
         target: DType | None = None if dtype is None else as_dtype(dtype)
         for arg in args:
@@ -273,7 +286,8 @@ class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethod
         a, b = together(self, other)
         if not a.shape or not b.shape:
             raise ShapeError(
-                f"matmul got shapes {tuple(a.shape)} and {tuple(b.shape)}", "use * for products with a scalar"
+                f"matmul got shapes {tuple(a.shape)} and {tuple(b.shape)}",
+                "use * for products with a scalar",
             )
         left = structure.reshape(a, (1, *a.shape)) if len(a.shape) == 1 else a
         right = structure.reshape(b, (*b.shape, 1)) if len(b.shape) == 1 else b

@@ -85,7 +85,9 @@ def _rule(record: Record, cotangent: Value, value: Value) -> Sequence[Value | No
 
 
 def _history(
-    outputs: Iterable[Value], record_of: Callable[[Value], Record | None], key_of: Callable[[Value], int]
+    outputs: Iterable[Value],
+    record_of: Callable[[Value], Record | None],
+    key_of: Callable[[Value], int],
 ) -> list[Value]:
     """Values in an order in which operands come first; iterative, so depth is no limit."""
     order: list[Value] = []
