@@ -16,6 +16,12 @@ from dataclasses import dataclass
 
 from pellucid.backends.cpu.ir import Function, Value, is_float, lanes_of, scalar_of, vector
 
+INFINITY = math.inf
+NOT_A_NUMBER = math.nan
+
+LONGEST_CHAIN = 7
+"""Most coefficients that a polynomial evaluates in one chain of multiply-adds."""
+
 
 @dataclass(frozen=True)
 class Format:
@@ -248,7 +254,15 @@ def fma(a: Lanes, b: Lanes | float, c: Lanes | float) -> Lanes:
 
 
 def polynomial(x: Lanes, coefficients: Sequence[float]) -> Lanes:
-    """Σ coefficients[i] · xⁱ by Horner's rule with fused multiply-adds."""
+    """Σ coefficients[i] · xⁱ with fused multiply-adds.
+
+    Horner's rule; a long polynomial is split into its even and odd part (each in x², and so on),
+    whose chains run side by side: Horner alone would wait for each multiply-add in turn.
+    """
+    if len(coefficients) > LONGEST_CHAIN:
+        square = x * x
+        odd = polynomial(square, coefficients[1::2])
+        return fma(odd, x, polynomial(square, coefficients[0::2]))
     result = x.constant(coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
         result = fma(result, x, coefficient)
@@ -280,7 +294,3 @@ def two_product(a: Lanes, b: Lanes) -> tuple[Lanes, Lanes]:
     """a · b as rounded product and exact rest."""
     product = a * b
     return product, fma(a, b, -product)
-
-
-INFINITY = math.inf
-NOT_A_NUMBER = math.nan
