@@ -16,7 +16,7 @@ def size_of(shape: Iterable[int]) -> int:
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
-    """The shape that all ``shapes`` broadcast to (NumPy's rule: align at the right, 1 stretches)."""
+    """The shape that ``shapes`` broadcast to (NumPy's rule: align at the right, 1 stretches)."""
     rank = max((len(s) for s in shapes), default=0)
     result = []
     for axis in range(-rank, 0):

@@ -44,13 +44,20 @@ class Applicable(Protocol):
     """What the gradient rules work on: nodes, and the tensors of floor 6."""
 
     @property
-    def shape(self) -> Shape: ...
+    def shape(self) -> Shape:
+        """Extents of the axes."""
+
     @property
-    def dtype(self) -> DType: ...
+    def dtype(self) -> DType:
+        """Element type."""
+
     def apply_primitive(
         self, primitive: Primitive, inputs: Sequence[Any], params: Mapping[str, Any]
-    ) -> Any: ...
-    def lift(self, array: np.ndarray) -> Any: ...
+    ) -> Any:
+        """The value of ``primitive`` applied to ``inputs``."""
+
+    def lift(self, array: np.ndarray) -> Any:
+        """A constant in the same world."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,6 +139,7 @@ class Node:
     shape: Shape
     dtype: DType
     origin: Origin
+    _key: tuple[Any, ...]
 
     def __repr__(self) -> str:
         return f"<{self.op.name} {self.spec}>"

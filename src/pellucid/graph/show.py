@@ -20,7 +20,8 @@ def format_graph(graph: Graph) -> str:
         names[node] = f"%{len(names)}"
         settings = ", ".join(f"{k}={v}" for k, v in node.params)
         operands = ", ".join(names[n] for n in node.inputs)
-        text = f"{names[node]} : {node.spec} = {node.op.name}({operands}{'; ' + settings if settings else ''})"
+        listed = f"{operands}; {settings}" if settings else operands
+        text = f"{names[node]} : {node.spec} = {node.op.name}({listed})"
         lines.append(f"{text}  # {node.origin.layer}" if node.origin.layer else text)
     lines.append("return " + ", ".join(names[n] for n in graph.outputs))
     return "\n".join(lines)

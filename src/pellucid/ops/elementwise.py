@@ -201,14 +201,10 @@ DIVIDE = _binary(
 )
 
 
-def _integer_floor_divide(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.floor_divide(x, y)
-
-
 FLOOR_DIVIDE = _binary(
     "floor_divide",
     "floor(x / y)",
-    _integer_floor_divide,
+    np.floor_divide,
     None,
     _infer_number("floor_divide"),
     _samples_binary(low2=0.5, high2=3.0),
@@ -398,7 +394,7 @@ def _digamma(x: float) -> float:
 
 
 def _erfinv(x: float) -> float:
-    """Inverse of erf: Giles' (2012) starting value, then Newton steps on erfc to double precision."""
+    """Inverse of erf: a starting value (Giles, 2012), then Newton steps on erfc."""
     if not -1 <= x <= 1 or math.isnan(x):
         return math.nan
     if abs(x) == 1:
@@ -559,7 +555,11 @@ COPY = _unary("copy", "x, in memory of its own", np.copy, lambda g, y, x: g, inf
 # ---- the functions --------------------------------------------------------------------------
 
 
-def _function(primitive: Primitive) -> Callable[..., Value]:
+Function = Callable[..., Value]
+"""Applies one primitive to nodes or tensors."""
+
+
+def _function(primitive: Primitive) -> Function:
     """The function that applies a primitive; it carries the formula as its docstring."""
 
     def call(*inputs: Value) -> Value:
@@ -570,24 +570,61 @@ def _function(primitive: Primitive) -> Callable[..., Value]:
     return call
 
 
-neg, abs, sign = _function(NEGATIVE), _function(ABSOLUTE), _function(SIGN)
-add, sub, mul, div = map(_function, (ADD, SUBTRACT, MULTIPLY, DIVIDE))
-floor_divide, remainder, fmod = map(_function, (FLOOR_DIVIDE, REMAINDER, FMOD))
-maximum, minimum = _function(MAXIMUM), _function(MINIMUM)
-sqrt, exp, expm1, log, log1p = map(_function, (SQUARE_ROOT, EXP, EXPM1, LOG, LOG1P))
-log2, log10, pow = map(_function, (LOG2, LOG10, POWER))
-sin, cos, tan, asin, acos, atan, atan2 = map(_function, (SIN, COS, TAN, ASIN, ACOS, ATAN, ATAN2))
-sinh, cosh, tanh, asinh, acosh, atanh = map(_function, (SINH, COSH, TANH, ASINH, ACOSH, ATANH))
-sigmoid, erf, erfc, erfinv = map(_function, (SIGMOID, ERF, ERFC, ERFINV))
-lgamma, digamma = _function(LGAMMA), _function(DIGAMMA)
-floor, ceil, trunc, round = map(_function, (FLOOR, CEIL, TRUNC, ROUND))
-eq, ne, lt, le, gt, ge = map(
-    _function, (EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL)
-)
-logical_and_, logical_or_, logical_xor_ = map(_function, (AND, OR, XOR))
-logical_not_ = _function(NOT)
-copy = _function(COPY)
-where = _function(WHERE)
+neg: Function = _function(NEGATIVE)
+abs: Function = _function(ABSOLUTE)
+sign: Function = _function(SIGN)
+add: Function = _function(ADD)
+sub: Function = _function(SUBTRACT)
+mul: Function = _function(MULTIPLY)
+div: Function = _function(DIVIDE)
+floor_divide: Function = _function(FLOOR_DIVIDE)
+remainder: Function = _function(REMAINDER)
+fmod: Function = _function(FMOD)
+maximum: Function = _function(MAXIMUM)
+minimum: Function = _function(MINIMUM)
+sqrt: Function = _function(SQUARE_ROOT)
+exp: Function = _function(EXP)
+expm1: Function = _function(EXPM1)
+log: Function = _function(LOG)
+log1p: Function = _function(LOG1P)
+log2: Function = _function(LOG2)
+log10: Function = _function(LOG10)
+pow: Function = _function(POWER)
+sin: Function = _function(SIN)
+cos: Function = _function(COS)
+tan: Function = _function(TAN)
+asin: Function = _function(ASIN)
+acos: Function = _function(ACOS)
+atan: Function = _function(ATAN)
+atan2: Function = _function(ATAN2)
+sinh: Function = _function(SINH)
+cosh: Function = _function(COSH)
+tanh: Function = _function(TANH)
+asinh: Function = _function(ASINH)
+acosh: Function = _function(ACOSH)
+atanh: Function = _function(ATANH)
+sigmoid: Function = _function(SIGMOID)
+erf: Function = _function(ERF)
+erfc: Function = _function(ERFC)
+erfinv: Function = _function(ERFINV)
+lgamma: Function = _function(LGAMMA)
+digamma: Function = _function(DIGAMMA)
+floor: Function = _function(FLOOR)
+ceil: Function = _function(CEIL)
+trunc: Function = _function(TRUNC)
+round: Function = _function(ROUND)
+eq: Function = _function(EQUAL)
+ne: Function = _function(NOT_EQUAL)
+lt: Function = _function(LESS)
+le: Function = _function(LESS_EQUAL)
+gt: Function = _function(GREATER)
+ge: Function = _function(GREATER_EQUAL)
+logical_and_: Function = _function(AND)
+logical_or_: Function = _function(OR)
+logical_xor_: Function = _function(XOR)
+logical_not_: Function = _function(NOT)
+copy: Function = _function(COPY)
+where: Function = _function(WHERE)
 
 
 def cast(x: Value, dtype: DType) -> Value:

@@ -165,14 +165,15 @@ def _check_along(name: str, x: Spec, index: Spec, axis: int) -> None:
     )
     if not fits:
         raise ShapeError(
-            f"{name} along axis {axis} got a tensor of shape {x.shape} and an index of shape {index.shape}",
+            f"{name} along axis {axis} got a tensor of shape {x.shape} "
+            f"and an index of shape {index.shape}",
             "both need the same number of axes, and the index no larger extent off the axis",
         )
 
 
 def _grid(index: np.ndarray, axis: int) -> tuple[np.ndarray, ...]:
     """Index arrays that address one element per entry of ``index``."""
-    places = list(np.indices(index.shape, sparse=True))
+    places: list[np.ndarray] = list(np.indices(index.shape, sparse=True))
     places[axis] = index
     return tuple(places)
 
@@ -184,7 +185,7 @@ def _infer_gather(x: Spec, index: Spec, *, axis: int) -> Spec:
 
 def _evaluate_gather(x: np.ndarray, index: np.ndarray, *, axis: int) -> np.ndarray:
     check_positions("gather", index, x.shape[axis])
-    return x[_grid(index, axis)]
+    return np.asarray(x[_grid(index, axis)])
 
 
 GATHER = define(

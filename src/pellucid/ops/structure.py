@@ -165,7 +165,7 @@ SLICE = define(
 
 
 def slice_(x: Value, start: Sequence[int], stop: Sequence[int], step: Sequence[int]) -> Value:
-    """``x[start:stop:step]`` along each axis; a negative step walks backwards and may stop at -1."""
+    """``x[start:stop:step]`` along each axis; a negative step walks back and may stop at -1."""
     whole = all(
         a == 0 and b == n and c == 1 for a, b, c, n in zip(start, stop, step, x.shape, strict=True)
     )
@@ -291,7 +291,8 @@ def _infer_concatenate(*specs: Spec, axis: int) -> Spec:
         )
         if not fits:
             raise ShapeError(
-                f"cat along axis {axis}: tensor {position} has shape {spec.shape}, tensor 0 has {first}",
+                f"cat along axis {axis}: tensor {position} has shape {spec.shape}, "
+                f"tensor 0 has {first}",
                 "all extents but the one along the axis must be equal",
             )
     total = math.fsum(s.shape[axis] for s in specs)

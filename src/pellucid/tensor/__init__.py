@@ -1,0 +1,1 @@
+"""Floor 6: the tensor and the functions that people call."""

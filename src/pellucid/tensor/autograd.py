@@ -102,7 +102,8 @@ def _seed(outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None]
     for output, given in zip(outputs, cotangents, strict=True):
         if not output.requires_grad:
             raise AutogradError(
-                "backward was called on a tensor that does not depend on anything that requires gradients",
+                "backward was called on a tensor that does not depend on anything that "
+                "requires gradients",
                 "set requires_grad=True on an input, or call it outside of no_grad",
             )
         if given is None and output.shape not in ((), (1,)):
@@ -112,7 +113,8 @@ def _seed(outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None]
             )
         if given is not None and tuple(given.shape) != tuple(output.shape):
             raise ShapeError(
-                f"the gradient argument has shape {tuple(given.shape)}, the output {tuple(output.shape)}",
+                f"the gradient argument has shape {tuple(given.shape)}, "
+                f"the output {tuple(output.shape)}",
                 "both need the same shape",
             )
         seeds.append(lift(np.ones(output.shape, output.dtype.numpy)) if given is None else given)
@@ -189,6 +191,7 @@ def grad(
         else:
             raise AutogradError(
                 f"input {position} (shape {tuple(tensor.shape)}) takes no part in the outputs",
-                "pass allow_unused=True to get None for it, or check that it is used and requires gradients",
+                "pass allow_unused=True to get None for it, or check that it is used and "
+                "requires gradients",
             )
     return tuple(result)

@@ -67,7 +67,7 @@ class TensorCore:
     def apply_primitive(
         self, primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]
     ) -> Any:
-        """The tensor that ``primitive`` makes of ``inputs``, computed now or traced, and recorded."""
+        """The tensor ``primitive`` makes of ``inputs``, computed now or traced, and recorded."""
         trace = state.trace
         if trace is None:
             result = TensorCore.make(_compute(primitive, inputs, params))
@@ -145,7 +145,8 @@ class TensorCore:
     def grad(self, value: Any) -> None:
         if value is not None and tuple(value.shape) != tuple(self.shape):
             raise AutogradError(
-                f"a gradient of shape {tuple(value.shape)} does not fit a tensor of shape {tuple(self.shape)}",
+                f"a gradient of shape {tuple(value.shape)} does not fit a tensor of shape "
+                f"{tuple(self.shape)}",
                 "gradients have the shape of their tensor",
             )
         if state.trace is None:
@@ -166,10 +167,10 @@ class TensorCore:
         found = self._cell.array
         if found is None or (state.trace is not None and state.trace.has_changed(self._cell)):
             raise TraceError(
-                f"the value of a tensor of shape {tuple(self.shape)} is not known while the program is "
-                f"being compiled{state.trace.where() if state.trace else ''}",
-                "inside a compiled function use tensor operations such as pellucid.where instead of "
-                "Python's if, and return what you want to print",
+                f"the value of a tensor of shape {tuple(self.shape)} is not known while the "
+                f"program is being compiled{state.trace.where() if state.trace else ''}",
+                "inside a compiled function use tensor operations such as pellucid.where instead "
+                "of Python's if, and return what you want to print",
             )
         return found
 

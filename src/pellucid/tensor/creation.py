@@ -171,7 +171,7 @@ def arange(
         node = make_node(IOTA, (), {"shape": (count,), "axis": 0, "dtype": int64})
         line = TensorCore.make(Cell(None, node=node, trace=state.trace))
         return line * step + first if (first, step) != (0, 1) else line
-    wide = np.arange(count, dtype=np.float64 if kind.kind == "float" else np.int64)
+    wide: np.ndarray = np.arange(count, dtype=np.float64 if kind.kind == "float" else np.int64)
     return lift((wide * step + first).astype(kind.numpy)).requires_grad_(requires_grad)
 
 

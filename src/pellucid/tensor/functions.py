@@ -11,15 +11,18 @@ from pellucid.tensor.promotion import as_operand, together
 from pellucid.tensor.tensor import Tensor
 
 METHODS = (
-    "abs absolute acos acosh add addcdiv addcmul all allclose amax amin any argmax argmin argsort asin asinh "
-    "atan atan2 atanh bmm broadcast_to ceil chunk clamp clamp_max clamp_min clip cos cosh count_nonzero cumprod "
-    "cumsum diag diagonal digamma div dot eq erf erfc erfinv exp expm1 flatten flip floor floor_divide fmod frac "
-    "gather ge gt hypot index_add index_copy index_fill index_select isclose isfinite isinf isnan kthvalue le lerp "
-    "lgamma log log10 log1p log2 log_softmax logical_and logical_not logical_or logical_xor logit logsumexp lt "
-    "masked_fill masked_select matmul max maximum mean median min minimum mm movedim mul mv narrow ne neg nonzero "
-    "norm numel outer permute pow prod reciprocal relu remainder repeat_interleave reshape roll round rsqrt scatter "
-    "scatter_add select sigmoid sign sin sinh softmax sort split sqrt square squeeze std sub sum swapaxes t take "
-    "tan tanh tile topk trace transpose tril triu trunc unbind unflatten unsqueeze var xlogy"
+    "abs absolute acos acosh add addcdiv addcmul all allclose amax amin any argmax argmin "
+    "argsort asin asinh atan atan2 atanh bmm broadcast_to ceil chunk clamp clamp_max "
+    "clamp_min clip cos cosh count_nonzero cumprod cumsum diag diagonal digamma div dot eq "
+    "erf erfc erfinv exp expm1 flatten flip floor floor_divide fmod frac gather ge gt hypot "
+    "index_add index_copy index_fill index_select isclose isfinite isinf isnan kthvalue le "
+    "lerp lgamma log log10 log1p log2 log_softmax logical_and logical_not logical_or "
+    "logical_xor logit logsumexp lt masked_fill masked_select matmul max maximum mean median "
+    "min minimum mm movedim mul mv narrow ne neg nonzero norm numel outer permute pow prod "
+    "reciprocal relu remainder repeat_interleave reshape roll round rsqrt scatter scatter_add "
+    "select sigmoid sign sin sinh softmax sort split sqrt square squeeze std sub sum swapaxes "
+    "t take tan tanh tile topk trace transpose tril triu trunc unbind unflatten unsqueeze var "
+    "xlogy"
 ).split()
 
 

@@ -191,7 +191,8 @@ def multinomial(
     """
     if not replacement and num_samples > input.shape[-1]:
         raise ArgumentError(
-            f"multinomial got num_samples={num_samples} for {input.shape[-1]} categories without replacement",
+            f"multinomial got num_samples={num_samples} for {input.shape[-1]} categories "
+            "without replacement",
             "pass replacement=True",
         )
     if not replacement:
@@ -208,7 +209,8 @@ def multinomial(
 def shuffle_rows(count: int, generator: Generator) -> np.ndarray:
     """A permutation of ``count`` rows as a NumPy array, drawn from ``generator``."""
     with concrete():
-        return randperm(count, generator=generator).array()
+        order: np.ndarray = randperm(count, generator=generator).array()
+        return order
 
 
 def _fill(tensor: Any, value: Any) -> Any:

@@ -136,7 +136,7 @@ class SelectingMethods(TensorCore):
         self.copy_(self._with(key, elementwise.cast(tensor, self.dtype)))  # type: ignore[attr-defined]
 
     def _with(self, key: Any, value: Any) -> Any:
-        """A copy in which the elements at ``key`` are ``value``, through positions in flat order."""
+        """A copy whose elements at ``key`` are ``value``, through positions in flat order."""
         where = lift(np.arange(math.prod(self.shape), dtype=np.int64).reshape(self.shape))[
             key
         ]  # (N,) -> shape
@@ -212,7 +212,7 @@ class SelectingMethods(TensorCore):
         """int64 with a 1 at each class id and 0 elsewhere, on a new last axis."""
         classes = lift(np.arange(num_classes, dtype=np.int64))
         return elementwise.cast(
-            elementwise.eq(elementwise.cast(self, int64).unsqueeze(-1), classes),  # type: ignore[attr-defined]
+            elementwise.eq(elementwise.cast(self, int64).unsqueeze(-1), classes),
             int64,
         )
 
@@ -248,7 +248,7 @@ def _take_advanced(x: Any, plan: _Plan) -> Any:
 
 
 def indexing_check(index: Any, extent: int) -> None:
-    """Each axis's positions are checked by themselves where they are known: merged they could hide."""
+    """Check an axis's positions by themselves where they are known: merged they could hide."""
     if index._cell.array is not None:
         indexing.check_positions("indexing", index._cell.array, extent)
 

@@ -329,7 +329,8 @@ class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethod
             new = structure.broadcast_to(new, self.shape)
         if state.grad_enabled and self._requires_grad and self._record is None:
             raise AutogradError(
-                "a leaf that requires gradients cannot be changed in place while operations are recorded",
+                "a leaf that requires gradients cannot be changed in place while operations are "
+                "recorded",
                 "wrap the change in pellucid.no_grad()",
             )
         if state.grad_enabled and (new._requires_grad or self._requires_grad):
@@ -340,7 +341,7 @@ class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethod
         return self
 
     def _shadow(self) -> Any:
-        """Another object with the same storage and history, to be an operand of what replaces it."""
+        """Another object with this storage and history, to be an operand of what replaces it."""
         shadow = TensorCore.make(self._cell)
         shadow._requires_grad, shadow._record = self._requires_grad, self._record
         return shadow if self._record is not None else self
@@ -397,9 +398,10 @@ def _in_place(name: str) -> Callable[..., Any]:
 
 
 IN_PLACE = (
-    "add sub mul div pow neg abs exp log sqrt rsqrt sigmoid tanh relu clamp clamp_min clamp_max floor ceil "
-    "round trunc masked_fill addcmul addcdiv lerp reciprocal square scatter scatter_add index_add index_fill "
-    "index_copy tril triu remainder sign sin cos erfinv"
+    "add sub mul div pow neg abs exp log sqrt rsqrt sigmoid tanh relu clamp clamp_min "
+    "clamp_max floor ceil round trunc masked_fill addcmul addcdiv lerp reciprocal square "
+    "scatter scatter_add index_add index_fill index_copy tril triu remainder sign sin cos "
+    "erfinv"
 ).split()
 for _name in IN_PLACE:
     setattr(Tensor, f"{_name}_", _in_place(_name))

@@ -24,11 +24,16 @@ class Record(Protocol):
     """How a value came about."""
 
     @property
-    def op(self) -> Primitive: ...
+    def op(self) -> Primitive:
+        """The operation that made it."""
+
     @property
-    def inputs(self) -> Sequence[Value]: ...
+    def inputs(self) -> Sequence[Value]:
+        """What the operation was applied to."""
+
     @property
-    def settings(self) -> Mapping[str, Any]: ...
+    def settings(self) -> Mapping[str, Any]:
+        """The operation's parameters."""
 
 
 def reverse(

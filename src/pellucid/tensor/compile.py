@@ -1,0 +1,381 @@
+"""``pellucid.compile``: a Python function over tensors as one native program.
+
+The function runs once per signature on symbolic tensors (:mod:`pellucid.tensor.trace`); what it
+reads and assigns becomes a graph; the graph becomes a program that updates the tensors' memory
+in place.  Later calls with the same signature only run the program.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid import backends
+from pellucid.base.errors import ArgumentError, TraceError
+from pellucid.graph.node import Graph, Node, Spec, set_line_source
+from pellucid.tensor.core import TensorCore
+from pellucid.tensor.creation import from_numpy
+from pellucid.tensor.state import Cell, state, version
+from pellucid.tensor.trace import FusedGradient, Trace, real_tensor, user_line
+from pellucid.transforms.simplify import simplify
+
+RETRACES_BEFORE_WARNING = 8
+"""So many signatures of one function before the user is told which argument keeps changing."""
+
+
+class _Program:
+    """One traced signature: the executable and what it is bound to."""
+
+    def __init__(self, owner: CompiledFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.owner = owner
+        self.grad_enabled = state.grad_enabled
+        trace = Trace()
+        result = self._trace(trace, args, kwargs)
+        self.results: list[TensorCore] = []
+        self.structure = _flatten(result, self.results)
+        outputs: list[Node] = [trace.node_of(t._cell) for t in self.results]
+        self.result_specs = [n.spec for n in outputs]
+        self.result_requires_grad = False
+        inputs = [*trace.argument_nodes]
+        self.hosts = [read for _, read in trace.hosts]
+        self.first_host = len(inputs)
+        inputs += [node for node, _ in trace.hosts]
+        self.first_cell = len(inputs)
+        aliases: dict[int, int] = {}
+        for position, node in trace.changed_arguments():
+            aliases[len(outputs)] = position
+            outputs.append(node)
+        changed = trace.changed_cells()
+        self.gradients = self._gradient_outputs(trace, outputs)
+        self.cells = list(trace.cells)
+        place = {cell: self.first_cell + i for i, cell in enumerate(self.cells)}
+        inputs += [trace.cells[cell] for cell in self.cells]
+        for cell, node in changed:
+            aliases[len(outputs)] = place[cell]
+            outputs.append(node)
+        self.changed = [cell for cell, _ in changed]
+        self.guards = trace.guards
+        for tensor_cell in self.cells:
+            self.guards.append((lambda c=tensor_cell: (c.shape, c.dtype), (tensor_cell.shape, tensor_cell.dtype)))
+        self.graph = simplify(Graph(tuple(inputs), tuple(outputs), aliases))
+        self.executable = backends.load(self.graph, owner.backend)
+        self.host_buffer = np.zeros(max(len(self.hosts), 1), np.float32)
+        for i in range(len(self.hosts)):
+            self.executable.bind_input(self.first_host + i, self.host_buffer.ctypes.data + 4 * i)
+        self.version = -1
+        self.argument_specs = [Spec(n.shape, n.dtype) for n in trace.argument_nodes]
+        self._keep: list[Any] = []
+        self.results = []
+
+    # ---- tracing -----------------------------------------------------------------------------
+
+    def _trace(self, trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        before = state.trace
+        state.trace = trace
+        set_line_source(user_line)
+        try:
+            symbolic: dict[int, TensorCore] = {}
+            count = 0
+
+            def replace(value: Any) -> Any:
+                nonlocal count
+                if id(value) not in symbolic:
+                    symbolic[id(value)] = trace.add_argument(Spec(value.shape, value.dtype), f"argument{count}")
+                    count += 1
+                else:  # the same tensor passed twice still takes two places
+                    trace.add_argument(Spec(value.shape, value.dtype), f"argument{count}")
+                    count += 1
+                return symbolic[id(value)]
+
+            new_args, new_kwargs = _map_arguments((args, kwargs), replace)
+            return self.owner.function(*new_args, **new_kwargs)
+        finally:
+            state.trace = before
+            set_line_source(None)
+
+    def _gradient_outputs(self, trace: Trace, outputs: list[Node]) -> list[tuple[TensorCore, int | None]]:
+        """Which gradients are stored (with their output) and which are fused (None) or cleared (-1)."""
+        result: list[tuple[TensorCore, int | None]] = []
+        for change in trace.gradients.values():
+            if change.value is None:
+                result.append((change.tensor, -1))
+                continue
+            if change.value is change.tensor._grad and change.value._cell in trace.cells:
+                continue  # read, perhaps changed in place: its cell is bound like any other
+            if change.accumulates or self.owner.keep_gradients:
+                result.append((change.tensor, len(outputs)))
+                outputs.append(trace.node_of(change.value._cell))
+            else:
+                result.append((change.tensor, None))
+        return result
+
+    # ---- running -----------------------------------------------------------------------------
+
+    def holds(self) -> bool:
+        """Whether everything that was read while tracing is still as it was."""
+        return self.grad_enabled == state.grad_enabled and all(read() == value for read, value in self.guards)
+
+    def rebind(self) -> None:
+        """Take up what changed since the last call: arrays of cells, host values, gradients."""
+        for i, cell in enumerate(self.cells):
+            if cell.array is not None and not cell.array.flags.c_contiguous:
+                cell.replace(np.ascontiguousarray(cell.array))
+            if cell in self.changed and cell.array is not None and not cell.array.flags.writeable:
+                cell.replace(cell.array.copy())
+            self.executable.bind_input(self.first_cell + i, cell.pointer)
+        for i, read in enumerate(self.hosts):
+            self.host_buffer[i] = read()
+        self._keep = []
+        for tensor, output in self.gradients:
+            if output == -1:
+                tensor._grad = None
+            elif output is None:
+                tensor._grad = FusedGradient(self.owner._keep_from_now_on)
+            else:
+                node = self.graph.outputs[output]
+                stored = real_tensor(np.zeros(node.shape, node.dtype.numpy))
+                self._keep.append(stored)
+                self.executable.bind_output(output, stored._cell.pointer)
+                tensor._grad = stored
+        self.version = version.number
+
+    def accepts(self, args: Sequence[Any]) -> bool:
+        """Whether these positional arguments are the tensors this program was traced for."""
+        if len(args) != len(self.argument_specs):
+            return False
+        for value, (shape, dtype) in zip(args, self.argument_specs, strict=True):
+            if not isinstance(value, TensorCore):
+                return False
+            cell = value._cell
+            if cell.shape != shape or cell.dtype is not dtype:
+                return False
+        return True
+
+    def run(self, leaves: Sequence[TensorCore], steps: int = 0) -> Any:
+        """Run on tensors; with ``steps`` > 0 on stacks of them, one slice a step."""
+        bind_input = self.executable.bind_input
+        for position, tensor in enumerate(leaves):
+            cell = tensor._cell
+            array = cell.array
+            if array is None:
+                raise TraceError("a compiled function got a tensor without a value", "pass concrete tensors")
+            if not array.flags.c_contiguous:
+                cell = Cell(np.ascontiguousarray(array))
+                array = cell.array
+            bind_input(position, cell.pointer, array.nbytes // steps if steps else 0)
+        arrays = []
+        for position, (shape, dtype) in enumerate(self.result_specs):
+            out = np.empty((steps, *shape) if steps else shape, dtype.numpy)
+            self.executable.bind_output(position, out.ctypes.data, out.nbytes // steps if steps else 0)
+            arrays.append(out)
+        self.executable.run(steps or 1)
+        for cell in self.changed:
+            cell.changes[0] += 1
+        return _rebuild(self.structure, iter([TensorCore.make(Cell(a)) for a in arrays]))
+
+
+class CompiledFunction:
+    """A function that is compiled per signature; what :func:`compile` returns.
+
+    ``explain()`` shows what the last used program became.
+    """
+
+    def __init__(self, function: Callable[..., Any], backend: str, keep_gradients: bool) -> None:
+        self.function = function
+        self.backend = backend
+        self.keep_gradients = keep_gradients
+        self._programs: dict[Any, list[_Program]] = {}
+        self._last: _Program | None = None
+        self._signatures: list[Any] = []
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        last = self._last
+        if (
+            last is not None
+            and last.version == version.number
+            and not kwargs
+            and state.trace is None
+            and last.grad_enabled == state.grad_enabled
+            and last.accepts(args)
+        ):
+            return last.run(args)
+        if state.trace is not None:
+            return self.function(*args, **kwargs)
+        leaves: list[TensorCore] = []
+        args, kwargs = _map_arguments((args, kwargs), lambda t: _collect(t, leaves))
+        return self._program(args, kwargs, leaves).run(leaves)
+
+    def many(self, steps: int, *args: Any) -> Any:
+        """Run ``steps`` times in one native call.
+
+        Each tensor argument has a leading axis of extent ``steps``, one slice for each step;
+        results come back stacked the same way.
+        """
+        if state.trace is not None:
+            raise TraceError("many() was called inside a compiled function", "call it from plain Python")
+        leaves: list[TensorCore] = []
+        tensors = [from_numpy(a) if isinstance(a, np.ndarray) else a for a in args]
+        for tensor in tensors:
+            if not isinstance(tensor, TensorCore) or not tensor.shape or tensor.shape[0] != steps:
+                raise ArgumentError(
+                    f"many({steps}, …) got an argument of shape {getattr(tensor, 'shape', type(tensor))}",
+                    "each argument needs a leading axis with one entry for each step",
+                )
+            leaves.append(tensor)
+        if steps == 0:
+            raise ArgumentError("many() got 0 steps", "run at least one step")
+        first = tuple(TensorCore.make(Cell(np.asarray(t.array()[0]))) for t in leaves)
+        last = self._last
+        program = (
+            last
+            if last is not None and last.version == version.number and last.accepts(first) and last.grad_enabled == state.grad_enabled
+            else self._program(first, {}, list(first))
+        )
+        return program.run(leaves, steps)
+
+    def _program(self, args: Any, kwargs: Any, leaves: Sequence[TensorCore]) -> _Program:
+        key = (_signature((args, kwargs)), state.grad_enabled)
+        known = self._programs.setdefault(key, [])
+        found = next((p for p in known if p.holds()), None)
+        if found is None:
+            found = _Program(self, args, kwargs)
+            known.append(found)
+            self._note_signature(key)
+        if found.version != version.number:
+            found.rebind()
+        # Only flat positional tensors can be recognized without building the signature.
+        flat = not kwargs and all(isinstance(a, TensorCore) for a in args)
+        self._last = found if flat and len(args) == len(leaves) else None
+        return found
+
+    def _note_signature(self, key: Any) -> None:
+        self._signatures.append(key)
+        if len(self._signatures) == RETRACES_BEFORE_WARNING:
+            changing = _what_changes([k[0] for k in self._signatures])
+            warnings.warn(
+                f"{getattr(self.function, '__name__', 'a function')} was compiled "
+                f"{RETRACES_BEFORE_WARNING} times because {changing} keeps changing; "
+                "pass equal shapes, or make a changing number a tensor",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
+    def _keep_from_now_on(self) -> None:
+        """Gradients are wanted after the step: compile again with them as outputs."""
+        self.keep_gradients = True
+        self._programs.clear()
+        self._last = None
+
+    @property
+    def executable(self) -> Any:
+        """The executable of the program that ran last."""
+        if self._last is None:
+            raise ArgumentError("nothing has been compiled yet", "call the function once first")
+        return self._last.executable
+
+    def explain(self) -> Any:
+        """What the last used program became: kernels, their layers, work, memory; printable."""
+        return self.executable.explain()
+
+
+def compile(
+    function: Callable[..., Any] | None = None, *, backend: str = "cpu", keep_gradients: bool = False
+) -> Any:
+    """Compile a function over tensors into one native program per signature.
+
+    Works on any Python function, on a ``Module`` (its forward pass), and on a whole training
+    step with backward and optimizer.  ``backend="reference"`` runs the same program by its
+    NumPy definition.  ``keep_gradients`` stores ``.grad`` after each call; without it gradients
+    that only the optimizer needs are fused into its update.
+    """
+    if function is None:
+        return lambda f: compile(f, backend=backend, keep_gradients=keep_gradients)
+    return CompiledFunction(function, backend, keep_gradients)
+
+
+# ---- arguments and results as trees ----------------------------------------------------------
+
+
+def _map_arguments(tree: Any, change: Callable[[TensorCore], Any]) -> Any:
+    """The tree with every tensor (and NumPy array) replaced by ``change`` of it."""
+    if isinstance(tree, TensorCore):
+        # Leaves that require gradients are state: they are recognized by identity, not passed.
+        return tree if tree._requires_grad else change(tree)
+    if isinstance(tree, np.ndarray):
+        return change(from_numpy(tree))
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(_map_arguments(v, change) for v in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_map_arguments(v, change) for v in tree)
+    if isinstance(tree, dict):
+        return {k: _map_arguments(v, change) for k, v in tree.items()}
+    return tree
+
+
+def _collect(tensor: TensorCore, leaves: list[TensorCore]) -> TensorCore:
+    leaves.append(tensor)
+    return tensor
+
+
+def _signature(tree: Any) -> Any:
+    """What a call is recognized by: shapes and dtypes of tensors, values of everything else."""
+    if isinstance(tree, TensorCore):
+        return ("state", id(tree)) if tree._requires_grad else (tree.shape, tree.dtype)
+    if isinstance(tree, (list, tuple)):
+        return (type(tree), *(_signature(v) for v in tree))
+    if isinstance(tree, dict):
+        return (dict, *((k, _signature(v)) for k, v in tree.items()))
+    try:
+        hash(tree)
+    except TypeError:
+        return id(tree)
+    return (type(tree), tree)
+
+
+def _what_changes(signatures: Sequence[Any]) -> str:
+    """Which argument differs between signatures, for the warning."""
+    positional = [s[1][1:] for s in signatures]
+    if len({len(p) for p in positional}) > 1:
+        return "the number of arguments"
+    for place, values in enumerate(zip(*positional, strict=True)):
+        if len(set(values)) > 1:
+            shown = ", ".join(str(v[0]) if isinstance(v, tuple) and v else str(v) for v in values[-3:])
+            return f"argument {place} ({shown}, …)"
+    return "a setting that the function reads (training mode, requires_grad, gradients)"
+
+
+def _flatten(tree: Any, leaves: list[TensorCore]) -> Any:
+    """The tree with tensors replaced by a marker; the tensors go to ``leaves``."""
+    if isinstance(tree, TensorCore):
+        leaves.append(tree)
+        return _LEAF
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(_flatten(v, leaves) for v in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_flatten(v, leaves) for v in tree)
+    if isinstance(tree, dict):
+        return {k: _flatten(v, leaves) for k, v in tree.items()}
+    return tree
+
+
+_LEAF = type("Leaf", (), {"__slots__": ()})()
+
+
+def _rebuild(tree: Any, leaves: Any) -> Any:
+    """The reverse of :func:`_flatten`."""
+    if tree is _LEAF:
+        return next(leaves)
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(_rebuild(v, leaves) for v in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_rebuild(v, leaves) for v in tree)
+    if isinstance(tree, dict):
+        return {k: _rebuild(v, leaves) for k, v in tree.items()}
+    return tree
+
+

@@ -1,0 +1,221 @@
+"""Tracing: running Python once on symbolic tensors to get a graph.
+
+A tensor is a cell.  While tracing, the first read of a concrete cell makes it an input of the
+program bound to that cell; an assignment rebinds the cell to a node; at the end every rebound
+cell is an output written in place over the input.  Nothing concrete silently becomes a constant.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.base.dtypes import float32
+from pellucid.base.errors import AutogradError, TraceError
+from pellucid.graph.node import Node, Primitive, Spec, make_node, new_input
+from pellucid.tensor.core import TensorCore
+from pellucid.tensor.state import Cell, concrete
+
+_OWN_FOLDER = str(Path(__file__).resolve().parents[1])
+
+
+def user_line() -> str:
+    """``file:line`` of the innermost frame outside of this package, empty if there is none."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith((_OWN_FOLDER, "<frozen")):
+            return f"{name}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return ""
+
+
+class FusedGradient:
+    """Stands in ``.grad`` for a gradient that a compiled step used up without storing it."""
+
+    def __init__(self, keep: Callable[[], None]) -> None:
+        self.keep = keep
+
+    def __call__(self) -> Any:
+        self.keep()
+        raise AutogradError(
+            "this gradient was fused into the compiled step's update and not stored",
+            "it will be from the next call on: the step is compiled again with gradients as outputs "
+            "(or compile with keep_gradients=True)",
+        )
+
+
+@dataclass
+class GradientChange:
+    """What a trace leaves in one tensor's ``.grad``."""
+
+    tensor: TensorCore
+    value: Any
+    """A symbolic tensor, or None."""
+    accumulates: bool
+    """Whether the gradient from before the call was read."""
+
+
+@dataclass
+class Trace:
+    """A program being recorded."""
+
+    arguments: list[Cell] = field(default_factory=list)
+    argument_nodes: list[Node] = field(default_factory=list)
+    cells: dict[Cell, Node] = field(default_factory=dict)
+    """Concrete cells that were read → their input node."""
+    current: dict[Cell, Node] = field(default_factory=dict)
+    """Cells whose value was assigned → the node it is now."""
+    hosts: list[tuple[Node, Callable[[], float]]] = field(default_factory=list)
+    guards: list[tuple[Callable[[], object], object]] = field(default_factory=list)
+    gradients: dict[int, GradientChange] = field(default_factory=dict)
+    stale: set[Cell] = field(default_factory=set)
+    """Cells of which a view was changed: their value here is no longer true."""
+    views: dict[Cell, Cell] = field(default_factory=dict)
+
+    # ---- reading -----------------------------------------------------------------------------
+
+    def add_argument(self, spec: Spec, name: str) -> TensorCore:
+        """A symbolic tensor for an argument of the traced function."""
+        node = new_input(spec, name)
+        cell = Cell(None, node=node, trace=self)
+        self.arguments.append(cell)
+        self.argument_nodes.append(node)
+        return TensorCore.make(cell)
+
+    def node_of(self, cell: Cell) -> Node:
+        """The node that a cell holds at this point of the trace."""
+        if cell in self.stale:
+            raise TraceError(
+                f"a tensor of shape {tuple(cell.shape)} is read after a view of it was changed in place{self.where()}",
+                "in a compiled function assign to an index of the tensor itself: x[i] = value",
+            )
+        found = self.current.get(cell)
+        if found is not None:
+            return found
+        if cell.array is None:
+            if cell.trace is not self or cell.node is None:
+                raise TraceError(
+                    "a tensor from inside a compiled function was kept and used after it ended",
+                    "return it from the function instead",
+                )
+            return cell.node
+        found = self.cells.get(cell)
+        if found is None:
+            found = new_input(Spec(cell.shape, cell.dtype), f"state{len(self.cells)}")
+            self.cells[cell] = found
+        return found
+
+    def has_changed(self, cell: Cell) -> bool:
+        """Whether a concrete cell was assigned, so that its array is not its value here."""
+        return cell in self.current
+
+    def apply(
+        self, primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]
+    ) -> TensorCore:
+        """A symbolic tensor for ``primitive`` applied to ``inputs``."""
+        node = make_node(primitive, [self.node_of(t._cell) for t in inputs], params)
+        cell = Cell(None, node=node, trace=self)
+        if primitive.family == "movement":
+            self.views[cell] = inputs[0]._cell
+        return TensorCore.make(cell)
+
+    # ---- writing -----------------------------------------------------------------------------
+
+    def assign(self, cell: Cell, value: TensorCore) -> None:
+        """The cell holds ``value`` from here on."""
+        node = self.node_of(value._cell)
+        if cell.array is not None:
+            self.node_of(cell)
+        base = self.views.get(cell)
+        while base is not None:
+            self.stale.add(base)
+            base = self.views.get(base)
+        self.stale.discard(cell)
+        if node.shape != cell.shape or node.dtype is not cell.dtype:
+            raise TraceError(
+                f"a tensor of {cell.dtype.name}{list(cell.shape)} cannot become {node.spec} in place",
+                "in-place changes keep shape and dtype",
+            )
+        self.current[cell] = node
+
+    def read_grad(self, tensor: TensorCore) -> Any:
+        """``tensor.grad`` at this point of the trace."""
+        change = self.gradients.get(id(tensor))
+        if change is not None:
+            return change.value
+        found = tensor._grad
+        self.guard(lambda: kind_of_gradient(tensor._grad))
+        if found is not None:
+            if not isinstance(found, TensorCore):
+                return found
+            self.gradients[id(tensor)] = GradientChange(tensor, found, True)
+        else:
+            self.gradients[id(tensor)] = GradientChange(tensor, None, True)
+        return found
+
+    def write_grad(self, tensor: TensorCore, value: Any) -> None:
+        """``tensor.grad = value`` at this point of the trace."""
+        change = self.gradients.get(id(tensor))
+        if change is None:
+            self.gradients[id(tensor)] = GradientChange(tensor, value, False)
+        else:
+            change.value = value
+
+    def host_value(self, read: Callable[[], float]) -> TensorCore:
+        """An input whose value Python supplies before a step."""
+        node = new_input(Spec((), float32), f"host{len(self.hosts)}")
+        self.hosts.append((node, read))
+        return TensorCore.make(Cell(None, node=node, trace=self))
+
+    def guard(self, read: Callable[[], object]) -> None:
+        """The program is only valid while ``read()`` gives what it gives now."""
+        self.guards.append((read, read()))
+
+    # ---- the result --------------------------------------------------------------------------
+
+    def where(self) -> str:
+        """For messages: the user's line that is being traced."""
+        line = user_line()
+        return f" at {line}" if line else ""
+
+    def changed_cells(self) -> list[tuple[Cell, Node]]:
+        """Concrete cells and arguments with a new value, in the order of first assignment."""
+        result = []
+        for cell, node in self.current.items():
+            source = self.cells.get(cell)
+            if cell.array is not None and source is not None and node is not source:
+                result.append((cell, node))
+        for cell in self.stale:
+            if cell.array is not None:
+                raise TraceError(
+                    f"a view of a tensor of shape {tuple(cell.shape)} was changed in place in a compiled function",
+                    "assign to an index of the tensor itself: x[i] = value",
+                )
+        return result
+
+    def changed_arguments(self) -> list[tuple[int, Node]]:
+        """Positions of arguments that were changed in place, with their new value."""
+        return [
+            (position, self.current[cell])
+            for position, cell in enumerate(self.arguments)
+            if cell in self.current and self.current[cell] is not self.argument_nodes[position]
+        ]
+
+
+def kind_of_gradient(grad: Any) -> str:
+    """Whether a gradient is absent, stored or fused."""
+    return "none" if grad is None else "stored" if isinstance(grad, TensorCore) else "fused"
+
+
+def real_tensor(array: np.ndarray) -> Any:
+    """A concrete tensor around ``array``, also while tracing."""
+    with concrete():
+        return TensorCore.make(Cell(array))
+
+
