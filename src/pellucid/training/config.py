@@ -1,0 +1,325 @@
+"""Everything about a training run that can be set, in one object.
+
+The allowed values stand beside each setting as data, so that the check, the error message and the
+command line's help say the same thing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pellucid.base.errors import ArgumentError, RunFolderError
+from pellucid.data.splits import DEFAULT_FRACTIONS
+from pellucid.data.tasks import TaskKind
+
+ACTIVATIONS: Mapping[str, str] = {
+    "relu": "ReLU",
+    "leaky_relu": "LeakyReLU",
+    "prelu": "PReLU",
+    "elu": "ELU",
+    "selu": "SELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "mish": "Mish",
+    "softplus": "Softplus",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "identity": "Identity",
+}
+"""Name of an activation → its class in ``pellucid.nn``."""
+
+INITIALIZATIONS = (
+    "he_normal",
+    "he_uniform",
+    "xavier_normal",
+    "xavier_uniform",
+    "lecun_normal",
+    "orthogonal",
+    "normal",
+    "zeros",
+)
+
+OPTIMIZERS: Mapping[str, str] = {
+    "adamw": "AdamW",
+    "adam": "Adam",
+    "sgd": "SGD",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+    "adadelta": "Adadelta",
+    "adamax": "Adamax",
+    "nadam": "NAdam",
+    "radam": "RAdam",
+    "lion": "Lion",
+}
+"""Name of an optimizer → its class in ``pellucid.optim``."""
+
+SCHEDULES = ("constant", "linear", "cosine", "exponential", "step", "plateau")
+
+LOSSES: Mapping[str, tuple[TaskKind, ...]] = {
+    "cross_entropy": ("multiclass",),
+    "multi_margin_loss": ("multiclass",),
+    "binary_cross_entropy_with_logits": ("binary", "multilabel"),
+    "soft_margin_loss": ("binary", "multilabel"),
+    "mse_loss": ("regression",),
+    "l1_loss": ("regression",),
+    "smooth_l1_loss": ("regression",),
+    "huber_loss": ("regression",),
+}
+"""Name of a loss in ``pellucid.nn.functional`` → the tasks it fits."""
+
+MAX_WIDTH = 65_536
+MAX_LAYERS = 1_000
+_TINY = 1e-12
+
+
+def _setting(
+    default: Any,
+    reason: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    among: Iterable[str] = (),
+) -> Any:
+    """A field with its reason and its allowed values."""
+    facts = {"reason": reason, "low": low, "high": high, "among": tuple(among)}
+    return field(default=default, metadata=facts)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The settings of a run.  ``ArgumentError`` for a value that is not allowed."""
+
+    # --- The network ---
+    widths: tuple[int, ...] = _setting(
+        (128, 64),
+        "units of each hidden layer: two layers fit most tables and small images; "
+        "no widths make a linear model",
+        low=1,
+        high=MAX_WIDTH,
+    )
+    activation: str = _setting(
+        "relu",
+        "function after each hidden layer: ReLU is cheap and does not saturate for positive input",
+        among=ACTIVATIONS,
+    )
+    initialization: str = _setting(
+        "he_normal",
+        "how weights start: He's variance 2/inputs keeps signals of equal size through ReLU layers",
+        among=INITIALIZATIONS,
+    )
+    dropout: float = _setting(
+        0.0,
+        "share of hidden units switched off at random in each step, against over-fitting",
+        low=0.0,
+        high=0.95,
+    )
+    # --- The goal ---
+    loss: str = _setting(
+        "auto",
+        "what is minimized; auto takes the one that belongs to the task",
+        among=("auto", *LOSSES),
+    )
+    l1: float = _setting(
+        0.0,
+        "weight of the sum of absolute weights added to the loss; drives weights to exactly zero",
+        low=0.0,
+        high=1e3,
+    )
+    l2: float | None = _setting(
+        None,
+        "weight decay (decoupled in AdamW, in the gradient elsewhere); "
+        "unless given 0.01 for AdamW and 0 for the others",
+        low=0.0,
+        high=1e3,
+    )
+    # --- The way there ---
+    optimizer: str = _setting(
+        "adamw",
+        "rule for the updates: AdamW needs little tuning; SGD with momentum often generalizes best",
+        among=OPTIMIZERS,
+    )
+    learning_rate: float = _setting(
+        1e-3,
+        "size of the updates: 0.001 suits Adam and its kin; SGD wants about 0.05",
+        low=_TINY,
+        high=1e3,
+    )
+    momentum: float = _setting(
+        0.9,
+        "share of the last update that is kept (SGD and RMSprop only)",
+        low=0.0,
+        high=0.9999,
+    )
+    schedule: str = _setting(
+        "constant",
+        "how the learning rate falls over the epochs",
+        among=SCHEDULES,
+    )
+    clip_norm: float = _setting(
+        0.0,
+        "longest gradient (norm over all parameters) that is used as it is; 0 switches clipping off",
+        low=0.0,
+        high=1e9,
+    )
+    batch_size: int = _setting(
+        64,
+        "rows in each update: fewer make noisier, more frequent updates",
+        low=1,
+        high=10_000_000,
+    )
+    epochs: int = _setting(
+        100,
+        "most passes over the training rows; early stopping usually ends the run before",
+        low=1,
+        high=10_000_000,
+    )
+    patience: int = _setting(
+        10,
+        "epochs without a better validation loss before the run stops; 0 switches this off",
+        low=0,
+        high=10_000_000,
+    )
+    # --- Repeating it ---
+    seed: int = _setting(
+        0,
+        "decides split, first weights, order of rows and dropout; equal seeds give equal bits",
+        low=0,
+        high=2**63 - 1,
+    )
+    threads: int = _setting(
+        0,
+        "threads of the native code; 0 takes what the process may use; results do not depend on it",
+        low=0,
+        high=4096,
+    )
+    fractions: tuple[float, ...] | None = _setting(
+        None,
+        "shares of training, validation and test; unless given "
+        + " / ".join(f"{share:g}" for share in DEFAULT_FRACTIONS)
+        + ", or the data set's own test part",
+        low=0.0,
+        high=1.0,
+    )
+    compile: bool = _setting(
+        True, "run steps as native programs; without it NumPy runs them, operation by operation"
+    )
+
+    def __post_init__(self) -> None:
+        for item in dataclasses.fields(self):
+            object.__setattr__(self, item.name, _checked(item, getattr(self, item.name)))
+        if len(self.widths) > MAX_LAYERS:
+            raise ArgumentError(
+                f"widths has {len(self.widths)} entries", f"Use at most {MAX_LAYERS} hidden layers."
+            )
+        if self.fractions is not None and abs(sum(self.fractions) - 1) > 1e-6:
+            raise ArgumentError(
+                f"fractions={self.fractions} sum to {sum(self.fractions):g}",
+                "The shares of training, validation and test sum to 1, such as 0.7,0.15,0.15.",
+            )
+
+    @property
+    def weight_decay(self) -> float:
+        """``l2``, or the default of the optimizer."""
+        if self.l2 is not None:
+            return self.l2
+        return 0.01 if self.optimizer == "adamw" else 0.0
+
+    def loss_for(self, kind: TaskKind, default: str) -> str:
+        """The loss by its name in ``pellucid.nn.functional``; ``ArgumentError`` where ``loss``
+        does not fit a task of ``kind``."""
+        if self.loss == "auto":
+            return default
+        if kind not in LOSSES[self.loss]:
+            fitting = [name for name, kinds in LOSSES.items() if kind in kinds]
+            raise ArgumentError(
+                f"loss={self.loss!r} does not fit a {kind} task",
+                "Losses for it: " + ", ".join(fitting) + ".",
+            )
+        return self.loss
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        listed = dataclasses.asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in listed.items()}
+
+    @classmethod
+    def from_json(cls, data: object) -> TrainingConfig:
+        """The settings from ``to_json``'s values; ``RunFolderError`` for anything else."""
+        names = [item.name for item in dataclasses.fields(cls)]
+        if not isinstance(data, dict) or set(data) != set(names):
+            raise RunFolderError(
+                "config: expected an object with the keys " + ", ".join(names),
+                "The file is damaged or of another version: train again, or restore it.",
+            )
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        try:
+            return cls(**values)
+        except (ArgumentError, TypeError) as error:
+            text = error.message if isinstance(error, ArgumentError) else str(error)
+            raise RunFolderError(
+                f"config: {text}", "The file is damaged or was changed by hand: train again."
+            ) from None
+
+
+def setting_reason(name: str) -> str:
+    """Why a setting exists, with its default and allowed values, for help texts."""
+    item = next(f for f in dataclasses.fields(TrainingConfig) if f.name == name)
+    among = item.metadata["among"]
+    text = str(item.metadata["reason"])
+    return f"{text} [{', '.join(among)}]" if among else text
+
+
+def nearest_option(name: str, value: str, options: Iterable[str]) -> ArgumentError:
+    """The error for a value that is not among the options, with the most similar ones."""
+    listed = list(options)
+    close = difflib.get_close_matches(value.lower(), listed, n=3, cutoff=0.5)
+    start = "Did you mean " + " or ".join(close) + "? " if close else ""
+    return ArgumentError(
+        f"{name}={value!r} is unknown", f"{start}The choices are {', '.join(listed)}."
+    )
+
+
+def _checked(item: dataclasses.Field[Any], value: Any) -> Any:
+    """``value`` in the type of the setting, or an error that names what is allowed."""
+    kind = str(item.type)
+    if value is None and "None" in kind:
+        return None
+    if kind == "str":
+        among = item.metadata["among"]
+        if not isinstance(value, str):
+            raise ArgumentError(f"{item.name}={value!r} is no text", f"Use one of {among}.")
+        if value not in among:
+            raise nearest_option(item.name, value, among)
+        return value
+    if kind == "bool":
+        if not isinstance(value, bool):
+            raise ArgumentError(f"{item.name}={value!r}", "Use True or False.")
+        return value
+    if kind.startswith("tuple"):
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise ArgumentError(f"{item.name}={value!r} is no list of numbers", _range(item))
+        whole = kind.startswith("tuple[int")
+        return tuple(_number(item, entry, whole) for entry in value)
+    return _number(item, value, kind == "int")
+
+
+def _number(item: dataclasses.Field[Any], value: Any, whole: bool) -> int | float:
+    low, high = item.metadata["low"], item.metadata["high"]
+    number = None
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    if usable and (isinstance(value, int) or math.isfinite(value)) and abs(value) <= 2**63:
+        number = int(value) if whole and value == int(value) else float(value)
+    if number is None or (whole and isinstance(number, float)) or not low <= number <= high:
+        raise ArgumentError(f"{item.name}={value!r} is not allowed", _range(item))
+    return number
+
+
+def _range(item: dataclasses.Field[Any]) -> str:
+    low, high = item.metadata["low"], item.metadata["high"]
+    what = "Whole numbers" if "int" in str(item.type) else "Numbers"
+    return f"{what} from {low:.10g} to {high:.10g} are allowed."
