@@ -94,6 +94,12 @@ def stratified(type_: str, per_exponent: int, rng: np.random.Generator) -> np.nd
 
 
 def sample(name: str, type_: str, scale: int = 1) -> list[np.ndarray]:
+    # Converting the signalling NaNs among the bit patterns raises a floating-point flag.
+    with np.errstate(invalid="ignore", over="ignore"):
+        return _sample(name, type_, scale)
+
+
+def _sample(name: str, type_: str, scale: int) -> list[np.ndarray]:
     rng = np.random.default_rng(SEED)
     numpy_type = NUMPY_TYPES[type_]
     usual = [
@@ -160,14 +166,11 @@ def test_float_error_over_all_exponents(name: str) -> None:
         # SciPy gives -inf at -inf; C, Python and PyTorch give +inf.
         exact = np.where(arguments[0] == -math.inf, math.inf, exact)
     (got,) = native(name, "float")(*arguments)
-    if name == "lgamma":
+    if name in SCIPY_NAMES and name.endswith("gamma"):
         negative = arguments[0] < 0
-        check_ulps(name, got[~negative], exact[~negative], [arguments[0][~negative]], 2.0)
-        arguments, got, exact = [arguments[0][negative]], got[negative], exact[negative]
-        finite = np.isfinite(exact) & (np.abs(exact) < 1e30)
-        np.testing.assert_allclose(got[finite], exact[finite], rtol=1e-7, atol=1e-13)
-    elif name == "digamma":
-        keep = np.isfinite(exact) & (np.abs(arguments[0]) < 1e7)
+        check_ulps(name, got[~negative], exact[~negative], [arguments[0][~negative]], 1.0)
+        # Zeros between the poles and (digamma) lost fractions limit what can be asked for.
+        keep = negative & (np.abs(arguments[0]) < 1e6) & (np.abs(exact) < 1e30)
         np.testing.assert_allclose(got[keep], exact[keep], rtol=1.2e-7, atol=1e-9)
         assert np.array_equal(np.isnan(got), np.isnan(exact))
     else:
@@ -223,13 +226,17 @@ def test_double_error_against_mpmath(name: str) -> None:
 def test_double_gamma_functions_against_mpmath(name: str) -> None:
     mpmath = pytest.importorskip("mpmath")
     rng = np.random.default_rng(SEED)
-    x = np.concatenate([rng.uniform(-20, 20, 500), 10.0 ** rng.uniform(-100, 30, 200)])
+    x = np.concatenate(
+        [rng.uniform(-20, 20, 500), rng.uniform(0.8, 2.4, 300), 10.0 ** rng.uniform(-99, 30, 200)]
+    )
     function = {"lgamma": lambda v: mpmath.log(abs(mpmath.gamma(v))), "digamma": mpmath.digamma}
     if name == "lgamma":
         x = x[x < 1e5]
     errors, values = mpmath_error(name, function[name], [x])
     absolute = errors * np.spacing(np.abs(values))
-    assert np.all(absolute <= 1e-13 * np.maximum(np.abs(values), 0.2))
+    scale = np.where(x > 0, np.abs(values), np.maximum(np.abs(values), 0.2))
+    worst = int(np.argmax(absolute / scale))
+    assert absolute[worst] <= 1e-13 * scale[worst], f"{name}({x[worst]})"
 
 
 @pytest.mark.parametrize("type_", TYPES)
@@ -303,9 +310,7 @@ def test_special_cases(name: str, type_: str) -> None:
     x, expected = np.array([*SPECIAL_CASES[name], (NAN, NAN)], NUMPY_TYPES[type_]).T
     (got,) = native(name, type_)(x)
     tolerance = 4 * float(np.finfo(got.dtype).eps)
-    # lgamma's zeros are reached by a difference.
-    absolute = 1e-14 if name == "lgamma" else 0.0
-    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=absolute, err_msg=str(x))
+    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=0, err_msg=str(x))
     if name not in ("lgamma", "sign"):
         number = ~np.isnan(expected)
         np.testing.assert_array_equal(np.signbit(got)[number], np.signbit(expected)[number])

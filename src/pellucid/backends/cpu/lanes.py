@@ -256,17 +256,30 @@ def fma(a: Lanes, b: Lanes | float, c: Lanes | float) -> Lanes:
 def polynomial(x: Lanes, coefficients: Sequence[float]) -> Lanes:
     """Σ coefficients[i] · xⁱ with fused multiply-adds.
 
-    Horner's rule; a long polynomial is split into its even and odd part (each in x², and so on),
-    whose chains run side by side: Horner alone would wait for each multiply-add in turn.
+    Horner's rule; but a long polynomial's higher terms are split into even and odd powers (and so
+    on), whose chains run side by side: Horner alone would wait for each multiply-add in turn.  The
+    two lowest steps, which decide the rounding error, stay as they are.
     """
-    if len(coefficients) > LONGEST_CHAIN:
-        square = x * x
-        odd = polynomial(square, coefficients[1::2])
-        return fma(odd, x, polynomial(square, coefficients[0::2]))
-    result = x.constant(coefficients[-1])
-    for coefficient in reversed(coefficients[:-1]):
+    if len(coefficients) <= LONGEST_CHAIN:
+        return _horner(x, coefficients[-1], coefficients[:-1])
+    return _horner(x, _side_by_side(x, coefficients[2:]), coefficients[:2])
+
+
+def _horner(x: Lanes, last: Lanes | float, coefficients: Sequence[float]) -> Lanes:
+    """``coefficients`` below a highest one, ``last``."""
+    result = last if isinstance(last, Lanes) else x.constant(last)
+    for coefficient in reversed(coefficients):
         result = fma(result, x, coefficient)
     return result
+
+
+def _side_by_side(x: Lanes, coefficients: Sequence[float]) -> Lanes:
+    """The polynomial by even and odd powers, until the chains are short."""
+    if len(coefficients) <= LONGEST_CHAIN:
+        return _horner(x, coefficients[-1], coefficients[:-1])
+    square = x * x
+    odd = _side_by_side(square, coefficients[1::2])
+    return fma(odd, x, _side_by_side(square, coefficients[0::2]))
 
 
 def times_power_of_two(x: Lanes, rounded: Lanes) -> Lanes:

@@ -123,6 +123,9 @@ BERNOULLI = (
 )
 """B₂, B₄, … of Stirling's series."""
 
+DIGAMMA_ZERO = (1.4616321449683622, 9.549995429965697e-17)
+"""The positive zero of ψ in two parts."""
+
 SHIFT = 8
 """Arguments are moved up by the recurrence to at least this, where nine terms suffice."""
 
@@ -156,9 +159,10 @@ def _rising(z: Lanes) -> tuple[Lanes, Lanes, Lanes]:
 def lgamma(f: Function, x: Value) -> Value:
     """ln |Γ(x)|; +∞ at 0, -1, -2, … and ±∞.
 
-    Stirling's series after x(x+1)…(x+7) for x < 8, reflection for x < 1/2.  Error ≤ 2 ulp (float)
-    for x > 0, ≤ 1e-13 relative or 2e-15 absolute (double); near the zeros on the negative axis the
-    error is absolute, about 1e-14.  float is computed in double.
+    Stirling's series after x(x+1)…(x+7) for x < 8, reflection for x < 1/2, a polynomial around the
+    zeros 1 and 2.  For x > 0: error ≤ 1 ulp (float), ≤ 1e-13 relative (double); for x < 0 the same
+    relative to max(|result|, 0.2), since zeros there are reached by a difference.  float is
+    computed in double.
     """
     v = Lanes(f, x).widen()
     reflect = v < 0.5
@@ -174,6 +178,9 @@ def lgamma(f: Function, x: Value) -> Value:
     ratio = sine.absolute() / (product * math.pi)
     rest = logarithm(reflect.where(ratio, product))
     result = reflect.where(-stirling, stirling) - rest
+    # Around the zeros at 1 and 2 the difference cancels; a product does not.
+    near = (v - 1.0) * (v - 2.0) * polynomial(v - 1.5625, COEFFICIENTS["log_gamma"]["double"])
+    result = ((v > 0.9) & (v < 2.25)).where(near, result)
     result = v.absolute().equals(INFINITY).where(INFINITY, result)
     return result.narrow(Lanes(f, x).scalar).value
 
@@ -181,9 +188,9 @@ def lgamma(f: Function, x: Value) -> Value:
 def digamma(f: Function, x: Value) -> Value:
     """ψ(x) = d/dx ln Γ(x); ∓∞ at ±0, NaN at -1, -2, … and -∞.
 
-    Asymptotic series after the recurrence for x < 8, reflection for x < 0.  Error ≤ 2 ulp (float),
-    ≤ 1e-13 relative (double), away from its zeros (1.4616… and one between two negative
-    integers), near which it is absolute, about 1e-15 and 1e-13.  float is computed in double.
+    Asymptotic series after the recurrence for x < 8, reflection for x < 0, a polynomial around the
+    zero 1.4616….  For x > 0: error ≤ 1 ulp (float), ≤ 1e-13 relative (double); for x < 0 the same
+    relative to max(|result|, 0.2) while |x| < 1e7.  float is computed in double.
     """
     v = Lanes(f, x).widen()
     reflect = v < 0.0
@@ -193,6 +200,9 @@ def digamma(f: Function, x: Value) -> Value:
     terms = [b / (2 * i + 2) for i, b in enumerate(BERNOULLI)]
     series = fma(square, polynomial(square, terms), inverse * 0.5)
     result = (logarithm(y) - series) - slope / product
+    distance = (v - DIGAMMA_ZERO[0]) - DIGAMMA_ZERO[1]
+    near = distance * polynomial(v - 1.5, COEFFICIENTS["digamma"]["double"])
+    result = ((v > 1.2) & (v < 1.8)).where(near, result)
     sine, cosine = _sine_and_cosine_of_pi(v)
     # The common sign of sine and cosine cancels in the cotangent.
     result = reflect.where(result - (cosine / sine) * math.pi, result)
