@@ -96,6 +96,11 @@ def _record_of(tensor: TensorCore) -> Record | None:
     return record
 
 
+def key_of(tensor: TensorCore) -> int:
+    """What identifies a value in the walk: the record that made it, or the leaf itself."""
+    return id(tensor._record or tensor)
+
+
 def _seed(outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None]) -> list[Any]:
     """The cotangents to start from; 1 for a single number."""
     seeds = []
@@ -124,19 +129,18 @@ def _seed(outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None]
 def _walk(
     outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None], create_graph: bool
 ) -> dict[int, tuple[Any, Any]]:
-    """Cotangents by id of tensor."""
+    """Cotangents by :func:`key_of` the tensor."""
     seeds = _seed(outputs, cotangents)
 
     def visit(tensor: TensorCore, cotangent: Any) -> Any:
-        for hook in tensor._hooks or ():
+        record = tensor._record
+        for hook in (tensor._hooks if record is None else record.hooks) or ():
             replaced = hook(cotangent)
             cotangent = cotangent if replaced is None else replaced
         return cotangent
 
     with set_grad_enabled(create_graph):
-        return reverse(
-            outputs, seeds, _record_of, visit=visit, needs=lambda t: bool(t._requires_grad)
-        )
+        return reverse(outputs, seeds, _record_of, key_of, visit, lambda t: bool(t._requires_grad))
 
 
 def backward(
@@ -151,13 +155,17 @@ def backward(
     tape is kept as long as the output is, so ``retain_graph`` is accepted and not needed.
     """
     for tensor, cotangent in _walk([output], [gradient], create_graph).values():
-        if tensor._requires_grad and (tensor._record is None or tensor._retain):
-            known = tensor.grad
-            if known is None:
-                tensor.grad = cotangent if create_graph else cotangent.detach()
-            else:
-                with set_grad_enabled(create_graph):
-                    tensor.grad = elementwise.add(known, cotangent)
+        target = tensor
+        if tensor._record is not None:
+            target = tensor._record.owner() if tensor._record.owner is not None else None
+        if target is None or not tensor._requires_grad:
+            continue
+        known = target.grad
+        if known is None:
+            target.grad = cotangent if create_graph else cotangent.detach()
+        else:
+            with set_grad_enabled(create_graph):
+                target.grad = elementwise.add(known, cotangent)
 
 
 def grad(
@@ -181,7 +189,7 @@ def grad(
     found = _walk(out, list(seeds) if seeds is not None else [None] * len(out), create_graph)
     result = []
     for position, tensor in enumerate(wrt):
-        known = found.get(id(tensor))
+        known = found.get(key_of(tensor))
         if known is not None:
             result.append(known[1] if create_graph else known[1].detach())
         elif materialize_grads:

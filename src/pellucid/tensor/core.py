@@ -6,6 +6,7 @@ them together.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -18,29 +19,60 @@ from pellucid.graph.node import Primitive, Spec, constant, current_layer
 from pellucid.tensor.state import Cell, state, version
 
 
-class Record:
-    """An entry of the tape: the operation that made a tensor, and from what."""
+VALUE_FREE = frozenset({"add", "sub", "neg", "sum", "cumsum", "copy", "cast"})
+"""Operations, beside those that only move elements, whose gradient reads no input's value."""
 
-    __slots__ = ("op", "inputs", "settings", "changes", "layer")
+
+class Record:
+    """An entry of the tape: the operation that made a tensor, and from what.
+
+    It remembers the storage and history that each input had at that time, so that a tensor
+    which is changed in place later does not change the past.
+    """
+
+    __slots__ = ("op", "settings", "layer", "hooks", "owner", "_tensors", "_cells", "_records")
+    __slots__ += ("_changes", "__weakref__")
+
+    hooks: list[Callable[[Any], Any]] | None
+    owner: weakref.ref[TensorCore] | None
+    """The tensor that collects its gradient although it is no leaf (retain_grad)."""
 
     def __init__(
         self, op: Primitive, inputs: Sequence[TensorCore], settings: Mapping[str, Any]
     ) -> None:
         self.op = op
-        self.inputs = tuple(inputs)
         self.settings = settings
-        self.changes = tuple(t._cell.changes[0] for t in inputs)
         self.layer = current_layer()
+        self.hooks = None
+        self.owner = None
+        self._tensors = tuple(inputs)
+        self._cells = [t._cell for t in inputs]
+        self._records = [t._record for t in inputs]
+        self._changes = [cell.changes[0] for cell in self._cells]
 
     def __repr__(self) -> str:
         return f"<{self.op.name} backward>"
 
+    @property
+    def inputs(self) -> tuple[TensorCore, ...]:
+        """The inputs as they were when the operation was recorded."""
+        found = []
+        for tensor, cell, record in zip(self._tensors, self._cells, self._records, strict=True):
+            if tensor._cell is not cell or tensor._record is not record:
+                requires_grad = record is not None or (tensor._requires_grad and tensor.is_leaf)
+                tensor = TensorCore.make(cell)
+                tensor._record, tensor._requires_grad = record, requires_grad
+            found.append(tensor)
+        return tuple(found)
+
     def check_unchanged(self) -> None:
         """Raise if an input was overwritten since: its gradient rule would use the wrong value."""
-        for tensor, changes in zip(self.inputs, self.changes, strict=True):
-            if tensor._cell.changes[0] != changes:
+        if self.op.family == "movement" or self.op.name in VALUE_FREE:
+            return
+        for cell, changes in zip(self._cells, self._changes, strict=True):
+            if cell.changes[0] != changes:
                 raise AutogradError(
-                    f"a tensor of shape {tuple(tensor.shape)} that {self.op.name}"
+                    f"a tensor of shape {tuple(cell.shape)} that {self.op.name}"
                     f"{' in ' + self.layer if self.layer else ''} needs for its gradient was "
                     "modified in place after the forward pass",
                     "call backward() before changing it, or change a copy: x.clone()",
@@ -50,7 +82,7 @@ class Record:
 class TensorCore:
     """What every tensor has: value or node, dtype, shape, gradient, history."""
 
-    __slots__ = ("_cell", "_requires_grad", "_grad", "_record", "_hooks", "_retain", "__weakref__")
+    __slots__ = ("_cell", "_requires_grad", "_grad", "_record", "_hooks", "__weakref__")
 
     make: ClassVar[Callable[[Cell], Any]]
     """Makes a plain tensor around a cell; set by the class that puts the mixins together."""
@@ -60,7 +92,6 @@ class TensorCore:
     _grad: Any
     _record: Record | None
     _hooks: list[Callable[[Any], Any]] | None
-    _retain: bool
 
     # ---- application of primitives ---------------------------------------------------------
 
@@ -213,7 +244,6 @@ def initialize(tensor: TensorCore, cell: Cell) -> None:
     tensor._grad = None
     tensor._record = None
     tensor._hooks = None
-    tensor._retain = False
 
 
 def element_count(shape: Shape) -> int:

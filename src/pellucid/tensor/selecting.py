@@ -13,6 +13,7 @@ from pellucid.base.shapes import broadcast_shapes, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.promotion import as_operand
+from pellucid.tensor.state import state
 
 
 def _expand_ellipsis(key: Any, rank: int) -> list[Any]:
@@ -132,8 +133,27 @@ class SelectingMethods(TensorCore):
         return structure.reshape(x, kept)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        tensor = as_operand(value, self.dtype)
-        self.copy_(self._with(key, elementwise.cast(tensor, self.dtype)))  # type: ignore[attr-defined]
+        tensor = elementwise.cast(as_operand(value, self.dtype), self.dtype)
+        records = state.grad_enabled and (self._requires_grad or tensor._requires_grad)
+        if state.trace is None and not records and self.array().flags.writeable:
+            self._write(key, tensor.array())
+        else:
+            self.copy_(self._shadow()._with(key, tensor))  # type: ignore[attr-defined]
+
+    def _write(self, key: Any, value: np.ndarray) -> None:
+        """Write ``value`` to ``key`` of the memory itself: only the elements named are touched."""
+        plan = _Plan(self.shape, key)
+        for axis, index in plan.advanced.items():
+            indexing_check(index, self.shape[axis])
+        items = [_plain_item(item) for item in (key if isinstance(key, tuple) else (key,))]
+        try:
+            self.array()[tuple(items)] = value
+        except ValueError as error:
+            raise ShapeError(
+                f"a value of shape {value.shape} does not fit what the index selects: {error}",
+                "it must broadcast to the selected elements",
+            ) from error
+        self._cell.changes[0] += 1
 
     def _with(self, key: Any, value: Any) -> Any:
         """A copy whose elements at ``key`` are ``value``, through positions in flat order."""
@@ -215,6 +235,13 @@ class SelectingMethods(TensorCore):
             elementwise.eq(elementwise.cast(self, int64).unsqueeze(-1), classes),
             int64,
         )
+
+
+def _plain_item(item: Any) -> Any:
+    """One entry of a key as NumPy understands it."""
+    if isinstance(item, TensorCore):
+        return item.array()
+    return np.asarray(item, np.int64) if isinstance(item, list) and not item else item
 
 
 def _squeeze_lead(value: Any, rank: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -254,18 +255,31 @@ class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethod
 
     def retain_grad(self) -> None:
         """Collect the gradient here too, although this is not a leaf."""
-        self._retain = True
+        if not self._requires_grad:
+            raise AutogradError(
+                "retain_grad() was called on a tensor that does not require gradients",
+                "set requires_grad=True on what it is computed from",
+            )
+        if self._record is not None:
+            self._record.owner = weakref.ref(self)
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Any:
         """Call ``hook(gradient)`` in backward; what it returns replaces the gradient.
 
         Returns a handle whose ``remove()`` takes the hook away again.
         """
-        if self._hooks is None:
-            self._hooks = []
-        self._hooks.append(hook)
+        if not self._requires_grad:
+            raise AutogradError(
+                "a hook was registered on a tensor that does not require gradients",
+                "set requires_grad=True on it, or on what it is computed from",
+            )
+        if self._record is not None:
+            self._record.hooks = hooks = self._record.hooks or []
+        else:
+            self._hooks = hooks = self._hooks or []
+        hooks.append(hook)
         version.bump()
-        return HookHandle(self._hooks, hook)
+        return HookHandle(hooks, hook)
 
     def backward(
         self,
@@ -341,10 +355,15 @@ class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethod
         return self
 
     def _shadow(self) -> Any:
-        """Another object with this storage and history, to be an operand of what replaces it."""
+        """Another object with this storage and history, to be an operand of what replaces it.
+
+        Without it the tape of ``x += y`` would name ``x`` itself, which by then is the result.
+        """
+        if not state.grad_enabled:
+            return self
         shadow = TensorCore.make(self._cell)
         shadow._requires_grad, shadow._record = self._requires_grad, self._record
-        return shadow if self._record is not None else self
+        return shadow
 
     def copy_(self, source: Any, non_blocking: builtins.bool = False) -> Any:
         """Overwrite with ``source``, broadcast and converted."""
