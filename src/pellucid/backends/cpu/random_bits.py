@@ -26,24 +26,25 @@ def philox(
     mask, shift = f.constant(wide, LOW_WORD), f.constant(wide, 32)
 
     def halves(value: Value) -> list[Value]:
-        return [f.binary("and", value, mask), f.binary("lshr", value, shift)]
+        return [value, f.binary("lshr", value, shift)]
 
+    # A word is the low half of a 64-bit integer; what stands above it is never cleaned, since
+    # only the products look at more than the low half, and vpmuludq masks its operands anyway.
     words = halves(counter_low) + halves(counter_high)
     keys = halves(key)
     for round_ in range(ROUNDS):
-        products = [
-            f.binary("mul", words[2 * i], f.constant(wide, MULTIPLIERS[i])) for i in range(2)
-        ]
-        # Each word stays a 64-bit integer below 2^32: the form that vpmuludq takes.
+        first, second = (
+            f.binary("mul", f.binary("and", words[2 * i], mask), f.constant(wide, MULTIPLIERS[i]))
+            for i in range(2)
+        )
         mixed = [
-            f.binary("xor", f.binary("xor", f.binary("lshr", product, shift), word), part)
-            for product, word, part in zip(products[::-1], words[1::2], keys, strict=True)
+            f.binary("xor", f.binary("xor", word, part), f.binary("lshr", product, shift))
+            for product, word, part in zip((second, first), words[1::2], keys, strict=True)
         ]
-        low = [f.binary("and", product, mask) for product in products[::-1]]
-        words = [mixed[0], low[0], mixed[1], low[1]]
+        words = [mixed[0], second, mixed[1], first]
         if round_ + 1 < ROUNDS:
             keys = [
-                f.binary("and", f.binary("add", part, f.constant(wide, step)), mask)
+                f.binary("add", part, f.constant(wide, step))
                 for part, step in zip(keys, WEYL, strict=True)
             ]
     a, b, c, d = (f.cast("trunc", word, narrow) for word in words)
