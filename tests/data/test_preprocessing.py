@@ -206,7 +206,9 @@ def test_columns_of_another_kind_at_prediction() -> None:
         table(b=[True, False], d=np.array(["2020-01-01", "2021-03-04"], dtype="M8[D]"), x=[1, 2])
     )
     good = {"b": [True], "d": np.array(["2020-05-05"], dtype="M8[D]"), "x": [1]}
-    with pytest.raises(DataError, match="'b' of cats.csv held true and false .* holds '3' in row 1"):
+    with pytest.raises(
+        DataError, match="'b' of cats.csv held true and false .* holds '3' in row 1"
+    ):
         fitted.transform(table(**good | {"b": [3]}))
     with pytest.raises(DataError, match="'d' of cats.csv held dates in training and holds 'soon'"):
         fitted.transform(table(**good | {"d": ["soon"]}))

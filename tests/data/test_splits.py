@@ -69,7 +69,9 @@ def test_kfold_validates_every_row_once(n: int, k: int, seed: int) -> None:
     labels = np.random.default_rng(seed).integers(0, 3, n)
     folds = list(kfold(n, k, seed, labels))
     assert len(folds) == k
-    assert sorted(np.concatenate([validation for _, validation in folds]).tolist()) == list(range(n))
+    assert sorted(np.concatenate([validation for _, validation in folds]).tolist()) == list(
+        range(n)
+    )
     per_class = []
     for train, validation in folds:
         assert sorted(np.concatenate([train, validation]).tolist()) == list(range(n))

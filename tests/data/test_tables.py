@@ -148,7 +148,10 @@ BAD_FILES = {
     "empty": (b"", r"data\.csv is empty \(0 bytes\)\n.*a line of column names"),
     "blank": (b"\n \n", r"data\.csv is empty \(3 bytes\)"),
     "header only": (b"a,b\n", r"has a header \('a', 'b'\) and no rows\n.*one line below"),
-    "too few cells": (b"a,b\n1,2\n3\n4\n", r"ragged rows: line 3 has 1 cells, the header has 2 \(2"),
+    "too few cells": (
+        b"a,b\n1,2\n3\n4\n",
+        r"ragged rows: line 3 has 1 cells, the header has 2 \(2",
+    ),
     "too many cells": (b"a,b\n1,2\n\n3,4,5\n", r"ragged rows: line 4 has 3 cells"),
     "ragged quoted": (b'a,b\n"x\ny",2\n"z",3,4\n', r"ragged rows: line 4 has 3 cells"),
     "open quote": (b'a,b\n1,2\n"x,3\n4,5\n', r"broken quotes after line 2"),
@@ -265,7 +268,9 @@ def test_polars_pandas_and_dict_give_the_same_table() -> None:
     assert contents(as_table(polars.DataFrame(columns))) == expected
     assert contents(as_table(polars.LazyFrame(columns))) == expected
     assert contents(as_table(pandas.DataFrame(columns))) == expected
-    assert contents(as_table({k: np.array(v, dtype=object) for k, v in columns.items()})) == expected
+    assert (
+        contents(as_table({k: np.array(v, dtype=object) for k, v in columns.items()})) == expected
+    )
 
 
 def test_dates_from_memory() -> None:

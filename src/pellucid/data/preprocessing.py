@@ -7,6 +7,7 @@ any later table into the same features.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
@@ -268,7 +269,7 @@ class ImagePreprocessor:
             )
         _check_pixels(images)
         factor = np.float32(1.0 / (self.maximum * self.std))
-        features = images.reshape(len(images), -1).astype(np.float32)
+        features = images.reshape(len(images), math.prod(self.shape)).astype(np.float32)
         features *= factor
         features -= np.float32(self.mean / self.std)
         return features
@@ -293,7 +294,7 @@ class ImagePreprocessor:
         json_integer(fields["version"], "preprocessing version", _VERSION, _VERSION)
         entries = json_list(fields["shape"], "image shape", 3)
         shape = tuple(json_integer(size, "image shape", 1, 65_536) for size in entries)
-        if len(shape) < 1 or int(np.prod(shape)) > MAX_FEATURES:
+        if len(shape) < 1 or math.prod(shape) > MAX_FEATURES:
             raise json_error("image shape", f"at most {MAX_FEATURES} pixels", list(shape))
         numbers = [json_number(fields[key], f"image {key}") for key in keys[3:]]
         if numbers[0] <= 0 or numbers[2] <= 0:

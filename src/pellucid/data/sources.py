@@ -327,7 +327,9 @@ def _repeated_rows(train: Part, test: Part) -> str:
 
 
 def _rows_with_targets(part: Part) -> npt.NDArray[np.float64]:
-    targets = part.raw_targets.reshape(len(part), -1)
+    targets = part.raw_targets
+    if targets.ndim == 1:
+        targets = targets[:, None]
     return np.concatenate([part.features.astype(np.float64), targets], axis=1)
 
 
