@@ -5,15 +5,14 @@
 For each shape and each of the three forms of a linear layer (NN: C = A·B, NT: B given transposed,
 TN: A given transposed) prints GFLOP/s of all contestants, measured in turns in one run (medians),
 and our share of the multiply-add peak measured on the same number of threads.  PyTorch is left
-out if it is not installed.
+out if it is not installed.  Ours runs as it does inside a compiled step: the thread pool, and for
+short products many runs in one native call.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import statistics
-import threading
 import time
 from collections.abc import Callable
 
@@ -27,6 +26,7 @@ from pellucid.backends.cpu.contraction import (
 )
 from pellucid.backends.cpu.engine import compile_kernel, load_kernels
 from pellucid.backends.cpu.ir import module_text
+from pellucid.backends.cpu.runtime import NativeProgram, Region, Task, set_num_threads
 from pellucid.backends.cpu.target import host_target, measure_peak
 
 SHAPES = [  # rows, columns, depth
@@ -44,7 +44,6 @@ SHAPES = [  # rows, columns, depth
     (1, 1024, 1024),
 ]
 FORMS = ("NN", "NT", "TN")
-Kernel = Callable[[int, int, int, int], None]
 
 
 def contraction(rows: int, columns: int, depth: int, form: str, dtype: str) -> Contraction:
@@ -54,37 +53,10 @@ def contraction(rows: int, columns: int, depth: int, form: str, dtype: str) -> C
     return Contraction(dtype, 1, rows, columns, depth, a, b, (0, columns))
 
 
-class Threads:
-    """Two or more Python threads that run a kernel's chunks, spinning on a counter between runs."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.work: Callable[[int], None] = lambda index: None
-        self.gates = [threading.Semaphore(0) for _ in range(count - 1)]
-        self.done = threading.Semaphore(0)
-        for index in range(1, count):
-            threading.Thread(target=self._serve, args=(index,), daemon=True).start()
-
-    def _serve(self, index: int) -> None:
-        while True:
-            self.gates[index - 1].acquire()
-            self.work(index)
-            self.done.release()
-
-    def run(self, work: Callable[[int], None]) -> None:
-        """``work(0) … work(count − 1)``, the first on this thread."""
-        self.work = work
-        for gate in self.gates:
-            gate.release()
-        work(0)
-        for _ in self.gates:
-            self.done.acquire()
-
-
 def ours(
-    spec: Contraction, a: np.ndarray, b: np.ndarray, threads: Threads
-) -> tuple[Callable[[], None], np.ndarray, ContractionPlan, float]:
-    """A call that computes C, C itself, the plan, and milliseconds to compile."""
+    spec: Contraction, a: np.ndarray, b: np.ndarray
+) -> tuple[NativeProgram, np.ndarray, ContractionPlan, float, list[np.ndarray]]:
+    """A program that computes C, C itself, the plan, milliseconds to compile, its buffers."""
     target = host_target()
     plan = plan_contraction(spec, target)
     texts = {f.name: module_text([f]) for f in emit_contraction("product", spec, target)}
@@ -93,47 +65,36 @@ def ours(
         compile_kernel(name, text, target)
     compile_ms = (time.perf_counter() - start) * 1e3 / len(texts)
     addresses = load_kernels(texts, target)
-    signature = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)
-    kernels: list[Kernel] = [signature(addresses[name]) for name in texts]
     c = np.zeros((spec.rows, spec.columns), spec.dtype)
-    scratch = np.zeros(plan.scratch_bytes + 64, np.uint8)
-    operands = [a, b, c, scratch]
-    table = (ctypes.c_void_p * 4)(*(o.ctypes.data for o in operands))
-    slots = (ctypes.c_int32 * 4)(*range(4))
-    places = ctypes.addressof(table), ctypes.addressof(slots)
-
-    def call() -> None:
-        assert operands and table and slots  # keep the memory alive as long as the call is
-        for kernel, part in zip(kernels, plan.kernels, strict=True):
-            if part.chunks == 1 or threads.count == 1:
-                kernel(*places, 0, part.chunks)
-                continue
-            cuts = [part.chunks * i // threads.count for i in range(threads.count + 1)]
-            threads.run(lambda i, k=kernel, cuts=cuts: k(*places, cuts[i], cuts[i + 1]))
-
-    return call, c, plan, compile_ms
+    buffers = [a, b, c, np.zeros(plan.scratch_bytes + 64, np.uint8)]
+    regions = [
+        Region([Task(addresses[name], range(4), kernel.chunks)], parallel=True)
+        for name, kernel in zip(texts, plan.kernels, strict=True)
+    ]
+    program = NativeProgram(len(buffers), regions)
+    program.table[:] = [buffer.ctypes.data for buffer in buffers]
+    return program, c, plan, compile_ms, buffers
 
 
 def medians(
-    contestants: dict[str, Callable[[], object]], flop: int, repeats: int
+    contestants: dict[str, Callable[[int], object]], flop: int, repeats: int
 ) -> dict[str, float]:
-    """GFLOP/s of each, from the median of runs taken in turns; tiny calls are timed in batches."""
+    """GFLOP/s of each, from the median of runs taken in turns; short ones are timed in batches."""
     turns = max(1, min(300, int(2e8 // max(1, flop))))
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for repeat in range(repeats + 2):
         for name, call in contestants.items():
             time.sleep(0.04)  # the others' worker threads spin on the cores for a while
-            call()  # and have had the caches since our last turn
+            call(1 + turns // 10)  # and have had the caches since our last turn
             start = time.perf_counter()
-            for _ in range(turns):
-                call()
+            call(turns)
             if repeat >= 2:
                 times[name].append((time.perf_counter() - start) / turns)
     return {name: flop / statistics.median(t) / 1e9 for name, t in times.items()}
 
 
 def measure(
-    shape: tuple[int, int, int], form: str, dtype: str, threads: Threads, repeats: int
+    shape: tuple[int, int, int], form: str, dtype: str, threads: int, repeats: int
 ) -> tuple[dict[str, float], ContractionPlan, float]:
     """GFLOP/s of all contestants for one product, our plan and our compile time."""
     rows, columns, depth = shape
@@ -142,23 +103,23 @@ def measure(
     b = random.standard_normal((depth, columns) if form[1] == "N" else (columns, depth))
     b = b.astype(dtype)
     spec = contraction(rows, columns, depth, form, dtype)
-    call, c, plan, compile_ms = ours(spec, a, b, threads)
+    program, c, plan, compile_ms, _buffers = ours(spec, a, b)
     left, right = (a if form[0] == "N" else a.T), (b if form[1] == "N" else b.T)
-    call()
+    program.run()
     np.testing.assert_allclose(c, left @ right, rtol=1e-3, atol=1e-3 * depth**0.5)
     out = np.empty_like(c)
-    contestants: dict[str, Callable[[], object]] = {
-        "ours": call,
-        "numpy": lambda: np.matmul(left, right, out=out),
+    contestants: dict[str, Callable[[int], object]] = {
+        "ours": program.run,
+        "numpy": lambda turns: [np.matmul(left, right, out=out) for _ in range(turns)],
     }
     try:
         import torch
     except ImportError:
         pass
     else:
-        torch.set_num_threads(threads.count)
+        torch.set_num_threads(threads)
         ta, tb, tc = torch.from_numpy(left), torch.from_numpy(right), torch.from_numpy(out)
-        contestants["torch"] = lambda: torch.mm(ta, tb, out=tc)
+        contestants["torch"] = lambda turns: [torch.mm(ta, tb, out=tc) for _ in range(turns)]
     return medians(contestants, spec.flop, repeats), plan, compile_ms
 
 
@@ -170,7 +131,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="float32", choices=("float32", "float64"))
     parser.add_argument("--only", default="", help="one shape, as 64x256x784")
     options = parser.parse_args()
-    threads = Threads(options.threads)
+    set_num_threads(options.threads)
     peak = measure_peak(options.threads) / (1 if options.dtype == "float32" else 2)
     print(f"peak {peak:.0f} GFLOP/s on {options.threads} threads, {options.dtype}")
     print(
@@ -183,7 +144,9 @@ def main() -> None:
         shapes = [(m, n, k)]
     for shape in shapes:
         for form in FORMS:
-            rates, plan, compile_ms = measure(shape, form, options.dtype, threads, options.repeats)
+            rates, plan, compile_ms = measure(
+                shape, form, options.dtype, options.threads, options.repeats
+            )
             text = "x".join(map(str, shape))
             print(
                 f"{text:>18} {form:>4} {rates['ours']:7.1f} {rates['ours'] / peak:6.0%} "

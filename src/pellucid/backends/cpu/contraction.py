@@ -15,11 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pellucid.backends.cpu.contraction_packing import (
+    pack_lines,
     pack_panel_gather,
     pack_panel_transpose,
     pack_panels_copy,
-    pack_rows,
-    pack_tiles,
 )
 from pellucid.backends.cpu.contraction_plan import (
     Axis,
@@ -148,11 +147,9 @@ class _Emitter:
         if plan.pack_b != "none":
             self.panel = self._stack(plan.depth_block * plan.panel_columns)
         if plan.pack_a != "none":
-            rows = plan.rows.longest
-            # A line more than the depth, so that rows do not fall into the same cache set.
-            self.pitch = -(-plan.depth_block * self.size // 64) * 64 + 64
-            each = self.pitch // self.size if plan.pack_a == "rows" else plan.depth_block
-            self.block_of_a = self._stack(rows * each)
+            # A cache line more than the rows, so that lines do not fall into the same cache set.
+            self.pitch = -(-plan.rows.longest * self.size // 64) * 64 + 64
+            self.block_of_a = self._stack(plan.depth_block * self.pitch // self.size)
 
     def _stack(self, elements: int) -> Value:
         return self.f.assign("ptr", f"alloca [{elements} x {self.scalar}], align 64", "scratch")
@@ -164,7 +161,9 @@ class _Emitter:
         batch, part = self._divide(rest, plan.splits)
         rows = self._range(plan.rows, row_chunk)
         columns = self._range(plan.columns, column_chunk)
-        a = _moved(f, _moved(f, a, batch, work.a_strides[0] * size), rows[0], work.a_strides[1] * size)
+        a = _moved(
+            f, _moved(f, a, batch, work.a_strides[0] * size), rows[0], work.a_strides[1] * size
+        )
         b = _moved(f, b, batch, work.b_strides[0] * size)
         if self.split:
             c = _moved(f, c, rest, work.rows * work.columns * size)
@@ -179,8 +178,14 @@ class _Emitter:
             self.epilogue(
                 f,
                 Block(
-                    batch, first[0], first[1], second[0], second[1], f.argument("table"),
-                    f.argument("slots"), plan.swapped or plan.columns.chunks == 1,
+                    batch,
+                    first[0],
+                    first[1],
+                    second[0],
+                    second[1],
+                    f.argument("table"),
+                    f.argument("slots"),
+                    plan.swapped or plan.columns.chunks == 1,
                 ),
             )
 
@@ -197,7 +202,9 @@ class _Emitter:
             return f.i64(0), f.i64(axis.extent)
         begin = f.binary("mul nsw", chunk, f.i64(axis.chunk))
         last = f.compare("icmp eq", chunk, f.i64(axis.chunks - 1))
-        return begin, f.select(last, f.i64(axis.extent), f.binary("add nsw", begin, f.i64(axis.chunk)))
+        return begin, f.select(
+            last, f.i64(axis.extent), f.binary("add nsw", begin, f.i64(axis.chunk))
+        )
 
     def _tiles(
         self, axis: Axis, bounds: tuple[Value, Value], body: Callable[[Value, int], None]
@@ -308,9 +315,7 @@ class _Emitter:
             end = f.binary("add nsw", loop.index, f.i64(plan.panel_columns))
             panels((loop.index, _smaller(f, end, columns[1])))
 
-    def _b_of_panel(
-        self, b: Value, column: Value, first: Value, width: int
-    ) -> tuple[Value, int]:
+    def _b_of_panel(self, b: Value, column: Value, first: Value, width: int) -> tuple[Value, int]:
         """Pointer and depth step (bytes) of B for the panel that starts at ``column``."""
         f, plan, size = self.f, self.plan, self.size
         if plan.pack_b == "none":
@@ -320,46 +325,21 @@ class _Emitter:
         padded = -(-width // plan.lanes) * plan.lanes
         return _moved(f, self.panel, offset, plan.depth_block * size), padded * size
 
-    def _a_of_tile(
-        self, a: Value, row: Value, first: Value, height: int
-    ) -> tuple[Value, int, int]:
+    def _a_of_tile(self, a: Value, row: Value, first: Value, height: int) -> tuple[Value, int, int]:
         """Pointer, row step and depth step (bytes) of A for the tile that starts at ``row``."""
         f, plan, size = self.f, self.plan, self.size
         offset = row if first.text == "0" else f.binary("sub nsw", row, first)
-        if plan.pack_a == "rows":
-            return _moved(f, self.block_of_a, offset, self.pitch), self.pitch, size
-        if plan.pack_a == "tiles":
-            where = _moved(f, self.block_of_a, offset, plan.depth_block * size)
-            return where, size, height * size
+        if plan.pack_a == "lines":
+            return _moved(f, self.block_of_a, offset, size), size, self.pitch
         _, a_row, a_depth = (stride * size for stride in self.work.a_strides)
         return _moved(f, a, offset, a_row), a_row, a_depth
 
     def _pack_a(self, a: Value, rows: tuple[Value, Value], depth: Value) -> None:
-        f, plan, size = self.f, self.plan, self.size
-        _, a_row, a_depth = (stride * size for stride in self.work.a_strides)
+        f, plan = self.f, self.plan
         count = f.binary("sub nsw", rows[1], rows[0])
-        if plan.pack_a == "rows":
-            pack_rows(f, self.scalar, plan.lanes, a, a_row, self.block_of_a, self.pitch, count, depth)
-            return
-        axis, region = plan.rows, plan.depth_block * size
-        stop = _smaller(f, rows[1], f.i64(axis.whole))
-        tiles = f.binary("udiv", f.binary("sub nsw", stop, rows[0]), f.i64(axis.tile))
-        pack_tiles(
-            f, self.scalar, axis.tile, a, a_depth, self.block_of_a, axis.tile * region, tiles, depth
-        )
-
-        def tails() -> None:
-            start = axis.whole
-            for height in axis.tails:
-                offset = f.binary("sub nsw", f.i64(start), rows[0])
-                pack_tiles(
-                    f, self.scalar, height, _moved(f, a, offset, a_row), a_depth,
-                    _moved(f, self.block_of_a, offset, region), 0, f.i64(1), depth,
-                )
-                start += height
-
-        if axis.tails:
-            when(f, f.compare("icmp eq", rows[1], f.i64(axis.extent)), tails)
+        a_depth = self.work.a_strides[2] * self.size
+        to, pitch = self.block_of_a, self.pitch
+        pack_lines(f, self.scalar, plan.lanes, a, a_depth, to, pitch, count, depth)
 
     def _pack_b(self, b: Value, group: tuple[Value, Value], depth: Value) -> None:
         """Pack the panels of the columns in ``group``, one after the other."""
@@ -467,8 +447,14 @@ def _emit_sum(name: str, plan: ContractionPlan, epilogue: Epilogue | None) -> Fu
             epilogue(
                 f,
                 Block(
-                    batch, begin, end, f.i64(0), f.i64(spec.columns), f.argument("table"),
-                    f.argument("slots"), True,
+                    batch,
+                    begin,
+                    end,
+                    f.i64(0),
+                    f.i64(spec.columns),
+                    f.argument("table"),
+                    f.argument("slots"),
+                    True,
                 ),
             )
     f.ret()

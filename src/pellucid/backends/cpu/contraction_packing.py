@@ -1,14 +1,14 @@
 """Copies of blocks of A and B in the order in which register tiles read them.
 
 B is packed panel by panel: a panel is one tile wide and lies as ``depth`` × ``columns``, padded
-with zeros to whole vectors.  A is packed either row by row (only to bring rows closer together
-than their stride, which would make them share cache sets) or, where its rows are contiguous, tile
-by tile as ``depth`` × ``rows``.
+with zeros to whole vectors.  A is read where it lies, unless its rows are contiguous and its steps
+along depth so large that they waste address translations and cache sets; then lines of rows are
+brought closer together.
 """
 
 from __future__ import annotations
 
-from pellucid.backends.cpu.contraction_tiles import load_lanes, store_lanes
+from pellucid.backends.cpu.contraction_tiles import load_lanes
 from pellucid.backends.cpu.ir import BITS, Function, Value, vector
 
 
@@ -55,7 +55,14 @@ def pack_panels_copy(
 
 
 def pack_panel_transpose(
-    f: Function, scalar: str, lanes: int, columns: int, b: Value, b_column: int, to: Value, depth: Value
+    f: Function,
+    scalar: str,
+    lanes: int,
+    columns: int,
+    b: Value,
+    b_column: int,
+    to: Value,
+    depth: Value,
 ) -> None:
     """Pack ``columns`` columns of a B that is contiguous along depth, ``b_column`` bytes apart.
 
@@ -75,8 +82,15 @@ def pack_panel_transpose(
         for i, width in enumerate(widths):
             first = i * lanes
             gathered = [
-                _column_group(f, scalar, lanes, source, b_column, [first + r + q for q in
-                              range(0, lanes, step)], first + width)
+                _column_group(
+                    f,
+                    scalar,
+                    lanes,
+                    source,
+                    b_column,
+                    [first + r + q for q in range(0, lanes, step)],
+                    first + width,
+                )
                 for r in range(step)
             ]
             for k, value in enumerate(_transpose_in_lanes(f, gathered, step, lanes)):
@@ -108,18 +122,14 @@ def _column_group(
     step = lanes // len(columns)
     type_ = vector(step, scalar)
     parts = [
-        f.load(type_, f.gep(source, column * b_column))
-        if column < end
-        else f.constant(type_, 0.0)
+        f.load(type_, f.gep(source, column * b_column)) if column < end else f.constant(type_, 0.0)
         for column in columns
     ]
     while len(parts) > 1:
         width = step * len(columns) // len(parts) * 2
         order = ", ".join(f"i32 {i}" for i in range(width))
         parts = [
-            f.assign(
-                vector(width, scalar), f"shufflevector {x}, {y}, <{width} x i32> <{order}>"
-            )
+            f.assign(vector(width, scalar), f"shufflevector {x}, {y}, <{width} x i32> <{order}>")
             for x, y in zip(parts[::2], parts[1::2], strict=True)
         ]
     return parts[0]
@@ -170,39 +180,26 @@ def pack_panel_gather(
             zero = f.constant(vector(lanes, scalar), 0.0)
             f.store(zero, f.gep(target, (vectors - 1) * lanes * size))
         for column in range(columns):
-            f.store(
-                f.load(scalar, f.gep(source, column * b_column)), f.gep(target, column * size)
-            )
+            f.store(f.load(scalar, f.gep(source, column * b_column)), f.gep(target, column * size))
 
 
-def pack_rows(
-    f: Function, scalar: str, lanes: int, a: Value, a_row: int, to: Value, pitch: int,
-    rows: Value, depth: Value,
+def pack_lines(
+    f: Function,
+    scalar: str,
+    lanes: int,
+    a: Value,
+    a_depth: int,
+    to: Value,
+    pitch: int,
+    rows: Value,
+    depth: Value,
 ) -> None:
-    """Copy ``rows`` rows of A, contiguous along depth, to a smaller byte step ``pitch``."""
+    """Copy ``depth`` lines of ``rows`` contiguous elements of A to a smaller byte step ``pitch``."""
     size = BITS[scalar] // 8
-    with f.loop(0, rows, 1, hint="row") as row:
-        source, target = _at(f, a, row.index, a_row), _at(f, to, row.index, pitch)
-        whole = f.binary("and", depth, f.i64(-lanes))
-        for first, last, width in ((f.i64(0), whole, lanes), (whole, depth, 1)):
+    whole = f.binary("and", rows, f.i64(-lanes))
+    with f.loop(0, depth, 1, hint="line") as line:
+        source, target = _at(f, a, line.index, a_depth), _at(f, to, line.index, pitch)
+        for first, last, width in ((f.i64(0), whole, lanes), (whole, rows, 1)):
             with f.loop(first, last, width, hint="copy") as loop:
                 value = f.load(vector(width, scalar), _at(f, source, loop.index, size))
                 f.store(value, _at(f, target, loop.index, size))
-
-
-def pack_tiles(
-    f: Function, scalar: str, height: int, a: Value, a_depth: int, to: Value, region: int,
-    tiles: Value, depth: Value,
-) -> None:
-    """Copy ``tiles`` tiles of ``height`` contiguous rows of A, each as ``depth`` × ``height``.
-
-    ``region`` is the byte step from tile to tile.  Depth is the outer loop, so that A is read in
-    the order in which it lies in memory.
-    """
-    size = BITS[scalar] // 8
-    with f.loop(0, depth, 1, hint="pack") as loop:
-        source = _at(f, a, loop.index, a_depth)
-        target = _at(f, to, loop.index, height * size)
-        with f.loop(0, tiles, 1, hint="tile") as tile:
-            value = f.load(vector(height, scalar), _at(f, source, tile.index, height * size))
-            store_lanes(f, value, _at(f, target, tile.index, region), height, height)

@@ -18,7 +18,7 @@ import numpy as np
 from pellucid.backends.cpu.target import Target
 from pellucid.base.errors import ArgumentError
 
-PackA = Literal["none", "rows", "tiles"]
+PackA = Literal["none", "lines"]
 PackB = Literal["none", "copy", "transpose", "gather"]
 
 _CHUNK_CYCLES = 60_000  # about 20 µs: below this, handing out a chunk costs more than it brings
@@ -193,9 +193,7 @@ class ContractionPlan:
         return result
 
 
-def plan_contraction(
-    spec: Contraction, target: Target, full_rows: bool = False
-) -> ContractionPlan:
+def plan_contraction(spec: Contraction, target: Target, full_rows: bool = False) -> ContractionPlan:
     """Decide how ``spec`` runs on ``target``.
 
     ``full_rows`` demands that every block of C spans all columns, so that an epilogue may work on
@@ -234,8 +232,19 @@ def _plan(spec: Contraction, target: Target, full_rows: bool) -> ContractionPlan
         block = _even_block(split_depth, block)
     splits = max(1, math.ceil(work.depth / split_depth)) if work.depth else 1
     return _finish(
-        spec, work, swapped, full_rows, dot, lanes, rows, columns, splits, split_depth, block,
-        pack_a, pack_b,
+        spec,
+        work,
+        swapped,
+        full_rows,
+        dot,
+        lanes,
+        rows,
+        columns,
+        splits,
+        split_depth,
+        block,
+        pack_a,
+        pack_b,
     )
 
 
@@ -265,9 +274,23 @@ def _finish(
         chunks, _ = sum_chunks(spec, splits, lanes)
         kernels.append(Kernel("_sum", chunks, 0))
     return ContractionPlan(
-        spec, work, swapped, full_rows, "dot" if dot else "tiles", lanes, rows, columns, splits,
-        split_depth, block, pack_a, pack_b, _panel_columns(columns, pack_b), group,
-        tuple(kernels), scratch,
+        spec,
+        work,
+        swapped,
+        full_rows,
+        "dot" if dot else "tiles",
+        lanes,
+        rows,
+        columns,
+        splits,
+        split_depth,
+        block,
+        pack_a,
+        pack_b,
+        _panel_columns(columns, pack_b),
+        group,
+        tuple(kernels),
+        scratch,
     )
 
 
@@ -366,7 +389,9 @@ def _tile_shape(work: Contraction, lanes: int, registers: int) -> tuple[int, int
         shapes.append((min(most, max(1, work.rows)), vectors))
     # Two vectors a row first: they load least for each multiply-add.
     shapes.sort(key=lambda s: abs(s[1] - 2))
-    height, vectors = min(shapes, key=lambda s: (round(cost(s) * 1.02**abs(s[1] - 2)), abs(s[1] - 2)))
+    height, vectors = min(
+        shapes, key=lambda s: (round(cost(s) * 1.02 ** abs(s[1] - 2)), abs(s[1] - 2))
+    )
     return lanes, height, vectors * lanes
 
 
@@ -399,14 +424,11 @@ def _packing(work: Contraction, shape: _Shape, block: int) -> tuple[PackA, PackB
         pack_b = "none" if small or work.rows < 4 * shape.height else "copy"
     else:
         pack_b = "transpose" if b_depth == 1 else "gather"
+    # Measured: at steps of 4 KiB every line falls into one set of the first-level cache (62 % of
+    # the peak without packing, 87 % with it); at other steps reading A directly is as fast.
+    far = a_depth * work.itemsize % 4096 == 0 and a_depth != 0
     panels = work.columns // shape.width
-    pack_a: PackA = "none"
-    if a_row == 1 and a_depth != 1 and panels >= 3 and work.depth >= 16:
-        pack_a = "tiles"
-    elif a_depth == 1 and panels >= 8 and work.depth >= 64:
-        # Rows a large power of two apart fall into few cache sets.
-        if a_row * work.itemsize % 2048 == 0 and work.rows > shape.height:
-            pack_a = "rows"
+    pack_a: PackA = "lines" if a_row == 1 and far and panels >= 4 and work.rows > 1 else "none"
     return pack_a, pack_b
 
 
@@ -416,9 +438,7 @@ def _panel_columns(columns: Axis, pack_b: PackB) -> int:
     return min(panels, max(1, math.ceil(columns.longest / columns.tile))) * columns.tile
 
 
-def _row_limit(
-    work: Contraction, target: Target, shape: _Shape, block: int, pack_a: PackA
-) -> int:
+def _row_limit(work: Contraction, target: Target, shape: _Shape, block: int, pack_a: PackA) -> int:
     """Most rows of a chunk: its part of A stays in the second-level cache (or in scratch)."""
     if pack_a == "none":
         budget = target.l2_bytes // 2
@@ -471,9 +491,7 @@ def _partition(
     return best[1:]
 
 
-def _axes(
-    extent: int, tile: int, tails: tuple[int, ...], most: int, limit: int
-) -> list[Axis]:
+def _axes(extent: int, tile: int, tails: tuple[int, ...], most: int, limit: int) -> list[Axis]:
     """Ways to cut an axis into at most ``most`` chunks of at most ``limit`` elements."""
     whole = extent - sum(tails)
     tiles = whole // tile
@@ -503,7 +521,7 @@ def _score(
     chunk = m * n * k / (2 * shape.lanes) + _DISPATCH_CYCLES
     # Cycles to pack one element, measured with 8 lanes.
     chunk += {"none": 0.0, "copy": 0.15, "transpose": 0.2, "gather": 1.0}[pack_b] * n * k * vector
-    chunk += {"none": 0.02, "rows": 0.15, "tiles": 0.35}[pack_a] * m * k * vector
+    chunk += {"none": 0.02, "lines": 0.35}[pack_a] * m * k * vector
     count = work.batch * rows.chunks * columns.chunks * split
     extra = 0.0
     if split > 1:
