@@ -127,7 +127,7 @@ def acos(f: Function, x: Value) -> Value:
 
 
 def atan(f: Function, x: Value) -> Value:
-    """arctan x.  Error ≤ 2 ulp, 3 ulp."""
+    """arctan x.  Error ≤ 2.5 ulp, 2.5 ulp."""
     v = Lanes(f, x)
     a = v.absolute()
     return arc_tangent_of_ratio(a, a.constant(1.0)).with_sign_of(v).value
@@ -136,7 +136,7 @@ def atan(f: Function, x: Value) -> Value:
 def atan2(f: Function, y: Value, x: Value) -> Value:
     """Angle of the point (x, y) in [-π, π], with C99's results for zeros and infinities.
 
-    Error ≤ 2.5 ulp, 3 ulp.
+    Error ≤ 2.5 ulp, 2.5 ulp.
     """
     vertical, horizontal = Lanes(f, y), Lanes(f, x)
     angle = arc_tangent_of_ratio(vertical.absolute(), horizontal.absolute())
