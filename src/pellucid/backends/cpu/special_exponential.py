@@ -2,9 +2,10 @@
 
 Every function takes the function being written and a value of type ``float``, ``double`` or a
 vector of either, appends straight-line instructions and returns a value of the same type.  The
-stated errors bound the largest measured ones (float, then double; some 10⁷ arguments over all
-exponents and around every seam), in units in the last place of the correctly rounded result; see ``tests/backends/test_special.py``.  NaN gives NaN; subnormal
-arguments and results are handled; no flag, no library call, no table in memory.
+stated errors bound the largest measured ones (float, then double; millions of random arguments over
+all exponents), in units in the last place of the correctly rounded result; see
+``tests/backends/test_special.py``.  NaN gives NaN; subnormal arguments and results are handled; no
+flag, no library call, no table in memory.
 """
 
 from __future__ import annotations
