@@ -34,6 +34,7 @@ from pellucid.tensor.autograd import (
     no_grad,
     set_grad_enabled,
 )
+from pellucid.tensor.compile import compile
 from pellucid.tensor.creation import (
     arange,
     as_tensor,

@@ -1,0 +1,50 @@
+"""Floor 5: what runs a graph.  A backend is one folder, found by name.
+
+Each folder has a module ``load`` with ``load(graph) -> Executable``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Protocol
+
+import numpy as np
+
+from pellucid.base.errors import ArgumentError
+from pellucid.graph.node import Graph
+
+
+class Executable(Protocol):
+    """A graph ready to run on arrays that stay where they are.
+
+    Arrays are bound by address: the caller keeps them alive, C-contiguous and of the declared
+    shape and dtype.  An output that aliases an input (:attr:`Graph.aliases`) needs no binding.
+    """
+
+    def bind_input(self, position: int, address: int, stride: int = 0) -> None:
+        """Address of an input; ``stride`` bytes are added after each step of :meth:`run`."""
+
+    def bind_output(self, position: int, address: int, stride: int = 0) -> None:
+        """Address that an output is written to; ``stride`` as for inputs."""
+
+    def run(self, steps: int = 1) -> None:
+        """Run the program ``steps`` times, one after the other."""
+
+
+def array_at(address: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """The array at an address (no copy)."""
+    interface = {"data": (address, False), "shape": shape, "typestr": dtype.str, "version": 3}
+    holder: Any = type("ArrayAt", (), {"__array_interface__": interface})()
+    return np.asarray(holder)
+
+
+def load(graph: Graph, backend: str = "cpu") -> Executable:
+    """The graph made runnable by the backend called ``backend``."""
+    try:
+        module = importlib.import_module(f"pellucid.backends.{backend}.load")
+    except ModuleNotFoundError as error:
+        if backend in str(error):
+            raise ArgumentError(f"there is no backend {backend!r}", 'use "cpu" or "reference"') from error
+        raise
+    found: Executable = module.load(graph)
+    return found

@@ -191,7 +191,7 @@ class CompiledFunction:
         self._programs: dict[Any, list[_Program]] = {}
         self._last: _Program | None = None
         self._signatures: list[Any] = []
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         last = self._last

@@ -1,0 +1,150 @@
+"""Rewriting a graph into a smaller one with the same values.
+
+Only rules that keep every bit (or every NaN) are here; what may round differently is left to
+the backend.  Each rule takes a node whose operands are already simplified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pellucid.base.shapes import broadcast_shapes
+from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, constant, constant_value, make_node
+from pellucid.ops.structure import RESHAPE
+
+FOLD_LIMIT = 4096
+"""Constants of up to so many elements are computed while compiling."""
+
+Rule = Callable[[Node], Node | None]
+
+
+def _is_constant(node: Node, value: float) -> bool:
+    """Whether the node is a constant with ``value`` everywhere."""
+    if node.op.name in ("broadcast_to", "reshape"):
+        return _is_constant(node.inputs[0], value)
+    if node.op is not CONSTANT or not node.size:
+        return False
+    array = constant_value(node)
+    return bool(np.all(array == value))
+
+
+def drop_copies(node: Node) -> Node | None:
+    """copy(x) → x; cast to the same dtype → x."""
+    if node.op.name == "copy" or (node.op.name == "cast" and node.inputs[0].dtype is node.dtype):
+        return node.inputs[0]
+    return None
+
+
+def fold_constants(node: Node) -> Node | None:
+    """An operation on small constants only → its value."""
+    if not node.inputs or node.size > FOLD_LIMIT or node.op.family == "random":
+        return None
+    if any(n.op is not CONSTANT for n in node.inputs) or node.op.name == "broadcast_to":
+        return None
+    values = [constant_value(n) for n in node.inputs]
+    return constant(np.asarray(node.op.evaluate(*values, **node.settings), node.dtype.numpy))
+
+
+def drop_neutral(node: Node) -> Node | None:
+    """x · 1, x / 1, x + 0 (integers), x − 0 → x, where the shape stays."""
+    if len(node.inputs) != 2:
+        return None
+    x, y = node.inputs
+    name = node.op.name
+    if name in ("mul", "div") and _is_constant(y, 1) and x.shape == node.shape:
+        return x
+    if name == "mul" and _is_constant(x, 1) and y.shape == node.shape:
+        return y
+    if name == "sub" and _is_constant(y, 0) and x.shape == node.shape:
+        return x
+    # x + 0 turns -0 into +0, so it only goes for integers.
+    if name == "add" and node.dtype.kind == "int":
+        if _is_constant(y, 0) and x.shape == node.shape:
+            return x
+        if _is_constant(x, 0) and y.shape == node.shape:
+            return y
+    return None
+
+
+def merge_moves(node: Node) -> Node | None:
+    """Two reshapes, transposes, broadcasts or negations in a row → one or none."""
+    if len(node.inputs) != 1 or node.inputs[0].op is not node.op or not node.inputs[0].inputs:
+        return None
+    inner = node.inputs[0]
+    source = inner.inputs[0]
+    name = node.op.name
+    if name == "neg":
+        return source
+    if name == "reshape" or (name == "broadcast_to" and len(source.shape) == len(inner.shape)):
+        return source if source.shape == node.shape else make_node(node.op, [source], node.settings)
+    if name == "transpose":
+        before, after = inner.settings["axes"], node.settings["axes"]
+        axes = tuple(before[a] for a in after)
+        return source if axes == tuple(range(len(axes))) else make_node(node.op, [source], {"axes": axes})
+    return None
+
+
+def drop_trivial_moves(node: Node) -> Node | None:
+    """reshape, broadcast or transpose to what it already is → its operand."""
+    if node.op.name in ("reshape", "broadcast_to") and node.inputs[0].shape == node.shape:
+        return node.inputs[0]
+    if node.op.name == "transpose":
+        moved = [a for a in node.settings["axes"] if node.inputs[0].shape[a] != 1]
+        if moved == sorted(moved):
+            # Only axes of extent 1 change places: the order of elements stays.
+            return make_node(RESHAPE, node.inputs, {"shape": node.shape})
+    return None
+
+
+def drop_broadcasts(node: Node) -> Node | None:
+    """Element-wise operations broadcast by themselves: f(x, broadcast(y)) → f(x, y)."""
+    if node.op.family != "elementwise" or len(node.inputs) < 2:
+        return None
+    changed = list(node.inputs)
+    for position, operand in enumerate(node.inputs):
+        if operand.op.name != "broadcast_to":
+            continue
+        trial = list(changed)
+        trial[position] = operand.inputs[0]
+        if broadcast_shapes(*(n.shape for n in trial)) == node.shape:
+            changed = trial
+    return None if changed == list(node.inputs) else make_node(node.op, changed, node.settings)
+
+
+RULES: tuple[Rule, ...] = (
+    drop_copies,
+    fold_constants,
+    drop_neutral,
+    merge_moves,
+    drop_trivial_moves,
+    drop_broadcasts,
+)
+"""The rules, tried in this order until none applies."""
+
+
+def simplify(graph: Graph, rules: tuple[Rule, ...] = RULES) -> Graph:
+    """The graph with every rule applied to every node until nothing changes."""
+    replaced: dict[Node, Node] = {}
+    for node in graph.nodes():
+        if node.op in (INPUT, CONSTANT):
+            replaced[node] = node
+            continue
+        operands = [replaced[n] for n in node.inputs]
+        current = node if tuple(operands) == node.inputs else make_node(node.op, operands, node.settings)
+        replaced[node] = _settle(current, rules)
+    return Graph(graph.inputs, tuple(replaced[n] for n in graph.outputs), graph.aliases)
+
+
+def _settle(node: Node, rules: tuple[Rule, ...]) -> Node:
+    """Apply rules at one node until none fits."""
+    for _ in range(100):
+        for rule in rules:
+            better = rule(node) if node.inputs else None
+            if better is not None and better is not node:
+                node = better
+                break
+        else:
+            return node
+    return node
