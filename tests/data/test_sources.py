@@ -135,6 +135,28 @@ def test_mnist_keeps_its_own_test_part(real_data: Find) -> None:
     assert data.image_shape == (28, 28) and "data set's own" in data.notes[0]
 
 
+def idx(folder: Path, name: str, array: np.ndarray) -> None:
+    head = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    (folder / name).write_bytes(head + array.astype(np.uint8).tobytes())
+
+
+def test_folder_of_images_with_and_without_test_files(tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    idx(tmp_path, "train-images-idx3-ubyte", generator.integers(0, 256, (60, 3, 3)))
+    idx(tmp_path, "train-labels-idx1-ubyte", np.arange(60) % 3)
+    data = load_source(tmp_path, seed=4)
+    check_invariants(data)
+    assert rows_used(data) == list(range(60)) and len(data.test) == 9
+    assert data.task.kind == "multiclass" and data.image_shape == (3, 3)
+    idx(tmp_path, "t10k-images-idx3-ubyte", generator.integers(0, 256, (12, 3, 3)))
+    idx(tmp_path, "t10k-labels-idx1-ubyte", np.arange(12) % 3)
+    assert [len(load_source(tmp_path).validation), len(load_source(tmp_path).test)] == [5, 12]
+    halves = load_source(tmp_path, fractions=(0.4, 0.4, 0.2))
+    assert [len(halves.train), len(halves.validation), len(halves.test)] == [30, 30, 12]
+    with pytest.raises(ArgumentError, match="not three shares"):
+        load_source(tmp_path, fractions=(0.4, 0.4, 0.4))
+
+
 # --- Properties --------------------------------------------------------------------------------
 
 

@@ -118,7 +118,9 @@ def test_parquet_equals_csv(tmp_path: Path) -> None:
     assert contents(from_parquet) == contents(read_table(tmp_path / "data.csv"))
 
 
-cells = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=6)
+# Python and polars differ on whether control characters are blanks, so only two take part.
+letters = st.characters(codec="utf-8", exclude_categories=["Cc"], include_characters="\n\t")
+cells = st.text(letters, max_size=6)
 
 
 @settings(max_examples=60, deadline=None)

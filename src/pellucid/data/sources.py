@@ -28,7 +28,7 @@ from pellucid.data.preprocessing import (
     TargetScaler,
     check_columns,
 )
-from pellucid.data.splits import DEFAULT_FRACTIONS, split_indices
+from pellucid.data.splits import DEFAULT_FRACTIONS, check_fractions, split_indices
 from pellucid.data.tables import read_table
 from pellucid.data.tasks import Task, detect_task, encode_targets
 
@@ -439,8 +439,8 @@ def _prepare_images(
 
 def _validation_share(fractions: Sequence[float]) -> float:
     """The share of validation among the rows that are not for test."""
-    train, validation, _ = split_indices(1_000_000, fractions)
-    return len(validation) / (len(train) + len(validation))
+    train, validation, _ = check_fractions(fractions)
+    return float(validation / (train + validation))
 
 
 def _image_notes(pool: _Images) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def split_indices(
     Raises ``ArgumentError`` for senseless fractions, seeds or lengths, and ``DataError`` when
     there are fewer rows than parts.
     """
-    shares = _check_fractions(fractions)
+    shares = check_fractions(fractions)
     generator = _generator(seed)
     labels = _labels(n, stratify)
     wanted = int(np.count_nonzero(shares))
@@ -80,7 +80,8 @@ def kfold(
     return ((np.flatnonzero(fold != part), np.flatnonzero(fold == part)) for part in range(k))
 
 
-def _check_fractions(fractions: Sequence[float]) -> npt.NDArray[np.float64]:
+def check_fractions(fractions: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Three shares that sum to 1, as float64 (3,); ``ArgumentError`` for anything else."""
     try:
         shares = np.array([float(share) for share in fractions])
     except (TypeError, ValueError):
