@@ -394,20 +394,22 @@ def _digamma(x: float) -> float:
 
 
 def _erfinv(x: float) -> float:
-    """Inverse of erf: a starting value (Giles, 2012), then Newton steps on erfc."""
-    if not -1 <= x <= 1 or math.isnan(x):
+    """Inverse of erf: Winitzki's (2008) starting value, then Newton steps.
+
+    They aim at erf(y) = |x| near 0 and at erfc(y) = 1 - |x| in the tail, where each is accurate.
+    """
+    size = math.fabs(x)
+    if not size <= 1:
         return math.nan
-    if abs(x) == 1:
+    if size == 1:
         return math.copysign(math.inf, x)
-    w = -math.log1p(-x * x)
-    start = x * math.sqrt(max(w, 1e-300)) * 0.886226899 / math.sqrt(max(w, 1e-300))
-    if w > 0.5:
-        a = 2 / (math.pi * 0.147) - w / 2
-        start = math.copysign(math.sqrt(math.sqrt(a * a + w / 0.147) - a), x)
-    for _ in range(4):
-        error = math.erfc(abs(start)) - (1 - abs(x))
-        start += math.copysign(error * math.sqrt(math.pi) / 2 * math.exp(start * start), x)
-    return start
+    w = -math.log1p(-size * size)
+    a = 2 / (math.pi * 0.147) - w / 2
+    y = math.sqrt(math.sqrt(a * a + w / 0.147) - a) if w > 0.5 else size * math.sqrt(math.pi) / 2
+    for _ in range(6):
+        error = math.erfc(y) - (1 - size) if size > 0.5 else size - math.erf(y)
+        y += error * math.sqrt(math.pi) / 2 * math.exp(y * y)
+    return math.copysign(y, x)
 
 
 SIGMOID = _unary(
@@ -436,7 +438,40 @@ ERFINV = _unary(
 LGAMMA = _unary(
     "lgamma", "ln |Gamma(x)|", _by_element(_lgamma), lambda g, y, x: mul(g, digamma(x)), 0.3, 4.0
 )
-DIGAMMA = _unary("digamma", "derivative of ln Gamma(x)", _by_element(_digamma), None, 0.3, 4.0)
+DIGAMMA = _unary(
+    "digamma",
+    "derivative of ln Gamma(x)",
+    _by_element(_digamma),
+    lambda g, y, x: mul(g, trigamma(x)),
+    0.3,
+    4.0,
+)
+
+
+def trigamma(x: Value) -> Value:
+    """The second derivative of ln Γ(x), composed, so that it has derivatives itself.
+
+    Ten steps of the recurrence ψ'(x) = ψ'(x + 1) + 1/x², the asymptotic series from there, and
+    reflection below 1/2 (Abramowitz and Stegun, 1964, 6.4).
+    """
+    one, quarter = scalar(x, 1.0), scalar(x, 0.25)
+    below = lt(x, scalar(x, 0.5))
+    z = where(below, sub(one, x), x)
+    total = scalar(x, 0.0)
+    for _ in range(10):
+        total = add(total, div(one, mul(z, z)))
+        z = add(z, one)
+    inverse = div(one, z)
+    square = mul(inverse, inverse)
+    series = scalar(x, -1 / 30)
+    for coefficient in (1 / 42, -1 / 30, 1 / 6):
+        series = add(mul(series, square), scalar(x, coefficient))
+    tail = mul(add(add(one, mul(inverse, scalar(x, 0.5))), mul(square, series)), inverse)
+    total = add(total, tail)
+    turn = sin(mul(where(below, x, quarter), scalar(x, math.pi)))  # no pole in the other branch
+    reflected = sub(div(scalar(x, math.pi**2), mul(turn, turn)), total)
+    return where(below, reflected, total)
+
 
 # ---- rounding -------------------------------------------------------------------------------
 

@@ -1,0 +1,49 @@
+"""What all tests share: a generator with a known seed, the data folder, a fresh default seed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pellucid
+
+SEED = int(os.environ.get("PELLUCID_TEST_SEED", "20260"))
+"""Seed of the ``rng`` fixture; set PELLUCID_TEST_SEED to try another."""
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """A NumPy generator; a failing test's report says with which seed to run it again."""
+    request.node.user_properties.append(("PELLUCID_TEST_SEED", SEED))
+    return np.random.default_rng(SEED)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Adds the seed to the report of a failed test that uses ``rng``."""
+    report = yield
+    if report.failed and "rng" in getattr(item, "fixturenames", ()):
+        report.sections.append(("random seed", f"PELLUCID_TEST_SEED={SEED}"))
+    return report
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of data sets named by PELLUCID_TEST_DATA; skips where there is none."""
+    named = os.environ.get("PELLUCID_TEST_DATA")
+    if not named:
+        pytest.skip("PELLUCID_TEST_DATA names no folder of data sets")
+    folder = Path(named)
+    if not folder.is_dir():
+        pytest.skip(f"PELLUCID_TEST_DATA names {folder}, which is no folder")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _default_seed() -> None:
+    """Every test starts with the default generator at seed 0."""
+    pellucid.manual_seed(0)
