@@ -11,6 +11,7 @@ second kernel adds them in a fixed order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -122,6 +123,8 @@ class _Emitter:
         self.scalar = "float" if plan.work.dtype == "float32" else "double"
         self.split = plan.splits > 1
         self.accumulate = plan.work.accumulate and not self.split
+        # What the extent along depth of every block is a multiple of.
+        self.multiple = math.gcd(plan.work.depth, plan.split_depth, plan.depth_block)
 
     # ---- outer loops ---------------------------------------------------------------------
 
@@ -143,7 +146,7 @@ class _Emitter:
 
     def _allocate(self) -> None:
         """Scratch on the stack for packed panels."""
-        f, plan = self.f, self.plan
+        plan = self.plan
         if plan.pack_b != "none":
             self.panel = self._stack(plan.depth_block * plan.panel_columns)
         if plan.pack_a != "none":
@@ -255,7 +258,9 @@ class _Emitter:
             end = _smaller(f, f.binary("add nsw", begin, f.i64(plan.split_depth)), end)
         with f.loop(begin, end, plan.depth_block, hint="block") as loop:
             left = f.binary("sub nsw", end, loop.index)
-            depth = _smaller(f, left, f.i64(plan.depth_block))
+            depth: Value | int = plan.depth_block
+            if self.multiple != plan.depth_block:
+                depth = _smaller(f, left, f.i64(plan.depth_block))
             accumulate: Value | bool = True
             if not self.accumulate:
                 accumulate = False if one_block else f.compare("icmp ne", loop.index, begin)
@@ -280,7 +285,6 @@ class _Emitter:
         if plan.pack_a != "none":
             self._pack_a(a, rows, count)
         c_row = (work.columns if self.split else work.c_strides[1]) * size
-        multiple = 4 if work.depth % 4 == 0 else 1
 
         def panels(group: tuple[Value, Value]) -> None:
             if plan.pack_b != "none":
@@ -302,7 +306,8 @@ class _Emitter:
                         b_depth,
                         c_row,
                         plan.pack_b == "none",
-                    ).emit(f, of_a, source, where, depth, multiple, accumulate)
+                        plan.unroll,
+                    ).emit(f, of_a, source, where, depth, self.multiple, accumulate)
 
                 self._tiles(plan.rows, rows, tile)
 
@@ -355,7 +360,7 @@ class _Emitter:
             if plan.pack_b == "copy":
                 pack_panels_copy(*common, b_depth, to, width * region, count, depth)
             elif plan.pack_b == "transpose":
-                pack_panel_transpose(*common, b_column, to, depth)
+                pack_panel_transpose(*common, b_column, to, depth, self.multiple)
             else:
                 pack_panel_gather(*common, b_column, b_depth, to, depth)
 

@@ -63,9 +63,11 @@ def pack_panel_transpose(
     b_column: int,
     to: Value,
     depth: Value,
+    multiple: int,
 ) -> None:
     """Pack ``columns`` columns of a B that is contiguous along depth, ``b_column`` bytes apart.
 
+    ``multiple`` is a number that ``depth`` is known to be divisible by.
     Blocks of 16 bytes along depth are turned around inside registers: each 128-bit lane of a
     vector takes its own four (float) columns, so only shuffles inside lanes are needed.
     """
@@ -95,6 +97,8 @@ def pack_panel_transpose(
             ]
             for k, value in enumerate(_transpose_in_lanes(f, gathered, step, lanes)):
                 f.store(value, f.gep(target, k * pitch + first * size))
+    if multiple % step == 0:
+        return
     rest = f.binary("sub nsw", depth, whole)
     pack_panel_gather(
         f,
@@ -138,7 +142,8 @@ def _column_group(
 def _transpose_in_lanes(f: Function, rows: list[Value], step: int, lanes: int) -> list[Value]:
     """Transpose the ``step`` × ``step`` square that each 128-bit lane of ``rows`` holds."""
 
-    def mix(x: Value, y: Value, pattern: list[int]) -> Value:
+    def mix(pair: tuple[Value, Value], pattern: list[int]) -> Value:
+        x, y = pair
         # The pattern is for one 128-bit lane: indices from ``step`` on mean the second operand.
         order = ", ".join(
             f"i32 {lane + (p if p < step else p - step + lanes)}"
@@ -148,14 +153,14 @@ def _transpose_in_lanes(f: Function, rows: list[Value], step: int, lanes: int) -
         return f.assign(x.type, f"shufflevector {x}, {y}, <{lanes} x i32> <{order}>")
 
     if step == 2:
-        return [mix(rows[0], rows[1], [0, 2]), mix(rows[0], rows[1], [1, 3])]
-    low = [mix(rows[0], rows[1], [0, 4, 1, 5]), mix(rows[2], rows[3], [0, 4, 1, 5])]
-    high = [mix(rows[0], rows[1], [2, 6, 3, 7]), mix(rows[2], rows[3], [2, 6, 3, 7])]
+        return [mix((rows[0], rows[1]), [0, 2]), mix((rows[0], rows[1]), [1, 3])]
+    low = mix((rows[0], rows[1]), [0, 4, 1, 5]), mix((rows[2], rows[3]), [0, 4, 1, 5])
+    high = mix((rows[0], rows[1]), [2, 6, 3, 7]), mix((rows[2], rows[3]), [2, 6, 3, 7])
     return [
-        mix(*low, [0, 1, 4, 5]),
-        mix(*low, [2, 3, 6, 7]),
-        mix(*high, [0, 1, 4, 5]),
-        mix(*high, [2, 3, 6, 7]),
+        mix(low, [0, 1, 4, 5]),
+        mix(low, [2, 3, 6, 7]),
+        mix(high, [0, 1, 4, 5]),
+        mix(high, [2, 3, 6, 7]),
     ]
 
 
@@ -194,7 +199,7 @@ def pack_lines(
     rows: Value,
     depth: Value,
 ) -> None:
-    """Copy ``depth`` lines of ``rows`` contiguous elements of A to a smaller byte step ``pitch``."""
+    """Copy ``depth`` lines of ``rows`` contiguous elements of A, ``pitch`` bytes apart."""
     size = BITS[scalar] // 8
     whole = f.binary("and", rows, f.i64(-lanes))
     with f.loop(0, depth, 1, hint="line") as line:

@@ -28,6 +28,7 @@ _MOST_CHUNKS = 256
 _DOT_ROWS = 12
 _SCRATCH_BYTES = 248 << 10
 _PANELS = 4
+_THIN_BLOCK = 8
 # Weight of each number of threads when chunk sizes are compared.
 _THREADS = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 1.0), (16, 0.7), (64, 0.3))
 _COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
@@ -144,8 +145,8 @@ class ContractionPlan:
     ``kernels`` run one after the other, each over its own chunks; all take the same operands: A,
     B, C, then a scratch buffer of ``scratch_bytes`` (only if that is not 0), then whatever the
     epilogue needs, from operand ``epilogue_operand`` on.  The other fields steer the generator.
-    ``panel_columns`` columns of B are packed at a
-    time.  ``swapped`` says that ``work`` is the transposed problem Cᵀ = Bᵀ·Aᵀ (for a C of one column).
+    ``panel_columns`` columns of B are packed at a time.  ``swapped`` says that ``work`` is the
+    transposed problem Cᵀ = Bᵀ·Aᵀ (for a C of one column).
     """
 
     spec: Contraction
@@ -159,6 +160,7 @@ class ContractionPlan:
     splits: int
     split_depth: int
     depth_block: int
+    unroll: int
     pack_a: PackA
     pack_b: PackB
     panel_columns: int
@@ -285,6 +287,7 @@ def _finish(
         splits,
         split_depth,
         block,
+        _unroll(split_depth),
         pack_a,
         pack_b,
         _panel_columns(columns, pack_b),
@@ -382,9 +385,7 @@ def _tile_shape(work: Contraction, lanes: int, registers: int) -> tuple[int, int
 
     vectors_needed = max(1, math.ceil(work.columns / lanes))
     shapes = []
-    # Wide tiles are for one or two rows, where they read B in longer pieces.
-    widest = 4 if work.rows > 2 else (registers - 2) // max(1, work.rows)
-    for vectors in range(1, min(widest, vectors_needed) + 1):
+    for vectors in range(1, min(4, vectors_needed) + 1):
         most = max(1, min((registers - 1 - vectors) // vectors, 12 if registers == 16 else 16))
         shapes.append((min(most, max(1, work.rows)), vectors))
     # Two vectors a row first: they load least for each multiply-add.
@@ -396,16 +397,36 @@ def _tile_shape(work: Contraction, lanes: int, registers: int) -> tuple[int, int
 
 
 def _depth_block(work: Contraction, target: Target, width: int) -> int:
-    """Depth of a block of B that fills at most half of the first-level cache with one panel."""
+    """Depth of a block of B that fills at most half of the first-level cache with one panel.
+
+    Where each element of B is used only once or twice, blocks are a few rows of B deep instead, so
+    that B is read in long pieces, row by row, while C stays in the cache.
+    """
+    if work.rows <= 2 and work.b_strides[2] == 1 and work.columns >= 4 * width:
+        return _THIN_BLOCK
     most = max(256, target.l1_bytes // 2 // (width * work.itemsize))
     return _even_block(work.depth, most)
 
 
 def _even_block(depth: int, most: int) -> int:
-    """Depth cut into as few nearly equal blocks ≤ ``most`` as possible, multiples of 4."""
+    """Depth cut into as few nearly equal blocks ≤ ``most`` as possible, whole turns each."""
     if depth <= most:
         return max(1, depth)
-    return _round_up(math.ceil(depth / math.ceil(depth / most)), 4)
+    turn = _unroll(depth)
+    fewest = math.ceil(depth / most)
+    # Blocks of one length make loops with fixed ends.
+    for blocks in range(fewest, fewest + 2 + fewest // 4):
+        if depth % (blocks * turn) == 0:
+            return depth // blocks
+    return _round_up(math.ceil(depth / fewest), turn)
+
+
+def _unroll(depth: int) -> int:
+    """Steps along depth in one turn of a tile's loop: about 4, and without remainder if possible.
+
+    Code for a remainder would double the text that LLVM has to work through.
+    """
+    return next((turn for turn in (4, 3, 5, 6) if depth % turn == 0), 4)
 
 
 def _round_up(value: int, multiple: int) -> int:

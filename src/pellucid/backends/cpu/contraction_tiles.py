@@ -18,9 +18,6 @@ from dataclasses import dataclass
 
 from pellucid.backends.cpu.ir import BITS, Function, Value, scalar_of, vector
 
-UNROLL = 4
-"""Steps along depth in one turn of the loop."""
-
 _STRAIGHT_LINE = 96
 """Up to this many multiply-adds a tile is written without any loop."""
 
@@ -78,6 +75,7 @@ class Tile:
 
     ``a_row`` and ``a_depth`` are the byte steps of A, ``b_depth`` and ``c_row`` those of B and C.
     ``exact`` says that B ends at the last column; otherwise it is padded to whole vectors.
+    ``unroll`` is the number of steps along depth in one turn of the loop.
     """
 
     scalar: str
@@ -89,6 +87,7 @@ class Tile:
     b_depth: int
     c_row: int
     exact: bool
+    unroll: int
 
     @property
     def widths(self) -> list[int]:
@@ -130,17 +129,20 @@ class Tile:
         if isinstance(depth, int) and depth * count <= _STRAIGHT_LINE:
             return functools.reduce(lambda s, k: self._step(f, s, a, b, k), range(depth), sums)
         if isinstance(depth, int):
-            whole, multiple = Value(str(depth // UNROLL * UNROLL), "i64"), 1
+            whole, multiple = Value(str(depth // self.unroll * self.unroll), "i64"), 1
         else:
-            whole = f.binary("and", depth, f.i64(-UNROLL))
+            whole = depth
+            if multiple % self.unroll:
+                rest = f.binary("urem", depth, f.i64(self.unroll))
+                whole = f.binary("sub nsw", depth, rest)
         state = [*sums, a, b]
-        with f.loop(0, whole, UNROLL, carried=state, hint="depth") as loop:
-            loop.next = self._advance(f, loop.values, UNROLL)
+        with f.loop(0, whole, self.unroll, carried=state, hint="depth") as loop:
+            loop.next = self._advance(f, loop.values, self.unroll)
         state = loop.results
         if isinstance(depth, int):
-            for _ in range(depth % UNROLL):
+            for _ in range(depth % self.unroll):
                 state = self._advance(f, state, 1)
-        elif multiple % UNROLL:
+        elif multiple % self.unroll:
             with f.loop(whole, depth, 1, carried=state, hint="rest") as loop:
                 loop.next = self._advance(f, loop.values, 1)
             state = loop.results
