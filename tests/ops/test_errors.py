@@ -64,7 +64,8 @@ SHAPE_ERRORS: list[tuple[str, tuple[Spec, ...], dict[str, Any], str]] = [
         "matmul",
         (M, spec(3, 2)),
         {},
-        r"matmul got shapes \(3, 4\) and \(3, 2\): the last extent of the first \(4\) must equal .* second \(3\)",
+        r"matmul got shapes \(3, 4\) and \(3, 2\): the last extent of the first \(4\) must equal .*"
+        r"second \(3\)",
     ),
     ("matmul", (spec(4), spec(4)), {}, r"last but one of the second \(none\)"),
     ("matmul", (spec(2, 3, 4), spec(3, 4, 5)), {}, r"do not broadcast"),

@@ -43,7 +43,8 @@ def to_dot(graph: Graph, backward: Graph | None = None) -> str:
             if node in drawn:
                 continue
             drawn[node] = f"n{len(drawn)}"
-            label = f"{node.settings.get('name') or node.op.name}\\n{node.spec}"
+            title = str(node.settings.get("name") or node.op.name).replace('"', "'")
+            label = f"{title}\\n{node.spec}"
             lines.append(f'  {drawn[node]} [label="{label}", color={colour}];')
             lines.extend(f"  {drawn[n]} -> {drawn[node]} [color={colour}];" for n in node.inputs)
     return "\n".join([*lines, "}"])
