@@ -162,7 +162,7 @@ class TrainingConfig:
     )
     clip_norm: float = _setting(
         0.0,
-        "longest gradient (norm over all parameters) that is used as it is; 0 switches clipping off",
+        "longest gradient (norm over all parameters) that is used as it is; 0 clips nothing",
         low=0.0,
         high=1e9,
     )

@@ -1,0 +1,96 @@
+"""What a training run reports while it runs and afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+EVENTS = ("start", "forward", "loss", "backward", "update", "steps", "epoch", "best", "stop")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a run.
+
+    ========  ================================================  ==========================
+    kind      when                                              facts
+    ========  ================================================  ==========================
+    start     before the first step                             epochs, rows, batches
+    forward   the model has made its scores                     traced
+    loss      the loss has been computed                        traced
+    backward  the gradients have been computed                  traced
+    update    the optimizer has changed the parameters          traced
+    steps     some steps are done (about ten times a second)    count, loss, rows
+    epoch     an epoch is over                                  record (``EpochRecord``)
+    best      the validation loss is the lowest so far          record
+    stop      the run is over                                   status
+    ========  ================================================  ==========================
+
+    ``forward``, ``loss``, ``backward`` and ``update`` come in this order in every step that
+    Python runs.  A compiled step is one native program: it sends them once, with ``traced``,
+    when it is made.  ``step`` counts from 0, ``epoch`` from 1.
+    """
+
+    kind: str
+    step: int
+    epoch: int
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+Callback = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """Figures of one epoch.
+
+    ``loss`` is the mean over the training rows while they were learned from (penalties not
+    included); ``validation_loss`` and ``metric`` were measured after the epoch and are None
+    without validation data; ``seconds`` since the start of the run.
+    """
+
+    epoch: int
+    loss: float
+    validation_loss: float | None
+    metric: float | None
+    learning_rate: float
+    steps: int
+    rows_per_second: float
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as JSON values."""
+        return asdict(self)
+
+
+@dataclass
+class History:
+    """The epochs of a run and how it ended.
+
+    ``status`` is ``finished``, ``stopped early``, ``interrupted`` or ``not finite``.
+    ``best_epoch`` is the epoch whose weights the model holds now.  ``history["loss"]`` gives one
+    figure over the epochs.
+    """
+
+    epochs: list[EpochRecord] = field(default_factory=list)
+    status: str = "finished"
+    best_epoch: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    compile_seconds: float = 0.0
+    metric_name: str = "metric"
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __iter__(self) -> Iterator[EpochRecord]:
+        return iter(self.epochs)
+
+    def __getitem__(self, name: str) -> list[Any]:
+        return [getattr(record, name) for record in self.epochs]
+
+    @property
+    def best(self) -> EpochRecord | None:
+        """The record of the best epoch, None before the first is over."""
+        return next((r for r in self.epochs if r.epoch == self.best_epoch), None)

@@ -1,0 +1,64 @@
+"""Scores of a model for many rows, in blocks of one size, so that one native program serves all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.compile import compile as compile_function
+from pellucid.tensor.creation import as_tensor
+
+MAX_BLOCK = 1024
+_MIN_BLOCK = 64
+
+
+class Scorer:
+    """Runs ``model`` in evaluation mode.
+
+    ``scorer(features)``: array or tensor (rows, …) → float array (rows, outputs).  Rows are
+    processed in blocks; the last one is filled up with copies of its first row, which changes
+    nothing for the others because rows do not see each other in evaluation mode.
+    """
+
+    def __init__(self, model: Any, *, compile: bool = True) -> None:
+        self.model = model
+        self.compile = compile
+        self._program: Any = None
+        self._block = 0
+
+    def __call__(self, features: Any) -> npt.NDArray[Any]:
+        rows = np.asarray(features.detach().numpy() if hasattr(features, "detach") else features)
+        training = self.model.training
+        self.model.eval()
+        try:
+            with no_grad():
+                return self._scores(rows)
+        finally:
+            if training:
+                self.model.train()
+
+    def _scores(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if not self.compile or not len(rows):
+            return np.array(self.model(as_tensor(rows)).detach().numpy())
+        if not self._block:
+            wanted = 1 << max(0, len(rows) - 1).bit_length()
+            self._block = min(MAX_BLOCK, max(_MIN_BLOCK, wanted))
+        size = self._block
+        results = []
+        for start in range(0, len(rows), size):
+            block = rows[start : start + size]
+            count = len(block)
+            if count < size:
+                block = np.concatenate([block, np.repeat(block[:1], size - count, axis=0)])
+            scores = self._run(as_tensor(np.ascontiguousarray(block)))
+            results.append(np.array(scores.detach().numpy()[:count]))
+        return results[0] if len(results) == 1 else np.concatenate(results)
+
+    def _run(self, block: Any) -> Any:
+        if self._program is None:
+            model = self.model
+            self._program = compile_function(lambda x: model(x))
+        return self._program(block)

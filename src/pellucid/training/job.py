@@ -1,0 +1,230 @@
+"""The main job: from prepared data to a trained network and its figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.backends.cpu.threads import available_cpus, get_num_threads, set_num_threads
+from pellucid.base.errors import DataError, NonFiniteError
+from pellucid.data.sources import Part, PreparedData
+from pellucid.tensor.random import manual_seed
+from pellucid.training.baselines import Baselines, baselines
+from pellucid.training.config import TrainingConfig
+from pellucid.training.history import Callback, History
+from pellucid.training.inference import Scorer
+from pellucid.training.metrics import HEADLINES, Metrics, metrics
+from pellucid.training.network import (
+    build_loss,
+    build_mlp,
+    build_optimizer,
+    build_schedule,
+    predictions_of,
+    target_array,
+)
+from pellucid.training.observe import Observation, observe
+from pellucid.training.run_folder import SavedModel
+from pellucid.training.trainer import Trainer
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(eq=False)
+class RunResult:
+    """A trained network with everything that is known about it.
+
+    ``figures`` and ``predictions`` (probabilities, or numbers in the data's units) are by part.
+    ``before`` and ``after`` are the distributions inside the network before and after training.
+    ``seconds`` says where the time went.  ``failure`` is the error that ended the training, if
+    one did; the network then has the last good weights.
+    """
+
+    prepared: PreparedData
+    config: TrainingConfig
+    model: Any
+    history: History
+    loss_name: str
+    before: Observation
+    after: Observation
+    figures: dict[str, Metrics] = field(default_factory=dict)
+    predictions: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    baselines: Baselines | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    failure: NonFiniteError | None = None
+    threads: int = 1
+
+    @property
+    def weights(self) -> dict[str, npt.NDArray[np.float32]]:
+        """The parameters by their state-dict names."""
+        return {n: np.array(p.detach().numpy()) for n, p in self.model.named_parameters()}
+
+    def parameters(self) -> int:
+        """Number of trainable numbers."""
+        return sum(int(p.numel()) for p in self.model.parameters())
+
+    def saved_model(self) -> SavedModel:
+        """What model.json holds."""
+        data = self.prepared
+        figures = {part: dict(m.values) for part, m in self.figures.items()}
+        if self.baselines is not None:
+            for simple in (self.baselines.constant, self.baselines.linear):
+                for part in ("validation", "test"):
+                    measured = getattr(simple, part)
+                    if measured is not None:
+                        figures[f"{simple.name}, {part}"] = dict(measured.values)
+        rows = {part: len(getattr(data, part)) for part in PARTS}
+        return SavedModel(
+            name=data.name,
+            created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            status=self.history.status,
+            fingerprint=data.fingerprint,
+            rows={"all": data.rows, "dropped": data.rows_dropped, **rows},
+            inputs=int(data.train.features.shape[1]),
+            task=data.task,
+            preprocessor=data.preprocessor,
+            target_scaler=data.target_scaler,
+            config=self.config,
+            figures=figures,
+        )
+
+    def verdict(self) -> tuple[bool, str]:
+        """Whether the network beats the better of the simple models, and a sentence about it.
+
+        Compared by the headline figure on the test part (validation where there is no test
+        part).  A difference smaller than one standard error of the network's figure is called
+        what it is: no difference.
+        """
+        if self.baselines is None or not self.figures:
+            return False, "The network was not compared with simple models."
+        part = "test" if "test" in self.figures else "validation"
+        if part not in self.figures:
+            return False, "There are no rows to compare the network with simple models on."
+        own = self.figures[part]
+        simple = max(
+            (b for b in (self.baselines.constant, self.baselines.linear)),
+            key=lambda b: _goodness(getattr(b, part)),
+        )
+        other = getattr(simple, part)
+        name = own.headline
+        compared = f"{name} {own[name]:.4g} against {other[name]:.4g} on the {part} part"
+        if not own.better_than(other):
+            return False, (
+                f"The network is NOT better than {simple.name} ({compared}): use {simple.name}, "
+                "or change the network or the data."
+            )
+        if own.headline == "accuracy":
+            error = float(np.sqrt(max(own[name] * (1 - own[name]), 1e-9) / own.rows))
+            if own[name] - other[name] < error:
+                return False, (
+                    f"The network is hardly better than {simple.name} ({compared}): the difference "
+                    f"is within the standard error of {error:.2g} that {own.rows} rows leave."
+                )
+        return True, f"The network is better than {simple.name}: {compared}."
+
+
+def _goodness(figures: Metrics) -> float:
+    value = figures.values[figures.headline]
+    return -value if figures.headline == "rmse" else value
+
+
+def train_network(
+    prepared: PreparedData, config: TrainingConfig, callbacks: Sequence[Callback] = ()
+) -> RunResult:
+    """Builds the network that ``config`` describes, trains it, and measures it on all parts.
+
+    NaN or infinity ends the training, not the job: the result then holds the error and the last
+    good weights.  Raises ``DataError`` when there are no validation rows for early stopping.
+    """
+    if config.patience and not len(prepared.validation):
+        raise DataError(
+            "There are no validation rows, which early stopping watches",
+            "Give validation a share (--fractions), or switch early stopping off (--patience 0).",
+        )
+    set_num_threads(config.threads or available_cpus())
+    task = prepared.task
+    loss_name = config.loss_for(task.kind, task.loss)
+    manual_seed(config.seed)
+    features = prepared.train.features
+    model = build_mlp(int(features.shape[1]), config, task.output_units)
+    optimizer = build_optimizer(model, config)
+    watched = prepared.validation if len(prepared.validation) else prepared.train
+    before = observe(model, watched.features)
+    trainer = Trainer(
+        model,
+        build_loss(loss_name),
+        optimizer,
+        schedule=build_schedule(optimizer, config),
+        metric=_metric(prepared),
+        clip_norm=config.clip_norm,
+        callbacks=callbacks,
+        compile=config.compile,
+        seed=config.seed,
+    )
+    failure = _fit(trainer, prepared, config)
+    trainer.history.metric_name = HEADLINES[task.kind]
+    after = observe(model, watched.features)
+    result = RunResult(prepared, config, model, trainer.history, loss_name, before, after)
+    result.failure, result.threads = failure, get_num_threads()
+    result.seconds["compilation"] = trainer.history.compile_seconds
+    result.seconds["training"] = trainer.history.seconds - trainer.history.compile_seconds
+    _measure(result, trainer.scorer)
+    return result
+
+
+def _fit(
+    trainer: Trainer, prepared: PreparedData, config: TrainingConfig
+) -> NonFiniteError | None:
+    kind = prepared.task.kind
+    train, validation = prepared.train, prepared.validation
+    held = None
+    if len(validation):
+        held = (validation.features, target_array(kind, validation.targets))
+    try:
+        trainer.fit(
+            (train.features, target_array(kind, train.targets)),
+            held,
+            epochs=config.epochs,
+            batch_size=config.batch_size,
+            patience=config.patience,
+            row_numbers=train.indices,
+        )
+    except NonFiniteError as error:
+        return error
+    return None
+
+
+def _metric(prepared: PreparedData) -> Any:
+    """The headline figure of (scores, targets) on the validation part, in the data's units."""
+    task, raw = prepared.task, prepared.validation.raw_targets
+
+    def measure(scores: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
+        predictions = predictions_of(task, scores, prepared.target_scaler)
+        if task.kind in ("binary", "multiclass"):
+            guessed = predictions[:, 0] > 0.5 if task.kind == "binary" else predictions.argmax(1)
+            return float((guessed == raw).mean())
+        return metrics(task, raw, predictions).values[HEADLINES[task.kind]]
+
+    return measure
+
+
+def _measure(result: RunResult, scorer: Scorer) -> None:
+    """Predictions and figures of all parts, and the simple models beside them."""
+    start = time.perf_counter()
+    prepared = result.prepared
+    for name in PARTS:
+        part: Part = getattr(prepared, name)
+        if not len(part):
+            continue
+        scores = scorer(part.features)
+        predictions = predictions_of(prepared.task, scores, prepared.target_scaler)
+        result.predictions[name] = predictions
+        result.figures[name] = metrics(prepared.task, part.raw_targets, predictions)
+    result.seconds["evaluation"] = time.perf_counter() - start
+    start = time.perf_counter()
+    result.baselines = baselines(prepared)
+    result.seconds["baselines"] = time.perf_counter() - start

@@ -1,0 +1,101 @@
+"""What values inside a network look like: weights and activations as numbers and histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.creation import as_tensor
+
+BINS = 40
+SAMPLE_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Statistics of an array: ``counts`` (40,) of the values between ``low`` and ``high``, which
+    are the extremes of the finite values; ``zero`` is the share of exact zeros and ``nonfinite``
+    that of NaN and infinities."""
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    zero: float
+    nonfinite: float
+    counts: tuple[int, ...]
+
+    @classmethod
+    def of(cls, array: npt.NDArray[Any]) -> Distribution:
+        """The statistics of an array of any shape."""
+        values = np.asarray(array, np.float64).ravel()
+        finite = values[np.isfinite(values)]
+        if not len(finite):
+            return cls(0.0, 0.0, 0.0, 0.0, 0.0, float(len(values) > 0), (0,) * BINS)
+        low, high = float(finite.min()), float(finite.max())
+        if high - low > 1e-12 * max(abs(low), abs(high)):
+            counts = np.histogram(finite, BINS, (low, high))[0]
+        else:
+            counts = np.zeros(BINS, np.int64)
+            counts[BINS // 2] = len(finite)
+        return cls(
+            mean=float(finite.mean()),
+            deviation=float(finite.std()),
+            low=low,
+            high=high,
+            zero=float((finite == 0).mean()),
+            nonfinite=1 - len(finite) / len(values),
+            counts=tuple(int(count) for count in counts),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The statistics as JSON values."""
+        return {**asdict(self), "counts": list(self.counts)}
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Weights by parameter name and outputs by layer path, at one moment."""
+
+    weights: Mapping[str, Distribution]
+    outputs: Mapping[str, Distribution]
+
+    def to_json(self) -> dict[str, Any]:
+        """The distributions as JSON values."""
+        return {
+            "weights": {name: d.to_json() for name, d in self.weights.items()},
+            "outputs": {name: d.to_json() for name, d in self.outputs.items()},
+        }
+
+
+def observe(model: Any, features: npt.NDArray[Any]) -> Observation:
+    """The distributions of all parameters, and of all layers' outputs on the first 512 rows of
+    ``features`` in evaluation mode."""
+    outputs: dict[str, Distribution] = {}
+    handles = []
+    for path, layer in model.named_modules():
+        if not path or next(layer.children(), None) is not None:
+            continue
+
+        def keep(module: Any, args: Any, output: Any, path: str = path) -> None:
+            outputs[path] = Distribution.of(output.detach().numpy())
+
+        handles.append(layer.register_forward_hook(keep))
+    training = model.training
+    model.eval()
+    try:
+        with no_grad():
+            model(as_tensor(np.ascontiguousarray(features[:SAMPLE_ROWS])))
+    finally:
+        for handle in handles:
+            handle.remove()
+        if training:
+            model.train()
+    named = model.named_parameters()
+    weights = {name: Distribution.of(p.detach().numpy()) for name, p in named}
+    return Observation(weights, outputs)

@@ -1,0 +1,95 @@
+"""Copies of everything a step changes, to go back to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.random import default_generator
+from pellucid.tensor.state import version
+
+
+class Weights:
+    """A copy of a model's parameters and buffers that can be taken again and again.
+
+    The memory is used again, so that a copy costs no more than its bytes.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._tensors = [*model.parameters(), *model.buffers()]
+        self._copies = [np.empty_like(t.detach().numpy()) for t in self._tensors]
+
+    @property
+    def bytes(self) -> int:
+        """Size of the copy."""
+        return sum(copy.nbytes for copy in self._copies)
+
+    def take(self) -> None:
+        """Copy the values of now."""
+        for tensor, copy in zip(self._tensors, self._copies, strict=True):
+            np.copyto(copy, tensor.detach().numpy())
+
+    def restore(self) -> None:
+        """Give the model the copied values back."""
+        with no_grad():
+            for tensor, copy in zip(self._tensors, self._copies, strict=True):
+                np.copyto(tensor.detach().numpy(), copy)
+
+    def finite(self) -> bool:
+        """Whether the model's values of now are all finite."""
+        return all(is_finite(tensor.detach().numpy()) for tensor in self._tensors)
+
+
+def is_finite(array: npt.NDArray[Any]) -> bool:
+    """Whether an array holds neither NaN nor infinity."""
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
+
+
+class Snapshot:
+    """Model, optimizer and random numbers at one moment: a step can be repeated bit by bit."""
+
+    def __init__(self, model: Any, optimizer: Any) -> None:
+        self.weights = Weights(model)
+        self._optimizer = optimizer
+        self._slots: list[tuple[Any, str, npt.NDArray[Any]]] = []
+        self._random = np.zeros(2, np.int64)
+
+    def take(self) -> bool:
+        """Copy everything; False, and nothing is copied, where the weights are not finite."""
+        if not self.weights.finite():
+            return False
+        self.weights.take()
+        known = {(id(p), name): copy for p, name, copy in self._slots}
+        slots = []
+        for parameter, values in self._optimizer.state.items():
+            for name, value in values.items():
+                if not hasattr(value, "detach"):
+                    continue
+                array = value.detach().numpy()
+                copy = known.get((id(parameter), name))
+                if copy is None or copy.shape != array.shape:
+                    copy = np.empty_like(array)
+                np.copyto(copy, array)
+                slots.append((parameter, name, copy))
+        self._slots = slots
+        np.copyto(self._random, default_generator.state.detach().numpy())
+        return True
+
+    def restore(self) -> None:
+        """Go back to the moment of the last ``take``."""
+        self.weights.restore()
+        np.copyto(default_generator.state.detach().numpy(), self._random)
+        saved = {(id(p), name): copy for p, name, copy in self._slots}
+        if not saved:
+            # Before the first step there are no slots yet; the next step makes them anew.
+            self._optimizer.state.clear()
+            version.bump()
+            return
+        for parameter, values in self._optimizer.state.items():
+            for name, value in values.items():
+                copy = saved.get((id(parameter), name))
+                if copy is not None:
+                    np.copyto(value.detach().numpy(), copy)
