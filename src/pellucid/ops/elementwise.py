@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, bool_
+from pellucid.base.dtypes import DType, bool_, float64, int32
 from pellucid.base.errors import DTypeError
 from pellucid.base.shapes import Shape, broadcast_shapes
 from pellucid.graph.node import Primitive, Sample, Spec
@@ -560,8 +560,6 @@ def _infer_cast(x: Spec, *, dtype: DType) -> Spec:
 
 
 def _cast_samples() -> Iterable[Sample]:
-    from pellucid.base.dtypes import float64, int32
-
     yield Sample((ramp(3, 4),), {"dtype": float64})
     yield Sample((ramp(3, 4),), {"dtype": int32})
     yield Sample((ramp(3, 4),), {"dtype": bool_})

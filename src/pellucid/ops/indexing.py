@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.dtypes import float32, int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import Shape, normalize_axis
 from pellucid.graph.node import Sample, Spec
@@ -291,8 +292,6 @@ def _evaluate_iota(*, shape: Shape, axis: int, dtype: Any) -> np.ndarray:
 
 
 def _iota_samples() -> Iterable[Sample]:
-    from pellucid.base.dtypes import float32, int64
-
     yield Sample((), {"shape": (3, 4), "axis": 1, "dtype": int64})
     yield Sample((), {"shape": (5,), "axis": 0, "dtype": float32})
 

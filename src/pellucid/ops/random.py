@@ -33,11 +33,10 @@ def _evaluate(state: np.ndarray, *, shape: Shape, dtype: DType, lane: int) -> np
     if dtype is float32:
         word = words[2 * lane] >> np.uint32(8)
         return (word.astype(np.float32) * np.float32(2.0**-24)).reshape(shape)  # (n,) -> shape
-    high = (words[2 * lane] >> np.uint32(5)).astype(np.float64)
-    low = (words[2 * lane + 1] >> np.uint32(6)).astype(np.float64)
-    return np.asarray(
-        ((high * 2.0**26 + low) * 2.0**-53).reshape(shape), dtype.numpy
-    )  # (n,) -> shape
+    wide = (words[2 * lane].astype(np.uint64) << np.uint64(32)) | words[2 * lane + 1]
+    fraction = (wide >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return np.asarray(fraction.reshape(shape), dtype.numpy)  # (n,) -> shape
+
 
 
 UNIFORM = define(
