@@ -1,0 +1,188 @@
+"""What surrounds a module's ``forward``: its path, its hooks, and errors that name the layer.
+
+A module is reached by a dotted path of attribute names (``encoder.fc1``).  The path belongs to
+the place from which the outermost call started, so it is looked up in a table that is made once
+for each outermost module and made again when any module anywhere gains or loses a child.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from pellucid.base.errors import AutogradError, PellucidError
+from pellucid.tensor.state import version
+from pellucid.tensor.tensor import Tensor
+
+if TYPE_CHECKING:
+    from pellucid.nn.module import Module
+
+
+class _Structure:
+    """Counts changes of the module trees; a path table is valid for one count."""
+
+    number = 0
+
+
+structure = _Structure()
+
+
+def structure_changed() -> None:
+    """A module was added or taken away: paths and compiled programs may be out of date."""
+    structure.number += 1
+    version.bump()
+
+
+class _Calls(threading.local):
+    """The outermost call of this thread: None outside of any."""
+
+    paths: dict[int, str] | None = None
+
+
+calls = _Calls()
+_tables: weakref.WeakKeyDictionary[Module, tuple[int, dict[int, str]]] = weakref.WeakKeyDictionary()
+
+
+def paths_from(root: Module) -> dict[int, str]:
+    """id(module) → dotted path of every module under ``root``; ``root`` has its class name."""
+    known = _tables.get(root)
+    if known is not None and known[0] == structure.number:
+        return known[1]
+    table = {id(module): path for path, module in root.named_modules()}
+    table[id(root)] = type(root).__name__
+    _tables[root] = (structure.number, table)
+    return table
+
+
+def path_of(module: Module, outer: str) -> str:
+    """The path of ``module`` in the running call; one that no parent owns is named by its class."""
+    found = calls.paths.get(id(module)) if calls.paths is not None else None
+    if found is not None:
+        return found
+    return f"{outer}.{type(module).__name__}" if outer else type(module).__name__
+
+
+_hook_numbers = count()
+
+
+class RemovableHandle:
+    """Takes a hook away again: ``handle.remove()``, or at the end of ``with handle:``."""
+
+    def __init__(self, hooks: dict[int, Any], hook: Any, *, first: bool = False) -> None:
+        self.id = next(_hook_numbers)
+        self._hooks = hooks
+        later = dict(hooks) if first else {}
+        if first:
+            hooks.clear()
+        hooks[self.id] = hook
+        hooks.update(later)
+        version.bump()
+
+    def remove(self) -> None:
+        """Remove the hook; a second time does nothing."""
+        if self._hooks.pop(self.id, None) is not None:
+            version.bump()
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+def shapes_of(values: tuple[Any, ...]) -> str:
+    """The shapes of the tensors among a call's arguments, for a message."""
+    shapes = [str(tuple(v.shape)) for v in values if isinstance(v, Tensor)]
+    return ", ".join(shapes) or "none"
+
+
+def name_the_layer(error: PellucidError, module: Module, path: str, args: tuple[Any, ...]) -> None:
+    """Add to a shape or dtype error in which layer it arose; only the innermost layer does."""
+    if getattr(error, "layer", None) is not None:
+        return
+    error.layer = path  # type: ignore[attr-defined]
+    described = type(module).__name__ if module._modules else repr(module).replace("\n", " ")
+    error.message += f", in layer {path} ({described}), input shape {shapes_of(args)}"
+    error.args = (f"{error.message}\n  {error.hint}" if error.hint else error.message,)
+
+
+class BackwardWatch:
+    """Feeds ``hook(module, grad_input, grad_output)`` during the backward pass of one call.
+
+    Inputs and outputs of the call are passed through a copy each, whose gradients belong to
+    this call alone even if the same tensor is used elsewhere too.
+    """
+
+    def __init__(self, module: Module, hooks: tuple[Callable[..., Any], ...]) -> None:
+        self._module = module
+        self._hooks = hooks
+        self._grad_input: list[Any] = []
+        self._grad_output: list[Any] = []
+        self._waiting_inputs = 0
+        self._waiting_outputs = 0
+
+    def watch_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The arguments, tensors that require gradients replaced by watched copies."""
+        self._grad_input = [None] * len(args)
+        watched = []
+        for position, value in enumerate(args):
+            if isinstance(value, Tensor) and value.requires_grad:
+                value = value.clone()
+                value.register_hook(self._input_hook(position))
+                self._waiting_inputs += 1
+            watched.append(value)
+        return tuple(watched)
+
+    def watch_outputs(self, output: Any) -> Any:
+        """The output, tensors that require gradients replaced by watched copies."""
+        several = isinstance(output, (tuple, list))
+        listed = list(output) if several else [output]
+        self._grad_output = [None] * len(listed)
+        for position, value in enumerate(listed):
+            if isinstance(value, Tensor) and value.requires_grad:
+                listed[position] = value = value.clone()
+                value.register_hook(self._output_hook(position))
+                self._waiting_outputs += 1
+        return type(output)(listed) if several else listed[0]
+
+    def _output_hook(self, position: int) -> Callable[[Any], Any]:
+        def hook(gradient: Any) -> None:
+            self._grad_output[position] = gradient
+            self._waiting_outputs -= 1
+            if self._waiting_outputs == 0 and not any(self._inputs_watched()):
+                self._run()
+
+        return hook
+
+    def _inputs_watched(self) -> list[bool]:
+        return [True] * self._waiting_inputs
+
+    def _input_hook(self, position: int) -> Callable[[Any], Any]:
+        def hook(gradient: Any) -> Any:
+            self._grad_input[position] = gradient
+            self._waiting_inputs -= 1
+            if self._waiting_inputs:
+                return None
+            replaced = self._run()
+            return None if replaced is None else replaced[position]
+
+        return hook
+
+    def _run(self) -> tuple[Any, ...] | None:
+        """Call the hooks; what they return replaces the gradient of the input."""
+        changed: tuple[Any, ...] | None = None
+        for hook in self._hooks:
+            current = tuple(self._grad_input) if changed is None else changed
+            result = hook(self._module, current, tuple(self._grad_output))
+            if result is not None:
+                changed = result if isinstance(result, tuple) else (result,)
+        if changed is not None and sum(g is not None for g in self._grad_input) > 1:
+            raise AutogradError(
+                f"a backward hook of {type(self._module).__name__} replaced the gradients of several inputs",
+                "a hook can replace the gradient of a module with one differentiable input; "
+                "use tensor.register_hook for others",
+            )
+        return changed

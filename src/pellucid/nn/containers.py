@@ -1,0 +1,300 @@
+"""Modules that hold modules or parameters."""
+
+from __future__ import annotations
+
+import operator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any, TypeVar
+
+from pellucid.base.errors import ArgumentError
+from pellucid.nn.calling import structure_changed
+from pellucid.nn.module import Module, described, indented
+from pellucid.nn.parameter import Parameter
+from pellucid.tensor.tensor import Tensor
+
+Self = TypeVar("Self", bound="_Numbered")
+
+
+def _position(index: Any, length: int, name: str) -> int:
+    """``index`` counted from the front."""
+    place = operator.index(index)
+    if not -length <= place < length:
+        raise IndexError(f"index {place} is out of range for {name} with {length} entries")
+    return place % length
+
+
+class _Numbered(Module):
+    """Children named "0", "1", … ; what Sequential and ModuleList share."""
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self._modules.values()))
+
+    def __getitem__(self, index: Any) -> Any:
+        entries = list(self._modules.items())
+        if isinstance(index, slice):
+            return self._part(entries[index])
+        return entries[_position(index, len(self), type(self).__name__)][1]
+
+    def _part(self, entries: list[tuple[str, Any]]) -> Any:
+        raise NotImplementedError
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        name = list(self._modules)[_position(index, len(self), type(self).__name__)]
+        setattr(self, name, module)
+
+    def __delitem__(self, index: Any) -> None:
+        kept = list(self._modules.values())
+        if not isinstance(index, slice):
+            index = _position(index, len(self), type(self).__name__)
+        del kept[index]
+        self._renumber(kept)
+
+    def _renumber(self, modules: list[Any]) -> None:
+        self._modules.clear()
+        self._modules.update({str(i): module for i, module in enumerate(modules)})
+        structure_changed()
+
+    def append(self: Self, module: Module) -> Self:
+        """Add a module at the end."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self: Self, modules: Iterable[Module]) -> Self:
+        """Add several modules at the end."""
+        for module in list(modules):
+            self.append(module)
+        return self
+
+    def insert(self: Self, index: int, module: Module) -> Self:
+        """Add a module before position ``index``."""
+        if not isinstance(module, Module):
+            raise TypeError(f"insert() got a {type(module).__name__}, not an nn.Module")
+        changed = list(self._modules.values())
+        changed.insert(index, module)
+        self._renumber(changed)
+        return self
+
+    def pop(self, index: int = -1) -> Any:
+        """Take a module out and return it."""
+        taken = self[index]
+        del self[index]
+        return taken
+
+
+class Sequential(_Numbered):
+    """The modules one after the other: the result of each is the input of the next.
+
+    f = f_n ∘ … ∘ f_1.  Shapes: input of the first module → output of the last.  Give modules,
+    or one ``OrderedDict`` of name → module.  Indexing gives a module, slicing a Sequential
+    with the same modules.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__()
+        if len(args) == 1 and isinstance(args[0], Mapping):
+            for name, module in args[0].items():
+                self.add_module(name, module)
+        else:
+            for position, module in enumerate(args):
+                self.add_module(str(position), module)
+
+    def _part(self, entries: list[tuple[str, Any]]) -> Sequential:
+        return Sequential(OrderedDict(entries))
+
+    def forward(self, input: Any) -> Any:
+        """Apply the modules in order."""
+        for module in self._modules.values():
+            input = module(input)  # type: ignore[misc]
+        return input
+
+
+class ModuleList(_Numbered):
+    """A list of modules whose parameters are found; it has no forward of its own."""
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        super().__init__()
+        if modules is not None:
+            self.extend(modules)
+
+    def _part(self, entries: list[tuple[str, Any]]) -> ModuleList:
+        return ModuleList(module for _, module in entries)
+
+    def __repr__(self) -> str:
+        lines = []
+        position = 0
+        for text, group in groupby(repr(module) for module in self._modules.values()):
+            number = len(list(group))
+            name = f"({position})" if number == 1 else f"({position}-{position + number - 1})"
+            times = "" if number == 1 else f"{number} x "
+            lines.append(f"{name}: {times}{indented(text)}")
+            position += number
+        return described(type(self).__name__, lines, bool(lines))
+
+
+class ModuleDict(Module):
+    """A dictionary of modules whose parameters are found, in the order of insertion."""
+
+    def __init__(
+        self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None
+    ) -> None:
+        super().__init__()
+        if modules is not None:
+            self.update(modules)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._modules[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        del self._modules[key]
+        structure_changed()
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._modules
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self._modules.keys()
+
+    def values(self) -> Iterable[Any]:
+        """The modules."""
+        return self._modules.values()
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """(name, module) pairs."""
+        return self._modules.items()
+
+    def clear(self) -> None:
+        """Take all modules out."""
+        self._modules.clear()
+        structure_changed()
+
+    def pop(self, key: str) -> Any:
+        """Take a module out and return it."""
+        module = self._modules.pop(key)
+        structure_changed()
+        return module
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add or replace modules."""
+        for name, module in modules.items() if isinstance(modules, Mapping) else modules:
+            self[name] = module
+
+
+def _as_parameter(value: Any) -> Parameter:
+    if isinstance(value, Parameter):
+        return value
+    if isinstance(value, Tensor):
+        return Parameter(value, requires_grad=value.is_floating_point())
+    raise ArgumentError(
+        f"a parameter container got a {type(value).__name__}",
+        "give nn.Parameter objects or tensors",
+    )
+
+
+def _parameter_line(name: str, parameter: Any) -> str:
+    extents = "x".join(map(str, parameter.shape))
+    return f"({name}): Parameter containing: [{parameter.dtype!r} of size {extents}]"
+
+
+class ParameterList(Module):
+    """A list of parameters; plain tensors become parameters."""
+
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
+        super().__init__()
+        if values is not None:
+            self.extend(values)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(list(self._parameters.values()))
+
+    def __getitem__(self, index: Any) -> Any:
+        entries = list(self._parameters.values())
+        if isinstance(index, slice):
+            return ParameterList(entries[index])
+        return entries[_position(index, len(self), "ParameterList")]
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        setattr(self, str(_position(index, len(self), "ParameterList")), _as_parameter(value))
+
+    def append(self, value: Any) -> ParameterList:
+        """Add a parameter at the end."""
+        self.register_parameter(str(len(self)), _as_parameter(value))
+        return self
+
+    def extend(self, values: Iterable[Any]) -> ParameterList:
+        """Add several parameters at the end."""
+        for value in list(values):
+            self.append(value)
+        return self
+
+    def __repr__(self) -> str:
+        lines = [_parameter_line(name, p) for name, p in self._parameters.items()]
+        return described("ParameterList", lines, bool(lines))
+
+
+class ParameterDict(Module):
+    """A dictionary of parameters in the order of insertion; plain tensors become parameters."""
+
+    def __init__(
+        self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None
+    ) -> None:
+        super().__init__()
+        if parameters is not None:
+            self.update(parameters)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._parameters[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.register_parameter(key, _as_parameter(value))
+
+    def __delitem__(self, key: str) -> None:
+        del self._parameters[key]
+        structure_changed()
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._parameters
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self._parameters.keys()
+
+    def values(self) -> Iterable[Any]:
+        """The parameters."""
+        return self._parameters.values()
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """(name, parameter) pairs."""
+        return self._parameters.items()
+
+    def update(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+        """Add or replace parameters."""
+        for name, value in parameters.items() if isinstance(parameters, Mapping) else parameters:
+            self[name] = value
+
+    def __repr__(self) -> str:
+        lines = [_parameter_line(name, p) for name, p in self._parameters.items()]
+        return described("ParameterDict", lines, bool(lines))

@@ -1,0 +1,72 @@
+"""Layers, activations and losses as functions of tensors, with PyTorch's names and defaults.
+
+Usually imported as ``import pellucid.nn.functional as F``.
+"""
+
+from pellucid.nn.functional.activation import celu as celu
+from pellucid.nn.functional.activation import elu as elu
+from pellucid.nn.functional.activation import gelu as gelu
+from pellucid.nn.functional.activation import glu as glu
+from pellucid.nn.functional.activation import gumbel_softmax as gumbel_softmax
+from pellucid.nn.functional.activation import hardshrink as hardshrink
+from pellucid.nn.functional.activation import hardsigmoid as hardsigmoid
+from pellucid.nn.functional.activation import hardswish as hardswish
+from pellucid.nn.functional.activation import hardtanh as hardtanh
+from pellucid.nn.functional.activation import leaky_relu as leaky_relu
+from pellucid.nn.functional.activation import log_softmax as log_softmax
+from pellucid.nn.functional.activation import logsigmoid as logsigmoid
+from pellucid.nn.functional.activation import mish as mish
+from pellucid.nn.functional.activation import prelu as prelu
+from pellucid.nn.functional.activation import relu as relu
+from pellucid.nn.functional.activation import relu6 as relu6
+from pellucid.nn.functional.activation import rrelu as rrelu
+from pellucid.nn.functional.activation import selu as selu
+from pellucid.nn.functional.activation import sigmoid as sigmoid
+from pellucid.nn.functional.activation import silu as silu
+from pellucid.nn.functional.activation import softmax as softmax
+from pellucid.nn.functional.activation import softmin as softmin
+from pellucid.nn.functional.activation import softplus as softplus
+from pellucid.nn.functional.activation import softshrink as softshrink
+from pellucid.nn.functional.activation import softsign as softsign
+from pellucid.nn.functional.activation import tanh as tanh
+from pellucid.nn.functional.activation import tanhshrink as tanhshrink
+from pellucid.nn.functional.activation import threshold as threshold
+from pellucid.nn.functional.common import alpha_dropout as alpha_dropout
+from pellucid.nn.functional.common import batch_norm as batch_norm
+from pellucid.nn.functional.common import bilinear as bilinear
+from pellucid.nn.functional.common import cosine_similarity as cosine_similarity
+from pellucid.nn.functional.common import dropout as dropout
+from pellucid.nn.functional.common import embedding as embedding
+from pellucid.nn.functional.common import group_norm as group_norm
+from pellucid.nn.functional.common import layer_norm as layer_norm
+from pellucid.nn.functional.common import linear as linear
+from pellucid.nn.functional.common import normalize as normalize
+from pellucid.nn.functional.common import one_hot as one_hot
+from pellucid.nn.functional.common import pairwise_distance as pairwise_distance
+from pellucid.nn.functional.common import rms_norm as rms_norm
+from pellucid.nn.functional.loss import binary_cross_entropy as binary_cross_entropy
+from pellucid.nn.functional.loss import (
+    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+)
+from pellucid.nn.functional.loss import cross_entropy as cross_entropy
+from pellucid.nn.functional.loss import gaussian_nll_loss as gaussian_nll_loss
+from pellucid.nn.functional.loss import huber_loss as huber_loss
+from pellucid.nn.functional.loss import kl_div as kl_div
+from pellucid.nn.functional.loss import l1_loss as l1_loss
+from pellucid.nn.functional.loss import mse_loss as mse_loss
+from pellucid.nn.functional.loss import multilabel_soft_margin_loss as multilabel_soft_margin_loss
+from pellucid.nn.functional.loss import nll_loss as nll_loss
+from pellucid.nn.functional.loss import poisson_nll_loss as poisson_nll_loss
+from pellucid.nn.functional.loss import smooth_l1_loss as smooth_l1_loss
+from pellucid.nn.functional.margin_loss import cosine_embedding_loss as cosine_embedding_loss
+from pellucid.nn.functional.margin_loss import hinge_embedding_loss as hinge_embedding_loss
+from pellucid.nn.functional.margin_loss import margin_ranking_loss as margin_ranking_loss
+from pellucid.nn.functional.margin_loss import multi_margin_loss as multi_margin_loss
+from pellucid.nn.functional.margin_loss import multilabel_margin_loss as multilabel_margin_loss
+from pellucid.nn.functional.margin_loss import soft_margin_loss as soft_margin_loss
+from pellucid.nn.functional.margin_loss import triplet_margin_loss as triplet_margin_loss
+from pellucid.nn.functional.margin_loss import (
+    triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
+)
+
+swish = silu

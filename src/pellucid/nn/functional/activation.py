@@ -1,0 +1,287 @@
+"""Activation functions: element-wise non-linearities, and the softmax family.
+
+All are finite in value and gradient for inputs as large as ±1000.  Where a function has a kink
+the gradient is that of PyTorch: 0 for ReLU at 0, ReLU6 and hardtanh at their corners, the
+negative side's slope for leaky ReLU.  Shapes stay unless stated; dtype is the input's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.tensor.functions import where
+from pellucid.tensor.random import rand_like
+from pellucid.tensor.tensor import Tensor
+
+
+def _applied(input: Any, function: Callable[[Any], Any], inplace: bool) -> Any:
+    """``function(input)``, written over ``input`` if asked."""
+    return input._update(function(input._shadow())) if inplace else function(input)
+
+
+def _check_input(name: str, input: Any) -> None:
+    if not isinstance(input, Tensor):
+        raise ArgumentError(
+            f"{name} got a {type(input).__name__} as input", "pass a tensor: pellucid.tensor(data)"
+        )
+
+
+def sigmoid(input: Any) -> Any:
+    """σ(x) = 1 / (1 + e^−x), in (0, 1), σ(0) = ½; σ' = σ (1 − σ) ≤ ¼.
+
+    The gradient vanishes for large |x| (σ'(10) = 4.5e-5), so prefer it in the output layer of
+    a two-class or multi-label network, and ReLU or GELU in hidden layers.  (Verhulst, 1838.)
+    """
+    return input.sigmoid()
+
+
+def tanh(input: Any) -> Any:
+    """(e^x − e^−x) / (e^x + e^−x), in (−1, 1), odd, zero-centred; derivative 1 − tanh²(x)."""
+    return input.tanh()
+
+
+def relu(input: Any, inplace: bool = False) -> Any:
+    """max(0, x); derivative 1 for x > 0, 0 for x ≤ 0.  (Nair and Hinton, 2010.)"""
+    return _applied(input, lambda x: x.relu(), inplace)
+
+
+def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
+    """x cut to [min_val, max_val]; derivative 1 strictly inside, 0 outside and at the corners."""
+    if not min_val < max_val:
+        raise ArgumentError(
+            f"hardtanh got min_val={min_val}, max_val={max_val}", "min_val < max_val"
+        )
+
+    def cut(x: Any) -> Any:
+        return where(x >= max_val, max_val, where(x <= min_val, min_val, x))
+
+    return _applied(input, cut, inplace)
+
+
+def relu6(input: Any, inplace: bool = False) -> Any:
+    """min(max(0, x), 6).  (Krizhevsky, 2010.)"""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
+    """x for x > 0, else negative_slope · x: units with negative input still learn.
+
+    Negative inputs give (small) negative activations.  (Maas, Hannun and Ng, 2013.)
+    """
+    return _applied(input, lambda x: where(x > 0, x, x * negative_slope), inplace)
+
+
+def prelu(input: Any, weight: Any) -> Any:
+    """x for x > 0, else a · x with learned a: one for all, or one per channel (axis 1).
+
+    ``weight``: (1,) or (C,) for input (N, C, …).  (He et al., 2015.)
+    """
+    slope = weight
+    if weight.numel() > 1:
+        axis = 1 if input.dim() > 1 else 0
+        if input.shape[axis] != weight.numel():
+            raise ShapeError(
+                f"prelu got {weight.numel()} slopes for {input.shape[axis]} channels "
+                f"(input shape {tuple(input.shape)})",
+                "give one slope, or one for each channel",
+            )
+        slope = weight.reshape([-1 if i == axis else 1 for i in range(input.dim())])
+    return where(input > 0, input, input * slope)
+
+
+def rrelu(
+    input: Any,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Any:
+    """Leaky ReLU with a random slope in [lower, upper] per element in training.
+
+    Outside of training the slope is (lower + upper) / 2.  (Xu et al., 2015.)
+    """
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    slope = rand_like(input) * (upper - lower) + lower
+    return _applied(input, lambda x: where(x > 0, x, x * slope), inplace)
+
+
+def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
+    """x for x > 0, else α (e^x − 1).  (Clevert, Unterthiner and Hochreiter, 2016.)"""
+    return _applied(input, lambda x: where(x > 0, x, x.clamp(max=0).expm1() * alpha), inplace)
+
+
+_SELU_ALPHA = 1.6732632423543772848170429916717
+_SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def selu(input: Any, inplace: bool = False) -> Any:
+    """λ · ELU(x, α) with λ = 1.0507…, α = 1.6733…, which keep mean 0 and variance 1.
+
+    (Klambauer et al., 2017.)
+    """
+    return _applied(input, lambda x: elu(x, _SELU_ALPHA) * _SELU_SCALE, inplace)
+
+
+def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
+    """x for x > 0, else α (e^(x/α) − 1), smooth for every α.  (Barron, 2017.)"""
+    if alpha == 0:
+        raise ArgumentError("celu got alpha=0", "use a nonzero alpha")
+
+    def curve(x: Any) -> Any:
+        bent = x.clamp(max=0) if alpha > 0 else x
+        return where(x > 0, x, (bent / alpha).expm1() * alpha)
+
+    return _applied(input, curve, inplace)
+
+
+def gelu(input: Any, approximate: str = "none") -> Any:
+    """x · Φ(x) with Φ the normal distribution function: ½ x (1 + erf(x / √2)).
+
+    ``approximate="tanh"``: ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
+    (Hendrycks and Gimpel, 2016.)
+    """
+    if approximate == "tanh":
+        inner = (input + input * input * input * 0.044715) * math.sqrt(2 / math.pi)
+        return input * 0.5 * (inner.tanh() + 1)
+    if approximate != "none":
+        raise ArgumentError(f"gelu got approximate={approximate!r}", 'use "none" or "tanh"')
+    return input * 0.5 * ((input * math.sqrt(0.5)).erf() + 1)
+
+
+def silu(input: Any, inplace: bool = False) -> Any:
+    """x · σ(x), also called swish.  (Elfwing, Uchibe and Doya, 2018.)"""
+    return _applied(input, lambda x: x * x.sigmoid(), inplace)
+
+
+def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """ln(1 + e^(βx)) / β, a smooth ReLU; x itself where βx > threshold.  (Dugas et al., 2001.)"""
+    scaled = input if beta == 1 else input * beta
+    bent = scaled.clamp(max=threshold).exp().log1p()
+    return where(scaled > threshold, input, bent if beta == 1 else bent / beta)
+
+
+def log1p_exp(input: Any) -> Any:
+    """ln(1 + e^x), exact to rounding in float32 and float64 for any x.
+
+    Beyond 40 the difference to x is below e^−40 and lost in both.
+    """
+    return softplus(input, 1.0, 40.0)
+
+
+def mish(input: Any, inplace: bool = False) -> Any:
+    """x · tanh(softplus(x)).  (Misra, 2019.)"""
+    return _applied(input, lambda x: x * softplus(x).tanh(), inplace)
+
+
+def logsigmoid(input: Any) -> Any:
+    """ln σ(x) = −ln(1 + e^−x), without overflow."""
+    return -log1p_exp(-input)
+
+
+def softsign(input: Any) -> Any:
+    """x / (1 + |x|).  (Bergstra et al., 2009.)"""
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Any) -> Any:
+    """x − tanh(x)."""
+    return input - input.tanh()
+
+
+def softshrink(input: Any, lambd: float = 0.5) -> Any:
+    """x − λ for x > λ, x + λ for x < −λ, else 0."""
+    if lambd < 0:
+        raise ArgumentError(f"softshrink got lambd={lambd}", "use a value of at least 0")
+    return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
+
+
+def hardshrink(input: Any, lambd: float = 0.5) -> Any:
+    """x where |x| > λ, else 0."""
+    return where(input.abs() <= lambd, 0.0, input)
+
+
+def hardsigmoid(input: Any, inplace: bool = False) -> Any:
+    """x/6 + ½ cut to [0, 1]: 0 for x ≤ −3, 1 for x ≥ 3."""
+
+    def line(x: Any) -> Any:
+        return where(x >= 3, 1.0, where(x <= -3, 0.0, x / 6 + 0.5))
+
+    return _applied(input, line, inplace)
+
+
+def hardswish(input: Any, inplace: bool = False) -> Any:
+    """x · hardsigmoid(x): 0 for x ≤ −3, x for x ≥ 3.  (Howard et al., 2019.)"""
+
+    def curve(x: Any) -> Any:
+        return where(x >= 3, x, where(x <= -3, x * 0, x * (x / 6 + 0.5)))
+
+    return _applied(input, curve, inplace)
+
+
+def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
+    """x where x > threshold, else ``value``."""
+    return _applied(input, lambda x: where(x > threshold, x, value), inplace)
+
+
+def glu(input: Any, dim: int = -1) -> Any:
+    """a · σ(b), a and b the halves of the input along ``dim``.
+
+    Shape: (…, 2n, …) → (…, n, …).  (Dauphin et al., 2017.)
+    """
+    extent = input.shape[dim] if input.dim() else 1
+    if extent % 2:
+        raise ShapeError(
+            f"glu got extent {extent} on axis {dim} (shape {tuple(input.shape)})",
+            "it needs an even extent",
+        )
+    half = extent // 2
+    return input.narrow(dim, 0, half) * input.narrow(dim, half, half).sigmoid()
+
+
+def _need_dim(name: str, input: Any, dim: Any) -> int:
+    _check_input(name, input)
+    if dim is None:
+        raise ArgumentError(
+            f"{name} got no axis for an input of shape {tuple(input.shape)}",
+            f"say over which axis the values sum to 1: {name}(x, dim=-1) for the last axis",
+        )
+    if isinstance(dim, bool) or not isinstance(dim, int):
+        raise ArgumentError(f"{name} got dim={dim!r}", "dim is one axis, an integer such as -1")
+    return dim
+
+
+def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
+    """e^(x_i − m) / Σ_j e^(x_j − m) along ``dim``, m the largest: positive, sums to 1.
+
+    Subtracting m changes nothing but prevents overflow.  ``dim`` must be given.
+    (Boltzmann, 1868; Bridle, 1990.)
+    """
+    return input.softmax(_need_dim("softmax", input, dim), dtype)
+
+
+def softmin(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
+    """softmax(−x) along ``dim``, which must be given."""
+    return (-input).softmax(_need_dim("softmin", input, dim), dtype)
+
+
+def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
+    """ln softmax(x) along ``dim`` (which must be given), computed without forming tiny values."""
+    return input.log_softmax(_need_dim("log_softmax", input, dim), dtype)
+
+
+def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, dim: int = -1) -> Any:
+    """softmax((logits + g) / τ) with Gumbel noise g: a differentiable draw of a class.
+
+    ``hard`` returns one-hot values with the gradient of the soft ones.  (Jang, Gu and Poole, 2017.)
+    """
+    uniform = 1 - rand_like(logits)  # (0, 1]
+    noise = -(-uniform.log()).clamp(min=1e-37).log()
+    soft = ((logits + noise) / tau).softmax(dim)
+    if not hard:
+        return soft
+    chosen = soft.ge(soft.amax(dim, keepdim=True)).to(soft.dtype)
+    return (chosen - soft).detach() + soft

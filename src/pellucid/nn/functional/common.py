@@ -1,0 +1,301 @@
+"""Layers as functions: affine maps, dropout, embeddings, normalization, distances."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from pellucid.base.dtypes import float64, int64
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.creation import zeros
+from pellucid.tensor.functions import where
+from pellucid.tensor.random import rand_like
+
+# ---- affine maps ----------------------------------------------------------------------------
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    """y = x Wᵀ + b, an affine map.
+
+    Shapes: input (…, in), weight (out, in), bias (out,) → (…, out).
+    """
+    if not input.shape or input.shape[-1] != weight.shape[-1]:
+        raise ShapeError(
+            f"linear expects {weight.shape[-1]} features on the last axis and got an input of shape "
+            f"{tuple(input.shape)}",
+            f"make the last axis {weight.shape[-1]} long (flatten images first), or change in_features",
+        )
+    product = input.matmul(weight.t() if weight.dim() == 2 else weight)
+    return product if bias is None else product + bias
+
+
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+    """y_o = x₁ᵀ W_o x₂ + b_o.
+
+    Shapes: (…, in1), (…, in2), weight (out, in1, in2), bias (out,) → (…, out).
+    """
+    out, in1, in2 = weight.shape
+    if input1.shape[-1] != in1 or input2.shape[-1] != in2:
+        raise ShapeError(
+            f"bilinear expects {in1} and {in2} features and got shapes {tuple(input1.shape)} and "
+            f"{tuple(input2.shape)}",
+            "check in1_features and in2_features",
+        )
+    flat = weight.permute(1, 0, 2).reshape(in1, out * in2)  # (out, in1, in2) -> (in1, out·in2)
+    left = input1.matmul(flat).reshape(*input1.shape[:-1], out, in2)
+    result = (left * input2.unsqueeze(-2)).sum(-1)
+    return result if bias is None else result + bias
+
+
+# ---- dropout --------------------------------------------------------------------------------
+
+
+def _check_probability(name: str, p: float) -> None:
+    if not 0 <= p <= 1:
+        raise ArgumentError(f"{name} got p={p}", "p is a probability: from 0 to 1")
+
+
+def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Each element 0 with probability p, else x / (1 − p), so that the mean stays x.
+
+    Outside of training the input itself.  (Srivastava et al., 2014, in the inverted form.)
+    """
+    _check_probability("dropout", p)
+    if not training or p == 0:
+        return input
+    scale = 0.0 if p == 1 else 1.0 / (1.0 - p)
+    kept = (rand_like(input) >= p).to(input.dtype) * scale
+    return input._update(input._shadow() * kept) if inplace else input * kept
+
+
+def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
+    """Dropout for SELU networks: dropped elements become −λα, then mean 0 and variance 1 are restored.
+
+    (Klambauer et al., 2017.)
+    """
+    _check_probability("alpha_dropout", p)
+    if not training or p == 0:
+        return input
+    low = -1.7580993408473766  # −λα of SELU
+    scale = 0.0 if p == 1 else 1.0 / math.sqrt((1 - p) * (1 + p * low * low))
+    shift = -scale * p * low
+    kept = (rand_like(input) >= p).to(input.dtype)
+
+    def drop(x: Any) -> Any:
+        return (x * kept + (1 - kept) * low) * scale + shift
+
+    return input._update(drop(input._shadow())) if inplace else drop(input)
+
+
+# ---- embeddings -----------------------------------------------------------------------------
+
+
+def embedding(
+    input: Any,
+    weight: Any,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Any:
+    """Rows of ``weight`` at the ids in ``input``; gradients of repeated ids add up.
+
+    Shapes: input (*) integers, weight (V, D) → (*, D).  The row ``padding_idx`` gets no
+    gradient.  ``max_norm`` rescales, in place, looked-up rows whose norm is larger.
+    ``scale_grad_by_freq`` divides each row's gradient by how often its id occurs.
+    """
+    if input.dtype.kind != "int":
+        raise DTypeError(
+            f"embedding got ids of {input.dtype.name}", "ids are integers: convert with .long()"
+        )
+    if sparse:
+        raise ArgumentError("embedding got sparse=True", "gradients are dense here: leave it out")
+    rows = weight.shape[0]
+    if padding_idx is not None and not -rows <= padding_idx < rows:
+        raise ArgumentError(
+            f"embedding got padding_idx={padding_idx} for {rows} rows", f"use {-rows} to {rows - 1}"
+        )
+    ids = input.reshape(-1).long()
+    if input._cell.array is not None and input.numel():
+        low, high = int(input.array().min()), int(input.array().max())
+        if low < 0 or high >= rows:
+            raise ArgumentError(
+                f"embedding got the id {low if low < 0 else high} for {rows} rows",
+                f"ids are 0 to {rows - 1}: check num_embeddings",
+            )
+    if max_norm is not None:
+        _renormalize(weight, ids, max_norm, norm_type)
+    found = weight.index_select(0, ids)  # (n, D)
+    if scale_grad_by_freq:
+        count = zeros(rows, dtype=weight.dtype).index_add(
+            0, ids, zeros(ids.shape[0], dtype=weight.dtype) + 1
+        )
+        shared = found / count.index_select(0, ids).unsqueeze(-1)
+        found = found.detach() + (shared - shared.detach())
+    if padding_idx is not None:
+        found = where(ids.eq(padding_idx % rows).unsqueeze(-1), found.detach(), found)
+    return found.reshape(*input.shape, weight.shape[1])
+
+
+def _renormalize(weight: Any, ids: Any, max_norm: float, norm_type: float) -> None:
+    """Scale rows of ``weight`` that occur in ``ids`` and are longer than ``max_norm``, in place."""
+    with no_grad():
+        ones = zeros(ids.shape[0], dtype=weight.dtype) + 1
+        used = zeros(weight.shape[0], dtype=weight.dtype).index_add(0, ids, ones) > 0
+        size = weight.detach().norm(norm_type, 1)
+        factor = where(used.logical_and(size > max_norm), max_norm / (size + 1e-7), 1.0)
+        weight.copy_(weight.detach() * factor.unsqueeze(-1))
+
+
+def one_hot(tensor: Any, num_classes: int = -1) -> Any:
+    """int64 with a 1 at each class id: (*) → (*, num_classes); −1 takes the largest id + 1."""
+    if num_classes == -1:
+        num_classes = int(tensor.array().max()) + 1 if tensor.numel() else 0
+    return tensor.one_hot(num_classes)
+
+
+# ---- normalization --------------------------------------------------------------------------
+
+
+def _standardized(x: Any, axes: Sequence[int], eps: float) -> tuple[Any, Any, Any]:
+    """((x − mean) / √(var + ε), mean, var) over ``axes``, var without Bessel's correction."""
+    mean = x.mean(axes, keepdim=True)
+    centred = x - mean
+    variance = (centred * centred).mean(axes, keepdim=True)
+    return centred * (variance + eps).rsqrt(), mean, variance
+
+
+def layer_norm(
+    input: Any,
+    normalized_shape: Sequence[int],
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+) -> Any:
+    """(x − mean) / √(var + ε) · γ + β over the last axes, for each sample by itself.
+
+    Shapes: input (…, *normalized_shape), weight and bias normalized_shape → input's.
+    (Ba, Kiros and Hinton, 2016.)
+    """
+    axes = _last_axes("layer_norm", input, normalized_shape)
+    result = _standardized(input, axes, eps)[0]
+    result = result if weight is None else result * weight
+    return result if bias is None else result + bias
+
+
+def rms_norm(
+    input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None
+) -> Any:
+    """x / √(mean(x²) + ε) · γ over the last axes; ε is the dtype's rounding unit by default.
+
+    Shapes: input (…, *normalized_shape), weight normalized_shape → input's.
+    (Zhang and Sennrich, 2019.)
+    """
+    axes = _last_axes("rms_norm", input, normalized_shape)
+    if eps is None:
+        eps = 2.0**-52 if input.dtype is float64 else 2.0**-23
+    result = input * ((input * input).mean(axes, keepdim=True) + eps).rsqrt()
+    return result if weight is None else result * weight
+
+
+def _last_axes(name: str, input: Any, normalized_shape: Sequence[int]) -> list[int]:
+    wanted = tuple(normalized_shape)
+    if not wanted or tuple(input.shape[-len(wanted) :]) != wanted:
+        raise ShapeError(
+            f"{name} normalizes the axes {wanted} and got an input of shape {tuple(input.shape)}",
+            "the last extents of the input must be normalized_shape",
+        )
+    return list(range(input.dim() - len(wanted), input.dim()))
+
+
+def group_norm(
+    input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
+    """Layer norm over groups of channels.  Shape: (N, C, *) → (N, C, *).  (Wu and He, 2018.)"""
+    if input.dim() < 2 or input.shape[1] % num_groups:
+        raise ShapeError(
+            f"group_norm got num_groups={num_groups} for an input of shape {tuple(input.shape)}",
+            "the number of channels (axis 1) must be divisible by num_groups",
+        )
+    grouped = input.reshape(input.shape[0], num_groups, -1)  # (N, C, *) -> (N, G, C/G·*)
+    result = _standardized(grouped, [2], eps)[0].reshape(*input.shape)
+    extents = (1, -1, *[1] * (input.dim() - 2))
+    result = result if weight is None else result * weight.reshape(extents)
+    return result if bias is None else result + bias.reshape(extents)
+
+
+def batch_norm(
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: Any = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """(x − mean) / √(var + ε) · γ + β for each channel (axis 1).
+
+    In training mean and var are those of the batch (over all other axes), and the running
+    statistics, where given, move towards them: r ← (1 − m) r + m · batch, with the unbiased
+    variance.  Outside of training the running statistics are used.
+    Shapes: input (N, C) or (N, C, *), the others (C,) → input's.  (Ioffe and Szegedy, 2015.)
+    """
+    axes = [0, *range(2, input.dim())]
+    extents = (1, -1, *[1] * (input.dim() - 2))
+    if training or running_mean is None:
+        count = math.prod(input.shape[a] for a in axes)
+        if training and count <= 1:
+            raise ShapeError(
+                f"batch norm got one value per channel (input shape {tuple(input.shape)}): no variance",
+                "use a batch of at least 2 in training, or eval()",
+            )
+        result, mean, variance = _standardized(input, axes, eps)
+        if training and running_mean is not None:
+            with no_grad():
+                _move(running_mean, mean.detach().reshape(-1), momentum)
+                _move(running_var, variance.detach().reshape(-1) * (count / (count - 1)), momentum)
+    else:
+        scale = (running_var + eps).rsqrt()
+        result = (input - running_mean.reshape(extents)) * scale.reshape(extents)
+    result = result if weight is None else result * weight.reshape(extents)
+    return result if bias is None else result + bias.reshape(extents)
+
+
+def _move(running: Any, batch: Any, momentum: Any) -> None:
+    running.copy_(running * (1 - momentum) + batch * momentum)
+
+
+def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
+    """x / max(‖x‖_p, ε) along ``dim``."""
+    return input / input.norm(p, dim, keepdim=True).clamp(min=eps)
+
+
+# ---- distances ------------------------------------------------------------------------------
+
+
+def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+    """x₁·x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``.  Shapes broadcast; ``dim`` disappears."""
+    first = x1 / x1.norm(2, dim, keepdim=True).clamp(min=eps)
+    second = x2 / x2.norm(2, dim, keepdim=True).clamp(min=eps)
+    return (first * second).sum(dim)
+
+
+def pairwise_distance(
+    x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Any:
+    """‖x₁ − x₂ + ε‖_p over the last axis.  Shapes: (N, D) or (D,) → (N,) or ()."""
+    return (x1 - x2 + eps).norm(p, -1, keepdim)
+
+
+def as_class_ids(name: str, target: Any) -> Any:
+    """``target`` as int64; raises for anything but integers."""
+    if target.dtype.kind != "int":
+        raise DTypeError(
+            f"{name} got targets of {target.dtype.name}",
+            "class ids are integers: convert with .long()",
+        )
+    return target if target.dtype is int64 else target.long()

@@ -1,0 +1,344 @@
+"""Losses of regression and classification.
+
+``reduction`` says what is made of the single losses: ``"mean"`` (default), ``"sum"``, or
+``"none"`` to keep them.  "Mean squared error" in texts may be any of these: look at the
+reduction.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.nn.functional.activation import log1p_exp, logsigmoid
+from pellucid.nn.functional.common import as_class_ids
+from pellucid.tensor.functions import where
+
+
+def reduced(loss: Any, reduction: str) -> Any:
+    """The single losses averaged, summed or kept."""
+    if reduction == "mean":
+        return loss.mean()
+    if reduction == "sum":
+        return loss.sum()
+    check_reduction(reduction)
+    return loss
+
+
+def check_reduction(reduction: str) -> None:
+    """Raise for anything but none, mean and sum."""
+    if reduction not in ("none", "mean", "sum"):
+        raise ArgumentError(f"there is no reduction {reduction!r}", 'use "mean", "sum" or "none"')
+
+
+def _warn_about_shapes(name: str, input: Any, target: Any) -> None:
+    if tuple(input.shape) != tuple(target.shape):
+        warnings.warn(
+            f"{name}: the input has shape {tuple(input.shape)} and the target {tuple(target.shape)}. They are "
+            "broadcast, which is rarely meant; reshape one, for example with squeeze(-1)",
+            stacklevel=3,
+        )
+
+
+def same_shapes(name: str, input: Any, target: Any) -> None:
+    """Raise unless both have one shape."""
+    if tuple(input.shape) != tuple(target.shape):
+        raise ShapeError(
+            f"{name} got an input of shape {tuple(input.shape)} and a target of shape {tuple(target.shape)}",
+            "both need the same shape: reshape one, for example with unsqueeze(-1)",
+        )
+
+
+# ---- regression -----------------------------------------------------------------------------
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+    """|x − y|; the gradient is 0 where they are equal (a subgradient)."""
+    _warn_about_shapes("l1_loss", input, target)
+    loss = (input - target).abs()
+    return _weighted(loss, weight, reduction)
+
+
+def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+    """(x − y)².  ``reduction="sum"`` is Σ(x − y)², ``"mean"`` divides by the number of elements."""
+    _warn_about_shapes("mse_loss", input, target)
+    difference = input - target
+    return _weighted(difference * difference, weight, reduction)
+
+
+def _weighted(loss: Any, weight: Any, reduction: str) -> Any:
+    """With weights the mean is Σ w·loss / Σ w."""
+    if weight is None:
+        return reduced(loss, reduction)
+    total = reduced(loss * weight, "sum" if reduction == "mean" else reduction)
+    return total / weight.expand_as(loss).sum() if reduction == "mean" else total
+
+
+def huber_loss(
+    input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
+) -> Any:
+    """½ d² for |d| < δ, else δ (|d| − ½ δ), with d = x − y.  (Huber, 1964.)"""
+    if delta <= 0:
+        raise ArgumentError(f"huber_loss got delta={delta}", "use a positive delta")
+    _warn_about_shapes("huber_loss", input, target)
+    difference = input - target
+    size = difference.abs()
+    loss = where(size < delta, difference * difference * 0.5, (size - 0.5 * delta) * delta)
+    return _weighted(loss, weight, reduction)
+
+
+def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+    """½ d² / β for |d| < β, else |d| − ½ β, with d = x − y; β = 0 is L1.  (Girshick, 2015.)"""
+    if beta < 0:
+        raise ArgumentError(f"smooth_l1_loss got beta={beta}", "use a value of at least 0")
+    if beta == 0:
+        return l1_loss(input, target, reduction)
+    _warn_about_shapes("smooth_l1_loss", input, target)
+    difference = input - target
+    size = difference.abs()
+    loss = where(size < beta, difference * difference * (0.5 / beta), size - 0.5 * beta)
+    return reduced(loss, reduction)
+
+
+def poisson_nll_loss(
+    input: Any,
+    target: Any,
+    log_input: bool = True,
+    full: bool = False,
+    eps: float = 1e-8,
+    reduction: str = "mean",
+) -> Any:
+    """−ln of the Poisson probability of counts y, without terms that do not depend on x.
+
+    e^x − y x when x is the log of the rate, else x − y ln(x + ε).  ``full`` adds Stirling's
+    y ln y − y + ½ ln(2π y) where y > 1.
+    """
+    loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    if full:
+        count = where(target > 1, target, 1.0)
+        stirling = count * count.log() - count + (count * (2 * math.pi)).log() * 0.5
+        loss = loss + where(target > 1, stirling, 0.0)
+    return reduced(loss, reduction)
+
+
+def gaussian_nll_loss(
+    input: Any,
+    target: Any,
+    var: Any,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Any:
+    """½ (ln v + (x − y)² / v) with v = max(var, ε); ``full`` adds ½ ln 2π.
+
+    ``var`` has the input's shape, or 1 on (or lacks) the last axis.  (Nix and Weigend, 1994.)
+    """
+    if isinstance(var, (int, float)):
+        var = input.detach() * 0 + var
+    if tuple(var.shape) != tuple(input.shape):
+        if tuple(input.shape[:-1]) == tuple(var.shape):
+            var = var.unsqueeze(-1)
+        elif tuple(input.shape[:-1]) != tuple(var.shape[:-1]) or var.shape[-1] != 1:
+            raise ShapeError(
+                f"gaussian_nll_loss got a variance of shape {tuple(var.shape)} for inputs of shape "
+                f"{tuple(input.shape)}",
+                "give one for each element, or one for each row",
+            )
+    if var._cell.array is not None and var.numel() and var.array().min() < 0:
+        raise ArgumentError(
+            "gaussian_nll_loss got a negative variance", "use exp or softplus on it"
+        )
+    # As in PyTorch the gradient passes a clamped variance, so that it can grow again.
+    safe = var + (var.clamp(min=eps) - var).detach()
+    difference = input - target
+    loss = (safe.log() + difference * difference / safe) * 0.5
+    return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+
+
+def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
+    """y (ln y − x), x the log of the model's probabilities, y the true ones (0 ln 0 = 0).
+
+    ``reduction="batchmean"`` sums and divides by the batch size: the divergence of Kullback and
+    Leibler (1951).  ``"mean"`` divides by the number of elements instead.  With ``log_target``
+    the target is ln y.
+    """
+    loss = target.exp() * (target - input) if log_target else target.xlogy(target) - target * input
+    if reduction == "batchmean":
+        return loss.sum() / loss.shape[0] if loss.dim() else loss
+    return reduced(loss, reduction)
+
+
+# ---- two classes, several labels ------------------------------------------------------------
+
+
+def _bounded_log(x: Any) -> Any:
+    """max(ln x, −100) with a gradient that is 1/x down to 1e-12 and stays 1e12 below."""
+    near = x < 1e-12
+    value = where(near, x, 1.0).detach().log().clamp(min=-100.0)
+    steep = value + (x - x.detach()) * 1e12
+    return where(near, steep, where(near, 1.0, x).log())
+
+
+def binary_cross_entropy(
+    input: Any, target: Any, weight: Any = None, reduction: str = "mean"
+) -> Any:
+    """−(y ln p + (1 − y) ln(1 − p)) for probabilities p, such as a sigmoid's output.
+
+    The logarithms are not below −100, so p = 0 and p = 1 give finite losses and gradients.
+    :func:`binary_cross_entropy_with_logits` is more exact and faster.
+    """
+    same_shapes("binary_cross_entropy", input, target)
+    if input._cell.array is not None and input.numel():
+        low, high = float(input.array().min()), float(input.array().max())
+        if low < 0 or high > 1:
+            raise ArgumentError(
+                f"binary_cross_entropy got probabilities from {low:g} to {high:g}",
+                "they must be between 0 and 1: apply sigmoid, or use binary_cross_entropy_with_logits",
+            )
+    loss = -(target * _bounded_log(input) + (1 - target) * _bounded_log(1 - input))
+    return reduced(loss if weight is None else loss * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
+) -> Any:
+    """Binary cross-entropy of σ(x): (1 − y) x + ln(1 + e^−x), stable for any x.
+
+    Its gradient is σ(x) − y.  ``pos_weight`` c multiplies the positive part:
+    (1 − y) x + (1 + (c − 1) y) ln(1 + e^−x).  Targets in [0, 1], in the input's shape.
+    """
+    same_shapes("binary_cross_entropy_with_logits", input, target)
+    tail = log1p_exp(-input)
+    if pos_weight is not None:
+        tail = tail * ((pos_weight - 1) * target + 1)
+    loss = (1 - target) * input + tail
+    return reduced(loss if weight is None else loss * weight, reduction)
+
+
+def multilabel_soft_margin_loss(
+    input: Any, target: Any, weight: Any = None, reduction: str = "mean"
+) -> Any:
+    """Binary cross-entropy with logits, averaged over the classes (last axis): (N, C) → (N,)."""
+    same_shapes("multilabel_soft_margin_loss", input, target)
+    loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
+    loss = loss if weight is None else loss * weight
+    return reduced(loss.mean(-1), reduction)
+
+
+# ---- one of several classes -----------------------------------------------------------------
+
+
+def _classes_last(name: str, input: Any) -> Any:
+    """(N, C, d…) → (N, d…, C); (C,) stays."""
+    if not input.shape:
+        raise ShapeError(f"{name} got a 0-dimensional input", "it needs an axis of classes")
+    return input if input.dim() <= 2 else input.movedim(1, -1)
+
+
+def _check_classes(name: str, scores: Any, target: Any, ignore_index: int) -> None:
+    """Targets must fit the scores; their values are checked where they are known."""
+    if tuple(scores.shape[:-1]) != tuple(target.shape):
+        raise ShapeError(
+            f"{name} got class ids of shape {tuple(target.shape)} for {scores.shape[-1]} classes and "
+            f"positions of shape {tuple(scores.shape[:-1])}",
+            "input (N, C, d…) needs targets (N, d…): one class id, not a row, for each position",
+        )
+    if target._cell.array is None or not target.numel():
+        return
+    ids = target.array()
+    wrong = ids[((ids < 0) | (ids >= scores.shape[-1])) & (ids != ignore_index)]
+    if wrong.size:
+        raise ArgumentError(
+            f"{name} got the class id {int(wrong.flat[0])} for {scores.shape[-1]} classes",
+            f"class ids are 0 to {scores.shape[-1] - 1} (or ignore_index={ignore_index})",
+        )
+
+
+def _picked(values: Any, ids: Any) -> Any:
+    """values[…, ids[…]]: one value of the last axis for each position."""
+    return values.gather(-1, ids.unsqueeze(-1)).squeeze(-1)
+
+
+def _class_weights(weight: Any, ids: Any, valid: Any, dtype: Any) -> Any:
+    """The weight of each position: that of its class, 0 where it is ignored."""
+    if weight is None:
+        return valid.to(dtype)
+    found = weight.index_select(0, ids.reshape(-1)).reshape(*ids.shape)
+    return where(valid, found, 0.0)
+
+
+def _averaged(loss: Any, weights: Any, reduction: str) -> Any:
+    """Σ loss / Σ weights for the mean; ``loss`` is weighted already."""
+    if reduction == "mean":
+        return loss.sum() / weights.sum()
+    return reduced(loss, reduction)
+
+
+def nll_loss(
+    input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
+) -> Any:
+    """−x[y] for log-probabilities x: (N, C, d…) and class ids y (N, d…).
+
+    The mean is weighted by the classes' ``weight`` (C,); positions with ``ignore_index`` count
+    neither above nor below.
+    """
+    scores = _classes_last("nll_loss", input)
+    ids = as_class_ids("nll_loss", target)
+    _check_classes("nll_loss", scores, ids, ignore_index)
+    valid = ids.ne(ignore_index)
+    safe = where(valid, ids, 0)
+    weights = _class_weights(weight, safe, valid, scores.dtype)
+    return _averaged(-_picked(scores, safe) * weights, weights, reduction)
+
+
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Any:
+    """−ln softmax(x)[y] from raw scores (logits) x; do not apply softmax before it.
+
+    Shapes: x (N, C, d…) or (C,); y class ids (N, d…), or probabilities in the shape of x.
+    The gradient of the mean is (softmax(x) − y) / N.  ``weight`` (C,) weighs the classes and the
+    mean, positions with ``ignore_index`` do not count, ``label_smoothing`` ε moves the share
+    ε of each target evenly to all C classes (Szegedy et al., 2016).
+    """
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ArgumentError(f"cross_entropy got label_smoothing={label_smoothing}", "use 0 to 1")
+    scores = _classes_last("cross_entropy", input)
+    if target.dtype.is_floating_point:
+        same_shapes("cross_entropy with probabilities", input, target)
+        share = _classes_last("cross_entropy", target)
+        return _soft_cross_entropy(scores, share, weight, reduction, label_smoothing)
+    ids = as_class_ids("cross_entropy", target)
+    _check_classes("cross_entropy", scores, ids, ignore_index)
+    valid = ids.ne(ignore_index)
+    safe = where(valid, ids, 0)
+    weights = _class_weights(weight, safe, valid, scores.dtype)
+    # ln Σ e^(x − m) − (x[y] − m): picks from the scores themselves, so no table of
+    # log-probabilities has to exist.
+    largest = scores.amax(-1, keepdim=True).detach()
+    shifted = scores - largest
+    log_sum = shifted.exp().sum(-1).log()
+    loss = (log_sum - (_picked(scores, safe) - largest.squeeze(-1))) * weights
+    if label_smoothing:
+        by_class = shifted - log_sum.unsqueeze(-1)
+        even = -(by_class if weight is None else by_class * weight).sum(-1)
+        even = where(valid, even, 0.0) * (label_smoothing / scores.shape[-1])
+        loss = loss * (1 - label_smoothing) + even
+    return _averaged(loss, weights, reduction)
+
+
+def _soft_cross_entropy(
+    scores: Any, share: Any, weight: Any, reduction: str, smoothing: float
+) -> Any:
+    """−Σ_c w_c y_c ln softmax(x)_c; the mean divides by the number of positions."""
+    if smoothing:
+        share = share * (1 - smoothing) + smoothing / scores.shape[-1]
+    loss = scores.log_softmax(-1) * share
+    return reduced(-(loss if weight is None else loss * weight).sum(-1), reduction)

@@ -1,0 +1,154 @@
+"""Losses that ask for a margin between scores or distances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.nn.functional.activation import log1p_exp
+from pellucid.nn.functional.common import as_class_ids, pairwise_distance
+from pellucid.nn.functional.loss import reduced, same_shapes
+from pellucid.tensor.creation import zeros_like
+from pellucid.tensor.functions import where
+
+
+def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """ln(1 + e^(−y x)) for y = ±1, stable for any x."""
+    same_shapes("soft_margin_loss", input, target)
+    return reduced(log1p_exp(-target * input), reduction)
+
+
+def hinge_embedding_loss(
+    input: Any, target: Any, margin: float = 1.0, reduction: str = "mean"
+) -> Any:
+    """x where y = 1, max(0, margin − x) where y = −1; x is a distance of two samples."""
+    far = where(target.ne(1), (margin - input).clamp(min=0), 0.0)
+    near = where(target.ne(-1), input, 0.0)
+    return reduced(far + near, reduction)
+
+
+def margin_ranking_loss(
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
+) -> Any:
+    """max(0, −y (x₁ − x₂) + margin): y = 1 wants the first larger, y = −1 the second."""
+    return reduced((-target * (input1 - input2) + margin).clamp(min=0), reduction)
+
+
+def cosine_embedding_loss(
+    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
+) -> Any:
+    """1 − cos(x₁, x₂) where y = 1, max(0, cos − margin) where y = −1.
+
+    Shapes: inputs (N, D) with target (N,), or (D,) with target ().
+    """
+    same_shapes("cosine_embedding_loss", input1, input2)
+    if tuple(target.shape) != tuple(input1.shape[:-1]):
+        raise ShapeError(
+            f"cosine_embedding_loss got a target of shape {tuple(target.shape)} for inputs of shape "
+            f"{tuple(input1.shape)}",
+            "one target for each row",
+        )
+    tiny = 1e-12
+    squares = ((input1 * input1).sum(-1) + tiny) * ((input2 * input2).sum(-1) + tiny)
+    cosine = (input1 * input2).sum(-1) / squares.sqrt()
+    alike = where(target.eq(1), 1 - cosine, 0.0)
+    different = where(target.eq(-1), (cosine - margin).clamp(min=0), 0.0)
+    return reduced(alike + different, reduction)
+
+
+def triplet_margin_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Any:
+    """max(0, d(a, p) − d(a, n) + margin) with d the p-norm of the difference.
+
+    ``swap`` uses d(p, n) instead of d(a, n) where it is smaller.  Shapes (N, D) or (D,).
+    (Balntas et al., 2016.)
+    """
+
+    def distance(x: Any, y: Any) -> Any:
+        return pairwise_distance(x, y, p, eps)
+
+    return triplet_margin_with_distance_loss(
+        anchor,
+        positive,
+        negative,
+        distance_function=distance,
+        margin=margin,
+        swap=swap,
+        reduction=reduction,
+    )
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    *,
+    distance_function: Callable[[Any, Any], Any] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Any:
+    """:func:`triplet_margin_loss` with any distance; by default the Euclidean one."""
+    if margin <= 0:
+        raise ArgumentError(f"the triplet loss got margin={margin}", "use a positive margin")
+    distance = distance_function or pairwise_distance
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = far.minimum(distance(positive, negative))
+    return reduced((near - far + margin).clamp(min=0), reduction)
+
+
+def multi_margin_loss(
+    input: Any,
+    target: Any,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Any = None,
+    reduction: str = "mean",
+) -> Any:
+    """Σ_{j ≠ y} w[y] max(0, margin − x[y] + x[j])^p / C.
+
+    Shapes: (N, C) with class ids (N,), or (C,) with ().  (Crammer and Singer, 2001.)
+    """
+    if p not in (1, 2):
+        raise ArgumentError(f"multi_margin_loss got p={p}", "use 1 or 2")
+    ids = as_class_ids("multi_margin_loss", target)
+    if tuple(ids.shape) != tuple(input.shape[:-1]):
+        raise ShapeError(
+            f"multi_margin_loss got class ids of shape {tuple(ids.shape)} for scores of shape "
+            f"{tuple(input.shape)}",
+            "one class id for each row",
+        )
+    place = ids.unsqueeze(-1)
+    gap = (margin - input.gather(-1, place) + input).clamp(min=0)  # (N, C)
+    gap = gap if p == 1 else gap * gap
+    if weight is not None:
+        gap = gap * weight.index_select(0, ids.reshape(-1)).reshape(*place.shape)
+    other = ids.one_hot(input.shape[-1]).eq(0)
+    return reduced(where(other, gap, 0.0).sum(-1) * (1.0 / input.shape[-1]), reduction)
+
+
+def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """Σ_{j true, i not true} max(0, 1 − (x[y_j] − x[i])) / C.
+
+    Shapes: (N, C) or (C,) both; each row of the target lists class ids, ended by −1.
+    """
+    same_shapes("multilabel_margin_loss", input, target)
+    ids = as_class_ids("multilabel_margin_loss", target)
+    listed = ids.eq(-1).long().cumsum(-1).eq(0)  # before the first −1
+    safe = where(listed, ids, 0)
+    is_true = zeros_like(input.detach()).scatter_add(-1, safe, listed.to(input.dtype)) > 0
+    score = input.gather(-1, safe)  # (N, J): scores of the true classes
+    gap = (1 - (score.unsqueeze(-1) - input.unsqueeze(-2))).clamp(min=0)  # (N, J, C)
+    counted = listed.unsqueeze(-1).logical_and(is_true.logical_not().unsqueeze(-2))
+    loss = where(counted, gap, 0.0).sum((-2, -1)) * (1.0 / input.shape[-1])
+    return reduced(loss, reduction)

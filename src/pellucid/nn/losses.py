@@ -1,0 +1,345 @@
+"""Losses as modules; formulas and sources are in ``nn.functional``.
+
+Each gives one number by default (``reduction="mean"``); ``"sum"`` adds, ``"none"`` keeps the
+single losses.  Class weights are buffers, so they are saved with a model that owns the loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pellucid.nn import functional as F  # noqa: N812  (the customary name)
+from pellucid.nn.functional.loss import check_reduction
+from pellucid.nn.module import Module
+
+
+class _Loss(Module):
+    """A loss with a reduction."""
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__()
+        if not (reduction == "batchmean" and isinstance(self, KLDivLoss)):
+            check_reduction(reduction)
+        self.reduction = reduction
+
+
+class _WeightedLoss(_Loss):
+    """A loss with weights for classes or elements."""
+
+    def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+
+
+class L1Loss(_Loss):
+    """|x − y|.  Shapes: (*), (*) → () or (*).  The gradient is ±1, and 0 where x = y.
+
+    Not differentiable at 0, which training tolerates; less drawn to outliers than the square.
+    """
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of predictions ``input``."""
+        return F.l1_loss(input, target, self.reduction)
+
+
+class MSELoss(_Loss):
+    """(x − y)², averaged over all elements by default.  Shapes: (*), (*) → () or (*).
+
+    "Mean squared error" also names the sum, or half of it, in texts: here
+    ``reduction="sum"`` is Σ(x − y)².
+    """
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of predictions ``input``."""
+        return F.mse_loss(input, target, self.reduction)
+
+
+class HuberLoss(_Loss):
+    """½ d² for |d| < δ, else δ (|d| − ½ δ); δ = 1.  Shapes: (*), (*) → () or (*)."""
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.delta = delta
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of predictions ``input``."""
+        return F.huber_loss(input, target, self.reduction, self.delta)
+
+
+class SmoothL1Loss(_Loss):
+    """½ d² / β for |d| < β, else |d| − ½ β; β = 1.  Shapes: (*), (*) → () or (*)."""
+
+    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.beta = beta
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of predictions ``input``."""
+        return F.smooth_l1_loss(input, target, self.reduction, self.beta)
+
+
+class CrossEntropyLoss(_WeightedLoss):
+    """−ln softmax(x)[y] from raw scores x: for one of several classes.
+
+    Shapes: x (N, C, d…) or (C,); y class ids (N, d…) or probabilities like x → () or (N, d…).
+    Do not put a softmax before it: it is contained, in a form that is stable for any score.
+    ``weight`` (C,), ``ignore_index`` (−100), ``label_smoothing`` (0).
+    """
+
+    def __init__(
+        self,
+        weight: Any = None,
+        *,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(weight, reduction)
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of scores ``input``."""
+        return F.cross_entropy(
+            input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+        )
+
+
+class NLLLoss(_WeightedLoss):
+    """−x[y] for log-probabilities x, such as :class:`LogSoftmax` gives.
+
+    Shapes: x (N, C, d…) or (C,), class ids y (N, d…) → () or (N, d…).
+    """
+
+    def __init__(
+        self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean"
+    ) -> None:
+        super().__init__(weight, reduction)
+        self.ignore_index = ignore_index
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of log-probabilities ``input``."""
+        return F.nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
+
+
+class BCELoss(_WeightedLoss):
+    """−(y ln p + (1 − y) ln(1 − p)) for probabilities p: two classes, or several labels.
+
+    Shapes: (*), (*) → () or (*).  Finite at p = 0 and p = 1 (logarithms not below −100).
+    """
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of probabilities ``input``."""
+        return F.binary_cross_entropy(input, target, self.weight, self.reduction)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """Binary cross-entropy of σ(x), stable for any score x: two classes, or several labels.
+
+    Shapes: (*), (*) → () or (*).  ``weight`` weighs elements, ``pos_weight`` the positive
+    class, for example negatives / positives where they are unequal.
+    """
+
+    def __init__(
+        self, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
+    ) -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of scores ``input``."""
+        return F.binary_cross_entropy_with_logits(
+            input, target, self.weight, self.reduction, self.pos_weight
+        )
+
+
+class KLDivLoss(_Loss):
+    """y (ln y − x) for log-probabilities x and probabilities y; use ``reduction="batchmean"``.
+
+    Only "batchmean" is the divergence of Kullback and Leibler; "mean" (default, as PyTorch)
+    also divides by the number of classes.  Shapes: (*), (*) → () or (*).
+    """
+
+    def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__(reduction)
+        self.log_target = log_target
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of log-probabilities ``input``."""
+        return F.kl_div(input, target, self.reduction, self.log_target)
+
+
+class PoissonNLLLoss(_Loss):
+    """e^x − y x for counts y, x the log of the rate (or the rate: ``log_input=False``)."""
+
+    def __init__(
+        self,
+        log_input: bool = True,
+        full: bool = False,
+        *,
+        eps: float = 1e-8,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(reduction)
+        self.log_input = log_input
+        self.full = full
+        self.eps = eps
+
+    def forward(self, log_input: Any, target: Any) -> Any:
+        """The loss of (logs of) rates."""
+        return F.poisson_nll_loss(
+            log_input, target, self.log_input, self.full, self.eps, self.reduction
+        )
+
+
+class GaussianNLLLoss(_Loss):
+    """½ (ln v + (x − y)² / v): the network predicts the mean x and the variance v."""
+
+    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.full = full
+        self.eps = eps
+
+    def forward(self, input: Any, target: Any, var: Any) -> Any:
+        """The loss of means ``input`` and variances ``var``."""
+        return F.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
+
+
+class SoftMarginLoss(_Loss):
+    """ln(1 + e^(−y x)) for y = ±1.  Shapes: (*), (*) → () or (*)."""
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of scores ``input``."""
+        return F.soft_margin_loss(input, target, self.reduction)
+
+
+class HingeEmbeddingLoss(_Loss):
+    """x where y = 1, max(0, margin − x) where y = −1.  Shapes: (*), (*) → () or (*)."""
+
+    def __init__(self, margin: float = 1.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of distances ``input``."""
+        return F.hinge_embedding_loss(input, target, self.margin, self.reduction)
+
+
+class MarginRankingLoss(_Loss):
+    """max(0, −y (x₁ − x₂) + margin).  Shapes: (*), (*), (*) → () or (*)."""
+
+    def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
+        """The loss of pairs of scores."""
+        return F.margin_ranking_loss(input1, input2, target, self.margin, self.reduction)
+
+
+class CosineEmbeddingLoss(_Loss):
+    """1 − cos(x₁, x₂) where y = 1, max(0, cos − margin) where y = −1.
+
+    Shapes: (N, D), (N, D), (N,) → () or (N,).
+    """
+
+    def __init__(self, margin: float = 0.0, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
+        """The loss of pairs of vectors."""
+        return F.cosine_embedding_loss(input1, input2, target, self.margin, self.reduction)
+
+
+class TripletMarginLoss(_Loss):
+    """max(0, d(a, p) − d(a, n) + margin): near to the positive, far from the negative.
+
+    Shapes: (N, D) three times → () or (N,).
+    """
+
+    def __init__(
+        self,
+        margin: float = 1.0,
+        p: float = 2.0,
+        eps: float = 1e-6,
+        swap: bool = False,
+        *,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(reduction)
+        self.margin = margin
+        self.p = p
+        self.eps = eps
+        self.swap = swap
+
+    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
+        """The loss of triplets of vectors."""
+        return F.triplet_margin_loss(
+            anchor, positive, negative, self.margin, self.p, self.eps, self.swap, self.reduction
+        )
+
+
+class TripletMarginWithDistanceLoss(_Loss):
+    """:class:`TripletMarginLoss` with any ``distance_function(x, y)``; Euclidean by default."""
+
+    def __init__(
+        self,
+        *,
+        distance_function: Callable[[Any, Any], Any] | None = None,
+        margin: float = 1.0,
+        swap: bool = False,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(reduction)
+        self.distance_function = distance_function
+        self.margin = margin
+        self.swap = swap
+
+    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
+        """The loss of triplets."""
+        return F.triplet_margin_with_distance_loss(
+            anchor,
+            positive,
+            negative,
+            distance_function=self.distance_function,
+            margin=self.margin,
+            swap=self.swap,
+            reduction=self.reduction,
+        )
+
+
+class MultiMarginLoss(_WeightedLoss):
+    """Σ_{j ≠ y} w[y] max(0, margin − x[y] + x[j])^p / C.  Shapes: (N, C), (N,) → () or (N,)."""
+
+    def __init__(
+        self, p: int = 1, margin: float = 1.0, weight: Any = None, *, reduction: str = "mean"
+    ) -> None:
+        super().__init__(weight, reduction)
+        self.p = p
+        self.margin = margin
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of scores ``input``."""
+        return F.multi_margin_loss(input, target, self.p, self.margin, self.weight, self.reduction)
+
+
+class MultiLabelMarginLoss(_Loss):
+    """Σ max(0, 1 − (x[true] − x[not true])) / C.  Shapes: (N, C), (N, C) → () or (N,).
+
+    Each row of the target lists the ids of the true classes, ended by −1.
+    """
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of scores ``input``."""
+        return F.multilabel_margin_loss(input, target, self.reduction)
+
+
+class MultiLabelSoftMarginLoss(_WeightedLoss):
+    """Binary cross-entropy with logits, averaged over the labels: (N, C), (N, C) → () or (N,)."""
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of scores ``input``."""
+        return F.multilabel_soft_margin_loss(input, target, self.weight, self.reduction)

@@ -1,0 +1,544 @@
+"""The module: a tree of parameters, buffers and other modules, with a ``forward``."""
+
+from __future__ import annotations
+
+import difflib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from pellucid.base.dtypes import DType, as_dtype, float32, float64
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.graph.node import current_layer, layer_scope
+from pellucid.nn.calling import (
+    BackwardWatch,
+    RemovableHandle,
+    calls,
+    name_the_layer,
+    path_of,
+    paths_from,
+    structure_changed,
+)
+from pellucid.nn.parameter import Parameter, as_values
+from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.state import guard, is_tracing, version
+from pellucid.tensor.tensor import Device, Tensor
+
+Self = TypeVar("Self", bound="Module")
+
+
+class IncompatibleKeys(NamedTuple):
+    """What did not fit in :meth:`Module.load_state_dict`."""
+
+    missing_keys: list[str]
+    """Names the module has and the state lacked."""
+    unexpected_keys: list[str]
+    """Names the state had and the module lacks."""
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+class Module:
+    """Base class of all layers and models.
+
+    Subclasses call ``super().__init__()``, assign parameters and modules to attributes, and
+    define ``forward``.  Assigned :class:`Parameter` and :class:`Module` objects are found by
+    :meth:`parameters`, :meth:`state_dict`, :meth:`train` and the rest, in the order of
+    assignment.  Call the module itself, not ``forward``: the call runs the hooks and lets
+    errors, profiles and pictures name the layer.
+
+    >>> from pellucid import nn
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.hidden = nn.Linear(4, 8)
+    ...         self.out = nn.Linear(8, 1)
+    ...     def forward(self, x):
+    ...         return self.out(self.hidden(x).relu())
+    >>> [name for name, _ in Net().named_parameters()]
+    ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
+    """
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Any]
+    _modules: dict[str, Module | None]
+
+    def __init__(self) -> None:
+        put = super().__setattr__
+        put("training", True)
+        put("_parameters", {})
+        put("_buffers", {})
+        put("_non_persistent", set())
+        put("_modules", {})
+        put("_forward_pre_hooks", {})
+        put("_forward_hooks", {})
+        put("_backward_hooks", {})
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; every subclass defines it."""
+        raise NotImplementedError(
+            f"{type(self).__name__} does not define forward(); define what it computes from its input"
+        )
+
+    # ---- calling ---------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the hooks and ``forward``; operations inside belong to this layer's path."""
+        if is_tracing():
+            guard(lambda: self.training)
+        outermost = calls.paths is None
+        if outermost:
+            calls.paths = paths_from(self)
+        path = path_of(self, current_layer())
+        try:
+            with layer_scope(path):
+                if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks:
+                    return self._call_with_hooks(args, kwargs)
+                return self.forward(*args, **kwargs)
+        except (ShapeError, DTypeError) as error:
+            name_the_layer(error, self, path, args)
+            raise
+        finally:
+            if outermost:
+                calls.paths = None
+
+    def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
+            result = hook(self, args, kwargs) if with_kwargs else hook(self, args)
+            if result is not None and with_kwargs:
+                args, kwargs = result
+            elif result is not None:
+                args = result if isinstance(result, tuple) else (result,)
+        watch = None
+        if self._backward_hooks:
+            watch = BackwardWatch(self, tuple(self._backward_hooks.values()))
+            args = watch.watch_inputs(args)
+        output = self.forward(*args, **kwargs)
+        for hook, with_kwargs in tuple(self._forward_hooks.values()):
+            result = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
+            output = output if result is None else result
+        return output if watch is None else watch.watch_outputs(output)
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args)`` before each forward; what it returns replaces ``args``.
+
+        With ``with_kwargs`` it is ``hook(module, args, kwargs)`` and returns both or None.
+        """
+        return RemovableHandle(self._forward_pre_hooks, (hook, with_kwargs), first=prepend)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after each forward; a result replaces the output."""
+        return RemovableHandle(self._forward_hooks, (hook, with_kwargs), first=prepend)
+
+    def register_full_backward_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` in backward.
+
+        Both are tuples with an entry per positional argument and output, None where no gradient
+        flows.  A returned tuple replaces ``grad_input``.
+        """
+        return RemovableHandle(self._backward_hooks, hook, first=prepend)
+
+    # ---- registration ----------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        parameters = self.__dict__.get("_parameters")
+        if parameters is None:
+            if isinstance(value, (Parameter, Module)):
+                raise AttributeError(
+                    f"cannot assign {name!r} before {type(self).__name__}'s super().__init__() was called"
+                )
+            super().__setattr__(name, value)
+        elif isinstance(value, Parameter):
+            self._forget(name, but=self._parameters)
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            self._forget(name, but=self._modules)
+            self._modules[name] = value
+            structure_changed()
+        elif name in parameters:
+            if value is not None:
+                raise TypeError(
+                    f"cannot assign a {type(value).__name__} as parameter {name!r}: "
+                    "wrap it in nn.Parameter, or change the values under no_grad with copy_()"
+                )
+            self.register_parameter(name, None)
+        elif name in self._modules:
+            if value is not None:
+                raise TypeError(f"cannot assign a {type(value).__name__} as module {name!r}")
+            self._modules[name] = None
+            structure_changed()
+        elif name in self._buffers:
+            self._set_buffer(name, value)
+        else:
+            if name == "training":
+                version.bump()
+            super().__setattr__(name, value)
+
+    def _set_buffer(self, name: str, value: Any) -> None:
+        """Assign to a known buffer; in a traced program this is a change in place."""
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError(
+                f"cannot assign a {type(value).__name__} as buffer {name!r}: give a tensor"
+            )
+        known = self._buffers[name]
+        if is_tracing() and known is not None and value is not None:
+            with no_grad():
+                known.copy_(value)
+            return
+        self._buffers[name] = value
+        version.bump()
+
+    def __getattr__(self, name: str) -> Any:
+        for kind in ("_parameters", "_buffers", "_modules"):
+            found = self.__dict__.get(kind)
+            if found is not None and name in found:
+                return found[name]
+        private = name.startswith("_")
+        near = [] if private else difflib.get_close_matches(name, dir(self), 1)
+        advice = f"; did you mean {near[0]!r}?" if near else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{advice}")
+
+    def __delattr__(self, name: str) -> None:
+        for found in (self._parameters, self._buffers, self._modules):
+            if name in found:
+                self._forget(name)
+                structure_changed()
+                return
+        super().__delattr__(name)
+
+    def __dir__(self) -> list[str]:
+        own = [*super().__dir__()]
+        for kind in ("_parameters", "_buffers", "_modules"):
+            own += self.__dict__.get(kind, {})
+        return own
+
+    def _forget(self, name: str, but: dict[str, Any] | None = None) -> None:
+        """Take ``name`` out of wherever it is, except (to keep its place) out of ``but``."""
+        for found in (self._buffers, self._modules, self._parameters):
+            if found is not but:
+                found.pop(name, None)
+        self.__dict__.pop(name, None)
+        self._non_persistent.discard(name)
+
+    def _check_name(self, name: str, kind: str, known: Mapping[str, Any]) -> None:
+        if "." in name or name == "":
+            raise KeyError(f"{kind} name {name!r} must not be empty or contain a dot")
+        taken = name in self.__dict__ or hasattr(type(self), name)
+        taken = taken or any(name in d for d in (self._parameters, self._buffers, self._modules))
+        if name not in known and taken:
+            raise KeyError(f"attribute {name!r} already exists in {type(self).__name__}")
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter (or None: a place that is empty) under ``name``."""
+        self._check_name(name, "parameter", self._parameters)
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(
+                f"parameter {name!r} is a {type(param).__name__}: wrap it in nn.Parameter"
+            )
+        if param is not None and param.grad_fn is not None:
+            raise ArgumentError(
+                f"parameter {name!r} has a history",
+                "parameters are leaves: use nn.Parameter(x.detach())",
+            )
+        self._parameters[name] = param
+        version.bump()
+
+    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
+        """Add a tensor that is state but not learned, such as a running mean.
+
+        ``persistent=False`` keeps it out of :meth:`state_dict`.
+        """
+        self._check_name(name, "buffer", self._buffers)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(f"buffer {name!r} is a {type(tensor).__name__}: give a tensor or None")
+        self._buffers[name] = tensor
+        if persistent:
+            self._non_persistent.discard(name)
+        else:
+            self._non_persistent.add(name)
+        version.bump()
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Add a child module under ``name``."""
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"module {name!r} is a {type(module).__name__}, not an nn.Module")
+        self._check_name(name, "module", self._modules)
+        self._modules[name] = module
+        structure_changed()
+
+    register_module = add_module
+
+    # ---- walking ---------------------------------------------------------------------------
+
+    def named_modules(
+        self, memo: set[int] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """(path, module) of the module itself (path ``""``) and everything below it."""
+        seen = set() if memo is None else memo
+        if id(self) in seen:
+            return
+        if remove_duplicate:
+            seen.add(id(self))
+        yield prefix, self
+        for name, child in self._modules.items():
+            if child is not None:
+                yield from child.named_modules(
+                    seen, f"{prefix}.{name}" if prefix else name, remove_duplicate
+                )
+
+    def modules(self) -> Iterator[Module]:
+        """The module itself and every module below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) of the direct children, each once."""
+        seen: set[int] = set()
+        for name, child in self._modules.items():
+            if child is not None and id(child) not in seen:
+                seen.add(id(child))
+                yield name, child
+
+    def children(self) -> Iterator[Module]:
+        """The direct children, each once."""
+        return (child for _, child in self.named_children())
+
+    def _named_members(
+        self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        modules = (
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+            if recurse
+            else [(prefix, self)]
+        )
+        for path, module in modules:
+            for name, value in getattr(module, kind).items():
+                if value is None or id(value) in seen:
+                    continue
+                if remove_duplicate:
+                    seen.add(id(value))
+                yield f"{path}.{name}" if path else name, value
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter) in the order of assignment; shared parameters once."""
+        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """The parameters in the order of assignment; shared ones once.
+
+        Weights and biases only: learning rate, dropout's p and other numbers that people choose
+        (hyperparameters) are not among them.
+        """
+        return (parameter for _, parameter in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """(path, buffer) in the order of registration."""
+        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """The buffers in the order of registration."""
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """The module at a dotted path; ``""`` is the module itself."""
+        module: Module = self
+        for name in target.split(".") if target else ():
+            child = module._modules.get(name)
+            if child is None:
+                raise AttributeError(
+                    f"{type(module).__name__} has no submodule {name!r} (looking for {target!r}); "
+                    f"it has: {', '.join(module._modules) or 'none'}"
+                )
+            module = child
+        return module
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted path."""
+        path, _, name = target.rpartition(".")
+        found = self.get_submodule(path)._parameters.get(name)
+        if found is None:
+            raise AttributeError(f"{type(self).__name__} has no parameter {target!r}")
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path."""
+        path, _, name = target.rpartition(".")
+        found = self.get_submodule(path)._buffers.get(name)
+        if found is None:
+            raise AttributeError(f"{type(self).__name__} has no buffer {target!r}")
+        return found
+
+    def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
+        """Call ``fn`` with every module, children first; often used to initialize."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    # ---- modes -----------------------------------------------------------------------------
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Training mode here and below: dropout drops, batch norm uses the batch's statistics."""
+        if not isinstance(mode, bool):
+            raise ArgumentError(f"train() got mode={mode!r}", "pass True or False")
+        for module in self.modules():
+            if module.training is not mode:
+                module.training = mode
+        return self
+
+    def eval(self: Self) -> Self:
+        """Evaluation mode: dropout does nothing, batch norm uses its running statistics."""
+        return self.train(False)
+
+    def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
+        """Set ``requires_grad`` of all parameters; False freezes the module."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or overwrite them with zeros."""
+        for parameter in self.parameters():
+            if set_to_none:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                with no_grad():
+                    parameter.grad.zero_()
+
+    # ---- conversion ------------------------------------------------------------------------
+
+    def _convert(self: Self, dtype: DType) -> Self:
+        for value in [*self.parameters(), *self.buffers()]:
+            if value.dtype.is_floating_point and value.dtype is not dtype:
+                gradient = value.grad
+                value.grad = None
+                value.data = value.detach().to(dtype)
+                value.grad = None if gradient is None else gradient.to(dtype)
+        return self
+
+    def to(self: Self, *args: Any, **kwargs: Any) -> Self:
+        """Floating-point parameters and buffers in another dtype; the device is always the CPU."""
+        target: DType | None = None
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Tensor):
+                target = value.dtype
+            elif isinstance(value, str) and value.split(":")[0] not in (
+                "float32",
+                "float64",
+                "double",
+            ):
+                if value.split(":")[0] != "cpu":
+                    raise DTypeError(f"there is no device {value!r}", 'modules live on "cpu"')
+            elif not isinstance(value, (bool, Device)) and value is not None:
+                target = as_dtype(value)
+        if target is None:
+            return self
+        if not target.is_floating_point:
+            raise DTypeError(
+                f"a module cannot be converted to {target.name}", "use float32 or float64"
+            )
+        return self._convert(target)
+
+    def float(self: Self) -> Self:
+        """Floating-point parameters and buffers as float32."""
+        return self._convert(float32)
+
+    def double(self: Self) -> Self:
+        """Floating-point parameters and buffers as float64."""
+        return self._convert(float64)
+
+    def cpu(self: Self) -> Self:
+        """The module itself: it lives on the CPU."""
+        return self
+
+    # ---- state -----------------------------------------------------------------------------
+
+    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Any]:
+        """Path → tensor of all parameters and persistent buffers, in order.
+
+        The tensors share memory with the module (copy them to keep a snapshot) and have no
+        history unless ``keep_vars``.  Keys are PyTorch's.
+        """
+        state: OrderedDict[str, Any] = OrderedDict()
+        for path, module in self.named_modules(prefix=prefix.rstrip("."), remove_duplicate=False):
+            lead = f"{path}." if path else ""
+            for name, parameter in module._parameters.items():
+                if parameter is not None:
+                    state[lead + name] = parameter if keep_vars else parameter.detach()
+            for name, buffer in module._buffers.items():
+                if buffer is not None and name not in module._non_persistent:
+                    state[lead + name] = buffer if keep_vars else buffer.detach()
+        return state
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True
+    ) -> IncompatibleKeys:
+        """Copy values into parameters and buffers by name.
+
+        Values are tensors, NumPy arrays, or tensors of another library that turn into arrays.
+        Shapes must agree; dtypes are converted.  With ``strict`` the names must agree as well.
+        Nothing is changed when anything does not fit; the error lists everything that does not.
+        """
+        own = self.state_dict(keep_vars=True)
+        missing = [name for name in own if name not in state_dict]
+        unexpected = [name for name in state_dict if name not in own]
+        values = {name: as_values(name, state_dict[name]) for name in own if name in state_dict}
+        problems = []
+        if strict and missing:
+            problems.append("missing keys: " + ", ".join(map(repr, missing)))
+        if strict and unexpected:
+            problems.append("unexpected keys: " + ", ".join(map(repr, unexpected)))
+        for name, value in values.items():
+            if tuple(value.shape) != tuple(own[name].shape):
+                problems.append(
+                    f"shape of {name!r}: {tuple(value.shape)} in the state, "
+                    f"{tuple(own[name].shape)} in the module"
+                )
+        if problems:
+            raise ArgumentError(
+                f"the state does not fit {type(self).__name__}: " + "; ".join(problems),
+                "build the module with the sizes the state was saved from, "
+                "or pass strict=False to ignore missing and unexpected names; nothing was changed",
+            )
+        with no_grad():
+            for name, value in values.items():
+                own[name].copy_(value)
+        return IncompatibleKeys(missing, unexpected)
+
+    # ---- text ------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """Settings of the module for its text; subclasses override it."""
+        return ""
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = extra.split("\n") if extra else []
+        lines += [f"({name}): {indented(repr(child))}" for name, child in self._modules.items()]
+        return described(type(self).__name__, lines, bool(self._modules))
+
+
+def indented(text: str) -> str:
+    """All lines but the first, two columns to the right."""
+    return text.replace("\n", "\n  ")
+
+
+def described(name: str, lines: list[str], several: bool) -> str:
+    """``Name(settings)`` on one line, or a line for each of several entries."""
+    if several or len(lines) > 1:
+        return f"{name}(\n  " + "\n  ".join(lines) + "\n)"
+    return f"{name}({''.join(lines)})"

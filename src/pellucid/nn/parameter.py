@@ -1,0 +1,49 @@
+"""The tensor that a module counts among its parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.base.errors import DTypeError
+from pellucid.tensor.core import initialize
+from pellucid.tensor.creation import empty, from_numpy, tensor
+from pellucid.tensor.tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that is learned: assigned to a module, it appears in ``module.parameters()``.
+
+    ``data`` is a tensor (its memory is shared, as in PyTorch) or an array or list of numbers
+    (copied); ``requires_grad`` is True by default and needs a floating-point dtype.  What
+    operations make of a parameter is a plain tensor.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
+        source = empty(0) if data is None else data if isinstance(data, Tensor) else tensor(data)
+        initialize(self, source._cell)
+        if requires_grad:
+            self.requires_grad_(True)
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + Tensor.__repr__(self)
+
+
+def as_values(name: str, value: Any) -> Tensor:
+    """``value`` as a plain tensor: ours, an array, or any tensor that turns into a NumPy array.
+
+    Raises :class:`DTypeError` with ``name`` for anything else.
+    """
+    if isinstance(value, Tensor):
+        return value.detach()
+    if hasattr(value, "detach"):
+        value = value.detach()
+    if hasattr(value, "__array__"):
+        array = value.__array__()
+        return from_numpy(array) if array.flags.writeable else tensor(array)
+    if isinstance(value, (int, float, list, tuple)):
+        return tensor(value)
+    raise DTypeError(
+        f"{name!r} is a {type(value).__name__}", "state dictionaries hold tensors or NumPy arrays"
+    )
