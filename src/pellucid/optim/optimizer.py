@@ -1,0 +1,505 @@
+"""What all optimizers share: parameter groups, state, gradients, saving and loading.
+
+An optimizer is a *rule*: a pure function of (parameter, gradient, slots, numbers) that returns
+new values.  :meth:`Optimizer.step` reads every gradient, applies the rule to every parameter, and
+only then writes, so that all parameters move in unison.  The rules consist of tensor operations
+without decisions about values; traced by :func:`pellucid.compile` they become one pass over the
+memory of each parameter.
+
+Four kinds of hyperparameters meet in a compiled step:
+
+* numbers that schedules change (learning rate, momentum, decay) are inputs of the program;
+* switches (is there any momentum, any decay) choose the program; flipping one retraces;
+* constants (eps, amsgrad) are part of the program; changing one retraces;
+* the count of steps lives in memory and is advanced by the program.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pellucid.base.dtypes import DType, float32
+from pellucid.base.errors import ArgumentError
+from pellucid.tensor.autograd import enable_grad, no_grad
+from pellucid.tensor.core import TensorCore
+from pellucid.tensor.creation import full_like, tensor, zeros_like
+from pellucid.tensor.state import concrete, guard, host_value, version
+from pellucid.tensor.tensor import Tensor
+
+Numbers = dict[str, Any]
+"""Name → Python number, or 0-dimensional tensor where it depends on the step or a trace runs."""
+
+Slots = dict[str, Any]
+"""Name → tensor in the shape of its parameter: what the optimizer remembers about it."""
+
+Interval = tuple[float, float, str]
+"""Lowest value, highest value, and which of them are allowed: ``"[]"``, ``"[)"``, …"""
+
+NOT_NEGATIVE: Interval = (0.0, math.inf, "[)")
+FRACTION: Interval = (0.0, 1.0, "[)")
+PROPORTION: Interval = (0.0, 1.0, "[]")
+
+_EXECUTION = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
+
+
+class ParameterGroup(dict[str, Any]):
+    """Parameters with their hyperparameters: ``group["lr"] = 0.01`` changes one of these.
+
+    A dictionary that counts its changes, so that compiled steps read new values before they run.
+    """
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        super().__setitem__(key, value)
+        version.bump()
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        version.bump()
+
+    def __ior__(self, other: Any) -> ParameterGroup:  # type: ignore[override, misc]
+        self.update(other)
+        return self
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """As ``dict.update``."""
+        super().update(*args, **kwargs)
+        version.bump()
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """As ``dict.setdefault``."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def pop(self, *args: Any) -> Any:
+        """As ``dict.pop``."""
+        version.bump()
+        return super().pop(*args)
+
+    def popitem(self) -> tuple[str, Any]:
+        """As ``dict.popitem``."""
+        version.bump()
+        return super().popitem()
+
+    def clear(self) -> None:
+        """As ``dict.clear``."""
+        version.bump()
+        super().clear()
+
+
+class Optimizer:
+    """Base of all optimizers.
+
+    ``params`` is an iterable of tensors, of ``(name, tensor)`` pairs, or of dictionaries
+    ``{"params": tensors, "lr": 0.1, …}`` (parameter groups) whose entries override ``defaults``.
+
+    ``param_groups`` is the list of groups, ``state[parameter]`` the dictionary of what is
+    remembered about a parameter (PyTorch's names: ``step``, ``exp_avg``, …).  Parameters of a
+    group that are updated together share one ``step`` tensor.
+
+    Raises :class:`ArgumentError` for an empty list, one tensor instead of a list, something that
+    is no tensor, a tensor that is no leaf, a parameter given twice, and hyperparameters out of
+    range.
+    """
+
+    ranges: ClassVar[Mapping[str, Interval]] = {}
+    """Hyperparameter → allowed interval; for tuples it holds for each element."""
+    switches: ClassVar[tuple[str, ...]] = ("weight_decay", "l1")
+    """Hyperparameters that choose the program by being zero or not."""
+    constants: ClassVar[tuple[str, ...]] = ()
+    """Hyperparameters that are built into the program."""
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+        if isinstance(params, TensorCore):
+            raise ArgumentError(
+                f"{type(self).__name__} got one tensor of shape {tuple(params.shape)} as params",
+                "pass a list, [tensor], or model.parameters()",
+            )
+        self.defaults = defaults
+        self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        self.param_groups: list[ParameterGroup] = []
+        self._layout = 0
+        self._stepped = False
+        groups = list(params)
+        if not groups:
+            raise ArgumentError(
+                f"{type(self).__name__} got an empty list of parameters",
+                "pass model.parameters(), as a list if the generator was already used up",
+            )
+        if not isinstance(groups[0], Mapping):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    # ---- parameter groups ------------------------------------------------------------------
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """Add ``{"params": tensors, …}``; what it does not name is taken from the defaults."""
+        given = param_group.get("params") if isinstance(param_group, Mapping) else None
+        if given is None:
+            raise ArgumentError(
+                f"a parameter group needs params and is a {type(param_group).__name__} without",
+                'use {"params": tensors, "lr": 0.1}',
+            )
+        if isinstance(given, (set, frozenset)):
+            raise ArgumentError("params is a set, whose order changes between runs", "use a list")
+        listed = [given] if isinstance(given, TensorCore) else list(given)
+        names = [entry[0] for entry in listed if isinstance(entry, tuple)]
+        tensors = [entry[1] if isinstance(entry, tuple) else entry for entry in listed]
+        if names and len(names) != len(tensors):
+            raise ArgumentError("some parameters have a name and some do not", "name all or none")
+        group = ParameterGroup({**self.defaults, **param_group, "params": tensors})
+        if names:
+            group["param_names"] = names
+        self._check_tensors(tensors)
+        self._check_ranges(group)
+        self.param_groups.append(group)
+        self._changed()
+
+    def _check_tensors(self, tensors: list[Any]) -> None:
+        known = {id(p) for group in self.param_groups for p in group["params"]}
+        for position, parameter in enumerate(tensors):
+            if not isinstance(parameter, TensorCore):
+                raise ArgumentError(
+                    f"parameter {position} is a {type(parameter).__name__}, not a tensor",
+                    "pass tensors, (name, tensor) pairs or groups",
+                )
+            if not parameter.is_leaf:
+                raise ArgumentError(
+                    f"parameter {position} of shape {tuple(parameter.shape)} is not a leaf: it is "
+                    "the result of a recorded operation",
+                    "optimize the tensor it was computed from, or x.detach().requires_grad_()",
+                )
+            if id(parameter) in known:
+                raise ArgumentError(
+                    f"parameter {position} of shape {tuple(parameter.shape)} was given twice",
+                    "each parameter belongs to one group, once",
+                )
+            known.add(id(parameter))
+
+    def _check_ranges(self, group: Mapping[str, Any]) -> None:
+        for name, interval in {"l1": NOT_NEGATIVE, **self.ranges}.items():
+            value = group.get(name, 0.0)
+            for element in value if isinstance(value, (tuple, list)) else (value,):
+                check_number(type(self).__name__, name, element, interval)
+
+    def _changed(self) -> None:
+        """Groups or slots are others than before: programs that use them are no longer valid."""
+        self._layout += 1
+        version.bump()
+
+    # ---- the step --------------------------------------------------------------------------
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients; with ``set_to_none=False`` fill them with zeros instead.
+
+        Without it the next ``backward()`` adds to them: that is how gradients of several batches
+        are accumulated.
+        """
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.grad = None if set_to_none else zeros_like(parameter)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move every parameter that has a gradient; returns the closure's loss, if one is given.
+
+        ``closure`` computes the loss and its gradients anew and returns the loss.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        self._stepped = True
+        guard(lambda: self._layout)
+        with no_grad():
+            changes: list[tuple[Any, Any]] = []
+            for group in self.param_groups:
+                guard(lambda group=group: self._structure(group))  # type: ignore[misc]
+                for shared, parameters in self._bunches(group):
+                    changes += self._changes(group, shared, parameters)
+            for target, value in changes:
+                target.copy_(value)
+        return loss
+
+    def _structure(self, group: ParameterGroup) -> tuple[Any, ...]:
+        """What of the group is built into a compiled step."""
+        return (
+            *(group.get(name, 0) != 0 for name in self.switches),
+            *(group.get(name) for name in self.constants),
+        )
+
+    def _bunches(self, group: ParameterGroup) -> list[tuple[Slots, list[Any]]]:
+        """Parameters with a gradient, by the shared slots (``step``) that count for them."""
+        ready: list[Any] = []
+        waiting: list[Any] = []
+        for parameter in group["params"]:
+            (waiting if parameter.grad is None else ready).append(parameter)
+        fresh: dict[tuple[tuple[str, float], ...], Slots] = {}
+        bunches: dict[tuple[int, ...], tuple[Slots, list[Any]]] = {}
+        for parameter in ready:
+            state = self.state[parameter]
+            initial = self._shared(group, state)
+            if not initial.keys() <= state.keys():
+                key = tuple(initial.items())
+                if key not in fresh:
+                    with concrete():
+                        fresh[key] = {n: tensor(v, dtype=float32) for n, v in initial.items()}
+                state.update(fresh[key])
+            shared = {name: state[name] for name in initial}
+            bunch = bunches.setdefault(tuple(map(id, shared.values())), (shared, []))
+            bunch[1].append(parameter)
+        counted = {id(self.state[p]["step"]) for p in waiting if "step" in self.state.get(p, ())}
+        return [
+            self._part(shared, parameters) if counted & set(map(id, shared.values())) else bunch
+            for bunch in bunches.values()
+            for shared, parameters in [bunch]
+        ]
+
+    def _part(self, shared: Slots, parameters: list[Any]) -> tuple[Slots, list[Any]]:
+        """Give these parameters a count of their own: others that shared it stand still."""
+        with concrete():
+            own = {name: value.clone() for name, value in shared.items()}
+        for parameter in parameters:
+            self.state[parameter].update(own)
+        self._changed()
+        return own, parameters
+
+    def _changes(
+        self, group: ParameterGroup, shared: Slots, parameters: list[Any]
+    ) -> list[tuple[Any, Any]]:
+        """(tensor, its new value) for these parameters, their slots and their count."""
+        if not parameters:
+            return []
+        numbers, advanced = self._numbers(group, shared)
+        numbers |= self._decay(group)
+        by_dtype: dict[DType, Numbers] = {}
+        changes = [(shared[name], value) for name, value in advanced.items()]
+        for parameter in parameters:
+            dtype = parameter.dtype
+            if dtype not in by_dtype:
+                by_dtype[dtype] = {name: _in_dtype(n, dtype) for name, n in numbers.items()}
+            slots = self._slots_of(group, parameter)
+            start, gradient = penalized(parameter, parameter.grad, group, by_dtype[dtype])
+            new, new_slots = self._rule(start, gradient, slots, by_dtype[dtype], group)
+            changes.append((parameter, new))
+            changes += [(slots[name], value) for name, value in new_slots.items()]
+        return changes
+
+    def _slots_of(self, group: ParameterGroup, parameter: Any) -> Slots:
+        state = self.state[parameter]
+        for name, value in self._slots(group).items():
+            if name not in state:
+                with concrete():
+                    state[name] = full_like(parameter, value)
+        return {name: state[name] for name in self._slots(group)}
+
+    def _decay(self, group: ParameterGroup) -> Numbers:
+        """Numbers of the penalties on large parameters; absent where they are zero."""
+        numbers: Numbers = {}
+        direct = self._decays_directly(group)
+        if group.get("weight_decay", 0) != 0:
+            if direct:
+                numbers["keep"] = host_value(lambda: 1 - group["lr"] * group["weight_decay"])
+            else:
+                numbers["weight_decay"] = host_value(lambda: group["weight_decay"])
+        if group.get("l1", 0) != 0:
+            if direct:
+                numbers["shrink"] = host_value(lambda: group["lr"] * group["l1"])
+            else:
+                numbers["l1"] = host_value(lambda: group["l1"])
+        return numbers
+
+    # ---- what a subclass says --------------------------------------------------------------
+
+    def _decays_directly(self, group: ParameterGroup) -> bool:
+        """Whether decay shrinks the parameter instead of joining the gradient."""
+        return False
+
+    def _shared(self, group: ParameterGroup, state: Slots) -> dict[str, float]:
+        """Name → initial value of the numbers that count the steps."""
+        return {"step": 0.0}
+
+    def _slots(self, group: ParameterGroup) -> dict[str, float]:
+        """Name → initial value of the slots of each parameter."""
+        return {}
+
+    def _numbers(self, group: ParameterGroup, shared: Slots) -> tuple[Numbers, Slots]:
+        """The numbers of this step, computed once a group, and the advanced shared slots."""
+        raise NotImplementedError
+
+    def _rule(
+        self, param: Any, grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup
+    ) -> tuple[Any, Slots]:
+        """The new parameter and its new slots."""
+        raise NotImplementedError
+
+    # ---- saving and loading ----------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """``{"state": {index: slots}, "param_groups": [{…, "params": [indices]}]}``.
+
+        PyTorch's layout.  Tensors are the optimizer's own, not copies.
+        """
+        index: dict[int, int] = {}
+        groups = []
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                index[id(parameter)] = len(index)
+            packed = {key: value for key, value in group.items() if key != "params"}
+            groups.append({**packed, "params": [index[id(p)] for p in group["params"]]})
+        state = {index[id(p)]: dict(slots) for p, slots in self.state.items() if id(p) in index}
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what :meth:`state_dict` returned, here or in PyTorch; tensors are copied.
+
+        Parameters are matched by position.  Raises :class:`ArgumentError`, and changes nothing,
+        if groups, their sizes or the shapes of slots differ.
+        """
+        saved = self._check_saved(state_dict)
+        loaded: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        for group, other in zip(self.param_groups, saved, strict=True):
+            counters: dict[tuple[str, float], Any] = {}
+            for parameter, index in zip(group["params"], other["params"], strict=True):
+                slots = state_dict["state"].get(index, state_dict["state"].get(str(index)))
+                if slots is not None:
+                    loaded[parameter] = self._load_slots(parameter, index, slots, counters)
+        for group, other in zip(self.param_groups, saved, strict=True):
+            entries = {k: copy.deepcopy(v) for k, v in other.items() if k != "params"}
+            if isinstance(entries.get("betas"), list):
+                entries["betas"] = tuple(entries["betas"])
+            group.update(entries)
+        self.state = loaded
+        self._changed()
+
+    def _check_saved(self, state_dict: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        if (
+            not isinstance(state_dict, Mapping)
+            or not {"state", "param_groups"} <= state_dict.keys()
+        ):
+            raise ArgumentError(
+                "load_state_dict needs a dictionary with state and param_groups",
+                "pass what optimizer.state_dict() returned",
+            )
+        saved = list(state_dict["param_groups"])
+        sizes = [len(group["params"]) for group in self.param_groups]
+        found = [len(group["params"]) for group in saved]
+        if sizes != found:
+            raise ArgumentError(
+                f"the saved parameter groups have {found} parameters, this optimizer {sizes}",
+                "build it with the same groups as the one that was saved",
+            )
+        for group in saved:
+            self._check_ranges({**self.defaults, **group})
+        return saved
+
+    def _load_slots(
+        self, parameter: Any, index: Any, slots: Mapping[str, Any], counters: dict[Any, Any]
+    ) -> dict[str, Any]:
+        """Copies of saved slots; equal counts become one tensor again."""
+        result: dict[str, Any] = {}
+        for name, value in slots.items():
+            array = _as_array(value)
+            if array is None:
+                result[name] = copy.deepcopy(value)
+            elif array.ndim == 0 and name in ("step", "mu_product"):
+                key = (name, float(array))
+                result[name] = counters.setdefault(key, tensor(float(array), dtype=float32))
+            elif array.shape != tuple(parameter.shape):
+                raise ArgumentError(
+                    f"the saved {name} of parameter {index} has shape {array.shape}, the parameter "
+                    f"{tuple(parameter.shape)}",
+                    "load the state of an optimizer for the same model",
+                )
+            else:
+                result[name] = tensor(np.array(array), dtype=parameter.dtype)
+        return result
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for number, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {number}")
+            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
+        return "\n".join([*lines, ")"])
+
+
+def penalized(param: Any, grad: Any, group: Mapping[str, Any], numbers: Numbers) -> tuple[Any, Any]:
+    """Parameter and gradient after the penalties.
+
+    Coupled (``weight_decay`` λ, ``l1`` κ): g ← g + λθ + κ·sign θ.  Direct: θ ← (1 − ηλ)·θ −
+    ηκ·sign θ with the learning rate η, and the gradient stays.  ``maximize`` turns g around first.
+    """
+    if group.get("maximize"):
+        grad = -grad
+    if "weight_decay" in numbers:
+        grad = grad + param * numbers["weight_decay"]
+    if "l1" in numbers:
+        grad = grad + param.sign() * numbers["l1"]
+    start = param * numbers["keep"] if "keep" in numbers else param
+    if "shrink" in numbers:
+        start = start - param.sign() * numbers["shrink"]
+    return start, grad
+
+
+def check_number(owner: str, name: str, value: Any, interval: Interval) -> None:
+    """Raise :class:`ArgumentError` unless ``value`` is a number in the interval."""
+    low, high, ends = interval
+    if not isinstance(value, Real):
+        raise ArgumentError(
+            f"{owner} got {name}={value!r}, a {type(value).__name__}", "pass a Python number"
+        )
+    number = float(value)
+    above = number >= low if ends[0] == "[" else number > low
+    below = number <= high if ends[1] == "]" else number < high
+    if not (above and below):
+        allowed = f"{ends[0]}{low:g}, {high:g}{ends[1]}".replace("inf", "∞")
+        raise ArgumentError(f"{owner} got {name}={value}", f"{name} must be in {allowed}")
+
+
+def check_execution(owner: str, given: Mapping[str, Any]) -> None:
+    """Accept PyTorch's keywords about *how* to run; they change no result here.
+
+    ``foreach``, ``fused`` and ``capturable`` are accepted and not needed: compiled steps are
+    fused anyway.  ``differentiable=True`` does not exist.
+    """
+    for name in given:
+        if name not in _EXECUTION:
+            known = "it is not an argument of PyTorch's optimizer of this name either"
+            raise ArgumentError(f"{owner} got an unknown argument {name}={given[name]!r}", known)
+    if given.get("differentiable"):
+        raise ArgumentError(
+            f"{owner} got differentiable=True, which does not exist here",
+            "differentiate through updates you write yourself, with create_graph=True",
+        )
+
+
+def log_of(beta: float) -> float:
+    """ln β, −∞ for β = 0."""
+    return math.log(beta) if beta > 0 else -math.inf
+
+
+def one_minus_power(log_beta: Any, step: Any) -> Any:
+    """1 − β^t as −expm1(t·ln β), in float64: accurate also where β^t is close to 1."""
+    return -(step.double() * log_beta).expm1()
+
+
+def _in_dtype(number: Any, dtype: DType) -> Any:
+    """A tensor in the parameters' dtype; Python numbers take it by themselves."""
+    return number.to(dtype) if isinstance(number, Tensor) else number
+
+
+def _as_array(value: Any) -> np.ndarray | None:
+    """A saved slot as an array: from a tensor of any library, or a number; else None."""
+    if isinstance(value, TensorCore):
+        return value.detach().array()  # type: ignore[attr-defined, no-any-return]
+    if isinstance(value, (int, float)) or hasattr(value, "__array__"):
+        return np.asarray(value)
+    return None

@@ -1,0 +1,188 @@
+"""Trajectories of every optimizer equal PyTorch's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pellucid
+from optim.parity_cases import pellucid_run, train
+from pellucid import optim
+
+torch = pytest.importorskip("torch", reason="compares with PyTorch")
+pytestmark = pytest.mark.parity
+
+CASES: list[tuple[str, dict[str, Any]]] = [
+    ("SGD", {}),
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.1, "weight_decay": 0.05}),
+    ("SGD", {"lr": 0.003, "maximize": True}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.05}),
+    ("Adagrad", {}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.2}),
+    ("Adagrad", {"weight_decay": 0.1, "eps": 1e-3, "maximize": True}),
+    ("RMSprop", {}),
+    ("RMSprop", {"momentum": 0.9, "weight_decay": 0.1}),
+    ("RMSprop", {"centered": True, "alpha": 0.9}),
+    ("RMSprop", {"centered": True, "momentum": 0.5, "eps": 1e-3, "maximize": True}),
+    ("Adadelta", {}),
+    ("Adadelta", {"lr": 0.5, "rho": 0.8, "eps": 1e-4, "weight_decay": 0.1}),
+    ("Adam", {}),
+    ("Adam", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-4}),
+    ("Adam", {"lr": 0.05, "amsgrad": True, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.05, "maximize": True}),
+    ("Adam", {"lr": 0.05, "decoupled_weight_decay": True, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.05, "betas": (0.0, 0.9)}),
+    ("AdamW", {}),
+    ("AdamW", {"lr": 0.05, "weight_decay": 0.3, "amsgrad": True}),
+    ("Adamax", {}),
+    ("Adamax", {"lr": 0.05, "weight_decay": 0.1, "betas": (0.7, 0.9)}),
+    ("NAdam", {}),
+    ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "momentum_decay": 0.02}),
+    ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("RAdam", {}),
+    ("RAdam", {"lr": 0.05, "betas": (0.9, 0.9), "weight_decay": 0.1}),
+    ("RAdam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+]
+
+
+def _name(case: Any) -> str:
+    return case if isinstance(case, str) else ",".join(f"{k}={v}" for k, v in case.items())
+
+
+def _torch_run(name: str, options: dict[str, Any], **settings: Any) -> list[np.ndarray]:
+    return train(torch, lambda p: getattr(torch.optim, name)(p, **options), **settings)
+
+
+# NAdam keeps the product of its momenta in float32 here as in PyTorch.
+@pytest.mark.parametrize(("name", "options"), CASES, ids=_name)
+def test_trajectory_equals_torch_in_float64(name: str, options: dict[str, Any]) -> None:
+    ours = pellucid_run(name, options, seed=3)
+    theirs = _torch_run(name, options, seed=3)
+    tolerance = 1e-6 if name == "NAdam" else 1e-11
+    np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=_name)
+def test_trajectory_equals_torch_in_float32(name: str, options: dict[str, Any]) -> None:
+    ours = pellucid_run(name, options, dtype="float32", seed=4)
+    theirs = _torch_run(name, options, dtype="float32", seed=4)
+    np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("line_search_fn", [None, "strong_wolfe"])
+@pytest.mark.parametrize("extra", [{}, {"history_size": 2, "max_iter": 4}], ids=_name)
+def test_lbfgs_trajectory_equals_torch(line_search_fn: str | None, extra: dict[str, Any]) -> None:
+    options = {"lr": 0.5, "line_search_fn": line_search_fn, **extra}
+    # Ten steps of up to 4 or 20 moves; later ones only amplify the rounding of the first.
+    ours = pellucid_run("LBFGS", options, seed=5, steps=10)
+    theirs = _torch_run("LBFGS", options, seed=5, steps=10)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"lr": 0.05, "momentum": 0.8, "nesterov": False},
+        {"lr": 0.05, "adjust_lr_fn": "match_rms_adamw", "weight_decay": 0.3, "ns_steps": 3},
+    ],
+    ids=_name,
+)
+def test_muon_trajectory_equals_torch(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # PyTorch orthogonalizes in bfloat16; let it keep the dtype to compare the algorithm.
+    monkeypatch.setattr(torch.Tensor, "bfloat16", lambda self: self.clone())
+
+    def run(library: Any, muon: Any, sgd: Any) -> list[np.ndarray]:
+        def make(parameters: list[Any]) -> Any:
+            matrices = [p for p in parameters if p.ndim == 2]
+            rest = sgd([p for p in parameters if p.ndim != 2], lr=0.05)
+            optimizer = muon(matrices, **options)
+            plain_step, plain_zero = optimizer.step, optimizer.zero_grad
+
+            def step(closure: Any) -> Any:
+                loss = plain_step(closure)
+                rest.step()
+                return loss
+
+            def zero_grad() -> None:
+                plain_zero()
+                rest.zero_grad()
+
+            optimizer.step, optimizer.zero_grad = step, zero_grad
+            return optimizer
+
+        return train(library, make, seed=6)
+
+    ours = run(pellucid, optim.Muon, optim.SGD)
+    theirs = run(torch, torch.optim.Muon, torch.optim.SGD)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
+def test_parameter_groups_equal_torch() -> None:
+    def groups(parameters: list[Any]) -> list[dict[str, Any]]:
+        return [
+            {"params": parameters[:1], "lr": 0.1, "weight_decay": 0.2},
+            {"params": parameters[1:], "betas": (0.5, 0.9)},
+        ]
+
+    ours = train(pellucid, lambda p: optim.AdamW(groups(p), lr=0.02))
+    theirs = train(torch, lambda p: torch.optim.AdamW(groups(p), lr=0.02))
+    np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [case for case in CASES if not case[1] or "momentum" in case[1] or "amsgrad" in case[1]],
+    ids=_name,
+)
+def test_state_saved_by_torch_continues_here(name: str, options: dict[str, Any]) -> None:
+    saved: dict[str, Any] = {}
+
+    def remember(optimizer: Any, step: int) -> None:
+        if step == 9:
+            saved["state"] = optimizer.state_dict()
+            saved["values"] = [
+                p.detach().numpy().copy() for g in optimizer.param_groups for p in g["params"]
+            ]
+            # PyTorch's state dict holds the live tensors.
+            import copy
+
+            saved["state"] = copy.deepcopy(saved["state"])
+
+    theirs = train(
+        torch, lambda p: getattr(torch.optim, name)(p, **options), steps=20, after_step=remember
+    )
+
+    def make(parameters: list[Any]) -> Any:
+        with pellucid.no_grad():
+            for parameter, value in zip(parameters, saved["values"], strict=True):
+                parameter.copy_(pellucid.tensor(value))
+        optimizer = getattr(optim, name)(parameters, **options)
+        optimizer.load_state_dict(saved["state"])
+        return optimizer
+
+    ours = train(pellucid, make, steps=10)
+    np.testing.assert_allclose(ours, theirs[10:], rtol=1e-6, atol=1e-6)
+
+
+def test_defaults_equal_torch() -> None:
+    import inspect
+
+    for name in "SGD Adagrad RMSprop Adadelta Adam AdamW Adamax NAdam RAdam Muon LBFGS".split():
+        ours = inspect.signature(getattr(optim, name).__init__).parameters
+        theirs = inspect.signature(getattr(torch.optim, name).__init__).parameters
+        for argument, parameter in theirs.items():
+            if argument in ("self", "foreach", "fused", "capturable", "differentiable"):
+                continue
+            assert argument in ours, (name, argument)
+            assert ours[argument].default == parameter.default, (name, argument)
+        named = [a for a in theirs if a in ours and theirs[a].kind.name != "KEYWORD_ONLY"]
+        order = [a for a in ours if a in named]
+        assert order == named, name
