@@ -85,7 +85,9 @@ def medians(
     for repeat in range(repeats + 2):
         for name, call in contestants.items():
             time.sleep(0.04)  # the others' worker threads spin on the cores for a while
-            call(1 + turns // 10)  # and have had the caches since our last turn
+            warm = time.perf_counter() + 0.015  # until our own are awake on cores of their own
+            while time.perf_counter() < warm:
+                call(turns)
             start = time.perf_counter()
             call(turns)
             if repeat >= 2:
