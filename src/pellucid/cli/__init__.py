@@ -1,0 +1,1 @@
+"""The command line: ``pellucid train``, ``predict``, ``evaluate``, ``summary`` and ``doctor``."""

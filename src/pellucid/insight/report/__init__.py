@@ -1,0 +1,5 @@
+"""The report of a training run: one HTML file that needs nothing else and asks for nothing."""
+
+from pellucid.insight.report.page import render_report
+
+__all__ = ["render_report"]

@@ -1,0 +1,268 @@
+"""The parts of the report, each from a ``RunResult`` to HTML."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from pellucid.insight.report.charts import histogram, legend, line_chart, scatter, stacked_bar
+from pellucid.insight.report.markup import number, safe, seconds_text, table
+from pellucid.training.config import TrainingConfig
+from pellucid.training.job import PARTS, RunResult
+from pellucid.training.metrics import LOWER_IS_BETTER
+
+_MATRIX_CLASSES = 30
+_SHARES = frozenset(
+    {"accuracy", "macro_f1", "micro_f1", "subset_accuracy", "roc_auc", "precision", "recall"}
+)
+_NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "roc_auc": "ROC AUC", "log_loss": "log loss"}
+
+
+def metric_name(name: str) -> str:
+    """A figure's name for people."""
+    return _NAMES.get(name, name.replace("_", " "))
+
+
+def metric_text(name: str, value: float) -> str:
+    """A figure's value for people: shares in per cent."""
+    return f"{value:.1%}" if name in _SHARES else number(value)
+
+
+def report_part(result: RunResult) -> str:
+    """The part whose predictions are shown in detail: test, or validation without one."""
+    return next((p for p in ("test", "validation", "train") if p in result.predictions), "")
+
+
+def figures_section(result: RunResult) -> str:
+    """Figures of the three parts beside those of the simple models."""
+    parts = [part for part in PARTS if part in result.figures]
+    if not parts:
+        return ""
+    names = list(result.figures[parts[0]].values)
+    heads = ["", *(f"{part} ({result.figures[part].rows:,})" for part in parts)]
+    simple = []
+    if result.baselines is not None:
+        simple = [b for b in (result.baselines.constant, result.baselines.linear) if b.test or b.validation]
+        heads += [safe(b.name) for b in simple]
+    headline = result.figures[parts[0]].headline
+    rows = []
+    for name in names:
+        label = metric_name(name) + (" ↓" if name in LOWER_IS_BETTER else "")
+        cells = [f'<span class="{"strong" if name == headline else ""}">{label}</span>']
+        for part in parts:
+            value = result.figures[part].values.get(name)
+            shown = "–" if value is None else metric_text(name, value)
+            strong = "strong" if name == headline and part == parts[-1] else ""
+            cells.append(f'<span class="{strong}">{shown}</span>')
+        for model in simple:
+            measured = model.test or model.validation
+            value = measured.values.get(name) if measured else None
+            cells.append("–" if value is None else metric_text(name, value))
+        rows.append(cells)
+    return table(heads, rows)
+
+
+def curves_section(result: RunResult) -> str:
+    """Loss on training and validation rows over the epochs."""
+    history = result.history
+    if not len(history):
+        return ""
+    epochs = [float(record.epoch) for record in history]
+    lines = [("training loss", "a", epochs, history["loss"])]
+    if history.epochs[0].validation_loss is not None:
+        lines.append(("validation loss", "b", epochs, history["validation_loss"]))
+    return line_chart(lines, "epoch", safe(result.loss_name), float(history.best_epoch))
+
+
+def metric_section(result: RunResult) -> str:
+    """The headline figure on validation rows, and the learning rate where it changed."""
+    history = result.history
+    if not len(history) or history.epochs[0].metric is None:
+        return ""
+    pairs = [(float(r.epoch), r.metric) for r in history if r.metric is not None]
+    name = metric_name(history.metric_name)
+    lines = [(f"validation {name}", "c", [p[0] for p in pairs], [p[1] for p in pairs])]
+    picture = line_chart(lines, "epoch", name, float(history.best_epoch))
+    rates = history["learning_rate"]
+    if len(set(rates)) > 1:
+        epochs = [float(record.epoch) for record in history]
+        picture += line_chart([("learning rate", "a", epochs, rates)], "epoch", "learning rate")
+    return picture
+
+
+def confusion_section(result: RunResult, part: str) -> str:
+    """The confusion matrix as a heat map, or for many classes the pairs most often confused."""
+    matrix = np.array(result.figures[part].confusion)
+    if not matrix.size:
+        return ""
+    names = result.prepared.task.class_names
+    if len(names) > _MATRIX_CLASSES:
+        return _confused_pairs(matrix, names)
+    most = matrix.max(axis=1, keepdims=True).clip(min=1)
+    heads = "".join(f"<th>{safe(name, 14)}</th>" for name in names)
+    lines = []
+    for true, row in enumerate(matrix):
+        cells = []
+        for guess, count in enumerate(row.tolist()):
+            share = count / float(most[true, 0])
+            colour = "heat" if true == guess else "miss"
+            level = 0.12 + 0.7 * share if count else 0.0
+            title = f"{count} of class {names[true]} predicted as {names[guess]}"
+            cells.append(
+                f'<td style="background: rgba(var(--{colour}), {level:.2f})" '
+                f'title="{safe(title, 120)}">{count if count else ""}</td>'
+            )
+        lines.append(f'<tr><th scope="row">{safe(names[true], 20)}</th>{"".join(cells)}</tr>')
+    return (
+        '<div class="scroll"><table class="confusion"><thead><tr><th>true ↓ predicted →</th>'
+        f"{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _confused_pairs(matrix: np.ndarray, names: tuple[str, ...]) -> str:
+    off = matrix.copy()
+    np.fill_diagonal(off, 0)
+    order = np.argsort(-off, axis=None)[:20]
+    rows = []
+    for place in order.tolist():
+        true, guess = divmod(place, len(names))
+        if off[true, guess]:
+            share = off[true, guess] / max(int(matrix[true].sum()), 1)
+            rows.append([safe(names[true]), safe(names[guess]), str(off[true, guess]), f"{share:.0%}"])
+    return table(["true", "predicted as", "rows", "share of the class"], rows, numeric_from=2)
+
+
+def scatter_section(result: RunResult, part: str) -> str:
+    """Predicted against true values, a picture for each target (six at most)."""
+    data = getattr(result.prepared, part)
+    true = data.raw_targets.reshape(len(data), -1)
+    predicted = result.predictions[part]
+    names = result.prepared.task.targets
+    return "".join(
+        (f"<h3>{safe(names[i])}</h3>" if len(names) > 1 else "")
+        + scatter(true[:, i], predicted[:, i], names[i])
+        for i in range(min(len(names), 6))
+    )
+
+
+def classes_section(result: RunResult, part: str) -> str:
+    """Precision, recall and F1 of each class or label."""
+    figures = result.figures[part].per_class
+    if not figures:
+        return ""
+
+    def with_bar(value: float) -> str:
+        return f'{value:.1%}<span class="barcell"><i style="width:{100 * value:.0f}%"></i></span>'
+
+    shown = sorted(figures, key=lambda f: f.f1)[:40] if len(figures) > 40 else figures
+    rows = [
+        [safe(f.name, 30), with_bar(f.precision), with_bar(f.recall), with_bar(f.f1), f"{f.support:,}"]
+        for f in shown
+    ]
+    kind = "label" if result.prepared.task.kind == "multilabel" else "class"
+    return table([kind, "precision", "recall", "F1", "rows"], rows)
+
+
+def network_section(result: RunResult) -> str:
+    """The network as a row of boxes, and a table of its layers."""
+    config, task = result.config, result.prepared.task
+    inputs = int(result.prepared.train.features.shape[1])
+    boxes = [f'<div class="end"><b>{inputs:,}</b>inputs</div>']
+    activation = safe(config.activation)
+    boxes += [f"<div><b>{width:,}</b>{activation}</div>" for width in config.widths]
+    boxes.append(f'<div class="end"><b>{task.output_units:,}</b>{safe(task.output_layer)}</div>')
+    rows, total = [], 0
+    for path, layer in result.model.named_modules():
+        if not path or next(layer.children(), None) is not None:
+            continue
+        own = [(name, tuple(p.shape)) for name, p in layer.named_parameters(recurse=False)]
+        count = sum(int(np.prod(shape)) for _, shape in own)
+        total += count
+        weight = next((shape for name, shape in own if name == "weight" and len(shape) == 2), None)
+        shapes = ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in own) or "–"
+        flop = f"{2 * weight[0] * weight[1]:,}" if weight else "–"
+        rows.append([safe(path), safe(type(layer).__name__), shapes, f"{count:,}" if own else "–", flop])
+    rows.append(["", '<span class="strong">all</span>', "", f'<span class="strong">{total:,}</span>', ""])
+    heads = ["layer", "kind", "parameters' shapes", "parameters", "FLOP a row"]
+    arrow = "<i>→</i>"
+    return f'<div class="net">{arrow.join(boxes)}</div>' + table(heads, rows, numeric_from=3)
+
+
+def weights_section(result: RunResult) -> str:
+    """Histograms of all weights and biases, before and after training."""
+    parts = []
+    for name, after in list(result.after.weights.items())[:24]:
+        before = result.before.weights[name]
+        picture = histogram(
+            after.counts, after.low, after.high, (before.counts, before.low, before.high), name
+        )
+        text = f"mean {number(after.mean, 3)}, deviation {number(after.deviation, 3)}"
+        parts.append(f"<div><h3>{safe(name)}</h3>{picture}<p>{text}</p></div>")
+    keys = legend([("after training", "a"), ("before", "b")])
+    return keys + f'<div class="small">{"".join(parts)}</div>'
+
+
+def activations_section(result: RunResult) -> str:
+    """Histograms of every layer's output on validation rows."""
+    kinds = {path: type(layer).__name__ for path, layer in result.model.named_modules()}
+    parts = []
+    for path, after in list(result.after.outputs.items())[:24]:
+        before = result.before.outputs[path]
+        picture = histogram(
+            after.counts, after.low, after.high, (before.counts, before.low, before.high), path
+        )
+        text = f"mean {number(after.mean, 3)}, deviation {number(after.deviation, 3)}"
+        if after.zero > 0.001:
+            text += f", {after.zero:.0%} exactly zero"
+        parts.append(f"<div><h3>{safe(path)} {safe(kinds.get(path, ''))}</h3>{picture}<p>{text}</p></div>")
+    keys = legend([("after training", "a"), ("before", "b")])
+    return keys + f'<div class="small">{"".join(parts)}</div>'
+
+
+def timings_section(result: RunResult) -> str:
+    """Where the time went."""
+    order = ("data", "compilation", "training", "evaluation", "baselines")
+    shown = [(n, result.seconds[n]) for n in order if n in result.seconds]
+    bar = stacked_bar(
+        [(f"{n} {seconds_text(s)}", s, css) for (n, s), css in zip(shown, "fbacd", strict=False)]
+    )
+    history = result.history
+    facts = [["steps", f"{history.steps:,}"], ["threads", str(result.threads)]]
+    if len(history):
+        speeds = sorted(history["rows_per_second"])
+        facts.append(["rows per second (median of epochs)", number(speeds[len(speeds) // 2], 3)])
+        spent = result.seconds.get("training", 0.0)
+        facts.append(["time a step, validation included", seconds_text(spent / max(history.steps, 1))])
+    return bar + table([], facts)
+
+
+def data_section(result: RunResult) -> str:
+    """What the data were and what was noticed about them."""
+    data = result.prepared
+    rows = [
+        ["source", safe(data.name)],
+        ["rows", f"{data.rows:,}" + (f" ({data.rows_dropped:,} left out)" if data.rows_dropped else "")],
+        ["training / validation / test", " / ".join(f"{len(getattr(data, p)):,}" for p in PARTS)],
+        ["features", f"{len(data.feature_names):,}"],
+        ["target", safe(", ".join(data.task.targets), 200)],
+        ["fingerprint (SHA-256)", f"<code>{safe(data.fingerprint, 80)}</code>"],
+    ]
+    notes = "".join(f"<li>{safe(note, 400)}</li>" for note in data.notes)
+    names = ", ".join(safe(name, 40) for name in data.feature_names[:200])
+    listed = f"<details><summary>features</summary><p class='note'>{names}</p></details>"
+    shown = listed if data.image_shape is None else ""
+    return table([], rows, numeric_from=9) + (f"<h3>Notes</h3><ul>{notes}</ul>" if notes else "") + shown
+
+
+def settings_section(result: RunResult) -> str:
+    """Every setting with its reason; those that differ from the default stand out."""
+    rows = []
+    for item in dataclasses.fields(TrainingConfig):
+        value = getattr(result.config, item.name)
+        shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        shown = "–" if value is None or value == () else safe(shown, 80)
+        if value != item.default:
+            shown = f'<span class="strong">{shown}</span>'
+        rows.append([safe(item.name), shown, f'<span class="dim">{safe(item.metadata["reason"], 300)}</span>'])
+    return table(["setting", "value", "why"], rows, numeric_from=9)

@@ -1,0 +1,1 @@
+"""Training: the Trainer, its settings, figures, baselines and run folders."""
