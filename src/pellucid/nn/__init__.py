@@ -11,6 +11,7 @@ from pellucid.nn.activations import CELU as CELU
 from pellucid.nn.activations import ELU as ELU
 from pellucid.nn.activations import GELU as GELU
 from pellucid.nn.activations import GLU as GLU
+from pellucid.nn.activations import SELU as SELU
 from pellucid.nn.activations import Hardshrink as Hardshrink
 from pellucid.nn.activations import Hardsigmoid as Hardsigmoid
 from pellucid.nn.activations import Hardswish as Hardswish
@@ -20,12 +21,11 @@ from pellucid.nn.activations import LogSigmoid as LogSigmoid
 from pellucid.nn.activations import LogSoftmax as LogSoftmax
 from pellucid.nn.activations import Mish as Mish
 from pellucid.nn.activations import PReLU as PReLU
-from pellucid.nn.activations import RReLU as RReLU
 from pellucid.nn.activations import ReLU as ReLU
 from pellucid.nn.activations import ReLU6 as ReLU6
-from pellucid.nn.activations import SELU as SELU
-from pellucid.nn.activations import SiLU as SiLU
+from pellucid.nn.activations import RReLU as RReLU
 from pellucid.nn.activations import Sigmoid as Sigmoid
+from pellucid.nn.activations import SiLU as SiLU
 from pellucid.nn.activations import Softmax as Softmax
 from pellucid.nn.activations import Softmax2d as Softmax2d
 from pellucid.nn.activations import Softmin as Softmin
@@ -59,8 +59,8 @@ from pellucid.nn.losses import HingeEmbeddingLoss as HingeEmbeddingLoss
 from pellucid.nn.losses import HuberLoss as HuberLoss
 from pellucid.nn.losses import KLDivLoss as KLDivLoss
 from pellucid.nn.losses import L1Loss as L1Loss
-from pellucid.nn.losses import MSELoss as MSELoss
 from pellucid.nn.losses import MarginRankingLoss as MarginRankingLoss
+from pellucid.nn.losses import MSELoss as MSELoss
 from pellucid.nn.losses import MultiLabelMarginLoss as MultiLabelMarginLoss
 from pellucid.nn.losses import MultiLabelSoftMarginLoss as MultiLabelSoftMarginLoss
 from pellucid.nn.losses import MultiMarginLoss as MultiMarginLoss

@@ -181,7 +181,8 @@ class BackwardWatch:
                 changed = result if isinstance(result, tuple) else (result,)
         if changed is not None and sum(g is not None for g in self._grad_input) > 1:
             raise AutogradError(
-                f"a backward hook of {type(self._module).__name__} replaced the gradients of several inputs",
+                f"a backward hook of {type(self._module).__name__} replaced the gradients of "
+                "several inputs",
                 "a hook can replace the gradient of a module with one differentiable input; "
                 "use tensor.register_hook for others",
             )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pellucid.base.errors import ArgumentError
 from pellucid.nn.calling import structure_changed
+from pellucid.nn.errors import OutOfRangeError, RegistrationError
 from pellucid.nn.module import Module, described, indented
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.tensor import Tensor
@@ -18,10 +19,13 @@ Self = TypeVar("Self", bound="_Numbered")
 
 
 def _position(index: Any, length: int, name: str) -> int:
-    """``index`` counted from the front."""
+    """``index`` counted from the front; an IndexError where there is no such entry."""
     place = operator.index(index)
     if not -length <= place < length:
-        raise IndexError(f"index {place} is out of range for {name} with {length} entries")
+        raise OutOfRangeError(
+            f"index {place} is out of range for {name} with {length} entries",
+            f"use {-length} to {length - 1}" if length else "it is empty",
+        )
     return place % length
 
 
@@ -73,7 +77,7 @@ class _Numbered(Module):
     def insert(self: Self, index: int, module: Module) -> Self:
         """Add a module before position ``index``."""
         if not isinstance(module, Module):
-            raise TypeError(f"insert() got a {type(module).__name__}, not an nn.Module")
+            raise RegistrationError(f"insert() got a {type(module).__name__}", "give an nn.Module")
         changed = list(self._modules.values())
         changed.insert(index, module)
         self._renumber(changed)

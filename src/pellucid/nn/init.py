@@ -68,7 +68,7 @@ def _calculate_fan_in_and_fan_out(tensor: Any) -> tuple[int, int]:
     if tensor.dim() < 2:
         raise ShapeError(
             f"fan in and fan out are not defined for shape {tuple(tensor.shape)}",
-            "the initializer needs a weight with at least 2 axes; use zeros_ or uniform_ for a bias",
+            "it needs a weight with at least 2 axes; use zeros_ or uniform_ for a bias",
         )
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
@@ -150,7 +150,7 @@ def eye_(tensor: Any) -> Any:
 
 @_filling
 def dirac_(tensor: Any, groups: int = 1) -> Any:
-    """A convolution's weight (out, in, k…) that passes its input on: 1 in the middle of the kernel."""
+    """A convolution's weight (out, in, k…) that passes its input on: a 1 amid the kernel."""
     if tensor.dim() not in (3, 4, 5):
         raise ShapeError(f"dirac_ got shape {tuple(tensor.shape)}", "it needs 3, 4 or 5 axes")
     if tensor.shape[0] % groups:

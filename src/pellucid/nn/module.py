@@ -19,6 +19,7 @@ from pellucid.nn.calling import (
     paths_from,
     structure_changed,
 )
+from pellucid.nn.errors import PathError, RegistrationError
 from pellucid.nn.parameter import Parameter, as_values
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.state import guard, is_tracing, version
@@ -38,7 +39,8 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        missing, unexpected = self.missing_keys, self.unexpected_keys
+        return f"IncompatibleKeys(missing_keys={missing}, unexpected_keys={unexpected})"
 
 
 class Module:
@@ -81,7 +83,7 @@ class Module:
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass defines it."""
         raise NotImplementedError(
-            f"{type(self).__name__} does not define forward(); define what it computes from its input"
+            f"{type(self).__name__} has no forward(): define what it computes from its input"
         )
 
     # ---- calling ---------------------------------------------------------------------------
@@ -154,8 +156,9 @@ class Module:
         parameters = self.__dict__.get("_parameters")
         if parameters is None:
             if isinstance(value, (Parameter, Module)):
-                raise AttributeError(
-                    f"cannot assign {name!r} before {type(self).__name__}'s super().__init__() was called"
+                raise PathError(
+                    f"{name!r} was assigned before the {type(self).__name__} was set up",
+                    "call super().__init__() first in __init__",
                 )
             super().__setattr__(name, value)
         elif isinstance(value, Parameter):
@@ -167,14 +170,17 @@ class Module:
             structure_changed()
         elif name in parameters:
             if value is not None:
-                raise TypeError(
-                    f"cannot assign a {type(value).__name__} as parameter {name!r}: "
-                    "wrap it in nn.Parameter, or change the values under no_grad with copy_()"
+                raise RegistrationError(
+                    f"cannot assign a {type(value).__name__} as parameter {name!r}",
+                    "wrap it in nn.Parameter, or change the values under no_grad with copy_()",
                 )
             self.register_parameter(name, None)
         elif name in self._modules:
             if value is not None:
-                raise TypeError(f"cannot assign a {type(value).__name__} as module {name!r}")
+                raise RegistrationError(
+                    f"cannot assign a {type(value).__name__} as module {name!r}",
+                    "assign an nn.Module",
+                )
             self._modules[name] = None
             structure_changed()
         elif name in self._buffers:
@@ -187,8 +193,9 @@ class Module:
     def _set_buffer(self, name: str, value: Any) -> None:
         """Assign to a known buffer; in a traced program this is a change in place."""
         if value is not None and not isinstance(value, Tensor):
-            raise TypeError(
-                f"cannot assign a {type(value).__name__} as buffer {name!r}: give a tensor"
+            raise RegistrationError(
+                f"cannot assign a {type(value).__name__} as buffer {name!r}",
+                "assign a tensor or None",
             )
         known = self._buffers[name]
         if is_tracing() and known is not None and value is not None:
@@ -232,18 +239,24 @@ class Module:
 
     def _check_name(self, name: str, kind: str, known: Mapping[str, Any]) -> None:
         if "." in name or name == "":
-            raise KeyError(f"{kind} name {name!r} must not be empty or contain a dot")
+            raise ArgumentError(
+                f"{name!r} was given as the name of a {kind}",
+                "a name must not be empty or contain a dot: dots join the names of a path",
+            )
         taken = name in self.__dict__ or hasattr(type(self), name)
         taken = taken or any(name in d for d in (self._parameters, self._buffers, self._modules))
         if name not in known and taken:
-            raise KeyError(f"attribute {name!r} already exists in {type(self).__name__}")
+            raise ArgumentError(
+                f"{type(self).__name__} already has an attribute {name!r}",
+                f"choose another name for the {kind}",
+            )
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter (or None: a place that is empty) under ``name``."""
         self._check_name(name, "parameter", self._parameters)
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(
-                f"parameter {name!r} is a {type(param).__name__}: wrap it in nn.Parameter"
+            raise RegistrationError(
+                f"{name!r} is a {type(param).__name__}, not a parameter", "wrap it in nn.Parameter"
             )
         if param is not None and param.grad_fn is not None:
             raise ArgumentError(
@@ -260,7 +273,9 @@ class Module:
         """
         self._check_name(name, "buffer", self._buffers)
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"buffer {name!r} is a {type(tensor).__name__}: give a tensor or None")
+            raise RegistrationError(
+                f"buffer {name!r} is a {type(tensor).__name__}", "register a tensor or None"
+            )
         self._buffers[name] = tensor
         if persistent:
             self._non_persistent.discard(name)
@@ -271,7 +286,10 @@ class Module:
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child module under ``name``."""
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"module {name!r} is a {type(module).__name__}, not an nn.Module")
+            raise RegistrationError(
+                f"{name!r} is a {type(module).__name__}, not an nn.Module",
+                "give an object of a class derived from nn.Module (a layer, not a layer's class)",
+            )
         self._check_name(name, "module", self._modules)
         self._modules[name] = module
         structure_changed()
@@ -359,9 +377,9 @@ class Module:
         for name in target.split(".") if target else ():
             child = module._modules.get(name)
             if child is None:
-                raise AttributeError(
-                    f"{type(module).__name__} has no submodule {name!r} (looking for {target!r}); "
-                    f"it has: {', '.join(module._modules) or 'none'}"
+                raise PathError(
+                    f"{type(module).__name__} has no submodule {name!r} (looking for {target!r})",
+                    f"it has: {', '.join(module._modules) or 'none'}",
                 )
             module = child
         return module
@@ -371,7 +389,10 @@ class Module:
         path, _, name = target.rpartition(".")
         found = self.get_submodule(path)._parameters.get(name)
         if found is None:
-            raise AttributeError(f"{type(self).__name__} has no parameter {target!r}")
+            raise PathError(
+                f"{type(self).__name__} has no parameter {target!r}",
+                _listed(self.named_parameters()),
+            )
         return found
 
     def get_buffer(self, target: str) -> Tensor:
@@ -379,7 +400,9 @@ class Module:
         path, _, name = target.rpartition(".")
         found = self.get_submodule(path)._buffers.get(name)
         if found is None:
-            raise AttributeError(f"{type(self).__name__} has no buffer {target!r}")
+            raise PathError(
+                f"{type(self).__name__} has no buffer {target!r}", _listed(self.named_buffers())
+            )
         return found
 
     def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
@@ -530,6 +553,11 @@ class Module:
         lines = extra.split("\n") if extra else []
         lines += [f"({name}): {indented(repr(child))}" for name, child in self._modules.items()]
         return described(type(self).__name__, lines, bool(self._modules))
+
+
+def _listed(named: Iterator[tuple[str, Any]]) -> str:
+    """The names there are, as advice."""
+    return f"it has: {', '.join(name for name, _ in named) or 'none'}"
 
 
 def indented(text: str) -> str:

@@ -70,13 +70,14 @@ class _BatchNorm(Module):
         """The standardized input, of the same shape."""
         if input.dim() not in self.ranks:
             raise ShapeError(
-                f"{type(self).__name__} got an input with {input.dim()} axes, shape {tuple(input.shape)}",
+                f"{type(self).__name__} got an input with {input.dim()} axes, shape "
+                f"{tuple(input.shape)}",
                 f"it needs {' or '.join(map(str, self.ranks))} axes, channels second",
             )
         if input.shape[1] != self.num_features:
             raise ShapeError(
-                f"{type(self).__name__} expects {self.num_features} channels on axis 1 and got shape "
-                f"{tuple(input.shape)}",
+                f"{type(self).__name__} expects {self.num_features} channels on axis 1 and got "
+                f"shape {tuple(input.shape)}",
                 "change num_features, or the layer before",
             )
         share: Any = self.momentum
@@ -177,8 +178,8 @@ class LayerNorm(Module):
     def extra_repr(self) -> str:
         """Sizes and settings."""
         return (
-            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
-            f"bias={self.bias is not None}"
+            f"{self.normalized_shape}, eps={self.eps}, "
+            f"elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
         )
 
 

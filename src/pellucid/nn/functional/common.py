@@ -23,9 +23,10 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """
     if not input.shape or input.shape[-1] != weight.shape[-1]:
         raise ShapeError(
-            f"linear expects {weight.shape[-1]} features on the last axis and got an input of shape "
-            f"{tuple(input.shape)}",
-            f"make the last axis {weight.shape[-1]} long (flatten images first), or change in_features",
+            f"linear expects {weight.shape[-1]} features on the last axis and got an input of "
+            f"shape {tuple(input.shape)}",
+            f"make the last axis {weight.shape[-1]} long (flatten images first), "
+            "or change in_features",
         )
     product = input.matmul(weight.t() if weight.dim() == 2 else weight)
     return product if bias is None else product + bias
@@ -71,7 +72,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
 
 
 def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
-    """Dropout for SELU networks: dropped elements become −λα, then mean 0 and variance 1 are restored.
+    """Dropout for SELU networks: dropped elements become −λα, then mean and variance are restored.
 
     (Klambauer et al., 2017.)
     """
@@ -250,7 +251,7 @@ def batch_norm(
         count = math.prod(input.shape[a] for a in axes)
         if training and count <= 1:
             raise ShapeError(
-                f"batch norm got one value per channel (input shape {tuple(input.shape)}): no variance",
+                f"batch norm got one value per channel, shape {tuple(input.shape)}: no variance",
                 "use a batch of at least 2 in training, or eval()",
             )
         result, mean, variance = _standardized(input, axes, eps)

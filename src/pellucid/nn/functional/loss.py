@@ -36,8 +36,9 @@ def check_reduction(reduction: str) -> None:
 def _warn_about_shapes(name: str, input: Any, target: Any) -> None:
     if tuple(input.shape) != tuple(target.shape):
         warnings.warn(
-            f"{name}: the input has shape {tuple(input.shape)} and the target {tuple(target.shape)}. They are "
-            "broadcast, which is rarely meant; reshape one, for example with squeeze(-1)",
+            f"{name}: the input has shape {tuple(input.shape)} and the target "
+            f"{tuple(target.shape)}. They are broadcast, which is rarely meant; reshape one, for "
+            "example with squeeze(-1)",
             stacklevel=3,
         )
 
@@ -46,7 +47,8 @@ def same_shapes(name: str, input: Any, target: Any) -> None:
     """Raise unless both have one shape."""
     if tuple(input.shape) != tuple(target.shape):
         raise ShapeError(
-            f"{name} got an input of shape {tuple(input.shape)} and a target of shape {tuple(target.shape)}",
+            f"{name} got an input of shape {tuple(input.shape)} and a target of shape "
+            f"{tuple(target.shape)}",
             "both need the same shape: reshape one, for example with unsqueeze(-1)",
         )
 
@@ -195,7 +197,8 @@ def binary_cross_entropy(
         if low < 0 or high > 1:
             raise ArgumentError(
                 f"binary_cross_entropy got probabilities from {low:g} to {high:g}",
-                "they must be between 0 and 1: apply sigmoid, or use binary_cross_entropy_with_logits",
+                "they must be between 0 and 1: apply sigmoid, or use "
+                "binary_cross_entropy_with_logits",
             )
     loss = -(target * _bounded_log(input) + (1 - target) * _bounded_log(1 - input))
     return reduced(loss if weight is None else loss * weight, reduction)
@@ -241,8 +244,8 @@ def _check_classes(name: str, scores: Any, target: Any, ignore_index: int) -> No
     """Targets must fit the scores; their values are checked where they are known."""
     if tuple(scores.shape[:-1]) != tuple(target.shape):
         raise ShapeError(
-            f"{name} got class ids of shape {tuple(target.shape)} for {scores.shape[-1]} classes and "
-            f"positions of shape {tuple(scores.shape[:-1])}",
+            f"{name} got class ids of shape {tuple(target.shape)} for {scores.shape[-1]} classes "
+            f"and positions of shape {tuple(scores.shape[:-1])}",
             "input (N, C, d…) needs targets (N, d…): one class id, not a row, for each position",
         )
     if target._cell.array is None or not target.numel():

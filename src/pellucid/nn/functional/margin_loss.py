@@ -45,8 +45,8 @@ def cosine_embedding_loss(
     same_shapes("cosine_embedding_loss", input1, input2)
     if tuple(target.shape) != tuple(input1.shape[:-1]):
         raise ShapeError(
-            f"cosine_embedding_loss got a target of shape {tuple(target.shape)} for inputs of shape "
-            f"{tuple(input1.shape)}",
+            f"cosine_embedding_loss got a target of shape {tuple(target.shape)} for inputs of "
+            f"shape {tuple(input1.shape)}",
             "one target for each row",
         )
     tiny = 1e-12
