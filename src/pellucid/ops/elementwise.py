@@ -16,6 +16,7 @@ from pellucid.base.errors import DTypeError
 from pellucid.base.shapes import Shape, broadcast_shapes
 from pellucid.graph.node import Primitive, Sample, Spec
 from pellucid.ops.registry import (
+    PRIMITIVES,
     Value,
     apply,
     define,
@@ -133,7 +134,7 @@ def _unary(
         "elementwise",
         formula,
         infer=infer or _infer_float(name),
-        evaluate=_quiet(evaluate),
+        evaluate=evaluate,
         gradient=rule,
         samples=_samples_unary(low, high),
         reason=_NATIVE,
@@ -162,28 +163,20 @@ def _binary(
         "elementwise",
         formula,
         infer=infer,
-        evaluate=_quiet(evaluate),
+        evaluate=evaluate,
         gradient=None if gradient is None else rule,
         samples=samples or _samples_binary(),
         reason=_NATIVE,
     )
 
 
-def _quiet(evaluate: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """IEEE results (inf, NaN) are answers, not events: NumPy's warnings about them are off."""
-
-    def quiet(*arrays: np.ndarray, **params: Any) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return evaluate(*arrays, **params)
-
-    return quiet
-
-
 # ---- arithmetic -----------------------------------------------------------------------------
 
 NEGATIVE = _unary("neg", "-x", np.negative, lambda g, y, x: neg(g), infer=_infer_number("neg"))
 ABSOLUTE = _unary("abs", "|x|", np.abs, lambda g, y, x: mul(g, sign(x)), infer=_infer_number("abs"))
-SIGN = _unary("sign", "sign(x)", np.sign, None, infer=_infer_number("sign"))
+SIGN = _unary(
+    "sign", "sign(x)", np.sign, lambda g, y, x: _flat(g, y, x), infer=_infer_number("sign")
+)
 ADD = _binary("add", "x + y", np.add, lambda g, o, x, y: (g, g), _infer_number("add"))
 SUBTRACT = _binary(
     "sub", "x - y", np.subtract, lambda g, o, x, y: (g, neg(g)), _infer_number("sub")
@@ -475,10 +468,17 @@ def trigamma(x: Value) -> Value:
 
 # ---- rounding -------------------------------------------------------------------------------
 
-FLOOR = _unary("floor", "largest integer <= x", np.floor, None)
-CEIL = _unary("ceil", "smallest integer >= x", np.ceil, None)
-TRUNC = _unary("trunc", "x without its fraction", np.trunc, None)
-ROUND = _unary("round", "nearest integer, ties to even", np.rint, None)
+
+def _flat(g: Value, y: Value, x: Value) -> Value:
+    """Zeros: the derivative of a staircase wherever it has one."""
+    zero = scalar(x, 0.0)
+    return apply(PRIMITIVES["broadcast_to"], zero, shape=tuple(x.shape)) if x.shape else zero
+
+
+FLOOR = _unary("floor", "largest integer <= x", np.floor, _flat)
+CEIL = _unary("ceil", "smallest integer >= x", np.ceil, _flat)
+TRUNC = _unary("trunc", "x without its fraction", np.trunc, _flat)
+ROUND = _unary("round", "nearest integer, ties to even", np.rint, _flat)
 
 # ---- comparison, logic, choice --------------------------------------------------------------
 
@@ -575,7 +575,7 @@ CAST = define(
     "elementwise",
     "x as another element type",
     infer=_infer_cast,
-    evaluate=_quiet(lambda x, *, dtype: x.astype(dtype.numpy)),
+    evaluate=lambda x, *, dtype: x.astype(dtype.numpy),
     gradient=_cast_gradient,
     samples=_cast_samples,
     reason=_NATIVE,

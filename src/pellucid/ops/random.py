@@ -38,7 +38,6 @@ def _evaluate(state: np.ndarray, *, shape: Shape, dtype: DType, lane: int) -> np
     return np.asarray(fraction.reshape(shape), dtype.numpy)  # (n,) -> shape
 
 
-
 UNIFORM = define(
     "random_uniform",
     "random",

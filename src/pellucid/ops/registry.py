@@ -35,9 +35,19 @@ def define(
     reason: str,
 ) -> Primitive:
     """Make a primitive and enter it into the table."""
-    primitive = Primitive(name, family, formula, infer, evaluate, gradient, samples, reason)
+    primitive = Primitive(name, family, formula, infer, _quiet(evaluate), gradient, samples, reason)
     PRIMITIVES[name] = primitive
     return primitive
+
+
+def _quiet(evaluate: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """IEEE results (inf, NaN) are answers, not events: NumPy's warnings about them are off."""
+
+    def quiet(*arrays: np.ndarray, **params: Any) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return evaluate(*arrays, **params)
+
+    return quiet
 
 
 def apply(primitive: Primitive, *inputs: Value, **params: Any) -> Value:

@@ -29,6 +29,7 @@ _DOT_ROWS = 12
 _SCRATCH_BYTES = 248 << 10
 _PANELS = 4
 _THIN_BLOCK = 8
+_THIN_COLUMNS = 512
 # Weight of each number of threads when chunk sizes are compared.
 _THREADS = ((1, 1.0), (2, 2.0), (4, 2.0), (8, 1.0), (16, 0.4), (64, 0.1))
 _COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
@@ -499,15 +500,19 @@ def _partition(
     most = max(1, _chunk_limit(cycles) // max(1, work.batch))
     row_axes = _axes(work.rows, shape.height, shape.row_tails, most, row_limit)
     column_most = 1 if full_rows else most
+    if work.rows <= 2 and work.b_strides[2] == 1:
+        column_most = min(column_most, max(1, work.columns // _THIN_COLUMNS))
     column_axes = _axes(work.columns, shape.width, shape.column_tails, column_most, work.columns)
     splits = [s for s in _SPLITS if s <= most and work.depth >= s * max(256, 16 * shape.lanes)]
     if work.rows * work.columns * work.itemsize > 256 << 10:
         splits = [1]
     best: tuple[float, Axis, Axis, int] | None = None
     for rows, columns, split in itertools.product(row_axes, column_axes, splits or [1]):
-        count = rows.chunks * columns.chunks * split
-        if count > max(most, row_axes[0].chunks):
+        parts = rows.chunks * columns.chunks
+        if parts * split > max(most, row_axes[0].chunks):
             continue
+        if split > 1 and parts > 1:
+            continue  # parts of all of C, so that each part of A and B is read once
         score = _score(work, shape, rows, columns, split, pack_a, pack_b)
         if best is None or score < best[0]:
             best = (score, rows, columns, split)

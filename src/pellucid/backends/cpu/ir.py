@@ -121,6 +121,20 @@ class Function:
         self._label = label
         self._blocks.append((label, self._current))
 
+    @property
+    def lines(self) -> list[str]:
+        """Instructions of the current block so far; see :meth:`into`."""
+        return self._current
+
+    @contextlib.contextmanager
+    def into(self, lines: list[str]) -> Iterator[None]:
+        """Inside, instructions go to another block that is still open: loop-invariant values."""
+        before, self._current = self._current, lines
+        try:
+            yield
+        finally:
+            self._current = before
+
     def line(self, text: str) -> None:
         """Append one raw line to the current block."""
         self._current.append(text)

@@ -108,6 +108,10 @@ class NativeProgram:
         self._parallel = bool(self._regions[:, 0].any())
         self._driver = _driver()
 
+    def set_stride(self, position: int, byte_stride: int) -> None:
+        """Change by how much the pointer of entry ``position`` of ``strided`` moves per step."""
+        self._strided[position, 1] = byte_stride
+
     def _fill(self, regions: Sequence[Region]) -> None:
         """Write the task and region records."""
         number, slot = 0, 0

@@ -1,0 +1,469 @@
+"""Single elements: the instructions that compute one element of an operation.
+
+A kernel asks :class:`Elements` for the element of a node at an index; operations are followed
+down to stored values, which are loaded.  Each instruction goes to the outermost loop level at
+which all it needs is known, so that loop-invariant work is done once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pellucid.backends.cpu.ir import Function, Value
+from pellucid.backends.cpu.random_bits import philox, uniform
+from pellucid.backends.cpu.special import SPECIAL
+from pellucid.base.dtypes import DType, bool_, float32, float64, int64, uint8
+from pellucid.base.errors import CompilationError
+from pellucid.compiler.index import ZERO, Affine, Atom, Index, linear, operand_indices
+from pellucid.graph.node import CONSTANT, INPUT, Node, constant_value
+
+KERNEL, ROW, INNER = 0, 1, 2
+"""Loop levels: once per call, once per row, once per element."""
+
+ACCESS = ", !llvm.access.group !0"
+PARALLEL = ", !llvm.loop !1"
+METADATA = """!0 = distinct !{}
+!1 = distinct !{!1, !2}
+!2 = !{!"llvm.loop.parallel_accesses", !0}
+"""
+"""Says that turns of an inner loop do not depend on each other through memory: each element is
+computed from stored values that the loop does not change elsewhere."""
+
+REGISTER = {"float32": "float", "float64": "double", "bool": "i1", "int8": "i8", "uint8": "i8"} | {
+    f"int{bits}": f"i{bits}" for bits in (16, 32, 64)
+}
+MEMORY = REGISTER | {"bool": "i8"}
+
+Operand = Node | tuple[str, int]
+"""A stored value, or a number handed over in its place: ("size", n), ("error", 0)."""
+
+
+def is_unsigned(dtype: DType) -> bool:
+    """Whether integers of this dtype have no sign."""
+    return dtype in (uint8, bool_)
+
+
+@dataclass
+class Operands:
+    """The kernel's operands in order of first use: position in ``slots`` by value."""
+
+    order: dict[Operand, int] = field(default_factory=dict)
+
+    def position(self, operand: Operand) -> int:
+        """The operand's place, taken now if it is new."""
+        return self.order.setdefault(operand, len(self.order))
+
+
+class Elements:
+    """Elements of nodes inside one kernel.
+
+    ``stored`` are the nodes that are read from memory.  ``lines`` holds the open block of each
+    loop level.  ``given`` remembers values by level and (node, offset), those that the kernel
+    computed itself for its current row or element among them.
+    """
+
+    def __init__(self, function: Function, operands: Operands, stored: set[Node]) -> None:
+        self.f = function
+        self.operands = operands
+        self.stored = stored
+        self.lines: dict[int, list[str]] = {KERNEL: function.lines}
+        self.loops: dict[str, tuple[int, Value]] = {}
+        self.given: dict[int, dict[tuple[Any, ...], Value]] = {KERNEL: {}, ROW: {}, INNER: {}}
+        self.scratch: dict[Node, tuple[Value, Affine]] = {}
+        self.home: dict[Node, int] = {}
+        """Nodes this kernel computes itself → the level at which they are known now."""
+        self._pointers: dict[Operand, Value] = {}
+
+    # ---- operands and levels ---------------------------------------------------------------
+
+    def pointer(self, operand: Operand, type_: str = "ptr") -> Value:
+        """``table[slots[position]]``, loaded once per call; a number when ``type_`` is i64."""
+        known = self._pointers.get(operand)
+        if known is None:
+            position = self.operands.position(operand)
+            f = self.f
+            with f.into(self.lines[KERNEL]):
+                slot = f.load("i32", f.gep(f.argument("slots"), position, "i32"))
+                known = f.load(type_, f.gep(f.argument("table"), f.cast("sext", slot, "i64"), "ptr"), 8)
+            self._pointers[operand] = known
+        return known
+
+    def level_of(self, formula: Affine) -> int:
+        """The loop level at which a position is known."""
+        return max((self._level_of_atom(a) for a, _ in formula.terms), default=KERNEL)
+
+    def _level_of_atom(self, atom: Atom) -> int:
+        if atom.kind == "loop":
+            return self.loops[atom.payload][0]
+        if atom.kind == "data":
+            node, where = atom.payload
+            return self._level_of_index(node, where)
+        return self.level_of(atom.payload[0])
+
+    def _level_of_index(self, node: Node, index: Index) -> int:
+        level = max((self.level_of(i) for i in index), default=KERNEL)
+        return level if level == INNER else max(level, self._own_level(node))
+
+    def position(self, formula: Affine) -> Value:
+        """A position as an i64, computed at its loop level."""
+        level = self.level_of(formula)
+        key = ("position", formula)
+        known = self.given[level].get(key)
+        if known is None:
+            with self.f.into(self.lines[level]):
+                known = self._position(formula, level)
+            self.given[level][key] = known
+        return known
+
+    def _position(self, formula: Affine, level: int) -> Value:
+        f = self.f
+        outer = Affine(
+            tuple((a, c) for a, c in formula.terms if self._level_of_atom(a) < level), formula.constant
+        )
+        total = self.position(outer) if outer.terms and level > KERNEL else None
+        if total is None:
+            total = f.i64(formula.constant)
+            parts = formula.terms if level == KERNEL or not outer.terms else ()
+        else:
+            parts = tuple((a, c) for a, c in formula.terms if self._level_of_atom(a) == level)
+        for atom, coefficient in parts:
+            term = self._atom(atom)
+            if coefficient != 1:
+                term = f.binary("mul nsw", term, f.i64(coefficient))
+            total = term if total.text == "0" else f.binary("add nsw", total, term)
+        return total
+
+    def _atom(self, atom: Atom) -> Value:
+        f = self.f
+        if atom.kind == "loop":
+            return self.loops[atom.payload][1]
+        if atom.kind == "data":
+            return self._data_position(atom)
+        if atom.kind == "clamp":
+            inner, low, high = atom.payload
+            value = f.intrinsic("llvm.smax", "i64", self.position(inner), f.i64(low))
+            return f.intrinsic("llvm.smin", "i64", value, f.i64(high))
+        inner, divisor = atom.payload
+        value = self.position(inner)
+        opcode = ("u" if inner.bounds()[0] >= 0 else "s") + ("div" if atom.kind == "div" else "rem")
+        return f.binary(opcode, value, f.i64(divisor))
+
+    def _data_position(self, atom: Atom) -> Value:
+        """A position that is data: kept in range, and noted in the error flag when it was not."""
+        f = self.f
+        node, where = atom.payload
+        raw = self.value(node, where)
+        wide = raw if raw.type == "i64" else f.cast("zext" if is_unsigned(node.dtype) else "sext", raw, "i64")
+        outside = f.compare("icmp uge", wide, f.i64(atom.extent))
+        flag = self.pointer(("error", 0))
+        before = f.load("i64", flag)
+        f.store(f.select(outside, f.i64(1), before), flag)
+        return f.select(outside, f.i64(0), wide)
+
+    # ---- values ----------------------------------------------------------------------------
+
+    def value(self, node: Node, index: Index, own: bool = False) -> Value:
+        """The element of ``node`` at ``index``, in a register.
+
+        ``own`` computes a node from its operands although it counts as stored: this kernel is
+        the one that makes it.
+        """
+        offset = linear(index, node.shape)
+        level = self.level_of(offset)
+        key = (node, offset)
+        if own:
+            return self._make(node, index, level)
+        for known_level in (level, *range(INNER, -1, -1)):
+            known = self.given[known_level].get(key)
+            if known is not None:
+                return known
+        if node.op is CONSTANT and node.size == 1:
+            return self.f.constant(REGISTER[node.dtype.name], constant_value(node).reshape(-1)[0])
+        if level < INNER:
+            level = max(level, self._own_level(node))
+        with self.f.into(self.lines[level]):
+            found = self._compute(node, index, offset, level)
+        self.given[level][key] = found
+        return found
+
+    def _make(self, node: Node, index: Index, level: int) -> Value:
+        """Compute an anchor of this kernel at the current loop level."""
+        level = max(level, self._own_level(node), INNER if INNER in self.lines else ROW)
+        with self.f.into(self.lines[level]):
+            return self._calculate(node, index)
+
+    def _own_level(self, node: Node) -> int:
+        """The level at which values of this kernel's own, below ``node``, become known."""
+        if not self.home:
+            return KERNEL
+        level, stack, seen = KERNEL, [node], {node}
+        while stack:
+            current = stack.pop()
+            if current in self.home:
+                level = max(level, self.home[current])
+                continue
+            if current in self.stored:
+                continue
+            for operand in current.inputs:
+                if operand not in seen:
+                    seen.add(operand)
+                    stack.append(operand)
+        return level
+
+    def _compute(self, node: Node, index: Index, offset: Affine, level: int) -> Value:
+        if node in self.scratch:
+            pointer, row_start = self.scratch[node]
+            return self._load(node, pointer, offset + row_start * -1, level)
+        if node in self.stored or node.op is CONSTANT or node.op is INPUT:
+            return self._load(node, self.pointer(node), offset, level)
+        return self._calculate(node, index)
+
+    def _calculate(self, node: Node, index: Index) -> Value:
+        """The element from those of the operands."""
+        special = getattr(self, f"_{node.op.name}", None)
+        if special is not None:
+            result: Value = special(node, index)
+            return result
+        if node.op.family == "elementwise":
+            values = [
+                self.value(n, i) for n, i in zip(node.inputs, operand_indices(node, index), strict=True)
+            ]
+            return emit_elementwise(self.f, node, values)
+        if node.op.family == "movement":
+            return self.value(node.inputs[0], operand_indices(node, index)[0])
+        raise CompilationError(
+            f"{node!r} cannot be computed element by element", "it must be stored by a kernel of its own"
+        )
+
+    def _load(self, node: Node, pointer: Value, offset: Affine, level: int) -> Value:
+        f = self.f
+        type_ = MEMORY[node.dtype.name]
+        place = self.position(offset)
+        with f.into(self.lines[max(level, self.level_of(offset))]):
+            address = pointer if place.text == "0" else f.gep(pointer, place, type_)
+            loaded = f.load(type_, address, suffix=ACCESS if level == INNER else "")
+            return f.compare("icmp ne", loaded, f.constant("i8", 0)) if node.dtype is bool_ else loaded
+
+    def store(self, node: Node, value: Value, pointer: Value, offset: Affine, inner: bool) -> None:
+        """Write an element of ``node`` at ``offset``."""
+        f = self.f
+        if node.dtype is bool_:
+            value = f.cast("zext", value, "i8")
+        place = self.position(offset)
+        f.store(value, f.gep(pointer, place, value.type), suffix=ACCESS if inner else "")
+
+    # ---- operations that are more than arithmetic on elements -------------------------------
+
+    def _iota(self, node: Node, index: Index) -> Value:
+        place = self.position(index[node.settings["axis"]])
+        return convert(self.f, place, int64, node.dtype)
+
+    def _take(self, node: Node, index: Index) -> Value:
+        return self.value(node.inputs[0], operand_indices(node, index)[0])
+
+    _gather = _take
+
+    def _random_uniform(self, node: Node, index: Index) -> Value:
+        f = self.f
+        state, lane = node.inputs[0], node.settings["lane"]
+        key = self.value(state, (ZERO,))
+        draw = self.value(state, (Affine((), 1),))
+        words = philox(f, key, self.position(linear(index, node.shape)), draw)
+        if node.dtype is float32:
+            return uniform(f, words[2 * lane], "float")
+        high = f.binary("shl", f.cast("zext", words[2 * lane], "i64"), f.i64(32))
+        return uniform(f, f.binary("or", high, f.cast("zext", words[2 * lane + 1], "i64")), "double")
+
+    def _pad(self, node: Node, index: Index) -> Value:
+        f = self.f
+        source, fill = node.inputs
+        outside_value = self.value(fill, ())
+        if not source.size:
+            return outside_value
+        settings = node.settings
+        condition: Value | None = None
+        inside: list[Affine] = []
+        for i, low, gap, extent in zip(
+            index, settings["low"], settings["interior"], source.shape, strict=True
+        ):
+            shifted = i + (-low)
+            condition = self._both(condition, self._in_range(shifted, (extent - 1) * (gap + 1) + 1))
+            safe = clamp(shifted, (extent - 1) * (gap + 1))
+            if gap:
+                from_zero = f.binary("urem", self.position(safe), f.i64(gap + 1))
+                condition = self._both(condition, f.compare("icmp eq", from_zero, f.i64(0)))
+                safe = Affine(((Atom("div", (safe, gap + 1), extent), 1),))
+            inside.append(safe)
+        value = self.value(source, tuple(inside))
+        return value if condition is None else f.select(condition, value, outside_value)
+
+    def _concatenate(self, node: Node, index: Index) -> Value:
+        axis = node.settings["axis"]
+        result: Value | None = None
+        for operand, where in zip(node.inputs, operand_indices(node, index), strict=True):
+            extent = operand.shape[axis]
+            if not operand.size:
+                continue
+            safe = tuple(clamp(p, extent - 1) if i == axis else p for i, p in enumerate(where))
+            value = self.value(operand, safe)
+            if result is None:
+                result = value
+                continue
+            begun = self.f.compare("icmp sge", self.position(where[axis]), self.f.i64(0))
+            result = self.f.select(begun, value, result)
+        if result is None:
+            raise CompilationError("concatenate of nothing has no elements", "it should have been removed")
+        return result
+
+    def _in_range(self, formula: Affine, extent: int) -> Value | None:
+        """``0 ≤ formula < extent``, or None where that is certain."""
+        low, high = formula.bounds()
+        if low >= 0 and high < extent:
+            return None
+        return self.f.compare("icmp ult", self.position(formula), self.f.i64(extent))
+
+    def _both(self, a: Value | None, b: Value | None) -> Value | None:
+        if a is None or b is None:
+            return a or b
+        return self.f.binary("and", a, b)
+
+
+def clamp(formula: Affine, high: int) -> Affine:
+    """The formula kept in [0, high]; itself where it cannot leave it."""
+    low, most = formula.bounds()
+    if low >= 0 and most <= high:
+        return formula
+    return Affine(((Atom("clamp", (formula, 0, high), high + 1), 1),))
+
+
+# ---- element-wise arithmetic -----------------------------------------------------------------
+
+_FLOAT_BINARY = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv"}
+_INTEGER_BINARY = {"add": "add", "sub": "sub", "mul": "mul"}
+_BITWISE = {"bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor"}
+_COMPARE = {
+    "eq": ("fcmp oeq", "icmp eq", "icmp eq"),
+    "ne": ("fcmp une", "icmp ne", "icmp ne"),
+    "lt": ("fcmp olt", "icmp slt", "icmp ult"),
+    "le": ("fcmp ole", "icmp sle", "icmp ule"),
+    "gt": ("fcmp ogt", "icmp sgt", "icmp ugt"),
+    "ge": ("fcmp oge", "icmp sge", "icmp uge"),
+}
+
+
+def emit_elementwise(f: Function, node: Node, values: list[Value]) -> Value:
+    """Instructions of one element-wise operation on elements."""
+    name = node.op.name
+    operand = node.inputs[0].dtype
+    if name == "copy":
+        return values[0]
+    if name == "cast":
+        return convert(f, values[0], operand, node.dtype)
+    if name == "where":
+        return f.select(*values)
+    if name in _COMPARE:
+        kinds = _COMPARE[name]
+        opcode = kinds[0] if operand.kind == "float" else kinds[2 if is_unsigned(operand) else 1]
+        return f.compare(opcode, *values)
+    if name in _BITWISE:
+        return f.binary(_BITWISE[name], *values)
+    if name == "bitwise_not":
+        return f.binary("xor", values[0], f.constant(values[0].type, -1 if operand is not bool_ else 1))
+    if operand.kind == "float":
+        return _emit_float(f, name, values)
+    return _emit_integer(f, name, values, operand)
+
+
+def _emit_float(f: Function, name: str, values: list[Value]) -> Value:
+    if name in _FLOAT_BINARY:
+        return f.binary(_FLOAT_BINARY[name], *values)
+    if name == "neg":
+        return f.fneg(values[0])
+    if name == "abs":
+        return f.intrinsic("llvm.fabs", values[0].type, values[0])
+    if name == "floor_divide":
+        rest = SPECIAL["remainder"](f, *values)
+        whole = SPECIAL["round"](f, f.fdiv(f.fsub(values[0], rest, ""), values[1]))
+        # Where the remainder is not finite (division by 0 or of infinity), the plain quotient.
+        finite = f.compare("fcmp ord", rest, rest)
+        return f.select(finite, whole, SPECIAL["floor"](f, f.fdiv(*values)))
+    emitter: Callable[..., Value] | None = SPECIAL.get(name)
+    if emitter is None:
+        raise CompilationError(f"there are no instructions for {name}", "add an emitter to SPECIAL")
+    return emitter(f, *values)
+
+
+def _emit_integer(f: Function, name: str, values: list[Value], dtype: DType) -> Value:
+    unsigned = is_unsigned(dtype)
+    type_ = values[0].type
+    if name in _INTEGER_BINARY:
+        return f.binary(_INTEGER_BINARY[name], *values)
+    if name == "neg":
+        return f.binary("sub", f.constant(type_, 0), values[0])
+    if name in ("abs", "sign"):
+        if unsigned:
+            positive = f.compare("icmp ne", values[0], f.constant(type_, 0))
+            return values[0] if name == "abs" else f.cast("zext", positive, type_)
+        if name == "abs":
+            return f.intrinsic("llvm.abs", type_, values[0], f.constant("i1", False), overload=type_)
+        low = f.intrinsic("llvm.smax", type_, values[0], f.constant(type_, -1))
+        return f.intrinsic("llvm.smin", type_, low, f.constant(type_, 1))
+    if name in ("maximum", "minimum"):
+        if dtype is bool_:
+            return f.binary("or" if name == "maximum" else "and", *values)
+        kind = f"llvm.{'u' if unsigned else 's'}{'max' if name == 'maximum' else 'min'}"
+        return f.intrinsic(kind, type_, *values)
+    if name in ("floor_divide", "remainder", "fmod"):
+        return _integer_division(f, name, *values, unsigned)
+    raise CompilationError(f"there are no instructions for {name} of integers", "convert to float first")
+
+
+def _integer_division(f: Function, name: str, x: Value, y: Value, unsigned: bool) -> Value:
+    """Quotient or remainder; division by 0 gives 0 as in NumPy, and nothing traps."""
+    type_ = x.type
+    zero, one = f.constant(type_, 0), f.constant(type_, 1)
+    by_zero = f.compare("icmp eq", y, zero)
+    safe = f.select(by_zero, one, y)
+    if unsigned:
+        result = f.binary("udiv" if name == "floor_divide" else "urem", x, safe)
+        return f.select(by_zero, zero, result)
+    # The most negative number divided by -1 overflows: divide by 1 and negate instead.
+    minus = f.compare("icmp eq", y, f.constant(type_, -1))
+    safe = f.select(minus, one, safe)
+    quotient, rest = f.binary("sdiv", x, safe), f.binary("srem", x, safe)
+    if name == "fmod":
+        return f.select(by_zero, zero, rest)
+    signs = f.compare("icmp slt", f.binary("xor", rest, safe), zero)
+    off = f.binary("and", signs, f.compare("icmp ne", rest, zero))
+    if name == "remainder":
+        return f.select(by_zero, zero, f.select(off, f.binary("add", rest, safe), rest))
+    lowered = f.binary("sub", quotient, f.cast("zext", off, type_))
+    lowered = f.select(minus, f.binary("sub", zero, x), lowered)
+    return f.select(by_zero, zero, lowered)
+
+
+def convert(f: Function, value: Value, source: DType, target: DType) -> Value:
+    """A value as another dtype, as NumPy's ``astype`` does."""
+    if source is target:
+        return value
+    to = REGISTER[target.name]
+    if target is bool_:
+        if source.kind == "float":
+            return f.compare("fcmp une", value, f.constant(value.type, 0.0))
+        return f.compare("icmp ne", value, f.constant(value.type, 0))
+    if source.kind == "float" and target.kind == "float":
+        return f.cast("fpext" if target is float64 else "fptrunc", value, to)
+    if target.kind == "float":
+        return f.cast("uitofp" if is_unsigned(source) else "sitofp", value, to)
+    if source.kind == "float":
+        # Out-of-range values saturate instead of being undefined.
+        return f.intrinsic(
+            f"llvm.fpto{'ui' if is_unsigned(target) else 'si'}.sat", to, value, overload=f"{to}.f{'32' if source is float32 else '64'}"
+        )
+    if source is bool_:
+        return f.cast("zext", value, to)
+    if source.itemsize < target.itemsize:
+        return f.cast("zext" if is_unsigned(source) else "sext", value, to)
+    return f.cast("trunc", value, to) if source.itemsize > target.itemsize else value

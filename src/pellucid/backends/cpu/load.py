@@ -1,0 +1,245 @@
+"""A graph as a native program: passes, fusion, kernels, schedule, memory, addresses."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.backends.cpu.contraction import emit_contraction
+from pellucid.backends.cpu.contraction_plan import Contraction, plan_contraction
+from pellucid.backends.cpu.elements import Operand
+from pellucid.backends.cpu.engine import load_kernels
+from pellucid.backends.cpu.ir import module_text
+from pellucid.backends.cpu.loops import Kernel, emit_columns, emit_rows, needs_memory
+from pellucid.backends.cpu.runtime import NativeProgram, Region, Task
+from pellucid.backends.cpu.serial import EMITTERS
+from pellucid.backends.cpu.target import Target, host_target
+from pellucid.base.errors import ArgumentError
+from pellucid.compiler.clusters import Cluster, Fusion, fuse, matrix_view
+from pellucid.compiler.passes import prepare
+from pellucid.compiler.schedule import Schedule, schedule, stored_values
+from pellucid.graph.node import CONSTANT, Graph, Node, constant_value
+from pellucid.ops.elementwise import COPY
+from pellucid.ops.registry import apply
+
+SERIAL_COST = 4_000.0
+"""A region of fewer estimated nanoseconds runs on the calling thread alone."""
+
+
+@dataclass(frozen=True)
+class KernelUse:
+    """One kernel of the program: its name, text and operands, and the cluster it computes."""
+
+    name: str
+    kernel: Kernel
+    cluster: Cluster
+    flop: int
+
+
+def emit_cluster(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> list[KernelUse]:
+    """The kernels that compute a cluster, to be run one after the other."""
+    node = cluster.anchors[0]
+    if cluster.kind == "product":
+        return _emit_product(cluster, target)
+    if node.size == 0 and len(cluster.anchors) == 1:
+        return []
+    if cluster.kind == "rows":
+        kernel = emit_rows(cluster, fusion, stored)
+    elif cluster.kind == "columns":
+        kernel = emit_columns(cluster, fusion, stored)
+    else:
+        kernel = EMITTERS[node.op.name](node)
+    return [_named(kernel, cluster, 0)]
+
+
+def _emit_product(cluster: Cluster, target: Target) -> list[KernelUse]:
+    node = cluster.anchors[0]
+    if node.size == 0:
+        return []
+    views = [matrix_view(node, 0), matrix_view(node, 1)]
+    rows, columns = node.shape[-2:]
+    spec = Contraction(
+        node.dtype.name,
+        int(np.prod(node.shape[:-2], dtype=int)),
+        rows,
+        columns,
+        node.inputs[0].shape[-1],
+        (views[0].batch, views[0].row, views[0].column),
+        (views[1].batch, views[1].row, views[1].column),
+        (rows * columns, columns),
+    )
+    plan = plan_contraction(spec, target)
+    operands: list[Operand] = [views[0].base, views[1].base, node]
+    if plan.scratch_bytes:
+        operands.append(("scratch", plan.scratch_bytes))
+    functions = emit_contraction("KERNEL", spec, target)
+    uses = []
+    for part, function in zip(plan.kernels, functions, strict=True):
+        function.name = "KERNEL"
+        kernel = Kernel(module_text([function]), tuple(operands), part.chunks, part.flop / 80)
+        uses.append(_named(kernel, cluster, part.flop))
+    return uses
+
+
+def _named(kernel: Kernel, cluster: Cluster, flop: int) -> KernelUse:
+    """A readable, canonical name: what it does, and a hash of its text."""
+    words = dict.fromkeys(a.op.name for a in cluster.anchors)
+    readable = re.sub(r"[^a-z0-9_]", "", "_".join([cluster.kind, *list(words)[:5]]))
+    digest = hashlib.sha256(kernel.text.encode()).hexdigest()[:16]
+    return KernelUse(f"{readable}_{digest}", kernel, cluster, flop)
+
+
+class CpuExecutable:
+    """A graph compiled for a processor; see :class:`pellucid.backends.Executable`."""
+
+    def __init__(self, graph: Graph, target: Target | None = None) -> None:
+        self.target = target or host_target()
+        self.graph = _with_copies(prepare(graph))
+        self.fusion = fuse(self.graph)
+        extra: set[Node] = set()
+        for cluster in self.fusion.clusters:
+            extra |= needs_memory(cluster, self.fusion)
+        stored = stored_values(self.fusion, extra)
+        self.schedule: Schedule = schedule(self.fusion, stored)
+        self.uses: list[list[list[KernelUse]]] = [
+            [emit_cluster(c, self.fusion, stored, self.target) for c in step] for step in self.schedule.steps
+        ]
+        self._inputs = len(self.graph.inputs)
+        self._outputs = len(self.graph.outputs)
+        self._slots: dict[object, int] = {}
+        self._values: dict[int, int] = {}
+        self._buffers: list[np.ndarray] = []
+        self._arena = _aligned(self.schedule.arena_bytes)
+        self._error = np.zeros(1, np.int64)
+        self._build()
+
+    # ---- building ----------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        """Addresses of kernels, slots of operands, regions of the program."""
+        flat = [use for step in self.uses for cluster in step for use in cluster]
+        texts = {use.name: use.kernel.text.replace("@KERNEL(", f"@{use.name}(") for use in flat}
+        addresses = load_kernels(texts, self.target)
+        regions: list[Region] = []
+        self.region_uses: list[list[KernelUse]] = []
+        for step in self.uses:
+            depth = max((len(c) for c in step), default=0)
+            for turn in range(depth):
+                uses = [c[turn] for c in step if turn < len(c)]
+                tasks = [Task(addresses[u.name], [self._slot(o) for o in u.kernel.operands], u.kernel.chunks) for u in uses]
+                cost = sum(u.kernel.cost for u in uses)
+                regions.append(Region(tasks, cost > SERIAL_COST))
+                self.region_uses.append(uses)
+        moving = [(i, 0) for i in range(self._inputs + self._outputs)]
+        self.program = NativeProgram(self._inputs + self._outputs + len(self._slots), regions, moving)
+        self._table = self.program.table
+        for slot, value in self._values.items():
+            self._table[slot] = value
+        self._strides = [0] * (self._inputs + self._outputs)
+        self._checks_positions = ("error", 0) in self._slots
+
+    def _slot(self, operand: Operand) -> int:
+        """The table entry of an operand."""
+        if isinstance(operand, tuple):
+            key: object = operand
+            if operand[0] == "scratch":
+                key = ("scratch", len(self._slots))  # every kernel has its own
+        else:
+            place = self.schedule.places.get(operand)
+            if place is not None and place.kind == "input":
+                return place.number
+            if place is not None and place.kind == "output":
+                return self._inputs + place.number
+            key = operand
+        if key not in self._slots:
+            slot = self._inputs + self._outputs + len(self._slots)
+            self._slots[key] = slot
+            self._values[slot] = self._address(operand)
+        return self._slots[key]
+
+    def _address(self, operand: Operand) -> int:
+        if isinstance(operand, tuple):
+            kind, number = operand
+            if kind == "size":
+                return number
+            if kind == "error":
+                return int(self._error.ctypes.data)
+            buffer = _aligned(number)
+            self._buffers.append(buffer)
+            return int(buffer.ctypes.data)
+        if operand.op is CONSTANT:
+            array = np.ascontiguousarray(constant_value(operand))
+            self._buffers.append(array)
+            return int(array.ctypes.data)
+        return int(self._arena.ctypes.data) + self.schedule.places[operand].number
+
+    # ---- running -----------------------------------------------------------------------------
+
+    def bind_input(self, position: int, address: int, stride: int = 0) -> None:
+        """Address of an input, and bytes to move on after each step."""
+        self._table[position] = address
+        if self._strides[position] != stride:
+            self._strides[position] = stride
+            self.program.set_stride(position, stride)
+
+    def bind_output(self, position: int, address: int, stride: int = 0) -> None:
+        """Address of an output, and bytes to move on after each step."""
+        self.bind_input(self._inputs + position, address, stride)
+
+    def run(self, steps: int = 1) -> None:
+        """Run the program; raises if an index operation met a position out of range."""
+        self.program.run(steps)
+        if self._checks_positions and self._error[0]:
+            self._error[0] = 0
+            names = sorted({n.op.name for n in self.graph.nodes() if n.op.family == "indexing"})
+            raise ArgumentError(
+                f"a position is out of range in {' or '.join(names)} of a compiled program",
+                "check class ids and indices: they must lie in [0, extent)",
+            )
+
+    def __repr__(self) -> str:
+        kernels = sum(len(uses) for uses in self.region_uses)
+        return f"<native program: {len(self.region_uses)} regions, {kernels} kernels, {self.arena_bytes} bytes>"
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of memory for intermediate values."""
+        return self.schedule.arena_bytes
+
+
+def _with_copies(graph: Graph) -> Graph:
+    """Outputs that no kernel would write (inputs, constants, repetitions) become copies."""
+    outputs, seen = [], set()
+    for position, node in enumerate(graph.outputs):
+        source = graph.aliases.get(position)
+        stays = source is not None and node is graph.inputs[source]
+        if not stays and (node in seen or not node.inputs):
+            node = _numbered_copy(node, position)
+        seen.add(node)
+        outputs.append(node)
+    return Graph(graph.inputs, tuple(outputs), graph.aliases)
+
+
+def _numbered_copy(node: Node, position: int) -> Node:
+    """A copy that is a node of its own, also if the same value is copied several times."""
+    copied: Node = apply(COPY, node)
+    for _ in range(position):
+        copied = apply(COPY, copied)
+    return copied
+
+
+def _aligned(size: int) -> np.ndarray:
+    """Bytes that start at a cache line."""
+    raw = np.empty(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + max(size, 1)]
+
+
+def load(graph: Graph) -> CpuExecutable:
+    """The graph as a native program for this processor."""
+    return CpuExecutable(graph)
+
+

@@ -1,0 +1,529 @@
+"""Loop kernels: clusters of element-wise operations and reductions as native loops.
+
+``rows`` clusters become a loop over rows; in each row one inner loop per *stage*, where a stage
+ends when a reduction's result is needed (softmax: maximum, then sum, then quotient).  Inner
+loops are plain scalar loops that LLVM vectorizes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pellucid.backends.cpu.elements import (
+    ACCESS,
+    INNER,
+    KERNEL,
+    MEMORY,
+    METADATA,
+    PARALLEL,
+    REGISTER,
+    ROW,
+    Elements,
+    Operand,
+    Operands,
+    convert,
+    is_unsigned,
+)
+from pellucid.backends.cpu.ir import Function, Phi, Value, literal, module_text
+from pellucid.base.dtypes import DType, bool_
+from pellucid.compiler.clusters import (
+    COSTLY,
+    REDUCTIONS,
+    Cluster,
+    Fusion,
+    anchor_index,
+    cone,
+    reduction_axes,
+    reduction_index,
+)
+from pellucid.compiler.index import Affine, Atom, Index, linear, loop, operand_indices, unravel
+from pellucid.graph.node import CONSTANT, INPUT, Node
+
+PARAMETERS = [
+    ("ptr noalias readonly", "table"),
+    ("ptr noalias readonly", "slots"),
+    ("i64", "begin"),
+    ("i64", "end"),
+]
+ATTRIBUTES = 'nounwind "no-builtins"'
+CHUNK_COST = 16_000.0
+"""Estimated nanoseconds of work in one chunk."""
+SCRATCH_BYTES = 16 << 10
+"""Rows of values that only one kernel needs live on its stack up to this size."""
+COLUMN_BLOCK = 256
+"""Columns that a column reduction adds up at a time, in an accumulator that stays in cache."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A finished kernel: its text with ``@KERNEL`` for a name, and what it works on."""
+
+    text: str
+    operands: tuple[Operand, ...]
+    chunks: int
+    cost: float
+    """Estimated nanoseconds of all chunks on one thread."""
+
+
+def element_cost(roots: list[Node], stored: set[Node]) -> float:
+    """Estimated nanoseconds for one element of everything between ``roots`` and stored values."""
+    total, stack, seen = 0.0, list(roots), set(roots)
+    while stack:
+        node = stack.pop()
+        if node.op.name in COSTLY:
+            total += 2.5 if node.op.family == "random" else 0.8
+        elif node.op.name in ("take", "gather", "div", "sqrt", "pad", "concatenate"):
+            total += 0.5
+        else:
+            total += 0.06
+        for operand in node.inputs:
+            if operand in stored or operand.op is INPUT:
+                total += 0.1
+            elif operand not in seen:
+                seen.add(operand)
+                stack.append(operand)
+    return total
+
+
+class _RowKernel:
+    """Writes the kernel of one ``rows`` cluster."""
+
+    def __init__(self, cluster: Cluster, fusion: Fusion, stored: set[Node]) -> None:
+        self.rows, self.inner = cluster.rows, cluster.inner
+        self.anchors = cluster.anchors
+        self.members = set(cluster.anchors)
+        self.stored = stored
+        self.fusion = fusion
+        self.flat = cluster.flexible and self._is_flat()
+        if self.flat:
+            self.rows, self.inner = 1, cluster.size
+        elif cluster.flexible:
+            self.rows, self.inner = self._split(cluster)
+        self.f = Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
+        self.operands = Operands()
+        self.elements = Elements(self.f, self.operands, stored | self.fusion.anchors)
+        self.stage = {}  # type: dict[Node, int]
+        self._find_stages()
+
+    # ---- shape of the loops ----------------------------------------------------------------
+
+    def _is_flat(self) -> bool:
+        """Whether all that is read has the same order of elements, or is one number."""
+        size = self.anchors[0].size
+        if size < 2:
+            return False
+        place = loop("k", size)
+        for anchor in self.anchors:
+            index = unravel(place, anchor.shape)
+            start = zip(anchor.inputs, operand_indices(anchor, index), strict=True)
+            for node, where in cone(start, self.fusion.anchors):
+                offset = linear(where, node.shape)
+                if node.op is CONSTANT and node.size == 1:
+                    continue
+                if node.op is not INPUT and node not in self.fusion.anchors:
+                    return False
+                if offset != place and offset.terms:
+                    return False
+            if not self._only_flat(anchor):
+                return False
+        return True
+
+    def _only_flat(self, anchor: Node) -> bool:
+        """Whether nothing in the cone depends on the extent itself, so that one text serves all sizes."""
+        stack, seen = [anchor], {anchor}
+        while stack:
+            node = stack.pop()
+            if node.op.name in ("take", "gather", "pad", "concatenate", "iota", "slice"):
+                return False
+            for operand in node.inputs:
+                if operand not in seen and operand not in self.fusion.anchors:
+                    seen.add(operand)
+                    stack.append(operand)
+        return True
+
+    def _split(self, cluster: Cluster) -> tuple[int, int]:
+        """Rows and inner extent for element-wise work that is not flat: the last axes inside."""
+        shape = max((a.shape for a in cluster.anchors), key=len)
+        inner = 1
+        for extent in reversed(shape):
+            inner *= extent
+            if inner >= 8:
+                break
+        return cluster.size // max(inner, 1), max(inner, 1)
+
+    def _is_row_sized(self, node: Node) -> bool:
+        return node.op.name in REDUCTIONS or (node.size == self.rows and self.inner > 1 and not self.flat)
+
+    def _reads(self, node: Node) -> list[tuple[Node, Index]]:
+        """Members that ``node`` reads, with the index, when computed from anchors."""
+        row, place = loop("r", self.rows), loop("k", self.inner)
+        if node.op.name in REDUCTIONS:
+            start = [(node.inputs[0], reduction_index(node, row, place))]
+        else:
+            index = anchor_index(node, self.rows, self.inner)
+            start = list(zip(node.inputs, operand_indices(node, index), strict=True))
+        return [(n, i) for n, i in cone(start, self.fusion.anchors) if n in self.members]
+
+    def _find_stages(self) -> None:
+        """Stage of each member: after every reduction, or row as a whole, that it needs."""
+        here = linear(unravel(loop("r", self.rows) * self.inner + loop("k", self.inner), (self.rows, self.inner)), (self.rows, self.inner))
+        self.reused: set[Node] = set()
+        """Vectors that a later stage reads."""
+        for node in self.anchors:
+            stage = 0
+            for read, index in self._reads(node):
+                if read.op.name in REDUCTIONS:
+                    stage = max(stage, self.stage[read] + 1)
+                elif self._is_row_sized(read) or linear(index, read.shape) == here:
+                    stage = max(stage, self.stage[read])
+                else:
+                    stage = max(stage, self.stage[read] + 1)
+            self.stage[node] = stage
+        for node in self.anchors:
+            for read, _ in self._reads(node):
+                if not self._is_row_sized(read) and self.stage[read] < self.stage[node]:
+                    self.reused.add(read)
+
+    # ---- writing ---------------------------------------------------------------------------
+
+    def emit(self) -> Kernel:
+        """The finished kernel."""
+        per_row = element_cost(self.anchors, self.fusion.anchors) * self.inner + 4
+        if self.flat:
+            chunks = self._emit_flat()
+            cost = per_row
+        else:
+            per_chunk = min(max(1, round(CHUNK_COST / per_row)), max(self.rows, 1))
+            chunks = math.ceil(self.rows / per_chunk)
+            cost = per_row * self.rows
+            self._emit_rows(per_chunk)
+        text = module_text([self.f], METADATA)
+        return Kernel(text, tuple(self.operands.order), chunks, cost)
+
+    def _emit_flat(self) -> int:
+        """One loop over all elements; the number of elements is an operand, not part of the text."""
+        per_element = element_cost(self.anchors, self.fusion.anchors)
+        block = max(1024, 1 << round(math.log2(CHUNK_COST / per_element)))
+        f, elements = self.f, self.elements
+        size = elements.pointer(("size", self.inner), "i64")
+        first = f.binary("mul nsw", f.argument("begin"), f.i64(block))
+        last = f.intrinsic("llvm.smin", "i64", f.binary("mul nsw", f.argument("end"), f.i64(block)), size)
+        self._inner_loop(0, first, last, KERNEL)
+        f.ret()
+        return math.ceil(self.inner / block)
+
+    def _emit_rows(self, per_chunk: int) -> None:
+        f, elements = self.f, self.elements
+        elements.lines[KERNEL] = f.lines
+        before_rows = f.lines
+        f.start_block("rows.setup")
+        first = f.binary("mul nsw", f.argument("begin"), f.i64(per_chunk))
+        last = f.intrinsic(
+            "llvm.smin", "i64", f.binary("mul nsw", f.argument("end"), f.i64(per_chunk)), f.i64(self.rows)
+        )
+        with f.loop(first, last, hint="r") as rows:
+            elements.loops["r"] = (ROW, rows.index)
+            for stage in range(max(self.stage.values(), default=0) + 1):
+                self._emit_stage(stage)
+        f.ret()
+        before_rows.append("br label %rows.setup")
+
+    def _emit_stage(self, stage: int) -> None:
+        """Row-sized values of the stage, then its inner loop."""
+        f, elements = self.f, self.elements
+        label = f.fresh("stage")
+        f.branch(label)
+        f.start_block(label)
+        elements.lines[ROW] = f.lines
+        members = [n for n in self.anchors if self.stage[n] == stage]
+        for node in members:
+            if self._is_row_sized(node) and node.op.name not in REDUCTIONS:
+                value = elements.value(node, anchor_index(node, self.rows, self.inner), own=True)
+                self._keep_row_value(node, value)
+        looped = [n for n in members if not (self._is_row_sized(n) and n.op.name not in REDUCTIONS)]
+        if looped:
+            self._inner_loop(stage, f.i64(0), f.i64(self.inner), ROW)
+        for node in members:
+            if not self._is_row_sized(node):
+                elements.home[node] = ROW
+
+    def _keep_row_value(self, node: Node, value: Value) -> None:
+        """Remember, and store if others need it, a value of the row."""
+        elements = self.elements
+        offset = linear(unravel(loop("r", self.rows), node.shape), node.shape)
+        elements.given[ROW][(node, offset)] = value
+        elements.home[node] = ROW
+        if node in self.stored:
+            elements.store(node, value, elements.pointer(node), offset, inner=False)
+
+    def _inner_loop(self, stage: int, first: Value, last: Value, outer: int) -> None:
+        """The loop over k that computes a stage's vectors and reductions."""
+        f, elements = self.f, self.elements
+        members = [n for n in self.anchors if self.stage[n] == stage]
+        vectors = [n for n in members if not self._is_row_sized(n)]
+        reductions = [n for n in members if n.op.name in REDUCTIONS]
+        for node in vectors:
+            if node in self.reused and node not in self.stored:
+                self._make_scratch(node)
+        setup = f.lines
+        elements.lines[outer] = setup
+        elements.given[INNER] = {}
+        head, body, done = (f.fresh(f"k.{part}") for part in ("head", "body", "done"))
+        setup_label = f.label
+        f.start_block(head)
+        index = f.phi("i64", "k")
+        index.add(first, setup_label)
+        accumulators = [_Accumulator(f, n, setup_label) for n in reductions]
+        f.branch_if(f.compare("icmp slt", index.value, last), body, done)
+        f.start_block(body)
+        elements.lines[INNER] = f.lines
+        elements.loops["k"] = (INNER, index.value)
+        row, place = loop("r", self.rows), loop("k", self.inner)
+        for node in members:
+            if node in vectors:
+                self._emit_vector(node)
+            elif node in reductions:
+                operand = elements.value(node.inputs[0], reduction_index(node, row, place))
+                accumulators[reductions.index(node)].add(operand, index.value)
+        step = f.binary("add nsw", index.value, f.i64(1))
+        index.add(step, f.label)
+        for accumulator in accumulators:
+            accumulator.close(f.label)
+        f.line(f"br label %{head}{PARALLEL}")
+        f.start_block(done)
+        setup.append(f"br label %{head}")
+        if outer == ROW:
+            elements.lines[ROW] = f.lines
+            elements.given[INNER] = {}
+            del elements.lines[INNER]
+            for node, accumulator in zip(reductions, accumulators, strict=True):
+                self._keep_row_value(node, accumulator.result())
+
+    def _emit_vector(self, node: Node) -> None:
+        elements = self.elements
+        index = anchor_index(node, self.rows, self.inner)
+        value = elements.value(node, index, own=True)
+        offset = linear(index, node.shape)
+        elements.given[INNER][(node, offset)] = value
+        elements.home[node] = INNER
+        if node in self.stored:
+            elements.store(node, value, elements.pointer(node), offset, inner=True)
+        elif node in elements.scratch:
+            pointer, start = elements.scratch[node]
+            elements.store(node, value, pointer, offset + start * -1, inner=True)
+
+    def _make_scratch(self, node: Node) -> None:
+        """A row on the stack for a vector that only this kernel reads."""
+        f = self.f
+        type_ = MEMORY[node.dtype.name]
+        with f.into(self.elements.lines[KERNEL]):
+            pointer = f.assign("ptr", f"alloca {type_}, i64 {self.inner}, align 64", "row")
+        self.elements.scratch[node] = (pointer, loop("r", self.rows) * self.inner)
+
+
+class _Accumulator:
+    """The value that a reduction carries through its loop."""
+
+    def __init__(self, f: Function, node: Node, setup_label: str) -> None:
+        self.f, self.node = f, node
+        self.source, self.dtype = node.inputs[0].dtype, node.dtype
+        self.kind = node.op.name
+        type_ = REGISTER[self.value_dtype().name]
+        start = Value(neutral(self.kind, self.value_dtype()), type_)
+        self.phi = f.phi(type_, "acc")
+        self.phi.add(start, setup_label)
+        self.position: Phi | None = None
+        if self.kind.startswith("arg"):
+            self.position = f.phi("i64", "at")
+            self.position.add(f.i64(-1), setup_label)
+        self.next: Value = start
+        self.next_position: Value | None = None
+
+    def value_dtype(self) -> DType:
+        """Dtype that is carried: the operand's for extremes, the result's for sums."""
+        return self.dtype if self.kind in ("sum", "prod") else self.source
+
+    def add(self, value: Value, index: Value) -> None:
+        """Take in one element."""
+        f = self.f
+        if self.position is not None:
+            better = beats(f, self.kind, value, self.phi.value, self.source)
+            first = f.compare("icmp slt", self.position.value, f.i64(0))
+            chosen = f.binary("or", better, first)
+            self.next = f.select(chosen, value, self.phi.value)
+            self.next_position = f.select(chosen, index, self.position.value)
+        else:
+            element = convert(f, value, self.source, self.value_dtype())
+            self.next = combine(f, self.kind, self.phi.value, element, self.value_dtype())
+
+    def close(self, label: str) -> None:
+        """Close the loop's edges."""
+        self.phi.add(self.next, label)
+        if self.position is not None and self.next_position is not None:
+            self.position.add(self.next_position, label)
+
+    def result(self) -> Value:
+        """The reduction's result after the loop."""
+        return self.phi.value if self.position is None else self.position.value
+
+
+def neutral(kind: str, dtype: DType) -> str:
+    """Text of the value that changes nothing: 0, 1, −∞ or +∞ (or the integers' limits)."""
+    type_ = REGISTER[dtype.name]
+    if kind in ("sum", "prod"):
+        return literal(type_, 0 if kind == "sum" else 1)
+    highest = kind in ("min", "argmin")
+    if dtype is bool_:
+        return "true" if highest else "false"
+    if dtype.kind == "float":
+        return literal(type_, math.inf if highest else -math.inf)
+    bits = dtype.itemsize * 8
+    low, high = (0, 2**bits - 1) if is_unsigned(dtype) else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    return str(high if highest else low)
+
+
+def combine(f: Function, kind: str, a: Value, b: Value, dtype: DType) -> Value:
+    """One step of a reduction; sums may be reordered so that they vectorize."""
+    if dtype.kind == "float":
+        if kind in ("sum", "prod"):
+            return f.binary(f"{'fadd' if kind == 'sum' else 'fmul'} reassoc contract", a, b)
+        return f.intrinsic("llvm.maximum" if kind == "max" else "llvm.minimum", a.type, a, b)
+    if kind in ("sum", "prod"):
+        return f.binary("add" if kind == "sum" else "mul", a, b)
+    if dtype is bool_:
+        return f.binary("or" if kind == "max" else "and", a, b)
+    sign = "u" if is_unsigned(dtype) else "s"
+    return f.intrinsic(f"llvm.{sign}{kind}", a.type, a, b)
+
+
+def beats(f: Function, kind: str, value: Value, best: Value, dtype: DType) -> Value:
+    """Whether an element replaces the best so far; the first NaN beats everything and stays."""
+    if dtype.kind != "float":
+        sign = "u" if is_unsigned(dtype) else "s"
+        return f.compare(f"icmp {sign}{'gt' if kind == 'argmax' else 'lt'}", value, best)
+    larger = f.compare("fcmp ogt" if kind == "argmax" else "fcmp olt", value, best)
+    nan = f.compare("fcmp uno", value, value)
+    best_is_number = f.compare("fcmp ord", best, best)
+    return f.binary("or", larger, f.binary("and", nan, best_is_number))
+
+
+def emit_rows(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> Kernel:
+    """The kernel of a ``rows`` cluster; ``stored`` says which values live in memory."""
+    return _RowKernel(cluster, fusion, stored).emit()
+
+
+def needs_memory(cluster: Cluster, fusion: Fusion) -> set[Node]:
+    """Members that later stages of the cluster read back and that are too long for the stack."""
+    if cluster.kind != "rows":
+        return set()
+    probe = _RowKernel(cluster, fusion, set(cluster.anchors))
+    return {n for n in probe.reused if probe.inner * n.dtype.itemsize > SCRATCH_BYTES}
+
+
+def emit_columns(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> Kernel:
+    """The kernel of a reduction that keeps the last axes: sums of whole rows, block by block.
+
+    Result index = (a, b), reduced index = r: for each a and each block of b, for all r, the inner
+    loop adds a stretch of a row to accumulators that stay in the nearest cache.
+    """
+    node = cluster.anchors[0]
+    source, axes = node.inputs[0].shape, reduction_axes(node)
+    tail = math.prod(source[max(axes) + 1 :])
+    outer, depth = node.size // tail if tail else 0, cluster.inner
+    blocks = math.ceil(tail / COLUMN_BLOCK)
+    f = Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
+    operands = Operands()
+    elements = Elements(f, operands, stored | fusion.anchors)
+    dtype = node.dtype if node.op.name in ("sum", "prod") else node.inputs[0].dtype
+    type_ = MEMORY[dtype.name]
+    accumulator = f.assign("ptr", f"alloca {type_}, i64 {COLUMN_BLOCK}, align 64", "sums")
+    entry = f.lines
+    f.start_block("chunks.setup")
+    with f.loop(f.argument("begin"), f.argument("end"), hint="c") as chunk:
+        a_value = f.binary("udiv", chunk.index, f.i64(blocks))
+        block = f.binary("mul nsw", f.binary("urem", chunk.index, f.i64(blocks)), f.i64(COLUMN_BLOCK))
+        end = f.intrinsic("llvm.smin", "i64", f.i64(tail), f.binary("add nsw", block, f.i64(COLUMN_BLOCK)))
+        start = Value(neutral(node.op.name, dtype), REGISTER[dtype.name])
+        _over_block(f, block, end, lambda at: _put(f, accumulator, at, start, dtype))
+        with f.loop(0, depth, hint="d") as reduced:
+            elements.lines = {KERNEL: entry, ROW: f.lines}
+            elements.given = {KERNEL: elements.given[KERNEL], ROW: {}, INNER: {}}
+            elements.loops = {"a": (ROW, a_value), "d": (ROW, reduced.index)}
+            _column_body(f, elements, node, block, end, accumulator, (outer, depth, tail), dtype)
+        pointer = elements.pointer(node)
+        base = f.binary("mul nsw", a_value, f.i64(tail))
+
+        def write(at: Value) -> None:
+            total = _get(f, accumulator, at, dtype)
+            result = f.gep(pointer, f.binary("add nsw", base, f.binary("add nsw", block, at)), MEMORY[node.dtype.name])
+            stored_value = f.cast("zext", total, "i8") if node.dtype is bool_ else total
+            f.store(stored_value, result, suffix=ACCESS)
+
+        _over_block(f, block, end, write)
+    f.ret()
+    entry.append("br label %chunks.setup")
+    cost = element_cost([node.inputs[0]], fusion.anchors) * outer * depth * tail + 50
+    return Kernel(module_text([f], METADATA), tuple(operands.order), max(outer * blocks, 0), cost)
+
+
+def _over_block(f: Function, block: Value, end: Value, body: Callable[[Value], None]) -> None:
+    """A vectorizable loop over the positions of a block of columns."""
+    count = f.binary("sub nsw", end, block)
+    with f.loop(0, count, hint="j", metadata=PARALLEL) as inner:
+        body(inner.index)
+        inner.next = []
+
+
+def _put(f: Function, pointer: Value, at: Value, value: Value, dtype: DType) -> None:
+    if dtype is bool_:
+        value = f.cast("zext", value, "i8") if not value.text in ("true", "false") else Value("1" if value.text == "true" else "0", "i8")
+    f.store(value, f.gep(pointer, at, MEMORY[dtype.name]), suffix=ACCESS)
+
+
+def _get(f: Function, pointer: Value, at: Value, dtype: DType) -> Value:
+    loaded = f.load(MEMORY[dtype.name], f.gep(pointer, at, MEMORY[dtype.name]), suffix=ACCESS)
+    return f.compare("icmp ne", loaded, f.constant("i8", 0)) if dtype is bool_ else loaded
+
+
+def _column_body(
+    f: Function,
+    elements: Elements,
+    node: Node,
+    block: Value,
+    end: Value,
+    accumulator: Value,
+    extents: tuple[int, int, int],
+    dtype: DType,
+) -> None:
+    """Add one row's stretch to the accumulators."""
+    outer, depth, tail = extents
+    setup = f.lines
+    count = f.binary("sub nsw", end, block)
+    head, body, done = (f.fresh(f"j.{part}") for part in ("head", "body", "done"))
+    setup_label = f.label
+    f.start_block(head)
+    at = f.phi("i64", "j")
+    at.add(f.i64(0), setup_label)
+    f.branch_if(f.compare("icmp slt", at.value, count), body, done)
+    f.start_block(body)
+    elements.lines[INNER] = f.lines
+    elements.loops["b"] = (INNER, f.binary("add nsw", block, at.value))
+    atoms = {
+        "a": Affine(((Atom("loop", "a", max(outer, 1)), 1),)),
+        "d": Affine(((Atom("loop", "d", max(depth, 1)), 1),)),
+        "b": Affine(((Atom("loop", "b", max(tail, 1)), 1),)),
+    }
+    index = reduction_index(node, atoms["a"] * tail + atoms["b"], atoms["d"])
+    value = elements.value(node.inputs[0], index)
+    element = convert(f, value, node.inputs[0].dtype, dtype)
+    total = combine(f, node.op.name, _get(f, accumulator, at.value, dtype), element, dtype)
+    _put(f, accumulator, at.value, total, dtype)
+    at.add(f.binary("add nsw", at.value, f.i64(1)), f.label)
+    f.line(f"br label %{head}{PARALLEL}")
+    f.start_block(done)
+    setup.append(f"br label %{head}")
+    del elements.lines[INNER]
+
+

@@ -1,0 +1,245 @@
+"""Kernels whose turns depend on each other: running sums, sorting, writes where data say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from pellucid.backends.cpu.elements import ACCESS, MEMORY, METADATA, PARALLEL, Operand, Operands, is_unsigned
+from pellucid.backends.cpu.ir import Function, Value, module_text
+from pellucid.backends.cpu.loops import ATTRIBUTES, PARAMETERS, Kernel, combine
+from pellucid.base.dtypes import DType, int64
+from pellucid.graph.node import Node
+
+COLUMN_BLOCK = 64
+"""Columns that one chunk of a put handles."""
+
+
+class _Writer:
+    """A kernel being written: the function and its operands."""
+
+    def __init__(self) -> None:
+        self.f = Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
+        self.operands = Operands()
+
+    def pointer(self, operand: Operand) -> Value:
+        """Address of an operand."""
+        f = self.f
+        slot = f.load("i32", f.gep(f.argument("slots"), self.operands.position(operand), "i32"))
+        return f.load("ptr", f.gep(f.argument("table"), f.cast("sext", slot, "i64"), "ptr"), 8)
+
+    def at(self, pointer: Value, place: Value, dtype: DType) -> Value:
+        """Address of element ``place``."""
+        return self.f.gep(pointer, place, MEMORY[dtype.name])
+
+    def position(self, pointer: Value, place: Value, dtype: DType, extent: int, flag: Value) -> Value:
+        """A position read from memory, kept in range; out of range sets the error flag."""
+        f = self.f
+        raw = f.load(MEMORY[dtype.name], self.at(pointer, place, dtype))
+        wide = raw if raw.type == "i64" else f.cast("zext" if is_unsigned(dtype) else "sext", raw, "i64")
+        outside = f.compare("icmp uge", wide, f.i64(extent))
+        f.store(f.select(outside, f.i64(1), f.load("i64", flag)), flag)
+        return f.select(outside, f.i64(0), wide)
+
+    def finish(self, chunks: int, cost: float) -> Kernel:
+        """The finished kernel."""
+        self.f.ret()
+        return Kernel(module_text([self.f], METADATA), tuple(self.operands.order), chunks, cost)
+
+
+def _affine(f: Function, *terms: tuple[Value, int]) -> Value:
+    """Σ value · factor."""
+    total = f.i64(0)
+    for value, factor in terms:
+        part = value if factor == 1 else f.binary("mul nsw", value, f.i64(factor))
+        total = part if total.text == "0" else f.binary("add nsw", total, part)
+    return total
+
+
+def _around(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+    """Elements before, along and after an axis."""
+    if not shape:
+        return 1, 1, 1
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+
+def _copy(w: _Writer, source: Value, target: Value, first: Value, count: int | Value, dtype: DType) -> None:
+    """Copy ``count`` elements from ``first`` on."""
+    f = w.f
+    with f.loop(0, count, hint="j", metadata=PARALLEL) as inner:
+        place = f.binary("add nsw", first, inner.index)
+        value = f.load(MEMORY[dtype.name], w.at(source, place, dtype), suffix=ACCESS)
+        f.store(value, w.at(target, place, dtype), suffix=ACCESS)
+
+
+def _emit_cumulative(node: Node) -> Kernel:
+    """Running sum or product: chunk = what stands before the axis; the inner loop runs after it."""
+    source = node.inputs[0]
+    before, extent, after = _around(node.shape, node.settings["axis"])
+    kind = "sum" if node.op.name == "cumsum" else "prod"
+    w = _Writer()
+    f = w.f
+    x, y = w.pointer(source), w.pointer(node)
+    with f.loop(f.argument("begin"), f.argument("end"), hint="a") as a, f.loop(0, extent, hint="n") as n:
+        row = _affine(f, (a.index, extent * after), (n.index, after))
+        is_first = f.compare("icmp eq", n.index, f.i64(0))
+        with f.loop(0, after, hint="b", metadata=PARALLEL if after > 1 else "") as b:
+            place = f.binary("add nsw", row, b.index)
+            raw = f.load(MEMORY[source.dtype.name], w.at(x, place, source.dtype))
+            value = _widen(f, raw, source.dtype, node.dtype)
+            previous = f.select(is_first, place, f.binary("sub nsw", place, f.i64(after)))
+            before_value = f.load(MEMORY[node.dtype.name], w.at(y, previous, node.dtype))
+            neutral = f.constant(value.type, 0 if kind == "sum" else 1)
+            f.store(combine(f, kind, f.select(is_first, neutral, before_value), value, node.dtype), w.at(y, place, node.dtype))
+    return w.finish(before, 1.0 * node.size)
+
+
+def _widen(f: Function, value: Value, source: DType, target: DType) -> Value:
+    """An integer or bool from memory as the wider integer that sums use."""
+    if source is target:
+        return value
+    return f.cast("zext" if is_unsigned(source) else "sext", value, MEMORY[target.name])
+
+
+def _emit_put(node: Node) -> Kernel:
+    """put: x copied, then slices added or written in order; chunks share out the columns."""
+    x, index, values = node.inputs
+    settings = node.settings
+    before, extent, after = _around(x.shape, settings["axis"])
+    count = index.size
+    blocks = max(1, math.ceil(after / COLUMN_BLOCK))
+    w = _Writer()
+    f = w.f
+    pointers = [w.pointer(n) for n in (x, index, values, node)]
+    flag = w.pointer(("error", 0))
+    with f.loop(f.argument("begin"), f.argument("end"), hint="c") as chunk:
+        a = f.binary("udiv", chunk.index, f.i64(blocks))
+        block = f.binary("mul nsw", f.binary("urem", chunk.index, f.i64(blocks)), f.i64(COLUMN_BLOCK))
+        width = f.intrinsic("llvm.smin", "i64", f.i64(COLUMN_BLOCK), f.binary("sub nsw", f.i64(after), block))
+        with f.loop(0, extent, hint="n") as n:
+            row = _affine(f, (a, extent * after), (n.index, after), (block, 1))
+            _copy(w, pointers[0], pointers[3], row, width, x.dtype)
+        with f.loop(0, count, hint="i") as i:
+            where = w.position(pointers[1], i.index, index.dtype, extent, flag)
+            target = _affine(f, (a, extent * after), (where, after), (block, 1))
+            source = _affine(f, (a, count * after), (i.index, after), (block, 1))
+            with f.loop(0, width, hint="j", metadata=PARALLEL) as j:
+                read = w.at(pointers[2], f.binary("add nsw", source, j.index), x.dtype)
+                write = w.at(pointers[3], f.binary("add nsw", target, j.index), x.dtype)
+                value = f.load(MEMORY[x.dtype.name], read, suffix=ACCESS)
+                if settings["mode"] == "add":
+                    value = combine(f, "sum", f.load(value.type, write, suffix=ACCESS), value, x.dtype)
+                f.store(value, write, suffix=ACCESS)
+    return w.finish(before * blocks, 0.2 * (node.size + values.size))
+
+
+def _emit_scatter(node: Node) -> Kernel:
+    """scatter: x copied, then one element at a time added or written, in order."""
+    x, index, values = node.inputs
+    axis, mode = node.settings["axis"], node.settings["mode"]
+    w = _Writer()
+    f = w.f
+    pointers = [w.pointer(n) for n in (x, index, values, node)]
+    flag = w.pointer(("error", 0))
+    _copy(w, pointers[0], pointers[3], f.i64(0), x.size, x.dtype)
+    with f.loop(0, index.size, hint="i") as i:
+        where = w.position(pointers[1], i.index, index.dtype, x.shape[axis] if x.shape else 1, flag)
+        target, rest, stride = f.i64(0), i.index, 1
+        for d in range(len(x.shape) - 1, -1, -1):
+            own = f.binary("urem", rest, f.i64(index.shape[d]))
+            rest = f.binary("udiv", rest, f.i64(index.shape[d]))
+            target = _affine(f, (target, 1), (where if d == axis else own, stride))
+            stride *= x.shape[d]
+        value = f.load(MEMORY[x.dtype.name], w.at(pointers[2], i.index, x.dtype))
+        write = w.at(pointers[3], target, x.dtype)
+        if mode == "add":
+            value = combine(f, "sum", f.load(value.type, write), value, x.dtype)
+        f.store(value, write)
+    return w.finish(1, 0.2 * x.size + 2.0 * index.size)
+
+
+def _emit_argsort(node: Node) -> Kernel:
+    """argsort: bottom-up merge sort of positions, one line a chunk, two lines of scratch each."""
+    x = node.inputs[0]
+    before, extent, after = _around(x.shape, node.settings["axis"])
+    w = _Writer()
+    f = w.f
+    source, result = w.pointer(x), w.pointer(node)
+    scratch = w.pointer(("scratch", 16 * max(node.size, 1)))
+    rounds = max(0, math.ceil(math.log2(extent))) if extent > 1 else 0
+    with f.loop(f.argument("begin"), f.argument("end"), hint="c") as chunk:
+        a, b = f.binary("udiv", chunk.index, f.i64(after)), f.binary("urem", chunk.index, f.i64(after))
+        base = _affine(f, (a, extent * after), (b, 1))
+        halves = [
+            f.gep(scratch, _affine(f, (chunk.index, 2 * extent)), "i64"),
+            f.gep(scratch, f.binary("add nsw", _affine(f, (chunk.index, 2 * extent)), f.i64(extent)), "i64"),
+        ]
+        with f.loop(0, extent, hint="n") as n:
+            f.store(n.index, f.gep(halves[0], n.index, "i64"))
+        for level in range(rounds):
+            _merge_round(w, x.dtype, source, base, after, halves, extent, 1 << level, node.settings["descending"])
+            halves.reverse()
+        with f.loop(0, extent, hint="n") as n:
+            place = f.load("i64", f.gep(halves[0], n.index, "i64"))
+            f.store(place, w.at(result, _affine(f, (base, 1), (n.index, after)), int64))
+    return w.finish(before * after, 4.0 * node.size * max(rounds, 1))
+
+
+def _merge_round(
+    w: _Writer,
+    dtype: DType,
+    source: Value,
+    base: Value,
+    stride: int,
+    halves: list[Value],
+    extent: int,
+    width: int,
+    descending: bool,
+) -> None:
+    """Merge neighbouring runs of ``width`` positions from one half of the scratch to the other."""
+    f = w.f
+
+    def element(place: Value) -> Value:
+        address = w.at(source, _affine(f, (base, 1), (place, stride)), dtype)
+        return f.load(MEMORY[dtype.name], address)
+
+    with f.loop(0, extent, 2 * width, hint="run") as run:
+        middle = f.intrinsic("llvm.smin", "i64", f.binary("add nsw", run.index, f.i64(width)), f.i64(extent))
+        end = f.intrinsic("llvm.smin", "i64", f.binary("add nsw", run.index, f.i64(2 * width)), f.i64(extent))
+        with f.loop(run.index, end, carried=[run.index, middle], hint="m") as out:
+            left, right = out.values
+            left_open = f.compare("icmp slt", left, middle)
+            right_open = f.compare("icmp slt", right, end)
+            # Reads stay inside the run even when one side is used up.
+            at_left = f.load("i64", f.gep(halves[0], f.select(left_open, left, right), "i64"))
+            at_right = f.load("i64", f.gep(halves[0], f.select(right_open, right, left), "i64"))
+            earlier = before(f, element(at_right), element(at_left), dtype, descending)
+            take_right = f.binary("and", right_open, f.binary("or", f.binary("xor", left_open, f.constant("i1", True)), earlier))
+            f.store(f.select(take_right, at_right, at_left), f.gep(halves[1], out.index, "i64"))
+            one, zero = f.i64(1), f.i64(0)
+            out.next = [
+                f.binary("add nsw", left, f.select(take_right, zero, one)),
+                f.binary("add nsw", right, f.select(take_right, one, zero)),
+            ]
+
+
+def before(f: Function, a: Value, b: Value, dtype: DType, descending: bool) -> Value:
+    """Whether ``a`` must stand before ``b``; NaN counts as the largest value."""
+    if dtype.kind != "float":
+        sign = "u" if is_unsigned(dtype) else "s"
+        return f.compare(f"icmp {sign}{'gt' if descending else 'lt'}", a, b)
+    less = f.compare("fcmp ogt" if descending else "fcmp olt", a, b)
+    first, second = (a, b) if descending else (b, a)
+    nan = f.binary("and", f.compare("fcmp uno", first, first), f.compare("fcmp ord", second, second))
+    return f.binary("or", less, nan)
+
+
+EMITTERS: dict[str, Callable[[Node], Kernel]] = {
+    "cumsum": _emit_cumulative,
+    "cumprod": _emit_cumulative,
+    "put": _emit_put,
+    "scatter": _emit_scatter,
+    "argsort": _emit_argsort,
+}
+"""Operation → what writes its kernel."""
+

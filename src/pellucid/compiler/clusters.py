@@ -1,0 +1,418 @@
+"""Fusion: which operations are computed together in one kernel.
+
+*Anchors* are the nodes that must exist: outputs, reductions, matrix products and their
+operands, costly values that several others use.  Everything between is computed where it is
+needed.  Anchors that meet row by row are gathered into one *cluster*: a loop over rows, in each
+row a few inner loops over its elements, with the row in cache.
+
+before: exp, sum, div as three loops over memory; after: one loop over rows (softmax).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, operand_indices, unravel
+from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, consumers
+
+COSTLY = frozenset(
+    "exp expm1 log log1p log2 log10 pow sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh "
+    "sigmoid erf erfc erfinv lgamma digamma random_uniform".split()
+)
+"""Operations that are stored rather than computed again when several kernels need them."""
+
+REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
+
+
+@dataclass(eq=False)
+class Cluster:
+    """Anchors computed by one kernel.
+
+    ``kind`` is ``rows``, ``columns``, ``product`` or ``serial``.  For ``rows`` the domain is
+    ``rows`` × ``inner``; a cluster of element-wise anchors alone is ``flexible``: only the
+    number of its elements is fixed.
+    """
+
+    kind: str
+    anchors: list[Node]
+    rows: int = 1
+    inner: int = 1
+    flexible: bool = False
+    position: int = 0
+    first: int = 0
+    last: int = 0
+    """Places of its first and last anchor among all nodes."""
+
+    @property
+    def size(self) -> int:
+        """Number of elements of the domain."""
+        return self.rows * self.inner
+
+
+@dataclass
+class Fusion:
+    """The outcome: clusters in an order in which each comes after what it reads."""
+
+    graph: Graph
+    clusters: list[Cluster]
+    anchors: set[Node]
+    owner: dict[Node, Cluster]
+    reads: dict[Node, list[Node]] = field(default_factory=dict)
+    """Anchor → stored values (anchors and inputs) that computing it reads."""
+
+
+def reduction_axes(node: Node) -> tuple[int, ...]:
+    """Axes that a reduction takes away."""
+    settings = node.settings
+    return tuple(settings["axes"]) if "axes" in settings else (settings["axis"],)
+
+
+def reduction_index(node: Node, rows: Affine, inner: Affine) -> Index:
+    """Where a reduction reads its operand for result ``rows`` and reduced position ``inner``."""
+    source, axes = node.inputs[0].shape, reduction_axes(node)
+    kept = [n for a, n in enumerate(source) if a not in axes]
+    gone = [n for a, n in enumerate(source) if a in axes]
+    outer, within = iter(unravel(rows, tuple(kept))), iter(unravel(inner, tuple(gone)))
+    return tuple(next(within) if a in axes else next(outer) for a in range(len(source)))
+
+
+def is_trailing(node: Node) -> bool:
+    """Whether a reduction takes the last axes, so that each result reads one stretch of memory."""
+    axes = reduction_axes(node)
+    return axes == tuple(range(len(node.inputs[0].shape) - len(axes), len(node.inputs[0].shape)))
+
+
+@dataclass(frozen=True)
+class MatrixView:
+    """How a matrix product reads an operand: the stored value and its strides in elements."""
+
+    base: Node
+    batch: int
+    row: int
+    column: int
+
+
+def matrix_view(product: Node, position: int) -> MatrixView:
+    """The operand's view; views that strides express (transposes, broadcasts) are looked through."""
+    operand = product.inputs[position]
+    found = strides_of(operand)
+    if found is not None:
+        base, strides = found
+        batch = _batch_stride(product.shape[:-2], operand.shape[:-2], strides[:-2])
+        if batch is not None:
+            return MatrixView(base, batch, strides[-2], strides[-1])
+    rows, columns = operand.shape[-2:]
+    whole = math.prod(operand.shape[:-2]) > 1
+    return MatrixView(operand, rows * columns if whole else 0, columns, 1)
+
+
+def _batch_stride(
+    batch: tuple[int, ...], own: tuple[int, ...], strides: tuple[int, ...]
+) -> int | None:
+    """One stride for all batch axes together, or None where they need several."""
+    lead = len(batch) - len(own)
+    full = [0 if i < lead or own[i - lead] == 1 else strides[i - lead] for i in range(len(batch))]
+    pairs = [(n, s) for n, s in zip(batch, full, strict=True) if n != 1]
+    if not pairs:
+        return 0
+    expected = step = pairs[-1][1]
+    for extent, stride in reversed(pairs):
+        if stride != expected:
+            return None
+        expected *= extent
+    return step
+
+
+def strides_of(node: Node) -> tuple[Node, tuple[int, ...]] | None:
+    """A chain of views as (stored node, strides in elements); None where strides cannot say it."""
+    shape = node.shape
+    name = node.op.name
+    if name not in ("transpose", "reshape", "broadcast_to"):
+        steps, total = [], 1
+        for extent in reversed(shape):
+            steps.append(total)
+            total *= extent
+        return node, tuple(reversed(steps))
+    below = strides_of(node.inputs[0])
+    if below is None:
+        return None
+    base, strides = below
+    source = node.inputs[0].shape
+    if name == "transpose":
+        return base, tuple(strides[a] for a in node.settings["axes"])
+    if name == "broadcast_to":
+        lead = len(shape) - len(source)
+        stretched = tuple(
+            0 if i < lead or (source[i - lead] == 1 and shape[i] != 1) else strides[i - lead]
+            for i in range(len(shape))
+        )
+        return base, stretched
+    reshaped = _reshape_strides(source, strides, shape)
+    return None if reshaped is None else (base, reshaped)
+
+
+def _reshape_strides(
+    source: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, ...]
+) -> tuple[int, ...] | None:
+    """Strides after a reshape, if every new axis lies inside a run of old ones."""
+    old = [(n, s) for n, s in zip(source, strides, strict=True) if n != 1]
+    result: list[int] = []
+    runs: list[list[int]] = []
+    for extent, stride in old:
+        if runs and runs[-1][1] == extent * stride and stride:
+            runs[-1] = [runs[-1][0] * extent, stride]
+        else:
+            runs.append([extent, stride])
+    queue = list(runs)
+    left, stride = 1, 0
+    for extent in reversed(shape):
+        if extent == 1:
+            result.append(0)
+            continue
+        if left == 1:
+            if not queue:
+                return None
+            left, stride = queue.pop()
+        if left % extent:
+            return None
+        result.append(stride)
+        left //= extent
+        stride *= extent
+    return tuple(reversed(result)) if left == 1 and not queue else None
+
+
+def choose_anchors(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:
+    """The nodes that must exist."""
+    anchors: set[Node] = set()
+    for node in graph.outputs:
+        anchors.add(node)
+    for node, using in users.items():
+        if node.op is INPUT or node.op is CONSTANT:
+            continue
+        if not is_inline(node):
+            anchors.add(node)
+            if node.op.name not in REDUCTIONS:
+                anchors.update(operands_in_memory(node))
+        elif node.op.name in COSTLY and len(using) > 1 and node.size > 1:
+            anchors.add(node)
+    return {n for n in anchors if n.op is not INPUT and n.op is not CONSTANT}
+
+
+def operands_in_memory(node: Node) -> list[Node]:
+    """What a node's kernel starts reading from: stored views for products, else the operands."""
+    if node.op.name == "matmul":
+        return [matrix_view(node, 0).base, matrix_view(node, 1).base]
+    return list(node.inputs)
+
+
+def stored_reads(node: Node, anchors: set[Node]) -> list[Node]:
+    """Anchors and inputs that are read when ``node`` is computed from stored values."""
+    found: dict[Node, None] = {}
+    stack = list(reversed(operands_in_memory(node)))
+    seen: set[Node] = set()
+    while stack:
+        current = stack.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        if current in anchors or current.op is INPUT:
+            found[current] = None
+        else:
+            stack.extend(reversed(current.inputs))
+    return list(found)
+
+
+def cluster_of(node: Node) -> Cluster:
+    """The cluster of an anchor by itself."""
+    if node.op.name == "matmul":
+        return Cluster("product", [node])
+    if node.op.name in REDUCTIONS:
+        rows = node.size
+        inner = math.prod(node.inputs[0].shape[a] for a in reduction_axes(node))
+        source = node.inputs[0].shape
+        last_kept = bool(source) and len(source) - 1 not in reduction_axes(node)
+        tail = _kept_tail(node)
+        if last_kept and tail >= 4 and not node.op.name.startswith("arg"):
+            return Cluster("columns", [node], rows, inner)
+        return Cluster("rows", [node], rows, inner)
+    if not is_inline(node):
+        return Cluster("serial", [node])
+    return Cluster("rows", [node], node.size, 1, flexible=True)
+
+
+def _kept_tail(node: Node) -> int:
+    """Elements in the axes after the last reduced one."""
+    source, axes = node.inputs[0].shape, reduction_axes(node)
+    return math.prod(source[max(axes, default=-1) + 1 :])
+
+
+def fuse(graph: Graph, enabled: bool = True) -> Fusion:
+    """Clusters for a graph; with ``enabled=False`` each anchor has its own."""
+    nodes = graph.nodes()
+    users = consumers(nodes)
+    anchors = choose_anchors(graph, users)
+    fusion = Fusion(graph, [], anchors, {})
+    for place, node in enumerate(nodes):
+        if node not in anchors:
+            continue
+        fusion.reads[node] = stored_reads(node, anchors)
+        home = _join(node, fusion) if enabled else None
+        if home is None:
+            home = cluster_of(node)
+            home.first = place
+            fusion.clusters.append(home)
+        home.last = place
+        fusion.owner[node] = home
+    _order(fusion)
+    return fusion
+
+
+def _join(node: Node, fusion: Fusion) -> Cluster | None:
+    """The cluster among those it reads that can take ``node``, changed so that it does."""
+    alone = cluster_of(node)
+    if alone.kind != "rows" or (node.op.name in REDUCTIONS and not is_trailing(node)):
+        return None
+    if node.size == 0 or alone.size == 0:
+        return None
+    read_from = [fusion.owner[n] for n in fusion.reads[node] if n in fusion.owner]
+    for cluster in dict.fromkeys(reversed(read_from)):
+        if cluster.kind != "rows":
+            continue
+        domain = common_domain(cluster, alone)
+        if domain is None or not _meets_by_rows(node, cluster, domain, fusion):
+            continue
+        if _would_cycle(cluster, read_from, fusion):
+            continue
+        cluster.rows, cluster.inner, cluster.flexible = domain
+        cluster.anchors.append(node)
+        return cluster
+    return None
+
+
+def common_domain(a: Cluster, b: Cluster) -> tuple[int, int, bool] | None:
+    """Rows, inner extent and flexibility of a domain that holds both clusters."""
+    if a.flexible and b.flexible:
+        if a.size == b.size:
+            return a.rows, a.inner, True
+        small, large = sorted((a.size, b.size))
+        return (small, large // small, False) if small > 1 and large % small == 0 else None
+    if a.flexible or b.flexible:
+        fixed, free = (b, a) if a.flexible else (a, b)
+        return (fixed.rows, fixed.inner, False) if free.size in (fixed.size, fixed.rows) else None
+    return (a.rows, a.inner, False) if (a.rows, a.inner) == (b.rows, b.inner) else None
+
+
+def _meets_by_rows(
+    node: Node, cluster: Cluster, domain: tuple[int, int, bool], fusion: Fusion
+) -> bool:
+    """Whether ``node``, and all in the cluster, read the cluster's anchors in their own row only."""
+    rows, inner, flexible = domain
+    members = {*cluster.anchors, node}
+    if not all(_fits(n, rows, inner) for n in members):
+        return False
+    checked = [node] if (cluster.rows, cluster.inner, cluster.flexible) == domain else members
+    return all(_reads_own_row(n, members, rows, inner, flexible, fusion.anchors) for n in checked)
+
+
+def _fits(node: Node, rows: int, inner: int) -> bool:
+    """Whether an anchor is a row of elements or a number for each row."""
+    if node.op.name in REDUCTIONS:
+        width = math.prod(node.inputs[0].shape[a] for a in reduction_axes(node))
+        return (node.size, width) == (rows, inner) and is_trailing(node)
+    return node.size in (rows * inner, rows)
+
+
+def anchor_index(node: Node, rows: int, inner: int) -> Index:
+    """The index at which an anchor of the cluster stands for loop variables ``r`` and ``k``."""
+    row, place = loop("r", rows), loop("k", inner)
+    if node.size == rows * inner and node.op.name not in REDUCTIONS:
+        return unravel(row * inner + place, node.shape)
+    return unravel(row, node.shape)
+
+
+def _reads_own_row(
+    node: Node, members: set[Node], rows: int, inner: int, flexible: bool, anchors: set[Node]
+) -> bool:
+    """Whether every read of a member by ``node`` stays in the row (in the element, if flexible)."""
+    row, place = loop("r", rows), loop("k", inner)
+    if node.op.name in REDUCTIONS:
+        start = [(node.inputs[0], reduction_index(node, row, place))]
+    else:
+        index = anchor_index(node, rows, inner)
+        start = list(zip(node.inputs, operand_indices(node, index), strict=True))
+    for operand, index in cone(start, anchors):
+        if operand in members and not _same_row(operand, index, rows, inner, flexible):
+            return False
+    return True
+
+
+def cone(start: Iterable[tuple[Node, Index]], anchors: set[Node]) -> list[tuple[Node, Index]]:
+    """Every stored value read, with the index it is read at, starting from these reads."""
+    reads: list[tuple[Node, Index]] = []
+    stack = list(start)
+    seen: set[tuple[Node, Index]] = set()
+    while stack:
+        node, index = stack.pop()
+        if (node, index) in seen:
+            continue
+        seen.add((node, index))
+        if node in anchors or node.op is INPUT or node.op is CONSTANT or not node.inputs:
+            reads.append((node, index))
+        else:
+            stack.extend(zip(node.inputs, operand_indices(node, index), strict=True))
+    return reads
+
+
+def _same_row(node: Node, index: Index, rows: int, inner: int, flexible: bool) -> bool:
+    offset = linear(index, node.shape)
+    row = loop("r", rows)
+    whole = node.size == rows * inner and node.op.name not in REDUCTIONS and inner > 1
+    if not whole:
+        return offset == row
+    if flexible:
+        return offset == row * inner + loop("k", inner)
+    rest = offset + row * -inner
+    low, high = rest.bounds()
+    return not any(a.depends_on("r") for a, _ in rest.terms if a.kind != "data") and 0 <= low and high < inner
+
+
+def _would_cycle(cluster: Cluster, read_from: list[Cluster], fusion: Fusion) -> bool:
+    """Whether something that the new member reads itself waits for the cluster."""
+    stack = [c for c in dict.fromkeys(read_from) if c is not cluster]
+    seen: set[int] = set()
+    while stack:
+        current = stack.pop()
+        if current is cluster:
+            return True
+        if id(current) in seen or current.last < cluster.first:
+            continue
+        seen.add(id(current))
+        for anchor in current.anchors:
+            stack.extend(fusion.owner[n] for n in fusion.reads[anchor] if n in fusion.owner and fusion.owner[n] is not current)
+    return False
+
+
+def _order(fusion: Fusion) -> None:
+    """Sort clusters so that each comes after those it reads."""
+    order: list[Cluster] = []
+    done: set[int] = set()
+    for first in fusion.clusters:
+        stack: list[tuple[Cluster, bool]] = [(first, False)]
+        while stack:
+            cluster, ready = stack.pop()
+            if ready:
+                cluster.position = len(order)
+                order.append(cluster)
+                continue
+            if id(cluster) in done:
+                continue
+            done.add(id(cluster))
+            stack.append((cluster, True))
+            for anchor in cluster.anchors:
+                for read in fusion.reads[anchor]:
+                    home = fusion.owner.get(read)
+                    if home is not None and home is not cluster and id(home) not in done:
+                        stack.append((home, False))
+    fusion.clusters = order

@@ -1,0 +1,159 @@
+"""Graph rewrites that prepare a graph for kernels.
+
+:data:`PASSES` lists them in order; each is Graph → Graph and can be switched off by name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection
+
+from pellucid.compiler.clusters import REDUCTIONS, matrix_view, reduction_axes
+from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, constant_value, make_node
+from pellucid.ops import elementwise, structure
+from pellucid.ops.contraction import matmul, swap
+from pellucid.ops.indexing import IOTA
+from pellucid.ops.registry import scalar
+from pellucid.transforms.simplify import simplify
+
+LONG_REDUCTION = 1 << 15
+"""A reduction of so many elements into few results is cut into parts that run side by side."""
+MOST_PARTS = 256
+
+
+def rewrite(graph: Graph, rule: Callable[[Node], Node | None]) -> Graph:
+    """The graph with ``rule`` applied once to every node, operands first."""
+    replaced: dict[Node, Node] = {}
+    for node in graph.nodes():
+        if node.op is INPUT or node.op is CONSTANT:
+            replaced[node] = node
+            continue
+        operands = [replaced[n] for n in node.inputs]
+        same = all(a is b for a, b in zip(operands, node.inputs, strict=True))
+        current = node if same else make_node(node.op, operands, node.settings)
+        better = rule(current)
+        replaced[node] = current if better is None else better
+    return Graph(graph.inputs, tuple(replaced[n] for n in graph.outputs), graph.aliases)
+
+
+def _transposed_product(node: Node) -> Node | None:
+    if node.op.name != "transpose" or node.inputs[0].op.name != "matmul":
+        return None
+    rank = len(node.shape)
+    if node.settings["axes"] != (*range(rank - 2), rank - 1, rank - 2):
+        return None
+    a, b = node.inputs[0].inputs
+    swapped: Node = matmul(swap(b), swap(a))
+    return swapped
+
+
+def transpose_products(graph: Graph) -> Graph:
+    """(A·B)ᵀ → Bᵀ·Aᵀ: the gradient of a weight comes out in the weight's own layout."""
+    return simplify(rewrite(graph, _transposed_product))
+
+
+def _plain_product(node: Node) -> Node | None:
+    """Products of integers as multiplications and sums; batches that strides cannot say, stretched."""
+    if node.op.name != "matmul":
+        return None
+    a, b = node.inputs
+    if node.dtype.kind != "float":
+        left = structure.reshape(a, (*a.shape, 1))  # (..., M, K, 1)
+        right = structure.reshape(b, (*b.shape[:-2], 1, *b.shape[-2:]))  # (..., 1, K, N)
+        total: Node = structure.sum(elementwise.mul(left, right), len(node.shape) - 1)
+        return elementwise.cast(total, node.dtype)
+    batch = node.shape[:-2]
+    changed = []
+    for position, operand in enumerate(node.inputs):
+        view = matrix_view(node, position)
+        partial = view.base is operand and operand.shape[:-2] != batch and math.prod(operand.shape[:-2]) > 1
+        # Only an elementwise identity forces the stretched operand into memory.
+        wide = structure.broadcast_to(operand, (*batch, *operand.shape[-2:])) if partial else operand
+        changed.append(elementwise.copy(wide) if partial else wide)
+    return None if changed == [a, b] else matmul(*changed)
+
+
+def plain_products(graph: Graph) -> Graph:
+    """Only float products with simple batches are left: what the contraction kernel can do."""
+    return rewrite(graph, _plain_product)
+
+
+def _one_hot(node: Node) -> Node | None:
+    if node.op.name != "scatter" or node.settings["mode"] != "add":
+        return None
+    x, index, values = node.inputs
+    axis = node.settings["axis"]
+    covers = all(i == n or d == axis for d, (i, n) in enumerate(zip(index.shape, x.shape, strict=True)))
+    if not covers or index.shape[axis] != 1 or not _is_zero(x):
+        return None
+    places = make_node(IOTA, (), {"shape": x.shape, "axis": axis, "dtype": index.dtype})
+    chosen: Node = elementwise.where(elementwise.eq(places, index), values, scalar(values, 0))
+    return chosen
+
+
+def _is_zero(node: Node) -> bool:
+    while node.op.name in ("broadcast_to", "reshape"):
+        node = node.inputs[0]
+    return node.op is CONSTANT and node.size == 1 and not constant_value(node).any()
+
+
+def scatter_as_choice(graph: Graph) -> Graph:
+    """One value scattered per row into zeros → where(position = index, value, 0), which fuses.
+
+    It is the gradient of picking the target class in the cross-entropy.
+    """
+    return rewrite(graph, _one_hot)
+
+
+def _parts(count: int) -> int:
+    """The largest divisor of ``count`` up to :data:`MOST_PARTS` that leaves long enough parts."""
+    best = 1
+    for parts in range(2, MOST_PARTS + 1):
+        if count % parts == 0 and count // parts >= 64:
+            best = parts
+    return best
+
+
+def _split(node: Node) -> Node | None:
+    if node.op.name not in REDUCTIONS or node.op.name.startswith("arg"):
+        return None
+    source, axes = node.inputs[0].shape, reduction_axes(node)
+    if math.prod(source[a] for a in axes) < LONG_REDUCTION // 8 or math.prod(source) < LONG_REDUCTION:
+        return None
+    if node.size > 4096 or math.prod(source) // max(node.size, 1) < 512:
+        return None
+    axis = axes[0]
+    parts = _parts(source[axis])
+    if parts == 1:
+        return None
+    split = (*source[:axis], parts, source[axis] // parts, *source[axis + 1 :])
+    x = structure.reshape(node.inputs[0], split)  # axis -> (parts, rest)
+    inner = tuple(a + 1 for a in axes)
+    partial = make_node(node.op, [x], {"axes": inner})
+    return make_node(node.op, [partial], {"axes": (axis,)})
+
+
+def split_long_reductions(graph: Graph) -> Graph:
+    """sum over n → sum over parts of sums over n/parts, so that threads can share the work.
+
+    The cut follows from the shape alone, and with it the order of additions.
+    """
+    return rewrite(graph, _split)
+
+
+PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    simplify,
+    transpose_products,
+    plain_products,
+    scatter_as_choice,
+    split_long_reductions,
+)
+"""The rewrites in their order."""
+
+
+def prepare(graph: Graph, without: Collection[str] = ()) -> Graph:
+    """The graph after all passes but those named in ``without``."""
+    for step in PASSES:
+        if step.__name__ not in without:
+            graph = step(graph)
+    return graph

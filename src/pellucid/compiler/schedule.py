@@ -1,0 +1,228 @@
+"""When each cluster runs, and where each value lives.
+
+Clusters that do not wait for each other form one *step*: their chunks are shared out together.
+A new value of a parameter is written over the old one in the step after its last reader.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pellucid.base.errors import CompilationError
+from pellucid.compiler.clusters import Cluster, Fusion
+from pellucid.compiler.memory import Lifetime, plan_memory
+from pellucid.graph.node import CONSTANT, INPUT, Node
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stored value lives: ``kind`` is ``input``, ``output`` or ``arena``.
+
+    ``number`` is the position of the input or output, or the offset in the arena.
+    """
+
+    kind: str
+    number: int
+
+
+@dataclass
+class Schedule:
+    """Steps of clusters, places of stored values, and copies that outputs need at the end."""
+
+    steps: list[list[Cluster]]
+    places: dict[Node, Place]
+    copies: list[tuple[Node, Place]] = field(default_factory=list)
+    """Values to copy to where an output must stand, after all steps."""
+    arena_bytes: int = 0
+    lifetimes: dict[Node, tuple[int, int]] = field(default_factory=dict)
+
+
+def stored_values(fusion: Fusion, extra: set[Node]) -> set[Node]:
+    """Anchors that need memory: outputs, what other clusters read, and ``extra``."""
+    stored = {n for n in fusion.graph.outputs if n in fusion.owner} | extra
+    for anchor, reads in fusion.reads.items():
+        home = fusion.owner[anchor]
+        for read in reads:
+            if read in fusion.owner and fusion.owner[read] is not home:
+                stored.add(read)
+    for cluster in fusion.clusters:
+        if cluster.kind != "rows":
+            stored.update(cluster.anchors)
+    return stored
+
+
+def schedule(fusion: Fusion, stored: set[Node]) -> Schedule:
+    """Steps and places for the clusters of ``fusion``."""
+    overwrites = _candidates(fusion)
+    level, refused = _levels(fusion, overwrites)
+    targets, copies = _targets(fusion, {n for n in overwrites if n not in refused})
+    steps: list[list[Cluster]] = [[] for _ in range(max(level.values(), default=-1) + 1)]
+    for cluster in fusion.clusters:
+        steps[level[id(cluster)]].append(cluster)
+    places = {node: Place("input", i) for i, node in enumerate(fusion.graph.inputs)}
+    places.update(targets)
+    result = Schedule(steps, places, copies)
+    _place_intermediates(fusion, stored, level, result)
+    return result
+
+
+def _readers(fusion: Fusion) -> dict[Node, list[Cluster]]:
+    """Stored value → clusters that read it."""
+    readers: dict[Node, dict[int, Cluster]] = {}
+    for anchor, reads in fusion.reads.items():
+        home = fusion.owner[anchor]
+        for read in reads:
+            readers.setdefault(read, {})[id(home)] = home
+    return {node: list(found.values()) for node, found in readers.items()}
+
+
+def _candidates(fusion: Fusion) -> dict[Node, Node]:
+    """Outputs that could be written over the input they replace → that input.
+
+    The cluster that writes must read the old value element by element, or not at all.
+    """
+    graph, readers = fusion.graph, _readers(fusion)
+    result: dict[Node, Node] = {}
+    kept = set(graph.outputs)
+    for position, source in graph.aliases.items():
+        node, old = graph.outputs[position], graph.inputs[source]
+        if node not in fusion.owner or node in result or old in kept or graph.outputs.count(node) > 1:
+            continue
+        home = fusion.owner[node]
+        if home in readers.get(old, ()) and not (home.kind == "rows" and home.flexible):
+            continue
+        result[node] = old
+    return result
+
+
+def _targets(fusion: Fusion, in_place: set[Node]) -> tuple[dict[Node, Place], list[tuple[Node, Place]]]:
+    """Where outputs are written directly, and what must be copied at the end."""
+    graph = fusion.graph
+    targets: dict[Node, Place] = {}
+    copies: list[tuple[Node, Place]] = []
+    for position, node in enumerate(graph.outputs):
+        source = graph.aliases.get(position)
+        place = Place("output", position) if source is None else Place("input", source)
+        direct = node in fusion.owner and node not in targets and (source is None or node in in_place)
+        if direct:
+            targets[node] = place
+        elif source is None or node is not graph.inputs[source]:
+            copies.append((node, place))
+    return targets, copies
+
+
+def _levels(fusion: Fusion, overwrites: dict[Node, Node]) -> tuple[dict[int, int], set[Node]]:
+    """Step of each cluster, and the overwrites that had to be given up.
+
+    A cluster waits for what it reads, and for the other readers of what it overwrites.  Where
+    that would go in a circle, an overwrite is given up: its value is copied at the end.
+    """
+    readers = _readers(fusion)
+    waiting: dict[int, dict[int, Cluster]] = {}
+    followers: dict[int, list[Cluster]] = {id(c): [] for c in fusion.clusters}
+    for cluster in fusion.clusters:
+        needed = _needed(cluster, fusion, overwrites, readers, set())
+        waiting[id(cluster)] = needed
+        for other in needed.values():
+            followers[id(other)].append(cluster)
+    level: dict[int, int] = {}
+    refused: set[Node] = set()
+    ready = [c for c in fusion.clusters if not waiting[id(c)]]
+    earliest = {id(c): 0 for c in fusion.clusters}
+    while len(level) < len(fusion.clusters):
+        if not ready:
+            _give_up_one(fusion, overwrites, readers, refused, waiting, level, ready)
+            continue
+        cluster = ready.pop()
+        if id(cluster) in level:
+            continue
+        level[id(cluster)] = earliest[id(cluster)]
+        for follower in followers[id(cluster)]:
+            if waiting[id(follower)].pop(id(cluster), None) is not None:
+                earliest[id(follower)] = max(earliest[id(follower)], level[id(cluster)] + 1)
+                if not waiting[id(follower)]:
+                    ready.append(follower)
+    return level, refused
+
+
+def _needed(
+    cluster: Cluster,
+    fusion: Fusion,
+    overwrites: dict[Node, Node],
+    readers: dict[Node, list[Cluster]],
+    refused: set[Node],
+) -> dict[int, Cluster]:
+    """Clusters that must run before this one."""
+    needed: dict[int, Cluster] = {}
+    for anchor in cluster.anchors:
+        for read in fusion.reads[anchor]:
+            if read in fusion.owner:
+                needed[id(fusion.owner[read])] = fusion.owner[read]
+        if anchor in overwrites and anchor not in refused:
+            for reader in readers.get(overwrites[anchor], ()):
+                needed[id(reader)] = reader
+    needed.pop(id(cluster), None)
+    return needed
+
+
+def _give_up_one(
+    fusion: Fusion,
+    overwrites: dict[Node, Node],
+    readers: dict[Node, list[Cluster]],
+    refused: set[Node],
+    waiting: dict[int, dict[int, Cluster]],
+    level: dict[int, int],
+    ready: list[Cluster],
+) -> None:
+    """Break a circle: refuse the overwrites of the first blocked cluster that has any."""
+    for cluster in fusion.clusters:
+        mine = [a for a in cluster.anchors if a in overwrites and a not in refused]
+        if id(cluster) in level or not mine:
+            continue
+        refused.update(mine)
+        needed = _needed(cluster, fusion, overwrites, readers, refused)
+        waiting[id(cluster)] = {k: c for k, c in needed.items() if k not in level}
+        if not waiting[id(cluster)]:
+            ready.append(cluster)
+        return
+    raise CompilationError("clusters wait for each other in a circle", "this is a defect of the fusion")
+
+
+def _place_intermediates(
+    fusion: Fusion, stored: set[Node], level: dict[int, int], result: Schedule
+) -> None:
+    """Places in the arena for stored values that no output holds."""
+    first = {n: level[id(fusion.owner[n])] for n in stored}
+    last = dict(first)
+    for anchor, reads in fusion.reads.items():
+        for read in reads:
+            if read in last:
+                last[read] = max(last[read], level[id(fusion.owner[anchor])])
+    end = len(result.steps)
+    for node, _ in result.copies:
+        for read in _stored_below(node, stored):
+            last[read] = end
+    inner = [n for n in fusion.anchors if n in stored and n not in result.places]
+    inner.sort(key=lambda n: (first[n], fusion.owner[n].position, fusion.owner[n].anchors.index(n)))
+    lifetimes = [Lifetime(max(n.size, 1) * n.dtype.itemsize, first[n], last[n]) for n in inner]
+    offsets, result.arena_bytes = plan_memory(lifetimes)
+    for node, offset in zip(inner, offsets, strict=True):
+        result.places[node] = Place("arena", offset)
+    result.lifetimes = {n: (first[n], last[n]) for n in inner}
+
+
+def _stored_below(node: Node, stored: set[Node]) -> list[Node]:
+    """Stored values that computing ``node`` reads."""
+    found, stack, seen = [], [node], {node}
+    while stack:
+        current = stack.pop()
+        if current in stored:
+            found.append(current)
+            continue
+        if current.op is INPUT or current.op is CONSTANT:
+            continue
+        for operand in current.inputs:
+            if operand not in seen:
+                seen.add(operand)
+                stack.append(operand)
+    return found
