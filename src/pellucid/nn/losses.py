@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.nn import functional as F  # noqa: N812  (the customary name)
+from pellucid.nn.distance import PairwiseDistance
 from pellucid.nn.functional.loss import check_reduction
 from pellucid.nn.module import Module
 
@@ -294,7 +295,7 @@ class TripletMarginWithDistanceLoss(_Loss):
         reduction: str = "mean",
     ) -> None:
         super().__init__(reduction)
-        self.distance_function = distance_function
+        self.distance_function = distance_function or PairwiseDistance()
         self.margin = margin
         self.swap = swap
 

@@ -81,14 +81,18 @@ def _weighted(loss: Any, weight: Any, reduction: str) -> Any:
 def huber_loss(
     input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
 ) -> Any:
-    """½ d² for |d| < δ, else δ (|d| − ½ δ), with d = x − y.  (Huber, 1964.)"""
+    """½ d² for |d| < δ, else δ (|d| − ½ δ), with d = x − y.  (Huber, 1964.)
+
+    With ``weight`` the mean is that of w · loss, as in PyTorch; the other weighted losses divide
+    by Σ w.
+    """
     if delta <= 0:
         raise ArgumentError(f"huber_loss got delta={delta}", "use a positive delta")
     _warn_about_shapes("huber_loss", input, target)
     difference = input - target
     size = difference.abs()
     loss = where(size < delta, difference * difference * 0.5, (size - 0.5 * delta) * delta)
-    return _weighted(loss, weight, reduction)
+    return reduced(loss if weight is None else loss * weight, reduction)
 
 
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
