@@ -51,9 +51,17 @@ def _compare(function: Callable[[Any, Any], Any], sign: str) -> Callable[[Any, A
     return method
 
 
+_OF_BOOL = {"add": elementwise.logical_or_, "mul": elementwise.logical_and_}
+
+
 def _binary(name: str, first: Any, second: Any) -> Any:
-    """An arithmetic operation on operands brought to one dtype (bool counts as integer)."""
+    """An arithmetic operation on operands brought to one dtype.
+
+    Sum and product of two bool operands are or and and; elsewhere bool counts as integer.
+    """
     a, b = together(first, second)
+    if a.dtype is bool_ and name in _OF_BOOL:
+        return _OF_BOOL[name](a, b)
     return getattr(elementwise, name)(as_number(a), as_number(b))
 
 
@@ -246,7 +254,8 @@ class ArithmeticMethods(TensorCore):
     ) -> Any:
         """|self − other| ≤ atol + rtol · |other|."""
         a, b = together(self, other)
-        near = (as_number(a) - as_number(b)).abs().le(as_number(b).abs() * rtol + atol)
+        distance = (as_number(a) - as_number(b)).abs()
+        near = distance.le(as_number(b).abs() * rtol + atol).logical_and(distance.isfinite())
         near = near.logical_or(a.eq(b))
         return near.logical_or(a.isnan().logical_and(b.isnan())) if equal_nan else near
 
