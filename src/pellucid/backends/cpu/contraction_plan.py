@@ -385,14 +385,18 @@ def _tile_shape(work: Contraction, lanes: int, registers: int) -> tuple[int, int
         )
 
     vectors_needed = max(1, math.ceil(work.columns / lanes))
+    # Sums that fit next to one row of B and a broadcast.  With 32 registers 24 sums are plenty,
+    # and more rows than 12 (8 on machines without displacements large enough for a row of A, which
+    # are those with short vectors) make LLVM spill their addresses.
+    sums = 24 if registers >= 32 else registers - 1
+    tallest = 8 if registers >= 32 and lanes <= 4 else 12
+    best = 3 if tallest == 8 else 2  # loads least for each multiply-add
     shapes = []
     for vectors in range(1, min(4, vectors_needed) + 1):
-        most = max(1, min((registers - 1 - vectors) // vectors, 12 if registers == 16 else 16))
-        shapes.append((min(most, max(1, work.rows)), vectors))
-    # Two vectors a row first: they load least for each multiply-add.
-    shapes.sort(key=lambda s: abs(s[1] - 2))
+        most = min(sums, registers - 1 - vectors) // vectors
+        shapes.append((max(1, min(most, tallest, work.rows)), vectors))
     height, vectors = min(
-        shapes, key=lambda s: (round(cost(s) * 1.02 ** abs(s[1] - 2)), abs(s[1] - 2))
+        shapes, key=lambda s: (round(cost(s) * 1.02 ** abs(s[1] - best)), abs(s[1] - best))
     )
     return lanes, height, vectors * lanes
 
