@@ -21,6 +21,20 @@ from pellucid.tensor.core import lift
 from pellucid.tensor.creation import empty, ones, zeros
 
 
+def _affine(module: Module, shape: Any, dtype: Any, *, weight: bool, bias: bool) -> None:
+    """Register γ and β, or empty places for them."""
+    for name, wanted in (("weight", weight), ("bias", weight and bias)):
+        module.register_parameter(name, Parameter(empty(shape, dtype=dtype)) if wanted else None)
+
+
+def _reset(module: Module) -> None:
+    """γ = 1, β = 0."""
+    if module.weight is not None:
+        init.ones_(module.weight)
+    if module.bias is not None:
+        init.zeros_(module.bias)
+
+
 class _BatchNorm(Module):
     """Batch normalization over all axes but the channels' (axis 1)."""
 
@@ -35,6 +49,8 @@ class _BatchNorm(Module):
         track_running_stats: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         self.num_features = num_features
@@ -42,10 +58,7 @@ class _BatchNorm(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        for name in ("weight", "bias"):
-            self.register_parameter(
-                name, Parameter(empty(num_features, dtype=dtype)) if affine else None
-            )
+        _affine(self, num_features, dtype, weight=affine, bias=bias)
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, dtype=dtype) if tracked else None)
         self.register_buffer("running_var", ones(num_features, dtype=dtype) if tracked else None)
@@ -62,9 +75,7 @@ class _BatchNorm(Module):
     def reset_parameters(self) -> None:
         """γ = 1, β = 0, and the running statistics reset."""
         self.reset_running_stats()
-        if self.affine:
-            init.ones_(self.weight)
-            init.zeros_(self.bias)
+        _reset(self)
 
     def forward(self, input: Any) -> Any:
         """The standardized input, of the same shape."""
@@ -102,7 +113,7 @@ class _BatchNorm(Module):
         """Sizes and settings."""
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
@@ -113,7 +124,7 @@ class BatchNorm1d(_BatchNorm):
     batch's, and the running ones move by ``momentum`` m (0.1) towards them,
     r ← (1 − m) r + m · batch, with the variance divided by n − 1; in evaluation the running
     ones are used, so a sample's result does not depend on the others.  ``momentum=None``
-    averages all batches.  ``affine`` learns γ (starts at 1) and β (0);
+    averages all batches.  ``affine`` learns γ (starts at 1) and, with ``bias``, β (0);
     ``track_running_stats=False`` uses the batch always.
     Shapes: (N, C) or (N, C, L) → the same, C = ``num_features``.  (Ioffe and Szegedy, 2015.)
     """
@@ -159,17 +170,12 @@ class LayerNorm(Module):
         self.normalized_shape = _extents(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            value = Parameter(empty(self.normalized_shape, dtype=dtype)) if wanted else None
-            self.register_parameter(name, value)
+        _affine(self, self.normalized_shape, dtype, weight=elementwise_affine, bias=bias)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """γ = 1, β = 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        _reset(self)
 
     def forward(self, input: Any) -> Any:
         """The standardized input, of the same shape."""
@@ -223,7 +229,7 @@ class RMSNorm(Module):
 
 
 class GroupNorm(Module):
-    """Layer norm over each of ``num_groups`` groups of channels; γ and β per channel.
+    """Layer norm over each of ``num_groups`` groups of channels; γ and β (``bias``) per channel.
 
     Shapes: (N, C, *) → the same, C divisible by ``num_groups``.  (Wu and He, 2018.)
     """
@@ -236,6 +242,8 @@ class GroupNorm(Module):
         affine: bool = True,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
         super().__init__()
         if num_groups < 1 or num_channels % num_groups:
@@ -247,17 +255,12 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name in ("weight", "bias"):
-            self.register_parameter(
-                name, Parameter(empty(num_channels, dtype=dtype)) if affine else None
-            )
+        _affine(self, num_channels, dtype, weight=affine, bias=bias)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """γ = 1, β = 0."""
-        if self.affine:
-            init.ones_(self.weight)
-            init.zeros_(self.bias)
+        _reset(self)
 
     def forward(self, input: Any) -> Any:
         """The standardized input, of the same shape."""
@@ -265,4 +268,7 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         """Sizes and settings."""
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
