@@ -402,18 +402,20 @@ def _tile_shape(work: Contraction, lanes: int, registers: int) -> tuple[int, int
 
 
 def _depth_block(work: Contraction, target: Target, width: int) -> int:
-    """Depth of a block of B that fills at most half of the first-level cache with one panel.
+    """Depth of a block of B, such that one panel fills half of the first-level cache.
 
-    Where each element of B is used only once or twice, blocks are a few rows of B deep instead, so
-    that B is read in long pieces, row by row, while C stays in the cache.
+    It may fill more where rows of A are contiguous.  Where each element of B is used only once or
+    twice, blocks are a few rows of B deep instead, so that B is read in long pieces, row by row,
+    while C stays in the cache.
     """
     if work.rows <= 2 and work.b_strides[2] == 1 and work.columns >= 4 * width:
         return _THIN_BLOCK
     most = max(256, target.l1_bytes // 2 // (width * work.itemsize))
     if work.a_strides[2] == 1:
-        # A row of A is read in one go as well: fewer, longer pieces of it outweigh a panel that
-        # comes from the second-level cache (94 % of the peak against 90 % at a depth of 1024).
-        most *= 4
+        # Fewer, longer pieces of a row of A outweigh a panel that comes from the second-level cache
+        # (94 % of the peak against 90 % at a depth of 1024).  Rows of B that are copied piece by
+        # piece set the limit lower: their pieces get narrower as blocks get deeper.
+        most *= 2 if work.b_strides[2] == 1 else 4
     return _even_block(work.depth, most)
 
 
