@@ -23,7 +23,7 @@ class Event:
     update    the optimizer has changed the parameters          traced
     steps     some steps are done (about ten times a second)    count, loss, rows
     epoch     an epoch is over                                  record (``EpochRecord``)
-    best      the validation loss is the lowest so far          record
+    best      the validation loss is the lowest so far          record, model
     stop      the run is over                                   status
     ========  ================================================  ==========================
 

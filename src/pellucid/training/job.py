@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,7 @@ class RunResult:
     seconds: dict[str, float] = field(default_factory=dict)
     failure: NonFiniteError | None = None
     threads: int = 1
+    scorer: Scorer | None = None
 
     @property
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -69,7 +70,6 @@ class RunResult:
 
     def saved_model(self) -> SavedModel:
         """What model.json holds."""
-        data = self.prepared
         figures = {part: dict(m.values) for part, m in self.figures.items()}
         if self.baselines is not None:
             for simple in (self.baselines.constant, self.baselines.linear):
@@ -77,20 +77,7 @@ class RunResult:
                     measured = getattr(simple, part)
                     if measured is not None:
                         figures[f"{simple.name}, {part}"] = dict(measured.values)
-        rows = {part: len(getattr(data, part)) for part in PARTS}
-        return SavedModel(
-            name=data.name,
-            created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            status=self.history.status,
-            fingerprint=data.fingerprint,
-            rows={"all": data.rows, "dropped": data.rows_dropped, **rows},
-            inputs=int(data.train.features.shape[1]),
-            task=data.task,
-            preprocessor=data.preprocessor,
-            target_scaler=data.target_scaler,
-            config=self.config,
-            figures=figures,
-        )
+        return describe_run(self.prepared, self.config, self.history.status, figures)
 
     def verdict(self) -> tuple[bool, str]:
         """Whether the network beats the better of the simple models, and a sentence about it.
@@ -127,6 +114,29 @@ class RunResult:
         return True, f"The network is better than {simple.name}: {compared}."
 
 
+def describe_run(
+    prepared: PreparedData,
+    config: TrainingConfig,
+    status: str,
+    figures: Mapping[str, Mapping[str, float]],
+) -> SavedModel:
+    """What model.json holds about a network of ``config`` on these data."""
+    rows = {part: len(getattr(prepared, part)) for part in PARTS}
+    return SavedModel(
+        name=prepared.name,
+        created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        status=status,
+        fingerprint=prepared.fingerprint,
+        rows={"all": prepared.rows, "dropped": prepared.rows_dropped, **rows},
+        inputs=int(prepared.train.features.shape[1]),
+        task=prepared.task,
+        preprocessor=prepared.preprocessor,
+        target_scaler=prepared.target_scaler,
+        config=config,
+        figures=figures,
+    )
+
+
 def _goodness(figures: Metrics) -> float:
     value = figures.values[figures.headline]
     return -value if figures.headline == "rmse" else value
@@ -135,7 +145,7 @@ def _goodness(figures: Metrics) -> float:
 def train_network(
     prepared: PreparedData, config: TrainingConfig, callbacks: Sequence[Callback] = ()
 ) -> RunResult:
-    """Builds the network that ``config`` describes, trains it, and measures it on all parts.
+    """Builds the network that ``config`` describes and trains it; ``measure`` adds the figures.
 
     NaN or infinity ends the training, not the job: the result then holds the error and the last
     good weights.  Raises ``DataError`` when there are no validation rows for early stopping.
@@ -172,7 +182,7 @@ def train_network(
     result.failure, result.threads = failure, get_num_threads()
     result.seconds["compilation"] = trainer.history.compile_seconds
     result.seconds["training"] = trainer.history.seconds - trainer.history.compile_seconds
-    _measure(result, trainer.scorer)
+    result.scorer = trainer.scorer
     return result
 
 
@@ -212,9 +222,10 @@ def _metric(prepared: PreparedData) -> Any:
     return measure
 
 
-def _measure(result: RunResult, scorer: Scorer) -> None:
-    """Predictions and figures of all parts, and the simple models beside them."""
+def measure(result: RunResult) -> None:
+    """Adds predictions and figures of all parts, and the simple models beside them."""
     start = time.perf_counter()
+    scorer = result.scorer or Scorer(result.model, compile=result.config.compile)
     prepared = result.prepared
     for name in PARTS:
         part: Part = getattr(prepared, name)
@@ -222,6 +233,8 @@ def _measure(result: RunResult, scorer: Scorer) -> None:
             continue
         scores = scorer(part.features)
         predictions = predictions_of(prepared.task, scores, prepared.target_scaler)
+        if not np.isfinite(predictions).all():
+            continue  # weights so large that some scores overflow; there is nothing to measure
         result.predictions[name] = predictions
         result.figures[name] = metrics(prepared.task, part.raw_targets, predictions)
     result.seconds["evaluation"] = time.perf_counter() - start

@@ -154,9 +154,8 @@ def predictions_of(task: Task, scores: npt.NDArray[Any], scaler: Any) -> npt.NDA
     return np.asarray(scaler.inverse(values)) if scaler is not None else values
 
 
-def describe_layers(model: Any, config: TrainingConfig, task: Task) -> str:
+def describe_layers(inputs: int, config: TrainingConfig, task: Task) -> str:
     """One line: units of every layer, activation and head."""
-    inputs = next(iter(model.parameters())).shape[1]
     units = " → ".join(str(n) for n in (inputs, *config.widths, task.output_units))
     activation = f", {ACTIVATIONS[config.activation]}" if config.widths else ""
     return f"{units}{activation}, output: {task.output_layer}"

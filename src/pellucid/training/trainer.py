@@ -217,7 +217,7 @@ class _Fit:
                 elif record.validation_loss < lowest - min_delta or lowest == math.inf:
                     lowest, waited, history.best_epoch = record.validation_loss, 0, epoch
                     self.best.take()
-                    self.trainer._emit("best", record=record)
+                    self.trainer._emit("best", record=record, model=self.trainer.model)
                 else:
                     waited += 1
                 if self.interrupts.requested:

@@ -1,0 +1,105 @@
+"""What all commands share: clean text, tables of figures, and errors as messages with exit codes."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import typer
+
+from pellucid.base.errors import FileError, PellucidError
+
+INTERRUPTED = 130
+DEFECT = 70
+DEBUG = "PELLUCID_DEBUG"
+
+
+def clean(text: object) -> str:
+    """``text`` for a terminal: control characters, which could move the cursor or hide other
+    text, become visible marks."""
+    return "".join(
+        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\N{REPLACEMENT CHARACTER}"
+        for c in str(text)
+    )
+
+
+def say(text: object = "", **style: Any) -> None:
+    """A line on standard output."""
+    typer.secho(clean(text), **style)
+
+
+def complain(text: object, **style: Any) -> None:
+    """A line on standard error."""
+    typer.secho(clean(text), err=True, **style)
+
+
+def fact(name: str, text: object) -> None:
+    """A named fact, its further lines indented."""
+    lines = clean(text).split("\n")
+    typer.echo(typer.style(f"{name:<12}", bold=True) + ("\n" + " " * 12).join(lines))
+
+
+def reported(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Errors of a command become a message and an exit code, never a traceback (unless
+    PELLUCID_DEBUG is set)."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except (typer.Exit, typer.Abort, SystemExit):
+            raise
+        except KeyboardInterrupt:
+            complain("\nInterrupted; nothing was written.", fg="yellow")
+            raise typer.Exit(INTERRUPTED) from None
+        except BaseException as error:
+            if os.environ.get(DEBUG):
+                raise
+            raise typer.Exit(show_error(error)) from None
+
+    return run
+
+
+def show_error(error: BaseException) -> int:
+    """Prints what went wrong and what to do; returns the exit code."""
+    if isinstance(error, BrokenPipeError):
+        # The reader went away (as in ``| head``); there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if isinstance(error, OSError) and not isinstance(error, PellucidError):
+        place = error.filename or "a file"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        text = "there is no space left on the disk" if full else error.strerror or str(error)
+        error = FileError(f"{place}: {text}", "Check the path, its permissions and the disk.")
+    if isinstance(error, MemoryError):
+        error = PellucidError("There is not enough memory", "Use fewer rows or a smaller network.")
+    if isinstance(error, PellucidError):
+        complain(f"Error: {error.message}", fg="red")
+        if error.hint:
+            complain(error.hint)
+        return error.exit_code
+    complain(f"Error: {type(error).__name__}: {error}", fg="red")
+    complain(f"This is a defect of Pellucid. Please report it; {DEBUG}=1 shows where it happened.")
+    return DEFECT
+
+
+def figure_text(name: str, value: float | None) -> str:
+    """A figure with four significant digits; a dash where there is none."""
+    return "–" if value is None else f"{value:.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
+
+
+def figures_table(columns: Mapping[str, Mapping[str, float]], headline: str) -> str:
+    """Figures by column (parts and simple models) as text, the headline figure first."""
+    from pellucid.training.summary import text_table
+
+    names = list(dict.fromkeys(name for values in columns.values() for name in values))
+    names.sort(key=lambda name: name != headline)
+    rows: list[Sequence[str]] = [["", *columns]]
+    for name in names:
+        rows.append([name, *(figure_text(name, values.get(name)) for values in columns.values())])
+    return text_table(rows)

@@ -1,0 +1,175 @@
+"""``pellucid predict``, ``evaluate`` and ``summary``: using a run folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.base.errors import ArgumentError, DataError, FileError, RunFolderError
+from pellucid.cli.reporting import fact, figure_text, figures_table, say
+from pellucid.data.sources import PredictionData, load_for_prediction
+from pellucid.tensor.autograd import no_grad
+from pellucid.training.files import write_file
+from pellucid.training.inference import Scorer
+from pellucid.training.metrics import HEADLINES, Metrics, metrics
+from pellucid.training.network import build_mlp, describe_layers, predictions_of
+from pellucid.training.run_folder import SavedModel, load_run
+from pellucid.training.summary import summary as summarize
+from pellucid.training.summary import text_table
+
+_MOST_CLASS_COLUMNS = 50
+
+
+def restore(run: Path) -> tuple[SavedModel, Any]:
+    """The saved description and the network with its weights."""
+    saved, weights = load_run(run)
+    network = build_mlp(saved.inputs, saved.config, saved.task.output_units)
+    with no_grad():
+        for name, parameter in network.named_parameters():
+            np.copyto(parameter.detach().numpy(), weights[name])
+    return saved, network.eval()
+
+
+def predictions(
+    run: Path, file: str, encoding: str, *, with_targets: bool
+) -> tuple[SavedModel, PredictionData, np.ndarray]:
+    """The run, the new data, and predictions (rows, units)."""
+    saved, network = restore(run)
+    task = saved.task if with_targets else None
+    data = load_for_prediction(saved.preprocessor, file, task, encoding=encoding)
+    if not len(data.features):
+        raise DataError(f"{file} has no rows", "Give at least one row.")
+    scores = Scorer(network, compile=saved.config.compile)(data.features)
+    values = predictions_of(saved.task, scores, saved.target_scaler)
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+        raise RunFolderError(
+            f"The network of {run} gives NaN or infinity for row {row}",
+            "Its weights or the values of this row are too large: train again, or correct the row.",
+        )
+    return saved, data, values
+
+
+def predict(run: Path, file: str, output: Path | None, overwrite: bool, encoding: str) -> None:
+    """Writes a table with one line for each row of ``file``."""
+    if output is not None and os.path.lexists(output) and not overwrite:
+        raise FileError(
+            f"{output} exists already; nothing was changed",
+            "Choose another file, or replace this one with --overwrite.",
+        )
+    if output is not None and output.suffix.lower() not in (".csv", ".parquet"):
+        raise ArgumentError(
+            f"--output {output} is neither .csv nor .parquet", "Choose one of these endings."
+        )
+    saved, data, values = predictions(run, file, encoding, with_targets=False)
+    columns = prediction_columns(saved, values)
+    if output is None:
+        sys.stdout.write(_csv(columns))
+        return
+    if output.suffix.lower() == ".parquet":
+        import polars
+
+        buffer = io.BytesIO()
+        polars.DataFrame(columns).write_parquet(buffer)
+        content = buffer.getvalue()
+    else:
+        content = _csv(columns).encode()
+    write_file(Path(os.path.abspath(output)), content)
+    fact("Predicted", f"{len(values):,} rows of {file}")
+    fact("Written", str(output))
+
+
+def prediction_columns(saved: SavedModel, values: np.ndarray) -> dict[str, list[Any]]:
+    """Predictions by column: ``row`` from 0, then classes with their probabilities, labels, or
+    numbers."""
+    task, rows = saved.task, len(values)
+    columns: dict[str, list[Any]] = {"row": list(range(rows))}
+    if task.kind == "regression":
+        for position, name in enumerate(task.targets):
+            columns[f"predicted {name}"] = [float(v) for v in values[:, position]]
+        return columns
+    if task.kind == "multilabel":
+        for position, name in enumerate(task.targets):
+            columns[f"predicted {name}"] = (values[:, position] > 0.5).astype(int).tolist()
+            columns[f"probability of {name}"] = [float(v) for v in values[:, position]]
+        return columns
+    both = np.concatenate([1 - values, values], axis=1) if task.kind == "binary" else values
+    names = task.class_names
+    columns[f"predicted {task.targets[0]}"] = [names[i] for i in both.argmax(axis=1)]
+    columns["probability"] = [float(v) for v in both.max(axis=1)]
+    if len(names) <= _MOST_CLASS_COLUMNS:
+        for position, name in enumerate(names):
+            columns[f"probability of {name}"] = [float(v) for v in both[:, position]]
+    return columns
+
+
+def _csv(columns: dict[str, list[Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for line in zip(*columns.values(), strict=True):
+        writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in line])
+    return text.getvalue()
+
+
+def evaluate(run: Path, file: str, encoding: str) -> None:
+    """Prints the figures of the network on data with targets."""
+    saved, data, values = predictions(run, file, encoding, with_targets=True)
+    if data.targets is None or not data.present.any():
+        raise DataError(
+            f"{file} has no values of the target {', '.join(map(repr, saved.task.targets))}",
+            "Evaluating needs the right answers; without them use: pellucid predict",
+        )
+    measured = metrics(saved.task, data.targets[data.present], values[data.present])
+    fact("Run", f"{saved.name}, {saved.created}, {saved.status}")
+    if data.fingerprint == saved.fingerprint:
+        fact("Note", "these are the data of the training: the figures include training rows")
+    left_out = int((~data.present).sum())
+    if left_out:
+        fact("Note", f"{left_out:,} rows without a target were left out")
+    say()
+    columns = {f"{measured.rows:,} rows": measured.values}
+    if "test" in saved.figures:
+        columns["test part of training"] = saved.figures["test"]
+    say(figures_table(columns, measured.headline))
+    if measured.per_class:
+        say()
+        say(class_table(measured))
+
+
+def class_table(measured: Metrics) -> str:
+    """Precision, recall and F1 of each class as text."""
+    rows = [("class", "precision", "recall", "f1", "rows")]
+    for one in measured.per_class[:100]:
+        shown = [figure_text("", value) for value in (one.precision, one.recall, one.f1)]
+        rows.append((one.name, *shown, f"{one.support:,}"))  # type: ignore[arg-type]
+    return text_table(rows)
+
+
+def summary(run: Path) -> None:
+    """Prints what a run folder holds."""
+    saved, network = restore(run)
+    fact("Run", f"{saved.name}, {saved.created}, {saved.status}")
+    fact("Task", f"{', '.join(saved.task.targets)}: {saved.task.reason}")
+    rows = saved.rows
+    fact(
+        "Data",
+        f"{rows['all']:,} rows; training / validation / test "
+        f"{rows['train']:,} / {rows['validation']:,} / {rows['test']:,}; "
+        f"SHA-256 {saved.fingerprint[:16]}…",
+    )
+    fact("Network", describe_layers(saved.inputs, saved.config, saved.task))
+    fact("Versions", ", ".join(f"{name} {text}" for name, text in saved.versions.items()))
+    say()
+    say(summarize(network, (1, saved.inputs)))
+    if saved.figures:
+        say()
+        parts = {k: v for k, v in saved.figures.items() if "validation" not in k or "," not in k}
+        shown = {name.removesuffix(", test"): values for name, values in parts.items()}
+        say(figures_table(shown, HEADLINES[saved.task.kind]))
