@@ -61,6 +61,10 @@ class Fusion:
     owner: dict[Node, Cluster]
     reads: dict[Node, list[Node]] = field(default_factory=dict)
     """Anchor → stored values (anchors and inputs) that computing it reads."""
+    readers: dict[Node, list[Cluster]] = field(default_factory=dict)
+    """Stored value → clusters that read it."""
+    place: dict[Node, int] = field(default_factory=dict)
+    """Anchor → its place among all anchors."""
 
 
 def reduction_axes(node: Node) -> tuple[int, ...]:
@@ -254,41 +258,91 @@ def fuse(graph: Graph, enabled: bool = True) -> Fusion:
     users = consumers(nodes)
     anchors = choose_anchors(graph, users)
     fusion = Fusion(graph, [], anchors, {})
-    for place, node in enumerate(nodes):
+    for node in nodes:
         if node not in anchors:
             continue
         fusion.reads[node] = stored_reads(node, anchors)
         home = _join(node, fusion) if enabled else None
+        place = fusion.place[node] = len(fusion.place)
         if home is None:
             home = cluster_of(node)
             home.first = place
             fusion.clusters.append(home)
         home.last = place
         fusion.owner[node] = home
+        for read in fusion.reads[node]:
+            known = fusion.readers.setdefault(read, [])
+            if home not in known:
+                known.append(home)
     _order(fusion)
     return fusion
 
 
 def _join(node: Node, fusion: Fusion) -> Cluster | None:
-    """The cluster among those it reads that can take ``node``, changed so that it does."""
+    """The cluster that takes ``node`` in: one of those it reads, or one that reads the same.
+
+    Other clusters that it reads, and that fit too, become one with it.
+    """
     alone = cluster_of(node)
     if alone.kind != "rows" or (node.op.name in REDUCTIONS and not is_trailing(node)):
         return None
     if node.size == 0 or alone.size == 0:
         return None
+    alone.first = alone.last = len(fusion.place)
     read_from = [fusion.owner[n] for n in fusion.reads[node] if n in fusion.owner]
-    for cluster in dict.fromkeys(reversed(read_from)):
-        if cluster.kind != "rows":
+    home: Cluster | None = None
+    for cluster in dict.fromkeys([*reversed(read_from), *_siblings(node, fusion)]):
+        if cluster is home:
             continue
-        domain = common_domain(cluster, alone)
-        if domain is None or not _meets_by_rows(node, cluster, domain, fusion):
-            continue
-        if _would_cycle(cluster, read_from, fusion):
-            continue
-        cluster.rows, cluster.inner, cluster.flexible = domain
-        cluster.anchors.append(node)
-        return cluster
-    return None
+        target = alone if home is None else home
+        if _merge(cluster, target, [node] if home is None else home.anchors, fusion):
+            home = cluster if home is None else _absorb(home, cluster, fusion)
+            if node not in home.anchors:
+                home.anchors.append(node)
+    return home
+
+
+def _siblings(node: Node, fusion: Fusion) -> list[Cluster]:
+    """Clusters that reduce or change the same stored value in the same rows."""
+    if node.op.name not in REDUCTIONS:
+        return []
+    found: list[Cluster] = []
+    for read in fusion.reads[node]:
+        if read.size == math.prod(node.inputs[0].shape):
+            found.extend(fusion.readers.get(read, ()))
+    return [c for c in dict.fromkeys(reversed(found)) if not c.flexible][:4]
+
+
+def _merge(cluster: Cluster, other: Cluster, added: list[Node], fusion: Fusion) -> bool:
+    """Whether ``cluster`` and the ``added`` anchors (of ``other``) fit in one kernel.
+
+    If so the cluster's domain becomes one that holds both.
+    """
+    if cluster.kind != "rows" or other.kind != "rows":
+        return False
+    domain = common_domain(cluster, other)
+    if domain is None or not _meets_by_rows(added, cluster, domain, fusion):
+        return False
+    reads = [r for a in added for r in fusion.reads[a]]
+    own = [r for a in cluster.anchors for r in fusion.reads[a]]
+    if _reaches(cluster, other, reads, fusion) or _reaches(other, cluster, own, fusion):
+        return False
+    cluster.rows, cluster.inner, cluster.flexible = domain
+    return True
+
+
+def _absorb(home: Cluster, cluster: Cluster, fusion: Fusion) -> Cluster:
+    """``cluster``, already given a fitting domain, becomes part of ``home``."""
+    home.rows, home.inner, home.flexible = cluster.rows, cluster.inner, cluster.flexible
+    home.anchors = sorted({*home.anchors, *cluster.anchors}, key=lambda n: fusion.place.get(n, len(fusion.place)))
+    home.first, home.last = min(home.first, cluster.first), max(home.last, cluster.last)
+    for anchor in cluster.anchors:
+        fusion.owner[anchor] = home
+        for read in fusion.reads[anchor]:
+            users = fusion.readers[read]
+            fusion.readers[read] = list(dict.fromkeys(home if c is cluster else c for c in users))
+    fusion.clusters.remove(cluster)
+    return home
 
 
 def common_domain(a: Cluster, b: Cluster) -> tuple[int, int, bool] | None:
@@ -305,14 +359,14 @@ def common_domain(a: Cluster, b: Cluster) -> tuple[int, int, bool] | None:
 
 
 def _meets_by_rows(
-    node: Node, cluster: Cluster, domain: tuple[int, int, bool], fusion: Fusion
+    added: list[Node], cluster: Cluster, domain: tuple[int, int, bool], fusion: Fusion
 ) -> bool:
-    """Whether ``node``, and all in the cluster, read the cluster's anchors in their own row only."""
+    """Whether the anchors, old and added, read each other in their own row only."""
     rows, inner, flexible = domain
-    members = {*cluster.anchors, node}
+    members = {*cluster.anchors, *added}
     if not all(_fits(n, rows, inner) for n in members):
         return False
-    checked = [node] if (cluster.rows, cluster.inner, cluster.flexible) == domain else members
+    checked = added if (cluster.rows, cluster.inner, cluster.flexible) == domain else members
     return all(_reads_own_row(n, members, rows, inner, flexible, fusion.anchors) for n in checked)
 
 
@@ -378,9 +432,10 @@ def _same_row(node: Node, index: Index, rows: int, inner: int, flexible: bool) -
     return not any(a.depends_on("r") for a, _ in rest.terms if a.kind != "data") and 0 <= low and high < inner
 
 
-def _would_cycle(cluster: Cluster, read_from: list[Cluster], fusion: Fusion) -> bool:
-    """Whether something that the new member reads itself waits for the cluster."""
-    stack = [c for c in dict.fromkeys(read_from) if c is not cluster]
+def _reaches(cluster: Cluster, other: Cluster, reads: list[Node], fusion: Fusion) -> bool:
+    """Whether something between the two (read by ``other``, itself neither) waits for ``cluster``."""
+    both = (cluster, other)
+    stack = [c for c in (fusion.owner.get(r) for r in reads) if c is not None and c not in both]
     seen: set[int] = set()
     while stack:
         current = stack.pop()
@@ -390,7 +445,10 @@ def _would_cycle(cluster: Cluster, read_from: list[Cluster], fusion: Fusion) -> 
             continue
         seen.add(id(current))
         for anchor in current.anchors:
-            stack.extend(fusion.owner[n] for n in fusion.reads[anchor] if n in fusion.owner and fusion.owner[n] is not current)
+            for read in fusion.reads[anchor]:
+                home = fusion.owner.get(read)
+                if home is not None and home is not current:
+                    stack.append(home)
     return False
 
 

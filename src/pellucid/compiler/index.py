@@ -116,7 +116,26 @@ def linear(index: Sequence[Affine], shape: Shape) -> Affine:
     total = ZERO
     for position, stride in zip(index, contiguous_strides(shape), strict=True):
         total = total + position * stride
-    return total
+    return recombine(total)
+
+
+def recombine(value: Affine) -> Affine:
+    """c · (x div c) + x mod c → x, as often as it occurs."""
+    changed = True
+    while changed and len(value.terms) > 1:
+        changed = False
+        coefficients = dict(value.terms)
+        for atom, coefficient in value.terms:
+            if atom.kind != "mod":
+                continue
+            inner, divisor = atom.payload
+            partner = Atom("div", (inner, divisor), inner.bounds()[1] // divisor + 1)
+            if coefficients.get(partner) == coefficient * divisor:
+                rest = tuple((a, c) for a, c in value.terms if a not in (atom, partner))
+                value = Affine(rest, value.constant) + inner * coefficient
+                changed = True
+                break
+    return value
 
 
 def unravel(offset: Affine, shape: Shape) -> Index:

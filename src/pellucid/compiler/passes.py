@@ -97,12 +97,41 @@ def _is_zero(node: Node) -> bool:
     return node.op is CONSTANT and node.size == 1 and not constant_value(node).any()
 
 
+def _one_hot_parts(node: Node) -> tuple[Node, int] | None:
+    """(value, axis) of where(position along axis = index, value, 0), else None."""
+    if node.op.name != "where" or not _is_zero(node.inputs[2]) or node.inputs[0].op.name != "eq":
+        return None
+    places, index = node.inputs[0].inputs
+    if places.op is not IOTA or len(index.shape) != len(node.shape):
+        return None
+    axis: int = places.settings["axis"]
+    return (node.inputs[1], axis) if index.shape[axis] == 1 else None
+
+
+def _through_one_hot(node: Node) -> Node | None:
+    """−where(c, x, 0) → where(c, −x, 0), and the sum of a one-hot row → its one value."""
+    if node.op.name not in ("neg", "sum") or node.dtype.kind != "float":
+        return None
+    choice = node.inputs[0]
+    parts = _one_hot_parts(choice)
+    if parts is None:
+        return None
+    value, axis = parts
+    if node.op.name == "neg":
+        return elementwise.where(choice.inputs[0], elementwise.neg(value), choice.inputs[2])
+    if reduction_axes(node) != (axis,) or (len(value.shape) == len(choice.shape) and value.shape[axis] != 1):
+        return None
+    kept = tuple(1 if i == axis else n for i, n in enumerate(choice.shape))
+    return structure.reshape(structure.broadcast_to(value, kept), node.shape)
+
+
 def scatter_as_choice(graph: Graph) -> Graph:
     """One value scattered per row into zeros → where(position = index, value, 0), which fuses.
 
-    It is the gradient of picking the target class in the cross-entropy.
+    It is the gradient of picking the target class in the cross-entropy.  The sum of such a row
+    is its one value.
     """
-    return rewrite(graph, _one_hot)
+    return simplify(rewrite(rewrite(graph, _one_hot), _through_one_hot))
 
 
 def _parts(count: int) -> int:
