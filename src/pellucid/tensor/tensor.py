@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -11,17 +12,18 @@ import numpy as np
 
 from pellucid.base.dtypes import DType, as_dtype, bool_, float32, float64, int32, int64
 from pellucid.base.errors import AutogradError, DTypeError, ShapeError
-from pellucid.base.shapes import size_of
-from pellucid.ops import contraction, elementwise, structure
-from pellucid.tensor import autograd
-from pellucid.tensor.arithmetic import ArithmeticMethods
+from pellucid.base.shapes import contiguous_strides, size_of
+from pellucid.ops import elementwise, structure
+from pellucid.tensor import autograd, creation
+from pellucid.tensor.assembling import AssemblingMethods
 from pellucid.tensor.core import Record, TensorCore, initialize
-from pellucid.tensor.promotion import as_operand, together
+from pellucid.tensor.products import ProductMethods
+from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.random import RandomMethods
-from pellucid.tensor.reducing import ReducingMethods
 from pellucid.tensor.selecting import SelectingMethods
-from pellucid.tensor.shaping import ShapingMethods
+from pellucid.tensor.special import SpecialMethods
 from pellucid.tensor.state import Cell, state, version
+from pellucid.tensor.statistics import StatisticsMethods
 
 
 class Device:
@@ -46,7 +48,14 @@ class Device:
 _CPU = Device()
 
 
-class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethods, RandomMethods):
+class Tensor(
+    SpecialMethods,
+    ProductMethods,
+    StatisticsMethods,
+    AssemblingMethods,
+    SelectingMethods,
+    RandomMethods,
+):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 
     ``Tensor(data)`` makes a float32 tensor like PyTorch's constructor; prefer
@@ -73,11 +82,21 @@ class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethod
         return size_of(self.shape)
 
     nelement = numel
+    ndimension = dim
 
     @property
     def nbytes(self) -> int:
         """Bytes of all elements."""
         return self.numel() * self.dtype.itemsize
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Elements between neighbours along each axis (or one), as if stored in C order."""
+        strides = contiguous_strides(self.shape)
+        return strides if dim is None else strides[dim]
+
+    def data_ptr(self) -> int:
+        """Address of the first element."""
+        return self._cell.pointer
 
     def element_size(self) -> int:
         """Bytes of one element."""
@@ -218,6 +237,26 @@ class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethod
         """In the dtype of ``other``."""
         return elementwise.cast(self, other.dtype)
 
+    def new_tensor(
+        self, data: Any, *, dtype: Any = None, requires_grad: builtins.bool = False
+    ) -> Any:
+        """A tensor of ``data`` in this dtype."""
+        return creation.tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+
+    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None) -> Any:
+        """``fill_value`` in the given size and this dtype."""
+        return creation.full(size, fill_value, dtype=dtype or self.dtype)
+
+    def new_zeros(self, *size: Any, dtype: Any = None) -> Any:
+        """Zeros of the given size in this dtype."""
+        return creation.zeros(*size, dtype=dtype or self.dtype)
+
+    def new_ones(self, *size: Any, dtype: Any = None) -> Any:
+        """Ones of the given size in this dtype."""
+        return creation.ones(*size, dtype=dtype or self.dtype)
+
+    new_empty = new_zeros
+
     # ---- copies and history ----------------------------------------------------------------
 
     def detach(self) -> Any:
@@ -290,49 +329,23 @@ class Tensor(ArithmeticMethods, ReducingMethods, ShapingMethods, SelectingMethod
         """Add the gradients of this tensor to ``.grad`` of the leaves it depends on."""
         autograd.backward(self, gradient, retain_graph, create_graph)
 
-    # ---- products --------------------------------------------------------------------------
+    # ---- copies as Python objects ----------------------------------------------------------
 
-    def matmul(self, other: Any) -> Any:
-        """Matrix product; vectors count as a row on the left and a column on the right.
-
-        Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
-        """
-        a, b = together(self, other)
-        if not a.shape or not b.shape:
-            raise ShapeError(
-                f"matmul got shapes {tuple(a.shape)} and {tuple(b.shape)}",
-                "use * for products with a scalar",
+    def __deepcopy__(self, memo: dict[builtins.int, Any]) -> Any:
+        """A leaf of the same class with a copy of value and gradient; hooks stay behind."""
+        if self._record is not None:
+            raise AutogradError(
+                "copy.deepcopy got a tensor that operations made", "use x.detach().clone()"
             )
-        left = structure.reshape(a, (1, *a.shape)) if len(a.shape) == 1 else a
-        right = structure.reshape(b, (*b.shape, 1)) if len(b.shape) == 1 else b
-        if len(right.shape) == 2 and len(left.shape) > 2:
-            # One product of a tall matrix instead of a batch of small ones.
-            rows = structure.reshape(left, (-1, left.shape[-1]))  # (..., M, K) -> (...·M, K)
-            tall = contraction.matmul(rows, right)
-            product = structure.reshape(tall, (*left.shape[:-1], right.shape[-1]))
-        else:
-            product = contraction.matmul(left, right)
-        if len(a.shape) == 1:
-            product = structure.reshape(product, (*product.shape[:-2], product.shape[-1]))
-        if len(b.shape) == 1:
-            product = structure.reshape(product, product.shape[:-1])
-        return product
+        result = _rebuild(type(self), self.array().copy(), self._requires_grad)
+        memo[id(self)] = result
+        if isinstance(self._grad, TensorCore):
+            result._grad = copy.deepcopy(self._grad, memo)
+        return result
 
-    mm = bmm = mv = matmul
-
-    def __matmul__(self, other: Any) -> Any:
-        return self.matmul(other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return as_operand(other).matmul(self)
-
-    def dot(self, other: Any) -> Any:
-        """Sum of the products of two vectors."""
-        return structure.sum(self.mul(other))
-
-    def outer(self, other: Any) -> Any:
-        """All products of two vectors' elements: (N,), (M,) → (N, M)."""
-        return self.unsqueeze(1) * other.unsqueeze(0)
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickled as class, value and ``requires_grad``; history and gradient stay behind."""
+        return _rebuild, (type(self), self.array(), self._requires_grad)
 
     # ---- changes in place ------------------------------------------------------------------
 
@@ -420,10 +433,20 @@ IN_PLACE = (
     "add sub mul div pow neg abs exp log sqrt rsqrt sigmoid tanh relu clamp clamp_min "
     "clamp_max floor ceil round trunc masked_fill addcmul addcdiv lerp reciprocal square "
     "scatter scatter_add index_add index_fill index_copy tril triu remainder sign sin cos "
-    "erfinv"
+    "erfinv index_put masked_scatter scatter_reduce nan_to_num exp2 log2 log10 log1p expm1 cumsum "
+    "cumprod logical_not floor_divide fmod frac hypot lgamma digamma logit xlogy "
+    "atan tan asin acos sinh cosh asinh acosh atanh erf erfc renorm copysign"
 ).split()
 for _name in IN_PLACE:
     setattr(Tensor, f"{_name}_", _in_place(_name))
+
+
+def _rebuild(kind: Any, array: np.ndarray, requires_grad: builtins.bool) -> Any:
+    """A leaf of class ``kind`` around ``array``."""
+    tensor = kind.__new__(kind)
+    initialize(tensor, Cell(array))
+    tensor._requires_grad = requires_grad
+    return tensor
 
 
 def _make(cell: Cell) -> Tensor:
