@@ -146,7 +146,7 @@ class AdamW(Adam):
     would hardly decay.
 
     ``lr`` η = 0.001, ``betas`` = (0.9, 0.999), ``eps`` ε = 1e-8, ``weight_decay`` λ = 0.01,
-    ``amsgrad`` = False, ``maximize`` = False, ``l1`` κ = 0 (also direct: θ ← θ − ηκ·sign θ).
+    ``amsgrad`` = False, ``maximize`` = False, ``l1`` κ = 0 (also direct: ηκ closer to zero).
 
     The default choice for almost everything.
 

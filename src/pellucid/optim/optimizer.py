@@ -205,8 +205,11 @@ class Optimizer:
         """
         for group in self.param_groups:
             for parameter in group["params"]:
-                if parameter.grad is not None:
-                    parameter.grad = None if set_to_none else zeros_like(parameter)
+                # Not read when it is dropped: a compiled step need not store what nobody reads.
+                if set_to_none:
+                    parameter.grad = None
+                elif parameter.grad is not None:
+                    parameter.grad = zeros_like(parameter)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient; returns the closure's loss, if one is given.
@@ -218,13 +221,13 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         self._stepped = True
-        guard(lambda: self._layout)
         with no_grad():
+            bunches = [(group, *b) for group in self.param_groups for b in self._bunches(group)]
+            guard(lambda: self._layout)
+            guard(lambda: [self._structure(group) for group in self.param_groups])
             changes: list[tuple[Any, Any]] = []
-            for group in self.param_groups:
-                guard(lambda group=group: self._structure(group))  # type: ignore[misc]
-                for shared, parameters in self._bunches(group):
-                    changes += self._changes(group, shared, parameters)
+            for group, shared, parameters in bunches:
+                changes += self._changes(group, shared, parameters)
             for target, value in changes:
                 target.copy_(value)
         return loss
@@ -434,8 +437,9 @@ class Optimizer:
 def penalized(param: Any, grad: Any, group: Mapping[str, Any], numbers: Numbers) -> tuple[Any, Any]:
     """Parameter and gradient after the penalties.
 
-    Coupled (``weight_decay`` λ, ``l1`` κ): g ← g + λθ + κ·sign θ.  Direct: θ ← (1 − ηλ)·θ −
-    ηκ·sign θ with the learning rate η, and the gradient stays.  ``maximize`` turns g around first.
+    Coupled (``weight_decay`` λ, ``l1`` κ): g ← g + λθ + κ·sign θ.  Direct: θ ← (1 − ηλ)·θ and
+    then ηκ closer to zero, but not past it, with the learning rate η; the gradient stays.
+    ``maximize`` turns g around first.
     """
     if group.get("maximize"):
         grad = -grad
@@ -445,7 +449,7 @@ def penalized(param: Any, grad: Any, group: Mapping[str, Any], numbers: Numbers)
         grad = grad + param.sign() * numbers["l1"]
     start = param * numbers["keep"] if "keep" in numbers else param
     if "shrink" in numbers:
-        start = start - param.sign() * numbers["shrink"]
+        start = start - start.clamp(-numbers["shrink"], numbers["shrink"])
     return start, grad
 
 

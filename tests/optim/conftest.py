@@ -1,0 +1,8 @@
+"""Backends that compiled steps are tested on."""
+
+import pytest
+
+
+@pytest.fixture(params=["reference"])
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
