@@ -12,6 +12,7 @@ import warnings
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.shapes import broadcast_shapes
 from pellucid.nn.functional.activation import log1p_exp, logsigmoid
 from pellucid.nn.functional.common import as_class_ids
 from pellucid.tensor.functions import where
@@ -35,6 +36,7 @@ def check_reduction(reduction: str) -> None:
 
 def _warn_about_shapes(name: str, input: Any, target: Any) -> None:
     if tuple(input.shape) != tuple(target.shape):
+        broadcast_shapes(tuple(input.shape), tuple(target.shape))  # raises where they do not fit
         warnings.warn(
             f"{name}: the input has shape {tuple(input.shape)} and the target "
             f"{tuple(target.shape)}. They are broadcast, which is rarely meant; reshape one, for "
