@@ -59,7 +59,7 @@ def test_functions_between_zero_and_one(name: str, dtype: str) -> None:
     [
         n
         for n in [*EVERYWHERE, *POSITIVE, *INSIDE]
-        if n not in ("digamma", "sinc", "tan", "sin", "cos", "lgamma")
+        if n not in ("sign", "digamma", "sinc", "tan", "sin", "cos", "lgamma")
     ],
 )
 def test_special_values(name: str) -> None:
@@ -157,7 +157,7 @@ def test_division_of_negative_numbers(dtype: str, mode: Any) -> None:
 
 
 def test_clamp_at_and_outside_its_bounds() -> None:
-    x = np.array([-2.0, -1.0, 0.0, 1.0, 2.0, np.nan])
+    x = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
     parity(lambda _, x: x.clamp(-1, 1), x)
     parity(lambda _, x: x.clamp(min=0.5), x)
     parity(lambda _, x: x.clamp(max=0.5), x)

@@ -18,7 +18,6 @@ from pellucid.base.shapes import Shape, size_of
 from pellucid.graph.node import Primitive, Spec, constant, current_layer
 from pellucid.tensor.state import Cell, state, version
 
-
 VALUE_FREE = frozenset({"add", "sub", "neg", "sum", "cumsum", "copy", "cast"})
 """Operations, beside those that only move elements, whose gradient reads no input's value."""
 
@@ -30,8 +29,18 @@ class Record:
     which is changed in place later does not change the past.
     """
 
-    __slots__ = ("op", "settings", "layer", "hooks", "owner", "_tensors", "_cells", "_records")
-    __slots__ += ("_changes", "__weakref__")
+    __slots__ = (
+        "op",
+        "settings",
+        "layer",
+        "hooks",
+        "owner",
+        "_tensors",
+        "_cells",
+        "_records",
+        "_changes",
+        "__weakref__",
+    )
 
     hooks: list[Callable[[Any], Any]] | None
     owner: weakref.ref[TensorCore] | None

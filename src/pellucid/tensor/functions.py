@@ -6,23 +6,33 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.base.dtypes import DType, as_dtype, promote
+from pellucid.base.shapes import broadcast_shapes
 from pellucid.ops import elementwise
+from pellucid.tensor import assembling, linalg, statistics
 from pellucid.tensor.promotion import as_operand, together
 from pellucid.tensor.tensor import Tensor
 
 METHODS = (
-    "abs absolute acos acosh add addcdiv addcmul all allclose amax amin any argmax argmin "
-    "argsort asin asinh atan atan2 atanh bmm broadcast_to ceil chunk clamp clamp_max "
-    "clamp_min clip cos cosh count_nonzero cumprod cumsum diag diagonal digamma div dot eq "
-    "erf erfc erfinv exp expm1 flatten flip floor floor_divide fmod frac gather ge gt hypot "
-    "index_add index_copy index_fill index_select isclose isfinite isinf isnan kthvalue le "
-    "lerp lgamma log log10 log1p log2 log_softmax logical_and logical_not logical_or "
-    "logical_xor logit logsumexp lt masked_fill masked_select matmul max maximum mean median "
-    "min minimum mm movedim mul mv narrow ne neg nonzero norm numel outer permute pow prod "
-    "reciprocal relu remainder repeat_interleave reshape roll round rsqrt scatter scatter_add "
-    "select sigmoid sign sin sinh softmax sort split sqrt square squeeze std sub sum swapaxes "
-    "t take tan tanh tile topk trace transpose tril triu trunc unbind unflatten unsqueeze var "
-    "xlogy"
+    "abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr all allclose amax "
+    "amin aminmax any arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin "
+    "argsort argwhere asin asinh atan atan2 atanh baddbmm bincount bitwise_and bitwise_not "
+    "bitwise_or bitwise_xor bmm broadcast_to bucketize ceil chunk clamp clamp_max clamp_min "
+    "clip clone copysign corrcoef cos cosh count_nonzero cov cross cummax cummin cumprod "
+    "cumsum deg2rad detach diag diag_embed diagflat diagonal diff digamma dist div divide dot "
+    "eq erf erfc erfinv exp exp2 expm1 fix flatten flip fliplr flipud float_power floor "
+    "floor_divide fmax fmin fmod frac gather ge ger greater greater_equal gt heaviside histc "
+    "hypot index_add index_copy index_fill index_put index_select inner is_floating_point "
+    "isclose isfinite isin isinf isnan isneginf isposinf kron kthvalue ldexp le lerp less "
+    "less_equal lgamma log log10 log1p log2 log_softmax logaddexp logaddexp2 logcumsumexp "
+    "logical_and logical_not logical_or logical_xor logit logsumexp lt masked_fill "
+    "masked_scatter masked_select matmul matrix_power max maximum mean median min minimum mm "
+    "mode moveaxis movedim mul multiply mv nan_to_num nanmean nansum narrow ne neg negative "
+    "nonzero norm not_equal numel outer permute positive pow prod quantile rad2deg ravel "
+    "reciprocal relu remainder renorm repeat_interleave reshape roll rot90 round rsqrt rsub "
+    "scatter scatter_add scatter_reduce select sgn sigmoid sign signbit sin sinc sinh softmax "
+    "sort split sqrt square squeeze std std_mean sub subtract sum swapaxes swapdims t take "
+    "take_along_dim tan tanh tensor_split tile topk trace transpose tril triu true_divide "
+    "trunc unbind unflatten unique unique_consecutive unsqueeze var var_mean vdot xlogy"
 ).split()
 
 
@@ -38,7 +48,27 @@ def _free(name: str) -> Callable[..., Any]:
     return function
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {name: _free(name) for name in METHODS}
+FUNCTIONS: dict[str, Callable[..., Any]] = {name: _free(name) for name in METHODS} | {
+    function.__name__: function
+    for function in (
+        assembling.atleast_1d,
+        assembling.atleast_2d,
+        assembling.atleast_3d,
+        assembling.block_diag,
+        assembling.cartesian_prod,
+        assembling.column_stack,
+        assembling.combinations,
+        assembling.dstack,
+        assembling.hstack,
+        assembling.tril_indices,
+        assembling.triu_indices,
+        assembling.vstack,
+        broadcast_shapes,
+        linalg.cdist,
+        linalg.vander,
+        statistics.searchsorted,
+    )
+}
 """Name → function; the package's namespace takes them from here."""
 
 

@@ -53,13 +53,15 @@ class ReducingMethods(TensorCore):
     def var(
         self,
         dim: Axes = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
         *,
         correction: float = 1,
-        keepdim: bool = False,
-        unbiased: bool | None = None,
     ) -> Any:
         """Σ(x − mean)² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
         x = as_float(self)
+        if isinstance(dim, bool):
+            dim, unbiased = None, dim
         axes = _axes(x, dim)
         if unbiased is not None:
             correction = 1 if unbiased else 0
@@ -72,13 +74,13 @@ class ReducingMethods(TensorCore):
     def std(
         self,
         dim: Axes = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
         *,
         correction: float = 1,
-        keepdim: bool = False,
-        unbiased: bool | None = None,
     ) -> Any:
         """√var."""
-        return self.var(dim, correction=correction, keepdim=keepdim, unbiased=unbiased).sqrt()
+        return self.var(dim, unbiased, keepdim, correction=correction).sqrt()
 
     def norm(self, p: float | str = 2, dim: Axes = None, keepdim: bool = False) -> Any:
         """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.

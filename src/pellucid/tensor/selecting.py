@@ -155,7 +155,7 @@ class SelectingMethods(TensorCore):
             ) from error
         self._cell.changes[0] += 1
 
-    def _with(self, key: Any, value: Any) -> Any:
+    def _with(self, key: Any, value: Any, mode: str = "set") -> Any:
         """A copy whose elements at ``key`` are ``value``, through positions in flat order."""
         where = lift(np.arange(math.prod(self.shape), dtype=np.int64).reshape(self.shape))[
             key
@@ -163,14 +163,58 @@ class SelectingMethods(TensorCore):
         spread = structure.broadcast_to(_squeeze_lead(value, len(where.shape)), where.shape)
         flat = structure.reshape(self, (-1,))
         places = structure.reshape(where, (-1,))
-        changed = indexing.put(flat, places, structure.reshape(spread, (-1,)), 0, "set")
+        changed = indexing.put(flat, places, structure.reshape(spread, (-1,)), 0, mode)
         return structure.reshape(changed, self.shape)
 
     def gather(self, dim: int, index: Any) -> Any:
         """y[i][j] = x[index[i][j]][j] for dim 0, and likewise for other axes."""
         return indexing.gather(self, as_operand(index), dim)
 
-    take_along_dim = gather
+    def take_along_dim(self, indices: Any, dim: int | None = None) -> Any:
+        """:meth:`gather` whose other axes broadcast; without ``dim`` from the flattened tensor."""
+        places = as_operand(indices)
+        if dim is None:
+            return indexing.gather(structure.reshape(self, (-1,)), places.reshape(-1), 0)
+        axis = normalize_axis(dim, len(self.shape))
+        drop = [1 if i == axis else n for i, n in enumerate(self.shape)]
+        other = [1 if i == axis else n for i, n in enumerate(places.shape)]
+        shape = broadcast_shapes(tuple(drop), tuple(other))
+        wide = [self.shape[axis] if i == axis else n for i, n in enumerate(shape)]
+        narrow = [places.shape[axis] if i == axis else n for i, n in enumerate(shape)]
+        source = structure.broadcast_to(self, wide)
+        return indexing.gather(source, structure.broadcast_to(places, narrow), axis)
+
+    def index_put(self, indices: Any, values: Any, accumulate: bool = False) -> Any:
+        """A copy with ``values`` written (or added) at ``self[indices]``."""
+        value = elementwise.cast(as_operand(values, self.dtype), self.dtype)
+        return self._with(tuple(indices), value, "add" if accumulate else "set")
+
+    def masked_scatter(self, mask: Any, source: Any) -> Any:
+        """A copy in which the elements where ``mask`` is true come, in order, from ``source``."""
+        chosen = structure.broadcast_to(as_operand(mask), self.shape)
+        count = int(np.count_nonzero(chosen.array()))
+        values = structure.reshape(as_operand(source), (-1,)).narrow(0, 0, count)
+        return self._with(chosen, elementwise.cast(values, self.dtype))
+
+    def scatter_reduce(
+        self, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
+    ) -> Any:
+        """A copy with ``src`` combined at ``index`` by "sum" or "mean" (of them and the old)."""
+        if reduce not in ("sum", "mean"):
+            raise ArgumentError(f"scatter_reduce got reduce={reduce!r}", 'use "sum" or "mean"')
+        places = as_operand(index)
+        ones = structure.broadcast_to(as_operand(1, self.dtype), places.shape)
+        zeros = structure.broadcast_to(as_operand(0, self.dtype), self.shape)
+        hits = zeros.scatter_add(dim, places, ones)
+        fresh = as_operand(0 if include_self else 1, self.dtype)
+        start = elementwise.where(hits.gt(0), self * (1 - fresh), self)
+        total = start.scatter_add(dim, places, src)
+        if reduce == "sum":
+            return total
+        count = (hits + (1 - fresh)).clamp(min=1)
+        if self.dtype.is_floating_point:
+            return total / count
+        return elementwise.where(hits.gt(0), total.floor_divide(count), total)
 
     def scatter(self, dim: int, index: Any, src: Any, *, reduce: str | None = None) -> Any:
         """A copy with ``src`` written at ``index`` along ``dim`` (``reduce="add"`` adds)."""

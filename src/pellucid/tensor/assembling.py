@@ -1,0 +1,206 @@
+"""Functions that put tensors together, take them apart, or make positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.base.dtypes import as_dtype, int64
+from pellucid.base.errors import ArgumentError
+from pellucid.base.shapes import normalize_axis
+from pellucid.ops import indexing, structure
+from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.promotion import as_operand, together
+from pellucid.tensor.shaping import ShapingMethods, cat, meshgrid
+
+
+class AssemblingMethods(ShapingMethods):
+    """Rearrangements composed of the basic ones."""
+
+    __slots__ = ()
+
+    def ravel(self) -> Any:
+        """All elements in one line."""
+        return structure.reshape(self, (-1,))
+
+    swapdims = ShapingMethods.transpose
+    moveaxis = ShapingMethods.movedim
+
+    def fliplr(self) -> Any:
+        """Axis 1 read backwards."""
+        return structure.flip(self, (1,))
+
+    def flipud(self) -> Any:
+        """Axis 0 read backwards."""
+        return structure.flip(self, (0,))
+
+    def rot90(self, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
+        """Turned by k quarter turns from axis ``dims[0]`` towards ``dims[1]``."""
+        a, b = dims
+        turns = k % 4
+        if turns == 0:
+            return self
+        if turns == 2:
+            return structure.flip(self, (a, b))
+        return structure.flip(self, (b,)).transpose(a, b) if turns == 1 else _back(self, a, b)
+
+    def tensor_split(self, indices_or_sections: int | Sequence[int], dim: int = 0) -> Any:
+        """In n parts whose sizes differ by at most one, or cut at the given positions."""
+        axis = normalize_axis(dim, len(self.shape))
+        extent = self.shape[axis]
+        if isinstance(indices_or_sections, int):
+            n = indices_or_sections
+            sizes = [extent // n + (1 if i < extent % n else 0) for i in range(n)]
+            return self.split(sizes, axis)
+        cuts = [min(max(c + extent if c < 0 else c, 0), extent) for c in indices_or_sections]
+        edges = [0, *cuts, extent]
+        return tuple(
+            self.narrow(axis, a, max(b - a, 0)) for a, b in zip(edges[:-1], edges[1:], strict=True)
+        )
+
+    def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+        """The last axis as a diagonal of new axes ``dim1`` and ``dim2``, zeros around it."""
+        n = self.shape[-1]
+        size = n + abs(offset)
+        rows = np.arange(n) + max(-offset, 0)
+        flat = structure.broadcast_to(as_operand(0, self.dtype), (*self.shape[:-1], size * size))
+        place = lift(rows * size + np.arange(n) + max(offset, 0))
+        axis = len(self.shape) - 1
+        filled = indexing.put(flat, place, self, axis, "set")
+        square = structure.reshape(filled, (*self.shape[:-1], size, size))
+        rank = len(square.shape)
+        a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
+        order = list(range(rank - 2))
+        for where, source in sorted(((a, rank - 2), (b, rank - 1))):
+            order.insert(where, source)
+        return structure.transpose(square, order)
+
+    def diagflat(self, offset: int = 0) -> Any:
+        """All elements as the diagonal of a square matrix."""
+        return structure.reshape(self, (-1,)).diag(offset)
+
+    def unfold(self, dimension: int, size: int, step: int) -> Any:
+        """Windows of ``size`` elements every ``step`` along an axis; the window is the last axis.
+
+        Shape: (A..., N, B...) → (A..., (N − size) // step + 1, B..., size).
+        """
+        axis = normalize_axis(dimension, len(self.shape))
+        extent = self.shape[axis]
+        if not 0 <= size <= extent or step < 1:
+            raise ArgumentError(
+                f"unfold(size={size}, step={step}) on an axis of extent {extent}",
+                "windows must fit and the step be positive",
+            )
+        starts = np.arange(0, extent - size + 1, step)
+        windows = indexing.take(self, lift(starts[:, None] + np.arange(size)), axis)
+        return windows.movedim(axis + 1, -1)
+
+    def sum_to_size(self, *size: Any) -> Any:
+        """Summed over the axes along which ``size`` would be stretched to this shape."""
+        shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
+        lead = len(self.shape) - len(shape)
+        axes = [i for i, n in enumerate(self.shape) if i < lead or shape[i - lead] != n]
+        return structure.reshape(structure.sum(self, axes) if axes else self, shape)
+
+
+def _back(x: Any, a: int, b: int) -> Any:
+    """A quarter turn the other way."""
+    return structure.flip(x.transpose(a, b), (b,))
+
+
+def atleast_1d(*tensors: Any) -> Any:
+    """Tensors with at least one axis."""
+    return _each(tensors, lambda t: t if t.shape else t.reshape(1))
+
+
+def atleast_2d(*tensors: Any) -> Any:
+    """Tensors with at least two axes; a vector becomes a row."""
+    return _each(tensors, lambda t: t if len(t.shape) > 1 else t.reshape(1, -1))
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """Tensors with at least three axes: (N,) → (1, N, 1), (M, N) → (M, N, 1)."""
+
+    def grown(t: Any) -> Any:
+        if len(t.shape) > 2:
+            return t
+        return t.unsqueeze(-1) if len(t.shape) == 2 else t.reshape(1, -1, 1)
+
+    return _each(tensors, grown)
+
+
+def _each(tensors: Sequence[Any], change: Any) -> Any:
+    listed = list(tensors[0]) if len(tensors) == 1 and not _tensor(tensors[0]) else list(tensors)
+    changed = tuple(change(t) for t in listed)
+    return changed[0] if len(tensors) == 1 and _tensor(tensors[0]) else changed
+
+
+def _tensor(value: object) -> bool:
+    return isinstance(value, TensorCore)
+
+
+def hstack(tensors: Sequence[Any]) -> Any:
+    """Joined side by side: along axis 1, vectors along axis 0."""
+    grown = atleast_1d(list(tensors))
+    return cat(grown, 0 if len(grown[0].shape) == 1 else 1)
+
+
+def vstack(tensors: Sequence[Any]) -> Any:
+    """Joined one below the other: along axis 0; vectors are rows."""
+    return cat(atleast_2d(list(tensors)), 0)
+
+
+def dstack(tensors: Sequence[Any]) -> Any:
+    """Joined along axis 2."""
+    return cat(atleast_3d(list(tensors)), 2)
+
+
+def column_stack(tensors: Sequence[Any]) -> Any:
+    """Vectors as the columns of a matrix; matrices side by side."""
+    return cat([t if len(t.shape) > 1 else t.reshape(-1, 1) for t in tensors], 1)
+
+
+def block_diag(*tensors: Any) -> Any:
+    """Matrices along the diagonal of a large one, zeros elsewhere."""
+    blocks = list(atleast_2d(list(together(*tensors))))
+    total = sum(b.shape[1] for b in blocks)
+    rows, before = [], 0
+    for block in blocks:
+        after = total - before - block.shape[1]
+        rows.append(structure.pad(block, (0, before), (0, after), fill=_zero(block)))
+        before += block.shape[1]
+    return cat(rows, 0)
+
+
+def _zero(tensor: Any) -> Any:
+    return as_operand(0, tensor.dtype)
+
+
+def cartesian_prod(*tensors: Any) -> Any:
+    """All combinations of the elements of several vectors, one a row."""
+    if len(tensors) == 1:
+        return tensors[0]
+    return column_stack([g.reshape(-1) for g in meshgrid(*tensors)])
+
+
+def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
+    """All choices of ``r`` elements of a vector in its order, one a row."""
+    n = input.shape[0]
+    grid = np.indices((n,) * r).reshape(r, -1).T  # (r, n, …) -> (n^r, r)
+    steps = np.diff(grid, axis=1)
+    kept = grid[(steps >= (0 if with_replacement else 1)).all(1)]
+    return indexing.take(input, lift(kept.astype(np.int64)), 0)
+
+
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None) -> Any:
+    """Positions (2, count) of the lower triangle of a (row, col) matrix, row by row."""
+    found = np.stack(np.tril_indices(row, offset, col))
+    return lift(found.astype(as_dtype(dtype or int64).numpy))
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None) -> Any:
+    """Positions (2, count) of the upper triangle of a (row, col) matrix, row by row."""
+    found = np.stack(np.triu_indices(row, offset, col))
+    return lift(found.astype(as_dtype(dtype or int64).numpy))

@@ -1,0 +1,134 @@
+"""Norms and products of vectors and matrices beyond the matrix product (``pellucid.linalg``)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.shapes import normalize_axis
+from pellucid.ops import structure
+from pellucid.tensor.promotion import as_float, together
+
+
+def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False) -> Any:
+    """(Σ|x|^ord)^(1/ord) over ``dim`` (all axes by default); ±inf: largest, smallest |x|."""
+    return as_float(x).norm(ord, dim, keepdim)
+
+
+def matrix_norm(
+    A: Any,  # noqa: N803  (PyTorch's name)
+    ord: float | str = "fro",
+    dim: Sequence[int] = (-2, -1),
+    keepdim: bool = False,
+) -> Any:
+    """Norm of the matrices in axes ``dim``: "fro", ±1 (column sums), ±inf (row sums)."""
+    x = as_float(A)
+    rows, columns = (normalize_axis(d, len(x.shape)) for d in dim)
+    if ord == "fro":
+        return x.norm(2, (rows, columns), keepdim)
+    if ord not in (1, -1, math.inf, -math.inf):
+        raise ArgumentError(
+            f"matrix_norm got ord={ord!r}", 'use "fro", 1, -1, inf or -inf: sums need no factors'
+        )
+    inner, outer = (rows, columns) if abs(ord) == 1 else (columns, rows)
+    sums = x.abs().sum(inner, keepdim=True)
+    found = sums.amax(outer, True) if ord > 0 else sums.amin(outer, True)
+    return found if keepdim else found.squeeze((rows, columns))
+
+
+def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False) -> Any:  # noqa: N803
+    """A vector norm, or, for a pair of axes (or a matrix with ``ord``), a matrix norm."""
+    pair = dim is not None and not isinstance(dim, int) and len(dim) == 2
+    if ord is not None and (pair or (dim is None and len(A.shape) == 2)):
+        return matrix_norm(A, ord, dim if pair else (-2, -1), keepdim)
+    return vector_norm(A, 2 if ord is None else ord, dim, keepdim)
+
+
+def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
+    """The vector product along an axis of extent 3; the other axes broadcast."""
+    a, b = together(input, other)
+    if a.shape[dim] != 3 or b.shape[dim] != 3:
+        raise ShapeError(
+            f"cross got extents {a.shape[dim]} and {b.shape[dim]} along axis {dim}",
+            "the vector product exists for vectors of 3 components",
+        )
+    axis = dim if dim < 0 else dim - max(len(a.shape), len(b.shape))
+    first = a.roll(-1, axis) * b.roll(-2, axis)
+    return first - a.roll(-2, axis) * b.roll(-1, axis)
+
+
+def multi_dot(tensors: Sequence[Any]) -> Any:
+    """The product of several matrices, multiplied in the order that needs the least work."""
+    sizes = [t.shape[0] if len(t.shape) == 2 else 1 for t in tensors]
+    sizes.append(tensors[-1].shape[-1] if len(tensors[-1].shape) == 2 else 1)
+    count = len(tensors)
+    cost = [[0.0] * count for _ in range(count)]
+    split = [[0] * count for _ in range(count)]
+    for length in range(1, count):
+        for i in range(count - length):
+            j = i + length
+            options = [
+                (cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                for k in range(i, j)
+            ]
+            cost[i][j], split[i][j] = min(options)
+
+    def product(i: int, j: int) -> Any:
+        if i == j:
+            return tensors[i]
+        return product(i, split[i][j]).matmul(product(split[i][j] + 1, j))
+
+    return product(0, count - 1)
+
+
+def matrix_power(A: Any, n: int) -> Any:  # noqa: N803
+    """A · A · … (n ≥ 0 times) by repeated squaring."""
+    if n < 0:
+        raise ArgumentError(f"matrix_power got n={n}", "use n ≥ 0: there is no inverse here")
+    if n == 0:
+        return A * 0 + _identity_like(A)
+    result, square = None, A
+    while n:
+        if n & 1:
+            result = square if result is None else result.matmul(square)
+        n >>= 1
+        square = square.matmul(square) if n else square
+    return result
+
+
+def _identity_like(A: Any) -> Any:  # noqa: N803
+    ones = structure.broadcast_to((A * 0 + 1).detach(), A.shape)
+    return ones.tril().triu()
+
+
+def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
+    """Σ x · y along ``dim``."""
+    return (x * y).sum(dim)
+
+
+def cdist(x1: Any, x2: Any, p: float = 2.0) -> Any:
+    """p-norm distances of all pairs of rows: (..., M, D), (..., N, D) → (..., M, N)."""
+    a, b = (as_float(t) for t in together(x1, x2))
+    return (a.unsqueeze(-2) - b.unsqueeze(-3)).norm(p, -1)
+
+
+def kron(input: Any, other: Any) -> Any:
+    """Every element of ``input`` times the whole of ``other``, as blocks (Kronecker)."""
+    a, b = together(input, other)
+    rank = max(len(a.shape), len(b.shape))
+    left = structure.reshape(a, (1,) * (rank - len(a.shape)) + tuple(a.shape))
+    right = structure.reshape(b, (1,) * (rank - len(b.shape)) + tuple(b.shape))
+    wide = structure.reshape(left, [e for n in left.shape for e in (n, 1)])
+    narrow = structure.reshape(right, [e for n in right.shape for e in (1, n)])
+    shape = [m * n for m, n in zip(left.shape, right.shape, strict=True)]
+    return structure.reshape(wide * narrow, shape)
+
+
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # noqa: N803
+    """Powers of a vector as columns: x^(N−1) … x⁰, or x⁰ … x^(N−1) if ``increasing``."""
+    count = x.shape[0] if N is None else N
+    powers = range(count) if increasing else range(count - 1, -1, -1)
+    columns = [x.pow(k).unsqueeze(1) for k in powers]
+    return structure.concatenate(columns, 1)

@@ -1,0 +1,306 @@
+"""Statistics of tensors: quantiles, spread, running extremes, counts, distinct elements."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pellucid.base.dtypes import int64
+from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.shapes import normalize_axis
+from pellucid.ops import elementwise, indexing, structure
+from pellucid.tensor.core import lift
+from pellucid.tensor.promotion import as_float, as_operand, together
+from pellucid.tensor.reducing import Axes, ReducingMethods, ValuesIndices
+from pellucid.tensor.state import state
+
+
+class Extremes(NamedTuple):
+    """Smallest and largest elements."""
+
+    min: Any
+    max: Any
+
+
+class StatisticsMethods(ReducingMethods):
+    """What describes the elements of a tensor beyond sums and extremes."""
+
+    __slots__ = ()
+
+    def var_mean(self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False) -> Any:
+        """(variance, mean) over ``dim``."""
+        return (
+            self.var(dim, correction=correction, keepdim=keepdim),
+            self.mean(dim, keepdim),
+        )
+
+    def std_mean(self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False) -> Any:
+        """(standard deviation, mean) over ``dim``."""
+        return (
+            self.std(dim, correction=correction, keepdim=keepdim),
+            self.mean(dim, keepdim),
+        )
+
+    def nansum(self, dim: Axes = None, keepdim: bool = False) -> Any:
+        """Sum over ``dim``, NaN counted as 0."""
+        x: Any = self
+        return x.masked_fill(x.isnan(), 0.0).sum(dim, keepdim) if _float(x) else x.sum(dim, keepdim)
+
+    def nanmean(self, dim: Axes = None, keepdim: bool = False) -> Any:
+        """Mean over ``dim`` of the elements that are numbers; NaN where there is none."""
+        x: Any = as_float(self)
+        count = x.isnan().logical_not().sum(dim, keepdim)
+        return x.nansum(dim, keepdim) / elementwise.cast(count, x.dtype)
+
+    def aminmax(self, *, dim: int | None = None, keepdim: bool = False) -> Extremes:
+        """(smallest, largest) over ``dim`` (all axes by default)."""
+        return Extremes(self.amin(dim, keepdim), self.amax(dim, keepdim))
+
+    def quantile(
+        self,
+        q: Any,
+        dim: int | None = None,
+        keepdim: bool = False,
+        *,
+        interpolation: str = "linear",
+    ) -> Any:
+        """The q-quantiles (0 ≤ q ≤ 1) along ``dim``, by default of all elements.
+
+        ``q`` is a number, or a vector whose axis comes first in the result.  Between two
+        elements ``interpolation`` takes "linear", "lower", "higher", "nearest" or "midpoint".
+        Where there is a NaN the result is NaN.
+        """
+        x: Any = as_float(self)
+        if dim is None:
+            shape = (1,) * len(x.shape)
+            x, axis = structure.reshape(x, (-1,)), 0
+        else:
+            axis = normalize_axis(dim, len(x.shape))
+            shape = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
+        wanted = np.asarray(q.array() if hasattr(q, "array") else q, np.float64)
+        if wanted.ndim > 1 or ((wanted < 0) | (wanted > 1)).any():
+            raise ArgumentError(f"quantile got q={q}", "q lies in [0, 1], a number or a vector")
+        low, weight = _between(wanted.reshape(-1) * (x.shape[axis] - 1), interpolation)
+        values = x.sort(axis).values.movedim(axis, -1)  # (..., n)
+        values = elementwise.where(
+            x.isnan().any(axis).unsqueeze(-1), as_operand(math.nan, x.dtype), values
+        )
+        high = np.minimum(low + 1, x.shape[axis] - 1)
+        below, above = (indexing.take(values, lift(i), len(values.shape) - 1) for i in (low, high))
+        fraction = lift(weight.astype(x.dtype.numpy))
+        mixed = elementwise.where(fraction.eq(0), below, below + (above - below) * fraction)
+        mixed = mixed.movedim(-1, 0)  # (q, ...)
+        if keepdim:
+            mixed = structure.reshape(mixed, (len(low), *shape))
+        return mixed if wanted.ndim else mixed.squeeze(0)
+
+    def diff(self, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+        """x[i + 1] − x[i] along ``dim``, ``n`` times; ``prepend``/``append`` are joined first."""
+        parts = [t for t in (prepend, self, append) if t is not None]
+        axis = normalize_axis(dim, len(self.shape))
+        x = structure.concatenate(together(*parts), axis)
+        for _ in range(n):
+            extent = x.shape[axis]
+            if extent == 0:
+                break
+            x = x.narrow(axis, 1, extent - 1) - x.narrow(axis, 0, extent - 1)
+        return x
+
+    def _running_extreme(self, dim: int, larger: bool) -> ValuesIndices:
+        """Doubling (Hillis and Steele, 1986): after step s each place knows 2·s elements back."""
+        x: Any = self
+        if not x.shape:
+            return ValuesIndices(x, lift(np.asarray(0, np.int64)))
+        axis = normalize_axis(dim, len(x.shape))
+        extent = x.shape[axis]
+        line = np.arange(extent).reshape([extent if i == axis else 1 for i in range(len(x.shape))])
+        place = structure.broadcast_to(lift(line), x.shape)
+        best, step = x.detach(), 1
+        while step < extent:
+            rest = (axis, step, extent - step)
+            earlier, later = best.narrow(axis, 0, extent - step), best.narrow(*rest)
+            wins = earlier.gt(later) if larger else earlier.lt(later)
+            wins = wins.logical_or(earlier.isnan().logical_and(later.isnan().logical_not()))
+            place_before = place.narrow(axis, 0, extent - step)
+            joined = elementwise.where(wins, earlier, later)
+            place_joined = elementwise.where(wins, place_before, place.narrow(*rest))
+            best = structure.concatenate([best.narrow(axis, 0, step), joined], axis)
+            place = structure.concatenate([place.narrow(axis, 0, step), place_joined], axis)
+            step *= 2
+        return ValuesIndices(indexing.gather(x, place, axis), place)
+
+    def cummax(self, dim: int) -> ValuesIndices:
+        """(largest so far, its last position) along ``dim``."""
+        return self._running_extreme(dim, True)
+
+    def cummin(self, dim: int) -> ValuesIndices:
+        """(smallest so far, its last position) along ``dim``."""
+        return self._running_extreme(dim, False)
+
+    def logcumsumexp(self, dim: int) -> Any:
+        """ln Σ_{j≤i} e^{x_j} along ``dim``; shifted by the largest element of the line."""
+        x: Any = as_float(self)
+        largest = x.amax(dim, True).detach()
+        largest = largest.masked_fill(largest.isinf(), 0.0)
+        return (x - largest).exp().cumsum(dim).log() + largest
+
+    def renorm(self, p: float, dim: int, maxnorm: float) -> Any:
+        """Slices along ``dim`` scaled down to a p-norm of at most ``maxnorm``."""
+        axis = normalize_axis(dim, len(self.shape))
+        others = [i for i in range(len(self.shape)) if i != axis]
+        size = self.norm(p, others, keepdim=True)
+        factor = elementwise.where(
+            size.gt(maxnorm), maxnorm / (size + 1e-7), as_operand(1.0, size.dtype)
+        )
+        return elementwise.mul(self, factor)
+
+    def cov(self, *, correction: int = 1) -> Any:
+        """Covariances of the rows (variables) over the columns (observations)."""
+        x: Any = as_float(self)
+        if len(x.shape) > 2:
+            raise ShapeError(f"cov got shape {tuple(x.shape)}", "pass (variables, observations)")
+        rows = x if len(x.shape) == 2 else structure.reshape(x, (1, -1))
+        centred = rows - rows.mean(1, keepdim=True)
+        found = centred.matmul(centred.mT) / max(rows.shape[1] - correction, 0)
+        return found if len(x.shape) == 2 else structure.reshape(found, ())
+
+    def corrcoef(self) -> Any:
+        """Pearson's correlation coefficients of the rows, in [−1, 1]."""
+        found = self.cov()
+        if not found.shape:
+            return found / found
+        spread = found.diagonal().sqrt()
+        return (found / spread.unsqueeze(1) / spread.unsqueeze(0)).clamp(-1, 1)
+
+    def histc(self, bins: int = 100, min: float = 0, max: float = 0) -> Any:
+        """Counts in ``bins`` equal parts of [min, max] (of the data's range when both are 0)."""
+        x: Any = self.detach().reshape(-1)  # type: ignore[attr-defined]
+        low, high = float(min), float(max)
+        if low == high:
+            low, high = float(x.amin().item()), float(x.amax().item())
+        if low == high:
+            low, high = low - 1, high + 1
+        if high < low:
+            raise ArgumentError(f"histc got min={min} and max={max}", "max must not be smaller")
+        inside = x.ge(low).logical_and(x.le(high))
+        place = elementwise.cast(((x - low) * (bins / (high - low))).floor(), int64)
+        place = place.clamp(0, bins - 1)
+        zeros = structure.broadcast_to(as_operand(0, x.dtype), (bins,))
+        return indexing.put(zeros, place, elementwise.cast(inside, x.dtype), 0, "add")
+
+    def bincount(self, weights: Any = None, minlength: int = 0) -> Any:
+        """How often 0, 1, 2, … occur (or the sums of their ``weights``); values must be known."""
+        x = self.array()
+        if x.ndim != 1 or x.dtype.kind not in "iub" or (x.size and x.min() < 0):
+            raise ArgumentError("bincount needs a vector of integers ≥ 0", "convert with .long()")
+        extra = None if weights is None else np.asarray(as_operand(weights).array())
+        counts = np.bincount(x.astype(np.int64), extra, minlength)
+        if extra is not None and extra.dtype == np.float32:
+            counts = counts.astype(np.float32)
+        return lift(counts)
+
+    def unique(
+        self,
+        sorted: bool = True,
+        return_inverse: bool = False,
+        return_counts: bool = False,
+        dim: int | None = None,
+    ) -> Any:
+        """The distinct elements in order (or slices along ``dim``); values must be known.
+
+        With ``return_inverse`` also the place of each element among them, with
+        ``return_counts`` also how often each comes.
+        """
+        values, inverse, counts = np.unique(
+            self.array(), return_inverse=True, return_counts=True, axis=dim, equal_nan=False
+        )
+        shape = self.shape if dim is None else (self.shape[dim],)
+        found = [lift(values)]
+        if return_inverse:
+            found.append(lift(inverse.reshape(shape).astype(np.int64)))  # flat -> as the input
+        if return_counts:
+            found.append(lift(counts.astype(np.int64)))
+        return found[0] if len(found) == 1 else tuple(found)
+
+    def unique_consecutive(self, return_inverse: bool = False, return_counts: bool = False) -> Any:
+        """The flattened elements without repeated neighbours; values must be known."""
+        flat = self.array().reshape(-1)  # any shape -> one line
+        fresh = np.ones(flat.shape, bool)
+        fresh[1:] = flat[1:] != flat[:-1]
+        starts = np.nonzero(fresh)[0]
+        found = [lift(flat[fresh])]
+        if return_inverse:
+            place = (np.cumsum(fresh) - 1).reshape(self.shape)  # one line -> as the input
+            found.append(lift(place.astype(np.int64)))
+        if return_counts:
+            found.append(lift(np.diff(np.append(starts, flat.size)).astype(np.int64)))
+        return found[0] if len(found) == 1 else tuple(found)
+
+    def mode(self, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
+        """(most frequent element, its last position) along ``dim``; of several the smallest."""
+        x: Any = self
+        axis = normalize_axis(dim, len(x.shape))
+        moved = x.movedim(axis, -1)
+        same = moved.unsqueeze(-1).eq(moved.unsqueeze(-2))
+        counts = same.sum(-1)
+        frequent = counts.eq(counts.amax(-1, True))
+        ranks = moved.argsort(-1).argsort(-1)
+        first = elementwise.where(frequent, ranks, as_operand(moved.shape[-1], int64)).argmin(-1)
+        value = indexing.gather(moved, first.unsqueeze(-1), len(moved.shape) - 1)
+        line = lift(np.arange(moved.shape[-1], dtype=np.int64))
+        last = elementwise.where(moved.eq(value), line, as_operand(-1, int64)).amax(-1)
+        chosen = indexing.gather(moved, last.unsqueeze(-1), len(moved.shape) - 1)
+        pair = (chosen.movedim(-1, axis), last.unsqueeze(-1).movedim(-1, axis))
+        return ValuesIndices(*(pair if keepdim else (t.squeeze(axis) for t in pair)))
+
+    def bucketize(self, boundaries: Any, *, right: bool = False) -> Any:
+        """Number of the interval between ``boundaries`` (ascending) each element falls in.
+
+        boundaries[i − 1] < x ≤ boundaries[i] gives i; with ``right``, the left end counts in.
+        """
+        return searchsorted(boundaries, self, right=right)
+
+    def argwhere(self) -> Any:
+        """Positions of the nonzero elements: (count, axes); values must be known."""
+        return self.nonzero()  # type: ignore[attr-defined]
+
+
+def _float(tensor: Any) -> bool:
+    return bool(tensor.dtype.is_floating_point)
+
+
+def _between(position: np.ndarray, interpolation: str) -> tuple[np.ndarray, np.ndarray]:
+    """Element before each position, and how much of the way to the next to go."""
+    below = np.floor(position)
+    share = position - below
+    rules = {
+        "linear": share,
+        "lower": np.zeros_like(share),
+        "higher": np.ceil(share),
+        "nearest": np.rint(position) - below,
+        "midpoint": np.where(share > 0, 0.5, 0.0),
+    }
+    if interpolation not in rules:
+        raise ArgumentError(
+            f"quantile got interpolation={interpolation!r}", f"use one of {', '.join(rules)}"
+        )
+    return below.astype(np.int64), rules[interpolation]
+
+
+def searchsorted(sorted_sequence: Any, input: Any, *, right: bool = False) -> Any:
+    """Where to insert ``input`` so that ``sorted_sequence`` stays sorted (int64).
+
+    The sequence is a vector, or has the leading axes of ``input`` and its order along the last.
+    ``right`` puts equal elements after, not before, those that are there.
+    """
+    edges, x = together(sorted_sequence, input)
+    if state.trace is None and len(edges.shape) == 1:
+        side = "right" if right else "left"
+        found = np.searchsorted(edges.array(), x.array(), side)  # type: ignore[call-overload]
+        return lift(np.asarray(found, np.int64))
+    if len(edges.shape) > 1:
+        edges = edges.unsqueeze(-2)  # (..., 1, N) against (..., M, 1)
+    x = x.unsqueeze(-1)
+    return (edges.le(x) if right else edges.lt(x)).sum(-1)
