@@ -57,7 +57,11 @@ def doctor() -> None:
     if state.path is None:
         fact("Cache", "off")
     else:
-        fact("Cache", f"{state.path}: {state.entries:,} kernels, {_size(state.bytes)} of {_size(state.limit)}")
+        fact(
+            "Cache",
+            f"{state.path}: {state.entries:,} kernels, "
+            f"{_size(state.bytes)} of {_size(state.limit)}",
+        )
 
 
 def processor_name() -> str:

@@ -1,4 +1,4 @@
-"""What all commands share: clean text, tables of figures, and errors as messages with exit codes."""
+"""What all commands share: clean text, tables of figures, errors as messages with exit codes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def clean(text: object) -> str:
     """``text`` for a terminal: control characters, which could move the cursor or hide other
     text, become visible marks."""
     return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\N{REPLACEMENT CHARACTER}"
+        c
+        if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
+        else "\N{REPLACEMENT CHARACTER}"
         for c in str(text)
     )
 

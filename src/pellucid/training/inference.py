@@ -30,6 +30,7 @@ class Scorer:
         self._block = 0
 
     def __call__(self, features: Any) -> npt.NDArray[Any]:
+        """The scores of all rows; the model's mode is as before afterwards."""
         rows = np.asarray(features.detach().numpy() if hasattr(features, "detach") else features)
         training = self.model.training
         self.model.eval()

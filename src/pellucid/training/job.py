@@ -186,9 +186,7 @@ def train_network(
     return result
 
 
-def _fit(
-    trainer: Trainer, prepared: PreparedData, config: TrainingConfig
-) -> NonFiniteError | None:
+def _fit(trainer: Trainer, prepared: PreparedData, config: TrainingConfig) -> NonFiniteError | None:
     kind = prepared.task.kind
     train, validation = prepared.train, prepared.validation
     held = None

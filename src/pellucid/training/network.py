@@ -61,9 +61,7 @@ def initialize(linear: Any, method: str, activation: str) -> None:
         fill = nn.init.kaiming_normal_ if method == "he_normal" else nn.init.kaiming_uniform_
         fill(weight, a=0.01 if name == "leaky_relu" else 0, nonlinearity=name)
     elif method in ("xavier_normal", "xavier_uniform"):
-        fill = (
-            nn.init.xavier_normal_ if method == "xavier_normal" else nn.init.xavier_uniform_
-        )
+        fill = nn.init.xavier_normal_ if method == "xavier_normal" else nn.init.xavier_uniform_
         fill(weight, gain=gain)
     elif method == "lecun_normal":
         nn.init.normal_(weight, 0.0, weight.shape[1] ** -0.5)

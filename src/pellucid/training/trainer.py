@@ -73,7 +73,9 @@ class Trainer:
             loss = found
         self.model = model
         self.loss: Callable[[Any, Any], Any] = loss
-        self.optimizer = optim.AdamW(model.parameters(), lr=1e-3) if optimizer is None else optimizer
+        self.optimizer = (
+            optim.AdamW(model.parameters(), lr=1e-3) if optimizer is None else optimizer
+        )
         self.schedule = schedule
         self.metric = metric
         self.clip_norm = float(clip_norm)
@@ -455,7 +457,11 @@ def _require_pair(data: Any) -> tuple[Any, Any]:
 
 
 def _check_fit(epochs: int, batch_size: int, patience: int, validation: Any) -> None:
-    for name, value, low in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("patience", patience, 0)):
+    for name, value, low in (
+        ("epochs", epochs, 1),
+        ("batch_size", batch_size, 1),
+        ("patience", patience, 0),
+    ):
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         if not whole or value < low:
             raise ArgumentError(f"{name}={value!r}", f"Give a whole number from {low} up.")

@@ -81,23 +81,34 @@ class Frame:
         parts = []
         for tick in ticks(self.y_low, self.y_high):
             at = self.y(tick)
-            parts.append(f'<line class="grid" x1="{_LEFT}" x2="{self.width - _RIGHT}" '
-                         f'y1="{at:.1f}" y2="{at:.1f}"/>')
-            parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{at + 3.5:.1f}" '
-                         f'text-anchor="end">{number(tick, 3)}</text>')
+            parts.append(
+                f'<line class="grid" x1="{_LEFT}" x2="{self.width - _RIGHT}" '
+                f'y1="{at:.1f}" y2="{at:.1f}"/>'
+            )
+            parts.append(
+                f'<text class="tick" x="{_LEFT - 6}" y="{at + 3.5:.1f}" '
+                f'text-anchor="end">{number(tick, 3)}</text>'
+            )
         base = self.height - _BOTTOM
         for tick in nice_ticks(self.x_low, self.x_high, 6):
             if whole and tick != int(tick):
                 continue
-            parts.append(f'<text class="tick" x="{self.x(tick):.1f}" y="{base + 15}" '
-                         f'text-anchor="middle">{number(tick, 4)}</text>')
-        parts.append(f'<line class="axis" x1="{_LEFT}" x2="{self.width - _RIGHT}" '
-                     f'y1="{base}" y2="{base}"/>')
+            parts.append(
+                f'<text class="tick" x="{self.x(tick):.1f}" y="{base + 15}" '
+                f'text-anchor="middle">{number(tick, 4)}</text>'
+            )
+        parts.append(
+            f'<line class="axis" x1="{_LEFT}" x2="{self.width - _RIGHT}" y1="{base}" y2="{base}"/>'
+        )
         middle = (_LEFT + self.width - _RIGHT) / 2
-        parts.append(f'<text class="title" x="{middle:.0f}" y="{self.height - 4}" '
-                     f'text-anchor="middle">{safe(x_title)}</text>')
-        parts.append(f'<text class="title" transform="translate(11 {base / 2 + 6:.0f}) '
-                     f'rotate(-90)" text-anchor="middle">{safe(y_title)}</text>')
+        parts.append(
+            f'<text class="title" x="{middle:.0f}" y="{self.height - 4}" '
+            f'text-anchor="middle">{safe(x_title)}</text>'
+        )
+        parts.append(
+            f'<text class="title" transform="translate(11 {base / 2 + 6:.0f}) '
+            f'rotate(-90)" text-anchor="middle">{safe(y_title)}</text>'
+        )
         return "".join(parts)
 
 
@@ -141,8 +152,10 @@ def line_chart(lines: Sequence[Line], x_title: str, y_title: str, best: float | 
     parts = [frame.axes(x_title, y_title, whole=True)]
     if best is not None:
         at = frame.x(best)
-        parts.append(f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" '
-                     f'y2="{HEIGHT - _BOTTOM}"><title>best epoch {number(best)}</title></line>')
+        parts.append(
+            f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" '
+            f'y2="{HEIGHT - _BOTTOM}"><title>best epoch {number(best)}</title></line>'
+        )
     for name, css, values, ys in lines:
         points = [
             f"{frame.x(values[i]):.1f},{frame.y(ys[i]):.1f}"
@@ -152,8 +165,10 @@ def line_chart(lines: Sequence[Line], x_title: str, y_title: str, best: float | 
         if len(points) == 1:
             cx, cy = points[0].split(",")
             parts.append(f'<circle class="dot {css}" cx="{cx}" cy="{cy}" r="3"/>')
-        parts.append(f'<polyline class="curve {css}" points="{" ".join(points)}">'
-                     f"<title>{safe(name)}</title></polyline>")
+        parts.append(
+            f'<polyline class="curve {css}" points="{" ".join(points)}">'
+            f"<title>{safe(name)}</title></polyline>"
+        )
     picture = svg(WIDTH, HEIGHT, "".join(parts), f"{y_title} over {x_title}")
     entries = [(name, css) for name, css, _, _ in lines]
     if best is not None:
@@ -196,8 +211,10 @@ def histogram(
         tall = level / top * (base - 6)
         if tall > 0:
             wide = max(place(end) - place(start) - 0.6, 0.8)
-            parts.append(f'<rect class="bar" x="{place(start):.1f}" y="{base - tall:.1f}" '
-                         f'width="{wide:.1f}" height="{max(tall, 0.6):.1f}"/>')
+            parts.append(
+                f'<rect class="bar" x="{place(start):.1f}" y="{base - tall:.1f}" '
+                f'width="{wide:.1f}" height="{max(tall, 0.6):.1f}"/>'
+            )
     if other:
         corners = [f"{place(other[0][0]):.1f},{base}"]
         for start, end, level in other:
@@ -207,17 +224,17 @@ def histogram(
         parts.append(f'<polyline class="outline" points="{" ".join(corners)}"/>')
     parts.append(f'<line class="axis" x1="6" x2="{width - 6}" y1="{base}" y2="{base}"/>')
     if left < 0 < right:
-        parts.append(f'<line class="zero" x1="{place(0):.1f}" x2="{place(0):.1f}" y1="4" '
-                     f'y2="{base}"/>')
+        parts.append(
+            f'<line class="zero" x1="{place(0):.1f}" x2="{place(0):.1f}" y1="4" y2="{base}"/>'
+        )
     parts.append(f'<text class="tick" x="6" y="93">{number(left, 3)}</text>')
-    parts.append(f'<text class="tick" x="{width - 6}" y="93" text-anchor="end">'
-                 f"{number(right, 3)}</text>")
+    parts.append(
+        f'<text class="tick" x="{width - 6}" y="93" text-anchor="end">{number(right, 3)}</text>'
+    )
     return svg(width, height, "".join(parts), label or "histogram")
 
 
-def _densities(
-    counts: Sequence[int], low: float, high: float
-) -> list[tuple[float, float, float]]:
+def _densities(counts: Sequence[int], low: float, high: float) -> list[tuple[float, float, float]]:
     """(start, end, height) of each bar; heights are square roots of densities, so that small
     bars beside a tall one can be seen."""
     if not high > low:
@@ -242,11 +259,14 @@ def scatter(true: npt.NDArray[Any], predicted: npt.NDArray[Any], unit: str) -> s
     frame = Frame((low - margin, high + margin), (low - margin, high + margin), height=420)
     size = 2.6 if len(chosen) < 500 else 1.8
     parts = [frame.axes(f"true {unit}", f"predicted {unit}")]
-    parts.append(f'<line class="mark" x1="{frame.x(low):.1f}" y1="{frame.y(low):.1f}" '
-                 f'x2="{frame.x(high):.1f}" y2="{frame.y(high):.1f}"/>')
+    parts.append(
+        f'<line class="mark" x1="{frame.x(low):.1f}" y1="{frame.y(low):.1f}" '
+        f'x2="{frame.x(high):.1f}" y2="{frame.y(high):.1f}"/>'
+    )
     for a, b in zip(x.tolist(), y.tolist(), strict=True):
-        parts.append(f'<circle class="point" cx="{frame.x(a):.1f}" cy="{frame.y(b):.1f}" '
-                     f'r="{size}"/>')
+        parts.append(
+            f'<circle class="point" cx="{frame.x(a):.1f}" cy="{frame.y(b):.1f}" r="{size}"/>'
+        )
     return svg(WIDTH, 420, "".join(parts), f"predicted against true {unit}")
 
 

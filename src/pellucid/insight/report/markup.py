@@ -46,7 +46,7 @@ def seconds_text(seconds: float) -> str:
 def table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], *, numeric_from: int = 1, css: str = ""
 ) -> str:
-    """An HTML table of cells that are HTML already; columns from ``numeric_from`` on are numbers."""
+    """A table of cells that are HTML already; columns from ``numeric_from`` on are numbers."""
 
     def cells(values: Sequence[str], tag: str) -> str:
         made = []

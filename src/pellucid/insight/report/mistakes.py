@@ -94,7 +94,9 @@ def _rows(
     for position, row in enumerate(worst.tolist()):
         true, guessed = _outcome(result, part, row)
         shown = ["–" if cell is None else safe(cell, 24) for cell in cells[position]]
-        lines.append([str(int(indices[position])), true, f'<span class="strong">{guessed}</span>', *shown])
+        lines.append(
+            [str(int(indices[position])), true, f'<span class="strong">{guessed}</span>', *shown]
+        )
     return table(heads, lines, numeric_from=99)
 
 
@@ -126,7 +128,7 @@ def _outcome(result: RunResult, part: str, row: int) -> tuple[str, str]:
     if task.kind == "multilabel":
         off = np.flatnonzero((predicted > 0.5) != (true > 0.5))[:3]
         right = ", ".join(f"{safe(names[i], 20)} = {int(true[i])}" for i in off)
-        return right, ", ".join(f"{safe(names[i], 20)} {predicted[i]:.0%}" for i in off)
+        return right, ", ".join(f"{safe(names[i], 20)} ({predicted[i]:.0%})" for i in off)
     both = _class_probabilities(predicted[None])[0]
     guessed = int(both.argmax())
-    return safe(names[int(true)], 24), f"{safe(names[guessed], 24)} {both[guessed]:.0%}"
+    return safe(names[int(true)], 24), f"{safe(names[guessed], 24)} ({both[guessed]:.0%})"

@@ -13,7 +13,7 @@ from pellucid.training.run_folder import software_versions
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 _STATUS = {
-    "finished": "ran through all epochs",
+    "finished": "went through all its epochs",
     "stopped early": "stopped early",
     "interrupted": "was interrupted",
     "not finite": "ended with NaN or infinity",
@@ -47,7 +47,8 @@ def _header(result: RunResult, title: str) -> str:
     )
     return (
         f'<header><p class="eyebrow">Training report · {safe(kind)}</p><h1>{title}</h1>'
-        f'<p class="lead">{safe(data.task.reason, 300)}. Loss: {safe(result.loss_name)}.</p></header>'
+        f'<p class="lead">{safe(data.task.reason, 300)}. Loss: {safe(result.loss_name)}.</p>'
+        "</header>"
     )
 
 
@@ -79,16 +80,19 @@ def _tiles(result: RunResult, part: str) -> str:
     tiles.append((f"{result.parameters():,}", "parameters"))
     tiles.append((f"{len(history):,}", f"epochs, best {history.best_epoch}"))
     tiles.append((seconds_text(result.seconds.get("training", 0.0)), "training"))
-    tiles.append((number(result.prepared.rows), f"rows, {len(result.prepared.feature_names):,} features"))
-    cells = "".join(f'<div class="tile"><b>{value}</b><span>{text}</span></div>' for value, text in tiles)
+    tiles.append(
+        (number(result.prepared.rows), f"rows, {len(result.prepared.feature_names):,} features")
+    )
+    cells = "".join(
+        f'<div class="tile"><b>{value}</b><span>{text}</span></div>' for value, text in tiles
+    )
     return f'<div class="tiles">{cells}</div>'
 
 
 def _cards(result: RunResult, part: str, row_texts: RowTexts | None) -> list[str]:
     history = result.history
-    ended = f"The run {_STATUS[history.status]} after {len(history)} epochs"
+    ended = f"The run {_STATUS[history.status]} ({len(history)})"
     kept = f"; the weights of epoch {history.best_epoch} were kept." if history.best_epoch else "."
-    images = result.prepared.image_shape is not None
     cards = [
         card(
             "Figures",
@@ -105,6 +109,7 @@ def _cards(result: RunResult, part: str, row_texts: RowTexts | None) -> list[str
         of = f"On the {part} part."
         if result.prepared.task.kind == "regression":
             cards.append(card("Predicted against true", sections.scatter_section(result, part), of))
+            cards.append(card("Errors", sections.errors_section(result, part), of))
             title = "Largest errors"
         else:
             cards.append(card("Confusion matrix", sections.confusion_section(result, part), of))
@@ -112,7 +117,7 @@ def _cards(result: RunResult, part: str, row_texts: RowTexts | None) -> list[str
             title = "Most certain mistakes"
         note = f"On the {part} part; rows are counted from 0."
         body = mistakes_section(result, part, row_texts)
-        cards.append(card(title, body, note, wide=not images or True))
+        cards.append(card(title, body, note, wide=True))
     rows = "The height of a bar is the square root of its share, so that rare values can be seen."
     cards += [
         card("Network", sections.network_section(result), wide=True),

@@ -8,9 +8,10 @@ import numpy as np
 
 from pellucid.insight.report.charts import histogram, legend, line_chart, scatter, stacked_bar
 from pellucid.insight.report.markup import number, safe, seconds_text, table
-from pellucid.training.config import TrainingConfig
+from pellucid.training.config import ACTIVATIONS, TrainingConfig
 from pellucid.training.job import PARTS, RunResult
 from pellucid.training.metrics import LOWER_IS_BETTER
+from pellucid.training.observe import Distribution
 
 _MATRIX_CLASSES = 30
 _SHARES = frozenset(
@@ -43,7 +44,11 @@ def figures_section(result: RunResult) -> str:
     heads = ["", *(f"{part} ({result.figures[part].rows:,})" for part in parts)]
     simple = []
     if result.baselines is not None:
-        simple = [b for b in (result.baselines.constant, result.baselines.linear) if b.test or b.validation]
+        simple = [
+            b
+            for b in (result.baselines.constant, result.baselines.linear)
+            if b.test or b.validation
+        ]
         heads += [safe(b.name) for b in simple]
     headline = result.figures[parts[0]].headline
     rows = []
@@ -115,7 +120,8 @@ def confusion_section(result: RunResult, part: str) -> str:
             )
         lines.append(f'<tr><th scope="row">{safe(names[true], 20)}</th>{"".join(cells)}</tr>')
     return (
-        '<div class="scroll"><table class="confusion"><thead><tr><th>true ↓ predicted →</th>'
+        f'<div class="scroll"><table class="confusion{" few" if len(names) < 5 else ""}">'
+        "<thead><tr><th>true ↓ predicted →</th>"
         f"{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 
@@ -129,7 +135,9 @@ def _confused_pairs(matrix: np.ndarray, names: tuple[str, ...]) -> str:
         true, guess = divmod(place, len(names))
         if off[true, guess]:
             share = off[true, guess] / max(int(matrix[true].sum()), 1)
-            rows.append([safe(names[true]), safe(names[guess]), str(off[true, guess]), f"{share:.0%}"])
+            rows.append(
+                [safe(names[true]), safe(names[guess]), str(off[true, guess]), f"{share:.0%}"]
+            )
     return table(["true", "predicted as", "rows", "share of the class"], rows, numeric_from=2)
 
 
@@ -157,7 +165,13 @@ def classes_section(result: RunResult, part: str) -> str:
 
     shown = sorted(figures, key=lambda f: f.f1)[:40] if len(figures) > 40 else figures
     rows = [
-        [safe(f.name, 30), with_bar(f.precision), with_bar(f.recall), with_bar(f.f1), f"{f.support:,}"]
+        [
+            safe(f.name, 30),
+            with_bar(f.precision),
+            with_bar(f.recall),
+            with_bar(f.f1),
+            f"{f.support:,}",
+        ]
         for f in shown
     ]
     kind = "label" if result.prepared.task.kind == "multilabel" else "class"
@@ -169,7 +183,7 @@ def network_section(result: RunResult) -> str:
     config, task = result.config, result.prepared.task
     inputs = int(result.prepared.train.features.shape[1])
     boxes = [f'<div class="end"><b>{inputs:,}</b>inputs</div>']
-    activation = safe(config.activation)
+    activation = safe(ACTIVATIONS[config.activation])
     boxes += [f"<div><b>{width:,}</b>{activation}</div>" for width in config.widths]
     boxes.append(f'<div class="end"><b>{task.output_units:,}</b>{safe(task.output_layer)}</div>')
     rows, total = [], 0
@@ -182,8 +196,12 @@ def network_section(result: RunResult) -> str:
         weight = next((shape for name, shape in own if name == "weight" and len(shape) == 2), None)
         shapes = ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in own) or "–"
         flop = f"{2 * weight[0] * weight[1]:,}" if weight else "–"
-        rows.append([safe(path), safe(type(layer).__name__), shapes, f"{count:,}" if own else "–", flop])
-    rows.append(["", '<span class="strong">all</span>', "", f'<span class="strong">{total:,}</span>', ""])
+        rows.append(
+            [safe(path), safe(type(layer).__name__), shapes, f"{count:,}" if own else "–", flop]
+        )
+    rows.append(
+        ["", '<span class="strong">all</span>', "", f'<span class="strong">{total:,}</span>', ""]
+    )
     heads = ["layer", "kind", "parameters' shapes", "parameters", "FLOP a row"]
     arrow = "<i>→</i>"
     return f'<div class="net">{arrow.join(boxes)}</div>' + table(heads, rows, numeric_from=3)
@@ -193,14 +211,48 @@ def weights_section(result: RunResult) -> str:
     """Histograms of all weights and biases, before and after training."""
     parts = []
     for name, after in list(result.after.weights.items())[:24]:
-        before = result.before.weights[name]
-        picture = histogram(
-            after.counts, after.low, after.high, (before.counts, before.low, before.high), name
-        )
-        text = f"mean {number(after.mean, 3)}, deviation {number(after.deviation, 3)}"
+        picture, text = _distribution(result.before.weights[name], after, name)
         parts.append(f"<div><h3>{safe(name)}</h3>{picture}<p>{text}</p></div>")
     keys = legend([("after training", "a"), ("before", "b")])
     return keys + f'<div class="small">{"".join(parts)}</div>'
+
+
+def _distribution(before: Distribution, after: Distribution, name: str) -> tuple[str, str]:
+    """The histogram after training with the one before as an outline, and a line of text.  A
+    start at one value (biases at zero) has no shape to draw and is told in words."""
+    outline = (before.counts, before.low, before.high) if before.high > before.low else None
+    picture = histogram(after.counts, after.low, after.high, outline, name)
+    if after.high > after.low:
+        text = f"mean {number(after.mean, 3)}, deviation {number(after.deviation, 3)}"
+    else:
+        text = f"one value: {number(after.mean, 3)}"
+    if after.zero > 0.001:
+        text += f", {after.zero:.0%} exactly zero"
+    if outline is None:
+        text += f"; all {number(before.mean, 3)} before"
+    return picture, text
+
+
+def errors_section(result: RunResult, part: str) -> str:
+    """How the errors (predicted - true) of each target are distributed."""
+    data = getattr(result.prepared, part)
+    errors = result.predictions[part] - data.raw_targets.reshape(len(data), -1)
+    names = result.prepared.task.targets
+    parts = []
+    for i in range(min(len(names), 6)):
+        shape = Distribution.of(errors[:, i])
+        inside = float(np.mean(np.abs(errors[:, i] - shape.mean) <= shape.deviation))
+        text = (
+            f"mean {number(shape.mean, 3)} (0 would be no bias), deviation "
+            f"{number(shape.deviation, 3)}; {inside:.0%} of the rows lie within one deviation "
+            f"(68% for a normal distribution); half of all errors are below "
+            f"{number(float(np.median(np.abs(errors[:, i]))), 3)} in size"
+        )
+        picture = histogram(shape.counts, shape.low, shape.high, None, f"errors of {names[i]}")
+        parts.append(
+            f'<h3>{safe(names[i])}: predicted − true</h3>{picture}<p class="note">{text}</p>'
+        )
+    return "".join(parts)
 
 
 def activations_section(result: RunResult) -> str:
@@ -208,14 +260,10 @@ def activations_section(result: RunResult) -> str:
     kinds = {path: type(layer).__name__ for path, layer in result.model.named_modules()}
     parts = []
     for path, after in list(result.after.outputs.items())[:24]:
-        before = result.before.outputs[path]
-        picture = histogram(
-            after.counts, after.low, after.high, (before.counts, before.low, before.high), path
+        picture, text = _distribution(result.before.outputs[path], after, path)
+        parts.append(
+            f"<div><h3>{safe(path)} {safe(kinds.get(path, ''))}</h3>{picture}<p>{text}</p></div>"
         )
-        text = f"mean {number(after.mean, 3)}, deviation {number(after.deviation, 3)}"
-        if after.zero > 0.001:
-            text += f", {after.zero:.0%} exactly zero"
-        parts.append(f"<div><h3>{safe(path)} {safe(kinds.get(path, ''))}</h3>{picture}<p>{text}</p></div>")
     keys = legend([("after training", "a"), ("before", "b")])
     return keys + f'<div class="small">{"".join(parts)}</div>'
 
@@ -233,7 +281,9 @@ def timings_section(result: RunResult) -> str:
         speeds = sorted(history["rows_per_second"])
         facts.append(["rows per second (median of epochs)", number(speeds[len(speeds) // 2], 3)])
         spent = result.seconds.get("training", 0.0)
-        facts.append(["time a step, validation included", seconds_text(spent / max(history.steps, 1))])
+        facts.append(
+            ["time a step, validation included", seconds_text(spent / max(history.steps, 1))]
+        )
     return bar + table([], facts)
 
 
@@ -242,7 +292,10 @@ def data_section(result: RunResult) -> str:
     data = result.prepared
     rows = [
         ["source", safe(data.name)],
-        ["rows", f"{data.rows:,}" + (f" ({data.rows_dropped:,} left out)" if data.rows_dropped else "")],
+        [
+            "rows",
+            f"{data.rows:,}" + (f" ({data.rows_dropped:,} left out)" if data.rows_dropped else ""),
+        ],
         ["training / validation / test", " / ".join(f"{len(getattr(data, p)):,}" for p in PARTS)],
         ["features", f"{len(data.feature_names):,}"],
         ["target", safe(", ".join(data.task.targets), 200)],
@@ -252,7 +305,11 @@ def data_section(result: RunResult) -> str:
     names = ", ".join(safe(name, 40) for name in data.feature_names[:200])
     listed = f"<details><summary>features</summary><p class='note'>{names}</p></details>"
     shown = listed if data.image_shape is None else ""
-    return table([], rows, numeric_from=9) + (f"<h3>Notes</h3><ul>{notes}</ul>" if notes else "") + shown
+    return (
+        table([], rows, numeric_from=9)
+        + (f"<h3>Notes</h3><ul>{notes}</ul>" if notes else "")
+        + shown
+    )
 
 
 def settings_section(result: RunResult) -> str:
@@ -264,5 +321,11 @@ def settings_section(result: RunResult) -> str:
         shown = "–" if value is None or value == () else safe(shown, 80)
         if value != item.default:
             shown = f'<span class="strong">{shown}</span>'
-        rows.append([safe(item.name), shown, f'<span class="dim">{safe(item.metadata["reason"], 300)}</span>'])
+        rows.append(
+            [
+                safe(item.name),
+                shown,
+                f'<span class="dim">{safe(item.metadata["reason"], 300)}</span>',
+            ]
+        )
     return table(["setting", "value", "why"], rows, numeric_from=9)

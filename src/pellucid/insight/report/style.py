@@ -20,10 +20,10 @@ main { max-width: 1200px; margin: 0 auto; padding: 36px 20px 60px; }
 header { margin-bottom: 22px; }
 .eyebrow { color: var(--faint); font-size: 13px; margin: 0; }
 h1 { font-size: 30px; line-height: 1.2; margin: 4px 0 6px; letter-spacing: -0.01em; }
-.lead { color: var(--soft); margin: 0; max-width: 75ch; }
+.lead { color: var(--soft); margin: 0; max-width: 100ch; }
 h2 { font-size: 16px; margin: 0 0 4px; }
 h3 { font-size: 13px; font-weight: 600; margin: 0 0 2px; }
-.note { color: var(--soft); font-size: 13.5px; margin: 0 0 12px; max-width: 80ch; }
+.note { color: var(--soft); font-size: 13.5px; margin: 0 0 12px; max-width: 110ch; }
 .verdict { border-radius: 10px; padding: 12px 16px; margin: 18px 0; font-weight: 500; }
 .verdict.good { background: var(--good-bg); color: var(--good); }
 .verdict.warn { background: var(--warn-bg); color: var(--warn); }
@@ -39,7 +39,8 @@ h3 { font-size: 13px; font-weight: 600; margin: 0 0 2px; }
 .cards { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 16px; }
 .card { padding: 18px 20px; min-width: 0; }
 .card.wide { grid-column: 1 / -1; }
-@media (max-width: 860px) { .cards { grid-template-columns: minmax(0, 1fr); } h1 { font-size: 25px; } }
+@media (max-width: 860px) { h1 { font-size: 25px; }
+  .cards { grid-template-columns: minmax(0, 1fr); } }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 th, td { text-align: left; padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line);
@@ -78,12 +79,15 @@ line.mark { stroke: var(--faint); stroke-dasharray: 4 4; }
 .stack .a { background: var(--a); } .stack .b { background: var(--b); }
 .stack .c { background: var(--c); } .stack .d { background: var(--d); }
 .stack .e { background: var(--e); } .stack .f { background: var(--faint); }
-.small { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 14px 20px; }
+.small { display: grid; gap: 14px 20px;
+  grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); }
 .small p { margin: 0; color: var(--soft); font-size: 12px; }
 .confusion { width: auto; border-spacing: 2px; border-collapse: separate; }
-.confusion td { text-align: center; min-width: 34px; padding: 5px 4px; border: 0; border-radius: 5px;
-  font-variant-numeric: tabular-nums; }
-.confusion th { border: 0; padding: 4px 8px 4px 0; font-weight: 500; white-space: nowrap; }
+.confusion td { text-align: center; min-width: 34px; padding: 5px 4px; border: 0;
+  border-radius: 5px;  font-variant-numeric: tabular-nums; }
+.confusion.few td { min-width: 78px; padding: 12px 6px; font-size: 15px; }
+.confusion th { border: 0; vertical-align: middle; padding: 4px 8px 4px 0; font-weight: 500;
+  white-space: nowrap; }
 .confusion thead th { text-align: center; padding: 4px; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 14px; }
 .gallery figure { margin: 0; font-size: 12.5px; }
