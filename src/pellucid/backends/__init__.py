@@ -6,6 +6,7 @@ Each folder has a module ``load`` with ``load(graph) -> Executable``.
 from __future__ import annotations
 
 import importlib
+from collections.abc import MutableSequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,10 @@ class Executable(Protocol):
     Arrays are bound by address: the caller keeps them alive, C-contiguous and of the declared
     shape and dtype.  An output that aliases an input (:attr:`Graph.aliases`) needs no binding.
     """
+
+    @property
+    def pointers(self) -> MutableSequence[int]:
+        """Addresses of the inputs, then of the outputs, for callers that set them often."""
 
     def bind_input(self, position: int, address: int, stride: int = 0) -> None:
         """Address of an input; ``stride`` bytes are added after each step of :meth:`run`."""

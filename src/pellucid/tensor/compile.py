@@ -16,6 +16,7 @@ import numpy as np
 
 from pellucid import backends
 from pellucid.base.errors import ArgumentError, TraceError
+from pellucid.base.shapes import size_of
 from pellucid.graph.node import Graph, Node, Spec, set_line_source
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
@@ -23,8 +24,14 @@ from pellucid.tensor.state import Cell, state, version
 from pellucid.tensor.trace import FusedGradient, Trace, real_tensor, user_line
 from pellucid.transforms.simplify import simplify
 
+SMALL_RESULT = 4096
+"""Results of up to so many bytes are copied out of a fixed buffer; larger ones written in place."""
 RETRACES_BEFORE_WARNING = 8
 """So many signatures of one function before the user is told which argument keeps changing."""
+
+
+def _bytes(spec: Spec) -> int:
+    return size_of(spec.shape) * spec.dtype.itemsize
 
 
 class _Program:
@@ -69,7 +76,20 @@ class _Program:
         self.version = -1
         self.argument_specs = [Spec(n.shape, n.dtype) for n in trace.argument_nodes]
         self._keep: list[Any] = []
+        self._borrowed: list[np.ndarray] = []
+        self.runs = [0]
         self.results = []
+        self.small_results = [
+            np.zeros(s.shape, s.dtype.numpy) if _bytes(s) <= SMALL_RESULT else None for s in self.result_specs
+        ]
+        self.large_results = [
+            (i, s) for i, s in enumerate(self.result_specs) if self.small_results[i] is None
+        ]
+        self.single = self.small_results[0] if self.structure is _LEAF else None
+        self.single_dtype = self.result_specs[0].dtype if self.result_specs else None
+        self.pointers = self.executable.pointers
+        self.first_output = len(self.graph.inputs)
+        self._bind_fixed()
 
     # ---- tracing -----------------------------------------------------------------------------
 
@@ -127,6 +147,8 @@ class _Program:
             if cell in self.changed and cell.array is not None and not cell.array.flags.writeable:
                 cell.replace(cell.array.copy())
             self.executable.bind_input(self.first_cell + i, cell.pointer)
+        for cell in self.changed:
+            cell.written_by(self.runs)
         for i, read in enumerate(self.hosts):
             self.host_buffer[i] = read()
         self._keep = []
@@ -145,37 +167,77 @@ class _Program:
 
     def accepts(self, args: Sequence[Any]) -> bool:
         """Whether these positional arguments are the tensors this program was traced for."""
-        if len(args) != len(self.argument_specs):
+        specs = self.argument_specs
+        if len(args) != len(specs):
             return False
-        for value, (shape, dtype) in zip(args, self.argument_specs, strict=True):
+        position = 0
+        for value in args:
             if not isinstance(value, TensorCore):
                 return False
             cell = value._cell
-            if cell.shape != shape or cell.dtype is not dtype:
+            shape, dtype = specs[position]
+            if cell.shape != shape or cell.dtype is not dtype or value._requires_grad:
                 return False
+            position += 1
         return True
 
-    def run(self, leaves: Sequence[TensorCore], steps: int = 0) -> Any:
-        """Run on tensors; with ``steps`` > 0 on stacks of them, one slice a step."""
-        bind_input = self.executable.bind_input
+    def run(self, leaves: Sequence[TensorCore]) -> Any:
+        """Run once on tensors."""
+        pointers = self.pointers
+        position = 0
+        for tensor in leaves:
+            pointers[position] = tensor._cell._pointer or self._address(tensor)
+            position += 1
+        large = []
+        for position, (shape, dtype) in self.large_results:
+            out = np.empty(shape, dtype.numpy)
+            pointers[self.first_output + position] = out.__array_interface__["data"][0]
+            large.append(out)
+        self.executable.run()
+        self.runs[0] += 1
+        if self.single is not None:
+            return TensorCore.make(Cell(self.single.copy(), self.single_dtype))
+        arrays = iter(large)
+        made = [
+            TensorCore.make(Cell(next(arrays) if small is None else small.copy(), spec.dtype))
+            for small, spec in zip(self.small_results, self.result_specs, strict=True)
+        ]
+        self._borrowed.clear()
+        return _rebuild(self.structure, iter(made))
+
+    def run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:
+        """Run ``steps`` times on stacks of tensors, one slice a step."""
+        executable = self.executable
         for position, tensor in enumerate(leaves):
-            cell = tensor._cell
-            array = cell.array
-            if array is None:
-                raise TraceError("a compiled function got a tensor without a value", "pass concrete tensors")
-            if not array.flags.c_contiguous:
-                cell = Cell(np.ascontiguousarray(array))
-                array = cell.array
-            bind_input(position, cell.pointer, array.nbytes // steps if steps else 0)
-        arrays = []
+            address = tensor._cell.pointer or self._address(tensor)
+            executable.bind_input(position, address, tensor.array().nbytes // steps)
+        stacks = []
         for position, (shape, dtype) in enumerate(self.result_specs):
-            out = np.empty((steps, *shape) if steps else shape, dtype.numpy)
-            self.executable.bind_output(position, out.ctypes.data, out.nbytes // steps if steps else 0)
-            arrays.append(out)
-        self.executable.run(steps or 1)
-        for cell in self.changed:
-            cell.changes[0] += 1
-        return _rebuild(self.structure, iter([TensorCore.make(Cell(a)) for a in arrays]))
+            out = np.empty((steps, *shape), dtype.numpy)
+            executable.bind_output(position, out.ctypes.data, out.nbytes // steps)
+            stacks.append(TensorCore.make(Cell(out, dtype)))
+        executable.run(steps)
+        self.runs[0] += 1
+        self._borrowed.clear()
+        self._bind_fixed()
+        return _rebuild(self.structure, iter(stacks))
+
+    def _address(self, tensor: TensorCore) -> int:
+        """Address of an argument; of a contiguous copy, kept until the call ends, if need be."""
+        array = tensor.array()
+        address = tensor._cell.pointer
+        if not address:
+            copied = np.ascontiguousarray(array)
+            self._borrowed.append(copied)
+            address = int(copied.ctypes.data)
+        return address
+
+    def _bind_fixed(self) -> None:
+        """No strides, and results that are small in buffers of their own."""
+        for position in range(len(self.argument_specs)):
+            self.executable.bind_input(position, 0)
+        for position, small in enumerate(self.small_results):
+            self.executable.bind_output(position, 0 if small is None else small.ctypes.data)
 
 
 class CompiledFunction:
@@ -236,7 +298,7 @@ class CompiledFunction:
             if last is not None and last.version == version.number and last.accepts(first) and last.grad_enabled == state.grad_enabled
             else self._program(first, {}, list(first))
         )
-        return program.run(leaves, steps)
+        return program.run_many(leaves, steps)
 
     def _program(self, args: Any, kwargs: Any, leaves: Sequence[TensorCore]) -> _Program:
         key = (_signature((args, kwargs)), state.grad_enabled)

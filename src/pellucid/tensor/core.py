@@ -38,7 +38,7 @@ class Record:
         "_tensors",
         "_cells",
         "_records",
-        "_changes",
+        "_ages",
         "__weakref__",
     )
 
@@ -57,7 +57,7 @@ class Record:
         self._tensors = tuple(inputs)
         self._cells = [t._cell for t in inputs]
         self._records = [t._record for t in inputs]
-        self._changes = [cell.changes[0] for cell in self._cells]
+        self._ages = [cell.age for cell in self._cells]
 
     def __repr__(self) -> str:
         return f"<{self.op.name} backward>"
@@ -78,8 +78,8 @@ class Record:
         """Raise if an input was overwritten since: its gradient rule would use the wrong value."""
         if self.op.family == "movement" or self.op.name in VALUE_FREE:
             return
-        for cell, changes in zip(self._cells, self._changes, strict=True):
-            if cell.changes[0] != changes:
+        for cell, age in zip(self._cells, self._ages, strict=True):
+            if cell.age != age:
                 raise AutogradError(
                     f"a tensor of shape {tuple(cell.shape)} that {self.op.name}"
                     f"{' in ' + self.layer if self.layer else ''} needs for its gradient was "

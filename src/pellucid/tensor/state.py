@@ -48,15 +48,20 @@ class Version:
 version = Version()
 
 
+_NO_RUNS = [0]
+"""The counter of cells that no program writes."""
+
+
 class Cell:
     """Storage of a tensor: an array or, while a program is traced, a node.
 
     Tensors that share a cell (``x`` and ``x.detach()``) see each other's changes.  Cells whose
     arrays share memory (a view and its base) share ``changes``, the counter by which backward
-    notices that a value it needs was overwritten.
+    notices that a value it needs was overwritten; ``runs`` counts the calls of the program that
+    writes the cell, once for all its cells.
     """
 
-    __slots__ = ("array", "node", "trace", "dtype", "shape", "changes", "base", "_pointer", "__weakref__")
+    __slots__ = ("array", "node", "trace", "dtype", "shape", "changes", "runs", "base", "_pointer", "__weakref__")
 
     def __init__(
         self,
@@ -72,6 +77,7 @@ class Cell:
         self.base = base
         self._pointer = 0
         self.changes: list[int] = [0] if base is None else base.changes
+        self.runs: list[int] = _NO_RUNS if base is None else base.runs
         if array is not None:
             self.shape: Shape = array.shape
             self.dtype = dtype or as_dtype(array.dtype)
@@ -80,10 +86,21 @@ class Cell:
 
     @property
     def pointer(self) -> int:
-        """Address of the first element; valid while the array is this one and contiguous."""
-        if not self._pointer and self.array is not None:
+        """Address of the first element; 0 while the value is traced or not C-contiguous."""
+        if not self._pointer and self.array is not None and self.array.flags.c_contiguous:
             self._pointer = int(self.array.__array_interface__["data"][0])
         return self._pointer
+
+    @property
+    def age(self) -> tuple[int, int]:
+        """Differs after every change of the value in place."""
+        return self.changes[0], self.runs[0]
+
+    def written_by(self, runs: list[int]) -> None:
+        """From now on the program with this counter of calls writes the cell."""
+        if self.runs is not runs:
+            self.runs = runs
+            self.changes[0] += 1
 
     def replace(self, array: np.ndarray) -> None:
         """Hold another array; programs bound to the old one notice."""

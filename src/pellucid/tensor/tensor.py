@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import copy
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -428,6 +429,28 @@ def _in_place(name: str) -> Callable[..., Any]:
     method.__doc__ = f"Become ``self.{name}(...)``, in place."
     return method
 
+
+def _with_numpy_names(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, also taking ``axis`` for ``dim`` and ``keepdims`` for ``keepdim``."""
+
+    @functools.wraps(method)
+    def renamed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            if "axis" in kwargs:
+                kwargs["dim"] = kwargs.pop("axis")
+            if "keepdims" in kwargs:
+                kwargs["keepdim"] = kwargs.pop("keepdims")
+        return method(self, *args, **kwargs)
+
+    return renamed
+
+
+NUMPY_NAMES = (
+    "sum prod mean var std amax amin max min argmax argmin any all count_nonzero norm logsumexp "
+    "cumsum cumprod argsort sort squeeze unsqueeze softmax log_softmax nansum nanmean median"
+).split()
+for _name in NUMPY_NAMES:
+    setattr(Tensor, _name, _with_numpy_names(getattr(Tensor, _name)))
 
 IN_PLACE = (
     "add sub mul div pow neg abs exp log sqrt rsqrt sigmoid tanh relu clamp clamp_min "

@@ -138,6 +138,7 @@ class CpuExecutable:
         self._table = self.program.table
         for slot, value in self._values.items():
             self._table[slot] = value
+        self.pointers = memoryview(self._table)
         self._strides = [0] * (self._inputs + self._outputs)
         self._checks_positions = ("error", 0) in self._slots
 
