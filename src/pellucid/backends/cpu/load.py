@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,13 +18,16 @@ from pellucid.backends.cpu.runtime import NativeProgram, Region, Task
 from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.errors import ArgumentError
+from pellucid.base.shapes import size_of
 from pellucid.compiler.clusters import Cluster, Fusion, fuse, matrix_view
 from pellucid.compiler.passes import prepare
 from pellucid.compiler.schedule import Schedule, schedule, stored_values
-from pellucid.graph.node import CONSTANT, Graph, Node, constant_value
+from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, constant_value
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
 
+FLOP_PER_NANOSECOND = 80
+"""What one core is expected to do in a matrix product; only for estimates."""
 SERIAL_COST = 4_000.0
 """A region of fewer estimated nanoseconds runs on the calling thread alone."""
 
@@ -36,34 +39,86 @@ class KernelUse:
     name: str
     kernel: Kernel
     cluster: Cluster
-    flop: int
+
+    @property
+    def flop(self) -> int:
+        """Floating-point operations, counted for matrix products."""
+        return self.kernel.flop
 
 
 def emit_cluster(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> list[KernelUse]:
-    """The kernels that compute a cluster, to be run one after the other."""
-    node = cluster.anchors[0]
+    """The kernels that compute a cluster, to be run one after the other.
+
+    Equal clusters (the layers of a deep network) are written once.
+    """
+    if all(a.size == 0 for a in cluster.anchors):
+        return []
+    key, nodes = describe(cluster, fusion, stored)
+    known = _written.get((key, target))
+    if known is None:
+        kernels = _write(cluster, fusion, stored, target)
+        place = {node: i for i, node in enumerate(nodes)}
+        order = [[place.get(o, o) for o in k.operands] for k in kernels]  # type: ignore[arg-type]
+        known = _written[(key, target)] = (kernels, order)
+        while len(_written) > WRITTEN_LIMIT:
+            del _written[next(iter(_written))]
+    uses = []
+    for kernel, order in zip(*known, strict=True):
+        operands = tuple(nodes[o] if isinstance(o, int) else o for o in order)
+        uses.append(_named(replace(kernel, operands=operands), cluster))
+    return uses
+
+
+WRITTEN_LIMIT = 4096
+_written: dict[object, tuple[list[Kernel], list[list[object]]]] = {}
+"""Kernels written in this process, by what they compute."""
+
+
+def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[object, list[Node]]:
+    """What a cluster computes, without names: equal for clusters that need the same kernel.
+
+    Also the nodes, in the order in which the description numbers them.
+    """
+    members = set(cluster.anchors)
+    number: dict[Node, int] = {}
+    entries: list[object] = []
+    for anchor in cluster.anchors:
+        stack: list[tuple[Node, bool]] = [(anchor, False)]
+        while stack:
+            node, ready = stack.pop()
+            if node in number:
+                continue
+            leaf = node.op is INPUT or (node in fusion.anchors and node not in members)
+            if leaf or ready or not node.inputs:
+                settings = () if node.op is INPUT or leaf else node.params
+                inputs = () if leaf else tuple(number[n] for n in node.inputs)
+                number[node] = len(number)
+                name = "" if leaf else node.op.name
+                entries.append((name, settings, node.shape, node.dtype, inputs, node in members, node in stored))
+            else:
+                stack.append((node, True))
+                stack.extend((n, False) for n in reversed(node.inputs))
+    domain = (cluster.kind, cluster.rows, cluster.inner, cluster.flexible)
+    return (domain, tuple(entries), tuple(number[a] for a in cluster.anchors)), list(number)
+
+
+def _write(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> list[Kernel]:
     if cluster.kind == "product":
-        return _emit_product(cluster, target)
-    if node.size == 0 and len(cluster.anchors) == 1:
-        return []
+        return _write_product(cluster, target)
     if cluster.kind == "rows":
-        kernel = emit_rows(cluster, fusion, stored)
-    elif cluster.kind == "columns":
-        kernel = emit_columns(cluster, fusion, stored)
-    else:
-        kernel = EMITTERS[node.op.name](node)
-    return [_named(kernel, cluster, 0)]
+        return [emit_rows(cluster, fusion, stored)]
+    if cluster.kind == "columns":
+        return [emit_columns(cluster, fusion, stored)]
+    return [EMITTERS[cluster.anchors[0].op.name](cluster.anchors[0])]
 
 
-def _emit_product(cluster: Cluster, target: Target) -> list[KernelUse]:
+def _write_product(cluster: Cluster, target: Target) -> list[Kernel]:
     node = cluster.anchors[0]
-    if node.size == 0:
-        return []
     views = [matrix_view(node, 0), matrix_view(node, 1)]
     rows, columns = node.shape[-2:]
     spec = Contraction(
         node.dtype.name,
-        int(np.prod(node.shape[:-2], dtype=int)),
+        size_of(node.shape[:-2]),
         rows,
         columns,
         node.inputs[0].shape[-1],
@@ -75,21 +130,20 @@ def _emit_product(cluster: Cluster, target: Target) -> list[KernelUse]:
     operands: list[Operand] = [views[0].base, views[1].base, node]
     if plan.scratch_bytes:
         operands.append(("scratch", plan.scratch_bytes))
-    functions = emit_contraction("KERNEL", spec, target)
-    uses = []
-    for part, function in zip(plan.kernels, functions, strict=True):
+    kernels = []
+    for part, function in zip(plan.kernels, emit_contraction("KERNEL", spec, target), strict=True):
         function.name = "KERNEL"
-        kernel = Kernel(module_text([function]), tuple(operands), part.chunks, part.flop / 80)
-        uses.append(_named(kernel, cluster, part.flop))
-    return uses
+        cost = part.flop / FLOP_PER_NANOSECOND
+        kernels.append(Kernel(module_text([function]), tuple(operands), part.chunks, cost, part.flop))
+    return kernels
 
 
-def _named(kernel: Kernel, cluster: Cluster, flop: int) -> KernelUse:
+def _named(kernel: Kernel, cluster: Cluster) -> KernelUse:
     """A readable, canonical name: what it does, and a hash of its text."""
     words = dict.fromkeys(a.op.name for a in cluster.anchors)
     readable = re.sub(r"[^a-z0-9_]", "", "_".join([cluster.kind, *list(words)[:5]]))
     digest = hashlib.sha256(kernel.text.encode()).hexdigest()[:16]
-    return KernelUse(f"{readable}_{digest}", kernel, cluster, flop)
+    return KernelUse(f"{readable}_{digest}", kernel, cluster)
 
 
 class CpuExecutable:

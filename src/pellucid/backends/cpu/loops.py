@@ -65,6 +65,7 @@ class Kernel:
     chunks: int
     cost: float
     """Estimated nanoseconds of all chunks on one thread."""
+    flop: int = 0
 
 
 def element_cost(roots: list[Node], stored: set[Node]) -> float:
