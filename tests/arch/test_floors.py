@@ -29,6 +29,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "pyarrow": ("data",),
     "sklearn": ("data", "training"),
     "scipy": ("data",),
+    "threadpoolctl": ("training",),
     "matplotlib": ("insight",),
     "PIL": ("data", "insight", "models", "interop"),
     "safetensors": ("interop", "training"),

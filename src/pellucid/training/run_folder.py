@@ -18,6 +18,7 @@ import math
 import os
 import platform
 import secrets
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -210,15 +211,12 @@ def parameter_shapes(
 def software_versions() -> dict[str, str]:
     """Versions of what the numbers may depend on."""
     found = {"python": platform.python_version(), "numpy": np.__version__}
-    for package in ("pellucid", "llvmlite"):
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    if found["pellucid"] == "not installed":
-        import pellucid
-
-        found["pellucid"] = pellucid.__version__
+    # The package that runs, which need not be the one that is installed.
+    found["pellucid"] = str(getattr(sys.modules["pellucid"], "__version__", "unknown"))
+    try:
+        found["llvmlite"] = metadata.version("llvmlite")
+    except metadata.PackageNotFoundError:
+        found["llvmlite"] = "not installed"
     return found
 
 
@@ -311,14 +309,16 @@ def parse_json(content: bytes, where: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) != len(pairs):
-            raise ValueError("a key occurs twice")
+            raise RunFolderError(f"{where} has a key twice", _DAMAGED)
         return made
 
     def refuse(text: str) -> Any:
-        raise ValueError(f"{text} is no number")
+        raise RunFolderError(f"{where} holds {text}, which is no number", _DAMAGED)
 
     try:
         return json.loads(content.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
+    except RunFolderError:
+        raise
     except (ValueError, RecursionError) as error:
         raise RunFolderError(f"{where} is not readable JSON: {error}", _DAMAGED) from None
 
