@@ -26,6 +26,7 @@ from pellucid.base.dtypes import (
     uint8,
 )
 from pellucid.base.errors import PellucidError
+from pellucid.tensor import linalg
 from pellucid.tensor.autograd import (
     enable_grad,
     grad,

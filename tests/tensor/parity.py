@@ -79,8 +79,11 @@ def _compare_gradients(
         total: Any = 0
         for i in places:
             weights = np.cos(np.arange(as_array(right[i]).size)).reshape(right[i].shape)
-            total = total + (outputs[i] * make(weights.astype(as_array(right[i]).dtype))).sum()
-        total.backward()
+            if outputs[i].requires_grad:
+                weights = weights.astype(as_array(right[i]).dtype)
+                total = total + (outputs[i] * make(weights)).sum()
+        if not isinstance(total, int):
+            total.backward()
     for position, (a, b) in enumerate(zip(inputs, wanted, strict=True)):
         if b.grad is None:
             assert a.grad is None or not as_array(a.grad).any(), f"{what}: input {position}"

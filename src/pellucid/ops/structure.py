@@ -508,14 +508,21 @@ sum, prod, max_, min_ = map(_reduce, (SUM, PRODUCT, MAX, MIN))
 max_of, min_of = max_, min_
 
 
+def _at_least_a_line(x: Value) -> Value:
+    """``x``, a single number as a line of one: what has an axis knows no numbers without."""
+    return x if x.shape else reshape(x, (1,))
+
+
 def argmax(x: Value, axis: int) -> Value:
     """Position (int64) of the first largest element along ``axis``; a NaN counts as largest."""
-    return apply(ARGMAX, x, axis=normalize_axis(axis, len(x.shape)))
+    place = normalize_axis(axis, len(x.shape))
+    return apply(ARGMAX, _at_least_a_line(x), axis=place)
 
 
 def argmin(x: Value, axis: int) -> Value:
     """Position (int64) of the first smallest element along ``axis``; a NaN counts as smallest."""
-    return apply(ARGMIN, x, axis=normalize_axis(axis, len(x.shape)))
+    place = normalize_axis(axis, len(x.shape))
+    return apply(ARGMIN, _at_least_a_line(x), axis=place)
 
 
 # ---- running sums and products, sorting -----------------------------------------------------
@@ -575,12 +582,14 @@ CUMPROD = define(
 
 def cumsum(x: Value, axis: int) -> Value:
     """y_i = x_0 + … + x_i along ``axis``."""
-    return apply(CUMSUM, x, axis=normalize_axis(axis, len(x.shape)))
+    place = normalize_axis(axis, len(x.shape))
+    return reshape(apply(CUMSUM, _at_least_a_line(x), axis=place), x.shape)
 
 
 def cumprod(x: Value, axis: int) -> Value:
     """y_i = x_0 · … · x_i along ``axis``."""
-    return apply(CUMPROD, x, axis=normalize_axis(axis, len(x.shape)))
+    place = normalize_axis(axis, len(x.shape))
+    return reshape(apply(CUMPROD, _at_least_a_line(x), axis=place), x.shape)
 
 
 def _evaluate_argsort(x: np.ndarray, *, axis: int, descending: bool) -> np.ndarray:
@@ -616,4 +625,6 @@ def argsort(x: Value, axis: int, descending: bool = False) -> Value:
     """Positions (int64) that sort ``x`` along ``axis``; stable."""
     if x.dtype is bool_ and descending:
         raise DTypeError("argsort in descending order got bool", "convert with .int()")
-    return apply(ARGSORT, x, axis=normalize_axis(axis, len(x.shape)), descending=bool(descending))
+    place = normalize_axis(axis, len(x.shape))
+    order = apply(ARGSORT, _at_least_a_line(x), axis=place, descending=bool(descending))
+    return reshape(order, x.shape)

@@ -214,12 +214,16 @@ class ReducingMethods(TensorCore):
                 f"topk got k={k} for an axis of extent {extent}", f"use 0 to {extent}"
             )
         values, order = self.sort(axis, descending=largest)
+        if not self.shape:
+            return ValuesIndices(values, order)
         return ValuesIndices(values.narrow(axis, 0, k), order.narrow(axis, 0, k))
 
     def kthvalue(self, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
         """The k-th smallest (k counts from 1) along ``dim``: (value, position)."""
         axis = normalize_axis(dim, len(self.shape))
         values, order = self.sort(axis)
+        if not self.shape:
+            return ValuesIndices(values, order)
         picked = ValuesIndices(values.narrow(axis, k - 1, 1), order.narrow(axis, k - 1, 1))
         return (
             picked if keepdim else ValuesIndices(picked[0].squeeze(axis), picked[1].squeeze(axis))
