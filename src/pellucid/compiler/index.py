@@ -87,13 +87,16 @@ Index = tuple[Affine, ...]
 
 
 def loop(name: str, extent: int) -> Affine:
-    """The loop variable ``name`` in [0, extent); 0 when it can only be 0."""
-    return ZERO if extent == 1 else Affine(((Atom("loop", name, extent), 1),))
+    """The loop variable ``name`` in [0, extent); 0 when it can only be 0 or has no value."""
+    return ZERO if extent <= 1 else Affine(((Atom("loop", name, extent), 1),))
 
 
 def divide(value: Affine, divisor: int) -> tuple[Affine, Affine]:
-    """Quotient and remainder; exact where the formula allows, else atoms."""
-    if divisor == 1:
+    """Quotient and remainder; exact where the formula allows, else atoms.
+
+    A divisor of 0 comes from an axis without elements, whose positions nobody reads.
+    """
+    if divisor <= 1:
         return value, ZERO
     low, high = value.bounds()
     if 0 <= low and high < divisor:
@@ -142,13 +145,13 @@ def unravel(offset: Affine, shape: Shape) -> Index:
     """The index whose offset this is."""
     result: list[Affine] = []
     for axis in range(len(shape) - 1, 0, -1):
-        if shape[axis] == 1:
+        if shape[axis] <= 1:
             result.append(ZERO)
             continue
         offset, rest = divide(offset, shape[axis])
         result.append(rest)
     if shape:
-        result.append(ZERO if shape[0] == 1 else offset)
+        result.append(ZERO if shape[0] <= 1 else offset)
     return tuple(reversed(result))
 
 
