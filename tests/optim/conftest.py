@@ -3,6 +3,6 @@
 import pytest
 
 
-@pytest.fixture(params=["reference"])
+@pytest.fixture(params=["reference", "cpu"])
 def backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -24,7 +24,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Adamax", {}),
     ("NAdam", {"decoupled_weight_decay": True, "weight_decay": 0.1}),
     ("RAdam", {}),
-    ("Lion", {"weight_decay": 0.1}),
+    ("Lion", {"lr": 0.02, "weight_decay": 0.1}),
 ]
 
 
@@ -164,3 +164,13 @@ def test_muon_compiled_equals_eager(backend: str) -> None:
             function(pellucid.tensor(target))
         results.append(w.detach().numpy())
     np.testing.assert_allclose(*results, rtol=1e-4, atol=1e-5)
+
+
+def test_many_steps_in_one_call_equal_single_steps(backend: str) -> None:
+    eager, native = (Training("Adam", {"lr": 0.05}) for _ in range(2))
+    function = compiled(native, backend)
+    for _ in range(7):
+        eager.step(eager.x, eager.y)
+    function.many(7, pellucid.stack([native.x] * 7), pellucid.stack([native.y] * 7))
+    np.testing.assert_allclose(native.values(), eager.values(), rtol=2e-5, atol=2e-6)
+    assert native.optimizer.state[native.parameters[0]]["step"].item() == 7
