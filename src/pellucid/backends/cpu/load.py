@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.backends.cpu.contraction import emit_contraction
 from pellucid.backends.cpu.contraction_plan import Contraction, plan_contraction
 from pellucid.backends.cpu.elements import Operand
-from pellucid.backends.cpu.engine import load_kernels
+from pellucid.backends.cpu.engine import PLAIN, load_kernels
 from pellucid.backends.cpu.ir import module_text
 from pellucid.backends.cpu.loops import Kernel, emit_columns, emit_rows, needs_memory
 from pellucid.backends.cpu.runtime import NativeProgram, Region, Task
@@ -134,7 +134,9 @@ def _write_product(cluster: Cluster, target: Target) -> list[Kernel]:
     for part, function in zip(plan.kernels, emit_contraction("KERNEL", spec, target), strict=True):
         function.name = "KERNEL"
         cost = part.flop / FLOP_PER_NANOSECOND
-        kernels.append(Kernel(module_text([function]), tuple(operands), part.chunks, cost, part.flop))
+        # The kernel that adds the parts of a split sum is an ordinary loop; the others are tiles.
+        text = ("" if part.suffix else PLAIN) + module_text([function])
+        kernels.append(Kernel(text, tuple(operands), part.chunks, cost, part.flop))
     return kernels
 
 
