@@ -10,6 +10,10 @@ for the CPU at hand; everything inside is open to look at.
 tensor([2., 4.])
 """
 
+import importlib as _importlib
+from typing import Any as _Any
+
+from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.dtypes import (
     DType as dtype,
 )
@@ -55,6 +59,7 @@ from pellucid.tensor.creation import (
 )
 from pellucid.tensor.functions import FUNCTIONS as _FUNCTIONS
 from pellucid.tensor.functions import equal, is_tensor, promote_types, where
+from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad
 from pellucid.tensor.linear import einsum, tensordot
 from pellucid.tensor.random import (
     Generator,
@@ -84,3 +89,22 @@ long = int64
 int = int32
 concat = concatenate = cat
 globals().update(_FUNCTIONS)
+
+_LAZY = {
+    "nn": "pellucid.nn",
+    "optim": "pellucid.optim",
+    "data": "pellucid.data",
+    "autograd": "pellucid.autograd",
+    "insight": "pellucid.insight",
+    "models": "pellucid.models",
+    "training": "pellucid.training",
+}
+"""Parts of the package that are loaded when they are first used."""
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LAZY:
+        return _importlib.import_module(_LAZY[name])
+    if name in ("Trainer", "summary"):
+        return getattr(_importlib.import_module("pellucid.training"), name)
+    raise AttributeError(f"module 'pellucid' has no attribute {name!r}")

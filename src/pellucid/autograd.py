@@ -1,0 +1,23 @@
+"""Gradients under the name PyTorch's users look for: ``pellucid.autograd``."""
+
+from pellucid.tensor.autograd import (
+    backward,
+    enable_grad,
+    grad,
+    inference_mode,
+    no_grad,
+    set_grad_enabled,
+)
+from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad
+
+__all__ = [
+    "backward",
+    "enable_grad",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "inference_mode",
+    "no_grad",
+    "numerical_grad",
+    "set_grad_enabled",
+]
