@@ -7,6 +7,7 @@ which all it needs is known, so that loop-invariant work is done once.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -384,15 +385,24 @@ def _emit_float(f: Function, name: str, values: list[Value]) -> Value:
     if name == "abs":
         return f.intrinsic("llvm.fabs", values[0].type, values[0])
     if name == "floor_divide":
-        rest = SPECIAL["remainder"](f, *values)
-        whole = SPECIAL["round"](f, f.fdiv(f.fsub(values[0], rest, ""), values[1]))
-        # Where the remainder is not finite (division by 0 or of infinity), the plain quotient.
-        finite = f.compare("fcmp ord", rest, rest)
-        return f.select(finite, whole, SPECIAL["floor"](f, f.fdiv(*values)))
+        return _float_floor_divide(f, *values)
     emitter: Callable[..., Value] | None = SPECIAL.get(name)
     if emitter is None:
         raise CompilationError(f"there are no instructions for {name}", "add an emitter to SPECIAL")
     return emitter(f, *values)
+
+
+def _float_floor_divide(f: Function, x: Value, y: Value) -> Value:
+    """⌊x / y⌋ exactly, from the remainder; at y = 0 and y = ±∞ what NumPy gives."""
+    rest, plain = SPECIAL["remainder"](f, x, y), f.fdiv(x, y)
+    whole = SPECIAL["round"](f, f.fdiv(f.fsub(x, rest, ""), y))
+    # x / ±∞ is ±0; where the signs differ the remainder is not x, and the floor is -1.
+    minus_one = f.constant(x.type, -1.0)
+    of_infinite = f.select(f.compare("fcmp one", rest, x), minus_one, plain)
+    infinity = f.constant(x.type, math.inf)
+    infinite = f.compare("fcmp oeq", f.intrinsic("llvm.fabs", y.type, y), infinity)
+    by_zero = f.compare("fcmp oeq", y, f.constant(y.type, 0.0))
+    return f.select(by_zero, plain, f.select(infinite, of_infinite, whole))
 
 
 def _emit_integer(f: Function, name: str, values: list[Value], dtype: DType) -> Value:

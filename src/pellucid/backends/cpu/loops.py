@@ -431,7 +431,7 @@ def emit_columns(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> Kernel:
     """
     node = cluster.anchors[0]
     source, axes = node.inputs[0].shape, reduction_axes(node)
-    tail = math.prod(source[max(axes) + 1 :])
+    tail = math.prod(source[max(axes, default=-1) + 1 :])
     outer, depth = node.size // tail if tail else 0, cluster.inner
     blocks = math.ceil(tail / COLUMN_BLOCK)
     f = Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
