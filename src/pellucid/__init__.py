@@ -100,11 +100,12 @@ _LAZY = {
     "training": "pellucid.training",
 }
 """Parts of the package that are loaded when they are first used."""
+_LAZY_NAMES = {"Trainer": "pellucid.training.trainer", "summary": "pellucid.training.summary"}
 
 
 def __getattr__(name: str) -> _Any:
     if name in _LAZY:
         return _importlib.import_module(_LAZY[name])
-    if name in ("Trainer", "summary"):
-        return getattr(_importlib.import_module("pellucid.training"), name)
+    if name in _LAZY_NAMES:
+        return getattr(_importlib.import_module(_LAZY_NAMES[name]), name)
     raise AttributeError(f"module 'pellucid' has no attribute {name!r}")

@@ -8,6 +8,7 @@ in place.  Later calls with the same signature only run the program.
 from __future__ import annotations
 
 import functools
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -78,6 +79,8 @@ class _Program:
         self._keep: list[Any] = []
         self._borrowed: list[np.ndarray] = []
         self.runs = [0]
+        self.lock = threading.RLock()
+        """One program has one set of buffers: calls from several threads take turns."""
         self.results = []
         self.small_results = [
             np.zeros(s.shape, s.dtype.numpy) if _bytes(s) <= SMALL_RESULT else None for s in self.result_specs
@@ -183,6 +186,10 @@ class _Program:
 
     def run(self, leaves: Sequence[TensorCore]) -> Any:
         """Run once on tensors."""
+        with self.lock:
+            return self._run(leaves)
+
+    def _run(self, leaves: Sequence[TensorCore]) -> Any:
         pointers = self.pointers
         position = 0
         for tensor in leaves:
@@ -195,6 +202,8 @@ class _Program:
             large.append(out)
         self.executable.run()
         self.runs[0] += 1
+        if self._borrowed:
+            self._borrowed.clear()
         if self.single is not None:
             return TensorCore.make(Cell(self.single.copy(), self.single_dtype))
         arrays = iter(large)
@@ -202,11 +211,14 @@ class _Program:
             TensorCore.make(Cell(next(arrays) if small is None else small.copy(), spec.dtype))
             for small, spec in zip(self.small_results, self.result_specs, strict=True)
         ]
-        self._borrowed.clear()
         return _rebuild(self.structure, iter(made))
 
     def run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:
         """Run ``steps`` times on stacks of tensors, one slice a step."""
+        with self.lock:
+            return self._run_many(leaves, steps)
+
+    def _run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:
         executable = self.executable
         for position, tensor in enumerate(leaves):
             address = tensor._cell.pointer or self._address(tensor)
@@ -271,6 +283,12 @@ class CompiledFunction:
         leaves: list[TensorCore] = []
         args, kwargs = _map_arguments((args, kwargs), lambda t: _collect(t, leaves))
         return self._program(args, kwargs, leaves).run(leaves)
+
+    def __getattr__(self, name: str) -> Any:
+        # What was compiled keeps its own attributes: a module's parameters(), train(), …
+        if name.startswith("__") or "function" not in self.__dict__:
+            raise AttributeError(name)
+        return getattr(self.function, name)
 
     def many(self, steps: int, *args: Any) -> Any:
         """Run ``steps`` times in one native call.
