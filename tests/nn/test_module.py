@@ -313,7 +313,9 @@ def test_forward_hooks_see_and_replace() -> None:
     seen = []
     handles = [
         layer.register_forward_pre_hook(lambda m, args: (args[0] * 2,)),
-        layer.register_forward_hook(lambda m, args, out: seen.append((args[0].tolist(), out.tolist()))),
+        layer.register_forward_hook(
+            lambda m, args, out: seen.append((args[0].tolist(), out.tolist()))
+        ),
         layer.register_forward_hook(lambda m, args, out: out + 1),
     ]
     x = pellucid.tensor([1.0, 2.0])
@@ -336,9 +338,7 @@ def test_hooks_with_keywords_and_prepended() -> None:
     order = []
     layer = Scale()
     layer.register_forward_pre_hook(lambda m, args: order.append("second"))
-    layer.register_forward_pre_hook(
-        lambda m, args, kwargs: (args, {"factor": 5}), with_kwargs=True
-    )
+    layer.register_forward_pre_hook(lambda m, args, kwargs: (args, {"factor": 5}), with_kwargs=True)
     layer.register_forward_pre_hook(lambda m, args: order.append("first"), prepend=True)
     layer.register_forward_hook(
         lambda m, args, kwargs, out: order.append(kwargs["factor"]), with_kwargs=True
@@ -431,7 +431,9 @@ def test_parameter_list_and_dict() -> None:
     table["b"] = pellucid.ones(1)
     assert list(table) == ["a", "b"] and "a" in table and len(list(table.parameters())) == 2
     del table["a"]
-    assert [n for n, _ in table.items()] == ["b"] == list(table.keys()) and len(list(table.values())) == 1
+    assert [n for n, _ in table.items()] == ["b"] == list(table.keys()) and len(
+        list(table.values())
+    ) == 1
     assert "(b): Parameter containing" in repr(table) and "(0): Parameter" in repr(listed)
     with pytest.raises(ArgumentError, match="got a int"):
         nn.ParameterList([3])

@@ -128,4 +128,6 @@ def test_module_equals_pytorch(text: str, rng) -> None:
 
 
 def test_softmax2d_equals_pytorch(rng) -> None:
-    compare(nn.Softmax2d(), torch.nn.Softmax2d(), [rng.normal(size=(2, 3, 4, 5)).astype(np.float32)])
+    compare(
+        nn.Softmax2d(), torch.nn.Softmax2d(), [rng.normal(size=(2, 3, 4, 5)).astype(np.float32)]
+    )

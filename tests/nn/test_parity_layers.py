@@ -87,7 +87,14 @@ def test_embedding(text: str, ids: list, rng) -> None:
 @pytest.mark.parametrize("shape", [(6, 5), (4, 5, 3)])
 @pytest.mark.parametrize(
     "options",
-    ["", ", momentum=None", ", momentum=0.7", ", affine=False", ", track_running_stats=False", ", eps=0.1"],
+    [
+        "",
+        ", momentum=None",
+        ", momentum=0.7",
+        ", affine=False",
+        ", track_running_stats=False",
+        ", eps=0.1",
+    ],
 )
 def test_batch_norm(options: str, shape: tuple, train: bool, rng) -> None:
     compare_layers(f"BatchNorm1d(5{options})", [normal(rng, *shape)], train, calls=3)
@@ -123,7 +130,9 @@ def test_normalize_and_distances(p: float, rng) -> None:
     x, y = normal(rng, 4, 5), normal(rng, 4, 5)
     compare(lambda x: F.normalize(x, p), lambda x: TF.normalize(x, p), [x])
     compare(
-        lambda x, y: F.pairwise_distance(x, y, p), lambda x, y: TF.pairwise_distance(x, y, p), [x, y]
+        lambda x, y: F.pairwise_distance(x, y, p),
+        lambda x, y: TF.pairwise_distance(x, y, p),
+        [x, y],
     )
     compare(F.cosine_similarity, TF.cosine_similarity, [x, y])
 
@@ -157,7 +166,9 @@ def test_a_whole_network_gives_the_same_steps(rng) -> None:
 # ---- defaults of new layers ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["Linear(300, 200)", "Bilinear(30, 20, 40)", "Embedding(300, 200)"])
+@pytest.mark.parametrize(
+    "text", ["Linear(300, 200)", "Bilinear(30, 20, 40)", "Embedding(300, 200)"]
+)
 def test_default_values_have_the_same_distribution(text: str) -> None:
     """Bounds, mean and deviation as PyTorch's, within the sampling error."""
     ours = eval("nn." + text, {"nn": nn})

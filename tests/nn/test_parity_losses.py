@@ -77,7 +77,9 @@ def test_weighted_regression_loss(name: str, reduction: str, rng) -> None:
 def test_poisson_nll(log_input: bool, full: bool, reduction: str, rng) -> None:
     x = draw(rng, 4, 5, low=0.1, high=3)
     counts = rng.integers(0, 6, (4, 5)).astype(np.float32)
-    check("poisson_nll_loss", [x, counts], (1,), log_input=log_input, full=full, reduction=reduction)
+    check(
+        "poisson_nll_loss", [x, counts], (1,), log_input=log_input, full=full, reduction=reduction
+    )
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -123,7 +125,13 @@ CLASS_SHAPES = [((6, 5), (6,)), ((5,), ()), ((3, 5, 4), (3, 4)), ((2, 5, 3, 2), 
 @pytest.mark.parametrize("smoothing", [0.0, 0.15])
 @pytest.mark.parametrize("ignore", [-100, 2])
 def test_cross_entropy_with_class_ids(
-    shape: tuple, target_shape: tuple, reduction: str, weighted: bool, smoothing: float, ignore: int, rng
+    shape: tuple,
+    target_shape: tuple,
+    reduction: str,
+    weighted: bool,
+    smoothing: float,
+    ignore: int,
+    rng,
 ) -> None:
     target = rng.integers(0, 5, target_shape)
     target = np.asarray(target, np.int64)
@@ -170,12 +178,16 @@ def test_cross_entropy_at_extremes() -> None:
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("ignore", [-100, 2])
-def test_nll(shape: tuple, target_shape: tuple, reduction: str, weighted: bool, ignore: int, rng) -> None:
+def test_nll(
+    shape: tuple, target_shape: tuple, reduction: str, weighted: bool, ignore: int, rng
+) -> None:
     target = np.asarray(rng.integers(0, 5, target_shape), np.int64)
     if target.ndim == 0:
         target = np.asarray(3, np.int64)
     options: dict = {"weight": draw(rng, 5, low=0.2, high=2)} if weighted else {}
-    check("nll_loss", [draw(rng, *shape), target], ignore_index=ignore, reduction=reduction, **options)
+    check(
+        "nll_loss", [draw(rng, *shape), target], ignore_index=ignore, reduction=reduction, **options
+    )
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -197,7 +209,9 @@ def test_binary_cross_entropy_at_the_ends() -> None:
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("positive", [False, True])
-def test_binary_cross_entropy_with_logits(reduction: str, weighted: bool, positive: bool, rng) -> None:
+def test_binary_cross_entropy_with_logits(
+    reduction: str, weighted: bool, positive: bool, rng
+) -> None:
     options: dict = {"weight": draw(rng, 4, 3, low=0.2, high=2)} if weighted else {}
     if positive:
         options["pos_weight"] = draw(rng, 3, low=0.5, high=3)

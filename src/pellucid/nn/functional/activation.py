@@ -260,17 +260,20 @@ def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     Subtracting m changes nothing but prevents overflow.  ``dim`` must be given.
     (Boltzmann, 1868; Bridle, 1990.)
     """
-    return input.softmax(_need_dim("softmax", input, dim), dtype)
+    axis = _need_dim("softmax", input, dim)
+    return input.softmax(axis, dtype)
 
 
 def softmin(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """softmax(−x) along ``dim``, which must be given."""
-    return (-input).softmax(_need_dim("softmin", input, dim), dtype)
+    axis = _need_dim("softmin", input, dim)
+    return (-input).softmax(axis, dtype)
 
 
 def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """ln softmax(x) along ``dim`` (which must be given), computed without forming tiny values."""
-    return input.log_softmax(_need_dim("log_softmax", input, dim), dtype)
+    axis = _need_dim("log_softmax", input, dim)
+    return input.log_softmax(axis, dtype)
 
 
 def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, dim: int = -1) -> Any:
