@@ -164,6 +164,11 @@ def arange(
     first, last = (0, start) if end is None else (start, end)
     if step == 0:
         raise ArgumentError("arange got step 0", "use a nonzero step")
+    if (last - first) * step < 0:
+        raise ArgumentError(
+            f"arange from {first} to {last} never arrives with step {step}",
+            "give the step the sign of end - start",
+        )
     whole = all(isinstance(v, (int, np.integer)) for v in (first, last, step))
     kind = as_dtype(dtype) if dtype is not None else int64 if whole else float32
     count = max(0, math.ceil((last - first) / step))

@@ -84,10 +84,7 @@ class _Plan:
                         f"an index of {tensor.dtype.name}", "use integers or a bool mask"
                     )
                 tensor = lift(np.zeros(0, np.int64))
-            negative = elementwise.lt(tensor, as_operand(0, tensor.dtype))
-            self.advanced[axis] = elementwise.where(
-                negative, elementwise.add(tensor, as_operand(extent, tensor.dtype)), tensor
-            )
+            self.advanced[axis] = _from_the_front(tensor, extent)
             self.layout.append(axis)
         else:
             place = int(item)
@@ -256,8 +253,9 @@ class SelectingMethods(TensorCore):
         )
 
     def take(self, index: Any) -> Any:
-        """Elements at positions of the flattened tensor; the index's shape."""
-        return indexing.take(structure.reshape(self, (-1,)), as_operand(index), 0)
+        """Elements at positions of the flattened tensor (negative: from the back)."""
+        flat = structure.reshape(self, (-1,))
+        return indexing.take(flat, _from_the_front(as_operand(index), flat.shape[0]), 0)
 
     def masked_select(self, mask: Any) -> Any:
         """The elements where ``mask`` is true, in a line; the mask's values must be known."""
@@ -279,6 +277,15 @@ class SelectingMethods(TensorCore):
             elementwise.eq(elementwise.cast(self, int64).unsqueeze(-1), classes),
             int64,
         )
+
+
+def _from_the_front(index: Any, extent: int) -> Any:
+    """Positions with the negative ones, which count from the back, counted from the front."""
+    if index.dtype.kind != "int":
+        return index
+    wide = elementwise.cast(index, int64)
+    negative = elementwise.lt(wide, as_operand(0, int64))
+    return elementwise.where(negative, elementwise.add(wide, as_operand(extent, int64)), wide)
 
 
 def _plain_item(item: Any) -> Any:

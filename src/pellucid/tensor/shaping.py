@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.base.shapes import broadcast_shapes, normalize_axis
-from pellucid.ops import elementwise, structure
+from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.promotion import together
 
@@ -96,11 +96,20 @@ class ShapingMethods(TensorCore):
         """The last two axes exchanged."""
         return self.transpose(-2, -1)
 
-    def movedim(self, source: int, destination: int) -> Any:
-        """Axis ``source`` moved to place ``destination``, the others in their order."""
+    def movedim(self, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+        """Axes ``source`` moved to places ``destination``, the others in their order."""
         rank = len(self.shape)
-        order = [i for i in range(rank) if i != normalize_axis(source, rank)]
-        order.insert(normalize_axis(destination, rank), normalize_axis(source, rank))
+        pairs = [
+            [normalize_axis(a, rank) for a in ([axes] if isinstance(axes, int) else axes)]
+            for axes in (source, destination)
+        ]
+        if len(pairs[0]) != len(pairs[1]):
+            raise ArgumentError(
+                f"movedim got {len(pairs[0])} axes and {len(pairs[1])} places", "give one for each"
+            )
+        order = [i for i in range(rank) if i not in pairs[0]]
+        for place, axis in sorted(zip(pairs[1], pairs[0], strict=True)):
+            order.insert(place, axis)
         return structure.transpose(self, order)
 
     def squeeze(self, dim: int | Sequence[int] | None = None) -> Any:
@@ -147,12 +156,22 @@ class ShapingMethods(TensorCore):
         spread = structure.broadcast_to(structure.reshape(self, split), wide)
         return structure.reshape(spread, [c * n for c, n in zip(counts, shape, strict=True)])
 
-    tile = repeat
+    def tile(self, *dims: Any) -> Any:
+        """:meth:`repeat` that fills up missing counts with ones in front."""
+        counts = _extents(dims)
+        return self.repeat((1,) * (len(self.shape) - len(counts)) + counts)
 
-    def repeat_interleave(self, repeats: int, dim: int | None = None) -> Any:
-        """Each element repeated ``repeats`` times in place along ``dim`` (flattened by default)."""
+    def repeat_interleave(self, repeats: Any, dim: int | None = None) -> Any:
+        """Each element repeated ``repeats`` times in place along ``dim`` (flattened by default).
+
+        ``repeats`` is a number, or a vector of known values with one for each element.
+        """
         x = structure.reshape(self, (-1,)) if dim is None else self
         axis = normalize_axis(dim or 0, len(x.shape))
+        if isinstance(repeats, TensorCore):
+            counts = np.broadcast_to(repeats.array(), (x.shape[axis],))
+            places = np.repeat(np.arange(x.shape[axis]), counts)
+            return indexing.take(x, lift(places), axis)
         wide = (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :])
         spread = structure.broadcast_to(x.unsqueeze(axis + 1), wide)
         return structure.reshape(
@@ -163,8 +182,16 @@ class ShapingMethods(TensorCore):
         """Read backwards along ``dims``."""
         return structure.flip(self, _extents(dims))
 
-    def roll(self, shifts: int, dims: int | None = None) -> Any:
+    def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Any:
         """Shifted by ``shifts`` along ``dims``; what falls out comes in on the other side."""
+        if not isinstance(shifts, int):
+            axes = [dims] * len(shifts) if dims is None or isinstance(dims, int) else list(dims)
+            result = self
+            for shift, one in zip(shifts, axes, strict=True):
+                result = result.roll(shift, one)
+            return result
+        if dims is not None and not isinstance(dims, int):
+            (dims,) = dims
         if dims is None:
             return structure.reshape(structure.reshape(self, (-1,)).roll(shifts, 0), self.shape)
         axis = normalize_axis(dims, len(self.shape))
