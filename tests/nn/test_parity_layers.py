@@ -145,7 +145,10 @@ def test_one_hot() -> None:
 
 def test_a_whole_network_gives_the_same_steps(rng) -> None:
     """Same start, same data: losses and parameters agree over ten steps of gradient descent."""
-    text = "Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.GELU(), nn.LayerNorm(16), nn.Linear(16, 3))"
+    text = (
+        "Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.GELU(), nn.LayerNorm(16), "
+        "nn.Linear(16, 3))"
+    )
     ours, theirs = pair(text)
     x = normal(rng, 32, 6)
     y = rng.integers(0, 3, 32)
