@@ -402,6 +402,21 @@ def _reads_own_row(
     return True
 
 
+def reads_only_own_element(cluster: Cluster, value: Node, fusion: Fusion) -> bool:
+    """Whether each anchor reads ``value`` at its own element only, so that it may be overwritten."""
+    for anchor in cluster.anchors:
+        if value not in fusion.reads[anchor]:
+            continue
+        if not cluster.flexible:
+            return False
+        index = anchor_index(anchor, cluster.rows, cluster.inner)
+        start = zip(anchor.inputs, operand_indices(anchor, index), strict=True)
+        for node, where in cone(start, fusion.anchors):
+            if node is value and linear(where, node.shape) != linear(index, anchor.shape):
+                return False
+    return True
+
+
 def cone(start: Iterable[tuple[Node, Index]], anchors: set[Node]) -> list[tuple[Node, Index]]:
     """Every stored value read, with the index it is read at, starting from these reads."""
     reads: list[tuple[Node, Index]] = []

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pellucid.base.errors import CompilationError
-from pellucid.compiler.clusters import Cluster, Fusion
+from pellucid.compiler.clusters import Cluster, Fusion, reads_only_own_element, stored_reads
 from pellucid.compiler.memory import Lifetime, plan_memory
 from pellucid.graph.node import CONSTANT, INPUT, Node
+from pellucid.ops.elementwise import COPY
+from pellucid.ops.registry import apply
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Schedule:
     steps: list[list[Cluster]]
     places: dict[Node, Place]
     copies: list[tuple[Node, Place]] = field(default_factory=list)
-    """Values to copy to where an output must stand, after all steps."""
+    """Values that the last step copies to where an output must stand."""
     arena_bytes: int = 0
     lifetimes: dict[Node, tuple[int, int]] = field(default_factory=dict)
 
@@ -63,7 +65,27 @@ def schedule(fusion: Fusion, stored: set[Node]) -> Schedule:
     places.update(targets)
     result = Schedule(steps, places, copies)
     _place_intermediates(fusion, stored, level, result)
+    _append_copies(fusion, stored, result)
     return result
+
+
+def _append_copies(fusion: Fusion, stored: set[Node], result: Schedule) -> None:
+    """A last step that copies values to outputs which could not be written directly."""
+    last: list[Cluster] = []
+    for node, place in result.copies:
+        copied: Node = apply(COPY, node)
+        while copied in fusion.anchors:
+            copied = apply(COPY, copied)
+        cluster = Cluster("rows", [copied], copied.size, 1, flexible=True)
+        fusion.anchors.add(copied)
+        fusion.owner[copied] = cluster
+        fusion.reads[copied] = stored_reads(copied, fusion.anchors - {copied})
+        stored.add(copied)
+        result.places[copied] = place
+        last.append(cluster)
+    if last:
+        fusion.clusters.extend(last)
+        result.steps.append(last)
 
 
 def _readers(fusion: Fusion) -> dict[Node, list[Cluster]]:
@@ -89,7 +111,7 @@ def _candidates(fusion: Fusion) -> dict[Node, Node]:
         if node not in fusion.owner or node in result or old in kept or graph.outputs.count(node) > 1:
             continue
         home = fusion.owner[node]
-        if home in readers.get(old, ()) and not (home.kind == "rows" and home.flexible):
+        if home in readers.get(old, ()) and not reads_only_own_element(home, old, fusion):
             continue
         result[node] = old
     return result
