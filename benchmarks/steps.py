@@ -1,0 +1,259 @@
+"""One training step: ours against PyTorch, torch.compile and JAX, and the machine's limit.
+
+    python benchmarks/steps.py [--quick] [--markdown] [--only tiny,mnist] [--threads 2]
+
+Four multi-layer perceptrons, float32, cross-entropy, Adam; forward, backward and update.  "ours"
+is the compiled step called from Python once a step; "ours, many" runs many steps in one native
+call, as the Trainer does.  All take turns in one process, warmed up; the figures are medians over
+the rounds.  First calls and memory are measured in a process of its own for each.  All begin with
+the same weights and batches, and their losses are compared.  The limit is the number of floating
+point operations divided by the multiply-add peak that was measured in this run on the same number
+of threads.  What is not installed is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from contestants import CONTESTANTS, IMPORTS, WORKLOADS, Skipped, Workload, alone
+
+GOALS = {"tiny": (20, 3), "tab": (6, 4), "mnist": (3, 2.5), "mlpbig": (2, 1.3)}
+"""How many times faster than the best of PyTorch, and than JAX, each step is meant to be."""
+PYTORCH = ("PyTorch eager", "torch.compile")
+CHILD_SECONDS = 240
+
+
+def use_cores(count: int) -> int:
+    """Bind this process and its children to ``count`` processors, of different cores where that
+    can be; returns how many it got.  It is how the number of XLA's threads is set."""
+    if not hasattr(os, "sched_setaffinity"):
+        return min(count, os.cpu_count() or 1)
+    allowed = sorted(os.sched_getaffinity(0))
+    cores: dict[str, int] = {}
+    for cpu in allowed:
+        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        cores.setdefault(siblings.read_text() if siblings.exists() else str(cpu), cpu)
+    first = list(cores.values())
+    chosen = (first + [cpu for cpu in allowed if cpu not in first])[:count]
+    os.sched_setaffinity(0, chosen)
+    return len(chosen)
+
+
+# ---- in a process of its own --------------------------------------------------------------------
+
+
+def measure_alone(
+    name: str, workload: Workload, threads: int, environment: dict[str, str]
+) -> dict[str, Any]:
+    """First call and memory of one contestant, or the reason why it is left out."""
+    command = [sys.executable, __file__, "--child", name, "--only", workload.name]
+    try:
+        done = subprocess.run(
+            [*command, "--threads", str(threads)],
+            capture_output=True,
+            text=True,
+            timeout=CHILD_SECONDS,
+            env=os.environ | environment,
+        )
+    except subprocess.TimeoutExpired:
+        return {"skipped": f"took longer than {CHILD_SECONDS} s"}
+    if done.returncode:
+        return {"skipped": (done.stderr.strip().splitlines() or ["it crashed"])[-1]}
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def child(name: str, workload: Workload, threads: int) -> None:
+    """What the process of its own does."""
+    try:
+        found = alone(name, workload, threads)
+    except (Skipped, ImportError) as reason:
+        found = {"skipped": str(reason)}
+    print(json.dumps(found))
+
+
+def all_alone(workload: Workload, threads: int, scratch: Path) -> dict[str, dict[str, Any]]:
+    """First calls and memory of all; ours with an empty and then with a full code cache."""
+    empty = {
+        "PELLUCID_CACHE": str(scratch / f"ours-{workload.name}"),
+        "TORCHINDUCTOR_CACHE_DIR": str(scratch / f"torch-{workload.name}"),
+    }
+    found = {name: measure_alone(name, workload, threads, empty) for name in IMPORTS}
+    found["ours, full cache"] = measure_alone("ours", workload, threads, empty)
+    for name in ("ours", "ours, full cache"):
+        if "skipped" in found[name]:
+            raise SystemExit(f"{name} could not run {workload.name}: {found[name]['skipped']}")
+    check_losses(found)
+    return found
+
+
+def check_losses(found: dict[str, dict[str, Any]]) -> None:
+    """Everyone computes the same thing, or the comparison means nothing."""
+    own = found["ours"]["losses"]
+    for name, other in found.items():
+        for mine, theirs in zip(own, other.get("losses", own), strict=True):
+            if not math.isclose(mine, theirs, rel_tol=2e-3, abs_tol=2e-4):
+                raise SystemExit(f"{name} trains to loss {theirs:.6f} where ours has {mine:.6f}")
+
+
+# ---- in turns -----------------------------------------------------------------------------------
+
+
+def in_turns(
+    workload: Workload, names: list[str], threads: int, rounds: int, slice_seconds: float
+) -> dict[str, float]:
+    """Median milliseconds of a step of each contestant, measured in turns."""
+    contestants = {name: CONTESTANTS[name](workload, threads) for name in names}
+    turns: dict[str, int] = {}
+    for name, contestant in contestants.items():
+        contestant.run(3)
+        contestant.run(3)
+        start = time.perf_counter()
+        contestant.run(3)
+        once = (time.perf_counter() - start) / 3
+        turns[name] = max(2, min(2000, int(slice_seconds / once), int(2**28 / _bytes(workload))))
+        contestant.run(turns[name])
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(rounds):
+        for name, contestant in contestants.items():
+            time.sleep(0.05)  # idle workers of the one before still spin for a while
+            contestant.run(max(1, turns[name] // 4))  # and our own must be awake
+            start = time.perf_counter()
+            contestant.run(turns[name])
+            times[name].append((time.perf_counter() - start) / turns[name])
+    return {name: statistics.median(found) * 1e3 for name, found in times.items()}
+
+
+def _bytes(workload: Workload) -> int:
+    return 4 * workload.batch * workload.widths[0]
+
+
+# ---- the table ----------------------------------------------------------------------------------
+
+
+def speed_row(workload: Workload, times: dict[str, float], peak: float) -> list[str]:
+    """The cells of one workload in the table of speed."""
+    limit = workload.flop / peak / 1e6
+    torch = min((times[name] for name in PYTORCH if name in times), default=math.nan)
+    jax = times.get("JAX jit", math.nan)
+    own, many = times["ours"], times["ours, many"]
+    goal_torch, goal_jax = GOALS[workload.name]
+    cells = [workload.name, *(_ms(times.get(name, math.nan)) for name in CONTESTANTS), _ms(limit)]
+    cells += [f"{limit / own:.0%}", f"{limit / many:.0%}"]
+    cells += [_ratio(torch / own, goal_torch), _ratio(torch / many)]
+    return [*cells, _ratio(jax / own, goal_jax), _ratio(jax / many)]
+
+
+def first_row(workload: Workload, found: dict[str, dict[str, Any]]) -> list[str]:
+    """The cells of one workload in the table of first calls."""
+    return [
+        workload.name,
+        *(f"{found[n]['first']:.2f}" if "first" in found[n] else "-" for n in ALONE),
+    ]
+
+
+def memory_row(workload: Workload, found: dict[str, dict[str, Any]]) -> list[str]:
+    """The cells of one workload in the table of memory."""
+    return [
+        workload.name,
+        *(
+            f"{found[n]['memory']:.0f} / {found[n]['process']:.0f}" if "memory" in found[n] else "-"
+            for n in ALONE
+        ),
+    ]
+
+
+def _ms(value: float) -> str:
+    if math.isnan(value):
+        return "-"
+    return f"{value:.4f}" if value < 0.1 else f"{value:.3f}" if value < 10 else f"{value:.1f}"
+
+
+def _ratio(value: float, goal: float | None = None) -> str:
+    if math.isnan(value):
+        return "-"
+    text = f"{value:.1f}×"
+    return text if goal is None else f"{text} (goal {goal:g}×)"
+
+
+def table(head: list[str], rows: list[list[str]], markdown: bool) -> str:
+    """Cells as text: aligned columns, or Markdown."""
+    if markdown:
+        lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    widths = [max(len(line[i]) for line in [head, *rows]) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in [head, *rows]
+    )
+
+
+SPEED_HEAD = ["ms a step", *CONTESTANTS, "limit", "of limit", "many: of limit"]
+SPEED_HEAD += ["× PyTorch", "many: × PyTorch", "× JAX", "many: × JAX"]
+ALONE = ["ours", "ours, full cache", "PyTorch eager", "torch.compile", "JAX jit"]
+FIRST_HEAD = ["first step, s", "ours, empty cache", *ALONE[1:]]
+MEMORY_HEAD = ["memory, MB: above the library / whole process", *FIRST_HEAD[1:]]
+
+
+def compare(options: argparse.Namespace) -> str:
+    """Measure everything that was asked for; the text of both tables."""
+    from pellucid.backends.cpu.target import measure_peak
+
+    threads = use_cores(options.threads)
+    rounds, slice_seconds = (3, 0.02) if options.quick else (15, 0.08)
+    peaks = [measure_peak(threads)]
+    speed, first, memory, left_out = [], [], [], {}
+    with tempfile.TemporaryDirectory() as scratch:
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(scratch) / "torch")
+        for name in options.only.split(","):
+            workload = WORKLOADS[name]
+            found = all_alone(workload, threads, Path(scratch))
+            left_out |= {n: f["skipped"] for n, f in found.items() if "skipped" in f}
+            names = [n for n in CONTESTANTS if "skipped" not in found.get(n, {})]
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(scratch) / f"torch-{name}")
+            times = in_turns(workload, names, threads, rounds, slice_seconds)
+            peaks.append(measure_peak(threads))
+            speed.append(speed_row(workload, times, max(peaks)))
+            first.append(first_row(workload, found))
+            memory.append(memory_row(workload, found))
+    lines = [f"{threads} threads, measured peak {max(peaks):.0f} GFLOP/s (float32)", ""]
+    lines += [table(SPEED_HEAD, speed, options.markdown), ""]
+    lines += [table(FIRST_HEAD, first, options.markdown), ""]
+    lines += [table(MEMORY_HEAD, memory, options.markdown)]
+    lines += [""] * bool(left_out) + [f"without {n}: {why}" for n, why in left_out.items()]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default=",".join(WORKLOADS), help="workloads, with commas")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="few rounds; the figures are rough")
+    parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--child", choices=tuple(IMPORTS), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    unknown = [name for name in options.only.split(",") if name not in WORKLOADS]
+    if unknown:
+        parser.error(f"there is no workload {unknown[0]!r}; there are {', '.join(WORKLOADS)}")
+    if options.child:
+        child(options.child, WORKLOADS[options.only], options.threads)
+    else:
+        print(compare(options))
+
+
+if __name__ == "__main__":
+    main()
