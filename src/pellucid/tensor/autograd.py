@@ -122,7 +122,10 @@ def _seed(outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None]
                 f"the output {tuple(output.shape)}",
                 "both need the same shape",
             )
-        seeds.append(lift(np.ones(output.shape, output.dtype.numpy)) if given is None else given)
+        if given is None:
+            seeds.append(lift(np.ones(output.shape, output.dtype.numpy)))
+        else:
+            seeds.append(elementwise.cast(given, output.dtype))
     return seeds
 
 
@@ -154,6 +157,7 @@ def backward(
     ``gradient`` is the cotangent of the output, needed unless that is a single number.  The
     tape is kept as long as the output is, so ``retain_graph`` is accepted and not needed.
     """
+    taken = set() if gradient is None else {id(gradient._cell)}
     for tensor, cotangent in _walk([output], [gradient], create_graph).values():
         target = tensor
         if tensor._record is not None:
@@ -162,10 +166,28 @@ def backward(
             continue
         known = target.grad
         if known is None:
-            target.grad = cotangent if create_graph else cotangent.detach()
+            target.grad = cotangent if create_graph else _own(cotangent, taken, tensor)
         else:
             with set_grad_enabled(create_graph):
                 target.grad = elementwise.add(known, cotangent)
+
+
+def _own(cotangent: Any, taken: set[int], tensor: TensorCore) -> Any:
+    """The cotangent as a tensor whose memory nobody else has, so that it may be changed in place.
+
+    One cotangent may belong to several tensors (both terms of a sum), be a view of another's,
+    or come from a hook.
+    """
+    cell = cotangent._cell
+    array = cell.array
+    hooks = tensor._hooks if tensor._record is None else tensor._record.hooks
+    shared = id(cell) in taken or bool(hooks)
+    if array is not None:
+        shared = shared or array.base is not None or not array.flags.writeable
+    taken.add(id(cell))
+    if state.trace is not None or not shared:
+        return cotangent.detach()
+    return lift(np.array(array, order="C"))
 
 
 def grad(

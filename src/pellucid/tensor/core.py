@@ -226,7 +226,7 @@ class TensorCore:
             np.copyto(cell.array, value.array())
             cell.changes[0] += 1
         else:
-            cell.replace(np.array(value.array()))
+            cell.replace(np.array(value.array(), order="C"))
 
 
 def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]) -> Cell:

@@ -26,6 +26,12 @@ def einsum(equation: str, *operands: Any) -> Any:
     tensors = together(*tensors)
     terms, output = _parse(equation.replace(" ", ""), tensors)
     extents = _extents(equation, terms, tensors)
+    unknown = [name for name in output if name not in extents or output.count(name) > 1]
+    if unknown:
+        raise ArgumentError(
+            f"einsum {equation!r} cannot give index {unknown[0]!r}",
+            "every index of the output occurs once in it, and in an operand",
+        )
     labels, result = _unique(terms[0], tensors[0])
     for position in range(1, len(tensors)):
         later = set(output).union(*terms[position + 1 :])

@@ -283,7 +283,7 @@ class Tensor(
         elif tuple(tensor.shape) == tuple(self.shape) and tensor.dtype is self.dtype:
             self.assign(tensor)
         else:
-            self._cell.replace(np.array(tensor.array()))
+            self._cell.replace(np.array(tensor.array(), order="C"))
 
     def clone(self) -> Any:
         """A copy with its own memory; gradients flow through."""
