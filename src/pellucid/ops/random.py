@@ -27,15 +27,25 @@ def _infer(state: Spec, *, shape: Shape, dtype: DType, lane: int) -> Spec:
     return Spec(shape, dtype)
 
 
+BLOCK = 8192
+"""Elements made at a time, so that the many passes of the rounds stay in cache."""
+
+
 def _evaluate(state: np.ndarray, *, shape: Shape, dtype: DType, lane: int) -> np.ndarray:
-    element = np.arange(size_of(shape), dtype=np.uint64)
-    words = philox_numpy(int(state[0]), element, int(state[1]))
+    result = np.empty(size_of(shape), dtype.numpy)
+    for start in range(0, result.size, BLOCK):
+        stop = min(start + BLOCK, result.size)
+        words = philox_numpy(int(state[0]), np.arange(start, stop, dtype=np.uint64), int(state[1]))
+        result[start:stop] = _unit_interval(words[2 * lane], words[2 * lane + 1], dtype)
+    return result.reshape(shape)  # (n,) -> shape
+
+
+def _unit_interval(first: np.ndarray, second: np.ndarray, dtype: DType) -> np.ndarray:
+    """The top 24 bits of one word, or 53 of two, as a fraction."""
     if dtype is float32:
-        word = words[2 * lane] >> np.uint32(8)
-        return (word.astype(np.float32) * np.float32(2.0**-24)).reshape(shape)  # (n,) -> shape
-    wide = (words[2 * lane].astype(np.uint64) << np.uint64(32)) | words[2 * lane + 1]
-    fraction = (wide >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return np.asarray(fraction.reshape(shape), dtype.numpy)  # (n,) -> shape
+        return (first >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
+    wide = (first.astype(np.uint64) << np.uint64(32)) | second
+    return (wide >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 UNIFORM = define(
