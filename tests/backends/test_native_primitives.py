@@ -1,4 +1,4 @@
-"""Native code of every primitive against its definition: samples, awkward shapes, special values."""
+"""Native code of every primitive against its definition: samples, shapes, special values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from native_graphs import assert_native_is_reference, run
 from pellucid import backends
-from pellucid.base.dtypes import ALL, as_dtype, bool_, float32, float64, int32, int64, uint8
+from pellucid.base.dtypes import ALL, as_dtype, bool_, float32, float64, int32, uint8
 from pellucid.base.errors import ArgumentError, DTypeError
 from pellucid.graph.node import Graph, Node, Primitive, Sample, Spec, new_input
 from pellucid.ops import PRIMITIVES
@@ -181,7 +181,7 @@ def test_special_values_follow_numpy(name: str, dtype: Any) -> None:
     primitive = PRIMITIVES[name]
     special = to_dtype(SPECIAL, dtype)
     if name in ("sin", "cos", "tan"):
-        special = special[~(np.abs(special) == np.float32(1e30))]  # beyond their stated range
+        special = special[~(np.abs(special) > 1e29)]  # beyond their stated range
     first = next(iter(primitive.samples()))
     if name == "cast":
         pytest.skip("casts have their own test")
