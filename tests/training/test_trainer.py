@@ -196,7 +196,9 @@ def test_A27_a_smaller_network_has_fewer_parameters_and_a_smaller_gap(
         model = network(*widths)
         trainer = Trainer(model, "cross_entropy", optim.Adam(model.parameters(), lr=0.01))
         trainer.fit((x[:80], y[:80]), epochs=40, batch_size=16)
-        gaps.append(trainer.evaluate((x[80:], y[80:]))["loss"] - trainer.evaluate((x[:80], y[:80]))["loss"])
+        gaps.append(
+            trainer.evaluate((x[80:], y[80:]))["loss"] - trainer.evaluate((x[:80], y[:80]))["loss"]
+        )
         sizes.append(sum(p.numel() for p in model.parameters()))
     assert sizes[1] < sizes[0] / 100
     assert gaps[1] < gaps[0] / 2
@@ -214,7 +216,9 @@ def test_A30_dropout_is_off_when_predicting_and_drops_its_share_when_training() 
 # ---- the same bits -----------------------------------------------------------------------------
 
 
-def trained(rng_data: tuple[np.ndarray, np.ndarray], compile: bool, seed: int = 3) -> list[np.ndarray]:
+def trained(
+    rng_data: tuple[np.ndarray, np.ndarray], compile: bool, seed: int = 3
+) -> list[np.ndarray]:
     model = network(4, 32, 16, 3, dropout=0.2)
     pellucid.manual_seed(9)
     optimizer = optim.AdamW(model.parameters(), lr=0.01)

@@ -99,10 +99,11 @@ def read_limited(path: Path, limit: int, exactly: int | None = None) -> bytes:
         raise RunFolderError(
             f"{path} {what}", "A run folder holds plain files only: train again, or copy them."
         ) from None
+    facts = os.fstat(handle)
+    if not stat.S_ISREG(facts.st_mode):
+        os.close(handle)
+        raise RunFolderError(f"{path} is not a plain file", "Train again, or restore it.")
     with open(handle, "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise RunFolderError(f"{path} is not a plain file", "Train again, or restore it.")
         if facts.st_size > limit or (exactly is not None and facts.st_size != exactly):
             wanted = f"at most {limit:,}" if exactly is None else f"{exactly:,}"
             raise RunFolderError(

@@ -62,27 +62,29 @@ def find_origin(trainer: Any, features: Any, targets: Any) -> Origin:
                 phase = "the forward pass" if record.layer else "the loss"
                 rows = _rows(array, count)
                 return Origin(_kind(array), phase, record.layer, record.op.name, rows, _SMALLER)
-        return _backward(trainer, loss)
+        return _backward(trainer, loss, count)
 
 
-def _backward(trainer: Any, loss: Any) -> Origin:
+def _backward(trainer: Any, loss: Any, count: int) -> Origin:
     """The forward pass was finite: look at the gradients, then at the update."""
     found: list[Origin] = []
+    values = list(_values(loss))
+    # The gradient of a value comes from the rules of the operations that used the value.
+    users = {id(i._record): v._record for v in values for i in v._record.inputs if i._record}
 
     def watch(tensor: Any) -> Any:
-        record = tensor._record
+        user = users.get(id(tensor._record), tensor._record)
 
         def hook(gradient: Any) -> None:
             array = gradient.detach().numpy()
             if not found and not is_finite(array):
-                name = f"gradient of {record.op.name}"
-                found.append(
-                    Origin(_kind(array), "the backward pass", record.layer, name, None, _SMALLER)
-                )
+                name, rows = f"gradient of {user.op.name}", _rows(array, count)
+                kind = _kind(array)
+                found.append(Origin(kind, "the backward pass", user.layer, name, rows, _SMALLER))
 
         return tensor.register_hook(hook)
 
-    handles = [watch(tensor) for tensor in _values(loss)]
+    handles = [watch(tensor) for tensor in values]
     trainer.optimizer.zero_grad()
     loss.backward()
     for handle in handles:

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.random import default_generator
-from pellucid.tensor.state import version
 
 
 class Weights:
@@ -85,8 +84,8 @@ class Snapshot:
         saved = {(id(p), name): copy for p, name, copy in self._slots}
         if not saved:
             # Before the first step there are no slots yet; the next step makes them anew.
-            self._optimizer.state.clear()
-            version.bump()
+            groups = self._optimizer.state_dict()["param_groups"]
+            self._optimizer.load_state_dict({"state": {}, "param_groups": groups})
             return
         for parameter, values in self._optimizer.state.items():
             for name, value in values.items():

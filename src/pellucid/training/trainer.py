@@ -196,7 +196,7 @@ class _Fit:
         self.history = trainer.history
         self.best = Weights(trainer.model)
         self.safety = Snapshot(trainer.model, trainer.optimizer)
-        self.replay: list[tuple[int, Any]] = []
+        self.replay: list[tuple[int, int, Any]] = []
         self.replay_bytes = 0
         self.snapshot_at = -math.inf
         self.snapshot_cost = 0.0
@@ -260,7 +260,7 @@ class _Fit:
         if self.validation is not None:
             loss, metric = self.trainer._measure(*self.validation)
             if not math.isfinite(loss):
-                self._fail()
+                self._fail_validation()
         return EpochRecord(
             epoch=epoch,
             loss=total / rows,
@@ -295,8 +295,24 @@ class _Fit:
             self.replay, self.replay_bytes = [], 0
             self.snapshot_at = time.perf_counter()
             self.snapshot_cost = self.snapshot_at - now
-        self.replay.append((self.history.steps, unit))
+        self.replay.append((self.history.steps, self.trainer._epoch, unit))
         self.replay_bytes += self.source.bytes_of(unit)
+
+    def _fail_validation(self) -> None:
+        """The loss on validation data is not finite: because of a weight, or of the data."""
+        if not self.safety.weights.finite():
+            self._fail()
+        self.history.status = "not finite"
+        scores = self.trainer.scorer(self.validation[0])
+        bad = ~np.isfinite(scores.reshape(len(scores), -1)).all(axis=1)
+        shown = ", ".join(str(row) for row in np.flatnonzero(bad)[:10])
+        rows = f"; scores of validation rows {shown} are not finite" if shown else ""
+        self.trainer._emit("stop", status="not finite")
+        raise NonFiniteError(
+            f"The validation loss is NaN or infinite after epoch {self.trainer._epoch}, "
+            f"all weights are finite{rows}",
+            "Look at these rows, and at the sizes of features and weights.",
+        )
 
     def _fail(self) -> None:
         """Find the step where it began, restore the weights before it, and raise."""
@@ -304,7 +320,7 @@ class _Fit:
         trainer = self.trainer
         self.safety.restore()
         last_good = Snapshot(trainer.model, trainer.optimizer)
-        for first, unit in self.replay:
+        for first, epoch, unit in self.replay:
             for offset, batch in enumerate(self.source.batches_of(unit)):
                 last_good.take()
                 loss = self.steps.batch(batch)
@@ -313,7 +329,7 @@ class _Fit:
                 last_good.restore()
                 origin = find_origin(trainer, *self.source.tensors(batch))
                 last_good.restore()
-                self.history.steps = first + offset
+                self.history.steps, trainer._epoch = first + offset, epoch
                 trainer._emit("stop", status="not finite")
                 raise _failure(origin, first + offset, trainer, self.source.rows_of(batch))
         self.safety.restore()

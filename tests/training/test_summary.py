@@ -1,0 +1,54 @@
+"""The summary of a model: counts that can be checked by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import pellucid
+from pellucid import nn
+from pellucid.training.summary import summary
+
+
+def test_B15_weights_and_biases_are_counted() -> None:
+    """784-50-10: 784·50 + 50 + 50·10 + 10 = 39,760."""
+    model = nn.Sequential(nn.Linear(784, 50), nn.Sigmoid(), nn.Linear(50, 10))
+    found = summary(model, (1, 784))
+    assert found.parameters == 39_760
+    assert [layer.parameters for layer in found.layers] == [784 * 50 + 50, 0, 50 * 10 + 10]
+    assert "39,760" in str(found)
+
+
+@pytest.mark.parametrize("rows", [1, 64])
+def test_D31_parameters_do_not_depend_on_the_input(rows: int) -> None:
+    """Input sizes are shown, and are no parameters."""
+    model = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 2))
+    found = summary(model, (rows, 6))
+    assert found.parameters == 6 * 4 + 4 + 4 * 2 + 2
+    assert found.input == (rows, 6)
+    assert [layer.output for layer in found.layers] == [(rows, 4), (rows, 4), (rows, 2)]
+
+
+def test_E16_work_memory_and_time_are_told() -> None:
+    model = nn.Sequential(nn.Linear(30, 20), nn.ReLU(), nn.Linear(20, 5))
+    found = summary(model, pellucid.zeros(8, 30))
+    assert found.flop == 2 * 8 * (30 * 20 + 20 * 5)
+    assert found.bytes == 4 * ((30 * 20 + 20 + 20 * 5 + 5) + 8 * (20 + 20 + 5))
+    assert all(layer.seconds > 0 for layer in found.layers)
+
+
+def test_shared_layers_are_counted_once_and_hooks_are_removed() -> None:
+    shared = nn.Linear(4, 4)
+    model = nn.Sequential(shared, nn.Tanh(), shared).train()
+    found = summary(model, np.zeros((2, 4), np.float32))
+    assert len(found.layers) == 3 and found.parameters == 20
+    assert sum(layer.parameters for layer in found.layers) == 20
+    assert not shared._forward_hooks and model.training
+
+
+def test_frozen_parameters_are_told_apart() -> None:
+    model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
+    for parameter in model[0].parameters():
+        parameter.requires_grad_(False)
+    found = summary(model, (1, 3))
+    assert (found.parameters, found.trainable) == (11, 3)
