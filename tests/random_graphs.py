@@ -124,9 +124,11 @@ class Builder:
             lambda: (e.maximum(x, scalar(x, 0.0)), bound),
             lambda: (e.copy(x), bound),
             lambda: (e.mul(x, scalar(x, -1.5)), 1.5 * bound),
-            lambda: (e.cast(e.cast(x, float64 if x.dtype is float32 else float32), x.dtype), bound)
-            if self.dtype is float32
-            else (e.copy(x), bound),
+            lambda: (
+                (e.cast(e.cast(x, float64 if x.dtype is float32 else float32), x.dtype), bound)
+                if self.dtype is float32
+                else (e.copy(x), bound)
+            ),
         ]
         self.keep(*self.pick(options)())
 
@@ -142,7 +144,10 @@ class Builder:
             lambda: (e.maximum(x, y), max(a, b)),
             lambda: (e.minimum(x, y), max(a, b)),
             lambda: (e.where(e.lt(x, y), x, y), max(a, b)),
-            lambda: (e.where(e.gt(self.pick(self.inputs_like(x)), scalar(x, 0.1)), x, y), max(a, b)),
+            lambda: (
+                e.where(e.gt(self.pick(self.inputs_like(x)), scalar(x, 0.1)), x, y),
+                max(a, b),
+            ),
             lambda: (e.add(e.mul(x, y), x), a * b + a),
         ]
         self.keep(*self.pick(options)())
@@ -154,7 +159,9 @@ class Builder:
     def move(self) -> None:
         x = self.value()
         rank = len(x.shape)
-        kind = self.pick(("reshape", "transpose", "broadcast", "slice", "flip", "pad", "concatenate"))
+        kind = self.pick(
+            ("reshape", "transpose", "broadcast", "slice", "flip", "pad", "concatenate")
+        )
         if kind == "reshape":
             self.keep(structure.reshape(x, self.regrouped(x.shape)), self.bounds[x])
         elif kind == "transpose":
@@ -180,7 +187,9 @@ class Builder:
         elif kind == "concatenate" and rank:
             axis = self.integer(0, rank - 1)
             other = self.draw(st.sampled_from([v for v in self.values if _joins(v, x, axis)]))
-            self.keep(structure.concatenate([x, other, x], axis), max(self.bounds[x], self.bounds[other]))
+            self.keep(
+                structure.concatenate([x, other, x], axis), max(self.bounds[x], self.bounds[other])
+            )
 
     def regrouped(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """The shape with two neighbours merged, an axis split, or axes of extent 1 added."""
@@ -236,13 +245,17 @@ class Builder:
             y = self.like(x.shape)
             if len(y.shape) < 2 or y.shape[-1] != x.shape[-1]:
                 return
-            other = structure.transpose(y, (*range(len(y.shape) - 2), len(y.shape) - 1, len(y.shape) - 2))
+            other = structure.transpose(
+                y, (*range(len(y.shape) - 2), len(y.shape) - 1, len(y.shape) - 2)
+            )
         else:
             other = self.input((*x.shape[:-2], x.shape[-1], self.pick((1, 3, 8))))
         if math.prod(x.shape[:-1]) * other.shape[-1] > 4 * MOST_ELEMENTS:
             return
         result = matmul(x, other)
-        self.keep(result, max(x.shape[-1], 1) * self.bounds[x] * 2 * self.bounds.get(other, LARGEST))
+        self.keep(
+            result, max(x.shape[-1], 1) * self.bounds[x] * 2 * self.bounds.get(other, LARGEST)
+        )
 
     def pattern(self) -> None:
         """softmax, log-softmax, layer norm, batch norm: what training steps are made of."""
@@ -255,7 +268,9 @@ class Builder:
             count = x.shape[axis]
             mean = e.mul(structure.sum(x, axis, True), scalar(x, 1 / count))
             centred = e.sub(x, mean)
-            variance = e.mul(structure.sum(e.mul(centred, centred), axis, True), scalar(x, 1 / count))
+            variance = e.mul(
+                structure.sum(e.mul(centred, centred), axis, True), scalar(x, 1 / count)
+            )
             self.keep(e.div(centred, e.sqrt(e.add(variance, scalar(x, 0.1)))), 4.0)
             if self.integer(0, 1):
                 self.keep(variance, self.bounds[x] ** 2)
@@ -290,7 +305,10 @@ class Builder:
         elif kind == "scatter":
             where = self.positions(x.shape, x.shape[axis])
             # Written values that meet at one place must be the same whatever the order.
-            self.keep(indexing.scatter(x, where, self.input(x.shape), axis, "add"), bound + 2 * x.shape[axis])
+            self.keep(
+                indexing.scatter(x, where, self.input(x.shape), axis, "add"),
+                bound + 2 * x.shape[axis],
+            )
         elif kind == "argmax":
             source = self.pick(self.inputs_like(x))
             if source.shape:
@@ -343,7 +361,9 @@ def _state_updates(b: Builder) -> tuple[list[Node], dict[int, int]]:
         elif kind == "transpose" and len(old.shape) == 2 and old.shape[0] == old.shape[1]:
             new = e.add(structure.transpose(old, (1, 0)), b.pick(fitting))
         elif kind == "swap":
-            other = [i for i in states if b.inputs[i].shape == old.shape and i not in aliases.values()]
+            other = [
+                i for i in states if b.inputs[i].shape == old.shape and i not in aliases.values()
+            ]
             new = b.inputs[b.pick(other)] if other else old
         aliases[len(outputs)] = position
         outputs.append(new)

@@ -1,0 +1,158 @@
+"""Each rewrite by itself keeps the values; so do all together, and fusion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from native_graphs import assert_equal_outputs, run, run_executable
+from pellucid.backends.cpu import load as cpu
+from pellucid.base.dtypes import float32, float64, int32, int64
+from pellucid.compiler.clusters import fuse
+from pellucid.compiler.passes import PASSES, prepare
+from pellucid.graph.node import Graph, Node, Spec, new_input
+from pellucid.graph.verify import verify
+from pellucid.ops import PRIMITIVES, indexing, structure
+from pellucid.ops import elementwise as e
+from pellucid.ops.contraction import matmul, swap
+from pellucid.ops.registry import scalar
+from pellucid.transforms.differentiate import gradients
+from random_graphs import Case, graphs
+
+Made = tuple[Graph, list[np.ndarray]]
+
+
+def node(shape: tuple[int, ...], dtype: Any = float64) -> Node:
+    return new_input(Spec(shape, dtype))
+
+
+def made(inputs: list[Node], *outputs: Node, extent: int = 3) -> Made:
+    rng = np.random.default_rng(2)
+    arrays = [
+        rng.standard_normal(n.shape).astype(n.dtype.numpy)
+        if n.dtype.is_floating_point
+        else rng.integers(0, extent, n.shape).astype(n.dtype.numpy)
+        for n in inputs
+    ]
+    return Graph(tuple(inputs), outputs), arrays
+
+
+def weight_gradient() -> Made:
+    x, w, b, t = node((16, 7)), node((5, 7)), node((5,)), node((16, 5))
+    out = e.sub(e.add(matmul(x, swap(w)), b), t)
+    return made([x, w, b, t], *gradients([structure.sum(e.mul(out, out))], [w, b, x]))
+
+
+def cross_entropy() -> Made:
+    x, target = node((12, 9), float32), node((12, 1), int64)
+    shifted = e.sub(x, structure.max_(x, 1, True))
+    logs = e.sub(shifted, e.log(structure.sum(e.exp(shifted), 1, True)))
+    loss = e.neg(structure.sum(indexing.gather(logs, target, 1)))
+    return made([x, target], loss, *gradients([loss], [x]), extent=9)
+
+
+def integer_product() -> Made:
+    a, b = node((2, 3, 4), int32), node((4, 5), int32)
+    return made([a, b], matmul(a, b))
+
+
+def stretched_batches() -> Made:
+    a, b, c = node((2, 1, 3, 4)), node((5, 4, 2)), node((2, 5, 2, 3))
+    left = e.mul(a, a)
+    return made([a, b, c], matmul(matmul(left, b), c), matmul(a, b), matmul(c, swap(c)))
+
+
+def long_reductions() -> Made:
+    x, y = node((60_000,)), node((12_000, 6))
+    return made(
+        [x, y],
+        structure.sum(x),
+        structure.max_(x, 0),
+        structure.sum(y, 0),
+        structure.min_(y, 0),
+        structure.sum(y),
+        structure.sum(e.exp(e.neg(e.mul(y, y))), (0, 1)),
+    )
+
+
+def neutral_numbers() -> Made:
+    x = node((4, 3))
+    one, zero = scalar(x, 1.0), scalar(x, 0.0)
+    wide = structure.broadcast_to(x, (2, 4, 3))
+    return made(
+        [x],
+        e.mul(x, one),
+        e.div(x, one),
+        e.sub(x, zero),
+        e.neg(e.neg(x)),
+        structure.sum(wide, 0),
+        structure.reshape(structure.reshape(x, (12,)), (3, 4)),
+    )
+
+
+EXAMPLES: list[Callable[[], Made]] = [
+    weight_gradient,
+    cross_entropy,
+    integer_product,
+    stretched_batches,
+    long_reductions,
+    neutral_numbers,
+]
+NAMES = sorted({step.__name__ for step in PASSES})
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda f: f.__name__)
+def test_a_pass_alone_keeps_values(name: str, example: Callable[[], Made]) -> None:
+    graph, arrays = example()
+    step = next(s for s in PASSES if s.__name__ == name)
+    changed = step(graph)
+    verify(changed, PRIMITIVES)
+    assert [n.spec for n in changed.outputs] == [n.spec for n in graph.outputs]
+    expected = run(graph, arrays, "reference")
+    assert_equal_outputs(run(changed, arrays, "reference"), expected, changed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda f: f.__name__)
+def test_native_code_without_one_pass(
+    name: str, example: Callable[[], Made], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "plain_products":
+        pytest.skip("the contraction kernel needs it")
+    graph, arrays = example()
+    monkeypatch.setattr(cpu, "prepare", lambda g: prepare(g, without={name}))
+    expected = run(graph, arrays, "reference")
+    assert_equal_outputs(run(graph, arrays, "cpu"), expected, graph)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda f: f.__name__)
+def test_native_code_without_fusion(
+    example: Callable[[], Made], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, arrays = example()
+    expected = run(graph, arrays, "cpu")
+    monkeypatch.setattr(cpu, "fuse", lambda g: fuse(g, enabled=False))
+    plain = cpu.load(graph)
+    fused_kernels = len(fuse(prepare(graph)).clusters)
+    assert len(plain.fusion.clusters) >= fused_kernels
+    assert_equal_outputs(run_executable(plain, graph, arrays), expected, graph)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(case=graphs(most_steps=10))
+def test_passes_on_random_graphs(case: Case) -> None:
+    expected = run(case.graph, case.arrays, "reference")
+    for step in PASSES:
+        changed = step(case.graph)
+        verify(changed, PRIMITIVES)
+        for left, right in zip(run(changed, case.arrays, "reference"), expected, strict=True):
+            largest = float(np.abs(right).max(initial=0.0))
+            bound = 1e-4 if right.dtype == np.float32 else 1e-10
+            np.testing.assert_allclose(
+                left, right, bound, bound * (largest + 1e-3), err_msg=step.__name__
+            )
