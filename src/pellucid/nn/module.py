@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from pellucid.base.dtypes import DType, as_dtype, float32, float64
@@ -20,12 +20,19 @@ from pellucid.nn.calling import (
     structure_changed,
 )
 from pellucid.nn.errors import PathError, RegistrationError
+from pellucid.nn.observing import observe
 from pellucid.nn.parameter import Parameter, as_values
 from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.observe import KINDS, Observation
 from pellucid.tensor.state import guard, is_tracing, version
 from pellucid.tensor.tensor import Device, Tensor
+from pellucid.transforms.observe import DEFAULT_BINS, DEFAULT_STATISTICS
 
 Self = TypeVar("Self", bound="Module")
+
+
+PLAIN = (bool, int, float, str, tuple)
+"""Settings of these types may decide what a forward does; compiled programs notice changes."""
 
 
 class IncompatibleKeys(NamedTuple):
@@ -91,7 +98,7 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the hooks and ``forward``; operations inside belong to this layer's path."""
         if is_tracing():
-            guard(lambda: self.training)
+            guard(self._facts)
         outermost = calls.paths is None
         if outermost:
             calls.paths = paths_from(self)
@@ -107,6 +114,22 @@ class Module:
         finally:
             if outermost:
                 calls.paths = None
+
+    def _facts(self) -> tuple[Any, ...]:
+        """What a traced call depends on beyond its arguments; a program is valid while it stays.
+
+        Parts are compared by identity (modules, storage of parameters and buffers, hooks) and
+        plain settings, such as a dropout's p, by value.
+        """
+        storage = (*self._parameters.values(), *self._buffers.values())
+        return (
+            *((k, v) for k, v in self.__dict__.items() if v is None or isinstance(v, PLAIN)),
+            *self._modules.values(),
+            *(None if tensor is None else tensor._cell for tensor in storage),
+            *self._forward_pre_hooks,
+            *self._forward_hooks,
+            *self._backward_hooks,
+        )
 
     def _call_with_hooks(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
@@ -150,6 +173,39 @@ class Module:
         """
         return RemovableHandle(self._backward_hooks, hook, first=prepend)
 
+    def observe(
+        self,
+        names: str | Sequence[str] = "*",
+        of: Sequence[str] = KINDS,
+        statistics: Sequence[str] = DEFAULT_STATISTICS,
+        every: int = 1,
+        capacity: int = 1024,
+        bins: int = DEFAULT_BINS,
+    ) -> Observation:
+        """Watch values inside the model: returns where the records are read.
+
+        ``names`` are layer paths or parameter names, or patterns of them (``"encoder.*"``).
+        ``of`` chooses among ``"output"``, ``"gradient"`` (the loss's gradient to the outputs),
+        ``"parameter"`` and ``"parameter_gradient"``; ``statistics`` among those of
+        :func:`pellucid.transforms.observe.measures`: by default mean, std, min, max, norm,
+        zero_fraction, saturated_fraction and nonfinite_fraction; ``histogram`` (of ``bins``
+        bins) and ``slice`` cost more.  Each ``every``-th step is recorded, and the newest
+        ``capacity`` records are kept.
+
+        In a compiled step the statistics are part of the program.  ``remove()``, or the end of a
+        ``with`` block, brings back the program without them.
+
+        >>> import pellucid
+        >>> from pellucid import nn
+        >>> model = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
+        >>> with model.observe(["1"], of=["output"]) as observation:
+        ...     _ = model(pellucid.ones(2, 4))
+        >>> sorted(observation.latest()["output"]["1"])[:3]
+        ['max', 'mean', 'min']
+        """
+        made = Observation(of, statistics, every, capacity, bins)
+        return observe(self, names, made)
+
     # ---- registration ----------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -186,7 +242,7 @@ class Module:
         elif name in self._buffers:
             self._set_buffer(name, value)
         else:
-            if name == "training":
+            if value is None or isinstance(value, PLAIN):
                 version.bump()
             super().__setattr__(name, value)
 

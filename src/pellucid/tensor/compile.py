@@ -21,6 +21,7 @@ from pellucid.base.shapes import size_of
 from pellucid.graph.node import Graph, Node, Spec, set_line_source
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
+from pellucid.tensor.observe import Binding
 from pellucid.tensor.state import Cell, state, version
 from pellucid.tensor.trace import FusedGradient, Trace, real_tensor, user_line
 from pellucid.transforms.simplify import simplify
@@ -66,6 +67,10 @@ class _Program:
             aliases[len(outputs)] = place[cell]
             outputs.append(node)
         self.changed = [cell for cell, _ in changed]
+        self.bindings = [
+            Binding(observation, _add_outputs(trace, seen, outputs))
+            for observation, seen in trace.watched.items()
+        ]
         self.guards = trace.guards
         for tensor_cell in self.cells:
             self.guards.append((lambda c=tensor_cell: (c.shape, c.dtype), (tensor_cell.shape, tensor_cell.dtype)))
@@ -187,7 +192,18 @@ class _Program:
     def run(self, leaves: Sequence[TensorCore]) -> Any:
         """Run once on tensors."""
         with self.lock:
-            return self._run(leaves)
+            if not self.bindings:
+                return self._run(leaves)
+            return self._observed(1, lambda: self._run(leaves))
+
+    def _observed(self, steps: int, run: Callable[[], Any]) -> Any:
+        """``run`` with the hidden outputs written to the observations' rings."""
+        for binding in self.bindings:
+            binding.before(self.executable)
+        result = run()
+        for binding in self.bindings:
+            binding.after(steps)
+        return result
 
     def _run(self, leaves: Sequence[TensorCore]) -> Any:
         pointers = self.pointers
@@ -216,7 +232,9 @@ class _Program:
     def run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:
         """Run ``steps`` times on stacks of tensors, one slice a step."""
         with self.lock:
-            return self._run_many(leaves, steps)
+            if not self.bindings:
+                return self._run_many(leaves, steps)
+            return self._observed(steps, lambda: self._run_many(leaves, steps))
 
     def _run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:
         executable = self.executable
@@ -309,14 +327,21 @@ class CompiledFunction:
             leaves.append(tensor)
         if steps == 0:
             raise ArgumentError("many() got 0 steps", "run at least one step")
-        first = tuple(TensorCore.make(Cell(np.asarray(t.array()[0]))) for t in leaves)
-        last = self._last
-        program = (
-            last
-            if last is not None and last.version == version.number and last.accepts(first) and last.grad_enabled == state.grad_enabled
-            else self._program(first, {}, list(first))
-        )
-        return program.run_many(leaves, steps)
+        parts: list[Any] = []
+        done = 0
+        while done < steps:  # once, unless an observation changes the program on the way
+            first = tuple(TensorCore.make(Cell(np.asarray(t.array()[done]))) for t in leaves)
+            last = self._last
+            program = (
+                last
+                if last is not None and last.version == version.number and last.accepts(first) and last.grad_enabled == state.grad_enabled
+                else self._program(first, {}, list(first))
+            )
+            count = min([steps - done, *(b.span for b in program.bindings)])
+            part = leaves if count == steps else [_slices(t, done, done + count) for t in leaves]
+            parts.append(program.run_many(part, count))
+            done += count
+        return parts[0] if len(parts) == 1 else _joined(parts)
 
     def _program(self, args: Any, kwargs: Any, leaves: Sequence[TensorCore]) -> _Program:
         key = (_signature((args, kwargs)), state.grad_enabled)
@@ -376,6 +401,33 @@ def compile(
     if function is None:
         return lambda f: compile(f, backend=backend, keep_gradients=keep_gradients)
     return CompiledFunction(function, backend, keep_gradients)
+
+
+# ---- hidden outputs and parts of a run ---------------------------------------------------------
+
+
+def _add_outputs(
+    trace: Trace, seen: Sequence[tuple[bool, Any, TensorCore]], outputs: list[Node]
+) -> list[tuple[bool, Any, int]]:
+    """Append what an observation saw to the outputs: (training mode, column, position)."""
+    result = []
+    for training, column, value in seen:
+        result.append((training, column, len(outputs)))
+        outputs.append(trace.node_of(value._cell))
+    return result
+
+
+def _slices(tensor: TensorCore, first: int, last: int) -> TensorCore:
+    """Entries ``first`` ≤ i < ``last`` of the leading axis."""
+    return TensorCore.make(Cell(tensor.array()[first:last]))
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Results of consecutive parts of a run, stacked as one run would give them."""
+    listed: list[list[TensorCore]] = [[] for _ in parts]
+    structures = [_flatten(part, leaves) for part, leaves in zip(parts, listed, strict=True)]
+    together = [np.concatenate([t.array() for t in same]) for same in zip(*listed, strict=True)]
+    return _rebuild(structures[0], iter([TensorCore.make(Cell(a)) for a in together]))
 
 
 # ---- arguments and results as trees ----------------------------------------------------------

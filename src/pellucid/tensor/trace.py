@@ -77,6 +77,8 @@ class Trace:
     stale: set[Cell] = field(default_factory=set)
     """Cells of which a view was changed: their value here is no longer true."""
     views: dict[Cell, Cell] = field(default_factory=dict)
+    watched: dict[Any, list[tuple[bool, Any, TensorCore]]] = field(default_factory=dict)
+    """Observation → (training mode, column, value) of what it saw; see :mod:`.observe`."""
 
     # ---- reading -----------------------------------------------------------------------------
 

@@ -34,6 +34,8 @@ class ReferenceExecutable:
             for position, value in enumerate(values):
                 place = self.graph.aliases.get(position, len(inputs) + position)
                 self._view(self.graph.outputs[position], place, step)[...] = value
+        moved = [p + s * steps for p, s in zip(self.pointers, self._strides, strict=True)]
+        self.pointers[:] = moved
 
     def _view(self, node: Node, place: int, step: int) -> np.ndarray:
         """The array of an input or output at one step."""
