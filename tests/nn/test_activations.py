@@ -70,8 +70,8 @@ def test_activation_equals_its_formula(name: str, dtype: type) -> None:
 
 
 @pytest.mark.parametrize("name", [*FORMULAS, *SOFTMAX_FAMILY])
-def test_B31_gradients_equal_difference_quotients(name: str) -> None:
-    """First and second derivatives, away from kinks, in float64 (also B39 and D40)."""
+def test_B31_B39_D40_gradients_equal_difference_quotients(name: str) -> None:
+    """First and second derivatives, away from kinks, in float64."""
     x = pellucid.tensor(away_from_kinks(), requires_grad=True)
     options = {"dim": -1} if name in SOFTMAX_FAMILY else {}
     assert gradcheck(lambda x: getattr(F, name)(x, **options), (x,))
@@ -171,7 +171,7 @@ def operations_behind(y) -> set[str]:
     return found
 
 
-def test_B41_relu_is_one_comparison() -> None:
+def test_B36_B41_relu_is_one_comparison_and_sigmoid_is_not() -> None:
     x = pellucid.ones(3, requires_grad=True)
     assert operations_behind(F.relu(x)) == {"where"}
     assert "sigmoid" in operations_behind(F.sigmoid(x))
