@@ -1,0 +1,159 @@
+"""Pictures of functions with their derivatives, and of the regions a classifier draws.
+
+Files are written by matplotlib, without a window: SVG or PNG by the name's ending.
+
+>>> curve = draw_function(F.relu, "relu.svg", title="ReLU")                    # doctest: +SKIP
+>>> draw_decision(trainer.predict, x, y, "regions.png")                        # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.base.dtypes import float64
+from pellucid.base.errors import ArgumentError, FileError, ShapeError
+from pellucid.tensor.autograd import enable_grad, grad, no_grad
+from pellucid.tensor.creation import as_tensor, linspace
+
+SUFFIXES = (".svg", ".png")
+_BLUE, _ORANGE, _GREY = "#2b6cb0", "#dd6b20", "#888888"
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A function at ``x``: its values and its derivative there, each float64 (points,)."""
+
+    x: npt.NDArray[np.float64]
+    value: npt.NDArray[np.float64]
+    derivative: npt.NDArray[np.float64]
+
+
+def sample_function(
+    function: Callable[[Any], Any], low: float = -10.0, high: float = 10.0, points: int = 100
+) -> Curve:
+    """A function of one number at ``points`` evenly spaced places, with its derivative.
+
+    ``function`` maps a float64 tensor (points,) to one of that shape, element by element; the
+    derivative is autograd's, so at a kink it is the one that training uses.
+    """
+    if not low < high or points < 2:
+        raise ArgumentError(
+            f"A picture from {low:g} to {high:g} with {points} points has nothing to show",
+            "Use low < high and at least 2 points.",
+        )
+    x = linspace(low, high, points, dtype=float64).requires_grad_()
+    with enable_grad():
+        value = function(x)
+        if tuple(value.shape) != (points,):
+            raise ShapeError(
+                f"The function made {tuple(value.shape)} of ({points},)",
+                "Give a function that works element by element.",
+            )
+        slope = grad(value.sum(), x)[0] if value.requires_grad else x.detach() * 0
+    return Curve(*(np.array(t.detach().numpy()) for t in (x, value, slope)))
+
+
+def draw_function(
+    function: Callable[[Any], Any],
+    path: str | os.PathLike[str],
+    low: float = -10.0,
+    high: float = 10.0,
+    points: int = 100,
+    title: str = "",
+) -> Curve:
+    """Draws a function of one number and its derivative beside each other into a file, and
+    returns what was drawn (see ``sample_function``)."""
+    curve = sample_function(function, low, high, points)
+    figure = _figure(8.0, 3.2)
+    for place, (values, name, colour) in enumerate(
+        ((curve.value, "value", _BLUE), (curve.derivative, "derivative", _ORANGE)), start=1
+    ):
+        axes = figure.add_subplot(1, 2, place)
+        axes.axhline(0, color=_GREY, linewidth=0.6)
+        axes.axvline(0, color=_GREY, linewidth=0.6)
+        axes.plot(curve.x, values, color=colour)
+        axes.set_title(f"{title}: {name}" if title else name)
+        axes.set_xlabel("x")
+    _save(figure, path)
+    return curve
+
+
+def draw_decision(
+    predict: Callable[[Any], Any],
+    features: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    path: str | os.PathLike[str],
+    resolution: int = 100,
+) -> npt.NDArray[np.float64]:
+    """Draws what a model answers all over the plane, with the data points upon it, into a file.
+
+    ``features`` (rows, 2), ``targets`` (rows,) or (rows, 1).  ``predict`` takes a float32 tensor
+    (n, 2) and gives scores (n, outputs): with one output its sign is the class (or, where targets
+    are not whole numbers, its value the answer), with several the largest.  Returns the answers on
+    the grid, (resolution, resolution), from the lower left; rows go up with the second feature.
+    """
+    points = np.asarray(features, np.float64)
+    wanted = np.asarray(targets).reshape(len(points), -1)[:, 0]
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise ShapeError(
+            f"draw_decision got features {points.shape}", "Give points (rows, 2): it is a map."
+        )
+    margin = 0.05 * (np.ptp(points, axis=0) + 1e-9)
+    low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
+    grid = [np.linspace(low[axis], high[axis], resolution) for axis in (0, 1)]
+    places = np.stack([m.ravel() for m in np.meshgrid(*grid)], axis=1).astype(np.float32)
+    with no_grad():
+        scores = predict(as_tensor(places))
+    scores = np.asarray(scores.numpy() if hasattr(scores, "numpy") else scores, np.float64)
+    answers = _answers(scores.reshape(len(places), -1), wanted).reshape(resolution, resolution)
+    figure = _figure(5.0, 5.0)
+    axes = figure.add_subplot(1, 1, 1)
+    bounds = (min(answers.min(), wanted.min()), max(answers.max(), wanted.max()))
+    shared = {"cmap": "RdYlBu", "vmin": bounds[0], "vmax": bounds[1]}
+    axes.imshow(
+        answers, origin="lower", extent=(low[0], high[0], low[1], high[1]), alpha=0.5, **shared
+    )
+    dots = {"s": 12, "edgecolors": "black", "linewidths": 0.4}
+    axes.scatter(points[:, 0], points[:, 1], c=wanted, **dots, **shared)
+    axes.set_xlabel("x1")
+    axes.set_ylabel("x2")
+    axes.set_aspect("auto")
+    _save(figure, path)
+    return answers
+
+
+def _answers(scores: npt.NDArray[np.float64], targets: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Class numbers from scores, or the scores of a regression."""
+    if scores.shape[1] > 1:
+        return scores.argmax(axis=1).astype(np.float64)
+    if np.all(targets == np.round(targets)):
+        return (scores[:, 0] > 0).astype(np.float64)
+    return np.asarray(scores[:, 0])
+
+
+def _figure(width: float, height: float) -> Any:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: Any, path: str | os.PathLike[str]) -> None:
+    file = Path(path)
+    if file.suffix.lower() not in SUFFIXES:
+        raise ArgumentError(
+            f"{file.name!r} does not end in one of {', '.join(SUFFIXES)}", "Name the file so."
+        )
+    try:
+        figure.savefig(file, dpi=120, metadata={"Date": None} if file.suffix == ".svg" else None)
+    except OSError as error:
+        raise FileError(
+            f"The picture cannot be written to {file}: {error.strerror or error}",
+            "Choose a folder that exists and may be written to.",
+        ) from None
