@@ -9,7 +9,15 @@ import math
 from collections.abc import Callable, Collection
 
 from pellucid.compiler.clusters import REDUCTIONS, matrix_view, reduction_axes
-from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, constant_value, make_node
+from pellucid.graph.node import (
+    CONSTANT,
+    INPUT,
+    Graph,
+    Node,
+    constant_value,
+    inheriting,
+    make_node,
+)
 from pellucid.ops import elementwise, structure
 from pellucid.ops.contraction import matmul, swap
 from pellucid.ops.indexing import IOTA
@@ -24,15 +32,17 @@ MOST_PARTS = 256
 def rewrite(graph: Graph, rule: Callable[[Node], Node | None]) -> Graph:
     """The graph with ``rule`` applied once to every node, operands first."""
     replaced: dict[Node, Node] = {}
-    for node in graph.nodes():
-        if node.op is INPUT or node.op is CONSTANT:
-            replaced[node] = node
-            continue
-        operands = [replaced[n] for n in node.inputs]
-        same = all(a is b for a, b in zip(operands, node.inputs, strict=True))
-        current = node if same else make_node(node.op, operands, node.settings)
-        better = rule(current)
-        replaced[node] = current if better is None else better
+    with inheriting() as inherit:
+        for node in graph.nodes():
+            if node.op is INPUT or node.op is CONSTANT:
+                replaced[node] = node
+                continue
+            inherit(node)
+            operands = [replaced[n] for n in node.inputs]
+            same = all(a is b for a, b in zip(operands, node.inputs, strict=True))
+            current = node if same else make_node(node.op, operands, node.settings)
+            better = rule(current)
+            replaced[node] = current if better is None else better
     return Graph(graph.inputs, tuple(replaced[n] for n in graph.outputs), graph.aliases)
 
 

@@ -98,6 +98,7 @@ class _Origins(threading.local):
 
     layer: str = ""
     line: Callable[[], str] | None = None
+    inherited: Origin | None = None
 
 
 _origins = _Origins()
@@ -116,6 +117,20 @@ def layer_scope(path: str) -> Iterator[None]:
 def current_layer() -> str:
     """Path of the layer whose code runs now, empty outside of any."""
     return _origins.layer
+
+
+@contextlib.contextmanager
+def inheriting() -> Iterator[Callable[[Node], None]]:
+    """Inside, nodes made after ``inherit(node)`` get the origin of ``node``: they replace it."""
+
+    def inherit(node: Node) -> None:
+        _origins.inherited = node.origin
+
+    before = _origins.inherited
+    try:
+        yield inherit
+    finally:
+        _origins.inherited = before
 
 
 def set_line_source(source: Callable[[], str] | None) -> None:
@@ -191,7 +206,9 @@ def make_node(
     node = Node.__new__(Node)
     node.op, node.inputs, node.params = op, tuple(inputs), settings
     node.shape, node.dtype = result.shape, result.dtype
-    node.origin = Origin(_origins.layer, _origins.line() if _origins.line else "")
+    node.origin = _origins.inherited or Origin(
+        _origins.layer, _origins.line() if _origins.line else ""
+    )
     node._key = key
     with _lock:
         return _interned.setdefault(key, node)

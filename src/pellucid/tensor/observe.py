@@ -199,7 +199,7 @@ class Observation:
         if state.trace is not None:
             known = (column for _, column, _ in self._traced())
         else:
-            known = iter(self._open or ())
+            known = (column for column in self._open or {})
         return any(c.kind == kind and c.name == name for c in known)
 
     def _unused(self, kind: str, name: str) -> str:

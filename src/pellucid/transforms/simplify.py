@@ -11,7 +11,16 @@ from collections.abc import Callable
 import numpy as np
 
 from pellucid.base.shapes import broadcast_shapes
-from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, constant, constant_value, make_node
+from pellucid.graph.node import (
+    CONSTANT,
+    INPUT,
+    Graph,
+    Node,
+    constant,
+    constant_value,
+    inheriting,
+    make_node,
+)
 from pellucid.ops.structure import RESHAPE
 
 FOLD_LIMIT = 4096
@@ -127,13 +136,16 @@ RULES: tuple[Rule, ...] = (
 def simplify(graph: Graph, rules: tuple[Rule, ...] = RULES) -> Graph:
     """The graph with every rule applied to every node until nothing changes."""
     replaced: dict[Node, Node] = {}
-    for node in graph.nodes():
-        if node.op in (INPUT, CONSTANT):
-            replaced[node] = node
-            continue
-        operands = [replaced[n] for n in node.inputs]
-        current = node if tuple(operands) == node.inputs else make_node(node.op, operands, node.settings)
-        replaced[node] = _settle(current, rules)
+    with inheriting() as inherit:
+        for node in graph.nodes():
+            if node.op in (INPUT, CONSTANT):
+                replaced[node] = node
+                continue
+            inherit(node)
+            operands = [replaced[n] for n in node.inputs]
+            same = tuple(operands) == node.inputs
+            current = node if same else make_node(node.op, operands, node.settings)
+            replaced[node] = _settle(current, rules)
     return Graph(graph.inputs, tuple(replaced[n] for n in graph.outputs), graph.aliases)
 
 
