@@ -68,24 +68,35 @@ class Kernel:
     flop: int = 0
 
 
-def element_cost(roots: list[Node], stored: set[Node]) -> float:
-    """Estimated nanoseconds for one element of everything between ``roots`` and stored values."""
+def element_cost(roots: list[Node], stored: set[Node], size: int) -> float:
+    """Estimated nanoseconds for one of ``size`` elements of what lies between ``roots`` and stored values.
+
+    What has fewer elements (a number for each row, or for all) counts only in its share.
+    """
     total, stack, seen = 0.0, list(roots), set(roots)
     while stack:
         node = stack.pop()
-        if node.op.name in COSTLY:
-            total += 2.5 if node.op.family == "random" else 0.8
-        elif node.op.name in ("take", "gather", "div", "sqrt", "pad", "concatenate"):
-            total += 0.5
+        name = node.op.name
+        width = max([node.size, *(n.size for n in node.inputs)]) if name in REDUCTIONS else node.size
+        share = _share(width, size)
+        if name in COSTLY:
+            total += share * (2.5 if node.op.family == "random" else 0.6)
+        elif name in ("take", "gather", "div", "sqrt", "pad", "concatenate"):
+            total += share * 0.25
         else:
-            total += 0.06
+            total += share * 0.03
         for operand in node.inputs:
             if operand in stored or operand.op is INPUT:
-                total += 0.1
+                total += 0.05 * _share(operand.size, size)
             elif operand not in seen:
                 seen.add(operand)
                 stack.append(operand)
     return total
+
+
+def _share(part: int, size: int) -> float:
+    """How often something with ``part`` elements is computed per element; a single number never."""
+    return 0.0 if part == 1 < size else min(1.0, part / max(size, 1))
 
 
 class _RowKernel:
@@ -191,7 +202,8 @@ class _RowKernel:
 
     def emit(self) -> Kernel:
         """The finished kernel."""
-        per_row = element_cost(self.anchors, self.fusion.anchors) * self.inner + 4
+        size = self.rows * self.inner
+        per_row = element_cost(self.anchors, self.fusion.anchors, size) * self.inner + 4
         if self.flat:
             chunks = self._emit_flat()
             cost = per_row
@@ -205,7 +217,7 @@ class _RowKernel:
 
     def _emit_flat(self) -> int:
         """One loop over all elements; the number of elements is an operand, not part of the text."""
-        per_element = element_cost(self.anchors, self.fusion.anchors)
+        per_element = element_cost(self.anchors, self.fusion.anchors, self.inner)
         block = max(1024, 1 << round(math.log2(CHUNK_COST / per_element)))
         f, elements = self.f, self.elements
         size = elements.pointer(("size", self.inner), "i64")
@@ -465,7 +477,8 @@ def emit_columns(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> Kernel:
         _over_block(f, block, end, write)
     f.ret()
     entry.append("br label %chunks.setup")
-    cost = element_cost([node.inputs[0]], fusion.anchors) * outer * depth * tail + 50
+    size = outer * depth * tail
+    cost = (element_cost([node.inputs[0]], fusion.anchors, size) + 0.1) * size + 50
     return Kernel(module_text([f], METADATA), tuple(operands.order), max(outer * blocks, 0), cost)
 
 
