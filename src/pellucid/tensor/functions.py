@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pellucid.base.dtypes import DType, as_dtype, promote
+from pellucid.base.dtypes import DType, as_dtype, float32, promote
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.ops import elementwise
-from pellucid.tensor import assembling, linalg, statistics
-from pellucid.tensor.promotion import as_operand, together
-from pellucid.tensor.tensor import Tensor
+from pellucid.tensor import assembling, limits, linalg, statistics
+from pellucid.tensor.promotion import as_operand, common_dtype, together
+from pellucid.tensor.tensor import Device, Tensor
 
 METHODS = (
     "abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr all allclose amax "
@@ -48,9 +48,39 @@ def _free(name: str) -> Callable[..., Any]:
     return function
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {name: _free(name) for name in METHODS} | {
+def scalar_tensor(value: Any, *, dtype: Any = float32) -> Any:
+    """A tensor without axes, float32 by default."""
+    return as_operand(value, as_dtype(dtype))
+
+
+def result_type(tensor1: Any, tensor2: Any) -> DType:
+    """The dtype in which two tensors or numbers combine."""
+    return common_dtype([tensor1, tensor2])
+
+
+def trapezoid(y: Any, x: Any = None, *, dx: float = 1.0, dim: int = -1) -> Any:
+    """The integral of samples ``y`` along ``dim`` by the trapezoidal rule.
+
+    ``x`` holds their places, otherwise they stand ``dx`` apart.
+    """
+    n = y.shape[dim]
+    middle = (y.narrow(dim, 1, n - 1) + y.narrow(dim, 0, n - 1)) / 2
+    if x is None:
+        return (middle * dx).sum(dim)
+    steps = x.diff(dim=dim if len(x.shape) > 1 else 0)
+    if len(steps.shape) == 1 and len(y.shape) > 1:
+        steps = steps.reshape([-1 if i == dim % len(y.shape) else 1 for i in range(len(y.shape))])
+    return (middle * steps).sum(dim)
+
+
+FUNCTIONS: dict[str, Any] = {name: _free(name) for name in METHODS} | {
     function.__name__: function
     for function in (
+        limits.finfo,
+        limits.iinfo,
+        result_type,
+        scalar_tensor,
+        trapezoid,
         assembling.atleast_1d,
         assembling.atleast_2d,
         assembling.atleast_3d,
@@ -69,7 +99,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {name: _free(name) for name in METHOD
         statistics.searchsorted,
     )
 }
-"""Name → function; the package's namespace takes them from here."""
+FUNCTIONS |= limits.CONSTANTS | {"device": Device}
+"""Name → function or constant; the package's namespace takes them from here."""
 
 
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:

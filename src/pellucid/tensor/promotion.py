@@ -6,7 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, bool_, float32, int64, of_scalar, promote, with_scalar
+from pellucid.base.dtypes import (
+    DType,
+    as_dtype,
+    bool_,
+    float32,
+    int64,
+    of_scalar,
+    promote,
+    with_scalar,
+)
 from pellucid.base.errors import DTypeError
 from pellucid.ops import elementwise
 from pellucid.tensor.core import TensorCore, lift
@@ -31,13 +40,13 @@ def as_operand(value: Any, dtype: DType | None = None) -> Any:
 def common_dtype(values: list[Any]) -> DType:
     """The dtype in which tensors and numbers combine.
 
-    Tensors with axes decide first; 0-dimensional tensors, then Python numbers, only count when
+    Tensors (and arrays) with axes decide first; 0-dimensional tensors, then Python numbers, only count when
     they are of a higher kind (bool < integer < float).
     """
-    with_axes = [v.dtype for v in values if isinstance(v, TensorCore) and v.shape != ()]
-    without = [v.dtype for v in values if isinstance(v, TensorCore) and v.shape == ()]
+    held = [v for v in values if isinstance(v, (TensorCore, np.ndarray))]
+    with_axes = [as_dtype(v.dtype) for v in held if v.shape != ()]
+    without = [as_dtype(v.dtype) for v in held if v.shape == ()]
     numbers = [of_scalar(v) for v in values if isinstance(v, NUMBERS)]
-    numbers += [promote_array(v) for v in values if isinstance(v, np.ndarray)]
     result: DType | None = None
     for group in (with_axes, without, numbers):
         if not group:
@@ -49,13 +58,13 @@ def common_dtype(values: list[Any]) -> DType:
     return result or float32
 
 
-def promote_array(array: np.ndarray) -> DType:
-    """The dtype of an array operand."""
-    return of_scalar(array.dtype.type(0)) if array.ndim == 0 else lift(array).dtype
-
-
 def together(*values: Any, dtype: DType | None = None) -> list[Any]:
     """All ``values`` as tensors of one dtype (``dtype``, or the one they combine in)."""
+    first = values[0]
+    if dtype is None and isinstance(first, TensorCore):
+        same = first.dtype
+        if all(isinstance(v, TensorCore) and v.dtype is same for v in values):
+            return list(values)
     target = dtype or common_dtype(list(values))
     return [elementwise.cast(as_operand(v, target), target) for v in values]
 

@@ -11,7 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, as_dtype, bool_, float32, float64, int32, int64
+from pellucid.base.dtypes import (
+    DType,
+    as_dtype,
+    bool_,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+)
 from pellucid.base.errors import AutogradError, DTypeError, ShapeError
 from pellucid.base.shapes import contiguous_strides, size_of
 from pellucid.ops import elementwise, structure
@@ -32,6 +43,10 @@ class Device:
 
     type = "cpu"
     index = None
+
+    def __init__(self, name: Any = "cpu") -> None:
+        if str(name).split(":")[0] != "cpu":
+            raise DTypeError(f"there is no device {name!r}", 'tensors live on "cpu"')
 
     def __repr__(self) -> str:
         return "device(type='cpu')"
@@ -64,6 +79,11 @@ class Tensor(
     """
 
     __slots__ = ()
+
+    __array_priority__ = 1000
+    """Makes ``numpy_array * tensor`` a tensor: NumPy leaves the operation to us."""
+
+    is_cuda = is_sparse = is_quantized = is_meta = False
 
     def __init__(self, data: Any = ()) -> None:
         initialize(self, Cell(np.array(data, np.float32)))
@@ -226,6 +246,18 @@ class Tensor(
         """As int32."""
         return elementwise.cast(self, int32)
 
+    def short(self) -> Any:
+        """As int16."""
+        return elementwise.cast(self, int16)
+
+    def char(self) -> Any:
+        """As int8."""
+        return elementwise.cast(self, int8)
+
+    def byte(self) -> Any:
+        """As uint8."""
+        return elementwise.cast(self, uint8)
+
     def bool(self) -> Any:
         """True where nonzero."""
         return self.bool_()
@@ -302,6 +334,11 @@ class Tensor(
             )
         if self._record is not None:
             self._record.owner = weakref.ref(self)
+
+    @property
+    def retains_grad(self) -> builtins.bool:
+        """Whether a tensor that is no leaf collects its gradient all the same."""
+        return self._record is not None and self._record.owner is not None
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Any:
         """Call ``hook(gradient)`` in backward; what it returns replaces the gradient.
@@ -387,6 +424,38 @@ class Tensor(
         """Overwrite every element with ``value``."""
         return self._update(value)
 
+    def fill_diagonal_(self, fill_value: Any) -> Any:
+        """Overwrite the elements whose indices are all equal."""
+        inside = np.zeros(self.shape, np.bool_)
+        np.fill_diagonal(inside, True)
+        return self._update(self._shadow().masked_fill(as_operand(inside), fill_value))
+
+    def _reshaped(self, value: Any) -> Any:
+        """Become ``value``, which has these elements in another shape."""
+        if state.trace is None and self._record is None and self._requires_grad:
+            raise AutogradError(
+                "a leaf that requires gradients cannot change its shape in place",
+                "use the form without underscore: it gives another tensor",
+            )
+        self._cell, self._record = value._cell, value._record
+        return self
+
+    def unsqueeze_(self, dim: builtins.int) -> Any:
+        """With a new axis of extent 1 at ``dim``, in place."""
+        return self._reshaped(self._shadow().unsqueeze(dim))
+
+    def squeeze_(self, dim: Any = None) -> Any:
+        """Without axes of extent 1, in place."""
+        return self._reshaped(self._shadow().squeeze(dim))
+
+    def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Any:
+        """Axes ``dim0`` and ``dim1`` exchanged, in place."""
+        return self._reshaped(self._shadow().transpose(dim0, dim1))
+
+    def t_(self) -> Any:
+        """The transposed matrix, in place."""
+        return self._reshaped(self._shadow().t())
+
     def zero_(self) -> Any:
         """Overwrite with zeros."""
         return self._update(0)
@@ -453,12 +522,13 @@ for _name in NUMPY_NAMES:
     setattr(Tensor, _name, _with_numpy_names(getattr(Tensor, _name)))
 
 IN_PLACE = (
-    "add sub mul div pow neg abs exp log sqrt rsqrt sigmoid tanh relu clamp clamp_min "
-    "clamp_max floor ceil round trunc masked_fill addcmul addcdiv lerp reciprocal square "
-    "scatter scatter_add index_add index_fill index_copy tril triu remainder sign sin cos "
-    "erfinv index_put masked_scatter scatter_reduce nan_to_num exp2 log2 log10 log1p expm1 cumsum "
-    "cumprod logical_not floor_divide fmod frac hypot lgamma digamma logit xlogy "
-    "atan tan asin acos sinh cosh asinh acosh atanh erf erfc renorm copysign"
+    "abs acos acosh add addbmm addcdiv addcmul addmm addmv addr asin asinh atan atanh baddbmm "
+    "bitwise_and bitwise_or ceil clamp clamp_max clamp_min clip copysign cos cosh cumprod "
+    "cumsum digamma div erf erfc erfinv exp exp2 expm1 floor floor_divide fmod frac hypot "
+    "index_add index_copy index_fill index_put lerp lgamma log log10 log1p log2 logical_and "
+    "logical_not logical_or logit masked_fill masked_scatter mul nan_to_num neg pow "
+    "reciprocal relu remainder renorm round rsqrt scatter scatter_add scatter_reduce sigmoid "
+    "sign sin sinh sqrt square sub tan tanh tril triu trunc xlogy"
 ).split()
 for _name in IN_PLACE:
     setattr(Tensor, f"{_name}_", _in_place(_name))
@@ -473,6 +543,7 @@ def _rebuild(kind: Any, array: np.ndarray, requires_grad: builtins.bool) -> Any:
 
 
 def _make(cell: Cell) -> Tensor:
+    """A plain tensor around a cell, without history."""
     tensor = Tensor.__new__(Tensor)
     initialize(tensor, cell)
     return tensor

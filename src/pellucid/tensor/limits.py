@@ -1,0 +1,66 @@
+"""Constants, and the limits of the element types."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pellucid.base.dtypes import DType, as_dtype, float32
+from pellucid.base.errors import DTypeError
+
+CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
+"""The numbers that the package offers by name."""
+
+
+class FloatLimits(NamedTuple):
+    """What a floating-point type can hold."""
+
+    bits: int
+    eps: float
+    """Distance from 1 to the next larger number."""
+    max: float
+    min: float
+    tiny: float
+    """Smallest positive number with full precision."""
+    dtype: DType
+
+    @property
+    def smallest_normal(self) -> float:
+        """Another name for ``tiny``."""
+        return self.tiny
+
+
+class IntegerLimits(NamedTuple):
+    """What an integer type can hold."""
+
+    bits: int
+    max: int
+    min: int
+    dtype: DType
+
+
+def finfo(dtype: Any = float32) -> FloatLimits:
+    """Limits of a floating-point type, float32 by default."""
+    kind = as_dtype(dtype)
+    if not kind.is_floating_point:
+        raise DTypeError(f"finfo got {kind.name}", "use iinfo for integers")
+    found = np.finfo(kind.numpy.name)
+    return FloatLimits(
+        8 * kind.itemsize,
+        float(found.eps),
+        float(found.max),
+        float(found.min),
+        float(found.tiny),
+        kind,
+    )
+
+
+def iinfo(dtype: Any) -> IntegerLimits:
+    """Limits of an integer type."""
+    kind = as_dtype(dtype)
+    if kind.kind != "int":
+        raise DTypeError(f"iinfo got {kind.name}", "use finfo for floating point")
+    found = np.iinfo(kind.numpy.name)
+    return IntegerLimits(8 * kind.itemsize, int(found.max), int(found.min), kind)
