@@ -164,6 +164,17 @@ def test_numpy_arrays_can_be_loaded() -> None:
     assert layer(pellucid.tensor([1.0, 1.0])).item() == 6
 
 
+def test_other_float_types_are_converted_when_loaded() -> None:
+    layer = nn.Linear(2, 1, bias=False, dtype=pellucid.float64)
+    assert layer.weight.dtype is pellucid.float64
+    read_only = np.array([[0.5, 2.0]], np.float16)
+    read_only.flags.writeable = False
+    layer.load_state_dict({"weight": read_only})
+    assert layer.weight.tolist() == [[0.5, 2]] and layer.weight.dtype is pellucid.float64
+    layer.load_state_dict({"weight": np.array([[1, 2]], np.float16)})
+    assert layer.weight.tolist() == [[1, 2]]
+
+
 def test_a_state_that_does_not_fit_changes_nothing() -> None:
     layer = nn.Linear(2, 3)
     before = layer.weight.detach().clone()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pellucid.base.errors import DTypeError
 from pellucid.tensor.core import initialize
 from pellucid.tensor.creation import empty, from_numpy, tensor
@@ -30,7 +32,7 @@ class Parameter(Tensor):
         return "Parameter containing:\n" + Tensor.__repr__(self)
 
 
-def as_values(name: str, value: Any) -> Tensor:
+def as_values(name: str, value: Any) -> Any:
     """``value`` as a plain tensor: ours, an array, or any tensor that turns into a NumPy array.
 
     Raises :class:`DTypeError` with ``name`` for anything else.
@@ -41,7 +43,9 @@ def as_values(name: str, value: Any) -> Tensor:
         value = value.detach()
     if hasattr(value, "__array__"):
         array = value.__array__()
-        return from_numpy(array) if array.flags.writeable else tensor(array)
+        # A copy where the array cannot be shared: read-only, or float16, which becomes float32.
+        shared = array.flags.writeable and array.dtype != np.float16
+        return from_numpy(array) if shared else tensor(array)
     if isinstance(value, (int, float, list, tuple)):
         return tensor(value)
     raise DTypeError(

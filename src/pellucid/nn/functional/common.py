@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.base.dtypes import float64, int64
+from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import zeros
@@ -290,13 +290,3 @@ def pairwise_distance(
 ) -> Any:
     """‖x₁ − x₂ + ε‖_p over the last axis.  Shapes: (N, D) or (D,) → (N,) or ()."""
     return (x1 - x2 + eps).norm(p, -1, keepdim)
-
-
-def as_class_ids(name: str, target: Any) -> Any:
-    """``target`` as int64; raises for anything but integers."""
-    if target.dtype.kind != "int":
-        raise DTypeError(
-            f"{name} got targets of {target.dtype.name}",
-            "class ids are integers: convert with .long()",
-        )
-    return target if target.dtype is int64 else target.long()

@@ -11,10 +11,10 @@ import math
 import warnings
 from typing import Any
 
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.dtypes import int64
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.nn.functional.activation import log1p_exp, logsigmoid
-from pellucid.nn.functional.common import as_class_ids
 from pellucid.tensor.functions import where
 
 
@@ -237,6 +237,16 @@ def multilabel_soft_margin_loss(
 
 
 # ---- one of several classes -----------------------------------------------------------------
+
+
+def as_class_ids(name: str, target: Any) -> Any:
+    """``target`` as int64; raises for anything but integers."""
+    if target.dtype.kind != "int":
+        raise DTypeError(
+            f"{name} got targets of {target.dtype.name}",
+            "class ids are integers: convert with .long()",
+        )
+    return target if target.dtype is int64 else target.long()
 
 
 def _classes_last(name: str, input: Any) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.functional.activation import log1p_exp
-from pellucid.nn.functional.common import as_class_ids, pairwise_distance
-from pellucid.nn.functional.loss import reduced, same_shapes
+from pellucid.nn.functional.common import pairwise_distance
+from pellucid.nn.functional.loss import as_class_ids, reduced, same_shapes
 from pellucid.tensor.creation import zeros_like
 from pellucid.tensor.functions import where
 
