@@ -173,6 +173,21 @@ class _Program:
                 tensor._grad = stored
         self.version = version.number
 
+    def example_inputs(self) -> list[np.ndarray]:
+        """Arrays for every input: normal numbers and zeros for arguments, copies of the state."""
+        rng = np.random.default_rng(0)
+        arrays = []
+        for shape, dtype in self.argument_specs:
+            floats = dtype.kind == "float"
+            example = rng.standard_normal(shape) if floats else np.zeros(shape)
+            arrays.append(np.asarray(example).astype(dtype.numpy))
+        arrays += [self.host_buffer[i : i + 1].copy() for i in range(len(self.hosts))]
+        for cell in self.cells:
+            array = cell.array
+            spec_array = np.zeros(cell.shape, cell.dtype.numpy) if array is None else array
+            arrays.append(np.array(spec_array, order="C"))
+        return arrays
+
     def accepts(self, args: Sequence[Any]) -> bool:
         """Whether these positional arguments are the tensors this program was traced for."""
         specs = self.argument_specs
@@ -282,6 +297,8 @@ class CompiledFunction:
         self.keep_gradients = keep_gradients
         self._programs: dict[Any, list[_Program]] = {}
         self._last: _Program | None = None
+        """The program to try first: the newest, if its arguments can be recognized quickly."""
+        self._recent: _Program | None = None
         self._signatures: list[Any] = []
         functools.update_wrapper(self, function, updated=())
 
@@ -356,6 +373,7 @@ class CompiledFunction:
         # Only flat positional tensors can be recognized without building the signature.
         flat = not kwargs and all(isinstance(a, TensorCore) for a in args)
         self._last = found if flat and len(args) == len(leaves) else None
+        self._recent = found
         return found
 
     def _note_signature(self, key: Any) -> None:
@@ -379,13 +397,23 @@ class CompiledFunction:
     @property
     def executable(self) -> Any:
         """The executable of the program that ran last."""
-        if self._last is None:
+        if self._recent is None:
             raise ArgumentError("nothing has been compiled yet", "call the function once first")
-        return self._last.executable
+        return self._recent.executable
 
-    def explain(self) -> Any:
-        """What the last used program became: kernels, their layers, work, memory; printable."""
-        return self.executable.explain()
+    def explain(self, calls: int = 20) -> Any:
+        """What the last used program became: kernels, their layers, work, times, memory.
+
+        ``print`` the result, or see its ``to_svg()``.  Times are means of ``calls`` runs on
+        copies of the state and on random arguments, so nothing changes; 0 leaves them out.
+        """
+        executable = self.executable
+        if not hasattr(executable, "explain"):
+            raise ArgumentError(
+                f"the {self.backend} backend has no programs to explain", 'compile with backend="cpu"'
+            )
+        inputs = self._recent.example_inputs() if calls and self._recent is not None else None
+        return executable.explain(inputs, calls)
 
 
 def compile(

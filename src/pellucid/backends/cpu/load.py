@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from pellucid.backends.cpu.contraction import emit_contraction
 from pellucid.backends.cpu.contraction_plan import Contraction, plan_contraction
 from pellucid.backends.cpu.elements import Operand
 from pellucid.backends.cpu.engine import PLAIN, load_kernels
+from pellucid.backends.cpu.explain import explain
 from pellucid.backends.cpu.ir import module_text
 from pellucid.backends.cpu.loops import Kernel, emit_columns, emit_rows, needs_memory
 from pellucid.backends.cpu.runtime import NativeProgram, Region, Task
@@ -20,6 +22,7 @@ from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import size_of
 from pellucid.compiler.clusters import Cluster, Fusion, fuse, matrix_view
+from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
 from pellucid.compiler.schedule import Schedule, schedule, stored_values
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, constant_value
@@ -179,7 +182,8 @@ class CpuExecutable:
         flat = [use for step in self.uses for cluster in step for use in cluster]
         texts = {use.name: use.kernel.text.replace("@KERNEL(", f"@{use.name}(") for use in flat}
         addresses = load_kernels(texts, self.target)
-        regions: list[Region] = []
+        self.regions: list[Region] = []
+        regions = self.regions
         self.region_uses: list[list[KernelUse]] = []
         for step in self.uses:
             depth = max((len(c) for c in step), default=0)
@@ -256,6 +260,12 @@ class CpuExecutable:
                 f"a position is out of range in {' or '.join(names)} of a compiled program",
                 "check class ids and indices: they must lie in [0, extent)",
             )
+
+    def explain(
+        self, inputs: Sequence[np.ndarray] | None = None, calls: int = 20
+    ) -> Explanation:
+        """What the program is made of; with ``inputs``, which it may overwrite, also its times."""
+        return explain(self, inputs, calls)
 
     def __repr__(self) -> str:
         kernels = sum(len(uses) for uses in self.region_uses)

@@ -1,0 +1,133 @@
+"""The native program explained: facts of its kernels, and their times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pellucid.backends.cpu.runtime import NativeProgram, Region, get_num_threads
+from pellucid.compiler.explain import (
+    BufferFacts,
+    Explanation,
+    KernelFacts,
+    computed_nodes,
+    flop_of,
+    layers_of,
+    lines_of,
+)
+from pellucid.graph.node import Graph, Node
+
+if TYPE_CHECKING:
+    from pellucid.backends.cpu.load import CpuExecutable, KernelUse
+
+
+def explain(
+    executable: CpuExecutable, inputs: Sequence[np.ndarray] | None, calls: int
+) -> Explanation:
+    """Facts of a program; with ``inputs``, arrays that it may overwrite, also times.
+
+    Kernels are timed one after the other, each with all threads, ``calls`` times after a first
+    run; ``seconds`` of the whole is the program itself, ``calls`` times.
+    """
+    graph = executable.graph
+    uses = [(number, use) for number, step in enumerate(executable.region_uses) for use in step]
+    times: list[float | None] = [None] * len(uses)
+    total = None
+    if inputs is not None and calls > 0:
+        measured, total = _measure(executable, inputs, calls)
+        times = list(measured)
+    kernels = [
+        _facts(executable, number, use, seconds)
+        for (number, use), seconds in zip(uses, times, strict=True)
+    ]
+    schedule = executable.schedule
+    buffers = [
+        BufferFacts(_label(node), schedule.places[node].number, _bytes_of(node), first, last)
+        for node, (first, last) in schedule.lifetimes.items()
+    ]
+    own = [n for i, n in enumerate(graph.outputs) if i not in graph.aliases]
+    return Explanation(
+        tuple(kernels),
+        tuple(buffers),
+        len(executable.region_uses),
+        len(schedule.steps),
+        schedule.arena_bytes,
+        sum(_bytes_of(n) for n in graph.inputs),
+        sum(_bytes_of(n) for n in own),
+        get_num_threads(),
+        total,
+        calls if total is not None else 0,
+    )
+
+
+def _facts(
+    executable: CpuExecutable, region: int, use: KernelUse, seconds: float | None
+) -> KernelFacts:
+    nodes = computed_nodes(use.cluster, executable.fusion.anchors)
+    written = set(use.cluster.anchors)
+    operands = {o for o in use.kernel.operands if isinstance(o, Node)}
+    is_product = use.cluster.kind == "product"
+    return KernelFacts(
+        use.name,
+        region,
+        tuple(n.op.name for n in nodes),
+        layers_of(nodes),
+        lines_of(nodes),
+        use.flop if is_product else flop_of(nodes),
+        sum(_bytes_of(n) for n in operands - written),
+        sum(_bytes_of(n) for n in operands & written),
+        use.kernel.chunks,
+        seconds,
+    )
+
+
+def _label(node: Node) -> str:
+    layer = f"{node.origin.layer}: " if node.origin.layer else ""
+    return f"{layer}{node.op.name} {node.spec}"
+
+
+def _bytes_of(node: Node) -> int:
+    return node.size * node.dtype.itemsize
+
+
+def _measure(
+    executable: CpuExecutable, inputs: Sequence[np.ndarray], calls: int
+) -> tuple[list[float], float]:
+    """Mean seconds of each kernel, and of the whole program, on these inputs."""
+    table = np.array(executable.program.table)
+    kept = _bind(executable.graph, inputs, table)
+    alone = [
+        Region([task], region.parallel) for region in executable.regions for task in region.tasks
+    ]
+    single = NativeProgram(len(table), alone)
+    whole = NativeProgram(len(table), executable.regions)
+    for program in (single, whole):
+        program.table[:] = table
+        program.run()
+    start = time.perf_counter()
+    whole.run(calls)
+    total = (time.perf_counter() - start) / calls
+    single.enable_profile()
+    single.run(calls)
+    seconds = [float(s) / calls for s in single.profile()]
+    single.enable_profile(False)
+    kept.clear()
+    return seconds, total
+
+
+def _bind(graph: Graph, inputs: Sequence[np.ndarray], table: np.ndarray) -> list[Any]:
+    """Point the table to these inputs and to new memory for outputs; what must be kept alive."""
+    kept: list[Any] = []
+    for position, array in enumerate(inputs):
+        held = np.ascontiguousarray(array)
+        kept.append(held)
+        table[position] = held.ctypes.data
+    for position, node in enumerate(graph.outputs):
+        if position not in graph.aliases:
+            held = np.empty(node.shape, node.dtype.numpy)
+            kept.append(held)
+            table[len(inputs) + position] = held.ctypes.data
+    return kept
