@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.tensor.autograd import enable_grad
+from pellucid.tensor.random import default_generator
 from pellucid.training.snapshots import is_finite
 
 
@@ -39,30 +40,41 @@ class Origin:
         return f"{self.phase} ({inside})" if inside else self.phase
 
 
-_SMALLER = "Lower the learning rate, or clip gradients (clip_norm)."
+SMALLER = "Lower the learning rate, or clip gradients (clip_norm)."
 
 
 def find_origin(trainer: Any, features: Any, targets: Any) -> Origin:
     """Repeats the step of ``trainer`` on a batch from the weights of now and returns where the
-    first value that is not finite comes from."""
+    first value that is not finite comes from.  The step changes the weights."""
+    trainer.model.train()
+    found = find_in_forward(trainer, features, targets)
+    if found is not None:
+        return found
+    with enable_grad():
+        loss = trainer.loss(trainer.model(features), targets)
+        return _backward(trainer, loss, int(features.shape[0]))
+
+
+def find_in_forward(trainer: Any, features: Any, targets: Any) -> Origin | None:
+    """The first value of the data, the forward pass or the loss that is not finite, if any."""
     for what, tensor in (("the features", features), ("the targets", targets)):
         array = tensor.detach().numpy()
         if not is_finite(array):
-            return Origin(
-                _kind(array), what, rows=_rows(array, len(array)), advice="Correct these rows."
-            )
-    count = int(features.shape[0])
-    trainer.model.train()
+            rows = _rows(array, len(array))
+            return Origin(_kind(array), what, rows=rows, advice="Correct these rows.")
+    state = default_generator.get_state()
     with enable_grad():
         loss = trainer.loss(trainer.model(features), targets)
-        for tensor in _values(loss):
-            array = tensor.detach().numpy()
-            if not is_finite(array):
-                record = tensor._record
-                phase = "the forward pass" if record.layer else "the loss"
-                rows = _rows(array, count)
-                return Origin(_kind(array), phase, record.layer, record.op.name, rows, _SMALLER)
-        return _backward(trainer, loss, count)
+    # The same dropout masks again for whoever repeats the step.
+    default_generator.set_state(state)
+    for tensor in _values(loss):
+        array = tensor.detach().numpy()
+        if not is_finite(array):
+            record = tensor._record
+            phase = "the forward pass" if record.layer else "the loss"
+            rows = _rows(array, int(features.shape[0]))
+            return Origin(_kind(array), phase, record.layer, record.op.name, rows, SMALLER)
+    return None
 
 
 def _backward(trainer: Any, loss: Any, count: int) -> Origin:
@@ -80,7 +92,7 @@ def _backward(trainer: Any, loss: Any, count: int) -> Origin:
             if not found and not is_finite(array):
                 name, rows = f"gradient of {user.op.name}", _rows(array, count)
                 kind = _kind(array)
-                found.append(Origin(kind, "the backward pass", user.layer, name, rows, _SMALLER))
+                found.append(Origin(kind, "the backward pass", user.layer, name, rows, SMALLER))
 
         return tensor.register_hook(hook)
 
@@ -96,14 +108,14 @@ def _backward(trainer: Any, loss: Any, count: int) -> Origin:
         gradient = parameter.grad
         if gradient is not None and not is_finite(gradient.detach().numpy()):
             kind = _kind(gradient.detach().numpy())
-            return Origin(kind, "the backward pass", name, "gradient", None, _SMALLER)
+            return Origin(kind, "the backward pass", name, "gradient", None, SMALLER)
     trainer.optimizer.step()
     for name, parameter in names:
         if not is_finite(parameter.detach().numpy()):
             kind = _kind(parameter.detach().numpy())
             update = type(trainer.optimizer).__name__
-            return Origin(kind, "the update", name, update, None, _SMALLER)
-    return Origin("NaN or infinity", "the step", advice=_SMALLER)
+            return Origin(kind, "the update", name, update, None, SMALLER)
+    return Origin("NaN or infinity", "the step", advice=SMALLER)
 
 
 def _values(output: Any) -> Iterator[Any]:

@@ -374,6 +374,8 @@ class RunWriter:
         self.overwrite = overwrite
         name = f".{self.target.name}.{os.getpid()}-{secrets.token_hex(3)}.partial"
         self.folder = self.target.parent / name
+        parents = [self.target.parent, *self.target.parent.parents]
+        self._made = [folder for folder in parents if not folder.exists()]
         with explained(self.target):
             self.target.parent.mkdir(parents=True, exist_ok=True)
             self.folder.mkdir()
@@ -442,6 +444,9 @@ class RunWriter:
                 self._records.close()
         self._records = None
         _remove(self.folder)
+        with contextlib.suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()  # only where it is empty
 
 
 def check_target(target: Path, overwrite: bool) -> None:

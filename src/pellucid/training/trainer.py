@@ -26,7 +26,7 @@ from pellucid.tensor.random import Generator, shuffle_rows
 from pellucid.training.history import Callback, EpochRecord, Event, History
 from pellucid.training.inference import Scorer
 from pellucid.training.interrupts import Interrupts
-from pellucid.training.nonfinite import Origin, find_origin
+from pellucid.training.nonfinite import SMALLER, Origin, find_in_forward, find_origin
 from pellucid.training.snapshots import Snapshot, Weights
 from pellucid.training.stepping import ArraySteps, BatchSteps, Learner
 
@@ -303,15 +303,19 @@ class _Fit:
         if not self.safety.weights.finite():
             self._fail()
         self.history.status = "not finite"
-        scores = self.trainer.scorer(self.validation[0])
-        bad = ~np.isfinite(scores.reshape(len(scores), -1)).all(axis=1)
-        shown = ", ".join(str(row) for row in np.flatnonzero(bad)[:10])
-        rows = f"; scores of validation rows {shown} are not finite" if shown else ""
-        self.trainer._emit("stop", status="not finite")
+        trainer = self.trainer
+        origin = find_in_forward(trainer, *self.validation)
+        where = f", first in {origin.place}" if origin else ""
+        if origin is not None and origin.rows is not None:
+            shown = ", ".join(str(int(row)) for row in origin.rows[:10])
+            where += f"; validation rows {shown}" + (" and more" if len(origin.rows) > 10 else "")
+        if self.history.best_epoch:
+            self.best.restore()
+        trainer._emit("stop", status="not finite")
         raise NonFiniteError(
-            f"The validation loss is NaN or infinite after epoch {self.trainer._epoch}, "
-            f"all weights are finite{rows}",
-            "Look at these rows, and at the sizes of features and weights.",
+            f"{origin.value if origin else 'NaN or infinity'} appeared in the validation loss "
+            f"after step {self.history.steps} (epoch {trainer._epoch}){where}",
+            f"{origin.advice if origin else SMALLER} The best weights so far are kept.",
         )
 
     def _fail(self) -> None:

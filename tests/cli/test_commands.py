@@ -1,0 +1,163 @@
+"""The commands from the outside: a run, its use, and what is said about it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pellucid.training.run_folder import read_records
+
+Command = Callable[..., Any]
+
+
+def write_table(path: Path, rows: int = 150, seed: int = 4) -> Path:
+    """A table with numbers, a category with holes, and a class that depends on them."""
+    generator = np.random.default_rng(seed)
+    size, colour = generator.normal(size=rows), generator.choice(["red", "green", ""], rows)
+    kind = np.where(size + (colour == "red") > 0.3, "large", "small")
+    lines = ["size,colour,kind"]
+    lines += [f"{s:.4f},{c},{k}" for s, c, k in zip(size, colour, kind, strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def trained(command: Command, tmp_path: Path) -> Path:
+    """A run folder made by the command line."""
+    table = write_table(tmp_path / "table.csv")
+    outcome = command(
+        "train", table, "--target", "kind", "-o", "run", "--epochs", 12, "--eager", "-q"
+    )
+    assert outcome.code == 0, outcome.err
+    return tmp_path / "run"
+
+
+def test_digits_are_trained_natively_and_everything_is_written(
+    command: Command, tmp_path: Path
+) -> None:
+    outcome = command("train", "digits", "-o", "run", "--epochs", 6, "--layers", 2, "--width", 32)
+    assert outcome.code == 0, outcome.err
+    text = outcome.out
+    assert "multi-class, so softmax and cross-entropy" in text
+    assert "64 → 32 → 32 → 10, ReLU, output: softmax" in text
+    assert "majority class" in text and "logistic regression" in text
+    assert "train  validation" in text and "test" in text
+    assert "The network is" in text
+    files = sorted(p.name for p in (tmp_path / "run").iterdir())
+    assert files == ["model.json", "records.jsonl", "report.html", "weights.safetensors"]
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    events = [record["event"] for record in read_records(tmp_path / "run")]
+    assert events.count("epoch") == 6 and events[0] == "start" and "figures" in events
+    model = json.loads((tmp_path / "run" / "model.json").read_text())
+    assert {"seed", "fingerprint", "versions", "preprocessing", "config", "task"} <= set(model)
+
+
+def test_the_folder_has_a_name_of_its_own_unless_given(command: Command, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "my table.csv")
+    outcome = command("train", table, "-t", "kind", "--epochs", 2, "--eager", "-q")
+    assert outcome.code == 0, outcome.err
+    assert len(list((tmp_path / "runs").glob("my-table-2*"))) == 1
+
+
+def test_predictions_agree_with_the_figures(command: Command, trained: Path) -> None:
+    table = trained.parent / "table.csv"
+    outcome = command("predict", trained, table)
+    assert outcome.code == 0
+    rows = list(csv.DictReader(outcome.out.splitlines()))
+    truth = [row["kind"] for row in csv.DictReader(table.read_text().splitlines())]
+    share = np.mean([r["predicted kind"] == t for r, t in zip(rows, truth, strict=True)])
+    both = [float(r["probability of large"]) + float(r["probability of small"]) for r in rows]
+    np.testing.assert_allclose(both, 1, atol=1e-5)
+    evaluated = command("evaluate", trained, table)
+    assert f"{share:.4g}" in evaluated.out and "these are the data of the training" in evaluated.out
+    assert "large" in evaluated.out and "precision" in evaluated.out
+
+
+def test_predictions_are_written_once(command: Command, trained: Path) -> None:
+    table, out = trained.parent / "table.csv", trained.parent / "out.csv"
+    assert command("predict", trained, table, "-o", out).code == 0
+    before = out.read_text()
+    assert len(before.splitlines()) == 151
+    outcome = command("predict", trained, table, "-o", out)
+    assert outcome.code == 4 and "nothing was changed" in outcome.err
+    assert command("predict", trained, table, "-o", out, "--overwrite").code == 0
+    assert out.read_text() == before
+    assert command("predict", trained, table, "-o", "out.xlsx").code == 2
+    parquet = trained.parent / "out.parquet"
+    assert command("predict", trained, table, "-o", parquet).code == 0
+    import polars
+
+    assert polars.read_parquet(parquet).height == 150
+
+
+def test_new_rows_without_a_target_are_predicted(command: Command, trained: Path) -> None:
+    new = trained.parent / "new.csv"
+    new.write_text("colour,size,extra\npurple,3.0,1\n,-3.0,2\n")
+    outcome = command("predict", trained, new)
+    assert [line.split(",")[1] for line in outcome.out.splitlines()[1:]] == ["large", "small"]
+    outcome = command("evaluate", trained, new)
+    assert outcome.code == 3 and "no values of the target 'kind'" in outcome.err
+    new.write_text("colour\nred\n")
+    outcome = command("predict", trained, new)
+    assert outcome.code == 3 and "no column 'size', which the network was trained on" in outcome.err
+
+
+def test_a_summary_shows_layers_and_figures(command: Command, trained: Path) -> None:
+    outcome = command("summary", trained)
+    assert outcome.code == 0
+    assert "parameters" in outcome.out and "logistic regression" in outcome.out
+    assert (
+        "6 → 128 → 64 → 1, ReLU, output: sigmoid" in outcome.out or "→ 128 → 64 → 1" in outcome.out
+    )
+
+
+def test_doctor_tells_the_machine(command: Command) -> None:
+    outcome = command("doctor")
+    assert outcome.code == 0
+    for name in ("Processor", "Features", "Threads", "Peak", "Memory", "Versions", "Cache"):
+        assert f"{name} " in outcome.out
+    assert "GFLOP/s" in outcome.out and "GB/s" in outcome.out
+
+
+def test_the_same_seed_writes_the_same_weights(command: Command, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "table.csv")
+    contents = []
+    for name, threads in (("one", 1), ("two", 2)):
+        outcome = command(
+            "train", table, "-t", "kind", "-o", name, "--threads", threads, "--epochs", 4, "-q"
+        )
+        assert outcome.code == 0, outcome.err
+        contents.append((tmp_path / name / "weights.safetensors").read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_training_that_ends_in_nan_keeps_the_good_weights_and_says_where(
+    command: Command, tmp_path: Path
+) -> None:
+    table = write_table(tmp_path / "table.csv")
+    outcome = command(
+        "train", table, "-t", "size", "-o", "run", "--optimizer", "sgd", "--lr", 900, "--eager",
+        "--momentum", 0.99,
+    )  # fmt: skip
+    assert outcome.code == 6
+    assert "appeared in step" in outcome.err and "layer" in outcome.err
+    assert json.loads((tmp_path / "run" / "model.json").read_text())["status"] == "not finite"
+    assert command("summary", tmp_path / "run").code == 0
+
+
+def test_help_names_every_command_and_setting(command: Command) -> None:
+    outcome = command("--help")
+    for name in ("train", "predict", "evaluate", "summary", "doctor"):
+        assert name in outcome.out
+    outcome = command("train", "--help")
+    for option in ("--target", "--layers", "--width", "--activation", "--initialization", "--loss",
+                   "--optimizer", "--learning-rate", "--batch-size", "--epochs", "--l1", "--l2",
+                   "--dropout", "--patience", "--seed", "--threads"):  # fmt: skip
+        assert option in outcome.out
+    assert command("--version").out.startswith("pellucid ")
