@@ -176,6 +176,7 @@ class Explanation:
         weights = [k.seconds if k.seconds is not None else float(k.flop) for k in self.kernels]
         largest = max(weights, default=0.0) or 1.0
         parts = []
+        y = 0.0
         for row, (kernel, weight) in enumerate(zip(self.kernels, weights, strict=True)):
             y = 40 + row * bar
             layer = _cut(", ".join(kernel.layers) or kernel.name, 34)

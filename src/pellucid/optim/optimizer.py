@@ -27,6 +27,7 @@ import numpy as np
 
 from pellucid.base.dtypes import DType, float32
 from pellucid.base.errors import ArgumentError
+from pellucid.graph.node import layer_scope
 from pellucid.tensor.autograd import enable_grad, no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import full_like, tensor, zeros_like
@@ -221,7 +222,7 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         self._stepped = True
-        with no_grad():
+        with no_grad(), layer_scope(type(self).__name__):
             bunches = [(group, *b) for group in self.param_groups for b in self._bunches(group)]
             guard(lambda: self._layout)
             guard(lambda: [self._structure(group) for group in self.param_groups])
