@@ -41,6 +41,10 @@ class Cluster:
     inner: int = 1
     flexible: bool = False
     position: int = 0
+    full_rows: bool = False
+    """Of an epilogue: whether it needs whole rows at once, because it reduces over them."""
+    epilogue: Cluster | None = None
+    """Of a ``product``: row-wise work on its result, done block by block while it is in cache."""
     first: int = 0
     last: int = 0
     """Places of its first and last anchor among all nodes."""
@@ -274,8 +278,65 @@ def fuse(graph: Graph, enabled: bool = True) -> Fusion:
             known = fusion.readers.setdefault(read, [])
             if home not in known:
                 known.append(home)
+    if enabled:
+        _attach_epilogues(fusion)
     _order(fusion)
     return fusion
+
+
+FULL_ROW_COLUMNS = 256
+"""Widest product whose epilogue may reduce over rows: such a product is only cut into rows."""
+
+
+def _attach_epilogues(fusion: Fusion) -> None:
+    """Give each matrix product the work that follows on its result, element by element or row-wise.
+
+    before: a product, then bias and activation as a pass of their own; after: both in one kernel.
+    State is not updated there, so that one text of an optimizer's update serves all parameters.
+    """
+    state = {fusion.graph.outputs[position] for position in fusion.graph.aliases}
+    for product in [c for c in fusion.clusters if c.kind == "product"]:
+        result = product.anchors[0]
+        for follower in list(fusion.readers.get(result, ())):
+            if state.isdisjoint(follower.anchors) and _follows(follower, result, fusion):
+                reads = [r for a in follower.anchors for r in fusion.reads[a]]
+                if not _reaches(product, follower, reads, fusion):
+                    _attach(product, follower, fusion)
+                    break
+
+
+def _follows(follower: Cluster, result: Node, fusion: Fusion) -> bool:
+    """Whether a cluster can work on the product ``result`` block by block."""
+    columns = result.shape[-1]
+    if follower.kind != "rows" or result.size == 0 or columns < 2:
+        return False
+    rows = result.size // columns
+    if follower.flexible:
+        if follower.size != result.size:
+            return False
+    elif (follower.rows, follower.inner) != (rows, columns) or columns > FULL_ROW_COLUMNS:
+        return False
+    members = {*follower.anchors, result}
+    return all(
+        _reads_own_row(a, members, follower.rows, follower.inner, follower.flexible, fusion.anchors)
+        for a in follower.anchors
+    )
+
+
+def _attach(product: Cluster, follower: Cluster, fusion: Fusion) -> None:
+    result = product.anchors[0]
+    columns = result.shape[-1]
+    full_rows = not follower.flexible
+    product.epilogue = Cluster("rows", follower.anchors, result.size // columns, columns)
+    product.epilogue.full_rows = full_rows
+    product.anchors = [*product.anchors, *follower.anchors]
+    product.last = max(product.last, follower.last)
+    for anchor in follower.anchors:
+        fusion.owner[anchor] = product
+        for read in fusion.reads[anchor]:
+            users = fusion.readers[read]
+            fusion.readers[read] = list(dict.fromkeys(product if c is follower else c for c in users))
+    fusion.clusters.remove(follower)
 
 
 def _join(node: Node, fusion: Fusion) -> Cluster | None:

@@ -49,7 +49,7 @@ def stored_values(fusion: Fusion, extra: set[Node]) -> set[Node]:
                 stored.add(read)
     for cluster in fusion.clusters:
         if cluster.kind != "rows":
-            stored.update(cluster.anchors)
+            stored.add(cluster.anchors[0])
     return stored
 
 

@@ -76,9 +76,9 @@ class _Program:
             self.guards.append((lambda c=tensor_cell: (c.shape, c.dtype), (tensor_cell.shape, tensor_cell.dtype)))
         self.graph = simplify(Graph(tuple(inputs), tuple(outputs), aliases))
         self.executable = backends.load(self.graph, owner.backend)
-        self.host_buffer = np.zeros(max(len(self.hosts), 1), np.float32)
+        self.host_buffer = np.zeros(max(len(self.hosts), 1), np.float64)
         for i in range(len(self.hosts)):
-            self.executable.bind_input(self.first_host + i, self.host_buffer.ctypes.data + 4 * i)
+            self.executable.bind_input(self.first_host + i, self.host_buffer.ctypes.data + 8 * i)
         self.version = -1
         self.argument_specs = [Spec(n.shape, n.dtype) for n in trace.argument_nodes]
         self._keep: list[Any] = []
@@ -106,18 +106,10 @@ class _Program:
         state.trace = trace
         set_line_source(user_line)
         try:
-            symbolic: dict[int, TensorCore] = {}
-            count = 0
-
             def replace(value: Any) -> Any:
-                nonlocal count
-                if id(value) not in symbolic:
-                    symbolic[id(value)] = trace.add_argument(Spec(value.shape, value.dtype), f"argument{count}")
-                    count += 1
-                else:  # the same tensor passed twice still takes two places
-                    trace.add_argument(Spec(value.shape, value.dtype), f"argument{count}")
-                    count += 1
-                return symbolic[id(value)]
+                # The same tensor in two places is two arguments: the next call may pass two.
+                name = f"argument{len(trace.arguments)}"
+                return trace.add_argument(Spec(value.shape, value.dtype), name)
 
             new_args, new_kwargs = _map_arguments((args, kwargs), replace)
             return self.owner.function(*new_args, **new_kwargs)

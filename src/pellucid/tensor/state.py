@@ -133,7 +133,7 @@ def is_tracing() -> bool:
 def host_value(read: Callable[[], float]) -> Any:
     """A number that may change between steps, such as a learning rate.
 
-    Outside a trace simply ``read()``.  While tracing, a 0-dimensional float32 tensor that
+    Outside a trace simply ``read()``.  While tracing, a 0-dimensional float64 tensor that
     becomes an input of the program; ``read`` is called again before a step whenever something
     it may depend on has changed (see :data:`version`).
     """

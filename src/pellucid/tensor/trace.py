@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import float32
+from pellucid.base.dtypes import float64
 from pellucid.base.errors import AutogradError, TraceError
 from pellucid.graph.node import Node, Primitive, Spec, make_node, new_input
 from pellucid.tensor.core import TensorCore
@@ -59,6 +59,13 @@ class GradientChange:
     """A symbolic tensor, or None."""
     accumulates: bool
     """Whether the gradient from before the call was read."""
+    before: Any = None
+    """That gradient, if there was one."""
+
+    def replaces(self) -> bool:
+        """Whether a new gradient takes the place of one from before the call that it depends on."""
+        tensors = isinstance(self.before, TensorCore) and isinstance(self.value, TensorCore)
+        return tensors and self.value is not self.before
 
 
 @dataclass
@@ -77,6 +84,8 @@ class Trace:
     stale: set[Cell] = field(default_factory=set)
     """Cells of which a view was changed: their value here is no longer true."""
     views: dict[Cell, Cell] = field(default_factory=dict)
+    leaves: dict[int, TensorCore] = field(default_factory=dict)
+    """Concrete tensors that took part: whether they require gradients decides what was recorded."""
     watched: dict[Any, list[tuple[bool, Any, TensorCore]]] = field(default_factory=dict)
     """Observation → (training mode, column, value) of what it saw; see :mod:`.observe`."""
 
@@ -122,6 +131,9 @@ class Trace:
     ) -> TensorCore:
         """A symbolic tensor for ``primitive`` applied to ``inputs``."""
         node = make_node(primitive, [self.node_of(t._cell) for t in inputs], params)
+        for tensor in inputs:
+            if tensor._cell.array is not None and tensor._record is None:
+                self.leaves[id(tensor)] = tensor
         cell = Cell(None, node=node, trace=self)
         if primitive.family == "movement":
             self.views[cell] = inputs[0]._cell
@@ -156,7 +168,7 @@ class Trace:
         if found is not None:
             if not isinstance(found, TensorCore):
                 return found
-            self.gradients[id(tensor)] = GradientChange(tensor, found, True)
+            self.gradients[id(tensor)] = GradientChange(tensor, found, True, found)
         else:
             self.gradients[id(tensor)] = GradientChange(tensor, None, True)
         return found
@@ -171,7 +183,7 @@ class Trace:
 
     def host_value(self, read: Callable[[], float]) -> TensorCore:
         """An input whose value Python supplies before a step."""
-        node = new_input(Spec((), float32), f"host{len(self.hosts)}")
+        node = new_input(Spec((), float64), f"host{len(self.hosts)}")
         self.hosts.append((node, read))
         return TensorCore.make(Cell(None, node=node, trace=self))
 

@@ -51,10 +51,14 @@ class Operands:
     """The kernel's operands in order of first use: position in ``slots`` by value."""
 
     order: dict[Operand, int] = field(default_factory=dict)
+    next: int = 0
 
     def position(self, operand: Operand) -> int:
         """The operand's place, taken now if it is new."""
-        return self.order.setdefault(operand, len(self.order))
+        if operand not in self.order:
+            self.order[operand] = self.next
+            self.next += 1
+        return self.order[operand]
 
 
 class Elements:

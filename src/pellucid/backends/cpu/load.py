@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pellucid.backends.cpu.contraction import emit_contraction
+from pellucid.backends.cpu.contraction import Block, emit_contraction
 from pellucid.backends.cpu.contraction_plan import Contraction, plan_contraction
-from pellucid.backends.cpu.elements import Operand
+from pellucid.backends.cpu.elements import METADATA, Operand, Operands
 from pellucid.backends.cpu.engine import PLAIN, load_kernels
 from pellucid.backends.cpu.explain import explain
-from pellucid.backends.cpu.ir import module_text
-from pellucid.backends.cpu.loops import Kernel, emit_columns, emit_rows, needs_memory
+from pellucid.backends.cpu.ir import Function, module_text
+from pellucid.backends.cpu.loops import Kernel, emit_columns, emit_epilogue, emit_rows, needs_memory
 from pellucid.backends.cpu.runtime import NativeProgram, Region, Task
 from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.target import Target, host_target
@@ -101,13 +101,14 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
             else:
                 stack.append((node, True))
                 stack.extend((n, False) for n in reversed(node.inputs))
-    domain = (cluster.kind, cluster.rows, cluster.inner, cluster.flexible)
+    after = cluster.epilogue
+    domain = (cluster.kind, cluster.rows, cluster.inner, cluster.flexible, after and after.full_rows)
     return (domain, tuple(entries), tuple(number[a] for a in cluster.anchors)), list(number)
 
 
 def _write(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> list[Kernel]:
     if cluster.kind == "product":
-        return _write_product(cluster, target)
+        return _write_product(cluster, fusion, stored, target)
     if cluster.kind == "rows":
         return [emit_rows(cluster, fusion, stored)]
     if cluster.kind == "columns":
@@ -115,7 +116,9 @@ def _write(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) 
     return [EMITTERS[cluster.anchors[0].op.name](cluster.anchors[0])]
 
 
-def _write_product(cluster: Cluster, target: Target) -> list[Kernel]:
+def _write_product(
+    cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target
+) -> list[Kernel]:
     node = cluster.anchors[0]
     views = [matrix_view(node, 0), matrix_view(node, 1)]
     rows, columns = node.shape[-2:]
@@ -129,17 +132,28 @@ def _write_product(cluster: Cluster, target: Target) -> list[Kernel]:
         (views[1].batch, views[1].row, views[1].column),
         (rows * columns, columns),
     )
-    plan = plan_contraction(spec, target)
-    operands: list[Operand] = [views[0].base, views[1].base, node]
+    after = cluster.epilogue
+    full_rows = after is not None and after.full_rows
+    plan = plan_contraction(spec, target, full_rows)
+    own: list[Operand] = [views[0].base, views[1].base, node]
     if plan.scratch_bytes:
-        operands.append(("scratch", plan.scratch_bytes))
+        own.append(("scratch", plan.scratch_bytes))
+    operands = Operands({node: 2}, len(own))
+
+    def epilogue(function: Function, block: Block) -> None:
+        if after is not None:
+            emit_epilogue(function, block, rows, after, fusion, stored, operands)
+
+    functions = emit_contraction("KERNEL", spec, target, epilogue if after else None, full_rows)
+    extra = [o for o, place in operands.order.items() if place >= len(own)]
     kernels = []
-    for part, function in zip(plan.kernels, emit_contraction("KERNEL", spec, target), strict=True):
+    for part, function in zip(plan.kernels, functions, strict=True):
         function.name = "KERNEL"
         cost = part.flop / FLOP_PER_NANOSECOND
-        # The kernel that adds the parts of a split sum is an ordinary loop; the others are tiles.
-        text = ("" if part.suffix else PLAIN) + module_text([function])
-        kernels.append(Kernel(text, tuple(operands), part.chunks, cost, part.flop))
+        # Loops (of an epilogue, of the sum of a split product) want LLVM's passes, tiles do not.
+        loops = after is not None or bool(part.suffix)
+        text = ("" if loops else PLAIN) + module_text([function], METADATA if loops else "")
+        kernels.append(Kernel(text, (*own, *extra), part.chunks, cost, part.flop))
     return kernels
 
 

@@ -26,6 +26,7 @@ from pellucid.backends.cpu.elements import (
     convert,
     is_unsigned,
 )
+from pellucid.backends.cpu.contraction import Block
 from pellucid.backends.cpu.ir import Function, Phi, Value, literal, module_text
 from pellucid.base.dtypes import DType, bool_
 from pellucid.compiler.clusters import (
@@ -102,7 +103,14 @@ def _share(part: int, size: int) -> float:
 class _RowKernel:
     """Writes the kernel of one ``rows`` cluster."""
 
-    def __init__(self, cluster: Cluster, fusion: Fusion, stored: set[Node]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        fusion: Fusion,
+        stored: set[Node],
+        function: Function | None = None,
+        operands: Operands | None = None,
+    ) -> None:
         self.rows, self.inner = cluster.rows, cluster.inner
         self.anchors = cluster.anchors
         self.members = set(cluster.anchors)
@@ -113,9 +121,10 @@ class _RowKernel:
             self.rows, self.inner = 1, cluster.size
         elif cluster.flexible:
             self.rows, self.inner = self._split(cluster)
-        self.f = Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
-        self.operands = Operands()
+        self.f = function or Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
+        self.operands = operands or Operands()
         self.elements = Elements(self.f, self.operands, stored | self.fusion.anchors)
+        self.columns: tuple[Value, Value] = (self.f.i64(0), self.f.i64(self.inner))
         self.stage = {}  # type: dict[Node, int]
         self._find_stages()
 
@@ -236,12 +245,32 @@ class _RowKernel:
         last = f.intrinsic(
             "llvm.smin", "i64", f.binary("mul nsw", f.argument("end"), f.i64(per_chunk)), f.i64(self.rows)
         )
-        with f.loop(first, last, hint="r") as rows:
-            elements.loops["r"] = (ROW, rows.index)
-            for stage in range(max(self.stage.values(), default=0) + 1):
-                self._emit_stage(stage)
+        self._row_loop(first, last)
         f.ret()
         before_rows.append("br label %rows.setup")
+
+    def _row_loop(self, first: Value, last: Value) -> None:
+        """The loop over rows, each stage by stage."""
+        with self.f.loop(first, last, hint="r") as rows:
+            self.elements.loops["r"] = (ROW, rows.index)
+            for stage in range(max(self.stage.values(), default=0) + 1):
+                self._emit_stage(stage)
+
+    def emit_block(self, block: Block, rows: int) -> None:
+        """The rows and columns of a finished block of a matrix product with so many ``rows``."""
+        f, elements = self.f, self.elements
+        label = f.fresh("epilogue")
+        f.branch(label)
+        f.start_block(label)
+        elements.lines[KERNEL] = setup = f.lines
+        start = f.fresh("epilogue.rows")
+        f.start_block(start)
+        before = f.binary("mul nsw", block.batch, f.i64(rows))
+        first = f.binary("add nsw", before, block.row_begin)
+        last = f.binary("add nsw", before, block.row_end)
+        self.columns = (block.column_begin, block.column_end)
+        self._row_loop(first, last)
+        setup.append(f"br label %{start}")
 
     def _emit_stage(self, stage: int) -> None:
         """Row-sized values of the stage, then its inner loop."""
@@ -257,7 +286,7 @@ class _RowKernel:
                 self._keep_row_value(node, value)
         looped = [n for n in members if not (self._is_row_sized(n) and n.op.name not in REDUCTIONS)]
         if looped:
-            self._inner_loop(stage, f.i64(0), f.i64(self.inner), ROW)
+            self._inner_loop(stage, *self.columns, ROW)
         for node in members:
             if not self._is_row_sized(node):
                 elements.home[node] = ROW
@@ -331,8 +360,7 @@ class _RowKernel:
         """A row on the stack for a vector that only this kernel reads."""
         f = self.f
         type_ = MEMORY[node.dtype.name]
-        with f.into(self.elements.lines[KERNEL]):
-            pointer = f.assign("ptr", f"alloca {type_}, i64 {self.inner}, align 64", "row")
+        pointer = f.stack_array(type_, self.inner)
         self.elements.scratch[node] = (pointer, loop("r", self.rows) * self.inner)
 
 
@@ -425,6 +453,22 @@ def beats(f: Function, kind: str, value: Value, best: Value, dtype: DType) -> Va
 def emit_rows(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> Kernel:
     """The kernel of a ``rows`` cluster; ``stored`` says which values live in memory."""
     return _RowKernel(cluster, fusion, stored).emit()
+
+
+def emit_epilogue(
+    function: Function,
+    block: Block,
+    rows: int,
+    cluster: Cluster,
+    fusion: Fusion,
+    stored: set[Node],
+    operands: Operands,
+) -> None:
+    """A ``rows`` cluster as what follows a matrix product, on a block that is still in cache.
+
+    ``rows`` is the number of rows of one product of the batch.
+    """
+    _RowKernel(cluster, fusion, stored, function, operands).emit_block(block, rows)
 
 
 def needs_memory(cluster: Cluster, fusion: Fusion) -> set[Node]:
