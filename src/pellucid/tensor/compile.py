@@ -23,7 +23,7 @@ from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
 from pellucid.tensor.observe import Binding
 from pellucid.tensor.state import Cell, state, version
-from pellucid.tensor.trace import FusedGradient, Trace, real_tensor, user_line
+from pellucid.tensor.trace import FusedGradient, Trace, kind_of_gradient, real_tensor, user_line
 from pellucid.transforms.simplify import simplify
 
 SMALL_RESULT = 4096
@@ -58,9 +58,18 @@ class _Program:
         for position, node in trace.changed_arguments():
             aliases[len(outputs)] = position
             outputs.append(node)
+        for change in trace.gradients.values():
+            if change.replaces():  # added up in place, as the next call will read it there
+                trace.node_of(change.before._cell)
+                trace.current[change.before._cell] = trace.node_of(change.value._cell)
         changed = trace.changed_cells()
         self.gradients = self._gradient_outputs(trace, outputs)
         self.cells = list(trace.cells)
+        self.gradient_places = [
+            (change.tensor, self.cells.index(change.before._cell))
+            for change in trace.gradients.values()
+            if isinstance(change.before, TensorCore) and change.before._cell in trace.cells
+        ]
         place = {cell: self.first_cell + i for i, cell in enumerate(self.cells)}
         inputs += [trace.cells[cell] for cell in self.cells]
         for cell, node in changed:
@@ -72,6 +81,8 @@ class _Program:
             for observation, seen in trace.watched.items()
         ]
         self.guards = trace.guards
+        leaves = list(trace.leaves.values())
+        self.guards.append((lambda: [t._requires_grad for t in leaves], [t._requires_grad for t in leaves]))
         for tensor_cell in self.cells:
             self.guards.append((lambda c=tensor_cell: (c.shape, c.dtype), (tensor_cell.shape, tensor_cell.dtype)))
         self.graph = simplify(Graph(tuple(inputs), tuple(outputs), aliases))
@@ -80,6 +91,7 @@ class _Program:
         for i in range(len(self.hosts)):
             self.executable.bind_input(self.first_host + i, self.host_buffer.ctypes.data + 8 * i)
         self.version = -1
+        self.changed_gradients = False
         self.argument_specs = [Spec(n.shape, n.dtype) for n in trace.argument_nodes]
         self._keep: list[Any] = []
         self._borrowed: list[np.ndarray] = []
@@ -124,8 +136,8 @@ class _Program:
             if change.value is None:
                 result.append((change.tensor, -1))
                 continue
-            if change.value is change.tensor._grad and change.value._cell in trace.cells:
-                continue  # read, perhaps changed in place: its cell is bound like any other
+            if change.replaces() or change.value is change.before:
+                continue  # its cell is bound like any other
             if change.accumulates or self.owner.keep_gradients:
                 result.append((change.tensor, len(outputs)))
                 outputs.append(trace.node_of(change.value._cell))
@@ -141,6 +153,10 @@ class _Program:
 
     def rebind(self) -> None:
         """Take up what changed since the last call: arrays of cells, host values, gradients."""
+        for tensor, place in self.gradient_places:
+            before, now = self.cells[place], tensor._grad._cell
+            self.cells[place] = now
+            self.changed = [now if cell is before else cell for cell in self.changed]
         for i, cell in enumerate(self.cells):
             if cell.array is not None and not cell.array.flags.c_contiguous:
                 cell.replace(np.ascontiguousarray(cell.array))
@@ -152,6 +168,7 @@ class _Program:
         for i, read in enumerate(self.hosts):
             self.host_buffer[i] = read()
         self._keep = []
+        kinds = [kind_of_gradient(tensor._grad) for tensor, _ in self.gradients]
         for tensor, output in self.gradients:
             if output == -1:
                 tensor._grad = None
@@ -164,6 +181,9 @@ class _Program:
                 self.executable.bind_output(output, stored._cell.pointer)
                 tensor._grad = stored
         self.version = version.number
+        self.changed_gradients = kinds != [kind_of_gradient(tensor._grad) for tensor, _ in self.gradients]
+        if self.changed_gradients:  # what was read before is no longer so, for this program too
+            version.bump()
 
     def example_inputs(self) -> list[np.ndarray]:
         """Arrays for every input: normal numbers and zeros for arguments, copies of the state."""
@@ -347,6 +367,7 @@ class CompiledFunction:
                 else self._program(first, {}, list(first))
             )
             count = min([steps - done, *(b.span for b in program.bindings)])
+            count = 1 if program.changed_gradients else count
             part = leaves if count == steps else [_slices(t, done, done + count) for t in leaves]
             parts.append(program.run_many(part, count))
             done += count

@@ -190,7 +190,7 @@ class TensorCore:
                 "gradients have the shape of their tensor",
             )
         if state.trace is None:
-            if (self._grad is None) != (value is None) or callable(self._grad):
+            if self._grad is not value:
                 version.bump()
             self._grad = value
         else:
@@ -231,8 +231,8 @@ class TensorCore:
 
 def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]) -> Cell:
     """Evaluate at once: the shape rule first, so that errors are ours, then NumPy."""
-    spec = primitive.infer(*(Spec(t._cell.shape, t._cell.dtype) for t in inputs), **params)
-    array = primitive.evaluate(*(t.array() for t in inputs), **params)
+    spec = primitive.infer(*[Spec(t._cell.shape, t._cell.dtype) for t in inputs], **params)
+    array = primitive.evaluate(*[t.array() for t in inputs], **params)
     if array.__class__ is not np.ndarray or array.dtype != spec.dtype.numpy:
         array = np.asarray(array, spec.dtype.numpy)
     base = inputs[0]._cell if primitive.family == "movement" and array.base is not None else None
