@@ -11,7 +11,7 @@ import pellucid
 import pellucid.nn.functional as F  # noqa: N812
 from helpers import assert_close
 from pellucid import nn
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck
 
 
@@ -310,8 +310,10 @@ def test_B53_misuse_of_softmax_is_explained() -> None:
         F.softmin(x)
     with pytest.raises(ArgumentError, match="log_softmax got dim='last'"):
         F.log_softmax(x, "last")
-    with pytest.raises(ArgumentError, match="softmax got a list as input"):
+    with pytest.raises(DTypeError, match="softmax got a list as input"):
         F.softmax([1.0, 2.0], dim=0)
+    with pytest.raises(DTypeError, match="the activation got a ndarray"):
+        nn.ReLU()(np.ones(3))
 
 
 # ---- the others --------------------------------------------------------------------------------

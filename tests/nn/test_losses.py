@@ -250,8 +250,16 @@ def test_targets_that_do_not_fit() -> None:
         F.nll_loss(x, pellucid.tensor([0, 1, 2, -1]))
     with pytest.raises(ShapeError, match=r"class ids of shape \(4, 1\) for 3 classes"):
         F.cross_entropy(x, pellucid.zeros(4, 1, dtype=pellucid.int64))
+    with pytest.raises(ShapeError, match=r"shape \(4, 3\) for 3 .*\n.*one-hot rows use a float"):
+        F.cross_entropy(x, pellucid.zeros(4, 3, dtype=pellucid.int64))
     with pytest.raises(ShapeError, match="cross_entropy with probabilities"):
+        F.cross_entropy(x, pellucid.zeros(4, 2))
+    with pytest.raises(DTypeError, match=r"targets of float32\n.*convert with .long"):
         F.cross_entropy(x, pellucid.zeros(4))
+    with pytest.raises(DTypeError, match="mse_loss's target got a list"):
+        F.mse_loss(x, [1.0])
+    with pytest.raises(DTypeError, match="cross_entropy got a ndarray as input"):
+        F.cross_entropy(x.numpy(), pellucid.zeros(4))
     with pytest.raises(DTypeError, match="targets of float32"):
         F.nll_loss(x, pellucid.zeros(4))
     with pytest.raises(ShapeError, match=r"input of shape \(4, 1\) and a target of shape \(4,\)"):

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.tensor.functions import where
 from pellucid.tensor.random import rand_like
 from pellucid.tensor.tensor import Tensor
@@ -19,12 +19,14 @@ from pellucid.tensor.tensor import Tensor
 
 def _applied(input: Any, function: Callable[[Any], Any], inplace: bool) -> Any:
     """``function(input)``, written over ``input`` if asked."""
+    need_tensor("the activation", input)
     return input._update(function(input._shadow())) if inplace else function(input)
 
 
-def _check_input(name: str, input: Any) -> None:
+def need_tensor(name: str, input: Any) -> None:
+    """Raise unless ``input`` is a tensor; arrays and lists are not converted silently."""
     if not isinstance(input, Tensor):
-        raise ArgumentError(
+        raise DTypeError(
             f"{name} got a {type(input).__name__} as input", "pass a tensor: pellucid.tensor(data)"
         )
 
@@ -224,7 +226,7 @@ def hardswish(input: Any, inplace: bool = False) -> Any:
 
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
     """x where x > threshold, else ``value``."""
-    return _applied(input, lambda x: where(x > threshold, x, value), inplace)
+    return _applied(input, lambda x: where(x <= threshold, value, x), inplace)
 
 
 def glu(input: Any, dim: int = -1) -> Any:
@@ -243,7 +245,7 @@ def glu(input: Any, dim: int = -1) -> Any:
 
 
 def _need_dim(name: str, input: Any, dim: Any) -> int:
-    _check_input(name, input)
+    need_tensor(name, input)
     if dim is None:
         raise ArgumentError(
             f"{name} got no axis for an input of shape {tuple(input.shape)}",

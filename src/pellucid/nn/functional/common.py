@@ -8,6 +8,7 @@ from typing import Any
 
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.nn.functional.activation import need_tensor
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import zeros
 from pellucid.tensor.functions import where
@@ -21,6 +22,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
     Shapes: input (…, in), weight (out, in), bias (out,) → (…, out).
     """
+    need_tensor("linear", input)
     if not input.shape or input.shape[-1] != weight.shape[-1]:
         raise ShapeError(
             f"linear expects {weight.shape[-1]} features on the last axis and got an input of "
@@ -108,6 +110,7 @@ def embedding(
     gradient.  ``max_norm`` rescales, in place, looked-up rows whose norm is larger.
     ``scale_grad_by_freq`` divides each row's gradient by how often its id occurs.
     """
+    need_tensor("embedding", input)
     if input.dtype.kind != "int":
         raise DTypeError(
             f"embedding got ids of {input.dtype.name}", "ids are integers: convert with .long()"
@@ -203,6 +206,7 @@ def rms_norm(
 
 
 def _last_axes(name: str, input: Any, normalized_shape: Sequence[int]) -> list[int]:
+    need_tensor(name, input)
     wanted = tuple(normalized_shape)
     if not wanted or tuple(input.shape[-len(wanted) :]) != wanted:
         raise ShapeError(
@@ -251,8 +255,8 @@ def batch_norm(
         count = math.prod(input.shape[a] for a in axes)
         if training and count <= 1:
             raise ShapeError(
-                f"batch norm got one value per channel, shape {tuple(input.shape)}: no variance",
-                "use a batch of at least 2 in training, or eval()",
+                f"batch norm got {count} value per channel, input shape {tuple(input.shape)}",
+                "a variance needs at least 2: use a larger batch in training, or eval()",
             )
         result, mean, variance = _standardized(input, axes, eps)
         if training and running_mean is not None:

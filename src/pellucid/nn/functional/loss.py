@@ -14,7 +14,7 @@ from typing import Any
 from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import broadcast_shapes
-from pellucid.nn.functional.activation import log1p_exp, logsigmoid
+from pellucid.nn.functional.activation import log1p_exp, logsigmoid, need_tensor
 from pellucid.tensor.functions import where
 
 
@@ -35,6 +35,8 @@ def check_reduction(reduction: str) -> None:
 
 
 def _warn_about_shapes(name: str, input: Any, target: Any) -> None:
+    need_tensor(name, input)
+    need_tensor(f"{name}'s target", target)
     if tuple(input.shape) != tuple(target.shape):
         broadcast_shapes(tuple(input.shape), tuple(target.shape))  # raises where they do not fit
         warnings.warn(
@@ -46,7 +48,9 @@ def _warn_about_shapes(name: str, input: Any, target: Any) -> None:
 
 
 def same_shapes(name: str, input: Any, target: Any) -> None:
-    """Raise unless both have one shape."""
+    """Raise unless both are tensors of one shape."""
+    need_tensor(name, input)
+    need_tensor(f"{name}'s target", target)
     if tuple(input.shape) != tuple(target.shape):
         raise ShapeError(
             f"{name} got an input of shape {tuple(input.shape)} and a target of shape "
@@ -241,6 +245,7 @@ def multilabel_soft_margin_loss(
 
 def as_class_ids(name: str, target: Any) -> Any:
     """``target`` as int64; raises for anything but integers."""
+    need_tensor(f"{name}'s target", target)
     if target.dtype.kind != "int":
         raise DTypeError(
             f"{name} got targets of {target.dtype.name}",
@@ -251,6 +256,7 @@ def as_class_ids(name: str, target: Any) -> Any:
 
 def _classes_last(name: str, input: Any) -> Any:
     """(N, C, d…) → (N, d…, C); (C,) stays."""
+    need_tensor(name, input)
     if not input.shape:
         raise ShapeError(f"{name} got a 0-dimensional input", "it needs an axis of classes")
     return input if input.dim() <= 2 else input.movedim(1, -1)
@@ -262,7 +268,8 @@ def _check_classes(name: str, scores: Any, target: Any, ignore_index: int) -> No
         raise ShapeError(
             f"{name} got class ids of shape {tuple(target.shape)} for {scores.shape[-1]} classes "
             f"and positions of shape {tuple(scores.shape[:-1])}",
-            "input (N, C, d…) needs targets (N, d…): one class id, not a row, for each position",
+            "input (N, C, d…) needs targets (N, d…): one class id, not a row, for each position"
+            " (for rows of probabilities or one-hot rows use a float target)",
         )
     if target._cell.array is None or not target.numel():
         return
@@ -330,7 +337,8 @@ def cross_entropy(
     if not 0.0 <= label_smoothing <= 1.0:
         raise ArgumentError(f"cross_entropy got label_smoothing={label_smoothing}", "use 0 to 1")
     scores = _classes_last("cross_entropy", input)
-    if target.dtype.is_floating_point:
+    need_tensor("cross_entropy's target", target)
+    if target.dtype.is_floating_point and tuple(target.shape) != tuple(scores.shape[:-1]):
         same_shapes("cross_entropy with probabilities", input, target)
         share = _classes_last("cross_entropy", target)
         return _soft_cross_entropy(scores, share, weight, reduction, label_smoothing)
