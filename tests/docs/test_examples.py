@@ -1,0 +1,74 @@
+"""Every Python block of the README and of docs/ runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted([*ROOT.glob("README*.md"), ROOT / "CONTRIBUTING.md", *ROOT.glob("docs/**/*.md")])
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(path: Path) -> list[tuple[int, str]]:
+    """Line number and text of each Python block."""
+    text = path.read_text(encoding="utf-8")
+    return [(text[: m.start()].count("\n") + 2, m.group(1)) for m in BLOCK.finditer(text)]
+
+
+WITH_CODE = [path for path in FILES if blocks(path)]
+
+
+def test_the_documents_with_code_are_found() -> None:
+    names = {path.name for path in WITH_CODE}
+    assert {"README.md", "README.zh-CN.md", "guide.md", "guide.zh-CN.md"} <= names
+
+
+@pytest.mark.parametrize("path", WITH_CODE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_python_blocks_run(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for line, text in blocks(path):  # later blocks continue earlier ones
+        padded = "\n" * (line - 1) + text  # so that a traceback names the document's line
+        exec(compile(padded, str(path), "exec"), namespace)
+
+
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_to_files(path: Path) -> None:
+    links = LINK.findall(path.read_text(encoding="utf-8"))
+    missing = [x for x in links if "://" not in x and not (path.parent / x).exists()]
+    assert not missing, f"{path.name} links to {missing}, which is not there"
+
+
+@pytest.mark.parametrize("name", ["guide.md", "guide.zh-CN.md"])
+def test_options_in_the_guide_exist(name: str) -> None:
+    from typer.testing import CliRunner
+
+    from pellucid.cli.main import app
+
+    shown = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "200"}).output
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    options = set(re.findall(r"`(--[a-z0-9-]+)", text))
+    assert options and all(option in shown for option in options), options
+
+
+def test_both_readmes_and_guides_hold_the_same_programs() -> None:
+    for name in ("README", "docs/guide"):
+        english, chinese = (
+            [re.sub(r"\s+#.*", "", text) for _, text in blocks(ROOT / f"{name}{suffix}.md")]
+            for suffix in ("", ".zh-CN")
+        )
+        assert english == chinese
+
+
+def test_the_check_script_runs_the_command_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.findall(r"<!-- test command -->\n```sh\n(.*)\n```", readme)
+    assert len(found) == 1 and found[0].endswith("pytest -q")
+    assert found[0] in (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
+    assert "<!-- test command -->" in (ROOT / ".ci/run").read_text(encoding="utf-8")
