@@ -146,7 +146,7 @@ def test_training_that_ends_in_nan_keeps_the_good_weights_and_says_where(
         "--momentum", 0.99,
     )  # fmt: skip
     assert outcome.code == 6
-    assert "appeared in step" in outcome.err and "layer" in outcome.err
+    assert "appeared in" in outcome.err and "layer" in outcome.err
     assert json.loads((tmp_path / "run" / "model.json").read_text())["status"] == "not finite"
     assert command("summary", tmp_path / "run").code == 0
 

@@ -129,6 +129,6 @@ def test_validation_data_that_are_not_finite_end_the_run_too(rng: np.random.Gene
     trainer = Trainer(nn.Sequential(nn.Linear(5, 3)), "cross_entropy")
     with pytest.raises(
         NonFiniteError,
-        match=r"validation loss after step 10 \(epoch 1\), first in the features; validation rows 3",
+        match=r"validation loss after step 5 .*first in the features; validation rows 3\n",
     ):
         trainer.fit((x, y), (bad, y[:20]), epochs=2)

@@ -1,0 +1,232 @@
+"""The report: complete in itself, every picture in it, and safe whatever the data are called."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pellucid.data.sources import load_source
+from pellucid.insight.report import render_report
+from pellucid.insight.report.charts import (
+    histogram,
+    image_uri,
+    line_chart,
+    log_ticks,
+    nice_ticks,
+    thin,
+)
+from pellucid.insight.report.markup import number, safe, seconds_text
+from pellucid.insight.report.mistakes import certain_mistakes
+from pellucid.training.config import TrainingConfig
+from pellucid.training.job import RunResult, measure, train_network
+
+EVIL = '<script>alert("x")</script>\'"&\x1b[0m\u202e]]>{{7*7}}'
+
+
+def run(table: Any, target: Any, **settings: Any) -> RunResult:
+    given = {"epochs": 4, "widths": (8,), "compile": False, **settings}
+    result = train_network(load_source(table, target), TrainingConfig(**given))
+    measure(result)
+    result.seconds["data"] = 0.1
+    return result
+
+
+@pytest.fixture(scope="module")
+def digits() -> RunResult:
+    return run("digits", ())
+
+
+class Checker(HTMLParser):
+    """Collects tags, attributes and text, and checks that tags are closed in order."""
+
+    VOID = frozenset({"meta", "img", "br", "circle", "line", "polyline", "rect"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open and self.open.pop() == tag, f"</{tag}> at {self.getpos()}"
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def check(page: str) -> Checker:
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    return checker
+
+
+def headings(page: str) -> list[str]:
+    return re.findall(r"<h2>(.*?)</h2>", page)
+
+
+# ---- complete ----------------------------------------------------------------------------------
+
+
+def test_a_report_of_images_has_every_picture(digits: RunResult) -> None:
+    page = render_report(digits)
+    found = check(page)
+    expected = [
+        "Figures", "Loss", "Validation figure", "Confusion matrix", "Each class",
+        "Most certain mistakes", "Network", "Weights", "Outputs of each layer", "Time", "Data",
+        "Settings",
+    ]  # fmt: skip
+    assert headings(page) == expected
+    assert found.tags.count("polyline") >= 3 + 5  # curves, and outlines of what was before
+    assert found.tags.count("img") == len(certain_mistakes(digits, "test", 16)) > 0
+    assert "64×8, bias" in page or "weight 8×64, bias 8" in page
+    total = digits.parameters()
+    assert total == 8 * 64 + 8 + 10 * 8 + 10 and f"{total:,}" in found.text
+
+
+def test_a_report_of_a_regression_shows_predicted_against_true(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(120, 2))
+    result = run({"a": x[:, 0], "b": x[:, 1], "y": x[:, 0] * 3 + 50}, "y")
+    page = render_report(result)
+    found = check(page)
+    assert {"Predicted against true", "Errors", "Largest errors"} <= set(headings(page))
+    assert found.tags.count("circle") >= len(result.prepared.test)
+    assert "linear regression" in found.text
+
+
+def test_a_report_of_labels_has_figures_of_each(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(160, 2))
+    table = {"a": x[:, 0], "b": x[:, 1], "u": (x[:, 0] > 0) * 1, "v": (x[:, 1] > 0) * 1}
+    page = render_report(run(table, ["u", "v"]))
+    check(page)
+    assert "Each class" in headings(page) and "multi-label" in page
+    assert "Confusion matrix" not in headings(page)
+
+
+def test_the_confusion_matrix_shows_the_counts(digits: RunResult) -> None:
+    page = render_report(digits)
+    cells = re.findall(r'title="(\d+) of class (\d) predicted as (\d)"', page)
+    matrix = np.zeros((10, 10), int)
+    for count, true, guess in cells:
+        matrix[int(true), int(guess)] = int(count)
+    np.testing.assert_array_equal(matrix, digits.figures["test"].confusion)
+
+
+def test_the_most_certain_mistakes_are_wrong_and_in_order(digits: RunResult) -> None:
+    worst = certain_mistakes(digits, "test", 16)
+    predicted = digits.predictions["test"]
+    true = digits.prepared.test.raw_targets
+    certainty = predicted.max(1)
+    wrong = np.flatnonzero(predicted.argmax(1) != true)
+    assert set(worst) <= set(wrong)
+    np.testing.assert_allclose(certainty[worst], np.sort(certainty[wrong])[::-1][: len(worst)])
+
+
+def test_nothing_is_asked_from_elsewhere(digits: RunResult) -> None:
+    page = render_report(digits)
+    found = check(page)
+    assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & set(found.tags)
+    for name, value in found.attributes:
+        assert not name.startswith("on")
+        if name in ("src", "href", "xlink:href", "action", "data"):
+            assert value.startswith("data:image/png;base64,")
+    assert "http://" not in page and "https://" not in page and "url(" not in page
+    assert "default-src 'none'" in page
+
+
+# ---- safe --------------------------------------------------------------------------------------
+
+
+def test_names_from_the_data_are_text_and_nothing_else(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(200, 2))
+    table = {
+        f"a{EVIL}": x[:, 0],
+        f"c{EVIL}": rng.choice([f"u{EVIL}", "v"], 200),
+        f"t{EVIL}": np.where(x[:, 0] + x[:, 1] > 0, f"yes{EVIL}", "no"),
+    }
+    result = run(table, f"t{EVIL}")
+    plain = render_report(result)
+    names = list(table)
+    rows = render_report(result, lambda rows: (names, [[EVIL] * 3 for _ in rows]))
+    for page in (plain, rows):
+        found = check(page)
+        assert "script" not in found.tags
+        assert "\x1b" not in page and "\u202e" not in page
+        assert "&lt;script&gt;" in page
+
+
+def test_text_is_escaped_cleaned_and_shortened() -> None:
+    assert safe("<a b='c'>&\"") == "&lt;a b=&#x27;c&#x27;&gt;&amp;&quot;"
+    assert safe("a\x00b\u202ec") == "a\ufffdb\ufffdc"
+    assert safe("x" * 100, 10) == "x" * 9 + "…"
+    assert safe("数据") == "数据"
+
+
+# ---- pieces ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (1, 100, [20, 40, 60, 80, 100]), (5, 5, [5])],
+)
+def test_ticks_are_round_numbers(low: float, high: float, expected: list[float]) -> None:
+    assert nice_ticks(low, high) == expected
+    assert log_ticks(0.1, 20) == pytest.approx([0.1, 0.2, 0.5, 1, 2, 5, 10, 20])
+
+
+def test_long_curves_are_thinned_with_both_ends() -> None:
+    chosen = thin(range(100_000))
+    assert chosen[0] == 0 and chosen[-1] == 99_999 and len(chosen) <= 400
+    values = list(np.exp(-np.linspace(0, 9, 100_000)))
+    picture = line_chart([("loss", "a", list(range(100_000)), values)], "epoch", "loss")
+    assert len(picture) < 20_000
+
+
+def test_curves_with_gaps_and_single_points_are_drawn() -> None:
+    picture = line_chart([("l", "a", [1, 2, 3], [1.0, float("nan"), 0.5])], "epoch", "loss", 3)
+    assert "nan" not in picture
+    assert "<circle" in line_chart([("l", "a", [1], [0.5])], "epoch", "loss")
+    assert line_chart([("l", "a", [1], [float("nan")])], "epoch", "loss") == ""
+    assert "nan" not in histogram([0] * 40, 0.0, 0.0)
+
+
+def test_images_are_valid_png_files() -> None:
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.linspace(0, 1, 12).reshape(3, 4)
+    for array in (pixels, np.repeat(pixels[:, :, None], 3, 2)):
+        content = base64.b64decode(image_uri(array).partition(",")[2])
+        opened = np.asarray(image.open(io.BytesIO(content)))
+        np.testing.assert_array_equal(opened, (array * 255).round().astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (1234567, "1,234,567"),
+        (0.123456, "0.1235"),
+        (1e-7, "1.00e-07"),
+        (12345.6, "12,346"),
+    ],
+)
+def test_numbers_are_written_for_people(value: float, text: str) -> None:
+    assert number(value) == text
+    assert [seconds_text(s) for s in (0.0034, 1.234, 250)] == ["3.4 ms", "1.23 s", "4 min 10 s"]
