@@ -21,19 +21,50 @@ if TYPE_CHECKING:
     from pellucid.nn.module import Module
 
 
-class _Structure:
-    """Counts changes of the module trees; a path table is valid for one count."""
+class _Changes:
+    """Counts changes of modules: of the trees (a path table is valid for one count), and of
+    anything that compiled programs depend on."""
 
-    number = 0
+    structure = 0
+    facts = 0
 
 
-structure = _Structure()
+changes = _Changes()
+
+
+def facts_changed() -> None:
+    """A setting, parameter, buffer or hook of some module changed; programs must look again."""
+    changes.facts += 1
+    version.bump()
 
 
 def structure_changed() -> None:
     """A module was added or taken away: paths and compiled programs may be out of date."""
-    structure.number += 1
-    version.bump()
+    changes.structure += 1
+    facts_changed()
+
+
+class FactsGuard:
+    """Whether what a traced call of a module depended on is still so.
+
+    Looks only when some module has changed since it last looked: programs ask often, for
+    example at every step of a learning rate's schedule.
+    """
+
+    __slots__ = ("_module", "_facts", "_seen", "_valid")
+
+    def __init__(self, module: Module) -> None:
+        self._module = module
+        self._facts = module._facts()
+        self._seen = changes.facts
+        self._valid = True
+
+    def __call__(self) -> bool:
+        """True while the module is as it was."""
+        if self._seen != changes.facts:
+            self._seen = changes.facts
+            self._valid = self._module._facts() == self._facts
+        return self._valid
 
 
 class _Calls(threading.local):
@@ -49,11 +80,11 @@ _tables: weakref.WeakKeyDictionary[Module, tuple[int, dict[int, str]]] = weakref
 def paths_from(root: Module) -> dict[int, str]:
     """id(module) → dotted path of every module under ``root``; ``root`` has its class name."""
     known = _tables.get(root)
-    if known is not None and known[0] == structure.number:
+    if known is not None and known[0] == changes.structure:
         return known[1]
     table = {id(module): path for path, module in root.named_modules()}
     table[id(root)] = type(root).__name__
-    _tables[root] = (structure.number, table)
+    _tables[root] = (changes.structure, table)
     return table
 
 
@@ -79,12 +110,12 @@ class RemovableHandle:
             hooks.clear()
         hooks[self.id] = hook
         hooks.update(later)
-        version.bump()
+        facts_changed()
 
     def remove(self) -> None:
         """Remove the hook; a second time does nothing."""
         if self._hooks.pop(self.id, None) is not None:
-            version.bump()
+            facts_changed()
 
     def __enter__(self) -> RemovableHandle:
         return self

@@ -12,8 +12,10 @@ from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.graph.node import current_layer, layer_scope
 from pellucid.nn.calling import (
     BackwardWatch,
+    FactsGuard,
     RemovableHandle,
     calls,
+    facts_changed,
     name_the_layer,
     path_of,
     paths_from,
@@ -24,7 +26,7 @@ from pellucid.nn.observing import observe
 from pellucid.nn.parameter import Parameter, as_values
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.observe import KINDS, Observation
-from pellucid.tensor.state import guard, is_tracing, version
+from pellucid.tensor.state import guard, is_tracing
 from pellucid.tensor.tensor import Device, Tensor
 from pellucid.transforms.observe import DEFAULT_BINS, DEFAULT_STATISTICS
 
@@ -98,7 +100,7 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the hooks and ``forward``; operations inside belong to this layer's path."""
         if is_tracing():
-            guard(self._facts)
+            guard(FactsGuard(self))
         outermost = calls.paths is None
         if outermost:
             calls.paths = paths_from(self)
@@ -243,7 +245,7 @@ class Module:
             self._set_buffer(name, value)
         else:
             if value is None or isinstance(value, PLAIN):
-                version.bump()
+                facts_changed()
             super().__setattr__(name, value)
 
     def _set_buffer(self, name: str, value: Any) -> None:
@@ -259,7 +261,7 @@ class Module:
                 known.copy_(value)
             return
         self._buffers[name] = value
-        version.bump()
+        facts_changed()
 
     def __getattr__(self, name: str) -> Any:
         for kind in ("_parameters", "_buffers", "_modules"):
@@ -320,7 +322,7 @@ class Module:
                 "parameters are leaves: use nn.Parameter(x.detach())",
             )
         self._parameters[name] = param
-        version.bump()
+        facts_changed()
 
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Add a tensor that is state but not learned, such as a running mean.
@@ -337,7 +339,7 @@ class Module:
             self._non_persistent.discard(name)
         else:
             self._non_persistent.add(name)
-        version.bump()
+        facts_changed()
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child module under ``name``."""
