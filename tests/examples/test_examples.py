@@ -1,0 +1,48 @@
+"""Each program in examples/ runs and reaches what its text says."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "examples"
+
+
+def load(name: str) -> ModuleType:
+    """The program as a module, read anew."""
+    spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_program_is_tested() -> None:
+    tested = {name.split("_")[-1] for name in globals() if name.startswith("test_")}
+    assert {path.stem for path in FOLDER.glob("*.py")} <= tested
+
+
+def test_e9_xor() -> None:
+    right, error = load("xor").main()
+    assert right == 4
+    assert error <= 0.001
+
+
+def test_digits() -> None:
+    assert load("digits").main() > 0.95
+
+
+def test_a15_regression() -> None:
+    weight, bias = load("regression").line()
+    assert weight == pytest.approx(1.93655, abs=5e-6)
+    assert bias == pytest.approx(5.55808, abs=5e-6)
+    assert load("regression").curve() < 0.003
+
+
+def test_b1_spiral() -> None:
+    linear, network = load("spiral").main()
+    assert linear < 0.75
+    assert network > 0.97
