@@ -15,7 +15,7 @@ import numpy as np
 from pellucid.base.dtypes import DType, as_dtype
 from pellucid.base.errors import AutogradError, TraceError
 from pellucid.base.shapes import Shape, size_of
-from pellucid.graph.node import Primitive, Spec, constant, current_layer
+from pellucid.graph.node import CONSTANT, Primitive, Spec, constant, constant_value, current_layer
 from pellucid.tensor.state import Cell, state, version
 
 VALUE_FREE = frozenset({"add", "sub", "neg", "sum", "cumsum", "copy", "cast"})
@@ -119,6 +119,8 @@ class TensorCore:
                     result._requires_grad = True
                     result._record = Record(primitive, inputs, params)
                     break
+        if state.watcher is not None and trace is None:
+            state.watcher.operation(primitive, inputs, params, result)
         return result
 
     def lift(self, array: np.ndarray) -> Any:
@@ -204,8 +206,11 @@ class TensorCore:
 
     def array(self) -> np.ndarray:
         """The value as a NumPy array that shares memory; raises while it is only traced."""
-        found = self._cell.array
-        if found is None or (state.trace is not None and state.trace.has_changed(self._cell)):
+        cell = self._cell
+        if state.trace is not None and cell.node is not None and cell.node.op is CONSTANT:
+            return constant_value(cell.node)
+        found = cell.array
+        if found is None or state.trace is not None:
             raise TraceError(
                 f"the value of a tensor of shape {tuple(self.shape)} is not known while the "
                 f"program is being compiled{state.trace.where() if state.trace else ''}",
@@ -220,6 +225,8 @@ class TensorCore:
         if state.trace is not None:
             state.trace.assign(cell, value)
             return
+        if state.watcher is not None:
+            state.watcher.assignment(cell, value)
         if cell.array is None:
             self.array()
         elif cell.array.flags.writeable:
