@@ -17,6 +17,8 @@ def size_of(shape: Iterable[int]) -> int:
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """The shape that ``shapes`` broadcast to (NumPy's rule: align at the right, 1 stretches)."""
+    if shapes and shapes.count(shapes[0]) == len(shapes):
+        return shapes[0]
     rank = max((len(s) for s in shapes), default=0)
     result = []
     for axis in range(-rank, 0):
@@ -66,6 +68,8 @@ def contiguous_strides(shape: Shape) -> Shape:
 def resolve_reshape(shape: Shape, wanted: Sequence[int]) -> Shape:
     """``wanted`` with its -1, if any, filled in so that the number of elements stays equal."""
     total = size_of(shape)
+    if min(wanted, default=0) >= 0 and size_of(wanted) == total:
+        return tuple(wanted)
     unknown = [i for i, e in enumerate(wanted) if e == -1]
     rest = size_of(e for e in wanted if e != -1)
     if len(unknown) > 1 or any(e < -1 for e in wanted):

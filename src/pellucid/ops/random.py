@@ -43,9 +43,9 @@ def _evaluate(state: np.ndarray, *, shape: Shape, dtype: DType, lane: int) -> np
 def _unit_interval(first: np.ndarray, second: np.ndarray, dtype: DType) -> np.ndarray:
     """The top 24 bits of one word, or 53 of two, as a fraction."""
     if dtype is float32:
-        return (first >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
+        return np.asarray((first >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24))
     wide = (first.astype(np.uint64) << np.uint64(32)) | second
-    return (wide >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return np.asarray((wide >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
 UNIFORM = define(

@@ -35,7 +35,8 @@ def define(
     reason: str,
 ) -> Primitive:
     """Make a primitive and enter it into the table."""
-    primitive = Primitive(name, family, formula, infer, _quiet(evaluate), gradient, samples, reason)
+    meaning = evaluate if family == "movement" else _quiet(evaluate)
+    primitive = Primitive(name, family, formula, infer, meaning, gradient, samples, reason)
     PRIMITIVES[name] = primitive
     return primitive
 
@@ -80,11 +81,12 @@ def sum_to(x: Value, shape: Shape) -> Value:
 def same_dtype(name: str, *specs: Spec) -> DType:
     """The one dtype that all inputs of ``name`` have; raises when they differ."""
     first = specs[0].dtype
-    if any(s.dtype is not first for s in specs[1:]):
-        listed = ", ".join(s.dtype.name for s in specs)
-        raise DTypeError(
-            f"{name} got inputs of different types: {listed}", "convert one with .to()"
-        )
+    for spec in specs:
+        if spec.dtype is not first:
+            listed = ", ".join(s.dtype.name for s in specs)
+            raise DTypeError(
+                f"{name} got inputs of different types: {listed}", "convert one with .to()"
+            )
     return first
 
 

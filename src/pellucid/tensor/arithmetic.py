@@ -60,9 +60,11 @@ def _binary(name: str, first: Any, second: Any) -> Any:
     Sum and product of two bool operands are or and and; elsewhere bool counts as integer.
     """
     a, b = together(first, second)
-    if a.dtype is bool_ and name in _OF_BOOL:
-        return _OF_BOOL[name](a, b)
-    return getattr(elementwise, name)(as_number(a), as_number(b))
+    if a.dtype is bool_:
+        if name in _OF_BOOL:
+            return _OF_BOOL[name](a, b)
+        a, b = as_number(a), as_number(b)
+    return getattr(elementwise, name)(a, b)
 
 
 def _number_or_tensor(value: Any) -> bool:

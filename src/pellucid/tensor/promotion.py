@@ -40,8 +40,8 @@ def as_operand(value: Any, dtype: DType | None = None) -> Any:
 def common_dtype(values: list[Any]) -> DType:
     """The dtype in which tensors and numbers combine.
 
-    Tensors (and arrays) with axes decide first; 0-dimensional tensors, then Python numbers, only count when
-    they are of a higher kind (bool < integer < float).
+    Tensors (and arrays) with axes decide first; 0-dimensional tensors, then Python numbers, only
+    count when they are of a higher kind (bool < integer < float).
     """
     held = [v for v in values if isinstance(v, (TensorCore, np.ndarray))]
     with_axes = [as_dtype(v.dtype) for v in held if v.shape != ()]
@@ -60,10 +60,9 @@ def common_dtype(values: list[Any]) -> DType:
 
 def together(*values: Any, dtype: DType | None = None) -> list[Any]:
     """All ``values`` as tensors of one dtype (``dtype``, or the one they combine in)."""
-    first = values[0]
-    if dtype is None and isinstance(first, TensorCore):
-        same = first.dtype
-        if all(isinstance(v, TensorCore) and v.dtype is same for v in values):
+    if dtype is None:
+        kinds = [v._cell.dtype if isinstance(v, TensorCore) else None for v in values]
+        if kinds[0] is not None and kinds.count(kinds[0]) == len(kinds):
             return list(values)
     target = dtype or common_dtype(list(values))
     return [elementwise.cast(as_operand(v, target), target) for v in values]
