@@ -203,7 +203,7 @@ class CpuExecutable:
             depth = max((len(c) for c in step), default=0)
             for turn in range(depth):
                 uses = [c[turn] for c in step if turn < len(c)]
-                tasks = [Task(addresses[u.name], [self._slot(o) for o in u.kernel.operands], u.kernel.chunks) for u in uses]
+                tasks = [Task(addresses[u.name], [self._slot(o, u.cluster) for o in u.kernel.operands], u.kernel.chunks) for u in uses]
                 cost = sum(u.kernel.cost for u in uses)
                 regions.append(Region(tasks, cost > SERIAL_COST))
                 self.region_uses.append(uses)
@@ -216,12 +216,13 @@ class CpuExecutable:
         self._strides = [0] * (self._inputs + self._outputs)
         self._checks_positions = ("error", 0) in self._slots
 
-    def _slot(self, operand: Operand) -> int:
-        """The table entry of an operand."""
+    def _slot(self, operand: Operand, cluster: Cluster) -> int:
+        """The table entry of an operand of a cluster's kernel."""
         if isinstance(operand, tuple):
             key: object = operand
             if operand[0] == "scratch":
-                key = ("scratch", len(self._slots))  # every kernel has its own
+                # The kernels of a split product share theirs; every product has its own.
+                key = ("scratch", id(cluster))
         else:
             place = self.schedule.places.get(operand)
             if place is not None and place.kind == "input":
