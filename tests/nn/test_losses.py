@@ -300,6 +300,27 @@ def test_settings_that_make_no_sense() -> None:
         F.multi_margin_loss(x, pellucid.tensor([0]))
 
 
+def test_empty_batches_follow_numpy() -> None:
+    """A sum of nothing is 0, a mean of nothing NaN, and the single losses are none."""
+    scores, ids = pellucid.zeros(0, 3), pellucid.zeros(0, dtype=pellucid.int64)
+    assert F.cross_entropy(scores, ids, reduction="sum").item() == 0
+    assert math.isnan(F.cross_entropy(scores, ids).item())
+    assert F.cross_entropy(scores, ids, reduction="none").shape == (0,)
+    assert math.isnan(F.mse_loss(scores, scores).item())
+    assert F.binary_cross_entropy(scores, scores, reduction="sum").item() == 0
+
+
+def test_shifting_all_scores_changes_nothing(rng) -> None:
+    x = rng.normal(size=(20, 5))
+    ids = pellucid.tensor(rng.integers(0, 5, 20))
+    loss = F.cross_entropy(pellucid.tensor(x), ids, reduction="none")
+    shifted = F.cross_entropy(pellucid.tensor(x + 512.0), ids, reduction="none")
+    assert_close(shifted, loss, 1e-9)
+    logits = pellucid.tensor(x, requires_grad=True)
+    F.cross_entropy(logits, ids, label_smoothing=0.1).backward()
+    assert_close(logits.grad.sum(1), np.zeros(20), 0, 1e-12)
+
+
 def test_ignored_positions_count_nowhere() -> None:
     x = pellucid.randn(4, 3, requires_grad=True)
     loss = F.cross_entropy(x, pellucid.tensor([0, -100, 2, -100]))

@@ -13,6 +13,7 @@ import numpy as np
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import init
+from pellucid.nn.functional.activation import need_tensor
 from pellucid.nn.functional.common import batch_norm, group_norm, layer_norm, rms_norm
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
@@ -79,6 +80,7 @@ class _BatchNorm(Module):
 
     def forward(self, input: Any) -> Any:
         """The standardized input, of the same shape."""
+        need_tensor(type(self).__name__, input)
         if input.dim() not in self.ranks:
             raise ShapeError(
                 f"{type(self).__name__} got an input with {input.dim()} axes, shape "
