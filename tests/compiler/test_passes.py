@@ -156,3 +156,30 @@ def test_passes_on_random_graphs(case: Case) -> None:
             np.testing.assert_allclose(
                 left, right, bound, bound * (largest + 1e-3), err_msg=step.__name__
             )
+
+
+# ---- values computed in several places -------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [float32, float64], ids=lambda d: d.name)
+@pytest.mark.parametrize(("shape", "axis"), [((64, 130), 1), ((64, 130), 0), ((4, 1000), 1)])
+def test_a_value_has_the_same_bits_wherever_it_is_computed_again(
+    shape: tuple[int, int], axis: int, dtype: Any
+) -> None:
+    """The gradient of a maximum compares the elements with the maximum computed elsewhere."""
+    inputs = [node(shape, dtype) for _ in range(3)]
+    a, b, c = inputs
+    product = e.mul(a, b)
+    x = e.add(product, c)
+    largest = structure.max_(x, axis, True)
+    hits = structure.sum(e.cast(e.eq(x, largest), dtype), axis)
+    flat_gradients = gradients([structure.sum(largest)], inputs)
+    for outputs in (
+        [structure.sum(e.mul(product, c), axis), hits],
+        [structure.sum(x, axis), structure.sum(e.mul(e.cast(e.eq(x, largest), dtype), product))],
+        [structure.sum(e.tanh(product), axis), *flat_gradients],
+        [structure.max_(product, axis), *flat_gradients],
+    ):
+        graph, arrays = made(inputs, *outputs)
+        expected = run(graph, arrays, "reference")
+        assert_equal_outputs(run(graph, arrays, "cpu"), expected, graph)

@@ -345,7 +345,10 @@ def clamp(formula: Affine, high: int) -> Affine:
 
 # ---- element-wise arithmetic -----------------------------------------------------------------
 
-_FLOAT_BINARY = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv"}
+# Sums and differences do not contract with a product into a fused multiply-add: a value that is
+# computed in two loops must come out with the same bits in both, or x = max(x) holds nowhere and
+# the gradient of a maximum is 0/0.  Products may, for the accumulators of reductions.
+_FLOAT_BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul contract", "div": "fdiv"}
 _INTEGER_BINARY = {"add": "add", "sub": "sub", "mul": "mul"}
 _BITWISE = {"bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor"}
 _COMPARE = {
