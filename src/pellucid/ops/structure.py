@@ -134,17 +134,30 @@ def _evaluate_slice(x: np.ndarray, *, start: Shape, stop: Shape, step: Shape) ->
 def _slice_gradient(
     g: Value, y: Value, x: Value, *, start: Shape, stop: Shape, step: Shape
 ) -> tuple[Value]:
+    return (_unslice(g, x.shape, start, step, scalar(g, 0.0)),)
+
+
+def put_slice(x: Value, value: Value, start: Shape, stop: Shape, step: Shape) -> Value:
+    """``x`` with ``value`` in place of ``x[start:stop:step]``."""
+    spread = _unslice(value, x.shape, start, step, scalar(value, 0))
+    inside = broadcast_to(x.lift(np.asarray(True)), value.shape)
+    mask = _unslice(inside, x.shape, start, step, x.lift(np.asarray(False)))
+    return elementwise.where(mask, spread, x)
+
+
+def _unslice(value: Value, shape: Shape, start: Shape, step: Shape, fill: Value) -> Value:
+    """``value`` at the places that a slice of an array of ``shape`` reads, ``fill`` elsewhere."""
     flipped = tuple(i for i, c in enumerate(step) if c < 0)
-    g = flip(g, flipped) if flipped else g
+    g = flip(value, flipped) if flipped else value
     low, high, interior = [], [], []
-    for extent, a, c, count in zip(x.shape, start, step, y.shape, strict=True):
+    for extent, a, c, count in zip(shape, start, step, value.shape, strict=True):
         first = a if c > 0 else a + (count - 1) * c
-        stride = c if c > 0 else -c
+        stride = max(c, -c)
         reach = first + max(count - 1, 0) * stride + 1 if count else first
         low.append(first)
         high.append(extent - reach)
         interior.append(stride - 1)
-    return (pad(g, tuple(low), tuple(high), tuple(interior)),)
+    return pad(g, tuple(low), tuple(high), tuple(interior), fill)
 
 
 SLICE = define(

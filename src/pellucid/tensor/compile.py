@@ -94,7 +94,8 @@ class _Program:
         self.changed_gradients = False
         self.argument_specs = [Spec(n.shape, n.dtype) for n in trace.argument_nodes]
         self._keep: list[Any] = []
-        self._borrowed: list[np.ndarray] = []
+        self._borrowed: list[tuple[np.ndarray, np.ndarray]] = []
+        self.writes_arguments = bool(trace.changed_arguments())
         self.runs = [0]
         self.lock = threading.RLock()
         """One program has one set of buffers: calls from several threads take turns."""
@@ -246,7 +247,7 @@ class _Program:
         self.executable.run()
         self.runs[0] += 1
         if self._borrowed:
-            self._borrowed.clear()
+            self._give_back()
         if self.single is not None:
             return TensorCore.make(Cell(self.single.copy(), self.single_dtype))
         arrays = iter(large)
@@ -275,7 +276,7 @@ class _Program:
             stacks.append(TensorCore.make(Cell(out, dtype)))
         executable.run(steps)
         self.runs[0] += 1
-        self._borrowed.clear()
+        self._give_back()
         self._bind_fixed()
         return _rebuild(self.structure, iter(stacks))
 
@@ -285,9 +286,16 @@ class _Program:
         address = tensor._cell.pointer
         if not address:
             copied = np.ascontiguousarray(array)
-            self._borrowed.append(copied)
+            self._borrowed.append((copied, array))
             address = int(copied.ctypes.data)
         return address
+
+    def _give_back(self) -> None:
+        """Drop copies of arguments; what the program wrote into them goes to the originals."""
+        if self.writes_arguments:
+            for copied, original in self._borrowed:
+                np.copyto(original, copied)
+        self._borrowed.clear()
 
     def _bind_fixed(self) -> None:
         """No strides, and results that are small in buffers of their own."""

@@ -18,6 +18,7 @@ import numpy as np
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import AutogradError, TraceError
 from pellucid.graph.node import Node, Primitive, Spec, make_node, new_input
+from pellucid.ops import structure
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.state import Cell, concrete
 
@@ -68,6 +69,36 @@ class GradientChange:
         return tensors and self.value is not self.before
 
 
+VIEWS = frozenset(("reshape", "transpose", "slice", "broadcast_to"))
+"""Primitives whose result shows the elements of their input."""
+
+
+@dataclass(frozen=True)
+class View:
+    """How a cell shows elements of its base."""
+
+    base: Cell
+    primitive: Primitive
+    params: Mapping[str, Any]
+
+    def put_back(self, base: Node, value: Node) -> Node:
+        """The base with ``value`` where the view shows it."""
+        name, params = self.primitive.name, self.params
+        result: Node
+        if name == "reshape":
+            result = structure.reshape(value, base.shape)
+        elif name == "transpose":
+            result = structure.transpose(value, tuple(int(a) for a in np.argsort(params["axes"])))
+        elif name == "slice":
+            result = structure.put_slice(base, value, **params)
+        else:
+            raise TraceError(
+                f"a tensor stretched from {base.shape} to {value.shape} was changed in place",
+                "several of its elements are one in memory; make a copy first: x.clone()",
+            )
+        return result
+
+
 @dataclass
 class Trace:
     """A program being recorded."""
@@ -81,9 +112,8 @@ class Trace:
     hosts: list[tuple[Node, Callable[[], float]]] = field(default_factory=list)
     guards: list[tuple[Callable[[], object], object]] = field(default_factory=list)
     gradients: dict[int, GradientChange] = field(default_factory=dict)
-    stale: set[Cell] = field(default_factory=set)
-    """Cells of which a view was changed: their value here is no longer true."""
-    views: dict[Cell, Cell] = field(default_factory=dict)
+    views: dict[Cell, View] = field(default_factory=dict)
+    """Cells that show elements of another cell → how; they have no value of their own."""
     leaves: dict[int, TensorCore] = field(default_factory=dict)
     """Concrete tensors that took part: whether they require gradients decides what was recorded."""
     watched: dict[Any, list[tuple[bool, Any, TensorCore]]] = field(default_factory=dict)
@@ -100,12 +130,13 @@ class Trace:
         return TensorCore.make(cell)
 
     def node_of(self, cell: Cell) -> Node:
-        """The node that a cell holds at this point of the trace."""
-        if cell in self.stale:
-            raise TraceError(
-                f"a tensor of shape {tuple(cell.shape)} is read after a view of it was changed in place{self.where()}",
-                "in a compiled function assign to an index of the tensor itself: x[i] = value",
-            )
+        """The node that a cell holds at this point of the trace.
+
+        A view is derived from what its base is now, so that it shows every change of the base.
+        """
+        view = self.views.get(cell)
+        if view is not None and view.base.trace in (None, self):
+            return make_node(view.primitive, [self.node_of(view.base)], view.params)
         found = self.current.get(cell)
         if found is not None:
             return found
@@ -135,8 +166,8 @@ class Trace:
             if tensor._cell.array is not None and tensor._record is None:
                 self.leaves[id(tensor)] = tensor
         cell = Cell(None, node=node, trace=self)
-        if primitive.family == "movement":
-            self.views[cell] = inputs[0]._cell
+        if primitive.name in VIEWS:
+            self.views[cell] = View(inputs[0]._cell, primitive, params)
         return TensorCore.make(cell)
 
     # ---- writing -----------------------------------------------------------------------------
@@ -146,17 +177,18 @@ class Trace:
         node = self.node_of(value._cell)
         if cell.array is not None:
             self.node_of(cell)
-        base = self.views.get(cell)
-        while base is not None:
-            self.stale.add(base)
-            base = self.views.get(base)
-        self.stale.discard(cell)
         if node.shape != cell.shape or node.dtype is not cell.dtype:
             raise TraceError(
                 f"a tensor of {cell.dtype.name}{list(cell.shape)} cannot become {node.spec} in place",
                 "in-place changes keep shape and dtype",
             )
-        self.current[cell] = node
+        view = self.views.get(cell)
+        if view is None:
+            self.current[cell] = node
+        else:
+            base = self.node_of(view.base)
+            changed = TensorCore.make(Cell(None, node=view.put_back(base, node), trace=self))
+            self.assign(view.base, changed)
 
     def read_grad(self, tensor: TensorCore) -> Any:
         """``tensor.grad`` at this point of the trace."""
@@ -205,12 +237,6 @@ class Trace:
             source = self.cells.get(cell)
             if cell.array is not None and source is not None and node is not source:
                 result.append((cell, node))
-        for cell in self.stale:
-            if cell.array is not None:
-                raise TraceError(
-                    f"a view of a tensor of shape {tuple(cell.shape)} was changed in place in a compiled function",
-                    "assign to an index of the tensor itself: x[i] = value",
-                )
         return result
 
     def changed_arguments(self) -> list[tuple[int, Node]]:
