@@ -13,7 +13,7 @@ import numpy as np
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import init
-from pellucid.nn.functional.activation import need_tensor
+from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.common import batch_norm, group_norm, layer_norm, rms_norm
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter

@@ -11,24 +11,16 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.nn.functional.checks import need_tensor
 from pellucid.tensor.functions import where
 from pellucid.tensor.random import rand_like
-from pellucid.tensor.tensor import Tensor
 
 
 def _applied(input: Any, function: Callable[[Any], Any], inplace: bool) -> Any:
     """``function(input)``, written over ``input`` if asked."""
     need_tensor("the activation", input)
     return input._update(function(input._shadow())) if inplace else function(input)
-
-
-def need_tensor(name: str, input: Any) -> None:
-    """Raise unless ``input`` is a tensor; arrays and lists are not converted silently."""
-    if not isinstance(input, Tensor):
-        raise DTypeError(
-            f"{name} got a {type(input).__name__} as input", "pass a tensor: pellucid.tensor(data)"
-        )
 
 
 def sigmoid(input: Any) -> Any:

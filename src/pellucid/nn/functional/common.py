@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
-from pellucid.nn.functional.activation import need_tensor
+from pellucid.nn.functional.checks import has_values, need_tensor
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import zeros
 from pellucid.tensor.functions import where
@@ -123,7 +123,7 @@ def embedding(
             f"embedding got padding_idx={padding_idx} for {rows} rows", f"use {-rows} to {rows - 1}"
         )
     ids = input.reshape(-1).long()
-    if input._cell.array is not None and input.numel():
+    if has_values(input):
         low, high = int(input.array().min()), int(input.array().max())
         if low < 0 or high >= rows:
             raise ArgumentError(

@@ -14,7 +14,8 @@ from typing import Any
 from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import broadcast_shapes
-from pellucid.nn.functional.activation import log1p_exp, logsigmoid, need_tensor
+from pellucid.nn.functional.activation import log1p_exp, logsigmoid
+from pellucid.nn.functional.checks import has_values, need_tensor
 from pellucid.tensor.functions import where
 
 
@@ -158,7 +159,7 @@ def gaussian_nll_loss(
                 f"{tuple(input.shape)}",
                 "give one for each element, or one for each row",
             )
-    if var._cell.array is not None and var.numel() and var.array().min() < 0:
+    if has_values(var) and var.array().min() < 0:
         raise ArgumentError(
             "gaussian_nll_loss got a negative variance", "use exp or softplus on it"
         )
@@ -202,7 +203,7 @@ def binary_cross_entropy(
     :func:`binary_cross_entropy_with_logits` is more exact and faster.
     """
     same_shapes("binary_cross_entropy", input, target)
-    if input._cell.array is not None and input.numel():
+    if has_values(input):
         low, high = float(input.array().min()), float(input.array().max())
         if low < 0 or high > 1:
             raise ArgumentError(
@@ -271,7 +272,7 @@ def _check_classes(name: str, scores: Any, target: Any, ignore_index: int) -> No
             "input (N, C, d…) needs targets (N, d…): one class id, not a row, for each position"
             " (for rows of probabilities or one-hot rows use a float target)",
         )
-    if target._cell.array is None or not target.numel():
+    if not has_values(target):
         return
     ids = target.array()
     wrong = ids[((ids < 0) | (ids >= scores.shape[-1])) & (ids != ignore_index)]

@@ -1,0 +1,22 @@
+"""What the functions ask of their arguments before they compute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.base.errors import DTypeError
+from pellucid.tensor.state import is_tracing
+from pellucid.tensor.tensor import Tensor
+
+
+def need_tensor(name: str, input: Any) -> None:
+    """Raise unless ``input`` is a tensor; arrays and lists are not converted silently."""
+    if not isinstance(input, Tensor):
+        raise DTypeError(
+            f"{name} got a {type(input).__name__} as input", "pass a tensor: pellucid.tensor(data)"
+        )
+
+
+def has_values(tensor: Any) -> bool:
+    """Whether there are elements that can be looked at: not empty, and no program being traced."""
+    return not is_tracing() and tensor.numel() > 0
