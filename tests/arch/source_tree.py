@@ -32,7 +32,8 @@ FLOORS = {
 """Folder → floor.  A module imports from its own folder and from lower floors only."""
 
 ROOT_FLOOR = 7.5
-"""``pellucid`` itself gathers floors 0 to 7; what stands above may use it like anybody else."""
+"""``pellucid`` and the modules directly in it gather floors 0 to 7; what stands above may use
+them like anybody else."""
 
 
 class Import(NamedTuple):
@@ -55,7 +56,7 @@ class Module(NamedTuple):
     @property
     def folder(self) -> str:
         """The folder under ``pellucid`` it belongs to; empty for the package itself."""
-        return self.name.split(".")[1] if "." in self.name else ""
+        return "" if self.path.parent == ROOT else self.path.relative_to(ROOT).parts[0]
 
     @property
     def place(self) -> str:
@@ -77,7 +78,9 @@ def modules() -> dict[str, Module]:
 def floor_of(name: str) -> float:
     """Floor of a module of ours."""
     parts = name.split(".")
-    return ROOT_FLOOR if len(parts) == 1 else FLOORS[parts[1]]
+    if len(parts) == 1 or (ROOT / f"{parts[1]}.py").exists():
+        return ROOT_FLOOR
+    return FLOORS[parts[1]]
 
 
 @functools.cache

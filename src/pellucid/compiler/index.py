@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pellucid.base.errors import CompilationError
 from pellucid.base.shapes import Shape, contiguous_strides
 from pellucid.graph.node import Node
 
@@ -101,7 +102,10 @@ def divide(value: Affine, divisor: int) -> tuple[Affine, Affine]:
     low, high = value.bounds()
     if 0 <= low and high < divisor:
         return ZERO, value
-    whole = Affine(tuple((a, c // divisor) for a, c in value.terms if c % divisor == 0), value.constant // divisor)
+    whole = Affine(
+        tuple((a, c // divisor) for a, c in value.terms if c % divisor == 0),
+        value.constant // divisor,
+    )
     rest = Affine(tuple((a, c) for a, c in value.terms if c % divisor), value.constant % divisor)
     low, high = rest.bounds()
     if 0 <= low and high < divisor:
@@ -185,7 +189,12 @@ def operand_indices(node: Node, index: Index) -> list[Index]:
     if name == "broadcast_to":
         return [broadcast_index(index, source.shape)]
     if name == "slice":
-        return [tuple(i * c + a for i, a, c in zip(index, settings["start"], settings["step"], strict=True))]
+        return [
+            tuple(
+                i * c + a
+                for i, a, c in zip(index, settings["start"], settings["step"], strict=True)
+            )
+        ]
     if name == "pad":
         shifted = [i + (-a) for i, a in zip(index, settings["low"], strict=True)]
         inner = [divide(s, b + 1)[0] for s, b in zip(shifted, settings["interior"], strict=True)]
@@ -205,9 +214,16 @@ def operand_indices(node: Node, index: Index) -> list[Index]:
         axis, places = settings["axis"], node.inputs[1]
         atom = Affine(((Atom("data", (places, index), max(source.shape[axis], 1)), 1),))
         return [tuple(atom if i == axis else p for i, p in enumerate(index)), index]
-    raise KeyError(name)
+    raise CompilationError(
+        f"{name} has no rule for where it reads its operands", "add one beside the others"
+    )
 
 
 def is_inline(node: Node) -> bool:
     """Whether elements of the node can be computed where they are needed."""
-    return node.op.family in INLINE_FAMILIES or node.op.name in ("take", "gather", "constant", "iota")
+    return node.op.family in INLINE_FAMILIES or node.op.name in (
+        "take",
+        "gather",
+        "constant",
+        "iota",
+    )

@@ -1,0 +1,1 @@
+"""The CPU backend: graphs as LLVM code, run by threads of our own."""

@@ -20,6 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pellucid.base.errors import CompilationError
+
 BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "float": 32, "double": 64, "half": 16}
 """Width in bits of the scalar LLVM types that kernels use."""
 
@@ -103,7 +105,9 @@ class Function:
         for type_, known in self.params:
             if known == name:
                 return Value(f"%{name}", type_.split(" ")[0] if type_[0] != "<" else type_)
-        raise KeyError(name)
+        raise CompilationError(
+            f"the kernel has no parameter {name!r}", "declare it in the function's parameters"
+        )
 
     def fresh(self, hint: str = "v") -> str:
         """A name not used before in this function, without its ``%``."""
@@ -143,7 +147,9 @@ class Function:
         """The whole ``define``, without declarations and metadata."""
         params = ", ".join(f"{t} %{n}" for t, n in self.params)
         head = f"define {self.linkage + ' ' if self.linkage else ''}{self.returns}"
-        lines = [f"{head} @{self.name}({params}) {self.attributes + ' ' if self.attributes else ''}{{"]
+        lines = [
+            f"{head} @{self.name}({params}) {self.attributes + ' ' if self.attributes else ''}{{"
+        ]
         for label, body in self._blocks:
             lines.append(f"{label}:")
             lines.extend(f"  {line}" for line in body)
@@ -225,7 +231,9 @@ class Function:
             return Value("", "void")
         return self.assign(returns, f"call {returns} @{name}({inner})")
 
-    def intrinsic(self, name: str, returns: str, *args: Value, overload: str | None = None) -> Value:
+    def intrinsic(
+        self, name: str, returns: str, *args: Value, overload: str | None = None
+    ) -> Value:
         """Call an LLVM intrinsic, declaring it with exactly these types.
 
         ``overload`` is the type suffix; by default that of ``returns`` (``llvm.fma.v8f32``).
@@ -235,7 +243,9 @@ class Function:
         self.declarations[full] = f"declare {returns} @{full}({types})"
         return self.call(returns, full, *args)
 
-    def gep(self, pointer: Value, index: Value | int, element: str = "i8", hint: str = "p") -> Value:
+    def gep(
+        self, pointer: Value, index: Value | int, element: str = "i8", hint: str = "p"
+    ) -> Value:
         """Address of ``pointer[index]`` in units of ``element``."""
         i = self.i64(index) if isinstance(index, int) else index
         return self.assign("ptr", f"getelementptr inbounds {element}, {pointer}, {i}", hint)
@@ -246,7 +256,9 @@ class Function:
             type_, f"load {type_}, {pointer}, align {align or natural_alignment(type_)}{suffix}"
         )
 
-    def store(self, value: Value, pointer: Value, align: int | None = None, suffix: str = "") -> None:
+    def store(
+        self, value: Value, pointer: Value, align: int | None = None, suffix: str = ""
+    ) -> None:
         """Write ``value``."""
         self._current.append(
             f"store {value}, {pointer}, align {align or natural_alignment(value.type)}{suffix}"

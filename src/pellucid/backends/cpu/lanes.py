@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pellucid.backends.cpu.ir import Function, Value, is_float, lanes_of, scalar_of, vector
+from pellucid.base.errors import DTypeError
 
 INFINITY = math.inf
 NOT_A_NUMBER = math.nan
@@ -174,7 +175,10 @@ class Lanes:
         if isinstance(no, Lanes):
             other = no._other(yes)
             return Lanes(self.function, self.function.select(self.value, other, no.value))
-        raise TypeError("where needs a value to take its type from, received two numbers")
+        raise DTypeError(
+            "where needs a value to take its type from, received two numbers",
+            "make one of them a constant of the wanted type",
+        )
 
     def bits(self) -> Lanes:
         """The bits of a floating-point value as integers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pellucid.backends.cpu.ir import Function, Value, lanes_of, scalar_of, vector
+from pellucid.base.errors import DTypeError
 from pellucid.base.philox import MULTIPLIERS, ROUNDS, WEYL
 
 LOW_WORD = 0xFFFFFFFF
@@ -65,7 +66,9 @@ def uniform(f: Function, bits: Value, scalar: str) -> Value:
     }[scalar]
     type_ = bits.type
     if scalar_of(type_) != f"i{width}":
-        raise TypeError(f"uniform {scalar} needs i{width} bits, received {type_}")
+        raise DTypeError(
+            f"uniform {scalar} needs i{width} bits, received {type_}", "convert them first"
+        )
     real = vector(lanes_of(type_), scalar)
     top = f.binary("lshr", bits, f.constant(type_, width - fraction))
     coarse = f.bitcast(f.binary("or", top, f.constant(type_, one)), real)

@@ -151,7 +151,9 @@ class NativeProgram:
     def _run_many(self, steps: int) -> None:
         """Run in slices that grow until one takes about ``INTERRUPT_SECONDS``."""
         if steps < 0:
-            raise ArgumentError(f"steps must be at least 0, got {steps}.")
+            raise ArgumentError(
+                f"steps must be at least 0, got {steps}.", "Ask for 0 steps or more."
+            )
         size = 1
         while steps > 0:
             size = min(size, steps)
@@ -225,9 +227,15 @@ def _check(table_size: int, regions: Sequence[Region], strided: Sequence[tuple[i
         for t, task in enumerate(region.tasks):
             where = f"Task {t} of region {r}"
             if task.kernel_address <= 0:
-                raise ArgumentError(f"{where} has no kernel: address {task.kernel_address}.")
+                raise ArgumentError(
+                    f"{where} has no kernel: address {task.kernel_address}.",
+                    "Compile the kernel first and pass its address.",
+                )
             if task.chunks < 0:
-                raise ArgumentError(f"{where} has {task.chunks} chunks; it needs 0 or more.")
+                raise ArgumentError(
+                    f"{where} has {task.chunks} chunks; it needs 0 or more.",
+                    "Use the number of chunks that the kernel was made for.",
+                )
             for slot in task.slots:
                 _check_slot(slot, table_size, where)
     for slot, _ in strided:

@@ -1,0 +1,1 @@
+"""The reference backend: NumPy, operation by operation; the definition of every result."""
