@@ -132,7 +132,7 @@ def draw_decision(
 def _answers(scores: npt.NDArray[np.float64], targets: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Class numbers from scores, or the scores of a regression."""
     if scores.shape[1] > 1:
-        return scores.argmax(axis=1).astype(np.float64)
+        return np.asarray(scores.argmax(axis=1), np.float64)
     if np.all(targets == np.round(targets)):
         return (scores[:, 0] > 0).astype(np.float64)
     return np.asarray(scores[:, 0])

@@ -252,7 +252,7 @@ def _densities(counts: Sequence[int], low: float, high: float) -> list[tuple[flo
 
 def scatter(true: npt.NDArray[Any], predicted: npt.NDArray[Any], unit: str) -> str:
     """Predicted against true values with the diagonal on which both are equal."""
-    chosen = thin(true, 1500)
+    chosen = thin(true.tolist(), 1500)
     x, y = true[chosen], predicted[chosen]
     low, high = float(min(x.min(), y.min())), float(max(x.max(), y.max()))
     margin = (high - low) * 0.03 or 0.5
