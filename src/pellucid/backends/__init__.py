@@ -49,7 +49,9 @@ def load(graph: Graph, backend: str = "cpu") -> Executable:
         module = importlib.import_module(f"pellucid.backends.{backend}.load")
     except ModuleNotFoundError as error:
         if backend in str(error):
-            raise ArgumentError(f"there is no backend {backend!r}", 'use "cpu" or "reference"') from error
+            raise ArgumentError(
+                f"there is no backend {backend!r}", 'use "cpu" or "reference"'
+            ) from error
         raise
     found: Executable = module.load(graph)
     return found

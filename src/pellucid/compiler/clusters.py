@@ -18,8 +18,8 @@ from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, oper
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, consumers
 
 COSTLY = frozenset(
-    "exp expm1 log log1p log2 log10 pow sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh "
-    "sigmoid erf erfc erfinv lgamma digamma random_uniform".split()
+    "exp expm1 log log1p log2 log10 pow sin cos tan asin acos atan atan2 sinh cosh tanh "
+    "asinh acosh atanh sigmoid erf erfc erfinv lgamma digamma random_uniform".split()
 )
 """Operations that are stored rather than computed again when several kernels need them."""
 
@@ -103,7 +103,7 @@ class MatrixView:
 
 
 def matrix_view(product: Node, position: int) -> MatrixView:
-    """The operand's view; views that strides express (transposes, broadcasts) are looked through."""
+    """The operand's view, through all transposes and broadcasts that strides can express."""
     operand = product.inputs[position]
     found = strides_of(operand)
     if found is not None:
@@ -335,7 +335,9 @@ def _attach(product: Cluster, follower: Cluster, fusion: Fusion) -> None:
         fusion.owner[anchor] = product
         for read in fusion.reads[anchor]:
             users = fusion.readers[read]
-            fusion.readers[read] = list(dict.fromkeys(product if c is follower else c for c in users))
+            fusion.readers[read] = list(
+                dict.fromkeys(product if c is follower else c for c in users)
+            )
     fusion.clusters.remove(follower)
 
 
@@ -395,7 +397,9 @@ def _merge(cluster: Cluster, other: Cluster, added: list[Node], fusion: Fusion) 
 def _absorb(home: Cluster, cluster: Cluster, fusion: Fusion) -> Cluster:
     """``cluster``, already given a fitting domain, becomes part of ``home``."""
     home.rows, home.inner, home.flexible = cluster.rows, cluster.inner, cluster.flexible
-    home.anchors = sorted({*home.anchors, *cluster.anchors}, key=lambda n: fusion.place.get(n, len(fusion.place)))
+    home.anchors = sorted(
+        {*home.anchors, *cluster.anchors}, key=lambda n: fusion.place.get(n, len(fusion.place))
+    )
     home.first, home.last = min(home.first, cluster.first), max(home.last, cluster.last)
     for anchor in cluster.anchors:
         fusion.owner[anchor] = home
@@ -464,7 +468,7 @@ def _reads_own_row(
 
 
 def reads_only_own_element(cluster: Cluster, value: Node, fusion: Fusion) -> bool:
-    """Whether each anchor reads ``value`` at its own element only, so that it may be overwritten."""
+    """Whether each anchor reads ``value`` at its own element only: then it may be overwritten."""
     for anchor in cluster.anchors:
         if value not in fusion.reads[anchor]:
             continue
@@ -505,11 +509,15 @@ def _same_row(node: Node, index: Index, rows: int, inner: int, flexible: bool) -
         return offset == row * inner + loop("k", inner)
     rest = offset + row * -inner
     low, high = rest.bounds()
-    return not any(a.depends_on("r") for a, _ in rest.terms if a.kind != "data") and 0 <= low and high < inner
+    return (
+        not any(a.depends_on("r") for a, _ in rest.terms if a.kind != "data")
+        and 0 <= low
+        and high < inner
+    )
 
 
 def _reaches(cluster: Cluster, other: Cluster, reads: list[Node], fusion: Fusion) -> bool:
-    """Whether something between the two (read by ``other``, itself neither) waits for ``cluster``."""
+    """Whether something that ``other`` reads (and is neither of the two) waits for ``cluster``."""
     both = (cluster, other)
     stack = [c for c in (fusion.owner.get(r) for r in reads) if c is not None and c not in both]
     seen: set[int] = set()

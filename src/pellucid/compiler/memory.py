@@ -27,7 +27,9 @@ def plan_memory(lifetimes: Sequence[Lifetime]) -> tuple[list[int], int]:
     offsets = [0] * len(lifetimes)
     placed: list[int] = []
     total = 0
-    for i in sorted(range(len(lifetimes)), key=lambda i: (-lifetimes[i].size, lifetimes[i].first, i)):
+    for i in sorted(
+        range(len(lifetimes)), key=lambda i: (-lifetimes[i].size, lifetimes[i].first, i)
+    ):
         own = lifetimes[i]
         taken = sorted(
             (offsets[j], offsets[j] + lifetimes[j].size)

@@ -63,7 +63,7 @@ def transpose_products(graph: Graph) -> Graph:
 
 
 def _plain_product(node: Node) -> Node | None:
-    """Products of integers as multiplications and sums; batches that strides cannot say, stretched."""
+    """Integer products as multiplications and sums; batches that need several strides stretched."""
     if node.op.name != "matmul":
         return None
     a, b = node.inputs
@@ -71,14 +71,21 @@ def _plain_product(node: Node) -> Node | None:
         left = structure.reshape(a, (*a.shape, 1))  # (..., M, K, 1)
         right = structure.reshape(b, (*b.shape[:-2], 1, *b.shape[-2:]))  # (..., 1, K, N)
         total: Node = structure.sum(elementwise.mul(left, right), len(node.shape) - 1)
-        return elementwise.cast(total, node.dtype)
+        same: Node = elementwise.cast(total, node.dtype)
+        return same
     batch = node.shape[:-2]
     changed = []
     for position, operand in enumerate(node.inputs):
         view = matrix_view(node, position)
-        partial = view.base is operand and operand.shape[:-2] != batch and math.prod(operand.shape[:-2]) > 1
+        partial = (
+            view.base is operand
+            and operand.shape[:-2] != batch
+            and math.prod(operand.shape[:-2]) > 1
+        )
         # Only an elementwise identity forces the stretched operand into memory.
-        wide = structure.broadcast_to(operand, (*batch, *operand.shape[-2:])) if partial else operand
+        wide = (
+            structure.broadcast_to(operand, (*batch, *operand.shape[-2:])) if partial else operand
+        )
         changed.append(elementwise.copy(wide) if partial else wide)
     return None if changed == [a, b] else matmul(*changed)
 
@@ -93,7 +100,9 @@ def _one_hot(node: Node) -> Node | None:
         return None
     x, index, values = node.inputs
     axis = node.settings["axis"]
-    covers = all(i == n or d == axis for d, (i, n) in enumerate(zip(index.shape, x.shape, strict=True)))
+    covers = all(
+        i == n or d == axis for d, (i, n) in enumerate(zip(index.shape, x.shape, strict=True))
+    )
     if not covers or index.shape[axis] != 1 or not _is_zero(x):
         return None
     places = make_node(IOTA, (), {"shape": x.shape, "axis": axis, "dtype": index.dtype})
@@ -128,11 +137,17 @@ def _through_one_hot(node: Node) -> Node | None:
         return None
     value, axis = parts
     if node.op.name == "neg":
-        return elementwise.where(choice.inputs[0], elementwise.neg(value), choice.inputs[2])
-    if reduction_axes(node) != (axis,) or (len(value.shape) == len(choice.shape) and value.shape[axis] != 1):
+        negated: Node = elementwise.where(
+            choice.inputs[0], elementwise.neg(value), choice.inputs[2]
+        )
+        return negated
+    if reduction_axes(node) != (axis,) or (
+        len(value.shape) == len(choice.shape) and value.shape[axis] != 1
+    ):
         return None
     kept = tuple(1 if i == axis else n for i, n in enumerate(choice.shape))
-    return structure.reshape(structure.broadcast_to(value, kept), node.shape)
+    total: Node = structure.reshape(structure.broadcast_to(value, kept), node.shape)
+    return total
 
 
 def scatter_as_choice(graph: Graph) -> Graph:
@@ -157,7 +172,10 @@ def _split(node: Node) -> Node | None:
     if node.op.name not in REDUCTIONS or node.op.name.startswith("arg"):
         return None
     source, axes = node.inputs[0].shape, reduction_axes(node)
-    if math.prod(source[a] for a in axes) < LONG_REDUCTION // 8 or math.prod(source) < LONG_REDUCTION:
+    if (
+        math.prod(source[a] for a in axes) < LONG_REDUCTION // 8
+        or math.prod(source) < LONG_REDUCTION
+    ):
         return None
     if node.size > 4096 or math.prod(source) // max(node.size, 1) < 512:
         return None

@@ -108,7 +108,12 @@ def _candidates(fusion: Fusion) -> dict[Node, Node]:
     kept = set(graph.outputs)
     for position, source in graph.aliases.items():
         node, old = graph.outputs[position], graph.inputs[source]
-        if node not in fusion.owner or node in result or old in kept or graph.outputs.count(node) > 1:
+        if (
+            node not in fusion.owner
+            or node in result
+            or old in kept
+            or graph.outputs.count(node) > 1
+        ):
             continue
         home = fusion.owner[node]
         if home in readers.get(old, ()) and not reads_only_own_element(home, old, fusion):
@@ -117,7 +122,9 @@ def _candidates(fusion: Fusion) -> dict[Node, Node]:
     return result
 
 
-def _targets(fusion: Fusion, in_place: set[Node]) -> tuple[dict[Node, Place], list[tuple[Node, Place]]]:
+def _targets(
+    fusion: Fusion, in_place: set[Node]
+) -> tuple[dict[Node, Place], list[tuple[Node, Place]]]:
     """Where outputs are written directly, and what must be copied at the end."""
     graph = fusion.graph
     targets: dict[Node, Place] = {}
@@ -125,7 +132,9 @@ def _targets(fusion: Fusion, in_place: set[Node]) -> tuple[dict[Node, Place], li
     for position, node in enumerate(graph.outputs):
         source = graph.aliases.get(position)
         place = Place("output", position) if source is None else Place("input", source)
-        direct = node in fusion.owner and node not in targets and (source is None or node in in_place)
+        direct = (
+            node in fusion.owner and node not in targets and (source is None or node in in_place)
+        )
         if direct:
             targets[node] = place
         elif source is None or node is not graph.inputs[source]:
@@ -207,7 +216,9 @@ def _give_up_one(
         if not waiting[id(cluster)]:
             ready.append(cluster)
         return
-    raise CompilationError("clusters wait for each other in a circle", "this is a defect of the fusion")
+    raise CompilationError(
+        "clusters wait for each other in a circle", "this is a defect of the fusion"
+    )
 
 
 def _place_intermediates(

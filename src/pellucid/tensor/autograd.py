@@ -91,7 +91,7 @@ def is_grad_enabled() -> bool:
 def _record_of(tensor: TensorCore) -> Record | None:
     """The tape entry, checked; tensors that need no gradient end the walk."""
     record = tensor._record
-    if record is not None and state.trace is None:
+    if record is not None:
         record.check_unchanged()
     return record
 

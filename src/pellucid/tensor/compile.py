@@ -32,6 +32,10 @@ RETRACES_BEFORE_WARNING = 8
 """So many signatures of one function before the user is told which argument keeps changing."""
 
 
+def _spec_of(cell: Cell) -> Spec:
+    return Spec(cell.shape, cell.dtype)
+
+
 def _bytes(spec: Spec) -> int:
     return size_of(spec.shape) * spec.dtype.itemsize
 
@@ -39,7 +43,9 @@ def _bytes(spec: Spec) -> int:
 class _Program:
     """One traced signature: the executable and what it is bound to."""
 
-    def __init__(self, owner: CompiledFunction, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, owner: CompiledFunction, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         self.owner = owner
         self.grad_enabled = state.grad_enabled
         trace = Trace()
@@ -82,9 +88,11 @@ class _Program:
         ]
         self.guards = trace.guards
         leaves = list(trace.leaves.values())
-        self.guards.append((lambda: [t._requires_grad for t in leaves], [t._requires_grad for t in leaves]))
+        self.guards.append(
+            (lambda: [t._requires_grad for t in leaves], [t._requires_grad for t in leaves])
+        )
         for tensor_cell in self.cells:
-            self.guards.append((lambda c=tensor_cell: (c.shape, c.dtype), (tensor_cell.shape, tensor_cell.dtype)))
+            self.guards.append((functools.partial(_spec_of, tensor_cell), _spec_of(tensor_cell)))
         self.graph = simplify(Graph(tuple(inputs), tuple(outputs), aliases))
         self.executable = backends.load(self.graph, owner.backend)
         self.host_buffer = np.zeros(max(len(self.hosts), 1), np.float64)
@@ -101,7 +109,8 @@ class _Program:
         """One program has one set of buffers: calls from several threads take turns."""
         self.results = []
         self.small_results = [
-            np.zeros(s.shape, s.dtype.numpy) if _bytes(s) <= SMALL_RESULT else None for s in self.result_specs
+            np.zeros(s.shape, s.dtype.numpy) if _bytes(s) <= SMALL_RESULT else None
+            for s in self.result_specs
         ]
         self.large_results = [
             (i, s) for i, s in enumerate(self.result_specs) if self.small_results[i] is None
@@ -119,6 +128,7 @@ class _Program:
         state.trace = trace
         set_line_source(user_line)
         try:
+
             def replace(value: Any) -> Any:
                 # The same tensor in two places is two arguments: the next call may pass two.
                 name = f"argument{len(trace.arguments)}"
@@ -130,8 +140,10 @@ class _Program:
             state.trace = before
             set_line_source(None)
 
-    def _gradient_outputs(self, trace: Trace, outputs: list[Node]) -> list[tuple[TensorCore, int | None]]:
-        """Which gradients are stored (with their output) and which are fused (None) or cleared (-1)."""
+    def _gradient_outputs(
+        self, trace: Trace, outputs: list[Node]
+    ) -> list[tuple[TensorCore, int | None]]:
+        """Which gradients are stored (their output), fused (None) or cleared (-1)."""
         result: list[tuple[TensorCore, int | None]] = []
         for change in trace.gradients.values():
             if change.value is None:
@@ -150,7 +162,9 @@ class _Program:
 
     def holds(self) -> bool:
         """Whether everything that was read while tracing is still as it was."""
-        return self.grad_enabled == state.grad_enabled and all(read() == value for read, value in self.guards)
+        return self.grad_enabled == state.grad_enabled and all(
+            read() == value for read, value in self.guards
+        )
 
     def rebind(self) -> None:
         """Take up what changed since the last call: arrays of cells, host values, gradients."""
@@ -182,7 +196,9 @@ class _Program:
                 self.executable.bind_output(output, stored._cell.pointer)
                 tensor._grad = stored
         self.version = version.number
-        self.changed_gradients = kinds != [kind_of_gradient(tensor._grad) for tensor, _ in self.gradients]
+        self.changed_gradients = kinds != [
+            kind_of_gradient(tensor._grad) for tensor, _ in self.gradients
+        ]
         if self.changed_gradients:  # what was read before is no longer so, for this program too
             version.bump()
 
@@ -323,6 +339,7 @@ class CompiledFunction:
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the function returns for these arguments, by its program for their signature."""
         last = self._last
         if (
             last is not None
@@ -352,13 +369,16 @@ class CompiledFunction:
         results come back stacked the same way.
         """
         if state.trace is not None:
-            raise TraceError("many() was called inside a compiled function", "call it from plain Python")
+            raise TraceError(
+                "many() was called inside a compiled function", "call it from plain Python"
+            )
         leaves: list[TensorCore] = []
         tensors = [from_numpy(a) if isinstance(a, np.ndarray) else a for a in args]
         for tensor in tensors:
             if not isinstance(tensor, TensorCore) or not tensor.shape or tensor.shape[0] != steps:
                 raise ArgumentError(
-                    f"many({steps}, …) got an argument of shape {getattr(tensor, 'shape', type(tensor))}",
+                    f"many({steps}, …) got an argument of shape "
+                    f"{getattr(tensor, 'shape', type(tensor))}",
                     "each argument needs a leading axis with one entry for each step",
                 )
             leaves.append(tensor)
@@ -371,7 +391,10 @@ class CompiledFunction:
             last = self._last
             program = (
                 last
-                if last is not None and last.version == version.number and last.accepts(first) and last.grad_enabled == state.grad_enabled
+                if last is not None
+                and last.version == version.number
+                and last.accepts(first)
+                and last.grad_enabled == state.grad_enabled
                 else self._program(first, {}, list(first))
             )
             count = min([steps - done, *(b.span for b in program.bindings)])
@@ -431,14 +454,18 @@ class CompiledFunction:
         executable = self.executable
         if not hasattr(executable, "explain"):
             raise ArgumentError(
-                f"the {self.backend} backend has no programs to explain", 'compile with backend="cpu"'
+                f"the {self.backend} backend has no programs to explain",
+                'compile with backend="cpu"',
             )
         inputs = self._recent.example_inputs() if calls and self._recent is not None else None
         return executable.explain(inputs, calls)
 
 
 def compile(
-    function: Callable[..., Any] | None = None, *, backend: str = "cpu", keep_gradients: bool = False
+    function: Callable[..., Any] | None = None,
+    *,
+    backend: str = "cpu",
+    keep_gradients: bool = False,
 ) -> Any:
     """Compile a function over tensors into one native program per signature.
 
@@ -468,7 +495,8 @@ def _add_outputs(
 
 def _slices(tensor: TensorCore, first: int, last: int) -> TensorCore:
     """Entries ``first`` ≤ i < ``last`` of the leading axis."""
-    return TensorCore.make(Cell(tensor.array()[first:last]))
+    part: TensorCore = TensorCore.make(Cell(tensor.array()[first:last]))
+    return part
 
 
 def _joined(parts: Sequence[Any]) -> Any:
@@ -525,7 +553,9 @@ def _what_changes(signatures: Sequence[Any]) -> str:
         return "the number of arguments"
     for place, values in enumerate(zip(*positional, strict=True)):
         if len(set(values)) > 1:
-            shown = ", ".join(str(v[0]) if isinstance(v, tuple) and v else str(v) for v in values[-3:])
+            shown = ", ".join(
+                str(v[0]) if isinstance(v, tuple) and v else str(v) for v in values[-3:]
+            )
             return f"argument {place} ({shown}, …)"
     return "a setting that the function reads (training mode, requires_grad, gradients)"
 
@@ -558,5 +588,3 @@ def _rebuild(tree: Any, leaves: Any) -> Any:
     if isinstance(tree, dict):
         return {k: _rebuild(v, leaves) for k, v in tree.items()}
     return tree
-
-

@@ -57,7 +57,8 @@ class Ring:
 
     def address(self, row: int, column: int) -> int:
         """Address of a column's first number in a row."""
-        return int(self.data.ctypes.data) + 8 * (row * self.offsets[-1] + self.offsets[column])
+        place: int = row * self.offsets[-1] + self.offsets[column]
+        return int(self.data.ctypes.data) + 8 * place
 
     def filled(self, first_step: int, count: int) -> None:
         """``count`` rows from :attr:`row` on were written by the steps from ``first_step`` on."""

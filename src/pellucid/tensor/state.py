@@ -63,7 +63,18 @@ class Cell:
     writes the cell, once for all its cells.
     """
 
-    __slots__ = ("array", "node", "trace", "dtype", "shape", "changes", "runs", "base", "_pointer", "__weakref__")
+    __slots__ = (
+        "array",
+        "node",
+        "trace",
+        "dtype",
+        "shape",
+        "changes",
+        "runs",
+        "base",
+        "_pointer",
+        "__weakref__",
+    )
 
     def __init__(
         self,

@@ -43,10 +43,11 @@ class FusedGradient:
         self.keep = keep
 
     def __call__(self) -> Any:
+        """Raises, and sees to it that the next calls store the gradient."""
         self.keep()
         raise AutogradError(
             "this gradient was fused into the compiled step's update and not stored",
-            "it will be from the next call on: the step is compiled again with gradients as outputs "
+            "it will be from the next call on: it is compiled again with gradients as outputs "
             "(or compile with keep_gradients=True)",
         )
 
@@ -127,7 +128,8 @@ class Trace:
         cell = Cell(None, node=node, trace=self)
         self.arguments.append(cell)
         self.argument_nodes.append(node)
-        return TensorCore.make(cell)
+        made: TensorCore = TensorCore.make(cell)
+        return made
 
     def node_of(self, cell: Cell) -> Node:
         """The node that a cell holds at this point of the trace.
@@ -168,7 +170,8 @@ class Trace:
         cell = Cell(None, node=node, trace=self)
         if primitive.name in VIEWS:
             self.views[cell] = View(inputs[0]._cell, primitive, params)
-        return TensorCore.make(cell)
+        made: TensorCore = TensorCore.make(cell)
+        return made
 
     # ---- writing -----------------------------------------------------------------------------
 
@@ -179,9 +182,11 @@ class Trace:
             self.node_of(cell)
         if node.shape != cell.shape or node.dtype is not cell.dtype:
             raise TraceError(
-                f"a tensor of {cell.dtype.name}{list(cell.shape)} cannot become {node.spec} in place",
+                f"a tensor of {cell.dtype.name}{list(cell.shape)} cannot become "
+                f"{node.spec} in place",
                 "in-place changes keep shape and dtype",
             )
+        cell.changes[0] += 1  # so that backward notices a value that it still needs
         view = self.views.get(cell)
         if view is None:
             self.current[cell] = node
@@ -217,7 +222,8 @@ class Trace:
         """An input whose value Python supplies before a step."""
         node = new_input(Spec((), float64), f"host{len(self.hosts)}")
         self.hosts.append((node, read))
-        return TensorCore.make(Cell(None, node=node, trace=self))
+        made: TensorCore = TensorCore.make(Cell(None, node=node, trace=self))
+        return made
 
     def guard(self, read: Callable[[], object]) -> None:
         """The program is only valid while ``read()`` gives what it gives now."""
@@ -256,6 +262,5 @@ def kind_of_gradient(grad: Any) -> str:
 def real_tensor(array: np.ndarray) -> Any:
     """A concrete tensor around ``array``, also while tracing."""
     with concrete():
-        return TensorCore.make(Cell(array))
-
-
+        made: TensorCore = TensorCore.make(Cell(array))
+        return made

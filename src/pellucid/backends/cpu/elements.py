@@ -91,7 +91,9 @@ class Elements:
             f = self.f
             with f.into(self.lines[KERNEL]):
                 slot = f.load("i32", f.gep(f.argument("slots"), position, "i32"))
-                known = f.load(type_, f.gep(f.argument("table"), f.cast("sext", slot, "i64"), "ptr"), 8)
+                known = f.load(
+                    type_, f.gep(f.argument("table"), f.cast("sext", slot, "i64"), "ptr"), 8
+                )
             self._pointers[operand] = known
         return known
 
@@ -125,7 +127,8 @@ class Elements:
     def _position(self, formula: Affine, level: int) -> Value:
         f = self.f
         outer = Affine(
-            tuple((a, c) for a, c in formula.terms if self._level_of_atom(a) < level), formula.constant
+            tuple((a, c) for a, c in formula.terms if self._level_of_atom(a) < level),
+            formula.constant,
         )
         total = self.position(outer) if outer.terms and level > KERNEL else None
         if total is None:
@@ -160,7 +163,11 @@ class Elements:
         f = self.f
         node, where = atom.payload
         raw = self.value(node, where)
-        wide = raw if raw.type == "i64" else f.cast("zext" if is_unsigned(node.dtype) else "sext", raw, "i64")
+        wide = (
+            raw
+            if raw.type == "i64"
+            else f.cast("zext" if is_unsigned(node.dtype) else "sext", raw, "i64")
+        )
         outside = f.compare("icmp uge", wide, f.i64(atom.extent))
         flag = self.pointer(("error", 0))
         before = f.load("i64", flag)
@@ -233,13 +240,15 @@ class Elements:
             return result
         if node.op.family == "elementwise":
             values = [
-                self.value(n, i) for n, i in zip(node.inputs, operand_indices(node, index), strict=True)
+                self.value(n, i)
+                for n, i in zip(node.inputs, operand_indices(node, index), strict=True)
             ]
             return emit_elementwise(self.f, node, values)
         if node.op.family == "movement":
             return self.value(node.inputs[0], operand_indices(node, index)[0])
         raise CompilationError(
-            f"{node!r} cannot be computed element by element", "it must be stored by a kernel of its own"
+            f"{node!r} cannot be computed element by element",
+            "it must be stored by a kernel of its own",
         )
 
     def _load(self, node: Node, pointer: Value, offset: Affine, level: int) -> Value:
@@ -249,7 +258,9 @@ class Elements:
         with f.into(self.lines[max(level, self.level_of(offset))]):
             address = pointer if place.text == "0" else f.gep(pointer, place, type_)
             loaded = f.load(type_, address, suffix=ACCESS if level == INNER else "")
-            return f.compare("icmp ne", loaded, f.constant("i8", 0)) if node.dtype is bool_ else loaded
+            return (
+                f.compare("icmp ne", loaded, f.constant("i8", 0)) if node.dtype is bool_ else loaded
+            )
 
     def store(self, node: Node, value: Value, pointer: Value, offset: Affine, inner: bool) -> None:
         """Write an element of ``node`` at ``offset``."""
@@ -279,7 +290,9 @@ class Elements:
         if node.dtype is float32:
             return uniform(f, words[2 * lane], "float")
         high = f.binary("shl", f.cast("zext", words[2 * lane], "i64"), f.i64(32))
-        return uniform(f, f.binary("or", high, f.cast("zext", words[2 * lane + 1], "i64")), "double")
+        return uniform(
+            f, f.binary("or", high, f.cast("zext", words[2 * lane + 1], "i64")), "double"
+        )
 
     def _pad(self, node: Node, index: Index) -> Value:
         f = self.f
@@ -319,7 +332,9 @@ class Elements:
             begun = self.f.compare("icmp sge", self.position(where[axis]), self.f.i64(0))
             result = self.f.select(begun, value, result)
         if result is None:
-            raise CompilationError("concatenate of nothing has no elements", "it should have been removed")
+            raise CompilationError(
+                "concatenate of nothing has no elements", "it should have been removed"
+            )
         return result
 
     def _in_range(self, formula: Affine, extent: int) -> Value | None:
@@ -378,7 +393,9 @@ def emit_elementwise(f: Function, node: Node, values: list[Value]) -> Value:
     if name in _BITWISE:
         return f.binary(_BITWISE[name], *values)
     if name == "bitwise_not":
-        return f.binary("xor", values[0], f.constant(values[0].type, -1 if operand is not bool_ else 1))
+        return f.binary(
+            "xor", values[0], f.constant(values[0].type, -1 if operand is not bool_ else 1)
+        )
     if operand.kind == "float":
         return _emit_float(f, name, values)
     return _emit_integer(f, name, values, operand)
@@ -424,7 +441,9 @@ def _emit_integer(f: Function, name: str, values: list[Value], dtype: DType) -> 
             positive = f.compare("icmp ne", values[0], f.constant(type_, 0))
             return values[0] if name == "abs" else f.cast("zext", positive, type_)
         if name == "abs":
-            return f.intrinsic("llvm.abs", type_, values[0], f.constant("i1", False), overload=type_)
+            return f.intrinsic(
+                "llvm.abs", type_, values[0], f.constant("i1", False), overload=type_
+            )
         low = f.intrinsic("llvm.smax", type_, values[0], f.constant(type_, -1))
         return f.intrinsic("llvm.smin", type_, low, f.constant(type_, 1))
     if name in ("maximum", "minimum"):
@@ -433,8 +452,10 @@ def _emit_integer(f: Function, name: str, values: list[Value], dtype: DType) -> 
         kind = f"llvm.{'u' if unsigned else 's'}{'max' if name == 'maximum' else 'min'}"
         return f.intrinsic(kind, type_, *values)
     if name in ("floor_divide", "remainder", "fmod"):
-        return _integer_division(f, name, *values, unsigned)
-    raise CompilationError(f"there are no instructions for {name} of integers", "convert to float first")
+        return _integer_division(f, name, values[0], values[1], unsigned)
+    raise CompilationError(
+        f"there are no instructions for {name} of integers", "convert to float first"
+    )
 
 
 def _integer_division(f: Function, name: str, x: Value, y: Value, unsigned: bool) -> Value:
@@ -477,7 +498,10 @@ def convert(f: Function, value: Value, source: DType, target: DType) -> Value:
     if source.kind == "float":
         # Out-of-range values saturate instead of being undefined.
         return f.intrinsic(
-            f"llvm.fpto{'ui' if is_unsigned(target) else 'si'}.sat", to, value, overload=f"{to}.f{'32' if source is float32 else '64'}"
+            f"llvm.fpto{'ui' if is_unsigned(target) else 'si'}.sat",
+            to,
+            value,
+            overload=f"{to}.f{'32' if source is float32 else '64'}",
         )
     if source is bool_:
         return f.cast("zext", value, to)

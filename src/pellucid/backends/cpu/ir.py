@@ -274,7 +274,7 @@ class Function:
         return self.assign(type_, f"shufflevector {first}, {type_} poison, {zeros}")
 
     def stack_array(self, type_: str, count: int) -> Value:
-        """Room for ``count`` elements on the stack, taken once per call wherever it is asked for."""
+        """Room for ``count`` elements on the stack, taken once per call."""
         name = f"%{self.fresh('array')}"
         self._blocks[0][1].insert(0, f"{name} = alloca {type_}, i64 {count}, align 64")
         return Value(name, "ptr")

@@ -49,7 +49,9 @@ class KernelUse:
         return self.kernel.flop
 
 
-def emit_cluster(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> list[KernelUse]:
+def emit_cluster(
+    cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target
+) -> list[KernelUse]:
     """The kernels that compute a cluster, to be run one after the other.
 
     Equal clusters (the layers of a deep network) are written once.
@@ -62,18 +64,19 @@ def emit_cluster(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Ta
         kernels = _write(cluster, fusion, stored, target)
         place = {node: i for i, node in enumerate(nodes)}
         order = [[place.get(o, o) for o in k.operands] for k in kernels]  # type: ignore[arg-type]
-        known = _written[(key, target)] = (kernels, order)
+        known = (kernels, order)
+        _written[(key, target)] = known
         while len(_written) > WRITTEN_LIMIT:
             del _written[next(iter(_written))]
     uses = []
-    for kernel, order in zip(*known, strict=True):
-        operands = tuple(nodes[o] if isinstance(o, int) else o for o in order)
+    for kernel, numbers in zip(*known, strict=True):
+        operands = tuple(nodes[o] if isinstance(o, int) else o for o in numbers)
         uses.append(_named(replace(kernel, operands=operands), cluster))
     return uses
 
 
 WRITTEN_LIMIT = 4096
-_written: dict[object, tuple[list[Kernel], list[list[object]]]] = {}
+_written: dict[object, tuple[list[Kernel], list[list[int | Operand]]]] = {}
 """Kernels written in this process, by what they compute."""
 
 
@@ -97,12 +100,28 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
                 inputs = () if leaf else tuple(number[n] for n in node.inputs)
                 number[node] = len(number)
                 name = "" if leaf else node.op.name
-                entries.append((name, settings, node.shape, node.dtype, inputs, node in members, node in stored))
+                entries.append(
+                    (
+                        name,
+                        settings,
+                        node.shape,
+                        node.dtype,
+                        inputs,
+                        node in members,
+                        node in stored,
+                    )
+                )
             else:
                 stack.append((node, True))
                 stack.extend((n, False) for n in reversed(node.inputs))
     after = cluster.epilogue
-    domain = (cluster.kind, cluster.rows, cluster.inner, cluster.flexible, after and after.full_rows)
+    domain = (
+        cluster.kind,
+        cluster.rows,
+        cluster.inner,
+        cluster.flexible,
+        after and after.full_rows,
+    )
     return (domain, tuple(entries), tuple(number[a] for a in cluster.anchors)), list(number)
 
 
@@ -178,7 +197,8 @@ class CpuExecutable:
         stored = stored_values(self.fusion, extra)
         self.schedule: Schedule = schedule(self.fusion, stored)
         self.uses: list[list[list[KernelUse]]] = [
-            [emit_cluster(c, self.fusion, stored, self.target) for c in step] for step in self.schedule.steps
+            [emit_cluster(c, self.fusion, stored, self.target) for c in step]
+            for step in self.schedule.steps
         ]
         self._inputs = len(self.graph.inputs)
         self._outputs = len(self.graph.outputs)
@@ -203,16 +223,25 @@ class CpuExecutable:
             depth = max((len(c) for c in step), default=0)
             for turn in range(depth):
                 uses = [c[turn] for c in step if turn < len(c)]
-                tasks = [Task(addresses[u.name], [self._slot(o, u.cluster) for o in u.kernel.operands], u.kernel.chunks) for u in uses]
+                tasks = [
+                    Task(
+                        addresses[u.name],
+                        [self._slot(o, u.cluster) for o in u.kernel.operands],
+                        u.kernel.chunks,
+                    )
+                    for u in uses
+                ]
                 cost = sum(u.kernel.cost for u in uses)
                 regions.append(Region(tasks, cost > SERIAL_COST))
                 self.region_uses.append(uses)
         moving = [(i, 0) for i in range(self._inputs + self._outputs)]
-        self.program = NativeProgram(self._inputs + self._outputs + len(self._slots), regions, moving)
+        self.program = NativeProgram(
+            self._inputs + self._outputs + len(self._slots), regions, moving
+        )
         self._table = self.program.table
         for slot, value in self._values.items():
             self._table[slot] = value
-        self.pointers = memoryview(self._table)
+        self.pointers: memoryview = memoryview(self._table.data)
         self._strides = [0] * (self._inputs + self._outputs)
         self._checks_positions = ("error", 0) in self._slots
 
@@ -276,15 +305,14 @@ class CpuExecutable:
                 "check class ids and indices: they must lie in [0, extent)",
             )
 
-    def explain(
-        self, inputs: Sequence[np.ndarray] | None = None, calls: int = 20
-    ) -> Explanation:
+    def explain(self, inputs: Sequence[np.ndarray] | None = None, calls: int = 20) -> Explanation:
         """What the program is made of; with ``inputs``, which it may overwrite, also its times."""
         return explain(self, inputs, calls)
 
     def __repr__(self) -> str:
         kernels = sum(len(uses) for uses in self.region_uses)
-        return f"<native program: {len(self.region_uses)} regions, {kernels} kernels, {self.arena_bytes} bytes>"
+        regions = len(self.region_uses)
+        return f"<native program: {regions} regions, {kernels} kernels, {self.arena_bytes} bytes>"
 
     @property
     def arena_bytes(self) -> int:
@@ -323,5 +351,3 @@ def _aligned(size: int) -> np.ndarray:
 def load(graph: Graph) -> CpuExecutable:
     """The graph as a native program for this processor."""
     return CpuExecutable(graph)
-
-

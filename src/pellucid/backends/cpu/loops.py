@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pellucid.backends.cpu.contraction import Block
 from pellucid.backends.cpu.elements import (
     ACCESS,
     INNER,
@@ -26,7 +27,6 @@ from pellucid.backends.cpu.elements import (
     convert,
     is_unsigned,
 )
-from pellucid.backends.cpu.contraction import Block
 from pellucid.backends.cpu.ir import Function, Phi, Value, literal, module_text
 from pellucid.base.dtypes import DType, bool_
 from pellucid.compiler.clusters import (
@@ -70,7 +70,7 @@ class Kernel:
 
 
 def element_cost(roots: list[Node], stored: set[Node], size: int) -> float:
-    """Estimated nanoseconds for one of ``size`` elements of what lies between ``roots`` and stored values.
+    """Estimated nanoseconds for one of ``size`` elements of all from stored values to ``roots``.
 
     What has fewer elements (a number for each row, or for all) counts only in its share.
     """
@@ -78,7 +78,9 @@ def element_cost(roots: list[Node], stored: set[Node], size: int) -> float:
     while stack:
         node = stack.pop()
         name = node.op.name
-        width = max([node.size, *(n.size for n in node.inputs)]) if name in REDUCTIONS else node.size
+        width = (
+            max([node.size, *(n.size for n in node.inputs)]) if name in REDUCTIONS else node.size
+        )
         share = _share(width, size)
         if name in COSTLY:
             total += share * (2.5 if node.op.family == "random" else 0.6)
@@ -152,7 +154,7 @@ class _RowKernel:
         return True
 
     def _only_flat(self, anchor: Node) -> bool:
-        """Whether nothing in the cone depends on the extent itself, so that one text serves all sizes."""
+        """Whether nothing in the cone depends on the extent: one text then serves all sizes."""
         stack, seen = [anchor], {anchor}
         while stack:
             node = stack.pop()
@@ -175,7 +177,9 @@ class _RowKernel:
         return cluster.size // max(inner, 1), max(inner, 1)
 
     def _is_row_sized(self, node: Node) -> bool:
-        return node.op.name in REDUCTIONS or (node.size == self.rows and self.inner > 1 and not self.flat)
+        return node.op.name in REDUCTIONS or (
+            node.size == self.rows and self.inner > 1 and not self.flat
+        )
 
     def _reads(self, node: Node) -> list[tuple[Node, Index]]:
         """Members that ``node`` reads, with the index, when computed from anchors."""
@@ -189,7 +193,12 @@ class _RowKernel:
 
     def _find_stages(self) -> None:
         """Stage of each member: after every reduction, or row as a whole, that it needs."""
-        here = linear(unravel(loop("r", self.rows) * self.inner + loop("k", self.inner), (self.rows, self.inner)), (self.rows, self.inner))
+        here = linear(
+            unravel(
+                loop("r", self.rows) * self.inner + loop("k", self.inner), (self.rows, self.inner)
+            ),
+            (self.rows, self.inner),
+        )
         self.reused: set[Node] = set()
         """Vectors that a later stage reads."""
         for node in self.anchors:
@@ -225,13 +234,15 @@ class _RowKernel:
         return Kernel(text, tuple(self.operands.order), chunks, cost)
 
     def _emit_flat(self) -> int:
-        """One loop over all elements; the number of elements is an operand, not part of the text."""
+        """One loop over all elements; their number is an operand, not part of the text."""
         per_element = element_cost(self.anchors, self.fusion.anchors, self.inner)
         block = max(1024, 1 << round(math.log2(CHUNK_COST / per_element)))
         f, elements = self.f, self.elements
         size = elements.pointer(("size", self.inner), "i64")
         first = f.binary("mul nsw", f.argument("begin"), f.i64(block))
-        last = f.intrinsic("llvm.smin", "i64", f.binary("mul nsw", f.argument("end"), f.i64(block)), size)
+        last = f.intrinsic(
+            "llvm.smin", "i64", f.binary("mul nsw", f.argument("end"), f.i64(block)), size
+        )
         self._inner_loop(0, first, last, KERNEL)
         f.ret()
         return math.ceil(self.inner / block)
@@ -243,7 +254,10 @@ class _RowKernel:
         f.start_block("rows.setup")
         first = f.binary("mul nsw", f.argument("begin"), f.i64(per_chunk))
         last = f.intrinsic(
-            "llvm.smin", "i64", f.binary("mul nsw", f.argument("end"), f.i64(per_chunk)), f.i64(self.rows)
+            "llvm.smin",
+            "i64",
+            f.binary("mul nsw", f.argument("end"), f.i64(per_chunk)),
+            f.i64(self.rows),
         )
         self._row_loop(first, last)
         f.ret()
@@ -421,7 +435,9 @@ def neutral(kind: str, dtype: DType) -> str:
     if dtype.kind == "float":
         return literal(type_, math.inf if highest else -math.inf)
     bits = dtype.itemsize * 8
-    low, high = (0, 2**bits - 1) if is_unsigned(dtype) else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    low, high = (
+        (0, 2**bits - 1) if is_unsigned(dtype) else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    )
     return str(high if highest else low)
 
 
@@ -500,8 +516,12 @@ def emit_columns(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> Kernel:
     f.start_block("chunks.setup")
     with f.loop(f.argument("begin"), f.argument("end"), hint="c") as chunk:
         a_value = f.binary("udiv", chunk.index, f.i64(blocks))
-        block = f.binary("mul nsw", f.binary("urem", chunk.index, f.i64(blocks)), f.i64(COLUMN_BLOCK))
-        end = f.intrinsic("llvm.smin", "i64", f.i64(tail), f.binary("add nsw", block, f.i64(COLUMN_BLOCK)))
+        block = f.binary(
+            "mul nsw", f.binary("urem", chunk.index, f.i64(blocks)), f.i64(COLUMN_BLOCK)
+        )
+        end = f.intrinsic(
+            "llvm.smin", "i64", f.i64(tail), f.binary("add nsw", block, f.i64(COLUMN_BLOCK))
+        )
         start = Value(neutral(node.op.name, dtype), REGISTER[dtype.name])
         _over_block(f, block, end, lambda at: _put(f, accumulator, at, start, dtype))
         with f.loop(0, depth, hint="d") as reduced:
@@ -514,7 +534,11 @@ def emit_columns(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> Kernel:
 
         def write(at: Value) -> None:
             total = _get(f, accumulator, at, dtype)
-            result = f.gep(pointer, f.binary("add nsw", base, f.binary("add nsw", block, at)), MEMORY[node.dtype.name])
+            result = f.gep(
+                pointer,
+                f.binary("add nsw", base, f.binary("add nsw", block, at)),
+                MEMORY[node.dtype.name],
+            )
             stored_value = f.cast("zext", total, "i8") if node.dtype is bool_ else total
             f.store(stored_value, result, suffix=ACCESS)
 
@@ -536,7 +560,11 @@ def _over_block(f: Function, block: Value, end: Value, body: Callable[[Value], N
 
 def _put(f: Function, pointer: Value, at: Value, value: Value, dtype: DType) -> None:
     if dtype is bool_:
-        value = f.cast("zext", value, "i8") if not value.text in ("true", "false") else Value("1" if value.text == "true" else "0", "i8")
+        value = (
+            f.cast("zext", value, "i8")
+            if value.text not in ("true", "false")
+            else Value("1" if value.text == "true" else "0", "i8")
+        )
     f.store(value, f.gep(pointer, at, MEMORY[dtype.name]), suffix=ACCESS)
 
 
@@ -583,5 +611,3 @@ def _column_body(
     f.start_block(done)
     setup.append(f"br label %{head}")
     del elements.lines[INNER]
-
-

@@ -5,7 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from pellucid.backends.cpu.elements import ACCESS, MEMORY, METADATA, PARALLEL, Operand, Operands, is_unsigned
+from pellucid.backends.cpu.elements import (
+    ACCESS,
+    MEMORY,
+    METADATA,
+    PARALLEL,
+    Operand,
+    Operands,
+    is_unsigned,
+)
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.loops import ATTRIBUTES, PARAMETERS, Kernel, combine
 from pellucid.base.dtypes import DType, int64
@@ -32,11 +40,17 @@ class _Writer:
         """Address of element ``place``."""
         return self.f.gep(pointer, place, MEMORY[dtype.name])
 
-    def position(self, pointer: Value, place: Value, dtype: DType, extent: int, flag: Value) -> Value:
+    def position(
+        self, pointer: Value, place: Value, dtype: DType, extent: int, flag: Value
+    ) -> Value:
         """A position read from memory, kept in range; out of range sets the error flag."""
         f = self.f
         raw = f.load(MEMORY[dtype.name], self.at(pointer, place, dtype))
-        wide = raw if raw.type == "i64" else f.cast("zext" if is_unsigned(dtype) else "sext", raw, "i64")
+        wide = (
+            raw
+            if raw.type == "i64"
+            else f.cast("zext" if is_unsigned(dtype) else "sext", raw, "i64")
+        )
         outside = f.compare("icmp uge", wide, f.i64(extent))
         f.store(f.select(outside, f.i64(1), f.load("i64", flag)), flag)
         return f.select(outside, f.i64(0), wide)
@@ -63,7 +77,9 @@ def _around(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
     return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
 
 
-def _copy(w: _Writer, source: Value, target: Value, first: Value, count: int | Value, dtype: DType) -> None:
+def _copy(
+    w: _Writer, source: Value, target: Value, first: Value, count: int | Value, dtype: DType
+) -> None:
     """Copy ``count`` elements from ``first`` on."""
     f = w.f
     with f.loop(0, count, hint="j", metadata=PARALLEL) as inner:
@@ -80,7 +96,10 @@ def _emit_cumulative(node: Node) -> Kernel:
     w = _Writer()
     f = w.f
     x, y = w.pointer(source), w.pointer(node)
-    with f.loop(f.argument("begin"), f.argument("end"), hint="a") as a, f.loop(0, extent, hint="n") as n:
+    with (
+        f.loop(f.argument("begin"), f.argument("end"), hint="a") as a,
+        f.loop(0, extent, hint="n") as n,
+    ):
         row = _affine(f, (a.index, extent * after), (n.index, after))
         is_first = f.compare("icmp eq", n.index, f.i64(0))
         with f.loop(0, after, hint="b", metadata=PARALLEL if after > 1 else "") as b:
@@ -90,7 +109,10 @@ def _emit_cumulative(node: Node) -> Kernel:
             previous = f.select(is_first, place, f.binary("sub nsw", place, f.i64(after)))
             before_value = f.load(MEMORY[node.dtype.name], w.at(y, previous, node.dtype))
             neutral = f.constant(value.type, 0 if kind == "sum" else 1)
-            f.store(combine(f, kind, f.select(is_first, neutral, before_value), value, node.dtype), w.at(y, place, node.dtype))
+            f.store(
+                combine(f, kind, f.select(is_first, neutral, before_value), value, node.dtype),
+                w.at(y, place, node.dtype),
+            )
     return w.finish(before, 1.0 * node.size)
 
 
@@ -114,8 +136,12 @@ def _emit_put(node: Node) -> Kernel:
     flag = w.pointer(("error", 0))
     with f.loop(f.argument("begin"), f.argument("end"), hint="c") as chunk:
         a = f.binary("udiv", chunk.index, f.i64(blocks))
-        block = f.binary("mul nsw", f.binary("urem", chunk.index, f.i64(blocks)), f.i64(COLUMN_BLOCK))
-        width = f.intrinsic("llvm.smin", "i64", f.i64(COLUMN_BLOCK), f.binary("sub nsw", f.i64(after), block))
+        block = f.binary(
+            "mul nsw", f.binary("urem", chunk.index, f.i64(blocks)), f.i64(COLUMN_BLOCK)
+        )
+        width = f.intrinsic(
+            "llvm.smin", "i64", f.i64(COLUMN_BLOCK), f.binary("sub nsw", f.i64(after), block)
+        )
         with f.loop(0, extent, hint="n") as n:
             row = _affine(f, (a, extent * after), (n.index, after), (block, 1))
             _copy(w, pointers[0], pointers[3], row, width, x.dtype)
@@ -128,7 +154,9 @@ def _emit_put(node: Node) -> Kernel:
                 write = w.at(pointers[3], f.binary("add nsw", target, j.index), x.dtype)
                 value = f.load(MEMORY[x.dtype.name], read, suffix=ACCESS)
                 if settings["mode"] == "add":
-                    value = combine(f, "sum", f.load(value.type, write, suffix=ACCESS), value, x.dtype)
+                    value = combine(
+                        f, "sum", f.load(value.type, write, suffix=ACCESS), value, x.dtype
+                    )
                 f.store(value, write, suffix=ACCESS)
     return w.finish(before * blocks, 0.2 * (node.size + values.size))
 
@@ -168,16 +196,33 @@ def _emit_argsort(node: Node) -> Kernel:
     scratch = w.pointer(("scratch", 16 * max(node.size, 1)))
     rounds = max(0, math.ceil(math.log2(extent))) if extent > 1 else 0
     with f.loop(f.argument("begin"), f.argument("end"), hint="c") as chunk:
-        a, b = f.binary("udiv", chunk.index, f.i64(after)), f.binary("urem", chunk.index, f.i64(after))
+        a, b = (
+            f.binary("udiv", chunk.index, f.i64(after)),
+            f.binary("urem", chunk.index, f.i64(after)),
+        )
         base = _affine(f, (a, extent * after), (b, 1))
         halves = [
             f.gep(scratch, _affine(f, (chunk.index, 2 * extent)), "i64"),
-            f.gep(scratch, f.binary("add nsw", _affine(f, (chunk.index, 2 * extent)), f.i64(extent)), "i64"),
+            f.gep(
+                scratch,
+                f.binary("add nsw", _affine(f, (chunk.index, 2 * extent)), f.i64(extent)),
+                "i64",
+            ),
         ]
         with f.loop(0, extent, hint="n") as n:
             f.store(n.index, f.gep(halves[0], n.index, "i64"))
         for level in range(rounds):
-            _merge_round(w, x.dtype, source, base, after, halves, extent, 1 << level, node.settings["descending"])
+            _merge_round(
+                w,
+                x.dtype,
+                source,
+                base,
+                after,
+                halves,
+                extent,
+                1 << level,
+                node.settings["descending"],
+            )
             halves.reverse()
         with f.loop(0, extent, hint="n") as n:
             place = f.load("i64", f.gep(halves[0], n.index, "i64"))
@@ -204,8 +249,12 @@ def _merge_round(
         return f.load(MEMORY[dtype.name], address)
 
     with f.loop(0, extent, 2 * width, hint="run") as run:
-        middle = f.intrinsic("llvm.smin", "i64", f.binary("add nsw", run.index, f.i64(width)), f.i64(extent))
-        end = f.intrinsic("llvm.smin", "i64", f.binary("add nsw", run.index, f.i64(2 * width)), f.i64(extent))
+        middle = f.intrinsic(
+            "llvm.smin", "i64", f.binary("add nsw", run.index, f.i64(width)), f.i64(extent)
+        )
+        end = f.intrinsic(
+            "llvm.smin", "i64", f.binary("add nsw", run.index, f.i64(2 * width)), f.i64(extent)
+        )
         with f.loop(run.index, end, carried=[run.index, middle], hint="m") as out:
             left, right = out.values
             left_open = f.compare("icmp slt", left, middle)
@@ -214,7 +263,11 @@ def _merge_round(
             at_left = f.load("i64", f.gep(halves[0], f.select(left_open, left, right), "i64"))
             at_right = f.load("i64", f.gep(halves[0], f.select(right_open, right, left), "i64"))
             earlier = before(f, element(at_right), element(at_left), dtype, descending)
-            take_right = f.binary("and", right_open, f.binary("or", f.binary("xor", left_open, f.constant("i1", True)), earlier))
+            take_right = f.binary(
+                "and",
+                right_open,
+                f.binary("or", f.binary("xor", left_open, f.constant("i1", True)), earlier),
+            )
             f.store(f.select(take_right, at_right, at_left), f.gep(halves[1], out.index, "i64"))
             one, zero = f.i64(1), f.i64(0)
             out.next = [
@@ -230,7 +283,9 @@ def before(f: Function, a: Value, b: Value, dtype: DType, descending: bool) -> V
         return f.compare(f"icmp {sign}{'gt' if descending else 'lt'}", a, b)
     less = f.compare("fcmp ogt" if descending else "fcmp olt", a, b)
     first, second = (a, b) if descending else (b, a)
-    nan = f.binary("and", f.compare("fcmp uno", first, first), f.compare("fcmp ord", second, second))
+    nan = f.binary(
+        "and", f.compare("fcmp uno", first, first), f.compare("fcmp ord", second, second)
+    )
     return f.binary("or", less, nan)
 
 
@@ -242,4 +297,3 @@ EMITTERS: dict[str, Callable[[Node], Kernel]] = {
     "argsort": _emit_argsort,
 }
 """Operation → what writes its kernel."""
-

@@ -18,13 +18,15 @@ def evaluate(graph: Graph, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """
     if len(inputs) != len(graph.inputs):
         raise GraphError(
-            f"the graph has {len(graph.inputs)} inputs and got {len(inputs)} arrays", "pass one for each"
+            f"the graph has {len(graph.inputs)} inputs and got {len(inputs)} arrays",
+            "pass one for each",
         )
     values: dict[Node, np.ndarray] = {}
     for node, array in zip(graph.inputs, inputs, strict=True):
         if tuple(array.shape) != node.shape or array.dtype != node.dtype.numpy:
             raise GraphError(
-                f"input {node.spec} got an array {array.dtype}{list(array.shape)}", "shapes and dtypes must agree"
+                f"input {node.spec} got an array {array.dtype}{list(array.shape)}",
+                "shapes and dtypes must agree",
             )
         values[node] = array
     nodes = graph.nodes()
