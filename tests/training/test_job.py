@@ -10,10 +10,12 @@ import pytest
 
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.errors import DataError
+from pellucid.data.idx import read_idx
 from pellucid.data.sources import PreparedData, load_source
 from pellucid.training.config import TrainingConfig
 from pellucid.training.job import RunResult, measure, train_network
 from pellucid.training.network import apply_head, build_loss, build_mlp, target_array
+from pellucid.training.trainer import Trainer
 
 
 @pytest.fixture(autouse=True)
@@ -239,6 +241,32 @@ def test_early_stopping_needs_validation_rows() -> None:
         train_network(prepared, TrainingConfig())
     result = run(prepared, patience=0, epochs=2)
     assert list(result.figures) == ["train", "test"]
+
+
+def test_D48_adamw_by_default_and_sgd_with_momentum_both_learn(digits: RunResult) -> None:
+    """One comparison on the test part: both are close to each other on digits."""
+    assert digits.config.optimizer == "adamw" and digits.config.learning_rate == 0.001
+    other = run(
+        digits.prepared, epochs=15, patience=0, optimizer="sgd", momentum=0.9, learning_rate=0.05
+    )
+    figures = [r.figures["test"]["accuracy"] for r in (digits, other)]
+    assert min(figures) > 0.93 and abs(figures[0] - figures[1]) < 0.04
+
+
+def test_A24_three_hundred_images_are_learned_by_heart(data_folder: Path) -> None:
+    """300 training images of MNIST: every one is right, far fewer of the others are."""
+    folder = data_folder / "mnist"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there")
+    images = read_idx(folder / "t10k-images-idx3-ubyte.gz")[:1300].reshape(1300, -1) / 255
+    labels = read_idx(folder / "t10k-labels-idx1-ubyte.gz")[:1300].astype(np.int64)
+    x = images.astype(np.float32)
+    model = build_mlp(784, TrainingConfig(widths=(100, 100)), 10)
+    trainer = Trainer(model, "cross_entropy")
+    trainer.fit((x[:300], labels[:300]), epochs=40, batch_size=50)
+    right = (trainer.predict_class(x).numpy() == labels).astype(float)
+    assert right[:300].mean() == 1.0
+    assert right[:300].mean() - right[300:].mean() > 0.1
 
 
 # ---- real tables -------------------------------------------------------------------------------

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 from pellucid.training.history import Event
 
 REFRESHES_PER_SECOND = 8
+WINDOW_SECONDS = 4.0
 
 
 class Progress:
@@ -20,24 +22,19 @@ class Progress:
         self.metric_name = metric
         self.epochs = self.batches = self.rows = 0
         self.epoch, self.in_epoch = 1, 0
-        self.steps = self.total_rows = 0
+        self.steps = 0
         self.loss: float | None = None
         self.metric: float | None = None
-        self.started = time.perf_counter()
-        self.first_steps: float | None = None
-        self.steps_then = 0
+        self._past: deque[tuple[float, int]] = deque()
 
     def __call__(self, event: Event) -> None:
         """Note what happened; drawing is left to the clock."""
         facts = event.facts
         if event.kind == "steps":
-            if self.first_steps is None:
-                self.first_steps, self.steps_then = time.perf_counter(), facts["count"]
             self.steps += facts["count"]
             self.loss, self.epoch, self.in_epoch = facts["loss"], event.epoch, facts["rows"]
         elif event.kind == "start":
             self.epochs, self.batches, self.rows = facts["epochs"], facts["batches"], facts["rows"]
-            self.started = time.perf_counter()
         elif event.kind == "epoch":
             record = facts["record"]
             self.loss, self.metric = record.loss, record.metric
@@ -54,14 +51,27 @@ class Progress:
             parts.append(f"loss {self.loss:.4g}")
         if self.metric is not None:
             parts.append(f"validation {self.metric_name} {self.metric:.4g}")
-        if self.first_steps is not None and self.steps > self.steps_then:
-            spent = max(time.perf_counter() - self.first_steps, 1e-9)
-            rate = (self.steps - self.steps_then) / spent
+        rate = self._rate()
+        if not self.steps:
+            parts.append("compiling")
+        elif rate:
             rows = rate * self.rows / max(self.batches, 1)
             left = (self.epochs * self.batches - self.steps) / rate
             parts.append(f"{rows:,.0f} rows/s")
             parts.append(f"at most {_duration(left)} left")
         return "  ".join(parts)
+
+    def _rate(self) -> float:
+        """Steps per second over the last seconds; 0 before it can be told."""
+        now = time.perf_counter()
+        if self.steps:
+            self._past.append((now, self.steps))
+        while len(self._past) > 2 and now - self._past[0][0] > WINDOW_SECONDS:
+            self._past.popleft()
+        if len(self._past) < 2:
+            return 0.0
+        (start, before), (end, after) = self._past[0], self._past[-1]
+        return (after - before) / max(end - start, 1e-9)
 
     def __rich__(self) -> Any:
         """The bar and the figures as they are now."""

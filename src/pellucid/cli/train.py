@@ -17,7 +17,7 @@ from pellucid.data.sources import PreparedData, load_source
 from pellucid.data.tables import read_table
 from pellucid.insight.report import render_report
 from pellucid.training.config import TrainingConfig
-from pellucid.training.history import Event
+from pellucid.training.history import Callback, Event
 from pellucid.training.job import PARTS, RunResult, describe_run, measure, train_network
 from pellucid.training.metrics import HEADLINES
 from pellucid.training.network import describe_layers
@@ -79,7 +79,7 @@ def train(
         say_data(prepared)
         progress = Progress(HEADLINES[prepared.task.kind])
         say_plan(prepared, config)
-        callbacks = [progress, _Recorder(writer, prepared, config)]
+        callbacks: list[Callback] = [progress, _Recorder(writer, prepared, config)]
         with shown(progress, quiet):
             result = train_network(prepared, config, callbacks)
         result.seconds["data"] = loaded

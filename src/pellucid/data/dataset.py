@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, ShapeError
-from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import Generator, default_generator, shuffle_rows
 
@@ -128,9 +127,9 @@ def is_tensor_rows(dataset: Any) -> bool:
     return isinstance(dataset, TensorDataset)
 
 
-def tensors_of(dataset: Any) -> tuple[TensorCore, ...]:
+def tensors_of(dataset: Any) -> tuple[Any, ...]:
     """The tensors of a ``TensorDataset``, or of a ``Subset`` of one (copied)."""
     if isinstance(dataset, TensorDataset):
-        return dataset.tensors
+        return tuple(dataset.tensors)
     rows = np.asarray(dataset.indices, np.int64)
     return tuple(as_tensor(t.detach().numpy()[rows]) for t in tensors_of(dataset.dataset))

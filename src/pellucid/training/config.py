@@ -256,7 +256,9 @@ class TrainingConfig:
                 "config: expected an object with the keys " + ", ".join(names),
                 "The file is damaged or of another version: train again, or restore it.",
             )
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        values: dict[str, Any] = {
+            str(k): tuple(v) if isinstance(v, list) else v for k, v in data.items()
+        }
         try:
             return cls(**values)
         except (ArgumentError, TypeError) as error:

@@ -171,7 +171,7 @@ def _flop(module: Any, given: Any, result: Any) -> int:
     if weight is None or len(weight.shape) < 2 or given.dtype.kind != "float":
         return 0
     each = math.prod(weight.shape[1:])
-    return 2 * each * math.prod(result.shape)
+    return int(2 * each * math.prod(result.shape))
 
 
 def text_table(rows: Sequence[Sequence[str]], *, left: int = 1, rule: bool = False) -> str:

@@ -22,7 +22,6 @@ from pellucid.data.dataset import is_tensor_rows, tensors_of
 from pellucid.nn import functional
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
-from pellucid.tensor.random import Generator, shuffle_rows
 from pellucid.training.history import Callback, EpochRecord, Event, History
 from pellucid.training.inference import Scorer
 from pellucid.training.interrupts import Interrupts
@@ -72,7 +71,7 @@ class Trainer:
                 )
             loss = found
         self.model = model
-        self.loss: Callable[[Any, Any], Any] = loss
+        self.loss: Any = loss
         self.optimizer = (
             optim.AdamW(model.parameters(), lr=1e-3) if optimizer is None else optimizer
         )
@@ -377,12 +376,15 @@ class _Rows:
         self.size = min(size, self.rows)
         self.batches = -(-self.rows // self.size) if self.rows else 0
         self.shuffle = shuffle
-        self._generator = Generator().manual_seed(seed)
+        self._seed = seed
 
     def slices(self, epoch: int, steps: ArraySteps) -> Iterable[tuple[Any, int]]:
         """(rows of some steps, batch size), full batches first."""
         if self.shuffle:
-            order = shuffle_rows(self.rows, self._generator)
+            # A generator for each epoch: any epoch's order can be had without those before it.
+            # NumPy's, because drawing the order must not take longer than a short epoch's steps.
+            generator = np.random.Generator(np.random.PCG64([self._seed, epoch]))
+            order = generator.permutation(self.rows)
         else:
             order = np.arange(self.rows, dtype=np.int64)
         full = self.rows // self.size
