@@ -42,12 +42,11 @@ def data() -> tuple[np.ndarray, ...]:
 
 def trainer_job(threads: int) -> Any:
     """Pellucid with its Trainer."""
-    from pellucid import nn, optim
+    import pellucid
+    from pellucid import Trainer, nn, optim
     from pellucid.backends.cpu import engine  # noqa: F401 (loads LLVM)
-    from pellucid.backends.cpu.threads import set_num_threads
-    from pellucid.training.trainer import Trainer
 
-    set_num_threads(threads)
+    pellucid.set_num_threads(threads)
 
     def job(x: np.ndarray, y: np.ndarray, seed: int) -> Any:
         model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
@@ -65,9 +64,8 @@ def loop_job(threads: int) -> Any:
     import pellucid.nn.functional as F
     from pellucid import nn, optim
     from pellucid.backends.cpu import engine  # noqa: F401 (loads LLVM)
-    from pellucid.backends.cpu.threads import set_num_threads
 
-    set_num_threads(threads)
+    pellucid.set_num_threads(threads)
 
     def job(x: np.ndarray, y: np.ndarray, seed: int) -> Any:
         features, classes = pellucid.from_numpy(x), pellucid.from_numpy(y)

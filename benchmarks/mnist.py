@@ -85,10 +85,10 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5e-3)
     options = parser.parse_args()
 
-    from pellucid.backends.cpu.threads import set_num_threads
+    import pellucid
     from pellucid.data.idx import read_mnist_folder
 
-    set_num_threads(use_cores(options.threads))
+    pellucid.set_num_threads(use_cores(options.threads))
     data = read_mnist_folder(options.folder)
     if data.test_images is None or data.test_labels is None:
         raise SystemExit(f"{options.folder} holds no test images")

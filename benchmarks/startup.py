@@ -33,8 +33,7 @@ import time
 import pellucid
 import pellucid.nn.functional as F
 from pellucid import nn, optim
-from pellucid.backends.cpu.threads import set_num_threads
-set_num_threads({threads})
+pellucid.set_num_threads({threads})
 layers = [m for _ in range({depth} - 1) for m in (nn.Linear(64, 64), nn.ReLU())]
 model = nn.Sequential(*layers, nn.Linear(64, 10))
 optimizer = optim.Adam(model.parameters())

@@ -1,6 +1,7 @@
 """One training step: ours against PyTorch, torch.compile and JAX, and the machine's limit.
 
     python benchmarks/steps.py [--quick] [--markdown] [--only tiny,mnist] [--threads 2]
+        [--write README.md README.zh-CN.md]
 
 Four multi-layer perceptrons, float32, cross-entropy, Adam; forward, backward and update.  "ours"
 is the compiled step called from Python once a step; "ours, many" runs many steps in one native
@@ -22,10 +23,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contestants import CONTESTANTS, IMPORTS, WORKLOADS, Skipped, Workload, alone
+from contestants import (
+    CONTESTANTS,
+    IMPORTS,
+    WORKLOADS,
+    Skipped,
+    Workload,
+    first_alone,
+    memory_alone,
+)
 
 GOALS = {"tiny": (20, 3), "tab": (6, 4), "mnist": (3, 2.5), "mlpbig": (2, 1.3)}
 """How many times faster than the best of PyTorch, and than JAX, each step is meant to be."""
@@ -56,27 +66,35 @@ def measure_alone(
     name: str, workload: Workload, threads: int, environment: dict[str, str]
 ) -> dict[str, Any]:
     """First call and memory of one contestant, or the reason why it is left out."""
-    command = [sys.executable, __file__, "--child", name, "--only", workload.name]
-    try:
-        done = subprocess.run(
-            [*command, "--threads", str(threads)],
-            capture_output=True,
-            text=True,
-            timeout=CHILD_SECONDS,
-            env=os.environ | environment,
-        )
-    except subprocess.TimeoutExpired:
-        return {"skipped": f"took longer than {CHILD_SECONDS} s"}
-    if done.returncode:
-        return {"skipped": (done.stderr.strip().splitlines() or ["it crashed"])[-1]}
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    command = [sys.executable, __file__, "--only", workload.name, "--threads", str(threads)]
+    found: dict[str, Any] = {}
+    for what in ("first", "memory"):
+        if what == "memory":  # what was cached by the first process must not help the second
+            environment = {
+                key: value.replace("empty", "again") for key, value in environment.items()
+            }
+        try:
+            done = subprocess.run(
+                [*command, "--child", name, what],
+                capture_output=True,
+                text=True,
+                timeout=CHILD_SECONDS,
+                env=os.environ | environment,
+            )
+        except subprocess.TimeoutExpired:
+            return {"skipped": f"took longer than {CHILD_SECONDS} s"}
+        if done.returncode:
+            return {"skipped": (done.stderr.strip().splitlines() or ["it crashed"])[-1]}
+        found |= json.loads(done.stdout.strip().splitlines()[-1])
+        if "skipped" in found:
+            break
     return found
 
 
-def child(name: str, workload: Workload, threads: int) -> None:
+def child(name: str, what: str, workload: Workload, threads: int) -> None:
     """What the process of its own does."""
     try:
-        found = alone(name, workload, threads)
+        found = (first_alone if what == "first" else memory_alone)(name, workload, threads)
     except (Skipped, ImportError) as reason:
         found = {"skipped": str(reason)}
     print(json.dumps(found))
@@ -84,12 +102,13 @@ def child(name: str, workload: Workload, threads: int) -> None:
 
 def all_alone(workload: Workload, threads: int, scratch: Path) -> dict[str, dict[str, Any]]:
     """First calls and memory of all; ours with an empty and then with a full code cache."""
-    empty = {
-        "PELLUCID_CACHE": str(scratch / f"ours-{workload.name}"),
-        "TORCHINDUCTOR_CACHE_DIR": str(scratch / f"torch-{workload.name}"),
-    }
-    found = {name: measure_alone(name, workload, threads, empty) for name in IMPORTS}
-    found["ours, full cache"] = measure_alone("ours", workload, threads, empty)
+    torch = {"TORCHINDUCTOR_CACHE_DIR": str(scratch / f"torch-{workload.name}")}
+    empty, full = (
+        {"PELLUCID_CACHE": str(scratch / f"{x}-{workload.name}")} for x in ("empty", "full")
+    )
+    found = {name: measure_alone(name, workload, threads, empty | torch) for name in IMPORTS}
+    measure_alone("ours", workload, threads, full)
+    found["ours, full cache"] = measure_alone("ours", workload, threads, full)
     for name in ("ours", "ours, full cache"):
         if "skipped" in found[name]:
             raise SystemExit(f"{name} could not run {workload.name}: {found[name]['skipped']}")
@@ -142,16 +161,15 @@ def _bytes(workload: Workload) -> int:
 
 
 def speed_row(workload: Workload, times: dict[str, float], peak: float) -> list[str]:
-    """The cells of one workload in the table of speed."""
+    """The cells of one workload in the table of speed; "a / b" is once a step / many."""
     limit = workload.flop / peak / 1e6
     torch = min((times[name] for name in PYTORCH if name in times), default=math.nan)
     jax = times.get("JAX jit", math.nan)
-    own, many = times["ours"], times["ours, many"]
-    goal_torch, goal_jax = GOALS[workload.name]
-    cells = [workload.name, *(_ms(times.get(name, math.nan)) for name in CONTESTANTS), _ms(limit)]
-    cells += [f"{limit / own:.0%}", f"{limit / many:.0%}"]
-    cells += [_ratio(torch / own, goal_torch), _ratio(torch / many)]
-    return [*cells, _ratio(jax / own, goal_jax), _ratio(jax / many)]
+    own = times["ours"], times["ours, many"]
+    shape = f"{'-'.join(map(str, workload.widths))}, batch {workload.batch}"
+    cells = [f"{workload.name}: {shape}", *(_ms(times.get(n, math.nan)) for n in CONTESTANTS)]
+    cells += [_ms(limit), " / ".join(f"{limit / t:.0%}" for t in own)]
+    return cells + [" / ".join(_ratio(other / t) for t in own) for other in (torch, jax)]
 
 
 def first_row(workload: Workload, found: dict[str, dict[str, Any]]) -> list[str]:
@@ -179,11 +197,8 @@ def _ms(value: float) -> str:
     return f"{value:.4f}" if value < 0.1 else f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
-def _ratio(value: float, goal: float | None = None) -> str:
-    if math.isnan(value):
-        return "-"
-    text = f"{value:.1f}×"
-    return text if goal is None else f"{text} (goal {goal:g}×)"
+def _ratio(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.1f}×"
 
 
 def table(head: list[str], rows: list[list[str]], markdown: bool) -> str:
@@ -201,40 +216,72 @@ def table(head: list[str], rows: list[list[str]], markdown: bool) -> str:
     )
 
 
-SPEED_HEAD = ["ms a step", *CONTESTANTS, "limit", "of limit", "many: of limit"]
-SPEED_HEAD += ["× PyTorch", "many: × PyTorch", "× JAX", "many: × JAX"]
+SPEED_HEAD = ["ms a step", *CONTESTANTS, "limit", "share of limit", "× PyTorch", "× JAX"]
 ALONE = ["ours", "ours, full cache", "PyTorch eager", "torch.compile", "JAX jit"]
 FIRST_HEAD = ["first step, s", "ours, empty cache", *ALONE[1:]]
 MEMORY_HEAD = ["memory, MB: above the library / whole process", *FIRST_HEAD[1:]]
 
 
-def compare(options: argparse.Namespace) -> str:
-    """Measure everything that was asked for; the text of both tables."""
+@dataclass
+class Report:
+    """What was measured, as rows of three tables."""
+
+    threads: int
+    peak: float = 0.0
+    speed: list[list[str]] = field(default_factory=list)
+    first: list[list[str]] = field(default_factory=list)
+    memory: list[list[str]] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def conditions(self) -> str:
+        """Under which conditions, in a sentence."""
+        return f"{self.threads} threads, measured peak {self.peak:.0f} GFLOP/s (float32)"
+
+    def text(self, markdown: bool) -> str:
+        """All of it."""
+        parts = [self.conditions()]
+        for head, rows in ((SPEED_HEAD, self.speed), (FIRST_HEAD, self.first)):
+            parts.append(table(head, rows, markdown))
+        parts.append(table(MEMORY_HEAD, self.memory, markdown))
+        goals = ", ".join(f"{name} {p:g}× / {j:g}×" for name, (p, j) in GOALS.items())
+        parts.append(f"goals against PyTorch / JAX: {goals}")
+        parts += [f"without {name}: {why}" for name, why in self.left_out.items()]
+        return "\n\n".join(parts)
+
+
+def compare(names: list[str], threads: int, quick: bool) -> Report:
+    """Measure the workloads named."""
     from pellucid.backends.cpu.target import measure_peak
 
-    threads = use_cores(options.threads)
-    rounds, slice_seconds = (3, 0.02) if options.quick else (15, 0.08)
-    peaks = [measure_peak(threads)]
-    speed, first, memory, left_out = [], [], [], {}
+    rounds, slice_seconds = (3, 0.02) if quick else (15, 0.08)
+    report = Report(use_cores(threads))
+    peaks = [measure_peak(report.threads)]
+    rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(scratch) / "torch")
-        for name in options.only.split(","):
-            workload = WORKLOADS[name]
-            found = all_alone(workload, threads, Path(scratch))
-            left_out |= {n: f["skipped"] for n, f in found.items() if "skipped" in f}
-            names = [n for n in CONTESTANTS if "skipped" not in found.get(n, {})]
-            os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(scratch) / f"torch-{name}")
-            times = in_turns(workload, names, threads, rounds, slice_seconds)
-            peaks.append(measure_peak(threads))
-            speed.append(speed_row(workload, times, max(peaks)))
-            first.append(first_row(workload, found))
-            memory.append(memory_row(workload, found))
-    lines = [f"{threads} threads, measured peak {max(peaks):.0f} GFLOP/s (float32)", ""]
-    lines += [table(SPEED_HEAD, speed, options.markdown), ""]
-    lines += [table(FIRST_HEAD, first, options.markdown), ""]
-    lines += [table(MEMORY_HEAD, memory, options.markdown)]
-    lines += [""] * bool(left_out) + [f"without {n}: {why}" for n, why in left_out.items()]
-    return "\n".join(lines)
+        for workload in (WORKLOADS[name] for name in names):
+            found = all_alone(workload, report.threads, Path(scratch))
+            report.left_out |= {n: f["skipped"] for n, f in found.items() if "skipped" in f}
+            able = [n for n in CONTESTANTS if "skipped" not in found.get(n, {})]
+            os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(scratch) / f"torch-{workload.name}")
+            rows.append((workload, in_turns(workload, able, report.threads, rounds, slice_seconds)))
+            report.first.append(first_row(workload, found))
+            report.memory.append(memory_row(workload, found))
+            peaks.append(measure_peak(report.threads))
+    report.peak = max(peaks)
+    report.speed = [speed_row(workload, times, report.peak) for workload, times in rows]
+    return report
+
+
+def write_into(path: Path, report: Report) -> None:
+    """Replace what stands between the markers of a document by the new table."""
+    text = path.read_text(encoding="utf-8")
+    begin, end = "<!-- speed table -->\n", "<!-- end of speed table -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise SystemExit(f"{path} has no place for the table between {begin.strip()} and {end}")
+    before, rest = text.split(begin)
+    after = rest.split(end)[1]
+    content = f"{table(SPEED_HEAD, report.speed, True)}\n\n{report.conditions()}\n"
+    path.write_text(before + begin + content + end + after, encoding="utf-8")
 
 
 def main() -> None:
@@ -244,15 +291,21 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="few rounds; the figures are rough")
     parser.add_argument("--markdown", action="store_true")
-    parser.add_argument("--child", choices=tuple(IMPORTS), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--write", type=Path, nargs="*", default=[], help="documents to put the table of speed into"
+    )
+    parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     unknown = [name for name in options.only.split(",") if name not in WORKLOADS]
     if unknown:
         parser.error(f"there is no workload {unknown[0]!r}; there are {', '.join(WORKLOADS)}")
     if options.child:
-        child(options.child, WORKLOADS[options.only], options.threads)
-    else:
-        print(compare(options))
+        child(*options.child, WORKLOADS[options.only], options.threads)
+        return
+    report = compare(options.only.split(","), options.threads, options.quick)
+    print(report.text(options.markdown))
+    for path in options.write:
+        write_into(path, report)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import pellucid
-from pellucid import nn, optim
-from pellucid.training.trainer import Trainer
+from pellucid import Trainer, nn, optim
 
 
 def accuracy(scores: np.ndarray, targets: np.ndarray) -> float:

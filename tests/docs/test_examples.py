@@ -72,3 +72,32 @@ def test_the_check_script_runs_the_command_of_the_readme() -> None:
     assert len(found) == 1 and found[0].endswith("pytest -q")
     assert found[0] in (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
     assert "<!-- test command -->" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
+LOSSES = {
+    "MSELoss": "mse_loss",
+    "BCEWithLogitsLoss": "binary_cross_entropy_with_logits",
+    "CrossEntropyLoss": "cross_entropy",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("guide.md", ["regression", "two classes", "several classes", "several labels"]),
+        ("guide.zh-CN.md", ["回归", "二分类", "多分类", "多标签"]),
+    ],
+)
+def test_b58_e11_the_guide_advises_what_the_library_does(name: str, rows: list[str]) -> None:
+    from pellucid.nn.advice import HEADS, suggest_activation
+
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for row, task in zip(rows, ["regression", "binary", "multiclass", "multilabel"], strict=True):
+        lines = [line for line in text.splitlines() if line.startswith(f"| {row} |")]
+        assert len(lines) == 1 and f"`{LOSSES[HEADS[task].loss]}`" in lines[0]
+    hidden = suggest_activation("hidden")
+    first = next(x for x in text.splitlines() if x.startswith(("| hidden layers |", "| 隐藏层 |")))
+    _, _, choice, instead, avoid, _ = first.split("|")
+    assert hidden.choice in choice
+    assert "Leaky ReLU" in instead and hidden.instead[0][0] == "LeakyReLU"
+    assert "sigmoid" in avoid and hidden.avoid[0][0] == "Sigmoid"

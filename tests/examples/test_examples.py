@@ -46,3 +46,9 @@ def test_b1_spiral() -> None:
     linear, network = load("spiral").main()
     assert linear < 0.75
     assert network > 0.97
+
+
+def test_a7_observe() -> None:
+    sigmoid, relu = load("observe").main()
+    assert sigmoid < 1e-4
+    assert relu > 1e-2
