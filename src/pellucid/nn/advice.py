@@ -1,6 +1,6 @@
 """Which activation, output layer and loss to start with, as data.
 
-The tables of the documentation are made from the tables here, so that both say the same.
+The guide says the same in words; a test holds that they agree.
 
 >>> print(suggest_activation("hidden"))
 hidden: ReLU. Cheap, and its slope is 1 for every positive input, so gradients keep their size.
