@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.insight.diagnosis import diagnose_curves
 from pellucid.insight.report import sections
 from pellucid.insight.report.markup import card, number, safe, seconds_text
 from pellucid.insight.report.mistakes import RowTexts, mistakes_section
@@ -38,6 +39,19 @@ def render_report(result: RunResult, row_texts: RowTexts | None = None) -> str:
         f"<title>{title}</title><style>{CSS}</style></head><body><main>{body}"
         f"<footer>{versions}, seed {result.config.seed}</footer></main></body></html>\n"
     )
+
+
+def diagnosis_text(result: RunResult) -> str:
+    """What the curves say, as HTML; empty where there is nothing to say."""
+    history = result.history
+    kind = result.prepared.task.kind
+    figures = result.baselines.constant.validation if result.baselines else None
+    if result.config.loss != "auto" or figures is None or len(history) < 2:
+        return ""  # other losses have another scale than the simple models' figures
+    constant = 1.0 if kind == "regression" else figures.values["log_loss"]
+    found = diagnose_curves(history, constant)
+    title = found.what[:1].upper() + found.what[1:]
+    return f"<b>{safe(title)}:</b> {safe(found.evidence, 400)}. {safe(found.remedy, 300)}"
 
 
 def _header(result: RunResult, title: str) -> str:
@@ -102,7 +116,7 @@ def _cards(result: RunResult, part: str, row_texts: RowTexts | None) -> list[str
             "↓: lower is better.",
             wide=True,
         ),
-        card("Loss", sections.curves_section(result), ended + kept),
+        card("Loss", sections.curves_section(result), f"{ended}{kept} {diagnosis_text(result)}"),
         card("Validation figure", sections.metric_section(result), "After each epoch."),
     ]
     if part:
