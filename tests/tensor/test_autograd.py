@@ -430,6 +430,63 @@ def test_what_was_computed_before_a_change_keeps_its_past() -> None:
     assert_close(w.grad, 8 * np.array([2.0, 3.0]) + 2)
 
 
+VIEW_CHANGES = {
+    "reshape": lambda y: y.view(-1).add_(1.0),
+    "transpose": lambda y: y.t().mul_(y.detach().t() + 1),
+    "row": lambda y: y[1].mul_(3.0),
+    "part of a part": lambda y: y.t()[1:].reshape(2)[::2].exp_(),
+    "index of a view": lambda y: y.view(4, 1)[2:].fill_(7.0),
+}
+
+
+@pytest.mark.parametrize("name", VIEW_CHANGES)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_change_of_a_view_reaches_its_base_with_its_history(name: str, compiled: bool) -> None:
+    torch = pytest.importorskip("torch")
+    change = VIEW_CHANGES[name]
+    sides = []
+    for library in (pellucid, torch):
+        w = library.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=library.float64, requires_grad=True)
+
+        def run(w: Any = w) -> Any:
+            y = w * 2
+            change(y)
+            loss = (y * y).sum()
+            loss.backward()
+            return loss
+
+        if compiled and library is pellucid:
+            run = pellucid.compile(run, keep_gradients=True)
+        sides.append((run().item(), w.grad))
+    assert sides[0][0] == pytest.approx(sides[1][0])
+    assert_close(sides[0][1], sides[1][1])
+
+
+def test_a_view_of_a_leaf_cannot_be_changed_while_recording() -> None:
+    w = leaf([[1.0, 2.0]])
+    with pytest.raises(
+        AutogradError, match=r"a view of a leaf that requires gradients .*\n.*clone"
+    ):
+        w.view(2).add_(1)
+
+
+def test_an_update_before_backward_is_noticed_in_a_compiled_step_too() -> None:
+    w1, w2 = leaf([[0.5, -0.3]]), leaf([[1.5], [0.7]])
+
+    @pellucid.compile
+    def step(x: Any) -> Any:
+        loss = ((x @ w1).tanh() @ w2).sum()
+        with pellucid.no_grad():
+            w2.sub_(0.1)
+        loss.backward()
+        return loss
+
+    with pytest.raises(
+        AutogradError, match="that matmul needs for its gradient was modified in place"
+    ):
+        step(pellucid.tensor([[2.0]], dtype=pellucid.float64))
+
+
 def test_in_place_on_values_in_between() -> None:
     x = leaf([-1.0, 2.0])
     y = (x * 3).relu_().add_(1).mul_(2)

@@ -399,11 +399,28 @@ class Tensor(
                 "wrap the change in pellucid.no_grad()",
             )
         if state.grad_enabled and (new._requires_grad or self._requires_grad):
-            self._cell, self._record = new._cell, new._record
-            self._requires_grad = new._requires_grad
+            self._become(new)
             return self
         self.assign(new)
         return self
+
+    def _become(self, new: Any) -> None:
+        """Take over value and history of ``new``; what this tensor is a view of changes too."""
+        cell, record = self._cell, self._record
+        self._cell, self._record = new._cell, new._record
+        self._requires_grad = new._requires_grad
+        if record is None or record.op.name not in VIEWS:
+            return
+        base: Any = record._tensors[0]
+        if base._cell is not record._cells[0] or not _shares_memory(cell, base._cell):
+            return
+        if base._requires_grad and base._record is None:
+            raise AutogradError(
+                "a view of a leaf that requires gradients cannot be changed in place while "
+                "operations are recorded",
+                "change a copy: x.clone(), or wrap the change in pellucid.no_grad()",
+            )
+        base._become(_put_back(record, base._shadow(), self))
 
     def _shadow(self) -> Any:
         """Another object with this storage and history, to be an operand of what replaces it.
@@ -540,6 +557,27 @@ def _rebuild(kind: Any, array: np.ndarray, requires_grad: builtins.bool) -> Any:
     initialize(tensor, Cell(array))
     tensor._requires_grad = requires_grad
     return tensor
+
+
+VIEWS = ("reshape", "transpose", "slice")
+"""Operations whose result shows the memory of their input."""
+
+
+def _shares_memory(view: Cell, base: Cell) -> builtins.bool:
+    """Whether a view shows its base's memory; while tracing it always does."""
+    if view.array is None or base.array is None:
+        return True
+    return builtins.bool(np.may_share_memory(view.array, base.array))
+
+
+def _put_back(record: Record, base: Any, value: Any) -> Any:
+    """``base`` with ``value`` where the view made by ``record`` shows it."""
+    if record.op.name == "reshape":
+        return structure.reshape(value, base.shape)
+    if record.op.name == "transpose":
+        order = np.argsort(record.settings["axes"])
+        return structure.transpose(value, tuple(builtins.int(a) for a in order))
+    return structure.put_slice(base, value, **record.settings)
 
 
 def _make(cell: Cell) -> Tensor:
