@@ -2,323 +2,27 @@
 
 The function runs once per signature on symbolic tensors (:mod:`pellucid.tensor.trace`); what it
 reads and assigns becomes a graph; the graph becomes a program that updates the tensors' memory
-in place.  Later calls with the same signature only run the program.
+in place (:mod:`pellucid.tensor.program`).  Later calls with the same signature only run it.
 """
 
 from __future__ import annotations
 
 import functools
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid import backends
 from pellucid.base.errors import ArgumentError, TraceError
-from pellucid.base.shapes import size_of
-from pellucid.graph.node import Graph, Node, Spec, set_line_source
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
-from pellucid.tensor.observe import Binding
+from pellucid.tensor.program import Program
 from pellucid.tensor.state import Cell, state, version
-from pellucid.tensor.trace import FusedGradient, Trace, kind_of_gradient, real_tensor, user_line
-from pellucid.transforms.simplify import simplify
+from pellucid.tensor.trees import flatten, map_tensors, rebuild, signature
 
-SMALL_RESULT = 4096
-"""Results of up to so many bytes are copied out of a fixed buffer; larger ones written in place."""
 RETRACES_BEFORE_WARNING = 8
 """So many signatures of one function before the user is told which argument keeps changing."""
-
-
-def _spec_of(cell: Cell) -> Spec:
-    return Spec(cell.shape, cell.dtype)
-
-
-def _bytes(spec: Spec) -> int:
-    return size_of(spec.shape) * spec.dtype.itemsize
-
-
-class _Program:
-    """One traced signature: the executable and what it is bound to."""
-
-    def __init__(
-        self, owner: CompiledFunction, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        self.owner = owner
-        self.grad_enabled = state.grad_enabled
-        trace = Trace()
-        result = self._trace(trace, args, kwargs)
-        self.results: list[TensorCore] = []
-        self.structure = _flatten(result, self.results)
-        outputs: list[Node] = [trace.node_of(t._cell) for t in self.results]
-        self.result_specs = [n.spec for n in outputs]
-        self.result_requires_grad = False
-        inputs = [*trace.argument_nodes]
-        self.hosts = [read for _, read in trace.hosts]
-        self.first_host = len(inputs)
-        inputs += [node for node, _ in trace.hosts]
-        self.first_cell = len(inputs)
-        aliases: dict[int, int] = {}
-        for position, node in trace.changed_arguments():
-            aliases[len(outputs)] = position
-            outputs.append(node)
-        for change in trace.gradients.values():
-            if change.replaces():  # added up in place, as the next call will read it there
-                trace.node_of(change.before._cell)
-                trace.current[change.before._cell] = trace.node_of(change.value._cell)
-        changed = trace.changed_cells()
-        self.gradients = self._gradient_outputs(trace, outputs)
-        self.cells = list(trace.cells)
-        self.gradient_places = [
-            (change.tensor, self.cells.index(change.before._cell))
-            for change in trace.gradients.values()
-            if isinstance(change.before, TensorCore) and change.before._cell in trace.cells
-        ]
-        place = {cell: self.first_cell + i for i, cell in enumerate(self.cells)}
-        inputs += [trace.cells[cell] for cell in self.cells]
-        for cell, node in changed:
-            aliases[len(outputs)] = place[cell]
-            outputs.append(node)
-        self.changed = [cell for cell, _ in changed]
-        self.bindings = [
-            Binding(observation, _add_outputs(trace, seen, outputs))
-            for observation, seen in trace.watched.items()
-        ]
-        self.guards = trace.guards
-        leaves = list(trace.leaves.values())
-        self.guards.append(
-            (lambda: [t._requires_grad for t in leaves], [t._requires_grad for t in leaves])
-        )
-        for tensor_cell in self.cells:
-            self.guards.append((functools.partial(_spec_of, tensor_cell), _spec_of(tensor_cell)))
-        self.graph = simplify(Graph(tuple(inputs), tuple(outputs), aliases))
-        self.executable = backends.load(self.graph, owner.backend)
-        self.host_buffer = np.zeros(max(len(self.hosts), 1), np.float64)
-        for i in range(len(self.hosts)):
-            self.executable.bind_input(self.first_host + i, self.host_buffer.ctypes.data + 8 * i)
-        self.version = -1
-        self.changed_gradients = False
-        self.argument_specs = [Spec(n.shape, n.dtype) for n in trace.argument_nodes]
-        self._keep: list[Any] = []
-        self._borrowed: list[tuple[np.ndarray, np.ndarray]] = []
-        self.writes_arguments = bool(trace.changed_arguments())
-        self.runs = [0]
-        self.lock = threading.RLock()
-        """One program has one set of buffers: calls from several threads take turns."""
-        self.results = []
-        self.small_results = [
-            np.zeros(s.shape, s.dtype.numpy) if _bytes(s) <= SMALL_RESULT else None
-            for s in self.result_specs
-        ]
-        self.large_results = [
-            (i, s) for i, s in enumerate(self.result_specs) if self.small_results[i] is None
-        ]
-        self.single = self.small_results[0] if self.structure is _LEAF else None
-        self.single_dtype = self.result_specs[0].dtype if self.result_specs else None
-        self.pointers = self.executable.pointers
-        self.first_output = len(self.graph.inputs)
-        self._bind_fixed()
-
-    # ---- tracing -----------------------------------------------------------------------------
-
-    def _trace(self, trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        before = state.trace
-        state.trace = trace
-        set_line_source(user_line)
-        try:
-
-            def replace(value: Any) -> Any:
-                # The same tensor in two places is two arguments: the next call may pass two.
-                name = f"argument{len(trace.arguments)}"
-                return trace.add_argument(Spec(value.shape, value.dtype), name)
-
-            new_args, new_kwargs = _map_arguments((args, kwargs), replace)
-            return self.owner.function(*new_args, **new_kwargs)
-        finally:
-            state.trace = before
-            set_line_source(None)
-
-    def _gradient_outputs(
-        self, trace: Trace, outputs: list[Node]
-    ) -> list[tuple[TensorCore, int | None]]:
-        """Which gradients are stored (their output), fused (None) or cleared (-1)."""
-        result: list[tuple[TensorCore, int | None]] = []
-        for change in trace.gradients.values():
-            if change.value is None:
-                result.append((change.tensor, -1))
-                continue
-            if change.replaces() or change.value is change.before:
-                continue  # its cell is bound like any other
-            if change.accumulates or self.owner.keep_gradients:
-                result.append((change.tensor, len(outputs)))
-                outputs.append(trace.node_of(change.value._cell))
-            else:
-                result.append((change.tensor, None))
-        return result
-
-    # ---- running -----------------------------------------------------------------------------
-
-    def holds(self) -> bool:
-        """Whether everything that was read while tracing is still as it was."""
-        return self.grad_enabled == state.grad_enabled and all(
-            read() == value for read, value in self.guards
-        )
-
-    def rebind(self) -> None:
-        """Take up what changed since the last call: arrays of cells, host values, gradients."""
-        for tensor, place in self.gradient_places:
-            before, now = self.cells[place], tensor._grad._cell
-            self.cells[place] = now
-            self.changed = [now if cell is before else cell for cell in self.changed]
-        for i, cell in enumerate(self.cells):
-            if cell.array is not None and not cell.array.flags.c_contiguous:
-                cell.replace(np.ascontiguousarray(cell.array))
-            if cell in self.changed and cell.array is not None and not cell.array.flags.writeable:
-                cell.replace(cell.array.copy())
-            self.executable.bind_input(self.first_cell + i, cell.pointer)
-        for cell in self.changed:
-            cell.written_by(self.runs)
-        for i, read in enumerate(self.hosts):
-            self.host_buffer[i] = read()
-        self._keep = []
-        kinds = [kind_of_gradient(tensor._grad) for tensor, _ in self.gradients]
-        for tensor, output in self.gradients:
-            if output == -1:
-                tensor._grad = None
-            elif output is None:
-                tensor._grad = FusedGradient(self.owner._keep_from_now_on)
-            else:
-                node = self.graph.outputs[output]
-                stored = real_tensor(np.zeros(node.shape, node.dtype.numpy))
-                self._keep.append(stored)
-                self.executable.bind_output(output, stored._cell.pointer)
-                tensor._grad = stored
-        self.version = version.number
-        self.changed_gradients = kinds != [
-            kind_of_gradient(tensor._grad) for tensor, _ in self.gradients
-        ]
-        if self.changed_gradients:  # what was read before is no longer so, for this program too
-            version.bump()
-
-    def example_inputs(self) -> list[np.ndarray]:
-        """Arrays for every input: normal numbers and zeros for arguments, copies of the state."""
-        rng = np.random.default_rng(0)
-        arrays = []
-        for shape, dtype in self.argument_specs:
-            floats = dtype.kind == "float"
-            example = rng.standard_normal(shape) if floats else np.zeros(shape)
-            arrays.append(np.asarray(example).astype(dtype.numpy))
-        arrays += [self.host_buffer[i : i + 1].copy() for i in range(len(self.hosts))]
-        for cell in self.cells:
-            array = cell.array
-            spec_array = np.zeros(cell.shape, cell.dtype.numpy) if array is None else array
-            arrays.append(np.array(spec_array, order="C"))
-        return arrays
-
-    def accepts(self, args: Sequence[Any]) -> bool:
-        """Whether these positional arguments are the tensors this program was traced for."""
-        specs = self.argument_specs
-        if len(args) != len(specs):
-            return False
-        position = 0
-        for value in args:
-            if not isinstance(value, TensorCore):
-                return False
-            cell = value._cell
-            shape, dtype = specs[position]
-            if cell.shape != shape or cell.dtype is not dtype or value._requires_grad:
-                return False
-            position += 1
-        return True
-
-    def run(self, leaves: Sequence[TensorCore]) -> Any:
-        """Run once on tensors."""
-        with self.lock:
-            if not self.bindings:
-                return self._run(leaves)
-            return self._observed(1, lambda: self._run(leaves))
-
-    def _observed(self, steps: int, run: Callable[[], Any]) -> Any:
-        """``run`` with the hidden outputs written to the observations' rings."""
-        for binding in self.bindings:
-            binding.before(self.executable)
-        result = run()
-        for binding in self.bindings:
-            binding.after(steps)
-        return result
-
-    def _run(self, leaves: Sequence[TensorCore]) -> Any:
-        pointers = self.pointers
-        position = 0
-        for tensor in leaves:
-            pointers[position] = tensor._cell._pointer or self._address(tensor)
-            position += 1
-        large = []
-        for position, (shape, dtype) in self.large_results:
-            out = np.empty(shape, dtype.numpy)
-            pointers[self.first_output + position] = out.__array_interface__["data"][0]
-            large.append(out)
-        self.executable.run()
-        self.runs[0] += 1
-        if self._borrowed:
-            self._give_back()
-        if self.single is not None:
-            return TensorCore.make(Cell(self.single.copy(), self.single_dtype))
-        arrays = iter(large)
-        made = [
-            TensorCore.make(Cell(next(arrays) if small is None else small.copy(), spec.dtype))
-            for small, spec in zip(self.small_results, self.result_specs, strict=True)
-        ]
-        return _rebuild(self.structure, iter(made))
-
-    def run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:
-        """Run ``steps`` times on stacks of tensors, one slice a step."""
-        with self.lock:
-            if not self.bindings:
-                return self._run_many(leaves, steps)
-            return self._observed(steps, lambda: self._run_many(leaves, steps))
-
-    def _run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:
-        executable = self.executable
-        for position, tensor in enumerate(leaves):
-            address = tensor._cell.pointer or self._address(tensor)
-            executable.bind_input(position, address, tensor.array().nbytes // steps)
-        stacks = []
-        for position, (shape, dtype) in enumerate(self.result_specs):
-            out = np.empty((steps, *shape), dtype.numpy)
-            executable.bind_output(position, out.ctypes.data, out.nbytes // steps)
-            stacks.append(TensorCore.make(Cell(out, dtype)))
-        executable.run(steps)
-        self.runs[0] += 1
-        self._give_back()
-        self._bind_fixed()
-        return _rebuild(self.structure, iter(stacks))
-
-    def _address(self, tensor: TensorCore) -> int:
-        """Address of an argument; of a contiguous copy, kept until the call ends, if need be."""
-        array = tensor.array()
-        address = tensor._cell.pointer
-        if not address:
-            copied = np.ascontiguousarray(array)
-            self._borrowed.append((copied, array))
-            address = int(copied.ctypes.data)
-        return address
-
-    def _give_back(self) -> None:
-        """Drop copies of arguments; what the program wrote into them goes to the originals."""
-        if self.writes_arguments:
-            for copied, original in self._borrowed:
-                np.copyto(original, copied)
-        self._borrowed.clear()
-
-    def _bind_fixed(self) -> None:
-        """No strides, and results that are small in buffers of their own."""
-        for position in range(len(self.argument_specs)):
-            self.executable.bind_input(position, 0)
-        for position, small in enumerate(self.small_results):
-            self.executable.bind_output(position, 0 if small is None else small.ctypes.data)
 
 
 class CompiledFunction:
@@ -331,11 +35,11 @@ class CompiledFunction:
         self.function = function
         self.backend = backend
         self.keep_gradients = keep_gradients
-        self._programs: dict[Any, list[_Program]] = {}
-        self._last: _Program | None = None
+        self._programs: dict[Any, list[Program]] = {}
+        self._last: Program | None = None
         """The program to try first: the newest, if its arguments can be recognized quickly."""
-        self._recent: _Program | None = None
-        self._signatures: list[Any] = []
+        self._recent: Program | None = None
+        self.signatures: list[Any] = []
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -353,7 +57,7 @@ class CompiledFunction:
         if state.trace is not None:
             return self.function(*args, **kwargs)
         leaves: list[TensorCore] = []
-        args, kwargs = _map_arguments((args, kwargs), lambda t: _collect(t, leaves))
+        args, kwargs = map_tensors((args, kwargs), lambda t: _collect(t, leaves))
         return self._program(args, kwargs, leaves).run(leaves)
 
     def __getattr__(self, name: str) -> Any:
@@ -404,14 +108,14 @@ class CompiledFunction:
             done += count
         return parts[0] if len(parts) == 1 else _joined(parts)
 
-    def _program(self, args: Any, kwargs: Any, leaves: Sequence[TensorCore]) -> _Program:
-        key = (_signature((args, kwargs)), state.grad_enabled)
+    def _program(self, args: Any, kwargs: Any, leaves: Sequence[TensorCore]) -> Program:
+        key = (signature((args, kwargs)), state.grad_enabled)
         known = self._programs.setdefault(key, [])
         found = next((p for p in known if p.holds()), None)
         if found is None:
-            found = _Program(self, args, kwargs)
+            found = Program(self, args, kwargs)
             known.append(found)
-            self._note_signature(key)
+            self._notesignature(key)
         if found.version != version.number:
             found.rebind()
         # Only flat positional tensors can be recognized without building the signature.
@@ -420,10 +124,10 @@ class CompiledFunction:
         self._recent = found
         return found
 
-    def _note_signature(self, key: Any) -> None:
-        self._signatures.append(key)
-        if len(self._signatures) == RETRACES_BEFORE_WARNING:
-            changing = _what_changes([k[0] for k in self._signatures])
+    def _notesignature(self, key: Any) -> None:
+        self.signatures.append(key)
+        if len(self.signatures) == RETRACES_BEFORE_WARNING:
+            changing = _what_changes([k[0] for k in self.signatures])
             warnings.warn(
                 f"{getattr(self.function, '__name__', 'a function')} was compiled "
                 f"{RETRACES_BEFORE_WARNING} times because {changing} keeps changing; "
@@ -432,7 +136,7 @@ class CompiledFunction:
                 stacklevel=4,
             )
 
-    def _keep_from_now_on(self) -> None:
+    def keep_from_now_on(self) -> None:
         """Gradients are wanted after the step: compile again with them as outputs."""
         self.keep_gradients = True
         self._programs.clear()
@@ -482,17 +186,6 @@ def compile(
 # ---- hidden outputs and parts of a run ---------------------------------------------------------
 
 
-def _add_outputs(
-    trace: Trace, seen: Sequence[tuple[bool, Any, TensorCore]], outputs: list[Node]
-) -> list[tuple[bool, Any, int]]:
-    """Append what an observation saw to the outputs: (training mode, column, position)."""
-    result = []
-    for training, column, value in seen:
-        result.append((training, column, len(outputs)))
-        outputs.append(trace.node_of(value._cell))
-    return result
-
-
 def _slices(tensor: TensorCore, first: int, last: int) -> TensorCore:
     """Entries ``first`` ≤ i < ``last`` of the leading axis."""
     part: TensorCore = TensorCore.make(Cell(tensor.array()[first:last]))
@@ -502,48 +195,9 @@ def _slices(tensor: TensorCore, first: int, last: int) -> TensorCore:
 def _joined(parts: Sequence[Any]) -> Any:
     """Results of consecutive parts of a run, stacked as one run would give them."""
     listed: list[list[TensorCore]] = [[] for _ in parts]
-    structures = [_flatten(part, leaves) for part, leaves in zip(parts, listed, strict=True)]
+    structures = [flatten(part, leaves) for part, leaves in zip(parts, listed, strict=True)]
     together = [np.concatenate([t.array() for t in same]) for same in zip(*listed, strict=True)]
-    return _rebuild(structures[0], iter([TensorCore.make(Cell(a)) for a in together]))
-
-
-# ---- arguments and results as trees ----------------------------------------------------------
-
-
-def _map_arguments(tree: Any, change: Callable[[TensorCore], Any]) -> Any:
-    """The tree with every tensor (and NumPy array) replaced by ``change`` of it."""
-    if isinstance(tree, TensorCore):
-        # Leaves that require gradients are state: they are recognized by identity, not passed.
-        return tree if tree._requires_grad else change(tree)
-    if isinstance(tree, np.ndarray):
-        return change(from_numpy(tree))
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(_map_arguments(v, change) for v in tree))
-    if isinstance(tree, (list, tuple)):
-        return type(tree)(_map_arguments(v, change) for v in tree)
-    if isinstance(tree, dict):
-        return {k: _map_arguments(v, change) for k, v in tree.items()}
-    return tree
-
-
-def _collect(tensor: TensorCore, leaves: list[TensorCore]) -> TensorCore:
-    leaves.append(tensor)
-    return tensor
-
-
-def _signature(tree: Any) -> Any:
-    """What a call is recognized by: shapes and dtypes of tensors, values of everything else."""
-    if isinstance(tree, TensorCore):
-        return ("state", id(tree)) if tree._requires_grad else (tree.shape, tree.dtype)
-    if isinstance(tree, (list, tuple)):
-        return (type(tree), *(_signature(v) for v in tree))
-    if isinstance(tree, dict):
-        return (dict, *((k, _signature(v)) for k, v in tree.items()))
-    try:
-        hash(tree)
-    except TypeError:
-        return id(tree)
-    return (type(tree), tree)
+    return rebuild(structures[0], iter([TensorCore.make(Cell(a)) for a in together]))
 
 
 def _what_changes(signatures: Sequence[Any]) -> str:
@@ -560,31 +214,6 @@ def _what_changes(signatures: Sequence[Any]) -> str:
     return "a setting that the function reads (training mode, requires_grad, gradients)"
 
 
-def _flatten(tree: Any, leaves: list[TensorCore]) -> Any:
-    """The tree with tensors replaced by a marker; the tensors go to ``leaves``."""
-    if isinstance(tree, TensorCore):
-        leaves.append(tree)
-        return _LEAF
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(_flatten(v, leaves) for v in tree))
-    if isinstance(tree, (list, tuple)):
-        return type(tree)(_flatten(v, leaves) for v in tree)
-    if isinstance(tree, dict):
-        return {k: _flatten(v, leaves) for k, v in tree.items()}
-    return tree
-
-
-_LEAF = type("Leaf", (), {"__slots__": ()})()
-
-
-def _rebuild(tree: Any, leaves: Any) -> Any:
-    """The reverse of :func:`_flatten`."""
-    if tree is _LEAF:
-        return next(leaves)
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(_rebuild(v, leaves) for v in tree))
-    if isinstance(tree, (list, tuple)):
-        return type(tree)(_rebuild(v, leaves) for v in tree)
-    if isinstance(tree, dict):
-        return {k: _rebuild(v, leaves) for k, v in tree.items()}
-    return tree
+def _collect(tensor: TensorCore, leaves: list[TensorCore]) -> TensorCore:
+    leaves.append(tensor)
+    return tensor

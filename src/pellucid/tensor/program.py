@@ -1,0 +1,339 @@
+"""A traced function as an executable, bound to the memory of the tensors it reads and changes."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from pellucid import backends
+from pellucid.base.shapes import size_of
+from pellucid.graph.node import Graph, Node, Spec, set_line_source
+from pellucid.tensor.core import TensorCore
+from pellucid.tensor.observe import Binding
+from pellucid.tensor.state import Cell, state, version
+from pellucid.tensor.trace import FusedGradient, Trace, kind_of_gradient, real_tensor, user_line
+from pellucid.tensor.trees import LEAF, flatten, map_tensors, rebuild
+from pellucid.transforms.simplify import simplify
+
+SMALL_RESULT = 4096
+"""Results of up to so many bytes are copied out of a fixed buffer; larger ones written in place."""
+
+
+class Owner(Protocol):
+    """What a program asks of the compiled function that it belongs to."""
+
+    function: Callable[..., Any]
+    backend: str
+    keep_gradients: bool
+
+    def keep_from_now_on(self) -> None:
+        """Gradients are wanted after the step: compile again with them as outputs."""
+
+
+def _spec_of(cell: Cell) -> Spec:
+    return Spec(cell.shape, cell.dtype)
+
+
+def _bytes(spec: Spec) -> int:
+    return size_of(spec.shape) * spec.dtype.itemsize
+
+
+class Program:
+    """One traced signature: the executable and what it is bound to."""
+
+    def __init__(self, owner: Owner, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.owner = owner
+        self.grad_enabled = state.grad_enabled
+        self.version = -1
+        self.changed_gradients = False
+        self.runs = [0]
+        self.lock = threading.RLock()
+        """One program has one set of buffers: calls from several threads take turns."""
+        self._keep: list[Any] = []
+        self._borrowed: list[tuple[np.ndarray, np.ndarray]] = []
+        trace = Trace()
+        results: list[TensorCore] = []
+        self.structure = flatten(self._trace(trace, args, kwargs), results)
+        self.graph = simplify(self._graph(trace, [trace.node_of(t._cell) for t in results]))
+        self.guards = [*trace.guards, *self._facts(trace)]
+        self.executable = backends.load(self.graph, owner.backend)
+        self._prepare_buffers()
+
+    def _graph(self, trace: Trace, outputs: list[Node]) -> Graph:
+        """The traced graph: arguments, host values and cells in; results and new values out."""
+        self.argument_specs = [n.spec for n in trace.argument_nodes]
+        self.result_specs = [n.spec for n in outputs]
+        self.hosts = [read for _, read in trace.hosts]
+        self.first_host = len(trace.argument_nodes)
+        self.first_cell = self.first_host + len(self.hosts)
+        aliases: dict[int, int] = {}
+        for position, node in trace.changed_arguments():
+            aliases[len(outputs)] = position
+            outputs.append(node)
+        self.writes_arguments = bool(aliases)
+        for change in trace.gradients.values():
+            if change.replaces():  # added up in place, as the next call will read it there
+                trace.node_of(change.before._cell)
+                trace.current[change.before._cell] = trace.node_of(change.value._cell)
+        changed = trace.changed_cells()
+        self.gradients = self._gradient_outputs(trace, outputs)
+        self.cells = list(trace.cells)
+        place = {cell: i for i, cell in enumerate(self.cells)}
+        self.gradient_places = [
+            (change.tensor, place[change.before._cell])
+            for change in trace.gradients.values()
+            if isinstance(change.before, TensorCore) and change.before._cell in place
+        ]
+        for cell, node in changed:
+            aliases[len(outputs)] = self.first_cell + place[cell]
+            outputs.append(node)
+        self.changed = [cell for cell, _ in changed]
+        self.bindings = [
+            Binding(observation, _add_outputs(trace, seen, outputs))
+            for observation, seen in trace.watched.items()
+        ]
+        hosts = [node for node, _ in trace.hosts]
+        inputs = (*trace.argument_nodes, *hosts, *(trace.cells[cell] for cell in self.cells))
+        return Graph(inputs, tuple(outputs), aliases)
+
+    def _facts(self, trace: Trace) -> list[tuple[Callable[[], object], object]]:
+        """What must stay as it was: shapes of cells, and which leaves require gradients."""
+        leaves = list(trace.leaves.values())
+        flags = [t._requires_grad for t in leaves]
+        facts: list[tuple[Callable[[], object], object]] = [
+            (lambda: [t._requires_grad for t in leaves], flags)
+        ]
+        facts += [(functools.partial(_spec_of, cell), _spec_of(cell)) for cell in self.cells]
+        return facts
+
+    def _prepare_buffers(self) -> None:
+        """Buffers of host values and of small results, bound once."""
+        self.host_buffer = np.zeros(max(len(self.hosts), 1), np.float64)
+        for i in range(len(self.hosts)):
+            self.executable.bind_input(self.first_host + i, self.host_buffer.ctypes.data + 8 * i)
+        self.small_results = [
+            np.zeros(s.shape, s.dtype.numpy) if _bytes(s) <= SMALL_RESULT else None
+            for s in self.result_specs
+        ]
+        self.large_results = [
+            (i, s) for i, s in enumerate(self.result_specs) if self.small_results[i] is None
+        ]
+        self.single = self.small_results[0] if self.structure is LEAF else None
+        self.single_dtype = self.result_specs[0].dtype if self.result_specs else None
+        self.pointers = self.executable.pointers
+        self.first_output = len(self.graph.inputs)
+        self._bind_fixed()
+
+    # ---- tracing -----------------------------------------------------------------------------
+
+    def _trace(self, trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        before = state.trace
+        state.trace = trace
+        set_line_source(user_line)
+        try:
+
+            def replace(value: Any) -> Any:
+                # The same tensor in two places is two arguments: the next call may pass two.
+                name = f"argument{len(trace.arguments)}"
+                return trace.add_argument(Spec(value.shape, value.dtype), name)
+
+            new_args, new_kwargs = map_tensors((args, kwargs), replace)
+            return self.owner.function(*new_args, **new_kwargs)
+        finally:
+            state.trace = before
+            set_line_source(None)
+
+    def _gradient_outputs(
+        self, trace: Trace, outputs: list[Node]
+    ) -> list[tuple[TensorCore, int | None]]:
+        """Which gradients are stored (their output), fused (None) or cleared (-1)."""
+        result: list[tuple[TensorCore, int | None]] = []
+        for change in trace.gradients.values():
+            if change.value is None:
+                result.append((change.tensor, -1))
+                continue
+            if change.replaces() or change.value is change.before:
+                continue  # its cell is bound like any other
+            if change.accumulates or self.owner.keep_gradients:
+                result.append((change.tensor, len(outputs)))
+                outputs.append(trace.node_of(change.value._cell))
+            else:
+                result.append((change.tensor, None))
+        return result
+
+    # ---- running -----------------------------------------------------------------------------
+
+    def holds(self) -> bool:
+        """Whether everything that was read while tracing is still as it was."""
+        return self.grad_enabled == state.grad_enabled and all(
+            read() == value for read, value in self.guards
+        )
+
+    def rebind(self) -> None:
+        """Take up what changed since the last call: arrays of cells, host values, gradients."""
+        for tensor, place in self.gradient_places:
+            before, now = self.cells[place], tensor._grad._cell
+            self.cells[place] = now
+            self.changed = [now if cell is before else cell for cell in self.changed]
+        for i, cell in enumerate(self.cells):
+            if cell.array is not None and not cell.array.flags.c_contiguous:
+                cell.replace(np.ascontiguousarray(cell.array))
+            if cell in self.changed and cell.array is not None and not cell.array.flags.writeable:
+                cell.replace(cell.array.copy())
+            self.executable.bind_input(self.first_cell + i, cell.pointer)
+        for cell in self.changed:
+            cell.written_by(self.runs)
+        for i, read in enumerate(self.hosts):
+            self.host_buffer[i] = read()
+        self._keep = []
+        kinds = [kind_of_gradient(tensor._grad) for tensor, _ in self.gradients]
+        for tensor, output in self.gradients:
+            if output == -1:
+                tensor._grad = None
+            elif output is None:
+                tensor._grad = FusedGradient(self.owner.keep_from_now_on)
+            else:
+                node = self.graph.outputs[output]
+                stored = real_tensor(np.zeros(node.shape, node.dtype.numpy))
+                self._keep.append(stored)
+                self.executable.bind_output(output, stored._cell.pointer)
+                tensor._grad = stored
+        self.version = version.number
+        self.changed_gradients = kinds != [
+            kind_of_gradient(tensor._grad) for tensor, _ in self.gradients
+        ]
+        if self.changed_gradients:  # what was read before is no longer so, for this program too
+            version.bump()
+
+    def example_inputs(self) -> list[np.ndarray]:
+        """Arrays for every input: normal numbers and zeros for arguments, copies of the state."""
+        rng = np.random.default_rng(0)
+        arrays = []
+        for shape, dtype in self.argument_specs:
+            floats = dtype.kind == "float"
+            example = rng.standard_normal(shape) if floats else np.zeros(shape)
+            arrays.append(np.asarray(example).astype(dtype.numpy))
+        arrays += [self.host_buffer[i : i + 1].copy() for i in range(len(self.hosts))]
+        for cell in self.cells:
+            array = cell.array
+            spec_array = np.zeros(cell.shape, cell.dtype.numpy) if array is None else array
+            arrays.append(np.array(spec_array, order="C"))
+        return arrays
+
+    def accepts(self, args: Sequence[Any]) -> bool:
+        """Whether these positional arguments are the tensors this program was traced for."""
+        specs = self.argument_specs
+        if len(args) != len(specs):
+            return False
+        position = 0
+        for value in args:
+            if not isinstance(value, TensorCore):
+                return False
+            cell = value._cell
+            shape, dtype = specs[position]
+            if cell.shape != shape or cell.dtype is not dtype or value._requires_grad:
+                return False
+            position += 1
+        return True
+
+    def run(self, leaves: Sequence[TensorCore]) -> Any:
+        """Run once on tensors."""
+        with self.lock:
+            if not self.bindings:
+                return self._run(leaves)
+            return self._observed(1, lambda: self._run(leaves))
+
+    def _observed(self, steps: int, run: Callable[[], Any]) -> Any:
+        """``run`` with the hidden outputs written to the observations' rings."""
+        for binding in self.bindings:
+            binding.before(self.executable)
+        result = run()
+        for binding in self.bindings:
+            binding.after(steps)
+        return result
+
+    def _run(self, leaves: Sequence[TensorCore]) -> Any:
+        pointers = self.pointers
+        position = 0
+        for tensor in leaves:
+            pointers[position] = tensor._cell._pointer or self._address(tensor)
+            position += 1
+        large = []
+        for position, (shape, dtype) in self.large_results:
+            out = np.empty(shape, dtype.numpy)
+            pointers[self.first_output + position] = out.__array_interface__["data"][0]
+            large.append(out)
+        self.executable.run()
+        self.runs[0] += 1
+        if self._borrowed:
+            self._give_back()
+        if self.single is not None:
+            return TensorCore.make(Cell(self.single.copy(), self.single_dtype))
+        arrays = iter(large)
+        made = [
+            TensorCore.make(Cell(next(arrays) if small is None else small.copy(), spec.dtype))
+            for small, spec in zip(self.small_results, self.result_specs, strict=True)
+        ]
+        return rebuild(self.structure, iter(made))
+
+    def run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:
+        """Run ``steps`` times on stacks of tensors, one slice a step."""
+        with self.lock:
+            if not self.bindings:
+                return self._run_many(leaves, steps)
+            return self._observed(steps, lambda: self._run_many(leaves, steps))
+
+    def _run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:
+        executable = self.executable
+        for position, tensor in enumerate(leaves):
+            address = tensor._cell.pointer or self._address(tensor)
+            executable.bind_input(position, address, tensor.array().nbytes // steps)
+        stacks = []
+        for position, (shape, dtype) in enumerate(self.result_specs):
+            out = np.empty((steps, *shape), dtype.numpy)
+            executable.bind_output(position, out.ctypes.data, out.nbytes // steps)
+            stacks.append(TensorCore.make(Cell(out, dtype)))
+        executable.run(steps)
+        self.runs[0] += 1
+        self._give_back()
+        self._bind_fixed()
+        return rebuild(self.structure, iter(stacks))
+
+    def _address(self, tensor: TensorCore) -> int:
+        """Address of an argument; of a contiguous copy, kept until the call ends, if need be."""
+        array = tensor.array()
+        address = tensor._cell.pointer
+        if not address:
+            copied = np.ascontiguousarray(array)
+            self._borrowed.append((copied, array))
+            address = int(copied.ctypes.data)
+        return address
+
+    def _give_back(self) -> None:
+        """Drop copies of arguments; what the program wrote into them goes to the originals."""
+        if self.writes_arguments:
+            for copied, original in self._borrowed:
+                np.copyto(original, copied)
+        self._borrowed.clear()
+
+    def _bind_fixed(self) -> None:
+        """No strides, and results that are small in buffers of their own."""
+        for position in range(len(self.argument_specs)):
+            self.executable.bind_input(position, 0)
+        for position, small in enumerate(self.small_results):
+            self.executable.bind_output(position, 0 if small is None else small.ctypes.data)
+
+
+def _add_outputs(
+    trace: Trace, seen: Sequence[tuple[bool, Any, TensorCore]], outputs: list[Node]
+) -> list[tuple[bool, Any, int]]:
+    """Append what an observation saw to the outputs: (training mode, column, position)."""
+    result = []
+    for training, column, value in seen:
+        result.append((training, column, len(outputs)))
+        outputs.append(trace.node_of(value._cell))
+    return result

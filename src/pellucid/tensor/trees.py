@@ -1,0 +1,72 @@
+"""Arguments and results as trees: tuples, lists and dicts with tensors at the leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pellucid.tensor.core import TensorCore
+from pellucid.tensor.creation import from_numpy
+
+
+def map_tensors(tree: Any, change: Callable[[TensorCore], Any]) -> Any:
+    """The tree with every tensor (and NumPy array) replaced by ``change`` of it."""
+    if isinstance(tree, TensorCore):
+        # Leaves that require gradients are state: they are recognized by identity, not passed.
+        return tree if tree._requires_grad else change(tree)
+    if isinstance(tree, np.ndarray):
+        return change(from_numpy(tree))
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(map_tensors(v, change) for v in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(map_tensors(v, change) for v in tree)
+    if isinstance(tree, dict):
+        return {k: map_tensors(v, change) for k, v in tree.items()}
+    return tree
+
+
+def signature(tree: Any) -> Any:
+    """What a call is recognized by: shapes and dtypes of tensors, values of everything else."""
+    if isinstance(tree, TensorCore):
+        return ("state", id(tree)) if tree._requires_grad else (tree.shape, tree.dtype)
+    if isinstance(tree, (list, tuple)):
+        return (type(tree), *(signature(v) for v in tree))
+    if isinstance(tree, dict):
+        return (dict, *((k, signature(v)) for k, v in tree.items()))
+    try:
+        hash(tree)
+    except TypeError:
+        return id(tree)
+    return (type(tree), tree)
+
+
+def flatten(tree: Any, leaves: list[TensorCore]) -> Any:
+    """The tree with tensors replaced by a marker; the tensors go to ``leaves``."""
+    if isinstance(tree, TensorCore):
+        leaves.append(tree)
+        return LEAF
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(flatten(v, leaves) for v in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(flatten(v, leaves) for v in tree)
+    if isinstance(tree, dict):
+        return {k: flatten(v, leaves) for k, v in tree.items()}
+    return tree
+
+
+LEAF = type("Leaf", (), {"__slots__": ()})()
+
+
+def rebuild(tree: Any, leaves: Any) -> Any:
+    """The reverse of :func:`flatten`."""
+    if tree is LEAF:
+        return next(leaves)
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(rebuild(v, leaves) for v in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(rebuild(v, leaves) for v in tree)
+    if isinstance(tree, dict):
+        return {k: rebuild(v, leaves) for k, v in tree.items()}
+    return tree
