@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from helpers import assert_close
 from native_graphs import run
+from pellucid.backends.cpu import load as cpu
+from pellucid.backends.cpu import loops, serial
+from pellucid.compiler import passes
 from pellucid.graph.show import format_graph
 from random_graphs import Case, graphs
 
@@ -38,5 +43,36 @@ def assert_same_values(case: Case, found: list[np.ndarray], expected: list[np.nd
 )
 @given(case=graphs())
 def test_native_is_reference(case: Case) -> None:
+    expected = run(case.graph, case.arrays, "reference")
+    assert_same_values(case, run(case.graph, case.arrays, "cpu"), expected)
+
+
+@pytest.fixture(scope="module")
+def small_limits() -> Iterator[None]:
+    """Limits so small that small graphs take the ways of large ones.
+
+    Many chunks on two threads, rows too long for the stack, several blocks of columns, long
+    reductions in parts.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loops, "CHUNK_COST", 40.0)
+        patch.setattr(loops, "SCRATCH_BYTES", 64)
+        patch.setattr(loops, "COLUMN_BLOCK", 8)
+        patch.setattr(serial, "COLUMN_BLOCK", 8)
+        patch.setattr(passes, "LONG_REDUCTION", 512)
+        patch.setattr(cpu, "SERIAL_COST", 0.0)
+        patch.setattr(cpu, "_written", {})
+        yield
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize="PELLUCID_TEST_EXAMPLES" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+@given(case=graphs())
+def test_native_is_reference_on_many_chunks(small_limits: None, case: Case) -> None:
     expected = run(case.graph, case.arrays, "reference")
     assert_same_values(case, run(case.graph, case.arrays, "cpu"), expected)

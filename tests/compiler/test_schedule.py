@@ -168,3 +168,13 @@ def test_steps_of_the_schedule_respect_readers_of_what_is_overwritten() -> None:
             if graph.inputs[1] in reads and home is not writer:
                 assert level[id(home)] < level[id(writer)], anchor
     check(Graph((x, w), (new, back), {0: 1}))
+
+
+def test_a_state_that_must_be_copied_at_the_end_and_is_a_result_as_well() -> None:
+    (x,) = inputs((1, 1, 2))
+    flipped = structure.flip(x, [2])
+    check(Graph((x,), (flipped, flipped, structure.flip(e.tanh(flipped), [2])), {0: 0}))
+    check(Graph((x,), (flipped, flipped, flipped, e.copy(flipped)), {0: 0}))
+    p, q = inputs((), ())
+    total = e.add(p, q)
+    check(Graph((p, q), (total, total, total, total, e.mul(total, p)), {0: 0, 1: 1}))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pellucid.base.errors import CompilationError
 from pellucid.compiler.clusters import Cluster, Fusion, reads_only_own_element, stored_reads
 from pellucid.compiler.memory import Lifetime, plan_memory
-from pellucid.graph.node import CONSTANT, INPUT, Node
+from pellucid.graph.node import CONSTANT, INPUT, Node, unshared
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
 
@@ -73,9 +73,7 @@ def _append_copies(fusion: Fusion, stored: set[Node], result: Schedule) -> None:
     """A last step that copies values to outputs which could not be written directly."""
     last: list[Cluster] = []
     for node, place in result.copies:
-        copied: Node = apply(COPY, node)
-        while copied in fusion.anchors:
-            copied = apply(COPY, copied)
+        copied = unshared(apply(COPY, node))
         cluster = Cluster("rows", [copied], copied.size, 1, flexible=True)
         fusion.anchors.add(copied)
         fusion.owner[copied] = cluster

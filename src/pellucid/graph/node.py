@@ -214,6 +214,14 @@ def make_node(
         return _interned.setdefault(key, node)
 
 
+def unshared(node: Node) -> Node:
+    """The same application as a node of its own, which nothing else refers to."""
+    twin = Node.__new__(Node)
+    for name in ("op", "inputs", "params", "shape", "dtype", "origin", "_key"):
+        setattr(twin, name, getattr(node, name))
+    return twin
+
+
 def _no_samples() -> Iterable[Sample]:
     return ()
 

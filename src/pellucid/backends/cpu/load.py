@@ -25,7 +25,7 @@ from pellucid.compiler.clusters import Cluster, Fusion, fuse, matrix_view
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
 from pellucid.compiler.schedule import Schedule, schedule, stored_values
-from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, constant_value
+from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, constant_value, unshared
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
 
@@ -327,18 +327,10 @@ def _with_copies(graph: Graph) -> Graph:
         source = graph.aliases.get(position)
         stays = source is not None and node is graph.inputs[source]
         if not stays and (node in seen or not node.inputs):
-            node = _numbered_copy(node, position)
+            node = unshared(apply(COPY, node))
         seen.add(node)
         outputs.append(node)
     return Graph(graph.inputs, tuple(outputs), graph.aliases)
-
-
-def _numbered_copy(node: Node, position: int) -> Node:
-    """A copy that is a node of its own, also if the same value is copied several times."""
-    copied: Node = apply(COPY, node)
-    for _ in range(position):
-        copied = apply(COPY, copied)
-    return copied
 
 
 def _aligned(size: int) -> np.ndarray:
