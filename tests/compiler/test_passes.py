@@ -94,7 +94,23 @@ def neutral_numbers() -> Made:
     )
 
 
+def sums_of_nothing() -> Made:
+    x, index = node((1,)), node((0,), int64)
+    taken = indexing.take(x, index, 0)
+    wide = structure.broadcast_to(taken, (5, 0))
+    return made(
+        [x, index],
+        structure.sum(taken),
+        structure.prod(taken),
+        structure.sum(wide, 1),
+        structure.sum(e.cast(wide, int32), 1),
+        e.add(structure.sum(taken), structure.sum(x)),
+        structure.sum(wide, 0),
+    )
+
+
 EXAMPLES: list[Callable[[], Made]] = [
+    sums_of_nothing,
     weight_gradient,
     cross_entropy,
     integer_product,

@@ -198,8 +198,22 @@ def split_long_reductions(graph: Graph) -> Graph:
     return rewrite(graph, _split)
 
 
+def _sum_of_nothing(node: Node) -> Node | None:
+    if node.op.name not in ("sum", "prod") or node.inputs[0].size or not node.size:
+        return None
+    neutral = scalar(node, 0 if node.op.name == "sum" else 1)
+    filled: Node = structure.broadcast_to(neutral, node.shape)
+    return filled
+
+
+def fill_empty_reductions(graph: Graph) -> Graph:
+    """Sums over no elements → 0, products → 1: no kernel has to think of loops without turns."""
+    return rewrite(graph, _sum_of_nothing)
+
+
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     simplify,
+    fill_empty_reductions,
     transpose_products,
     plain_products,
     scatter_as_choice,
