@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -12,24 +12,26 @@ import pellucid
 import pellucid.nn.functional as F  # noqa: N812
 from pellucid import nn, optim
 
-
-def examples() -> list[doctest.DocTest]:
-    """Every docstring with an example."""
-    found: list[doctest.DocTest] = []
-    for module in pkgutil.walk_packages(pellucid.__path__, "pellucid."):
-        loaded = importlib.import_module(module.name)
-        found += [t for t in doctest.DocTestFinder().find(loaded) if t.examples]
-    return [t for t in doctest.DocTestFinder().find(pellucid) if t.examples] + found
+SOURCE = Path(pellucid.__file__).parents[1]
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-@pytest.mark.parametrize("example", examples(), ids=lambda t: t.name)
-def test_example(example: doctest.DocTest) -> None:
+def modules_with_examples() -> list[str]:
+    """Modules whose text holds a prompt."""
+    files = (p for p in SOURCE.glob("pellucid/**/*.py") if ">>> " in p.read_text(encoding="utf-8"))
+    parts = (file.relative_to(SOURCE).with_suffix("").parts for file in sorted(files))
+    return [".".join(p for p in names if p != "__init__") for names in parts]
+
+
+@pytest.mark.parametrize("name", modules_with_examples())
+def test_examples_of(name: str) -> None:
     """Beside the module's own names, examples may use a small model and a loss."""
+    module = importlib.import_module(name)
     model = nn.Linear(3, 2)
     names = {"pellucid": pellucid, "nn": nn, "optim": optim, "F": F, "model": model}
     names["loss"] = model(pellucid.ones(4, 3)).sum()
-    example.globs = names | example.globs
     report: list[str] = []
-    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    failed, _ = doctest.DocTestRunner(optionflags=flags).run(example, out=report.append)
-    assert not failed, "".join(report)
+    for example in doctest.DocTestFinder().find(module):
+        example.globs = names | example.globs
+        doctest.DocTestRunner(optionflags=FLAGS).run(example, out=report.append)
+    assert not report, "".join(report)
