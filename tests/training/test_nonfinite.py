@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -74,13 +75,12 @@ def test_the_step_layer_operation_and_row_are_named(
         trainer.fit((x, y), epochs=60, batch_size=32, shuffle=False, row_numbers=names)
     text = str(caught.value)
     assert f"NaN appeared in step {step + 1} " in text
-    assert "layer '1', operation 'log'" in text
+    assert "the forward pass, layer '1', operation 'log': ln(x), at " in text
+    assert "test_nonfinite.py:" in text and "computed from float32[32, 8]" in text
     first = 1000 + (step % 10) * 32
-    row = (
-        int(text.split("row: ")[-1].split()[0].strip(","))
-        if "row: " in text
-        else int(text.split("rows: ")[1].split(",")[0])
-    )
+    named = re.search(r"; rows?: (\d+)", text)
+    assert named is not None
+    row = int(named[1])
     assert first <= row < first + 32
     assert trainer.history.status == "not finite" and trainer.history.steps == step
     for kept, good in zip(model.parameters(), weights, strict=True):
@@ -96,8 +96,8 @@ def test_a_gradient_that_is_not_finite_is_found(compile: bool) -> None:
     trainer = Trainer(model, "mse_loss", compile=compile)
     with pytest.raises(
         NonFiniteError,
-        match=r"infinity .* step 1 \(epoch 1\), .*backward pass \(layer '1', "
-        r"operation 'gradient of sqrt'\); row: 5",
+        match=r"infinity .* step 1 \(epoch 1\), .*backward pass, layer '1', gradient of "
+        r"operation 'sqrt'.*; row: 5",
     ):
         trainer.fit((x, np.ones((8, 1), np.float32)), epochs=3, batch_size=8)
     assert finite(model)
@@ -109,7 +109,7 @@ def test_exploding_updates_are_found(compile: bool, rng: np.random.Generator) ->
     model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 1))
     sgd = optim.SGD(model.parameters(), lr=50.0)
     trainer = Trainer(model, "mse_loss", sgd, compile=compile)
-    with pytest.raises(NonFiniteError, match="infinity appeared.*Lower the learning rate|learning"):
+    with pytest.raises(NonFiniteError, match="infinity appeared.*forward pass"):
         trainer.fit((x, y[:, None].astype(np.float32)), epochs=50, batch_size=32)
     assert finite(model)
 
@@ -118,7 +118,7 @@ def test_nan_in_the_data_is_told_with_its_row(rng: np.random.Generator) -> None:
     x, y = data(rng)
     x[17, 2] = np.nan
     trainer = Trainer(nn.Sequential(nn.Linear(5, 3)), "cross_entropy")
-    with pytest.raises(NonFiniteError, match="first in the features; row: 17"):
+    with pytest.raises(NonFiniteError, match="first in the data \\(the features\\); row: 17"):
         trainer.fit((x, y), epochs=2, batch_size=32)
 
 
@@ -129,6 +129,6 @@ def test_validation_data_that_are_not_finite_end_the_run_too(rng: np.random.Gene
     trainer = Trainer(nn.Sequential(nn.Linear(5, 3)), "cross_entropy")
     with pytest.raises(
         NonFiniteError,
-        match=r"validation loss after step 5 .*first in the features; validation rows 3\n",
+        match=r"loss after step 5 .*first in the data \(the features\); validation rows 3\n",
     ):
         trainer.fit((x, y), (bad, y[:20]), epochs=2)

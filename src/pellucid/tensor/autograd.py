@@ -187,7 +187,10 @@ def _own(cotangent: Any, taken: set[int], tensor: TensorCore) -> Any:
     taken.add(id(cell))
     if state.trace is not None or not shared:
         return cotangent.detach()
-    return lift(np.array(array, order="C"))
+    made = lift(np.array(array, order="C"))
+    if state.watcher is not None:
+        state.watcher.assignment(made._cell, cotangent)
+    return made
 
 
 def grad(

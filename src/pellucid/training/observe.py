@@ -14,6 +14,8 @@ from pellucid.tensor.creation import as_tensor
 
 BINS = 40
 SAMPLE_ROWS = 512
+_OF = ("output", "parameter")
+_STATISTICS = ("mean", "std", "min", "max", "zero_fraction", "nonfinite_fraction", "histogram")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,20 @@ class Distribution:
             counts=tuple(int(count) for count in counts),
         )
 
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any]) -> Distribution:
+        """From a record of ``model.observe`` with these statistics."""
+        shape = values["histogram"]
+        return cls(
+            mean=float(values["mean"]),
+            deviation=float(values["std"]),
+            low=float(shape.low),
+            high=float(shape.high),
+            zero=float(values["zero_fraction"]),
+            nonfinite=float(values["nonfinite_fraction"]),
+            counts=tuple(int(count) for count in shape.counts),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The statistics as JSON values."""
         return {**asdict(self), "counts": list(self.counts)}
@@ -75,27 +91,18 @@ class Observation:
 
 def observe(model: Any, features: npt.NDArray[Any]) -> Observation:
     """The distributions of all parameters, and of all layers' outputs on the first 512 rows of
-    ``features`` in evaluation mode."""
-    outputs: dict[str, Distribution] = {}
-    handles = []
-    for path, layer in model.named_modules():
-        if not path or next(layer.children(), None) is not None:
-            continue
-
-        def keep(module: Any, args: Any, output: Any, path: str = path) -> None:
-            outputs[path] = Distribution.of(output.detach().numpy())
-
-        handles.append(layer.register_forward_hook(keep))
+    ``features`` in evaluation mode, read from the records of ``model.observe``."""
     training = model.training
     model.eval()
     try:
-        with no_grad():
+        with no_grad(), model.observe(of=_OF, statistics=_STATISTICS, bins=BINS) as seen:
             model(as_tensor(np.ascontiguousarray(features[:SAMPLE_ROWS])))
+        record = seen.latest()
     finally:
-        for handle in handles:
-            handle.remove()
         if training:
             model.train()
-    named = model.named_parameters()
-    weights = {name: Distribution.of(p.detach().numpy()) for name, p in named}
+    weights, outputs = (
+        {name: Distribution.from_record(values) for name, values in record[kind].items()}
+        for kind in ("parameter", "output")
+    )
     return Observation(weights, outputs)

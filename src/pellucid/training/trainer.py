@@ -22,10 +22,11 @@ from pellucid.data.dataset import is_tensor_rows, tensors_of
 from pellucid.nn import functional
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
+from pellucid.tensor.nonfinite import FirstNonFinite
 from pellucid.training.history import Callback, EpochRecord, Event, History
 from pellucid.training.inference import Scorer
 from pellucid.training.interrupts import Interrupts
-from pellucid.training.nonfinite import SMALLER, Origin, find_in_forward, find_origin
+from pellucid.training.nonfinite import advice_for, find_in_validation, find_origin
 from pellucid.training.snapshots import Snapshot, Weights
 from pellucid.training.stepping import ArraySteps, BatchSteps, Learner
 
@@ -303,9 +304,9 @@ class _Fit:
             self._fail()
         self.history.status = "not finite"
         trainer = self.trainer
-        origin = find_in_forward(trainer, *self.validation)
+        origin = find_in_validation(trainer, *self.validation)
         where = f", first in {origin.place}" if origin else ""
-        if origin is not None and origin.rows is not None:
+        if origin is not None and origin.rows is not None and len(origin.rows):
             shown = ", ".join(str(int(row)) for row in origin.rows[:10])
             where += f"; validation rows {shown}" + (" and more" if len(origin.rows) > 10 else "")
         if self.history.best_epoch:
@@ -314,7 +315,7 @@ class _Fit:
         raise NonFiniteError(
             f"{origin.value if origin else 'NaN or infinity'} appeared in the validation loss "
             f"after step {self.history.steps} (epoch {trainer._epoch}){where}",
-            f"{origin.advice if origin else SMALLER} The best weights so far are kept.",
+            f"{advice_for(origin)} The best weights so far are kept.",
         )
 
     def _fail(self) -> None:
@@ -344,24 +345,26 @@ class _Fit:
 
 
 def _failure(
-    origin: Origin, step: int, trainer: Trainer, rows: npt.NDArray[np.int64] | None
+    origin: FirstNonFinite | None,
+    step: int,
+    trainer: Trainer,
+    rows: npt.NDArray[np.int64] | None,
 ) -> NonFiniteError:
     """The error that says where it began."""
-    text = (
-        f"{origin.value} appeared in step {step + 1} (epoch {trainer._epoch}), "
-        f"first in {origin.place}"
-    )
+    value = origin.value if origin else "NaN or infinity"
+    place = origin.place if origin else "a place that the eager step does not show"
+    text = f"{value} appeared in step {step + 1} (epoch {trainer._epoch}), first in {place}"
     if rows is not None:
         names = rows if trainer._names is None else trainer._names[rows]
-        guilty = names if origin.rows is None else names[origin.rows[origin.rows < len(names)]]
+        inside = origin.rows if origin is not None else None
+        guilty = names if inside is None or not len(inside) else names[inside]
         shown = ", ".join(str(int(n)) for n in guilty[:10])
         more = f" and {len(guilty) - 10} more" if len(guilty) > 10 else ""
-        what = "rows of the batch" if origin.rows is None else "row" + "s" * (len(guilty) > 1)
+        what = "rows of the batch" if guilty is names else "row" + "s" * (len(guilty) > 1)
         text += f"; {what}: {shown}{more}"
-    return NonFiniteError(
-        text,
-        f"{origin.advice} The weights before this step are kept.",
-    )
+    if origin is not None and origin.operands:
+        text += f"; computed from {' and '.join(str(o) for o in origin.operands)}"
+    return NonFiniteError(text, f"{advice_for(origin)} The weights before this step are kept.")
 
 
 # ---- where rows come from --------------------------------------------------------------------

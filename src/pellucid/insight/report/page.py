@@ -105,7 +105,7 @@ def _tiles(result: RunResult, part: str) -> str:
 
 def _cards(result: RunResult, part: str, row_texts: RowTexts | None) -> list[str]:
     history = result.history
-    ended = f"The run {_STATUS[history.status]} ({len(history)})"
+    ended = f"The run {_STATUS[history.status]} ({len(history)} epochs)"
     kept = f"; the weights of epoch {history.best_epoch} were kept." if history.best_epoch else "."
     cards = [
         card(
