@@ -221,6 +221,8 @@ def test_images_are_valid_png_files() -> None:
     ("value", "text"),
     [
         (0.0, "0"),
+        (float("inf"), "∞"),
+        (float("nan"), "NaN"),
         (1234567, "1,234,567"),
         (0.123456, "0.1235"),
         (1e-7, "1.00e-07"),

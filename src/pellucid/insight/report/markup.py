@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -22,8 +23,10 @@ def safe(value: object, longest: int = 60) -> str:
 
 def number(value: float, digits: int = 4) -> str:
     """A number with so many significant digits, as people write it."""
-    if value != value:
+    if math.isnan(value):
         return "NaN"
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     if abs(value) >= 10**digits:
