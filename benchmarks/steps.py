@@ -169,7 +169,7 @@ def speed_row(workload: Workload, times: dict[str, float], peak: float) -> list[
     shape = f"{'-'.join(map(str, workload.widths))}, batch {workload.batch}"
     cells = [f"{workload.name}: {shape}", *(_ms(times.get(n, math.nan)) for n in CONTESTANTS)]
     cells += [_ms(limit), " / ".join(f"{limit / t:.0%}" for t in own)]
-    return cells + [" / ".join(_ratio(other / t) for t in own) for other in (torch, jax)]
+    return cells + [_ratios(other, own) for other in (torch, jax)]
 
 
 def first_row(workload: Workload, found: dict[str, dict[str, Any]]) -> list[str]:
@@ -197,8 +197,9 @@ def _ms(value: float) -> str:
     return f"{value:.4f}" if value < 0.1 else f"{value:.3f}" if value < 10 else f"{value:.1f}"
 
 
-def _ratio(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.1f}×"
+def _ratios(other: float, own: tuple[float, float]) -> str:
+    """How many times our time another's is, for both ways to call ours."""
+    return "-" if math.isnan(other) else " / ".join(f"{other / time:.1f}×" for time in own)
 
 
 def table(head: list[str], rows: list[list[str]], markdown: bool) -> str:

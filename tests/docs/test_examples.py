@@ -45,6 +45,15 @@ def test_links_lead_to_files(path: Path) -> None:
     assert not missing, f"{path.name} links to {missing}, which is not there"
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_that_are_named_exist(path: Path) -> None:
+    named = re.findall(r"`([a-z_./-]+(?:\.py|/))`", path.read_text(encoding="utf-8"))
+    homes = [ROOT, ROOT / "src/pellucid", ROOT / "benchmarks"]
+    homes += [ROOT / "src/pellucid/backends", ROOT / "src/pellucid/backends/cpu"]
+    missing = [name for name in named if not any((home / name).exists() for home in homes)]
+    assert not missing, f"{path.name} names {missing}, which is not there"
+
+
 @pytest.mark.parametrize("name", ["guide.md", "guide.zh-CN.md"])
 def test_options_in_the_guide_exist(name: str) -> None:
     from typer.testing import CliRunner
