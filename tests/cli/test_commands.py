@@ -151,6 +151,65 @@ def test_training_that_ends_in_nan_keeps_the_good_weights_and_says_where(
     assert command("summary", tmp_path / "run").code == 0
 
 
+def test_parquet_files_and_several_targets(command: Command, tmp_path: Path) -> None:
+    import polars
+
+    generator = np.random.default_rng(2)
+    x = generator.normal(size=(80, 2))
+    table = {"a": x[:, 0], "b": x[:, 1], "u": (x[:, 0] > 0) * 1, "v": (x[:, 1] > 0) * 1}
+    polars.DataFrame(table).write_parquet(tmp_path / "t.parquet")
+    outcome = command(
+        "train", "t.parquet", "-t", "u", "-t", "v", "-o", "run", "--epochs", 3, "--eager", "-q"
+    )
+    assert outcome.code == 0, outcome.err
+    assert "multi-label, so a sigmoid for each label" in outcome.out
+    assert "output: sigmoid per label" in outcome.out
+    rows = list(csv.DictReader(command("predict", "run", "t.parquet").out.splitlines()))
+    assert list(rows[0]) == [
+        "row", "predicted u", "probability of u", "predicted v", "probability of v",
+    ]  # fmt: skip
+
+
+def test_a_folder_of_idx_files_is_trained_and_used(command: Command, tmp_path: Path) -> None:
+    """Its own test files are the test part; ``evaluate`` reads them too."""
+    generator = np.random.default_rng(3)
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for part, rows in (("train", 120), ("t10k", 30)):
+        labels = generator.integers(0, 2, rows).astype(np.uint8)
+        images = generator.integers(0, 90, (rows, 4, 4)).astype(np.uint8)
+        images[labels == 1, :2] += 150
+        head = b"\0\0\x08\x03" + b"".join(n.to_bytes(4, "big") for n in images.shape)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(head + images.tobytes())
+        head = b"\0\0\x08\x01" + rows.to_bytes(4, "big")
+        (folder / f"{part}-labels-idx1-ubyte").write_bytes(head + labels.tobytes())
+    outcome = command("train", "images", "-o", "run", "--epochs", 8, "--lr", 0.01, "--eager", "-q")
+    assert outcome.code == 0, outcome.err
+    assert "training / validation / test 110 / 10 / 30" in outcome.out
+    evaluated = command("evaluate", "run", "images")
+    assert evaluated.code == 0 and "30 rows" in evaluated.out
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "images: label" in page
+
+
+def test_progress_tells_epoch_loss_speed_and_time_left() -> None:
+    from pellucid.cli.progress import Progress
+    from pellucid.training.history import EpochRecord, Event
+
+    progress = Progress("accuracy")
+    progress(Event("start", 0, 0, {"epochs": 10, "rows": 640, "batches": 10}))
+    assert progress.figures() == "epoch 1/10  compiling"
+    progress(Event("steps", 5, 1, {"count": 5, "loss": 0.75, "rows": 320}))
+    progress.figures()
+    record = EpochRecord(1, 0.5, 0.4, 0.875, 0.001, 10, 1e4, 1.0)
+    progress(Event("steps", 10, 1, {"count": 5, "loss": 0.7, "rows": 640}))
+    progress(Event("epoch", 10, 1, {"record": record}))
+    text = progress.figures()
+    assert text.startswith("epoch 1/10  loss 0.5  validation accuracy 0.875  ")
+    assert "rows/s" in text and "left" in text
+    assert progress.share == pytest.approx(0.1)
+
+
 def test_help_names_every_command_and_setting(command: Command) -> None:
     outcome = command("--help")
     for name in ("train", "predict", "evaluate", "summary", "doctor"):

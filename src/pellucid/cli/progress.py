@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pellucid.training.history import Event
 
 REFRESHES_PER_SECOND = 8
 WINDOW_SECONDS = 4.0
+LINE_SECONDS = 20.0
 
 
 class Progress:
@@ -83,6 +85,23 @@ class Progress:
         return line
 
 
+@contextlib.contextmanager
+def _lines(progress: Progress) -> Iterator[None]:
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.wait(LINE_SECONDS):
+            print(progress.figures(), file=sys.stderr, flush=True)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        writer.join()
+
+
 def _duration(seconds: float) -> str:
     whole = max(0, round(seconds))
     if whole < 60:
@@ -94,9 +113,14 @@ def _duration(seconds: float) -> str:
 
 @contextlib.contextmanager
 def shown(progress: Progress, quiet: bool) -> Iterator[None]:
-    """Draws the bar on standard error while the block runs, if that is a terminal."""
-    if quiet or not sys.stderr.isatty():
+    """Draws the bar on standard error while the block runs; where that is no terminal (a log
+    file), the figures are written as a line now and then."""
+    if quiet:
         yield
+        return
+    if not sys.stderr.isatty():
+        with _lines(progress):
+            yield
         return
     from rich.console import Console
     from rich.live import Live
