@@ -10,14 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from pellucid import backends
+from pellucid.base.errors import TraceError
 from pellucid.base.shapes import size_of
 from pellucid.graph.node import Graph, Node, Spec, set_line_source
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.observe import Binding
 from pellucid.tensor.state import Cell, state, version
 from pellucid.tensor.trace import FusedGradient, Trace, kind_of_gradient, real_tensor, user_line
-from pellucid.tensor.trees import LEAF, flatten, map_tensors, rebuild
-from pellucid.transforms.simplify import simplify
+from pellucid.tensor.trees import LEAF, flatten, map_tensors, rebuild, repeats
 
 SMALL_RESULT = 4096
 """Results of up to so many bytes are copied out of a fixed buffer; larger ones written in place."""
@@ -50,6 +50,10 @@ class Program:
         self.grad_enabled = state.grad_enabled
         self.version = -1
         self.changed_gradients = False
+        self.repeats = False
+        """Whether a tensor was passed in several places, so that only such calls fit."""
+        self._strided: list[tuple[Cell, np.ndarray]] = []
+        """State that is not contiguous, with the contiguous copy that kernels work on."""
         self.runs = [0]
         self.lock = threading.RLock()
         """One program has one set of buffers: calls from several threads take turns."""
@@ -58,7 +62,7 @@ class Program:
         trace = Trace()
         results: list[TensorCore] = []
         self.structure = flatten(self._trace(trace, args, kwargs), results)
-        self.graph = simplify(self._graph(trace, [trace.node_of(t._cell) for t in results]))
+        self.graph = self._graph(trace, [trace.node_of(t._cell) for t in results])
         self.guards = [*trace.guards, *self._facts(trace)]
         self.executable = backends.load(self.graph, owner.backend)
         self._prepare_buffers()
@@ -135,11 +139,14 @@ class Program:
         state.trace = trace
         set_line_source(user_line)
         try:
+            known: dict[int, TensorCore] = {}
 
             def replace(value: Any) -> Any:
-                # The same tensor in two places is two arguments: the next call may pass two.
+                # The same tensor in two places is one value that stands in two places.
                 name = f"argument{len(trace.arguments)}"
-                return trace.add_argument(Spec(value.shape, value.dtype), name)
+                made = trace.add_argument(Spec(value.shape, value.dtype), name)
+                self.repeats = self.repeats or id(value._cell) in known
+                return known.setdefault(id(value._cell), made)
 
             new_args, new_kwargs = map_tensors((args, kwargs), replace)
             return self.owner.function(*new_args, **new_kwargs)
@@ -179,11 +186,17 @@ class Program:
             before, now = self.cells[place], tensor._grad._cell
             self.cells[place] = now
             self.changed = [now if cell is before else cell for cell in self.changed]
+        self._strided = []
+        self._check_overlaps()
         for i, cell in enumerate(self.cells):
-            if cell.array is not None and not cell.array.flags.c_contiguous:
-                cell.replace(np.ascontiguousarray(cell.array))
-            if cell in self.changed and cell.array is not None and not cell.array.flags.writeable:
-                cell.replace(cell.array.copy())
+            array = cell.array
+            if array is not None and cell in self.changed and not array.flags.writeable:
+                cell.replace(array.copy())
+            elif array is not None and not array.flags.c_contiguous:
+                copied = np.ascontiguousarray(array)
+                self._strided.append((cell, copied))
+                self.executable.bind_input(self.first_cell + i, copied.ctypes.data)
+                continue
             self.executable.bind_input(self.first_cell + i, cell.pointer)
         for cell in self.changed:
             cell.written_by(self.runs)
@@ -208,6 +221,19 @@ class Program:
         ]
         if self.changed_gradients:  # what was read before is no longer so, for this program too
             version.bump()
+
+    def _check_overlaps(self) -> None:
+        """Raise if state is changed in place that another tensor of the program shows as well."""
+        for changed in self.changed:
+            for cell in self.cells:
+                if cell is changed or cell.changes is not changed.changes:
+                    continue
+                if np.may_share_memory(cell.array, changed.array):
+                    raise TraceError(
+                        f"tensors of shapes {tuple(cell.shape)} and {tuple(changed.shape)} share "
+                        "memory, and a compiled function changes one of them in place",
+                        "use only one of them inside, and index it there: x[i]",
+                    )
 
     def example_inputs(self) -> list[np.ndarray]:
         """Arrays for every input: normal numbers and zeros for arguments, copies of the state."""
@@ -238,6 +264,8 @@ class Program:
             if cell.shape != shape or cell.dtype is not dtype or value._requires_grad:
                 return False
             position += 1
+        if self.repeats or self.writes_arguments:
+            return not self.repeats and repeats(args) is None
         return True
 
     def run(self, leaves: Sequence[TensorCore]) -> Any:
@@ -267,9 +295,11 @@ class Program:
             out = np.empty(shape, dtype.numpy)
             pointers[self.first_output + position] = out.__array_interface__["data"][0]
             large.append(out)
+        for cell, copied in self._strided:
+            np.copyto(copied, cell.array)
         self.executable.run()
         self.runs[0] += 1
-        if self._borrowed:
+        if self._borrowed or self._strided:
             self._give_back()
         if self.single is not None:
             return TensorCore.make(Cell(self.single.copy(), self.single_dtype))
@@ -297,6 +327,8 @@ class Program:
             out = np.empty((steps, *shape), dtype.numpy)
             executable.bind_output(position, out.ctypes.data, out.nbytes // steps)
             stacks.append(TensorCore.make(Cell(out, dtype)))
+        for cell, copied in self._strided:
+            np.copyto(copied, cell.array)
         executable.run(steps)
         self.runs[0] += 1
         self._give_back()
@@ -314,7 +346,10 @@ class Program:
         return address
 
     def _give_back(self) -> None:
-        """Drop copies of arguments; what the program wrote into them goes to the originals."""
+        """Drop copies of arguments; what the program wrote into copies goes to the originals."""
+        for cell, copied in self._strided:
+            if cell in self.changed:
+                np.copyto(cell.array, copied)
         if self.writes_arguments:
             for copied, original in self._borrowed:
                 np.copyto(original, copied)

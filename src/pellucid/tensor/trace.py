@@ -17,7 +17,7 @@ import numpy as np
 
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import AutogradError, TraceError
-from pellucid.graph.node import Node, Primitive, Spec, make_node, new_input
+from pellucid.graph.node import CONSTANT, Node, Primitive, Spec, make_node, new_input
 from pellucid.ops import structure
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.state import Cell, concrete
@@ -25,13 +25,20 @@ from pellucid.tensor.state import Cell, concrete
 _OWN_FOLDER = str(Path(__file__).resolve().parents[1])
 
 
+_is_own: dict[Any, bool] = {}
+"""Code object → whether it belongs to this package."""
+
+
 def user_line() -> str:
     """``file:line`` of the innermost frame outside of this package, empty if there is none."""
     frame = sys._getframe(1)
     while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith((_OWN_FOLDER, "<frozen")):
-            return f"{name}:{frame.f_lineno}"
+        code = frame.f_code
+        own = _is_own.get(code)
+        if own is None:
+            own = _is_own[code] = code.co_filename.startswith((_OWN_FOLDER, "<frozen"))
+        if not own:
+            return f"{code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return ""
 
@@ -188,6 +195,9 @@ class Trace:
             )
         cell.changes[0] += 1  # so that backward notices a value that it still needs
         view = self.views.get(cell)
+        if view is not None and view.base.node is not None and view.base.node.op is CONSTANT:
+            del self.views[cell]  # zeros(3, 4) is one number stretched, yet has its own memory
+            view = None
         if view is None:
             self.current[cell] = node
         else:

@@ -60,8 +60,7 @@ def load_kernels(kernels: Mapping[str, str], target: Target) -> dict[str, int]:
     Raises :class:`~pellucid.base.errors.CompilationError` with the kernel's name and LLVM's
     message if a text is not valid IR or does not define the kernel.
     """
-    prefix = _key_prefix(target)
-    keys = {name: _digest(prefix, name, text) for name, text in kernels.items()}
+    keys = kernel_keys(kernels, target)
     with _lock:
         missing = {name: key for name, key in keys.items() if key not in _addresses}
         if missing:
@@ -69,6 +68,25 @@ def load_kernels(kernels: Mapping[str, str], target: Target) -> dict[str, int]:
             absent = [name for name in missing if name not in objects]
             if absent:
                 objects |= _compile_and_store({n: (kernels[n], missing[n]) for n in absent}, target)
+            found = _link(objects, target)
+            _addresses.update({missing[name]: address for name, address in found.items()})
+        return {name: _addresses[key] for name, key in keys.items()}
+
+
+def kernel_keys(kernels: Mapping[str, str], target: Target) -> dict[str, bytes]:
+    """The cache keys of ``kernels`` (name → IR module text), by which they can be found again."""
+    prefix = _key_prefix(target)
+    return {name: _digest(prefix, name, text) for name, text in kernels.items()}
+
+
+def find_kernels(keys: Mapping[str, bytes], target: Target) -> dict[str, int] | None:
+    """Addresses of kernels made before, by their cache keys; None if one is not to be found."""
+    with _lock:
+        missing = {name: key for name, key in keys.items() if key not in _addresses}
+        if missing:
+            objects = _stored_objects(missing)
+            if len(objects) < len(missing):
+                return None
             found = _link(objects, target)
             _addresses.update({missing[name]: address for name, address in found.items()})
         return {name: _addresses[key] for name, key in keys.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
@@ -12,10 +13,18 @@ import numpy as np
 from pellucid.backends.cpu.contraction import Block, emit_contraction
 from pellucid.backends.cpu.contraction_plan import Contraction, plan_contraction
 from pellucid.backends.cpu.elements import METADATA, Operand, Operands
-from pellucid.backends.cpu.engine import PLAIN, load_kernels
+from pellucid.backends.cpu.engine import PLAIN, find_kernels, kernel_keys, load_kernels
 from pellucid.backends.cpu.explain import explain
 from pellucid.backends.cpu.ir import Function, module_text
 from pellucid.backends.cpu.loops import Kernel, emit_columns, emit_epilogue, emit_rows, needs_memory
+from pellucid.backends.cpu.plan import (
+    Plan,
+    RegionPlan,
+    TaskPlan,
+    find_plan,
+    keep_plan,
+    plan_key,
+)
 from pellucid.backends.cpu.runtime import NativeProgram, Region, Task
 from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.target import Target, host_target
@@ -25,7 +34,7 @@ from pellucid.compiler.clusters import Cluster, Fusion, fuse, matrix_view
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
 from pellucid.compiler.schedule import Schedule, schedule, stored_values
-from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, constant_value, unshared
+from pellucid.graph.node import INPUT, Graph, Node, constant_value, unshared
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
 
@@ -184,11 +193,10 @@ def _named(kernel: Kernel, cluster: Cluster) -> KernelUse:
     return KernelUse(f"{readable}_{digest}", kernel, cluster)
 
 
-class CpuExecutable:
-    """A graph compiled for a processor; see :class:`pellucid.backends.Executable`."""
+class Analysis:
+    """Everything between a graph and its plan: rewritten graph, clusters, schedule, kernels."""
 
-    def __init__(self, graph: Graph, target: Target | None = None) -> None:
-        self.target = target or host_target()
+    def __init__(self, graph: Graph, target: Target) -> None:
         self.graph = _with_copies(prepare(graph))
         self.fusion = fuse(self.graph)
         extra: set[Node] = set()
@@ -196,90 +204,156 @@ class CpuExecutable:
             extra |= needs_memory(cluster, self.fusion)
         stored = stored_values(self.fusion, extra)
         self.schedule: Schedule = schedule(self.fusion, stored)
-        self.uses: list[list[list[KernelUse]]] = [
-            [emit_cluster(c, self.fusion, stored, self.target) for c in step]
-            for step in self.schedule.steps
-        ]
-        self._inputs = len(self.graph.inputs)
-        self._outputs = len(self.graph.outputs)
-        self._slots: dict[object, int] = {}
-        self._values: dict[int, int] = {}
-        self._buffers: list[np.ndarray] = []
-        self._arena = _aligned(self.schedule.arena_bytes)
+        self.region_uses: list[list[KernelUse]] = []
+        for step in self.schedule.steps:
+            uses = [emit_cluster(c, self.fusion, stored, target) for c in step]
+            for turn in range(max((len(u) for u in uses), default=0)):
+                self.region_uses.append([u[turn] for u in uses if turn < len(u)])
+
+    def texts(self) -> dict[str, str]:
+        """Kernel name → module text."""
+        flat = [use for uses in self.region_uses for use in uses]
+        return {use.name: use.kernel.text.replace("@KERNEL(", f"@{use.name}(") for use in flat}
+
+    def plan(self, keys: dict[str, bytes]) -> Plan:
+        """The program as data; ``keys`` are those of its kernels in the code cache."""
+        slots = _Slots(self.graph, self.schedule)
+        regions = []
+        for uses in self.region_uses:
+            tasks = tuple(
+                TaskPlan(
+                    u.name,
+                    tuple(slots.of(o, u.cluster) for o in u.kernel.operands),
+                    u.kernel.chunks,
+                )
+                for u in uses
+            )
+            cost = sum(u.kernel.cost for u in uses)
+            regions.append(RegionPlan(cost > SERIAL_COST, tasks))
+        indexing = sorted({n.op.name for n in self.graph.nodes() if n.op.family == "indexing"})
+        return Plan(
+            len(self.graph.inputs),
+            len(self.graph.outputs),
+            self.schedule.arena_bytes,
+            tuple(slots.entries),
+            tuple(slots.constants),
+            tuple(regions),
+            keys,
+            tuple(indexing),
+        )
+
+
+class _Slots:
+    """Numbers the table entries that operands need."""
+
+    def __init__(self, graph: Graph, schedule: Schedule) -> None:
+        self.first = len(graph.inputs) + len(graph.outputs)
+        self.outputs = len(graph.inputs)
+        self.schedule = schedule
+        self.entries: list[tuple[str, int]] = []
+        self.constants: list[np.ndarray] = []
+        self._known: dict[object, int] = {}
+
+    def of(self, operand: Operand, cluster: Cluster) -> int:
+        """The table entry of an operand of a cluster's kernel."""
+        if isinstance(operand, tuple):
+            # The kernels of a split product share their scratch; every product has its own.
+            key: object = ("scratch", id(cluster)) if operand[0] == "scratch" else operand
+            entry = operand
+        else:
+            place = self.schedule.places.get(operand)
+            if place is not None and place.kind != "arena":
+                return place.number + (self.outputs if place.kind == "output" else 0)
+            key = operand
+            entry = self._constant(operand) if place is None else ("arena", place.number)
+        if key not in self._known:
+            self._known[key] = self.first + len(self.entries)
+            self.entries.append(entry)
+        return self._known[key]
+
+    def _constant(self, node: Node) -> tuple[str, int]:
+        self.constants.append(np.ascontiguousarray(constant_value(node)))
+        return "constant", len(self.constants) - 1
+
+
+class CpuExecutable:
+    """A graph compiled for a processor; see :class:`pellucid.backends.Executable`."""
+
+    def __init__(self, graph: Graph, target: Target | None = None) -> None:
+        self.target = target or host_target()
+        self._source = graph
+        key = plan_key(graph, self.target)
+        plan = find_plan(key)
+        addresses = None if plan is None else find_kernels(plan.kernels, self.target)
+        if plan is None or addresses is None:
+            texts = self.analysis.texts()
+            addresses = load_kernels(texts, self.target)
+            plan = self.analysis.plan(kernel_keys(texts, self.target))
+            keep_plan(key, plan)
+        self.plan = plan
+        self._inputs = plan.inputs
+        self._buffers: list[np.ndarray] = list(plan.constants)
+        self._arena = _aligned(plan.arena_bytes)
         self._error = np.zeros(1, np.int64)
-        self._build()
+        self._build(addresses)
+
+    @functools.cached_property
+    def analysis(self) -> Analysis:
+        """How the plan came about; made again when the plan itself came from the cache."""
+        return Analysis(self._source, self.target)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph after all rewrites."""
+        return self.analysis.graph
+
+    @property
+    def fusion(self) -> Fusion:
+        """Which operations are computed together."""
+        return self.analysis.fusion
+
+    @property
+    def schedule(self) -> Schedule:
+        """When each cluster runs and where values live."""
+        return self.analysis.schedule
+
+    @property
+    def region_uses(self) -> list[list[KernelUse]]:
+        """The kernels of each region."""
+        return self.analysis.region_uses
 
     # ---- building ----------------------------------------------------------------------------
 
-    def _build(self) -> None:
-        """Addresses of kernels, slots of operands, regions of the program."""
-        flat = [use for step in self.uses for cluster in step for use in cluster]
-        texts = {use.name: use.kernel.text.replace("@KERNEL(", f"@{use.name}(") for use in flat}
-        addresses = load_kernels(texts, self.target)
-        self.regions: list[Region] = []
-        regions = self.regions
-        self.region_uses: list[list[KernelUse]] = []
-        for step in self.uses:
-            depth = max((len(c) for c in step), default=0)
-            for turn in range(depth):
-                uses = [c[turn] for c in step if turn < len(c)]
-                tasks = [
-                    Task(
-                        addresses[u.name],
-                        [self._slot(o, u.cluster) for o in u.kernel.operands],
-                        u.kernel.chunks,
-                    )
-                    for u in uses
-                ]
-                cost = sum(u.kernel.cost for u in uses)
-                regions.append(Region(tasks, cost > SERIAL_COST))
-                self.region_uses.append(uses)
-        moving = [(i, 0) for i in range(self._inputs + self._outputs)]
-        self.program = NativeProgram(
-            self._inputs + self._outputs + len(self._slots), regions, moving
-        )
+    def _build(self, addresses: dict[str, int]) -> None:
+        """The native program: regions of kernels, and the table of addresses."""
+        plan = self.plan
+        self.regions = [
+            Region([Task(addresses[t.kernel], t.slots, t.chunks) for t in r.tasks], r.parallel)
+            for r in plan.regions
+        ]
+        fixed = plan.inputs + plan.outputs
+        moving = [(i, 0) for i in range(fixed)]
+        self.program = NativeProgram(fixed + len(plan.slots), self.regions, moving)
         self._table = self.program.table
-        for slot, value in self._values.items():
-            self._table[slot] = value
+        for number, (kind, value) in enumerate(plan.slots):
+            self._table[fixed + number] = self._address(kind, value)
         self.pointers: memoryview = memoryview(self._table.data)
-        self._strides = [0] * (self._inputs + self._outputs)
-        self._checks_positions = ("error", 0) in self._slots
+        self._strides = [0] * fixed
+        self._checks_positions = ("error", 0) in plan.slots
 
-    def _slot(self, operand: Operand, cluster: Cluster) -> int:
-        """The table entry of an operand of a cluster's kernel."""
-        if isinstance(operand, tuple):
-            key: object = operand
-            if operand[0] == "scratch":
-                # The kernels of a split product share theirs; every product has its own.
-                key = ("scratch", id(cluster))
-        else:
-            place = self.schedule.places.get(operand)
-            if place is not None and place.kind == "input":
-                return place.number
-            if place is not None and place.kind == "output":
-                return self._inputs + place.number
-            key = operand
-        if key not in self._slots:
-            slot = self._inputs + self._outputs + len(self._slots)
-            self._slots[key] = slot
-            self._values[slot] = self._address(operand)
-        return self._slots[key]
-
-    def _address(self, operand: Operand) -> int:
-        if isinstance(operand, tuple):
-            kind, number = operand
-            if kind == "size":
-                return number
-            if kind == "error":
-                return int(self._error.ctypes.data)
-            buffer = _aligned(number)
-            self._buffers.append(buffer)
-            return int(buffer.ctypes.data)
-        if operand.op is CONSTANT:
-            array = np.ascontiguousarray(constant_value(operand))
-            self._buffers.append(array)
-            return int(array.ctypes.data)
-        return int(self._arena.ctypes.data) + self.schedule.places[operand].number
+    def _address(self, kind: str, value: int) -> int:
+        """What stands in a table entry."""
+        if kind == "size":
+            return value
+        if kind == "error":
+            return int(self._error.ctypes.data)
+        if kind == "arena":
+            return int(self._arena.ctypes.data) + value
+        if kind == "constant":
+            return int(self.plan.constants[value].ctypes.data)
+        buffer = _aligned(value)
+        self._buffers.append(buffer)
+        return int(buffer.ctypes.data)
 
     # ---- running -----------------------------------------------------------------------------
 
@@ -299,9 +373,9 @@ class CpuExecutable:
         self.program.run(steps)
         if self._checks_positions and self._error[0]:
             self._error[0] = 0
-            names = sorted({n.op.name for n in self.graph.nodes() if n.op.family == "indexing"})
             raise ArgumentError(
-                f"a position is out of range in {' or '.join(names)} of a compiled program",
+                f"a position is out of range in {' or '.join(self.plan.indexing)} "
+                "of a compiled program",
                 "check class ids and indices: they must lie in [0, extent)",
             )
 
@@ -310,14 +384,14 @@ class CpuExecutable:
         return explain(self, inputs, calls)
 
     def __repr__(self) -> str:
-        kernels = sum(len(uses) for uses in self.region_uses)
-        regions = len(self.region_uses)
+        kernels = sum(len(r.tasks) for r in self.plan.regions)
+        regions = len(self.plan.regions)
         return f"<native program: {regions} regions, {kernels} kernels, {self.arena_bytes} bytes>"
 
     @property
     def arena_bytes(self) -> int:
         """Bytes of memory for intermediate values."""
-        return self.schedule.arena_bytes
+        return self.plan.arena_bytes
 
 
 def _with_copies(graph: Graph) -> Graph:

@@ -1,0 +1,172 @@
+"""A program as plain data: which kernels run on which buffers, in which order.
+
+A plan holds no addresses and no nodes, so it can be kept: a graph that was compiled before, in
+this process or an earlier one, skips every pass and goes from its description to its plan.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.backends.cpu import cache
+from pellucid.backends.cpu.target import Target
+from pellucid.base.dtypes import as_dtype
+from pellucid.base.errors import PellucidError
+from pellucid.graph.node import INPUT, Graph, Node
+
+MEMORY_LIMIT = 256
+"""Plans kept in this process."""
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """One kernel of a region: its name, the table entries of its operands, its chunks."""
+
+    kernel: str
+    slots: tuple[int, ...]
+    chunks: int
+
+
+@dataclass(frozen=True)
+class RegionPlan:
+    """Kernels that may run side by side; ``parallel`` says that several threads are worth it."""
+
+    parallel: bool
+    tasks: tuple[TaskPlan, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program without addresses.
+
+    Table entries: the inputs, the outputs, then ``slots``: ("arena", offset), ("scratch",
+    bytes), ("constant", number), ("size", value) or ("error", 0).  ``kernels`` maps names to
+    keys of the code cache.
+    """
+
+    inputs: int
+    outputs: int
+    arena_bytes: int
+    slots: tuple[tuple[str, int], ...]
+    constants: tuple[np.ndarray, ...]
+    regions: tuple[RegionPlan, ...]
+    kernels: dict[str, bytes]
+    indexing: tuple[str, ...]
+    """Operations that read or write where data say, for the message of an error."""
+
+
+def describe_graph(graph: Graph) -> str:
+    """What a graph computes, without the identities of its nodes."""
+    number: dict[Node, int] = {node: i for i, node in enumerate(graph.inputs)}
+    parts = [str(node.spec) for node in graph.inputs]
+    for node in graph.nodes():
+        if node.op is INPUT:
+            continue
+        number[node] = len(number)
+        operands = [number[n] for n in node.inputs]
+        parts.append(f"{node.op.name}{node.params}{operands}{node.dtype.name}")
+    outputs = [number[n] for n in graph.outputs]
+    return "\n".join([*parts, f"{outputs}{sorted(graph.aliases.items())}"])
+
+
+@functools.cache
+def _compiler_version() -> str:
+    """Changes whenever a source file of the compiler or of the backend does."""
+    package = Path(__file__).resolve().parents[2]
+    folders = (
+        package / "compiler",
+        package / "backends" / "cpu",
+        package / "ops",
+        package / "transforms",
+    )
+    files = sorted(f for folder in folders for f in folder.glob("*.py"))
+    facts = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    return repr(facts)
+
+
+def plan_key(graph: Graph, target: Target) -> bytes:
+    """The key of a graph's plan for a processor."""
+    parts = ("plan", _compiler_version(), target.key(), describe_graph(graph))
+    return hashlib.sha256("\0".join(parts).encode()).digest()
+
+
+_known: dict[bytes, Plan] = {}
+
+
+def find_plan(key: bytes) -> Plan | None:
+    """The plan made for this key before, in this process or an earlier one."""
+    found = _known.get(key)
+    if found is None:
+        stored = cache.read_object(key)
+        found = None if stored is None else _from_bytes(stored)
+        if found is not None:
+            _remember(key, found)
+    return found
+
+
+def keep_plan(key: bytes, plan: Plan) -> None:
+    """Keep a plan for this process and for later ones."""
+    _remember(key, plan)
+    cache.write_object(key, _to_bytes(plan))
+
+
+def _remember(key: bytes, plan: Plan) -> None:
+    _known[key] = plan
+    while len(_known) > MEMORY_LIMIT:
+        del _known[next(iter(_known))]
+
+
+def _to_bytes(plan: Plan) -> bytes:
+    constants = [
+        [c.dtype.name, list(c.shape), base64.b64encode(c.tobytes()).decode()]
+        for c in plan.constants
+    ]
+    regions = [
+        [r.parallel, [[t.kernel, list(t.slots), t.chunks] for t in r.tasks]] for r in plan.regions
+    ]
+    content = {
+        "inputs": plan.inputs,
+        "outputs": plan.outputs,
+        "arena_bytes": plan.arena_bytes,
+        "slots": [list(s) for s in plan.slots],
+        "constants": constants,
+        "regions": regions,
+        "kernels": {name: key.hex() for name, key in plan.kernels.items()},
+        "indexing": list(plan.indexing),
+    }
+    return json.dumps(content).encode()
+
+
+def _from_bytes(data: bytes) -> Plan | None:
+    """A plan from the cache; None when it cannot be read, and is then made again."""
+    try:
+        content = json.loads(data)
+        return Plan(
+            content["inputs"],
+            content["outputs"],
+            content["arena_bytes"],
+            tuple((str(kind), int(value)) for kind, value in content["slots"]),
+            tuple(_constant(*c) for c in content["constants"]),
+            tuple(
+                RegionPlan(bool(parallel), tuple(TaskPlan(k, tuple(s), n) for k, s, n in tasks))
+                for parallel, tasks in content["regions"]
+            ),
+            {name: bytes.fromhex(key) for name, key in content["kernels"].items()},
+            tuple(content["indexing"]),
+        )
+    except (ValueError, KeyError, TypeError, PellucidError):
+        return None
+
+
+def _constant(dtype: str, shape: Sequence[int], data: Any) -> np.ndarray:
+    array = np.frombuffer(base64.b64decode(data), as_dtype(dtype).numpy)
+    return array.reshape(tuple(shape))  # (n,) -> shape
