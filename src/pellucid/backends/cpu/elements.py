@@ -25,9 +25,13 @@ KERNEL, ROW, INNER = 0, 1, 2
 
 ACCESS = ", !llvm.access.group !0"
 PARALLEL = ", !llvm.loop !1"
+CROWDED = ", !llvm.loop !3"
+"""For loops with many accumulators: one vector of each, as two would not fit into registers."""
 METADATA = """!0 = distinct !{}
 !1 = distinct !{!1, !2}
 !2 = !{!"llvm.loop.parallel_accesses", !0}
+!3 = distinct !{!3, !2, !4}
+!4 = !{!"llvm.loop.interleave.count", i32 1}
 """
 """Says that turns of an inner loop do not depend on each other through memory: each element is
 computed from stored values that the loop does not change elsewhere."""

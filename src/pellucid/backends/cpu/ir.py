@@ -232,16 +232,20 @@ class Function:
         return self.assign(returns, f"call {returns} @{name}({inner})")
 
     def intrinsic(
-        self, name: str, returns: str, *args: Value, overload: str | None = None
+        self, name: str, returns: str, *args: Value, overload: str | None = None, flags: str = ""
     ) -> Value:
         """Call an LLVM intrinsic, declaring it with exactly these types.
 
-        ``overload`` is the type suffix; by default that of ``returns`` (``llvm.fma.v8f32``).
+        ``overload`` is the type suffix; by default that of ``returns`` (``llvm.fma.v8f32``);
+        ``flags`` are fast-math flags of this call.
         """
         full = f"{name}.{overload or mangle(returns)}" if overload != "" else name
         types = ", ".join(a.type for a in args)
         self.declarations[full] = f"declare {returns} @{full}({types})"
-        return self.call(returns, full, *args)
+        if not flags:
+            return self.call(returns, full, *args)
+        inner = ", ".join(str(a) for a in args)
+        return self.assign(returns, f"call {flags} {returns} @{full}({inner})")
 
     def gep(
         self, pointer: Value, index: Value | int, element: str = "i8", hint: str = "p"
