@@ -19,7 +19,7 @@ from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
 from pellucid.tensor.program import Program
 from pellucid.tensor.state import Cell, state, version
-from pellucid.tensor.trees import flatten, map_tensors, rebuild, signature
+from pellucid.tensor.trees import flatten, map_tensors, rebuild, repeats, signature
 
 RETRACES_BEFORE_WARNING = 8
 """So many signatures of one function before the user is told which argument keeps changing."""
@@ -109,7 +109,7 @@ class CompiledFunction:
         return parts[0] if len(parts) == 1 else _joined(parts)
 
     def _program(self, args: Any, kwargs: Any, leaves: Sequence[TensorCore]) -> Program:
-        key = (signature((args, kwargs)), state.grad_enabled)
+        key = (signature((args, kwargs)), state.grad_enabled, repeats(leaves))
         known = self._programs.setdefault(key, [])
         found = next((p for p in known if p.holds()), None)
         if found is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,7 @@ from pellucid.tensor.creation import from_numpy
 def map_tensors(tree: Any, change: Callable[[TensorCore], Any]) -> Any:
     """The tree with every tensor (and NumPy array) replaced by ``change`` of it."""
     if isinstance(tree, TensorCore):
-        # Leaves that require gradients are state: they are recognized by identity, not passed.
-        return tree if tree._requires_grad else change(tree)
+        return tree if is_state(tree) else change(tree)
     if isinstance(tree, np.ndarray):
         return change(from_numpy(tree))
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
@@ -27,10 +26,22 @@ def map_tensors(tree: Any, change: Callable[[TensorCore], Any]) -> Any:
     return tree
 
 
+def is_state(tensor: TensorCore) -> bool:
+    """Whether an argument is a leaf that requires gradients: recognized by identity, not passed."""
+    return tensor._requires_grad and tensor._record is None
+
+
+def repeats(leaves: Sequence[TensorCore]) -> tuple[int, ...] | None:
+    """For each leaf the first place with the same memory, or None if all are different tensors."""
+    first: dict[int, int] = {}
+    places = tuple(first.setdefault(id(t._cell), i) for i, t in enumerate(leaves))
+    return None if len(first) == len(places) else places
+
+
 def signature(tree: Any) -> Any:
     """What a call is recognized by: shapes and dtypes of tensors, values of everything else."""
     if isinstance(tree, TensorCore):
-        return ("state", id(tree)) if tree._requires_grad else (tree.shape, tree.dtype)
+        return ("state", id(tree)) if is_state(tree) else (tree.shape, tree.dtype)
     if isinstance(tree, (list, tuple)):
         return (type(tree), *(signature(v) for v in tree))
     if isinstance(tree, dict):
