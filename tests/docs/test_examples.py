@@ -75,12 +75,15 @@ def test_both_readmes_and_guides_hold_the_same_programs() -> None:
         assert english == chinese
 
 
-def test_the_check_script_runs_the_command_of_the_readme() -> None:
+@pytest.mark.parametrize(
+    ("marker", "end"), [("main", "pellucid train digits"), ("test", "pytest -q")]
+)
+def test_the_check_script_runs_the_commands_of_the_readme(marker: str, end: str) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = re.findall(r"<!-- test command -->\n```sh\n(.*)\n```", readme)
-    assert len(found) == 1 and found[0].endswith("pytest -q")
+    found = re.findall(f"<!-- {marker} command -->\n```sh\n(.*)\n```", readme)
+    assert len(found) == 1 and found[0].endswith(end)
     assert found[0] in (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
-    assert "<!-- test command -->" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert f"from_readme {marker}" in (ROOT / ".ci/run").read_text(encoding="utf-8")
 
 
 LOSSES = {
