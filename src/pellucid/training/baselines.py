@@ -6,7 +6,6 @@ mean), and a linear model.  A network that is no better than these is not worth 
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError
 from pellucid.data.sources import Part, PreparedData
+from pellucid.training.linear_models import class_probabilities, logistic_regression, ridge
 from pellucid.training.metrics import Metrics, metrics
 
 # A linear model of more cells than this is fitted on a seeded sample of the training rows, so
@@ -101,17 +101,14 @@ def _linear(prepared: PreparedData) -> tuple[Any, str]:
         features, targets = features[chosen], targets[chosen]
     task = prepared.task
     if task.kind == "regression":
-        from sklearn.linear_model import Ridge
-
         scaler = prepared.target_scaler
         if scaler is None:
             raise ArgumentError(
                 "A regression task without a target scaler", "Prepare the data with load_source."
             )
-        ridge = Ridge(alpha=1.0).fit(features, targets)
-        shape = (-1, task.output_units)
+        weights, bias = ridge(features, targets)
         return (
-            lambda rows: scaler.inverse(ridge.predict(rows).reshape(shape)),
+            lambda rows: scaler.inverse(rows @ weights + bias),
             "ridge regression on the same features (alpha 1)" + sample,
         )
     description = "logistic regression on the same features (L2, C = 1)" + sample
@@ -130,18 +127,12 @@ def _logistic(features: npt.NDArray[np.float32], targets: npt.NDArray[Any], clas
     if present.size == 1:
         row = np.eye(classes)[present[0]]
         return lambda rows: np.tile(row, (len(rows), 1))
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=1.0, max_iter=MAX_ITERATIONS)
-    with warnings.catch_warnings():
-        # Running into the bound on iterations is what the bound is for.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(features, targets.astype(np.int64))
+    numbers = np.searchsorted(present, targets.astype(np.int64))
+    weights, bias = logistic_regression(features, numbers, present.size, iterations=MAX_ITERATIONS)
 
     def probabilities(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         result = np.zeros((len(rows), classes))
-        result[:, present] = model.predict_proba(rows)
+        result[:, present] = class_probabilities(rows, weights, bias)
         return result
 
     return probabilities

@@ -238,7 +238,7 @@ def measure(result: RunResult) -> None:
         result.figures[name] = metrics(prepared.task, part.raw_targets, predictions)
     result.seconds["evaluation"] = time.perf_counter() - start
     start = time.perf_counter()
-    # On small matrices the threads of scikit-learn's BLAS wait for each other: one is up to a
+    # On small matrices the threads of NumPy's BLAS wait for each other: one is up to a
     # hundred times faster on a busy machine.
     with threadpool_limits(1):
         result.baselines = baselines(prepared)
