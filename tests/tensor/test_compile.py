@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import namedtuple
 from typing import Any
@@ -690,3 +691,160 @@ def test_random_numbers_are_those_of_eager_code() -> None:
                 assert_close(a, b, 1e-6, 1e-6)
         np.testing.assert_array_equal(after.numpy(), pl.rand(2).numpy())
     assert (compiled[0][0].numpy() != compiled[1][0].numpy()).all()
+
+
+# ---- memory that several tensors show --------------------------------------------------------
+
+
+def test_one_tensor_in_two_places_and_changed_in_place() -> None:
+    def change(x: Any, y: Any) -> Any:
+        return x.add_(y).mul_(2) + y
+
+    function = pl.compile(change)
+    for same in (True, False, True, False):
+        x, y = numbers(3), numbers(3, seed=1)
+        a, b = pl.tensor(x.numpy().copy()), pl.tensor(y.numpy().copy())
+        expected = change(x, x if same else y)
+        assert_close(function(a, a if same else b), expected, 1e-6)
+        assert_close(a, x, 1e-6)
+    assert programs(function) == 2
+
+
+def test_state_that_is_a_column_of_a_table() -> None:
+    base = pl.zeros(4, 3)
+    column = base[:, 1]
+    function = pl.compile(lambda x: column.add_(x).sum())
+    assert_close(function(pl.ones(4)), 4.0)
+    assert_close(function(pl.ones(4)), 8.0)
+    assert_close(base, np.array([[0.0, 2.0, 0.0]] * 4))
+    base.fill_(1.0)
+    assert_close(function(pl.ones(4)), 8.0)
+    assert_close(base, np.array([[1.0, 2.0, 1.0]] * 4))
+    totals = function.many(2, pl.ones(2, 4))
+    assert_close(totals, [12.0, 16.0])
+    assert_close(base[:, 1], np.full(4, 4.0))
+
+
+def test_overlapping_state_changed_in_place_is_refused() -> None:
+    base = pl.zeros(3, 3)
+    row = base[1]
+    function = pl.compile(lambda x: row.add_(x).sum() + base.sum())
+    with pytest.raises(TraceError, match=r"shapes \(3, 3\) and \(3,\) share memory"):
+        function(pl.ones(3))
+    assert_close(pl.compile(lambda x: row.sum() + base.sum() + x)(pl.ones(1)), [1.0])
+
+
+def test_filling_a_table_made_inside() -> None:
+    def fill(x: Any) -> Any:
+        table = pl.zeros(5, 4)
+        line = pl.full((4,), 2.0)
+        for t in range(5):
+            table[t] = x[t] * t + line
+        line += 1.0
+        table[:, 2] = 0.0
+        table[table > 1] = 1.0
+        return table + line
+
+    x = numbers(5, 4)
+    assert_close(pl.compile(fill)(x), fill(x), 1e-6, 1e-6)
+
+
+def test_changes_of_copies_and_views_made_inside() -> None:
+    def change(x: Any, y: Any) -> Any:
+        copied = x.clone()
+        copied[0] = 5.0
+        copied[1:] += x[1:]
+        turned = copied.t()
+        turned *= 2
+        joined = pl.cat([x, y])
+        joined += 1.0
+        return copied, turned.sum(), joined, x + 0
+
+    x, y = numbers(3, 4), numbers(2, 4, seed=1)
+    for found, expected in zip(pl.compile(change)(x, y), change(x, y), strict=True):
+        assert_close(found, expected, 1e-5, 1e-5)
+
+
+def test_a_result_that_still_has_history_is_an_ordinary_argument() -> None:
+    w = leaf(3)
+    function = pl.compile(lambda y: (y * 3).sum())
+    for i in range(3):
+        x = numbers(3, seed=i)
+        assert_close(function(x * w), (x.numpy() * w.detach().numpy() * 3).sum(), 1e-5, 1e-6)
+    assert programs(function) == 1
+
+
+# ---- settings and state of optimizers between calls ------------------------------------------
+
+
+def test_settings_of_the_optimizer_change_between_calls() -> None:
+    found = []
+    for compiled in (False, True):
+        w, later = leaf(4, 3), leaf(4, 3, seed=1)
+        optimizer = optim.AdamW([w], lr=0.1)
+
+        def step(x: Any, w: Any = w, later: Any = later, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad()
+            loss = squares(w, x) + squares(later, x)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        function = pl.compile(step) if compiled else step
+        for i in range(8):
+            function(numbers(6, 4, seed=i))
+            group = optimizer.param_groups[0]
+            if i == 1:
+                group["weight_decay"] = 0.5
+            if i == 2:
+                group["betas"] = (0.5, 0.9)
+            if i == 3:
+                optimizer.add_param_group({"params": [later], "lr": 0.01})
+            if i == 4:
+                group["lr"] = 0.01
+        found.append(np.stack([w.detach().numpy(), later.detach().numpy()]))
+    assert_close(found[1], found[0], 1e-4, 1e-5)
+
+
+def test_going_back_to_a_saved_state() -> None:
+    w = leaf(4, 3)
+    optimizer = optim.Adam([w], lr=0.1)
+
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        loss = squares(w, x)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    function = pl.compile(step)
+    function(numbers(6, 4))
+    saved, weights = copy.deepcopy(optimizer.state_dict()), w.detach().clone()
+    ends = []
+    for _ in range(2):
+        optimizer.load_state_dict(copy.deepcopy(saved))
+        w.data = weights.clone()
+        for i in range(3):
+            function(numbers(6, 4, seed=i))
+        ends.append(w.detach().numpy().copy())
+    np.testing.assert_array_equal(ends[0], ends[1])
+
+
+def test_gradients_set_to_zero_instead_of_none() -> None:
+    found = []
+    for compiled in (False, True):
+        w = leaf(4, 3)
+        optimizer = optim.SGD([w], lr=0.1, momentum=0.5)
+
+        def step(x: Any, w: Any = w, optimizer: Any = optimizer) -> Any:
+            optimizer.zero_grad(set_to_none=False)
+            loss = squares(w, x)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        function = pl.compile(step) if compiled else step
+        for i in range(5):
+            function(numbers(6, 4, seed=i))
+        found.append(np.stack([w.detach().numpy(), w.grad.numpy()]))
+    assert_close(found[1], found[0], 1e-5, 1e-6)

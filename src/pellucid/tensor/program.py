@@ -52,8 +52,8 @@ class Program:
         self.changed_gradients = False
         self.repeats = False
         """Whether a tensor was passed in several places, so that only such calls fit."""
-        self._strided: list[tuple[Cell, np.ndarray]] = []
-        """State that is not contiguous, with the contiguous copy that kernels work on."""
+        self._strided: list[tuple[np.ndarray, np.ndarray, bool]] = []
+        """State that is not contiguous, its contiguous copy for kernels, and whether it changes."""
         self.runs = [0]
         self.lock = threading.RLock()
         """One program has one set of buffers: calls from several threads take turns."""
@@ -194,7 +194,7 @@ class Program:
                 cell.replace(array.copy())
             elif array is not None and not array.flags.c_contiguous:
                 copied = np.ascontiguousarray(array)
-                self._strided.append((cell, copied))
+                self._strided.append((array, copied, cell in self.changed))
                 self.executable.bind_input(self.first_cell + i, copied.ctypes.data)
                 continue
             self.executable.bind_input(self.first_cell + i, cell.pointer)
@@ -295,8 +295,8 @@ class Program:
             out = np.empty(shape, dtype.numpy)
             pointers[self.first_output + position] = out.__array_interface__["data"][0]
             large.append(out)
-        for cell, copied in self._strided:
-            np.copyto(copied, cell.array)
+        for original, copied, _ in self._strided:
+            np.copyto(copied, original)
         self.executable.run()
         self.runs[0] += 1
         if self._borrowed or self._strided:
@@ -327,8 +327,8 @@ class Program:
             out = np.empty((steps, *shape), dtype.numpy)
             executable.bind_output(position, out.ctypes.data, out.nbytes // steps)
             stacks.append(TensorCore.make(Cell(out, dtype)))
-        for cell, copied in self._strided:
-            np.copyto(copied, cell.array)
+        for original, copied, _ in self._strided:
+            np.copyto(copied, original)
         executable.run(steps)
         self.runs[0] += 1
         self._give_back()
@@ -347,9 +347,9 @@ class Program:
 
     def _give_back(self) -> None:
         """Drop copies of arguments; what the program wrote into copies goes to the originals."""
-        for cell, copied in self._strided:
-            if cell in self.changed:
-                np.copyto(cell.array, copied)
+        for original, copied, changes in self._strided:
+            if changes:
+                np.copyto(original, copied)
         if self.writes_arguments:
             for copied, original in self._borrowed:
                 np.copyto(original, copied)

@@ -116,6 +116,12 @@ class _Plan:
         return axis
 
 
+def _is_mask_of(key: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a key is one mask over the leading axes."""
+    mask = isinstance(key, TensorCore) and key.dtype is bool_
+    return mask and key.shape == shape[: len(key.shape)]
+
+
 class SelectingMethods(TensorCore):
     """``x[key]``, assignment to ``x[key]``, and the named forms of both."""
 
@@ -134,6 +140,11 @@ class SelectingMethods(TensorCore):
         records = state.grad_enabled and (self._requires_grad or tensor._requires_grad)
         if state.trace is None and not records and self.array().flags.writeable:
             self._write(key, tensor.array())
+        elif _is_mask_of(key, self.shape) and math.prod(tensor.shape) == 1:
+            # One number wherever the mask says: needs no positions, so the mask may be traced.
+            wide = structure.reshape(key, (*key.shape, *[1] * (len(self.shape) - len(key.shape))))
+            number = structure.reshape(tensor, ())
+            self.copy_(elementwise.where(wide, number, self._shadow()))  # type: ignore[attr-defined]
         else:
             self.copy_(self._shadow()._with(key, tensor))  # type: ignore[attr-defined]
 
