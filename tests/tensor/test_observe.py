@@ -11,6 +11,7 @@ import pellucid
 from pellucid import nn, optim
 from pellucid.base.errors import ArgumentError
 
+EVERYTHING = ("output", "gradient", "parameter", "parameter_gradient")
 MEASURED = ("mean", "std", "min", "max", "norm", "zero_fraction", "nonfinite_fraction")
 
 
@@ -92,7 +93,7 @@ def assert_records_close(left: list[Any], right: list[Any]) -> None:
 def test_every_kind_of_value_is_seen(way: str, rng: np.random.Generator) -> None:
     model = mlp()
     step = training_step(model, way != "eager", "cpu" if way == "eager" else way)
-    observation = model.observe("*", statistics=MEASURED)
+    observation = model.observe("*", of=EVERYTHING, statistics=MEASURED)
     x, y = batches(rng, 1)
     before = {n: p.detach().numpy().copy() for n, p in model.named_parameters()}
     # By hand: what PyTorch calls retain_grad shows the gradients of the outputs.
@@ -138,7 +139,7 @@ def test_compiled_and_eager_steps_leave_the_same_records(rng: np.random.Generato
     records = []
     for compile in (False, True):
         model = mlp()
-        observation = model.observe("*", statistics=MEASURED)
+        observation = model.observe("*", of=EVERYTHING, statistics=MEASURED)
         run(training_step(model, compile), x, y)
         records.append(observation.records)
     assert [r["step"] for r in records[0]] == [0, 1, 2, 3]
@@ -181,7 +182,7 @@ def test_the_records_of_integers_and_empty_tensors_are_left_out() -> None:
 
 def test_names_follow_the_layer_paths(rng: np.random.Generator) -> None:
     model = Net()
-    observation = model.observe("*", statistics=["mean"])
+    observation = model.observe("*", of=EVERYTHING, statistics=["mean"])
     model(pellucid.tensor(rng.normal(size=(2, 4)))).sum().backward()
     record = observation.latest()
     outputs = ["body.0", "body.1", "body.2", "body", "tail.squash", "tail[0]", "tail[1]"]
@@ -223,7 +224,7 @@ def test_a_layer_that_runs_twice_has_two_entries() -> None:
             return self.layer(self.layer(x))
 
     model = Twice()
-    observation = model.observe("layer", statistics=["mean"])
+    observation = model.observe("layer", of=EVERYTHING, statistics=["mean"])
     for function in (model, pellucid.compile(lambda x: model(x))):
         function(pellucid.ones(1, 3)).sum()
         record = observation.latest()
@@ -254,8 +255,8 @@ def test_training_and_evaluation_are_told_apart(compile: bool) -> None:
 def test_every_third_step(compile: bool, rng: np.random.Generator) -> None:
     x, y = batches(rng, 8)
     full, thinned = mlp(), mlp()
-    everything = full.observe("*", statistics=MEASURED)
-    some = thinned.observe("*", statistics=MEASURED, every=3)
+    everything = full.observe("*", of=EVERYTHING, statistics=MEASURED)
+    some = thinned.observe("*", of=EVERYTHING, statistics=MEASURED, every=3)
     run(training_step(full, compile), x, y)
     step = training_step(thinned, compile)
     run(step, x, y)
@@ -275,8 +276,8 @@ def test_many_steps_in_one_call_are_recorded_each(
 ) -> None:
     x, y = batches(rng, 11)
     one, other = mlp(), mlp()
-    single = one.observe("*", statistics=MEASURED, every=every)
-    many = other.observe("*", statistics=MEASURED, every=every)
+    single = one.observe("*", of=EVERYTHING, statistics=MEASURED, every=every)
+    many = other.observe("*", of=EVERYTHING, statistics=MEASURED, every=every)
     run(training_step(one, backend=backend), x, y)
     losses = training_step(other, backend=backend).many(11, x, y)
     assert losses.shape == (11,)
@@ -338,7 +339,7 @@ def test_without_observation_the_program_is_identical(rng: np.random.Generator) 
     plain, watched = training_step(mlp()), mlp()
     run(plain, x, y)
     step = training_step(watched)
-    observation = watched.observe("*")
+    observation = watched.observe("*", of=EVERYTHING)
     run(step, x, y)
     assert len(kernels(step)) > len(kernels(plain))
     observation.remove()
@@ -356,7 +357,7 @@ def test_a_program_from_before_is_taken_up_again(rng: np.random.Generator) -> No
     step = training_step(model)
     run(step, x, y)
     program = step._recent
-    with model.observe("*") as observation:
+    with model.observe("*", of=EVERYTHING) as observation:
         run(step, x, y)
         assert step._recent is not program
     run(step, x, y)
@@ -386,7 +387,7 @@ def test_two_observations_do_not_disturb_each_other(
 def test_watching_changes_no_value(compile: bool, rng: np.random.Generator) -> None:
     x, y = batches(rng, 5)
     plain, watched = mlp(), mlp()
-    watched.observe("*")
+    watched.observe("*", of=EVERYTHING)
     run(training_step(plain, compile), x, y)
     run(training_step(watched, compile), x, y)
     for a, b in zip(plain.parameters(), watched.parameters(), strict=True):
@@ -395,7 +396,7 @@ def test_watching_changes_no_value(compile: bool, rng: np.random.Generator) -> N
 
 def test_hooks_are_gone_after_remove(rng: np.random.Generator) -> None:
     model = mlp()
-    observation = model.observe("*")
+    observation = model.observe("*", of=EVERYTHING)
     model(pellucid.ones(2, 4)).sum().backward()
     observation.remove()
     observation.remove()

@@ -25,7 +25,7 @@ from pellucid.nn.errors import PathError, RegistrationError
 from pellucid.nn.observing import observe
 from pellucid.nn.parameter import Parameter, as_values
 from pellucid.tensor.autograd import no_grad
-from pellucid.tensor.observe import KINDS, Observation
+from pellucid.tensor.observe import Observation
 from pellucid.tensor.state import guard, is_tracing
 from pellucid.tensor.tensor import Device, Tensor
 from pellucid.transforms.observe import DEFAULT_BINS, DEFAULT_STATISTICS
@@ -178,7 +178,7 @@ class Module:
     def observe(
         self,
         names: str | Sequence[str] = "*",
-        of: Sequence[str] = KINDS,
+        of: Sequence[str] = ("output", "gradient"),
         statistics: Sequence[str] = DEFAULT_STATISTICS,
         every: int = 1,
         capacity: int = 1024,
@@ -188,7 +188,8 @@ class Module:
 
         ``names`` are layer paths or parameter names, or patterns of them (``"encoder.*"``).
         ``of`` chooses among ``"output"``, ``"gradient"`` (the loss's gradient to the outputs),
-        ``"parameter"`` and ``"parameter_gradient"``; ``statistics`` among those of
+        ``"parameter"`` and ``"parameter_gradient"``, each of which costs another pass over all
+        parameters (consider ``every``); ``statistics`` among those of
         :func:`pellucid.transforms.observe.measures`: by default mean, std, min, max, norm,
         zero_fraction, saturated_fraction and nonfinite_fraction; ``histogram`` (of ``bins``
         bins) and ``slice`` cost more.  Each ``every``-th step is recorded, and the newest
