@@ -151,3 +151,16 @@ def test_A24_A29_weight_decay_narrows_the_gap(mnist: tuple[Pair, Pair]) -> None:
     assert plain[0] == 1.0 and plain[0] - plain[1] > 0.18, right
     assert decayed == pytest.approx((0.927, 0.721), abs=0.06), right
     assert decayed[0] - decayed[1] < plain[0] - plain[1]
+
+
+def test_E18_more_images_make_a_better_network(mnist: tuple[Pair, Pair]) -> None:
+    """The same network and 600 steps, on 100, 1000, 10,000 and 60,000 images."""
+    train, test = mnist
+    right = []
+    for rows in (100, 1000, 10_000, 60_000):
+        pellucid.manual_seed(0)
+        model = mlp(784, (64,), 10)
+        batches = np.random.default_rng(1).integers(0, rows, (600, 100))
+        run(model, optim.Adam(model.parameters(), lr=0.003), train, batches)
+        right.append(accuracy(model, *test))
+    assert right == sorted(right) and right[0] < 0.8 and right[-1] > 0.95, right

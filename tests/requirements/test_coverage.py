@@ -20,7 +20,7 @@ LATER = {
     "text and recurrent networks": [f"D{n}" for n in range(8, 23)],
     "learning without answers, and from rewards": [f"D{n}" for n in range(23, 29)],
     "applications": ["E12", "E13", "E14"],
-    "other machine learning, measured on large data": ["E17", "E18"],
+    "other machine learning": ["E17"],
 }
 
 
