@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 
 from helpers import assert_close
 from pellucid import backends
+from pellucid.backends.cpu import load as cpu
 from pellucid.graph.node import Graph
 from pellucid.graph.show import format_graph
 
@@ -46,6 +48,12 @@ def run_executable(executable: Any, graph: Graph, arrays: Sequence[np.ndarray]) 
         if position not in graph.aliases.values():
             np.testing.assert_array_equal(array, before, f"input {position} was changed")
     return outputs
+
+
+def forget_plans(patch: pytest.MonkeyPatch) -> None:
+    """Make every program anew: for tests that change how programs are made."""
+    patch.setattr(cpu, "find_plan", lambda key: None)
+    patch.setattr(cpu, "keep_plan", lambda key, plan: None)
 
 
 def tolerances(expected: np.ndarray) -> tuple[float, float]:

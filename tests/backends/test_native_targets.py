@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from native_graphs import assert_native_is_reference
+from native_graphs import assert_native_is_reference, forget_plans
 from pellucid.backends.cpu import load as cpu
 from pellucid.backends.cpu.engine import compile_kernel
 from pellucid.backends.cpu.target import Target, named_target
@@ -146,6 +146,7 @@ def test_written_for_another_processor(
             sizes[kernel] = len(compile_kernel(kernel, text, target))
         return dict.fromkeys(kernels, 1)
 
+    forget_plans(monkeypatch)
     monkeypatch.setattr(cpu, "load_kernels", only_compile)
     graph, _ = make()
     cpu.CpuExecutable(graph, named_target(name))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from helpers import assert_close
-from native_graphs import run
+from native_graphs import forget_plans, run
 from pellucid.backends.cpu import load as cpu
 from pellucid.backends.cpu import loops, serial
 from pellucid.compiler import passes
@@ -55,6 +55,7 @@ def small_limits() -> Iterator[None]:
     reductions in parts.
     """
     with pytest.MonkeyPatch.context() as patch:
+        forget_plans(patch)
         patch.setattr(loops, "CHUNK_COST", 40.0)
         patch.setattr(loops, "SCRATCH_BYTES", 64)
         patch.setattr(loops, "COLUMN_BLOCK", 8)
