@@ -15,7 +15,6 @@ TESTS = Path(__file__).resolve().parents[1]
 ROWS = {"A": 32, "B": 58, "C": 22, "D": 50, "E": 19}
 
 LATER = {
-    "augmentation": ["A26"],
     "convolutional networks": ["C8"],
     "text and recurrent networks": [f"D{n}" for n in range(8, 23)],
     "learning without answers, and from rewards": [f"D{n}" for n in range(23, 29)],
