@@ -28,9 +28,9 @@ Change = Callable[[Images, np.random.Generator], Images]
 class RandomAffine:
     """Each picture turned, scaled and shifted by amounts of its own.
 
-    ``degrees``: the angle (clockwise) is uniform in ±degrees.  ``scale``: the factor is uniform between the
-    two.  ``shift``: the way along each axis is uniform in ± this share of the picture's extent.
-    Values between pixels are interpolated (bilinear), outside the picture they are 0.
+    ``degrees``: the angle (clockwise) is uniform in ±degrees.  ``scale``: the factor is uniform
+    between the two.  ``shift``: the way along each axis is uniform in ± this share of the
+    picture's extent.  Values between pixels are interpolated (bilinear), outside they are 0.
     Takes and gives float32 (rows, height, width) or (rows, channels, height, width).
     """
 
