@@ -144,9 +144,11 @@ class NativeProgram:
         if pool is None:
             self._driver.run(self._pointer, None, steps)
         else:
+            pool.active = True
             if pool.parked:
                 pool.wake()
             self._driver.run(self._pointer, pool.pointer, steps)
+            pool.active = False
 
     def _run_many(self, steps: int) -> None:
         """Run in slices that grow until one takes about ``INTERRUPT_SECONDS``."""

@@ -1,7 +1,7 @@
 """The thread pool of compiled programs.
 
 Workers are Python daemon threads that enter native code (ctypes lets go of the interpreter lock)
-and look there for chunks to run.  A worker that found nothing for some tens of microseconds after
+and look there for chunks to run.  A worker that found nothing for some hundred microseconds after
 the last program comes back and parks on a lock; the start of the next program wakes it without
 waiting for it.  How chunks are handed out, and why a late worker does no harm, is described in
 :mod:`pellucid.backends.cpu.runtime_ir`.  With one thread there is no pool at all.
@@ -25,7 +25,7 @@ import numpy as np
 from pellucid.backends.cpu import runtime_ir as ir
 from pellucid.base.errors import ArgumentError
 
-IDLE_POLLS = 2000
+IDLE_POLLS = 8000
 """Polls of 20 to 50 ns each that a worker makes after a program ended before it parks."""
 
 STACK_BYTES = 4 * 2**20
@@ -97,6 +97,8 @@ class ThreadPool:
         self.pointer = ctypes.c_void_p(self.address)
         self.threads = threads
         self.parked: list[_thread.LockType] = []
+        self.active = False
+        """Whether a program runs or is about to; set before ``parked`` is looked at."""
         yield_address, sleep_address, nap = _system_calls()
         for offset, value in (
             (ir.POOL_THREADS, threads), (ir.POOL_YIELD, yield_address),
@@ -120,7 +122,12 @@ class ThreadPool:
         gate = _thread.allocate_lock()
         gate.acquire()
         while not self._work(self.address, index):
+            # A program may have begun since: it either sees the gate, or is seen here.
             self.parked.append(gate)
+            if self.active:
+                with contextlib.suppress(ValueError):  # the program was faster and opened the gate
+                    self.parked.remove(gate)
+                    continue
             gate.acquire()
 
     def wake(self) -> None:
