@@ -22,8 +22,8 @@ PackA = Literal["none", "lines"]
 PackB = Literal["none", "copy", "transpose", "gather"]
 
 _CHUNK_CYCLES = 60_000  # about 20 µs: below this, handing out a chunk costs more than it brings
-_SMALL_CHUNK_CYCLES = 10_000  # a product of a few such chunks is still worth two to four threads
-_DISPATCH_CYCLES = 3_000
+_SMALL_CHUNK_CYCLES = 7_000  # a product of a few such chunks is still worth two to four threads
+_DISPATCH_CYCLES = 1_000
 _MOST_CHUNKS = 256
 _DOT_ROWS = 12
 _SCRATCH_BYTES = 248 << 10
