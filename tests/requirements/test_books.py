@@ -123,7 +123,8 @@ def test_batch_normalization_forgives_the_start(mnist: tuple[Pair, Pair]) -> Non
         layers: list[nn.Module] = []
         for before in (784, 100, 100, 100, 100):
             layers.append(nn.Linear(before, 100))
-            layers += [nn.BatchNorm1d(100)] * normalized and [nn.BatchNorm1d(100)]
+            if normalized:
+                layers.append(nn.BatchNorm1d(100))
             layers.append(nn.ReLU())
         model = small_normal(nn.Sequential(*layers, nn.Linear(100, 10)), deviation)
         trainer = Trainer(model, "cross_entropy", optim.SGD(model.parameters(), lr=0.01))

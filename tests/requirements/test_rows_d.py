@@ -15,7 +15,6 @@ from pellucid.base.errors import ArgumentError
 from pellucid.data.sequences import pad_sequences
 from pellucid.graph.show import to_dot
 from pellucid.models import Perceptron, mlp
-from pellucid.ops.registry import PRIMITIVES
 from pellucid.tensor.gradcheck import gradcheck
 from requirements.fitting import XOR, XOR_ROWS, accuracy, graph_of, train
 
@@ -103,18 +102,8 @@ def test_D34_padded_positions_have_no_loss_and_no_attention() -> None:
     assert_close(weights.sum(-1), np.ones(2, np.float32), 1e-6)
 
 
-def differentiable() -> list[tuple[str, int]]:
-    return [
-        (name, number)
-        for name, primitive in PRIMITIVES.items()
-        if primitive.gradient is not None
-        for number, _ in enumerate(primitive.samples())
-    ]
-
-
-def test_D42_every_operation_has_its_link_of_the_chain() -> None:
-    """The gradient of each primitive is checked with difference quotients in tests/transforms
-    or tests/ops; here the chain: a long composition, and the product of its links."""
+def test_D42_the_gradient_is_the_product_of_the_links() -> None:
+    """A long composition against the chain rule written out; tests/ops checks every link alone."""
     x = pellucid.tensor([0.3, 0.7], dtype=pellucid.float64, requires_grad=True)
 
     def chain(v: Any) -> Any:
@@ -127,7 +116,6 @@ def test_D42_every_operation_has_its_link_of_the_chain() -> None:
     links = (1 - np.tanh(np.log(inner)) ** 2) / inner
     links = links * (np.exp(2 * np.sin(v)) * 2 * np.cos(v) + 0.5 / np.sqrt(v))
     assert_close(x.grad, links, 1e-10)
-    assert len({name for name, _ in differentiable()}) > 25
 
 
 def test_D43_data_flow_and_gradient_flow_are_drawn() -> None:
