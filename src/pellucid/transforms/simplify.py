@@ -91,7 +91,11 @@ def merge_moves(node: Node) -> Node | None:
     if name == "transpose":
         before, after = inner.settings["axes"], node.settings["axes"]
         axes = tuple(before[a] for a in after)
-        return source if axes == tuple(range(len(axes))) else make_node(node.op, [source], {"axes": axes})
+        return (
+            source
+            if axes == tuple(range(len(axes)))
+            else make_node(node.op, [source], {"axes": axes})
+        )
     return None
 
 
