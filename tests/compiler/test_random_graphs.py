@@ -17,7 +17,7 @@ from pellucid.compiler import passes
 from pellucid.graph.show import format_graph
 from random_graphs import Case, graphs
 
-EXAMPLES = int(os.environ.get("PELLUCID_TEST_EXAMPLES", "100"))
+EXAMPLES = int(os.environ.get("PELLUCID_TEST_EXAMPLES", "80"))
 """Graphs to try; set PELLUCID_TEST_EXAMPLES for a longer search."""
 OF_LARGEST = {"float32": 5e-2, "float64": 1e-9}
 """Allowed error relative to the largest element: many roundings, and cancellation, add up."""
