@@ -159,8 +159,10 @@ class _Emitter:
 
     def _unit(self, unit: Value, a: Value, b: Value, c: Value) -> None:
         f, plan, work, size = self.f, self.plan, self.work, self.size
-        rest, row_chunk = self._divide(unit, plan.rows.chunks)
-        rest, column_chunk = self._divide(rest, plan.columns.chunks)
+        # Columns first: a thread's share of the chunks is then a stretch of C's memory, which
+        # the same thread finds in its cache when it works on C element by element.
+        rest, column_chunk = self._divide(unit, plan.columns.chunks)
+        rest, row_chunk = self._divide(rest, plan.rows.chunks)
         batch, part = self._divide(rest, plan.splits)
         rows = self._range(plan.rows, row_chunk)
         columns = self._range(plan.columns, column_chunk)

@@ -188,8 +188,8 @@ class ContractionPlan:
         """The (batch, rows, columns) of C that a chunk of the first kernel works on."""
         result = []
         for unit in range(chunk * self.group, min((chunk + 1) * self.group, self.units)):
-            rest, row = divmod(unit, self.rows.chunks)
-            rest, column = divmod(rest, self.columns.chunks)
+            rest, column = divmod(unit, self.columns.chunks)
+            rest, row = divmod(rest, self.rows.chunks)
             parts = range(*self.rows.range(row)), range(*self.columns.range(column))
             first, second = parts[::-1] if self.swapped else parts
             result.append((rest // self.splits, first, second))
