@@ -40,7 +40,7 @@ from pellucid.ops.registry import apply
 
 FLOP_PER_NANOSECOND = 80
 """What one core is expected to do in a matrix product; only for estimates."""
-SERIAL_COST = 4_000.0
+SERIAL_COST = 8_000.0
 """A region of fewer estimated nanoseconds runs on the calling thread alone."""
 
 
