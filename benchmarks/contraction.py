@@ -80,12 +80,12 @@ def medians(
     contestants: dict[str, Callable[[int], object]], flop: int, repeats: int
 ) -> dict[str, float]:
     """GFLOP/s of each, from the median of runs taken in turns; short ones are timed in batches."""
-    turns = max(1, min(300, int(2e8 // max(1, flop))))
+    turns = max(3, min(300, int(2e8 // max(1, flop))))
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for repeat in range(repeats + 2):
         for name, call in contestants.items():
             time.sleep(0.04)  # the others' worker threads spin on the cores for a while
-            warm = time.perf_counter() + 0.015  # until our own are awake on cores of their own
+            warm = time.perf_counter() + 0.1  # until its own are awake on cores of their own
             while time.perf_counter() < warm:
                 call(turns)
             start = time.perf_counter()
