@@ -31,7 +31,7 @@ _PANELS = 4
 _THIN_BLOCK = 8
 _THIN_COLUMNS = 512
 # Weight of each number of threads when chunk sizes are compared.
-_THREADS = ((1, 1.0), (2, 2.0), (4, 2.0), (8, 1.0), (16, 0.4), (64, 0.1))
+_THREADS = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 0.7), (16, 0.2))
 _COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 _SPLITS = (1, 2, 4, 8, 16, 32, 64)
 
