@@ -31,6 +31,9 @@ from pellucid.nn.functional.activation import softsign as softsign
 from pellucid.nn.functional.activation import tanh as tanh
 from pellucid.nn.functional.activation import tanhshrink as tanhshrink
 from pellucid.nn.functional.activation import threshold as threshold
+from pellucid.nn.functional.attention import (
+    scaled_dot_product_attention as scaled_dot_product_attention,
+)
 from pellucid.nn.functional.common import alpha_dropout as alpha_dropout
 from pellucid.nn.functional.common import batch_norm as batch_norm
 from pellucid.nn.functional.common import bilinear as bilinear
@@ -44,6 +47,12 @@ from pellucid.nn.functional.common import normalize as normalize
 from pellucid.nn.functional.common import one_hot as one_hot
 from pellucid.nn.functional.common import pairwise_distance as pairwise_distance
 from pellucid.nn.functional.common import rms_norm as rms_norm
+from pellucid.nn.functional.convolution import conv1d as conv1d
+from pellucid.nn.functional.convolution import conv2d as conv2d
+from pellucid.nn.functional.convolution import conv3d as conv3d
+from pellucid.nn.functional.convolution import conv_transpose1d as conv_transpose1d
+from pellucid.nn.functional.convolution import conv_transpose2d as conv_transpose2d
+from pellucid.nn.functional.convolution import conv_transpose3d as conv_transpose3d
 from pellucid.nn.functional.loss import binary_cross_entropy as binary_cross_entropy
 from pellucid.nn.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
