@@ -120,7 +120,8 @@ class MultiheadAttention(Module):
         With ``batch_first`` N comes first; without a batch the axis N is left out everywhere.
         ``key_padding_mask`` (N, S) and ``attn_mask`` (L, S) or (N·H, L, S) are bool, True where
         a key may *not* be looked at, or floating point, added to the scores.  ``is_causal`` lets
-        query i look at keys 0 … i; an ``attn_mask`` beside it counts as saying the same.
+        query i look at keys 0 … i; an ``attn_mask`` beside it counts as saying the same.  Keys
+        of ``add_bias_kv`` and ``add_zero_attn`` are never masked.
 
         ``weights`` is None with ``need_weights=False``, else (N, L, S), the average over heads,
         or (N, H, L, S) with ``average_attn_weights=False``: from 0 to 1, each row's sum 1 (before
