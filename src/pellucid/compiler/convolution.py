@@ -196,8 +196,11 @@ def _channels_last(node: Node, a: Node, w: Node) -> Node:
     rows += [(n, s * t) for n, s, t in zip(out, settings["stride"], steps[1:-1], strict=True)]
     depth = [(n, d * t) for n, d, t in zip(kernel, settings["dilation"], steps[1:-1], strict=True)]
     depth.append((channels, 1))
-    parts = _divided(w, 0, groups)  # (G, O, C, kernel…)
-    weights = structure.transpose(parts, (0, *range(3, 3 + rank), 2, 1))  # (G, kernel…, C, O)
+    if groups == 1:
+        weights = structure.transpose(w, (*range(2, 2 + rank), 1, 0))  # (kernel…, C, O)
+    else:
+        parts = _divided(w, 0, groups)  # (G, O, C, kernel…) -> (G, kernel…, C, O)
+        weights = structure.transpose(parts, (0, *range(3, 3 + rank), 2, 1))
     batch = [(groups, channels, math.prod(kernel) * channels * filters)] if groups > 1 else []
     product = strided_product(a, _node(weights), batch, tuple(rows), tuple(depth), filters)
     shaped = structure.reshape(product, (groups, a.shape[0], *out, filters))
@@ -228,8 +231,11 @@ def _batch_last(node: Node, a: Node, w: Node) -> Node:
     batch = []
     if groups * splits > 1:
         batch = [(groups * splits, each * steps[0], each * area)]
-    split = _divided(w, 0, groups)  # (G, O, C, kernel…)
-    weights = structure.transpose(split, (0, 2, *range(3, 3 + rank), 1))  # (G, C, kernel…, O)
+    if groups == 1:
+        weights = structure.transpose(w, (*range(1, 2 + rank), 0))  # (C, kernel…, O)
+    else:
+        split = _divided(w, 0, groups)  # (G, O, C, kernel…) -> (G, C, kernel…, O)
+        weights = structure.transpose(split, (0, 2, *range(3, 3 + rank), 1))
     all_depth = ((each, steps[0]), *depth)
     product = strided_product(a, _node(weights), batch, tuple(rows), all_depth, filters)
     if splits > 1:

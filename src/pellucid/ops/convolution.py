@@ -126,6 +126,9 @@ def _evaluate(
 def _regrouped(w: Value, groups: int) -> Value:
     """(G·O, C, kernel…) → (G·C, O, kernel…), the kernel turned around."""
     filters, channels, *kernel = w.shape
+    if groups == 1:
+        moved = transpose(w, (1, 0, *range(2, len(w.shape))))
+        return flip(moved, tuple(range(2, len(w.shape))))
     parts = reshape(w, (groups, filters // groups, channels, *kernel))
     swapped = transpose(parts, (0, 2, 1, *range(3, len(parts.shape))))
     turned = reshape(swapped, (groups * channels, filters // groups, *kernel))
@@ -135,6 +138,8 @@ def _regrouped(w: Value, groups: int) -> Value:
 def _exchanged(x: Value, groups: int) -> Value:
     """(N, G·C, spatial…) → (C, G·N, spatial…): batch and channels in each other's place."""
     batch, channels, *spatial = x.shape
+    if groups == 1:
+        return transpose(x, (1, 0, *range(2, len(x.shape))))
     parts = reshape(x, (batch, groups, channels // groups, *spatial))
     swapped = transpose(parts, (2, 1, 0, *range(3, len(parts.shape))))
     return reshape(swapped, (channels // groups, groups * batch, *spatial))

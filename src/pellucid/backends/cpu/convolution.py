@@ -32,6 +32,8 @@ _BLOCK_DEPTH = 768
 _PANEL_BYTES = 192 << 10
 _CHUNK_FLOP = 8_000_000
 _MOST_CHUNKS = 64
+_CHUNK_ROWS = 96
+"""Rows that one packing of B should serve at least."""
 _UNROLL = 4
 _STRAIGHT = 10
 """A sum of so many steps, or fewer, is written without a loop."""
@@ -109,6 +111,7 @@ def plan_strided(spec: StridedProduct, target: Target) -> StridedPlan:
     # Rows have pointers of their own: not more of them than there are address registers.
     tile_rows = 8 if many or vectors == 1 else 6
     wanted = min(_MOST_CHUNKS, max(1, spec.flop // _CHUNK_FLOP)) / spec.count
+    wanted = min(wanted, max(1, spec.height // _CHUNK_ROWS))
     tiles = -(-spec.height // tile_rows)
     chunk_rows = max(1, math.ceil(tiles / max(1.0, math.ceil(wanted)))) * tile_rows
     row_chunks = -(-spec.height // chunk_rows)
