@@ -23,6 +23,8 @@ COSTLY = frozenset(
 )
 """Operations that are stored rather than computed again when several kernels need them."""
 
+PRODUCTS = frozenset(("matmul", "strided_product"))
+
 REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
 
 
@@ -212,7 +214,16 @@ def operands_in_memory(node: Node) -> list[Node]:
     """What a node's kernel starts reading from: stored views for products, else the operands."""
     if node.op.name == "matmul":
         return [matrix_view(node, 0).base, matrix_view(node, 1).base]
+    if node.op.name == "strided_product":
+        return [flat_base(n) for n in node.inputs]
     return list(node.inputs)
+
+
+def flat_base(node: Node) -> Node:
+    """The value whose elements, in order, are those of a chain of reshapes."""
+    while node.op.name == "reshape":
+        node = node.inputs[0]
+    return node
 
 
 def stored_reads(node: Node, anchors: set[Node]) -> list[Node]:
@@ -234,7 +245,7 @@ def stored_reads(node: Node, anchors: set[Node]) -> list[Node]:
 
 def cluster_of(node: Node) -> Cluster:
     """The cluster of an anchor by itself."""
-    if node.op.name == "matmul":
+    if node.op.name in PRODUCTS:
         return Cluster("product", [node])
     if node.op.name in REDUCTIONS:
         rows = node.size
@@ -319,7 +330,10 @@ def _follows(follower: Cluster, result: Node, fusion: Fusion) -> bool:
             return False
     elif (follower.rows, follower.inner) != (rows, columns) or columns > FULL_ROW_COLUMNS:
         return False
-    elif result.inputs[0].shape[-1] * columns * result.dtype.itemsize > FULL_ROW_BYTES:
+    elif (
+        result.op.name == "matmul"
+        and result.inputs[0].shape[-1] * columns * result.dtype.itemsize > FULL_ROW_BYTES
+    ):
         return False
     members = {*follower.anchors, result}
     return all(

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Collection
 
 from pellucid.compiler.clusters import REDUCTIONS, matrix_view, reduction_axes
+from pellucid.compiler.convolution import lower_convolution, sink_channel_move, sink_into_sum
 from pellucid.graph.node import (
     CONSTANT,
     INPUT,
@@ -211,8 +212,22 @@ def fill_empty_reductions(graph: Graph) -> Graph:
     return rewrite(graph, _sum_of_nothing)
 
 
+def convolutions_as_products(graph: Graph) -> Graph:
+    """convolution(x, w) → a product over a strided view of x, channels last.
+
+    The moves to and from channels last sink through element-wise work and meet: simplify ends
+    them.
+    """
+    lowered = rewrite(graph, lower_convolution)
+    if lowered.outputs == graph.outputs:
+        return graph
+    sunk = rewrite(simplify(lowered), lambda n: sink_channel_move(n) or sink_into_sum(n))
+    return simplify(sunk)
+
+
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     simplify,
+    convolutions_as_products,
     fill_empty_reductions,
     transpose_products,
     plain_products,

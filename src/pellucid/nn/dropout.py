@@ -9,6 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.base.errors import ArgumentError
+from pellucid.nn.functional.channels import (
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+)
 from pellucid.nn.functional.common import alpha_dropout, dropout
 from pellucid.nn.module import Module
 
@@ -52,3 +58,39 @@ class AlphaDropout(_Dropout):
     def forward(self, input: Any) -> Any:
         """The input, in training with random elements dropped."""
         return alpha_dropout(input, self.p, self.training, self.inplace)
+
+
+class Dropout1d(_Dropout):
+    """Whole channels 0 with probability ``p``, in training only.  Shapes: (N, C, L) or (C, L).
+
+    Neighbouring elements of a channel are alike, so dropping single ones would change little.
+    (Tompson et al., 2015.)
+    """
+
+    def forward(self, input: Any) -> Any:
+        """The input, in training with random channels dropped."""
+        return dropout1d(input, self.p, self.training, self.inplace)
+
+
+class Dropout2d(_Dropout):
+    """:class:`Dropout1d` for images: (N, C, H, W) → the same."""
+
+    def forward(self, input: Any) -> Any:
+        """The input, in training with random channels dropped."""
+        return dropout2d(input, self.p, self.training, self.inplace)
+
+
+class Dropout3d(_Dropout):
+    """:class:`Dropout1d` for volumes: (N, C, D, H, W) or (C, D, H, W) → the same."""
+
+    def forward(self, input: Any) -> Any:
+        """The input, in training with random channels dropped."""
+        return dropout3d(input, self.p, self.training, self.inplace)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """:class:`AlphaDropout` of whole channels: (N, C, *) → the same, in training only."""
+
+    def forward(self, input: Any) -> Any:
+        """The input, in training with random channels dropped."""
+        return feature_alpha_dropout(input, self.p, self.training, self.inplace)

@@ -344,3 +344,31 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
     def forward(self, input: Any, target: Any) -> Any:
         """The loss of scores ``input``."""
         return F.multilabel_soft_margin_loss(input, target, self.weight, self.reduction)
+
+
+class CTCLoss(_Loss):
+    """−ln p(target | input) over all alignments of a target to a longer input.
+
+    Shapes: log-probabilities (T, N, C) or (T, C), targets (N, S) or joined (Σ S,), lengths (N,)
+    → () or (N,).  Class ``blank`` (0) stands between labels; ``zero_infinity`` makes losses of
+    targets that cannot be aligned 0.  (Graves et al., 2006.)
+    """
+
+    def __init__(
+        self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False
+    ) -> None:
+        super().__init__(reduction)
+        self.blank = blank
+        self.zero_infinity = zero_infinity
+
+    def forward(self, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any) -> Any:
+        """The loss of log-probabilities."""
+        return F.ctc_loss(
+            log_probs,
+            targets,
+            input_lengths,
+            target_lengths,
+            self.blank,
+            self.reduction,
+            self.zero_infinity,
+        )

@@ -13,6 +13,7 @@ import numpy as np
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import init
+from pellucid.nn.functional.channels import instance_norm, local_response_norm
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.common import batch_norm, group_norm, layer_norm, rms_norm
 from pellucid.nn.module import Module
@@ -274,3 +275,95 @@ class GroupNorm(Module):
             f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
             f"bias={self.bias is not None}"
         )
+
+
+class _InstanceNorm(_BatchNorm):
+    """Instance normalization: :class:`_BatchNorm`'s parts, statistics of each sample."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
+        )
+
+    def forward(self, input: Any) -> Any:
+        """The standardized input, of the same shape."""
+        name, rank = type(self).__name__, self.ranks[0]
+        need_tensor(name, input)
+        if input.dim() not in (rank - 1, rank):
+            raise ShapeError(
+                f"{name} got an input with {input.dim()} axes, shape {tuple(input.shape)}",
+                f"it needs {rank} axes (batch, channels, positions), or {rank - 1} without batch",
+            )
+        batch = input if input.dim() == rank else input.unsqueeze(0)
+        if batch.shape[1] != self.num_features and (self.affine or self.track_running_stats):
+            raise ShapeError(
+                f"{name} expects {self.num_features} channels and got shape {tuple(input.shape)}",
+                "change num_features, or the layer before",
+            )
+        result = instance_norm(
+            batch,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training or not self.track_running_stats,
+            0.0 if self.momentum is None else self.momentum,
+            self.eps,
+        )
+        return result if input.dim() == rank else result.squeeze(0)
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """(x − mean) / √(var + ε) · γ + β for each channel of each sample, over its positions.
+
+    ``affine`` (False) learns γ and, with ``bias``, β; ``track_running_stats`` (False) keeps
+    running statistics and uses them in evaluation.
+    Shapes: (N, C, L) or (C, L) → the same, C = ``num_features``.  (Ulyanov et al., 2016.)
+    """
+
+    ranks = (3,)
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """:class:`InstanceNorm1d` for images: (N, C, H, W) or (C, H, W) → the same."""
+
+    ranks = (4,)
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """:class:`InstanceNorm1d` for volumes: (N, C, D, H, W) or (C, D, H, W) → the same."""
+
+    ranks = (5,)
+
+
+class LocalResponseNorm(Module):
+    """x / (k + α mean(x²))^β, the mean over ``size`` neighbouring channels.
+
+    α = 1e-4, β = 0.75, k = 1.  Shape: (N, C, *) → the same.  (Krizhevsky et al., 2012.)
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size = size
+        self.alpha = alpha
+        self.beta = beta
+        self.k = k
+
+    def forward(self, input: Any) -> Any:
+        """The scaled input, of the same shape."""
+        return local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        """Settings."""
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -1,6 +1,14 @@
 """Floor 2: the primitives of the graph language, a file a family, one definition each."""
 
-from pellucid.ops import contraction, elementwise, indexing, random, structure
+from pellucid.ops import contraction, convolution, elementwise, indexing, random, structure
 from pellucid.ops.registry import PRIMITIVES
 
-__all__ = ["PRIMITIVES", "contraction", "elementwise", "indexing", "random", "structure"]
+__all__ = [
+    "PRIMITIVES",
+    "contraction",
+    "convolution",
+    "elementwise",
+    "indexing",
+    "random",
+    "structure",
+]

@@ -12,6 +12,7 @@ import numpy as np
 
 from pellucid.backends.cpu.contraction import Block, emit_contraction
 from pellucid.backends.cpu.contraction_plan import Contraction, plan_contraction
+from pellucid.backends.cpu.convolution import StridedProduct, emit_strided, plan_strided
 from pellucid.backends.cpu.elements import METADATA, Operand, Operands
 from pellucid.backends.cpu.engine import PLAIN, find_kernels, kernel_keys, load_kernels
 from pellucid.backends.cpu.explain import explain
@@ -30,7 +31,7 @@ from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import size_of
-from pellucid.compiler.clusters import Cluster, Fusion, fuse, matrix_view
+from pellucid.compiler.clusters import Cluster, Fusion, flat_base, fuse, matrix_view
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
 from pellucid.compiler.schedule import Schedule, schedule, stored_values
@@ -135,6 +136,8 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
 
 
 def _write(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> list[Kernel]:
+    if cluster.kind == "product" and cluster.anchors[0].op.name == "strided_product":
+        return [_write_strided(cluster, fusion, stored, target)]
     if cluster.kind == "product":
         return _write_product(cluster, fusion, stored, target)
     if cluster.kind == "rows":
@@ -183,6 +186,25 @@ def _write_product(
         text = ("" if loops else PLAIN) + module_text([function], METADATA if loops else "")
         kernels.append(Kernel(text, (*own, *extra), part.chunks, cost, part.flop))
     return kernels
+
+
+def _write_strided(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> Kernel:
+    """The kernel of a product over a strided view, with what follows on its result."""
+    node, after = cluster.anchors[0], cluster.epilogue
+    spec = StridedProduct.of(node)
+    plan = plan_strided(spec, target)
+    own: list[Operand] = [flat_base(node.inputs[0]), flat_base(node.inputs[1]), node]
+    operands = Operands({node: 2}, len(own))
+
+    def epilogue(function: Function, block: Block) -> None:
+        if after is not None:
+            emit_epilogue(function, block, spec.height, after, fusion, stored, operands)
+
+    function = emit_strided("KERNEL", spec, plan, epilogue if after else None)
+    extra = [o for o, place in operands.order.items() if place >= len(own)]
+    text = ("" if after else PLAIN) + module_text([function], METADATA if after else "")
+    cost = spec.flop / FLOP_PER_NANOSECOND
+    return Kernel(text, (*own, *extra), plan.chunks, cost, spec.flop)
 
 
 def _named(kernel: Kernel, cluster: Cluster) -> KernelUse:

@@ -31,6 +31,16 @@ from pellucid.nn.functional.activation import softsign as softsign
 from pellucid.nn.functional.activation import tanh as tanh
 from pellucid.nn.functional.activation import tanhshrink as tanhshrink
 from pellucid.nn.functional.activation import threshold as threshold
+from pellucid.nn.functional.attention import (
+    scaled_dot_product_attention as scaled_dot_product_attention,
+)
+from pellucid.nn.functional.channels import dropout1d as dropout1d
+from pellucid.nn.functional.channels import dropout2d as dropout2d
+from pellucid.nn.functional.channels import dropout3d as dropout3d
+from pellucid.nn.functional.channels import embedding_bag as embedding_bag
+from pellucid.nn.functional.channels import feature_alpha_dropout as feature_alpha_dropout
+from pellucid.nn.functional.channels import instance_norm as instance_norm
+from pellucid.nn.functional.channels import local_response_norm as local_response_norm
 from pellucid.nn.functional.common import alpha_dropout as alpha_dropout
 from pellucid.nn.functional.common import batch_norm as batch_norm
 from pellucid.nn.functional.common import bilinear as bilinear
@@ -44,6 +54,14 @@ from pellucid.nn.functional.common import normalize as normalize
 from pellucid.nn.functional.common import one_hot as one_hot
 from pellucid.nn.functional.common import pairwise_distance as pairwise_distance
 from pellucid.nn.functional.common import rms_norm as rms_norm
+from pellucid.nn.functional.convolution import conv1d as conv1d
+from pellucid.nn.functional.convolution import conv2d as conv2d
+from pellucid.nn.functional.convolution import conv3d as conv3d
+from pellucid.nn.functional.convolution import conv_transpose1d as conv_transpose1d
+from pellucid.nn.functional.convolution import conv_transpose2d as conv_transpose2d
+from pellucid.nn.functional.convolution import conv_transpose3d as conv_transpose3d
+from pellucid.nn.functional.folding import fold as fold
+from pellucid.nn.functional.folding import unfold as unfold
 from pellucid.nn.functional.loss import binary_cross_entropy as binary_cross_entropy
 from pellucid.nn.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -68,5 +86,32 @@ from pellucid.nn.functional.margin_loss import triplet_margin_loss as triplet_ma
 from pellucid.nn.functional.margin_loss import (
     triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
 )
+from pellucid.nn.functional.padding import pad as pad
+from pellucid.nn.functional.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d
+from pellucid.nn.functional.pooling import adaptive_avg_pool2d as adaptive_avg_pool2d
+from pellucid.nn.functional.pooling import adaptive_avg_pool3d as adaptive_avg_pool3d
+from pellucid.nn.functional.pooling import adaptive_max_pool1d as adaptive_max_pool1d
+from pellucid.nn.functional.pooling import adaptive_max_pool2d as adaptive_max_pool2d
+from pellucid.nn.functional.pooling import adaptive_max_pool3d as adaptive_max_pool3d
+from pellucid.nn.functional.pooling import avg_pool1d as avg_pool1d
+from pellucid.nn.functional.pooling import avg_pool2d as avg_pool2d
+from pellucid.nn.functional.pooling import avg_pool3d as avg_pool3d
+from pellucid.nn.functional.pooling import lp_pool1d as lp_pool1d
+from pellucid.nn.functional.pooling import lp_pool2d as lp_pool2d
+from pellucid.nn.functional.pooling import lp_pool3d as lp_pool3d
+from pellucid.nn.functional.pooling import max_pool1d as max_pool1d
+from pellucid.nn.functional.pooling import max_pool2d as max_pool2d
+from pellucid.nn.functional.pooling import max_pool3d as max_pool3d
+from pellucid.nn.functional.pooling import max_unpool1d as max_unpool1d
+from pellucid.nn.functional.pooling import max_unpool2d as max_unpool2d
+from pellucid.nn.functional.pooling import max_unpool3d as max_unpool3d
+from pellucid.nn.functional.resizing import affine_grid as affine_grid
+from pellucid.nn.functional.resizing import channel_shuffle as channel_shuffle
+from pellucid.nn.functional.resizing import grid_sample as grid_sample
+from pellucid.nn.functional.resizing import interpolate as interpolate
+from pellucid.nn.functional.resizing import pixel_shuffle as pixel_shuffle
+from pellucid.nn.functional.resizing import pixel_unshuffle as pixel_unshuffle
+from pellucid.nn.functional.resizing import upsample as upsample
+from pellucid.nn.functional.sequence_loss import ctc_loss as ctc_loss
 
 swish = silu

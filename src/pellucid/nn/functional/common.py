@@ -55,7 +55,8 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
 # ---- dropout --------------------------------------------------------------------------------
 
 
-def _check_probability(name: str, p: float) -> None:
+def check_probability(name: str, p: float) -> None:
+    """Raise unless p is from 0 to 1."""
     if not 0 <= p <= 1:
         raise ArgumentError(f"{name} got p={p}", "p is a probability: from 0 to 1")
 
@@ -65,7 +66,7 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
 
     Outside of training the input itself.  (Srivastava et al., 2014, in the inverted form.)
     """
-    _check_probability("dropout", p)
+    check_probability("dropout", p)
     if not training or p == 0:
         return input
     scale = 0.0 if p == 1 else 1.0 / (1.0 - p)
@@ -78,7 +79,7 @@ def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: b
 
     (Klambauer et al., 2017.)
     """
-    _check_probability("alpha_dropout", p)
+    check_probability("alpha_dropout", p)
     if not training or p == 0:
         return input
     low = -1.7580993408473766  # −λα of SELU

@@ -1,0 +1,348 @@
+"""Convolutions as products over strided views.
+
+A convolution is a matrix product whose left factor is never written down: its element (row,
+depth) lies in the framed input at a place that is a sum of strides, of image and position for
+the row, of kernel position and channel for the depth.  With channels last, all channels of a
+place (and of its neighbours along the last axis) lie side by side, and the weights are a plain
+matrix.  The gradient for the weights is the same with the roles exchanged: rows are kernel
+positions and channels, the sum runs over images and positions.
+
+Moves to and from the channel-last order are pushed through element-wise work, so that between
+two convolutions they meet and cancel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from pellucid.base.errors import CompilationError
+from pellucid.base.shapes import Shape
+from pellucid.graph.node import Node, Primitive, Spec, make_node
+from pellucid.ops import elementwise, structure
+from pellucid.ops.contraction import matmul
+from pellucid.ops.registry import scalar
+
+Strided = tuple[tuple[int, int], ...]
+"""Axes as (extent, step in elements), the outermost first."""
+
+MOST_SLICES = 64
+"""A depthwise convolution with so many kernel positions is written as a sum of slices."""
+MOST_PARTS = 8
+"""Parts that a sum over images is cut into, so that threads can share it."""
+MOST_PARTIAL_ELEMENTS = 1 << 18
+"""Largest result of which partial sums are kept."""
+
+
+def _infer(
+    a: Spec,
+    b: Spec,
+    *,
+    batch: tuple[tuple[int, ...], ...],
+    rows: Strided,
+    depth: Strided,
+    columns: int,
+) -> Spec:
+    lead = tuple(axis[0] for axis in batch)
+    return Spec((*lead, math.prod(n for n, _ in rows), columns), a.dtype)
+
+
+def _places(axes: Sequence[tuple[int, int]]) -> np.ndarray:
+    """Offset of every element of strided axes, in order."""
+    total = np.zeros(1, np.int64)
+    for extent, step in axes:
+        total = (total[:, None] + np.arange(extent) * step).reshape(-1)
+    return total
+
+
+def _evaluate(
+    a: np.ndarray,
+    b: np.ndarray,
+    *,
+    batch: tuple[tuple[int, ...], ...],
+    rows: Strided,
+    depth: Strided,
+    columns: int,
+) -> np.ndarray:
+    count = math.prod(n for n, _ in depth)
+    first = _places([(n, s) for n, s, _ in batch])[:, None, None]
+    left = a.reshape(-1)[first + _places(rows)[:, None] + _places(depth)]
+    start = _places([(n, s) for n, _, s in batch])[:, None, None]
+    right = b.reshape(-1)[start + np.arange(count * columns).reshape(count, columns)]
+    lead = tuple(axis[0] for axis in batch)
+    return np.asarray((left @ right).reshape(*lead, -1, columns))
+
+
+STRIDED_PRODUCT = Primitive(
+    "strided_product",
+    "contraction",
+    "c[b, m, n] = sum over k of a.flat[b * sa + row(m) + depth(k)] * b.flat[b * sb + k * N + n]",
+    _infer,
+    _evaluate,
+    None,
+    lambda: (),
+    "what convolutions become; it is made by the compiler alone, after differentiation",
+)
+
+
+def merged(axes: Sequence[tuple[int, int]]) -> Strided:
+    """The same places in the same order with as few axes as possible."""
+    result: list[tuple[int, int]] = []
+    for extent, step in axes:
+        if extent == 1:
+            continue
+        if result and result[-1][1] == extent * step:
+            result[-1] = (result[-1][0] * extent, step)
+        else:
+            result.append((extent, step))
+    return tuple(result) or ((1, 0),)
+
+
+def strided_product(
+    a: Node,
+    b: Node,
+    batch: Sequence[tuple[int, int, int]],
+    rows: Strided,
+    depth: Strided,
+    columns: int,
+) -> Node:
+    """The product; a plain matrix product where one stride for rows and for depth will do."""
+    rows, depth = merged(rows), merged(depth)
+    count = math.prod(n for n, _ in depth)
+    plain = not batch and len(rows) == len(depth) == 1
+    if plain and a.size == rows[0][0] * count:
+        right = structure.reshape(b, (count, columns))
+        if depth[0][1] == 1 or count == 1:
+            return _node(matmul(structure.reshape(a, (rows[0][0], count)), right))
+        if rows[0][1] == 1:
+            turned = structure.reshape(a, (count, rows[0][0]))
+            return _node(matmul(structure.transpose(turned, (1, 0)), right))
+    settings = {"batch": tuple(batch), "rows": rows, "depth": depth, "columns": columns}
+    return make_node(STRIDED_PRODUCT, (a, b), settings)
+
+
+def _node(value: object) -> Node:
+    if not isinstance(value, Node):
+        raise CompilationError(f"a graph holds a {type(value).__name__}", "report this")
+    return value
+
+
+def _steps(shape: Sequence[int]) -> list[int]:
+    """Elements from one place to the next along each axis of a contiguous array."""
+    return [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+
+
+def _zeros(node: Node) -> Node:
+    return _node(structure.broadcast_to(scalar(node, 0.0), node.shape))
+
+
+def _divided(node: Node, axis: int, parts: int) -> Node:
+    """An axis split in two: (parts, rest)."""
+    shape = (*node.shape[:axis], parts, node.shape[axis] // parts, *node.shape[axis + 1 :])
+    return _node(structure.reshape(node, shape))
+
+
+def lower_convolution(node: Node) -> Node | None:
+    """A convolution as one product (grouped ones as a batch of them), else None."""
+    if node.op.name != "convolution":
+        return None
+    x, w = node.inputs
+    settings = node.settings
+    if not node.size or not x.size or not w.size:
+        return _zeros(node)
+    groups, rank = settings["groups"], len(x.shape) - 2
+    kernel, out = w.shape[2:], node.shape[2:]
+    if groups > 1 and w.shape[:2] == (groups, 1) and math.prod(kernel) <= MOST_SLICES:
+        return _depthwise(node)
+    if groups > 1 and w.shape[0] == groups and math.prod(out) <= MOST_SLICES and x.shape[0] == 1:
+        return _depthwise_weights(node)
+    low, high = settings["low"], settings["high"]
+    if math.prod(kernel) > math.prod(out):
+        a = _framed(structure.transpose(x, (1, *range(2, rank + 2), 0)), 1, low, high)
+        return _batch_last(node, a, w)
+    a = _framed(structure.transpose(x, (0, *range(2, rank + 2), 1)), 1, low, high)
+    return _channels_last(node, a, w)
+
+
+def _framed(x: Node, lead: int, low: Shape, high: Shape) -> Node:
+    """Zeros around the axes from ``lead`` on, cropped where the amount is negative."""
+    rest = len(x.shape) - lead - len(low)
+    before = [*(0,) * lead, *low, *(0,) * rest]
+    after = [*(0,) * lead, *high, *(0,) * rest]
+    start = [min(max(0, -a), n) for a, n in zip(before, x.shape, strict=True)]
+    stop = [max(a, n - max(0, -b)) for a, b, n in zip(start, after, x.shape, strict=True)]
+    kept = structure.slice_(x, start, stop, [1] * len(x.shape))
+    if not kept.size:
+        total = [n + a + b for n, a, b in zip(x.shape, before, after, strict=True)]
+        return _node(structure.broadcast_to(scalar(x, 0.0), tuple(total)))
+    # What was cropped beyond the other end is a matter of the amounts that are left.
+    low_left = [a + b for a, b in zip(before, start, strict=True)]
+    high_left = [
+        n + a + b - (e - s) - c
+        for n, a, b, s, e, c in zip(x.shape, before, after, start, stop, low_left, strict=True)
+    ]
+    return _node(structure.pad(kept, low_left, high_left))
+
+
+def _channels_last(node: Node, a: Node, w: Node) -> Node:
+    """a (N, framed…, C): rows are (image, position), depth is (kernel position, channel)."""
+    settings = node.settings
+    groups, rank = settings["groups"], len(a.shape) - 2
+    steps, kernel, out = _steps(a.shape), w.shape[2:], node.shape[2:]
+    channels, filters = w.shape[1], w.shape[0] // groups
+    rows = [(a.shape[0], steps[0])]
+    rows += [(n, s * t) for n, s, t in zip(out, settings["stride"], steps[1:-1], strict=True)]
+    depth = [(n, d * t) for n, d, t in zip(kernel, settings["dilation"], steps[1:-1], strict=True)]
+    depth.append((channels, 1))
+    if groups == 1:
+        weights = structure.transpose(w, (*range(2, 2 + rank), 1, 0))  # (kernel…, C, O)
+    else:
+        parts = _divided(w, 0, groups)  # (G, O, C, kernel…) -> (G, kernel…, C, O)
+        weights = structure.transpose(parts, (0, *range(3, 3 + rank), 2, 1))
+    batch = [(groups, channels, math.prod(kernel) * channels * filters)] if groups > 1 else []
+    product = strided_product(a, _node(weights), batch, tuple(rows), tuple(depth), filters)
+    shaped = structure.reshape(product, (groups, a.shape[0], *out, filters))
+    back = structure.transpose(shaped, (1, 0, rank + 2, *range(2, rank + 2)))
+    if groups == 1:
+        flat = structure.reshape(product, (a.shape[0], *out, filters))
+        return _node(structure.transpose(flat, (0, rank + 1, *range(1, rank + 1))))
+    return _node(structure.reshape(back, node.shape))
+
+
+def _batch_last(node: Node, a: Node, w: Node) -> Node:
+    """a (C, framed…, N): rows are (position, N), depth is (C, kernel position).
+
+    This is the gradient for weights, whose "kernel" is a picture and whose "channels" are images.
+    """
+    settings = node.settings
+    groups, rank = settings["groups"], len(a.shape) - 2
+    steps, kernel, out = _steps(a.shape), w.shape[2:], node.shape[2:]
+    channels, filters, images = w.shape[1], w.shape[0] // groups, a.shape[-1]
+    rows = [(n, s * t) for n, s, t in zip(out, settings["stride"], steps[1:-1], strict=True)]
+    rows.append((images, 1))
+    depth = [(n, d * t) for n, d, t in zip(kernel, settings["dilation"], steps[1:-1], strict=True)]
+    area = math.prod(kernel) * filters
+    splits = 1
+    if groups == 1 and node.size <= MOST_PARTIAL_ELEMENTS:
+        splits = max(p for p in range(1, MOST_PARTS + 1) if channels % p == 0)
+    each = channels // splits
+    batch = []
+    if groups * splits > 1:
+        batch = [(groups * splits, each * steps[0], each * area)]
+    if groups == 1:
+        weights = structure.transpose(w, (*range(1, 2 + rank), 0))  # (C, kernel…, O)
+    else:
+        split = _divided(w, 0, groups)  # (G, O, C, kernel…) -> (G, C, kernel…, O)
+        weights = structure.transpose(split, (0, 2, *range(3, 3 + rank), 1))
+    all_depth = ((each, steps[0]), *depth)
+    product = strided_product(a, _node(weights), batch, tuple(rows), all_depth, filters)
+    if splits > 1:
+        product = _node(structure.sum(product, (0,)))
+    if groups == 1:
+        flat = structure.reshape(product, (*out, images, filters))
+        return _node(structure.transpose(flat, (rank, rank + 1, *range(rank))))
+    shaped = structure.reshape(product, (groups, *out, images, filters))
+    back = structure.transpose(shaped, (rank + 1, 0, rank + 2, *range(1, rank + 1)))
+    return _node(structure.reshape(back, node.shape))
+
+
+def _window(a: Node, lead: Shape, place: Shape, out: Shape, step: Shape) -> Node:
+    """The elements of a (N, framed…, C) that meet one kernel position."""
+    start = (0, *place, 0)
+    stop = (
+        lead[0],
+        *(p + s * (n - 1) + 1 for p, s, n in zip(place, step, out, strict=True)),
+        lead[1],
+    )
+    return _node(structure.slice_(a, start, stop, (1, *step, 1)))
+
+
+def _depthwise(node: Node) -> Node:
+    """A kernel for each channel: a sum over kernel positions of slices times weights."""
+    x, w = node.inputs
+    settings, rank = node.settings, len(node.shape) - 2
+    order = (0, *range(2, rank + 2), 1)
+    a = _framed(structure.transpose(x, order), 1, settings["low"], settings["high"])
+    kernel = structure.reshape(w, (w.shape[0], *w.shape[2:]))
+    weights = structure.transpose(kernel, (*range(1, rank + 1), 0))  # (kernel…, C)
+    total = None
+    for place in np.ndindex(*w.shape[2:]):
+        where = tuple(p * d for p, d in zip(place, settings["dilation"], strict=True))
+        window = _window(a, (x.shape[0], x.shape[1]), where, node.shape[2:], settings["stride"])
+        one = structure.slice_(
+            weights, (*place, 0), (*(p + 1 for p in place), x.shape[1]), (1,) * (rank + 1)
+        )
+        term = elementwise.mul(window, structure.reshape(one, (x.shape[1],)))
+        total = term if total is None else elementwise.add(total, term)
+    return _node(structure.transpose(total, (0, rank + 1, *range(1, rank + 1))))
+
+
+def _depthwise_weights(node: Node) -> Node:
+    """The gradient for depthwise weights: at each kernel position a sum over all places.
+
+    x (1, G·N, spatial…), w (G, N, out…) → (1, G, kernel…), images standing where channels do.
+    """
+    x, w = node.inputs
+    settings, rank, groups = node.settings, len(node.shape) - 2, node.settings["groups"]
+    images = w.shape[1]
+    parts = structure.reshape(x, (groups, images, *x.shape[2:]))
+    order = (*range(1, rank + 2), 0)  # (N, spatial…, G)
+    a = _framed(structure.transpose(parts, order), 1, settings["low"], settings["high"])
+    g = structure.transpose(w, order)
+    sums = []
+    for place in np.ndindex(*node.shape[2:]):
+        where = tuple(p * s for p, s in zip(place, settings["stride"], strict=True))
+        window = _window(a, (images, groups), where, w.shape[2:], settings["dilation"])
+        total = structure.sum(elementwise.mul(window, g), tuple(range(rank + 1)))
+        sums.append(structure.reshape(total, (groups, 1)))
+    together = structure.concatenate(sums, 1)
+    return _node(structure.reshape(together, node.shape))
+
+
+# ---- moves pushed through element-wise work ---------------------------------------------------
+
+
+def _is_channel_move(node: Node) -> bool:
+    """Whether a node brings a channel-last value back: (N, spatial…, C) → (N, C, spatial…)."""
+    if node.op.name != "transpose":
+        return False
+    axes = node.settings["axes"]
+    rank = len(axes) - 2
+    return rank >= 1 and axes == (0, rank + 1, *range(1, rank + 1))
+
+
+def sink_channel_move(node: Node) -> Node | None:
+    """f(move(a), b) → move(f(a, unmove(b))) for element-wise f."""
+    if node.op.family != "elementwise" or len(node.shape) < 3:
+        return None
+    moves = [n for n in node.inputs if _is_channel_move(n) and n.shape == node.shape]
+    if not moves:
+        return None
+    rank = len(node.shape)
+    back = (0, *range(2, rank), 1)
+    operands = []
+    for operand in node.inputs:
+        if operand.op.name == "transpose" and operand in moves:
+            operands.append(operand.inputs[0])
+        elif operand.size == 1:
+            operands.append(structure.reshape(operand, ()))
+        else:
+            full = structure.reshape(operand, (*(1,) * (rank - len(operand.shape)), *operand.shape))
+            operands.append(structure.transpose(full, back))
+    inner = make_node(node.op, operands, node.settings)
+    return make_node(moves[0].op, (inner,), moves[0].settings)
+
+
+def sink_into_sum(node: Node) -> Node | None:
+    """sum(move(a)) over axes → sum(a) over where they were, if the order of the others stays."""
+    if node.op.name != "sum" or not _is_channel_move(node.inputs[0]):
+        return None
+    move = node.inputs[0]
+    axes = move.settings["axes"]
+    gone = tuple(sorted(axes[a] for a in node.settings["axes"]))
+    kept = [axes[a] for a in range(len(axes)) if a not in node.settings["axes"]]
+    if kept != sorted(kept):
+        return None
+    return _node(structure.sum(move.inputs[0], gone))

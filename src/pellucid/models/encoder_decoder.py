@@ -1,0 +1,117 @@
+"""A Transformer that turns one sequence of tokens into another, such as "16+75" into "91"."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pellucid import nn
+from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.nn.functional.loss import cross_entropy
+from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.creation import full
+from pellucid.tensor.shaping import cat
+
+
+class EncoderDecoder(nn.Module):
+    """Tokens in, tokens out: the decoder writes one token after the other, and for each looks
+    over all of the encoder's output.
+
+    Source ids (N, S) and the target's first ids (N, T), int64 → scores (N, T, tokens) for the
+    token after each.  Both share one embedding, scaled by √``features``, with sinusoidal
+    positions added up to ``longest``.  (Sutskever, Vinyals and Le, 2014; Vaswani et al., 2017.)
+
+    >>> import pellucid
+    >>> model = EncoderDecoder(tokens=13, features=16, heads=2, layers=1)
+    >>> source = pellucid.zeros(5, 7, dtype=pellucid.int64)
+    >>> model(source, source[:, :4]).shape
+    (5, 4, 13)
+    """
+
+    def __init__(
+        self,
+        tokens: int,
+        features: int = 64,
+        heads: int = 4,
+        layers: int = 2,
+        hidden: int | None = None,
+        dropout: float = 0.0,
+        longest: int = 256,
+    ) -> None:
+        super().__init__()
+        if layers < 1 or tokens < 1:
+            raise ArgumentError(
+                f"EncoderDecoder got tokens={tokens}, layers={layers}", "use at least 1 of both"
+            )
+        self.features = features
+        self.embedding = nn.Embedding(tokens, features)
+        nn.init.normal_(self.embedding.weight, 0.0, 1 / math.sqrt(features))
+        self.positions = nn.SinusoidalPositions(features, longest)
+        self.transformer = nn.Transformer(
+            features,
+            heads,
+            layers,
+            layers,
+            4 * features if hidden is None else hidden,
+            dropout,
+            batch_first=True,
+            norm_first=True,
+        )
+        self.scores = nn.Linear(features, tokens)
+
+    def _embedded(self, ids: Any) -> Any:
+        """(N, T) → (N, T, features)."""
+        if ids.dim() != 2:
+            raise ShapeError(
+                f"EncoderDecoder got ids of shape {tuple(ids.shape)}", "ids are (N, T): add a batch"
+            )
+        return self.positions(self.embedding(ids) * math.sqrt(self.features))
+
+    def forward(self, source: Any, target: Any) -> Any:
+        """Scores (N, T, tokens) of the tokens after each of ``target`` (N, T)."""
+        x, y = self._embedded(source), self._embedded(target)
+        return self.scores(self.transformer(x, y, tgt_is_causal=True))
+
+    def loss(self, source: Any, target: Any) -> Any:
+        """Mean cross-entropy, in nats, of ``target`` (N, T) from its second token on."""
+        scores = self(source, target.narrow(1, 0, target.shape[1] - 1))
+        wanted = target.narrow(1, 1, target.shape[1] - 1).reshape(-1)
+        return cross_entropy(scores.reshape(-1, scores.shape[-1]), wanted)
+
+    def translate(self, source: Any, start: int, length: int) -> Any:
+        """The likeliest tokens (N, length) after the id ``start``, each chosen in its turn."""
+        training = self.training
+        self.eval()
+        try:
+            with no_grad():
+                memory = self.transformer.encoder(self._embedded(source))
+                ids = full((source.shape[0], 1), start, dtype=source.dtype)
+                for _ in range(length):
+                    y = self.transformer.decoder(self._embedded(ids), memory, tgt_is_causal=True)
+                    last = self.scores(y.select(1, y.shape[1] - 1))
+                    ids = cat([ids, last.argmax(-1, keepdim=True)], 1)
+        finally:
+            self.train(training)
+        return ids.narrow(1, 1, length)
+
+    def attention(self, source: Any, target: Any) -> list[Any]:
+        """For each decoder layer how much each target position looks at each source position.
+
+        Shapes: source (N, S), target (N, T) → each (N, T, S), the mean over heads: at least 0,
+        every row's sum 1; ready to be drawn as a heat map.
+        """
+        training = self.training
+        self.eval()
+        found = []
+        try:
+            with no_grad():
+                memory = self.transformer.encoder(self._embedded(source))
+                y = self._embedded(target)
+                for layer in self.transformer.decoder.layers:
+                    own = layer.norm1(y)
+                    middle = y + layer.self_attn(own, own, own, None, False, is_causal=True)[0]
+                    found.append(layer.multihead_attn(layer.norm2(middle), memory, memory)[1])
+                    y = layer(y, memory, tgt_is_causal=True)
+        finally:
+            self.train(training)
+        return found

@@ -1,0 +1,265 @@
+"""A GPT: predicts the next token of a text from all before it.
+
+Token and position embeddings, blocks of causal self-attention and a two-layer network, each
+behind a layer norm and added to its input, a last norm, and scores for every token by the
+embedding table itself.  (Radford et al., 2019; names of layers as in Karpathy's nanoGPT, so
+that its checkpoints fit.)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pellucid import nn
+from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.nn import init
+from pellucid.nn.functional.activation import gelu
+from pellucid.nn.functional.attention import scaled_dot_product_attention
+from pellucid.nn.functional.loss import cross_entropy
+from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.creation import arange
+from pellucid.tensor.functions import where
+from pellucid.tensor.random import Generator, multinomial
+from pellucid.tensor.shaping import cat
+from pellucid.tensor.state import is_tracing
+
+KeyValue = tuple[Any, Any]
+"""Keys and values (N, heads, positions so far, E / heads) of one block."""
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """Sizes of a :class:`GPT`; the defaults are GPT-2's smallest."""
+
+    vocab_size: int = 50304
+    """Different tokens: 50257 in GPT-2, rounded up to a multiple of 64."""
+    block_size: int = 1024
+    """The longest context, in tokens: there is an embedding for each position."""
+    n_layer: int = 12
+    """Blocks."""
+    n_head: int = 12
+    """Attention heads of each block; divides ``n_embd``."""
+    n_embd: int = 768
+    """Features of a token."""
+    dropout: float = 0.0
+    """Of embeddings, attention weights and results; 0 is good for pre-training."""
+    bias: bool = True
+    """Whether linear layers and norms have biases; without is a little faster."""
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
+            size = getattr(self, name)
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise ArgumentError(f"GPTConfig got {name}={size!r}", "use a whole number from 1")
+        if self.n_embd % self.n_head:
+            raise ArgumentError(
+                f"GPTConfig got n_embd={self.n_embd}, n_head={self.n_head}",
+                "n_embd must be a multiple of n_head",
+            )
+
+
+class CausalSelfAttention(nn.Module):
+    """Every position takes a mixture of what stands at it and before it.  (N, T, E) → the same."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd, bias=config.bias)
+        self.c_proj = nn.Linear(config.n_embd, config.n_embd, bias=config.bias)
+        self.resid_dropout = nn.Dropout(config.dropout)
+        self.n_head = config.n_head
+        self.n_embd = config.n_embd
+        self.dropout = config.dropout
+
+    def forward(self, x: Any, past: KeyValue | None = None) -> tuple[Any, KeyValue]:
+        """The mixture (N, T, E), and keys and values of all positions, those of ``past`` first."""
+        n, t, e = x.shape
+        packed = self.c_attn(x)  # (N, T, 3E)
+        heads = [
+            packed.narrow(2, i * e, e).reshape(n, t, self.n_head, e // self.n_head).transpose(1, 2)
+            for i in range(3)
+        ]
+        q, k, v = heads  # each (N, H, T, E/H)
+        if past is not None:
+            k, v = cat([past[0], k], 2), cat([past[1], v], 2)
+        drop = self.dropout if self.training else 0.0
+        causal = past is None and t > 1
+        mask = None
+        if past is not None and t > 1:
+            seen = past[0].shape[2]
+            mask = arange(seen + t) <= (arange(t) + seen).unsqueeze(1)  # (T, S + T)
+        y = scaled_dot_product_attention(q, k, v, mask, drop, causal)
+        y = y.transpose(1, 2).reshape(n, t, e)  # (N, H, T, E/H) -> (N, T, E)
+        return self.resid_dropout(self.c_proj(y)), (k, v)
+
+
+class MLP(nn.Module):
+    """Four times as many features, GELU, and back, for each position.  (N, T, E) → the same."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd, bias=config.bias)
+        self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Any) -> Any:
+        """(N, T, E) → (N, T, E)."""
+        return self.dropout(self.c_proj(gelu(self.c_fc(x))))
+
+
+class Block(nn.Module):
+    """Attention, then the network on each position, each of the norm and added to its input."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(config.n_embd, bias=config.bias)
+        self.attn = CausalSelfAttention(config)
+        self.ln_2 = nn.LayerNorm(config.n_embd, bias=config.bias)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Any, past: KeyValue | None = None) -> tuple[Any, KeyValue]:
+        """(N, T, E) → (N, T, E), and keys and values."""
+        mixed, kept = self.attn(self.ln_1(x), past)
+        x = x + mixed
+        return x + self.mlp(self.ln_2(x)), kept
+
+
+class GPT(nn.Module):
+    """A causal language model; see the text at the top of this file.
+
+    Token ids (N, T) int64, T ≤ ``block_size`` → scores (N, T, vocab_size) for the token after
+    each.  Weights are normal with deviation 0.02, those that end in the residual sum 0.02 /
+    √(2 · layers); ``lm_head.weight`` is ``transformer.wte.weight``.
+
+    >>> import pellucid
+    >>> model = GPT(GPTConfig(vocab_size=65, block_size=16, n_layer=2, n_head=2, n_embd=8))
+    >>> model(pellucid.zeros(3, 16, dtype=pellucid.int64)).shape
+    (3, 16, 65)
+    """
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.transformer = nn.ModuleDict(
+            {
+                "wte": nn.Embedding(config.vocab_size, config.n_embd),
+                "wpe": nn.Embedding(config.block_size, config.n_embd),
+                "drop": nn.Dropout(config.dropout),
+                "h": nn.ModuleList([Block(config) for _ in range(config.n_layer)]),
+                "ln_f": nn.LayerNorm(config.n_embd, bias=config.bias),
+            }
+        )
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        self.lm_head.weight = self.transformer["wte"].weight
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                init.zeros_(parameter)
+            elif parameter.dim() > 1:
+                ends = name.endswith("c_proj.weight")
+                init.normal_(parameter, 0.0, 0.02 / math.sqrt(2 * config.n_layer if ends else 1))
+
+    def forward(self, ids: Any) -> Any:
+        """Scores (N, T, vocab_size) of the tokens after each of ``ids`` (N, T)."""
+        return self.lm_head(self._features(ids, [])[0])
+
+    def loss(self, ids: Any, targets: Any) -> Any:
+        """Mean cross-entropy, in nats, of ``targets`` (N, T) after ``ids``; −1 is left out."""
+        scores = self(ids)
+        flat = scores.reshape(-1, self.config.vocab_size)  # (N, T, V) -> (N·T, V)
+        return cross_entropy(flat, targets.reshape(-1), ignore_index=-1)
+
+    def step(self, ids: Any, cache: list[KeyValue]) -> tuple[Any, list[KeyValue]]:
+        """Scores (N, vocab_size) after the last of ``ids`` (N, T), which follow those in ``cache``.
+
+        Returns the cache grown by T positions; an empty list begins a text.
+        """
+        features, cache = self._features(ids, cache)
+        return self.lm_head(features.select(1, features.shape[1] - 1)), cache
+
+    def _features(self, ids: Any, cache: list[KeyValue]) -> tuple[Any, list[KeyValue]]:
+        """(N, T) → (N, T, E) before the scores, and keys and values of every block."""
+        start = cache[0][0].shape[2] if cache else 0
+        if ids.dim() != 2 or start + ids.shape[1] > self.config.block_size:
+            raise ShapeError(
+                f"GPT got ids of shape {tuple(ids.shape)} after {start} positions",
+                f"ids are (N, T), and block_size={self.config.block_size} is the longest context",
+            )
+        parts = self.transformer
+        places = parts["wpe"].weight.narrow(0, start, ids.shape[1])
+        x = parts["drop"](parts["wte"](ids) + places)  # (N, T, E) + (T, E)
+        kept = []
+        for number, block in enumerate(parts["h"]):
+            x, pair = block(x, cache[number] if cache else None)
+            kept.append(pair)
+        return parts["ln_f"](x), kept
+
+    def generate(
+        self,
+        ids: Any,
+        max_new_tokens: int,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        generator: Generator | None = None,
+        use_cache: bool = True,
+    ) -> Any:
+        """``ids`` (N, T) and ``max_new_tokens`` more, each drawn by softmax(scores / temperature).
+
+        ``temperature=0`` takes the likeliest token; ``top_k`` leaves all but the k likeliest out.
+        With ``use_cache`` keys and values of earlier positions are kept, so a token costs one
+        position and not the whole text; the result is the same.  Beyond ``block_size`` positions
+        the last ``block_size`` tokens count, and are computed anew for each token.
+        Runs in evaluation mode, without gradients.
+        """
+        if max_new_tokens < 0 or temperature < 0 or (top_k is not None and top_k < 1):
+            raise ArgumentError(
+                f"generate got max_new_tokens={max_new_tokens}, temperature={temperature}, "
+                f"top_k={top_k}",
+                "counts and temperature are at least 0, top_k at least 1 or None",
+            )
+        if is_tracing() or ids.dim() != 2 or ids.shape[1] < 1:
+            raise ShapeError(
+                f"generate got ids of shape {tuple(ids.shape)}",
+                "give (N, T) with at least one token, outside of compiled functions",
+            )
+        training = self.training
+        self.eval()
+        try:
+            with no_grad():
+                return self._continued(
+                    ids, max_new_tokens, temperature, top_k, generator, use_cache
+                )
+        finally:
+            self.train(training)
+
+    def _continued(
+        self,
+        ids: Any,
+        count: int,
+        temperature: float,
+        top_k: int | None,
+        generator: Generator | None,
+        use_cache: bool,
+    ) -> Any:
+        block = self.config.block_size
+        cache: list[KeyValue] = []
+        for _ in range(count):
+            known = cache[0][0].shape[2] if cache else 0
+            if use_cache and ids.shape[1] <= block:
+                scores, cache = self.step(ids.narrow(1, known, ids.shape[1] - known), cache)
+            else:
+                length = min(block, ids.shape[1])
+                scores, _ = self.step(ids.narrow(1, ids.shape[1] - length, length), [])
+            ids = cat([ids, _chosen(scores, temperature, top_k, generator)], 1)
+        return ids
+
+
+def _chosen(scores: Any, temperature: float, top_k: int | None, generator: Generator | None) -> Any:
+    """One token for each row: (N, V) → (N, 1)."""
+    if temperature == 0:
+        return scores.argmax(-1, keepdim=True)
+    scores = scores / temperature
+    if top_k is not None and top_k < scores.shape[-1]:
+        least = scores.topk(top_k, -1)[0].amin(-1, keepdim=True)
+        scores = where(scores < least, -math.inf, scores)
+    return multinomial(scores.softmax(-1), 1, generator=generator)

@@ -1,0 +1,124 @@
+"""Attention as a function: each query looks at all keys and takes a mixture of their values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.nn.functional.checks import need_tensor
+from pellucid.nn.functional.common import dropout
+from pellucid.tensor.creation import arange
+from pellucid.tensor.functions import where
+
+
+def causal_mask(queries: int, keys: int) -> Any:
+    """bool (queries, keys): True where key position ≤ query position, both counted from 0."""
+    return arange(keys) <= arange(queries).unsqueeze(1)
+
+
+def masked_scores(scores: Any, attn_mask: Any, is_causal: bool) -> Any:
+    """Scores (…, L, S) with −∞ where a bool mask is False, or a float mask added."""
+    if is_causal:
+        scores = where(causal_mask(*scores.shape[-2:]), scores, -math.inf)
+    if attn_mask is None:
+        return scores
+    need_tensor("attention", attn_mask)
+    if attn_mask.dtype.kind == "bool":
+        return where(attn_mask, scores, -math.inf)
+    if attn_mask.dtype.kind != "float":
+        raise DTypeError(
+            f"attention got a mask of {attn_mask.dtype.name}",
+            "use bool (True takes part) or floating point (added to the scores)",
+        )
+    return scores + attn_mask.to(scores.dtype)
+
+
+def safe_softmax(scores: Any) -> Any:
+    """Softmax over the last axis; rows that are −∞ throughout become 0, with gradient 0."""
+    largest = scores.amax(-1, keepdim=True).detach()
+    grown = (scores - where(largest > -math.inf, largest, 0.0)).exp()
+    total = grown.sum(-1, keepdim=True)
+    return grown / where(total > 0, total, 1.0)
+
+
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Any:
+    """softmax(Q Kᵀ · scale + mask) V, with scale 1/√E by default.  (Vaswani et al., 2017.)
+
+    Shapes: query (…, L, E), key (…, S, E), value (…, S, Ev) → (…, L, Ev); leading axes broadcast.
+    ``attn_mask`` broadcasts to (…, L, S): bool, True where a query may look at a key, or floating
+    point, added to the scores.  ``is_causal`` lets query i look at keys 0 … i; it excludes
+    ``attn_mask``.  A query that may look at nothing gets 0, and gives no gradient.
+    ``dropout_p`` drops weights (always: pass 0 in evaluation).  With ``enable_gqa`` the heads
+    (axis −3) of key and value may be fewer: each serves query heads / key heads successive heads
+    of the query.  (Ainslie et al., 2023.)
+    Raises ``ShapeError`` where the shapes do not fit, ``ArgumentError`` for two masks.
+    """
+    for tensor in (query, key, value):
+        need_tensor("scaled_dot_product_attention", tensor)
+    if attn_mask is not None and is_causal:
+        raise ArgumentError(
+            "scaled_dot_product_attention got attn_mask and is_causal=True", "give one of them"
+        )
+    if enable_gqa:
+        key, value = _shared_heads(query, key), _shared_heads(query, value)
+    _check_shapes(query, key, value, attn_mask)
+    factor = 1 / math.sqrt(max(1, query.shape[-1])) if scale is None else scale
+    scores = query.matmul(key.transpose(-2, -1)) * factor  # (…, L, S)
+    if attn_mask is None and key.shape[-2]:
+        # Every query sees a key: nothing can be masked throughout.
+        weights = masked_scores(scores, None, is_causal).softmax(-1)
+    else:
+        weights = safe_softmax(masked_scores(scores, attn_mask, is_causal))
+    return dropout(weights, dropout_p, training=dropout_p > 0).matmul(value)
+
+
+def _shared_heads(query: Any, shared: Any) -> Any:
+    """(…, G, S, E) → (…, H, S, E): each of G heads repeated H / G times."""
+    if query.dim() < 3 or shared.dim() < 3 or query.shape[-3] % max(1, shared.shape[-3]):
+        raise ShapeError(
+            f"enable_gqa got a query of shape {tuple(query.shape)} and a key or value of shape "
+            f"{tuple(shared.shape)}",
+            "the heads (axis -3) of the query must be a multiple of theirs",
+        )
+    *lead, groups, length, width = shared.shape
+    times = query.shape[-3] // groups
+    if times == 1:
+        return shared
+    wide = shared.unsqueeze(-3).expand(*lead, groups, times, length, width)
+    return wide.reshape(*lead, groups * times, length, width)
+
+
+def _check_shapes(query: Any, key: Any, value: Any, attn_mask: Any) -> None:
+    shapes = tuple(query.shape), tuple(key.shape), tuple(value.shape)
+    if min(map(len, shapes)) < 2 or shapes[0][-1] != shapes[1][-1]:
+        raise ShapeError(
+            f"scaled_dot_product_attention got query, key, value of shapes {shapes[0]}, "
+            f"{shapes[1]}, {shapes[2]}",
+            "query and key must have the same last extent E: (…, L, E) and (…, S, E)",
+        )
+    if shapes[1][-2] != shapes[2][-2]:
+        raise ShapeError(
+            f"scaled_dot_product_attention got a key of shape {shapes[1]} and a value of shape "
+            f"{shapes[2]}",
+            "they must have the same number of positions S (axis -2)",
+        )
+    if attn_mask is None or not hasattr(attn_mask, "shape"):
+        return
+    wanted = (*shapes[0][:-1], shapes[1][-2])
+    mask = tuple(attn_mask.shape)
+    fits = all(m in (1, w) for m, w in zip(mask[-2:], wanted[-2:][-len(mask[-2:]) :], strict=True))
+    if not fits:
+        raise ShapeError(
+            f"attention got a mask of shape {mask} for scores of shape {wanted}",
+            "the mask must broadcast to (…, queries, keys)",
+        )

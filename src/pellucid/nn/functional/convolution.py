@@ -1,0 +1,341 @@
+"""Convolutions and transposed convolutions as functions, with PyTorch's names and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.nn.functional.checks import need_tensor
+from pellucid.ops import structure
+from pellucid.ops.convolution import convolution, transposed_convolution
+
+Sizes = int | Sequence[int]
+
+
+def per_axis(name: str, what: str, value: Any, rank: int, least: int = 0) -> tuple[int, ...]:
+    """One whole number for each of ``rank`` axes; a single one serves all."""
+    values = (value,) * rank if hasattr(value, "__index__") else value
+    wrong = isinstance(values, str) or not isinstance(values, Sequence)
+    if not wrong and len(values) == 1:
+        values = tuple(values) * rank
+    if (
+        wrong
+        or len(values) != rank
+        or any(isinstance(v, bool) or not hasattr(v, "__index__") or v < least for v in values)
+    ):
+        raise ArgumentError(
+            f"{name} got {what}={value!r}",
+            f"use a whole number of at least {least}, or {rank} of them",
+        )
+    return tuple(int(v) for v in values)
+
+
+def same_padding(
+    kernel: Sequence[int], dilation: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Amounts before and after each axis that keep its extent at stride 1; odd ones end behind."""
+    total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    return tuple(t // 2 for t in total), tuple(t - t // 2 for t in total)
+
+
+def padding_amounts(
+    name: str,
+    padding: Any,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Padding as PyTorch writes it ("same", "valid", number or numbers) as (before, after)."""
+    rank = len(kernel)
+    if padding == "valid":
+        return (0,) * rank, (0,) * rank
+    if padding == "same":
+        if max(stride) > 1:
+            raise ArgumentError(
+                f"{name} got padding='same' with stride {tuple(stride)}",
+                "'same' means stride 1; give the padding as a number",
+            )
+        return same_padding(kernel, dilation)
+    if isinstance(padding, str):
+        raise ArgumentError(f"{name} got padding={padding!r}", 'use "same", "valid" or numbers')
+    amounts = per_axis(name, "padding", padding, rank)
+    return amounts, amounts
+
+
+def _batched(name: str, input: Any, weight: Any, rank: int) -> Any:
+    """The input with a batch axis."""
+    need_tensor(name, input)
+    if len(weight.shape) != rank + 2 or len(input.shape) not in (rank + 1, rank + 2):
+        axes = ", ".join(("D", "H", "W")[3 - rank :])
+        raise ShapeError(
+            f"{name} got an input of shape {tuple(input.shape)} and a weight of shape "
+            f"{tuple(weight.shape)}",
+            f"give an input (N, C, {axes}) or (C, {axes}); add missing axes with unsqueeze",
+        )
+    return input.unsqueeze(0) if len(input.shape) == rank + 1 else input
+
+
+def _finished(result: Any, input: Any, bias: Any, rank: int) -> Any:
+    """The bias added; without a batch axis where the input had none."""
+    if bias is not None:
+        result = result + bias.reshape(-1, *(1,) * rank)
+    return result.squeeze(0) if len(input.shape) == rank + 1 else result
+
+
+def _check_channels(name: str, input: Any, channels: int, weight: Any, groups: int) -> None:
+    if input.shape[1] != channels:
+        raise ShapeError(
+            f"{name} expects {channels} channels on axis 1 and got an input of shape "
+            f"{tuple(input.shape)} (weight {tuple(weight.shape)}, groups={groups})",
+            f"make axis 1 {channels} long (images are (N, C, H, W), channels first), "
+            "or change in_channels",
+        )
+
+
+def _convolve(
+    name: str,
+    rank: int,
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> Any:
+    x = _batched(name, input, weight, rank)
+    steps = per_axis(name, "stride", stride, rank, 1)
+    spread = per_axis(name, "dilation", dilation, rank, 1)
+    (parts,) = per_axis(name, "groups", groups, 1, 1)
+    low, high = padding_amounts(name, padding, weight.shape[2:], steps, spread)
+    _check_channels(name, x, weight.shape[1] * parts, weight, parts)
+    result = convolution(x, weight, stride=steps, low=low, high=high, dilation=spread, groups=parts)
+    return _finished(result, input, bias, rank)
+
+
+def _convolve_transposed(
+    name: str,
+    rank: int,
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: int,
+    dilation: Any,
+) -> Any:
+    x = _batched(name, input, weight, rank)
+    steps = per_axis(name, "stride", stride, rank, 1)
+    spread = per_axis(name, "dilation", dilation, rank, 1)
+    low = per_axis(name, "padding", padding, rank)
+    extra = per_axis(name, "output_padding", output_padding, rank)
+    (parts,) = per_axis(name, "groups", groups, 1, 1)
+    _check_channels(name, x, weight.shape[0], weight, parts)
+    if weight.shape[0] % parts:
+        raise ArgumentError(
+            f"{name} got groups={parts} and {weight.shape[0]} input channels",
+            "the number of input channels must be a multiple of groups",
+        )
+    for e, s, d in zip(extra, steps, spread, strict=True):
+        if e >= max(s, d):
+            raise ArgumentError(
+                f"{name} got output_padding={extra} with stride {steps} and dilation {spread}",
+                "output_padding must be smaller than stride or dilation",
+            )
+    extents = tuple(
+        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+        for n, s, p, d, k, e in zip(
+            x.shape[2:], steps, low, spread, weight.shape[2:], extra, strict=True
+        )
+    )
+    if min(extents) < 1:
+        raise ShapeError(
+            f"{name} of an input of shape {tuple(input.shape)} would have spatial extents "
+            f"{extents}",
+            "use less padding or a larger input",
+        )
+    result = transposed_convolution(
+        x, weight, stride=steps, low=low, extents=extents, dilation=spread, groups=parts
+    )
+    return _finished(result, input, bias, rank)
+
+
+def conv1d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Sizes = 1,
+    padding: str | Sizes = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Any:
+    """y[n, o, p] = b[o] + Σ over c, k of x[n, c, s·p + d·k − padding] · w[o, c, k].
+
+    Shapes: input (N, C, L) or (C, L), weight (O, C / groups, k), bias (O,) → (N, O, L′) with
+    L′ = ⌊(L + 2·padding − d·(k − 1) − 1) / s⌋ + 1.  ``padding`` may be "same" (L′ = L, stride 1)
+    or "valid" (0).  Raises ShapeError where channels or extents do not fit.
+    """
+    return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Sizes = 1,
+    padding: str | Sizes = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Any:
+    """:func:`conv1d` over height and width.
+
+    Shapes: input (N, C, H, W) or (C, H, W), weight (O, C / groups, kh, kw), bias (O,) →
+    (N, O, H′, W′).  ``stride``, ``padding`` and ``dilation`` are a number or (for H, for W).
+    """
+    return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Sizes = 1,
+    padding: str | Sizes = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Any:
+    """:func:`conv1d` over depth, height and width.
+
+    Shapes: input (N, C, D, H, W) or (C, D, H, W), weight (O, C / groups, kd, kh, kw), bias (O,)
+    → (N, O, D′, H′, W′).
+    """
+    return _convolve("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv_transpose1d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Any:
+    """y[n, c, s·p + d·k − padding] += x[n, i, p] · w[i, c, k]: the gradient map of a convolution.
+
+    Shapes: input (N, I, L) or (I, L), weight (I, C / groups, k), bias (C,) → (N, C, L′) with
+    L′ = (L − 1)·s − 2·padding + d·(k − 1) + output_padding + 1.
+    """
+    return _convolve_transposed(
+        "conv_transpose1d",
+        1,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+    )
+
+
+def conv_transpose2d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Any:
+    """:func:`conv_transpose1d` over height and width: (N, I, H, W) → (N, C, H′, W′)."""
+    return _convolve_transposed(
+        "conv_transpose2d",
+        2,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+    )
+
+
+def conv_transpose3d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Any:
+    """:func:`conv_transpose1d` over depth, height and width: (N, I, D, H, W) → (N, C, …)."""
+    return _convolve_transposed(
+        "conv_transpose3d",
+        3,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
+    )
+
+
+# ---- borders that are not zero ---------------------------------------------------------------
+
+
+def _stretch(x: Any, axis: int, first: int, last: int) -> Any:
+    """x[…, first:last, …] along an axis."""
+    start = [first if i == axis else 0 for i in range(len(x.shape))]
+    stop = [last if i == axis else n for i, n in enumerate(x.shape)]
+    return structure.slice_(x, start, stop, [1] * len(x.shape))
+
+
+def _border(x: Any, axis: int, amount: int, mode: str, before: bool) -> Any:
+    """What stands before or after the elements along an axis."""
+    n = x.shape[axis]
+    if mode == "circular":
+        first = n - amount if before else 0
+        return _stretch(x, axis, first, first + amount)
+    if mode == "reflect":
+        first = 1 if before else n - 1 - amount
+        return structure.flip(_stretch(x, axis, first, first + amount), (axis,))
+    edge = _stretch(x, axis, 0, 1) if before else _stretch(x, axis, n - 1, n)
+    return structure.broadcast_to(
+        edge, tuple(amount if i == axis else m for i, m in enumerate(x.shape))
+    )
+
+
+def bordered(x: Any, low: Sequence[int], high: Sequence[int], mode: str) -> Any:
+    """The last axes of ``x`` continued by ``low`` elements before and ``high`` after.
+
+    ``mode``: "reflect" (mirrored, the edge not repeated), "replicate" (the edge repeated) or
+    "circular" (from the other end).
+    """
+    lead = len(x.shape) - len(low)
+    for place, (a, b) in enumerate(zip(low, high, strict=True)):
+        axis = lead + place
+        most = {"reflect": x.shape[axis] - 1, "circular": x.shape[axis]}.get(mode)
+        if most is not None and max(a, b) > most:
+            raise ShapeError(
+                f"padding by {max(a, b)} with mode {mode!r} along axis {axis} of an input of "
+                f"shape {tuple(x.shape)}",
+                f"pad by at most {most} there, or use zeros or replicate",
+            )
+        pieces = [_border(x, axis, a, mode, True)] if a else []
+        pieces.append(x)
+        pieces += [_border(x, axis, b, mode, False)] if b else []
+        x = structure.concatenate(pieces, axis)
+    return x

@@ -1,0 +1,325 @@
+"""Pooling layers: windows of a signal, image or volume reduced to one number each.
+
+The same in training and evaluation; formulas, gradients and errors in ``nn.functional``.
+Shapes: (N, C, *) or (C, *) → the same with shorter last axes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.nn.functional import pooling as F  # noqa: N812  (the customary name)
+from pellucid.nn.module import Module
+
+
+def _tuple(value: Any, count: int) -> Any:
+    return value if not hasattr(value, "__index__") else (value,) * count
+
+
+class _MaxPool(Module):
+    count: int
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.dilation = dilation
+        self.return_indices = return_indices
+        self.ceil_mode = ceil_mode
+
+    def forward(self, input: Any) -> Any:
+        """The maxima, or (maxima, positions) with ``return_indices``."""
+        return getattr(F, f"max_pool{self.count}d")(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.ceil_mode,
+            self.return_indices,
+        )
+
+    def extra_repr(self) -> str:
+        """Sizes and settings."""
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
+            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
+        )
+
+
+class MaxPool1d(_MaxPool):
+    """The largest element of each window: (N, C, L) or (C, L) → (…, L').
+
+    L' = ⌊(L + 2 padding − dilation (kernel_size − 1) − 1) / stride⌋ + 1, rounded up with
+    ``ceil_mode``; ``stride`` is ``kernel_size`` by default, ``padding`` 0 (of −∞).  The gradient
+    goes to the first of equal maxima.  ``return_indices`` gives positions for MaxUnpool1d.
+    """
+
+    count = 1
+
+
+class MaxPool2d(_MaxPool):
+    """:class:`MaxPool1d` for images: (N, C, H, W) or (C, H, W) → (…, H', W')."""
+
+    count = 2
+
+
+class MaxPool3d(_MaxPool):
+    """:class:`MaxPool1d` for volumes: (N, C, D, H, W) or (C, D, H, W) → (…, D', H', W')."""
+
+    count = 3
+
+
+class _MaxUnpool(Module):
+    count: int
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        self.kernel_size = _tuple(kernel_size, self.count)
+        self.stride = _tuple(kernel_size if stride is None else stride, self.count)
+        self.padding = _tuple(padding, self.count)
+
+    def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
+        """The maxima at their positions, 0 elsewhere."""
+        return getattr(F, f"max_unpool{self.count}d")(
+            input, indices, self.kernel_size, self.stride, self.padding, output_size
+        )
+
+    def extra_repr(self) -> str:
+        """Sizes."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(_MaxUnpool):
+    """Puts the results of MaxPool1d back where they came from: (N, C, L') → (N, C, L).
+
+    L = (L' − 1) stride − 2 padding + kernel_size, or ``output_size`` in the call.
+    """
+
+    count = 1
+
+
+class MaxUnpool2d(_MaxUnpool):
+    """:class:`MaxUnpool1d` for images: (N, C, H', W') → (N, C, H, W)."""
+
+    count = 2
+
+
+class MaxUnpool3d(_MaxUnpool):
+    """:class:`MaxUnpool1d` for volumes: (N, C, D', H', W') → (N, C, D, H, W)."""
+
+    count = 3
+
+
+class AvgPool1d(Module):
+    """The mean of each window: (N, C, L) or (C, L) → (…, L').
+
+    L' = ⌊(L + 2 padding − kernel_size) / stride⌋ + 1, rounded up with ``ceil_mode``; ``stride``
+    is ``kernel_size`` by default.  Padding counts as 0 unless ``count_include_pad=False``.
+    """
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = _tuple(kernel_size, 1)
+        self.stride = _tuple(kernel_size if stride is None else stride, 1)
+        self.padding = _tuple(padding, 1)
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
+
+    def forward(self, input: Any) -> Any:
+        """The means."""
+        return F.avg_pool1d(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+        )
+
+    def extra_repr(self) -> str:
+        """Sizes."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class _AvgPool(Module):
+    count: int
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
+        self.divisor_override = divisor_override
+
+    def forward(self, input: Any) -> Any:
+        """The means."""
+        return getattr(F, f"avg_pool{self.count}d")(
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+    def extra_repr(self) -> str:
+        """Sizes."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool2d(_AvgPool):
+    """:class:`AvgPool1d` for images; ``divisor_override`` is divided by instead of the size."""
+
+    count = 2
+
+
+class AvgPool3d(_AvgPool):
+    """:class:`AvgPool1d` for volumes; ``divisor_override`` is divided by instead of the size."""
+
+    count = 3
+
+
+class _LPPool(Module):
+    count: int
+
+    def __init__(
+        self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+    ) -> None:
+        super().__init__()
+        self.norm_type = norm_type
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.ceil_mode = ceil_mode
+
+    def forward(self, input: Any) -> Any:
+        """The norms."""
+        return getattr(F, f"lp_pool{self.count}d")(
+            input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
+        )
+
+    def extra_repr(self) -> str:
+        """Sizes and settings."""
+        return (
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
+        )
+
+
+class LPPool1d(_LPPool):
+    """(Σ x^p)^(1/p) of each window, p = ``norm_type``: (N, C, L) or (C, L) → (…, L')."""
+
+    count = 1
+
+
+class LPPool2d(_LPPool):
+    """:class:`LPPool1d` for images: (N, C, H, W) or (C, H, W) → (…, H', W')."""
+
+    count = 2
+
+
+class LPPool3d(_LPPool):
+    """:class:`LPPool1d` for volumes: (N, C, D, H, W) or (C, D, H, W) → (…, D', H', W')."""
+
+    count = 3
+
+
+class _AdaptiveAvgPool(Module):
+    count: int
+
+    def __init__(self, output_size: Any) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, input: Any) -> Any:
+        """The means."""
+        return getattr(F, f"adaptive_avg_pool{self.count}d")(input, self.output_size)
+
+    def extra_repr(self) -> str:
+        """Size of the result."""
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveAvgPool1d(_AdaptiveAvgPool):
+    """Means of ``output_size`` windows that cover the axis: (…, L) → (…, output_size).
+
+    Window i is [⌊i L / L'⌋, ⌈(i + 1) L / L'⌉), so any input size gives the same output size.
+    """
+
+    count = 1
+
+
+class AdaptiveAvgPool2d(_AdaptiveAvgPool):
+    """:class:`AdaptiveAvgPool1d` for images; ``output_size`` one or two numbers, None keeps."""
+
+    count = 2
+
+
+class AdaptiveAvgPool3d(_AdaptiveAvgPool):
+    """:class:`AdaptiveAvgPool1d` for volumes; ``output_size`` one or three numbers, None keeps."""
+
+    count = 3
+
+
+class _AdaptiveMaxPool(Module):
+    count: int
+
+    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+        super().__init__()
+        self.output_size = output_size
+        self.return_indices = return_indices
+
+    def forward(self, input: Any) -> Any:
+        """The maxima, or (maxima, positions) with ``return_indices``."""
+        return getattr(F, f"adaptive_max_pool{self.count}d")(
+            input, self.output_size, self.return_indices
+        )
+
+    def extra_repr(self) -> str:
+        """Size of the result."""
+        return f"output_size={self.output_size}"
+
+
+class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+    """Maxima of ``output_size`` windows that cover the axis: (…, L) → (…, output_size)."""
+
+    count = 1
+
+
+class AdaptiveMaxPool2d(_AdaptiveMaxPool):
+    """:class:`AdaptiveMaxPool1d` for images; ``output_size`` one or two numbers, None keeps."""
+
+    count = 2
+
+
+class AdaptiveMaxPool3d(_AdaptiveMaxPool):
+    """:class:`AdaptiveMaxPool1d` for volumes; ``output_size`` one or three numbers, None keeps."""
+
+    count = 3
