@@ -848,3 +848,11 @@ def test_gradients_set_to_zero_instead_of_none() -> None:
             function(numbers(6, 4, seed=i))
         found.append(np.stack([w.detach().numpy(), w.grad.numpy()]))
     assert_close(found[1], found[0], 1e-5, 1e-6)
+
+
+def test_an_argument_without_a_hash_is_recognized_by_identity() -> None:
+    function = pl.compile(lambda x, names: x * len(names))
+    x = numbers(3)
+    for count in range(1, 6):
+        # Each set dies before the next is made: its address may be used again, its program not.
+        assert_close(function(x, set(range(count))), x.numpy() * count)

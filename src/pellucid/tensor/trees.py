@@ -38,6 +38,22 @@ def repeats(leaves: Sequence[TensorCore]) -> tuple[int, ...] | None:
     return None if len(first) == len(places) else places
 
 
+class _Identity:
+    """Stands for an argument that has no hash: equal only to itself, and kept alive, so that no
+    later object can be taken for it."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and self.value is other.value
+
+
 def signature(tree: Any) -> Any:
     """What a call is recognized by: shapes and dtypes of tensors, values of everything else."""
     if isinstance(tree, TensorCore):
@@ -49,7 +65,7 @@ def signature(tree: Any) -> Any:
     try:
         hash(tree)
     except TypeError:
-        return id(tree)
+        return _Identity(tree)
     return (type(tree), tree)
 
 
