@@ -124,7 +124,6 @@ def _forward_variables(log_probs: Any, labels: Any, before: Any, blank: int) -> 
     score = log_probs.gather(2, index).clamp(min=_NEVER)  # (T, N, 2 S + 1)
     start = _NEVER * (arange(width) > 1).to(log_probs.dtype)
     alpha = score.select(0, 0) + start
-    never = log_probs.new_full((batch, 2), _NEVER)
     skip: Any = None
     if count > 1:  # a label may follow another one without a blank if they differ
         differs = known.narrow(1, 1, count - 1).ne(known.narrow(1, 0, count - 1))
@@ -133,14 +132,19 @@ def _forward_variables(log_probs: Any, labels: Any, before: Any, blank: int) -> 
         jumps = stack([no.expand(batch, count), labels_jump], 2).reshape(batch, 2 * count)
         jumps = cat([jumps, no], 1)
         skip = where(jumps, 0.0, _NEVER).to(log_probs.dtype)
+    # Products with a matrix of 0 and 1 move α one and two places to the right.  They are exact,
+    # and their results lie in memory, so that a compiled step does not repeat the ones before it.
+    shifts = lift(np.eye(width, k=1, dtype=alpha.dtype.numpy)), None
+    if skip is not None:
+        shifts = shifts[0], lift(np.eye(width, k=2, dtype=alpha.dtype.numpy))
+    edge = arange(width)
+    outside = [_NEVER * (edge < k).to(alpha.dtype) for k in (1, 2)]
     for step in range(1, steps):
         moved = alpha
         if width > 1:
-            behind = cat([never.narrow(1, 0, 1), alpha.narrow(1, 0, width - 1)], 1)
-            moved = _log_add(alpha, behind)
+            moved = _log_add(alpha, alpha.matmul(shifts[0]) + outside[0])
         if skip is not None:
-            far = cat([never, alpha.narrow(1, 0, width - 2)], 1) + skip
-            moved = _log_add(moved, far)
+            moved = _log_add(moved, alpha.matmul(shifts[1]) + outside[1] + skip)
         following = (moved + score.select(0, step)).clamp(min=_NEVER * 4)
         alpha = where((before > step).unsqueeze(-1), following, alpha)
     return where((before > 0).unsqueeze(-1), alpha, _NEVER * (arange(width) > 0).to(alpha.dtype))
