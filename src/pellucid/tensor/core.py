@@ -14,7 +14,7 @@ import numpy as np
 
 from pellucid.base.dtypes import DType, as_dtype
 from pellucid.base.errors import AutogradError, TraceError
-from pellucid.base.shapes import Shape, size_of
+from pellucid.base.shapes import Shape
 from pellucid.graph.node import CONSTANT, Primitive, Spec, constant, constant_value, current_layer
 from pellucid.tensor.state import Cell, state, version
 
@@ -260,8 +260,3 @@ def initialize(tensor: TensorCore, cell: Cell) -> None:
     tensor._grad = None
     tensor._record = None
     tensor._hooks = None
-
-
-def element_count(shape: Shape) -> int:
-    """Number of elements of a shape."""
-    return size_of(shape)

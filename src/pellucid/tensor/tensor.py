@@ -420,7 +420,8 @@ class Tensor(
                 "operations are recorded",
                 "change a copy: x.clone(), or wrap the change in pellucid.no_grad()",
             )
-        base._become(_put_back(record, base._shadow(), self))
+        name, settings = record.op.name, record.settings
+        base._become(structure.put_back(name, settings, base._shadow(), self))
 
     def _shadow(self) -> Any:
         """Another object with this storage and history, to be an operand of what replaces it.
@@ -568,16 +569,6 @@ def _shares_memory(view: Cell, base: Cell) -> builtins.bool:
     if view.array is None or base.array is None:
         return True
     return builtins.bool(np.may_share_memory(view.array, base.array))
-
-
-def _put_back(record: Record, base: Any, value: Any) -> Any:
-    """``base`` with ``value`` where the view made by ``record`` shows it."""
-    if record.op.name == "reshape":
-        return structure.reshape(value, base.shape)
-    if record.op.name == "transpose":
-        order = np.argsort(record.settings["axes"])
-        return structure.transpose(value, tuple(builtins.int(a) for a in order))
-    return structure.put_slice(base, value, **record.settings)
 
 
 def _make(cell: Cell) -> Tensor:

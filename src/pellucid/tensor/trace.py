@@ -91,19 +91,12 @@ class View:
 
     def put_back(self, base: Node, value: Node) -> Node:
         """The base with ``value`` where the view shows it."""
-        name, params = self.primitive.name, self.params
-        result: Node
-        if name == "reshape":
-            result = structure.reshape(value, base.shape)
-        elif name == "transpose":
-            result = structure.transpose(value, tuple(int(a) for a in np.argsort(params["axes"])))
-        elif name == "slice":
-            result = structure.put_slice(base, value, **params)
-        else:
+        if self.primitive.name == "broadcast_to":
             raise TraceError(
                 f"a tensor stretched from {base.shape} to {value.shape} was changed in place",
                 "several of its elements are one in memory; make a copy first: x.clone()",
             )
+        result: Node = structure.put_back(self.primitive.name, self.params, base, value)
         return result
 
 

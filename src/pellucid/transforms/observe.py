@@ -175,8 +175,8 @@ def measures(
 _SIMPLE: dict[str, Callable[[_Rows], Value]] = {
     "mean": lambda r: elementwise.mul(r.total(r.x), _number(r.x, 1 / r.size)),
     "std": lambda r: r.deviation(),
-    "min": lambda r: r.extreme(structure.min_of, r.x),
-    "max": lambda r: r.extreme(structure.max_of, r.x),
+    "min": lambda r: r.extreme(structure.min_, r.x),
+    "max": lambda r: r.extreme(structure.max_, r.x),
     "norm": lambda r: elementwise.sqrt(r.total(elementwise.mul(r.x, r.x))),
     "zero_fraction": lambda r: r.count(elementwise.eq(r.x, scalar(r.x, 0))),
     "nonfinite_fraction": lambda r: r.count(elementwise.logical_not_(_is_finite(r.x))),
@@ -206,8 +206,8 @@ def _histogram(rows: _Rows, bins: int) -> dict[str, Value]:
     """Extremes and number of the finite values, and how many lie at or above each inner edge."""
     x = rows.x
     finite = _is_finite(x)
-    low = rows.extreme(structure.min_of, elementwise.where(finite, x, scalar(x, math.inf)))
-    high = rows.extreme(structure.max_of, elementwise.where(finite, x, scalar(x, -math.inf)))
+    low = rows.extreme(structure.min_, elementwise.where(finite, x, scalar(x, math.inf)))
+    high = rows.extreme(structure.max_, elementwise.where(finite, x, scalar(x, -math.inf)))
     shares = x.lift((np.arange(1, bins) / bins).astype(x.dtype.numpy))
     edges = elementwise.add(low, elementwise.mul(elementwise.sub(high, low), shares))
     standing = structure.reshape(edges, (bins - 1, *(1,) * len(x.shape)))
