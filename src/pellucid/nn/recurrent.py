@@ -319,12 +319,12 @@ class RNNBase(Module):
         order = "(B, T, features)" if self.batch_first else "(T, B, features)"
         shape = tuple(input.shape)
         if len(shape) not in (2, 3):
-            raise ShapeError(
-                f"{self._name()} got an input of shape {shape}",
-                f"it needs 3 axes {order}, or 2 (T, features) without a batch"
-                + ("; a number for each step is one feature: x.unsqueeze(-1)" * (len(shape) < 2))
-                + ("; join the axes of the features: x.flatten(2)" * (len(shape) > 3)),
-            )
+            hint = f"it needs 3 axes {order}, or 2 (T, features) without a batch"
+            if len(shape) < 2:
+                hint += "; a number for each step is one feature: x.unsqueeze(-1)"
+            if len(shape) > 3:
+                hint += "; join the axes of the features: x.flatten(2)"
+            raise ShapeError(f"{self._name()} got an input of shape {shape}", hint)
         self._check_dtype(input)
         if shape[-1] != self.input_size:
             hint = f"or make the layer with input_size={shape[-1]}"
