@@ -30,14 +30,16 @@ def mnist(folder: Path, rows: int, held: int) -> tuple[Arrays, Arrays]:
     """``rows`` of MNIST's training images and ``held`` of its test images, as ``digits``."""
     if not (folder / "mnist").is_dir():
         pytest.skip(f"{folder / 'mnist'} does not exist")
-    train, test = read_mnist_folder(folder / "mnist")
-    return tuple(
-        (
-            (images[:count].reshape(-1, 1, 28, 28) / 255).astype(np.float32),
-            labels[:count].astype(np.int64),
-        )
-        for (images, labels), count in ((train, rows), (test, held))
-    )  # type: ignore[return-value]
+    found = read_mnist_folder(folder / "mnist")
+    return (
+        _prepared(found.train_images, found.train_labels, rows),
+        _prepared(found.test_images, found.test_labels, held),
+    )
+
+
+def _prepared(images: Any, labels: Any, count: int) -> Arrays:
+    pixels = (images[:count].reshape(-1, 1, 28, 28) / 255).astype(np.float32)
+    return pixels, labels[:count].astype(np.int64)
 
 
 def fit(

@@ -159,9 +159,7 @@ def test_dcgan_alternates_as_in_pytorch(rng: np.random.Generator) -> None:
         real = rng.uniform(-1, 1, (4, 1, 16, 16)).astype(np.float32)
         noise = rng.normal(0, 1, (4, 6, 1, 1)).astype(np.float32)
         found = compiled(pellucid.tensor(real), pellucid.tensor(noise))
-        expected = twin.gan_step(
-            *pairs[1], *optimizers[1], torch.tensor(real), torch.tensor(noise)
-        )
+        expected = twin.gan_step(*pairs[1], *optimizers[1], torch.tensor(real), torch.tensor(noise))
         for a, b in zip(found, expected, strict=True):
             assert_close(a, b, 1e-4, 1e-6)
     for part in (0, 1):

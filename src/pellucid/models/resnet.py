@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid import Tensor, nn
+from pellucid.base.errors import ArgumentError
 
 
 class BasicBlock(nn.Module):
@@ -66,6 +67,11 @@ class ResNet(nn.Module):
         small_images: bool = False,
     ) -> None:
         super().__init__()
+        if len(blocks) != 4 or len(widths) != 4:
+            raise ArgumentError(
+                f"ResNet got blocks={tuple(blocks)}, widths={tuple(widths)}",
+                "give four numbers of blocks and four of channels, one for each group",
+            )
         first = widths[0]
         if small_images:
             self.conv1 = nn.Conv2d(channels, first, 3, padding=1, bias=False)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import pellucid
 import pellucid.nn.functional as F
 from pellucid import Tensor, nn
+from pellucid.base.errors import ArgumentError, ShapeError
 
 
 class DoubleConvolution(nn.Sequential):
@@ -75,6 +76,10 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         levels = len(widths)
+        if levels < 2:
+            raise ArgumentError(
+                f"UNet got widths={tuple(widths)}", "give at least two, one for each level"
+            )
         before = [channels, *widths[:-1]]
         self.down = nn.ModuleList([DoubleConvolution(before[i], widths[i]) for i in range(levels)])
         self.pool = nn.MaxPool2d(2)
@@ -85,6 +90,12 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) → (N, num_classes, H, W)."""
+        step = 2 ** (len(self.down) - 1)
+        if x.shape[-1] % step or x.shape[-2] % step:
+            raise ShapeError(
+                f"UNet with {len(self.down)} levels got images of shape {tuple(x.shape)}",
+                f"height and width must be multiples of {step}: pad the images",
+            )
         skips = []
         for number, level in enumerate(self.down):
             x = level(self.pool(x) if number else x)

@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 import pellucid
 from pellucid import Tensor, nn
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, ShapeError
 
 
 class EncoderBlock(nn.Module):
@@ -92,6 +92,7 @@ class ViT(nn.Module):
                 f"ViT got image_size={image_size}, patch_size={patch_size}",
                 "image_size must be a multiple of patch_size",
             )
+        self.image_size = image_size
         patches = (image_size // patch_size) ** 2
         self.conv_proj = nn.Conv2d(channels, features, patch_size, stride=patch_size)
         self.class_token = nn.Parameter(pellucid.zeros(1, 1, features))
@@ -106,6 +107,11 @@ class ViT(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, image_size, image_size) → (N, num_classes)."""
+        if tuple(x.shape[2:]) != (self.image_size, self.image_size):
+            raise ShapeError(
+                f"ViT for {self.image_size}×{self.image_size} got images of shape {tuple(x.shape)}",
+                "resize them, or make a ViT of their size: each patch has its own position",
+            )
         x = self.conv_proj(x)  # (N, E, rows of patches, columns of patches)
         x = x.flatten(2).transpose(1, 2)  # (N, patches, E)
         token = self.class_token.expand(x.shape[0], -1, -1)
