@@ -93,8 +93,8 @@ class RNNBase(Module):
                     self.register_parameter(f"weight_{part}{suffix}", weight)
                 if bias:
                     for part in ("ih", "hh"):
-                        value = Parameter(empty(rows, dtype=dtype))
-                        self.register_parameter(f"bias_{part}{suffix}", value)
+                        offset = Parameter(empty(rows, dtype=dtype))
+                        self.register_parameter(f"bias_{part}{suffix}", offset)
                 if proj_size:
                     projection = Parameter(empty(proj_size, hidden_size, dtype=dtype))
                     self.register_parameter(f"weight_hr{suffix}", projection)

@@ -143,12 +143,12 @@ class MaskedSequence(PackedSequence):
             "(compiled anew for other lengths)",
         )
 
-    data = property(_refuse)  # type: ignore[assignment]
-    batch_sizes = property(_refuse)  # type: ignore[assignment]
-    sorted_indices = property(_refuse)  # type: ignore[assignment]
-    unsorted_indices = property(_refuse)  # type: ignore[assignment]
+    data = property(_refuse)
+    batch_sizes = property(_refuse)
+    sorted_indices = property(_refuse)
+    unsorted_indices = property(_refuse)
     __iter__ = _refuse
-    __getitem__ = _refuse  # type: ignore[assignment]
+    __getitem__ = _refuse
 
     def to(self, *args: Any, **kwargs: Any) -> MaskedSequence:
         """With the data in another dtype."""
