@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, operand_indices, unravel
+from pellucid.compiler.views import flat_base, matrix_view
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, consumers
 
 COSTLY = frozenset(
@@ -94,105 +95,6 @@ def is_trailing(node: Node) -> bool:
     return axes == tuple(range(len(node.inputs[0].shape) - len(axes), len(node.inputs[0].shape)))
 
 
-@dataclass(frozen=True)
-class MatrixView:
-    """How a matrix product reads an operand: the stored value and its strides in elements."""
-
-    base: Node
-    batch: int
-    row: int
-    column: int
-
-
-def matrix_view(product: Node, position: int) -> MatrixView:
-    """The operand's view, through all transposes and broadcasts that strides can express."""
-    operand = product.inputs[position]
-    found = strides_of(operand)
-    if found is not None:
-        base, strides = found
-        batch = _batch_stride(product.shape[:-2], operand.shape[:-2], strides[:-2])
-        if batch is not None:
-            return MatrixView(base, batch, strides[-2], strides[-1])
-    rows, columns = operand.shape[-2:]
-    whole = math.prod(operand.shape[:-2]) > 1
-    return MatrixView(operand, rows * columns if whole else 0, columns, 1)
-
-
-def _batch_stride(
-    batch: tuple[int, ...], own: tuple[int, ...], strides: tuple[int, ...]
-) -> int | None:
-    """One stride for all batch axes together, or None where they need several."""
-    lead = len(batch) - len(own)
-    full = [0 if i < lead or own[i - lead] == 1 else strides[i - lead] for i in range(len(batch))]
-    pairs = [(n, s) for n, s in zip(batch, full, strict=True) if n != 1]
-    if not pairs:
-        return 0
-    expected = step = pairs[-1][1]
-    for extent, stride in reversed(pairs):
-        if stride != expected:
-            return None
-        expected *= extent
-    return step
-
-
-def strides_of(node: Node) -> tuple[Node, tuple[int, ...]] | None:
-    """A chain of views as (stored node, strides in elements); None where strides cannot say it."""
-    shape = node.shape
-    name = node.op.name
-    if name not in ("transpose", "reshape", "broadcast_to"):
-        steps, total = [], 1
-        for extent in reversed(shape):
-            steps.append(total)
-            total *= extent
-        return node, tuple(reversed(steps))
-    below = strides_of(node.inputs[0])
-    if below is None:
-        return None
-    base, strides = below
-    source = node.inputs[0].shape
-    if name == "transpose":
-        return base, tuple(strides[a] for a in node.settings["axes"])
-    if name == "broadcast_to":
-        lead = len(shape) - len(source)
-        stretched = tuple(
-            0 if i < lead or (source[i - lead] == 1 and shape[i] != 1) else strides[i - lead]
-            for i in range(len(shape))
-        )
-        return base, stretched
-    reshaped = _reshape_strides(source, strides, shape)
-    return None if reshaped is None else (base, reshaped)
-
-
-def _reshape_strides(
-    source: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, ...]
-) -> tuple[int, ...] | None:
-    """Strides after a reshape, if every new axis lies inside a run of old ones."""
-    old = [(n, s) for n, s in zip(source, strides, strict=True) if n != 1]
-    result: list[int] = []
-    runs: list[list[int]] = []
-    for extent, stride in old:
-        if runs and runs[-1][1] == extent * stride and stride:
-            runs[-1] = [runs[-1][0] * extent, stride]
-        else:
-            runs.append([extent, stride])
-    queue = list(runs)
-    left, stride = 1, 0
-    for extent in reversed(shape):
-        if extent == 1:
-            result.append(0)
-            continue
-        if left == 1:
-            if not queue:
-                return None
-            left, stride = queue.pop()
-        if left % extent:
-            return None
-        result.append(stride)
-        left //= extent
-        stride *= extent
-    return tuple(reversed(result)) if left == 1 and not queue else None
-
-
 def choose_anchors(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:
     """The nodes that must exist."""
     anchors: set[Node] = set()
@@ -217,13 +119,6 @@ def operands_in_memory(node: Node) -> list[Node]:
     if node.op.name == "strided_product":
         return [flat_base(n) for n in node.inputs]
     return list(node.inputs)
-
-
-def flat_base(node: Node) -> Node:
-    """The value whose elements, in order, are those of a chain of reshapes."""
-    while node.op.name == "reshape":
-        node = node.inputs[0]
-    return node
 
 
 def stored_reads(node: Node, anchors: set[Node]) -> list[Node]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 
-from pellucid.compiler.clusters import REDUCTIONS, matrix_view, reduction_axes
+from pellucid.compiler.clusters import REDUCTIONS, reduction_axes
 from pellucid.compiler.convolution import lower_convolution, sink_channel_move, sink_into_sum
 from pellucid.graph.node import (
     CONSTANT,
@@ -64,7 +64,7 @@ def transpose_products(graph: Graph) -> Graph:
 
 
 def _plain_product(node: Node) -> Node | None:
-    """Integer products as multiplications and sums; batches that need several strides stretched."""
+    """An integer product as multiplications and sums."""
     if node.op.name != "matmul":
         return None
     a, b = node.inputs
@@ -74,25 +74,11 @@ def _plain_product(node: Node) -> Node | None:
         total: Node = structure.sum(elementwise.mul(left, right), len(node.shape) - 1)
         same: Node = elementwise.cast(total, node.dtype)
         return same
-    batch = node.shape[:-2]
-    changed = []
-    for position, operand in enumerate(node.inputs):
-        view = matrix_view(node, position)
-        partial = (
-            view.base is operand
-            and operand.shape[:-2] != batch
-            and math.prod(operand.shape[:-2]) > 1
-        )
-        # Only an elementwise identity forces the stretched operand into memory.
-        wide = (
-            structure.broadcast_to(operand, (*batch, *operand.shape[-2:])) if partial else operand
-        )
-        changed.append(elementwise.copy(wide) if partial else wide)
-    return None if changed == [a, b] else matmul(*changed)
+    return None
 
 
 def plain_products(graph: Graph) -> Graph:
-    """Only float products with simple batches are left: what the contraction kernel can do."""
+    """Only products of floats are left: what the contraction kernel can do."""
     return rewrite(graph, _plain_product)
 
 
