@@ -15,7 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, operand_indices, unravel
-from pellucid.compiler.views import flat_base, matrix_view
+from pellucid.compiler.placement import ASSEMBLY
+from pellucid.compiler.views import View, flat_base, matrix_view
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, consumers
 
 COSTLY = frozenset(
@@ -33,7 +34,8 @@ REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
 class Cluster:
     """Anchors computed by one kernel.
 
-    ``kind`` is ``rows``, ``columns``, ``product`` or ``serial``.  For ``rows`` the domain is
+    ``kind`` is ``rows``, ``columns``, ``product``, ``serial`` or ``assembly`` (nothing to do: the
+    parts are written in place).  For ``rows`` the domain is
     ``rows`` × ``inner``; a cluster of element-wise anchors alone is ``flexible``: only the
     number of its elements is fixed.
     """
@@ -72,6 +74,8 @@ class Fusion:
     """Stored value → clusters that read it."""
     place: dict[Node, int] = field(default_factory=dict)
     """Anchor → its place among all anchors."""
+    placed: dict[Node, View] = field(default_factory=dict)
+    """Anchor that is written into an assembly → where."""
 
 
 def reduction_axes(node: Node) -> tuple[int, ...]:
@@ -142,6 +146,8 @@ def cluster_of(node: Node) -> Cluster:
     """The cluster of an anchor by itself."""
     if node.op.name in PRODUCTS:
         return Cluster("product", [node])
+    if node.op is ASSEMBLY:
+        return Cluster("assembly", [node])
     if node.op.name in REDUCTIONS:
         rows = node.size
         inner = math.prod(node.inputs[0].shape[a] for a in reduction_axes(node))
@@ -172,6 +178,9 @@ def fuse(graph: Graph, enabled: bool = True) -> Fusion:
         if node not in anchors:
             continue
         fusion.reads[node] = stored_reads(node, anchors)
+        if node.op is ASSEMBLY:
+            for part, (offset, strides) in zip(node.inputs, node.settings["places"], strict=True):
+                fusion.placed[part] = View(node, offset, strides)
         home = _join(node, fusion) if enabled else None
         place = fusion.place[node] = len(fusion.place)
         if home is None:

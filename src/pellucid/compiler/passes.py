@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 
 from pellucid.compiler.clusters import REDUCTIONS, reduction_axes
 from pellucid.compiler.convolution import lower_convolution, sink_channel_move, sink_into_sum
+from pellucid.compiler.placement import assemble_in_place
 from pellucid.graph.node import (
     CONSTANT,
     INPUT,
@@ -51,15 +52,21 @@ def _transposed_product(node: Node) -> Node | None:
     if node.op.name != "transpose" or node.inputs[0].op.name != "matmul":
         return None
     rank = len(node.shape)
-    if node.settings["axes"] != (*range(rank - 2), rank - 1, rank - 2):
+    axes = node.settings["axes"]
+    if axes[-1] != rank - 2:
         return None
     a, b = node.inputs[0].inputs
+    exchanged = {rank - 1: rank - 2, rank - 2: rank - 1}
     swapped: Node = matmul(swap(b), swap(a))
-    return swapped
+    moved: Node = structure.transpose(swapped, tuple(exchanged.get(i, i) for i in axes))
+    return moved
 
 
 def transpose_products(graph: Graph) -> Graph:
-    """(A·B)ᵀ → Bᵀ·Aᵀ: the gradient of a weight comes out in the weight's own layout."""
+    """(A·B)ᵀ → Bᵀ·Aᵀ: the gradient of a weight comes out in the weight's own layout.
+
+    Batch axes may move as well, as long as the last axis is one that the product makes contiguous.
+    """
     return simplify(rewrite(graph, _transposed_product))
 
 
@@ -219,6 +226,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     plain_products,
     scatter_as_choice,
     split_long_reductions,
+    assemble_in_place,
 )
 """The rewrites in their order."""
 

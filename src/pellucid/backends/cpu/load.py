@@ -30,12 +30,12 @@ from pellucid.backends.cpu.runtime import NativeProgram, Region, Task
 from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.errors import ArgumentError
-from pellucid.base.shapes import contiguous_strides, size_of
+from pellucid.base.shapes import size_of
 from pellucid.compiler.clusters import Cluster, Fusion, fuse
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
 from pellucid.compiler.schedule import Schedule, schedule, stored_values
-from pellucid.compiler.views import View, flat_base, matrix_view, merge_axes
+from pellucid.compiler.views import View, contiguous, flat_base, matrix_view, merge_axes
 from pellucid.graph.node import INPUT, Graph, Node, constant_value, unshared
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
@@ -67,7 +67,7 @@ def emit_cluster(
 
     Equal clusters (the layers of a deep network) are written once.
     """
-    if all(a.size == 0 for a in cluster.anchors):
+    if cluster.kind == "assembly" or all(a.size == 0 for a in cluster.anchors):
         return []
     key, nodes = describe(cluster, fusion, stored)
     known = _written.get((key, target))
@@ -125,6 +125,13 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
             else:
                 stack.append((node, True))
                 stack.extend((n, False) for n in reversed(node.inputs))
+    # What a product reads through views may lie beyond values that are stored for others.
+    views: list[object] = []
+    for node in cluster.anchors:
+        for view in (matrix_view(node, i) for i in (0, 1)) if node.op.name == "matmul" else ():
+            if view.base not in number:
+                number[view.base] = len(number)
+            views.append((number[view.base], view.offset, view.batch, view.row, view.column))
     after = cluster.epilogue
     domain = (
         cluster.kind,
@@ -132,6 +139,8 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
         cluster.inner,
         cluster.flexible,
         after and after.full_rows,
+        tuple((p.offset, p.strides) for p in map(fusion.placed.get, cluster.anchors) if p),
+        tuple(views),
     )
     return (domain, tuple(entries), tuple(number[a] for a in cluster.anchors)), list(number)
 
@@ -154,7 +163,7 @@ def _write_product(
     node = cluster.anchors[0]
     views = [matrix_view(node, 0), matrix_view(node, 1)]
     rows, columns = node.shape[-2:]
-    spec = contraction_of(node, View(node, 0, contiguous_strides(node.shape)))
+    spec = contraction_of(node, fusion.placed.get(node) or contiguous(node))
     after = cluster.epilogue
     full_rows = after is not None and after.full_rows
     plan = plan_contraction(spec, target, full_rows)
