@@ -113,7 +113,32 @@ def choose_anchors(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:
                 anchors.update(operands_in_memory(node))
         elif node.op.name in COSTLY and len(using) > 1 and node.size > 1:
             anchors.add(node)
-    return {n for n in anchors if n.op is not INPUT and n.op is not CONSTANT}
+    anchors = {n for n in anchors if n.op is not INPUT and n.op is not CONSTANT}
+    return anchors | _long_reads(users, anchors)
+
+
+MOST_READS = 2
+"""A shared value that is computed from more stored values of its size is stored itself."""
+
+
+def _long_reads(users: dict[Node, list[Node]], anchors: set[Node]) -> set[Node]:
+    """Shared values that would be computed again and again from too many stored ones.
+
+    The residual sum of a deep network reads the results of all layers before; without this every
+    layer norm would add them all up.
+    """
+    found: set[Node] = set()
+    reads: dict[Node, frozenset[Node]] = {}
+    for node, using in users.items():
+        if node in anchors or node.op is INPUT:
+            reads[node] = frozenset((node,))
+            continue
+        below = [r for n in node.inputs for r in reads[n] if 2 * r.size >= node.size]
+        reads[node] = frozenset(below[: 4 * MOST_READS])
+        if len(reads[node]) > MOST_READS and len(using) > 1 and node.size > 1:
+            found.add(node)
+            reads[node] = frozenset((node,))
+    return found
 
 
 def operands_in_memory(node: Node) -> list[Node]:
