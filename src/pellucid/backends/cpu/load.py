@@ -42,7 +42,7 @@ from pellucid.ops.registry import apply
 
 FLOP_PER_NANOSECOND = 80
 """What one core is expected to do in a matrix product; only for estimates."""
-SERIAL_COST = 8_000.0
+SERIAL_COST = 2_500.0
 """A region of fewer estimated nanoseconds runs on the calling thread alone."""
 
 
@@ -269,6 +269,7 @@ class Analysis:
                     u.name,
                     tuple(slots.of(o, u.cluster) for o in u.kernel.operands),
                     u.kernel.chunks,
+                    u.kernel.cost,
                 )
                 for u in uses
             )
@@ -372,7 +373,9 @@ class CpuExecutable:
         """The native program: regions of kernels, and the table of addresses."""
         plan = self.plan
         self.regions = [
-            Region([Task(addresses[t.kernel], t.slots, t.chunks) for t in r.tasks], r.parallel)
+            Region(
+                [Task(addresses[t.kernel], t.slots, t.chunks, t.cost) for t in r.tasks], r.parallel
+            )
             for r in plan.regions
         ]
         fixed = plan.inputs + plan.outputs
