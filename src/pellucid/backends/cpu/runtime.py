@@ -143,10 +143,10 @@ class NativeProgram:
             heads.append((int(shared), first, len(records) - first, chunks))
         self._tasks = np.array(records, dtype=np.int64).reshape(len(records), ir.TASK_BYTES // 8)
         self._ends = np.array(ends, dtype=np.int64)
-        for r, (shared, first, count, chunks) in enumerate(heads):
+        for r, (parallel, first, count, chunks) in enumerate(heads):
             tasks = self._tasks.ctypes.data + ir.TASK_BYTES * first
             self._regions[r] = (
-                shared,
+                parallel,
                 tasks,
                 count,
                 chunks,
