@@ -31,6 +31,7 @@ from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import size_of
+from pellucid.compiler import index
 from pellucid.compiler.clusters import Cluster, Fusion, fuse
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
@@ -253,6 +254,7 @@ class Analysis:
             uses = [emit_cluster(c, self.fusion, stored, target) for c in step]
             for turn in range(max((len(u) for u in uses), default=0)):
                 self.region_uses.append([u[turn] for u in uses if turn < len(u)])
+        index.forget()
 
     def texts(self) -> dict[str, str]:
         """Kernel name → module text."""
