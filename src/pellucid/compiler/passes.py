@@ -225,7 +225,8 @@ def _unrolled(node: Node) -> Node | None:
         for k, value in enumerate(values):
             (histories if k < n else outputs)[k].append(value)
     if output < n:
-        return carry[output]
+        last: Node = carry[output]
+        return last
     listed = (histories | outputs)[output - n]
     ordered = listed[::-1] if reverse else listed
     whole: Node = structure.concatenate([structure.reshape(v, (1, *v.shape)) for v in ordered], 0)

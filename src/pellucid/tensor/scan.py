@@ -94,15 +94,10 @@ class _Step:
         self.carry_tree, self.carry = initial
         self.columns = inputs[1]
         trace = BodyTrace(state.trace)
-        h = [
-            trace.add_argument(Spec(t.shape, t.dtype), f"carry{i}")
-            for i, t in enumerate(initial[1])
-        ]
-        x = [
-            trace.add_argument(Spec(tuple(t.shape[1:]), t.dtype), f"input{i}")
-            for i, t in enumerate(inputs[1])
-        ]
-        self.h, self.x = [t._cell.node for t in h], [t._cell.node for t in x]
+        h = [trace.add_argument(Spec(t.shape, t.dtype), "carry") for t in self.carry]
+        x = [trace.add_argument(Spec(tuple(t.shape[1:]), t.dtype), "x") for t in self.columns]
+        self.h = [trace.node_of_tensor(t) for t in h]
+        self.x = [trace.node_of_tensor(t) for t in x]
         arguments = rebuild(self.carry_tree, iter(h)), rebuild(inputs[0], iter(x))
         following, self.y_tree, y = trace.run(
             lambda *a: _checked_step(body, initial, *a), *arguments
