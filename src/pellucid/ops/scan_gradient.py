@@ -193,15 +193,9 @@ class _Derivation:
         chosen = [i for i, g in enumerate(self.found) if g is not None and self.wanted[i]]
         into = [i - n for i in chosen if n <= i < n + columns]
         onto = [i - n - columns for i in chosen if i >= n + columns]
-        roots += [self._cotangent(n + j) for j in into]
-        roots += [self._cotangent(n + columns + i) for i in onto]
+        places = [*(n + j for j in into), *(n + columns + i for i in onto)]
+        roots += [g for g in (self.found[p] for p in places) if g is not None]
         return roots, into, onto
-
-    def _cotangent(self, position: int) -> Node:
-        found = self.found[position]
-        if found is None:
-            raise KeyError(position)
-        return found
 
     def loop(self) -> ReverseLoop:
         """The reverse loop."""
