@@ -132,26 +132,21 @@ class NativeProgram:
             chunks = sum(task.chunks for task in region.tasks)
             # One chunk gains nothing from a second thread.
             shared = region.parallel and chunks > 1
-            shares = _shares(region.tasks, threads if shared else 1)
-            for share in shares:
+            parts = shares(region.tasks, threads if shared else 1)
+            for share in parts:
                 for number, start, count in share:
                     kernel = region.tasks[number].kernel_address
                     records.append((kernel, addresses[number], count, before, start))
                     before += count
                 ends.append(before)
-            ends.extend([before] * (threads - len(shares)))
+            ends.extend([before] * (threads - len(parts)))
             heads.append((int(shared), first, len(records) - first, chunks))
         self._tasks = np.array(records, dtype=np.int64).reshape(len(records), ir.TASK_BYTES // 8)
         self._ends = np.array(ends, dtype=np.int64)
-        for r, (shared, first, count, chunks) in enumerate(heads):
+        for r, (parallel, first, count, chunks) in enumerate(heads):
             tasks = self._tasks.ctypes.data + ir.TASK_BYTES * first
-            self._regions[r] = (
-                shared,
-                tasks,
-                count,
-                chunks,
-                self._ends.ctypes.data + 8 * r * threads,
-            )
+            end = self._ends.ctypes.data + 8 * r * threads
+            self._regions[r] = (parallel, tasks, count, chunks, end)
         self._threads = threads
 
     def run(self, steps: int = 1) -> None:
@@ -208,7 +203,7 @@ class NativeProgram:
         return self._profile / _ticks_per_second()
 
 
-def _shares(tasks: Sequence[Task], threads: int) -> list[list[tuple[int, int, int]]]:
+def shares(tasks: Sequence[Task], threads: int) -> list[list[tuple[int, int, int]]]:
     """What each thread begins with: (number of the task, first chunk, chunks) of its share.
 
     Every thread gets the same part of each task, in order; chunks left over go, the most
@@ -223,15 +218,15 @@ def _shares(tasks: Sequence[Task], threads: int) -> list[list[tuple[int, int, in
         for t in range(threads):
             extra[number][t] = int(t in least)
             load[t] += (whole + extra[number][t]) * price[number]
-    shares: list[list[tuple[int, int, int]]] = [[] for _ in range(threads)]
+    parts: list[list[tuple[int, int, int]]] = [[] for _ in range(threads)]
     for number, task in enumerate(tasks):
         start = 0
         for t in range(threads):
             count = task.chunks // threads + extra[number][t]
             if count:
-                shares[t].append((number, start, count))
+                parts[t].append((number, start, count))
             start += count
-    return shares
+    return parts
 
 
 class _Driver:
