@@ -130,7 +130,7 @@ class GridWorld:
     number, row by row, and 0 elsewhere.  After ``limit`` steps an episode is truncated.
 
     >>> world = GridWorld()
-    >>> world.reset().argmax(), world.step(0).state.argmax()
+    >>> int(world.reset().argmax()), int(world.step(0).state.argmax())
     (8, 4)
     """
 
