@@ -98,6 +98,7 @@ _LAZY = {
     "insight": "pellucid.insight",
     "models": "pellucid.models",
     "training": "pellucid.training",
+    "utils": "pellucid.utils",
 }
 """Parts of the package that are loaded when they are first used."""
 _LAZY_NAMES = {"Trainer": "pellucid.training.trainer", "summary": "pellucid.training.summary"}

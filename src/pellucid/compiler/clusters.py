@@ -139,6 +139,8 @@ def strides_of(node: Node) -> tuple[Node, tuple[int, ...]] | None:
     """A chain of views as (stored node, strides in elements); None where strides cannot say it."""
     shape = node.shape
     name = node.op.name
+    if name == "after":
+        return strides_of(node.inputs[0])
     if name not in ("transpose", "reshape", "broadcast_to"):
         steps, total = [], 1
         for extent in reversed(shape):
@@ -221,15 +223,31 @@ def operands_in_memory(node: Node) -> list[Node]:
 
 def flat_base(node: Node) -> Node:
     """The value whose elements, in order, are those of a chain of reshapes."""
-    while node.op.name == "reshape":
+    while node.op.name in ("reshape", "after"):
         node = node.inputs[0]
     return node
+
+
+def awaited(node: Node) -> list[Node]:
+    """Values that a product must wait for although its kernel reads through to what they hold up.
+
+    They are found on the way to :func:`operands_in_memory`.
+    """
+    if node.op.name not in PRODUCTS:
+        return []
+    found = []
+    for operand, base in zip(node.inputs, operands_in_memory(node), strict=True):
+        while operand is not base:
+            if operand.op.name == "after":
+                found.append(operand.inputs[1])
+            operand = operand.inputs[0]
+    return found
 
 
 def stored_reads(node: Node, anchors: set[Node]) -> list[Node]:
     """Anchors and inputs that are read when ``node`` is computed from stored values."""
     found: dict[Node, None] = {}
-    stack = list(reversed(operands_in_memory(node)))
+    stack = [*awaited(node), *reversed(operands_in_memory(node))]
     seen: set[Node] = set()
     while stack:
         current = stack.pop()

@@ -43,12 +43,14 @@ def reverse(
     key_of: Callable[[Value], int] = id,
     visit: Callable[[Value, Value], Value] | None = None,
     needs: Callable[[Value], bool] | None = None,
+    wanted: Callable[[Value], bool] | None = None,
 ) -> dict[int, tuple[Value, Value]]:
     """Cotangents of everything that ``outputs`` depend on.
 
     ``record_of(value)`` is None where the history ends.  ``visit(value, cotangent)`` may replace
     a complete cotangent before it flows on (gradient hooks); ``needs(value)`` says whether
-    a cotangent is wanted at all.  Returns key → (value, cotangent).
+    a cotangent is computed at all; ``wanted(value)`` whether it is kept once it has flowed on
+    (by default all are).  Returns key → (value, cotangent).
     """
     found: dict[int, tuple[Value, Value]] = {}
     for output, cotangent in zip(outputs, cotangents, strict=True):
@@ -66,6 +68,8 @@ def reverse(
             continue
         with layer_scope(_layer_of(record)):
             parts = _rule(record, cotangent, value)
+        if wanted is not None and not wanted(value):
+            del found[key]
         for operand, part in zip(record.inputs, parts, strict=True):
             if part is not None and (needs is None or needs(operand)):
                 _accumulate(found, key_of(operand), operand, part)
