@@ -78,6 +78,7 @@ from pellucid.tensor.random import (
     randperm,
     set_rng_state,
 )
+from pellucid.tensor.scan import scan
 from pellucid.tensor.shaping import broadcast_tensors, cat, meshgrid, stack
 from pellucid.tensor.tensor import Tensor
 

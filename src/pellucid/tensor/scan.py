@@ -1,0 +1,207 @@
+"""``scan``: a loop over time with a state that each step hands to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.tensor.core import TensorCore
+from pellucid.tensor.creation import from_numpy
+from pellucid.tensor.shaping import stack
+from pellucid.tensor.trees import flatten, rebuild
+
+Body = Callable[[Any, Any], tuple[Any, Any]]
+
+
+def scan(
+    body: Body,
+    initial: Any,
+    inputs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """Run ``body`` once for each time step, each step starting from the state the last one left.
+
+    .. code-block:: python
+
+        carry = initial
+        for t in range(T):                     # from T - 1 down to 0 with reverse=True
+            carry, y[t] = body(carry, inputs[t])
+        return carry, y
+
+    ``body(carry, x)`` returns the pair ``(next carry, y)``.  ``carry``, ``x`` and ``y`` are trees
+    of tensors: a tensor, ``None``, or tuples, lists and dicts of such.
+
+    Args:
+        body: one step. It sees tensors, may use any tensor from outside (parameters get their
+            gradients), and must not change tensors from outside in place.
+        initial: the carry before the first step. Each step must return a carry of the same
+            tree, shapes and dtypes.
+        inputs: tree of tensors of shape (T, ...), time first; step ``t`` gets each one's slice
+            (...) at ``t``. Without inputs ``x`` is ``None`` and ``length`` gives T.
+        length: T, if there are no inputs to tell it; otherwise it must agree with them.
+        reverse: start at the last step and end at the first; ``y`` stays in the order of the
+            inputs.
+
+    Returns:
+        ``(final carry, ys)``: the carry after the last step, and the ``y`` of all steps stacked
+        along a new first axis: shapes (T, ...).
+
+    The function is that of ``jax.lax.scan`` (Bradbury et al., 2018).  Recurrent layers are built
+    on it; an exponential moving average in it is
+
+    >>> import pellucid
+    >>> def smooth(mean, x):
+    ...     mean = 0.5 * mean + 0.5 * x
+    ...     return mean, mean
+    >>> last, means = pellucid.scan(smooth, pellucid.zeros(()), pellucid.tensor([4.0, 2.0, 8.0]))
+    >>> means
+    tensor([2., 2., 5.])
+
+    Raises:
+        ShapeError: inputs of unequal lengths, no steps at all, or a carry whose shape changes.
+        DTypeError: a carry whose dtype changes.
+        ArgumentError: a body that returns no pair, a carry whose tree changes, or leaves that
+            are no tensors.
+    """
+    carry_tree, carry = _leaves(initial, "the initial carry")
+    input_tree, columns = _leaves(inputs, "inputs")
+    steps = _steps(columns, length)
+    return _plain_loop(body, (carry_tree, carry), (input_tree, columns), steps, reverse)
+
+
+def _plain_loop(
+    body: Body,
+    initial: tuple[Any, list[TensorCore]],
+    inputs: tuple[Any, list[TensorCore]],
+    steps: int,
+    reverse: bool,
+) -> tuple[Any, Any]:
+    """The definition: one step after the other, by tensor operations."""
+    carry_tree, carry = initial
+    rows: list[list[TensorCore]] = []
+    trees: list[Any] = []
+    order = range(steps - 1, -1, -1) if reverse else range(steps)
+    for t in order:
+        x = rebuild(inputs[0], iter([column[t] for column in inputs[1]]))  # type: ignore[index]
+        carry, y_tree, y = _step(body, carry_tree, carry, x)
+        if trees and not (y_tree == trees[-1] and _specs(y) == _specs(rows[-1])):
+            raise ArgumentError(
+                f"the body of a scan gave {_listed(y)} at step {t} and {_listed(rows[-1])} "
+                "at the step before it",
+                "every step must return outputs of the same tree, shapes and dtypes",
+            )
+        trees.append(y_tree)
+        rows.append(y)
+    if reverse:
+        rows.reverse()
+    stacked = [stack(column) for column in zip(*rows, strict=True)]
+    return rebuild(carry_tree, iter(carry)), rebuild(trees[-1], iter(stacked))
+
+
+def _step(
+    body: Body, carry_tree: Any, carry: list[TensorCore], x: Any
+) -> tuple[list[TensorCore], Any, list[TensorCore]]:
+    """One call of the body: (leaves of the next carry, tree of y, leaves of y), all checked."""
+    result = body(rebuild(carry_tree, iter(carry)), x)
+    if not isinstance(result, tuple) or len(result) != 2:
+        received = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
+        raise ArgumentError(
+            f"the body of a scan returned {received} instead of a pair",
+            "return (next carry, y); y may be None",
+        )
+    next_tree, following = _leaves(result[0], "the carry that the body of a scan returned")
+    y_tree, y = _leaves(result[1], "the output of the body of a scan")
+    if next_tree != carry_tree or len(following) != len(carry):
+        raise ArgumentError(
+            f"the body of a scan got a carry of {_listed(carry)} and returned one of "
+            f"{_listed(following)} in another tree",
+            "return the next carry in the tree of the initial one",
+        )
+    for position, (before, after) in enumerate(zip(carry, following, strict=True)):
+        _check_kept(position, before, after)
+    return following, y_tree, y
+
+
+def _check_kept(position: int, before: TensorCore, after: TensorCore) -> None:
+    """Raise unless a carry keeps its shape and dtype."""
+    if tuple(before.shape) != tuple(after.shape):
+        raise ShapeError(
+            f"carry {position} of a scan has shape {tuple(before.shape)} before a step and "
+            f"{tuple(after.shape)} after it",
+            "the carry must keep its shape; start with one of the final shape",
+        )
+    if before.dtype is not after.dtype:
+        raise DTypeError(
+            f"carry {position} of a scan is {before.dtype.name} before a step and "
+            f"{after.dtype.name} after it",
+            "the carry must keep its dtype; convert the initial carry or the result with .to()",
+        )
+
+
+def _leaves(tree: Any, what: str) -> tuple[Any, list[TensorCore]]:
+    """The tree without its tensors, and the tensors; raises if a leaf is something else."""
+    leaves: list[TensorCore] = []
+    bare = flatten(_checked(tree, what), leaves)
+    return bare, leaves
+
+
+def _checked(tree: Any, what: str) -> Any:
+    """The tree with NumPy arrays as tensors."""
+    if tree is None or isinstance(tree, TensorCore):
+        return tree
+    if isinstance(tree, np.ndarray):
+        return from_numpy(tree)
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(_checked(v, what) for v in tree))
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_checked(v, what) for v in tree)
+    if isinstance(tree, dict):
+        return {k: _checked(v, what) for k, v in tree.items()}
+    raise ArgumentError(
+        f"{what} holds {tree!r}, a {type(tree).__name__}",
+        "use tensors, for instance pellucid.tensor(0.0), in tuples, lists or dicts",
+    )
+
+
+def _steps(columns: Sequence[TensorCore], length: int | None) -> int:
+    """The number of steps, from the inputs or from ``length``."""
+    lengths = []
+    for position, column in enumerate(columns):
+        if not column.shape:
+            raise ShapeError(
+                f"input {position} of a scan has no axes", "inputs have time as their first axis"
+            )
+        lengths.append(column.shape[0])
+    if len(set(lengths)) > 1:
+        raise ShapeError(
+            f"the inputs of a scan have unequal lengths {lengths} along their first axis",
+            "give every input the same number of time steps",
+        )
+    if length is not None and (isinstance(length, bool) or not isinstance(length, int)):
+        raise ArgumentError(f"the length of a scan is {length!r}", "give a whole number of steps")
+    if lengths and length is not None and length != lengths[0]:
+        raise ShapeError(
+            f"a scan over inputs of {lengths[0]} steps was given length={length}",
+            "leave length out, or give the length of the inputs",
+        )
+    if not lengths and length is None:
+        raise ArgumentError(
+            "a scan got neither inputs nor a length", "pass inputs of shape (T, ...), or length=T"
+        )
+    steps = lengths[0] if lengths else int(length or 0)
+    if steps < 1:
+        raise ShapeError(f"a scan over {steps} steps has no result", "give at least one step")
+    return steps
+
+
+def _specs(leaves: Sequence[TensorCore]) -> list[tuple[Any, Any]]:
+    return [(tuple(t.shape), t.dtype) for t in leaves]
+
+
+def _listed(leaves: Sequence[TensorCore]) -> str:
+    """Dtypes and shapes, for messages."""
+    return ", ".join(f"{t.dtype.name}{list(t.shape)}" for t in leaves) or "no tensors"
