@@ -98,6 +98,7 @@ _LAZY = {
     "autograd": "pellucid.autograd",
     "insight": "pellucid.insight",
     "models": "pellucid.models",
+    "rl": "pellucid.rl",
     "training": "pellucid.training",
     "utils": "pellucid.utils",
 }
