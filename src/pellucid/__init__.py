@@ -57,6 +57,7 @@ from pellucid.tensor.creation import (
     zeros,
     zeros_like,
 )
+from pellucid.tensor.eager import are_eager_kernels_enabled, eager_kernels, set_eager_kernels
 from pellucid.tensor.functions import FUNCTIONS as _FUNCTIONS
 from pellucid.tensor.functions import equal, is_tensor, promote_types, where
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad

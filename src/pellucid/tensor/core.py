@@ -22,6 +22,10 @@ VALUE_FREE = frozenset({"add", "sub", "neg", "sum", "cumsum", "copy", "cast"})
 """Operations, beside those that only move elements, whose gradient reads no input's value."""
 
 
+HEAVY: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], bool]] = {}
+"""Name of a primitive → whether these operands and settings are worth a native kernel."""
+
+
 class Record:
     """An entry of the tape: the operation that made a tensor, and from what.
 
@@ -35,6 +39,7 @@ class Record:
         "layer",
         "hooks",
         "owner",
+        "kernel",
         "_tensors",
         "_cells",
         "_records",
@@ -46,10 +51,18 @@ class Record:
     owner: weakref.ref[TensorCore] | None
     """The tensor that collects its gradient although it is no leaf (retain_grad)."""
 
+    kernel: Any
+    """What computes value and gradient natively (:mod:`.eager`), or None."""
+
     def __init__(
-        self, op: Primitive, inputs: Sequence[TensorCore], settings: Mapping[str, Any]
+        self,
+        op: Primitive,
+        inputs: Sequence[TensorCore],
+        settings: Mapping[str, Any],
+        kernel: Any = None,
     ) -> None:
         self.op = op
+        self.kernel = kernel
         self.settings = settings
         self.layer = current_layer()
         self.hooks = None
@@ -96,6 +109,9 @@ class TensorCore:
     make: ClassVar[Callable[[Cell], Any]]
     """Makes a plain tensor around a cell; set by the class that puts the mixins together."""
 
+    kernel_of: ClassVar[Callable[[Primitive, Sequence[TensorCore], Mapping[str, Any]], Any]]
+    """The native kernel for an application of a primitive, or None; set by :mod:`.eager`."""
+
     _cell: Cell
     _requires_grad: bool
     _grad: Any
@@ -109,15 +125,21 @@ class TensorCore:
     ) -> Any:
         """The tensor ``primitive`` makes of ``inputs``, computed now or traced, and recorded."""
         trace = state.trace
+        kernel = result = None
         if trace is None:
-            result = TensorCore.make(_compute(primitive, inputs, params))
+            is_heavy = HEAVY.get(primitive.name)
+            if is_heavy is not None and state.eager_kernels and is_heavy(inputs, params):
+                kernel = None if state.watcher else TensorCore.kernel_of(primitive, inputs, params)
+                result = None if kernel is None else kernel.run(inputs)
+            if result is None:
+                result = TensorCore.make(_compute(primitive, inputs, params))
         else:
             result = trace.apply(primitive, inputs, params)
         if state.grad_enabled and primitive.gradient is not None and result.dtype.kind == "float":
             for tensor in inputs:
                 if tensor._requires_grad:
                     result._requires_grad = True
-                    result._record = Record(primitive, inputs, params)
+                    result._record = Record(primitive, inputs, params, kernel)
                     break
         if state.watcher is not None and trace is None:
             state.watcher.operation(primitive, inputs, params, result)

@@ -27,6 +27,8 @@ class ThreadState(threading.local):
 
     grad_enabled: bool = True
     trace: Trace | None = None
+    eager_kernels: bool = True
+    """Whether heavy operations outside of a trace may run natively; see :mod:`.eager`."""
     watcher: Any = None
     """Is shown every operation and assignment outside of a trace; see :mod:`.nonfinite`."""
 

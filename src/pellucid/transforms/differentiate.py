@@ -43,14 +43,17 @@ def reverse(
     key_of: Callable[[Value], int] = id,
     visit: Callable[[Value, Value], Value] | None = None,
     needs: Callable[[Value], bool] | None = None,
+    pull: Callable[[Any, Value, Value], Sequence[Value | None]] | None = None,
 ) -> dict[int, tuple[Value, Value]]:
     """Cotangents of everything that ``outputs`` depend on.
 
     ``record_of(value)`` is None where the history ends.  ``visit(value, cotangent)`` may replace
     a complete cotangent before it flows on (gradient hooks); ``needs(value)`` says whether
-    a cotangent is wanted at all.  Returns key → (value, cotangent).
+    a cotangent is wanted at all; ``pull(record, cotangent, value)`` may stand in for the gradient
+    rule of the recorded operation.  Returns key → (value, cotangent).
     """
     found: dict[int, tuple[Value, Value]] = {}
+    pull = pull or _rule
     for output, cotangent in zip(outputs, cotangents, strict=True):
         _accumulate(found, key_of(output), output, cotangent)
     for value in reversed(_history(outputs, record_of, key_of)):
@@ -65,7 +68,7 @@ def reverse(
         if record is None:
             continue
         with layer_scope(_layer_of(record)):
-            parts = _rule(record, cotangent, value)
+            parts = pull(record, cotangent, value)
         for operand, part in zip(record.inputs, parts, strict=True):
             if part is not None and (needs is None or needs(operand)):
                 _accumulate(found, key_of(operand), operand, part)
