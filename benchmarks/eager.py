@@ -24,6 +24,8 @@ import pellucid
 
 WARM_SECONDS = 0.15
 ROUND_SECONDS = 0.02
+PAUSE_SECONDS = 0.02
+"""Between contestants: the worker threads of some spin for a while after their work."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +238,8 @@ def measure(row: Row, torch: Any, rounds: int) -> tuple[float, float, float]:
     found: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(rounds + 1):
         for name, call in calls.items():
+            time.sleep(PAUSE_SECONDS)
+            call()
             if name == "plain":
                 if turn > 3:
                     continue

@@ -40,6 +40,7 @@ class Record:
         "hooks",
         "owner",
         "kernel",
+        "result_age",
         "_tensors",
         "_cells",
         "_records",
@@ -53,6 +54,8 @@ class Record:
 
     kernel: Any
     """What computes value and gradient natively (:mod:`.eager`), or None."""
+    result_age: tuple[int, int] | None
+    """With a kernel: the age of the result, which the gradient may read."""
 
     def __init__(
         self,
@@ -60,9 +63,11 @@ class Record:
         inputs: Sequence[TensorCore],
         settings: Mapping[str, Any],
         kernel: Any = None,
+        result: Cell | None = None,
     ) -> None:
         self.op = op
         self.kernel = kernel
+        self.result_age = None if result is None else result.age
         self.settings = settings
         self.layer = current_layer()
         self.hooks = None
@@ -93,12 +98,17 @@ class Record:
             return
         for cell, age in zip(self._cells, self._ages, strict=True):
             if cell.age != age:
-                raise AutogradError(
-                    f"a tensor of shape {tuple(cell.shape)} that {self.op.name}"
-                    f"{' in ' + self.layer if self.layer else ''} needs for its gradient was "
-                    "modified in place after the forward pass",
-                    "call backward() before changing it, or change a copy: x.clone()",
-                )
+                raise changed_since(cell, self)
+
+
+def changed_since(cell: Cell, record: Record) -> AutogradError:
+    """The error for a value that was overwritten although the gradient reads it."""
+    return AutogradError(
+        f"a tensor of shape {tuple(cell.shape)} that {record.op.name}"
+        f"{' in ' + record.layer if record.layer else ''} needs for its gradient was "
+        "modified in place after the forward pass",
+        "call backward() before changing it, or change a copy: x.clone()",
+    )
 
 
 class TensorCore:
@@ -139,7 +149,8 @@ class TensorCore:
             for tensor in inputs:
                 if tensor._requires_grad:
                     result._requires_grad = True
-                    result._record = Record(primitive, inputs, params, kernel)
+                    made = None if kernel is None else result._cell
+                    result._record = Record(primitive, inputs, params, kernel, made)
                     break
         if state.watcher is not None and trace is None:
             state.watcher.operation(primitive, inputs, params, result)

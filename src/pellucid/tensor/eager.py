@@ -12,7 +12,6 @@ something ran or what the disk's cache holds, so that equal programs give equal 
 from __future__ import annotations
 
 import functools
-import math
 import os
 import threading
 import warnings
@@ -22,6 +21,7 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from pellucid.base.errors import ArgumentError, CompilationError, PellucidError
+from pellucid.base.shapes import size_of
 from pellucid.graph.node import (
     CONSTANT,
     INPUT,
@@ -34,7 +34,7 @@ from pellucid.graph.node import (
 )
 from pellucid.tensor import core
 from pellucid.tensor.autograd import gradients_at, set_grad_enabled
-from pellucid.tensor.core import Record, TensorCore
+from pellucid.tensor.core import Record, TensorCore, changed_since
 from pellucid.tensor.native import Layout, NativeFunction, layout_of, stored_array, stored_input
 from pellucid.tensor.state import Cell, ThreadState, state
 from pellucid.tensor.trace import Trace
@@ -111,20 +111,12 @@ class Kernel:
     tuple has its gradient in the first entry, the others count as constants.
     """
 
-    __slots__ = (
-        "_backward",
-        "_dtypes",
-        "_forward",
-        "_function",
-        "_layouts",
-        "_several",
-        "_specs",
-    )
+    __slots__ = ("_backward", "_dtypes", "_forward", "_function", "_layouts", "_several", "_specs")
 
     def __init__(
         self,
         function: Callable[..., Any],
-        specs: Sequence[Spec | None],
+        specs: Sequence[Spec],
         layouts: Sequence[Layout | None],
     ) -> None:
         self._function = function
@@ -132,65 +124,60 @@ class Kernel:
         self._layouts = layouts
         self._backward: dict[Any, tuple[NativeFunction, list[int], list[int | None]]] = {}
         with _tracing() as trace, set_grad_enabled(False):
-            stored, arguments = self._arguments(trace, ())
+            stored, arguments = self._arguments(trace)
             result = function(*arguments)
             self._several = isinstance(result, tuple)
-            outputs = result if isinstance(result, tuple) else (result,)
-            nodes = tuple(_pure(trace, t) for t in outputs)
+            nodes = tuple(_pure(trace, t) for t in (result if self._several else (result,)))
         self._dtypes = [node.dtype for node in nodes]
-        self._forward = NativeFunction(Graph(tuple(n for n in stored if n is not None), nodes))
+        self._forward = NativeFunction(Graph(tuple(stored), nodes))
 
-    def _arguments(
-        self, trace: Trace, needs: Sequence[bool]
-    ) -> tuple[list[Node | None], list[TensorCore | None]]:
+    def _arguments(self, trace: Trace) -> tuple[list[Node], list[TensorCore]]:
         """Input nodes for the stored arrays, and the symbolic tensors that stand for them."""
-        stored: list[Node | None] = []
-        arguments: list[TensorCore | None] = []
-        for position, spec in enumerate(self._specs):
-            if spec is None:
-                stored.append(None)
-                arguments.append(None)
-                continue
-            node, seen = stored_input(spec, self._layouts[position])
-            made: TensorCore = TensorCore.make(Cell(None, node=seen, trace=trace))
-            made._requires_grad = bool(needs) and needs[position]
+        stored, arguments = [], []
+        for spec, layout in zip(self._specs, self._layouts, strict=True):
+            node, seen = stored_input(spec, layout)
             stored.append(node)
-            arguments.append(made)
+            arguments.append(TensorCore.make(Cell(None, node=seen, trace=trace)))
         return stored, arguments
 
-    def run(self, tensors: Sequence[TensorCore | None]) -> Any:
-        """The value, recorded if an input requires gradients; None if it has to be NumPy's."""
-        present = [t for t in tensors if t is not None]
+    def run(self, tensors: Sequence[TensorCore]) -> Any:
+        """The value, not recorded yet; None if an index is out of range: NumPy says where."""
         held: list[Any] = []
-        layouts = (x for x, s in zip(self._layouts, self._specs, strict=True) if s is not None)
-        addresses = [_address(t._cell, x, held) for t, x in zip(present, layouts, strict=True)]
+        layouts = self._layouts
+        addresses = [
+            tensor._cell._pointer or _address(tensor._cell, layouts[i], held)
+            for i, tensor in enumerate(tensors)
+        ]
         try:
             arrays = self._forward(addresses)
-        except ArgumentError:  # an index out of range: NumPy's definition says where
+        except ArgumentError:
             return None
-        made = [TensorCore.make(Cell(a, d)) for a, d in zip(arrays, self._dtypes, strict=True)]
-        return tuple(made) if self._several else made[0]
+        if not self._several:
+            return TensorCore.make(Cell(arrays[0], self._dtypes[0]))
+        return tuple(TensorCore.make(Cell(a, d)) for a, d in zip(arrays, self._dtypes, strict=True))
 
     def cotangents(self, record: Record, cotangent: TensorCore, value: TensorCore) -> Sequence[Any]:
         """Cotangents of the inputs from that of the value."""
         inputs = record.inputs
-        if state.eager_kernels and not state.grad_enabled:
-            if state.trace is None and state.watcher is None:
-                found = self._pull(inputs, cotangent, value)
-                if found is not None:
-                    return found
+        if state.eager_kernels and not state.grad_enabled and not _watched_or_traced():
+            found = self._pull(record, inputs, cotangent, value)
+            if found is not None:
+                return found
         if record.op.gradient is not None:
             return record.op.gradient(cotangent, value, *inputs, **record.settings)
-        rest = iter(inputs)
         with set_grad_enabled(True):
-            again = self._function(*(None if s is None else next(rest) for s in self._specs))
+            again = self._function(*inputs)
         return gradients_at(again[0] if self._several else again, cotangent, inputs)
 
     def _pull(
-        self, inputs: Sequence[TensorCore], cotangent: TensorCore, value: TensorCore
+        self,
+        record: Record,
+        inputs: Sequence[TensorCore],
+        cotangent: TensorCore,
+        value: TensorCore,
     ) -> list[Any] | None:
         """The same by the native program; None if an index is out of range."""
-        needs = tuple(t._requires_grad for t in inputs)
+        needs = tuple([t._requires_grad for t in inputs])
         cell = cotangent._cell
         layout = None if cell.pointer else layout_of(cotangent.array())
         key = (needs, layout)
@@ -198,12 +185,10 @@ class Kernel:
         if found is None:
             found = self._backward[key] = self._differentiated(needs, value._cell, layout)
         program, operands, places = found
+        if len(inputs) in operands and value._cell.age != record.result_age:
+            raise changed_since(value._cell, record)
         cells = [*(t._cell for t in inputs), value._cell, cell]
-        layouts = [
-            *(x for x, s in zip(self._layouts, self._specs, strict=True) if s is not None),
-            None,
-            layout,
-        ]
+        layouts = [*self._layouts, None, layout]
         held: list[Any] = []
         try:
             arrays = program([_address(cells[i], layouts[i], held) for i in operands])
@@ -223,20 +208,21 @@ class Kernel:
     ) -> tuple[NativeFunction, list[int], list[int | None]]:
         """The program of the gradient, its operands (inputs, value, cotangent) and results."""
         spec = Spec(value.shape, value.dtype)
-        wanted = iter(needs)
-        full = [s is not None and next(wanted) for s in self._specs]
         with _tracing() as trace:
-            stored, arguments = self._arguments(trace, full)
+            stored, arguments = self._arguments(trace)
+            for argument, needed in zip(arguments, needs, strict=True):
+                argument._requires_grad = needed
             known, out = stored_input(spec, None)
             given, seen = stored_input(spec, layout)
             cotangent: TensorCore = TensorCore.make(Cell(None, node=seen, trace=trace))
             with set_grad_enabled(True):
                 result = self._function(*arguments)
-            result = result[0] if isinstance(result, tuple) else result
-            found = gradients_at(result, cotangent, [a for a in arguments if a is not None])
+            result = result[0] if self._several else result
+            with set_grad_enabled(False):
+                found = gradients_at(result, cotangent, arguments)
             nodes = [None if t is None else _pure(trace, t) for t in found]
             made = _pure(trace, result)
-        inputs = [*(n for n in stored if n is not None), known, given]
+        inputs = [*stored, known, given]
         # What the gradient says about the value itself is read, not computed again.
         replaced = _substitute([n for n in nodes if n is not None], {made: out})
         outputs: list[Node] = []
@@ -254,6 +240,11 @@ class Kernel:
         operands = [i for i, node in enumerate(inputs) if node in read]
         graph = Graph(tuple(inputs[i] for i in operands), tuple(outputs))
         return NativeFunction(graph), operands, places
+
+
+def _watched_or_traced() -> bool:
+    """Whether operations have to be seen one by one."""
+    return state.watcher is not None or state.trace is not None
 
 
 def _address(cell: Cell, layout: Layout | None, held: list[Any]) -> int:
@@ -307,6 +298,12 @@ class _Table:
         self.admitted[unit].add(key)
         return True
 
+    def keep(self, key: Any, kernel: Kernel | None) -> None:
+        """Remember a kernel, or that there is none; the oldest is forgotten when there are many."""
+        self.kernels[key] = kernel
+        while len(self.kernels) > KEPT_KERNELS:
+            del self.kernels[next(iter(self.kernels))]
+
     def clear(self) -> None:
         """Forget all kernels, and what was admitted."""
         self.kernels.clear()
@@ -324,58 +321,49 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
-def _signature(name: str, settings: Any, tensors: Sequence[TensorCore | None]) -> tuple[Any, ...]:
-    """What decides about a kernel: the operation, its settings, shapes, dtypes and layouts."""
+def _kernel(
+    name: str,
+    settings: tuple[Any, ...],
+    tensors: Sequence[TensorCore],
+    function: Callable[[], Callable[..., Any]],
+) -> Kernel | None:
+    """The kernel for this call, made if it is new; None where NumPy has to do."""
     parts: list[Any] = [name, settings]
     for tensor in tensors:
-        if tensor is None:
-            parts.append(None)
-            continue
         cell = tensor._cell
         parts.append(cell.shape)
         parts.append(cell.dtype)
-        if not cell.pointer:
+        if not cell._pointer and not cell.pointer:
             parts.append(layout_of(tensor.array()))
-    return tuple(parts)
-
-
-def _kernel(
-    op: Primitive,
-    settings: Any,
-    tensors: Sequence[TensorCore | None],
-    function: Callable[..., Any],
-) -> Kernel | None:
-    """The kernel for this call, made if it is new; None where NumPy has to do."""
-    key = _signature(op.name, settings, tensors)
+    key = tuple(parts)
     try:
         return _table.kernels[key]
     except KeyError:
         pass
+    except TypeError:  # a setting without a hash
+        return None
     with _table.lock:
         if key not in _table.kernels:
-            kind = (*key[:2], *key[3:])
-            admitted = _table.admits(op.name, kind, key)
-            made = _made(op, tensors, function) if admitted else None
-            _table.kernels[key] = made
-            while len(_table.kernels) > KEPT_KERNELS:
-                del _table.kernels[next(iter(_table.kernels))]
+            # Those of one kind differ in the first operand's shape.
+            kind = (*key[:2], *key[3:], len(tensors[0]._cell.shape))
+            found = _made(name, tensors, function()) if _table.admits(name, kind, key) else None
+            _table.keep(key, found)
         return _table.kernels[key]
 
 
-def _made(
-    op: Primitive, tensors: Sequence[TensorCore | None], function: Callable[..., Any]
-) -> Kernel | None:
-    specs = [None if t is None else Spec(t._cell.shape, t._cell.dtype) for t in tensors]
-    layouts = [None if t is None or t._cell.pointer else layout_of(t.array()) for t in tensors]
+def _made(name: str, tensors: Sequence[TensorCore], function: Callable[..., Any]) -> Kernel | None:
+    """A new kernel; None where the definition has to say what is wrong."""
+    specs = [Spec(t._cell.shape, t._cell.dtype) for t in tensors]
+    layouts = [None if t._cell.pointer else layout_of(t.array()) for t in tensors]
     try:
         return Kernel(function, specs, layouts)
     except CompilationError as error:
         warnings.warn(
-            f"{op.name} could not be compiled and runs by its NumPy definition: {error}",
+            f"{name} could not be compiled and runs by its NumPy definition: {error}",
             RuntimeWarning,
             stacklevel=2,
         )
-    except (PellucidError, NotPure):  # wrong arguments: the definition says so in its own words
+    except (PellucidError, NotPure):
         pass
     return None
 
@@ -383,15 +371,15 @@ def _made(
 # ---- primitives -----------------------------------------------------------------------------
 
 Worth = Callable[[Sequence[Any], Mapping[str, Any]], bool]
-"""Whether a call with these operands and settings is heavy."""
+"""Whether a primitive with these operands and parameters is heavy."""
 
 
 def elements(least: int) -> Worth:
     """Heavy when an operand has at least so many elements."""
 
-    def is_heavy(tensors: Sequence[Any], settings: Mapping[str, Any]) -> bool:
+    def is_heavy(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
         for tensor in tensors:
-            array = None if tensor is None else tensor._cell.array
+            array = tensor._cell.array
             if array is not None and array.size >= least:
                 return True
         return False
@@ -399,28 +387,37 @@ def elements(least: int) -> Worth:
     return is_heavy
 
 
-def products(least: int) -> Worth:
-    """Heavy when a matrix product has at least so many multiplications."""
+def products(least: int, columns: int = -1) -> Worth:
+    """Heavy when a matrix product has at least so many multiplications.
 
-    def is_heavy(tensors: Sequence[Any], settings: Mapping[str, Any]) -> bool:
+    The second operand's axis ``columns`` is that of the result's columns.
+    """
+
+    def is_heavy(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
         first, second = tensors[0]._cell.array, tensors[1]._cell.array
-        if first is None or second is None or not second.size:
+        if first is None or second is None or second.ndim < 2:
             return False
-        return bool(max(first.size * second.shape[-1], second.size) >= least)
+        return bool(first.size * second.shape[columns] >= least)
 
     return is_heavy
 
 
-def _convolved(tensors: Sequence[Any], settings: Mapping[str, Any]) -> bool:
-    x, w = tensors[0]._cell.array, tensors[1]._cell.array
-    return x is not None and w is not None and x.size and x.size * w.size >= 1 << 18
+def convolutions(least: int) -> Worth:
+    """Heavy when elements of input and weight multiply to so many."""
+
+    def is_heavy(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
+        x, w = tensors[0]._cell.array, tensors[1]._cell.array
+        return x is not None and w is not None and bool(x.size * w.size >= least)
+
+    return is_heavy
 
 
-def _drawn(tensors: Sequence[Any], settings: Mapping[str, Any]) -> bool:
-    return bool(math.prod(settings["shape"]) >= 1 << 13)
+def _drawn(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
+    return size_of(params["shape"]) >= 1 << 13
 
 
-core.HEAVY.update({"matmul": products(1 << 20), "convolution": _convolved})
+core.HEAVY["matmul"] = products(1 << 20)
+core.HEAVY["convolution"] = convolutions(1 << 18)
 core.HEAVY["random_uniform"] = _drawn
 for _name in "erf erfc erfinv lgamma digamma".split():  # element by element in the definition
     core.HEAVY[_name] = elements(1 << 11)
@@ -439,7 +436,7 @@ def _kernel_of(
     def function(*tensors: TensorCore) -> Any:
         return tensors[0].apply_primitive(primitive, tensors, params)
 
-    return _kernel(primitive, tuple(params.items()), inputs, function)
+    return _kernel(primitive.name, tuple(params.items()), inputs, lambda: function)
 
 
 TensorCore.kernel_of = staticmethod(_kernel_of)
@@ -447,15 +444,19 @@ TensorCore.kernel_of = staticmethod(_kernel_of)
 
 # ---- functions of several operations --------------------------------------------------------
 
+Function = TypeVar("Function", bound=Callable[..., Any])
+_TENSOR = object()
+"""Stands for a tensor in the settings of a call."""
+
 
 def unit(worth: Worth) -> Callable[[Function], Function]:
     """Let a function of tensors run as one kernel where ``worth`` says that it is heavy.
 
-    The function takes tensors or None by position and plain settings by name, and does nothing
-    but compose operations: no random numbers, no changes in place, nothing read from elsewhere.
-    It stays the definition: small operands, traced ones and gradients of gradients run through
-    it.  If it returns a tuple, gradients flow into the first entry only; let the others be
-    detached.
+    The function does nothing but compose operations: no random numbers, no changes in place,
+    nothing read from elsewhere, no decision on a value.  Arguments that are not tensors must
+    have a hash; lists are taken as tuples.  The function stays the definition: small operands,
+    traced ones, wrong ones and gradients of gradients run through it.  If it returns a tuple,
+    gradients flow into the first entry only; let the others be detached.
     """
 
     def decorate(function: Function) -> Function:
@@ -463,47 +464,68 @@ def unit(worth: Worth) -> Callable[[Function], Function]:
         op = Primitive(name, "composite", name, _no_rule, _no_rule, None, tuple, "")
 
         @functools.wraps(function)
-        def run(*tensors: Any, **settings: Any) -> Any:
-            if (
-                state.eager_kernels
-                and state.trace is None
-                and state.watcher is None
-                and worth(tensors, settings)
-            ):
-                result = _run_unit(op, function, tensors, settings)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if state.eager_kernels and state.trace is None and state.watcher is None:
+                result = _run_unit(op, worth, function, args, kwargs)
                 if result is not None:
                     return result
-            return function(*tensors, **settings)
+            return function(*args, **kwargs)
 
         return cast(Function, run)
 
     return decorate
 
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
 def _no_rule(*_: Any, **__: Any) -> Any:
     raise AssertionError("a composite is defined by its function")
 
 
+def _filled(
+    function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Callable[..., Any]:
+    """``function`` of its tensors alone; does not keep those of this call alive."""
+    positional = [_TENSOR if isinstance(a, TensorCore) else a for a in args]
+    named = {n: _TENSOR if isinstance(a, TensorCore) else a for n, a in kwargs.items()}
+
+    def composed(*tensors: TensorCore) -> Any:
+        values = iter(tensors)
+        filled = [next(values) if a is _TENSOR else a for a in positional]
+        return function(
+            *filled, **{n: next(values) if a is _TENSOR else a for n, a in named.items()}
+        )
+
+    return composed
+
+
 def _run_unit(
     op: Primitive,
+    worth: Worth,
     function: Callable[..., Any],
-    tensors: Sequence[TensorCore | None],
-    settings: Mapping[str, Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> Any:
     """The recorded result of a unit's kernel; None if there is none."""
-    composed = functools.partial(function, **settings) if settings else function
-    kernel = _kernel(op, tuple(settings.items()), tensors, composed)
+    tensors = [a for a in args if isinstance(a, TensorCore)]
+    if kwargs:
+        tensors += [a for a in kwargs.values() if isinstance(a, TensorCore)]
+    if not tensors or not worth(tensors, kwargs):
+        return None
+    settings: list[Any] = [*kwargs]
+    for value in (*args, *kwargs.values()):
+        if isinstance(value, TensorCore):
+            settings.append(_TENSOR)
+        else:
+            settings.append(value.__class__)
+            settings.append(tuple(value) if isinstance(value, list) else value)
+
+    kernel = _kernel(op.name, tuple(settings), tensors, lambda: _filled(function, args, kwargs))
     result = None if kernel is None else kernel.run(tensors)
     if result is None or not state.grad_enabled:
         return result
     first = result[0] if isinstance(result, tuple) else result
     for tensor in tensors:
-        if tensor is not None and tensor._requires_grad:
+        if tensor._requires_grad:
             first._requires_grad = True
-            inputs = [t for t in tensors if t is not None]
-            first._record = Record(op, inputs, settings, kernel)
+            first._record = Record(op, tensors, {}, kernel, first._cell)
             break
     return result
