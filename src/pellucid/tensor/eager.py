@@ -20,7 +20,15 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
-from pellucid.base.errors import ArgumentError, CompilationError, PellucidError
+import numpy as np
+
+from pellucid.base.errors import (
+    ArgumentError,
+    CompilationError,
+    GraphError,
+    PellucidError,
+    TraceError,
+)
 from pellucid.base.shapes import size_of
 from pellucid.graph.node import (
     CONSTANT,
@@ -98,10 +106,6 @@ def _tracing() -> Iterator[Trace]:
         yield state.trace
     finally:
         state.trace = before
-
-
-class NotPure(Exception):
-    """A function read something beyond its arguments, so that it is no kernel."""
 
 
 class Kernel:
@@ -251,10 +255,7 @@ def _address(cell: Cell, layout: Layout | None, held: list[Any]) -> int:
     """Address of the stored array of a cell; ``held`` keeps what must live through the call."""
     if layout is None and cell.pointer:
         return cell.pointer
-    array = cell.array
-    if array is None:
-        raise AssertionError("a traced value reached an eager kernel")
-    stored = stored_array(array, layout)
+    stored = stored_array(cast(np.ndarray, cell.array), layout)
     held.append(stored)
     return int(stored.__array_interface__["data"][0])
 
@@ -262,7 +263,10 @@ def _address(cell: Cell, layout: Layout | None, held: list[Any]) -> int:
 def _pure(trace: Trace, tensor: TensorCore) -> Node:
     """The node of a traced value; raises if the trace read anything but its arguments."""
     if trace.cells or trace.hosts or trace.current or trace.gradients:
-        raise NotPure
+        raise TraceError(
+            "a unit of eager mode reads more than its arguments or changes something",
+            "leave out its decorator",
+        )
     return trace.node_of(tensor._cell)
 
 
@@ -363,7 +367,7 @@ def _made(name: str, tensors: Sequence[TensorCore], function: Callable[..., Any]
             RuntimeWarning,
             stacklevel=2,
         )
-    except (PellucidError, NotPure):
+    except PellucidError:
         pass
     return None
 
@@ -477,7 +481,7 @@ def unit(worth: Worth) -> Callable[[Function], Function]:
 
 
 def _no_rule(*_: Any, **__: Any) -> Any:
-    raise AssertionError("a composite is defined by its function")
+    raise GraphError("a unit of eager mode is no primitive", "call the function that it is")
 
 
 def _filled(
