@@ -1,6 +1,6 @@
 """Floor 2: the primitives of the graph language, a file a family, one definition each."""
 
-from pellucid.ops import contraction, convolution, elementwise, indexing, random, structure
+from pellucid.ops import contraction, convolution, elementwise, indexing, random, scan, structure
 from pellucid.ops.registry import PRIMITIVES
 
 __all__ = [
@@ -10,5 +10,6 @@ __all__ = [
     "elementwise",
     "indexing",
     "random",
+    "scan",
     "structure",
 ]
