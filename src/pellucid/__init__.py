@@ -57,7 +57,6 @@ from pellucid.tensor.creation import (
     zeros,
     zeros_like,
 )
-from pellucid.tensor.eager import are_eager_kernels_enabled, eager_kernels, set_eager_kernels
 from pellucid.tensor.functions import FUNCTIONS as _FUNCTIONS
 from pellucid.tensor.functions import equal, is_tensor, promote_types, where
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad
@@ -81,6 +80,11 @@ from pellucid.tensor.random import (
 )
 from pellucid.tensor.scan import scan
 from pellucid.tensor.shaping import broadcast_tensors, cat, meshgrid, stack
+from pellucid.tensor.state import (
+    are_eager_kernels_enabled,
+    eager_kernels,
+    set_eager_kernels,
+)
 from pellucid.tensor.tensor import Tensor
 
 __version__ = "0.1.0"
@@ -101,6 +105,7 @@ _LAZY = {
     "models": "pellucid.models",
     "rl": "pellucid.rl",
     "training": "pellucid.training",
+    "utils": "pellucid.utils",
 }
 """Parts of the package that are loaded when they are first used."""
 _LAZY_NAMES = {"Trainer": "pellucid.training.trainer", "summary": "pellucid.training.summary"}

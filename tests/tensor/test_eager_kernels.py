@@ -18,6 +18,7 @@ import pellucid.nn.functional as F
 from helpers import assert_close
 from pellucid.base.errors import ArgumentError, AutogradError, ShapeError
 from pellucid.tensor import eager
+from pellucid.utils.checkpoint import checkpoint
 
 SMALL_FUNCTIONS = "erf erfc erfinv lgamma digamma".split()
 FUNCTIONS = (
@@ -455,3 +456,23 @@ def test_processes_share_compiled_kernels(tmp_path: Any) -> None:
     assert off[:2] == [False, False] and not (tmp_path / "none").exists()
     native, defined = (np.frombuffer(bytes.fromhex(x[2]), np.float32) for x in (first, off))
     assert_close(native, defined, 1e-3, 1e-2)
+
+
+def test_checkpointed_values_come_again_by_the_same_kernels(rng: Any) -> None:
+    x, w = _weights(rng)
+
+    def block(t: Any) -> Any:
+        return F.linear(F.gelu(F.linear(t, w)), w.t()).softmax(-1)
+
+    def total(run: Callable[..., Any], outer: bool) -> list[np.ndarray]:
+        x.grad = w.grad = None
+        with pellucid.eager_kernels(outer):
+            loss = (run(lambda t: run(block, t) + t, x) ** 3).sum()
+        loss.backward()
+        return [x.grad.numpy(), w.grad.numpy()]
+
+    plain = total(lambda f, t: f(t), True)
+    for outer in (True, False):
+        again = total(lambda f, t: checkpoint(f, t, use_reentrant=False), outer)
+        for a, b in zip(again, plain, strict=True):
+            assert_close(a, b, 1e-3, 1e-4 * np.abs(b).max())

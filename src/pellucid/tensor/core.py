@@ -162,7 +162,7 @@ class TensorCore:
         if trace is None:
             is_heavy = HEAVY.get(primitive.name)
             if is_heavy is not None and state.eager_kernels and is_heavy(inputs, params):
-                kernel = None if state.watcher else TensorCore.kernel_of(primitive, inputs, params)
+                kernel = TensorCore.kernel_of(primitive, inputs, params)
                 result = None if kernel is None else kernel.run(inputs)
             if result is None:
                 result = TensorCore.make(_compute(primitive, inputs, params))
@@ -296,6 +296,9 @@ class TensorCore:
         if state.trace is not None and cell.node is not None and cell.node.op is CONSTANT:
             return constant_value(cell.node)
         found = cell.array
+        if found is None and cell.recipe is not None and state.trace is None:
+            restored: np.ndarray = cell.recipe.restore(cell)
+            return restored
         if found is None or state.trace is not None:
             raise TraceError(
                 f"the value of a tensor of shape {tuple(self.shape)} is not known while the "

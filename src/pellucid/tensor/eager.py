@@ -17,7 +17,6 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -44,7 +43,7 @@ from pellucid.tensor import core
 from pellucid.tensor.autograd import gradients_at, set_grad_enabled
 from pellucid.tensor.core import Record, TensorCore, changed_since
 from pellucid.tensor.native import Layout, NativeFunction, layout_of, stored_array, stored_input
-from pellucid.tensor.state import Cell, ThreadState, state
+from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trace import Trace
 
 SIGNATURES_OF_ONE_KIND = 24
@@ -53,47 +52,6 @@ lengths; further shapes are left to NumPy, because compiling for each would cost
 SIGNATURES_OF_ONE_UNIT = 256
 KEPT_KERNELS = 1024
 """Kernels kept in this process; older ones are loaded again when they are needed."""
-
-
-# ---- the switch -----------------------------------------------------------------------------
-
-
-def set_eager_kernels(enabled: bool) -> None:
-    """Let heavy operations outside of ``compile`` run as native kernels, on all threads.
-
-    On by default; the environment variable ``PELLUCID_EAGER_KERNELS=0`` starts with it off.  Off,
-    every operation is its NumPy definition.  The two differ by rounding.  See
-    :class:`eager_kernels` for a part of a program.
-    """
-    ThreadState.eager_kernels = bool(enabled)
-    state.__dict__.pop("eager_kernels", None)
-
-
-class eager_kernels:  # noqa: N801  (a mode, as no_grad is)
-    """Context manager: inside, on this thread, heavy operations may be native kernels, or not."""
-
-    def __init__(self, enabled: bool = True) -> None:
-        self._mode = bool(enabled)
-
-    def __enter__(self) -> None:
-        self._before = state.eager_kernels
-        state.eager_kernels = self._mode
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        state.eager_kernels = self._before
-
-
-def are_eager_kernels_enabled() -> bool:
-    """Whether heavy operations outside of ``compile`` may run as native kernels."""
-    return state.eager_kernels
-
-
-ThreadState.eager_kernels = os.environ.get("PELLUCID_EAGER_KERNELS", "1") not in ("0", "off", "")
 
 
 # ---- a function as graphs -------------------------------------------------------------------
@@ -146,10 +104,10 @@ class Kernel:
 
     def run(self, tensors: Sequence[TensorCore]) -> Any:
         """The value, not recorded yet; None if an index is out of range: NumPy says where."""
-        held: list[Any] = []
+        held = [tensor.array() for tensor in tensors]  # alive until the call is over
         layouts = self._layouts
         addresses = [
-            tensor._cell._pointer or _address(tensor._cell, layouts[i], held)
+            tensor._cell._pointer or _address(held[i], layouts[i], held)
             for i, tensor in enumerate(tensors)
         ]
         try:
@@ -163,7 +121,8 @@ class Kernel:
     def cotangents(self, record: Record, cotangent: TensorCore, value: TensorCore) -> Sequence[Any]:
         """Cotangents of the inputs from that of the value."""
         inputs = record.inputs
-        if state.eager_kernels and not state.grad_enabled and not _watched_or_traced():
+        watched = state.watcher is not None and not state.watcher.takes_units
+        if not (watched or state.trace or state.grad_enabled) and state.eager_kernels:
             found = self._pull(record, inputs, cotangent, value)
             if found is not None:
                 return found
@@ -191,11 +150,15 @@ class Kernel:
         program, operands, places = found
         if len(inputs) in operands and value._cell.age != record.result_age:
             raise changed_since(value._cell, record)
-        cells = [*(t._cell for t in inputs), value._cell, cell]
+        tensors = [*inputs, value, cotangent]
         layouts = [*self._layouts, None, layout]
-        held: list[Any] = []
+        held = [tensors[i].array() for i in operands]
+        addresses = [
+            tensors[i]._cell._pointer or _address(held[k], layouts[i], held)
+            for k, i in enumerate(operands)
+        ]
         try:
-            arrays = program([_address(cells[i], layouts[i], held) for i in operands])
+            arrays = program(addresses)
         except ArgumentError:
             return None
         return [
@@ -246,16 +209,9 @@ class Kernel:
         return NativeFunction(graph), operands, places
 
 
-def _watched_or_traced() -> bool:
-    """Whether operations have to be seen one by one."""
-    return state.watcher is not None or state.trace is not None
-
-
-def _address(cell: Cell, layout: Layout | None, held: list[Any]) -> int:
-    """Address of the stored array of a cell; ``held`` keeps what must live through the call."""
-    if layout is None and cell.pointer:
-        return cell.pointer
-    stored = stored_array(cast(np.ndarray, cell.array), layout)
+def _address(array: np.ndarray, layout: Layout | None, held: list[np.ndarray]) -> int:
+    """Address of the stored array of an operand, which is added to ``held``."""
+    stored = stored_array(array, layout)
     held.append(stored)
     return int(stored.__array_interface__["data"][0])
 
@@ -383,8 +339,7 @@ def elements(least: int) -> Worth:
 
     def is_heavy(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
         for tensor in tensors:
-            array = tensor._cell.array
-            if array is not None and array.size >= least:
+            if tensor.array().size >= least:
                 return True
         return False
 
@@ -398,10 +353,8 @@ def products(least: int, columns: int = -1) -> Worth:
     """
 
     def is_heavy(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
-        first, second = tensors[0]._cell.array, tensors[1]._cell.array
-        if first is None or second is None or second.ndim < 2:
-            return False
-        return bool(first.size * second.shape[columns] >= least)
+        first, second = tensors[0].array(), tensors[1].array()
+        return second.ndim > 1 and bool(first.size * second.shape[columns] >= least)
 
     return is_heavy
 
@@ -410,8 +363,7 @@ def convolutions(least: int) -> Worth:
     """Heavy when elements of input and weight multiply to so many."""
 
     def is_heavy(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
-        x, w = tensors[0]._cell.array, tensors[1]._cell.array
-        return x is not None and w is not None and bool(x.size * w.size >= least)
+        return bool(tensors[0].array().size * tensors[1].array().size >= least)
 
     return is_heavy
 
@@ -469,7 +421,9 @@ def unit(worth: Worth) -> Callable[[Function], Function]:
 
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
-            if state.eager_kernels and state.trace is None and state.watcher is None:
+            watcher = state.watcher
+            usable = state.eager_kernels and state.trace is None
+            if usable and (watcher is None or watcher.takes_units):
                 result = _run_unit(op, worth, function, args, kwargs)
                 if result is not None:
                     return result
@@ -524,12 +478,23 @@ def _run_unit(
 
     kernel = _kernel(op.name, tuple(settings), tensors, lambda: _filled(function, args, kwargs))
     result = None if kernel is None else kernel.run(tensors)
-    if result is None or not state.grad_enabled:
-        return result
+    if result is None:
+        return None
     first = result[0] if isinstance(result, tuple) else result
+    if state.grad_enabled:
+        _record(first, op, tensors, kernel)
+    if state.watcher is not None:
+        for made in result if isinstance(result, tuple) else (result,):
+            state.watcher.operation(op, tensors, {}, made)
+    return result
+
+
+def _record(
+    first: TensorCore, op: Primitive, tensors: Sequence[TensorCore], kernel: Kernel | None
+) -> None:
+    """Put the first result of a unit on the tape, if an input requires gradients."""
     for tensor in tensors:
         if tensor._requires_grad:
             first._requires_grad = True
             first._record = Record(op, tensors, {}, kernel, first._cell)
             break
-    return result
