@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, operand_indices, unravel
+from pellucid.compiler.stores import worth_storing
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, consumers
 
 COSTLY = frozenset(
@@ -24,6 +25,9 @@ COSTLY = frozenset(
 """Operations that are stored rather than computed again when several kernels need them."""
 
 PRODUCTS = frozenset(("matmul", "strided_product"))
+
+MOST_COLUMN_SUMS = 4
+"""Column sums that one pass over their operands computes at most."""
 
 REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
 
@@ -207,7 +211,8 @@ def choose_anchors(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:
                 anchors.update(operands_in_memory(node))
         elif node.op.name in COSTLY and len(using) > 1 and node.size > 1:
             anchors.add(node)
-    return {n for n in anchors if n.op is not INPUT and n.op is not CONSTANT}
+    anchors = {n for n in anchors if n.op is not INPUT and n.op is not CONSTANT}
+    return anchors | worth_storing(list(users), users, anchors)
 
 
 def operands_in_memory(node: Node) -> list[Node]:
@@ -366,6 +371,8 @@ def _join(node: Node, fusion: Fusion) -> Cluster | None:
     Other clusters that it reads, and that fit too, become one with it.
     """
     alone = cluster_of(node)
+    if alone.kind == "columns":
+        return _join_columns(node, alone, fusion)
     if alone.kind != "rows" or (node.op.name in REDUCTIONS and not is_trailing(node)):
         return None
     if node.size == 0 or alone.size == 0:
@@ -382,6 +389,25 @@ def _join(node: Node, fusion: Fusion) -> Cluster | None:
             if node not in home.anchors:
                 home.anchors.append(node)
     return home
+
+
+def _join_columns(node: Node, alone: Cluster, fusion: Fusion) -> Cluster | None:
+    """A cluster that sums the same rows of something else which reads the same stored value."""
+    source = node.inputs[0].shape
+    for read in fusion.reads[node]:
+        if read.size < math.prod(source):
+            continue
+        for cluster in fusion.readers.get(read, ()):
+            first = cluster.anchors[0]
+            if cluster.kind != "columns" or len(cluster.anchors) >= MOST_COLUMN_SUMS:
+                continue
+            if (first.inputs[0].shape, first.params) != (source, node.params):
+                continue
+            owners = [fusion.owner.get(r) for r in fusion.reads[node]]
+            if cluster not in owners and not _reaches(cluster, alone, fusion.reads[node], fusion):
+                cluster.anchors.append(node)
+                return cluster
+    return None
 
 
 def _siblings(node: Node, fusion: Fusion) -> list[Cluster]:

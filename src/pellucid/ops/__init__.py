@@ -1,6 +1,14 @@
 """Floor 2: the primitives of the graph language, a file a family, one definition each."""
 
-from pellucid.ops import contraction, convolution, elementwise, indexing, random, structure
+from pellucid.ops import (
+    contraction,
+    convolution,
+    elementwise,
+    indexing,
+    normalization,
+    random,
+    structure,
+)
 from pellucid.ops.registry import PRIMITIVES
 
 __all__ = [
@@ -9,6 +17,7 @@ __all__ = [
     "convolution",
     "elementwise",
     "indexing",
+    "normalization",
     "random",
     "structure",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import has_values, need_tensor
+from pellucid.ops.normalization import mean_over, standardize, variance_over
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import zeros
 from pellucid.tensor.functions import where
@@ -165,14 +166,6 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
 # ---- normalization --------------------------------------------------------------------------
 
 
-def _standardized(x: Any, axes: Sequence[int], eps: float) -> tuple[Any, Any, Any]:
-    """((x − mean) / √(var + ε), mean, var) over ``axes``, var without Bessel's correction."""
-    mean = x.mean(axes, keepdim=True)
-    centred = x - mean
-    variance = (centred * centred).mean(axes, keepdim=True)
-    return centred * (variance + eps).rsqrt(), mean, variance
-
-
 def layer_norm(
     input: Any,
     normalized_shape: Sequence[int],
@@ -186,7 +179,7 @@ def layer_norm(
     (Ba, Kiros and Hinton, 2016.)
     """
     axes = _last_axes("layer_norm", input, normalized_shape)
-    result = _standardized(input, axes, eps)[0]
+    result = standardize(input, axes, eps)
     result = result if weight is None else result * weight
     return result if bias is None else result + bias
 
@@ -227,7 +220,7 @@ def group_norm(
             "the number of channels (axis 1) must be divisible by num_groups",
         )
     grouped = input.reshape(input.shape[0], num_groups, -1)  # (N, C, *) -> (N, G, C/G·*)
-    result = _standardized(grouped, [2], eps)[0].reshape(*input.shape)
+    result = standardize(grouped, (2,), eps).reshape(*input.shape)
     extents = (1, -1, *[1] * (input.dim() - 2))
     result = result if weight is None else result * weight.reshape(extents)
     return result if bias is None else result + bias.reshape(extents)
@@ -250,7 +243,7 @@ def batch_norm(
     variance.  Outside of training the running statistics are used.
     Shapes: input (N, C) or (N, C, *), the others (C,) → input's.  (Ioffe and Szegedy, 2015.)
     """
-    axes = [0, *range(2, input.dim())]
+    axes = (0, *range(2, input.dim()))
     extents = (1, -1, *[1] * (input.dim() - 2))
     if training or running_mean is None:
         count = math.prod(input.shape[a] for a in axes)
@@ -259,11 +252,13 @@ def batch_norm(
                 f"batch norm got {count} value per channel, input shape {tuple(input.shape)}",
                 "a variance needs at least 2: use a larger batch in training, or eval()",
             )
-        result, mean, variance = _standardized(input, axes, eps)
+        result = standardize(input, axes, eps)
         if training and running_mean is not None:
             with no_grad():
-                _move(running_mean, mean.detach().reshape(-1), momentum)
-                _move(running_var, variance.detach().reshape(-1) * (count / (count - 1)), momentum)
+                seen = input.detach()
+                mean, variance = mean_over(seen, axes), variance_over(seen, axes)
+                _move(running_mean, mean.reshape(-1), momentum)
+                _move(running_var, variance.reshape(-1) * (count / (count - 1)), momentum)
     else:
         scale = (running_var + eps).rsqrt()
         result = (input - running_mean.reshape(extents)) * scale.reshape(extents)
