@@ -23,8 +23,6 @@ SPREAD = 8
 def worth_storing(
     nodes: list[Node], users: dict[Node, list[Node]], anchors: set[Node]
 ) -> set[Node]:
-    nodes: list[Node], users: dict[Node, list[Node]], anchors: set[Node]
-) -> set[Node]:
     """Element-wise values that should be stored, besides those that must be."""
     chosen: set[Node] = set()
     reads: dict[Node, frozenset[Node]] = {}
