@@ -26,7 +26,7 @@ COSTLY = frozenset(
 
 PRODUCTS = frozenset(("matmul", "strided_product"))
 
-MOST_COLUMN_SUMS = 4
+MOST_COLUMN_SUMS = 9
 """Column sums that one pass over their operands computes at most."""
 
 REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))

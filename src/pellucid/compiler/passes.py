@@ -10,7 +10,13 @@ import math
 from collections.abc import Callable, Collection
 
 from pellucid.compiler.clusters import REDUCTIONS, matrix_view, reduction_axes
-from pellucid.compiler.convolution import lower_convolution, sink_channel_move, sink_into_sum
+from pellucid.compiler.convolution import (
+    drop_round_trip,
+    lower_convolution,
+    sink_channel_move,
+    sink_into_sum,
+)
+from pellucid.compiler.phases import split_phases
 from pellucid.graph.node import (
     CONSTANT,
     INPUT,
@@ -291,10 +297,11 @@ def convolutions_as_products(graph: Graph) -> Graph:
     The moves to and from channels last sink through element-wise work and meet: simplify ends
     them.
     """
-    lowered = rewrite(graph, lower_convolution)
+    lowered = rewrite(rewrite(graph, split_phases), lower_convolution)
     if lowered.outputs == graph.outputs:
         return graph
-    sunk = rewrite(simplify(lowered), lambda n: sink_channel_move(n) or sink_into_sum(n))
+    met = simplify(rewrite(simplify(lowered), drop_round_trip))
+    sunk = rewrite(met, lambda n: sink_channel_move(n) or sink_into_sum(n) or drop_round_trip(n))
     return simplify(sunk)
 
 

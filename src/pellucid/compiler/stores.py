@@ -14,6 +14,8 @@ LARGE = 1 << 14
 """Values of so many elements count as traffic; smaller ones stay in the nearest caches."""
 MOST_READS = 2
 """Large stored values from which something with several readers is computed again by each."""
+MOST_PASSES = 1.5
+"""How often slices of a value may read each of its elements before it is stored."""
 MOST_WORK = 10
 """Operations on an element that several readers do again."""
 SPREAD = 8
@@ -29,14 +31,9 @@ def worth_storing(
     work: dict[Node, int] = {}
     for node in nodes:
         stored = node in anchors or node.op is INPUT
-        if not stored and node.op.family == "elementwise" and node.dtype.kind == "float":
-            found = _reads_of(node, reads)
-            steps = 1 + sum(work[n] for n in node.inputs)
-            repeated = node.size >= LARGE and len(set(users[node])) > 1
-            heavy = len(found) > MOST_READS or steps > MOST_WORK
-            if (repeated and heavy) or _is_row_of_loop(node, users):
-                chosen.add(node)
-                stored = True
+        if not stored and node.dtype.kind == "float" and _is_chosen(node, users, reads, work):
+            chosen.add(node)
+            stored = True
         if stored:
             reads[node] = frozenset((node,)) if node.size >= LARGE else frozenset()
             work[node] = 0
@@ -50,19 +47,49 @@ def worth_storing(
     return chosen
 
 
+def _is_chosen(
+    node: Node,
+    users: dict[Node, list[Node]],
+    reads: dict[Node, frozenset[Node]],
+    work: dict[Node, int],
+) -> bool:
+    if node.op.family not in ("elementwise", "movement") or node.size < 2:
+        return False
+    computed = node.op.family == "elementwise"
+    if computed or _turns_last_axis(node):
+        if _is_row_of_loop(node, users):
+            return True
+    if computed or node.op.name == "pad":
+        sliced = sum(u.size for u in users[node] if u.op.name == "slice")
+        if sliced > MOST_PASSES * node.size:
+            return True
+    if not computed or node.size < LARGE or len(set(users[node])) < 2:
+        return False
+    steps = 1 + sum(work[n] for n in node.inputs)
+    return len(_reads_of(node, reads)) > MOST_READS or steps > MOST_WORK
+
+
+def _turns_last_axis(node: Node) -> bool:
+    """Whether a transpose leaves neighbours far apart in memory."""
+    if node.op.name != "transpose":
+        return False
+    shape, axes = node.inputs[0].shape, node.settings["axes"]
+    real = [a for a in range(len(shape)) if shape[a] != 1]
+    last = [a for a in axes if shape[a] != 1]
+    return bool(real) and last[-1] != real[-1]
+
+
 def _reads_of(node: Node, reads: dict[Node, frozenset[Node]]) -> frozenset[Node]:
     return frozenset().union(*(reads[n] for n in node.inputs))
 
 
 def _is_row_of_loop(node: Node, users: dict[Node, list[Node]]) -> bool:
     """Whether a much larger value needs this one again in each of its rows."""
-    if node.size < 2:
-        return False
     stack = [node]
     while stack:
         current = stack.pop()
         for user in users[current]:
-            if user.op.name in ("reshape", "transpose"):
+            if user.op.name in ("reshape", "transpose", "slice"):
                 stack.append(user)
             elif user.op.family == "elementwise" or user.op.name == "broadcast_to":
                 last = current.shape[-1] if current.shape else 1

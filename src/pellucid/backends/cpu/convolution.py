@@ -51,12 +51,14 @@ class StridedProduct:
     rows: Strided
     depth: Strided
     columns: int
+    offset: int = 0
+    """Where in A the product begins."""
 
     @classmethod
     def of(cls, node: Node) -> StridedProduct:
         """The product that a node stands for."""
         s = node.settings
-        return cls(node.dtype.name, s["batch"], s["rows"], s["depth"], s["columns"])
+        return cls(node.dtype.name, s["batch"], s["rows"], s["depth"], s["columns"], s["offset"])
 
     @property
     def height(self) -> int:
@@ -156,6 +158,8 @@ class _Emitter:
         """The whole kernel."""
         f, spec, plan = self.f, self.spec, self.plan
         a, b, c = (operand(f, i) for i in range(3))
+        if spec.offset:
+            a = f.gep(a, spec.offset * self.size)
         elements = plan.block * self.below * plan.panel
         text = f"alloca [{elements} x {self.scalar}], align 64"
         self.panel = f.assign("ptr", text, "scratch")
