@@ -271,8 +271,8 @@ def report(name: str, options: argparse.Namespace) -> None:
     print(f"{name}: {flop(name) / 1e9:.2f} GFLOP, limit {limit:.2f} ms; ms a step: {text}")
     best = min((v for k, v in times.items() if k != "ours"), default=math.nan)
     print(
-        f"  {best / mine:.2f} times the best PyTorch (goal {GOALS[name][0]}), {limit / mine:.0%} of "
-        f"the peak (goal {GOALS[name][1]:.0%}); built and first step in {spent:.2f} s"
+        f"  {best / mine:.2f} times the best PyTorch (goal {GOALS[name][0]}), {limit / mine:.0%} "
+        f"of the peak (goal {GOALS[name][1]:.0%}); built and first step in {spent:.2f} s"
     )
     if options.memory:
         for kind in ("ours", "eager", "channels_last"):

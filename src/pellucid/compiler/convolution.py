@@ -82,7 +82,7 @@ def _evaluate(
 STRIDED_PRODUCT = Primitive(
     "strided_product",
     "contraction",
-    "c[b, m, n] = sum over k of a.flat[o + b * sa + row(m) + depth(k)] * b.flat[b * sb + k * N + n]",
+    "c[i, m, n] = sum over k of a.flat[o + i * sa + row(m) + depth(k)] * b.flat[i * sb + k N + n]",
     _infer,
     _evaluate,
     None,
