@@ -23,6 +23,7 @@ from pellucid.backends.cpu.runtime import (
     get_num_threads,
     set_num_threads,
 )
+from pellucid.backends.cpu.runtime import shares as shares_of
 from pellucid.backends.cpu.target import host_target
 from pellucid.base.errors import ArgumentError
 
@@ -173,6 +174,34 @@ def test_every_chunk_of_every_task_once(
     for array, size in zip(arrays, sizes, strict=True):
         np.testing.assert_array_equal(array[:size], 50)
         assert not array[size:].any()
+
+
+def test_the_number_of_threads_may_change_between_runs(kernels: dict[str, int]) -> None:
+    sizes = [5, 1, 1000, 3]
+    arrays = [np.zeros(1000, np.int64) for _ in sizes]
+    tasks = [Task(kernels["count"], [slot], size) for slot, size in enumerate(sizes)]
+    program = program_on(arrays, [Region(tasks, True), Region(tasks), Region(tasks, True)])
+    for count in (1, 3, 2, 8, 1, 2):
+        set_num_threads(count)
+        program.run(2)
+    for array, size in zip(arrays, sizes, strict=True):
+        np.testing.assert_array_equal(array[:size], 6 * 2 * 3)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_threads_begin_with_the_same_part_of_every_task(threads: int) -> None:
+    tasks = [Task(1, [], 8, 8.0), Task(1, [], 1, 5.0), Task(1, [], 13, 1.3), Task(1, [], 1, 0.5)]
+    shares = shares_of(tasks, threads)
+    assert len(shares) == threads
+    for number, task in enumerate(tasks):
+        parts = [(first, count) for s in shares for n, first, count in s if n == number]
+        ends = [first + count for first, count in parts]
+        assert [first for first, _ in parts] == [0, *ends[:-1]] and ends[-1] == task.chunks
+        sizes = [c for _, c in parts] + [0] * (threads - len(parts))
+        assert max(sizes) - min(sizes) <= 1
+    cost = [sum(c * tasks[n].cost / tasks[n].chunks for n, _, c in share) for share in shares]
+    largest = max(task.cost / task.chunks for task in tasks)
+    assert max(cost) - min(cost) <= largest
 
 
 def test_empty_programs_run(kernels: dict[str, int]) -> None:

@@ -8,6 +8,7 @@ row; the backend turns them into instructions.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,13 @@ class Atom:
     payload: Any
     extent: int
 
+    @functools.cached_property
+    def _hash(self) -> int:
+        return hash((self.kind, self.payload, self.extent))
+
+    def __hash__(self) -> int:
+        return self._hash
+
     def depends_on(self, name: str) -> bool:
         """Whether the loop variable ``name`` takes part."""
         if self.kind == "loop":
@@ -43,6 +51,14 @@ class Affine:
 
     terms: tuple[tuple[Atom, int], ...] = ()
     constant: int = 0
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        # Formulas are keys all over the fusion, and nested: their hash is computed once.
+        return hash((self.terms, self.constant))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __add__(self, other: Affine | int) -> Affine:
         if isinstance(other, int):
@@ -120,6 +136,11 @@ def divide(value: Affine, divisor: int) -> tuple[Affine, Affine]:
 
 def linear(index: Sequence[Affine], shape: Shape) -> Affine:
     """Offset in a C-contiguous array of ``shape``."""
+    return _linear(tuple(index), tuple(shape))
+
+
+@functools.lru_cache(1 << 15)
+def _linear(index: Index, shape: Shape) -> Affine:
     total = ZERO
     for position, stride in zip(index, contiguous_strides(shape), strict=True):
         total = total + position * stride
@@ -145,6 +166,7 @@ def recombine(value: Affine) -> Affine:
     return value
 
 
+@functools.lru_cache(1 << 15)
 def unravel(offset: Affine, shape: Shape) -> Index:
     """The index whose offset this is."""
     result: list[Affine] = []
@@ -157,6 +179,12 @@ def unravel(offset: Affine, shape: Shape) -> Index:
     if shape:
         result.append(ZERO if shape[0] <= 1 else offset)
     return tuple(reversed(result))
+
+
+def forget() -> None:
+    """Drop what was worked out so far: formulas over data keep their nodes alive."""
+    _linear.cache_clear()
+    unravel.cache_clear()
 
 
 def broadcast_index(index: Index, shape: Shape) -> Index:

@@ -1,7 +1,32 @@
-"""Ready networks: perceptrons, a GPT, an encoder-decoder Transformer."""
+"""Ready networks, each in its plainest form: perceptrons, networks for images, a GPT, an
+encoder-decoder Transformer, recurrent networks for text, a variational autoencoder, a pair that
+draws images, and networks that learn from rewards.
 
+The files are written as for PyTorch: most run there when their imports are changed.
+"""
+
+from pellucid.models.actor_critic import ActorCritic as ActorCritic
+from pellucid.models.cnn import LeNet as LeNet
+from pellucid.models.dcgan import Discriminator as Discriminator
+from pellucid.models.dcgan import Generator as Generator
+from pellucid.models.dcgan import gan_step as gan_step
+from pellucid.models.dqn import DQN as DQN
 from pellucid.models.encoder_decoder import EncoderDecoder as EncoderDecoder
 from pellucid.models.gpt import GPT as GPT
 from pellucid.models.gpt import GPTConfig as GPTConfig
+from pellucid.models.lstm_language_model import LSTMLanguageModel as LSTMLanguageModel
+from pellucid.models.mixer import MLPMixer as MLPMixer
 from pellucid.models.mlp import mlp as mlp
 from pellucid.models.perceptron import Perceptron as Perceptron
+from pellucid.models.resnet import ResNet as ResNet
+from pellucid.models.resnet import resnet18 as resnet18
+from pellucid.models.resnet import resnet34 as resnet34
+from pellucid.models.seq2seq import Seq2Seq as Seq2Seq
+from pellucid.models.unet import UNet as UNet
+from pellucid.models.vae import VAE as VAE
+from pellucid.models.vae import negative_elbo as negative_elbo
+from pellucid.models.vae import reparametrize as reparametrize
+from pellucid.models.vgg import VGG as VGG
+from pellucid.models.vgg import vgg11_bn as vgg11_bn
+from pellucid.models.vgg import vgg16_bn as vgg16_bn
+from pellucid.models.vit import ViT as ViT

@@ -1,7 +1,7 @@
 """Layers, activations, losses and initializers, in PyTorch's language.
 
 Formulas stand in the documentation of each class; ``nn.functional`` has the same as functions,
-``nn.init`` the initializers, ``nn.utils`` gradient clipping.
+``nn.init`` the initializers, ``nn.utils`` gradient clipping, ``nn.utils.rnn`` sequences.
 """
 
 from pellucid.nn import functional as functional
@@ -133,6 +133,14 @@ from pellucid.nn.pooling import MaxUnpool3d as MaxUnpool3d
 from pellucid.nn.positions import LearnedPositions as LearnedPositions
 from pellucid.nn.positions import RotaryPositions as RotaryPositions
 from pellucid.nn.positions import SinusoidalPositions as SinusoidalPositions
+from pellucid.nn.recurrent import GRU as GRU
+from pellucid.nn.recurrent import LSTM as LSTM
+from pellucid.nn.recurrent import RNN as RNN
+from pellucid.nn.recurrent import RNNBase as RNNBase
+from pellucid.nn.recurrent_cells import GRUCell as GRUCell
+from pellucid.nn.recurrent_cells import LSTMCell as LSTMCell
+from pellucid.nn.recurrent_cells import RNNCell as RNNCell
+from pellucid.nn.recurrent_cells import RNNCellBase as RNNCellBase
 from pellucid.nn.resizing import ChannelShuffle as ChannelShuffle
 from pellucid.nn.resizing import PixelShuffle as PixelShuffle
 from pellucid.nn.resizing import PixelUnshuffle as PixelUnshuffle

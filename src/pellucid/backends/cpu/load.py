@@ -31,6 +31,7 @@ from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import size_of
+from pellucid.compiler import index
 from pellucid.compiler.clusters import Cluster, Fusion, flat_base, fuse, matrix_view
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
@@ -41,7 +42,7 @@ from pellucid.ops.registry import apply
 
 FLOP_PER_NANOSECOND = 80
 """What one core is expected to do in a matrix product; only for estimates."""
-SERIAL_COST = 8_000.0
+SERIAL_COST = 2_500.0
 """A region of fewer estimated nanoseconds runs on the calling thread alone."""
 
 
@@ -231,6 +232,7 @@ class Analysis:
             uses = [emit_cluster(c, self.fusion, stored, target) for c in step]
             for turn in range(max((len(u) for u in uses), default=0)):
                 self.region_uses.append([u[turn] for u in uses if turn < len(u)])
+        index.forget()
 
     def texts(self) -> dict[str, str]:
         """Kernel name → module text."""
@@ -247,6 +249,7 @@ class Analysis:
                     u.name,
                     tuple(slots.of(o, u.cluster) for o in u.kernel.operands),
                     u.kernel.chunks,
+                    u.kernel.cost,
                 )
                 for u in uses
             )
@@ -350,7 +353,9 @@ class CpuExecutable:
         """The native program: regions of kernels, and the table of addresses."""
         plan = self.plan
         self.regions = [
-            Region([Task(addresses[t.kernel], t.slots, t.chunks) for t in r.tasks], r.parallel)
+            Region(
+                [Task(addresses[t.kernel], t.slots, t.chunks, t.cost) for t in r.tasks], r.parallel
+            )
             for r in plan.regions
         ]
         fixed = plan.inputs + plan.outputs

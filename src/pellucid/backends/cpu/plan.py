@@ -29,11 +29,15 @@ MEMORY_LIMIT = 256
 
 @dataclass(frozen=True)
 class TaskPlan:
-    """One kernel of a region: its name, the table entries of its operands, its chunks."""
+    """One kernel of a region: its name, the table entries of its operands, its chunks.
+
+    ``cost`` is the estimated time of all chunks, in nanoseconds.
+    """
 
     kernel: str
     slots: tuple[int, ...]
     chunks: int
+    cost: float
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ def _to_bytes(plan: Plan) -> bytes:
         for c in plan.constants
     ]
     regions = [
-        [r.parallel, [[t.kernel, list(t.slots), t.chunks] for t in r.tasks]] for r in plan.regions
+        [r.parallel, [[t.kernel, list(t.slots), t.chunks, t.cost] for t in r.tasks]]
+        for r in plan.regions
     ]
     content = {
         "inputs": plan.inputs,
@@ -157,7 +162,9 @@ def _from_bytes(data: bytes) -> Plan | None:
             tuple((str(kind), int(value)) for kind, value in content["slots"]),
             tuple(_constant(*c) for c in content["constants"]),
             tuple(
-                RegionPlan(bool(parallel), tuple(TaskPlan(k, tuple(s), n) for k, s, n in tasks))
+                RegionPlan(
+                    bool(parallel), tuple(TaskPlan(k, tuple(s), n, c) for k, s, n, c in tasks)
+                )
                 for parallel, tasks in content["regions"]
             ),
             {name: bytes.fromhex(key) for name, key in content["kernels"].items()},

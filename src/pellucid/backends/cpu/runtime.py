@@ -48,15 +48,19 @@ class Task:
     kernel_address: int
     slots: Sequence[int]
     chunks: int
+    cost: float = 1.0
+    """Estimated time of all chunks, in any unit: what the threads' shares are balanced by."""
 
 
 @dataclass(frozen=True)
 class Region:
     """Tasks without an order among them.
 
-    A parallel region's chunks, of all its tasks, are shared among the threads; a serial region
-    runs on the calling thread, task after task, each in one call.  The next region starts when
-    every task is done.
+    A parallel region's chunks, of all its tasks, are shared among the threads: each thread begins
+    with the same part of every task (the first half of the rows, say), so that what it wrote in
+    one region is what it reads in the next; then it helps the others.  A serial region runs on
+    the calling thread, task after task, each in one call.  The next region starts when every
+    task is done.
     """
 
     tasks: Sequence[Task]
@@ -87,13 +91,14 @@ class NativeProgram:
     ) -> None:
         _check(table_size, regions, strided)
         self.table: npt.NDArray[np.uint64] = np.zeros(table_size, dtype=np.uint64)
-        tasks = [task for region in regions for task in region.tasks]
-        self._slots = np.array([s for task in tasks for s in task.slots], dtype=np.int32)
-        self._tasks = np.zeros((len(tasks), ir.TASK_BYTES // 8), dtype=np.int64)
+        self._described = list(regions)
+        slots = [s for region in regions for task in region.tasks for s in task.slots]
+        self._slots = np.array(slots, dtype=np.int32)
         self._regions = np.zeros((len(regions), ir.REGION_BYTES // 8), dtype=np.int64)
         self._strided = np.array(strided, dtype=np.int64).reshape(len(strided), 2)
         self._profile = np.zeros(len(regions), dtype=np.int64)
-        self._fill(regions)
+        self._threads = 0
+        self._share_out(1)
         self._header = np.zeros(ir.PROGRAM_BYTES // 8, dtype=np.int64)
         for offset, value in (
             (ir.PROGRAM_TABLE, self.table.ctypes.data),
@@ -112,19 +117,37 @@ class NativeProgram:
         """Change by how much the pointer of entry ``position`` of ``strided`` moves per step."""
         self._strided[position, 1] = byte_stride
 
-    def _fill(self, regions: Sequence[Region]) -> None:
-        """Write the task and region records."""
-        number, slot = 0, 0
-        for r, region in enumerate(regions):
-            first, before = number, 0
+    def _share_out(self, threads: int) -> None:
+        """Write the records of regions and tasks for so many threads."""
+        records: list[tuple[int, int, int, int, int]] = []
+        heads: list[tuple[int, int, int, int]] = []
+        ends: list[int] = []
+        slot = int(self._slots.ctypes.data)
+        for region in self._described:
+            first, before = len(records), 0
+            addresses = []
             for task in region.tasks:
-                address = self._slots.ctypes.data + 4 * slot
-                self._tasks[number] = (task.kernel_address, address, task.chunks, before)
-                number, slot, before = number + 1, slot + len(task.slots), before + task.chunks
-            records = self._tasks.ctypes.data + ir.TASK_BYTES * first
+                addresses.append(slot)
+                slot += 4 * len(task.slots)
+            chunks = sum(task.chunks for task in region.tasks)
             # One chunk gains nothing from a second thread.
-            shared = int(region.parallel and before > 1)
-            self._regions[r] = (shared, records, len(region.tasks), before)
+            shared = region.parallel and chunks > 1
+            parts = shares(region.tasks, threads if shared else 1)
+            for share in parts:
+                for number, start, count in share:
+                    kernel = region.tasks[number].kernel_address
+                    records.append((kernel, addresses[number], count, before, start))
+                    before += count
+                ends.append(before)
+            ends.extend([before] * (threads - len(parts)))
+            heads.append((int(shared), first, len(records) - first, chunks))
+        self._tasks = np.array(records, dtype=np.int64).reshape(len(records), ir.TASK_BYTES // 8)
+        self._ends = np.array(ends, dtype=np.int64)
+        for r, (parallel, first, count, chunks) in enumerate(heads):
+            tasks = self._tasks.ctypes.data + ir.TASK_BYTES * first
+            end = self._ends.ctypes.data + 8 * r * threads
+            self._regions[r] = (parallel, tasks, count, chunks, end)
+        self._threads = threads
 
     def run(self, steps: int = 1) -> None:
         """Run all regions, ``steps`` times over; returns when the last one is done.
@@ -144,6 +167,8 @@ class NativeProgram:
         if pool is None:
             self._driver.run(self._pointer, None, steps)
         else:
+            if pool.threads != self._threads:
+                self._share_out(pool.threads)
             pool.active = True
             if pool.parked:
                 pool.wake()
@@ -176,6 +201,32 @@ class NativeProgram:
     def profile(self) -> npt.NDArray[np.float64]:
         """Seconds spent in each region since :meth:`enable_profile`, summed over all steps."""
         return self._profile / _ticks_per_second()
+
+
+def shares(tasks: Sequence[Task], threads: int) -> list[list[tuple[int, int, int]]]:
+    """What each thread begins with: (number of the task, first chunk, chunks) of its share.
+
+    Every thread gets the same part of each task, in order; chunks left over go, the most
+    expensive first, to those who have the least to do.
+    """
+    load = [0.0] * threads
+    extra = [[0] * threads for _ in tasks]
+    price = [task.cost / max(task.chunks, 1) for task in tasks]
+    for number in sorted(range(len(tasks)), key=lambda n: -price[n]):
+        whole, rest = divmod(tasks[number].chunks, threads)
+        least = sorted(range(threads), key=lambda t: load[t])[:rest]
+        for t in range(threads):
+            extra[number][t] = int(t in least)
+            load[t] += (whole + extra[number][t]) * price[number]
+    parts: list[list[tuple[int, int, int]]] = [[] for _ in range(threads)]
+    for number, task in enumerate(tasks):
+        start = 0
+        for t in range(threads):
+            count = task.chunks // threads + extra[number][t]
+            if count:
+                parts[t].append((number, start, count))
+            start += count
+    return parts
 
 
 class _Driver:

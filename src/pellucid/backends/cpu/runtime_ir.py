@@ -4,11 +4,12 @@ A program is data (see :mod:`pellucid.backends.cpu.runtime`): regions of tasks o
 driver runs the regions in order; in a parallel region the chunks are claimed by whoever comes.
 
 **How chunks are claimed.**  The chunks 0 … total−1 of a region are cut into one contiguous range
-per thread; range t has a counter of the chunks that nobody claimed yet.  A claim subtracts g
-atomically from a counter; the value before it, if positive, says which chunks were taken: those
-from ``end_t − old`` on, at most g of them.  A thread starts with its own range (which keeps its
-data in its own caches from region to region) and then helps with the others; g is a quarter of
-what is left, so claims are few and the last ones are small.
+per thread, as :mod:`pellucid.backends.cpu.runtime` laid them out; range t has a counter of the
+chunks that nobody claimed yet.  A claim subtracts g atomically from a counter; the value before
+it, if positive, says which chunks were taken: those from ``end_t − old`` on, at most g of them.  A
+thread starts with its own range (which keeps its data in its own caches from region to region)
+and then helps with the others; g is a quarter of what is left, so claims are few and the last
+ones are small.
 
 **Why a late thread does no harm.**  Nothing about a region is read before a claim succeeded, and
 from then on the region cannot end, because the driver waits until the chunks that were finished
@@ -30,9 +31,6 @@ from typing import Final
 POOL_EPOCH: Final = 0
 POOL_REGION: Final = 8
 POOL_TABLE: Final = 16
-POOL_TOTAL: Final = 24
-POOL_SHARE: Final = 32
-POOL_EXTRA: Final = 40
 POOL_DONE: Final = 128
 POOL_BUSY: Final = 256
 POOL_EXIT: Final = 264
@@ -55,11 +53,13 @@ PROGRAM_PROFILE: Final = 40
 PROGRAM_BYTES: Final = 48
 """Byte offsets in a program's header; all fields are 8 bytes."""
 
-REGION_BYTES: Final = 32
-"""A region: parallel (0 or 1), address of its tasks, number of tasks, total chunks."""
+REGION_BYTES: Final = 40
+"""A region: parallel (0 or 1), address of its tasks, number of tasks, total chunks, address of the
+ends of the threads' ranges."""
 
-TASK_BYTES: Final = 32
-"""A task: kernel address, address of its slots (int32), chunks, chunks of the tasks before it."""
+TASK_BYTES: Final = 40
+"""A run of chunks of one kernel: kernel address, address of its slots (int32), number of chunks,
+chunks of the records before it, the kernel's own number of the first one."""
 
 RUN_NAME: Final = "pellucid_run"
 WORK_NAME: Final = "pellucid_work"
@@ -112,25 +112,19 @@ run:
   %size = select i1 %short, i64 %old, i64 %grain
   %region.at = getelementptr i8, ptr %pool, i64 {POOL_REGION}
   %table.at = getelementptr i8, ptr %pool, i64 {POOL_TABLE}
-  %share.at = getelementptr i8, ptr %pool, i64 {POOL_SHARE}
-  %extra.at = getelementptr i8, ptr %pool, i64 {POOL_EXTRA}
   %region = load ptr, ptr %region.at, align 8
   %table = load ptr, ptr %table.at, align 8
-  %share = load i64, ptr %share.at, align 8
-  %extra = load i64, ptr %extra.at, align 8
-  ; range t ends at (t + 1) share + min(t + 1, extra)
-  %t1 = add i64 %t, 1
-  %full = mul i64 %t1, %share
-  %less = icmp slt i64 %t1, %extra
-  %more = select i1 %less, i64 %t1, i64 %extra
-  %end = add i64 %full, %more
+  %ends.at = getelementptr i8, ptr %region, i64 32
+  %ends = load ptr, ptr %ends.at, align 8
+  %end.at = getelementptr i64, ptr %ends, i64 %t
+  %end = load i64, ptr %end.at, align 8
   %first = sub i64 %end, %old
   %last = add i64 %first, %size
   %tasks.at = getelementptr i8, ptr %region, i64 8
   %tasks = load ptr, ptr %tasks.at, align 8
   br label %task
 task:
-  ; chunks %from to %last - 1 are ours; this task has those from %before on
+  ; chunks %from to %last - 1 are ours; this record has those from %before on
   %record = phi ptr [ %tasks, %run ], [ %record.next, %task.next ]
   %from = phi i64 [ %first, %run ], [ %from.next, %task.next ]
   %chunks.at = getelementptr i8, ptr %record, i64 16
@@ -147,7 +141,11 @@ task.run:
   %kernel = load ptr, ptr %record, align 8
   %slots.at = getelementptr i8, ptr %record, i64 8
   %slots = load ptr, ptr %slots.at, align 8
-  call void %kernel(ptr %table, ptr %slots, i64 %begin, i64 %stop)
+  %own.at = getelementptr i8, ptr %record, i64 32
+  %own = load i64, ptr %own.at, align 8
+  %own.begin = add i64 %own, %begin
+  %own.stop = add i64 %own, %stop
+  call void %kernel(ptr %table, ptr %slots, i64 %own.begin, i64 %own.stop)
   %from.after = add i64 %before, %stop
   br label %task.next
 task.next:
@@ -182,25 +180,21 @@ define internal void @fork_join(ptr %pool, ptr %table, ptr %region, i64 %total) 
 entry:
   %threads.at = getelementptr i8, ptr %pool, i64 {POOL_THREADS}
   %threads = load i64, ptr %threads.at, align 8
-  %share = udiv i64 %total, %threads
-  %used = mul i64 %share, %threads
-  %extra = sub i64 %total, %used
+  %ends.at = getelementptr i8, ptr %region, i64 32
+  %ends = load ptr, ptr %ends.at, align 8
   %region.at = getelementptr i8, ptr %pool, i64 {POOL_REGION}
   store ptr %region, ptr %region.at, align 8
   %table.at = getelementptr i8, ptr %pool, i64 {POOL_TABLE}
   store ptr %table, ptr %table.at, align 8
-  %share.at = getelementptr i8, ptr %pool, i64 {POOL_SHARE}
-  store i64 %share, ptr %share.at, align 8
-  %extra.at = getelementptr i8, ptr %pool, i64 {POOL_EXTRA}
-  store i64 %extra, ptr %extra.at, align 8
   %done.at = getelementptr i8, ptr %pool, i64 {POOL_DONE}
   store atomic i64 0, ptr %done.at monotonic, align 8
   br label %publish
 publish:
   %t = phi i64 [ 0, %entry ], [ %t.next, %publish ]
-  %gets = icmp slt i64 %t, %extra
-  %one = zext i1 %gets to i64
-  %size = add i64 %share, %one
+  %start = phi i64 [ 0, %entry ], [ %end, %publish ]
+  %end.at = getelementptr i64, ptr %ends, i64 %t
+  %end = load i64, ptr %end.at, align 8
+  %size = sub i64 %end, %start
   %step = mul i64 %t, {POOL_COUNTER_STRIDE}
   %offset = add i64 %step, {POOL_COUNTERS}
   %counter = getelementptr i8, ptr %pool, i64 %offset
@@ -318,7 +312,10 @@ task.run:
   %slots = load ptr, ptr %slots.at, align 8
   %chunks.at = getelementptr i8, ptr %task, i64 16
   %chunks = load i64, ptr %chunks.at, align 8
-  call void %kernel(ptr %table, ptr %slots, i64 0, i64 %chunks)
+  %own.at = getelementptr i8, ptr %task, i64 32
+  %own = load i64, ptr %own.at, align 8
+  %own.stop = add i64 %own, %chunks
+  call void %kernel(ptr %table, ptr %slots, i64 %own, i64 %own.stop)
   %n.next = add i64 %n, 1
   br label %task.head
 region.end:

@@ -7,14 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, NonFiniteError, ShapeError
-from pellucid.nn import parametrizations as parametrizations
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import tensor
 from pellucid.tensor.shaping import cat, stack
 from pellucid.tensor.tensor import Tensor
-
-parametrize = parametrizations
-"""PyTorch's other name of the place where parametrizations are registered."""
 
 
 def _listed(tensors: Any) -> list[Any]:
