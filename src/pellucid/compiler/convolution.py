@@ -21,7 +21,7 @@ import numpy as np
 
 from pellucid.base.errors import CompilationError
 from pellucid.base.shapes import Shape
-from pellucid.compiler.clusters import strides_of
+from pellucid.compiler.views import view_of
 from pellucid.graph.node import CONSTANT, Node, Primitive, Spec, constant_value, make_node
 from pellucid.ops import elementwise, structure
 from pellucid.ops.contraction import matmul
@@ -378,11 +378,11 @@ def drop_round_trip(node: Node) -> Node | None:
         "reshape",
     ):
         return None
-    found = strides_of(node)
-    if found is None or found[0].size != node.size:
+    found = view_of(node)
+    if found is None or found.base is node or found.base.size != node.size:
         return None
-    base, strides = found
-    axes = [(n, s) for n, s in zip(node.shape, strides, strict=True) if n != 1]
+    base = found.base
+    axes = [(n, s) for n, s in zip(node.shape, found.strides, strict=True) if n != 1]
     if merged(axes) not in (((node.size, 1),), ((1, 0),)):
         return None
     return base if base.shape == node.shape else _node(structure.reshape(base, node.shape))

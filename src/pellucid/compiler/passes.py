@@ -9,7 +9,7 @@ import functools
 import math
 from collections.abc import Callable, Collection
 
-from pellucid.compiler.clusters import REDUCTIONS, matrix_view, reduction_axes
+from pellucid.compiler.clusters import REDUCTIONS, reduction_axes
 from pellucid.compiler.convolution import (
     drop_round_trip,
     lower_convolution,
@@ -17,6 +17,7 @@ from pellucid.compiler.convolution import (
     sink_into_sum,
 )
 from pellucid.compiler.phases import split_phases
+from pellucid.compiler.placement import assemble_in_place
 from pellucid.graph.node import (
     CONSTANT,
     INPUT,
@@ -63,20 +64,26 @@ def _transposed_product(node: Node) -> Node | None:
     if node.op.name != "transpose" or node.inputs[0].op.name != "matmul":
         return None
     rank = len(node.shape)
-    if node.settings["axes"] != (*range(rank - 2), rank - 1, rank - 2):
+    axes = node.settings["axes"]
+    if axes[-1] != rank - 2:
         return None
     a, b = node.inputs[0].inputs
+    exchanged = {rank - 1: rank - 2, rank - 2: rank - 1}
     swapped: Node = matmul(swap(b), swap(a))
-    return swapped
+    moved: Node = structure.transpose(swapped, tuple(exchanged.get(i, i) for i in axes))
+    return moved
 
 
 def transpose_products(graph: Graph) -> Graph:
-    """(A·B)ᵀ → Bᵀ·Aᵀ: the gradient of a weight comes out in the weight's own layout."""
+    """(A·B)ᵀ → Bᵀ·Aᵀ: the gradient of a weight comes out in the weight's own layout.
+
+    Batch axes may move as well, as long as the last axis is one that the product makes contiguous.
+    """
     return simplify(rewrite(graph, _transposed_product))
 
 
 def _plain_product(node: Node) -> Node | None:
-    """Integer products as multiplications and sums; batches that need several strides stretched."""
+    """An integer product as multiplications and sums."""
     if node.op.name != "matmul":
         return None
     a, b = node.inputs
@@ -86,25 +93,11 @@ def _plain_product(node: Node) -> Node | None:
         total: Node = structure.sum(elementwise.mul(left, right), len(node.shape) - 1)
         same: Node = elementwise.cast(total, node.dtype)
         return same
-    batch = node.shape[:-2]
-    changed = []
-    for position, operand in enumerate(node.inputs):
-        view = matrix_view(node, position)
-        partial = (
-            view.base is operand
-            and operand.shape[:-2] != batch
-            and math.prod(operand.shape[:-2]) > 1
-        )
-        # Only an elementwise identity forces the stretched operand into memory.
-        wide = (
-            structure.broadcast_to(operand, (*batch, *operand.shape[-2:])) if partial else operand
-        )
-        changed.append(elementwise.copy(wide) if partial else wide)
-    return None if changed == [a, b] else matmul(*changed)
+    return None
 
 
 def plain_products(graph: Graph) -> Graph:
-    """Only float products with simple batches are left: what the contraction kernel can do."""
+    """Only products of floats are left: what the contraction kernel can do."""
     return rewrite(graph, _plain_product)
 
 
@@ -315,6 +308,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     plain_products,
     scatter_as_choice,
     split_long_reductions,
+    assemble_in_place,
 )
 """The rewrites in their order."""
 

@@ -170,7 +170,8 @@ def _levels(fusion: Fusion, overwrites: dict[Node, Node]) -> tuple[dict[int, int
         level[id(cluster)] = earliest[id(cluster)]
         for follower in followers[id(cluster)]:
             if waiting[id(follower)].pop(id(cluster), None) is not None:
-                earliest[id(follower)] = max(earliest[id(follower)], level[id(cluster)] + 1)
+                done = level[id(cluster)] + (cluster.kind != "assembly")
+                earliest[id(follower)] = max(earliest[id(follower)], done)
                 if not waiting[id(follower)]:
                     ready.append(follower)
     return level, refused
@@ -235,12 +236,20 @@ def _place_intermediates(
     for node, _ in result.copies:
         for read in _stored_below(node, stored):
             last[read] = end
-    inner = [n for n in fusion.anchors if n in stored and n not in result.places]
+    for part, view in fusion.placed.items():
+        first[view.base] = min(first[view.base], first[part])
+    inner = [
+        n
+        for n in fusion.anchors
+        if n in stored and n not in result.places and n not in fusion.placed
+    ]
     inner.sort(key=lambda n: (first[n], fusion.owner[n].position, fusion.owner[n].anchors.index(n)))
     lifetimes = [Lifetime(max(n.size, 1) * n.dtype.itemsize, first[n], last[n]) for n in inner]
     offsets, result.arena_bytes = plan_memory(lifetimes)
     for node, offset in zip(inner, offsets, strict=True):
         result.places[node] = Place("arena", offset)
+    for part, view in fusion.placed.items():
+        result.places[part] = result.places[view.base]
     result.lifetimes = {n: (first[n], last[n]) for n in inner}
 
 

@@ -32,10 +32,11 @@ from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import size_of
 from pellucid.compiler import index
-from pellucid.compiler.clusters import Cluster, Fusion, flat_base, fuse, matrix_view
+from pellucid.compiler.clusters import Cluster, Fusion, fuse
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
 from pellucid.compiler.schedule import Schedule, schedule, stored_values
+from pellucid.compiler.views import View, contiguous, flat_base, matrix_view, merge_axes
 from pellucid.graph.node import INPUT, Graph, Node, constant_value, unshared
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
@@ -67,7 +68,7 @@ def emit_cluster(
 
     Equal clusters (the layers of a deep network) are written once.
     """
-    if all(a.size == 0 for a in cluster.anchors):
+    if cluster.kind == "assembly" or all(a.size == 0 for a in cluster.anchors):
         return []
     key, nodes = describe(cluster, fusion, stored)
     known = _written.get((key, target))
@@ -125,6 +126,13 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
             else:
                 stack.append((node, True))
                 stack.extend((n, False) for n in reversed(node.inputs))
+    # What a product reads through views may lie beyond values that are stored for others.
+    views: list[object] = []
+    for node in cluster.anchors:
+        for view in (matrix_view(node, i) for i in (0, 1)) if node.op.name == "matmul" else ():
+            if view.base not in number:
+                number[view.base] = len(number)
+            views.append((number[view.base], view.offset, view.batch, view.row, view.column))
     after = cluster.epilogue
     domain = (
         cluster.kind,
@@ -132,6 +140,8 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
         cluster.inner,
         cluster.flexible,
         after and after.full_rows,
+        tuple((p.offset, p.strides) for p in map(fusion.placed.get, cluster.anchors) if p),
+        tuple(views),
     )
     return (domain, tuple(entries), tuple(number[a] for a in cluster.anchors)), list(number)
 
@@ -154,16 +164,7 @@ def _write_product(
     node = cluster.anchors[0]
     views = [matrix_view(node, 0), matrix_view(node, 1)]
     rows, columns = node.shape[-2:]
-    spec = Contraction(
-        node.dtype.name,
-        size_of(node.shape[:-2]),
-        rows,
-        columns,
-        node.inputs[0].shape[-1],
-        (views[0].batch, views[0].row, views[0].column),
-        (views[1].batch, views[1].row, views[1].column),
-        (rows * columns, columns),
-    )
+    spec = contraction_of(node, fusion.placed.get(node) or contiguous(node))
     after = cluster.epilogue
     full_rows = after is not None and after.full_rows
     plan = plan_contraction(spec, target, full_rows)
@@ -187,6 +188,27 @@ def _write_product(
         text = ("" if loops else PLAIN) + module_text([function], METADATA if loops else "")
         kernels.append(Kernel(text, (*own, *extra), part.chunks, cost, part.flop))
     return kernels
+
+
+def contraction_of(node: Node, result: View) -> Contraction:
+    """The product that a matmul node asks for, with its result written to ``result``."""
+    a, b = matrix_view(node, 0), matrix_view(node, 1)
+    batch, (rows, columns) = node.shape[:-2], node.shape[-2:]
+    merged = merge_axes(batch, a.batch, b.batch, result.strides[:-2]) or [(1, (0, 0, 0))]
+    axes = [(extent, *(s[0], s[1], s[2])) for extent, s in merged]
+    _, *inner = axes[-1]
+    return Contraction(
+        node.dtype.name,
+        size_of(batch),
+        rows,
+        columns,
+        node.inputs[0].shape[-1],
+        (inner[0], a.row, a.column),
+        (inner[1], b.row, b.column),
+        (inner[2], result.strides[-2]),
+        outer=tuple(axes[:-1]),
+        offsets=(a.offset, b.offset, result.offset),
+    )
 
 
 def _write_strided(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> Kernel:
