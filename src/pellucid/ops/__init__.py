@@ -7,6 +7,7 @@ from pellucid.ops import (
     indexing,
     normalization,
     random,
+    scan,
     structure,
 )
 from pellucid.ops.registry import PRIMITIVES
@@ -19,5 +20,6 @@ __all__ = [
     "indexing",
     "normalization",
     "random",
+    "scan",
     "structure",
 ]
