@@ -97,6 +97,16 @@ def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: b
 # ---- embeddings -----------------------------------------------------------------------------
 
 
+def refuse_sparse(name: str, sparse: bool) -> None:
+    """Raise for ``sparse=True``: there are no sparse tensors to hold such a gradient."""
+    if sparse:
+        raise ArgumentError(
+            f"{name} got sparse=True",
+            "gradients are dense tensors here: leave it out; SGD and Adagrad then give the same "
+            "weights, only a very large table costs more memory and time",
+        )
+
+
 def embedding(
     input: Any,
     weight: Any,
@@ -117,8 +127,7 @@ def embedding(
         raise DTypeError(
             f"embedding got ids of {input.dtype.name}", "ids are integers: convert with .long()"
         )
-    if sparse:
-        raise ArgumentError("embedding got sparse=True", "gradients are dense here: leave it out")
+    refuse_sparse("embedding", sparse)
     rows = weight.shape[0]
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ArgumentError(
