@@ -91,8 +91,8 @@ class StridedPlan:
     """How a product is cut; all of it follows from its shape and the target.
 
     Tiles are ``tile_rows`` × ``vectors`` · ``lanes``; a chunk is ``chunk_rows`` ×
-    ``chunk_columns`` of one product.  Blocks of depth: the axes before ``level`` one step at a time, ``block`` steps of
-    axis ``level``, everything below.
+    ``chunk_columns`` of one product.  Blocks of depth: the axes before ``level`` one step at a
+    time, ``block`` steps of axis ``level``, everything below.
     """
 
     lanes: int
