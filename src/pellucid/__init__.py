@@ -100,6 +100,7 @@ _LAZY = {
     "models": "pellucid.models",
     "rl": "pellucid.rl",
     "training": "pellucid.training",
+    "utils": "pellucid.utils",
 }
 """Parts of the package that are loaded when they are first used."""
 _LAZY_NAMES = {"Trainer": "pellucid.training.trainer", "summary": "pellucid.training.summary"}

@@ -20,6 +20,7 @@ FLOORS = {
     "nn": 7,
     "optim": 7,
     "data": 7,
+    "utils": 7,
     "training": 8,
     "insight": 9,
     "models": 9,

@@ -378,10 +378,12 @@ def drop_round_trip(node: Node) -> Node | None:
         "reshape",
     ):
         return None
+    base = node
+    while base.op.name in ("transpose", "reshape"):
+        base = base.inputs[0]
     found = view_of(node)
-    if found is None or found.base is node or found.base.size != node.size:
+    if found is None or found.base is not base:
         return None
-    base = found.base
     axes = [(n, s) for n, s in zip(node.shape, found.strides, strict=True) if n != 1]
     if merged(axes) not in (((node.size, 1),), ((1, 0),)):
         return None

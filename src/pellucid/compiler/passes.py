@@ -34,7 +34,7 @@ from pellucid.ops.indexing import IOTA
 from pellucid.ops.normalization import standardize_formula
 from pellucid.ops.registry import scalar
 from pellucid.ops.scan_body import rows
-from pellucid.transforms.simplify import simplify
+from pellucid.transforms.simplify import simplify, views_after
 
 LONG_REDUCTION = 1 << 15
 """A reduction of so many elements into few results is cut into parts that run side by side."""
@@ -317,6 +317,12 @@ def unroll_loops(graph: Graph) -> Graph:
     return simplify(rewrite(graph, _unrolled))
 
 
+def _sink(node: Node) -> Node | None:
+    return (
+        sink_channel_move(node) or sink_into_sum(node) or drop_round_trip(node) or views_after(node)
+    )
+
+
 def convolutions_as_products(graph: Graph) -> Graph:
     """convolution(x, w) → a product over a strided view of x, channels last.
 
@@ -327,7 +333,7 @@ def convolutions_as_products(graph: Graph) -> Graph:
     if lowered.outputs == graph.outputs:
         return graph
     met = simplify(rewrite(simplify(lowered), drop_round_trip))
-    sunk = rewrite(met, lambda n: sink_channel_move(n) or sink_into_sum(n) or drop_round_trip(n))
+    sunk = rewrite(met, _sink)
     return simplify(sunk)
 
 

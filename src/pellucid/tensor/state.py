@@ -60,7 +60,8 @@ class Cell:
     Tensors that share a cell (``x`` and ``x.detach()``) see each other's changes.  Cells whose
     arrays share memory (a view and its base) share ``changes``, the counter by which backward
     notices that a value it needs was overwritten; ``runs`` counts the calls of the program that
-    writes the cell, once for all its cells.
+    writes the cell, once for all its cells.  ``recipe`` makes a value again that was dropped (see
+    :mod:`.rematerialize`), None for all others.
     """
 
     __slots__ = (
@@ -72,6 +73,7 @@ class Cell:
         "changes",
         "runs",
         "base",
+        "recipe",
         "_pointer",
         "__weakref__",
     )
@@ -88,6 +90,7 @@ class Cell:
         self.node = node
         self.trace = trace
         self.base = base
+        self.recipe: Any = None
         self._pointer = 0
         self.changes: list[int] = [0] if base is None else base.changes
         self.runs: list[int] = _NO_RUNS if base is None else base.runs
