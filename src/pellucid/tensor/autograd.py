@@ -149,13 +149,12 @@ def _walk(
             trace.cotangent = trace.node_of(cotangent._cell)
         return cotangent
 
-    def needs(tensor: TensorCore) -> bool:
-        return bool(tensor._requires_grad)
-
     before = None if trace is None else trace.cotangent
     try:
         with set_grad_enabled(create_graph):
-            return reverse(outputs, seeds, _record_of, key_of, visit, needs, wanted)
+            return reverse(
+                outputs, seeds, _record_of, key_of, visit, _needs_gradient, wanted, _pulled
+            )
     finally:
         if trace is not None:
             trace.cotangent = before
@@ -165,6 +164,39 @@ def _walk(
 def _collects(tensor: TensorCore) -> bool:
     """Whether an intermediate tensor collects its gradient (retain_grad)."""
     return tensor._record is not None and tensor._record.owner is not None
+
+
+def _needs_gradient(tensor: TensorCore) -> bool:
+    return tensor._requires_grad
+
+
+def _pulled(record: Record, cotangent: Any, value: Any) -> Sequence[Any]:
+    """Cotangents of a recorded operation's inputs."""
+    if record.kernel is not None:
+        found: Sequence[Any] = record.kernel.cotangents(record, cotangent, value)
+        return found
+    gradient = record.op.gradient
+    if gradient is None:
+        return [None] * len(record.inputs)
+    return gradient(cotangent, value, *record.inputs, **record.settings)
+
+
+def gradients_at(
+    output: TensorCore, cotangent: TensorCore, inputs: Sequence[TensorCore]
+) -> list[Any]:
+    """Cotangents of ``inputs`` alone: the walk ends there, and hooks are left to a walk around it.
+
+    A tensor that occurs twice has its cotangent in the first place.  Recorded if gradients are.
+    """
+    stops = {key_of(tensor): None for tensor in inputs}
+
+    def record_of(tensor: TensorCore) -> Record | None:
+        return None if key_of(tensor) in stops else _record_of(tensor)
+
+    found: dict[int, tuple[Any, Any]] = reverse(
+        [output], [cotangent], record_of, key_of, None, _needs_gradient, None, _pulled
+    )
+    return [found.pop(key_of(tensor), (None, None))[1] for tensor in inputs]
 
 
 def backward(

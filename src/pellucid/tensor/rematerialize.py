@@ -26,7 +26,7 @@ from pellucid.graph.node import CONSTANT, INPUT, Node, Primitive, make_node
 from pellucid.ops import elementwise
 from pellucid.ops.ordering import after
 from pellucid.tensor.core import TensorCore
-from pellucid.tensor.state import Cell, state
+from pellucid.tensor.state import Cell, eager_kernels, state
 from pellucid.tensor.trace import Trace
 from pellucid.tensor.trees import flatten, map_tensors
 
@@ -60,9 +60,11 @@ class _Watcher:
     ``outer`` is the watcher that was there; it goes on seeing everything.
     """
 
-    def __init__(self, outer: Any, keep: Callable[[Cell], bool]) -> None:
+    def __init__(self, outer: Any, keep: Callable[[Cell], bool], takes_units: bool) -> None:
         self.outer = outer
         self.keep = keep
+        self.takes_units = takes_units
+        """Whether functions that run as one kernel may be seen as one operation."""
         self.made: list[Cell] = []
         self.own: set[int] = set()
         self.before: dict[Cell, np.ndarray] = {}
@@ -103,6 +105,7 @@ class EagerSegment:
         self._contexts = contexts
         self._skip = skip
         self._check = check
+        self._units = self._kernels = True
         self._cells: list[weakref.ref[Cell] | None] = []
         self._specs: list[tuple[Any, ...]] = []
         self._before: list[tuple[weakref.ref[Cell], np.ndarray]] = []
@@ -112,6 +115,9 @@ class EagerSegment:
         """Run the first time, and drop what only the tape holds."""
         self._ages = [(t._cell, t._cell.age) for t in inputs]
         first, self._context = self._contexts()
+        # The second run has to do the same operations.
+        self._units = state.watcher is None or state.watcher.takes_units
+        self._kernels = state.eager_kernels
         with first:
             result, watcher = self._watched(state.watcher)
         kept: list[TensorCore] = []
@@ -129,7 +135,7 @@ class EagerSegment:
 
     def _watched(self, outer: Any) -> tuple[Any, _Watcher]:
         """Run, seeing every operation."""
-        watcher = _Watcher(outer, lambda cell: cell is not self._skip)
+        watcher = _Watcher(outer, lambda cell: cell is not self._skip, self._units)
         before, state.watcher = state.watcher, watcher
         try:
             return self._run(), watcher
@@ -177,7 +183,7 @@ class EagerSegment:
         for cell, array in old:
             _write(cell, array)
         try:
-            with self._context:
+            with self._context, eager_kernels(self._kernels):
                 _, watcher = self._watched(None)
         finally:
             state.grad_enabled = enabled

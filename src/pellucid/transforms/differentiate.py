@@ -51,15 +51,18 @@ def reverse(
     visit: Callable[[Value, Value], Value] | None = None,
     needs: Callable[[Value], bool] | None = None,
     wanted: Callable[[Value], bool] | None = None,
+    pull: Callable[[Any, Value, Value], Sequence[Value | None]] | None = None,
 ) -> dict[int, tuple[Value, Value]]:
     """Cotangents of everything that ``outputs`` depend on.
 
     ``record_of(value)`` is None where the history ends.  ``visit(value, cotangent)`` may replace
     a complete cotangent before it flows on (gradient hooks); ``needs(value)`` says whether
     a cotangent is computed at all; ``wanted(value)`` whether it is kept once it has flowed on
-    (by default all are).  Returns key → (value, cotangent).
+    (by default all are).  ``pull(record, cotangent, value)`` may stand in for the gradient rule
+    of the recorded operation.  Returns key → (value, cotangent).
     """
     found: dict[int, tuple[Value, Value]] = {}
+    pull = pull or _rule
     for output, cotangent in zip(outputs, cotangents, strict=True):
         _accumulate(found, key_of(output), output, cotangent)
     history = _history(outputs, record_of, key_of)
@@ -83,7 +86,7 @@ def reverse(
             parts = None
             if key in found:
                 with layer_scope(_layer_of(record)):
-                    parts = _rule(record, found[key][1], value)
+                    parts = pull(record, found[key][1], value)
         if parts is None:
             continue
         for member in members:
