@@ -25,20 +25,20 @@ from pellucid.tensor.state import Cell, concrete
 _OWN_FOLDER = str(Path(__file__).resolve().parents[1])
 
 
-_is_own: dict[Any, bool] = {}
-"""Code object → whether it belongs to this package."""
+_is_own: dict[str, bool] = {}
+"""File of code → whether it belongs to this package."""
 
 
 def user_line() -> str:
     """``file:line`` of the innermost frame outside of this package, empty if there is none."""
     frame = sys._getframe(1)
     while frame is not None:
-        code = frame.f_code
-        own = _is_own.get(code)
+        file = frame.f_code.co_filename
+        own = _is_own.get(file)
         if own is None:
-            own = _is_own[code] = code.co_filename.startswith((_OWN_FOLDER, "<frozen"))
+            own = _is_own[file] = file.startswith((_OWN_FOLDER, "<frozen"))
         if not own:
-            return f"{code.co_filename}:{frame.f_lineno}"
+            return f"{file}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return ""
 
