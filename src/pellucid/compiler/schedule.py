@@ -236,6 +236,7 @@ def _place_intermediates(
             last[read] = end
     for part, view in fusion.placed.items():
         first[view.base] = min(first[view.base], first[part])
+        last[view.base] = max(last[view.base], last[part])
     inner = [
         n
         for n in fusion.anchors

@@ -10,6 +10,7 @@ from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.common import dropout
 from pellucid.tensor.creation import arange
 from pellucid.tensor.functions import where
+from pellucid.tensor.state import is_tracing
 
 
 def causal_mask(queries: int, keys: int) -> Any:
@@ -73,6 +74,9 @@ def scaled_dot_product_attention(
         key, value = _shared_heads(query, key), _shared_heads(query, value)
     _check_shapes(query, key, value, attn_mask)
     factor = 1 / math.sqrt(max(1, query.shape[-1])) if scale is None else scale
+    if _worth_a_kernel(query, key, value, attn_mask, dropout_p):
+        mask = () if attn_mask is None else (_full_rank(attn_mask, query.dim()),)
+        return attention(query, key, value, *mask, scale=factor, causal=is_causal)
     scores = query.matmul(key.transpose(-2, -1)) * factor  # (…, L, S)
     if attn_mask is None and key.shape[-2]:
         # Every query sees a key: nothing can be masked throughout.
@@ -80,6 +84,28 @@ def scaled_dot_product_attention(
     else:
         weights = safe_softmax(masked_scores(scores, attn_mask, is_causal))
     return dropout(weights, dropout_p, training=dropout_p > 0).matmul(value)
+
+
+MOST_FEATURES = 256
+"""Widest heads that the kernel of attention keeps in the nearest caches."""
+
+
+def _worth_a_kernel(query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: float) -> bool:
+    """Whether attention is one operation of a compiled program, which stores no scores."""
+    if not is_tracing() or dropout_p or query.dtype.kind != "float":
+        return False
+    if not query.dtype is key.dtype is value.dtype or query.dtype.itemsize not in (4, 8):
+        return False
+    if max(query.shape[-1], value.shape[-1]) * query.dtype.itemsize > 4 * MOST_FEATURES:
+        return False
+    if min(*query.shape, *key.shape, *value.shape) < 1:
+        return False
+    return attn_mask is None or not attn_mask.requires_grad
+
+
+def _full_rank(mask: Any, rank: int) -> Any:
+    """The mask with as many axes as the scores."""
+    return mask.reshape(*(1,) * (rank - mask.dim()), *mask.shape)
 
 
 def _shared_heads(query: Any, shared: Any) -> Any:
