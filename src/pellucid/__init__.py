@@ -98,6 +98,7 @@ _LAZY = {
     "autograd": "pellucid.autograd",
     "insight": "pellucid.insight",
     "models": "pellucid.models",
+    "rl": "pellucid.rl",
     "training": "pellucid.training",
 }
 """Parts of the package that are loaded when they are first used."""

@@ -20,10 +20,12 @@ from pellucid.graph.node import (
     inheriting,
     make_node,
 )
+from pellucid.graph.replay import substitute
 from pellucid.ops import elementwise, structure
 from pellucid.ops.contraction import matmul, swap
 from pellucid.ops.indexing import IOTA
 from pellucid.ops.registry import scalar
+from pellucid.ops.scan_body import rows
 from pellucid.transforms.simplify import simplify
 
 LONG_REDUCTION = 1 << 15
@@ -205,6 +207,37 @@ def fill_empty_reductions(graph: Graph) -> Graph:
     return rewrite(graph, _sum_of_nothing)
 
 
+def _unrolled(node: Node) -> Node | None:
+    if node.op.name != "scan":
+        return None
+    settings = node.settings
+    body, length, reverse, output = (settings[k] for k in ("body", "length", "reverse", "output"))
+    n = body.carries
+    carry = list(node.inputs[:n])
+    columns, constants = node.inputs[n : n + body.columns], node.inputs[n + body.columns :]
+    histories: dict[int, list[Node]] = {k: [carry[k]] for k in range(n)}
+    outputs: dict[int, list[Node]] = {k: [] for k in range(n, len(body.outputs))}
+    for t in reversed(range(length)) if reverse else range(length):
+        x = [structure.reshape(rows(c, t, 1), c.shape[1:]) for c in columns]
+        known = dict(zip(body.inputs, (*carry, *x, *constants), strict=True))
+        values = substitute(body.outputs, known)
+        carry = values[:n]
+        for k, value in enumerate(values):
+            (histories if k < n else outputs)[k].append(value)
+    if output < n:
+        last: Node = carry[output]
+        return last
+    listed = (histories | outputs)[output - n]
+    ordered = listed[::-1] if reverse else listed
+    whole: Node = structure.concatenate([structure.reshape(v, (1, *v.shape)) for v in ordered], 0)
+    return whole
+
+
+def unroll_loops(graph: Graph) -> Graph:
+    """scan → its steps one after the other."""
+    return simplify(rewrite(graph, _unrolled))
+
+
 def convolutions_as_products(graph: Graph) -> Graph:
     """convolution(x, w) → a product over a strided view of x, channels last.
 
@@ -220,6 +253,7 @@ def convolutions_as_products(graph: Graph) -> Graph:
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     simplify,
+    unroll_loops,
     convolutions_as_products,
     fill_empty_reductions,
     transpose_products,

@@ -7,6 +7,7 @@ from pellucid.ops import (
     elementwise,
     indexing,
     random,
+    scan,
     structure,
 )
 from pellucid.ops.registry import PRIMITIVES
@@ -19,5 +20,6 @@ __all__ = [
     "elementwise",
     "indexing",
     "random",
+    "scan",
     "structure",
 ]

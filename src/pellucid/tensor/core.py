@@ -7,7 +7,7 @@ them together.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,6 +39,7 @@ class Record:
         "_cells",
         "_records",
         "_ages",
+        "_results",
         "__weakref__",
     )
 
@@ -58,9 +59,28 @@ class Record:
         self._cells = [t._cell for t in inputs]
         self._records = [t._record for t in inputs]
         self._ages = [cell.age for cell in self._cells]
+        self._results: dict[int, Cell] | None = None
 
     def __repr__(self) -> str:
         return f"<{self.op.name} backward>"
+
+    @property
+    def group(self) -> Hashable:
+        """The same for all results of one application; see ``Primitive.results``."""
+        return id(self._results)
+
+    def result(self, number: int) -> TensorCore:
+        """Another result of the same application, with its history."""
+        cells = {} if self._results is None else self._results
+        settings = {**self.settings, "output": number}
+        if number not in cells and state.trace is not None:
+            cells[number] = state.trace.apply(self.op, self.inputs, settings)._cell
+        made: TensorCore = TensorCore.make(cells[number])
+        if made.dtype.kind == "float":
+            made._requires_grad = True
+            made._record = Record(self.op, self.inputs, settings)
+            made._record._results = cells
+        return made
 
     @property
     def inputs(self) -> tuple[TensorCore, ...]:
@@ -109,6 +129,9 @@ class TensorCore:
     ) -> Any:
         """The tensor ``primitive`` makes of ``inputs``, computed now or traced, and recorded."""
         trace = state.trace
+        if primitive.results is not None:
+            own = {k: v for k, v in params.items() if k != "output"}
+            return self.apply_results(primitive, inputs, own, (params["output"],))[0]
         if trace is None:
             result = TensorCore.make(_compute(primitive, inputs, params))
         else:
@@ -122,6 +145,36 @@ class TensorCore:
         if state.watcher is not None and trace is None:
             state.watcher.operation(primitive, inputs, params, result)
         return result
+
+    def apply_results(
+        self,
+        primitive: Primitive,
+        inputs: Sequence[TensorCore],
+        params: Mapping[str, Any],
+        outputs: Sequence[int],
+    ) -> list[Any]:
+        """Those results, by number, of a primitive with several, in one application.
+
+        While it is recorded, all results are kept for the gradient.
+        """
+        recorded = state.grad_enabled and any(t._requires_grad for t in inputs)
+        trace = state.trace
+        settings = [{**params, "output": k} for k in outputs]
+        cells: dict[int, Cell]
+        if trace is None:
+            cells = _compute_results(primitive, inputs, params, outputs, recorded)
+        else:
+            made = [trace.apply(primitive, inputs, s) for s in settings]
+            cells = {k: t._cell for k, t in zip(outputs, made, strict=True)}
+        tensors = [TensorCore.make(cells[k]) for k in outputs]
+        for tensor, own in zip(tensors, settings, strict=True):
+            if recorded and tensor.dtype.kind == "float":
+                tensor._requires_grad = True
+                tensor._record = Record(primitive, inputs, own)
+                tensor._record._results = cells
+            if state.watcher is not None and trace is None:
+                state.watcher.operation(primitive, inputs, own, tensor)
+        return tensors
 
     def lift(self, array: np.ndarray) -> Any:
         """A constant tensor; part of the program while tracing."""
@@ -244,6 +297,24 @@ def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping
         array = np.asarray(array, spec.dtype.numpy)
     base = inputs[0]._cell if primitive.family == "movement" and array.base is not None else None
     return Cell(array, spec.dtype, base=base)
+
+
+def _compute_results(
+    primitive: Primitive,
+    inputs: Sequence[TensorCore],
+    params: Mapping[str, Any],
+    outputs: Sequence[int],
+    all_of_them: bool,
+) -> dict[int, Cell]:
+    """Evaluate an operation with several results at once: those asked for, or all."""
+    specs = [Spec(t._cell.shape, t._cell.dtype) for t in inputs]
+    for k in outputs:
+        primitive.infer(*specs, **params, output=k)
+    if primitive.results is None:
+        return {}
+    numbers = None if all_of_them else tuple(outputs)
+    found = primitive.results(*[t.array() for t in inputs], outputs=numbers, **params)
+    return {k: Cell(array) for k, array in found.items()}
 
 
 def lift(array: np.ndarray) -> Any:

@@ -173,6 +173,15 @@ class Trace:
         made: TensorCore = TensorCore.make(cell)
         return made
 
+    def node_of_tensor(self, tensor: TensorCore) -> Node:
+        """The node that a tensor holds at this point of the trace."""
+        return self.node_of(tensor._cell)
+
+    def detached(self, tensor: TensorCore) -> TensorCore:
+        """The same storage without history."""
+        made: TensorCore = TensorCore.make(tensor._cell)
+        return made
+
     # ---- writing -----------------------------------------------------------------------------
 
     def assign(self, cell: Cell, value: TensorCore) -> None:

@@ -40,8 +40,10 @@ def _is_constant(node: Node, value: float) -> bool:
 
 
 def drop_copies(node: Node) -> Node | None:
-    """copy(x) → x; cast to the same dtype → x."""
-    if node.op.name == "copy" or (node.op.name == "cast" and node.inputs[0].dtype is node.dtype):
+    """copy(x), detach(x) → x; cast to the same dtype → x."""
+    if node.op.name in ("copy", "detach") or (
+        node.op.name == "cast" and node.inputs[0].dtype is node.dtype
+    ):
         return node.inputs[0]
     return None
 

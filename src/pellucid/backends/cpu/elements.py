@@ -384,7 +384,7 @@ def emit_elementwise(f: Function, node: Node, values: list[Value]) -> Value:
     """Instructions of one element-wise operation on elements."""
     name = node.op.name
     operand = node.inputs[0].dtype
-    if name == "copy":
+    if name in ("copy", "detach"):
         return values[0]
     if name == "cast":
         return convert(f, values[0], operand, node.dtype)

@@ -8,6 +8,7 @@ from typing import Any
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.common import dropout
+from pellucid.ops.attention import attention
 from pellucid.tensor.creation import arange
 from pellucid.tensor.functions import where
 from pellucid.tensor.state import is_tracing
