@@ -332,11 +332,11 @@ class _Writer:
             for first in (0, lanes):
                 order = ", ".join(f"i32 {i + first}" for i in range(lanes))
                 text = f"shufflevector {value}, {value.type} poison, <{lanes} x i32> <{order}>"
-                halves.append(f.assign(f"<{lanes} x {self.scalar}>", text))
+                if lanes == 1:
+                    text = f"extractelement {value}, i32 {first}"
+                halves.append(f.assign(vector(lanes, self.scalar), text))
             low, high = halves
             value = f.fadd(low, high, "") if kind == "sum" else self.larger(low, high)
-        if value.type.startswith("<"):
-            return f.assign(self.scalar, f"extractelement {value}, i32 0")
         return value
 
     def larger(self, a: Value, b: Value) -> Value:
@@ -440,6 +440,8 @@ class _Forward(_Writer):
         later = f.compare("icmp ne", begin, f.i64(0))
         with f.loop(0, rows.count, hint="row") as row:
             self._weights(rows, row.index, keys, count, later)
+        if "out" not in self.places:
+            return
         width = spec.value_width
         self.add_product(
             self.scores, (self.pitch, self.size), "v", begin, self.result, width * self.size,
@@ -490,7 +492,8 @@ class _Forward(_Writer):
             shrink = self.exp(f.fsub(before, reference, ""))
             old = f.fmul(f.load(self.scalar, sum_at), shrink, "")
             f.store(f.fadd(old, total, ""), sum_at)
-            self._shrink(row, shrink)
+            if "out" in self.places:
+                self._shrink(row, shrink)
 
         yes, no, after = (f.fresh(n) for n in ("again", "first", "done"))
         f.branch_if(later, yes, no)
