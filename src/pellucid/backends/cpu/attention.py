@@ -31,6 +31,8 @@ from pellucid.backends.cpu.target import Target
 FORWARD = ("q", "k", "v", "mask", "out", "log_sum")
 BACKWARD = ("q", "k", "v", "mask", "out", "log_sum", "g", "dq", "dk", "dv", "delta")
 """Order of the operands, of which those that are not there are left out."""
+ROWS_TOGETHER = 4
+"""Rows of scores that are worked on side by side: one alone waits for each of its steps."""
 
 
 @dataclass(frozen=True)
@@ -246,54 +248,64 @@ class _Writer:
             "llvm.smax", "i64", f.intrinsic("llvm.smin", "i64", limit, count), f.i64(0)
         )
 
+    def each_row(self, rows: _Span, body: Callable[[list[Value]], None]) -> None:
+        """``body`` for a few rows at a time, whose chains of operations then run side by side."""
+        f = self.f
+        if rows.whole is not None:
+            groups = f.i64(rows.whole // ROWS_TOGETHER * ROWS_TOGETHER)
+        else:
+            groups = f.binary("and", rows.count, f.i64(-ROWS_TOGETHER))
+        with f.loop(0, groups, ROWS_TOGETHER, hint="rows") as loop:
+            body([f.binary("add nsw", loop.index, f.i64(i)) for i in range(ROWS_TOGETHER)])
+        if rows.rests(ROWS_TOGETHER):
+            with f.loop(groups, rows.count, hint="row") as loop:
+                body([loop.index])
+
     def each_vector(
         self,
-        count: Value,
+        counts: list[Value],
         carried: list[Value],
-        body: Callable[[Value, Value | None, list[Value]], list[Value]],
-        aligned: bool,
+        body: Callable[[Value, list[Value | None], list[Value]], list[Value]],
     ) -> list[Value]:
-        """``body(byte offset, mask of the lanes or None, values)`` over ``count`` elements.
+        """``body(place, masks, values)`` over vectors of rows with ``counts`` elements, ascending.
 
-        The last vector may be partial: the mask says which of its lanes count.  ``aligned`` says
-        that there is no partial vector.
+        ``place`` is the vector's first element; a mask says which lanes of a row count, None that
+        all do.
         """
         f, lanes = self.f, self.lanes
-        whole = count if aligned else f.binary("and", count, f.i64(-lanes))
+        everywhere: list[Value | None] = [None] * len(counts)
+        aligned = self.aligned()
+        whole = counts[0] if aligned else f.binary("and", counts[0], f.i64(-lanes))
         with f.loop(0, whole, lanes, carried=carried, hint="v") as loop:
-            at = f.binary("mul nsw", loop.index, f.i64(self.size))
-            loop.next = body(at, None, loop.values)
+            loop.next = body(loop.index, everywhere, loop.values)
         if aligned or lanes == 1:
             return loop.results
-        before, part, after = f.label, f.fresh("part"), f.fresh("whole")
-        f.branch_if(f.compare("icmp slt", whole, count), part, after)
-        f.start_block(part)
-        left = f.cast("trunc", f.binary("sub nsw", count, whole), "i32")
-        places = Value("<" + ", ".join(f"i32 {i}" for i in range(lanes)) + ">", f"<{lanes} x i32>")
-        mask = f.compare("icmp slt", places, f.splat(left, lanes))
-        more = body(f.binary("mul nsw", whole, f.i64(self.size)), mask, loop.results)
-        end = f.label
-        f.branch(after)
-        f.start_block(after)
-        phis = [f.phi(v.type) for v in loop.results]
-        for phi, old, new in zip(phis, loop.results, more, strict=True):
-            phi.add(old, before)
-            phi.add(new, end)
-        return [phi.value for phi in phis]
+        ordinal = "<" + ", ".join(f"i32 {i}" for i in range(lanes)) + ">"
+        places = Value(ordinal, f"<{lanes} x i32>")
+        with f.loop(whole, counts[-1], lanes, carried=loop.results, hint="part") as part:
+            masks: list[Value | None] = []
+            for count in counts:
+                left = f.cast("trunc", f.binary("sub nsw", count, part.index), "i32")
+                masks.append(f.compare("icmp slt", places, f.splat(left, lanes)))
+            part.next = body(part.index, masks, part.values)
+        return part.results
 
-    def clear(self, pointer: Value, begin: Value, end: Value) -> None:
+    def clear(self, pointers: list[Value], begin: Value, end: Value) -> None:
         """Zeros from element ``begin``, rounded up to whole vectors, to ``end``."""
         f, lanes = self.f, self.lanes
+        if not self.spec.causal:
+            return
         first = f.binary("and", f.binary("add nsw", begin, f.i64(lanes - 1)), f.i64(-lanes))
         with f.loop(first, end, lanes, hint="clear") as loop:
-            f.store(self.zero, self.moved(pointer, loop.index, self.size))
+            for pointer in pointers:
+                f.store(self.zero, self.moved(pointer, loop.index, self.size))
 
     def masked_scores(
         self, pointer: Value, at: Value, lanes: Value | None, mask_row: Value | None
     ) -> Value:
         """scale · scores + mask; −∞ in lanes that do not count."""
         f, spec = self.f, self.spec
-        scores = f.load(self.vector, f.gep(pointer, at))
+        scores = f.load(self.vector, self.moved(pointer, at, self.size))
         if spec.scale != 1.0:
             scores = f.fmul(scores, f.constant(self.vector, spec.scale), "")
         hidden = f.constant(self.vector, -INFINITY)
@@ -306,14 +318,14 @@ class _Writer:
         return scores if lanes is None else f.select(lanes, scores, hidden)
 
     def _mask_values(self, row: Value, at: Value, lanes: Value | None) -> Value:
-        """Lanes of the mask at a byte offset of the scores: i1, or what to add."""
+        """Lanes of the mask from element ``at`` on: i1, or what to add."""
         f, boolean = self.f, self.spec.mask == "bool"
         scalar = "i8" if boolean else self.scalar
         if self.places["mask"].column == 0:
             values = f.splat(f.load(scalar, row), self.lanes)
         else:
-            index = f.binary("udiv", at, f.i64(self.size)) if boolean else at
-            pointer, type_ = f.gep(row, index), vector(self.lanes, scalar)
+            pointer = self.moved(row, at, 1 if boolean else self.size)
+            type_ = vector(self.lanes, scalar)
             if lanes is None:
                 values = f.load(type_, pointer)
             else:
@@ -438,8 +450,7 @@ class _Forward(_Writer):
         q = self.row("q", rows.begin)
         self.make_scores(q, self.step("q"), self.panels, self.scores, rows, self.panels_of(count))
         later = f.compare("icmp ne", begin, f.i64(0))
-        with f.loop(0, rows.count, hint="row") as row:
-            self._weights(rows, row.index, keys, count, later)
+        self.each_row(rows, lambda group: self._weights(rows, group, keys, count, later))
         if "out" not in self.places:
             return
         width = spec.value_width
@@ -448,52 +459,40 @@ class _Forward(_Writer):
             rows, keys, (width, plan.values), later, count if spec.causal else None,
         )  # fmt: skip
 
-    def _weights(self, rows: _Span, row: Value, keys: _Span, count: Value, later: Value) -> None:
-        """A row of scores becomes weights against the running maximum, in place."""
+    def _weights(
+        self, rows: _Span, group: list[Value], keys: _Span, count: Value, later: Value
+    ) -> None:
+        """Rows of scores become weights against the running maxima, in place."""
         f = self.f
-        scores = self.moved(self.scores, row, self.pitch)
-        query = f.binary("add nsw", rows.begin, row)
-        seen = self.seen(query, keys, count)
-        mask = self.mask_row(query, keys.begin)
-        largest_at, sum_at = (self.moved(p, row, self.size) for p in (self.largest, self.sums))
-        before = f.load(self.scalar, largest_at)
-
-        def find(at: Value, lanes: Value | None, carried: list[Value]) -> list[Value]:
-            value = self.masked_scores(scores, at, lanes, mask)
-            if mask is not None:
-                f.store(value, f.gep(scores, at))
-            return [self.larger(carried[0], value)]
-
-        start = f.constant(self.vector, -INFINITY)
-        (most,) = self.each_vector(seen, [start], find, self.aligned())
-        largest = self.larger(before, self.total(most, "max"))
-        f.store(largest, largest_at)
-        hidden = f.compare("fcmp oeq", largest, f.constant(self.scalar, -INFINITY))
-        reference = f.select(hidden, f.constant(self.scalar, 0.0), largest)
-        wide = f.splat(reference, self.lanes)
-
-        def grow(at: Value, lanes: Value | None, carried: list[Value]) -> list[Value]:
-            if mask is not None:
-                value = f.load(self.vector, f.gep(scores, at))
-            else:
-                value = self.masked_scores(scores, at, lanes, None)
-            weight = self.exp(f.fsub(value, wide, ""))
-            f.store(weight, f.gep(scores, at))
-            return [f.fadd(carried[0], weight, "")]
-
-        (sums,) = self.each_vector(seen, [self.zero], grow, self.aligned())
-        self.clear(scores, seen, count)
-        total = self.total(sums, "sum")
+        scores = [self.moved(self.scores, row, self.pitch) for row in group]
+        queries = [f.binary("add nsw", rows.begin, row) for row in group]
+        seen = [self.seen(query, keys, count) for query in queries]
+        masks = [self.mask_row(query, keys.begin) for query in queries]
+        most = self._most(scores, seen, masks)
+        before = [f.load(self.scalar, self.moved(self.largest, row, self.size)) for row in group]
+        references = []
+        for row, old, vector_most in zip(group, before, most, strict=True):
+            largest = self.larger(old, self.total(vector_most, "max"))
+            f.store(largest, self.moved(self.largest, row, self.size))
+            hidden = f.compare("fcmp oeq", largest, f.constant(self.scalar, -INFINITY))
+            references.append(f.select(hidden, f.constant(self.scalar, 0.0), largest))
+        sums = self._grow(scores, seen, bool(self.spec.mask), references)
+        self.clear(scores, seen[-1], count)
+        totals = [self.total(value, "sum") for value in sums]
+        places = [self.moved(self.sums, row, self.size) for row in group]
 
         def first() -> None:
-            f.store(total, sum_at)
+            for total, place in zip(totals, places, strict=True):
+                f.store(total, place)
 
         def again() -> None:
-            shrink = self.exp(f.fsub(before, reference, ""))
-            old = f.fmul(f.load(self.scalar, sum_at), shrink, "")
-            f.store(f.fadd(old, total, ""), sum_at)
-            if "out" in self.places:
-                self._shrink(row, shrink)
+            for row, total, place, old, new in zip(
+                group, totals, places, before, references, strict=True
+            ):
+                shrink = self.exp(f.fsub(old, new, ""))
+                f.store(f.fadd(f.fmul(f.load(self.scalar, place), shrink, ""), total, ""), place)
+                if "out" in self.places:
+                    self._shrink(row, shrink)
 
         yes, no, after = (f.fresh(n) for n in ("again", "first", "done"))
         f.branch_if(later, yes, no)
@@ -502,6 +501,44 @@ class _Forward(_Writer):
             body()
             f.branch(after)
         f.start_block(after)
+
+    def _most(
+        self, scores: list[Value], seen: list[Value], masks: list[Value | None]
+    ) -> list[Value]:
+        """The largest of each lane; where there is a mask, scores are kept with it applied."""
+        f = self.f
+
+        def find(at: Value, lanes: list[Value | None], carried: list[Value]) -> list[Value]:
+            result = []
+            for row, part, mask, old in zip(scores, lanes, masks, carried, strict=True):
+                value = self.masked_scores(row, at, part, mask)
+                if mask is not None:
+                    f.store(value, self.moved(row, at, self.size))
+                result.append(self.larger(old, value))
+            return result
+
+        return self.each_vector(seen, [f.constant(self.vector, -INFINITY)] * len(seen), find)
+
+    def _grow(
+        self, scores: list[Value], seen: list[Value], kept: bool, references: list[Value]
+    ) -> list[Value]:
+        """e^(score − reference) in place of scores; the sums of each lane."""
+        f = self.f
+        wide = [f.splat(reference, self.lanes) for reference in references]
+
+        def grow(at: Value, lanes: list[Value | None], carried: list[Value]) -> list[Value]:
+            result = []
+            for row, part, reference, old in zip(scores, lanes, wide, carried, strict=True):
+                if kept:
+                    value = f.load(self.vector, self.moved(row, at, self.size))
+                else:
+                    value = self.masked_scores(row, at, part, None)
+                weight = self.exp(f.fsub(value, reference, ""))
+                f.store(weight, self.moved(row, at, self.size))
+                result.append(f.fadd(old, weight, ""))
+            return result
+
+        return self.each_vector(seen, [self.zero] * len(seen), grow)
 
     def _shrink(self, row: Value, factor: Value) -> None:
         """Scale a row of the result so far."""
@@ -616,14 +653,13 @@ class _Backward(_Writer):
 
     def _pair(self, rows: _Span, keys: _Span) -> None:
         """A block of queries against a block of keys."""
-        f, spec, plan = self.f, self.spec, self.plan
+        spec, plan = self.spec, self.plan
         panels = self.panels_of(keys.count)
         q, g = self.row("q", rows.begin), self.row("g", rows.begin)
         self.make_scores(q, self.step("q"), self.keys_packed, self.weights, rows, panels)
         if self._needs_scores():
             self._make_products(g, rows, panels)
-        with f.loop(0, rows.count, hint="row") as row:
-            self._derive(rows, row.index, keys)
+        self.each_row(rows, lambda group: self._derive(rows, group, keys))
         flat, turned = (self.pitch, self.size), (self.size, self.pitch)
         width, features = spec.width, (spec.width, plan.features)
         if "dv" in self.places:
@@ -663,34 +699,36 @@ class _Backward(_Writer):
 
             self.tiles(rows, shape, body)
 
-    def _derive(self, rows: _Span, row: Value, keys: _Span) -> None:
-        """A row: scores → weights, products with the cotangent → derivative of the scores."""
-        f, spec = self.f, self.spec
-        scores = self.moved(self.weights, row, self.pitch)
-        products = self.moved(self.to_scores, row, self.pitch)
-        query = f.binary("add nsw", rows.begin, row)
-        seen = self.seen(query, keys, keys.count)
-        mask = self.mask_row(query, keys.begin)
-        log_sum = f.load(self.scalar, self.row("log_sum", query))
-        hidden = f.compare("fcmp oeq", log_sum, f.constant(self.scalar, -INFINITY))
-        log_sum = f.select(hidden, f.constant(self.scalar, INFINITY), log_sum)
-        wide = f.splat(log_sum, self.lanes)
-        both = self._needs_scores()
-        if both:
-            delta = f.splat(f.load(self.scalar, self.row("delta", query)), self.lanes)
-
-        def body(at: Value, lanes: Value | None, carried: list[Value]) -> list[Value]:
-            value = self.masked_scores(scores, at, lanes, mask)
-            weight = self.exp(f.fsub(value, wide, ""))
-            f.store(weight, f.gep(scores, at))
+    def _derive(self, rows: _Span, group: list[Value], keys: _Span) -> None:
+        """Rows: scores → weights, products with the cotangent → derivative of the scores."""
+        f, both = self.f, self._needs_scores()
+        scores = [self.moved(self.weights, row, self.pitch) for row in group]
+        products = [self.moved(self.to_scores, row, self.pitch) for row in group]
+        queries = [f.binary("add nsw", rows.begin, row) for row in group]
+        seen = [self.seen(query, keys, keys.count) for query in queries]
+        masks = [self.mask_row(query, keys.begin) for query in queries]
+        sums, deltas = [], []
+        for query in queries:
+            log_sum = f.load(self.scalar, self.row("log_sum", query))
+            hidden = f.compare("fcmp oeq", log_sum, f.constant(self.scalar, -INFINITY))
+            log_sum = f.select(hidden, f.constant(self.scalar, INFINITY), log_sum)
+            sums.append(f.splat(log_sum, self.lanes))
             if both:
-                change = f.fsub(f.load(self.vector, f.gep(products, at)), delta, "")
-                change = f.fmul(weight, change, "")
-                scale = f.constant(self.vector, spec.scale)
-                f.store(f.fmul(change, scale, ""), f.gep(products, at))
+                delta = f.load(self.scalar, self.row("delta", query))
+                deltas.append(f.splat(delta, self.lanes))
+        scale = f.constant(self.vector, self.spec.scale)
+
+        def body(at: Value, lanes: list[Value | None], carried: list[Value]) -> list[Value]:
+            for i, part in enumerate(lanes):
+                value = self.masked_scores(scores[i], at, part, masks[i])
+                weight = self.exp(f.fsub(value, sums[i], ""))
+                f.store(weight, self.moved(scores[i], at, self.size))
+                if both:
+                    place = self.moved(products[i], at, self.size)
+                    change = f.fsub(f.load(self.vector, place), deltas[i], "")
+                    change = f.fmul(f.fmul(weight, change, ""), scale, "")
+                    f.store(change, place)
             return carried
 
-        self.each_vector(seen, [], body, self.aligned())
-        self.clear(scores, seen, keys.count)
-        if both:
-            self.clear(products, seen, keys.count)
+        self.each_vector(seen, [], body)
+        self.clear([*scores, *(products if both else [])], seen[-1], keys.count)

@@ -16,6 +16,10 @@ from pellucid.backends.cpu.target import Target
 
 BLOCK = 64
 """About so many queries, and keys, are in a block: its scores stay in the first-level cache."""
+LONG_BLOCK = 128
+"""The same for long rows, where larger blocks scale earlier results less often (measured: 134
+GFLOP/s instead of 122 for 2048 keys; the gradient gains nothing)."""
+LONG = 512
 _CHUNK_CYCLES = 40_000
 _MOST_CHUNKS = 1024
 
@@ -113,7 +117,8 @@ def plan_attention(spec: Attention, target: Target, gradient: bool) -> Attention
     both = math.lcm(scores.rows, scores.columns)
     # Whole tiles in both directions where that is possible without very large blocks.
     step = both if both <= 2 * BLOCK else scores.columns
-    block = step * max(1, round(BLOCK / step))
+    wanted_block = LONG_BLOCK if spec.keys >= LONG and not gradient else BLOCK
+    block = step * max(1, round(wanted_block / step))
     units = spec.matrices * (1 if gradient else math.ceil(spec.queries / block))
     cycles = spec.pairs * (spec.width + spec.value_width) / (2 * scores.lanes)
     wanted = max(1, min(_MOST_CHUNKS, int((5 if gradient else 2) * cycles // _CHUNK_CYCLES)))
