@@ -89,8 +89,9 @@ def _normalized(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     largest = scores.max(-1, keepdims=True, initial=-np.inf)
     grown = np.exp(scores - np.where(largest > -np.inf, largest, scores.dtype.type(0)))
     total = grown.sum(-1, keepdims=True)
-    log_sum = np.where(total == 0, -np.inf, largest + np.log(total))
-    return grown / np.where(total == 0, scores.dtype.type(1), total), log_sum[..., 0]
+    divisor = np.where(total == 0, scores.dtype.type(1), total)
+    log_sum = np.where(total == 0, -np.inf, largest + np.log(divisor))
+    return grown / divisor, log_sum[..., 0]
 
 
 def _evaluate(
@@ -262,8 +263,8 @@ def _second_gradient(
 def _cases() -> Iterable[tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], bool]]:
     yield (ramp(4, 3), ramp(5, 3), ramp(5, 2)), (), False
     yield (ramp(2, 5, 4), ramp(2, 5, 4), ramp(2, 5, 4)), (), True
-    seen = np.asarray([[[True], [False]], [[True], [True]]])
-    yield (ramp(2, 2, 3), ramp(2, 4, 3), ramp(2, 4, 3)), (np.broadcast_to(seen, (2, 2, 4)),), False
+    seen = np.asarray([[[1, 0, 1, 1], [0, 1, 1, 0]], [[1, 1, 1, 1], [0, 0, 0, 1]]]) > 0
+    yield (ramp(2, 2, 3), ramp(2, 4, 3), ramp(2, 4, 3)), (seen,), False
     yield (ramp(1, 2, 3, 2), ramp(1, 2, 4, 2), ramp(1, 2, 4, 5)), (ramp(1, 1, 3, 4),), False
     yield (ramp(3, 1), ramp(1, 1), ramp(1, 1)), (), True
 
@@ -271,12 +272,15 @@ def _cases() -> Iterable[tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], b
 def _samples() -> Iterable[Sample]:
     for inputs, mask, causal in _cases():
         yield Sample((*inputs, *mask), {"scale": 0.7, "causal": causal})
+    # The second query of the first matrix may look at nothing.
+    seen = np.asarray([[[True], [False]], [[True], [True]]])
+    inputs = (ramp(2, 2, 3), ramp(2, 4, 3), ramp(2, 4, 3))
+    yield Sample((*inputs, seen), {"scale": 0.7, "causal": False})
 
 
 def _log_sum_samples() -> Iterable[Sample]:
     for (q, k, _), mask, causal in _cases():
-        if not mask or mask[0].dtype != bool:
-            yield Sample((q, k, *mask), {"scale": 0.7, "causal": causal})
+        yield Sample((q, k, *mask), {"scale": 0.7, "causal": causal})
 
 
 def _gradient_samples() -> Iterable[Sample]:

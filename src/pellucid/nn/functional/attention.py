@@ -72,7 +72,7 @@ def scaled_dot_product_attention(
             "scaled_dot_product_attention got attn_mask and is_causal=True", "give one of them"
         )
     if enable_gqa:
-        key, value = _shared_heads(query, key), _shared_heads(query, value)
+        return _grouped(query, key, value, attn_mask, dropout_p, is_causal, scale)
     _check_shapes(query, key, value, attn_mask)
     factor = 1 / math.sqrt(max(1, query.shape[-1])) if scale is None else scale
     if _worth_a_kernel(query, key, value, attn_mask, dropout_p):
@@ -109,8 +109,29 @@ def _full_rank(mask: Any, rank: int) -> Any:
     return mask.reshape(*(1,) * (rank - mask.dim()), *mask.shape)
 
 
+def _grouped(
+    query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: float, causal: bool, scale: Any
+) -> Any:
+    """Attention in which each key and value head serves several successive query heads.
+
+    The query's heads become two axes, (…, G, H / G, L, E), and the others' are stretched along the
+    second, which copies nothing in a compiled program.
+    """
+    key, value = _shared_heads(query, key), _shared_heads(query, value)
+    *lead, heads, length, width = query.shape
+    groups, times = key.shape[-4], key.shape[-3]
+    if attn_mask is not None and getattr(attn_mask, "dim", int)() >= 3:
+        own = tuple(attn_mask.shape)
+        split = (groups, times) if own[-3] == heads else (1, own[-3])
+        if own[-3] in (1, heads):
+            attn_mask = attn_mask.reshape(*own[:-3], *split, *own[-2:])
+    parts = query.reshape(*lead, groups, times, length, width)
+    mixed = scaled_dot_product_attention(parts, key, value, attn_mask, dropout_p, causal, scale)
+    return mixed.reshape(*lead, heads, length, value.shape[-1])
+
+
 def _shared_heads(query: Any, shared: Any) -> Any:
-    """(…, G, S, E) → (…, H, S, E): each of G heads repeated H / G times."""
+    """(…, G, S, E) → (…, G, H / G, S, E): each of G heads repeated H / G times."""
     if query.dim() < 3 or shared.dim() < 3 or query.shape[-3] % max(1, shared.shape[-3]):
         raise ShapeError(
             f"enable_gqa got a query of shape {tuple(query.shape)} and a key or value of shape "
@@ -118,11 +139,8 @@ def _shared_heads(query: Any, shared: Any) -> Any:
             "the heads (axis -3) of the query must be a multiple of theirs",
         )
     *lead, groups, length, width = shared.shape
-    times = query.shape[-3] // groups
-    if times == 1:
-        return shared
-    wide = shared.unsqueeze(-3).expand(*lead, groups, times, length, width)
-    return wide.reshape(*lead, groups * times, length, width)
+    times = query.shape[-3] // max(1, groups)
+    return shared.unsqueeze(-3).expand(*lead, groups, times, length, width)
 
 
 def _check_shapes(query: Any, key: Any, value: Any, attn_mask: Any) -> None:
