@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, operand_indices, unravel
 from pellucid.compiler.placement import ASSEMBLY
-from pellucid.compiler.views import View, attention_views, flat_base, matrix_view
+from pellucid.compiler.views import View, attention_views, awaited, flat_base, matrix_view
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, consumers
 
 COSTLY = frozenset(
@@ -155,7 +155,7 @@ def operands_in_memory(node: Node) -> list[Node]:
 def stored_reads(node: Node, anchors: set[Node]) -> list[Node]:
     """Anchors and inputs that are read when ``node`` is computed from stored values."""
     found: dict[Node, None] = {}
-    stack = list(reversed(operands_in_memory(node)))
+    stack = [*awaited(node), *reversed(operands_in_memory(node))]
     seen: set[Node] = set()
     while stack:
         current = stack.pop()

@@ -26,7 +26,7 @@ from pellucid.ops.contraction import matmul, swap
 from pellucid.ops.indexing import IOTA
 from pellucid.ops.registry import scalar
 from pellucid.ops.scan_body import rows
-from pellucid.transforms.simplify import simplify
+from pellucid.transforms.simplify import simplify, views_after
 
 LONG_REDUCTION = 1 << 15
 """A reduction of so many elements into few results is cut into parts that run side by side."""
@@ -247,7 +247,10 @@ def convolutions_as_products(graph: Graph) -> Graph:
     lowered = rewrite(graph, lower_convolution)
     if lowered.outputs == graph.outputs:
         return graph
-    sunk = rewrite(simplify(lowered), lambda n: sink_channel_move(n) or sink_into_sum(n))
+    sunk = rewrite(
+        simplify(lowered),
+        lambda n: sink_channel_move(n) or sink_into_sum(n) or views_after(n),
+    )
     return simplify(sunk)
 
 

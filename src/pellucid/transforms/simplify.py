@@ -26,6 +26,8 @@ from pellucid.ops.structure import RESHAPE
 FOLD_LIMIT = 4096
 """Constants of up to so many elements are computed while compiling."""
 
+VIEWS = ("reshape", "transpose", "broadcast_to")
+
 Rule = Callable[[Node], Node | None]
 
 
@@ -128,6 +130,14 @@ def drop_broadcasts(node: Node) -> Node | None:
     return None if changed == list(node.inputs) else make_node(node.op, changed, node.settings)
 
 
+def views_after(node: Node) -> Node | None:
+    """after(view(x), g) → view(after(x, g)), so that views on both sides of it meet."""
+    if node.op.name != "after" or node.inputs[0].op.name not in VIEWS:
+        return None
+    view, awaited = node.inputs
+    return make_node(view.op, [make_node(node.op, [view.inputs[0], awaited], {})], view.settings)
+
+
 RULES: tuple[Rule, ...] = (
     drop_copies,
     fold_constants,
@@ -135,6 +145,7 @@ RULES: tuple[Rule, ...] = (
     merge_moves,
     drop_trivial_moves,
     drop_broadcasts,
+    views_after,
 )
 """The rules, tried in this order until none applies."""
 

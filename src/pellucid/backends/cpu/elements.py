@@ -248,7 +248,7 @@ class Elements:
                 for n, i in zip(node.inputs, operand_indices(node, index), strict=True)
             ]
             return emit_elementwise(self.f, node, values)
-        if node.op.family == "movement":
+        if node.op.family in ("movement", "ordering"):
             return self.value(node.inputs[0], operand_indices(node, index)[0])
         raise CompilationError(
             f"{node!r} cannot be computed element by element",

@@ -10,6 +10,7 @@ from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.common import dropout
 from pellucid.ops.attention import attention
 from pellucid.tensor.creation import arange
+from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.state import is_tracing
 
@@ -75,25 +76,39 @@ def scaled_dot_product_attention(
         return _grouped(query, key, value, attn_mask, dropout_p, is_causal, scale)
     _check_shapes(query, key, value, attn_mask)
     factor = 1 / math.sqrt(max(1, query.shape[-1])) if scale is None else scale
-    if _worth_a_kernel(query, key, value, attn_mask, dropout_p):
+    if dropout_p == 0:
+        return _attended(query, key, value, attn_mask, is_causal, factor)
+    weights = _weights(query, key, attn_mask, is_causal, factor)
+    return dropout(weights, dropout_p).matmul(value)
+
+
+@unit(elements(1 << 13))
+def _attended(
+    query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool, factor: float
+) -> Any:
+    """Attention without dropout; shapes fit."""
+    if _worth_a_kernel(query, key, value, attn_mask):
         mask = () if attn_mask is None else (_full_rank(attn_mask, query.dim()),)
         return attention(query, key, value, *mask, scale=factor, causal=is_causal)
+    return _weights(query, key, attn_mask, is_causal, factor).matmul(value)
+
+
+def _weights(query: Any, key: Any, attn_mask: Any, is_causal: bool, factor: float) -> Any:
+    """(…, L, S): how much each query takes of each value."""
     scores = query.matmul(key.transpose(-2, -1)) * factor  # (…, L, S)
     if attn_mask is None and key.shape[-2]:
         # Every query sees a key: nothing can be masked throughout.
-        weights = masked_scores(scores, None, is_causal).softmax(-1)
-    else:
-        weights = safe_softmax(masked_scores(scores, attn_mask, is_causal))
-    return dropout(weights, dropout_p, training=dropout_p > 0).matmul(value)
+        return masked_scores(scores, None, is_causal).softmax(-1)
+    return safe_softmax(masked_scores(scores, attn_mask, is_causal))
 
 
 MOST_FEATURES = 256
 """Widest heads that the kernel of attention keeps in the nearest caches."""
 
 
-def _worth_a_kernel(query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: float) -> bool:
+def _worth_a_kernel(query: Any, key: Any, value: Any, attn_mask: Any) -> bool:
     """Whether attention is one operation of a compiled program, which stores no scores."""
-    if not is_tracing() or dropout_p or query.dtype.kind != "float":
+    if not is_tracing() or query.dtype.kind != "float":
         return False
     if not query.dtype is key.dtype is value.dtype or query.dtype.itemsize not in (4, 8):
         return False
