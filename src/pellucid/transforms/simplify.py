@@ -104,9 +104,14 @@ def merge_moves(node: Node) -> Node | None:
 
 
 def drop_trivial_moves(node: Node) -> Node | None:
-    """reshape, broadcast or transpose to what it already is → its operand."""
+    """reshape, broadcast, slice or transpose to what it already is → its operand."""
     if node.op.name in ("reshape", "broadcast_to") and node.inputs[0].shape == node.shape:
         return node.inputs[0]
+    if node.op.name == "slice" and node.inputs[0].shape == node.shape:
+        settings = node.settings
+        ends = zip(node.shape, settings["start"], settings["step"], strict=True)
+        if all(n == 1 or (start == 0 and step == 1) for n, start, step in ends):
+            return node.inputs[0]
     if node.op.name == "transpose":
         moved = [a for a in node.settings["axes"] if node.inputs[0].shape[a] != 1]
         if moved == sorted(moved):

@@ -215,7 +215,7 @@ def _write_strided(cluster: Cluster, fusion: Fusion, stored: set[Node], target: 
     """The kernel of a product over a strided view, with what follows on its result."""
     node, after = cluster.anchors[0], cluster.epilogue
     spec = StridedProduct.of(node)
-    plan = plan_strided(spec, target)
+    plan = plan_strided(spec, target, after is not None and after.full_rows)
     own: list[Operand] = [flat_base(node.inputs[0]), flat_base(node.inputs[1]), node]
     operands = Operands({node: 2}, len(own))
 

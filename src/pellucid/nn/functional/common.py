@@ -9,6 +9,7 @@ from typing import Any
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import has_values, need_tensor
+from pellucid.ops.normalization import mean_over, standardize, variance_over
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import zeros
 from pellucid.tensor.eager import elements, products, unit
@@ -184,14 +185,6 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
 # ---- normalization --------------------------------------------------------------------------
 
 
-def _standardized(x: Any, axes: Sequence[int], eps: float) -> tuple[Any, Any, Any]:
-    """((x − mean) / √(var + ε), mean, var) over ``axes``, var without Bessel's correction."""
-    mean = x.mean(axes, keepdim=True)
-    centred = x - mean
-    variance = (centred * centred).mean(axes, keepdim=True)
-    return centred * (variance + eps).rsqrt(), mean, variance
-
-
 @unit(elements(1 << 14))
 def layer_norm(
     input: Any,
@@ -206,7 +199,7 @@ def layer_norm(
     (Ba, Kiros and Hinton, 2016.)
     """
     axes = _last_axes("layer_norm", input, normalized_shape)
-    result = _standardized(input, axes, eps)[0]
+    result = standardize(input, axes, eps)
     result = result if weight is None else result * weight
     return result if bias is None else result + bias
 
@@ -249,7 +242,7 @@ def group_norm(
             "the number of channels (axis 1) must be divisible by num_groups",
         )
     grouped = input.reshape(input.shape[0], num_groups, -1)  # (N, C, *) -> (N, G, C/G·*)
-    result = _standardized(grouped, [2], eps)[0].reshape(*input.shape)
+    result = standardize(grouped, (2,), eps).reshape(*input.shape)
     extents = (1, -1, *[1] * (input.dim() - 2))
     result = result if weight is None else result * weight.reshape(extents)
     return result if bias is None else result + bias.reshape(extents)
@@ -292,11 +285,12 @@ def batch_norm(
 @unit(elements(1 << 14))
 def _normalized_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Normalized by mean and variance of the batch, and these, (C,) and without history."""
-    result, mean, variance = _standardized(input, [0, *range(2, input.dim())], eps)
+    axes, seen = (0, *range(2, input.dim())), input.detach()
+    result = standardize(input, axes, eps)
     extents = (1, -1, *[1] * (input.dim() - 2))
     result = result if weight is None else result * weight.reshape(extents)
     result = result if bias is None else result + bias.reshape(extents)
-    return result, mean.detach().reshape(-1), variance.detach().reshape(-1)
+    return result, mean_over(seen, axes).reshape(-1), variance_over(seen, axes).reshape(-1)
 
 
 @unit(elements(1 << 14))
