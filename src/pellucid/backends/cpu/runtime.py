@@ -95,12 +95,12 @@ class _Edge:
     begins: bool
 
 
-def _in_order(regions: Sequence[Region | Loop]) -> list[Region | _Edge]:
+def in_order(regions: Sequence[Region | Loop]) -> list[Region | _Edge]:
     """Regions and edges of loops, one after the other."""
     order: list[Region | _Edge] = []
     for item in regions:
         if isinstance(item, Loop):
-            order += [_Edge(item, True), *_in_order(item.regions), _Edge(item, False)]
+            order += [_Edge(item, True), *in_order(item.regions), _Edge(item, False)]
         else:
             order.append(item)
     return order
@@ -128,7 +128,7 @@ class NativeProgram:
         regions: Sequence[Region | Loop],
         strided: Sequence[tuple[int, int]] = (),
     ) -> None:
-        order = self._described = _in_order(regions)
+        order = self._described = in_order(regions)
         plain = [item for item in order if isinstance(item, Region)]
         _check(table_size, plain, strided)
         self.table: npt.NDArray[np.uint64] = np.zeros(table_size, dtype=np.uint64)
