@@ -51,8 +51,10 @@ def stored_values(fusion: Fusion, extra: set[Node]) -> set[Node]:
             if read in fusion.owner and fusion.owner[read] is not home:
                 stored.add(read)
     for cluster in fusion.clusters:
-        if cluster.kind != "rows":
-            stored.update(cluster.anchors if cluster.kind == "loop" else cluster.anchors[:1])
+        if cluster.kind in ("columns", "loop"):
+            stored.update(cluster.anchors)
+        elif cluster.kind != "rows":
+            stored.add(cluster.anchors[0])
     return stored
 
 

@@ -98,8 +98,7 @@ class Primitive:
         return f"Primitive({self.name})"
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a node came from: the path of the layer that made it and the user's source line."""
 
     layer: str = ""
@@ -337,22 +336,22 @@ def topological(outputs: Iterable[Node]) -> list[Node]:
     """Nodes reachable from ``outputs``, operands first; iterative, so depth is no limit."""
     order: list[Node] = []
     done: set[int] = set()
-    stack: list[tuple[Node, int]] = []
+    stack: list[tuple[Node, Iterator[Node]]] = []
     for output in outputs:
         if id(output) in done:
             continue
         done.add(id(output))
-        stack.append((output, 0))
+        stack.append((output, iter(output.inputs)))
         while stack:
-            node, position = stack.pop()
-            if position == len(node.inputs):
+            node, waiting = stack[-1]
+            for operand in waiting:
+                if id(operand) not in done:
+                    done.add(id(operand))
+                    stack.append((operand, iter(operand.inputs)))
+                    break
+            else:
                 order.append(node)
-                continue
-            stack.append((node, position + 1))
-            operand = node.inputs[position]
-            if id(operand) not in done:
-                done.add(id(operand))
-                stack.append((operand, 0))
+                stack.pop()
     return order
 
 

@@ -22,6 +22,10 @@ VALUE_FREE = frozenset({"add", "sub", "neg", "sum", "cumsum", "copy", "cast"})
 """Operations, beside those that only move elements, whose gradient reads no input's value."""
 
 
+HEAVY: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], bool]] = {}
+"""Name of a primitive → whether these operands and settings are worth a native kernel."""
+
+
 class Record:
     """An entry of the tape: the operation that made a tensor, and from what.
 
@@ -35,6 +39,8 @@ class Record:
         "layer",
         "hooks",
         "owner",
+        "kernel",
+        "result_age",
         "_tensors",
         "_cells",
         "_records",
@@ -47,10 +53,22 @@ class Record:
     owner: weakref.ref[TensorCore] | None
     """The tensor that collects its gradient although it is no leaf (retain_grad)."""
 
+    kernel: Any
+    """What computes value and gradient natively (:mod:`.eager`), or None."""
+    result_age: tuple[int, int] | None
+    """With a kernel: the age of the result, which the gradient may read."""
+
     def __init__(
-        self, op: Primitive, inputs: Sequence[TensorCore], settings: Mapping[str, Any]
+        self,
+        op: Primitive,
+        inputs: Sequence[TensorCore],
+        settings: Mapping[str, Any],
+        kernel: Any = None,
+        result: Cell | None = None,
     ) -> None:
         self.op = op
+        self.kernel = kernel
+        self.result_age = None if result is None else result.age
         self.settings = settings
         self.layer = current_layer()
         self.hooks = None
@@ -100,12 +118,17 @@ class Record:
             return
         for cell, age in zip(self._cells, self._ages, strict=True):
             if cell.age != age:
-                raise AutogradError(
-                    f"a tensor of shape {tuple(cell.shape)} that {self.op.name}"
-                    f"{' in ' + self.layer if self.layer else ''} needs for its gradient was "
-                    "modified in place after the forward pass",
-                    "call backward() before changing it, or change a copy: x.clone()",
-                )
+                raise changed_since(cell, self)
+
+
+def changed_since(cell: Cell, record: Record) -> AutogradError:
+    """The error for a value that was overwritten although the gradient reads it."""
+    return AutogradError(
+        f"a tensor of shape {tuple(cell.shape)} that {record.op.name}"
+        f"{' in ' + record.layer if record.layer else ''} needs for its gradient was "
+        "modified in place after the forward pass",
+        "call backward() before changing it, or change a copy: x.clone()",
+    )
 
 
 class TensorCore:
@@ -115,6 +138,9 @@ class TensorCore:
 
     make: ClassVar[Callable[[Cell], Any]]
     """Makes a plain tensor around a cell; set by the class that puts the mixins together."""
+
+    kernel_of: ClassVar[Callable[[Primitive, Sequence[TensorCore], Mapping[str, Any]], Any]]
+    """The native kernel for an application of a primitive, or None; set by :mod:`.eager`."""
 
     _cell: Cell
     _requires_grad: bool
@@ -132,15 +158,22 @@ class TensorCore:
         if primitive.results is not None:
             own = {k: v for k, v in params.items() if k != "output"}
             return self.apply_results(primitive, inputs, own, (params["output"],))[0]
+        kernel = result = None
         if trace is None:
-            result = TensorCore.make(_compute(primitive, inputs, params))
+            is_heavy = HEAVY.get(primitive.name)
+            if is_heavy is not None and state.eager_kernels and is_heavy(inputs, params):
+                kernel = TensorCore.kernel_of(primitive, inputs, params)
+                result = None if kernel is None else kernel.run(inputs)
+            if result is None:
+                result = TensorCore.make(_compute(primitive, inputs, params))
         else:
             result = trace.apply(primitive, inputs, params)
         if state.grad_enabled and primitive.gradient is not None and result.dtype.kind == "float":
             for tensor in inputs:
                 if tensor._requires_grad:
                     result._requires_grad = True
-                    result._record = Record(primitive, inputs, params)
+                    made = None if kernel is None else result._cell
+                    result._record = Record(primitive, inputs, params, kernel, made)
                     break
         if state.watcher is not None and trace is None:
             state.watcher.operation(primitive, inputs, params, result)
@@ -263,6 +296,9 @@ class TensorCore:
         if state.trace is not None and cell.node is not None and cell.node.op is CONSTANT:
             return constant_value(cell.node)
         found = cell.array
+        if found is None and cell.recipe is not None and state.trace is None:
+            restored: np.ndarray = cell.recipe.restore(cell)
+            return restored
         if found is None or state.trace is not None:
             raise TraceError(
                 f"the value of a tensor of shape {tuple(self.shape)} is not known while the "

@@ -50,14 +50,19 @@ def reverse(
     key_of: Callable[[Value], int] = id,
     visit: Callable[[Value, Value], Value] | None = None,
     needs: Callable[[Value], bool] | None = None,
+    wanted: Callable[[Value], bool] | None = None,
+    pull: Callable[[Any, Value, Value], Sequence[Value | None]] | None = None,
 ) -> dict[int, tuple[Value, Value]]:
     """Cotangents of everything that ``outputs`` depend on.
 
     ``record_of(value)`` is None where the history ends.  ``visit(value, cotangent)`` may replace
     a complete cotangent before it flows on (gradient hooks); ``needs(value)`` says whether
-    a cotangent is wanted at all.  Returns key → (value, cotangent).
+    a cotangent is computed at all; ``wanted(value)`` whether it is kept once it has flowed on
+    (by default all are).  ``pull(record, cotangent, value)`` may stand in for the gradient rule
+    of the recorded operation.  Returns key → (value, cotangent).
     """
     found: dict[int, tuple[Value, Value]] = {}
+    pull = pull or _rule
     for output, cotangent in zip(outputs, cotangents, strict=True):
         _accumulate(found, key_of(output), output, cotangent)
     history = _history(outputs, record_of, key_of)
@@ -69,8 +74,8 @@ def reverse(
         record = record_of(value)
         if record is None:
             continue
+        members = [value] if record.op.results is None else groups[record.group]
         if record.op.results is not None:
-            members = groups[record.group]
             # Whoever uses one of the results comes after the first of them.
             parts = (
                 _joint_rule(members, found, record_of, key_of, needs)
@@ -81,9 +86,12 @@ def reverse(
             parts = None
             if key in found:
                 with layer_scope(_layer_of(record)):
-                    parts = _rule(record, found[key][1], value)
+                    parts = pull(record, found[key][1], value)
         if parts is None:
             continue
+        for member in members:
+            if wanted is not None and not wanted(member):
+                found.pop(key_of(member), None)
         for operand, part in zip(record.inputs, parts, strict=True):
             if part is not None and (needs is None or needs(operand)):
                 _accumulate(found, key_of(operand), operand, part)
