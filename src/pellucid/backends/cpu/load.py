@@ -27,7 +27,7 @@ from pellucid.backends.cpu.plan import (
     keep_plan,
     plan_key,
 )
-from pellucid.backends.cpu.repeat import LoopUse, loop_use, plan_loop
+from pellucid.backends.cpu.repeat import LoopUse, copy_cluster, loop_use, plan_loop
 from pellucid.backends.cpu.runtime import Loop, Move, NativeProgram, Region, Task
 from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.target import Target, host_target
@@ -37,11 +37,13 @@ from pellucid.compiler import index
 from pellucid.compiler.clusters import Cluster, Fusion, fuse
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
+from pellucid.compiler.repeat import body_graph
 from pellucid.compiler.schedule import Schedule, schedule, stored_values
 from pellucid.compiler.views import View, contiguous, flat_base, matrix_view, merge_axes
-from pellucid.graph.node import INPUT, Graph, Node, constant_value, unshared
+from pellucid.graph.node import INPUT, Graph, Node, Spec, constant_value, unshared
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
+from pellucid.ops.scan_body import Body
 
 FLOP_PER_NANOSECOND = 80
 """What one core is expected to do in a matrix product; only for estimates."""
@@ -250,7 +252,13 @@ class Analysis:
         for cluster in self.fusion.clusters:
             extra |= needs_memory(cluster, self.fusion)
         stored = stored_values(self.fusion, extra)
-        loops = {id(c): loop_use(c, target) for c in self.fusion.clusters if c.kind == "loop"}
+        analyse = functools.partial(_analysis_of_body, target)
+        copy_kernel = functools.partial(_copy_kernel, target)
+        loops = {
+            id(c): loop_use(c, analyse, copy_kernel)
+            for c in self.fusion.clusters
+            if c.kind == "loop"
+        }
         workspaces = {key: loop.layout.workspace for key, loop in loops.items()}
         self.schedule: Schedule = schedule(self.fusion, stored, workspaces)
         self.parts: list[list[KernelUse] | LoopUse] = []
@@ -328,6 +336,19 @@ class Analysis:
             keys,
             tuple(sorted(self.indexing())),
         )
+
+
+@functools.lru_cache(maxsize=64)
+def _analysis_of_body(target: Target, body: Body, histories: frozenset[int]) -> Analysis:
+    """How the body of a loop runs; loops with equal bodies share it."""
+    return Analysis(body_graph(body, histories), target)
+
+
+@functools.lru_cache(maxsize=256)
+def _copy_kernel(target: Target, spec: Spec) -> KernelUse:
+    """The kernel that copies a value."""
+    cluster, fusion, copied = copy_cluster(spec)
+    return emit_cluster(cluster, fusion, {copied}, target)[0]
 
 
 class Table:

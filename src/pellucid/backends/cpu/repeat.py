@@ -7,18 +7,16 @@ moves on by one row.
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pellucid.backends.cpu.elements import Operand
 from pellucid.backends.cpu.plan import LoopPlan, RegionPlan, TaskPlan
-from pellucid.backends.cpu.target import Target
 from pellucid.base.shapes import size_of
 from pellucid.compiler.clusters import Cluster, Fusion
 from pellucid.compiler.repeat import (
     LoopLayout,
-    body_graph,
     bytes_of,
     layout_of,
     operand_view,
@@ -59,41 +57,30 @@ class LoopUse:
         return [*([(before, 1)] if before else []), *inside, *([(after, 1)] if after else [])]
 
 
-@functools.lru_cache(maxsize=64)
-def _analysis(body: Body, histories: frozenset[int], target: Target) -> Analysis:
-    """How a body runs; loops with equal bodies share it."""
-    from pellucid.backends.cpu.load import Analysis
-
-    return Analysis(body_graph(body, histories), target)
-
-
-@functools.lru_cache(maxsize=256)
-def _copy_kernel(spec: Spec, target: Target) -> KernelUse:
-    """Copies a value of so many elements."""
-    from pellucid.backends.cpu.load import emit_cluster
-
+def copy_cluster(spec: Spec) -> tuple[Cluster, Fusion, Node]:
+    """The copy of a value of so many elements, as a program of its own."""
     source = placeholder(Spec((size_of(spec.shape),), spec.dtype), 0)
     copied = unshared(apply(COPY, source))
     cluster = Cluster("rows", [copied], copied.size, 1, flexible=True)
     graph = Graph((source,), (copied,))
     fusion = Fusion(graph, [cluster], {copied}, {copied: cluster}, {copied: [source]})
-    return emit_cluster(cluster, fusion, {copied}, target)[0]
+    return cluster, fusion, copied
 
 
-def loop_use(cluster: Cluster, target: Target) -> LoopUse:
-    """What a loop's cluster becomes."""
+def loop_use(
+    cluster: Cluster,
+    analyse: Callable[[Body, frozenset[int]], Analysis],
+    copy_kernel: Callable[[Spec], KernelUse],
+) -> LoopUse:
+    """What a loop's cluster becomes; ``analyse`` takes a body and the carries with a history."""
     node = cluster.anchors[0]
     body: Body = node.settings["body"]
     numbers = {a.settings["output"] for a in cluster.anchors}
     histories = frozenset(k for k in range(body.carries) if body.carries + k in numbers)
-    inner = _analysis(body, histories, target)
+    inner = analyse(body, histories)
     layout = layout_of(cluster.anchors, inner.schedule.arena_bytes)
-    copies = {
-        k: _copy_kernel(body.inputs[k].spec, target)
-        for k in range(body.carries)
-        if body.inputs[k].size
-    }
-    return LoopUse(cluster, layout, inner, copies)
+    carried = [(k, n.spec) for k, n in enumerate(body.inputs[: body.carries]) if n.size]
+    return LoopUse(cluster, layout, inner, {k: copy_kernel(spec) for k, spec in carried})
 
 
 class _LoopPlanner:
