@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, operand_indices, unravel
 from pellucid.compiler.placement import ASSEMBLY
-from pellucid.compiler.views import View, flat_base, matrix_view
+from pellucid.compiler.stores import worth_storing
+from pellucid.compiler.views import View, awaited, flat_base, matrix_view
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, consumers
 
 COSTLY = frozenset(
@@ -26,6 +27,9 @@ COSTLY = frozenset(
 """Operations that are stored rather than computed again when several kernels need them."""
 
 PRODUCTS = frozenset(("matmul", "strided_product"))
+
+MOST_COLUMN_SUMS = 9
+"""Column sums that one pass over their operands computes at most."""
 
 REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
 
@@ -114,7 +118,8 @@ def choose_anchors(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:
         elif node.op.name in COSTLY and len(using) > 1 and node.size > 1:
             anchors.add(node)
     anchors = {n for n in anchors if n.op is not INPUT and n.op is not CONSTANT}
-    return anchors | _long_reads(users, anchors)
+    anchors |= _long_reads(users, anchors)
+    return anchors | worth_storing(users, anchors)
 
 
 MOST_READS = 2
@@ -153,7 +158,7 @@ def operands_in_memory(node: Node) -> list[Node]:
 def stored_reads(node: Node, anchors: set[Node]) -> list[Node]:
     """Anchors and inputs that are read when ``node`` is computed from stored values."""
     found: dict[Node, None] = {}
-    stack = list(reversed(operands_in_memory(node)))
+    stack = [*awaited(node), *reversed(operands_in_memory(node))]
     seen: set[Node] = set()
     while stack:
         current = stack.pop()
@@ -295,6 +300,8 @@ def _join(node: Node, fusion: Fusion) -> Cluster | None:
     Other clusters that it reads, and that fit too, become one with it.
     """
     alone = cluster_of(node)
+    if alone.kind == "columns":
+        return _join_columns(node, alone, fusion)
     if alone.kind != "rows" or (node.op.name in REDUCTIONS and not is_trailing(node)):
         return None
     if node.size == 0 or alone.size == 0:
@@ -311,6 +318,25 @@ def _join(node: Node, fusion: Fusion) -> Cluster | None:
             if node not in home.anchors:
                 home.anchors.append(node)
     return home
+
+
+def _join_columns(node: Node, alone: Cluster, fusion: Fusion) -> Cluster | None:
+    """A cluster that sums the same rows of something else which reads the same stored value."""
+    source = node.inputs[0].shape
+    for read in fusion.reads[node]:
+        if read.size < math.prod(source):
+            continue
+        for cluster in fusion.readers.get(read, ()):
+            first = cluster.anchors[0]
+            if cluster.kind != "columns" or len(cluster.anchors) >= MOST_COLUMN_SUMS:
+                continue
+            if (first.inputs[0].shape, first.params) != (source, node.params):
+                continue
+            owners = [fusion.owner.get(r) for r in fusion.reads[node]]
+            if cluster not in owners and not _reaches(cluster, alone, fusion.reads[node], fusion):
+                cluster.anchors.append(node)
+                return cluster
+    return None
 
 
 def _siblings(node: Node, fusion: Fusion) -> list[Cluster]:

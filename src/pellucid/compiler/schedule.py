@@ -48,7 +48,9 @@ def stored_values(fusion: Fusion, extra: set[Node]) -> set[Node]:
             if read in fusion.owner and fusion.owner[read] is not home:
                 stored.add(read)
     for cluster in fusion.clusters:
-        if cluster.kind != "rows":
+        if cluster.kind == "columns":
+            stored.update(cluster.anchors)
+        elif cluster.kind != "rows":
             stored.add(cluster.anchors[0])
     return stored
 

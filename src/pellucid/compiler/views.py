@@ -35,6 +35,8 @@ def contiguous(node: Node) -> View:
 def view_of(node: Node) -> View | None:
     """A chain of views as base, offset and strides; None where strides cannot say it."""
     shape, name = node.shape, node.op.name
+    if name == "after":
+        return view_of(node.inputs[0])
     if name not in ("transpose", "reshape", "broadcast_to", "slice") or not node.size:
         return contiguous(node)
     source = node.inputs[0].shape
@@ -139,6 +141,17 @@ def merge_axes(
 
 def flat_base(node: Node) -> Node:
     """The value whose elements, in order, are those of a chain of reshapes."""
-    while node.op.name == "reshape":
+    while node.op.name in ("reshape", "after"):
         node = node.inputs[0]
     return node
+
+
+def awaited(node: Node) -> list[Node]:
+    """Values that a kernel must wait for although it reads through to what they hold up."""
+    found = []
+    for operand in node.inputs:
+        while operand.op.name in ("transpose", "reshape", "broadcast_to", "slice", "after"):
+            if operand.op.name == "after":
+                found.append(operand.inputs[1])
+            operand = operand.inputs[0]
+    return found

@@ -1,6 +1,16 @@
 """Floor 2: the primitives of the graph language, a file a family, one definition each."""
 
-from pellucid.ops import contraction, convolution, elementwise, indexing, random, structure
+from pellucid.ops import (
+    contraction,
+    convolution,
+    elementwise,
+    indexing,
+    normalization,
+    ordering,
+    random,
+    scan,
+    structure,
+)
 from pellucid.ops.registry import PRIMITIVES
 
 __all__ = [
@@ -9,6 +19,9 @@ __all__ = [
     "convolution",
     "elementwise",
     "indexing",
+    "normalization",
+    "ordering",
     "random",
+    "scan",
     "structure",
 ]

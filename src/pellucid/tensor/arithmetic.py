@@ -10,6 +10,7 @@ from pellucid.base.dtypes import bool_, float32, float64, int64
 from pellucid.base.errors import ArgumentError
 from pellucid.ops import elementwise
 from pellucid.tensor.core import TensorCore
+from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.promotion import (
     NUMBERS,
     as_float,
@@ -336,6 +337,7 @@ class ArithmeticMethods(TensorCore):
         """x²."""
         return self * self
 
+    @unit(elements(1 << 14))
     def relu(self) -> Any:
         """max(0, x), NaN for NaN; the gradient at 0 is 0."""
         zero = as_operand(0, self.dtype)

@@ -294,6 +294,8 @@ class Tensor(
 
     def detach(self) -> Any:
         """The same storage without history: gradients do not flow through."""
+        if state.trace is not None and self.dtype.kind == "float":
+            return state.trace.detached(self)
         return TensorCore.make(self._cell)
 
     def detach_(self) -> Any:
@@ -305,7 +307,7 @@ class Tensor(
     @property
     def data(self) -> Any:
         """The same storage without history; assigning replaces the value."""
-        return TensorCore.make(self._cell)
+        return self.detach()
 
     @data.setter
     def data(self, value: Any) -> None:

@@ -81,8 +81,8 @@ MODELS: Mapping[str, str] = {
 MAX_WIDTH = 65_536
 MAX_LAYERS = 1_000
 _TINY = 1e-12
-# What was meant before there were kinds of networks to choose from.
-_BEFORE_MODELS = {"model": "mlp", "channels": [32, 64]}
+# Settings that run folders of the first version may lack: their defaults are what was done then.
+_ADDED = ("model", "channels", "ema_decay", "accumulate")
 
 
 def _setting(
@@ -186,6 +186,19 @@ class TrainingConfig:
         low=0.0,
         high=1e9,
     )
+    ema_decay: float = _setting(
+        0.0,
+        "moving average of the weights for validation and prediction: 0.99 averages over about the "
+        "last 100 updates; 0 uses the weights themselves",
+        low=0.0,
+        high=0.999999,
+    )
+    accumulate: int = _setting(
+        1,
+        "batches whose gradients make one update: that of a larger batch, in the memory of one",
+        low=1,
+        high=1_000_000,
+    )
     batch_size: int = _setting(
         64,
         "rows in each update: fewer make noisier, more frequent updates",
@@ -270,9 +283,10 @@ class TrainingConfig:
     @classmethod
     def from_json(cls, data: object) -> TrainingConfig:
         """The settings from ``to_json``'s values; ``RunFolderError`` for anything else."""
-        if isinstance(data, dict) and not {"model", "channels"} & set(data):
-            data = {**data, **_BEFORE_MODELS}
         names = [item.name for item in dataclasses.fields(cls)]
+        if isinstance(data, dict):
+            defaults = {item.name: item.default for item in dataclasses.fields(cls)}
+            data = {name: defaults[name] for name in _ADDED} | data
         if not isinstance(data, dict) or set(data) != set(names):
             raise RunFolderError(
                 "config: expected an object with the keys " + ", ".join(names),

@@ -215,7 +215,7 @@ def _write_strided(cluster: Cluster, fusion: Fusion, stored: set[Node], target: 
     """The kernel of a product over a strided view, with what follows on its result."""
     node, after = cluster.anchors[0], cluster.epilogue
     spec = StridedProduct.of(node)
-    plan = plan_strided(spec, target)
+    plan = plan_strided(spec, target, after is not None and after.full_rows)
     own: list[Operand] = [flat_base(node.inputs[0]), flat_base(node.inputs[1]), node]
     operands = Operands({node: 2}, len(own))
 
@@ -324,9 +324,13 @@ class _Slots:
 
 
 class CpuExecutable:
-    """A graph compiled for a processor; see :class:`pellucid.backends.Executable`."""
+    """A graph compiled for a processor; see :class:`pellucid.backends.Executable`.
 
-    def __init__(self, graph: Graph, target: Target | None = None) -> None:
+    Intermediate values live in memory of its own, or, with ``own_memory=False``, where
+    :meth:`place` says, so that programs that never run at the same time can share it.
+    """
+
+    def __init__(self, graph: Graph, target: Target | None = None, own_memory: bool = True) -> None:
         self.target = target or host_target()
         self._source = graph
         key = plan_key(graph, self.target)
@@ -339,10 +343,14 @@ class CpuExecutable:
             keep_plan(key, plan)
         self.plan = plan
         self._inputs = plan.inputs
-        self._buffers: list[np.ndarray] = list(plan.constants)
-        self._arena = _aligned(plan.arena_bytes)
         self._error = np.zeros(1, np.int64)
         self._build(addresses)
+        self._memory: np.ndarray | None = None
+        self.placed = 0
+        """Where intermediate values are now."""
+        if own_memory:
+            self._memory = _aligned(self.memory_bytes)
+            self.place(int(self._memory.ctypes.data))
 
     @functools.cached_property
     def analysis(self) -> Analysis:
@@ -384,25 +392,38 @@ class CpuExecutable:
         moving = [(i, 0) for i in range(fixed)]
         self.program = NativeProgram(fixed + len(plan.slots), self.regions, moving)
         self._table = self.program.table
-        for number, (kind, value) in enumerate(plan.slots):
-            self._table[fixed + number] = self._address(kind, value)
+        offset = _whole_lines(plan.arena_bytes)
+        self._moving: list[tuple[int, int]] = []
+        """Entries of the table that point into :meth:`place`'s memory, and where."""
+        for number, (kind, value) in enumerate(plan.slots, fixed):
+            if kind == "arena":
+                self._moving.append((number, value))
+            elif kind == "scratch":
+                self._moving.append((number, offset))
+                offset += _whole_lines(value)
+            else:
+                self._table[number] = self._address(kind, value)
+        self.memory_bytes = offset
+        """Bytes that intermediate values and scratch space need."""
         self.pointers: memoryview = memoryview(self._table.data)
         self._strides = [0] * fixed
         self._checks_positions = ("error", 0) in plan.slots
 
     def _address(self, kind: str, value: int) -> int:
-        """What stands in a table entry."""
+        """What stands in a table entry that does not point into intermediate memory."""
         if kind == "size":
             return value
-        if kind == "error":
-            return int(self._error.ctypes.data)
-        if kind == "arena":
-            return int(self._arena.ctypes.data) + value
-        if kind == "constant":
-            return int(self.plan.constants[value].ctypes.data)
-        buffer = _aligned(value)
-        self._buffers.append(buffer)
-        return int(buffer.ctypes.data)
+        array = self._error if kind == "error" else self.plan.constants[value]
+        return int(array.ctypes.data)
+
+    def place(self, address: int) -> None:
+        """Put intermediate values into the ``memory_bytes`` bytes at an address.
+
+        The address is a multiple of 64; the caller keeps the memory alive while the program runs.
+        """
+        self.placed = address
+        for number, offset in self._moving:
+            self._table[number] = address + offset
 
     # ---- running -----------------------------------------------------------------------------
 
@@ -454,6 +475,11 @@ def _with_copies(graph: Graph) -> Graph:
         seen.add(node)
         outputs.append(node)
     return Graph(graph.inputs, tuple(outputs), graph.aliases)
+
+
+def _whole_lines(size: int) -> int:
+    """Bytes rounded up to whole cache lines."""
+    return -(-size // 64) * 64
 
 
 def _aligned(size: int) -> np.ndarray:

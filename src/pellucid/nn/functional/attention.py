@@ -9,6 +9,7 @@ from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.common import dropout
 from pellucid.tensor.creation import arange
+from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
 
 
@@ -73,13 +74,27 @@ def scaled_dot_product_attention(
         key, value = _shared_heads(query, key), _shared_heads(query, value)
     _check_shapes(query, key, value, attn_mask)
     factor = 1 / math.sqrt(max(1, query.shape[-1])) if scale is None else scale
+    if dropout_p == 0:
+        return _attended(query, key, value, attn_mask, is_causal, factor)
+    weights = _weights(query, key, attn_mask, is_causal, factor)
+    return dropout(weights, dropout_p).matmul(value)
+
+
+@unit(elements(1 << 13))
+def _attended(
+    query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool, factor: float
+) -> Any:
+    """Attention without dropout; shapes fit."""
+    return _weights(query, key, attn_mask, is_causal, factor).matmul(value)
+
+
+def _weights(query: Any, key: Any, attn_mask: Any, is_causal: bool, factor: float) -> Any:
+    """(…, L, S): how much each query takes of each value."""
     scores = query.matmul(key.transpose(-2, -1)) * factor  # (…, L, S)
     if attn_mask is None and key.shape[-2]:
         # Every query sees a key: nothing can be masked throughout.
-        weights = masked_scores(scores, None, is_causal).softmax(-1)
-    else:
-        weights = safe_softmax(masked_scores(scores, attn_mask, is_causal))
-    return dropout(weights, dropout_p, training=dropout_p > 0).matmul(value)
+        return masked_scores(scores, None, is_causal).softmax(-1)
+    return safe_softmax(masked_scores(scores, attn_mask, is_causal))
 
 
 def _shared_heads(query: Any, shared: Any) -> Any:
