@@ -80,6 +80,11 @@ from pellucid.tensor.random import (
 )
 from pellucid.tensor.scan import scan
 from pellucid.tensor.shaping import broadcast_tensors, cat, meshgrid, stack
+from pellucid.tensor.state import (
+    are_eager_kernels_enabled,
+    eager_kernels,
+    set_eager_kernels,
+)
 from pellucid.tensor.tensor import Tensor
 
 __version__ = "0.1.0"
@@ -98,7 +103,9 @@ _LAZY = {
     "autograd": "pellucid.autograd",
     "insight": "pellucid.insight",
     "models": "pellucid.models",
+    "rl": "pellucid.rl",
     "training": "pellucid.training",
+    "utils": "pellucid.utils",
 }
 """Parts of the package that are loaded when they are first used."""
 _LAZY_NAMES = {"Trainer": "pellucid.training.trainer", "summary": "pellucid.training.summary"}

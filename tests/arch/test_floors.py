@@ -37,6 +37,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "typer": ("cli",),
     "onnx": ("interop",),
     "torch": ("interop",),
+    "gymnasium": ("rl",),
 }
 
 HEAVY = (

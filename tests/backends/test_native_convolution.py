@@ -105,7 +105,13 @@ def test_bits_do_not_depend_on_threads(shape: tuple[int, ...], rng) -> None:
 def test_plans_cover_everything(rows: Any, depth: Any, columns: int) -> None:
     spec = StridedProduct("float32", (), rows, depth, columns)
     plan = plan_strided(spec, host_target())
-    assert plan.chunks * plan.chunk_rows >= spec.height > (plan.chunks - 1) * plan.chunk_rows
+    for extent, chunks, size in (
+        (spec.height, plan.row_chunks, plan.chunk_rows),
+        (columns, plan.column_chunks, plan.chunk_columns),
+    ):
+        assert chunks * size >= extent > (chunks - 1) * size
+    assert plan.chunks == plan.row_chunks * plan.column_chunks
+    assert plan.chunk_columns % plan.panel == 0
     assert plan.chunk_rows % plan.tile_rows == 0
     below = 1
     for extent, _ in depth[plan.level + 1 :]:

@@ -14,6 +14,7 @@ from pellucid.base.dtypes import ALL, as_dtype, bool_, float32, float64, int32, 
 from pellucid.base.errors import ArgumentError, DTypeError
 from pellucid.graph.node import Graph, Node, Primitive, Sample, Spec, new_input
 from pellucid.ops import PRIMITIVES
+from scan_bodies import retyped
 
 FLOATS = (float32, float64)
 AWKWARD_SHAPES = ((), (1,), (0,), (2, 0, 3), (1, 1, 1), (5, 1, 3), (3, 67))
@@ -41,7 +42,7 @@ def converted(sample: Sample, dtype: Any) -> Sample:
     """The sample with its real inputs in another floating-point type."""
     arrays = (np.asarray(a) for a in sample.inputs)
     inputs = tuple(a.astype(dtype.numpy) if a.dtype.kind == "f" else a for a in arrays)
-    return sample._replace(inputs=inputs)
+    return Sample(inputs, retyped(sample.params, inputs, dtype), sample.second_order)
 
 
 def many(primitive: Primitive, samples: Sequence[Sample]) -> tuple[Graph, list[np.ndarray]]:

@@ -3,6 +3,7 @@ training steps."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -21,6 +22,7 @@ from models.twins import (  # noqa: E402
     train_both,
     twin_of,
 )
+from pellucid import optim  # noqa: E402
 from pellucid.models import (  # noqa: E402
     actor_critic,
     cnn,
@@ -33,6 +35,9 @@ from pellucid.models import (  # noqa: E402
     vgg,
     vit,
 )
+from pellucid.rl import Batch  # noqa: E402
+from pellucid.rl import actor_critic as rl_actor_critic  # noqa: E402
+from pellucid.rl import dqn as rl_dqn  # noqa: E402
 
 pytestmark = pytest.mark.parity
 
@@ -166,15 +171,6 @@ def test_dcgan_alternates_as_in_pytorch(rng: np.random.Generator) -> None:
         compare_state(pairs[0][part], pairs[1][part], 1e-2, 5e-4)
 
 
-def test_actor_critic(rng: np.random.Generator) -> None:
-    ours, theirs = (m.ActorCritic(4, 2, 16) for m in (actor_critic, twin_of(actor_critic)))
-    load_both_ways(ours, theirs)
-    x = rng.normal(0, 1, (6, 4)).astype(np.float32)
-    with pellucid.no_grad(), torch.no_grad():
-        for a, b in zip(ours(pellucid.tensor(x)), theirs(torch.tensor(x)), strict=True):
-            assert_close(a, b, 1e-5, 1e-6)
-
-
 def test_first_weights_are_spread_as_in_pytorch() -> None:
     """Means and deviations of the freshly made parameters agree, within what chance allows."""
     builds = {
@@ -211,3 +207,48 @@ def test_numbers_of_parameters_are_those_of_the_papers() -> None:
     }
     for model, count in counts.items():
         assert sum(p.numel() for p in model.parameters()) == count, type(model).__name__
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_dqn_learns_as_in_pytorch(double: bool, rng: np.random.Generator) -> None:
+    """The loss with its target network, Adam, and a soft update: some steps of both."""
+    rule = twin_of(rl_dqn)
+    network, other = (m.DQN(4, 2, 16) for m in (dqn, twin_of(dqn)))
+    load_both_ways(network, other)
+    learner = rl_dqn.DQNLearner(
+        network, optim.Adam(network.parameters(), lr=1e-3), 0.9, 0.05, double
+    )
+    target = copy.deepcopy(other)
+    optimizer = torch.optim.Adam(other.parameters(), lr=1e-3)
+    for _ in range(5):
+        states, after = rng.normal(size=(2, 8, 4)).astype(np.float32)
+        ends = (rng.random(8) < 0.2).astype(np.float32)
+        arrays = [states, rng.integers(0, 2, 8), rng.random(8).astype(np.float32), after, ends]
+        found = learner.learn(Batch(*map(pellucid.tensor, arrays)))
+        optimizer.zero_grad()
+        loss = rule.td_loss(other, target, *map(torch.tensor, arrays), 0.9, double)
+        loss.backward()
+        optimizer.step()
+        rule.soft_update(target, other, 0.05)
+        assert_close(found, loss, 1e-4, 1e-6)
+    compare_state(network, other, 1e-4, 1e-6)
+    compare_state(learner.target, target, 1e-4, 1e-6)
+
+
+def test_actor_critic_learns_as_in_pytorch(rng: np.random.Generator) -> None:
+    rule = twin_of(rl_actor_critic)
+    ours, theirs = (m.ActorCritic(4, 3, 16) for m in (actor_critic, twin_of(actor_critic)))
+    load_both_ways(ours, theirs)
+    states = rng.normal(size=(10, 4)).astype(np.float32)
+    actions, returns = rng.integers(0, 3, 10), rng.normal(size=10).astype(np.float32)
+
+    def loss(library: Any, model: Any) -> Any:
+        source = rl_actor_critic if library is pellucid else rule
+        logits, values = model(library.tensor(states))
+        return source.a2c_loss(
+            logits, values, library.tensor(actions), library.tensor(returns)
+        ).total
+
+    found, expected = train_both(ours, theirs, loss, adam, 5)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    compare_state(ours, theirs, 1e-3, 1e-5)

@@ -18,6 +18,7 @@ IMPORTS = [
     (r"^import pellucid$", "import torch as pellucid"),
     (r"^import pellucid\.nn\.functional as F", "import torch.nn.functional as F"),
     (r"^from pellucid import ", "from torch import "),
+    (r"^from pellucid\.nn\.utils\.rnn import ", "from torch.nn.utils.rnn import "),
 ]
 """The lines that differ between a file for Pellucid and one for PyTorch, and how."""
 

@@ -16,6 +16,7 @@ from pellucid.ops import PRIMITIVES
 from pellucid.ops.registry import apply
 from pellucid.tensor.core import VALUE_FREE, lift
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck
+from scan_bodies import retyped
 
 CASES = [
     pytest.param(primitive, sample, id=f"{name}-{number}")
@@ -40,7 +41,7 @@ def converted(sample: Sample, dtype: Any) -> Sample:
         (a if fits else np.nan_to_num(a)).astype(dtype.numpy) if is_real(a) else a
         for a in map(np.asarray, sample.inputs)
     )
-    return sample._replace(inputs=inputs)
+    return Sample(inputs, retyped(sample.params, inputs, dtype), sample.second_order)
 
 
 def differentiable_here(primitive: Primitive, sample: Sample) -> bool:
@@ -169,6 +170,7 @@ NUMPY_UNARY = {
     "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh,
     "acosh": np.arccosh, "atanh": np.arctanh, "floor": np.floor, "ceil": np.ceil,
     "trunc": np.trunc, "round": np.rint, "copy": np.array,
+    "detach": np.array,
 }  # fmt: skip
 NUMPY_BINARY = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,

@@ -9,7 +9,8 @@ import pytest
 
 import pellucid as pl
 from helpers import assert_close
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid import nn, optim
+from pellucid.base.errors import ArgumentError, AutogradError, DTypeError, ShapeError, TraceError
 
 
 def numbers(*shape: int, seed: int = 0) -> Any:
@@ -157,3 +158,216 @@ def test_leaves_that_are_no_tensors() -> None:
         pl.scan(keep, 1.0, length=2)
     with pytest.raises(ArgumentError, match="the output of the body of a scan holds 'text'"):
         pl.scan(lambda c, x: (c, "text"), pl.zeros(2), length=2)
+
+
+def test_python_that_needs_a_value() -> None:
+    with pytest.raises(TraceError, match="the body of a scan runs once for all steps"):
+        pl.scan(lambda c, x: (c if c.sum() > 0 else -c, None), pl.zeros(2), length=2)
+
+
+def test_gradients_collected_inside_of_the_loop() -> None:
+    w = pl.ones(2).requires_grad_()
+
+    def body(carry: Any, x: Any) -> Any:
+        (carry * w).sum().backward()
+        return carry, None
+
+    with pytest.raises(AutogradError, match="the body of a scan uses .grad of a tensor"):
+        pl.scan(body, pl.zeros(2), length=2)
+
+
+# ---- what the body may do --------------------------------------------------------------------
+
+
+BACKENDS = ("eager", "reference", "cpu")
+
+
+def running(function: Any, backend: str) -> Any:
+    return function if backend == "eager" else pl.compile(function, backend=backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_random_numbers_differ_from_step_to_step(backend: str) -> None:
+    def noise() -> Any:
+        return pl.scan(lambda c, x: (c, pl.rand(5)), pl.zeros(1), length=4)[1]
+
+    pl.manual_seed(3)
+    expected = [pl.rand(5).numpy() for _ in range(4)]
+    after = pl.get_rng_state()
+    pl.manual_seed(3)
+    found = running(noise, backend)()
+    assert_close(found, np.stack(expected), 0, 0)
+    assert pl.equal(pl.get_rng_state(), after)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_dropout_in_the_body_has_the_gradient_of_its_own_mask(backend: str) -> None:
+    w = pl.ones(6).requires_grad_()
+
+    def step(x: Any) -> Any:
+        def body(h: Any, x: Any) -> Any:
+            kept = nn.functional.dropout(x * w, 0.5)
+            return h + kept, kept
+
+        last, kept = pl.scan(body, pl.zeros(6), x)
+        (grad,) = pl.grad(last.sum(), [w])
+        return kept, grad
+
+    pl.manual_seed(0)
+    kept, grad = (t.detach() for t in running(step, backend)(pl.ones(9, 6)))
+    assert len({tuple(row) for row in kept.numpy()}) > 1
+    assert_close(grad, kept.numpy().sum(0), 1e-6)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_state_outside_that_the_body_changes(backend: str) -> None:
+    mean = pl.zeros(3)
+
+    def step(x: Any) -> Any:
+        def body(carry: Any, x: Any) -> Any:
+            with pl.no_grad():
+                mean.mul_(0.5).add_(0.5 * x)
+            return carry + mean, None
+
+        return pl.scan(body, pl.zeros(3), x)[0]
+
+    x = numbers(4, 3)
+    value, total = np.zeros(3, np.float32), np.zeros(3, np.float32)
+    for row in x.numpy():
+        value = 0.5 * value + 0.5 * row
+        total = total + value
+    assert_close(running(step, backend)(x), total, 1e-5, 1e-6)
+    assert_close(mean, value, 1e-5, 1e-6)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_detach_and_no_grad_stop_the_gradient(backend: str) -> None:
+    def gradient(change: Any) -> Any:
+        w = numbers(3, 3, seed=4).requires_grad_()
+
+        def step(x: Any, h: Any) -> Any:
+            def body(h: Any, x: Any) -> Any:
+                return ((x + change(h)).matmul(w)).tanh(), h
+
+            last, _ = pl.scan(body, h, x)
+            return pl.grad(last.sum(), [w])[0]
+
+        return running(step, backend)(numbers(4, 2, 3), numbers(2, 3, seed=1))
+
+    def silent(h: Any) -> Any:
+        with pl.no_grad():
+            return h * 1
+
+    whole = gradient(lambda h: h)
+    for change in (lambda h: h.detach(), silent, lambda h: h.data):
+        found = gradient(change)
+        assert not np.allclose(found.numpy(), whole.numpy())
+        assert_close(found, gradient(lambda h: h.detach()), 1e-6)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_views_of_captured_tensors_and_changes_in_place(backend: str) -> None:
+    w = numbers(3, 4, seed=2).requires_grad_()
+
+    def step(x: Any, h: Any) -> Any:
+        def body(h: Any, x: Any) -> Any:
+            h = h.clone()
+            h[:, 0] = x
+            return h.matmul(w.t()[:3]) + w[0, :3], h
+
+        last, hs = pl.scan(body, h, x)
+        return last, hs, pl.grad(last.sum() + hs.sum(), [w])[0]
+
+    def plain(x: Any, h: Any) -> Any:
+        hs = []
+        for t in range(x.shape[0]):
+            h = h.clone()
+            h[:, 0] = x[t]
+            hs.append(h)
+            h = h.matmul(w.t()[:3]) + w[0, :3]
+        return h, pl.stack(hs), pl.grad(h.sum() + pl.stack(hs).sum(), [w])[0]
+
+    x, h = numbers(4, 2), numbers(2, 3, seed=1)
+    for found, expected in zip(running(step, backend)(x, h), plain(x, h), strict=True):
+        assert_close(found, expected, 1e-4, 1e-5)
+
+
+def test_second_order_through_a_loop_and_an_inner_loop() -> None:
+    def wide(*shape: int) -> Any:
+        return pl.tensor(np.random.default_rng([7, *shape]).standard_normal(shape)).requires_grad_()
+
+    def outer(x: Any, h: Any, w: Any) -> Any:
+        def inner(c: Any, u: Any) -> Any:
+            return (c * u + c.matmul(w)).tanh(), c.sum(0)
+
+        def body(h: Any, x: Any) -> Any:
+            h, sums = pl.scan(inner, h, x)
+            return h, sums * h[0]
+
+        return pl.scan(body, h, x, reverse=True)
+
+    leaves = [wide(2, 3, 2, 2), wide(2, 2), wide(2, 2)]
+    assert pl.gradcheck(outer, leaves)
+    assert pl.gradgradcheck(outer, leaves)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_products_that_can_leave_the_loop(backend: str) -> None:
+    shapes = ((5, 2), (2, 4), (7, 3), (3, 4), (4, 4), (4, 6), (4,), (2, 4))
+
+    def step(make: Any, ids: Any, h: Any, *weights: Any) -> Any:
+        table, w, u, out, b, memory = weights
+
+        def cell(h: Any, i: Any) -> Any:
+            x = table[i]  # (2, 3)
+            h = (x.matmul(w) + b + h.matmul(u)).tanh() * memory.exp()
+            return h, (h * 2).matmul(out).sigmoid()
+
+        return make(cell, h, ids)
+
+    leaves = [pl.tensor(np.random.default_rng(0).integers(0, 7, (5, 2)))]
+    leaves += [numbers(*s, seed=i).requires_grad_() for i, s in enumerate(shapes[1:])]
+    results = []
+    for make in (pl.scan, lambda b, h, x: unrolled(b, h, x, 5)):
+
+        def whole(ids: Any, h: Any, make: Any = make) -> Any:
+            last, y = step(make, ids, h, *leaves[2:])
+            return last, y, pl.grad((y * y).sum() + last.sum(), leaves[2:])
+
+        last, y, grads = running(whole, backend)(leaves[0], leaves[1].detach())
+        results.append([last, y, *grads])
+    for found, expected in zip(*results, strict=True):
+        assert_close(found, expected, 1e-4, 1e-5)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("reverse", (False, True))
+def test_a_cell_trains_in_a_compiled_step(backend: str, reverse: bool) -> None:
+    def train(make: Any) -> Any:
+        pl.manual_seed(0)
+        cell, head = nn.Linear(7, 4), nn.Linear(4, 1)
+        optimizer = optim.SGD([*cell.parameters(), *head.parameters()], lr=0.1, momentum=0.9)
+
+        def body(h: Any, x: Any) -> Any:
+            h = cell(pl.cat([x, h], 1)).tanh()
+            return h, head(h)
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            _, guess = make(body, pl.zeros(2, 4), x)
+            loss = ((guess - y) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = running(step, backend if make is pl.scan else "eager")
+        x, y = numbers(6, 2, 3), numbers(6, 2, 1, seed=1)
+        losses = [run(x, y).item() for _ in range(5)]
+        return losses, [p.detach().numpy() for p in (*cell.parameters(), *head.parameters())]
+
+    losses, weights = train(lambda b, h, x: unrolled(b, h, x, 6))
+    assert losses[-1] < losses[0]
+    found = train(pl.scan)
+    assert_close(np.array(found[0]), np.array(losses), 1e-4)
+    for a, b in zip(found[1], weights, strict=True):
+        assert_close(a, b, 1e-4, 1e-5)

@@ -318,3 +318,97 @@ def test_wrong_arguments_are_refused(rng: np.random.Generator) -> None:
         Trainer(network(4, 3), "entropy")
     with pytest.raises(DataError, match="not a pair"):
         trainer.fit([np.zeros((2, 4), np.float32)], epochs=1)
+
+
+# ---- accumulated gradients and averaged weights ------------------------------------------------
+
+
+@pytest.mark.parametrize("compile", [True, False])
+@pytest.mark.parametrize("clip_norm", [0.0, 0.1])
+@pytest.mark.parametrize("rows", [96, 110])
+def test_accumulated_batches_make_the_update_of_one_large_batch(
+    rng: np.random.Generator, compile: bool, clip_norm: float, rows: int
+) -> None:
+    data = blobs(rng, rows)
+    outcomes = []
+    for size, accumulate in ((32, 1), (8, 4)):
+        model = network(4, 8, 3)
+        trainer = Trainer(
+            model,
+            "cross_entropy",
+            optim.SGD(model.parameters(), lr=0.1, momentum=0.9),
+            clip_norm=clip_norm,
+            accumulate=accumulate,
+            compile=compile,
+        )
+        history = trainer.fit(data, epochs=2, batch_size=size)
+        outcomes.append((weights(model), [e.loss for e in history.epochs], history.steps))
+        assert accumulate == 1 or all(p.grad is None for p in model.parameters())
+    for one, other in zip(outcomes[0][0], outcomes[1][0], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(outcomes[0][1], outcomes[1][1], rtol=1e-5)
+    assert outcomes[0][2] == outcomes[1][2] == 2 * -(-rows // 32)
+
+
+def test_batches_of_a_loader_are_accumulated(rng: np.random.Generator) -> None:
+    x, y = blobs(rng, 100)
+    outcomes = []
+    for size, accumulate in ((30, 1), (10, 3)):
+        model = network(4, 8, 3)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        loader = DataLoader(TensorDataset(x, y), batch_size=size)
+        trainer = Trainer(model, "cross_entropy", optimizer, accumulate=accumulate)
+        trainer.fit(loader, epochs=2)
+        outcomes.append(weights(model))
+    for one, other in zip(*outcomes, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_the_average_is_validated_and_kept(rng: np.random.Generator, compile: bool) -> None:
+    train, held = blobs(rng, 90), blobs(rng, 40)
+    model = network(4, 8, 3)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    seen: list[list[np.ndarray]] = []
+
+    def keep(event: Event) -> None:
+        if event.kind == "steps":
+            seen.append(weights(model))
+
+    trainer = Trainer(
+        model, "cross_entropy", optimizer, ema_decay=0.8, callbacks=[keep], compile=False
+    )
+    history = trainer.fit(train, epochs=2, batch_size=30)
+    expected = seen[0]
+    for step in seen[1:]:
+        expected = [0.8 * e + 0.2 * s for e, s in zip(expected, step, strict=True)]
+    for one, other in zip(weights(model), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    again = network(4, 8, 3)
+    second = Trainer(
+        again,
+        "cross_entropy",
+        optim.SGD(again.parameters(), lr=0.1),
+        ema_decay=0.8,
+        compile=compile,
+    )
+    history = second.fit(train, held, epochs=2, batch_size=30)
+    best = history.epochs[history.best_epoch - 1].validation_loss
+    assert second.evaluate(held)["loss"] == pytest.approx(best, rel=1e-5)
+
+
+def test_the_average_survives_a_step_that_is_not_finite(rng: np.random.Generator) -> None:
+    x, y = blobs(rng, 90)
+    x[70] = np.inf
+    model = network(4, 8, 3)
+    trainer = Trainer(model, "cross_entropy", ema_decay=0.9, accumulate=2)
+    with pytest.raises(pellucid.base.errors.NonFiniteError, match=r"step 4 .*row: 70"):
+        trainer.fit((x, y), epochs=2, batch_size=10, shuffle=False)
+    assert all(np.isfinite(w).all() for w in weights(model))
+
+
+def test_accumulation_and_averages_check_their_settings() -> None:
+    with pytest.raises(ArgumentError, match="accumulate=0"):
+        Trainer(network(4, 3), "cross_entropy", accumulate=0)
+    with pytest.raises(ArgumentError, match=r"ema_decay=1\.0"):
+        Trainer(network(4, 3), "cross_entropy", ema_decay=1.0)

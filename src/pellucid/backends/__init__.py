@@ -43,6 +43,25 @@ def array_at(address: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarra
     return np.asarray(holder)
 
 
+class SharingExecutable(Executable, Protocol):
+    """An executable whose intermediate values live in memory that others use as well."""
+
+    memory_bytes: int
+    """How much it needs."""
+    placed: int
+    """Address that it uses now."""
+
+    def place(self, address: int) -> None:
+        """Use the memory at this address, a multiple of 64."""
+
+
+def load_sharing(graph: Graph) -> SharingExecutable:
+    """The graph as a native program that has to be given memory before it runs."""
+    module = importlib.import_module("pellucid.backends.cpu.load")
+    found: SharingExecutable = module.CpuExecutable(graph, own_memory=False)
+    return found
+
+
 def load(graph: Graph, backend: str = "cpu") -> Executable:
     """The graph made runnable by the backend called ``backend``."""
     try:

@@ -15,6 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, operand_indices, unravel
+from pellucid.compiler.placement import ASSEMBLY
+from pellucid.compiler.stores import worth_storing
+from pellucid.compiler.views import View, attention_views, awaited, flat_base, matrix_view
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, consumers
 
 COSTLY = frozenset(
@@ -25,6 +28,9 @@ COSTLY = frozenset(
 
 PRODUCTS = frozenset(("matmul", "strided_product"))
 
+MOST_COLUMN_SUMS = 9
+"""Column sums that one pass over their operands computes at most."""
+
 REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
 
 
@@ -32,7 +38,8 @@ REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
 class Cluster:
     """Anchors computed by one kernel.
 
-    ``kind`` is ``rows``, ``columns``, ``product`` or ``serial``.  For ``rows`` the domain is
+    ``kind`` is ``rows``, ``columns``, ``product``, ``serial``, ``attention`` or ``assembly``
+    (nothing to do: the parts are written in place).  For ``rows`` the domain is
     ``rows`` × ``inner``; a cluster of element-wise anchors alone is ``flexible``: only the
     number of its elements is fixed.
     """
@@ -71,6 +78,8 @@ class Fusion:
     """Stored value → clusters that read it."""
     place: dict[Node, int] = field(default_factory=dict)
     """Anchor → its place among all anchors."""
+    placed: dict[Node, View] = field(default_factory=dict)
+    """Anchor that is written into an assembly → where."""
 
 
 def reduction_axes(node: Node) -> tuple[int, ...]:
@@ -94,105 +103,6 @@ def is_trailing(node: Node) -> bool:
     return axes == tuple(range(len(node.inputs[0].shape) - len(axes), len(node.inputs[0].shape)))
 
 
-@dataclass(frozen=True)
-class MatrixView:
-    """How a matrix product reads an operand: the stored value and its strides in elements."""
-
-    base: Node
-    batch: int
-    row: int
-    column: int
-
-
-def matrix_view(product: Node, position: int) -> MatrixView:
-    """The operand's view, through all transposes and broadcasts that strides can express."""
-    operand = product.inputs[position]
-    found = strides_of(operand)
-    if found is not None:
-        base, strides = found
-        batch = _batch_stride(product.shape[:-2], operand.shape[:-2], strides[:-2])
-        if batch is not None:
-            return MatrixView(base, batch, strides[-2], strides[-1])
-    rows, columns = operand.shape[-2:]
-    whole = math.prod(operand.shape[:-2]) > 1
-    return MatrixView(operand, rows * columns if whole else 0, columns, 1)
-
-
-def _batch_stride(
-    batch: tuple[int, ...], own: tuple[int, ...], strides: tuple[int, ...]
-) -> int | None:
-    """One stride for all batch axes together, or None where they need several."""
-    lead = len(batch) - len(own)
-    full = [0 if i < lead or own[i - lead] == 1 else strides[i - lead] for i in range(len(batch))]
-    pairs = [(n, s) for n, s in zip(batch, full, strict=True) if n != 1]
-    if not pairs:
-        return 0
-    expected = step = pairs[-1][1]
-    for extent, stride in reversed(pairs):
-        if stride != expected:
-            return None
-        expected *= extent
-    return step
-
-
-def strides_of(node: Node) -> tuple[Node, tuple[int, ...]] | None:
-    """A chain of views as (stored node, strides in elements); None where strides cannot say it."""
-    shape = node.shape
-    name = node.op.name
-    if name not in ("transpose", "reshape", "broadcast_to"):
-        steps, total = [], 1
-        for extent in reversed(shape):
-            steps.append(total)
-            total *= extent
-        return node, tuple(reversed(steps))
-    below = strides_of(node.inputs[0])
-    if below is None:
-        return None
-    base, strides = below
-    source = node.inputs[0].shape
-    if name == "transpose":
-        return base, tuple(strides[a] for a in node.settings["axes"])
-    if name == "broadcast_to":
-        lead = len(shape) - len(source)
-        stretched = tuple(
-            0 if i < lead or (source[i - lead] == 1 and shape[i] != 1) else strides[i - lead]
-            for i in range(len(shape))
-        )
-        return base, stretched
-    reshaped = _reshape_strides(source, strides, shape)
-    return None if reshaped is None else (base, reshaped)
-
-
-def _reshape_strides(
-    source: tuple[int, ...], strides: tuple[int, ...], shape: tuple[int, ...]
-) -> tuple[int, ...] | None:
-    """Strides after a reshape, if every new axis lies inside a run of old ones."""
-    old = [(n, s) for n, s in zip(source, strides, strict=True) if n != 1]
-    result: list[int] = []
-    runs: list[list[int]] = []
-    for extent, stride in old:
-        if runs and runs[-1][1] == extent * stride and stride:
-            runs[-1] = [runs[-1][0] * extent, stride]
-        else:
-            runs.append([extent, stride])
-    queue = list(runs)
-    left, stride = 1, 0
-    for extent in reversed(shape):
-        if extent == 1:
-            result.append(0)
-            continue
-        if left == 1:
-            if not queue:
-                return None
-            left, stride = queue.pop()
-        if left % extent:
-            return None
-        result.append(stride)
-        left //= extent
-        stride *= extent
-    return tuple(reversed(result)) if left == 1 and not queue else None
-
-
 def choose_anchors(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:
     """The nodes that must exist."""
     anchors: set[Node] = set()
@@ -207,29 +117,50 @@ def choose_anchors(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:
                 anchors.update(operands_in_memory(node))
         elif node.op.name in COSTLY and len(using) > 1 and node.size > 1:
             anchors.add(node)
-    return {n for n in anchors if n.op is not INPUT and n.op is not CONSTANT}
+    anchors = {n for n in anchors if n.op is not INPUT and n.op is not CONSTANT}
+    anchors |= _long_reads(users, anchors)
+    return anchors | worth_storing(users, anchors)
+
+
+MOST_READS = 2
+"""A shared value that is computed from more stored values of its size is stored itself."""
+
+
+def _long_reads(users: dict[Node, list[Node]], anchors: set[Node]) -> set[Node]:
+    """Shared values that would be computed again and again from too many stored ones.
+
+    The residual sum of a deep network reads the results of all layers before; without this every
+    layer norm would add them all up.
+    """
+    found: set[Node] = set()
+    reads: dict[Node, frozenset[Node]] = {}
+    for node, using in users.items():
+        if node in anchors or node.op is INPUT:
+            reads[node] = frozenset((node,))
+            continue
+        below = [r for n in node.inputs for r in reads[n] if 2 * r.size >= node.size]
+        reads[node] = frozenset(below[: 4 * MOST_READS])
+        if len(reads[node]) > MOST_READS and len(using) > 1 and node.size > 1:
+            found.add(node)
+            reads[node] = frozenset((node,))
+    return found
 
 
 def operands_in_memory(node: Node) -> list[Node]:
     """What a node's kernel starts reading from: stored views for products, else the operands."""
     if node.op.name == "matmul":
         return [matrix_view(node, 0).base, matrix_view(node, 1).base]
+    if node.op.family == "attention":
+        return [view.base for view in attention_views(node)]
     if node.op.name == "strided_product":
         return [flat_base(n) for n in node.inputs]
     return list(node.inputs)
 
 
-def flat_base(node: Node) -> Node:
-    """The value whose elements, in order, are those of a chain of reshapes."""
-    while node.op.name == "reshape":
-        node = node.inputs[0]
-    return node
-
-
 def stored_reads(node: Node, anchors: set[Node]) -> list[Node]:
     """Anchors and inputs that are read when ``node`` is computed from stored values."""
     found: dict[Node, None] = {}
-    stack = list(reversed(operands_in_memory(node)))
+    stack = [*awaited(node), *reversed(operands_in_memory(node))]
     seen: set[Node] = set()
     while stack:
         current = stack.pop()
@@ -247,6 +178,10 @@ def cluster_of(node: Node) -> Cluster:
     """The cluster of an anchor by itself."""
     if node.op.name in PRODUCTS:
         return Cluster("product", [node])
+    if node.op is ASSEMBLY:
+        return Cluster("assembly", [node])
+    if node.op.family == "attention":
+        return Cluster("attention", [node])
     if node.op.name in REDUCTIONS:
         rows = node.size
         inner = math.prod(node.inputs[0].shape[a] for a in reduction_axes(node))
@@ -277,6 +212,9 @@ def fuse(graph: Graph, enabled: bool = True) -> Fusion:
         if node not in anchors:
             continue
         fusion.reads[node] = stored_reads(node, anchors)
+        if node.op is ASSEMBLY:
+            for part, (offset, strides) in zip(node.inputs, node.settings["places"], strict=True):
+                fusion.placed[part] = View(node, offset, strides)
         home = _join(node, fusion) if enabled else None
         place = fusion.place[node] = len(fusion.place)
         if home is None:
@@ -366,6 +304,10 @@ def _join(node: Node, fusion: Fusion) -> Cluster | None:
     Other clusters that it reads, and that fit too, become one with it.
     """
     alone = cluster_of(node)
+    if alone.kind == "attention":
+        return _same_attention(node, alone, fusion)
+    if alone.kind == "columns":
+        return _join_columns(node, alone, fusion)
     if alone.kind != "rows" or (node.op.name in REDUCTIONS and not is_trailing(node)):
         return None
     if node.size == 0 or alone.size == 0:
@@ -382,6 +324,48 @@ def _join(node: Node, fusion: Fusion) -> Cluster | None:
             if node not in home.anchors:
                 home.anchors.append(node)
     return home
+
+
+def _same_attention(node: Node, alone: Cluster, fusion: Fusion) -> Cluster | None:
+    """The cluster of the same attention (or gradient) that gives another of its results."""
+
+    def subject(of: Node) -> tuple[object, ...]:
+        settings = {k: v for k, v in of.settings.items() if k != "wrt"}
+        inputs = of.inputs
+        if of.op.name == "attention":
+            inputs = (*inputs[:2], *inputs[3:])
+        return (of.op.name == "attention_gradient", inputs, tuple(settings.items()))
+
+    alone.first = alone.last = len(fusion.place)
+    for cluster in fusion.clusters:
+        if cluster.kind == "attention" and subject(cluster.anchors[0]) == subject(node):
+            own = [r for a in cluster.anchors for r in fusion.reads[a]]
+            if not (
+                _reaches(cluster, alone, fusion.reads[node], fusion)
+                or _reaches(alone, cluster, own, fusion)
+            ):
+                cluster.anchors.append(node)
+                return cluster
+    return None
+
+
+def _join_columns(node: Node, alone: Cluster, fusion: Fusion) -> Cluster | None:
+    """A cluster that sums the same rows of something else which reads the same stored value."""
+    source = node.inputs[0].shape
+    for read in fusion.reads[node]:
+        if read.size < math.prod(source):
+            continue
+        for cluster in fusion.readers.get(read, ()):
+            first = cluster.anchors[0]
+            if cluster.kind != "columns" or len(cluster.anchors) >= MOST_COLUMN_SUMS:
+                continue
+            if (first.inputs[0].shape, first.params) != (source, node.params):
+                continue
+            owners = [fusion.owner.get(r) for r in fusion.reads[node]]
+            if cluster not in owners and not _reaches(cluster, alone, fusion.reads[node], fusion):
+                cluster.anchors.append(node)
+                return cluster
+    return None
 
 
 def _siblings(node: Node, fusion: Fusion) -> list[Cluster]:

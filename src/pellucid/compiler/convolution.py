@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from pellucid.base.errors import CompilationError
 from pellucid.base.shapes import Shape
-from pellucid.graph.node import Node, Primitive, Spec, make_node
+from pellucid.compiler.views import view_of
+from pellucid.graph.node import CONSTANT, Node, Primitive, Spec, constant_value, make_node
 from pellucid.ops import elementwise, structure
 from pellucid.ops.contraction import matmul
 from pellucid.ops.registry import scalar
@@ -44,6 +46,7 @@ def _infer(
     rows: Strided,
     depth: Strided,
     columns: int,
+    offset: int = 0,
 ) -> Spec:
     lead = tuple(axis[0] for axis in batch)
     return Spec((*lead, math.prod(n for n, _ in rows), columns), a.dtype)
@@ -65,10 +68,11 @@ def _evaluate(
     rows: Strided,
     depth: Strided,
     columns: int,
+    offset: int = 0,
 ) -> np.ndarray:
     count = math.prod(n for n, _ in depth)
     first = _places([(n, s) for n, s, _ in batch])[:, None, None]
-    left = a.reshape(-1)[first + _places(rows)[:, None] + _places(depth)]
+    left = a.reshape(-1)[offset + first + _places(rows)[:, None] + _places(depth)]
     start = _places([(n, s) for n, _, s in batch])[:, None, None]
     right = b.reshape(-1)[start + np.arange(count * columns).reshape(count, columns)]
     lead = tuple(axis[0] for axis in batch)
@@ -78,7 +82,7 @@ def _evaluate(
 STRIDED_PRODUCT = Primitive(
     "strided_product",
     "contraction",
-    "c[b, m, n] = sum over k of a.flat[b * sa + row(m) + depth(k)] * b.flat[b * sb + k * N + n]",
+    "c[i, m, n] = sum over k of a.flat[o + i * sa + row(m) + depth(k)] * b.flat[i * sb + k N + n]",
     _infer,
     _evaluate,
     None,
@@ -107,11 +111,12 @@ def strided_product(
     rows: Strided,
     depth: Strided,
     columns: int,
+    offset: int = 0,
 ) -> Node:
     """The product; a plain matrix product where one stride for rows and for depth will do."""
     rows, depth = merged(rows), merged(depth)
     count = math.prod(n for n, _ in depth)
-    plain = not batch and len(rows) == len(depth) == 1
+    plain = not batch and not offset and len(rows) == len(depth) == 1
     if plain and a.size == rows[0][0] * count:
         right = structure.reshape(b, (count, columns))
         if depth[0][1] == 1 or count == 1:
@@ -119,7 +124,13 @@ def strided_product(
         if rows[0][1] == 1:
             turned = structure.reshape(a, (count, rows[0][0]))
             return _node(matmul(structure.transpose(turned, (1, 0)), right))
-    settings = {"batch": tuple(batch), "rows": rows, "depth": depth, "columns": columns}
+    settings = {
+        "batch": tuple(batch),
+        "rows": rows,
+        "depth": depth,
+        "columns": columns,
+        "offset": offset,
+    }
     return make_node(STRIDED_PRODUCT, (a, b), settings)
 
 
@@ -152,42 +163,83 @@ def lower_convolution(node: Node) -> Node | None:
     settings = node.settings
     if not node.size or not x.size or not w.size:
         return _zeros(node)
-    groups, rank = settings["groups"], len(x.shape) - 2
+    groups = settings["groups"]
     kernel, out = w.shape[2:], node.shape[2:]
     if groups > 1 and w.shape[:2] == (groups, 1) and math.prod(kernel) <= MOST_SLICES:
         return _depthwise(node)
     if groups > 1 and w.shape[0] == groups and math.prod(out) <= MOST_SLICES and x.shape[0] == 1:
         return _depthwise_weights(node)
-    low, high = settings["low"], settings["high"]
+    frame = _frame(node)
     if math.prod(kernel) > math.prod(out):
-        a = _framed(structure.transpose(x, (1, *range(2, rank + 2), 0)), 1, low, high)
-        return _batch_last(node, a, w)
-    a = _framed(structure.transpose(x, (0, *range(2, rank + 2), 1)), 1, low, high)
-    return _channels_last(node, a, w)
+        return _batch_last(node, frame.with_batch_last(x), w)
+    return _channels_last(node, frame.with_channels_last(x), w)
 
 
-def _framed(x: Node, lead: int, low: Shape, high: Shape) -> Node:
-    """Zeros around the axes from ``lead`` on, cropped where the amount is negative."""
-    rest = len(x.shape) - lead - len(low)
-    before = [*(0,) * lead, *low, *(0,) * rest]
-    after = [*(0,) * lead, *high, *(0,) * rest]
-    start = [min(max(0, -a), n) for a, n in zip(before, x.shape, strict=True)]
-    stop = [max(a, n - max(0, -b)) for a, b, n in zip(start, after, x.shape, strict=True)]
-    kept = structure.slice_(x, start, stop, [1] * len(x.shape))
-    if not kept.size:
-        total = [n + a + b for n, a, b in zip(x.shape, before, after, strict=True)]
-        return _node(structure.broadcast_to(scalar(x, 0.0), tuple(total)))
-    # What was cropped beyond the other end is a matter of the amounts that are left.
-    low_left = [a + b for a, b in zip(before, start, strict=True)]
-    high_left = [
-        n + a + b - (e - s) - c
-        for n, a, b, s, e, c in zip(x.shape, before, after, start, stop, low_left, strict=True)
-    ]
-    return _node(structure.pad(kept, low_left, high_left))
+@dataclass(frozen=True)
+class _Frame:
+    """Zeros around the spatial axes, and where what is read begins: crops cost no copy."""
+
+    low: Shape
+    high: Shape
+    start: Shape
+
+    def with_channels_last(self, x: Node) -> tuple[Node, int]:
+        """x as (N, framed…, C), and the offset of what is read first."""
+        return self._around(x, (0, *range(2, len(x.shape)), 1))
+
+    def with_batch_last(self, x: Node) -> tuple[Node, int]:
+        """x as (C, framed…, N), and the offset of what is read first."""
+        return self._around(x, (1, *range(2, len(x.shape)), 0))
+
+    def _around(self, x: Node, order: Shape) -> tuple[Node, int]:
+        low, high = self.low, self.high
+        if _is_zero_frame(x):
+            # The frame becomes one with zeros that stand there already.
+            low = tuple(a + b for a, b in zip(low, x.settings["low"][2:], strict=True))
+            high = tuple(a + b for a, b in zip(high, x.settings["high"][2:], strict=True))
+            x = x.inputs[0]
+        a = structure.transpose(x, order)
+        if any(low) or any(high):
+            a = structure.pad(a, (0, *low, 0), (0, *high, 0))
+        steps = _steps(a.shape)[1:-1]
+        return _node(a), sum(p * t for p, t in zip(self.start, steps, strict=True))
 
 
-def _channels_last(node: Node, a: Node, w: Node) -> Node:
+def _is_zero_frame(x: Node) -> bool:
+    """Whether a node only puts zeros around the spatial axes of another."""
+    if x.op.name != "pad" or any(x.settings["interior"]):
+        return False
+    amounts = (*x.settings["low"], *x.settings["high"])
+    outside = any((*x.settings["low"][:2], *x.settings["high"][:2]))
+    fill = x.inputs[1]
+    return min(amounts) >= 0 and not outside and fill.op is CONSTANT and not constant_value(fill)
+
+
+def _frame(node: Node) -> _Frame:
+    """What a convolution needs around its input: no more than its windows reach."""
+    x, w = node.inputs
+    settings = node.settings
+    axes = zip(
+        x.shape[2:],
+        w.shape[2:],
+        node.shape[2:],
+        settings["stride"],
+        settings["dilation"],
+        settings["low"],
+        strict=True,
+    )
+    reach = tuple(s * (m - 1) + d * (k - 1) + 1 - n - low for n, k, m, s, d, low in axes)
+    low = settings["low"]
+    return _Frame(
+        tuple(max(0, a) for a in low),
+        tuple(max(0, a) for a in reach),
+        tuple(max(0, -a) for a in low),
+    )
+
+
+def _channels_last(node: Node, framed: tuple[Node, int], w: Node) -> Node:
     """a (N, framed…, C): rows are (image, position), depth is (kernel position, channel)."""
+    a, offset = framed
     settings = node.settings
     groups, rank = settings["groups"], len(a.shape) - 2
     steps, kernel, out = _steps(a.shape), w.shape[2:], node.shape[2:]
@@ -202,7 +254,7 @@ def _channels_last(node: Node, a: Node, w: Node) -> Node:
         parts = _divided(w, 0, groups)  # (G, O, C, kernel…) -> (G, kernel…, C, O)
         weights = structure.transpose(parts, (0, *range(3, 3 + rank), 2, 1))
     batch = [(groups, channels, math.prod(kernel) * channels * filters)] if groups > 1 else []
-    product = strided_product(a, _node(weights), batch, tuple(rows), tuple(depth), filters)
+    product = strided_product(a, _node(weights), batch, tuple(rows), tuple(depth), filters, offset)
     shaped = structure.reshape(product, (groups, a.shape[0], *out, filters))
     back = structure.transpose(shaped, (1, 0, rank + 2, *range(2, rank + 2)))
     if groups == 1:
@@ -211,11 +263,12 @@ def _channels_last(node: Node, a: Node, w: Node) -> Node:
     return _node(structure.reshape(back, node.shape))
 
 
-def _batch_last(node: Node, a: Node, w: Node) -> Node:
+def _batch_last(node: Node, framed: tuple[Node, int], w: Node) -> Node:
     """a (C, framed…, N): rows are (position, N), depth is (C, kernel position).
 
     This is the gradient for weights, whose "kernel" is a picture and whose "channels" are images.
     """
+    a, offset = framed
     settings = node.settings
     groups, rank = settings["groups"], len(a.shape) - 2
     steps, kernel, out = _steps(a.shape), w.shape[2:], node.shape[2:]
@@ -225,7 +278,8 @@ def _batch_last(node: Node, a: Node, w: Node) -> Node:
     depth = [(n, d * t) for n, d, t in zip(kernel, settings["dilation"], steps[1:-1], strict=True)]
     area = math.prod(kernel) * filters
     splits = 1
-    if groups == 1 and node.size <= MOST_PARTIAL_ELEMENTS:
+    plain = len(merged(rows)) == len(merged([(channels, steps[0]), *depth])) == 1
+    if groups == 1 and not plain and node.size <= MOST_PARTIAL_ELEMENTS:
         splits = max(p for p in range(1, MOST_PARTS + 1) if channels % p == 0)
     each = channels // splits
     batch = []
@@ -237,7 +291,7 @@ def _batch_last(node: Node, a: Node, w: Node) -> Node:
         split = _divided(w, 0, groups)  # (G, O, C, kernel…) -> (G, C, kernel…, O)
         weights = structure.transpose(split, (0, 2, *range(3, 3 + rank), 1))
     all_depth = ((each, steps[0]), *depth)
-    product = strided_product(a, _node(weights), batch, tuple(rows), all_depth, filters)
+    product = strided_product(a, _node(weights), batch, tuple(rows), all_depth, filters, offset)
     if splits > 1:
         product = _node(structure.sum(product, (0,)))
     if groups == 1:
@@ -263,13 +317,15 @@ def _depthwise(node: Node) -> Node:
     """A kernel for each channel: a sum over kernel positions of slices times weights."""
     x, w = node.inputs
     settings, rank = node.settings, len(node.shape) - 2
-    order = (0, *range(2, rank + 2), 1)
-    a = _framed(structure.transpose(x, order), 1, settings["low"], settings["high"])
+    frame = _frame(node)
+    a = frame.with_channels_last(x)[0]
     kernel = structure.reshape(w, (w.shape[0], *w.shape[2:]))
     weights = structure.transpose(kernel, (*range(1, rank + 1), 0))  # (kernel…, C)
     total = None
     for place in np.ndindex(*w.shape[2:]):
-        where = tuple(p * d for p, d in zip(place, settings["dilation"], strict=True))
+        where = tuple(
+            f + p * d for f, p, d in zip(frame.start, place, settings["dilation"], strict=True)
+        )
         window = _window(a, (x.shape[0], x.shape[1]), where, node.shape[2:], settings["stride"])
         one = structure.slice_(
             weights, (*place, 0), (*(p + 1 for p in place), x.shape[1]), (1,) * (rank + 1)
@@ -288,12 +344,14 @@ def _depthwise_weights(node: Node) -> Node:
     settings, rank, groups = node.settings, len(node.shape) - 2, node.settings["groups"]
     images = w.shape[1]
     parts = structure.reshape(x, (groups, images, *x.shape[2:]))
-    order = (*range(1, rank + 2), 0)  # (N, spatial…, G)
-    a = _framed(structure.transpose(parts, order), 1, settings["low"], settings["high"])
-    g = structure.transpose(w, order)
+    frame = _frame(node)
+    a = frame.with_batch_last(_node(parts))[0]  # (N, framed…, G)
+    g = structure.transpose(w, (*range(1, rank + 2), 0))
     sums = []
     for place in np.ndindex(*node.shape[2:]):
-        where = tuple(p * s for p, s in zip(place, settings["stride"], strict=True))
+        where = tuple(
+            f + p * s for f, p, s in zip(frame.start, place, settings["stride"], strict=True)
+        )
         window = _window(a, (images, groups), where, w.shape[2:], settings["dilation"])
         total = structure.sum(elementwise.mul(window, g), tuple(range(rank + 1)))
         sums.append(structure.reshape(total, (groups, 1)))
@@ -311,6 +369,25 @@ def _is_channel_move(node: Node) -> bool:
     axes = node.settings["axes"]
     rank = len(axes) - 2
     return rank >= 1 and axes == (0, rank + 1, *range(1, rank + 1))
+
+
+def drop_round_trip(node: Node) -> Node | None:
+    """Transposes and reshapes after which the elements stand in the old order → one reshape."""
+    if node.op.name not in ("transpose", "reshape") or node.inputs[0].op.name not in (
+        "transpose",
+        "reshape",
+    ):
+        return None
+    base = node
+    while base.op.name in ("transpose", "reshape"):
+        base = base.inputs[0]
+    found = view_of(node)
+    if found is None or found.base is not base:
+        return None
+    axes = [(n, s) for n, s in zip(node.shape, found.strides, strict=True) if n != 1]
+    if merged(axes) not in (((node.size, 1),), ((1, 0),)):
+        return None
+    return base if base.shape == node.shape else _node(structure.reshape(base, node.shape))
 
 
 def sink_channel_move(node: Node) -> Node | None:

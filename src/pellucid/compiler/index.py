@@ -193,7 +193,7 @@ def broadcast_index(index: Index, shape: Shape) -> Index:
     return tuple(ZERO if extent == 1 else i for i, extent in zip(tail, shape, strict=True))
 
 
-INLINE_FAMILIES = ("elementwise", "movement", "random")
+INLINE_FAMILIES = ("elementwise", "movement", "ordering", "random")
 """Families whose elements can be computed one at a time, wherever they are needed."""
 
 
@@ -208,6 +208,8 @@ def operand_indices(node: Node, index: Index) -> list[Index]:
         return [broadcast_index(index, n.shape) for n in node.inputs]
     if node.op.family == "random":
         return [(ZERO,)]
+    if name == "after":  # no element of what is awaited is read; it only has to be there
+        return [index, (ZERO,) * len(node.inputs[1].shape)]
     source = node.inputs[0]
     if name == "reshape":
         return [unravel(linear(index, node.shape), source.shape)]

@@ -5,11 +5,19 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Collection
 
-from pellucid.compiler.clusters import REDUCTIONS, matrix_view, reduction_axes
-from pellucid.compiler.convolution import lower_convolution, sink_channel_move, sink_into_sum
+from pellucid.compiler.clusters import REDUCTIONS, reduction_axes
+from pellucid.compiler.convolution import (
+    drop_round_trip,
+    lower_convolution,
+    sink_channel_move,
+    sink_into_sum,
+)
+from pellucid.compiler.phases import split_phases
+from pellucid.compiler.placement import assemble_in_place
 from pellucid.graph.node import (
     CONSTANT,
     INPUT,
@@ -19,15 +27,22 @@ from pellucid.graph.node import (
     inheriting,
     make_node,
 )
+from pellucid.graph.replay import substitute
 from pellucid.ops import elementwise, structure
 from pellucid.ops.contraction import matmul, swap
 from pellucid.ops.indexing import IOTA
+from pellucid.ops.normalization import standardize_formula
 from pellucid.ops.registry import scalar
-from pellucid.transforms.simplify import simplify
+from pellucid.ops.scan_body import rows
+from pellucid.transforms.simplify import simplify, views_after
 
 LONG_REDUCTION = 1 << 15
 """A reduction of so many elements into few results is cut into parts that run side by side."""
 MOST_PARTS = 256
+MOST_ROW_PARTS = 64
+"""Parts that a sum of rows is cut into at most: their sums are rows again."""
+PART_ELEMENTS = 1 << 14
+"""Elements that a part of a sum of rows should have at least."""
 
 
 def rewrite(graph: Graph, rule: Callable[[Node], Node | None]) -> Graph:
@@ -51,20 +66,26 @@ def _transposed_product(node: Node) -> Node | None:
     if node.op.name != "transpose" or node.inputs[0].op.name != "matmul":
         return None
     rank = len(node.shape)
-    if node.settings["axes"] != (*range(rank - 2), rank - 1, rank - 2):
+    axes = node.settings["axes"]
+    if axes[-1] != rank - 2:
         return None
     a, b = node.inputs[0].inputs
+    exchanged = {rank - 1: rank - 2, rank - 2: rank - 1}
     swapped: Node = matmul(swap(b), swap(a))
-    return swapped
+    moved: Node = structure.transpose(swapped, tuple(exchanged.get(i, i) for i in axes))
+    return moved
 
 
 def transpose_products(graph: Graph) -> Graph:
-    """(A·B)ᵀ → Bᵀ·Aᵀ: the gradient of a weight comes out in the weight's own layout."""
+    """(A·B)ᵀ → Bᵀ·Aᵀ: the gradient of a weight comes out in the weight's own layout.
+
+    Batch axes may move as well, as long as the last axis is one that the product makes contiguous.
+    """
     return simplify(rewrite(graph, _transposed_product))
 
 
 def _plain_product(node: Node) -> Node | None:
-    """Integer products as multiplications and sums; batches that need several strides stretched."""
+    """An integer product as multiplications and sums."""
     if node.op.name != "matmul":
         return None
     a, b = node.inputs
@@ -74,25 +95,11 @@ def _plain_product(node: Node) -> Node | None:
         total: Node = structure.sum(elementwise.mul(left, right), len(node.shape) - 1)
         same: Node = elementwise.cast(total, node.dtype)
         return same
-    batch = node.shape[:-2]
-    changed = []
-    for position, operand in enumerate(node.inputs):
-        view = matrix_view(node, position)
-        partial = (
-            view.base is operand
-            and operand.shape[:-2] != batch
-            and math.prod(operand.shape[:-2]) > 1
-        )
-        # Only an elementwise identity forces the stretched operand into memory.
-        wide = (
-            structure.broadcast_to(operand, (*batch, *operand.shape[-2:])) if partial else operand
-        )
-        changed.append(elementwise.copy(wide) if partial else wide)
-    return None if changed == [a, b] else matmul(*changed)
+    return None
 
 
 def plain_products(graph: Graph) -> Graph:
-    """Only float products with simple batches are left: what the contraction kernel can do."""
+    """Only products of floats are left: what the contraction kernel can do."""
     return rewrite(graph, _plain_product)
 
 
@@ -160,11 +167,11 @@ def scatter_as_choice(graph: Graph) -> Graph:
     return simplify(rewrite(rewrite(graph, _one_hot), _through_one_hot))
 
 
-def _parts(count: int) -> int:
-    """The largest divisor of ``count`` up to :data:`MOST_PARTS` that leaves long enough parts."""
+def _parts(count: int, least: int, most: int) -> int:
+    """The largest divisor of ``count`` up to ``most`` that leaves parts of ``least``."""
     best = 1
-    for parts in range(2, MOST_PARTS + 1):
-        if count % parts == 0 and count // parts >= 64:
+    for parts in range(2, most + 1):
+        if count % parts == 0 and count // parts >= least:
             best = parts
     return best
 
@@ -173,20 +180,29 @@ def _split(node: Node) -> Node | None:
     if node.op.name not in REDUCTIONS or node.op.name.startswith("arg"):
         return None
     source, axes = node.inputs[0].shape, reduction_axes(node)
-    if (
-        math.prod(source[a] for a in axes) < LONG_REDUCTION // 8
-        or math.prod(source) < LONG_REDUCTION
-    ):
+    total, reduced = math.prod(source), math.prod(source[a] for a in axes)
+    if node.size > 4096 or total < LONG_REDUCTION:
         return None
-    if node.size > 4096 or math.prod(source) // max(node.size, 1) < 512:
+    axis, together = axes[0], 1
+    if len(source) - 1 not in axes:  # sums of whole rows
+        if total < 4 * LONG_REDUCTION or reduced < 64:
+            return None
+        # Reduced axes side by side count as one.
+        while together < len(axes) and axes[together] == axis + together:
+            together += 1
+        place = max(1, math.prod(source[axis + together :]))
+        least, most = max(2, -(-PART_ELEMENTS // place)), MOST_ROW_PARTS
+    elif reduced < LONG_REDUCTION // 8 or total // max(node.size, 1) < 512:
         return None
-    axis = axes[0]
-    parts = _parts(source[axis])
+    else:
+        least, most = 64, MOST_PARTS
+    extent = math.prod(source[axis : axis + together])
+    parts = _parts(extent, least, most)
     if parts == 1:
         return None
-    split = (*source[:axis], parts, source[axis] // parts, *source[axis + 1 :])
-    x = structure.reshape(node.inputs[0], split)  # axis -> (parts, rest)
-    inner = tuple(a + 1 for a in axes)
+    split = (*source[:axis], parts, extent // parts, *source[axis + together :])
+    x = structure.reshape(node.inputs[0], split)  # axes -> (parts, rest)
+    inner = (axis + 1, *(a + 2 - together for a in axes[together:]))
     partial = make_node(node.op, [x], {"axes": inner})
     return make_node(node.op, [partial], {"axes": (axis,)})
 
@@ -197,6 +213,64 @@ def split_long_reductions(graph: Graph) -> Graph:
     The cut follows from the shape alone, and with it the order of additions.
     """
     return rewrite(graph, _split)
+
+
+def _standardized(node: Node) -> Node | None:
+    if node.op.name != "standardize":
+        return None
+    result: Node = standardize_formula(node.inputs[0], node.settings["axes"], node.settings["eps"])
+    return result
+
+
+def standardize_by_formula(graph: Graph) -> Graph:
+    """standardize(x) → (x − mean) · 1/√(var + ε), whose sums are shared with the gradient's."""
+    return rewrite(graph, _standardized)
+
+
+def _factors(node: Node) -> list[Node]:
+    """The factors of a product of any number, −x counting as −1 · x."""
+    if node.op.name == "mul":
+        return [f for operand in node.inputs for f in _factors(operand)]
+    if node.op.name == "neg":
+        return [scalar(node, -1.0), *_factors(node.inputs[0])]
+    return [node]
+
+
+def _factored(node: Node) -> Node | None:
+    if node.op.name != "sum" or node.dtype.kind != "float":
+        return None
+    source, axes = node.inputs[0], node.settings["axes"]
+    if source.op.name not in ("mul", "neg") or math.prod(source.shape[a] for a in axes) < 2:
+        return None
+
+    def stays(factor: Node) -> bool:
+        lead = len(source.shape) - len(factor.shape)
+        return all(a < lead or factor.shape[a - lead] == 1 for a in axes)
+
+    factors = _factors(source)
+    fixed, moving = [f for f in factors if stays(f)], [f for f in factors if not stays(f)]
+    if not fixed or not moving:
+        return None
+    inside = functools.reduce(elementwise.mul, moving)
+    if inside.shape != source.shape:
+        inside = structure.broadcast_to(inside, source.shape)
+    total: Node = structure.sum(inside, axes)
+    kept = tuple(n for a, n in enumerate(source.shape) if a not in axes)
+    for factor in fixed:
+        lead = len(source.shape) - len(factor.shape)
+        shape = [factor.shape[a - lead] if a >= lead else 1 for a in range(len(source.shape))]
+        rest = tuple(n for a, n in enumerate(shape) if a not in axes)
+        total = elementwise.mul(total, structure.reshape(factor, rest))
+    return total if total.shape == kept else None
+
+
+def factors_before_sums(graph: Graph) -> Graph:
+    """sum(x · c) → sum(x) · c for factors that the sum does not run over.
+
+    The sums that a normalization needs for its input's gradient are then the ones that the
+    gradients of its scale and shift need anyway.
+    """
+    return simplify(rewrite(graph, _factored))
 
 
 def _sum_of_nothing(node: Node) -> Node | None:
@@ -212,27 +286,69 @@ def fill_empty_reductions(graph: Graph) -> Graph:
     return rewrite(graph, _sum_of_nothing)
 
 
+def _unrolled(node: Node) -> Node | None:
+    if node.op.name != "scan":
+        return None
+    settings = node.settings
+    body, length, reverse, output = (settings[k] for k in ("body", "length", "reverse", "output"))
+    n = body.carries
+    carry = list(node.inputs[:n])
+    columns, constants = node.inputs[n : n + body.columns], node.inputs[n + body.columns :]
+    histories: dict[int, list[Node]] = {k: [carry[k]] for k in range(n)}
+    outputs: dict[int, list[Node]] = {k: [] for k in range(n, len(body.outputs))}
+    for t in reversed(range(length)) if reverse else range(length):
+        x = [structure.reshape(rows(c, t, 1), c.shape[1:]) for c in columns]
+        known = dict(zip(body.inputs, (*carry, *x, *constants), strict=True))
+        values = substitute(body.outputs, known)
+        carry = values[:n]
+        for k, value in enumerate(values):
+            (histories if k < n else outputs)[k].append(value)
+    if output < n:
+        last: Node = carry[output]
+        return last
+    listed = (histories | outputs)[output - n]
+    ordered = listed[::-1] if reverse else listed
+    whole: Node = structure.concatenate([structure.reshape(v, (1, *v.shape)) for v in ordered], 0)
+    return whole
+
+
+def unroll_loops(graph: Graph) -> Graph:
+    """scan → its steps one after the other."""
+    return simplify(rewrite(graph, _unrolled))
+
+
+def _sink(node: Node) -> Node | None:
+    return (
+        sink_channel_move(node) or sink_into_sum(node) or drop_round_trip(node) or views_after(node)
+    )
+
+
 def convolutions_as_products(graph: Graph) -> Graph:
     """convolution(x, w) → a product over a strided view of x, channels last.
 
     The moves to and from channels last sink through element-wise work and meet: simplify ends
     them.
     """
-    lowered = rewrite(graph, lower_convolution)
+    lowered = rewrite(rewrite(graph, split_phases), lower_convolution)
     if lowered.outputs == graph.outputs:
         return graph
-    sunk = rewrite(simplify(lowered), lambda n: sink_channel_move(n) or sink_into_sum(n))
+    met = simplify(rewrite(simplify(lowered), drop_round_trip))
+    sunk = rewrite(met, _sink)
     return simplify(sunk)
 
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
+    standardize_by_formula,
     simplify,
+    unroll_loops,
     convolutions_as_products,
+    factors_before_sums,
     fill_empty_reductions,
     transpose_products,
     plain_products,
     scatter_as_choice,
     split_long_reductions,
+    assemble_in_place,
 )
 """The rewrites in their order."""
 

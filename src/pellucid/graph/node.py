@@ -56,6 +56,15 @@ class Applicable(Protocol):
     ) -> Any:
         """The value of ``primitive`` applied to ``inputs``."""
 
+    def apply_results(
+        self,
+        primitive: Primitive,
+        inputs: Sequence[Any],
+        params: Mapping[str, Any],
+        outputs: Sequence[int],
+    ) -> list[Any]:
+        """Those results, by number, of a ``primitive`` with several."""
+
     def lift(self, array: np.ndarray) -> Any:
         """A constant in the same world."""
 
@@ -80,13 +89,16 @@ class Primitive:
     samples: Callable[[], Iterable[Sample]]
     reason: str = ""
     """Why this is a primitive and not composed of others."""
+    results: Callable[..., dict[int, np.ndarray]] | None = None
+    """Of an operation with several results, each a node of its own with the parameter ``output``:
+    ``results(*arrays, outputs=numbers, **params)`` computes those asked for (None: all).  Its
+    ``gradient`` is asked once for all results; see :mod:`pellucid.transforms.differentiate`."""
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a node came from: the path of the layer that made it and the user's source line."""
 
     layer: str = ""
@@ -180,6 +192,28 @@ class Node:
         """The node for ``primitive`` applied to ``inputs``; part of :class:`Applicable`."""
         return make_node(primitive, inputs, params)
 
+    def apply_results(
+        self,
+        primitive: Primitive,
+        inputs: Sequence[Node],
+        params: Mapping[str, Any],
+        outputs: Sequence[int],
+    ) -> list[Node]:
+        """The nodes for several results of one application."""
+        return [make_node(primitive, inputs, {**params, "output": k}) for k in outputs]
+
+    @property
+    def group(self) -> Hashable:
+        """The same for all results of one application; None for operations with one result."""
+        if self.op.results is None:
+            return None
+        shared = tuple(p for p in self.params if p[0] != "output")
+        return (self.op.name, shared, tuple(id(n) for n in self.inputs))
+
+    def result(self, number: int) -> Node:
+        """Another result of the same application."""
+        return make_node(self.op, self.inputs, {**self.settings, "output": number})
+
     def lift(self, array: np.ndarray) -> Node:
         """A constant node with this value."""
         return constant(array)
@@ -263,6 +297,12 @@ def new_input(spec: Spec, name: str = "") -> Node:
     return make_node(INPUT, (), params, spec)
 
 
+def placeholder(spec: Spec, position: int) -> Node:
+    """The input that stands at ``position`` in every body of a loop: equal ones are one node."""
+    params = {"shape": spec.shape, "dtype": spec.dtype, "name": f"x{position}", "serial": -1}
+    return make_node(INPUT, (), params, spec)
+
+
 def constant(array: np.ndarray) -> Node:
     """A node with a value that is part of the program; meant for numbers and small tables."""
     params = {"data": array.tobytes(), "shape": tuple(array.shape), "dtype": as_dtype(array.dtype)}
@@ -296,22 +336,22 @@ def topological(outputs: Iterable[Node]) -> list[Node]:
     """Nodes reachable from ``outputs``, operands first; iterative, so depth is no limit."""
     order: list[Node] = []
     done: set[int] = set()
-    stack: list[tuple[Node, int]] = []
+    stack: list[tuple[Node, Iterator[Node]]] = []
     for output in outputs:
         if id(output) in done:
             continue
         done.add(id(output))
-        stack.append((output, 0))
+        stack.append((output, iter(output.inputs)))
         while stack:
-            node, position = stack.pop()
-            if position == len(node.inputs):
+            node, waiting = stack[-1]
+            for operand in waiting:
+                if id(operand) not in done:
+                    done.add(id(operand))
+                    stack.append((operand, iter(operand.inputs)))
+                    break
+            else:
                 order.append(node)
-                continue
-            stack.append((node, position + 1))
-            operand = node.inputs[position]
-            if id(operand) not in done:
-                done.add(id(operand))
-                stack.append((operand, 0))
+                stack.pop()
     return order
 
 

@@ -1,6 +1,6 @@
 """Ready networks, each in its plainest form: perceptrons, networks for images, a GPT, an
-encoder-decoder Transformer, a variational autoencoder, a pair that draws images, and networks
-that learn from rewards.
+encoder-decoder Transformer, recurrent networks for text, a variational autoencoder, a pair that
+draws images, and networks that learn from rewards.
 
 The files are written as for PyTorch: most run there when their imports are changed.
 """
@@ -14,12 +14,14 @@ from pellucid.models.dqn import DQN as DQN
 from pellucid.models.encoder_decoder import EncoderDecoder as EncoderDecoder
 from pellucid.models.gpt import GPT as GPT
 from pellucid.models.gpt import GPTConfig as GPTConfig
+from pellucid.models.lstm_language_model import LSTMLanguageModel as LSTMLanguageModel
 from pellucid.models.mixer import MLPMixer as MLPMixer
 from pellucid.models.mlp import mlp as mlp
 from pellucid.models.perceptron import Perceptron as Perceptron
 from pellucid.models.resnet import ResNet as ResNet
 from pellucid.models.resnet import resnet18 as resnet18
 from pellucid.models.resnet import resnet34 as resnet34
+from pellucid.models.seq2seq import Seq2Seq as Seq2Seq
 from pellucid.models.unet import UNet as UNet
 from pellucid.models.vae import VAE as VAE
 from pellucid.models.vae import negative_elbo as negative_elbo

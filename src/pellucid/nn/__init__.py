@@ -35,6 +35,7 @@ from pellucid.nn.activations import Softsign as Softsign
 from pellucid.nn.activations import Tanh as Tanh
 from pellucid.nn.activations import Tanhshrink as Tanhshrink
 from pellucid.nn.activations import Threshold as Threshold
+from pellucid.nn.adaptive import AdaptiveLogSoftmaxWithLoss as AdaptiveLogSoftmaxWithLoss
 from pellucid.nn.attention import MultiheadAttention as MultiheadAttention
 from pellucid.nn.containers import ModuleDict as ModuleDict
 from pellucid.nn.containers import ModuleList as ModuleList

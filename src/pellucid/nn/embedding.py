@@ -7,7 +7,7 @@ from typing import Any
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import init
 from pellucid.nn.functional.channels import embedding_bag
-from pellucid.nn.functional.common import embedding
+from pellucid.nn.functional.common import embedding, refuse_sparse
 from pellucid.nn.linear import check_sizes
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
@@ -23,6 +23,7 @@ class Embedding(Module):
     several times add up.  The row ``padding_idx`` starts at 0 and gets no gradient; ``max_norm``
     rescales looked-up rows that are longer, in place, in the ``norm_type`` norm;
     ``scale_grad_by_freq`` divides each row's gradient by the number of times it was used.
+    ``sparse=True`` is refused: gradients are dense.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Embedding(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
+        refuse_sparse("nn.Embedding", sparse)
         check_sizes("nn.Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
@@ -135,6 +137,7 @@ class EmbeddingBag(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
+        refuse_sparse("nn.EmbeddingBag", sparse)
         check_sizes("nn.EmbeddingBag", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:

@@ -1,14 +1,29 @@
 """Floor 2: the primitives of the graph language, a file a family, one definition each."""
 
-from pellucid.ops import contraction, convolution, elementwise, indexing, random, structure
+from pellucid.ops import (
+    attention,
+    contraction,
+    convolution,
+    elementwise,
+    indexing,
+    normalization,
+    ordering,
+    random,
+    scan,
+    structure,
+)
 from pellucid.ops.registry import PRIMITIVES
 
 __all__ = [
     "PRIMITIVES",
+    "attention",
     "contraction",
     "convolution",
     "elementwise",
     "indexing",
+    "normalization",
+    "ordering",
     "random",
+    "scan",
     "structure",
 ]

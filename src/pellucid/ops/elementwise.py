@@ -582,6 +582,7 @@ CAST = define(
 
 
 COPY = _unary("copy", "x, in memory of its own", np.copy, lambda g, y, x: g, infer=lambda x: x)
+DETACH = _unary("detach", "x, a constant to gradients", np.copy, None, infer=lambda x: x)
 
 
 # ---- the functions --------------------------------------------------------------------------
@@ -656,6 +657,7 @@ logical_or_: Function = _function(OR)
 logical_xor_: Function = _function(XOR)
 logical_not_: Function = _function(NOT)
 copy: Function = _function(COPY)
+detach: Function = _function(DETACH)
 where: Function = _function(WHERE)
 
 

@@ -7,7 +7,7 @@ or records.  The gradient rules are written with these functions and so work on 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from pellucid.graph.node import Primitive, Sample, Spec
 
 PRIMITIVES: dict[str, Primitive] = {}
 """Every primitive by name."""
+
+Result = TypeVar("Result")
 
 Value = Any
 """A node or a tensor: whatever satisfies :class:`pellucid.graph.node.Applicable`."""
@@ -33,18 +35,20 @@ def define(
     gradient: Callable[..., Sequence[Any]] | None,
     samples: Callable[[], Iterable[Sample]],
     reason: str,
+    results: Callable[..., dict[int, np.ndarray]] | None = None,
 ) -> Primitive:
     """Make a primitive and enter it into the table."""
     meaning = evaluate if family == "movement" else _quiet(evaluate)
-    primitive = Primitive(name, family, formula, infer, meaning, gradient, samples, reason)
+    several = None if results is None else _quiet(results)
+    primitive = Primitive(name, family, formula, infer, meaning, gradient, samples, reason, several)
     PRIMITIVES[name] = primitive
     return primitive
 
 
-def _quiet(evaluate: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+def _quiet(evaluate: Callable[..., Result]) -> Callable[..., Result]:
     """IEEE results (inf, NaN) are answers, not events: NumPy's warnings about them are off."""
 
-    def quiet(*arrays: np.ndarray, **params: Any) -> np.ndarray:
+    def quiet(*arrays: np.ndarray, **params: Any) -> Result:
         with np.errstate(all="ignore"):
             return evaluate(*arrays, **params)
 

@@ -28,7 +28,7 @@ LBFGS      small, smooth problems with the whole batch at once  1         2 · h
 penalty κ‖θ‖₁; both hold the growth of parameters back.
 """
 
-from pellucid.optim import lr_scheduler
+from pellucid.optim import lr_scheduler, swa_utils
 from pellucid.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from pellucid.optim.adaptive import Adadelta, Adagrad, RMSprop
 from pellucid.optim.lbfgs import LBFGS
@@ -53,4 +53,5 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "lr_scheduler",
+    "swa_utils",
 ]

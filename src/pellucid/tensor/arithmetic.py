@@ -10,6 +10,7 @@ from pellucid.base.dtypes import bool_, float32, float64, int64
 from pellucid.base.errors import ArgumentError
 from pellucid.ops import elementwise
 from pellucid.tensor.core import TensorCore
+from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.promotion import (
     NUMBERS,
     as_float,
@@ -67,8 +68,11 @@ def _binary(name: str, first: Any, second: Any) -> Any:
     return getattr(elementwise, name)(a, b)
 
 
+_OPERANDS = (TensorCore, *NUMBERS)
+
+
 def _number_or_tensor(value: Any) -> bool:
-    return isinstance(value, (TensorCore, *NUMBERS)) or hasattr(value, "__array__")
+    return isinstance(value, _OPERANDS) or hasattr(value, "__array__")
 
 
 class ArithmeticMethods(TensorCore):
@@ -336,6 +340,7 @@ class ArithmeticMethods(TensorCore):
         """x²."""
         return self * self
 
+    @unit(elements(1 << 14))
     def relu(self) -> Any:
         """max(0, x), NaN for NaN; the gradient at 0 is 0."""
         zero = as_operand(0, self.dtype)

@@ -12,6 +12,7 @@ import numpy as np
 from pellucid.base.errors import AutogradError, ShapeError
 from pellucid.ops import elementwise
 from pellucid.tensor.core import Record, TensorCore, lift
+from pellucid.tensor.rematerialize import release
 from pellucid.tensor.state import state
 from pellucid.transforms.differentiate import reverse
 
@@ -91,7 +92,7 @@ def is_grad_enabled() -> bool:
 def _record_of(tensor: TensorCore) -> Record | None:
     """The tape entry, checked; tensors that need no gradient end the walk."""
     record = tensor._record
-    if record is not None:
+    if record is not None and record.op.results is not None:
         record.check_unchanged()
     return record
 
@@ -130,20 +131,73 @@ def _seed(outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None]
 
 
 def _walk(
-    outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None], create_graph: bool
+    outputs: Sequence[TensorCore],
+    cotangents: Sequence[TensorCore | None],
+    create_graph: bool,
+    wanted: Callable[[TensorCore], bool],
 ) -> dict[int, tuple[Any, Any]]:
-    """Cotangents by :func:`key_of` the tensor."""
+    """Cotangents by :func:`key_of` the tensor; of intermediate tensors only the wanted ones."""
     seeds = _seed(outputs, cotangents)
+    trace = state.trace
 
     def visit(tensor: TensorCore, cotangent: Any) -> Any:
         record = tensor._record
         for hook in (tensor._hooks if record is None else record.hooks) or ():
             replaced = hook(cotangent)
             cotangent = cotangent if replaced is None else replaced
+        if trace is not None:
+            trace.cotangent = trace.node_of(cotangent._cell)
         return cotangent
 
-    with set_grad_enabled(create_graph):
-        return reverse(outputs, seeds, _record_of, key_of, visit, lambda t: bool(t._requires_grad))
+    before = None if trace is None else trace.cotangent
+    try:
+        with set_grad_enabled(create_graph):
+            return reverse(
+                outputs, seeds, _record_of, key_of, visit, _needs_gradient, wanted, _pulled
+            )
+    finally:
+        if trace is not None:
+            trace.cotangent = before
+        release()
+
+
+def _collects(tensor: TensorCore) -> bool:
+    """Whether an intermediate tensor collects its gradient (retain_grad)."""
+    return tensor._record is not None and tensor._record.owner is not None
+
+
+def _needs_gradient(tensor: TensorCore) -> bool:
+    return tensor._requires_grad
+
+
+def _pulled(record: Record, cotangent: Any, value: Any) -> Sequence[Any]:
+    """Cotangents of a recorded operation's inputs, which must be as they were."""
+    record.check_unchanged()
+    if record.kernel is not None:
+        found: Sequence[Any] = record.kernel.cotangents(record, cotangent, value)
+        return found
+    gradient = record.op.gradient
+    if gradient is None:
+        return [None] * len(record.inputs)
+    return gradient(cotangent, value, *record.inputs, **record.settings)
+
+
+def gradients_at(
+    output: TensorCore, cotangent: TensorCore, inputs: Sequence[TensorCore]
+) -> list[Any]:
+    """Cotangents of ``inputs`` alone: the walk ends there, and hooks are left to a walk around it.
+
+    A tensor that occurs twice has its cotangent in the first place.  Recorded if gradients are.
+    """
+    stops = {key_of(tensor): None for tensor in inputs}
+
+    def record_of(tensor: TensorCore) -> Record | None:
+        return None if key_of(tensor) in stops else _record_of(tensor)
+
+    found: dict[int, tuple[Any, Any]] = reverse(
+        [output], [cotangent], record_of, key_of, None, _needs_gradient, None, _pulled
+    )
+    return [found.pop(key_of(tensor), (None, None))[1] for tensor in inputs]
 
 
 def backward(
@@ -158,7 +212,7 @@ def backward(
     tape is kept as long as the output is, so ``retain_graph`` is accepted and not needed.
     """
     taken = set() if gradient is None else {id(gradient._cell)}
-    for tensor, cotangent in _walk([output], [gradient], create_graph).values():
+    for tensor, cotangent in _walk([output], [gradient], create_graph, _collects).values():
         target = tensor
         if tensor._record is not None:
             target = tensor._record.owner() if tensor._record.owner is not None else None
@@ -211,7 +265,9 @@ def grad(
     out = [outputs] if isinstance(outputs, TensorCore) else list(outputs)
     wrt = [inputs] if isinstance(inputs, TensorCore) else list(inputs)
     seeds = [grad_outputs] if isinstance(grad_outputs, TensorCore) else grad_outputs
-    found = _walk(out, list(seeds) if seeds is not None else [None] * len(out), create_graph)
+    given = list(seeds) if seeds is not None else [None] * len(out)
+    asked = {key_of(tensor) for tensor in wrt}
+    found = _walk(out, given, create_graph, lambda t: key_of(t) in asked)
     result = []
     for position, tensor in enumerate(wrt):
         known = found.get(key_of(tensor))

@@ -7,7 +7,7 @@ them together.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +20,10 @@ from pellucid.tensor.state import Cell, state, version
 
 VALUE_FREE = frozenset({"add", "sub", "neg", "sum", "cumsum", "copy", "cast"})
 """Operations, beside those that only move elements, whose gradient reads no input's value."""
+
+
+HEAVY: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], bool]] = {}
+"""Name of a primitive → whether these operands and settings are worth a native kernel."""
 
 
 class Record:
@@ -35,10 +39,13 @@ class Record:
         "layer",
         "hooks",
         "owner",
+        "kernel",
+        "result_age",
         "_tensors",
         "_cells",
         "_records",
         "_ages",
+        "_results",
         "__weakref__",
     )
 
@@ -46,10 +53,22 @@ class Record:
     owner: weakref.ref[TensorCore] | None
     """The tensor that collects its gradient although it is no leaf (retain_grad)."""
 
+    kernel: Any
+    """What computes value and gradient natively (:mod:`.eager`), or None."""
+    result_age: tuple[int, int] | None
+    """With a kernel: the age of the result, which the gradient may read."""
+
     def __init__(
-        self, op: Primitive, inputs: Sequence[TensorCore], settings: Mapping[str, Any]
+        self,
+        op: Primitive,
+        inputs: Sequence[TensorCore],
+        settings: Mapping[str, Any],
+        kernel: Any = None,
+        result: Cell | None = None,
     ) -> None:
         self.op = op
+        self.kernel = kernel
+        self.result_age = None if result is None else result.age
         self.settings = settings
         self.layer = current_layer()
         self.hooks = None
@@ -58,13 +77,44 @@ class Record:
         self._cells = [t._cell for t in inputs]
         self._records = [t._record for t in inputs]
         self._ages = [cell.age for cell in self._cells]
+        self._results: dict[int, Cell] | None = None
 
     def __repr__(self) -> str:
         return f"<{self.op.name} backward>"
 
     @property
+    def group(self) -> Hashable:
+        """The same for all results of one application; see ``Primitive.results``."""
+        return id(self._results)
+
+    def result(self, number: int) -> TensorCore:
+        """Another result of the same application, with its history."""
+        cells = {} if self._results is None else self._results
+        settings = {**self.settings, "output": number}
+        if number not in cells and state.trace is not None:
+            cells[number] = state.trace.apply(self.op, self.inputs, settings)._cell
+        made: TensorCore = TensorCore.make(cells[number])
+        if made.dtype.kind == "float":
+            made._requires_grad = True
+            made._record = Record(self.op, self.inputs, settings)
+            made._record._results = cells
+        return made
+
+    @property
     def inputs(self) -> tuple[TensorCore, ...]:
         """The inputs as they were when the operation was recorded."""
+        position = 0
+        for tensor in self._tensors:
+            if (
+                tensor._cell is not self._cells[position]
+                or tensor._record is not self._records[position]
+            ):
+                return self._remembered()
+            position += 1
+        return self._tensors
+
+    def _remembered(self) -> tuple[TensorCore, ...]:
+        """The inputs, other tensors in place of those that have changed since."""
         found = []
         for tensor, cell, record in zip(self._tensors, self._cells, self._records, strict=True):
             if tensor._cell is not cell or tensor._record is not record:
@@ -80,12 +130,17 @@ class Record:
             return
         for cell, age in zip(self._cells, self._ages, strict=True):
             if cell.age != age:
-                raise AutogradError(
-                    f"a tensor of shape {tuple(cell.shape)} that {self.op.name}"
-                    f"{' in ' + self.layer if self.layer else ''} needs for its gradient was "
-                    "modified in place after the forward pass",
-                    "call backward() before changing it, or change a copy: x.clone()",
-                )
+                raise changed_since(cell, self)
+
+
+def changed_since(cell: Cell, record: Record) -> AutogradError:
+    """The error for a value that was overwritten although the gradient reads it."""
+    return AutogradError(
+        f"a tensor of shape {tuple(cell.shape)} that {record.op.name}"
+        f"{' in ' + record.layer if record.layer else ''} needs for its gradient was "
+        "modified in place after the forward pass",
+        "call backward() before changing it, or change a copy: x.clone()",
+    )
 
 
 class TensorCore:
@@ -95,6 +150,9 @@ class TensorCore:
 
     make: ClassVar[Callable[[Cell], Any]]
     """Makes a plain tensor around a cell; set by the class that puts the mixins together."""
+
+    kernel_of: ClassVar[Callable[[Primitive, Sequence[TensorCore], Mapping[str, Any]], Any]]
+    """The native kernel for an application of a primitive, or None; set by :mod:`.eager`."""
 
     _cell: Cell
     _requires_grad: bool
@@ -109,19 +167,59 @@ class TensorCore:
     ) -> Any:
         """The tensor ``primitive`` makes of ``inputs``, computed now or traced, and recorded."""
         trace = state.trace
+        if primitive.results is not None:
+            own = {k: v for k, v in params.items() if k != "output"}
+            return self.apply_results(primitive, inputs, own, (params["output"],))[0]
+        kernel = result = None
         if trace is None:
-            result = TensorCore.make(_compute(primitive, inputs, params))
+            is_heavy = HEAVY.get(primitive.name)
+            if is_heavy is not None and state.eager_kernels and is_heavy(inputs, params):
+                kernel = TensorCore.kernel_of(primitive, inputs, params)
+                result = None if kernel is None else kernel.run(inputs)
+            if result is None:
+                result = TensorCore.make(_compute(primitive, inputs, params))
         else:
             result = trace.apply(primitive, inputs, params)
         if state.grad_enabled and primitive.gradient is not None and result.dtype.kind == "float":
             for tensor in inputs:
                 if tensor._requires_grad:
                     result._requires_grad = True
-                    result._record = Record(primitive, inputs, params)
+                    made = None if kernel is None else result._cell
+                    result._record = Record(primitive, inputs, params, kernel, made)
                     break
         if state.watcher is not None and trace is None:
             state.watcher.operation(primitive, inputs, params, result)
         return result
+
+    def apply_results(
+        self,
+        primitive: Primitive,
+        inputs: Sequence[TensorCore],
+        params: Mapping[str, Any],
+        outputs: Sequence[int],
+    ) -> list[Any]:
+        """Those results, by number, of a primitive with several, in one application.
+
+        While it is recorded, all results are kept for the gradient.
+        """
+        recorded = state.grad_enabled and any(t._requires_grad for t in inputs)
+        trace = state.trace
+        settings = [{**params, "output": k} for k in outputs]
+        cells: dict[int, Cell]
+        if trace is None:
+            cells = _compute_results(primitive, inputs, params, outputs, recorded)
+        else:
+            made = [trace.apply(primitive, inputs, s) for s in settings]
+            cells = {k: t._cell for k, t in zip(outputs, made, strict=True)}
+        tensors = [TensorCore.make(cells[k]) for k in outputs]
+        for tensor, own in zip(tensors, settings, strict=True):
+            if recorded and tensor.dtype.kind == "float":
+                tensor._requires_grad = True
+                tensor._record = Record(primitive, inputs, own)
+                tensor._record._results = cells
+            if state.watcher is not None and trace is None:
+                state.watcher.operation(primitive, inputs, own, tensor)
+        return tensors
 
     def lift(self, array: np.ndarray) -> Any:
         """A constant tensor; part of the program while tracing."""
@@ -210,6 +308,9 @@ class TensorCore:
         if state.trace is not None and cell.node is not None and cell.node.op is CONSTANT:
             return constant_value(cell.node)
         found = cell.array
+        if found is None and cell.recipe is not None and state.trace is None:
+            restored: np.ndarray = cell.recipe.restore(cell)
+            return restored
         if found is None or state.trace is not None:
             raise TraceError(
                 f"the value of a tensor of shape {tuple(self.shape)} is not known while the "
@@ -238,12 +339,57 @@ class TensorCore:
 
 def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]) -> Cell:
     """Evaluate at once: the shape rule first, so that errors are ours, then NumPy."""
-    spec = primitive.infer(*[Spec(t._cell.shape, t._cell.dtype) for t in inputs], **params)
+    spec = _result_spec(primitive, inputs, params)
     array = primitive.evaluate(*[t.array() for t in inputs], **params)
     if array.__class__ is not np.ndarray or array.dtype != spec.dtype.numpy:
         array = np.asarray(array, spec.dtype.numpy)
     base = inputs[0]._cell if primitive.family == "movement" and array.base is not None else None
     return Cell(array, spec.dtype, base=base)
+
+
+def _compute_results(
+    primitive: Primitive,
+    inputs: Sequence[TensorCore],
+    params: Mapping[str, Any],
+    outputs: Sequence[int],
+    all_of_them: bool,
+) -> dict[int, Cell]:
+    """Evaluate an operation with several results at once: those asked for, or all."""
+    specs = [Spec(t._cell.shape, t._cell.dtype) for t in inputs]
+    for k in outputs:
+        primitive.infer(*specs, **params, output=k)
+    if primitive.results is None:
+        return {}
+    numbers = None if all_of_them else tuple(outputs)
+    found = primitive.results(*[t.array() for t in inputs], outputs=numbers, **params)
+    return {k: Cell(array) for k, array in found.items()}
+
+
+_specs: dict[tuple[Any, ...], Spec] = {}
+"""What shape rules gave before: operation, parameters, shapes and dtypes → shape and dtype."""
+KNOWN_SPECS = 4096
+
+
+def _result_spec(
+    primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]
+) -> Spec:
+    """Shape and dtype of the result, by the primitive's rule, which raises on bad input."""
+    parts: list[Any] = [primitive]
+    for tensor in inputs:
+        cell = tensor._cell
+        parts.append(cell.shape)
+        parts.append(cell.dtype)
+    if params:
+        parts.append(tuple(params.items()))
+    key = tuple(parts)
+    found = _specs.get(key)
+    if found is None:
+        specs = [Spec(t._cell.shape, t._cell.dtype) for t in inputs]
+        found = primitive.infer(*specs, **params)
+        if len(_specs) >= KNOWN_SPECS:
+            _specs.clear()
+        _specs[key] = found
+    return found
 
 
 def lift(array: np.ndarray) -> Any:

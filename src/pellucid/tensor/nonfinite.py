@@ -122,6 +122,9 @@ _ADVICE = (
 class _Search:
     """Watches operations and remembers where each value that is not finite comes from."""
 
+    takes_units = False
+    """It has to see every single operation."""
+
     def __init__(self, names: Mapping[int, tuple[str, str]], batch: int | None) -> None:
         self.names = names
         self.batch = batch

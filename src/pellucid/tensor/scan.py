@@ -8,10 +8,18 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.graph.node import Node, Spec
+from pellucid.ops import elementwise
+from pellucid.ops import scan_body as graphs
+from pellucid.ops.scan_body import history_rows, make_body, rows
+from pellucid.ops.scan_gradient import with_residuals
+from pellucid.ops.scan_split import split_scan
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
-from pellucid.tensor.shaping import stack
+from pellucid.tensor.scan_trace import BodyTrace
+from pellucid.tensor.state import state
 from pellucid.tensor.trees import flatten, rebuild
+from pellucid.transforms.differentiate import vector_jacobian
 
 Body = Callable[[Any, Any], tuple[Any, Any]]
 
@@ -70,43 +78,84 @@ def scan(
     carry_tree, carry = _leaves(initial, "the initial carry")
     input_tree, columns = _leaves(inputs, "inputs")
     steps = _steps(columns, length)
-    return _plain_loop(body, (carry_tree, carry), (input_tree, columns), steps, reverse)
+    step = _Step(body, (carry_tree, carry), (input_tree, columns))
+    return step.loop(steps, bool(reverse))
 
 
-def _plain_loop(
-    body: Body,
-    initial: tuple[Any, list[TensorCore]],
-    inputs: tuple[Any, list[TensorCore]],
-    steps: int,
-    reverse: bool,
-) -> tuple[Any, Any]:
-    """The definition: one step after the other, by tensor operations."""
-    carry_tree, carry = initial
-    rows: list[list[TensorCore]] = []
-    trees: list[Any] = []
-    order = range(steps - 1, -1, -1) if reverse else range(steps)
-    for t in order:
-        x = rebuild(inputs[0], iter([column[t] for column in inputs[1]]))  # type: ignore[index]
-        carry, y_tree, y = _step(body, carry_tree, carry, x)
-        if trees and not (y_tree == trees[-1] and _specs(y) == _specs(rows[-1])):
-            raise ArgumentError(
-                f"the body of a scan gave {_listed(y)} at step {t} and {_listed(rows[-1])} "
-                "at the step before it",
-                "every step must return outputs of the same tree, shapes and dtypes",
-            )
-        trees.append(y_tree)
-        rows.append(y)
-    if reverse:
-        rows.reverse()
-    stacked = [stack(column) for column in zip(*rows, strict=True)]
-    return rebuild(carry_tree, iter(carry)), rebuild(trees[-1], iter(stacked))
+class _Step:
+    """One step of a loop, traced: the graph of it, and what stands for its operands."""
+
+    def __init__(
+        self,
+        body: Body,
+        initial: tuple[Any, list[TensorCore]],
+        inputs: tuple[Any, list[TensorCore]],
+    ) -> None:
+        self.carry_tree, self.carry = initial
+        self.columns = inputs[1]
+        trace = BodyTrace(state.trace)
+        h = [trace.add_argument(Spec(t.shape, t.dtype), "carry") for t in self.carry]
+        x = [trace.add_argument(Spec(tuple(t.shape[1:]), t.dtype), "x") for t in self.columns]
+        self.h = [trace.node_of_tensor(t) for t in h]
+        self.x = [trace.node_of_tensor(t) for t in x]
+        arguments = rebuild(self.carry_tree, iter(h)), rebuild(inputs[0], iter(x))
+        following, self.y_tree, y = trace.run(
+            lambda *a: _checked_step(body, initial, *a), *arguments
+        )
+        self.following = [trace.node_of_tensor(t) for t in following]
+        self.y = [trace.node_of_tensor(t) for t in y]
+        self.changed = trace.changed_outside()
+        carried = {node for _, node, _ in self.changed}
+        self.captured = [pair for pair in trace.captured.values() if pair[1] not in carried]
+
+    def loop(self, steps: int, reverse: bool) -> tuple[Any, Any]:
+        """The loop over so many steps: (final carry, stacked outputs)."""
+        n = len(self.carry)
+        # Copies, because the loop writes back what the gradient may still read.
+        hidden = [elementwise.copy(TensorCore.make(cell)) for cell, _, _ in self.changed]
+        before = [*self.h, *(node for _, node, _ in self.changed)]
+        after = [*self.following, *(node for _, _, node in self.changed)]
+        own = [y for y in dict.fromkeys(self.y) if y not in {*after, *before, *self.x}]
+        inputs = [*before, *self.x, *(node for _, node in self.captured)]
+        body = make_body(len(before), len(self.x), inputs, [*after, *own])
+        operands = [*self.carry, *hidden, *self.columns, *(tensor for tensor, _ in self.captured)]
+        recorded = state.grad_enabled and any(t.requires_grad for t in operands)
+        first, last, _ = history_rows(reverse, steps)
+        places = {node: (2 * len(before) + j, 0) for j, node in enumerate(own)}
+        for node, row in (*((h, first) for h in before), *((h, last) for h in after)):
+            k = (before if row == first else after).index(node)
+            places.setdefault(node, (len(before) + k, row))
+        asked = list(dict.fromkeys(places[y][0] for y in self.y if y not in self.x))
+        numbers = [*range(len(before)), *asked]
+        found = split_scan(body, operands, steps, reverse, numbers, _residuals(steps, recorded))
+        for cell, value in zip((cell for cell, _, _ in self.changed), found[n:], strict=False):
+            TensorCore.make(cell).assign(value)
+        stacked = dict(zip(numbers, found, strict=True))
+
+        def output(y: Node) -> TensorCore:
+            if y in self.x:
+                return self.columns[self.x.index(y)]
+            number, row = places[y]
+            made: TensorCore = rows(stacked[number], row, steps)
+            return made
+
+        ys = rebuild(self.y_tree, iter([output(y) for y in self.y]))
+        return rebuild(self.carry_tree, iter(found[:n])), ys
 
 
-def _step(
-    body: Body, carry_tree: Any, carry: list[TensorCore], x: Any
+def _residuals(steps: int, recorded: bool) -> Callable[[graphs.Body], graphs.Body] | None:
+    """What adds the values that the gradient needs to a body's outputs."""
+    if not recorded:
+        return None
+    return lambda body: with_residuals(body, steps, vector_jacobian)
+
+
+def _checked_step(
+    body: Body, initial: tuple[Any, list[TensorCore]], carry: Any, x: Any
 ) -> tuple[list[TensorCore], Any, list[TensorCore]]:
     """One call of the body: (leaves of the next carry, tree of y, leaves of y), all checked."""
-    result = body(rebuild(carry_tree, iter(carry)), x)
+    carry_tree, leaves = initial
+    result = body(carry, x)
     if not isinstance(result, tuple) or len(result) != 2:
         received = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
         raise ArgumentError(
@@ -115,13 +164,13 @@ def _step(
         )
     next_tree, following = _leaves(result[0], "the carry that the body of a scan returned")
     y_tree, y = _leaves(result[1], "the output of the body of a scan")
-    if next_tree != carry_tree or len(following) != len(carry):
+    if next_tree != carry_tree or len(following) != len(leaves):
         raise ArgumentError(
-            f"the body of a scan got a carry of {_listed(carry)} and returned one of "
+            f"the body of a scan got a carry of {_listed(leaves)} and returned one of "
             f"{_listed(following)} in another tree",
             "return the next carry in the tree of the initial one",
         )
-    for position, (before, after) in enumerate(zip(carry, following, strict=True)):
+    for position, (before, after) in enumerate(zip(leaves, following, strict=True)):
         _check_kept(position, before, after)
     return following, y_tree, y
 
@@ -196,10 +245,6 @@ def _steps(columns: Sequence[TensorCore], length: int | None) -> int:
     if steps < 1:
         raise ShapeError(f"a scan over {steps} steps has no result", "give at least one step")
     return steps
-
-
-def _specs(leaves: Sequence[TensorCore]) -> list[tuple[Any, Any]]:
-    return [(tuple(t.shape), t.dtype) for t in leaves]
 
 
 def _listed(leaves: Sequence[TensorCore]) -> str:

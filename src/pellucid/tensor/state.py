@@ -7,9 +7,11 @@ call can tell with one comparison that nothing has.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,11 +29,50 @@ class ThreadState(threading.local):
 
     grad_enabled: bool = True
     trace: Trace | None = None
+    eager_kernels: bool = os.environ.get("PELLUCID_EAGER_KERNELS", "1") not in ("0", "off", "")
+    """Whether heavy operations outside of a trace may run natively; see :mod:`.eager`."""
     watcher: Any = None
     """Is shown every operation and assignment outside of a trace; see :mod:`.nonfinite`."""
 
 
 state = ThreadState()
+
+
+def set_eager_kernels(enabled: bool) -> None:
+    """Let heavy operations outside of ``compile`` run as native kernels, on all threads.
+
+    On by default; the environment variable ``PELLUCID_EAGER_KERNELS=0`` starts with it off.  Off,
+    every operation is its NumPy definition.  The two differ by rounding.  See
+    :class:`eager_kernels` for a part of a program.
+    """
+    ThreadState.eager_kernels = bool(enabled)
+
+
+class eager_kernels:  # noqa: N801  (a mode, as no_grad is)
+    """Context manager: inside, on this thread, heavy operations may be native kernels, or not."""
+
+    def __init__(self, enabled: bool = True) -> None:
+        self._mode = bool(enabled)
+
+    def __enter__(self) -> None:
+        self._before = state.__dict__.get("eager_kernels")
+        state.eager_kernels = self._mode
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._before is None:
+            del state.__dict__["eager_kernels"]  # what is set for all threads counts again
+        else:
+            state.eager_kernels = self._before
+
+
+def are_eager_kernels_enabled() -> bool:
+    """Whether heavy operations outside of ``compile`` may run as native kernels."""
+    return state.eager_kernels
 
 
 class Version:
@@ -60,7 +101,8 @@ class Cell:
     Tensors that share a cell (``x`` and ``x.detach()``) see each other's changes.  Cells whose
     arrays share memory (a view and its base) share ``changes``, the counter by which backward
     notices that a value it needs was overwritten; ``runs`` counts the calls of the program that
-    writes the cell, once for all its cells.
+    writes the cell, once for all its cells.  ``recipe`` makes a value again that was dropped (see
+    :mod:`.rematerialize`), None for all others.
     """
 
     __slots__ = (
@@ -72,6 +114,7 @@ class Cell:
         "changes",
         "runs",
         "base",
+        "recipe",
         "_pointer",
         "__weakref__",
     )
@@ -88,6 +131,7 @@ class Cell:
         self.node = node
         self.trace = trace
         self.base = base
+        self.recipe: Any = None
         self._pointer = 0
         self.changes: list[int] = [0] if base is None else base.changes
         self.runs: list[int] = _NO_RUNS if base is None else base.runs
@@ -141,6 +185,11 @@ def concrete() -> Iterator[None]:
 def is_tracing() -> bool:
     """Whether a program is being traced on this thread."""
     return state.trace is not None
+
+
+def is_watched() -> bool:
+    """Whether somebody wants to see every single operation of this thread."""
+    return state.watcher is not None
 
 
 def host_value(read: Callable[[], float]) -> Any:

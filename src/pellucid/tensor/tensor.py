@@ -294,6 +294,8 @@ class Tensor(
 
     def detach(self) -> Any:
         """The same storage without history: gradients do not flow through."""
+        if state.trace is not None and self.dtype.kind == "float":
+            return state.trace.detached(self)
         return TensorCore.make(self._cell)
 
     def detach_(self) -> Any:
@@ -305,7 +307,7 @@ class Tensor(
     @property
     def data(self) -> Any:
         """The same storage without history; assigning replaces the value."""
-        return TensorCore.make(self._cell)
+        return self.detach()
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -571,10 +573,15 @@ def _shares_memory(view: Cell, base: Cell) -> builtins.bool:
     return builtins.bool(np.may_share_memory(view.array, base.array))
 
 
+_new_object = object.__new__
+
+
 def _make(cell: Cell) -> Tensor:
     """A plain tensor around a cell, without history."""
-    tensor = Tensor.__new__(Tensor)
-    initialize(tensor, cell)
+    tensor = _new_object(Tensor)
+    tensor._cell = cell  # as initialize() does, without a call for each result
+    tensor._requires_grad = False
+    tensor._grad = tensor._record = tensor._hooks = None
     return tensor
 
 

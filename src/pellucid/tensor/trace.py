@@ -25,20 +25,20 @@ from pellucid.tensor.state import Cell, concrete
 _OWN_FOLDER = str(Path(__file__).resolve().parents[1])
 
 
-_is_own: dict[Any, bool] = {}
-"""Code object → whether it belongs to this package."""
+_is_own: dict[str, bool] = {}
+"""File of code → whether it belongs to this package."""
 
 
 def user_line() -> str:
     """``file:line`` of the innermost frame outside of this package, empty if there is none."""
     frame = sys._getframe(1)
     while frame is not None:
-        code = frame.f_code
-        own = _is_own.get(code)
+        file = frame.f_code.co_filename
+        own = _is_own.get(file)
         if own is None:
-            own = _is_own[code] = code.co_filename.startswith((_OWN_FOLDER, "<frozen"))
+            own = _is_own[file] = file.startswith((_OWN_FOLDER, "<frozen"))
         if not own:
-            return f"{code.co_filename}:{frame.f_lineno}"
+            return f"{file}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return ""
 
@@ -119,6 +119,10 @@ class Trace:
     """Concrete tensors that took part: whether they require gradients decides what was recorded."""
     watched: dict[Any, list[tuple[bool, Any, TensorCore]]] = field(default_factory=dict)
     """Observation → (training mode, column, value) of what it saw; see :mod:`.observe`."""
+    listeners: list[list[Cell]] = field(default_factory=list)
+    """Lists that every new cell is added to; see :mod:`.rematerialize`."""
+    cotangent: Node | None = None
+    """During a backward pass, the last gradient that was complete."""
 
     # ---- reading -----------------------------------------------------------------------------
 
@@ -143,16 +147,25 @@ class Trace:
         if found is not None:
             return found
         if cell.array is None:
+            if cell.trace is None and cell.recipe is not None:
+                with concrete():
+                    cell.array = cell.recipe.restore(cell)
+                return self.node_of(cell)
             if cell.trace is not self or cell.node is None:
                 raise TraceError(
                     "a tensor from inside a compiled function was kept and used after it ended",
                     "return it from the function instead",
                 )
-            return cell.node
+            return cell.node if cell.recipe is None else self._made_again(cell)
         found = self.cells.get(cell)
         if found is None:
             found = new_input(Spec(cell.shape, cell.dtype), f"state{len(self.cells)}")
             self.cells[cell] = found
+        return found
+
+    def _made_again(self, cell: Cell) -> Node:
+        """The node of a cell whose value is not kept between forward and backward."""
+        found: Node = cell.recipe.node_of(cell, cell.node)
         return found
 
     def has_changed(self, cell: Cell) -> bool:
@@ -170,7 +183,18 @@ class Trace:
         cell = Cell(None, node=node, trace=self)
         if primitive.name in VIEWS:
             self.views[cell] = View(inputs[0]._cell, primitive, params)
+        for made_cells in self.listeners:
+            made_cells.append(cell)
         made: TensorCore = TensorCore.make(cell)
+        return made
+
+    def node_of_tensor(self, tensor: TensorCore) -> Node:
+        """The node that a tensor holds at this point of the trace."""
+        return self.node_of(tensor._cell)
+
+    def detached(self, tensor: TensorCore) -> TensorCore:
+        """The same storage without history."""
+        made: TensorCore = TensorCore.make(tensor._cell)
         return made
 
     # ---- writing -----------------------------------------------------------------------------

@@ -166,6 +166,19 @@ class TrainingConfig:
         low=0.0,
         high=1e9,
     )
+    ema_decay: float = _setting(
+        0.0,
+        "moving average of the weights for validation and prediction: 0.99 averages over about the "
+        "last 100 updates; 0 uses the weights themselves",
+        low=0.0,
+        high=0.999999,
+    )
+    accumulate: int = _setting(
+        1,
+        "batches whose gradients make one update: that of a larger batch, in the memory of one",
+        low=1,
+        high=1_000_000,
+    )
     batch_size: int = _setting(
         64,
         "rows in each update: fewer make noisier, more frequent updates",

@@ -172,6 +172,8 @@ def train_network(
         schedule=build_schedule(optimizer, config),
         metric=_metric(prepared),
         clip_norm=config.clip_norm,
+        accumulate=config.accumulate,
+        ema_decay=config.ema_decay,
         callbacks=callbacks,
         compile=config.compile,
         seed=config.seed,

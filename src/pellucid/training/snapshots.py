@@ -12,13 +12,13 @@ from pellucid.tensor.random import default_generator
 
 
 class Weights:
-    """A copy of a model's parameters and buffers that can be taken again and again.
+    """A copy of the parameters and buffers of models that can be taken again and again.
 
     The memory is used again, so that a copy costs no more than its bytes.
     """
 
-    def __init__(self, model: Any) -> None:
-        self._tensors = [*model.parameters(), *model.buffers()]
+    def __init__(self, *models: Any) -> None:
+        self._tensors = [t for m in models for t in (*m.parameters(), *m.buffers())]
         self._copies = [np.empty_like(t.detach().numpy()) for t in self._tensors]
 
     @property
@@ -48,10 +48,10 @@ def is_finite(array: npt.NDArray[Any]) -> bool:
 
 
 class Snapshot:
-    """Model, optimizer and random numbers at one moment: a step can be repeated bit by bit."""
+    """Model, average, optimizer and random numbers at one moment, to repeat a step bit by bit."""
 
-    def __init__(self, model: Any, optimizer: Any) -> None:
-        self.weights = Weights(model)
+    def __init__(self, model: Any, optimizer: Any, average: Any = None) -> None:
+        self.weights = Weights(model) if average is None else Weights(model, average)
         self._optimizer = optimizer
         self._slots: list[tuple[Any, str, npt.NDArray[Any]]] = []
         self._random = np.zeros(2, np.int64)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.compile import compile as compile_function
-from pellucid.tensor.creation import as_tensor
-from pellucid.tensor.state import is_tracing
+from pellucid.tensor.core import TensorCore
+from pellucid.tensor.creation import as_tensor, zeros_like
+from pellucid.tensor.state import host_value, is_tracing, version
 
 # A native call lasts about this long, so that the progress bar and Ctrl-C stay alive.
 SLICE_SECONDS = 0.08
@@ -21,7 +22,11 @@ SLICE_SECONDS = 0.08
 class Learner:
     """Forward, loss, backward, update: what one step does, whoever runs it.
 
-    ``report(kind, traced)`` is told about the four parts in this order.
+    ``report(kind, traced)`` is told about the four parts in this order.  ``average`` is an
+    :class:`AveragedModel` that takes in the weights after each update, or None.
+
+    A step on several batches is a :meth:`collect` for each and one :meth:`update`: the same
+    update as for all their rows together, with the memory of one batch.
     """
 
     def __init__(
@@ -31,29 +36,114 @@ class Learner:
         optimizer: Any,
         clip_norm: float,
         report: Callable[[str, bool], None],
+        average: Any = None,
     ) -> None:
         self.model = model
         self.loss = loss
         self.optimizer = optimizer
         self.clip_norm = clip_norm
         self.report = report
+        self.average = average
         self.parameters = [p for g in optimizer.param_groups for p in g["params"]]
+        self._rows = 0
+        """Rows whose gradients have been collected since the last update."""
+        self._share = 1.0
 
     def __call__(self, features: Any, targets: Any) -> Any:
         """One step on a batch; returns the batch's loss, a tensor of one number."""
+        traced = is_tracing()
+        loss = self._loss(features, targets)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self._update(traced)
+        return loss.detach()
+
+    def _loss(self, features: Any, targets: Any) -> Any:
         traced = is_tracing()
         scores = self.model(features)
         self.report("forward", traced)
         loss = self.loss(scores, targets)
         self.report("loss", traced)
-        self.optimizer.zero_grad()
-        loss.backward()
+        return loss
+
+    def _update(self, traced: bool) -> None:
         if self.clip_norm:
             clip_gradients(self.parameters, self.clip_norm)
         self.report("backward", traced)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
         self.report("update", traced)
+
+    # ---- a step on several batches -------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Gradients of zero, to be added to."""
+        for parameter in self.parameters:
+            if parameter.requires_grad and not is_stored(parameter.grad):
+                parameter.grad = zeros_like(parameter)
+        self.optimizer.zero_grad(set_to_none=False)
+        self._rows = 0
+
+    def collect(self, features: Any, targets: Any) -> Any:
+        """Add the gradients of a batch, each row with the same weight; returns its loss."""
+        loss = self._loss(features, targets)
+        (loss * features.shape[0]).backward()
         return loss.detach()
+
+    def counted(self, rows: int) -> None:
+        """So many rows were collected; the update divides by their number."""
+        self._rows += rows
+
+    def update(self) -> None:
+        """Update with the mean over all rows collected, and begin anew."""
+        share = host_value(lambda: self._share)
+        with no_grad():
+            for parameter in self.parameters:
+                if parameter.grad is not None:
+                    parameter.grad.mul_(share)
+        self._update(is_tracing())
+        self.optimizer.zero_grad(set_to_none=False)
+
+    def ready(self) -> None:
+        """Before :meth:`update`: fix what the gradients are divided by."""
+        share = 1.0 / self._rows
+        if share != self._share:
+            self._share = share
+            version.bump()
+        self._rows = 0
+
+
+def is_stored(gradient: Any) -> bool:
+    """Whether there is a gradient in memory."""
+    return isinstance(gradient, TensorCore)
+
+
+class Gathering:
+    """A step on several batches: one program collects gradients, another updates."""
+
+    def __init__(self, learner: Learner, compile: bool) -> None:
+        self.learner = learner
+        learner.begin()
+        made: tuple[Any, Any] = (learner.collect, learner.update)
+        if compile:
+            made = (
+                compile_function(learner.collect, keep_gradients=True),
+                compile_function(learner.update, keep_gradients=True),
+            )
+        self._collect, self._update = made
+
+    def __call__(self, batches: list[tuple[Any, Any]]) -> float:
+        """One step on all rows of the batches; the mean loss of these rows."""
+        total, rows = 0.0, 0
+        for features, targets in batches:
+            count = int(features.shape[0])
+            total += float(self._collect(features, targets).item()) * count
+            rows += count
+            self.learner.counted(count)
+        self.learner.ready()
+        self._update()
+        return total / max(rows, 1)
 
 
 def clip_gradients(parameters: list[Any], longest: float) -> None:
@@ -70,10 +160,17 @@ def clip_gradients(parameters: list[Any], longest: float) -> None:
 class ArraySteps:
     """Steps on rows of arrays in memory: the native program picks the rows of each batch itself.
 
-    ``features`` (rows, …) and ``targets`` (rows, …) are tensors.
+    ``features`` (rows, …) and ``targets`` (rows, …) are tensors.  With ``part`` the rows of a step
+    go through the model so many at a time.
     """
 
-    def __init__(self, learner: Learner, features: Any, targets: Any, compile: bool) -> None:
+    def __init__(
+        self, learner: Learner, features: Any, targets: Any, compile: bool, part: int = 0
+    ) -> None:
+        self._arrays = (features, targets)
+        self._part = part
+        self._gathering = Gathering(learner, compile) if part else None
+
         def step(rows: Any) -> Any:
             return learner(features.index_select(0, rows), targets.index_select(0, rows))
 
@@ -89,6 +186,8 @@ class ArraySteps:
 
     def run(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """A step for each line of ``rows`` (steps, batch size); the losses (steps,)."""
+        if self._gathering is not None:
+            return np.array([self._in_parts(self._gathering, line) for line in rows])
         if self._program is None:
             return np.array([self._step(as_tensor(line)).item() for line in rows])
         if rows.shape[1] not in self._made:
@@ -102,6 +201,22 @@ class ArraySteps:
         losses = self._program.many(len(rows), as_tensor(np.ascontiguousarray(rows)))
         return np.array(losses.detach().numpy()).reshape(len(rows))
 
+    def _in_parts(self, gathering: Gathering, line: npt.NDArray[np.int64]) -> float:
+        """One step on the rows of ``line``, ``part`` of them at a time."""
+        start = time.perf_counter()
+        chosen = [
+            tuple(
+                array.index_select(0, as_tensor(line[at : at + self._part]))
+                for array in self._arrays
+            )
+            for at in range(0, len(line), self._part)
+        ]
+        loss = gathering([(features, targets) for features, targets in chosen])
+        if len(line) not in self._made:
+            self._made.add(len(line))
+            self.compile_seconds += time.perf_counter() - start
+        return loss
+
     def timed(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """As ``run``, and learns how many steps fit into a slice."""
         fresh = self._program is not None and rows.shape[1] not in self._made
@@ -114,24 +229,28 @@ class ArraySteps:
     @property
     def slice_steps(self) -> int:
         """Steps that the next call should do."""
-        if self._program is None:
+        if self._program is None or self._gathering is not None:
             return 1
         return max(1, min(100_000, int(self._rate * SLICE_SECONDS))) if self._rate else 16
 
 
 class BatchSteps:
-    """Steps on batches that come from outside, one at a time."""
+    """Steps on batches that come from outside, one at a time, or ``several`` in each step."""
 
-    def __init__(self, learner: Learner, compile: bool) -> None:
+    def __init__(self, learner: Learner, compile: bool, several: bool = False) -> None:
+        self._gathering = Gathering(learner, compile) if several else None
         self._step = compile_function(learner.__call__) if compile else learner
         self._made: set[Any] = set()
         self.compile_seconds = 0.0
 
-    def batch(self, batch: tuple[Any, Any]) -> float:
-        """One step on (features, targets); its loss."""
-        key = tuple(tuple(part.shape) for part in batch)
+    def batch(self, batches: list[tuple[Any, Any]]) -> float:
+        """One step on a list of (features, targets), of one unless ``several``; its loss."""
+        key = tuple(tuple(part.shape) for batch in batches for part in batch)
         start = time.perf_counter()
-        loss = float(self._step(*batch).item())
+        if self._gathering is not None:
+            loss = self._gathering(batches)
+        else:
+            loss = float(self._step(*batches[0]).item())
         if key not in self._made:
             self._made.add(key)
             self.compile_seconds += time.perf_counter() - start

@@ -20,9 +20,11 @@ from pellucid import optim
 from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
 from pellucid.data.dataset import is_tensor_rows, tensors_of
 from pellucid.nn import functional
+from pellucid.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.nonfinite import FirstNonFinite
+from pellucid.tensor.shaping import cat
 from pellucid.training.history import Callback, EpochRecord, Event, History
 from pellucid.training.inference import Scorer
 from pellucid.training.interrupts import Interrupts
@@ -45,9 +47,12 @@ class Trainer:
     in ``pellucid.nn.functional``.  ``optimizer`` is AdamW with learning rate 0.001 unless given.
     ``schedule`` is advanced once an epoch (a plateau schedule with the validation loss).
     ``metric(scores, targets)`` (arrays) is measured on validation data after each epoch.
-    ``clip_norm`` above 0 shortens longer gradients to it.  ``callbacks`` are called with every
-    ``Event``.  ``compile=False`` runs steps in Python, operation by operation.  ``seed`` decides
-    the order of rows: equal seeds give equal bits, on any number of threads.
+    ``clip_norm`` above 0 shortens longer gradients to it.  ``accumulate`` batches make one update:
+    that of one large batch, with the memory of a small one.  ``ema_decay`` above 0 keeps a moving
+    average of the weights (a ← d·a + (1 − d)·w after each update); validation and the choice of
+    the best epoch use it, and it is what the model holds in the end.  ``callbacks`` are called
+    with every ``Event``.  ``compile=False`` runs steps in Python, operation by operation.  ``seed``
+    decides the order of rows: equal seeds give equal bits, on any number of threads.
     """
 
     def __init__(
@@ -59,6 +64,8 @@ class Trainer:
         schedule: Any = None,
         metric: Metric | None = None,
         clip_norm: float = 0.0,
+        accumulate: int = 1,
+        ema_decay: float = 0.0,
         callbacks: Sequence[Callback] = (),
         compile: bool = True,
         seed: int = 0,
@@ -79,6 +86,12 @@ class Trainer:
         self.schedule = schedule
         self.metric = metric
         self.clip_norm = float(clip_norm)
+        _check_whole("accumulate", accumulate, 1)
+        if not 0.0 <= ema_decay < 1.0:
+            raise ArgumentError(f"ema_decay={ema_decay!r}", "Give a number from 0 to below 1.")
+        self.accumulate = int(accumulate)
+        self.ema_decay = float(ema_decay)
+        self.average: Any = None
         self.callbacks = list(callbacks)
         self.compile = compile
         self.seed = seed
@@ -120,21 +133,43 @@ class Trainer:
         _check_fit(epochs, batch_size, patience, validation)
         arrays = _pair(train)
         checked = None if validation is None else _require_pair(validation)
-        learner = Learner(self.model, self.loss, self.optimizer, self.clip_norm, self._report)
+        self.average = None
+        if self.ema_decay:
+            update = get_ema_multi_avg_fn(self.ema_decay)
+            self.average = AveragedModel(self.model, multi_avg_fn=update)
+            self.scorer = Scorer(self.average.module, compile=self.compile)
+        learner = Learner(
+            self.model, self.loss, self.optimizer, self.clip_norm, self._report, self.average
+        )
         self.history = History()
         self._names = row_numbers
+        several = self.accumulate > 1
         if arrays is None:
-            self._steps = BatchSteps(learner, self.compile)
-            source: Any = _Batches(train)
+            self._steps = BatchSteps(learner, self.compile, several)
+            source: Any = _Batches(train, self.accumulate)
         else:
-            self._steps = ArraySteps(learner, arrays[0], arrays[1], self.compile)
-            source = _Rows(arrays, batch_size, shuffle, self.seed)
+            part = batch_size if several else 0
+            self._steps = ArraySteps(learner, arrays[0], arrays[1], self.compile, part)
+            source = _Rows(arrays, batch_size * self.accumulate, shuffle, self.seed)
         self.model.train()
         self._emit("start", epochs=epochs, rows=source.rows, batches=source.batches)
-        with Interrupts() as interrupts:
-            _Fit(self, source, checked, interrupts).run(epochs, patience, min_delta)
+        try:
+            with Interrupts() as interrupts:
+                _Fit(self, source, checked, interrupts).run(epochs, patience, min_delta)
+        finally:
+            self._finish()
         self._emit("stop", status=self.history.status)
         return self.history
+
+    def _finish(self) -> None:
+        """The average becomes the model's weights; collected gradients go."""
+        if self.accumulate > 1:
+            self.optimizer.zero_grad()
+        if self.average is None:
+            return
+        if self.history.status != "not finite":
+            self.model.load_state_dict(self.average.module.state_dict())
+        self.scorer = Scorer(self.model, compile=self.compile)
 
     # ---- afterwards ------------------------------------------------------------------------
 
@@ -194,8 +229,8 @@ class _Fit:
         self.interrupts = interrupts
         self.steps: Any = trainer._steps
         self.history = trainer.history
-        self.best = Weights(trainer.model)
-        self.safety = Snapshot(trainer.model, trainer.optimizer)
+        self.best = Weights(trainer.scorer.model)
+        self.safety = Snapshot(trainer.model, trainer.optimizer, trainer.average)
         self.replay: list[tuple[int, int, Any]] = []
         self.replay_bytes = 0
         self.snapshot_at = -math.inf
@@ -219,7 +254,7 @@ class _Fit:
                 elif record.validation_loss < lowest - min_delta or lowest == math.inf:
                     lowest, waited, history.best_epoch = record.validation_loss, 0, epoch
                     self.best.take()
-                    self.trainer._emit("best", record=record, model=self.trainer.model)
+                    self.trainer._emit("best", record=record, model=self.trainer.scorer.model)
                 else:
                     waited += 1
                 if self.interrupts.requested:
@@ -323,7 +358,7 @@ class _Fit:
         self.history.status = "not finite"
         trainer = self.trainer
         self.safety.restore()
-        last_good = Snapshot(trainer.model, trainer.optimizer)
+        last_good = Snapshot(trainer.model, trainer.optimizer, trainer.average)
         for first, epoch, unit in self.replay:
             for offset, batch in enumerate(self.source.batches_of(unit)):
                 last_good.take()
@@ -418,10 +453,11 @@ class _Rows:
 
 
 class _Batches:
-    """Batches (features, targets) from a loader."""
+    """Batches (features, targets) from a loader, ``several`` in each step."""
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, several: int = 1) -> None:
         self.loader = loader
+        self.several = several
         try:
             self.batches = len(loader)
             self.rows = self.batches * int(getattr(loader, "batch_size", 1))
@@ -429,15 +465,24 @@ class _Batches:
             self.batches = self.rows = 0
 
     def slices(self, epoch: int, steps: BatchSteps) -> Iterable[tuple[Any, int]]:
-        """(one batch, its number of rows)."""
+        """(the batches of one step, their rows)."""
+        group: list[tuple[Any, Any]] = []
+        for pair in self._pairs():
+            group.append(pair)
+            if len(group) == self.several:
+                yield group, _count(group)
+                group = []
+        if group:
+            yield group, _count(group)
+
+    def _pairs(self) -> Iterable[tuple[Any, Any]]:
         for batch in self.loader:
             if not isinstance(batch, list | tuple) or len(batch) != 2:
                 raise DataError(
                     "A batch is not a pair (features, targets)",
                     "Let the data set return pairs, or the loader's collate_fn make them.",
                 )
-            pair = (as_tensor(batch[0]), as_tensor(batch[1]))
-            yield pair, int(pair[0].shape[0])
+            yield as_tensor(batch[0]), as_tensor(batch[1])
 
     def run(self, steps: BatchSteps, unit: Any) -> npt.NDArray[Any]:
         return np.array([steps.batch(unit)])
@@ -446,13 +491,20 @@ class _Batches:
         return [unit]
 
     def tensors(self, batch: Any) -> tuple[Any, Any]:
-        return (batch[0], batch[1])
+        if len(batch) == 1:
+            return (batch[0][0], batch[0][1])
+        return cat([pair[0] for pair in batch]), cat([pair[1] for pair in batch])
 
     def rows_of(self, batch: Any) -> npt.NDArray[np.int64] | None:
         return None
 
     def bytes_of(self, unit: Any) -> int:
-        return int(unit[0].nbytes + unit[1].nbytes)
+        return sum(int(features.nbytes + targets.nbytes) for features, targets in unit)
+
+
+def _count(batches: list[tuple[Any, Any]]) -> int:
+    """Rows of all batches."""
+    return sum(int(features.shape[0]) for features, _ in batches)
 
 
 def _pair(data: Any) -> tuple[Any, Any] | None:
@@ -481,15 +533,19 @@ def _require_pair(data: Any) -> tuple[Any, Any]:
     return pair
 
 
+def _check_whole(name: str, value: Any, low: int) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < low:
+        raise ArgumentError(f"{name}={value!r}", f"Give a whole number from {low} up.")
+
+
 def _check_fit(epochs: int, batch_size: int, patience: int, validation: Any) -> None:
     for name, value, low in (
         ("epochs", epochs, 1),
         ("batch_size", batch_size, 1),
         ("patience", patience, 0),
     ):
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not whole or value < low:
-            raise ArgumentError(f"{name}={value!r}", f"Give a whole number from {low} up.")
+        _check_whole(name, value, low)
     if patience and validation is None:
         raise ArgumentError(
             f"patience={patience} without validation data",

@@ -7,7 +7,7 @@ floor 6 hang records on a tape; so eager and compiled programs share this one al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,6 +35,13 @@ class Record(Protocol):
     def settings(self) -> Mapping[str, Any]:
         """The operation's parameters."""
 
+    @property
+    def group(self) -> Hashable:
+        """The same for all results of one application of an operation with several."""
+
+    def result(self, number: int) -> Value:
+        """Another result of the same application."""
+
 
 def reverse(
     outputs: Sequence[Value],
@@ -43,33 +50,98 @@ def reverse(
     key_of: Callable[[Value], int] = id,
     visit: Callable[[Value, Value], Value] | None = None,
     needs: Callable[[Value], bool] | None = None,
+    wanted: Callable[[Value], bool] | None = None,
+    pull: Callable[[Any, Value, Value], Sequence[Value | None]] | None = None,
 ) -> dict[int, tuple[Value, Value]]:
     """Cotangents of everything that ``outputs`` depend on.
 
     ``record_of(value)`` is None where the history ends.  ``visit(value, cotangent)`` may replace
     a complete cotangent before it flows on (gradient hooks); ``needs(value)`` says whether
-    a cotangent is wanted at all.  Returns key → (value, cotangent).
+    a cotangent is computed at all; ``wanted(value)`` whether it is kept once it has flowed on
+    (by default all are).  ``pull(record, cotangent, value)`` may stand in for the gradient rule
+    of the recorded operation.  Returns key → (value, cotangent).
     """
     found: dict[int, tuple[Value, Value]] = {}
+    pull = pull or _rule
     for output, cotangent in zip(outputs, cotangents, strict=True):
         _accumulate(found, key_of(output), output, cotangent)
-    for value in reversed(_history(outputs, record_of, key_of)):
+    history = _history(outputs, record_of, key_of)
+    groups = _groups(history, record_of)
+    for value in reversed(history):
         key = key_of(value)
-        if key not in found:
-            continue
-        cotangent = found[key][1]
-        if visit is not None:
-            cotangent = visit(value, cotangent)
-            found[key] = (value, cotangent)
+        if key in found and visit is not None:
+            found[key] = (value, visit(value, found[key][1]))
         record = record_of(value)
         if record is None:
             continue
-        with layer_scope(_layer_of(record)):
-            parts = _rule(record, cotangent, value)
+        members = [value] if record.op.results is None else groups[record.group]
+        if record.op.results is not None:
+            # Whoever uses one of the results comes after the first of them.
+            parts = (
+                _joint_rule(members, found, record_of, key_of, needs)
+                if value is members[0]
+                else None
+            )
+        else:
+            parts = None
+            if key in found:
+                with layer_scope(_layer_of(record)):
+                    parts = pull(record, found[key][1], value)
+        if parts is None:
+            continue
+        for member in members:
+            if wanted is not None and not wanted(member):
+                found.pop(key_of(member), None)
         for operand, part in zip(record.inputs, parts, strict=True):
             if part is not None and (needs is None or needs(operand)):
                 _accumulate(found, key_of(operand), operand, part)
     return found
+
+
+def _groups(
+    history: Sequence[Value], record_of: Callable[[Value], Record | None]
+) -> dict[Hashable, list[Value]]:
+    """Results of operations with several, together, in the order of the history."""
+    groups: dict[Hashable, list[Value]] = {}
+    for value in history:
+        record = record_of(value)
+        if record is not None and record.op.results is not None:
+            groups.setdefault(record.group, []).append(value)
+    return groups
+
+
+def _joint_rule(
+    members: Sequence[Value],
+    found: Mapping[int, tuple[Value, Value]],
+    record_of: Callable[[Value], Record | None],
+    key_of: Callable[[Value], int],
+    needs: Callable[[Value], bool] | None,
+) -> Sequence[Value | None] | None:
+    """The rule of an operation with several results, asked once for all their cotangents."""
+    cotangents: dict[int, Value] = {}
+    record = record_of(members[0])
+    for value in members:
+        own = record_of(value)
+        if own is not None and key_of(value) in found:
+            number, part = own.settings["output"], found[key_of(value)][1]
+            known = cotangents.get(number)
+            cotangents[number] = part if known is None else elementwise.add(known, part)
+    if record is None or record.op.gradient is None or not cotangents:
+        return None
+    settings = {k: v for k, v in record.settings.items() if k != "output"}
+    wanted = [x.dtype.kind == "float" and (needs is None or needs(x)) for x in record.inputs]
+    with layer_scope(_layer_of(record)):
+        return record.op.gradient(
+            cotangents, record.result, record.inputs, wanted, vector_jacobian, **settings
+        )
+
+
+def vector_jacobian(
+    outputs: Sequence[Node], cotangents: Sequence[Node], wrt: Sequence[Node]
+) -> list[Node | None]:
+    """Cotangents of the nodes ``wrt`` from those of ``outputs``; None where none arrives."""
+    found = reverse(outputs, cotangents, _node_record)
+    return [found[id(node)][1] if id(node) in found else None for node in wrt]
 
 
 def _layer_of(record: Record) -> str:

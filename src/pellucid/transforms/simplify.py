@@ -26,6 +26,8 @@ from pellucid.ops.structure import RESHAPE
 FOLD_LIMIT = 4096
 """Constants of up to so many elements are computed while compiling."""
 
+VIEWS = ("reshape", "transpose", "broadcast_to")
+
 Rule = Callable[[Node], Node | None]
 
 
@@ -40,8 +42,10 @@ def _is_constant(node: Node, value: float) -> bool:
 
 
 def drop_copies(node: Node) -> Node | None:
-    """copy(x) → x; cast to the same dtype → x."""
-    if node.op.name == "copy" or (node.op.name == "cast" and node.inputs[0].dtype is node.dtype):
+    """copy(x), detach(x) → x; cast to the same dtype → x."""
+    if node.op.name in ("copy", "detach") or (
+        node.op.name == "cast" and node.inputs[0].dtype is node.dtype
+    ):
         return node.inputs[0]
     return None
 
@@ -100,9 +104,14 @@ def merge_moves(node: Node) -> Node | None:
 
 
 def drop_trivial_moves(node: Node) -> Node | None:
-    """reshape, broadcast or transpose to what it already is → its operand."""
+    """reshape, broadcast, slice or transpose to what it already is → its operand."""
     if node.op.name in ("reshape", "broadcast_to") and node.inputs[0].shape == node.shape:
         return node.inputs[0]
+    if node.op.name == "slice" and node.inputs[0].shape == node.shape:
+        settings = node.settings
+        ends = zip(node.shape, settings["start"], settings["step"], strict=True)
+        if all(n == 1 or (start == 0 and step == 1) for n, start, step in ends):
+            return node.inputs[0]
     if node.op.name == "transpose":
         moved = [a for a in node.settings["axes"] if node.inputs[0].shape[a] != 1]
         if moved == sorted(moved):
@@ -126,6 +135,14 @@ def drop_broadcasts(node: Node) -> Node | None:
     return None if changed == list(node.inputs) else make_node(node.op, changed, node.settings)
 
 
+def views_after(node: Node) -> Node | None:
+    """after(view(x), g) → view(after(x, g)), so that views on both sides of it meet."""
+    if node.op.name != "after" or node.inputs[0].op.name not in VIEWS:
+        return None
+    view, awaited = node.inputs
+    return make_node(view.op, [make_node(node.op, [view.inputs[0], awaited], {})], view.settings)
+
+
 RULES: tuple[Rule, ...] = (
     drop_copies,
     fold_constants,
@@ -133,6 +150,7 @@ RULES: tuple[Rule, ...] = (
     merge_moves,
     drop_trivial_moves,
     drop_broadcasts,
+    views_after,
 )
 """The rules, tried in this order until none applies."""
 

@@ -111,6 +111,25 @@ def _smaller(f: Function, a: Value, b: Value) -> Value:
     return f.intrinsic("llvm.smin", "i64", a, b)
 
 
+def _batch_places(f: Function, spec: Contraction, batch: Value) -> list[Value]:
+    """The place of matrix ``batch`` on each batch axis."""
+    places: list[Value] = []
+    for extent, _ in reversed(spec.batch_axes(0)[1:]):
+        by = f.i64(extent)
+        places.insert(0, f.binary("urem", batch, by))
+        batch = f.binary("udiv", batch, by)
+    return [batch, *places]
+
+
+def _matrix(f: Function, spec: Contraction, which: int, pointer: Value, at: list[Value]) -> Value:
+    """Where the matrix of A (0), B (1) or C (2) at a place of the batch begins."""
+    if spec.offsets[which]:
+        pointer = f.gep(pointer, spec.offsets[which] * spec.itemsize)
+    for place, (_, stride) in zip(at, spec.batch_axes(which), strict=True):
+        pointer = _moved(f, pointer, place, stride * spec.itemsize)
+    return pointer
+
+
 class _Emitter:
     """Writes the first (and usually only) kernel of a plan."""
 
@@ -166,14 +185,13 @@ class _Emitter:
         batch, part = self._divide(rest, plan.splits)
         rows = self._range(plan.rows, row_chunk)
         columns = self._range(plan.columns, column_chunk)
-        a = _moved(
-            f, _moved(f, a, batch, work.a_strides[0] * size), rows[0], work.a_strides[1] * size
-        )
-        b = _moved(f, b, batch, work.b_strides[0] * size)
+        at = _batch_places(f, work, batch)
+        a = _moved(f, _matrix(f, work, 0, a, at), rows[0], work.a_strides[1] * size)
+        b = _matrix(f, work, 1, b, at)
         if self.split:
             c = _moved(f, c, rest, work.rows * work.columns * size)
         else:
-            c = _moved(f, c, batch, work.c_strides[0] * size)
+            c = _matrix(f, work, 2, c, at)
         if plan.kind == "dot":
             self._dots(a, b, c, rows, columns, part)
         else:
@@ -445,7 +463,7 @@ def _emit_sum(name: str, plan: ContractionPlan, epilogue: Epilogue | None) -> Fu
         begin = f.binary("mul nsw", chunk, f.i64(height))
         end = _smaller(f, f.binary("add nsw", begin, f.i64(height)), f.i64(spec.rows))
         source = _moved(f, parts, batch, plan.splits * area * size)
-        result = _moved(f, c, batch, spec.c_strides[0] * size)
+        result = _matrix(f, spec, 2, c, _batch_places(f, spec, batch))
         with f.loop(begin, end, hint="row") as row:
             from_ = _moved(f, source, row.index, spec.columns * size)
             to = _moved(f, result, row.index, spec.c_strides[1] * size)

@@ -45,6 +45,11 @@ class Contraction:
     elements: ``a_strides`` for (batch, row, depth), ``b_strides`` for (batch, depth, column),
     ``c_strides`` for (batch, row); 0 repeats the operand.  Columns of C are contiguous.  With
     ``accumulate`` the sum is added to what C holds.
+
+    A batch that needs several strides (heads inside of images) has further axes in ``outer``, the
+    outermost first: (extent, stride of A, of B, of C) each; ``batch`` counts all matrices, and
+    the first strides above belong to the innermost axis.  ``offsets`` says where A, B and C begin
+    in their operands.
     """
 
     dtype: str
@@ -56,6 +61,8 @@ class Contraction:
     b_strides: tuple[int, int, int]
     c_strides: tuple[int, int]
     accumulate: bool = False
+    outer: tuple[tuple[int, int, int, int], ...] = ()
+    offsets: tuple[int, int, int] = (0, 0, 0)
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float32", "float64"):
@@ -85,6 +92,12 @@ class Contraction:
         """Whether C has no element."""
         return self.batch * self.rows * self.columns == 0
 
+    def batch_axes(self, operand: int) -> list[tuple[int, int]]:
+        """(extent, stride) of the batch axes of A (0), B (1) or C (2), the outermost first."""
+        outer = [(axis[0], axis[1 + operand]) for axis in self.outer]
+        inner = self.batch // max(1, math.prod(n for n, _ in outer))
+        return [*outer, (inner, (self.a_strides, self.b_strides, self.c_strides)[operand][0])]
+
     def swapped(self) -> Contraction:
         """The same product written as Cᵀ = Bᵀ·Aᵀ, for a C whose rows can serve as columns."""
         (ab, ar, ad), (bb, bd, bc) = self.a_strides, self.b_strides
@@ -98,6 +111,8 @@ class Contraction:
             (ab, ad, ar),
             (self.c_strides[0], 1),
             self.accumulate,
+            tuple((n, b, a, c) for n, a, b, c in self.outer),
+            (self.offsets[1], self.offsets[0], self.offsets[2]),
         )
 
 
@@ -219,7 +234,7 @@ def _plan(spec: Contraction, target: Target, full_rows: bool) -> ContractionPlan
         pack_b: PackB = "none"
         block = max(1, work.depth)
     else:
-        lanes, height, width = _tile_shape(work, lanes, target.vector_registers)
+        lanes, height, width = tile_shape(work, lanes, target.vector_registers)
         column_tails = _plain_tails(work.columns, width)
         shape = _Shape(lanes, height, width, _row_tails(work.rows, height), column_tails)
         block = _depth_block(work, target, width)
@@ -288,7 +303,7 @@ def _finish(
         splits,
         split_depth,
         block,
-        _unroll(split_depth),
+        depth_unroll(split_depth),
         pack_a,
         pack_b,
         _panel_columns(columns, pack_b, block * columns.tile * work.itemsize),
@@ -361,7 +376,7 @@ def _row_tails(rows: int, height: int) -> tuple[int, ...]:
     return (rest,)
 
 
-def _tile_shape(work: Contraction, lanes: int, registers: int) -> tuple[int, int, int]:
+def tile_shape(work: Contraction, lanes: int, registers: int) -> tuple[int, int, int]:
     """(lanes, rows, columns) of the register tile: the cheapest that needs no spilling.
 
     The cost of one step along depth is bounded by multiply-adds (2 a cycle), loads (2 a cycle) and
@@ -423,7 +438,7 @@ def _even_block(depth: int, most: int) -> int:
     """Depth cut into as few nearly equal blocks ≤ ``most`` as possible, whole turns each."""
     if depth <= most:
         return max(1, depth)
-    turn = _unroll(depth)
+    turn = depth_unroll(depth)
     fewest = math.ceil(depth / most)
     # Blocks of one length make loops with fixed ends.
     for blocks in range(fewest, fewest + 2 + fewest // 4):
@@ -432,7 +447,7 @@ def _even_block(depth: int, most: int) -> int:
     return _round_up(math.ceil(depth / fewest), turn)
 
 
-def _unroll(depth: int) -> int:
+def depth_unroll(depth: int) -> int:
     """Steps along depth in one turn of a tile's loop: about 4, and without remainder if possible.
 
     Code for a remainder would double the text that LLVM has to work through.

@@ -29,11 +29,16 @@ from pellucid.graph.node import Node
 
 _BLOCK_DEPTH = 768
 """Steps along depth in one block, at most where axes allow: the panel of B stays in cache."""
+_BLOCK_LINES = 192
+"""The same where rows of A lie side by side: each step reads another cache line, of which the
+next tiles want the rest, so that all lines of a block should stay in the nearest cache."""
 _PANEL_BYTES = 192 << 10
 _CHUNK_FLOP = 8_000_000
 _MOST_CHUNKS = 64
-_CHUNK_ROWS = 96
+_CHUNK_ROWS = 256
 """Rows that one packing of B should serve at least."""
+_FEW_CHUNKS = 32
+"""Fewer chunks of rows than this are cut along columns too."""
 _UNROLL = 4
 _STRAIGHT = 10
 """A sum of so many steps, or fewer, is written without a loop."""
@@ -51,12 +56,14 @@ class StridedProduct:
     rows: Strided
     depth: Strided
     columns: int
+    offset: int = 0
+    """Where in A the product begins."""
 
     @classmethod
     def of(cls, node: Node) -> StridedProduct:
         """The product that a node stands for."""
         s = node.settings
-        return cls(node.dtype.name, s["batch"], s["rows"], s["depth"], s["columns"])
+        return cls(node.dtype.name, s["batch"], s["rows"], s["depth"], s["columns"], s["offset"])
 
     @property
     def height(self) -> int:
@@ -83,9 +90,9 @@ class StridedProduct:
 class StridedPlan:
     """How a product is cut; all of it follows from its shape and the target.
 
-    Tiles are ``tile_rows`` × ``vectors`` · ``lanes``; a chunk is ``chunk_rows`` rows of one
-    product.  Blocks of depth: the axes before ``level`` one step at a time, ``block`` steps of
-    axis ``level``, everything below.
+    Tiles are ``tile_rows`` × ``vectors`` · ``lanes``; a chunk is ``chunk_rows`` ×
+    ``chunk_columns`` of one product.  Blocks of depth: the axes before ``level`` one step at a
+    time, ``block`` steps of axis ``level``, everything below.
     """
 
     lanes: int
@@ -93,6 +100,8 @@ class StridedPlan:
     vectors: int
     chunk_rows: int
     row_chunks: int
+    chunk_columns: int
+    column_chunks: int
     level: int
     block: int
     chunks: int
@@ -103,20 +112,27 @@ class StridedPlan:
         return self.lanes * self.vectors
 
 
-def plan_strided(spec: StridedProduct, target: Target) -> StridedPlan:
-    """Tile, chunks and blocks for ``spec`` on ``target``."""
+def plan_strided(spec: StridedProduct, target: Target, full_rows: bool = False) -> StridedPlan:
+    """Tile, chunks and blocks for ``spec`` on ``target``; ``full_rows`` keeps columns together."""
     lanes = target.lanes(spec.dtype)
     many = target.vector_registers >= 32
     vectors = min(3 if many else 2, -(-spec.columns // lanes))
     # Rows have pointers of their own: not more of them than there are address registers.
     tile_rows = 8 if many or vectors == 1 else 6
     wanted = min(_MOST_CHUNKS, max(1, spec.flop // _CHUNK_FLOP)) / spec.count
-    wanted = min(wanted, max(1, spec.height // _CHUNK_ROWS))
+    by_rows = min(wanted, max(1, spec.height // _CHUNK_ROWS))
     tiles = -(-spec.height // tile_rows)
-    chunk_rows = max(1, math.ceil(tiles / max(1.0, math.ceil(wanted)))) * tile_rows
+    chunk_rows = max(1, math.ceil(tiles / max(1.0, math.ceil(by_rows)))) * tile_rows
     row_chunks = -(-spec.height // chunk_rows)
+    panel = lanes * vectors
+    panels, cuts = -(-spec.columns // panel), 1
+    if row_chunks * spec.count < _FEW_CHUNKS and not full_rows:
+        cuts = max(1, min(panels, int(wanted / row_chunks)))
+    chunk_columns = -(-panels // cuts) * panel
+    column_chunks = -(-spec.columns // chunk_columns)
     size = 8 if spec.dtype == "float64" else 4
-    most = min(_BLOCK_DEPTH, _PANEL_BYTES // (lanes * vectors * size))
+    side_by_side = spec.rows[-1][1] == 1 and spec.rows[-1][0] >= tile_rows
+    most = min(_BLOCK_LINES if side_by_side else _BLOCK_DEPTH, _PANEL_BYTES // (panel * size))
     level, below = len(spec.depth) - 1, 1
     while level > 0 and below * spec.depth[level][0] <= most:
         below *= spec.depth[level][0]
@@ -124,8 +140,18 @@ def plan_strided(spec: StridedProduct, target: Target) -> StridedPlan:
     block = max(1, min(spec.depth[level][0], most // below))
     blocks = -(-spec.depth[level][0] // block)
     block = -(-spec.depth[level][0] // blocks)
-    chunks = spec.count * row_chunks
-    return StridedPlan(lanes, tile_rows, vectors, chunk_rows, row_chunks, level, block, chunks)
+    return StridedPlan(
+        lanes,
+        tile_rows,
+        vectors,
+        chunk_rows,
+        row_chunks,
+        chunk_columns,
+        column_chunks,
+        level,
+        block,
+        spec.count * row_chunks * column_chunks,
+    )
 
 
 def emit_strided(
@@ -136,6 +162,10 @@ def emit_strided(
 
 
 class _Emitter:
+    first: Value
+    last: Value
+    """The columns of the chunk."""
+
     def __init__(
         self, name: str, spec: StridedProduct, plan: StridedPlan, epilogue: Epilogue | None
     ) -> None:
@@ -156,11 +186,20 @@ class _Emitter:
         """The whole kernel."""
         f, spec, plan = self.f, self.spec, self.plan
         a, b, c = (operand(f, i) for i in range(3))
+        if spec.offset:
+            a = f.gep(a, spec.offset * self.size)
         elements = plan.block * self.below * plan.panel
         text = f"alloca [{elements} x {self.scalar}], align 64"
         self.panel = f.assign("ptr", text, "scratch")
         with f.loop(f.argument("begin"), f.argument("end"), hint="unit") as unit:
-            batch, chunk = self._divide(unit.index, plan.row_chunks)
+            # Columns first: threads side by side then read the same rows of A.
+            rest, part = self._divide(unit.index, plan.column_chunks)
+            batch, chunk = self._divide(rest, plan.row_chunks)
+            self.first = self._times(part, plan.chunk_columns)
+            self.last = f.i64(spec.columns)
+            if plan.column_chunks > 1:
+                stop = f.binary("add nsw", self.first, f.i64(plan.chunk_columns))
+                self.last = f.intrinsic("llvm.smin", "i64", stop, self.last)
             begin = self._times(chunk, plan.chunk_rows)
             stop = f.binary("add nsw", begin, f.i64(plan.chunk_rows))
             end = f.intrinsic("llvm.smin", "i64", stop, f.i64(spec.height))
@@ -178,11 +217,11 @@ class _Emitter:
                     batch,
                     begin,
                     end,
-                    f.i64(0),
-                    f.i64(spec.columns),
+                    self.first,
+                    self.last,
                     f.argument("table"),
                     f.argument("slots"),
-                    True,
+                    plan.column_chunks == 1,
                 )
                 self.epilogue(f, block)
         f.ret()
@@ -266,10 +305,16 @@ class _Emitter:
 
         whole = spec.columns // plan.panel * plan.panel
         if whole:
-            with f.loop(0, whole, plan.panel, hint="panel") as loop:
+            stop = f.i64(whole)
+            if plan.column_chunks > 1:
+                stop = f.intrinsic("llvm.smin", "i64", self.last, stop)
+            with f.loop(self.first, stop, plan.panel, hint="panel") as loop:
                 panel(loop.index, plan.panel)
         if spec.columns > whole:
-            panel(f.i64(whole), spec.columns - whole)
+            here: Value | bool = True
+            if plan.column_chunks > 1:
+                here = f.compare("icmp eq", self.last, f.i64(spec.columns))
+            when(f, here, lambda: panel(f.i64(whole), spec.columns - whole))
 
     def _tiles(
         self,

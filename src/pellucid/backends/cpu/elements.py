@@ -248,7 +248,7 @@ class Elements:
                 for n, i in zip(node.inputs, operand_indices(node, index), strict=True)
             ]
             return emit_elementwise(self.f, node, values)
-        if node.op.family == "movement":
+        if node.op.family in ("movement", "ordering"):
             return self.value(node.inputs[0], operand_indices(node, index)[0])
         raise CompilationError(
             f"{node!r} cannot be computed element by element",
@@ -322,6 +322,9 @@ class Elements:
         return value if condition is None else f.select(condition, value, outside_value)
 
     def _concatenate(self, node: Node, index: Index) -> Value:
+        chosen = self._chosen_address(node, index)
+        if chosen is not None:
+            return chosen
         axis = node.settings["axis"]
         result: Value | None = None
         for operand, where in zip(node.inputs, operand_indices(node, index), strict=True):
@@ -340,6 +343,72 @@ class Elements:
                 "concatenate of nothing has no elements", "it should have been removed"
             )
         return result
+
+    def _chosen_address(self, node: Node, index: Index) -> Value | None:
+        """One load from the part that is meant, where that is known before the inner loop.
+
+        All parts must lie in memory and be walked in the same steps; else None.
+        """
+        axis, places = node.settings["axis"], operand_indices(node, index)
+        if node.dtype is bool_ or INNER not in self.lines or self.level_of(index[axis]) == INNER:
+            return None
+        within: Affine | None = None
+        parts: list[tuple[Node, Affine, Affine]] = []
+        for operand, where in zip(node.inputs, places, strict=True):
+            extent = operand.shape[axis]
+            if not operand.size:
+                continue
+            safe = tuple(clamp(p, extent - 1) if i == axis else p for i, p in enumerate(where))
+            found = self._in_memory(operand, safe)
+            if found is None:
+                return None
+            inner = Affine(
+                tuple((a, c) for a, c in found[1].terms if self._level_of_atom(a) == INNER)
+            )
+            if within is not None and inner != within:
+                return None
+            within = inner
+            parts.append((found[0], found[1] + inner * -1, where[axis]))
+        if within is None:
+            return None
+        type_ = MEMORY[node.dtype.name]
+        key = ("address", node, tuple(parts))
+        address = self.given[ROW].get(key)
+        if address is None:
+            address = self._choose(parts, type_)
+            self.given[ROW][key] = address
+        place = self.position(within)
+        return self.f.load(type_, self.f.gep(address, place, type_), suffix=ACCESS)
+
+    def _choose(self, parts: list[tuple[Node, Affine, Affine]], type_: str) -> Value:
+        """The address of the last part that has begun."""
+        f = self.f
+        address: Value | None = None
+        for source, offset, place in parts:
+            base, moved, begun = self.pointer(source), self.position(offset), self.position(place)
+            with f.into(self.lines[ROW]):
+                here = f.gep(base, moved, type_)
+                if address is None:
+                    address = here
+                else:
+                    known = f.compare("icmp sge", begun, f.i64(0))
+                    address = f.select(known, here, address)
+        if address is None:
+            raise CompilationError("concatenate of nothing", "it should have been removed")
+        return address
+
+    def _in_memory(self, node: Node, index: Index) -> tuple[Node, Affine] | None:
+        """The stored value behind a chain of moves, and the offset in it."""
+        while node.op.name in ("reshape", "transpose", "broadcast_to", "slice"):
+            if node in self.stored:
+                break
+            index = operand_indices(node, index)[0]
+            node = node.inputs[0]
+        if node in self.home or node in self.scratch:
+            return None
+        if node not in self.stored and node.op is not INPUT:
+            return None
+        return node, linear(index, node.shape)
 
     def _in_range(self, formula: Affine, extent: int) -> Value | None:
         """``0 ≤ formula < extent``, or None where that is certain."""
@@ -384,7 +453,7 @@ def emit_elementwise(f: Function, node: Node, values: list[Value]) -> Value:
     """Instructions of one element-wise operation on elements."""
     name = node.op.name
     operand = node.inputs[0].dtype
-    if name == "copy":
+    if name in ("copy", "detach"):
         return values[0]
     if name == "cast":
         return convert(f, values[0], operand, node.dtype)

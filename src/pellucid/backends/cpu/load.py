@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pellucid.backends.cpu.attention_kernel import write_attention
 from pellucid.backends.cpu.contraction import Block, emit_contraction
 from pellucid.backends.cpu.contraction_plan import Contraction, plan_contraction
 from pellucid.backends.cpu.convolution import StridedProduct, emit_strided, plan_strided
@@ -32,10 +33,18 @@ from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import size_of
 from pellucid.compiler import index
-from pellucid.compiler.clusters import Cluster, Fusion, flat_base, fuse, matrix_view
+from pellucid.compiler.clusters import Cluster, Fusion, fuse
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
 from pellucid.compiler.schedule import Schedule, schedule, stored_values
+from pellucid.compiler.views import (
+    View,
+    attention_views,
+    contiguous,
+    flat_base,
+    matrix_view,
+    merge_axes,
+)
 from pellucid.graph.node import INPUT, Graph, Node, constant_value, unshared
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
@@ -67,7 +76,7 @@ def emit_cluster(
 
     Equal clusters (the layers of a deep network) are written once.
     """
-    if all(a.size == 0 for a in cluster.anchors):
+    if cluster.kind == "assembly" or all(a.size == 0 for a in cluster.anchors):
         return []
     key, nodes = describe(cluster, fusion, stored)
     known = _written.get((key, target))
@@ -125,6 +134,13 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
             else:
                 stack.append((node, True))
                 stack.extend((n, False) for n in reversed(node.inputs))
+    # What a product reads through views may lie beyond values that are stored for others.
+    views: list[object] = []
+    for node in cluster.anchors:
+        for view in views_of(node, fusion):
+            if view.base not in number:
+                number[view.base] = len(number)
+            views.append((number[view.base], view.offset, view.strides))
     after = cluster.epilogue
     domain = (
         cluster.kind,
@@ -132,8 +148,29 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
         cluster.inner,
         cluster.flexible,
         after and after.full_rows,
+        tuple((p.offset, p.strides) for p in map(fusion.placed.get, cluster.anchors) if p),
+        tuple(views),
     )
     return (domain, tuple(entries), tuple(number[a] for a in cluster.anchors)), list(number)
+
+
+def views_of(node: Node, fusion: Fusion) -> list[View]:
+    """How a product or an attention reads its operands, wherever they were placed."""
+    if node.op.family == "attention":
+        return [
+            View(v.base, *_placed(fusion, v)) if v.base in fusion.placed else v
+            for v in attention_views(node)
+        ]
+    if node.op.name != "matmul":
+        return []
+    found = (matrix_view(node, i) for i in (0, 1))
+    return [View(v.base, v.offset, (*v.batch, v.row, v.column)) for v in found]
+
+
+def _placed(fusion: Fusion, view: View) -> tuple[int, tuple[int, ...]]:
+    """Offset and strides of a placed value, read as it is."""
+    place = fusion.placed[view.base]
+    return place.offset, place.strides
 
 
 def _write(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> list[Kernel]:
@@ -141,6 +178,8 @@ def _write(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) 
         return [_write_strided(cluster, fusion, stored, target)]
     if cluster.kind == "product":
         return _write_product(cluster, fusion, stored, target)
+    if cluster.kind == "attention":
+        return [write_attention(cluster, fusion, views_of, target)]
     if cluster.kind == "rows":
         return [emit_rows(cluster, fusion, stored)]
     if cluster.kind == "columns":
@@ -154,16 +193,7 @@ def _write_product(
     node = cluster.anchors[0]
     views = [matrix_view(node, 0), matrix_view(node, 1)]
     rows, columns = node.shape[-2:]
-    spec = Contraction(
-        node.dtype.name,
-        size_of(node.shape[:-2]),
-        rows,
-        columns,
-        node.inputs[0].shape[-1],
-        (views[0].batch, views[0].row, views[0].column),
-        (views[1].batch, views[1].row, views[1].column),
-        (rows * columns, columns),
-    )
+    spec = contraction_of(node, fusion.placed.get(node) or contiguous(node))
     after = cluster.epilogue
     full_rows = after is not None and after.full_rows
     plan = plan_contraction(spec, target, full_rows)
@@ -189,11 +219,32 @@ def _write_product(
     return kernels
 
 
+def contraction_of(node: Node, result: View) -> Contraction:
+    """The product that a matmul node asks for, with its result written to ``result``."""
+    a, b = matrix_view(node, 0), matrix_view(node, 1)
+    batch, (rows, columns) = node.shape[:-2], node.shape[-2:]
+    merged = merge_axes(batch, a.batch, b.batch, result.strides[:-2]) or [(1, (0, 0, 0))]
+    axes = [(extent, *(s[0], s[1], s[2])) for extent, s in merged]
+    _, *inner = axes[-1]
+    return Contraction(
+        node.dtype.name,
+        size_of(batch),
+        rows,
+        columns,
+        node.inputs[0].shape[-1],
+        (inner[0], a.row, a.column),
+        (inner[1], b.row, b.column),
+        (inner[2], result.strides[-2]),
+        outer=tuple(axes[:-1]),
+        offsets=(a.offset, b.offset, result.offset),
+    )
+
+
 def _write_strided(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> Kernel:
     """The kernel of a product over a strided view, with what follows on its result."""
     node, after = cluster.anchors[0], cluster.epilogue
     spec = StridedProduct.of(node)
-    plan = plan_strided(spec, target)
+    plan = plan_strided(spec, target, after is not None and after.full_rows)
     own: list[Operand] = [flat_base(node.inputs[0]), flat_base(node.inputs[1]), node]
     operands = Operands({node: 2}, len(own))
 
@@ -302,9 +353,13 @@ class _Slots:
 
 
 class CpuExecutable:
-    """A graph compiled for a processor; see :class:`pellucid.backends.Executable`."""
+    """A graph compiled for a processor; see :class:`pellucid.backends.Executable`.
 
-    def __init__(self, graph: Graph, target: Target | None = None) -> None:
+    Intermediate values live in memory of its own, or, with ``own_memory=False``, where
+    :meth:`place` says, so that programs that never run at the same time can share it.
+    """
+
+    def __init__(self, graph: Graph, target: Target | None = None, own_memory: bool = True) -> None:
         self.target = target or host_target()
         self._source = graph
         key = plan_key(graph, self.target)
@@ -317,10 +372,14 @@ class CpuExecutable:
             keep_plan(key, plan)
         self.plan = plan
         self._inputs = plan.inputs
-        self._buffers: list[np.ndarray] = list(plan.constants)
-        self._arena = _aligned(plan.arena_bytes)
         self._error = np.zeros(1, np.int64)
         self._build(addresses)
+        self._memory: np.ndarray | None = None
+        self.placed = 0
+        """Where intermediate values are now."""
+        if own_memory:
+            self._memory = _aligned(self.memory_bytes)
+            self.place(int(self._memory.ctypes.data))
 
     @functools.cached_property
     def analysis(self) -> Analysis:
@@ -362,25 +421,38 @@ class CpuExecutable:
         moving = [(i, 0) for i in range(fixed)]
         self.program = NativeProgram(fixed + len(plan.slots), self.regions, moving)
         self._table = self.program.table
-        for number, (kind, value) in enumerate(plan.slots):
-            self._table[fixed + number] = self._address(kind, value)
+        offset = _whole_lines(plan.arena_bytes)
+        self._moving: list[tuple[int, int]] = []
+        """Entries of the table that point into :meth:`place`'s memory, and where."""
+        for number, (kind, value) in enumerate(plan.slots, fixed):
+            if kind == "arena":
+                self._moving.append((number, value))
+            elif kind == "scratch":
+                self._moving.append((number, offset))
+                offset += _whole_lines(value)
+            else:
+                self._table[number] = self._address(kind, value)
+        self.memory_bytes = offset
+        """Bytes that intermediate values and scratch space need."""
         self.pointers: memoryview = memoryview(self._table.data)
         self._strides = [0] * fixed
         self._checks_positions = ("error", 0) in plan.slots
 
     def _address(self, kind: str, value: int) -> int:
-        """What stands in a table entry."""
+        """What stands in a table entry that does not point into intermediate memory."""
         if kind == "size":
             return value
-        if kind == "error":
-            return int(self._error.ctypes.data)
-        if kind == "arena":
-            return int(self._arena.ctypes.data) + value
-        if kind == "constant":
-            return int(self.plan.constants[value].ctypes.data)
-        buffer = _aligned(value)
-        self._buffers.append(buffer)
-        return int(buffer.ctypes.data)
+        array = self._error if kind == "error" else self.plan.constants[value]
+        return int(array.ctypes.data)
+
+    def place(self, address: int) -> None:
+        """Put intermediate values into the ``memory_bytes`` bytes at an address.
+
+        The address is a multiple of 64; the caller keeps the memory alive while the program runs.
+        """
+        self.placed = address
+        for number, offset in self._moving:
+            self._table[number] = address + offset
 
     # ---- running -----------------------------------------------------------------------------
 
@@ -432,6 +504,11 @@ def _with_copies(graph: Graph) -> Graph:
         seen.add(node)
         outputs.append(node)
     return Graph(graph.inputs, tuple(outputs), graph.aliases)
+
+
+def _whole_lines(size: int) -> int:
+    """Bytes rounded up to whole cache lines."""
+    return -(-size // 64) * 64
 
 
 def _aligned(size: int) -> np.ndarray:

@@ -516,63 +516,125 @@ def needs_memory(cluster: Cluster, fusion: Fusion) -> set[Node]:
 
 
 def emit_columns(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> Kernel:
-    """The kernel of a reduction that keeps the last axes: sums of whole rows, block by block.
+    """The kernel of reductions that keep the last axes: sums of whole rows, block by block.
 
     Result index = (a, b), reduced index = r: for each a and each block of b, for all r, the inner
     loop adds a stretch of a row to accumulators that stay in the nearest cache.
     """
-    node = cluster.anchors[0]
-    source, axes = node.inputs[0].shape, reduction_axes(node)
-    tail = math.prod(source[max(axes, default=-1) + 1 :])
-    outer, depth = node.size // tail if tail else 0, cluster.inner
-    blocks = math.ceil(tail / COLUMN_BLOCK)
-    f = Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
-    operands = Operands()
-    elements = Elements(f, operands, stored | fusion.anchors)
-    dtype = node.dtype if node.op.name in ("sum", "prod") else node.inputs[0].dtype
-    type_ = MEMORY[dtype.name]
-    accumulator = f.assign("ptr", f"alloca {type_}, i64 {COLUMN_BLOCK}, align 64", "sums")
-    entry = f.lines
-    f.start_block("chunks.setup")
-    with f.loop(f.argument("begin"), f.argument("end"), hint="c") as chunk:
-        a_value = f.binary("udiv", chunk.index, f.i64(blocks))
-        block = f.binary(
-            "mul nsw", f.binary("urem", chunk.index, f.i64(blocks)), f.i64(COLUMN_BLOCK)
-        )
-        end = f.intrinsic(
-            "llvm.smin", "i64", f.i64(tail), f.binary("add nsw", block, f.i64(COLUMN_BLOCK))
-        )
-        start = Value(neutral(node.op.name, dtype), REGISTER[dtype.name])
-        _over_block(f, block, end, lambda at: _put(f, accumulator, at, start, dtype))
-        with f.loop(0, depth, hint="d") as reduced:
+    return _ColumnKernel(cluster, fusion, stored).emit()
+
+
+class _ColumnKernel:
+    """Writes the kernel of one ``columns`` cluster."""
+
+    def __init__(self, cluster: Cluster, fusion: Fusion, stored: set[Node]) -> None:
+        self.nodes, self.fusion = cluster.anchors, fusion
+        node = cluster.anchors[0]
+        source, axes = node.inputs[0].shape, reduction_axes(node)
+        self.tail = math.prod(source[max(axes, default=-1) + 1 :])
+        self.outer, self.depth = node.size // self.tail if self.tail else 0, cluster.inner
+        blocks = math.ceil(self.tail / COLUMN_BLOCK)
+        self.width = -(-self.tail // max(blocks, 1))
+        self.blocks = -(-self.tail // max(self.width, 1))
+        self.f = Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
+        self.operands = Operands()
+        self.elements = Elements(self.f, self.operands, stored | fusion.anchors)
+        self.dtypes = [
+            n.dtype if n.op.name in ("sum", "prod") else n.inputs[0].dtype for n in self.nodes
+        ]
+
+    def emit(self) -> Kernel:
+        """The finished kernel."""
+        f = self.f
+        sums = [
+            f.assign("ptr", f"alloca {MEMORY[d.name]}, i64 {COLUMN_BLOCK}, align 64", "sums")
+            for d in self.dtypes
+        ]
+        entry = f.lines
+        f.start_block("chunks.setup")
+        with f.loop(f.argument("begin"), f.argument("end"), hint="c") as chunk:
+            self._chunk(chunk.index, sums, entry)
+        f.ret()
+        entry.append("br label %chunks.setup")
+        size = self.outer * self.depth * self.tail
+        roots = [n.inputs[0] for n in self.nodes]
+        per_element = element_cost(roots, self.fusion.anchors, size) + CHEAP_COST * len(roots)
+        text = module_text([f], METADATA)
+        chunks = max(self.outer * self.blocks, 0)
+        return Kernel(text, tuple(self.operands.order), chunks, per_element * size + 50)
+
+    def _chunk(self, chunk: Value, sums: list[Value], entry: list[str]) -> None:
+        """One block of columns of one ``a``: accumulators set, filled and written."""
+        f, elements = self.f, self.elements
+        a_value, block = chunk, f.i64(0)
+        if self.blocks > 1:
+            a_value = f.binary("udiv", chunk, f.i64(self.blocks))
+            number = f.binary("urem", chunk, f.i64(self.blocks))
+            block = f.binary("mul nsw", number, f.i64(self.width))
+        count = f.i64(self.width)
+        if self.tail % self.width:
+            left = f.binary("sub nsw", f.i64(self.tail), block)
+            count = f.intrinsic("llvm.smin", "i64", left, count)
+
+        def clear(at: Value) -> None:
+            for node, total, dtype in zip(self.nodes, sums, self.dtypes, strict=True):
+                start = Value(neutral(node.op.name, dtype), REGISTER[dtype.name])
+                _put(f, total, at, start, dtype)
+
+        _over_block(f, count, clear)
+        with f.loop(0, self.depth, hint="d") as reduced:
             elements.lines = {KERNEL: entry, ROW: f.lines}
             elements.given = {KERNEL: elements.given[KERNEL], ROW: {}, INNER: {}}
             elements.loops = {"a": (ROW, a_value), "d": (ROW, reduced.index)}
-            _column_body(f, elements, node, block, end, accumulator, (outer, depth, tail), dtype)
-        pointer = elements.pointer(node)
-        base = f.binary("mul nsw", a_value, f.i64(tail))
+            self._row(block, count, sums)
+        pointers = [elements.pointer(n) for n in self.nodes]
+        base = f.binary("mul nsw", a_value, f.i64(self.tail))
 
         def write(at: Value) -> None:
-            total = _get(f, accumulator, at, dtype)
-            result = f.gep(
-                pointer,
-                f.binary("add nsw", base, f.binary("add nsw", block, at)),
-                MEMORY[node.dtype.name],
-            )
-            stored_value = f.cast("zext", total, "i8") if node.dtype is bool_ else total
-            f.store(stored_value, result, suffix=ACCESS)
+            place = f.binary("add nsw", base, f.binary("add nsw", block, at))
+            for node, total, dtype, pointer in zip(
+                self.nodes, sums, self.dtypes, pointers, strict=True
+            ):
+                value = _get(f, total, at, dtype)
+                if node.dtype is bool_:
+                    value = f.cast("zext", value, "i8")
+                f.store(value, f.gep(pointer, place, MEMORY[node.dtype.name]), suffix=ACCESS)
 
-        _over_block(f, block, end, write)
-    f.ret()
-    entry.append("br label %chunks.setup")
-    size = outer * depth * tail
-    cost = (element_cost([node.inputs[0]], fusion.anchors, size) + CHEAP_COST) * size + 50
-    return Kernel(module_text([f], METADATA), tuple(operands.order), max(outer * blocks, 0), cost)
+        _over_block(f, count, write)
+
+    def _row(self, block: Value, count: Value, sums: list[Value]) -> None:
+        """Add one row's stretch to the accumulators."""
+        f, elements = self.f, self.elements
+        setup = f.lines
+        head, body, done = (f.fresh(f"j.{part}") for part in ("head", "body", "done"))
+        setup_label = f.label
+        f.start_block(head)
+        at = f.phi("i64", "j")
+        at.add(f.i64(0), setup_label)
+        f.branch_if(f.compare("icmp slt", at.value, count), body, done)
+        f.start_block(body)
+        elements.lines[INNER] = f.lines
+        elements.loops["b"] = (INNER, f.binary("add nsw", block, at.value))
+        extents = {"a": self.outer, "d": self.depth, "b": self.tail}
+        atoms = {
+            name: Affine(((Atom("loop", name, max(extent, 1)), 1),))
+            for name, extent in extents.items()
+        }
+        for node, accumulator, dtype in zip(self.nodes, sums, self.dtypes, strict=True):
+            index = reduction_index(node, atoms["a"] * self.tail + atoms["b"], atoms["d"])
+            value = elements.value(node.inputs[0], index)
+            element = convert(f, value, node.inputs[0].dtype, dtype)
+            total = combine(f, node.op.name, _get(f, accumulator, at.value, dtype), element, dtype)
+            _put(f, accumulator, at.value, total, dtype)
+        at.add(f.binary("add nsw", at.value, f.i64(1)), f.label)
+        f.line(f"br label %{head}{PARALLEL}")
+        f.start_block(done)
+        setup.append(f"br label %{head}")
+        del elements.lines[INNER]
 
 
-def _over_block(f: Function, block: Value, end: Value, body: Callable[[Value], None]) -> None:
+def _over_block(f: Function, count: Value, body: Callable[[Value], None]) -> None:
     """A vectorizable loop over the positions of a block of columns."""
-    count = f.binary("sub nsw", end, block)
     with f.loop(0, count, hint="j", metadata=PARALLEL) as inner:
         body(inner.index)
         inner.next = []
@@ -591,43 +653,3 @@ def _put(f: Function, pointer: Value, at: Value, value: Value, dtype: DType) -> 
 def _get(f: Function, pointer: Value, at: Value, dtype: DType) -> Value:
     loaded = f.load(MEMORY[dtype.name], f.gep(pointer, at, MEMORY[dtype.name]), suffix=ACCESS)
     return f.compare("icmp ne", loaded, f.constant("i8", 0)) if dtype is bool_ else loaded
-
-
-def _column_body(
-    f: Function,
-    elements: Elements,
-    node: Node,
-    block: Value,
-    end: Value,
-    accumulator: Value,
-    extents: tuple[int, int, int],
-    dtype: DType,
-) -> None:
-    """Add one row's stretch to the accumulators."""
-    outer, depth, tail = extents
-    setup = f.lines
-    count = f.binary("sub nsw", end, block)
-    head, body, done = (f.fresh(f"j.{part}") for part in ("head", "body", "done"))
-    setup_label = f.label
-    f.start_block(head)
-    at = f.phi("i64", "j")
-    at.add(f.i64(0), setup_label)
-    f.branch_if(f.compare("icmp slt", at.value, count), body, done)
-    f.start_block(body)
-    elements.lines[INNER] = f.lines
-    elements.loops["b"] = (INNER, f.binary("add nsw", block, at.value))
-    atoms = {
-        "a": Affine(((Atom("loop", "a", max(outer, 1)), 1),)),
-        "d": Affine(((Atom("loop", "d", max(depth, 1)), 1),)),
-        "b": Affine(((Atom("loop", "b", max(tail, 1)), 1),)),
-    }
-    index = reduction_index(node, atoms["a"] * tail + atoms["b"], atoms["d"])
-    value = elements.value(node.inputs[0], index)
-    element = convert(f, value, node.inputs[0].dtype, dtype)
-    total = combine(f, node.op.name, _get(f, accumulator, at.value, dtype), element, dtype)
-    _put(f, accumulator, at.value, total, dtype)
-    at.add(f.binary("add nsw", at.value, f.i64(1)), f.label)
-    f.line(f"br label %{head}{PARALLEL}")
-    f.start_block(done)
-    setup.append(f"br label %{head}")
-    del elements.lines[INNER]

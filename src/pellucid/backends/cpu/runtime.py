@@ -98,7 +98,7 @@ class NativeProgram:
         self._strided = np.array(strided, dtype=np.int64).reshape(len(strided), 2)
         self._profile = np.zeros(len(regions), dtype=np.int64)
         self._threads = 0
-        self._share_out(1)
+        self._share_out(get_num_threads())
         self._header = np.zeros(ir.PROGRAM_BYTES // 8, dtype=np.int64)
         for offset, value in (
             (ir.PROGRAM_TABLE, self.table.ctypes.data),

@@ -13,6 +13,7 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
+from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.random import rand_like
 
@@ -42,6 +43,7 @@ def relu(input: Any, inplace: bool = False) -> Any:
     return _applied(input, lambda x: x.relu(), inplace)
 
 
+@unit(elements(1 << 14))
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
     """x cut to [min_val, max_val]; derivative 1 strictly inside, 0 outside and at the corners."""
     if not min_val < max_val:
@@ -55,11 +57,13 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
     return _applied(input, cut, inplace)
 
 
+@unit(elements(1 << 14))
 def relu6(input: Any, inplace: bool = False) -> Any:
     """min(max(0, x), 6).  (Krizhevsky, 2010.)"""
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
+@unit(elements(1 << 14))
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """x for x > 0, else negative_slope · x: units with negative input still learn.
 
@@ -68,6 +72,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
     return _applied(input, lambda x: where(x > 0, x, x * negative_slope), inplace)
 
 
+@unit(elements(1 << 14))
 def prelu(input: Any, weight: Any) -> Any:
     """x for x > 0, else a · x with learned a: one for all, or one per channel (axis 1).
 
@@ -103,6 +108,7 @@ def rrelu(
     return _applied(input, lambda x: where(x > 0, x, x * slope), inplace)
 
 
+@unit(elements(1 << 14))
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x for x > 0, else α (e^x − 1).  (Clevert, Unterthiner and Hochreiter, 2016.)"""
     return _applied(input, lambda x: where(x > 0, x, x.clamp(max=0).expm1() * alpha), inplace)
@@ -112,6 +118,7 @@ _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
 
 
+@unit(elements(1 << 14))
 def selu(input: Any, inplace: bool = False) -> Any:
     """λ · ELU(x, α) with λ = 1.0507…, α = 1.6733…, which keep mean 0 and variance 1.
 
@@ -120,6 +127,7 @@ def selu(input: Any, inplace: bool = False) -> Any:
     return _applied(input, lambda x: elu(x, _SELU_ALPHA) * _SELU_SCALE, inplace)
 
 
+@unit(elements(1 << 14))
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x for x > 0, else α (e^(x/α) − 1), smooth for every α.  (Barron, 2017.)"""
     if alpha == 0:
@@ -132,6 +140,7 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     return _applied(input, curve, inplace)
 
 
+@unit(elements(1 << 14))
 def gelu(input: Any, approximate: str = "none") -> Any:
     """x · Φ(x) with Φ the normal distribution function: ½ x (1 + erf(x / √2)).
 
@@ -146,11 +155,13 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     return input * 0.5 * ((input * math.sqrt(0.5)).erf() + 1)
 
 
+@unit(elements(1 << 14))
 def silu(input: Any, inplace: bool = False) -> Any:
     """x · σ(x), also called swish.  (Elfwing, Uchibe and Doya, 2018.)"""
     return _applied(input, lambda x: x * x.sigmoid(), inplace)
 
 
+@unit(elements(1 << 14))
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """ln(1 + e^(βx)) / β, a smooth ReLU; x itself where βx > threshold.  (Dugas et al., 2001.)"""
     scaled = input if beta == 1 else input * beta
@@ -166,26 +177,31 @@ def log1p_exp(input: Any) -> Any:
     return softplus(input, 1.0, 40.0)
 
 
+@unit(elements(1 << 14))
 def mish(input: Any, inplace: bool = False) -> Any:
     """x · tanh(softplus(x)).  (Misra, 2019.)"""
     return _applied(input, lambda x: x * softplus(x).tanh(), inplace)
 
 
+@unit(elements(1 << 14))
 def logsigmoid(input: Any) -> Any:
     """ln σ(x) = −ln(1 + e^−x), without overflow."""
     return -log1p_exp(-input)
 
 
+@unit(elements(1 << 14))
 def softsign(input: Any) -> Any:
     """x / (1 + |x|).  (Bergstra et al., 2009.)"""
     return input / (input.abs() + 1)
 
 
+@unit(elements(1 << 14))
 def tanhshrink(input: Any) -> Any:
     """x − tanh(x)."""
     return input - input.tanh()
 
 
+@unit(elements(1 << 14))
 def softshrink(input: Any, lambd: float = 0.5) -> Any:
     """x − λ for x > λ, x + λ for x < −λ, else 0."""
     if lambd < 0:
@@ -193,11 +209,13 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
     return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
 
 
+@unit(elements(1 << 14))
 def hardshrink(input: Any, lambd: float = 0.5) -> Any:
     """x where |x| > λ, else 0."""
     return where(input.abs() <= lambd, 0.0, input)
 
 
+@unit(elements(1 << 14))
 def hardsigmoid(input: Any, inplace: bool = False) -> Any:
     """x/6 + ½ cut to [0, 1]: 0 for x ≤ −3, 1 for x ≥ 3."""
 
@@ -207,6 +225,7 @@ def hardsigmoid(input: Any, inplace: bool = False) -> Any:
     return _applied(input, line, inplace)
 
 
+@unit(elements(1 << 14))
 def hardswish(input: Any, inplace: bool = False) -> Any:
     """x · hardsigmoid(x): 0 for x ≤ −3, x for x ≥ 3.  (Howard et al., 2019.)"""
 
@@ -216,11 +235,13 @@ def hardswish(input: Any, inplace: bool = False) -> Any:
     return _applied(input, curve, inplace)
 
 
+@unit(elements(1 << 14))
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
     """x where x > threshold, else ``value``."""
     return _applied(input, lambda x: where(x <= threshold, value, x), inplace)
 
 
+@unit(elements(1 << 14))
 def glu(input: Any, dim: int = -1) -> Any:
     """a · σ(b), a and b the halves of the input along ``dim``.
 

@@ -9,14 +9,17 @@ from typing import Any
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import has_values, need_tensor
+from pellucid.ops.normalization import mean_over, standardize, variance_over
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import zeros
+from pellucid.tensor.eager import elements, products, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.random import rand_like
 
 # ---- affine maps ----------------------------------------------------------------------------
 
 
+@unit(products(1 << 20, columns=0))
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """y = x Wᵀ + b, an affine map.
 
@@ -70,8 +73,16 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     if not training or p == 0:
         return input
     scale = 0.0 if p == 1 else 1.0 / (1.0 - p)
-    kept = (rand_like(input) >= p).to(input.dtype) * scale
-    return input._update(input._shadow() * kept) if inplace else input * kept
+    drawn = rand_like(input)
+    if inplace:
+        return input._update(_dropped(input._shadow(), drawn, p, scale))
+    return _dropped(input, drawn, p, scale)
+
+
+@unit(elements(1 << 14))
+def _dropped(input: Any, drawn: Any, p: float, scale: float) -> Any:
+    """x · scale where the number drawn in [0, 1) is at least p, else 0."""
+    return input * ((drawn >= p).to(input.dtype) * scale)
 
 
 def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
@@ -96,6 +107,16 @@ def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: b
 # ---- embeddings -----------------------------------------------------------------------------
 
 
+def refuse_sparse(name: str, sparse: bool) -> None:
+    """Raise for ``sparse=True``: there are no sparse tensors to hold such a gradient."""
+    if sparse:
+        raise ArgumentError(
+            f"{name} got sparse=True",
+            "gradients are dense tensors here: leave it out; SGD and Adagrad then give the same "
+            "weights, only a very large table costs more memory and time",
+        )
+
+
 def embedding(
     input: Any,
     weight: Any,
@@ -116,8 +137,7 @@ def embedding(
         raise DTypeError(
             f"embedding got ids of {input.dtype.name}", "ids are integers: convert with .long()"
         )
-    if sparse:
-        raise ArgumentError("embedding got sparse=True", "gradients are dense here: leave it out")
+    refuse_sparse("embedding", sparse)
     rows = weight.shape[0]
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ArgumentError(
@@ -165,14 +185,7 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
 # ---- normalization --------------------------------------------------------------------------
 
 
-def _standardized(x: Any, axes: Sequence[int], eps: float) -> tuple[Any, Any, Any]:
-    """((x − mean) / √(var + ε), mean, var) over ``axes``, var without Bessel's correction."""
-    mean = x.mean(axes, keepdim=True)
-    centred = x - mean
-    variance = (centred * centred).mean(axes, keepdim=True)
-    return centred * (variance + eps).rsqrt(), mean, variance
-
-
+@unit(elements(1 << 14))
 def layer_norm(
     input: Any,
     normalized_shape: Sequence[int],
@@ -186,11 +199,12 @@ def layer_norm(
     (Ba, Kiros and Hinton, 2016.)
     """
     axes = _last_axes("layer_norm", input, normalized_shape)
-    result = _standardized(input, axes, eps)[0]
+    result = standardize(input, axes, eps)
     result = result if weight is None else result * weight
     return result if bias is None else result + bias
 
 
+@unit(elements(1 << 14))
 def rms_norm(
     input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None
 ) -> Any:
@@ -217,6 +231,7 @@ def _last_axes(name: str, input: Any, normalized_shape: Sequence[int]) -> list[i
     return list(range(input.dim() - len(wanted), input.dim()))
 
 
+@unit(elements(1 << 14))
 def group_norm(
     input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
@@ -227,7 +242,7 @@ def group_norm(
             "the number of channels (axis 1) must be divisible by num_groups",
         )
     grouped = input.reshape(input.shape[0], num_groups, -1)  # (N, C, *) -> (N, G, C/G·*)
-    result = _standardized(grouped, [2], eps)[0].reshape(*input.shape)
+    result = standardize(grouped, (2,), eps).reshape(*input.shape)
     extents = (1, -1, *[1] * (input.dim() - 2))
     result = result if weight is None else result * weight.reshape(extents)
     return result if bias is None else result + bias.reshape(extents)
@@ -251,7 +266,6 @@ def batch_norm(
     Shapes: input (N, C) or (N, C, *), the others (C,) → input's.  (Ioffe and Szegedy, 2015.)
     """
     axes = [0, *range(2, input.dim())]
-    extents = (1, -1, *[1] * (input.dim() - 2))
     if training or running_mean is None:
         count = math.prod(input.shape[a] for a in axes)
         if training and count <= 1:
@@ -259,14 +273,32 @@ def batch_norm(
                 f"batch norm got {count} value per channel, input shape {tuple(input.shape)}",
                 "a variance needs at least 2: use a larger batch in training, or eval()",
             )
-        result, mean, variance = _standardized(input, axes, eps)
+        result, mean, variance = _normalized_batch(input, weight, bias, eps)
         if training and running_mean is not None:
             with no_grad():
-                _move(running_mean, mean.detach().reshape(-1), momentum)
-                _move(running_var, variance.detach().reshape(-1) * (count / (count - 1)), momentum)
-    else:
-        scale = (running_var + eps).rsqrt()
-        result = (input - running_mean.reshape(extents)) * scale.reshape(extents)
+                _move(running_mean, mean, momentum)
+                _move(running_var, variance * (count / (count - 1)), momentum)
+        return result
+    return _normalized_by(input, running_mean, running_var, weight, bias, eps)
+
+
+@unit(elements(1 << 14))
+def _normalized_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+    """Normalized by mean and variance of the batch, and these, (C,) and without history."""
+    axes, seen = (0, *range(2, input.dim())), input.detach()
+    result = standardize(input, axes, eps)
+    extents = (1, -1, *[1] * (input.dim() - 2))
+    result = result if weight is None else result * weight.reshape(extents)
+    result = result if bias is None else result + bias.reshape(extents)
+    return result, mean_over(seen, axes).reshape(-1), variance_over(seen, axes).reshape(-1)
+
+
+@unit(elements(1 << 14))
+def _normalized_by(input: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> Any:
+    """Normalized by given statistics (C,)."""
+    extents = (1, -1, *[1] * (input.dim() - 2))
+    scale = (var + eps).rsqrt()
+    result = (input - mean.reshape(extents)) * scale.reshape(extents)
     result = result if weight is None else result * weight.reshape(extents)
     return result if bias is None else result + bias.reshape(extents)
 

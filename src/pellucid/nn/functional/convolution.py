@@ -9,6 +9,7 @@ from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.ops import structure
 from pellucid.ops.convolution import convolution, transposed_convolution
+from pellucid.tensor.eager import convolutions, unit
 
 Sizes = int | Sequence[int]
 
@@ -93,6 +94,7 @@ def _check_channels(name: str, input: Any, channels: int, weight: Any, groups: i
         )
 
 
+@unit(convolutions(1 << 18))
 def _convolve(
     name: str,
     rank: int,
@@ -114,6 +116,7 @@ def _convolve(
     return _finished(result, input, bias, rank)
 
 
+@unit(convolutions(1 << 18))
 def _convolve_transposed(
     name: str,
     rank: int,

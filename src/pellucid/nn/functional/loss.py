@@ -16,6 +16,7 @@ from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.nn.functional.activation import log1p_exp, logsigmoid
 from pellucid.nn.functional.checks import has_values, need_tensor
+from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
 
 
@@ -345,6 +346,15 @@ def cross_entropy(
         return _soft_cross_entropy(scores, share, weight, reduction, label_smoothing)
     ids = as_class_ids("cross_entropy", target)
     _check_classes("cross_entropy", scores, ids, ignore_index)
+    check_reduction(reduction)
+    return _class_cross_entropy(scores, ids, weight, ignore_index, reduction, label_smoothing)
+
+
+@unit(elements(1 << 14))
+def _class_cross_entropy(
+    scores: Any, ids: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
+) -> Any:
+    """Cross-entropy of scores (…, C) with class ids (…) that are known to fit."""
     valid = ids.ne(ignore_index)
     safe = where(valid, ids, 0)
     weights = _class_weights(weight, safe, valid, scores.dtype)
@@ -362,6 +372,7 @@ def cross_entropy(
     return _averaged(loss, weights, reduction)
 
 
+@unit(elements(1 << 14))
 def _soft_cross_entropy(
     scores: Any, share: Any, weight: Any, reduction: str, smoothing: float
 ) -> Any:

@@ -18,6 +18,7 @@ from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.positions import need_rank, numbers, select
 from pellucid.ops import structure
 from pellucid.tensor.core import lift
+from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.shaping import cat
 
@@ -157,6 +158,7 @@ class _Tags:
         self.scale *= extent
 
 
+@unit(elements(1 << 14))
 def _max_pool(
     name: str,
     count: int,
@@ -355,6 +357,7 @@ def _counts(windows: Windows, i: int, include: bool) -> np.ndarray:
     return np.minimum(stop, high) - np.maximum(start, low)
 
 
+@unit(elements(1 << 14))
 def _avg_pool(
     name: str,
     count: int,
@@ -456,6 +459,7 @@ def avg_pool3d(
     )
 
 
+@unit(elements(1 << 14))
 def _lp_pool(
     count: int, input: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool
 ) -> Any:
@@ -512,6 +516,7 @@ def _bins(extent: int, count: int) -> list[tuple[int, int]]:
     return [(i * extent // count, -(-(i + 1) * extent // count)) for i in range(count)]
 
 
+@unit(elements(1 << 14))
 def _adaptive_avg(name: str, count: int, input: Any, output_size: Any) -> Any:
     targets = _targets(name, input, count, output_size)
     x = input
@@ -548,6 +553,7 @@ def adaptive_avg_pool3d(input: Any, output_size: Any) -> Any:
     return _adaptive_avg("adaptive_avg_pool3d", 3, input, output_size)
 
 
+@unit(elements(1 << 14))
 def _adaptive_max(name: str, count: int, input: Any, output_size: Any, return_indices: bool) -> Any:
     targets = _targets(name, input, count, output_size)
     tags, x = _Tags(return_indices), input

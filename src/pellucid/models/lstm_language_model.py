@@ -1,0 +1,91 @@
+"""A language model of LSTM layers: how likely each next word is, given all words before.
+
+Mikolov and others, "Recurrent neural network based language model" (2010); Zaremba, Sutskever
+and Vinyals, "Recurrent Neural Network Regularization" (2014), for the layers and the dropout;
+Press and Wolf, "Using the Output Embedding to Improve Language Models" (2017), for tied weights.
+"""
+
+from __future__ import annotations
+
+import math
+
+import pellucid
+import pellucid.nn.functional as F  # noqa: N812
+from pellucid import Tensor, nn
+
+State = tuple[Tensor, Tensor]
+
+
+class LSTMLanguageModel(nn.Module):
+    """Embedding, LSTM layers, scores; the embedding's matrix is the one of the scores, too.
+
+    Word ids (T, B), int64, and the state (h, c) that the words before left, each (layers, B,
+    features), or None at the start → scores (T, B, words) of the word after each, and the new
+    state.  Weights start uniform in ±0.1, those of the LSTM in ±1/√features.
+
+    >>> import pellucid
+    >>> model = LSTMLanguageModel(words=50, features=16)
+    >>> scores, (h, c) = model(pellucid.zeros(35, 20, dtype=pellucid.int64))
+    >>> scores.shape, h.shape
+    ((35, 20, 50), (2, 20, 16))
+    """
+
+    def __init__(
+        self, words: int, features: int = 200, layers: int = 2, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.embedding = nn.Embedding(words, features)
+        self.lstm = nn.LSTM(features, features, layers, dropout=dropout)
+        self.scores = nn.Linear(features, words)
+        self.scores.weight = self.embedding.weight
+        nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
+        nn.init.zeros_(self.scores.bias)
+
+    def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """(T, B) → scores (T, B, words) and the state after the last word."""
+        x = self.dropout(self.embedding(ids))
+        x, state = self.lstm(x, state)
+        return self.scores(self.dropout(x)), state
+
+    def loss(
+        self, ids: Tensor, targets: Tensor, state: State | None = None
+    ) -> tuple[Tensor, State]:
+        """Mean cross-entropy, in nats a word, of ``targets`` (T, B), and the state without its
+        history: the next part of the text goes on from it (truncated back-propagation)."""
+        scores, (h, c) = self(ids, state)
+        loss = F.cross_entropy(scores.flatten(0, 1), targets.flatten())
+        return loss, (h.detach(), c.detach())
+
+    def log_probability(self, ids: Tensor) -> Tensor:
+        """log P(second to last word | first), the sum over each text: (T, B) → (B,)."""
+        scores, _ = self(ids[:-1])
+        logs = scores.log_softmax(-1)
+        return logs.gather(-1, ids[1:].unsqueeze(-1)).squeeze(-1).sum(0)
+
+    def generate(self, start: Tensor, length: int, skip: tuple[int, ...] = ()) -> Tensor:
+        """Words (length, B) drawn one after the other from the model's own distribution.
+
+        ``start`` (T, B) are the words before; ``skip`` are ids that must not come.
+        """
+        training = self.training
+        self.eval()
+        drawn = []
+        with pellucid.no_grad():
+            scores, state = self(start)
+            for _ in range(length):
+                scores = scores[-1].clone()
+                scores[:, list(skip)] = -math.inf
+                drawn.append(pellucid.multinomial(scores.softmax(-1), 1).squeeze(-1))
+                scores, state = self(drawn[-1].unsqueeze(0), state)
+        self.train(training)
+        return pellucid.stack(drawn)
+
+
+def perplexity(loss: float) -> float:
+    """exp(mean cross-entropy in nats): among how many equally likely words the model wavers.
+
+    >>> round(perplexity(math.log(10_000)))
+    10000
+    """
+    return math.exp(loss)
