@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from steps import table, use_cores
+from measuring import table, use_cores
 
 import pellucid
 import pellucid.nn.functional as F
