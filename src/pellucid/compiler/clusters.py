@@ -11,11 +11,12 @@ before: exp, sum, div as three loops over memory; after: one loop over rows (sof
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, operand_indices, unravel
 from pellucid.compiler.placement import ASSEMBLY
+from pellucid.compiler.repeat import is_loop, operand_view
 from pellucid.compiler.stores import worth_storing
 from pellucid.compiler.views import View, awaited, flat_base, matrix_view
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, consumers
@@ -38,8 +39,9 @@ REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
 class Cluster:
     """Anchors computed by one kernel.
 
-    ``kind`` is ``rows``, ``columns``, ``product``, ``serial`` or ``assembly`` (nothing to do: the
-    parts are written in place).  For ``rows`` the domain is
+    ``kind`` is ``rows``, ``columns``, ``product``, ``serial``, ``loop`` (all results of a loop; its
+    body has clusters of its own) or ``assembly`` (nothing to do: the parts are written in place).
+     For ``rows`` the domain is
     ``rows`` × ``inner``; a cluster of element-wise anchors alone is ``flexible``: only the
     number of its elements is fixed.
     """
@@ -152,6 +154,8 @@ def operands_in_memory(node: Node) -> list[Node]:
         return [matrix_view(node, 0).base, matrix_view(node, 1).base]
     if node.op.name == "strided_product":
         return [flat_base(n) for n in node.inputs]
+    if is_loop(node):
+        return [operand_view(node, i).base for i in range(len(node.inputs))]
     return list(node.inputs)
 
 
@@ -174,6 +178,8 @@ def stored_reads(node: Node, anchors: set[Node]) -> list[Node]:
 
 def cluster_of(node: Node) -> Cluster:
     """The cluster of an anchor by itself."""
+    if is_loop(node):
+        return Cluster("loop", [node])
     if node.op.name in PRODUCTS:
         return Cluster("product", [node])
     if node.op is ASSEMBLY:
@@ -204,6 +210,7 @@ def fuse(graph: Graph, enabled: bool = True) -> Fusion:
     users = consumers(nodes)
     anchors = choose_anchors(graph, users)
     fusion = Fusion(graph, [], anchors, {})
+    loops: dict[Hashable, Cluster] = {}
     for node in nodes:
         if node not in anchors:
             continue
@@ -212,11 +219,17 @@ def fuse(graph: Graph, enabled: bool = True) -> Fusion:
             for part, (offset, strides) in zip(node.inputs, node.settings["places"], strict=True):
                 fusion.placed[part] = View(node, offset, strides)
         home = _join(node, fusion) if enabled else None
+        if is_loop(node):
+            home = loops.get(node.group)
+            if home is not None:
+                home.anchors.append(node)
         place = fusion.place[node] = len(fusion.place)
         if home is None:
             home = cluster_of(node)
             home.first = place
             fusion.clusters.append(home)
+            if is_loop(node):
+                loops[node.group] = home
         home.last = place
         fusion.owner[node] = home
         for read in fusion.reads[node]:
