@@ -250,10 +250,12 @@ def _place_intermediates(
             last[read] = end
     for part, view in fusion.placed.items():
         first[view.base] = min(first[view.base], first[part])
+        last[view.base] = max(last[view.base], last[part])
+    shared = _overwritten(fusion, stored)
     inner = [
         n
         for n in fusion.anchors
-        if n in stored and n not in result.places and n not in fusion.placed
+        if n in stored and not (n in result.places or n in fusion.placed or n in shared)
     ]
     inner.sort(key=lambda n: (first[n], fusion.owner[n].position, fusion.owner[n].anchors.index(n)))
     lifetimes = [Lifetime(max(n.size, 1) * n.dtype.itemsize, first[n], last[n]) for n in inner]
@@ -264,7 +266,32 @@ def _place_intermediates(
         result.places[node] = Place("arena", offset)
     for part, view in fusion.placed.items():
         result.places[part] = result.places[view.base]
+    for product, follower in shared.items():
+        result.places[product] = result.places[follower]
     result.lifetimes = {n: (first[n], last[n]) for n in inner}
+
+
+def _overwritten(fusion: Fusion, stored: set[Node]) -> dict[Node, Node]:
+    """Products that only their epilogue reads → the value of the epilogue written over them.
+
+    Element by element the epilogue reads the product before it writes, so that one array does for
+    both and half of the traffic is saved.
+    """
+    found: dict[Node, Node] = {}
+    kept = set(fusion.graph.outputs)
+    for cluster in fusion.clusters:
+        after = cluster.epilogue
+        if after is None or after.full_rows:
+            continue
+        product = cluster.anchors[0]
+        if product in kept or fusion.readers.get(product, []) != [cluster]:
+            continue
+        for anchor in after.anchors:
+            same = anchor.size == product.size and anchor.dtype is product.dtype
+            if same and anchor in stored and product in fusion.reads[anchor]:
+                found[product] = anchor
+                break
+    return found
 
 
 def _stored_below(node: Node, stored: set[Node]) -> list[Node]:

@@ -71,7 +71,7 @@ def _facts(
     nodes = computed_nodes(use.cluster, anchors)
     written = set(use.cluster.anchors)
     operands = {o for o in use.kernel.operands if isinstance(o, Node)}
-    is_product = use.cluster.kind == "product"
+    is_product = use.cluster.kind in ("product", "attention")
     return KernelFacts(
         use.name,
         region,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pellucid.backends.cpu.attention_kernel import write_attention
 from pellucid.backends.cpu.contraction import Block, emit_contraction
 from pellucid.backends.cpu.contraction_plan import Contraction, plan_contraction
 from pellucid.backends.cpu.convolution import StridedProduct, emit_strided, plan_strided
@@ -39,7 +40,14 @@ from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
 from pellucid.compiler.repeat import body_graph
 from pellucid.compiler.schedule import Schedule, schedule, stored_values
-from pellucid.compiler.views import View, contiguous, flat_base, matrix_view, merge_axes
+from pellucid.compiler.views import (
+    View,
+    attention_views,
+    contiguous,
+    flat_base,
+    matrix_view,
+    merge_axes,
+)
 from pellucid.graph.node import INPUT, Graph, Node, Spec, constant_value, unshared
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
@@ -133,10 +141,10 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
     # What a product reads through views may lie beyond values that are stored for others.
     views: list[object] = []
     for node in cluster.anchors:
-        for view in (matrix_view(node, i) for i in (0, 1)) if node.op.name == "matmul" else ():
+        for view in views_of(node, fusion):
             if view.base not in number:
                 number[view.base] = len(number)
-            views.append((number[view.base], view.offset, view.batch, view.row, view.column))
+            views.append((number[view.base], view.offset, view.strides))
     after = cluster.epilogue
     domain = (
         cluster.kind,
@@ -150,11 +158,32 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
     return (domain, tuple(entries), tuple(number[a] for a in cluster.anchors)), list(number)
 
 
+def views_of(node: Node, fusion: Fusion) -> list[View]:
+    """How a product or an attention reads its operands, wherever they were placed."""
+    if node.op.family == "attention":
+        return [
+            View(v.base, *_placed(fusion, v)) if v.base in fusion.placed else v
+            for v in attention_views(node)
+        ]
+    if node.op.name != "matmul":
+        return []
+    found = (matrix_view(node, i) for i in (0, 1))
+    return [View(v.base, v.offset, (*v.batch, v.row, v.column)) for v in found]
+
+
+def _placed(fusion: Fusion, view: View) -> tuple[int, tuple[int, ...]]:
+    """Offset and strides of a placed value, read as it is."""
+    place = fusion.placed[view.base]
+    return place.offset, place.strides
+
+
 def _write(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> list[Kernel]:
     if cluster.kind == "product" and cluster.anchors[0].op.name == "strided_product":
         return [_write_strided(cluster, fusion, stored, target)]
     if cluster.kind == "product":
         return _write_product(cluster, fusion, stored, target)
+    if cluster.kind == "attention":
+        return [write_attention(cluster, fusion, views_of, target)]
     if cluster.kind == "rows":
         return [emit_rows(cluster, fusion, stored)]
     if cluster.kind == "columns":
