@@ -164,8 +164,8 @@ def test_cross_entropy(rng: Any) -> None:
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 @pytest.mark.parametrize("both", [False, True])
 def test_recurrent_layers(kind: str, both: bool, rng: Any) -> None:
-    layer = getattr(pellucid.nn, kind)(31, 33, bidirectional=both, batch_first=True)
-    x = rng.standard_normal((5, 7, 31)).astype(np.float32)
+    layer = getattr(pellucid.nn, kind)(31, 65, bidirectional=both, batch_first=True)
+    x = rng.standard_normal((9, 7, 31)).astype(np.float32)
     ways = []
     for kernels in (True, False):
         given = pellucid.tensor(x).requires_grad_()

@@ -415,7 +415,7 @@ def _run_results(
 
 
 def _looped(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
-    return bool(sum(tensor.array().size for tensor in tensors) >= 1 << 14)
+    return bool(sum(tensor.array().size for tensor in tensors) >= 1 << 13)
 
 
 core.HEAVY["scan"] = _looped
