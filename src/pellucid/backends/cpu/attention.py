@@ -25,11 +25,12 @@ from pellucid.backends.cpu.contraction_plan import depth_unroll
 from pellucid.backends.cpu.contraction_tiles import Tile, load_lanes, store_lanes, when
 from pellucid.backends.cpu.ir import Function, Value, mangle, vector
 from pellucid.backends.cpu.lanes import INFINITY, Lanes
+from pellucid.backends.cpu.random_bits import philox, uniform
 from pellucid.backends.cpu.special_exponential import exponential_of_negative, logarithm
 from pellucid.backends.cpu.target import Target
 
-FORWARD = ("q", "k", "v", "mask", "out", "log_sum")
-BACKWARD = ("q", "k", "v", "mask", "out", "log_sum", "g", "dq", "dk", "dv", "delta")
+FORWARD = ("q", "k", "v", "mask", "state", "out", "log_sum")
+BACKWARD = ("q", "k", "v", "mask", "state", "out", "log_sum", "g", "dq", "dk", "dv", "delta")
 """Order of the operands, of which those that are not there are left out."""
 ROWS_TOGETHER = 4
 """Rows of scores that are worked on side by side: one alone waits for each of its steps."""
@@ -85,6 +86,7 @@ class _Writer:
         """Point to every operand's matrix number ``matrix``."""
         f = self.f
         places: list[Value] = []
+        self.matrix = matrix
         for extent in reversed(self.spec.batch[1:]):
             places.insert(0, f.binary("urem", matrix, f.i64(extent)))
             matrix = f.binary("udiv", matrix, f.i64(extent))
@@ -93,6 +95,7 @@ class _Writer:
         for name, pointer in self.pointers.items():
             rows = self.places[name]
             size = 1 if name == "mask" and self.spec.mask == "bool" else self.size
+            size = 8 if name == "state" else size
             at = f.gep(pointer, rows.offset * size) if rows.offset else pointer
             for place, stride in zip(places, rows.batch, strict=False):
                 at = self.moved(at, place, stride * size)
@@ -359,6 +362,38 @@ class _Writer:
         """e^x for x ≤ 0."""
         return exponential_of_negative(Lanes(self.f, x)).value
 
+    def first_number(self, query: Value, keys: _Span) -> Value | None:
+        """The number, among all scores, of a query's first score of a block; for dropout."""
+        f, spec = self.f, self.spec
+        if "state" not in self.bases:
+            return None
+        before = f.binary("mul nsw", self.matrix, f.i64(spec.queries))
+        row = f.binary("mul nsw", f.binary("add nsw", before, query), f.i64(spec.keys))
+        return f.binary("add nsw", row, keys.begin)
+
+    def dropped(self, value: Value, first: Value | None, at: Value) -> Value:
+        """A vector of weights, or of their derivatives, after dropout."""
+        f, lanes, spec = self.f, self.lanes, self.spec
+        if first is None:
+            return value
+        state = self.bases["state"]
+        key, draw = (f.splat(f.load("i64", f.gep(state, 8 * i)), lanes) for i in (0, 1))
+        ordinal = Value("0", "i64")
+        if lanes > 1:
+            numbers = ", ".join(f"i64 {i}" for i in range(lanes))
+            ordinal = Value(f"<{numbers}>", vector(lanes, "i64"))
+        place = f.binary("add", f.splat(f.binary("add nsw", first, at), lanes), ordinal)
+        words = philox(f, key, place, draw)
+        if self.scalar == "float":
+            number = uniform(f, words[0], "float")
+        else:
+            wide = vector(lanes, "i64")
+            high = f.binary("shl", f.cast("zext", words[0], wide), f.constant(wide, 32))
+            number = uniform(f, f.binary("or", high, f.cast("zext", words[1], wide)), "double")
+        factor = 0.0 if spec.dropout == 1 else 1 / (1 - spec.dropout)
+        kept = f.compare("fcmp oge", number, f.constant(self.vector, spec.dropout))
+        return f.select(kept, f.fmul(value, f.constant(self.vector, factor), ""), self.zero)
+
     def mask_row(self, query: Value, key: Value) -> Value | None:
         """Address of the mask for a query, from a key on."""
         if not self.spec.mask:
@@ -513,7 +548,8 @@ class _Forward(_Writer):
             f.store(largest, self.moved(self.largest, row, self.size))
             hidden = f.compare("fcmp oeq", largest, f.constant(self.scalar, -INFINITY))
             references.append(f.select(hidden, f.constant(self.scalar, 0.0), largest))
-        sums = self._grow(scores, seen, bool(self.spec.mask), references)
+        numbers = [self.first_number(query, keys) for query in queries]
+        sums = self._grow(scores, seen, numbers, references)
         self.clear(scores, seen[-1], count)
         totals = [self.total(value, "sum") for value in sums]
         places = [self.moved(self.sums, row, self.size) for row in group]
@@ -560,21 +596,27 @@ class _Forward(_Writer):
         return self.each_vector(seen, [f.constant(self.vector, -INFINITY)] * len(seen), find)
 
     def _grow(
-        self, scores: list[Value], seen: list[Value], kept: bool, references: list[Value]
+        self,
+        scores: list[Value],
+        seen: list[Value],
+        numbers: list[Value | None],
+        references: list[Value],
     ) -> list[Value]:
-        """e^(score − reference) in place of scores; the sums of each lane."""
-        f = self.f
+        """e^(score − reference) in place of scores; the sums of each lane, before dropout."""
+        f, kept = self.f, bool(self.spec.mask)
         wide = [f.splat(reference, self.lanes) for reference in references]
 
         def grow(at: Value, lanes: list[Value | None], carried: list[Value]) -> list[Value]:
             result = []
-            for row, part, reference, old in zip(scores, lanes, wide, carried, strict=True):
+            for row, part, reference, old, number in zip(
+                scores, lanes, wide, carried, numbers, strict=True
+            ):
                 if kept:
                     value = f.load(self.vector, self.moved(row, at, self.size))
                 else:
                     value = self.masked_scores(row, at, part, None)
                 weight = self.exp(f.fsub(value, reference, ""))
-                f.store(weight, self.moved(row, at, self.size))
+                f.store(self.dropped(weight, number, at), self.moved(row, at, self.size))
                 result.append(f.fadd(old, weight, ""))
             return result
 
@@ -757,15 +799,18 @@ class _Backward(_Writer):
                 delta = f.load(self.scalar, self.row("delta", query))
                 deltas.append(f.splat(delta, self.lanes))
         scale = f.constant(self.vector, self.spec.scale)
+        numbers = [self.first_number(query, keys) for query in queries]
 
         def body(at: Value, lanes: list[Value | None], carried: list[Value]) -> list[Value]:
             for i, part in enumerate(lanes):
                 value = self.masked_scores(scores[i], at, part, masks[i])
                 weight = self.exp(f.fsub(value, sums[i], ""))
-                f.store(weight, self.moved(scores[i], at, self.size))
+                kept = self.dropped(weight, numbers[i], at)
+                f.store(kept, self.moved(scores[i], at, self.size))
                 if both:
                     place = self.moved(products[i], at, self.size)
-                    change = f.fsub(f.load(self.vector, place), deltas[i], "")
+                    along = self.dropped(f.load(self.vector, place), numbers[i], at)
+                    change = f.fsub(along, deltas[i], "")
                     change = f.fmul(f.fmul(weight, change, ""), scale, "")
                     f.store(change, place)
             return carried
