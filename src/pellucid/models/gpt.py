@@ -10,22 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
-from pellucid import nn
+import pellucid
+import pellucid.nn.functional as F
+from pellucid import Generator, Tensor, nn
 from pellucid.base.errors import ArgumentError, ShapeError
-from pellucid.nn import init
-from pellucid.nn.functional.activation import gelu
-from pellucid.nn.functional.attention import scaled_dot_product_attention
-from pellucid.nn.functional.loss import cross_entropy
-from pellucid.tensor.autograd import no_grad
-from pellucid.tensor.creation import arange
-from pellucid.tensor.functions import where
-from pellucid.tensor.random import Generator, multinomial
-from pellucid.tensor.shaping import cat
 from pellucid.tensor.state import is_tracing
 
-KeyValue = tuple[Any, Any]
+KeyValue = tuple[Tensor, Tensor]
 """Keys and values (N, heads, positions so far, E / heads) of one block."""
 
 
@@ -72,7 +64,7 @@ class CausalSelfAttention(nn.Module):
         self.n_embd = config.n_embd
         self.dropout = config.dropout
 
-    def forward(self, x: Any, past: KeyValue | None = None) -> tuple[Any, KeyValue]:
+    def forward(self, x: Tensor, past: KeyValue | None = None) -> tuple[Tensor, KeyValue]:
         """The mixture (N, T, E), and keys and values of all positions, those of ``past`` first."""
         n, t, e = x.shape
         packed = self.c_attn(x)  # (N, T, 3E)
@@ -82,14 +74,15 @@ class CausalSelfAttention(nn.Module):
         ]
         q, k, v = heads  # each (N, H, T, E/H)
         if past is not None:
-            k, v = cat([past[0], k], 2), cat([past[1], v], 2)
+            k, v = pellucid.cat([past[0], k], 2), pellucid.cat([past[1], v], 2)
         drop = self.dropout if self.training else 0.0
         causal = past is None and t > 1
         mask = None
         if past is not None and t > 1:
             seen = past[0].shape[2]
-            mask = arange(seen + t) <= (arange(t) + seen).unsqueeze(1)  # (T, S + T)
-        y = scaled_dot_product_attention(q, k, v, mask, drop, causal)
+            rows = pellucid.arange(t).unsqueeze(1) + seen
+            mask = pellucid.arange(seen + t) <= rows  # (T, S + T)
+        y = F.scaled_dot_product_attention(q, k, v, mask, drop, causal)
         y = y.transpose(1, 2).reshape(n, t, e)  # (N, H, T, E/H) -> (N, T, E)
         return self.resid_dropout(self.c_proj(y)), (k, v)
 
@@ -103,9 +96,9 @@ class MLP(nn.Module):
         self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         """(N, T, E) → (N, T, E)."""
-        return self.dropout(self.c_proj(gelu(self.c_fc(x))))
+        return self.dropout(self.c_proj(F.gelu(self.c_fc(x))))
 
 
 class Block(nn.Module):
@@ -118,7 +111,7 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.n_embd, bias=config.bias)
         self.mlp = MLP(config)
 
-    def forward(self, x: Any, past: KeyValue | None = None) -> tuple[Any, KeyValue]:
+    def forward(self, x: Tensor, past: KeyValue | None = None) -> tuple[Tensor, KeyValue]:
         """(N, T, E) → (N, T, E), and keys and values."""
         mixed, kept = self.attn(self.ln_1(x), past)
         x = x + mixed
@@ -154,22 +147,22 @@ class GPT(nn.Module):
         self.lm_head.weight = self.transformer["wte"].weight
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
-                init.zeros_(parameter)
+                nn.init.zeros_(parameter)
             elif parameter.dim() > 1:
                 ends = name.endswith("c_proj.weight")
-                init.normal_(parameter, 0.0, 0.02 / math.sqrt(2 * config.n_layer if ends else 1))
+                nn.init.normal_(parameter, 0.0, 0.02 / math.sqrt(2 * config.n_layer if ends else 1))
 
-    def forward(self, ids: Any) -> Any:
+    def forward(self, ids: Tensor) -> Tensor:
         """Scores (N, T, vocab_size) of the tokens after each of ``ids`` (N, T)."""
         return self.lm_head(self._features(ids, [])[0])
 
-    def loss(self, ids: Any, targets: Any) -> Any:
+    def loss(self, ids: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy, in nats, of ``targets`` (N, T) after ``ids``; −1 is left out."""
         scores = self(ids)
         flat = scores.reshape(-1, self.config.vocab_size)  # (N, T, V) -> (N·T, V)
-        return cross_entropy(flat, targets.reshape(-1), ignore_index=-1)
+        return F.cross_entropy(flat, targets.reshape(-1), ignore_index=-1)
 
-    def step(self, ids: Any, cache: list[KeyValue]) -> tuple[Any, list[KeyValue]]:
+    def step(self, ids: Tensor, cache: list[KeyValue]) -> tuple[Tensor, list[KeyValue]]:
         """Scores (N, vocab_size) after the last of ``ids`` (N, T), which follow those in ``cache``.
 
         Returns the cache grown by T positions; an empty list begins a text.
@@ -177,7 +170,7 @@ class GPT(nn.Module):
         features, cache = self._features(ids, cache)
         return self.lm_head(features.select(1, features.shape[1] - 1)), cache
 
-    def _features(self, ids: Any, cache: list[KeyValue]) -> tuple[Any, list[KeyValue]]:
+    def _features(self, ids: Tensor, cache: list[KeyValue]) -> tuple[Tensor, list[KeyValue]]:
         """(N, T) → (N, T, E) before the scores, and keys and values of every block."""
         start = cache[0][0].shape[2] if cache else 0
         if ids.dim() != 2 or start + ids.shape[1] > self.config.block_size:
@@ -196,13 +189,13 @@ class GPT(nn.Module):
 
     def generate(
         self,
-        ids: Any,
+        ids: Tensor,
         max_new_tokens: int,
         temperature: float = 1.0,
         top_k: int | None = None,
         generator: Generator | None = None,
         use_cache: bool = True,
-    ) -> Any:
+    ) -> Tensor:
         """``ids`` (N, T) and ``max_new_tokens`` more, each drawn by softmax(scores / temperature).
 
         ``temperature=0`` takes the likeliest token; ``top_k`` leaves all but the k likeliest out.
@@ -225,7 +218,7 @@ class GPT(nn.Module):
         training = self.training
         self.eval()
         try:
-            with no_grad():
+            with pellucid.no_grad():
                 return self._continued(
                     ids, max_new_tokens, temperature, top_k, generator, use_cache
                 )
@@ -234,13 +227,13 @@ class GPT(nn.Module):
 
     def _continued(
         self,
-        ids: Any,
+        ids: Tensor,
         count: int,
         temperature: float,
         top_k: int | None,
         generator: Generator | None,
         use_cache: bool,
-    ) -> Any:
+    ) -> Tensor:
         block = self.config.block_size
         cache: list[KeyValue] = []
         for _ in range(count):
@@ -250,16 +243,18 @@ class GPT(nn.Module):
             else:
                 length = min(block, ids.shape[1])
                 scores, _ = self.step(ids.narrow(1, ids.shape[1] - length, length), [])
-            ids = cat([ids, _chosen(scores, temperature, top_k, generator)], 1)
+            ids = pellucid.cat([ids, _chosen(scores, temperature, top_k, generator)], 1)
         return ids
 
 
-def _chosen(scores: Any, temperature: float, top_k: int | None, generator: Generator | None) -> Any:
+def _chosen(
+    scores: Tensor, temperature: float, top_k: int | None, generator: Generator | None
+) -> Tensor:
     """One token for each row: (N, V) → (N, 1)."""
     if temperature == 0:
         return scores.argmax(-1, keepdim=True)
     scores = scores / temperature
     if top_k is not None and top_k < scores.shape[-1]:
         least = scores.topk(top_k, -1)[0].amin(-1, keepdim=True)
-        scores = where(scores < least, -math.inf, scores)
-    return multinomial(scores.softmax(-1), 1, generator=generator)
+        scores = pellucid.where(scores < least, -math.inf, scores)
+    return pellucid.multinomial(scores.softmax(-1), 1, generator=generator)
