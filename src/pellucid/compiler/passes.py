@@ -16,6 +16,7 @@ from pellucid.compiler.convolution import (
     sink_channel_move,
     sink_into_sum,
 )
+from pellucid.compiler.joining import join_in_place
 from pellucid.compiler.phases import split_phases
 from pellucid.compiler.placement import assemble_in_place
 from pellucid.compiler.repeat import single_step, tidy_loops
@@ -323,6 +324,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     scatter_as_choice,
     split_long_reductions,
     assemble_in_place,
+    join_in_place,
 )
 """The rewrites in their order."""
 

@@ -40,7 +40,16 @@ from pellucid.compiler.clusters import (
     reduction_axes,
     reduction_index,
 )
-from pellucid.compiler.index import Affine, Atom, Index, linear, loop, operand_indices, unravel
+from pellucid.compiler.index import (
+    Affine,
+    Atom,
+    Index,
+    linear,
+    loop,
+    operand_indices,
+    recombine,
+    unravel,
+)
 from pellucid.graph.node import CONSTANT, INPUT, Node
 
 PARAMETERS = [
@@ -153,7 +162,7 @@ class _RowKernel:
     def _is_flat(self) -> bool:
         """Whether all that is read has the same order of elements, or is one number."""
         size = self.anchors[0].size
-        if size < 2:
+        if size < 2 or any(a in self.fusion.placed for a in self.anchors):
             return False
         place = loop("k", size)
         for anchor in self.anchors:
@@ -326,11 +335,22 @@ class _RowKernel:
     def _keep_row_value(self, node: Node, value: Value) -> None:
         """Remember, and store if others need it, a value of the row."""
         elements = self.elements
-        offset = linear(unravel(loop("r", self.rows), node.shape), node.shape)
-        elements.given[ROW][(node, offset)] = value
+        index = unravel(loop("r", self.rows), node.shape)
+        elements.given[ROW][(node, linear(index, node.shape))] = value
         elements.home[node] = ROW
         if node in self.stored:
-            elements.store(node, value, elements.pointer(node), offset, inner=False)
+            place = self._place(node, index)
+            elements.store(node, value, elements.pointer(node), place, inner=False)
+
+    def _place(self, node: Node, index: Index) -> Affine:
+        """Where an anchor's element is stored: in its own memory, or in that of an assembly."""
+        view = self.fusion.placed.get(node)
+        if view is None:
+            return linear(index, node.shape)
+        total = Affine((), view.offset)
+        for position, stride in zip(index, view.strides, strict=True):
+            total = total + position * stride
+        return recombine(total)
 
     def _inner_loop(self, stage: int, first: Value, last: Value, outer: int) -> None:
         """The loop over k that computes a stage's vectors and reductions."""
@@ -384,7 +404,9 @@ class _RowKernel:
         elements.given[INNER][(node, offset)] = value
         elements.home[node] = INNER
         if node in self.stored:
-            elements.store(node, value, elements.pointer(node), offset, inner=True)
+            elements.store(
+                node, value, elements.pointer(node), self._place(node, index), inner=True
+            )
         elif node in elements.scratch:
             pointer, start = elements.scratch[node]
             elements.store(node, value, pointer, offset + start * -1, inner=True)
