@@ -154,6 +154,9 @@ class TensorCore:
     kernel_of: ClassVar[Callable[[Primitive, Sequence[TensorCore], Mapping[str, Any]], Any]]
     """The native kernel for an application of a primitive, or None; set by :mod:`.eager`."""
 
+    run_results: ClassVar[Callable[..., dict[int, Cell] | None]]
+    """Those results (None: all) of a primitive with several, by a native kernel if there is one."""
+
     _cell: Cell
     _requires_grad: bool
     _grad: Any
@@ -360,6 +363,11 @@ def _compute_results(
         primitive.infer(*specs, **params, output=k)
     if primitive.results is None:
         return {}
+    is_heavy = HEAVY.get(primitive.name)
+    if is_heavy is not None and state.eager_kernels and is_heavy(inputs, params):
+        made = TensorCore.run_results(primitive, inputs, params, None if all_of_them else outputs)
+        if made is not None:
+            return made
     numbers = None if all_of_them else tuple(outputs)
     found = primitive.results(*[t.array() for t in inputs], outputs=numbers, **params)
     return {k: Cell(array) for k, array in found.items()}
