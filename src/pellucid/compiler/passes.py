@@ -15,6 +15,7 @@ from pellucid.compiler.convolution import (
     lower_convolution,
     sink_channel_move,
     sink_into_sum,
+    sink_through_moves,
 )
 from pellucid.compiler.phases import split_phases
 from pellucid.compiler.placement import assemble_in_place
@@ -319,7 +320,11 @@ def unroll_loops(graph: Graph) -> Graph:
 
 def _sink(node: Node) -> Node | None:
     return (
-        sink_channel_move(node) or sink_into_sum(node) or drop_round_trip(node) or views_after(node)
+        sink_channel_move(node)
+        or sink_through_moves(node)
+        or sink_into_sum(node)
+        or drop_round_trip(node)
+        or views_after(node)
     )
 
 
