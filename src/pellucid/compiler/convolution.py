@@ -413,7 +413,17 @@ def sink_channel_move(node: Node) -> Node | None:
 
 
 def sink_through_moves(node: Node) -> Node | None:
-    """slice, pad or concatenate of channel moves → the move of that, channels last."""
+    """slice, pad or concatenate of channel moves → the move of that, channels last.
+
+    So do reshapes and broadcasts that leave images and channels as they are.
+    """
+    if node.op.name in ("reshape", "broadcast_to") and _is_channel_move(node.inputs[0]):
+        move, shape = node.inputs[0], node.shape
+        if shape[:2] != move.shape[:2] or len(shape) < 3:
+            return None
+        inner = make_node(node.op, (move.inputs[0],), {"shape": (shape[0], *shape[2:], shape[1])})
+        rank = len(shape) - 1
+        return _node(structure.transpose(inner, (0, rank, *range(1, rank))))
     if node.op.name not in ("slice", "pad", "concatenate"):
         return None
     parts = node.inputs[:1] if node.op.name == "pad" else node.inputs
