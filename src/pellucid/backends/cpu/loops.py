@@ -29,7 +29,7 @@ from pellucid.backends.cpu.elements import (
     is_unsigned,
 )
 from pellucid.backends.cpu.ir import Function, Phi, Value, literal, module_text
-from pellucid.backends.cpu.visiting import Visit, plan_visit
+from pellucid.backends.cpu.visiting import Visit, plan_visit, unreshaped
 from pellucid.base.dtypes import DType, bool_
 from pellucid.compiler.clusters import (
     COSTLY,
@@ -192,7 +192,7 @@ class _RowKernel:
 
     def _split(self, cluster: Cluster) -> tuple[int, int]:
         """Rows and inner extent for element-wise work that is not flat: the last axes inside."""
-        shape = max((a.shape for a in cluster.anchors), key=len)
+        shape = max((unreshaped(a).shape for a in cluster.anchors), key=len)
         inner = 1
         for extent in reversed(shape):
             inner *= extent

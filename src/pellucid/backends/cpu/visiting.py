@@ -37,11 +37,19 @@ class Visit:
     inner: int
 
 
+def unreshaped(node: Node) -> Node:
+    """What a reshape only gives another shape: the same elements in the same order."""
+    while node.op.name == "reshape" and node.inputs[0].op.family in ("movement", "elementwise"):
+        node = node.inputs[0]
+    return node
+
+
 def plan_visit(anchors: Sequence[Node], inner: int, stored: set[Node]) -> Visit | None:
     """An order for rows of ``inner`` elements of all ``anchors``; None where the usual one will do.
 
     ``stored`` are the values that are read from memory.
     """
+    anchors = [unreshaped(a) for a in anchors] if len(anchors) == 1 else anchors
     shape = anchors[0].shape
     if anchors[0].size < LEAST or any(a.shape != shape for a in anchors):
         return None
