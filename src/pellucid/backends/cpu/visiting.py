@@ -76,8 +76,8 @@ def plan_visit(anchors: Sequence[Node], inner: int, stored: set[Node]) -> Visit 
         last = [(shape[unit], strides[unit] * strips)]
         inner = STRIP
     else:
-        strip = next((n for n in ROWS_OF_STRIP if shape[unit] % n == 0), 0)
-        if strip in (0, shape[unit]):
+        strip = next((n for n in ROWS_OF_STRIP if shape[unit] % n == 0 and shape[unit] > n), 0)
+        if not strip:
             return None
         first = [(shape[unit] // strip, strides[unit] * strip)]
         last = [(strip, strides[unit])]
