@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import contestants  # noqa: E402
+import cores  # noqa: E402
 import steps  # noqa: E402
 
 
@@ -69,3 +70,8 @@ def test_the_table_is_written_between_the_markers(tmp_path: Path) -> None:
     other.write_text("no markers")
     with pytest.raises(SystemExit, match="has no place for the table"):
         steps.write_into(other, report)
+
+
+def test_the_price_of_moving_data_is_measured() -> None:
+    (line,) = cores.measure(rounds=1, sizes=(512,))
+    assert line[0] == "2" and all(float(cell) > 0 for cell in line[1:3])

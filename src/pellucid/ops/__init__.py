@@ -1,6 +1,7 @@
 """Floor 2: the primitives of the graph language, a file a family, one definition each."""
 
 from pellucid.ops import (
+    attention,
     contraction,
     convolution,
     elementwise,
@@ -16,6 +17,7 @@ from pellucid.ops.registry import PRIMITIVES
 
 __all__ = [
     "PRIMITIVES",
+    "attention",
     "contraction",
     "convolution",
     "elementwise",
