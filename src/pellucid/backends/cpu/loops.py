@@ -29,6 +29,7 @@ from pellucid.backends.cpu.elements import (
     is_unsigned,
 )
 from pellucid.backends.cpu.ir import Function, Phi, Value, literal, module_text
+from pellucid.backends.cpu.visiting import Visit, plan_visit, unreshaped
 from pellucid.base.dtypes import DType, bool_
 from pellucid.compiler.clusters import (
     COSTLY,
@@ -146,10 +147,15 @@ class _RowKernel:
         self.stored = stored
         self.fusion = fusion
         self.flat = cluster.flexible and self._is_flat()
+        self.visit: Visit | None = None
         if self.flat:
             self.rows, self.inner = 1, cluster.size
         elif cluster.flexible:
             self.rows, self.inner = self._split(cluster)
+            if function is None:
+                self.visit = plan_visit(self.anchors, self.inner, self.fusion.anchors)
+        if self.visit is not None:
+            self.rows, self.inner = cluster.size // self.visit.inner, self.visit.inner
         self.f = function or Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
         self.operands = operands or Operands()
         self.elements = Elements(self.f, self.operands, stored | self.fusion.anchors)
@@ -195,7 +201,7 @@ class _RowKernel:
 
     def _split(self, cluster: Cluster) -> tuple[int, int]:
         """Rows and inner extent for element-wise work that is not flat: the last axes inside."""
-        shape = max((a.shape for a in cluster.anchors), key=len)
+        shape = max((unreshaped(a).shape for a in cluster.anchors), key=len)
         inner = 1
         for extent in reversed(shape):
             inner *= extent
@@ -293,9 +299,23 @@ class _RowKernel:
     def _row_loop(self, first: Value, last: Value) -> None:
         """The loop over rows, each stage by stage."""
         with self.f.loop(first, last, hint="r") as rows:
-            self.elements.loops["r"] = (ROW, rows.index)
+            self.elements.loops["r"] = (ROW, self._visited(rows.index))
             for stage in range(max(self.stage.values(), default=0) + 1):
                 self._emit_stage(stage)
+
+    def _visited(self, turn: Value) -> Value:
+        """The row that is visited at a turn of the loop."""
+        if self.visit is None:
+            return turn
+        f, row, rest = self.f, self.f.i64(0), turn
+        for number, (extent, step) in enumerate(reversed(self.visit.axes)):
+            place = rest
+            if number < len(self.visit.axes) - 1:
+                by = f.i64(extent)
+                rest, place = f.binary("udiv", rest, by), f.binary("urem", rest, by)
+            moved = place if step == 1 else f.binary("mul nsw", place, f.i64(step))
+            row = moved if row.text == "0" else f.binary("add nsw", row, moved)
+        return row
 
     def emit_block(self, block: Block, rows: int) -> None:
         """The rows and columns of a finished block of a matrix product with so many ``rows``."""
