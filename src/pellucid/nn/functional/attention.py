@@ -11,6 +11,7 @@ from pellucid.nn.functional.common import dropout
 from pellucid.tensor.creation import arange
 from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
+from pellucid.tensor.promotion import narrow_product, rounded_once
 
 
 def causal_mask(queries: int, keys: int) -> Any:
@@ -35,6 +36,7 @@ def masked_scores(scores: Any, attn_mask: Any, is_causal: bool) -> Any:
     return scores + attn_mask.to(scores.dtype)
 
 
+@rounded_once
 def safe_softmax(scores: Any) -> Any:
     """Softmax over the last axis; rows that are −∞ throughout become 0, with gradient 0."""
     largest = scores.amax(-1, keepdim=True).detach()
@@ -43,6 +45,7 @@ def safe_softmax(scores: Any) -> Any:
     return grown / where(total > 0, total, 1.0)
 
 
+@narrow_product
 def scaled_dot_product_attention(
     query: Any,
     key: Any,
