@@ -60,7 +60,9 @@ def test_rounding_is_to_nearest_ties_to_even(dtype: Any, native: bool) -> None:
     convert = pellucid.compile(lambda t: t.to(dtype)) if native else lambda t: t.to(dtype)
     found = convert(pellucid.from_numpy(values))
     assert found.dtype is dtype
-    np.testing.assert_array_equal(floats(found).astype(np.float64), rounded(values, dtype))
+    with np.errstate(invalid="ignore"):  # NaN of either kind
+        wide = floats(found).astype(np.float64)
+    np.testing.assert_array_equal(wide, rounded(values, dtype))
     zeros = floats(found)[:2]
     assert np.signbit(zeros).tolist() == [False, True]
 
