@@ -8,12 +8,11 @@ Nobody waits for a result between steps, as nobody does in a training loop.
 from __future__ import annotations
 
 import os
-import shutil
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from measuring import Skipped, need_cxx
 
 LEARNING_RATE = 1e-3
 BATCHES = 8
@@ -76,10 +75,6 @@ WORKLOADS = {
         Workload("mlpbig", (1024, 2048, 2048, 1000), 256),
     )
 }
-
-
-class Skipped(Exception):
-    """A contestant cannot take part; the text says why."""
 
 
 class Ours:
@@ -188,8 +183,7 @@ class TorchCompile(TorchEager):
         """The compiled function."""
         import torch
 
-        if not any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++")):
-            raise Skipped("torch.compile needs a C++ compiler, and there is none")
+        need_cxx()
         return torch.compile(loss_of)
 
 
@@ -255,68 +249,3 @@ CONTESTANTS: dict[str, Any] = {
     "torch.compile": TorchCompile,
     "JAX jit": Jax,
 }
-
-
-def resident(what: str = "VmRSS") -> float:
-    """Resident memory of this process in MB: now (``VmRSS``) or at its highest (``VmHWM``);
-    NaN where the system does not tell."""
-    try:
-        with open("/proc/self/status") as status:
-            for line in status:
-                if line.startswith(what + ":"):
-                    return int(line.split()[1]) / 1024
-    except OSError:
-        pass
-    return float("nan")
-
-
-def forget_highest() -> None:
-    """Start measuring the highest resident memory anew (Linux)."""
-    try:
-        with open("/proc/self/clear_refs", "w") as file:
-            file.write("5")
-    except OSError:
-        pass
-
-
-IMPORTS = {
-    "ours": "import pellucid, pellucid.nn, pellucid.optim, pellucid.backends.cpu.engine",
-    "PyTorch eager": "import torch",
-    "torch.compile": "import torch",
-    "JAX jit": "import jax, jax.numpy",
-}
-USED_ONCE = {
-    "ours": "pellucid.compile(lambda a: a @ a)(pellucid.ones(4, 4))",
-    "PyTorch eager": "torch.ones(4, 4) @ torch.ones(4, 4)",
-    "torch.compile": "torch.ones(4, 4) @ torch.ones(4, 4)",
-    "JAX jit": "jax.jit(lambda a: a @ a)(jax.numpy.ones((4, 4)))",
-}
-
-
-def first_alone(name: str, workload: Workload, threads: int) -> dict[str, Any]:
-    """``first``: seconds from the built model to the end of its first step, the library imported;
-    ``losses`` of some steps.  For a process of its own."""
-    exec(IMPORTS[name])
-    contestant = CONTESTANTS[name](workload, threads)
-    start = time.perf_counter()
-    losses = [contestant.run(1)]
-    first = time.perf_counter() - start
-    losses.append(contestant.run(10))
-    return {"first": first, "losses": losses}
-
-
-def memory_alone(name: str, workload: Workload, threads: int) -> dict[str, Any]:
-    """``memory``: MB at the highest moment of later steps, parameters and batches included, above
-    the library that was imported and used once; ``process``: MB of the whole process at its
-    highest moment.  For a process of its own."""
-    names: dict[str, Any] = {}
-    exec(IMPORTS[name], names)
-    exec(USED_ONCE[name], names)
-    before = resident()
-    contestant = CONTESTANTS[name](workload, threads)
-    contestant.run(1)
-    highest = resident("VmHWM")
-    forget_highest()
-    contestant.run(20)
-    later = resident("VmHWM")
-    return {"memory": later - before, "process": max(highest, later)}

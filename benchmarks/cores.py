@@ -16,7 +16,7 @@ import statistics
 import time
 
 import numpy as np
-from steps import table, use_cores
+from measuring import table, use_cores
 
 import pellucid
 

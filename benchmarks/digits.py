@@ -23,7 +23,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-from steps import table, use_cores
+from measuring import table, use_cores
 
 EPOCHS, BATCH, TRAINING_ROWS = 20, 64, 1500
 

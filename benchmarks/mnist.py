@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from steps import use_cores
+from measuring import use_cores
 
 GOAL = 0.98
 

@@ -19,7 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from steps import table, use_cores
+from measuring import table, use_cores
 
 IMPORT = "import pellucid"
 

@@ -18,45 +18,30 @@ import argparse
 import json
 import math
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contestants import (
-    CONTESTANTS,
+from contestants import CONTESTANTS, WORKLOADS, Workload
+from measuring import (
     IMPORTS,
-    WORKLOADS,
     Skipped,
-    Workload,
+    check_losses,
     first_alone,
+    in_own_process,
+    in_turns,
     memory_alone,
+    milliseconds,
+    table,
+    use_cores,
+    write_between,
 )
 
 GOALS = {"tiny": (20, 3), "tab": (6, 4), "mnist": (3, 2.5), "mlpbig": (2, 1.3)}
 """How many times faster than the best of PyTorch, and than JAX, each step is meant to be."""
 PYTORCH = ("PyTorch eager", "torch.compile")
-CHILD_SECONDS = 240
-
-
-def use_cores(count: int) -> int:
-    """Bind this process and its children to ``count`` processors, of different cores where that
-    can be; returns how many it got.  It is how the number of XLA's threads is set."""
-    if not hasattr(os, "sched_setaffinity"):
-        return min(count, os.cpu_count() or 1)
-    allowed = sorted(os.sched_getaffinity(0))
-    cores: dict[str, int] = {}
-    for cpu in allowed:
-        siblings = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        cores.setdefault(siblings.read_text() if siblings.exists() else str(cpu), cpu)
-    first = list(cores.values())
-    chosen = (first + [cpu for cpu in allowed if cpu not in first])[:count]
-    os.sched_setaffinity(0, chosen)
-    return len(chosen)
 
 
 # ---- in a process of its own --------------------------------------------------------------------
@@ -73,19 +58,7 @@ def measure_alone(
             environment = {
                 key: value.replace("empty", "again") for key, value in environment.items()
             }
-        try:
-            done = subprocess.run(
-                [*command, "--child", name, what],
-                capture_output=True,
-                text=True,
-                timeout=CHILD_SECONDS,
-                env=os.environ | environment,
-            )
-        except subprocess.TimeoutExpired:
-            return {"skipped": f"took longer than {CHILD_SECONDS} s"}
-        if done.returncode:
-            return {"skipped": (done.stderr.strip().splitlines() or ["it crashed"])[-1]}
-        found |= json.loads(done.stdout.strip().splitlines()[-1])
+        found |= in_own_process([*command, "--child", name, what], environment)
         if "skipped" in found:
             break
     return found
@@ -94,7 +67,8 @@ def measure_alone(
 def child(name: str, what: str, workload: Workload, threads: int) -> None:
     """What the process of its own does."""
     try:
-        found = (first_alone if what == "first" else memory_alone)(name, workload, threads)
+        measure = first_alone if what == "first" else memory_alone
+        found = measure(name, lambda: CONTESTANTS[name](workload, threads))
     except (Skipped, ImportError) as reason:
         found = {"skipped": str(reason)}
     print(json.dumps(found))
@@ -116,47 +90,6 @@ def all_alone(workload: Workload, threads: int, scratch: Path) -> dict[str, dict
     return found
 
 
-def check_losses(found: dict[str, dict[str, Any]]) -> None:
-    """Everyone computes the same thing, or the comparison means nothing."""
-    own = found["ours"]["losses"]
-    for name, other in found.items():
-        for mine, theirs in zip(own, other.get("losses", own), strict=True):
-            if not math.isclose(mine, theirs, rel_tol=2e-3, abs_tol=2e-4):
-                raise SystemExit(f"{name} trains to loss {theirs:.6f} where ours has {mine:.6f}")
-
-
-# ---- in turns -----------------------------------------------------------------------------------
-
-
-def in_turns(
-    workload: Workload, names: list[str], threads: int, rounds: int, slice_seconds: float
-) -> dict[str, float]:
-    """Median milliseconds of a step of each contestant, measured in turns."""
-    contestants = {name: CONTESTANTS[name](workload, threads) for name in names}
-    turns: dict[str, int] = {}
-    for name, contestant in contestants.items():
-        contestant.run(3)
-        contestant.run(3)
-        start = time.perf_counter()
-        contestant.run(3)
-        once = (time.perf_counter() - start) / 3
-        turns[name] = max(2, min(2000, int(slice_seconds / once), int(2**28 / _bytes(workload))))
-        contestant.run(turns[name])
-    times: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(rounds):
-        for name, contestant in contestants.items():
-            time.sleep(0.05)  # idle workers of the one before still spin for a while
-            contestant.run(max(1, turns[name] // 4))  # and our own must be awake
-            start = time.perf_counter()
-            contestant.run(turns[name])
-            times[name].append((time.perf_counter() - start) / turns[name])
-    return {name: statistics.median(found) * 1e3 for name, found in times.items()}
-
-
-def _bytes(workload: Workload) -> int:
-    return 4 * workload.batch * workload.widths[0]
-
-
 # ---- the table ----------------------------------------------------------------------------------
 
 
@@ -167,8 +100,11 @@ def speed_row(workload: Workload, times: dict[str, float], peak: float) -> list[
     jax = times.get("JAX jit", math.nan)
     own = times["ours"], times["ours, many"]
     shape = f"{'-'.join(map(str, workload.widths))}, batch {workload.batch}"
-    cells = [f"{workload.name}: {shape}", *(_ms(times.get(n, math.nan)) for n in CONTESTANTS)]
-    cells += [_ms(limit), " / ".join(f"{limit / t:.0%}" for t in own)]
+    cells = [
+        f"{workload.name}: {shape}",
+        *(milliseconds(times.get(n, math.nan)) for n in CONTESTANTS),
+    ]
+    cells += [milliseconds(limit), " / ".join(f"{limit / t:.0%}" for t in own)]
     return cells + [_ratios(other, own) for other in (torch, jax)]
 
 
@@ -191,30 +127,9 @@ def memory_row(workload: Workload, found: dict[str, dict[str, Any]]) -> list[str
     ]
 
 
-def _ms(value: float) -> str:
-    if math.isnan(value):
-        return "-"
-    return f"{value:.4f}" if value < 0.1 else f"{value:.3f}" if value < 10 else f"{value:.1f}"
-
-
 def _ratios(other: float, own: tuple[float, float]) -> str:
     """How many times our time another's is, for both ways to call ours."""
     return "-" if math.isnan(other) else " / ".join(f"{other / time:.1f}×" for time in own)
-
-
-def table(head: list[str], rows: list[list[str]], markdown: bool) -> str:
-    """Cells as text: aligned columns, or Markdown."""
-    if markdown:
-        lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    widths = [max(len(line[i]) for line in [head, *rows]) for i in range(len(head))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(w) if i == 0 else cell.rjust(w)
-            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in [head, *rows]
-    )
 
 
 SPEED_HEAD = ["ms a step", *CONTESTANTS, "limit", "share of limit", "× PyTorch", "× JAX"]
@@ -264,7 +179,12 @@ def compare(names: list[str], threads: int, quick: bool) -> Report:
             report.left_out |= {n: f["skipped"] for n, f in found.items() if "skipped" in f}
             able = [n for n in CONTESTANTS if "skipped" not in found.get(n, {})]
             os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(Path(scratch) / f"torch-{workload.name}")
-            rows.append((workload, in_turns(workload, able, report.threads, rounds, slice_seconds)))
+            contestants = {name: CONTESTANTS[name](workload, report.threads) for name in able}
+            for contestant in contestants.values():
+                contestant.run(6)  # compiles
+            most = min(2000, 2**28 // (4 * workload.batch * workload.widths[0]))
+            times = in_turns(contestants, rounds, slice_seconds, most)
+            rows.append((workload, {name: 1e3 * t for name, t in times.items()}))
             report.first.append(first_row(workload, found))
             report.memory.append(memory_row(workload, found))
             peaks.append(measure_peak(report.threads))
@@ -275,14 +195,8 @@ def compare(names: list[str], threads: int, quick: bool) -> Report:
 
 def write_into(path: Path, report: Report) -> None:
     """Replace what stands between the markers of a document by the new table."""
-    text = path.read_text(encoding="utf-8")
-    begin, end = "<!-- speed table -->\n", "<!-- end of speed table -->"
-    if text.count(begin) != 1 or text.count(end) != 1:
-        raise SystemExit(f"{path} has no place for the table between {begin.strip()} and {end}")
-    before, rest = text.split(begin)
-    after = rest.split(end)[1]
     content = f"{table(SPEED_HEAD, report.speed, True)}\n\n{report.conditions()}\n"
-    path.write_text(before + begin + content + end + after, encoding="utf-8")
+    write_between(path, "speed table", content)
 
 
 def main() -> None:

@@ -107,6 +107,7 @@ _LAZY = {
     "autograd": "pellucid.autograd",
     "insight": "pellucid.insight",
     "models": "pellucid.models",
+    "text": "pellucid.text",
     "rl": "pellucid.rl",
     "training": "pellucid.training",
     "utils": "pellucid.utils",

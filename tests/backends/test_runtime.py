@@ -17,6 +17,8 @@ from pellucid.backends.cpu import threads
 from pellucid.backends.cpu.engine import load_kernels
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.runtime import (
+    Loop,
+    Move,
     NativeProgram,
     Region,
     Task,
@@ -534,3 +536,44 @@ def test_quota_of_control_groups_version_1(tmp_path: Path) -> None:
     # The group's own folder is not visible inside the container; the mount's root is.
     write(root / "cpu,cpuacct" / "cpu.cfs_quota_us", "400000\n")
     assert threads._quota(membership, root) == 4.0
+
+
+# ---- loops -----------------------------------------------------------------------------------
+
+
+def add_text() -> str:
+    """y = a + b, one number."""
+    f, (a, b, y) = start_kernel("add", 3)
+    f.store(f.binary("add", f.load("i64", a), f.load("i64", b)), y)
+    f.ret()
+    return module_text([f])
+
+
+@pytest.mark.parametrize("parallel", (False, True))
+def test_a_loop_and_an_inner_loop_move_their_entries(parallel: bool) -> None:
+    add = load_kernels({"add": add_text()}, host_target())["add"]
+    x = np.arange(12, dtype=np.int64).reshape(3, 4)
+    history = np.zeros(4, np.int64)
+    sums = np.zeros((3, 5), np.int64)
+    # Entries 0 to 2: x, sums, history; 3 to 7 move.
+    inner = Loop(
+        4,
+        [Move(3, 5, 24, -8), Move(4, 6, 0, 8), Move(8, 6, 8, 8)],
+        [Region([Task(add, [4, 3, 8], 1)], parallel)],
+    )
+    after = Region([Task(add, [7, 8, 9], 1)], parallel)
+    moves = [Move(5, 0, 0, 32), Move(6, 1, 0, 40), Move(7, 2, 0, 8), Move(9, 2, 8, 8)]
+    program = NativeProgram(10, [Loop(3, moves, [inner, after])])
+    program.table[:3] = [a.ctypes.data for a in (x, sums, history)]
+    for _ in range(2):
+        program.run(2)
+        backwards = np.cumsum(x[:, ::-1], axis=1)
+        np.testing.assert_array_equal(sums[:, 1:], backwards)
+        np.testing.assert_array_equal(history[1:], np.cumsum(backwards[:, -1]))
+
+
+def test_loops_that_cannot_be() -> None:
+    with pytest.raises(ArgumentError, match="A loop of 0 turns"):
+        NativeProgram(1, [Loop(0, [], [])])
+    with pytest.raises(ArgumentError, match="A loop uses slot 3"):
+        NativeProgram(1, [Loop(1, [Move(3, 0, 0, 0)], [])])

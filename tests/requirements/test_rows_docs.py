@@ -116,6 +116,13 @@ def test_E7_regularization_cures_overfitting_only() -> None:
     says("under-fitting | more units or layers", "欠拟合 | 更多神经元或层")
 
 
+def test_D8_what_language_processing_is_for() -> None:
+    says(
+        "letting a computer understand what people say and write",
+        "让计算机理解人说的话、写的文字",
+    )
+
+
 def test_E15_data_need_consent_and_care() -> None:
     says("Data about people need a reason, consent and care", "涉及人的数据需要理由、同意和谨慎")
 

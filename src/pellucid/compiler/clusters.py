@@ -11,13 +11,14 @@ before: exp, sum, div as three loops over memory; after: one loop over rows (sof
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, operand_indices, unravel
 from pellucid.compiler.placement import ASSEMBLY
+from pellucid.compiler.repeat import is_loop, operand_view
 from pellucid.compiler.stores import worth_storing
-from pellucid.compiler.views import View, awaited, flat_base, matrix_view
+from pellucid.compiler.views import View, attention_views, awaited, flat_base, matrix_view
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, consumers
 
 COSTLY = frozenset(
@@ -38,8 +39,9 @@ REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
 class Cluster:
     """Anchors computed by one kernel.
 
-    ``kind`` is ``rows``, ``columns``, ``product``, ``serial`` or ``assembly`` (nothing to do: the
-    parts are written in place).  For ``rows`` the domain is
+    ``kind`` is ``rows``, ``columns``, ``product``, ``serial``, ``attention``, ``loop`` (all results
+    of a loop; its body has clusters of its own) or ``assembly`` (nothing to do: the parts are
+    written in place).  For ``rows`` the domain is
     ``rows`` × ``inner``; a cluster of element-wise anchors alone is ``flexible``: only the
     number of its elements is fixed.
     """
@@ -150,8 +152,12 @@ def operands_in_memory(node: Node) -> list[Node]:
     """What a node's kernel starts reading from: stored views for products, else the operands."""
     if node.op.name == "matmul":
         return [matrix_view(node, 0).base, matrix_view(node, 1).base]
+    if node.op.family == "attention":
+        return [view.base for view in attention_views(node)]
     if node.op.name == "strided_product":
         return [flat_base(n) for n in node.inputs]
+    if is_loop(node):
+        return [operand_view(node, i).base for i in range(len(node.inputs))]
     return list(node.inputs)
 
 
@@ -174,10 +180,14 @@ def stored_reads(node: Node, anchors: set[Node]) -> list[Node]:
 
 def cluster_of(node: Node) -> Cluster:
     """The cluster of an anchor by itself."""
+    if is_loop(node):
+        return Cluster("loop", [node])
     if node.op.name in PRODUCTS:
         return Cluster("product", [node])
     if node.op is ASSEMBLY:
         return Cluster("assembly", [node])
+    if node.op.family == "attention":
+        return Cluster("attention", [node])
     if node.op.name in REDUCTIONS:
         rows = node.size
         inner = math.prod(node.inputs[0].shape[a] for a in reduction_axes(node))
@@ -204,6 +214,7 @@ def fuse(graph: Graph, enabled: bool = True) -> Fusion:
     users = consumers(nodes)
     anchors = choose_anchors(graph, users)
     fusion = Fusion(graph, [], anchors, {})
+    loops: dict[Hashable, Cluster] = {}
     for node in nodes:
         if node not in anchors:
             continue
@@ -212,11 +223,17 @@ def fuse(graph: Graph, enabled: bool = True) -> Fusion:
             for part, (offset, strides) in zip(node.inputs, node.settings["places"], strict=True):
                 fusion.placed[part] = View(node, offset, strides)
         home = _join(node, fusion) if enabled else None
+        if is_loop(node):
+            home = loops.get(node.group)
+            if home is not None:
+                home.anchors.append(node)
         place = fusion.place[node] = len(fusion.place)
         if home is None:
             home = cluster_of(node)
             home.first = place
             fusion.clusters.append(home)
+            if is_loop(node):
+                loops[node.group] = home
         home.last = place
         fusion.owner[node] = home
         for read in fusion.reads[node]:
@@ -300,6 +317,8 @@ def _join(node: Node, fusion: Fusion) -> Cluster | None:
     Other clusters that it reads, and that fit too, become one with it.
     """
     alone = cluster_of(node)
+    if alone.kind == "attention":
+        return _same_attention(node, alone, fusion)
     if alone.kind == "columns":
         return _join_columns(node, alone, fusion)
     if alone.kind != "rows" or (node.op.name in REDUCTIONS and not is_trailing(node)):
@@ -318,6 +337,29 @@ def _join(node: Node, fusion: Fusion) -> Cluster | None:
             if node not in home.anchors:
                 home.anchors.append(node)
     return home
+
+
+def _same_attention(node: Node, alone: Cluster, fusion: Fusion) -> Cluster | None:
+    """The cluster of the same attention (or gradient) that gives another of its results."""
+
+    def subject(of: Node) -> tuple[object, ...]:
+        settings = {k: v for k, v in of.settings.items() if k != "wrt"}
+        inputs = of.inputs
+        if of.op.name == "attention":
+            inputs = (*inputs[:2], *inputs[3:])
+        return (of.op.name == "attention_gradient", inputs, tuple(settings.items()))
+
+    alone.first = alone.last = len(fusion.place)
+    for cluster in fusion.clusters:
+        if cluster.kind == "attention" and subject(cluster.anchors[0]) == subject(node):
+            own = [r for a in cluster.anchors for r in fusion.reads[a]]
+            if not (
+                _reaches(cluster, alone, fusion.reads[node], fusion)
+                or _reaches(alone, cluster, own, fusion)
+            ):
+                cluster.anchors.append(node)
+                return cluster
+    return None
 
 
 def _join_columns(node: Node, alone: Cluster, fusion: Fusion) -> Cluster | None:

@@ -25,7 +25,8 @@ class KernelFacts:
     ``layers`` and ``lines`` (``file:line``) where they come from; ``flop`` counts one for each
     arithmetic operation on an element, two for each multiply-add of a product; ``read_bytes`` and
     ``written_bytes`` count each buffer once; ``chunks`` is into how many pieces threads may share
-    the work; ``seconds`` its mean measured time, None if it was not measured.
+    the work; ``seconds`` its mean measured time, None if it was not measured.  A kernel of a loop
+    runs ``turns`` times; work, bytes and seconds are those of all turns.
     """
 
     name: str
@@ -38,15 +39,20 @@ class KernelFacts:
     written_bytes: int
     chunks: int
     seconds: float | None = None
+    turns: int = 1
 
     @property
     def fused(self) -> str:
-        """The operations in words: ``matmul``, ``add relu``, ``add mul×3 sqrt``."""
+        """The operations in words: ``matmul``, ``add relu``, ``add mul×3 sqrt``.
+
+        A kernel of a loop says how often it runs: ``35 times: matmul tanh``.
+        """
         counts: dict[str, int] = {}
         for name in self.operations:
             counts[name] = counts.get(name, 0) + 1
         loud = {n: c for n, c in counts.items() if n not in QUIET} or counts
-        return " ".join(n if c == 1 else f"{n}×{c}" for n, c in loud.items())
+        words = " ".join(n if c == 1 else f"{n}×{c}" for n, c in loud.items())
+        return words if self.turns == 1 else f"{self.turns} times: {words}"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from pellucid.compiler.convolution import (
 )
 from pellucid.compiler.phases import split_phases
 from pellucid.compiler.placement import assemble_in_place
+from pellucid.compiler.repeat import single_step, tidy_loops
 from pellucid.graph.node import (
     CONSTANT,
     INPUT,
@@ -27,13 +28,11 @@ from pellucid.graph.node import (
     inheriting,
     make_node,
 )
-from pellucid.graph.replay import substitute
 from pellucid.ops import elementwise, structure
 from pellucid.ops.contraction import matmul, swap
 from pellucid.ops.indexing import IOTA
 from pellucid.ops.normalization import standardize_formula
 from pellucid.ops.registry import scalar
-from pellucid.ops.scan_body import rows
 from pellucid.transforms.simplify import simplify, views_after
 
 LONG_REDUCTION = 1 << 15
@@ -290,35 +289,9 @@ def fill_empty_reductions(graph: Graph) -> Graph:
     return rewrite(graph, _sum_of_nothing)
 
 
-def _unrolled(node: Node) -> Node | None:
-    if node.op.name != "scan":
-        return None
-    settings = node.settings
-    body, length, reverse, output = (settings[k] for k in ("body", "length", "reverse", "output"))
-    n = body.carries
-    carry = list(node.inputs[:n])
-    columns, constants = node.inputs[n : n + body.columns], node.inputs[n + body.columns :]
-    histories: dict[int, list[Node]] = {k: [carry[k]] for k in range(n)}
-    outputs: dict[int, list[Node]] = {k: [] for k in range(n, len(body.outputs))}
-    for t in reversed(range(length)) if reverse else range(length):
-        x = [structure.reshape(rows(c, t, 1), c.shape[1:]) for c in columns]
-        known = dict(zip(body.inputs, (*carry, *x, *constants), strict=True))
-        values = substitute(body.outputs, known)
-        carry = values[:n]
-        for k, value in enumerate(values):
-            (histories if k < n else outputs)[k].append(value)
-    if output < n:
-        last: Node = carry[output]
-        return last
-    listed = (histories | outputs)[output - n]
-    ordered = listed[::-1] if reverse else listed
-    whole: Node = structure.concatenate([structure.reshape(v, (1, *v.shape)) for v in ordered], 0)
-    return whole
-
-
-def unroll_loops(graph: Graph) -> Graph:
-    """scan → its steps one after the other."""
-    return simplify(rewrite(graph, _unrolled))
+def unroll_single_steps(graph: Graph) -> Graph:
+    """A loop of one step → the step."""
+    return simplify(rewrite(graph, single_step))
 
 
 def _sink(node: Node) -> Node | None:
@@ -344,7 +317,8 @@ def convolutions_as_products(graph: Graph) -> Graph:
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     standardize_by_formula,
     simplify,
-    unroll_loops,
+    unroll_single_steps,
+    tidy_loops,
     convolutions_as_products,
     factors_before_sums,
     fill_empty_reductions,

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pellucid.base.shapes import Shape, contiguous_strides
-from pellucid.compiler.views import matrix_view, reshape_strides
+from pellucid.compiler.views import MatrixView, View, attention_views, matrix_view, reshape_strides
 from pellucid.graph.node import (
     CONSTANT,
     Graph,
@@ -34,7 +34,7 @@ from pellucid.graph.node import (
 Part = tuple[Node, int, tuple[int, ...]]
 """A value, the offset of its first element in the assembly, and the step of each of its axes."""
 
-PLACING = frozenset(("matmul",))
+PLACING = frozenset(("matmul", "attention", "attention_gradient"))
 """Operations whose kernels can write their result through strides, the last axis contiguous."""
 
 MOVES = frozenset(("transpose", "reshape", "concatenate", "add"))
@@ -70,9 +70,7 @@ def assemble_in_place(graph: Graph) -> Graph:
     """Moves of results that only serve to put them where a product reads them → assemblies."""
     nodes = graph.nodes()
     users = consumers(nodes)
-    wanted = {
-        matrix_view(node, i).base for node in nodes if node.op.name == "matmul" for i in (0, 1)
-    }
+    wanted = {view.base for node in nodes for view in _views(node)}
     found: dict[Node, list[Part]] = {}
     kept = set(graph.outputs)
     for node in nodes:
@@ -83,13 +81,24 @@ def assemble_in_place(graph: Graph) -> Graph:
     return _rebuilt(graph, found) if found else graph
 
 
+def _views(node: Node) -> Sequence[MatrixView | View]:
+    """The views that a product or an attention reads through."""
+    if node.op.family == "attention":
+        return attention_views(node)
+    return [matrix_view(node, i) for i in (0, 1)] if node.op.name == "matmul" else ()
+
+
 def _placed(root: Node, users: dict[Node, list[Node]], kept: set[Node]) -> list[Part] | None:
     """The values that ``root`` is put together from, all of them of kinds that can be placed."""
     parts: list[Part] = []
     stack: list[Part] = [(root, 0, contiguous_strides(root.shape))]
     while stack:
         node, offset, strides = stack.pop()
-        if node is not root and (len(users[node]) != 1 or node in kept):
+        # An attention reads the result of another (its gradient does) wherever that was placed.
+        other = [
+            u for u in users[node] if u.op.family != "attention" or node.op.name != "attention"
+        ]
+        if node is not root and (len(other) != 1 or node in kept):
             return None
         if node.op.name in PLACING:
             if node.shape[-1] > 1 and strides[-1] != 1:

@@ -6,6 +6,7 @@ A new value of a parameter is written over the old one in the step after its las
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pellucid.base.errors import CompilationError
@@ -37,6 +38,8 @@ class Schedule:
     """Values that the last step copies to where an output must stand."""
     arena_bytes: int = 0
     lifetimes: dict[Node, tuple[int, int]] = field(default_factory=dict)
+    workspaces: dict[int, int] = field(default_factory=dict)
+    """Loop, by the id of its cluster → offset in the arena of what its body needs."""
 
 
 def stored_values(fusion: Fusion, extra: set[Node]) -> set[Node]:
@@ -48,15 +51,20 @@ def stored_values(fusion: Fusion, extra: set[Node]) -> set[Node]:
             if read in fusion.owner and fusion.owner[read] is not home:
                 stored.add(read)
     for cluster in fusion.clusters:
-        if cluster.kind == "columns":
+        if cluster.kind in ("columns", "loop"):
             stored.update(cluster.anchors)
         elif cluster.kind != "rows":
             stored.add(cluster.anchors[0])
     return stored
 
 
-def schedule(fusion: Fusion, stored: set[Node]) -> Schedule:
-    """Steps and places for the clusters of ``fusion``."""
+def schedule(
+    fusion: Fusion, stored: set[Node], workspaces: Mapping[int, int] | None = None
+) -> Schedule:
+    """Steps and places for the clusters of ``fusion``.
+
+    ``workspaces`` says how many bytes a loop, by the id of its cluster, needs while it runs.
+    """
     overwrites = _candidates(fusion)
     level, refused = _levels(fusion, overwrites)
     targets, copies = _targets(fusion, {n for n in overwrites if n not in refused})
@@ -66,7 +74,7 @@ def schedule(fusion: Fusion, stored: set[Node]) -> Schedule:
     places = {node: Place("input", i) for i, node in enumerate(fusion.graph.inputs)}
     places.update(targets)
     result = Schedule(steps, places, copies)
-    _place_intermediates(fusion, stored, level, result)
+    _place_intermediates(fusion, stored, level, result, workspaces or {})
     _append_copies(fusion, stored, result)
     return result
 
@@ -223,9 +231,13 @@ def _give_up_one(
 
 
 def _place_intermediates(
-    fusion: Fusion, stored: set[Node], level: dict[int, int], result: Schedule
+    fusion: Fusion,
+    stored: set[Node],
+    level: dict[int, int],
+    result: Schedule,
+    workspaces: Mapping[int, int],
 ) -> None:
-    """Places in the arena for stored values that no output holds."""
+    """Places in the arena for stored values that no output holds, and for loops."""
     first = {n: level[id(fusion.owner[n])] for n in stored}
     last = dict(first)
     for anchor, reads in fusion.reads.items():
@@ -238,19 +250,48 @@ def _place_intermediates(
             last[read] = end
     for part, view in fusion.placed.items():
         first[view.base] = min(first[view.base], first[part])
+        last[view.base] = max(last[view.base], last[part])
+    shared = _overwritten(fusion, stored)
     inner = [
         n
         for n in fusion.anchors
-        if n in stored and n not in result.places and n not in fusion.placed
+        if n in stored and not (n in result.places or n in fusion.placed or n in shared)
     ]
     inner.sort(key=lambda n: (first[n], fusion.owner[n].position, fusion.owner[n].anchors.index(n)))
     lifetimes = [Lifetime(max(n.size, 1) * n.dtype.itemsize, first[n], last[n]) for n in inner]
+    lifetimes += [Lifetime(size, level[c], level[c]) for c, size in workspaces.items()]
     offsets, result.arena_bytes = plan_memory(lifetimes)
-    for node, offset in zip(inner, offsets, strict=True):
+    result.workspaces = dict(zip(workspaces, offsets[len(inner) :], strict=True))
+    for node, offset in zip(inner, offsets, strict=False):
         result.places[node] = Place("arena", offset)
     for part, view in fusion.placed.items():
         result.places[part] = result.places[view.base]
+    for product, follower in shared.items():
+        result.places[product] = result.places[follower]
     result.lifetimes = {n: (first[n], last[n]) for n in inner}
+
+
+def _overwritten(fusion: Fusion, stored: set[Node]) -> dict[Node, Node]:
+    """Products that only their epilogue reads → the value of the epilogue written over them.
+
+    Element by element the epilogue reads the product before it writes, so that one array does for
+    both and half of the traffic is saved.
+    """
+    found: dict[Node, Node] = {}
+    kept = set(fusion.graph.outputs)
+    for cluster in fusion.clusters:
+        after = cluster.epilogue
+        if after is None or after.full_rows:
+            continue
+        product = cluster.anchors[0]
+        if product in kept or fusion.readers.get(product, []) != [cluster]:
+            continue
+        for anchor in after.anchors:
+            same = anchor.size == product.size and anchor.dtype is product.dtype
+            if same and anchor in stored and product in fusion.reads[anchor]:
+                found[product] = anchor
+                break
+    return found
 
 
 def _stored_below(node: Node, stored: set[Node]) -> list[Node]:

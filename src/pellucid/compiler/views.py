@@ -118,6 +118,22 @@ def matrix_view(product: Node, position: int) -> MatrixView:
     return MatrixView(view.base, view.offset, (*[0] * lead, *batch), *view.strides[-2:])
 
 
+def rows_view(operand: Node) -> View:
+    """The view of a value whose rows a kernel reads in one piece, or repeats one element of."""
+    view = view_of(operand)
+    if view is None or (operand.shape[-1] > 1 and view.strides[-1] not in (0, 1)):
+        return contiguous(operand)
+    return view
+
+
+def attention_views(node: Node) -> list[View]:
+    """How an attention, or its gradient, reads its operands."""
+    return [
+        rows_view(x) if len(x.shape) == len(node.inputs[0].shape) else contiguous(x)
+        for x in node.inputs
+    ]
+
+
 def merge_axes(
     extents: tuple[int, ...], *strides: tuple[int, ...]
 ) -> list[tuple[int, tuple[int, ...]]]:

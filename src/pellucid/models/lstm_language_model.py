@@ -80,12 +80,3 @@ class LSTMLanguageModel(nn.Module):
                 scores, state = self(drawn[-1].unsqueeze(0), state)
         self.train(training)
         return pellucid.stack(drawn)
-
-
-def perplexity(loss: float) -> float:
-    """exp(mean cross-entropy in nats): among how many equally likely words the model wavers.
-
-    >>> round(perplexity(math.log(10_000)))
-    10000
-    """
-    return math.exp(loss)

@@ -1,6 +1,7 @@
 """Floor 2: the primitives of the graph language, a file a family, one definition each."""
 
 from pellucid.ops import (
+    attention,
     contraction,
     convolution,
     elementwise,
@@ -15,6 +16,7 @@ from pellucid.ops.registry import PRIMITIVES
 
 __all__ = [
     "PRIMITIVES",
+    "attention",
     "contraction",
     "convolution",
     "elementwise",

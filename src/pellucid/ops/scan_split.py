@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pellucid.base.errors import GraphError
-from pellucid.graph.node import CONSTANT, INPUT, Node, Spec, make_node, new_input, topological
+from pellucid.graph.node import INPUT, Node, Spec, make_node, new_input, topological
 from pellucid.graph.replay import replay, substitute
 from pellucid.ops import structure
 from pellucid.ops.contraction import matmul
@@ -127,10 +127,10 @@ class _Splitter:
             return self.before[node], True
         if node in self.stacked:
             return self.stacked[node], True
-        if node in self.fixed or node.op is CONSTANT or not node.inputs:
+        if node in self.fixed or self._is_number(node):
             return node, False
         if node not in self.varying:
-            return (node, False) if self._is_number(node) else None
+            return None
         batched = self._batch(node, self._early)
         return None if batched is None else (batched, True)
 
@@ -164,7 +164,8 @@ class _Splitter:
             early = self._early(node)
             if early is not None:
                 return early
-            batched = None if node in inside else self._batch(node, late)
+            stays = node in inside or not node.inputs
+            batched = None if stays else self._batch(node, late)
             return emit(node) if batched is None else batched, True
 
         results = []

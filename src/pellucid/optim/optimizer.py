@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import copy
 import math
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
@@ -31,14 +32,31 @@ from pellucid.graph.node import layer_scope
 from pellucid.tensor.autograd import enable_grad, no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import full_like, tensor, zeros_like
-from pellucid.tensor.state import concrete, guard, host_value, version
+from pellucid.tensor.state import (
+    are_eager_kernels_enabled,
+    concrete,
+    guard,
+    host_value,
+    is_tracing,
+    is_watched,
+    version,
+)
 from pellucid.tensor.tensor import Tensor
+from pellucid.tensor.updating import NativeUpdate
 
 Numbers = dict[str, Any]
 """Name → Python number, or 0-dimensional tensor where it depends on the step or a trace runs."""
 
 Slots = dict[str, Any]
 """Name → tensor in the shape of its parameter: what the optimizer remembers about it."""
+
+Bunch = tuple["ParameterGroup", Slots, list[Any]]
+"""Parameters of a group that are updated together, with the slots (their count) that they share."""
+
+NATIVE_ELEMENTS = 1 << 14
+"""Parameters of so many numbers together are updated by a native program, also eagerly."""
+NATIVE_PROGRAMS = 4
+"""Such programs kept for each optimizer: for different sets of parameters with a gradient."""
 
 Interval = tuple[float, float, str]
 """Lowest value, highest value, and which of them are allowed: ``"[]"``, ``"[)"``, …"""
@@ -223,15 +241,52 @@ class Optimizer:
                 loss = closure()
         self._stepped = True
         with no_grad(), layer_scope(type(self).__name__):
-            bunches = [(group, *b) for group in self.param_groups for b in self._bunches(group)]
+            bunches: list[Bunch] = [
+                (group, *b) for group in self.param_groups for b in self._bunches(group)
+            ]
             guard(lambda: self._layout)
             guard(lambda: [self._structure(group) for group in self.param_groups])
-            changes: list[tuple[Any, Any]] = []
-            for group, shared, parameters in bunches:
-                changes += self._changes(group, shared, parameters)
-            for target, value in changes:
-                target.copy_(value)
+            if not self._update_natively(bunches):
+                self._update(bunches)
         return loss
+
+    def _update(self, bunches: list[Bunch]) -> None:
+        """Compute all new values, then write them."""
+        changes: list[tuple[Any, Any]] = []
+        for group, shared, parameters in bunches:
+            changes += self._changes(group, shared, parameters)
+        for target, value in changes:
+            target.copy_(value)
+
+    def _update_natively(self, bunches: list[Bunch]) -> bool:
+        """The same as one native program, outside of ``compile`` and where it is worth it."""
+        if is_tracing() or is_watched() or not are_eager_kernels_enabled():
+            return False
+        parameters = [p for _, _, listed in bunches for p in listed]
+        if sum(p._cell.array.size for p in parameters) < NATIVE_ELEMENTS:
+            return False
+        key = (
+            self._layout,
+            tuple(self._structure(group) for group in self.param_groups),
+            tuple(map(id, parameters)),
+        )
+        known = _updates.setdefault(self, {})
+        found = known.get(key)
+        if found is None or not found.holds():
+            gradients = {p._grad._cell for p in parameters}
+            if len(gradients) < len(parameters):
+                return False  # several parameters have one tensor as their gradient
+            self._slots_exist(bunches)
+            found = known[key] = _Update(self, lambda: self._update(bunches), parameters)
+            while len(known) > NATIVE_PROGRAMS:
+                del known[next(iter(known))]
+        return found.run()
+
+    def _slots_exist(self, bunches: list[Bunch]) -> None:
+        """Make the slots of all parameters that have none yet."""
+        for group, _, parameters in bunches:
+            for parameter in parameters:
+                self._slots_of(group, parameter)
 
     def _structure(self, group: ParameterGroup) -> tuple[Any, ...]:
         """What of the group is built into a compiled step."""
@@ -437,6 +492,42 @@ class Optimizer:
             lines.append(f"Parameter Group {number}")
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
         return "\n".join([*lines, ")"])
+
+
+class _Update:
+    """One optimizer's step for one set of parameters as a native program."""
+
+    def __init__(
+        self, optimizer: Optimizer, update: Callable[[], None], parameters: list[Any]
+    ) -> None:
+        self._program = NativeUpdate(update)
+        place = {cell: i for i, cell in enumerate(self._program.cells)}
+        self._gradients = [(p, place[p._grad._cell]) for p in parameters if p._grad._cell in place]
+        self._slots = [
+            (slots, name, value, value._cell)
+            for slots in (optimizer.state[p] for p in parameters)
+            for name, value in slots.items()
+            if isinstance(value, TensorCore)
+        ]
+        self._known = [(p, p._cell) for p in parameters]
+
+    def holds(self) -> bool:
+        """Whether parameters and slots are the tensors that the program was made for."""
+        return all(p._cell is cell for p, cell in self._known) and all(
+            slots.get(name) is value and value._cell is cell
+            for slots, name, value, cell in self._slots
+        )
+
+    def run(self) -> bool:
+        """Update all parameters and slots; False if their memory does not allow it."""
+        cells = list(self._program.cells)
+        for parameter, position in self._gradients:
+            cells[position] = parameter._grad._cell
+        return self._program.run(cells)
+
+
+_updates: weakref.WeakKeyDictionary[Optimizer, dict[Any, _Update]] = weakref.WeakKeyDictionary()
+"""Programs of optimizers; not their attribute, because optimizers are copied and pickled."""
 
 
 def penalized(param: Any, grad: Any, group: Mapping[str, Any], numbers: Numbers) -> tuple[Any, Any]:

@@ -68,8 +68,11 @@ def _binary(name: str, first: Any, second: Any) -> Any:
     return getattr(elementwise, name)(a, b)
 
 
+_OPERANDS = (TensorCore, *NUMBERS)
+
+
 def _number_or_tensor(value: Any) -> bool:
-    return isinstance(value, (TensorCore, *NUMBERS)) or hasattr(value, "__array__")
+    return isinstance(value, _OPERANDS) or hasattr(value, "__array__")
 
 
 class ArithmeticMethods(TensorCore):

@@ -92,7 +92,7 @@ def is_grad_enabled() -> bool:
 def _record_of(tensor: TensorCore) -> Record | None:
     """The tape entry, checked; tensors that need no gradient end the walk."""
     record = tensor._record
-    if record is not None:
+    if record is not None and record.op.results is not None:
         record.check_unchanged()
     return record
 
@@ -173,7 +173,8 @@ def _needs_gradient(tensor: TensorCore) -> bool:
 
 
 def _pulled(record: Record, cotangent: Any, value: Any) -> Sequence[Any]:
-    """Cotangents of a recorded operation's inputs."""
+    """Cotangents of a recorded operation's inputs, which must be as they were."""
+    record.check_unchanged()
     if record.kernel is not None:
         found: Sequence[Any] = record.kernel.cotangents(record, cotangent, value)
         return found

@@ -130,6 +130,18 @@ class Record:
     @property
     def inputs(self) -> tuple[TensorCore, ...]:
         """The inputs as they were when the operation was recorded."""
+        position = 0
+        for tensor in self._tensors:
+            if (
+                tensor._cell is not self._cells[position]
+                or tensor._record is not self._records[position]
+            ):
+                return self._remembered()
+            position += 1
+        return self._tensors
+
+    def _remembered(self) -> tuple[TensorCore, ...]:
+        """The inputs, other tensors in place of those that have changed since."""
         found = []
         for tensor, cell, record in zip(self._tensors, self._cells, self._records, strict=True):
             if tensor._cell is not cell or tensor._record is not record:
@@ -168,6 +180,9 @@ class TensorCore:
 
     kernel_of: ClassVar[Callable[[Primitive, Sequence[TensorCore], Mapping[str, Any]], Any]]
     """The native kernel for an application of a primitive, or None; set by :mod:`.eager`."""
+
+    run_results: ClassVar[Callable[..., dict[int, Cell] | None]]
+    """Those results (None: all) of a primitive with several, by a native kernel if there is one."""
 
     _cell: Cell
     _requires_grad: bool
@@ -360,7 +375,7 @@ class TensorCore:
 
 def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]) -> Cell:
     """Evaluate at once: the shape rule first, so that errors are ours, then NumPy."""
-    spec = primitive.infer(*[Spec(t._cell.shape, t._cell.dtype) for t in inputs], **params)
+    spec = _result_spec(primitive, inputs, params)
     array = primitive.evaluate(*[t.array() for t in inputs], **params)
     if array.__class__ is not np.ndarray or array.dtype != spec.dtype.numpy:
         array = np.asarray(array, spec.dtype.numpy)
@@ -381,9 +396,41 @@ def _compute_results(
         primitive.infer(*specs, **params, output=k)
     if primitive.results is None:
         return {}
+    is_heavy = HEAVY.get(primitive.name)
+    if is_heavy is not None and state.eager_kernels and is_heavy(inputs, params):
+        made = TensorCore.run_results(primitive, inputs, params, None if all_of_them else outputs)
+        if made is not None:
+            return made
     numbers = None if all_of_them else tuple(outputs)
     found = primitive.results(*[t.array() for t in inputs], outputs=numbers, **params)
     return {k: Cell(array) for k, array in found.items()}
+
+
+_specs: dict[tuple[Any, ...], Spec] = {}
+"""What shape rules gave before: operation, parameters, shapes and dtypes → shape and dtype."""
+KNOWN_SPECS = 4096
+
+
+def _result_spec(
+    primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]
+) -> Spec:
+    """Shape and dtype of the result, by the primitive's rule, which raises on bad input."""
+    parts: list[Any] = [primitive]
+    for tensor in inputs:
+        cell = tensor._cell
+        parts.append(cell.shape)
+        parts.append(cell.dtype)
+    if params:
+        parts.append(tuple(params.items()))
+    key = tuple(parts)
+    found = _specs.get(key)
+    if found is None:
+        specs = [Spec(t._cell.shape, t._cell.dtype) for t in inputs]
+        found = primitive.infer(*specs, **params)
+        if len(_specs) >= KNOWN_SPECS:
+            _specs.clear()
+        _specs[key] = found
+    return found
 
 
 def lift(array: np.ndarray) -> Any:

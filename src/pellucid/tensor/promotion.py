@@ -70,6 +70,17 @@ def common_dtype(values: list[Any]) -> DType:
 def together(*values: Any, dtype: DType | None = None) -> list[Any]:
     """All ``values`` as tensors of one dtype (``dtype``, or the one they combine in)."""
     if dtype is None:
+        first = values[0]
+        if len(values) == 2 and isinstance(first, TensorCore):
+            own, second = first._cell.dtype, values[1]
+            if isinstance(second, TensorCore):
+                if second._cell.dtype is own:
+                    return [first, second]
+            elif second.__class__ is float:
+                if own.kind == "float":
+                    return [first, lift(np.asarray(second, own.numpy))]
+            elif second.__class__ is int and own.kind != "bool":
+                return [first, lift(np.asarray(second, own.numpy))]
         kinds = [v._cell.dtype if isinstance(v, TensorCore) else None for v in values]
         if kinds[0] is not None and kinds.count(kinds[0]) == len(kinds):
             return list(values)

@@ -189,6 +189,11 @@ def is_tracing() -> bool:
     return state.trace is not None
 
 
+def is_watched() -> bool:
+    """Whether somebody wants to see every single operation of this thread."""
+    return state.watcher is not None
+
+
 def host_value(read: Callable[[], float]) -> Any:
     """A number that may change between steps, such as a learning rate.
 

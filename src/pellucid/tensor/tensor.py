@@ -594,10 +594,15 @@ def _shares_memory(view: Cell, base: Cell) -> builtins.bool:
     return builtins.bool(np.may_share_memory(view.array, base.array))
 
 
+_new_object = object.__new__
+
+
 def _make(cell: Cell) -> Tensor:
     """A plain tensor around a cell, without history."""
-    tensor = Tensor.__new__(Tensor)
-    initialize(tensor, cell)
+    tensor = _new_object(Tensor)
+    tensor._cell = cell  # as initialize() does, without a call for each result
+    tensor._requires_grad = False
+    tensor._grad = tensor._record = tensor._hooks = None
     return tensor
 
 

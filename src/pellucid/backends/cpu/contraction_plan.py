@@ -234,7 +234,7 @@ def _plan(spec: Contraction, target: Target, full_rows: bool) -> ContractionPlan
         pack_b: PackB = "none"
         block = max(1, work.depth)
     else:
-        lanes, height, width = _tile_shape(work, lanes, target.vector_registers)
+        lanes, height, width = tile_shape(work, lanes, target.vector_registers)
         column_tails = _plain_tails(work.columns, width)
         shape = _Shape(lanes, height, width, _row_tails(work.rows, height), column_tails)
         block = _depth_block(work, target, width)
@@ -303,7 +303,7 @@ def _finish(
         splits,
         split_depth,
         block,
-        _unroll(split_depth),
+        depth_unroll(split_depth),
         pack_a,
         pack_b,
         _panel_columns(columns, pack_b, block * columns.tile * work.itemsize),
@@ -376,7 +376,7 @@ def _row_tails(rows: int, height: int) -> tuple[int, ...]:
     return (rest,)
 
 
-def _tile_shape(work: Contraction, lanes: int, registers: int) -> tuple[int, int, int]:
+def tile_shape(work: Contraction, lanes: int, registers: int) -> tuple[int, int, int]:
     """(lanes, rows, columns) of the register tile: the cheapest that needs no spilling.
 
     The cost of one step along depth is bounded by multiply-adds (2 a cycle), loads (2 a cycle) and
@@ -438,7 +438,7 @@ def _even_block(depth: int, most: int) -> int:
     """Depth cut into as few nearly equal blocks ≤ ``most`` as possible, whole turns each."""
     if depth <= most:
         return max(1, depth)
-    turn = _unroll(depth)
+    turn = depth_unroll(depth)
     fewest = math.ceil(depth / most)
     # Blocks of one length make loops with fixed ends.
     for blocks in range(fewest, fewest + 2 + fewest // 4):
@@ -447,7 +447,7 @@ def _even_block(depth: int, most: int) -> int:
     return _round_up(math.ceil(depth / fewest), turn)
 
 
-def _unroll(depth: int) -> int:
+def depth_unroll(depth: int) -> int:
     """Steps along depth in one turn of a tile's loop: about 4, and without remainder if possible.
 
     Code for a remainder would double the text that LLVM has to work through.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.backends.cpu.runtime import NativeProgram, Region, get_num_threads
+from pellucid.backends.cpu.runtime import NativeProgram, Region, get_num_threads, in_order
 from pellucid.compiler.explain import (
     BufferFacts,
     Explanation,
@@ -33,15 +33,16 @@ def explain(
     run; ``seconds`` of the whole is the program itself, ``calls`` times.
     """
     graph = executable.graph
-    uses = [(number, use) for number, step in enumerate(executable.region_uses) for use in step]
+    turns = executable.analysis.turns()
+    uses = [(i, use, count) for i, (step, count) in enumerate(turns) for use in step]
     times: list[float | None] = [None] * len(uses)
     total = None
     if inputs is not None and calls > 0:
         measured, total = _measure(executable, inputs, calls)
         times = list(measured)
     kernels = [
-        _facts(executable, number, use, seconds)
-        for (number, use), seconds in zip(uses, times, strict=True)
+        _facts(executable, number, use, count, seconds)
+        for (number, use, count), seconds in zip(uses, times, strict=True)
     ]
     schedule = executable.schedule
     buffers = [
@@ -64,23 +65,25 @@ def explain(
 
 
 def _facts(
-    executable: CpuExecutable, region: int, use: KernelUse, seconds: float | None
+    executable: CpuExecutable, region: int, use: KernelUse, turns: int, seconds: float | None
 ) -> KernelFacts:
-    nodes = computed_nodes(use.cluster, executable.fusion.anchors)
+    anchors = executable.fusion.anchors if turns == 1 else executable.analysis.inner_anchors()
+    nodes = computed_nodes(use.cluster, anchors)
     written = set(use.cluster.anchors)
     operands = {o for o in use.kernel.operands if isinstance(o, Node)}
-    is_product = use.cluster.kind == "product"
+    is_product = use.cluster.kind in ("product", "attention")
     return KernelFacts(
         use.name,
         region,
         tuple(n.op.name for n in nodes),
         layers_of(nodes),
         lines_of(nodes),
-        use.flop if is_product else flop_of(nodes),
-        sum(_bytes_of(n) for n in operands - written),
-        sum(_bytes_of(n) for n in operands & written),
+        turns * (use.flop if is_product else flop_of(nodes)),
+        turns * sum(_bytes_of(n) for n in operands - written),
+        turns * sum(_bytes_of(n) for n in operands & written),
         use.kernel.chunks,
-        seconds,
+        None if seconds is None else turns * seconds,
+        turns,
     )
 
 
@@ -99,14 +102,14 @@ def _measure(
     """Mean seconds of each kernel, and of the whole program, on these inputs."""
     table = np.array(executable.program.table)
     kept = _bind(executable.graph, inputs, table)
-    alone = [
-        Region([task], region.parallel) for region in executable.regions for task in region.tasks
-    ]
+    plain = [region for region in in_order(executable.regions) if isinstance(region, Region)]
+    alone = [Region([task], region.parallel) for region in plain for task in region.tasks]
     single = NativeProgram(len(table), alone)
     whole = NativeProgram(len(table), executable.regions)
-    for program in (single, whole):
-        program.table[:] = table
-        program.run()
+    whole.table[:] = table
+    whole.run()
+    single.table[:] = whole.table  # loops have set the entries that they move
+    single.run()
     start = time.perf_counter()
     whole.run(calls)
     total = (time.perf_counter() - start) / calls

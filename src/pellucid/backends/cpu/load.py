@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pellucid.backends.cpu.attention_kernel import write_attention
 from pellucid.backends.cpu.contraction import Block, emit_contraction
 from pellucid.backends.cpu.contraction_plan import Contraction, plan_contraction
 from pellucid.backends.cpu.convolution import StridedProduct, emit_strided, plan_strided
@@ -19,6 +20,7 @@ from pellucid.backends.cpu.explain import explain
 from pellucid.backends.cpu.ir import Function, module_text
 from pellucid.backends.cpu.loops import Kernel, emit_columns, emit_epilogue, emit_rows, needs_memory
 from pellucid.backends.cpu.plan import (
+    LoopPlan,
     Plan,
     RegionPlan,
     TaskPlan,
@@ -26,7 +28,8 @@ from pellucid.backends.cpu.plan import (
     keep_plan,
     plan_key,
 )
-from pellucid.backends.cpu.runtime import NativeProgram, Region, Task
+from pellucid.backends.cpu.repeat import LoopUse, copy_cluster, loop_use, plan_loop
+from pellucid.backends.cpu.runtime import Loop, Move, NativeProgram, Region, Task
 from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.errors import ArgumentError
@@ -35,11 +38,20 @@ from pellucid.compiler import index
 from pellucid.compiler.clusters import Cluster, Fusion, fuse
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
+from pellucid.compiler.repeat import body_graph
 from pellucid.compiler.schedule import Schedule, schedule, stored_values
-from pellucid.compiler.views import View, contiguous, flat_base, matrix_view, merge_axes
-from pellucid.graph.node import INPUT, Graph, Node, constant_value, unshared
+from pellucid.compiler.views import (
+    View,
+    attention_views,
+    contiguous,
+    flat_base,
+    matrix_view,
+    merge_axes,
+)
+from pellucid.graph.node import INPUT, Graph, Node, Spec, constant_value, unshared
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
+from pellucid.ops.scan_body import Body
 
 FLOP_PER_NANOSECOND = 80
 """What one core is expected to do in a matrix product; only for estimates."""
@@ -129,10 +141,10 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
     # What a product reads through views may lie beyond values that are stored for others.
     views: list[object] = []
     for node in cluster.anchors:
-        for view in (matrix_view(node, i) for i in (0, 1)) if node.op.name == "matmul" else ():
+        for view in views_of(node, fusion):
             if view.base not in number:
                 number[view.base] = len(number)
-            views.append((number[view.base], view.offset, view.batch, view.row, view.column))
+            views.append((number[view.base], view.offset, view.strides))
     after = cluster.epilogue
     domain = (
         cluster.kind,
@@ -146,11 +158,32 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
     return (domain, tuple(entries), tuple(number[a] for a in cluster.anchors)), list(number)
 
 
+def views_of(node: Node, fusion: Fusion) -> list[View]:
+    """How a product or an attention reads its operands, wherever they were placed."""
+    if node.op.family == "attention":
+        return [
+            View(v.base, *_placed(fusion, v)) if v.base in fusion.placed else v
+            for v in attention_views(node)
+        ]
+    if node.op.name != "matmul":
+        return []
+    found = (matrix_view(node, i) for i in (0, 1))
+    return [View(v.base, v.offset, (*v.batch, v.row, v.column)) for v in found]
+
+
+def _placed(fusion: Fusion, view: View) -> tuple[int, tuple[int, ...]]:
+    """Offset and strides of a placed value, read as it is."""
+    place = fusion.placed[view.base]
+    return place.offset, place.strides
+
+
 def _write(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> list[Kernel]:
     if cluster.kind == "product" and cluster.anchors[0].op.name == "strided_product":
         return [_write_strided(cluster, fusion, stored, target)]
     if cluster.kind == "product":
         return _write_product(cluster, fusion, stored, target)
+    if cluster.kind == "attention":
+        return [write_attention(cluster, fusion, views_of, target)]
     if cluster.kind == "rows":
         return [emit_rows(cluster, fusion, stored)]
     if cluster.kind == "columns":
@@ -248,24 +281,56 @@ class Analysis:
         for cluster in self.fusion.clusters:
             extra |= needs_memory(cluster, self.fusion)
         stored = stored_values(self.fusion, extra)
-        self.schedule: Schedule = schedule(self.fusion, stored)
-        self.region_uses: list[list[KernelUse]] = []
+        analyse = functools.partial(_analysis_of_body, target)
+        copy_kernel = functools.partial(_copy_kernel, target)
+        loops = {
+            id(c): loop_use(c, analyse, copy_kernel)
+            for c in self.fusion.clusters
+            if c.kind == "loop"
+        }
+        workspaces = {key: loop.layout.workspace for key, loop in loops.items()}
+        self.schedule: Schedule = schedule(self.fusion, stored, workspaces)
+        self.parts: list[list[KernelUse] | LoopUse] = []
+        """Kernels that run side by side, and loops, in their order."""
         for step in self.schedule.steps:
-            uses = [emit_cluster(c, self.fusion, stored, target) for c in step]
+            uses = [emit_cluster(c, self.fusion, stored, target) for c in step if c.kind != "loop"]
             for turn in range(max((len(u) for u in uses), default=0)):
-                self.region_uses.append([u[turn] for u in uses if turn < len(u)])
+                self.parts.append([u[turn] for u in uses if turn < len(u)])
+            self.parts.extend(loops[id(c)] for c in step if c.kind == "loop")
         index.forget()
+
+    def turns(self) -> list[tuple[list[KernelUse], int]]:
+        """The kernels of each region, those of loops among them, and how often it runs."""
+        found: list[tuple[list[KernelUse], int]] = []
+        for part in self.parts:
+            found.extend(part.turns() if isinstance(part, LoopUse) else [(part, 1)])
+        return found
+
+    @property
+    def region_uses(self) -> list[list[KernelUse]]:
+        """The kernels of each region, those of loops among them."""
+        return [uses for uses, _ in self.turns()]
+
+    def inner_anchors(self) -> set[Node]:
+        """Anchors of the bodies of all loops."""
+        found: set[Node] = set()
+        for part in self.parts:
+            if isinstance(part, LoopUse):
+                found |= part.inner.fusion.anchors | part.inner.inner_anchors()
+        return found
 
     def texts(self) -> dict[str, str]:
         """Kernel name → module text."""
         flat = [use for uses in self.region_uses for use in uses]
         return {use.name: use.kernel.text.replace("@KERNEL(", f"@{use.name}(") for use in flat}
 
-    def plan(self, keys: dict[str, bytes]) -> Plan:
-        """The program as data; ``keys`` are those of its kernels in the code cache."""
-        slots = _Slots(self.graph, self.schedule)
-        regions = []
-        for uses in self.region_uses:
+    def region_plans(self, slots: Slots) -> list[RegionPlan | LoopPlan]:
+        """The regions as data, for a program whose table ``slots`` number."""
+        regions: list[RegionPlan | LoopPlan] = []
+        for uses in self.parts:
+            if isinstance(uses, LoopUse):
+                regions += plan_loop(uses, slots)
+                continue
             tasks = tuple(
                 TaskPlan(
                     u.name,
@@ -277,50 +342,121 @@ class Analysis:
             )
             cost = sum(u.kernel.cost for u in uses)
             regions.append(RegionPlan(cost > SERIAL_COST, tasks))
-        indexing = sorted({n.op.name for n in self.graph.nodes() if n.op.family == "indexing"})
+        return regions
+
+    def indexing(self) -> set[str]:
+        """Operations that read or write where data say."""
+        found = {n.op.name for n in self.graph.nodes() if n.op.family == "indexing"}
+        return found.union(*(p.inner.indexing() for p in self.parts if isinstance(p, LoopUse)))
+
+    def plan(self, keys: dict[str, bytes]) -> Plan:
+        """The program as data; ``keys`` are those of its kernels in the code cache."""
+        inputs, outputs = len(self.graph.inputs), len(self.graph.outputs)
+        table = Table(inputs + outputs)
+        slots = Slots(table, self.schedule, range(inputs), range(inputs, inputs + outputs))
+        regions = tuple(self.region_plans(slots))
         return Plan(
-            len(self.graph.inputs),
-            len(self.graph.outputs),
+            inputs,
+            outputs,
             self.schedule.arena_bytes,
-            tuple(slots.entries),
-            tuple(slots.constants),
-            tuple(regions),
+            tuple(table.entries),
+            tuple(table.constants),
+            regions,
             keys,
-            tuple(indexing),
+            tuple(sorted(self.indexing())),
         )
 
 
-class _Slots:
-    """Numbers the table entries that operands need."""
+@functools.lru_cache(maxsize=64)
+def _analysis_of_body(target: Target, body: Body, histories: frozenset[int]) -> Analysis:
+    """How the body of a loop runs; loops with equal bodies share it."""
+    return Analysis(body_graph(body, histories), target)
 
-    def __init__(self, graph: Graph, schedule: Schedule) -> None:
-        self.first = len(graph.inputs) + len(graph.outputs)
-        self.outputs = len(graph.inputs)
-        self.schedule = schedule
+
+@functools.lru_cache(maxsize=256)
+def _copy_kernel(target: Target, spec: Spec) -> KernelUse:
+    """The kernel that copies a value."""
+    cluster, fusion, copied = copy_cluster(spec)
+    return emit_cluster(cluster, fusion, {copied}, target)[0]
+
+
+class Table:
+    """The table entries of a program behind those of its inputs and outputs."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
         self.entries: list[tuple[str, int]] = []
         self.constants: list[np.ndarray] = []
         self._known: dict[object, int] = {}
+        self._counted = 0
+
+    def fresh(self, entry: tuple[str, int]) -> int:
+        """A new entry."""
+        self.entries.append(entry)
+        return self.first + len(self.entries) - 1
+
+    def entry(self, key: object, entry: tuple[str, int]) -> int:
+        """The entry known by ``key``."""
+        if key not in self._known:
+            self._known[key] = self.fresh(entry)
+        return self._known[key]
+
+    def count(self) -> int:
+        """1, 2, 3, … at each call."""
+        self._counted += 1
+        return self._counted
+
+    def arena(self, offset: int) -> int:
+        """The entry of a place in the arena."""
+        return self.entry(("arena", offset), ("arena", offset))
+
+    def constant(self, node: Node) -> int:
+        """The entry of a constant."""
+        if node not in self._known:
+            self.constants.append(np.ascontiguousarray(constant_value(node)))
+        return self.entry(node, ("constant", len(self.constants) - 1))
+
+
+class Slots:
+    """Finds the table entries that the operands of a program, or of a loop's body, need.
+
+    ``inputs`` and ``outputs`` are the entries of its inputs and outputs, ``arena`` is where its
+    own part of the arena begins.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        schedule: Schedule,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        arena: int = 0,
+    ) -> None:
+        self.table, self.schedule, self.arena = table, schedule, arena
+        self.inputs, self.outputs = inputs, outputs
+        self.number = table.count()
+        """Tells the users of equal bodies apart."""
+
+    def inside(
+        self, schedule: Schedule, inputs: Sequence[int], outputs: Sequence[int], arena: int
+    ) -> Slots:
+        """The same for the body of a loop."""
+        return Slots(self.table, schedule, inputs, outputs, arena)
 
     def of(self, operand: Operand, cluster: Cluster) -> int:
         """The table entry of an operand of a cluster's kernel."""
         if isinstance(operand, tuple):
             # The kernels of a split product share their scratch; every product has its own.
-            key: object = ("scratch", id(cluster)) if operand[0] == "scratch" else operand
-            entry = operand
-        else:
-            place = self.schedule.places.get(operand)
-            if place is not None and place.kind != "arena":
-                return place.number + (self.outputs if place.kind == "output" else 0)
-            key = operand
-            entry = self._constant(operand) if place is None else ("arena", place.number)
-        if key not in self._known:
-            self._known[key] = self.first + len(self.entries)
-            self.entries.append(entry)
-        return self._known[key]
-
-    def _constant(self, node: Node) -> tuple[str, int]:
-        self.constants.append(np.ascontiguousarray(constant_value(node)))
-        return "constant", len(self.constants) - 1
+            own = operand[0] == "scratch"
+            return self.table.entry(
+                (operand[0], id(cluster), id(self)) if own else operand, operand
+            )
+        place = self.schedule.places.get(operand)
+        if place is None:
+            return self.table.constant(operand)
+        if place.kind == "arena":
+            return self.table.arena(self.arena + place.number)
+        return (self.outputs if place.kind == "output" else self.inputs)[place.number]
 
 
 class CpuExecutable:
@@ -382,12 +518,7 @@ class CpuExecutable:
     def _build(self, addresses: dict[str, int]) -> None:
         """The native program: regions of kernels, and the table of addresses."""
         plan = self.plan
-        self.regions = [
-            Region(
-                [Task(addresses[t.kernel], t.slots, t.chunks, t.cost) for t in r.tasks], r.parallel
-            )
-            for r in plan.regions
-        ]
+        self.regions = [_region(r, addresses) for r in plan.regions]
         fixed = plan.inputs + plan.outputs
         moving = [(i, 0) for i in range(fixed)]
         self.program = NativeProgram(fixed + len(plan.slots), self.regions, moving)
@@ -411,7 +542,7 @@ class CpuExecutable:
 
     def _address(self, kind: str, value: int) -> int:
         """What stands in a table entry that does not point into intermediate memory."""
-        if kind == "size":
+        if kind in ("size", "moving"):
             return value
         array = self._error if kind == "error" else self.plan.constants[value]
         return int(array.ctypes.data)
@@ -454,14 +585,23 @@ class CpuExecutable:
         return explain(self, inputs, calls)
 
     def __repr__(self) -> str:
-        kernels = sum(len(r.tasks) for r in self.plan.regions)
-        regions = len(self.plan.regions)
+        kernels = sum(len(uses) for uses in self.region_uses)
+        regions = len(self.region_uses)
         return f"<native program: {regions} regions, {kernels} kernels, {self.arena_bytes} bytes>"
 
     @property
     def arena_bytes(self) -> int:
         """Bytes of memory for intermediate values."""
         return self.plan.arena_bytes
+
+
+def _region(plan: RegionPlan | LoopPlan, addresses: dict[str, int]) -> Region | Loop:
+    """A region or loop with the addresses of its kernels."""
+    if isinstance(plan, LoopPlan):
+        inner = [_region(r, addresses) for r in plan.regions]
+        return Loop(plan.count, [Move(*m) for m in plan.moves], inner)
+    tasks = [Task(addresses[t.kernel], t.slots, t.chunks, t.cost) for t in plan.tasks]
+    return Region(tasks, plan.parallel)
 
 
 def _with_copies(graph: Graph) -> Graph:

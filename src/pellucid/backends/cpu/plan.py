@@ -22,6 +22,7 @@ from pellucid.backends.cpu.target import Target
 from pellucid.base.dtypes import as_dtype
 from pellucid.base.errors import PellucidError
 from pellucid.graph.node import INPUT, Graph, Node
+from pellucid.ops.scan_body import Body
 
 MEMORY_LIMIT = 256
 """Plans kept in this process."""
@@ -49,11 +50,22 @@ class RegionPlan:
 
 
 @dataclass(frozen=True)
+class LoopPlan:
+    """Regions that run ``count`` times; ``moves`` are (table entry, entry it starts from, bytes
+    after that, bytes on after each turn)."""
+
+    count: int
+    moves: tuple[tuple[int, int, int, int], ...]
+    regions: tuple[RegionPlan | LoopPlan, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """A program without addresses.
 
     Table entries: the inputs, the outputs, then ``slots``: ("arena", offset), ("scratch",
-    bytes), ("constant", number), ("size", value) or ("error", 0).  ``kernels`` maps names to
+    bytes), ("constant", number), ("size", value), ("error", 0), or ("moving", 0), which a loop
+    sets.  ``kernels`` maps names to
     keys of the code cache.
     """
 
@@ -62,7 +74,7 @@ class Plan:
     arena_bytes: int
     slots: tuple[tuple[str, int], ...]
     constants: tuple[np.ndarray, ...]
-    regions: tuple[RegionPlan, ...]
+    regions: tuple[RegionPlan | LoopPlan, ...]
     kernels: dict[str, bytes]
     indexing: tuple[str, ...]
     """Operations that read or write where data say, for the message of an error."""
@@ -77,9 +89,23 @@ def describe_graph(graph: Graph) -> str:
             continue
         number[node] = len(number)
         operands = [number[n] for n in node.inputs]
-        parts.append(f"{node.op.name}{node.params}{operands}{node.dtype.name}")
+        settings = [(name, _describe(value)) for name, value in node.params]
+        parts.append(f"{node.op.name}{settings}{operands}{node.dtype.name}")
     outputs = [number[n] for n in graph.outputs]
     return "\n".join([*parts, f"{outputs}{sorted(graph.aliases.items())}"])
+
+
+def _describe(value: object) -> object:
+    """A parameter as text that is the same in every process; the body of a loop as a graph."""
+    if isinstance(value, Body):
+        return f"{value.carries},{value.columns}:{describe_body(value)}"
+    return value
+
+
+@functools.lru_cache(maxsize=256)
+def describe_body(body: Body) -> str:
+    """What one step of a loop computes."""
+    return describe_graph(Graph(body.inputs, body.outputs))
 
 
 @functools.cache
@@ -134,10 +160,7 @@ def _to_bytes(plan: Plan) -> bytes:
         [as_dtype(c.dtype).name, list(c.shape), base64.b64encode(c.tobytes()).decode()]
         for c in plan.constants
     ]
-    regions = [
-        [r.parallel, [[t.kernel, list(t.slots), t.chunks, t.cost] for t in r.tasks]]
-        for r in plan.regions
-    ]
+    regions = [_region_as_list(r) for r in plan.regions]
     content = {
         "inputs": plan.inputs,
         "outputs": plan.outputs,
@@ -161,17 +184,30 @@ def _from_bytes(data: bytes) -> Plan | None:
             content["arena_bytes"],
             tuple((str(kind), int(value)) for kind, value in content["slots"]),
             tuple(_constant(*c) for c in content["constants"]),
-            tuple(
-                RegionPlan(
-                    bool(parallel), tuple(TaskPlan(k, tuple(s), n, c) for k, s, n, c in tasks)
-                )
-                for parallel, tasks in content["regions"]
-            ),
+            tuple(_region_of_list(r) for r in content["regions"]),
             {name: bytes.fromhex(key) for name, key in content["kernels"].items()},
             tuple(content["indexing"]),
         )
     except (ValueError, KeyError, TypeError, PellucidError):
         return None
+
+
+def _region_as_list(region: RegionPlan | LoopPlan) -> list[Any]:
+    if isinstance(region, LoopPlan):
+        moves = [list(m) for m in region.moves]
+        return ["loop", region.count, moves, [_region_as_list(r) for r in region.regions]]
+    tasks = [[t.kernel, list(t.slots), t.chunks, t.cost] for t in region.tasks]
+    return ["region", region.parallel, tasks]
+
+
+def _region_of_list(listed: Sequence[Any]) -> RegionPlan | LoopPlan:
+    if listed[0] == "loop":
+        _, count, moves, inner = listed
+        whole = [(int(e), int(b), int(o), int(s)) for e, b, o, s in moves]
+        return LoopPlan(int(count), tuple(whole), tuple(_region_of_list(r) for r in inner))
+    _, parallel, tasks = listed
+    plans = tuple(TaskPlan(k, tuple(s), n, c) for k, s, n, c in tasks)
+    return RegionPlan(bool(parallel), plans)
 
 
 def _constant(dtype: str, shape: Sequence[int], data: Any) -> np.ndarray:

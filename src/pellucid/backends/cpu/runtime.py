@@ -31,7 +31,7 @@ from pellucid.backends.cpu.target import host_target
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.errors import ArgumentError
 
-__all__ = ["NativeProgram", "Region", "Task", "get_num_threads", "set_num_threads"]
+__all__ = ["Loop", "Move", "NativeProgram", "Region", "Task", "get_num_threads", "set_num_threads"]
 
 INTERRUPT_SECONDS = 0.05
 """A run of many steps comes back to Python about this often, so that Ctrl-C is heard."""
@@ -67,6 +67,45 @@ class Region:
     parallel: bool = False
 
 
+@dataclass(frozen=True)
+class Move:
+    """A table entry that a loop moves: it starts ``offset`` bytes after what the entry ``base``
+    holds when the loop begins, and is moved on by ``step`` bytes after each turn."""
+
+    entry: int
+    base: int
+    offset: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Regions (and inner loops) that run ``count`` times, one turn after the other."""
+
+    count: int
+    moves: Sequence[Move]
+    regions: Sequence[Region | Loop]
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """The begin or the end of a loop among the regions."""
+
+    loop: Loop
+    begins: bool
+
+
+def in_order(regions: Sequence[Region | Loop]) -> list[Region | _Edge]:
+    """Regions and edges of loops, one after the other."""
+    order: list[Region | _Edge] = []
+    for item in regions:
+        if isinstance(item, Loop):
+            order += [_Edge(item, True), *in_order(item.regions), _Edge(item, False)]
+        else:
+            order.append(item)
+    return order
+
+
 class NativeProgram:
     """Regions compiled to plain arrays that the native driver walks through.
 
@@ -86,23 +125,25 @@ class NativeProgram:
     def __init__(
         self,
         table_size: int,
-        regions: Sequence[Region],
+        regions: Sequence[Region | Loop],
         strided: Sequence[tuple[int, int]] = (),
     ) -> None:
-        _check(table_size, regions, strided)
+        order = self._described = in_order(regions)
+        plain = [item for item in order if isinstance(item, Region)]
+        _check(table_size, plain, strided)
         self.table: npt.NDArray[np.uint64] = np.zeros(table_size, dtype=np.uint64)
-        self._described = list(regions)
-        slots = [s for region in regions for task in region.tasks for s in task.slots]
+        slots = [s for region in plain for task in region.tasks for s in task.slots]
         self._slots = np.array(slots, dtype=np.int32)
-        self._regions = np.zeros((len(regions), ir.REGION_BYTES // 8), dtype=np.int64)
+        self._regions = np.zeros((len(order), ir.REGION_BYTES // 8), dtype=np.int64)
+        self._loops = self._loop_records(table_size)
         self._strided = np.array(strided, dtype=np.int64).reshape(len(strided), 2)
-        self._profile = np.zeros(len(regions), dtype=np.int64)
+        self._profile = np.zeros(len(order), dtype=np.int64)
         self._threads = 0
         self._share_out(get_num_threads())
         self._header = np.zeros(ir.PROGRAM_BYTES // 8, dtype=np.int64)
         for offset, value in (
             (ir.PROGRAM_TABLE, self.table.ctypes.data),
-            (ir.PROGRAM_REGION_COUNT, len(regions)),
+            (ir.PROGRAM_REGION_COUNT, len(order)),
             (ir.PROGRAM_REGIONS, self._regions.ctypes.data),
             (ir.PROGRAM_STRIDED_COUNT, len(strided)),
             (ir.PROGRAM_STRIDED, self._strided.ctypes.data),
@@ -110,12 +151,31 @@ class NativeProgram:
             self._header[offset // 8] = value
         self.address = int(self._header.ctypes.data)
         self._pointer = ctypes.c_void_p(self.address)
-        self._parallel = bool(self._regions[:, 0].any())
+        self._parallel = bool((self._regions[:, 0] == 1).any())
         self._driver = _driver()
 
     def set_stride(self, position: int, byte_stride: int) -> None:
         """Change by how much the pointer of entry ``position`` of ``strided`` moves per step."""
         self._strided[position, 1] = byte_stride
+
+    def _loop_records(self, table_size: int) -> dict[int, npt.NDArray[np.int64]]:
+        """The record of each loop, by the loop's id."""
+        records = {}
+        for place, item in enumerate(self._described):
+            if not isinstance(item, _Edge) or not item.begins:
+                continue
+            if item.loop.count < 1:
+                raise ArgumentError(
+                    f"A loop of {item.loop.count} turns.", "Leave out what never runs."
+                )
+            for move in item.loop.moves:
+                _check_slot(move.entry, table_size, "A loop")
+                _check_slot(move.base, table_size, "A loop")
+            first = self._regions.ctypes.data + ir.REGION_BYTES * (place + 1)
+            moves = [(m.entry, m.base, m.offset, m.step) for m in item.loop.moves]
+            head = [(item.loop.count, item.loop.count, first, len(moves))]
+            records[id(item.loop)] = np.array([*head, *moves], dtype=np.int64)
+        return records
 
     def _share_out(self, threads: int) -> None:
         """Write the records of regions and tasks for so many threads."""
@@ -124,6 +184,11 @@ class NativeProgram:
         ends: list[int] = []
         slot = int(self._slots.ctypes.data)
         for region in self._described:
+            if isinstance(region, _Edge):
+                record = int(self._loops[id(region.loop)].ctypes.data)
+                heads.append((2 if region.begins else 3, record, 0, 0))
+                ends.extend([0] * threads)
+                continue
             first, before = len(records), 0
             addresses = []
             for task in region.tasks:
@@ -143,10 +208,10 @@ class NativeProgram:
             heads.append((int(shared), first, len(records) - first, chunks))
         self._tasks = np.array(records, dtype=np.int64).reshape(len(records), ir.TASK_BYTES // 8)
         self._ends = np.array(ends, dtype=np.int64)
-        for r, (parallel, first, count, chunks) in enumerate(heads):
+        for r, (kind, first, count, chunks) in enumerate(heads):
             tasks = self._tasks.ctypes.data + ir.TASK_BYTES * first
             end = self._ends.ctypes.data + 8 * r * threads
-            self._regions[r] = (parallel, tasks, count, chunks, end)
+            self._regions[r] = (kind, first if kind > 1 else tasks, count, chunks, end)
         self._threads = threads
 
     def run(self, steps: int = 1) -> None:
@@ -199,7 +264,10 @@ class NativeProgram:
         self._header[ir.PROGRAM_PROFILE // 8] = self._profile.ctypes.data if enabled else 0
 
     def profile(self) -> npt.NDArray[np.float64]:
-        """Seconds spent in each region since :meth:`enable_profile`, summed over all steps."""
+        """Seconds spent in each region since :meth:`enable_profile`, summed over all steps.
+
+        The begin and the end of a loop count as regions without time.
+        """
         return self._profile / _ticks_per_second()
 
 

@@ -2,6 +2,7 @@
 
 A program is data (see :mod:`pellucid.backends.cpu.runtime`): regions of tasks of chunks.  The
 driver runs the regions in order; in a parallel region the chunks are claimed by whoever comes.
+Between the begin and the end of a loop they run again and again, while table entries move on.
 
 **How chunks are claimed.**  The chunks 0 … total−1 of a region are cut into one contiguous range
 per thread, as :mod:`pellucid.backends.cpu.runtime` laid them out; range t has a counter of the
@@ -55,7 +56,13 @@ PROGRAM_BYTES: Final = 48
 
 REGION_BYTES: Final = 40
 """A region: parallel (0 or 1), address of its tasks, number of tasks, total chunks, address of the
-ends of the threads' ranges."""
+ends of the threads' ranges.  Or the begin (2) or end (3) of a loop, and the address of its record.
+"""
+
+LOOP_HEAD_BYTES: Final = 32
+MOVE_BYTES: Final = 32
+"""A loop: turns left, turns, address of its first region, number of moves; then the moves: table
+entry, entry it starts from, bytes after that, bytes on after each turn."""
 
 TASK_BYTES: Final = 40
 """A run of chunks of one kernel: kernel address, address of its slots (int32), number of chunks,
@@ -275,7 +282,7 @@ step:
   %s.more = icmp slt i64 %s, %steps
   br i1 %s.more, label %region.head, label %end
 region.head:
-  %region = phi ptr [ %regions, %step ], [ %region.next, %region.done ]
+  %region = phi ptr [ %regions, %step ], [ %region.next, %region.done ], [ %first.region, %turn ]
   %r.more = icmp ne ptr %region, %regions.end
   br i1 %r.more, label %region.start, label %strides
 region.start:
@@ -286,6 +293,67 @@ clock.start:
 choose:
   %since = phi i64 [ 0, %region.start ], [ %ticks.0, %clock.start ]
   %flag = load i64, ptr %region, align 8
+  %looped = icmp ugt i64 %flag, 1
+  br i1 %looped, label %loop, label %work
+loop:
+  %record.at = getelementptr i8, ptr %region, i64 8
+  %record = load ptr, ptr %record.at, align 8
+  %move.count.at = getelementptr i8, ptr %record, i64 24
+  %move.count = load i64, ptr %move.count.at, align 8
+  %moves = getelementptr i8, ptr %record, i64 {LOOP_HEAD_BYTES}
+  %opens = icmp eq i64 %flag, 2
+  br i1 %opens, label %open, label %close
+open:
+  %turns.at = getelementptr i8, ptr %record, i64 8
+  %turns = load i64, ptr %turns.at, align 8
+  store i64 %turns, ptr %record, align 8
+  br label %open.head
+open.head:
+  %o = phi i64 [ 0, %open ], [ %o.next, %open.move ]
+  %o.more = icmp slt i64 %o, %move.count
+  br i1 %o.more, label %open.move, label %region.end
+open.move:
+  %o.bytes = mul i64 %o, {MOVE_BYTES}
+  %o.at = getelementptr i8, ptr %moves, i64 %o.bytes
+  %o.entry = load i64, ptr %o.at, align 8
+  %o.base.at = getelementptr i8, ptr %o.at, i64 8
+  %o.base = load i64, ptr %o.base.at, align 8
+  %o.offset.at = getelementptr i8, ptr %o.at, i64 16
+  %o.offset = load i64, ptr %o.offset.at, align 8
+  %o.source.at = getelementptr i64, ptr %table, i64 %o.base
+  %o.source = load i64, ptr %o.source.at, align 8
+  %o.address = add i64 %o.source, %o.offset
+  %o.target.at = getelementptr i64, ptr %table, i64 %o.entry
+  store i64 %o.address, ptr %o.target.at, align 8
+  %o.next = add i64 %o, 1
+  br label %open.head
+close:
+  %left = load i64, ptr %record, align 8
+  %left.now = sub i64 %left, 1
+  store i64 %left.now, ptr %record, align 8
+  %again = icmp sgt i64 %left.now, 0
+  br i1 %again, label %close.head, label %region.end
+close.head:
+  %c = phi i64 [ 0, %close ], [ %c.next, %close.move ]
+  %c.more = icmp slt i64 %c, %move.count
+  br i1 %c.more, label %close.move, label %turn
+close.move:
+  %c.bytes = mul i64 %c, {MOVE_BYTES}
+  %c.at = getelementptr i8, ptr %moves, i64 %c.bytes
+  %c.entry = load i64, ptr %c.at, align 8
+  %c.step.at = getelementptr i8, ptr %c.at, i64 24
+  %c.step = load i64, ptr %c.step.at, align 8
+  %c.target.at = getelementptr i64, ptr %table, i64 %c.entry
+  %c.address = load i64, ptr %c.target.at, align 8
+  %c.moved = add i64 %c.address, %c.step
+  store i64 %c.moved, ptr %c.target.at, align 8
+  %c.next = add i64 %c, 1
+  br label %close.head
+turn:
+  %first.at = getelementptr i8, ptr %record, i64 16
+  %first.region = load ptr, ptr %first.at, align 8
+  br label %region.head
+work:
   %shared = icmp ne i64 %flag, 0
   %fork = and i1 %shared, %parallel
   br i1 %fork, label %forked, label %serial

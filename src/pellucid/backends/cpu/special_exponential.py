@@ -68,6 +68,14 @@ def exponential(x: Lanes, factor: float = 1.0) -> Lanes:
     return times_power_of_two(p if factor == 1.0 else p * factor, rounded)
 
 
+def exponential_of_negative(x: Lanes) -> Lanes:
+    """eˣ for x ≤ 0: 0 where eˣ would be subnormal.  About two thirds of the work of exp."""
+    lowest = -math.log(2.0) * (x.format.bias - 1)
+    p, rounded = exponential_parts(x.at_least(lowest))
+    power = ((rounded.bits() << x.format.mantissa) + x.format.one).real()
+    return (x < lowest).where(0.0, p * power)
+
+
 def exponential_minus_one(x: Lanes) -> Lanes:
     """eˣ - 1, accurate near zero: 2ᵏ·(eʳ - 1) + (2ᵏ - 1)."""
     form = x.format

@@ -8,10 +8,12 @@ from typing import Any
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.common import dropout
+from pellucid.ops.attention import attention
 from pellucid.tensor.creation import arange
 from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import narrow_product, rounded_once
+from pellucid.tensor.state import is_tracing
 
 
 def causal_mask(queries: int, keys: int) -> Any:
@@ -74,7 +76,7 @@ def scaled_dot_product_attention(
             "scaled_dot_product_attention got attn_mask and is_causal=True", "give one of them"
         )
     if enable_gqa:
-        key, value = _shared_heads(query, key), _shared_heads(query, value)
+        return _grouped(query, key, value, attn_mask, dropout_p, is_causal, scale)
     _check_shapes(query, key, value, attn_mask)
     factor = 1 / math.sqrt(max(1, query.shape[-1])) if scale is None else scale
     if dropout_p == 0:
@@ -88,6 +90,9 @@ def _attended(
     query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool, factor: float
 ) -> Any:
     """Attention without dropout; shapes fit."""
+    if _worth_a_kernel(query, key, value, attn_mask):
+        mask = () if attn_mask is None else (_full_rank(attn_mask, query.dim()),)
+        return attention(query, key, value, *mask, scale=factor, causal=is_causal)
     return _weights(query, key, attn_mask, is_causal, factor).matmul(value)
 
 
@@ -100,8 +105,51 @@ def _weights(query: Any, key: Any, attn_mask: Any, is_causal: bool, factor: floa
     return safe_softmax(masked_scores(scores, attn_mask, is_causal))
 
 
+MOST_FEATURES = 256
+"""Widest heads that the kernel of attention keeps in the nearest caches."""
+
+
+def _worth_a_kernel(query: Any, key: Any, value: Any, attn_mask: Any) -> bool:
+    """Whether attention is one operation of a compiled program, which stores no scores."""
+    if not is_tracing() or query.dtype.kind != "float":
+        return False
+    if not query.dtype is key.dtype is value.dtype or query.dtype.itemsize not in (4, 8):
+        return False
+    if max(query.shape[-1], value.shape[-1]) * query.dtype.itemsize > 4 * MOST_FEATURES:
+        return False
+    if min(*query.shape, *key.shape, *value.shape) < 1:
+        return False
+    return attn_mask is None or not attn_mask.requires_grad
+
+
+def _full_rank(mask: Any, rank: int) -> Any:
+    """The mask with as many axes as the scores."""
+    return mask.reshape(*(1,) * (rank - mask.dim()), *mask.shape)
+
+
+def _grouped(
+    query: Any, key: Any, value: Any, attn_mask: Any, dropout_p: float, causal: bool, scale: Any
+) -> Any:
+    """Attention in which each key and value head serves several successive query heads.
+
+    The query's heads become two axes, (…, G, H / G, L, E), and the others' are stretched along the
+    second, which copies nothing in a compiled program.
+    """
+    key, value = _shared_heads(query, key), _shared_heads(query, value)
+    *lead, heads, length, width = query.shape
+    groups, times = key.shape[-4], key.shape[-3]
+    if attn_mask is not None and getattr(attn_mask, "dim", int)() >= 3:
+        own = tuple(attn_mask.shape)
+        split = (groups, times) if own[-3] == heads else (1, own[-3])
+        if own[-3] in (1, heads):
+            attn_mask = attn_mask.reshape(*own[:-3], *split, *own[-2:])
+    parts = query.reshape(*lead, groups, times, length, width)
+    mixed = scaled_dot_product_attention(parts, key, value, attn_mask, dropout_p, causal, scale)
+    return mixed.reshape(*lead, heads, length, value.shape[-1])
+
+
 def _shared_heads(query: Any, shared: Any) -> Any:
-    """(…, G, S, E) → (…, H, S, E): each of G heads repeated H / G times."""
+    """(…, G, S, E) → (…, G, H / G, S, E): each of G heads repeated H / G times."""
     if query.dim() < 3 or shared.dim() < 3 or query.shape[-3] % max(1, shared.shape[-3]):
         raise ShapeError(
             f"enable_gqa got a query of shape {tuple(query.shape)} and a key or value of shape "
@@ -109,11 +157,8 @@ def _shared_heads(query: Any, shared: Any) -> Any:
             "the heads (axis -3) of the query must be a multiple of theirs",
         )
     *lead, groups, length, width = shared.shape
-    times = query.shape[-3] // groups
-    if times == 1:
-        return shared
-    wide = shared.unsqueeze(-3).expand(*lead, groups, times, length, width)
-    return wide.reshape(*lead, groups * times, length, width)
+    times = query.shape[-3] // max(1, groups)
+    return shared.unsqueeze(-3).expand(*lead, groups, times, length, width)
 
 
 def _check_shapes(query: Any, key: Any, value: Any, attn_mask: Any) -> None:

@@ -1,0 +1,214 @@
+"""Loops as native regions: a body's program, spliced in, whose table entries move on.
+
+A step's kernels find their operands in table entries of their own.  When the loop begins, an
+entry is set to the first row of a column or history (the last, in reverse); after each turn it
+moves on by one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pellucid.backends.cpu.elements import Operand
+from pellucid.backends.cpu.plan import LoopPlan, RegionPlan, TaskPlan
+from pellucid.base.shapes import size_of
+from pellucid.compiler.clusters import Cluster, Fusion
+from pellucid.compiler.repeat import (
+    LoopLayout,
+    bytes_of,
+    layout_of,
+    operand_view,
+)
+from pellucid.compiler.views import View
+from pellucid.graph.node import Graph, Node, Spec, placeholder, unshared
+from pellucid.ops.elementwise import COPY
+from pellucid.ops.registry import apply
+from pellucid.ops.scan_body import Body, history_rows
+
+if TYPE_CHECKING:
+    from pellucid.backends.cpu.load import Analysis, KernelUse, Slots
+
+Move = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class LoopUse:
+    """A loop of a program: its cluster, its layout, the analysis of its body, and the kernels
+    that copy carries in (and, where a last carry is wanted beside its history, out)."""
+
+    cluster: Cluster
+    layout: LoopLayout
+    inner: Analysis
+    copies: dict[int, KernelUse]
+
+    @property
+    def length(self) -> int:
+        """Number of steps."""
+        found: int = self.layout.node.settings["length"]
+        return found
+
+    def turns(self) -> list[tuple[list[KernelUse], int]]:
+        """The kernels of each region, and how often it runs."""
+        inside = [(uses, self.length * count) for uses, count in self.inner.turns()]
+        after = [self.copies[k] for k in self.layout.copied_out if k in self.copies]
+        before = list(self.copies.values())
+        return [*([(before, 1)] if before else []), *inside, *([(after, 1)] if after else [])]
+
+
+def copy_cluster(spec: Spec) -> tuple[Cluster, Fusion, Node]:
+    """The copy of a value of so many elements, as a program of its own."""
+    source = placeholder(Spec((size_of(spec.shape),), spec.dtype), 0)
+    copied = unshared(apply(COPY, source))
+    cluster = Cluster("rows", [copied], copied.size, 1, flexible=True)
+    graph = Graph((source,), (copied,))
+    fusion = Fusion(graph, [cluster], {copied}, {copied: cluster}, {copied: [source]})
+    return cluster, fusion, copied
+
+
+def loop_use(
+    cluster: Cluster,
+    analyse: Callable[[Body, frozenset[int]], Analysis],
+    copy_kernel: Callable[[Spec], KernelUse],
+) -> LoopUse:
+    """What a loop's cluster becomes; ``analyse`` takes a body and the carries with a history."""
+    node = cluster.anchors[0]
+    body: Body = node.settings["body"]
+    numbers = {a.settings["output"] for a in cluster.anchors}
+    histories = frozenset(k for k in range(body.carries) if body.carries + k in numbers)
+    inner = analyse(body, histories)
+    layout = layout_of(cluster.anchors, inner.schedule.arena_bytes)
+    carried = [(k, n.spec) for k, n in enumerate(body.inputs[: body.carries]) if n.size]
+    return LoopUse(cluster, layout, inner, {k: copy_kernel(spec) for k, spec in carried})
+
+
+class _LoopPlanner:
+    """Table entries and regions of one loop."""
+
+    def __init__(self, use: LoopUse, slots: Slots) -> None:
+        self.use, self.outer, self.layout = use, slots, use.layout
+        self.body = use.layout.body
+        self.node = use.layout.node
+        self.reverse: bool = self.node.settings["reverse"]
+        self.moves: list[Move] = []
+        self.workspace = slots.arena + slots.schedule.workspaces[id(use.cluster)]
+
+    def regions(self) -> list[RegionPlan | LoopPlan]:
+        """Copies in, the loop, copies out."""
+        body, n = self.body, self.body.carries
+        before, after, _ = history_rows(self.reverse, self.use.length)
+        inputs, outputs = [], []
+        for k in range(n):
+            inputs.append(self._carry(k, before))
+            outputs.append(self._carry(k, after) if k in self.layout.histories else inputs[k])
+        for i in range(n, len(body.inputs)):
+            inputs.append(self._operand(i))
+        for j in range(n, len(body.outputs)):
+            anchor = self.layout.members.get(n + j)
+            # An output that nobody wants is not there after tidying, unless that is switched off.
+            outputs.append(self._scratch(j) if anchor is None else self._stacked(anchor, 0))
+        slots = self.outer.inside(self.use.inner.schedule, inputs, outputs, self.workspace)
+        inner = self.use.inner.region_plans(slots)
+        found: list[RegionPlan | LoopPlan] = [*self._copies_in()]
+        found.append(LoopPlan(self.use.length, tuple(self.moves), tuple(inner)))
+        return found + self._copies_out()
+
+    # ---- table entries -------------------------------------------------------------------------
+
+    def _moving(self, moves: list[Move], base: int, offset: int, step: int) -> int:
+        """A table entry that starts somewhere in the buffer of another one."""
+        entry = self.outer.table.fresh(("moving", 0))
+        moves.append((entry, base, offset, step))
+        return entry
+
+    def _rows(self, base: int, offset: int, row_bytes: int, first: int) -> int:
+        """An entry that visits rows from the first (in reverse: the last) step's on."""
+        turns = self.use.length
+        start = first + (turns - 1 if self.reverse else 0)
+        step = -row_bytes if self.reverse else row_bytes
+        return self._moving(self.moves, base, offset + start * row_bytes, step)
+
+    def _stacked(self, anchor: Node, first: int) -> int:
+        row_bytes = bytes_of(Spec(anchor.shape[1:], anchor.dtype))
+        return self._rows(self.outer.of(anchor, self.use.cluster), 0, row_bytes, first)
+
+    def _carry(self, k: int, first: int) -> int:
+        """The entry of a carry: a row of its history, its last value, or a place of its own."""
+        members, n = self.layout.members, self.body.carries
+        if n + k in members:
+            return self._stacked(members[n + k], first)
+        if k in members:
+            return self.outer.of(members[k], self.use.cluster)
+        return self.outer.table.arena(self.workspace + self.layout.states[k])
+
+    def _operand(self, position: int) -> int:
+        view = operand_view(self.node, position)
+        base, itemsize = self._base(view), view.base.dtype.itemsize
+        if position < self.body.carries + self.body.columns:
+            return self._rows(base, view.offset * itemsize, view.strides[0] * itemsize, 0)
+        if not view.offset:
+            return base
+        return self._moving(self.moves, base, view.offset * itemsize, 0)
+
+    def _base(self, view: View) -> int:
+        return self.outer.of(view.base, self.use.cluster)
+
+    def _scratch(self, j: int) -> int:
+        size = max(bytes_of(self.body.outputs[j].spec), 1)
+        return self.outer.table.fresh(("scratch", size))
+
+    # ---- copies --------------------------------------------------------------------------------
+
+    def _copy(self, use: KernelUse, source: int, target: int) -> TaskPlan:
+        """A copy kernel from one entry to another."""
+
+        def entry(operand: Operand) -> int:
+            if isinstance(operand, tuple):
+                return self.outer.of(operand, use.cluster)
+            return target if operand.op is COPY else source
+
+        slots = tuple(entry(o) for o in use.kernel.operands)
+        return TaskPlan(use.name, slots, use.kernel.chunks, use.kernel.cost)
+
+    def _copies_in(self) -> list[LoopPlan]:
+        """The first carries, copied to where the first step reads them."""
+        moves: list[Move] = []
+        tasks = []
+        for k, use in self.use.copies.items():
+            view = operand_view(self.node, k)
+            offset = view.offset * view.base.dtype.itemsize
+            source = self._base(view)
+            if offset:
+                source = self._moving(moves, source, offset, 0)
+            target = self._carry_start(k, moves)
+            tasks.append(self._copy(use, source, target))
+        return [LoopPlan(1, tuple(moves), (RegionPlan(False, tuple(tasks)),))] if tasks else []
+
+    def _carry_start(self, k: int, moves: list[Move]) -> int:
+        history = self.layout.members.get(self.body.carries + k)
+        if history is None:
+            return self._carry(k, 0)
+        base = self.outer.of(history, self.use.cluster)
+        first = self.use.length if self.reverse else 0
+        return self._moving(moves, base, first * bytes_of(self.body.inputs[k].spec), 0)
+
+    def _copies_out(self) -> list[RegionPlan | LoopPlan]:
+        """Last carries that are wanted beside their history."""
+        moves: list[Move] = []
+        tasks = []
+        members, cluster = self.layout.members, self.use.cluster
+        _, _, last = history_rows(self.reverse, self.use.length)
+        for k in self.layout.copied_out:
+            if k in self.use.copies:
+                base = self.outer.of(members[self.body.carries + k], cluster)
+                row = last * bytes_of(self.body.inputs[k].spec)
+                source = self._moving(moves, base, row, 0)
+                target = self.outer.of(members[k], cluster)
+                tasks.append(self._copy(self.use.copies[k], source, target))
+        return [LoopPlan(1, tuple(moves), (RegionPlan(False, tuple(tasks)),))] if tasks else []
+
+
+def plan_loop(use: LoopUse, slots: Slots) -> list[RegionPlan | LoopPlan]:
+    """The regions of a loop, for a program whose table ``slots`` number."""
+    return _LoopPlanner(use, slots).regions()

@@ -1,0 +1,380 @@
+"""Attention as a primitive: the scores of all queries and keys need never stand in memory.
+
+The weights are softmax(scale · Q Kᵀ + mask).  Written out they take queries × keys numbers for
+each head, and a product to make, two passes over memory to normalize and another product to use.
+A kernel can do it for a block of queries and a block of keys at a time, with a running maximum
+and sum, and the gradient can compute the scores again from the logarithm of that sum (Rabe and
+Staats, 2021; Dao et al., 2022; Milakov and Gimelshein, 2018, for the running sum).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from pellucid.base.errors import DTypeError, ShapeError
+from pellucid.graph.node import Sample, Spec
+from pellucid.ops.contraction import matmul, swap
+from pellucid.ops.elementwise import add, div, exp, le, mul, sub, where
+from pellucid.ops.registry import (
+    Value,
+    apply,
+    define,
+    ramp,
+    require_float,
+    same_dtype,
+    scalar,
+    sum_to,
+)
+from pellucid.ops.structure import broadcast_to, max_, reshape
+from pellucid.ops.structure import sum as sum_
+
+_REASON = (
+    "measured: the scores need not be stored (memory linear in the positions), blocks that a "
+    "causal mask hides are skipped, and queries, keys and values are read through strides"
+)
+
+
+def _check(q: Spec, k: Spec, v: Spec | None, mask: tuple[Spec, ...]) -> None:
+    require_float("attention", q)
+    same_dtype("attention", q, k, *([v] if v else []))
+    fits = (
+        len(q.shape) >= 2
+        and q.shape[:-2] == k.shape[:-2]
+        and q.shape[-1] == k.shape[-1]
+        and (v is None or v.shape[:-1] == k.shape[:-1])
+    )
+    if not fits:
+        shapes = ", ".join(str(s.shape) for s in (q, k, v) if s is not None)
+        raise ShapeError(
+            f"attention got queries, keys and values of shapes {shapes}",
+            "they are (…, L, E), (…, S, E) and (…, S, V) with equal leading axes",
+        )
+    for spec in mask:
+        scores = (*q.shape[:-1], k.shape[-2])
+        if len(spec.shape) != len(scores) or any(
+            m not in (1, n) for m, n in zip(spec.shape, scores, strict=True)
+        ):
+            raise ShapeError(
+                f"attention got a mask of shape {spec.shape} for scores of shape {scores}",
+                "give it as many axes, each of the same extent or 1",
+            )
+        if spec.dtype.kind != "bool" and spec.dtype is not q.dtype:
+            raise DTypeError(
+                f"attention got a mask of {spec.dtype.name} for {q.dtype.name}",
+                "use bool (True takes part) or the type of the queries (added to the scores)",
+            )
+
+
+# ---- the meaning, in NumPy --------------------------------------------------------------------
+
+
+def _scores(
+    q: np.ndarray, k: np.ndarray, mask: tuple[np.ndarray, ...], scale: float, causal: bool
+) -> np.ndarray:
+    scores = np.matmul(q, np.swapaxes(k, -1, -2)) * q.dtype.type(scale)
+    if causal:
+        rows, columns = (np.arange(n) for n in scores.shape[-2:])
+        scores = np.where(columns <= rows[:, None], scores, -np.inf)
+    for given in mask:
+        scores = np.where(given, scores, -np.inf) if given.dtype == bool else scores + given
+    return np.asarray(scores, q.dtype)
+
+
+def _normalized(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights, 0 in rows that are −∞ throughout, and the logarithm of each row's sum."""
+    largest = scores.max(-1, keepdims=True, initial=-np.inf)
+    grown = np.exp(scores - np.where(largest > -np.inf, largest, scores.dtype.type(0)))
+    total = grown.sum(-1, keepdims=True)
+    divisor = np.where(total == 0, scores.dtype.type(1), total)
+    log_sum = np.where(total == 0, -np.inf, largest + np.log(divisor))
+    return grown / divisor, log_sum[..., 0]
+
+
+def _evaluate(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, *mask: np.ndarray, scale: float, causal: bool
+) -> np.ndarray:
+    return np.asarray(np.matmul(_normalized(_scores(q, k, mask, scale, causal))[0], v))
+
+
+def _evaluate_log_sum(
+    q: np.ndarray, k: np.ndarray, *mask: np.ndarray, scale: float, causal: bool
+) -> np.ndarray:
+    return np.asarray(_normalized(_scores(q, k, mask, scale, causal))[1], q.dtype)
+
+
+def _evaluate_gradient(
+    g: np.ndarray,
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    result: np.ndarray,
+    log_sum: np.ndarray,
+    *mask: np.ndarray,
+    scale: float,
+    causal: bool,
+    wrt: int,
+) -> np.ndarray:
+    weights = _normalized(_scores(q, k, mask, scale, causal))[0]
+    if wrt == 2:
+        return np.asarray(np.matmul(np.swapaxes(weights, -1, -2), g))
+    to_weights = np.matmul(g, np.swapaxes(v, -1, -2))
+    mean = (weights * to_weights).sum(-1, keepdims=True)
+    to_scores = weights * (to_weights - mean) * q.dtype.type(scale)
+    if wrt == 0:
+        return np.asarray(np.matmul(to_scores, k))
+    return np.asarray(np.matmul(np.swapaxes(to_scores, -1, -2), q))
+
+
+# ---- the same, composed of other operations ---------------------------------------------------
+
+
+def _weights(q: Value, k: Value, mask: tuple[Value, ...], scale: float, causal: bool) -> Value:
+    """The weights (…, L, S) as composed operations: for derivatives of derivatives."""
+    scores = mul(matmul(q, swap(k)), scalar(q, scale))
+    minus_infinity, zero = scalar(q, -math.inf), scalar(q, 0.0)
+    if causal:
+        rows, columns = scores.shape[-2:]
+        seen = le(q.lift(np.arange(columns)), q.lift(np.arange(rows)[:, None]))
+        scores = where(seen, scores, minus_infinity)
+    for given in mask:
+        if given.dtype.kind == "bool":
+            scores = where(given, scores, minus_infinity)
+        else:
+            scores = add(scores, given)
+    if not scores.shape[-1]:
+        return scores
+    axis = len(scores.shape) - 1
+    largest = max_(scores, axis, True)
+    hidden = le(largest, minus_infinity)
+    grown = exp(sub(scores, where(hidden, zero, largest)))
+    total = sum_(grown, axis, True)
+    return div(grown, where(hidden, scalar(q, 1.0), total))
+
+
+def _centred(weights: Value, x: Value) -> Value:
+    """weights ∘ (x − Σ weights ∘ x over each row): the derivative of the softmax."""
+    return mul(weights, sub(x, _row_sum(mul(weights, x))))
+
+
+def _row_sum(x: Value) -> Value:
+    return sum_(x, len(x.shape) - 1, True)
+
+
+def _gradient(
+    g: Value, y: Value, q: Value, k: Value, v: Value, *mask: Value, scale: float, causal: bool
+) -> tuple[Value | None, ...]:
+    log_sum = attention_log_sum(q, k, *mask, scale=scale, causal=causal)
+    first = [
+        apply(
+            ATTENTION_GRADIENT,
+            g,
+            q,
+            k,
+            v,
+            y,
+            log_sum,
+            *mask,
+            scale=scale,
+            causal=causal,
+            wrt=wrt,
+        )
+        for wrt in range(3)
+    ]
+    return (*first, *_to_mask(g, q, k, v, mask, scale, causal))
+
+
+def _to_mask(
+    g: Value, q: Value, k: Value, v: Value, mask: tuple[Value, ...], scale: float, causal: bool
+) -> list[Value | None]:
+    if not mask or mask[0].dtype.kind == "bool":
+        return [None] * len(mask)
+    weights = _weights(q, k, mask, scale, causal)
+    return [sum_to(_centred(weights, matmul(g, swap(v))), mask[0].shape)]
+
+
+def _log_sum_gradient(
+    g: Value, y: Value, q: Value, k: Value, *mask: Value, scale: float, causal: bool
+) -> tuple[Value | None, ...]:
+    weights = _weights(q, k, mask, scale, causal)
+    to_scores = mul(weights, reshape(g, (*g.shape, 1)))
+    scaled = mul(to_scores, scalar(q, scale))
+    to_mask = [None if m.dtype.kind == "bool" else sum_to(to_scores, tuple(m.shape)) for m in mask]
+    return (matmul(scaled, k), matmul(swap(scaled), q), *to_mask)
+
+
+def _second_gradient(
+    u: Value,
+    y: Value,
+    g: Value,
+    q: Value,
+    k: Value,
+    v: Value,
+    result: Value,
+    log_sum: Value,
+    *mask: Value,
+    scale: float,
+    causal: bool,
+    wrt: int,
+) -> tuple[Value | None, ...]:
+    """Derivatives of a gradient; what the forward pass kept counts as a function of q, k, v."""
+    factor = scalar(q, scale)
+    weights = _weights(q, k, mask, scale, causal)
+    to_weights = matmul(g, swap(v))
+    mean = _row_sum(mul(weights, to_weights))
+    to_q: Value | None = None
+    to_k: Value | None = None
+    if wrt == 2:
+        along = matmul(g, swap(u))  # cotangent of the weights
+        to_g, to_v = matmul(weights, u), None
+    else:
+        to_scores = mul(mul(weights, sub(to_weights, mean)), factor)
+        if wrt == 0:
+            x = mul(matmul(u, swap(k)), factor)
+            to_k = matmul(swap(to_scores), u)
+        else:
+            x = mul(matmul(q, swap(u)), factor)
+            to_q = matmul(to_scores, u)
+        inner = _row_sum(mul(x, weights))
+        along = sub(mul(x, sub(to_weights, mean)), mul(inner, to_weights))
+        through = mul(weights, sub(x, inner))  # cotangent of to_weights
+        to_g, to_v = matmul(through, v), matmul(swap(through), g)
+    to_scores = _centred(weights, along)
+    scaled = mul(to_scores, factor)
+    more_q, more_k = matmul(scaled, k), matmul(swap(scaled), q)
+    to_mask = [None if m.dtype.kind == "bool" else sum_to(to_scores, tuple(m.shape)) for m in mask]
+    return (
+        to_g,
+        more_q if to_q is None else add(to_q, more_q),
+        more_k if to_k is None else add(to_k, more_k),
+        to_v,
+        None,
+        None,
+        *to_mask,
+    )
+
+
+# ---- samples ----------------------------------------------------------------------------------
+
+
+def _cases() -> Iterable[tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], bool]]:
+    yield (ramp(4, 3), ramp(5, 3), ramp(5, 2)), (), False
+    yield (ramp(2, 5, 4), ramp(2, 5, 4), ramp(2, 5, 4)), (), True
+    seen = np.asarray([[[1, 0, 1, 1], [0, 1, 1, 0]], [[1, 1, 1, 1], [0, 0, 0, 1]]]) > 0
+    yield (ramp(2, 2, 3), ramp(2, 4, 3), ramp(2, 4, 3)), (seen,), False
+    yield (ramp(1, 2, 3, 2), ramp(1, 2, 4, 2), ramp(1, 2, 4, 5)), (ramp(1, 1, 3, 4),), False
+    yield (ramp(3, 1), ramp(1, 1), ramp(1, 1)), (), True
+
+
+def _samples() -> Iterable[Sample]:
+    for inputs, mask, causal in _cases():
+        yield Sample((*inputs, *mask), {"scale": 0.7, "causal": causal})
+    # The second query of the first matrix may look at nothing.
+    seen = np.asarray([[[True], [False]], [[True], [True]]])
+    inputs = (ramp(2, 2, 3), ramp(2, 4, 3), ramp(2, 4, 3))
+    yield Sample((*inputs, seen), {"scale": 0.7, "causal": False})
+
+
+def _log_sum_samples() -> Iterable[Sample]:
+    for (q, k, _), mask, causal in _cases():
+        yield Sample((q, k, *mask), {"scale": 0.7, "causal": causal})
+
+
+def _gradient_samples() -> Iterable[Sample]:
+    for (q, k, v), mask, causal in _cases():
+        settings: dict[str, Any] = {"scale": 0.7, "causal": causal}
+        g = ramp(*q.shape[:-1], v.shape[-1])
+        kept = _evaluate(q, k, v, *mask, **settings), _evaluate_log_sum(q, k, *mask, **settings)
+        for wrt in range(3):
+            yield Sample((g, q, k, v, *kept, *mask), {**settings, "wrt": wrt})
+
+
+# ---- the primitives ---------------------------------------------------------------------------
+
+
+def _infer(q: Spec, k: Spec, v: Spec, *mask: Spec, scale: float, causal: bool) -> Spec:
+    _check(q, k, v, mask)
+    return Spec((*q.shape[:-1], v.shape[-1]), q.dtype)
+
+
+def _infer_log_sum(q: Spec, k: Spec, *mask: Spec, scale: float, causal: bool) -> Spec:
+    _check(q, k, None, mask)
+    return Spec(q.shape[:-1], q.dtype)
+
+
+def _infer_gradient(
+    g: Spec,
+    q: Spec,
+    k: Spec,
+    v: Spec,
+    result: Spec,
+    log_sum: Spec,
+    *mask: Spec,
+    scale: float,
+    causal: bool,
+    wrt: int,
+) -> Spec:
+    _check(q, k, v, mask)
+    return (q, k, v)[wrt]
+
+
+ATTENTION = define(
+    "attention",
+    "attention",
+    "y = softmax(scale * q @ k.T + mask) @ v; rows without any key are 0",
+    infer=_infer,
+    evaluate=_evaluate,
+    gradient=_gradient,
+    samples=_samples,
+    reason=_REASON,
+)
+ATTENTION_LOG_SUM = define(
+    "attention_log_sum",
+    "attention",
+    "y = log(sum over keys of exp(scale * q @ k.T + mask))",
+    infer=_infer_log_sum,
+    evaluate=_evaluate_log_sum,
+    gradient=_log_sum_gradient,
+    samples=_log_sum_samples,
+    reason="the kernel of attention knows it; the gradient finds the weights again with it",
+)
+ATTENTION_GRADIENT = define(
+    "attention_gradient",
+    "attention",
+    "cotangent of q (wrt 0), k (1) or v (2) for the cotangent g of attention(q, k, v)",
+    infer=_infer_gradient,
+    evaluate=_evaluate_gradient,
+    gradient=_second_gradient,
+    samples=_gradient_samples,
+    reason=_REASON,
+)
+
+
+def attention(
+    q: Value, k: Value, v: Value, *mask: Value, scale: float, causal: bool = False
+) -> Value:
+    """softmax(scale · q kᵀ + mask) v, where no scores are stored.
+
+    Shapes: q (…, L, E), k (…, S, E), v (…, S, V) → (…, L, V); leading axes that differ are
+    stretched.  A mask has as many axes as the scores (…, L, S), each full or 1: bool, True where a
+    query looks at a key, or added to the scores.  ``causal``: query i looks at keys 0 … i.
+    A query that looks at no key gives 0.
+    """
+    q, k, v = _stretched(q, k, v)
+    return apply(ATTENTION, q, k, v, *mask, scale=float(scale), causal=bool(causal))
+
+
+def attention_log_sum(
+    q: Value, k: Value, *mask: Value, scale: float, causal: bool = False
+) -> Value:
+    """ln Σ exp(scale · q kᵀ + mask) over the keys, (…, L): −∞ for a query that looks at none."""
+    return apply(ATTENTION_LOG_SUM, q, k, *mask, scale=float(scale), causal=bool(causal))
+
+
+def _stretched(*values: Value) -> list[Value]:
+    """The values with their leading axes broadcast against each other."""
+    lead = np.broadcast_shapes(*(tuple(x.shape[:-2]) for x in values))
+    return [broadcast_to(x, (*lead, *x.shape[-2:])) for x in values]

@@ -1,0 +1,17 @@
+"""Text as numbers: vocabularies, counts and similarities of words, word2vec, n-gram models."""
+
+from pellucid.text.counts import analogy as analogy
+from pellucid.text.counts import co_occurrence as co_occurrence
+from pellucid.text.counts import cosine as cosine
+from pellucid.text.counts import most_similar as most_similar
+from pellucid.text.counts import ppmi as ppmi
+from pellucid.text.counts import reduced as reduced
+from pellucid.text.markov import BigramModel as BigramModel
+from pellucid.text.measures import ngram_overlap as ngram_overlap
+from pellucid.text.measures import perplexity as perplexity
+from pellucid.text.vocabulary import Vocabulary as Vocabulary
+from pellucid.text.vocabulary import split_words as split_words
+from pellucid.text.word2vec import CBOW as CBOW
+from pellucid.text.word2vec import Noise as Noise
+from pellucid.text.word2vec import SkipGram as SkipGram
+from pellucid.text.word2vec import windows as windows
