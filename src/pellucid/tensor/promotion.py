@@ -78,9 +78,9 @@ def together(*values: Any, dtype: DType | None = None) -> list[Any]:
                     return [first, second]
             elif second.__class__ is float:
                 if own.kind == "float":
-                    return [first, lift(np.asarray(second, own.numpy))]
+                    return [first, as_operand(second, own)]
             elif second.__class__ is int and own.kind != "bool":
-                return [first, lift(np.asarray(second, own.numpy))]
+                return [first, as_operand(second, own)]
         kinds = [v._cell.dtype if isinstance(v, TensorCore) else None for v in values]
         if kinds[0] is not None and kinds.count(kinds[0]) == len(kinds):
             return list(values)
