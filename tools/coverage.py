@@ -148,6 +148,7 @@ def page() -> str:
         ("torch.nn", torch.nn, nn, [n for n in public(torch.nn) if n[0].isupper()]),
         ("torch.nn.functional", torch.nn.functional, nn.functional, _functions(torch)),
         ("torch.nn.init", torch.nn.init, nn.init, _initializers(torch)),
+        ("torch.nn.utils.rnn", torch.nn.utils.rnn, nn.utils.rnn, public(torch.nn.utils.rnn)),
         ("torch.optim", torch.optim, optim, optimizers(torch.optim)),
         ("torch.Tensor", torch.Tensor, pellucid.Tensor, public(torch.Tensor)),
     ]
@@ -170,8 +171,10 @@ def page() -> str:
     for title, rows in tables:
         lines += ["", f"## {title}", ""]
         covered = ", ".join(f"`{n}`" for n, state, _ in rows if state == "covered")
-        lines += [f"Covered: {covered}.", "", "| name | | reason |", "|---|---|---|"]
-        lines += [f"| `{n}` | {state} | {why} |" for n, state, why in rows if state != "covered"]
+        lines.append(f"Covered: {covered}.")
+        others = [f"| `{n}` | {state} | {why} |" for n, state, why in rows if state != "covered"]
+        if others:
+            lines += ["", "| name | | reason |", "|---|---|---|", *others]
     return "\n".join(lines) + "\n"
 
 

@@ -9,17 +9,20 @@ that its checkpoints fit.)
 from __future__ import annotations
 
 import math
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
 from pellucid import nn
+from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import init
 from pellucid.nn.functional.activation import gelu
 from pellucid.nn.functional.attention import scaled_dot_product_attention
 from pellucid.nn.functional.loss import cross_entropy
 from pellucid.tensor.autograd import no_grad
-from pellucid.tensor.creation import arange
+from pellucid.tensor.compile import compile
+from pellucid.tensor.creation import arange, full, zeros
 from pellucid.tensor.functions import where
 from pellucid.tensor.random import Generator, multinomial
 from pellucid.tensor.shaping import cat
@@ -72,15 +75,16 @@ class CausalSelfAttention(nn.Module):
         self.n_embd = config.n_embd
         self.dropout = config.dropout
 
+    def heads(self, x: Any) -> Any:
+        """(N, T, E) → (N, H, T, E / H)."""
+        n, t, e = x.shape
+        return x.reshape(n, t, self.n_head, e // self.n_head).transpose(1, 2)
+
     def forward(self, x: Any, past: KeyValue | None = None) -> tuple[Any, KeyValue]:
         """The mixture (N, T, E), and keys and values of all positions, those of ``past`` first."""
         n, t, e = x.shape
         packed = self.c_attn(x)  # (N, T, 3E)
-        heads = [
-            packed.narrow(2, i * e, e).reshape(n, t, self.n_head, e // self.n_head).transpose(1, 2)
-            for i in range(3)
-        ]
-        q, k, v = heads  # each (N, H, T, E/H)
+        q, k, v = (self.heads(packed.narrow(2, i * e, e)) for i in range(3))
         if past is not None:
             k, v = cat([past[0], k], 2), cat([past[1], v], 2)
         drop = self.dropout if self.training else 0.0
@@ -92,6 +96,21 @@ class CausalSelfAttention(nn.Module):
         y = scaled_dot_product_attention(q, k, v, mask, drop, causal)
         y = y.transpose(1, 2).reshape(n, t, e)  # (N, H, T, E/H) -> (N, T, E)
         return self.resid_dropout(self.c_proj(y)), (k, v)
+
+    def advance(self, x: Any, place: Any, known: Any, keys: Any, values: Any) -> Any:
+        """The mixture (N, 1, E) at one more position, whose key and value are written down.
+
+        ``place`` (1,) int64 is the position, ``known`` bool (S,) says which are known with it, and
+        ``keys`` and ``values`` (N, S, E) hold all positions, and are changed.
+        """
+        n, _, e = x.shape
+        packed = self.c_attn(x)  # (N, 1, 3E)
+        for store, i in ((keys, 1), (values, 2)):
+            store.copy_(store.index_copy(1, place, packed.narrow(2, i * e, e)))
+        q = self.heads(packed.narrow(2, 0, e))
+        mask = known.reshape(1, -1)  # (S,) -> (queries, S)
+        y = scaled_dot_product_attention(q, self.heads(keys), self.heads(values), mask)
+        return self.c_proj(y.transpose(1, 2).reshape(n, 1, e))  # (N, H, 1, E/H) -> (N, 1, E)
 
 
 class MLP(nn.Module):
@@ -194,6 +213,20 @@ class GPT(nn.Module):
             kept.append(pair)
         return parts["ln_f"](x), kept
 
+    def advance(self, ids: Any, place: Any, keys: list[Any], values: list[Any]) -> Any:
+        """Scores (N, vocab_size) after one more token of each text, in arrays of fixed size.
+
+        ``ids`` (N, 1) stand at position ``place`` (1,) int64.  ``keys`` and ``values`` hold
+        (N, block_size, E) for each block, filled before ``place``, and are changed.
+        """
+        parts = self.transformer
+        known = arange(self.config.block_size) <= place
+        x = parts["wte"](ids) + parts["wpe"](place)  # (N, 1, E) + (1, E)
+        for block, k, v in zip(parts["h"], keys, values, strict=True):
+            x = x + block.attn.advance(block.ln_1(x), place, known, k, v)
+            x = x + block.mlp(block.ln_2(x))
+        return self.lm_head(parts["ln_f"](x).select(1, 0))
+
     def generate(
         self,
         ids: Any,
@@ -242,16 +275,63 @@ class GPT(nn.Module):
         use_cache: bool,
     ) -> Any:
         block = self.config.block_size
-        cache: list[KeyValue] = []
+        decoder: Decoder | None = None
         for _ in range(count):
-            known = cache[0][0].shape[2] if cache else 0
-            if use_cache and ids.shape[1] <= block:
-                scores, cache = self.step(ids.narrow(1, known, ids.shape[1] - known), cache)
+            length = ids.shape[1]
+            if decoder is not None and length <= block:
+                scores = decoder.scores(ids.narrow(1, length - 1, 1), length - 1)
             else:
-                length = min(block, ids.shape[1])
-                scores, _ = self.step(ids.narrow(1, ids.shape[1] - length, length), [])
+                last = min(block, length)
+                scores, cache = self.step(ids.narrow(1, length - last, last), [])
+                if use_cache and length < block:
+                    decoder = Decoder.of(self, ids.shape[0])
+                    decoder.fill(cache)
             ids = cat([ids, _chosen(scores, temperature, top_k, generator)], 1)
         return ids
+
+
+class Decoder:
+    """Keys and values of a batch of texts in arrays of fixed size, and the compiled step on them.
+
+    A token costs one native call, whatever the number of positions before it: the arrays do not
+    grow, so nothing is traced again, and positions to come are masked.
+    """
+
+    def __init__(self, model: GPT, batch: int) -> None:
+        shape = (batch, model.config.block_size, model.config.n_embd)
+        dtype = model.lm_head.weight.dtype
+        self.keys = [zeros(*shape, dtype=dtype) for _ in range(model.config.n_layer)]
+        self.values = [zeros(*shape, dtype=dtype) for _ in range(model.config.n_layer)]
+        owner = weakref.ref(model)  # the table of decoders must not keep models alive
+
+        def advance(ids: Any, place: Any) -> Any:
+            return owner().advance(ids, place, self.keys, self.values)  # type: ignore[union-attr]
+
+        self._advance = compile(advance)
+
+    @staticmethod
+    def of(model: GPT, batch: int) -> Decoder:
+        """The model's decoder for so many texts at once, made at first use."""
+        known = _decoders.setdefault(model, {})
+        found = known.get(batch)
+        if found is None or found.keys[0].dtype is not model.lm_head.weight.dtype:
+            found = known[batch] = Decoder(model, batch)
+        return found
+
+    def fill(self, cache: list[KeyValue]) -> None:
+        """Take over keys and values (N, heads, T, E / heads) of the first T positions."""
+        for pair, *stores in zip(cache, self.keys, self.values, strict=True):
+            for given, store in zip(pair, stores, strict=True):
+                n, _, length, _ = given.shape
+                store.zero_()  # what an earlier text left may not be a number
+                store[:, :length] = given.transpose(1, 2).reshape(n, length, -1)  # heads packed
+
+    def scores(self, ids: Any, place: int) -> Any:
+        """Scores (N, vocab_size) after ``ids`` (N, 1), which stand at position ``place``."""
+        return self._advance(ids, full((1,), place, dtype=int64))
+
+
+_decoders: weakref.WeakKeyDictionary[GPT, dict[int, Decoder]] = weakref.WeakKeyDictionary()
 
 
 def _chosen(scores: Any, temperature: float, top_k: int | None, generator: Generator | None) -> Any:

@@ -433,9 +433,39 @@ class _Forward(_Writer):
         if spec.causal:
             end = f.binary("add nsw", rows.begin, rows.count)
             stop = f.intrinsic("llvm.smin", "i64", stop, end)
+        if self.spec.mask == "bool":
+            self._clear_result(rows)
         with f.loop(0, stop, plan.block, hint="keys") as loop:
-            self._keys(rows, loop.index, stop)
+            begin = loop.index
+            needed = self._any_seen(rows, begin) if self.spec.mask == "bool" else True
+            when(f, needed, lambda: self._keys(rows, begin, stop))
         self._write(rows)
+
+    def _clear_result(self, rows: _Span) -> None:
+        """Zeros: the first block of keys may be one that nobody looks at."""
+        f, width = self.f, self.spec.value_width
+        with f.loop(0, rows.count, hint="row") as row:
+            at = self.moved(self.result, row.index, width * self.size)
+            for start in range(0, width, self.lanes):
+                count = min(self.lanes, width - start)
+                store_lanes(f, self.zero, f.gep(at, start * self.size), count, self.lanes)
+
+    def _any_seen(self, rows: _Span, begin: Value) -> Value:
+        """Whether the mask lets a query of the block look at one of the next keys."""
+        f, plan = self.f, self.plan
+        left = f.binary("sub nsw", f.i64(self.spec.keys), begin)
+        count = f.intrinsic("llvm.smin", "i64", left, f.i64(plan.block))
+        count = f.i64(1) if self.places["mask"].column == 0 else count
+        queries = rows.count if self.places["mask"].row else f.i64(1)
+        none = f.constant("i8", 0)
+        with f.loop(0, queries, carried=[none], hint="query") as row:
+            query = f.binary("add nsw", rows.begin, row.index)
+            at = self.mask_row(query, begin) or self.bases["mask"]
+            with f.loop(0, count, carried=row.values, hint="key") as key:
+                seen = f.load("i8", self.moved(at, key.index, 1))
+                key.next = [f.binary("or", key.values[0], seen)]
+            row.next = key.results
+        return f.compare("icmp ne", row.results[0], none)
 
     def _keys(self, rows: _Span, begin: Value, stop: Value) -> None:
         """One block of keys for one of queries."""
@@ -449,7 +479,9 @@ class _Forward(_Writer):
         self.pack("k", keys, self.panels)
         q = self.row("q", rows.begin)
         self.make_scores(q, self.step("q"), self.panels, self.scores, rows, self.panels_of(count))
-        later = f.compare("icmp ne", begin, f.i64(0))
+        later: Value | bool = True
+        if spec.mask != "bool":
+            later = f.compare("icmp ne", begin, f.i64(0))
         self.each_row(rows, lambda group: self._weights(rows, group, keys, count, later))
         if "out" not in self.places:
             return
@@ -460,7 +492,12 @@ class _Forward(_Writer):
         )  # fmt: skip
 
     def _weights(
-        self, rows: _Span, group: list[Value], keys: _Span, count: Value, later: Value
+        self,
+        rows: _Span,
+        group: list[Value],
+        keys: _Span,
+        count: Value,
+        later: Value | bool,
     ) -> None:
         """Rows of scores become weights against the running maxima, in place."""
         f = self.f
@@ -494,6 +531,9 @@ class _Forward(_Writer):
                 if "out" in self.places:
                     self._shrink(row, shrink)
 
+        if isinstance(later, bool):
+            again()
+            return
         yes, no, after = (f.fresh(n) for n in ("again", "first", "done"))
         f.branch_if(later, yes, no)
         for label, body in ((yes, again), (no, first)):
