@@ -123,7 +123,11 @@ def _one_hot(node: Node) -> Node | None:
 def _is_zero(node: Node) -> bool:
     while node.op.name in ("broadcast_to", "reshape"):
         node = node.inputs[0]
-    return node.op is CONSTANT and node.size == 1 and not constant_value(node).any()
+    return (
+        node.op is CONSTANT
+        and node.size == 1
+        and not node.dtype.numbers(constant_value(node)).any()
+    )
 
 
 def _one_hot_parts(node: Node) -> tuple[Node, int] | None:

@@ -12,6 +12,7 @@ from pellucid.ops.attention import attention
 from pellucid.tensor.creation import arange
 from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
+from pellucid.tensor.promotion import narrow_product, rounded_once
 from pellucid.tensor.state import is_tracing
 
 
@@ -37,6 +38,7 @@ def masked_scores(scores: Any, attn_mask: Any, is_causal: bool) -> Any:
     return scores + attn_mask.to(scores.dtype)
 
 
+@rounded_once
 def safe_softmax(scores: Any) -> Any:
     """Softmax over the last axis; rows that are −∞ throughout become 0, with gradient 0."""
     largest = scores.amax(-1, keepdim=True).detach()
@@ -45,6 +47,7 @@ def safe_softmax(scores: Any) -> Any:
     return grown / where(total > 0, total, 1.0)
 
 
+@narrow_product
 def scaled_dot_product_attention(
     query: Any,
     key: Any,
