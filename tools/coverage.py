@@ -51,7 +51,6 @@ REASONS = [
         "resolve_",
         "complex numbers",
     ),
-    ("=half =bfloat16", "16-bit dtypes"),
     ("=names align_ rename refine_names has_names", "named axes"),
     (
         "storage =set_ strided resize =is_set_to =dim_order =is_contiguous",
