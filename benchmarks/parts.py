@@ -75,9 +75,7 @@ def class_jobs(classes: int) -> dict[str, Callable[[], Any]]:
     """Loss and gradients of 64 rows of width 100, with all classes and with six of them."""
     table_of_classes = pellucid.randn(classes, 100).requires_grad_()
     hidden, target = pellucid.randn(64, 100), pellucid.randint(0, classes, (64,))
-    drawn = pellucid.cat([target.unsqueeze(1), pellucid.randint(0, classes, (64, 5))], dim=1)
-    wanted = pellucid.zeros(64, 6)
-    wanted[:, 0] = 1.0
+    others = pellucid.randint(0, classes, (64, 5))
 
     @pellucid.compile
     def full(h: Any, y: Any) -> Any:
@@ -85,15 +83,16 @@ def class_jobs(classes: int) -> dict[str, Callable[[], Any]]:
         return pellucid.grad(loss, table_of_classes)[0]
 
     @pellucid.compile
-    def sampled(h: Any, ids: Any, y: Any) -> Any:
-        rows = table_of_classes.detach()[ids].requires_grad_()
-        scores = (rows * h.unsqueeze(1)).sum(-1)
-        loss = F.binary_cross_entropy_with_logits(scores, y)
+    def sampled(h: Any, y: Any, wrong: Any) -> Any:
+        # Only the rows that were drawn are differentiated, not the whole table.
+        rows = table_of_classes.detach()[pellucid.cat([y, wrong.reshape(-1)])].requires_grad_()
+        places = pellucid.arange(len(y) * 6)
+        loss = F.negative_sampling_loss(h, rows, places[: len(y)], places[len(y) :].reshape(-1, 5))
         return pellucid.grad(loss, rows)[0]
 
     return {
         f"softmax over {classes:,}": lambda: full(hidden, target),
-        "one class and five others": lambda: sampled(hidden, drawn, wanted),
+        "one class and five others": lambda: sampled(hidden, target, others),
     }
 
 

@@ -51,13 +51,12 @@ REASONS = [
         "resolve_",
         "complex numbers",
     ),
-    ("=half =bfloat16", "16-bit dtypes"),
     ("=names align_ rename refine_names has_names", "named axes"),
     (
         "storage =set_ strided resize =is_set_to =dim_order =is_contiguous",
         "layouts are the compiler's business",
     ),
-    ("Lazy Uninitialized", "sizes are given when a layer is made"),
+    ("Uninitialized", "sizes are given when a layer is made"),
     (
         "=Container =CrossMapLRN2d =NLLLoss2d =upsample_nearest =upsample_bilinear "
         "native_channel_shuffle =swap_in_optimizer_params_and_state",
@@ -148,6 +147,7 @@ def page() -> str:
         ("torch.nn", torch.nn, nn, [n for n in public(torch.nn) if n[0].isupper()]),
         ("torch.nn.functional", torch.nn.functional, nn.functional, _functions(torch)),
         ("torch.nn.init", torch.nn.init, nn.init, _initializers(torch)),
+        ("torch.nn.utils.rnn", torch.nn.utils.rnn, nn.utils.rnn, public(torch.nn.utils.rnn)),
         ("torch.optim", torch.optim, optim, optimizers(torch.optim)),
         ("torch.Tensor", torch.Tensor, pellucid.Tensor, public(torch.Tensor)),
     ]
@@ -170,8 +170,10 @@ def page() -> str:
     for title, rows in tables:
         lines += ["", f"## {title}", ""]
         covered = ", ".join(f"`{n}`" for n, state, _ in rows if state == "covered")
-        lines += [f"Covered: {covered}.", "", "| name | | reason |", "|---|---|---|"]
-        lines += [f"| `{n}` | {state} | {why} |" for n, state, why in rows if state != "covered"]
+        lines.append(f"Covered: {covered}.")
+        others = [f"| `{n}` | {state} | {why} |" for n, state, why in rows if state != "covered"]
+        if others:
+            lines += ["", "| name | | reason |", "|---|---|---|", *others]
     return "\n".join(lines) + "\n"
 
 

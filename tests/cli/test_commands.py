@@ -58,6 +58,28 @@ def test_digits_are_trained_natively_and_everything_is_written(
     assert {"seed", "fingerprint", "versions", "preprocessing", "config", "task"} <= set(model)
 
 
+def test_a_cnn_is_trained_summarized_and_predicts(command: Command, tmp_path: Path) -> None:
+    outcome = command("train", "digits", "--model", "cnn", "--channels", "4,8", "--width", 16,
+                      "-o", "run", "--epochs", 2, "-q")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "8×8 → 4 of 4×4 → 8 of 2×2 → 16 → 16 → 10" not in outcome.out
+    assert "8×8 → 4 of 4×4 → 8 of 2×2 → 16 → 10, ReLU, output: softmax" in outcome.out
+    assert "What the convolutions see" in (tmp_path / "run" / "report.html").read_text()
+    outcome = command("summary", "run")
+    assert outcome.code == 0 and "Conv2d" in outcome.out
+    outcome = command("evaluate", "run", "digits")
+    assert outcome.code == 0, outcome.err
+    outcome = command("predict", "run", "digits")
+    assert outcome.code == 0 and len(outcome.out.splitlines()) == 1798
+
+
+def test_a_cnn_for_a_table_is_refused(command: Command, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "table.csv")
+    outcome = command("train", table, "-t", "kind", "--model", "cnn", "-o", "run")
+    assert outcome.code == 2 and "is for images" in outcome.err and "mlp" in outcome.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_folder_has_a_name_of_its_own_unless_given(command: Command, tmp_path: Path) -> None:
     table = write_table(tmp_path / "my table.csv")
     outcome = command("train", table, "-t", "kind", "--epochs", 2, "--eager", "-q")

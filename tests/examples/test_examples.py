@@ -52,3 +52,12 @@ def test_a7_observe() -> None:
     sigmoid, relu = load("observe").main()
     assert sigmoid < 1e-4
     assert relu > 1e-2
+
+
+def test_a10_c8_filters(tmp_path: Path) -> None:
+    assert load("filters").main(tmp_path) > 0.94
+    assert {path.name for path in tmp_path.iterdir()} == {"filters.png", "maps.png"}
+
+
+def test_d28_cartpole() -> None:
+    assert load("cartpole").main() > 120

@@ -12,7 +12,7 @@ import pellucid
 from helpers import assert_close
 from pellucid import optim
 from pellucid.base.errors import ArgumentError, ShapeError
-from pellucid.models.gpt import GPT, GPTConfig
+from pellucid.models.gpt import GPT, Decoder, GPTConfig
 
 SMALL = GPTConfig(vocab_size=11, block_size=12, n_layer=2, n_head=2, n_embd=16)
 
@@ -106,3 +106,29 @@ def test_D22_a_character_model_learns_from_a_text(data_folder: Path, rng) -> Non
     np.testing.assert_allclose(train(twin, batches[:6], compiled=False), losses[:6], rtol=1e-4)
     assert abs(losses[0] - np.log(len(letters))) < 0.1  # at first every letter is as likely
     assert np.mean(losses[-10:]) < 2.75 < 3.25 < losses[5]
+
+
+def test_one_program_serves_every_length_of_a_text(rng) -> None:
+    model = GPT(SMALL)
+    decoder = Decoder.of(model, 2)
+    model.generate(ids(rng, 2, 1), 10, temperature=0)
+    model.generate(ids(rng, 2, 4), 8, temperature=0)
+    assert Decoder.of(model, 2) is decoder and len(decoder._advance.signatures) == 1
+    # Keys and values are written into their place: no kernel moves a whole array of them.
+    kernels = decoder._advance.explain(calls=1).kernels
+    moved = {"copy", "slice", "transpose", "reshape"}
+    whole = 2 * SMALL.block_size * SMALL.n_embd * 4
+    assert not [k for k in kernels if set(k.operations) <= moved and k.written_bytes >= whole]
+
+
+def test_a_text_does_not_depend_on_the_one_before(rng) -> None:
+    model, x = GPT(SMALL), ids(rng, 1, 2)
+    first = model.generate(x, 9, temperature=0)
+    for store in (*Decoder.of(model, 1).keys, *Decoder.of(model, 1).values):
+        store.fill_(float("nan"))
+    assert (model.generate(x, 9, temperature=0) == first).all().item()
+    with pellucid.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(-3.0)
+    changed = model.generate(x, 9, temperature=0)
+    assert (model.generate(x, 9, temperature=0, use_cache=False) == changed).all().item()

@@ -145,6 +145,40 @@ def test_dropout_is_between_layers_and_in_training_only(rng) -> None:
         nn.LSTM(3, 4, dropout=0.3)
 
 
+def test_parametrized_weights_are_used(rng) -> None:
+    """Weight normalization of the recurrent matrix, whose length is then a parameter."""
+    layer, x = nn.LSTM(3, 4), normal(rng, 5, 2, 3)
+    before = layer(x)[0]
+    nn.utils.parametrizations.weight_norm(layer, "weight_hh_l0")
+    assert_close(layer(x)[0], before, 1e-5, 1e-6)
+    with pellucid.no_grad():
+        layer.parametrizations.weight_hh_l0.original0.zero_()
+    plain = nn.LSTM(3, 4)
+    plain.load_state_dict({
+        k: getattr(layer, k) * (k != "weight_hh_l0") for k in plain.state_dict()
+    })  # fmt: skip
+    assert_close(layer(x)[0], plain(x)[0], 1e-5, 1e-6)
+
+
+def test_frozen_and_changed_weights_are_noticed_by_compiled_programs(rng) -> None:
+    layer, x = nn.GRU(3, 4), normal(rng, 5, 2, 3)
+    run = pellucid.compile(lambda x: layer(x)[0])
+    assert_close(run(x), layer(x)[0], 1e-5, 1e-6)
+    layer.weight_hh_l0.requires_grad_(False)
+    layer.weight_ih_l0 = nn.Parameter(layer.weight_ih_l0.detach() * 2)
+    assert_close(run(x), layer(x)[0], 1e-5, 1e-6)
+    layer(x)[0].sum().backward()
+    assert layer.weight_hh_l0.grad is None and layer.bias_hh_l0.grad is not None
+
+
+def test_statistics_of_outputs_and_states(rng) -> None:
+    layer, x = nn.LSTM(3, 4), normal(rng, 5, 2, 3)
+    with layer.observe(of=["output"], statistics=["max"]) as seen:
+        output, (h, c) = layer(x)
+    found = [s["max"] for s in seen.latest()["output"].values()]
+    np.testing.assert_allclose(found, [t.max().item() for t in (output, h, c)], rtol=1e-6)
+
+
 # ---- compiled programs -------------------------------------------------------------------------
 
 
@@ -346,6 +380,12 @@ def test_errors_of_dtypes_and_kinds() -> None:
         net[1](np.zeros((5, 2, 3)))
     with pytest.raises(ShapeError, match="packed sequence of 3 features"):
         net[1](pack_sequence([zeros(2, 5)]))
+
+
+def test_a_layer_after_a_recurrent_one_says_that_it_got_a_pair() -> None:
+    net = nn.Sequential(nn.LSTM(3, 4), nn.Linear(4, 2))
+    with pytest.raises(DTypeError, match=r"got a tuple(.|\n)*in layer 1(.|\n)*\(output, state\)"):
+        net(zeros(5, 2, 3))
 
 
 @pytest.mark.parametrize(("options", "message"), [

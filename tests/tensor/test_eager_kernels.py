@@ -161,6 +161,26 @@ def test_cross_entropy(rng: Any) -> None:
         loss(pellucid.tensor(scores))
 
 
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+@pytest.mark.parametrize("both", [False, True])
+def test_recurrent_layers(kind: str, both: bool, rng: Any) -> None:
+    layer = getattr(pellucid.nn, kind)(31, 65, bidirectional=both, batch_first=True)
+    x = rng.standard_normal((9, 7, 31)).astype(np.float32)
+    ways = []
+    for kernels in (True, False):
+        given = pellucid.tensor(x).requires_grad_()
+        layer.zero_grad()
+        with pellucid.eager_kernels(kernels):
+            output, state = layer(given)
+            last = state[1] if kind == "LSTM" else state
+            ((output * output).sum() + last.sum()).backward()
+        gradients = [p.grad for p in layer.parameters()]
+        ways.append([output, last, given.grad, *gradients])
+    assert any(key[0] == "scan" for key in eager._table.kernels)
+    for native, defined in zip(*ways, strict=True):
+        assert_close(native, defined, 1e-4, 1e-4)
+
+
 # ---- layouts -----------------------------------------------------------------------------------
 
 LAYOUTS: dict[str, Callable[[Any], Any]] = {

@@ -52,3 +52,11 @@ def test_frozen_parameters_are_told_apart() -> None:
         parameter.requires_grad_(False)
     found = summary(model, (1, 3))
     assert (found.parameters, found.trainable) == (11, 3)
+
+
+def test_recurrent_layers_use_their_matrices_for_every_step() -> None:
+    net = nn.Sequential(nn.LSTM(3, 4, num_layers=2, bidirectional=True))
+    found = pellucid.summary(net, (5, 2, 3)).layers[0]
+    matrices = 2 * (16 * 3 + 16 * 4) + 2 * (16 * 8 + 16 * 4)
+    assert found.flop == 2 * matrices * 5 * 2 and found.output == (5, 2, 8)
+    assert found.parameters == matrices + 8 * 16

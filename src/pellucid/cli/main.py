@@ -61,6 +61,8 @@ def train(
         bool, typer.Option("--keep-leaks", help="Use columns that give the target away.")
     ] = False,
     encoding: Encoding = "utf-8",
+    model: Annotated[str | None, _setting("model")] = None,
+    channels: Annotated[str | None, _setting("channels")] = None,
     layers: Annotated[
         int | None, typer.Option(help="Number of hidden layers; 0 is a linear model.")
     ] = None,
@@ -95,6 +97,8 @@ def train(
     from pellucid.cli import train as job
 
     settings = {
+        "model": model,
+        "channels": _numbers("--channels", channels, int),
         "widths": _numbers("--width", width, int),
         "activation": activation,
         "initialization": initialization,

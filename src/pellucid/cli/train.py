@@ -20,7 +20,7 @@ from pellucid.training.config import TrainingConfig
 from pellucid.training.history import Callback, Event
 from pellucid.training.job import PARTS, RunResult, describe_run, measure, train_network
 from pellucid.training.metrics import HEADLINES
-from pellucid.training.network import describe_layers
+from pellucid.training.network import describe_layers, parameter_shapes
 from pellucid.training.run_folder import (
     MODEL,
     REPORT,
@@ -28,7 +28,6 @@ from pellucid.training.run_folder import (
     RunWriter,
     check_target,
     default_target,
-    parameter_shapes,
     weights_to_bytes,
 )
 
@@ -124,10 +123,10 @@ def say_data(prepared: PreparedData) -> None:
 
 def say_plan(prepared: PreparedData, config: TrainingConfig) -> None:
     """The network and how it will be trained."""
-    inputs = int(prepared.train.features.shape[1])
-    shapes = parameter_shapes(inputs, config, prepared.task.output_units)
+    row = prepared.row_shape
+    shapes = parameter_shapes(row, config, prepared.task.output_units)
     count = sum(_product(shape) for shape in shapes.values())
-    fact("Network", f"{describe_layers(inputs, config, prepared.task)}; {count:,} parameters")
+    fact("Network", f"{describe_layers(row, config, prepared.task)}; {count:,} parameters")
     loss = config.loss_for(prepared.task.kind, prepared.task.loss)
     fact(
         "Training",

@@ -18,7 +18,7 @@ from pellucid.tensor.autograd import no_grad
 from pellucid.training.files import write_file
 from pellucid.training.inference import Scorer
 from pellucid.training.metrics import HEADLINES, Metrics, metrics
-from pellucid.training.network import build_mlp, describe_layers, predictions_of
+from pellucid.training.network import build_network, describe_layers, predictions_of
 from pellucid.training.run_folder import SavedModel, load_run
 from pellucid.training.summary import summary as summarize
 from pellucid.training.summary import text_table
@@ -29,7 +29,7 @@ _MOST_CLASS_COLUMNS = 50
 def restore(run: Path) -> tuple[SavedModel, Any]:
     """The saved description and the network with its weights."""
     saved, weights = load_run(run)
-    network = build_mlp(saved.inputs, saved.config, saved.task.output_units)
+    network = build_network(saved.row_shape, saved.config, saved.task.output_units)
     with no_grad():
         for name, parameter in network.named_parameters():
             np.copyto(parameter.detach().numpy(), weights[name])
@@ -164,7 +164,7 @@ def summary(run: Path) -> None:
         f"{rows['train']:,} / {rows['validation']:,} / {rows['test']:,}; "
         f"SHA-256 {saved.fingerprint[:16]}…",
     )
-    fact("Network", describe_layers(saved.inputs, saved.config, saved.task))
+    fact("Network", describe_layers(saved.row_shape, saved.config, saved.task))
     fact("Versions", ", ".join(f"{name} {text}" for name, text in saved.versions.items()))
     say()
     say(summarize(network, (1, saved.inputs)))

@@ -124,10 +124,17 @@ def _candidates(fusion: Fusion) -> dict[Node, Node]:
         ):
             continue
         home = fusion.owner[node]
-        if home in readers.get(old, ()) and not reads_only_own_element(home, old, fusion):
+        reads = home in readers.get(old, ()) and not _changes_in_place(node, old)
+        if reads and not reads_only_own_element(home, old, fusion):
             continue
         result[node] = old
     return result
+
+
+def _changes_in_place(node: Node, old: Node) -> bool:
+    """Whether a node writes some elements of ``old`` and leaves all others as they are."""
+    written = node.op.name in ("put", "scatter") and node.inputs[0] is old
+    return written and old not in node.inputs[1:]
 
 
 def _targets(

@@ -83,6 +83,11 @@ class PreparedData:
     rows_dropped: int
     seed: int
 
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of an image, or for tables the number of features."""
+        return self.image_shape or (int(self.train.features.shape[1]),)
+
 
 @dataclass(frozen=True, eq=False)
 class PredictionData:

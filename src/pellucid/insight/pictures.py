@@ -1,4 +1,5 @@
-"""Pictures of functions with their derivatives, and of the regions a classifier draws.
+"""Pictures of functions with their derivatives, of the regions a classifier draws, and of what a
+convolutional network looks for and finds.
 
 Files are written by matplotlib, without a window: SVG or PNG by the name's ending.
 
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, FileError, ShapeError
+from pellucid.insight.features import feature_maps, filters
 from pellucid.tensor.autograd import enable_grad, grad, no_grad
 from pellucid.tensor.creation import as_tensor, linspace
 
@@ -127,6 +129,56 @@ def draw_decision(
     axes.set_aspect("auto")
     _save(figure, path)
     return answers
+
+
+def draw_filters(
+    model: Any, path: str | os.PathLike[str], layer: str | None = None, most: int = 64
+) -> npt.NDArray[np.float64]:
+    """Draws the filters of a convolution (the model's first, or the one at ``layer``) into a file
+    and returns them, (outputs, inputs, height, width).
+
+    A filter with three inputs is drawn in colour, one with another number as the mean over its
+    inputs: white counts for what it looks for, black against it.
+    """
+    found = filters(model, layer)
+    largest = float(np.abs(found).max()) or 1.0
+    shown = 0.5 + 0.5 * found[:most] / largest
+    colour = found.shape[1] == 3
+    pictures = [p.transpose(1, 2, 0) if colour else p.mean(axis=0) for p in shown]
+    figure = _figure(6.0, 0.3 + 0.75 * -(-len(pictures) // 8))
+    _tiles(figure, pictures, 8, (0.0, 1.0))
+    _save(figure, path)
+    return found
+
+
+def draw_feature_maps(
+    model: Any, image: Any, path: str | os.PathLike[str], most: int = 8
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Draws what each convolution makes of an image, one row a layer, into a file, and returns
+    the maps by the layers' paths (see ``pellucid.insight.features.feature_maps``).
+
+    ``image`` is one input without its batch axis.  A row shows the ``most`` channels that answer
+    most; light is where a channel found what it looks for.
+    """
+    maps = feature_maps(model, image)
+    figure = _figure(6.0, 0.2 + 0.95 * len(maps))
+    rows = figure.subfigures(len(maps), 1, squeeze=False)[:, 0]
+    for part, (name, channels) in zip(rows, maps.items(), strict=True):
+        strongest = np.argsort(-channels.clip(0).mean(axis=(1, 2)), kind="stable")[:most]
+        pictures = [channels[i] for i in sorted(strongest.tolist())]
+        part.suptitle(name, fontsize=8)
+        _tiles(part, pictures, most, (0.0, float(channels.max()) or 1.0))
+    _save(figure, path)
+    return maps
+
+
+def _tiles(figure: Any, pictures: list[Any], columns: int, limits: tuple[float, float]) -> None:
+    """Pictures without axes, ``columns`` beside each other, on one scale of grey."""
+    lines = -(-len(pictures) // columns)
+    for place, picture in enumerate(pictures, start=1):
+        axes = figure.add_subplot(lines, columns, place)
+        axes.imshow(picture, cmap="gray", vmin=limits[0], vmax=limits[1])
+        axes.set_axis_off()
 
 
 def _answers(scores: npt.NDArray[np.float64], targets: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

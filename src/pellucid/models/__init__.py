@@ -6,6 +6,11 @@ The files are written as for PyTorch: most run there when their imports are chan
 """
 
 from pellucid.models.actor_critic import ActorCritic as ActorCritic
+from pellucid.models.autoencoder import Autoencoder as Autoencoder
+from pellucid.models.clustering import Clusters as Clusters
+from pellucid.models.clustering import Components as Components
+from pellucid.models.clustering import kmeans as kmeans
+from pellucid.models.clustering import principal_components as principal_components
 from pellucid.models.cnn import LeNet as LeNet
 from pellucid.models.dcgan import Discriminator as Discriminator
 from pellucid.models.dcgan import Generator as Generator

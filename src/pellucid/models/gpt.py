@@ -9,20 +9,14 @@ that its checkpoints fit.)
 from __future__ import annotations
 
 import math
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid import nn
+import pellucid
+import pellucid.nn.functional as F
+from pellucid import Generator, nn
 from pellucid.base.errors import ArgumentError, ShapeError
-from pellucid.nn import init
-from pellucid.nn.functional.activation import gelu
-from pellucid.nn.functional.attention import scaled_dot_product_attention
-from pellucid.nn.functional.loss import cross_entropy
-from pellucid.tensor.autograd import no_grad
-from pellucid.tensor.creation import arange
-from pellucid.tensor.functions import where
-from pellucid.tensor.random import Generator, multinomial
-from pellucid.tensor.shaping import cat
 from pellucid.tensor.state import is_tracing
 
 KeyValue = tuple[Any, Any]
@@ -72,26 +66,44 @@ class CausalSelfAttention(nn.Module):
         self.n_embd = config.n_embd
         self.dropout = config.dropout
 
+    def heads(self, x: Any) -> Any:
+        """(N, T, E) → (N, H, T, E / H)."""
+        n, t, e = x.shape
+        return x.reshape(n, t, self.n_head, e // self.n_head).transpose(1, 2)
+
     def forward(self, x: Any, past: KeyValue | None = None) -> tuple[Any, KeyValue]:
         """The mixture (N, T, E), and keys and values of all positions, those of ``past`` first."""
         n, t, e = x.shape
         packed = self.c_attn(x)  # (N, T, 3E)
-        heads = [
-            packed.narrow(2, i * e, e).reshape(n, t, self.n_head, e // self.n_head).transpose(1, 2)
-            for i in range(3)
-        ]
-        q, k, v = heads  # each (N, H, T, E/H)
+        q, k, v = (self.heads(packed.narrow(2, i * e, e)) for i in range(3))
         if past is not None:
-            k, v = cat([past[0], k], 2), cat([past[1], v], 2)
+            k, v = pellucid.cat([past[0], k], 2), pellucid.cat([past[1], v], 2)
         drop = self.dropout if self.training else 0.0
         causal = past is None and t > 1
         mask = None
         if past is not None and t > 1:
             seen = past[0].shape[2]
-            mask = arange(seen + t) <= (arange(t) + seen).unsqueeze(1)  # (T, S + T)
-        y = scaled_dot_product_attention(q, k, v, mask, drop, causal)
+            mask = pellucid.arange(seen + t) <= (pellucid.arange(t) + seen).unsqueeze(
+                1
+            )  # (T, S + T)
+        y = F.scaled_dot_product_attention(q, k, v, mask, drop, causal)
         y = y.transpose(1, 2).reshape(n, t, e)  # (N, H, T, E/H) -> (N, T, E)
         return self.resid_dropout(self.c_proj(y)), (k, v)
+
+    def advance(self, x: Any, place: Any, known: Any, keys: Any, values: Any) -> Any:
+        """The mixture (N, 1, E) at one more position, whose key and value are written down.
+
+        ``place`` (1,) int64 is the position, ``known`` bool (S,) says which are known with it, and
+        ``keys`` and ``values`` (N, S, E) hold all positions, and are changed.
+        """
+        n, _, e = x.shape
+        packed = self.c_attn(x)  # (N, 1, 3E)
+        for store, i in ((keys, 1), (values, 2)):
+            store.copy_(store.index_copy(1, place, packed.narrow(2, i * e, e)))
+        q = self.heads(packed.narrow(2, 0, e))
+        mask = known.reshape(1, -1)  # (S,) -> (queries, S)
+        y = F.scaled_dot_product_attention(q, self.heads(keys), self.heads(values), mask)
+        return self.c_proj(y.transpose(1, 2).reshape(n, 1, e))  # (N, H, 1, E/H) -> (N, 1, E)
 
 
 class MLP(nn.Module):
@@ -105,7 +117,7 @@ class MLP(nn.Module):
 
     def forward(self, x: Any) -> Any:
         """(N, T, E) → (N, T, E)."""
-        return self.dropout(self.c_proj(gelu(self.c_fc(x))))
+        return self.dropout(self.c_proj(F.gelu(self.c_fc(x))))
 
 
 class Block(nn.Module):
@@ -154,10 +166,10 @@ class GPT(nn.Module):
         self.lm_head.weight = self.transformer["wte"].weight
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
-                init.zeros_(parameter)
+                nn.init.zeros_(parameter)
             elif parameter.dim() > 1:
                 ends = name.endswith("c_proj.weight")
-                init.normal_(parameter, 0.0, 0.02 / math.sqrt(2 * config.n_layer if ends else 1))
+                nn.init.normal_(parameter, 0.0, 0.02 / math.sqrt(2 * config.n_layer if ends else 1))
 
     def forward(self, ids: Any) -> Any:
         """Scores (N, T, vocab_size) of the tokens after each of ``ids`` (N, T)."""
@@ -167,7 +179,7 @@ class GPT(nn.Module):
         """Mean cross-entropy, in nats, of ``targets`` (N, T) after ``ids``; −1 is left out."""
         scores = self(ids)
         flat = scores.reshape(-1, self.config.vocab_size)  # (N, T, V) -> (N·T, V)
-        return cross_entropy(flat, targets.reshape(-1), ignore_index=-1)
+        return F.cross_entropy(flat, targets.reshape(-1), ignore_index=-1)
 
     def step(self, ids: Any, cache: list[KeyValue]) -> tuple[Any, list[KeyValue]]:
         """Scores (N, vocab_size) after the last of ``ids`` (N, T), which follow those in ``cache``.
@@ -193,6 +205,20 @@ class GPT(nn.Module):
             x, pair = block(x, cache[number] if cache else None)
             kept.append(pair)
         return parts["ln_f"](x), kept
+
+    def advance(self, ids: Any, place: Any, keys: list[Any], values: list[Any]) -> Any:
+        """Scores (N, vocab_size) after one more token of each text, in arrays of fixed size.
+
+        ``ids`` (N, 1) stand at position ``place`` (1,) int64.  ``keys`` and ``values`` hold
+        (N, block_size, E) for each block, filled before ``place``, and are changed.
+        """
+        parts = self.transformer
+        known = pellucid.arange(self.config.block_size) <= place
+        x = parts["wte"](ids) + parts["wpe"](place)  # (N, 1, E) + (1, E)
+        for block, k, v in zip(parts["h"], keys, values, strict=True):
+            x = x + block.attn.advance(block.ln_1(x), place, known, k, v)
+            x = x + block.mlp(block.ln_2(x))
+        return self.lm_head(parts["ln_f"](x).select(1, 0))
 
     def generate(
         self,
@@ -225,7 +251,7 @@ class GPT(nn.Module):
         training = self.training
         self.eval()
         try:
-            with no_grad():
+            with pellucid.no_grad():
                 return self._continued(
                     ids, max_new_tokens, temperature, top_k, generator, use_cache
                 )
@@ -242,16 +268,63 @@ class GPT(nn.Module):
         use_cache: bool,
     ) -> Any:
         block = self.config.block_size
-        cache: list[KeyValue] = []
+        decoder: Decoder | None = None
         for _ in range(count):
-            known = cache[0][0].shape[2] if cache else 0
-            if use_cache and ids.shape[1] <= block:
-                scores, cache = self.step(ids.narrow(1, known, ids.shape[1] - known), cache)
+            length = ids.shape[1]
+            if decoder is not None and length <= block:
+                scores = decoder.scores(ids.narrow(1, length - 1, 1), length - 1)
             else:
-                length = min(block, ids.shape[1])
-                scores, _ = self.step(ids.narrow(1, ids.shape[1] - length, length), [])
-            ids = cat([ids, _chosen(scores, temperature, top_k, generator)], 1)
+                last = min(block, length)
+                scores, cache = self.step(ids.narrow(1, length - last, last), [])
+                if use_cache and length < block:
+                    decoder = Decoder.of(self, ids.shape[0])
+                    decoder.fill(cache)
+            ids = pellucid.cat([ids, _chosen(scores, temperature, top_k, generator)], 1)
         return ids
+
+
+class Decoder:
+    """Keys and values of a batch of texts in arrays of fixed size, and the compiled step on them.
+
+    A token costs one native call, whatever the number of positions before it: the arrays do not
+    grow, so nothing is traced again, and positions to come are masked.
+    """
+
+    def __init__(self, model: GPT, batch: int) -> None:
+        shape = (batch, model.config.block_size, model.config.n_embd)
+        dtype = model.lm_head.weight.dtype
+        self.keys = [pellucid.zeros(*shape, dtype=dtype) for _ in range(model.config.n_layer)]
+        self.values = [pellucid.zeros(*shape, dtype=dtype) for _ in range(model.config.n_layer)]
+        owner = weakref.ref(model)  # the table of decoders must not keep models alive
+
+        def advance(ids: Any, place: Any) -> Any:
+            return owner().advance(ids, place, self.keys, self.values)  # type: ignore[union-attr]
+
+        self._advance = pellucid.compile(advance)
+
+    @staticmethod
+    def of(model: GPT, batch: int) -> Decoder:
+        """The model's decoder for so many texts at once, made at first use."""
+        known = _decoders.setdefault(model, {})
+        found = known.get(batch)
+        if found is None or found.keys[0].dtype is not model.lm_head.weight.dtype:
+            found = known[batch] = Decoder(model, batch)
+        return found
+
+    def fill(self, cache: list[KeyValue]) -> None:
+        """Take over keys and values (N, heads, T, E / heads) of the first T positions."""
+        for pair, *stores in zip(cache, self.keys, self.values, strict=True):
+            for given, store in zip(pair, stores, strict=True):
+                n, _, length, _ = given.shape
+                store.zero_()  # what an earlier text left may not be a number
+                store[:, :length] = given.transpose(1, 2).reshape(n, length, -1)  # heads packed
+
+    def scores(self, ids: Any, place: int) -> Any:
+        """Scores (N, vocab_size) after ``ids`` (N, 1), which stand at position ``place``."""
+        return self._advance(ids, pellucid.full((1,), place, dtype=pellucid.int64))
+
+
+_decoders: weakref.WeakKeyDictionary[GPT, dict[int, Decoder]] = weakref.WeakKeyDictionary()
 
 
 def _chosen(scores: Any, temperature: float, top_k: int | None, generator: Generator | None) -> Any:
@@ -261,5 +334,5 @@ def _chosen(scores: Any, temperature: float, top_k: int | None, generator: Gener
     scores = scores / temperature
     if top_k is not None and top_k < scores.shape[-1]:
         least = scores.topk(top_k, -1)[0].amin(-1, keepdim=True)
-        scores = where(scores < least, -math.inf, scores)
-    return multinomial(scores.softmax(-1), 1, generator=generator)
+        scores = pellucid.where(scores < least, -math.inf, scores)
+    return pellucid.multinomial(scores.softmax(-1), 1, generator=generator)

@@ -137,8 +137,12 @@ class RNNBase(Module):
         return [f"_l{layer}", f"_l{layer}_reverse"][: self._directions]
 
     def _weights(self, suffix: str) -> Weights:
-        kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-        return Weights(*(self._parameters.get(kind + suffix) for kind in kinds))
+        """The parameters of a layer and direction (or what parametrizations make of them)."""
+        found = [getattr(self, f"weight_ih{suffix}"), getattr(self, f"weight_hh{suffix}")]
+        for kind in ("bias_ih", "bias_hh"):
+            found.append(getattr(self, kind + suffix) if self.bias else None)
+        found.append(getattr(self, f"weight_hr{suffix}") if self.proj_size else None)
+        return Weights(*found)
 
     @property
     def all_weights(self) -> list[list[Any]]:

@@ -395,7 +395,32 @@ def _kernel_of(
     return _kernel(primitive.name, tuple(params.items()), inputs, lambda: function)
 
 
+def _run_results(
+    primitive: Primitive,
+    inputs: Sequence[TensorCore],
+    params: Mapping[str, Any],
+    outputs: Sequence[int] | None,
+) -> dict[int, Cell] | None:
+    """Results of a loop by its kernel; None if there is none."""
+    body = params["body"]
+    numbers = tuple(range(body.carries + len(body.outputs)) if outputs is None else outputs)
+
+    def function(*tensors: TensorCore) -> Any:
+        return tuple(tensors[0].apply_results(primitive, tensors, params, numbers))
+
+    settings = (numbers, *params.items())
+    kernel = _kernel(primitive.name, settings, inputs, lambda: function)
+    made = None if kernel is None else kernel.run(inputs)
+    return None if made is None else {k: t._cell for k, t in zip(numbers, made, strict=True)}
+
+
+def _looped(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
+    return bool(sum(tensor.array().size for tensor in tensors) >= 1 << 13)
+
+
+core.HEAVY["scan"] = _looped
 TensorCore.kernel_of = staticmethod(_kernel_of)
+TensorCore.run_results = staticmethod(_run_results)
 
 
 # ---- functions of several operations --------------------------------------------------------
@@ -422,7 +447,7 @@ def unit(worth: Worth) -> Callable[[Function], Function]:
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
             watcher = state.watcher
-            usable = state.eager_kernels and state.trace is None
+            usable = state.eager_kernels and state.trace is None and state.autocast is None
             if usable and (watcher is None or watcher.takes_units):
                 result = _run_unit(op, worth, function, args, kwargs)
                 if result is not None:

@@ -72,9 +72,17 @@ LOSSES: Mapping[str, tuple[TaskKind, ...]] = {
 }
 """Name of a loss in ``pellucid.nn.functional`` → the tasks it fits."""
 
+MODELS: Mapping[str, str] = {
+    "mlp": "multi-layer perceptron, which does not know which inputs are neighbours",
+    "cnn": "convolutional network, for images: finds the same small pattern anywhere",
+}
+"""Name of a kind of network → what it is."""
+
 MAX_WIDTH = 65_536
 MAX_LAYERS = 1_000
 _TINY = 1e-12
+# Settings that run folders of the first version may lack: their defaults are what was done then.
+_ADDED = ("model", "channels", "ema_decay", "accumulate")
 
 
 def _setting(
@@ -95,6 +103,18 @@ class TrainingConfig:
     """The settings of a run.  ``ArgumentError`` for a value that is not allowed."""
 
     # --- The network ---
+    model: str = _setting(
+        "mlp",
+        "kind of network: " + "; ".join(f"{name}, a {text}" for name, text in MODELS.items()),
+        among=MODELS,
+    )
+    channels: tuple[int, ...] = _setting(
+        (32, 64),
+        "channels of each convolution of a cnn: 3×3 patterns, each convolution followed by pooling "
+        "that halves the image",
+        low=1,
+        high=MAX_WIDTH,
+    )
     widths: tuple[int, ...] = _setting(
         (128, 64),
         "units of each hidden layer: two layers fit most tables and small images; "
@@ -264,6 +284,9 @@ class TrainingConfig:
     def from_json(cls, data: object) -> TrainingConfig:
         """The settings from ``to_json``'s values; ``RunFolderError`` for anything else."""
         names = [item.name for item in dataclasses.fields(cls)]
+        if isinstance(data, dict):
+            defaults = {item.name: item.default for item in dataclasses.fields(cls)}
+            data = {name: defaults[name] for name in _ADDED} | data
         if not isinstance(data, dict) or set(data) != set(names):
             raise RunFolderError(
                 "config: expected an object with the keys " + ", ".join(names),

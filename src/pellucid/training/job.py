@@ -22,7 +22,7 @@ from pellucid.training.inference import Scorer
 from pellucid.training.metrics import HEADLINES, Metrics, metrics
 from pellucid.training.network import (
     build_loss,
-    build_mlp,
+    build_network,
     build_optimizer,
     build_schedule,
     predictions_of,
@@ -160,8 +160,7 @@ def train_network(
     task = prepared.task
     loss_name = config.loss_for(task.kind, task.loss)
     manual_seed(config.seed)
-    features = prepared.train.features
-    model = build_mlp(int(features.shape[1]), config, task.output_units)
+    model = build_network(prepared.row_shape, config, task.output_units)
     optimizer = build_optimizer(model, config)
     watched = prepared.validation if len(prepared.validation) else prepared.train
     before = observe(model, watched.features)

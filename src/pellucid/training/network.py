@@ -3,13 +3,15 @@ and the head that turns outputs into predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pellucid import nn, optim
+from pellucid.base.errors import ArgumentError
 from pellucid.data.tasks import Task, TaskKind
 from pellucid.nn import functional
 from pellucid.training.config import ACTIVATIONS, OPTIMIZERS, TrainingConfig
@@ -25,14 +27,92 @@ _GAIN_NAMES = {
 }
 
 
+def build_network(shape: Sequence[int], config: TrainingConfig, outputs: int) -> Any:
+    """The network that ``config`` describes, for rows that are ``shape``: (features,), or an
+    image's (height, width) or (height, width, channels), flattened.
+
+    Input (rows, features), output (rows, outputs): scores before sigmoid or softmax (see
+    ``apply_head``).  Raises ``ArgumentError`` where a ``cnn`` is to see something else than images.
+    """
+    if config.model == "cnn":
+        return build_cnn(shape, config, outputs)
+    return build_mlp(math.prod(shape), config, outputs)
+
+
 def build_mlp(inputs: int, config: TrainingConfig, outputs: int) -> Any:
     """A multi-layer perceptron: Linear, activation and dropout for each hidden layer, and a
     Linear output layer.
 
-    Input (rows, inputs), output (rows, outputs): scores before sigmoid or softmax (see
-    ``apply_head``).  Depth and widths are ``config.widths``; weights start by
-    ``config.initialization`` from the default generator, biases at zero.
+    Input (rows, inputs), output (rows, outputs).  Depth and widths are ``config.widths``; weights
+    start by ``config.initialization`` from the default generator, biases at zero.
     """
+    return nn.Sequential(*_hidden(inputs, config, outputs))
+
+
+def build_cnn(shape: Sequence[int], config: TrainingConfig, outputs: int) -> Any:
+    """A convolutional network: 3×3 convolution, activation and 2×2 max pooling for each of
+    ``config.channels``, then the layers of ``build_mlp``.
+
+    Input (rows, pixels) of images (height, width) or (height, width, channels), output
+    (rows, outputs).
+    """
+    sizes = image_sizes(shape, config)
+    layers: list[Any] = [Images(shape)]
+    before = shape[2] if len(shape) == 3 else 1
+    for channels in config.channels:
+        convolution = nn.Conv2d(before, channels, 3, padding=1)
+        initialize(convolution, config.initialization, config.activation)
+        layers += [convolution, getattr(nn, ACTIVATIONS[config.activation])(), nn.MaxPool2d(2)]
+        before = channels
+    inputs = before * math.prod(sizes[-1])
+    return nn.Sequential(*layers, nn.Flatten(), *_hidden(inputs, config, outputs))
+
+
+def image_sizes(shape: Sequence[int], config: TrainingConfig) -> list[tuple[int, int]]:
+    """Height and width of the image, and after each convolution with its pooling.
+
+    Raises ``ArgumentError`` for shapes that are no image's, and for more convolutions than the
+    image can be halved.
+    """
+    if len(shape) not in (2, 3):
+        raise ArgumentError(
+            f"model='cnn' is for images, the rows have shape {tuple(shape)}",
+            "Use the model mlp for tables.",
+        )
+    sizes = [(shape[0], shape[1])]
+    for _ in config.channels:
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    if min(sizes[-1]) < 1:
+        most = min(shape[0], shape[1]).bit_length() - 1
+        raise ArgumentError(
+            f"channels={config.channels} has {len(config.channels)} convolutions, each of which "
+            f"halves the image; {shape[0]}×{shape[1]} can be halved {most} times",
+            f"Use at most {most} convolutions.",
+        )
+    return sizes
+
+
+class Images(nn.Module):
+    """Rows of pixels as images, channels first: (N, H·W·C) → (N, C, H, W).
+
+    ``shape`` is (height, width), with one channel, or (height, width, channels).
+    """
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        super().__init__()
+        self.shape = (*shape, 1) if len(shape) == 2 else tuple(shape)
+
+    def forward(self, x: Any) -> Any:
+        """(N, H·W·C) → (N, C, H, W)."""
+        return x.reshape(-1, *self.shape).permute(0, 3, 1, 2)
+
+    def extra_repr(self) -> str:
+        """The images' shape, for printing."""
+        return f"shape={self.shape}"
+
+
+def _hidden(inputs: int, config: TrainingConfig, outputs: int) -> list[Any]:
+    """The layers of a multi-layer perceptron."""
     layers: list[Any] = []
     before = inputs
     for width in config.widths:
@@ -44,14 +124,52 @@ def build_mlp(inputs: int, config: TrainingConfig, outputs: int) -> Any:
         before = width
     output = nn.Linear(before, outputs)
     initialize(output, config.initialization, "identity")
-    return nn.Sequential(*layers, output)
+    return [*layers, output]
+
+
+def parameter_shapes(
+    shape: int | Sequence[int], config: TrainingConfig, outputs: int
+) -> dict[str, tuple[int, ...]]:
+    """Shape of each parameter of ``build_network``'s network by its state-dict name, without
+    building it; ``shape`` is that of a row, or a number of features."""
+    row = (shape,) if isinstance(shape, int) else tuple(shape)
+    shapes: dict[str, tuple[int, ...]] = {}
+    position, before = 0, math.prod(row)
+    if config.model == "cnn":
+        height, width = image_sizes(row, config)[-1]
+        position, channels = 1, row[2] if len(row) == 3 else 1
+        for count in config.channels:
+            _declare(shapes, position, (count, channels, 3, 3), config)
+            position, channels = position + 3, count
+        position, before = position + 1, channels * height * width
+    for units in config.widths:
+        _declare(shapes, position, (units, before), config)
+        position += 3 if config.dropout else 2
+        before = units
+    shapes[f"{position}.weight"] = (outputs, before)
+    shapes[f"{position}.bias"] = (outputs,)
+    return shapes
+
+
+def _declare(
+    shapes: dict[str, tuple[int, ...]],
+    position: int,
+    weight: tuple[int, ...],
+    config: TrainingConfig,
+) -> None:
+    """Adds the parameters of a layer and of the activation after it."""
+    shapes[f"{position}.weight"] = weight
+    shapes[f"{position}.bias"] = weight[:1]
+    if config.activation == "prelu":
+        shapes[f"{position + 1}.weight"] = (1,)
 
 
 def initialize(linear: Any, method: str, activation: str) -> None:
-    """Sets the weight of a Linear layer by ``method`` for the activation that follows it, and
-    its bias to zero.
+    """Sets the weight of a Linear or convolution layer by ``method`` for the activation that
+    follows it, and its bias to zero.
 
-    He: variance gain²/inputs; Xavier: gain² · 2/(inputs + outputs); LeCun: 1/inputs;
+    He: variance gain²/inputs; Xavier: gain² · 2/(inputs + outputs); LeCun: 1/inputs (for a
+    convolution: the inputs of one place, channels times 3·3);
     orthogonal: gain times a matrix with orthogonal rows or columns; normal: deviation 0.01.
     """
     name = _GAIN_NAMES.get(activation, "relu")
@@ -64,7 +182,7 @@ def initialize(linear: Any, method: str, activation: str) -> None:
         fill = nn.init.xavier_normal_ if method == "xavier_normal" else nn.init.xavier_uniform_
         fill(weight, gain=gain)
     elif method == "lecun_normal":
-        nn.init.normal_(weight, 0.0, weight.shape[1] ** -0.5)
+        nn.init.normal_(weight, 0.0, math.prod(weight.shape[1:]) ** -0.5)
     elif method == "orthogonal":
         nn.init.orthogonal_(weight, gain=gain)
     elif method == "normal":
@@ -152,8 +270,14 @@ def predictions_of(task: Task, scores: npt.NDArray[Any], scaler: Any) -> npt.NDA
     return np.asarray(scaler.inverse(values)) if scaler is not None else values
 
 
-def describe_layers(inputs: int, config: TrainingConfig, task: Task) -> str:
-    """One line: units of every layer, activation and head."""
-    units = " → ".join(str(n) for n in (inputs, *config.widths, task.output_units))
-    activation = f", {ACTIVATIONS[config.activation]}" if config.widths else ""
-    return f"{units}{activation}, output: {task.output_layer}"
+def describe_layers(shape: Sequence[int], config: TrainingConfig, task: Task) -> str:
+    """One line: units of every layer, activation and head; ``shape`` is that of a row."""
+    sizes = [math.prod(shape), *config.widths, task.output_units]
+    units = [str(n) for n in sizes]
+    if config.model == "cnn":
+        places = image_sizes(shape, config)
+        pairs = zip(config.channels, places[1:], strict=True)
+        convolved = [f"{channels} of {high}×{wide}" for channels, (high, wide) in pairs]
+        units = ["×".join(map(str, shape)), *convolved, *units[1:]]
+    activation = f", {ACTIVATIONS[config.activation]}" if len(units) > 2 else ""
+    return f"{' → '.join(units)}{activation}, output: {task.output_layer}"

@@ -49,6 +49,7 @@ from pellucid.data.preprocessing import (
 from pellucid.data.tasks import Task
 from pellucid.training.config import TrainingConfig
 from pellucid.training.files import exchange, explained, flush_folder, read_limited, write_file
+from pellucid.training.network import parameter_shapes
 
 WEIGHTS, MODEL, RECORDS, REPORT = FILES = (
     "weights.safetensors",
@@ -113,7 +114,14 @@ class SavedModel:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each parameter by its state-dict name."""
-        return parameter_shapes(self.inputs, self.config, self.task.output_units)
+        return parameter_shapes(self.row_shape, self.config, self.task.output_units)
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of an image, or the number of features."""
+        if isinstance(self.preprocessor, ImagePreprocessor):
+            return self.preprocessor.shape
+        return (self.inputs,)
 
     def to_json(self) -> dict[str, Any]:
         """The content of model.json."""
@@ -184,28 +192,12 @@ class SavedModel:
             raise json_error("target_scaler", "one mean for each target", self.target_scaler.mean)
         if fields["seed"] != self.config.seed:
             raise json_error("seed", f"{self.config.seed}, as config has", fields["seed"])
-        listed = {name: list(shape) for name, shape in self.shapes.items()}
+        try:
+            listed = {name: list(shape) for name, shape in self.shapes.items()}
+        except ArgumentError as error:
+            raise RunFolderError(f"architecture: {error.message}", _DAMAGED) from None
         if fields["architecture"] != listed:
             raise json_error("architecture", "the shapes that config gives", fields["architecture"])
-
-
-def parameter_shapes(
-    inputs: int, config: TrainingConfig, outputs: int
-) -> dict[str, tuple[int, ...]]:
-    """Shape of each parameter of ``build_mlp``'s network by its state-dict name, without
-    building it."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    position, before = 0, inputs
-    for width in config.widths:
-        shapes[f"{position}.weight"] = (width, before)
-        shapes[f"{position}.bias"] = (width,)
-        if config.activation == "prelu":
-            shapes[f"{position + 1}.weight"] = (1,)
-        position += 3 if config.dropout else 2
-        before = width
-    shapes[f"{position}.weight"] = (outputs, before)
-    shapes[f"{position}.bias"] = (outputs,)
-    return shapes
 
 
 def software_versions() -> dict[str, str]:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.nn.recurrent import RNNBase
+from pellucid.nn.recurrent_cells import RNNCellBase
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import as_tensor, zeros
@@ -144,13 +146,14 @@ def _describe(
     fresh = [p for p in own if id(p) not in counted]
     counted.update(id(p) for p in own)
     parameters = sum(int(p.numel()) for p in fresh)
-    result = output[0] if isinstance(output, tuple) else output
+    result = _first(output)
     best = math.inf
     for _ in range(_REPEATS):
         start = time.perf_counter()
         module.forward(*args)
         best = min(best, time.perf_counter() - start)
-    given = args[0] if args and isinstance(args[0], TensorCore) else result
+    given = _first(args)
+    given = given if isinstance(given, TensorCore) else result
     size = sum(int(p.numel()) * p.dtype.itemsize for p in fresh)
     return LayerSummary(
         path=path,
@@ -164,9 +167,19 @@ def _describe(
     )
 
 
+def _first(value: Any) -> Any:
+    """The first tensor of nested tuples, as recurrent layers return (output, state)."""
+    while isinstance(value, tuple) and value:
+        value = value[0]
+    return value
+
+
 def _flop(module: Any, given: Any, result: Any) -> int:
     """2·inputs·outputs a row for layers with a weight matrix; a layer that looks rows up
-    (embedding) multiplies nothing."""
+    (embedding) multiplies nothing, a recurrent one uses all its matrices for every step."""
+    if isinstance(module, (RNNBase, RNNCellBase)):
+        matrices = sum(int(p.numel()) for p in module.parameters() if p.dim() == 2)
+        return 2 * matrices * math.prod(result.shape[:-1])
     weight = getattr(module, "weight", None)
     if weight is None or len(weight.shape) < 2 or given.dtype.kind != "float":
         return 0

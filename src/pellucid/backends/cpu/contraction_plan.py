@@ -24,6 +24,7 @@ PackB = Literal["none", "copy", "transpose", "gather"]
 _CHUNK_CYCLES = 60_000  # about 20 µs: below this, handing out a chunk costs more than it brings
 _SMALL_CHUNK_CYCLES = 7_000  # a product of a few such chunks is still worth two to four threads
 _DISPATCH_CYCLES = 1_000
+_BYTES_A_CYCLE = 16  # that one core reads from the outer caches
 _MOST_CHUNKS = 256
 _DOT_ROWS = 12
 _SCRATCH_BYTES = 248 << 10
@@ -499,7 +500,10 @@ def _row_limit(work: Contraction, target: Target, shape: _Shape, block: int, pac
 
 
 def _cycles(work: Contraction, lanes: int) -> float:
-    return work.batch * work.rows * work.columns * max(1, work.depth) / (2 * lanes)
+    """Cycles of the multiply-adds; of reading the matrix, where few rows use each element of it."""
+    depth = max(1, work.depth)
+    read = work.columns * depth * work.itemsize / _BYTES_A_CYCLE
+    return work.batch * max(work.rows * work.columns * depth / (2 * lanes), read)
 
 
 def _chunk_limit(cycles: float) -> int:

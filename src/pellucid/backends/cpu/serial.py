@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from pellucid.backends.cpu.contraction_tiles import when
 from pellucid.backends.cpu.elements import (
     ACCESS,
     MEMORY,
@@ -124,7 +125,10 @@ def _widen(f: Function, value: Value, source: DType, target: DType) -> Value:
 
 
 def _emit_put(node: Node) -> Kernel:
-    """put: x copied, then slices added or written in order; chunks share out the columns."""
+    """put: x copied, then slices added or written in order; chunks share out the columns.
+
+    Where the result stands in x's own place nothing is copied.
+    """
     x, index, values = node.inputs
     settings = node.settings
     before, extent, after = _around(x.shape, settings["axis"])
@@ -142,9 +146,13 @@ def _emit_put(node: Node) -> Kernel:
         width = f.intrinsic(
             "llvm.smin", "i64", f.i64(COLUMN_BLOCK), f.binary("sub nsw", f.i64(after), block)
         )
-        with f.loop(0, extent, hint="n") as n:
-            row = _affine(f, (a, extent * after), (n.index, after), (block, 1))
-            _copy(w, pointers[0], pointers[3], row, width, x.dtype)
+
+        def keep(a: Value = a, block: Value = block, width: Value = width) -> None:
+            with f.loop(0, extent, hint="n") as n:
+                row = _affine(f, (a, extent * after), (n.index, after), (block, 1))
+                _copy(w, pointers[0], pointers[3], row, width, x.dtype)
+
+        when(f, f.compare("icmp ne", pointers[0], pointers[3]), keep)
         with f.loop(0, count, hint="i") as i:
             where = w.position(pointers[1], i.index, index.dtype, extent, flag)
             target = _affine(f, (a, extent * after), (where, after), (block, 1))
@@ -162,14 +170,18 @@ def _emit_put(node: Node) -> Kernel:
 
 
 def _emit_scatter(node: Node) -> Kernel:
-    """scatter: x copied, then one element at a time added or written, in order."""
+    """scatter: x copied (unless it stands there), then elements added or written in order."""
     x, index, values = node.inputs
     axis, mode = node.settings["axis"], node.settings["mode"]
     w = _Writer()
     f = w.f
     pointers = [w.pointer(n) for n in (x, index, values, node)]
     flag = w.pointer(("error", 0))
-    _copy(w, pointers[0], pointers[3], f.i64(0), x.size, x.dtype)
+
+    def keep() -> None:
+        _copy(w, pointers[0], pointers[3], f.i64(0), x.size, x.dtype)
+
+    when(f, f.compare("icmp ne", pointers[0], pointers[3]), keep)
     with f.loop(0, index.size, hint="i") as i:
         where = w.position(pointers[1], i.index, index.dtype, x.shape[axis] if x.shape else 1, flag)
         target, rest, stride = f.i64(0), i.index, 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pellucid.insight.diagnosis import diagnose_curves
 from pellucid.insight.report import sections
+from pellucid.insight.report.features import features_section
 from pellucid.insight.report.markup import card, number, safe, seconds_text
 from pellucid.insight.report.mistakes import RowTexts, mistakes_section
 from pellucid.insight.report.style import CSS
@@ -132,6 +133,14 @@ def _cards(result: RunResult, part: str, row_texts: RowTexts | None) -> list[str
         note = f"On the {part} part; rows are counted from 0."
         body = mistakes_section(result, part, row_texts)
         cards.append(card(title, body, note, wide=True))
+    seen = features_section(result, part)
+    if seen:
+        note = (
+            "A filter is the pattern that a channel answers to: white counts for it, black against "
+            "it. A feature map is light where the channel found its pattern. Early layers find "
+            "edges, later ones combine them. Shown are the channels that answer most."
+        )
+        cards.append(card("What the convolutions see", seen, note, wide=True))
     rows = "The height of a bar is the square root of its share, so that rare values can be seen."
     cards += [
         card("Network", sections.network_section(result), wide=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from math import prod
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from pellucid.insight.report.markup import number, safe, seconds_text, table
 from pellucid.training.config import ACTIVATIONS, TrainingConfig
 from pellucid.training.job import PARTS, RunResult
 from pellucid.training.metrics import LOWER_IS_BETTER
+from pellucid.training.network import image_sizes
 from pellucid.training.observe import Distribution
 
 _MATRIX_CLASSES = 30
@@ -181,19 +183,31 @@ def classes_section(result: RunResult, part: str) -> str:
 def network_section(result: RunResult) -> str:
     """The network as a row of boxes, and a table of its layers."""
     config, task = result.config, result.prepared.task
-    inputs = int(result.prepared.train.features.shape[1])
-    boxes = [f'<div class="end"><b>{inputs:,}</b>inputs</div>']
+    shape = result.prepared.row_shape
+    inputs = "×".join(f"{size:,}" for size in (shape if config.model == "cnn" else [prod(shape)]))
+    boxes = [f'<div class="end"><b>{inputs}</b>inputs</div>']
     activation = safe(ACTIVATIONS[config.activation])
+    if config.model == "cnn":
+        places = image_sizes(shape, config)[1:]
+        boxes += [
+            f"<div><b>{channels:,}</b>of {high}×{wide}, {activation}</div>"
+            for channels, (high, wide) in zip(config.channels, places, strict=True)
+        ]
     boxes += [f"<div><b>{width:,}</b>{activation}</div>" for width in config.widths]
     boxes.append(f'<div class="end"><b>{task.output_units:,}</b>{safe(task.output_layer)}</div>')
     rows, total = [], 0
+    # A 3×3 pattern is applied at every place of what comes in.
+    resolutions = iter(image_sizes(shape, config) if config.model == "cnn" else [])
     for path, layer in result.model.named_modules():
         if not path or next(layer.children(), None) is not None:
             continue
         own = [(name, tuple(p.shape)) for name, p in layer.named_parameters(recurse=False)]
         count = sum(int(np.prod(shape)) for _, shape in own)
         total += count
-        weight = next((shape for name, shape in own if name == "weight" and len(shape) == 2), None)
+        weight = next((shape for name, shape in own if name == "weight" and len(shape) > 1), None)
+        if weight and len(weight) == 4:
+            high, wide = next(resolutions)
+            weight = (weight[0] * high * wide, prod(weight[1:]))
         shapes = ", ".join(f"{name} {'×'.join(map(str, shape))}" for name, shape in own) or "–"
         flop = f"{2 * weight[0] * weight[1]:,}" if weight else "–"
         rows.append(

@@ -93,6 +93,8 @@ line.mark { stroke: var(--faint); stroke-dasharray: 4 4; }
 .gallery figure { margin: 0; font-size: 12.5px; }
 .gallery img { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated;
   border-radius: 8px; background: #000; display: block; margin-bottom: 4px; }
+.gallery.tight { grid-template-columns: repeat(auto-fill, minmax(58px, 1fr)); gap: 8px;
+  margin-bottom: 16px; }
 .gallery .dim { font-size: 12px; }
 .net { display: flex; flex-wrap: wrap; align-items: center; gap: 6px; margin: 4px 0 14px; }
 .net div { border: 1px solid var(--line); border-radius: 8px; padding: 6px 10px; font-size: 12.5px;

@@ -12,9 +12,13 @@ from pellucid.tensor.tensor import Tensor
 def need_tensor(name: str, input: Any) -> None:
     """Raise unless ``input`` is a tensor; arrays and lists are not converted silently."""
     if not isinstance(input, Tensor):
-        raise DTypeError(
-            f"{name} got a {type(input).__name__} as input", "pass a tensor: pellucid.tensor(data)"
-        )
+        hint = "pass a tensor: pellucid.tensor(data)"
+        if isinstance(input, tuple) and any(isinstance(part, Tensor) for part in input):
+            hint = (
+                "pass one of its tensors: recurrent layers return (output, state), attention "
+                "(output, weights); output is the first"
+            )
+        raise DTypeError(f"{name} got a {type(input).__name__} as input", hint)
 
 
 def has_values(tensor: Any) -> bool:

@@ -10,6 +10,7 @@ from pellucid.nn.functional.checks import need_tensor
 from pellucid.ops import structure
 from pellucid.ops.convolution import convolution, transposed_convolution
 from pellucid.tensor.eager import convolutions, unit
+from pellucid.tensor.promotion import narrow_product
 
 Sizes = int | Sequence[int]
 
@@ -165,6 +166,7 @@ def _convolve_transposed(
     return _finished(result, input, bias, rank)
 
 
+@narrow_product
 def conv1d(
     input: Any,
     weight: Any,
@@ -183,6 +185,7 @@ def conv1d(
     return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@narrow_product
 def conv2d(
     input: Any,
     weight: Any,
@@ -200,6 +203,7 @@ def conv2d(
     return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
+@narrow_product
 def conv3d(
     input: Any,
     weight: Any,
@@ -217,6 +221,7 @@ def conv3d(
     return _convolve("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
 
 
+@narrow_product
 def conv_transpose1d(
     input: Any,
     weight: Any,
@@ -246,6 +251,7 @@ def conv_transpose1d(
     )
 
 
+@narrow_product
 def conv_transpose2d(
     input: Any,
     weight: Any,
@@ -271,6 +277,7 @@ def conv_transpose2d(
     )
 
 
+@narrow_product
 def conv_transpose3d(
     input: Any,
     weight: Any,

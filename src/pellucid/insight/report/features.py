@@ -1,0 +1,49 @@
+"""What a convolutional network looks for in images, and where it finds it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.insight.features import convolutions, feature_maps, filters
+from pellucid.insight.report.charts import image_uri
+from pellucid.insight.report.markup import safe
+from pellucid.training.job import RunResult
+
+MOST_FILTERS, MOST_MAPS = 32, 16
+
+
+def features_section(result: RunResult, part: str) -> str:
+    """The first layer's filters, and each layer's feature maps of one image of ``part``; empty
+    for networks without convolutions."""
+    if not convolutions(result.model) or not part:
+        return ""
+    first = filters(result.model)
+    body = f"<h3>Filters of the first layer ({min(len(first), MOST_FILTERS)} of {len(first)})</h3>"
+    largest = float(np.abs(first).max()) or 1.0
+    pictures = [0.5 + 0.5 * kernel.mean(axis=0) / largest for kernel in first[:MOST_FILTERS]]
+    body += _gallery(pictures, "filter")
+    data = getattr(result.prepared, part)
+    pixels = data.features[0]
+    shape = result.prepared.row_shape
+    body += f"<h3>Image {int(data.indices[0])} of the {safe(part)} part</h3>"
+    body += _gallery([_stretched(pixels.reshape(shape))], "image")
+    for path, maps in feature_maps(result.model, pixels).items():
+        strongest = np.argsort(-maps.clip(0).mean(axis=(1, 2)), kind="stable")[:MOST_MAPS]
+        body += f"<h3>Layer {safe(path)}: {len(strongest)} of {len(maps)} feature maps</h3>"
+        top = float(maps.max()) or 1.0
+        body += _gallery([maps[i] / top for i in sorted(strongest.tolist())], f"layer {path}")
+    return body
+
+
+def _stretched(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    low, high = float(pixels.min()), float(pixels.max())
+    return np.asarray((pixels - low) / (high - low or 1.0), np.float64)
+
+
+def _gallery(pictures: list[npt.NDArray[np.float64]], name: str) -> str:
+    figures = "".join(
+        f'<figure><img alt="{safe(name)} {number}" src="{image_uri(picture)}"></figure>'
+        for number, picture in enumerate(pictures)
+    )
+    return f'<div class="gallery tight">{figures}</div>'

@@ -1,0 +1,88 @@
+"""Rows about images: convolutions, what they find, and what dense layers do not see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+import pellucid
+from models.learning import Arrays, accuracy, fit_classes, mnist
+from pellucid import nn, optim
+from pellucid.insight.features import feature_maps, filters
+from pellucid.insight.pictures import draw_feature_maps, draw_filters
+from pellucid.models import LeNet, mlp
+
+
+def test_B16_shuffled_pixels_are_the_same_to_an_mlp_and_harder_for_a_cnn(
+    data_folder: Path,
+) -> None:
+    """One fixed shuffle of all pixels.  With its first weights shuffled alike, the MLP computes
+    the same sums, so the same accuracy; the CNN loses what it knew about neighbours."""
+    train, held = mnist(data_folder, 1_500, 2_000)
+    order = np.random.default_rng(3).permutation(784)
+
+    def shuffled(part: Arrays) -> Arrays:
+        return part[0].reshape(-1, 784)[:, order].reshape(-1, 1, 28, 28), part[1]
+
+    parts = [(train, held), (shuffled(train), shuffled(held))]
+    found: dict[str, list[float]] = {"dense": [], "convolutional": []}
+    start = mlp(784, (32,), 10).state_dict()
+    for number, (rows, new) in enumerate(parts):
+        dense = mlp(784, (32,), 10)
+        dense.load_state_dict(start)
+        if number:
+            with pellucid.no_grad():
+                dense[0].weight.copy_(start["0.weight"][:, pellucid.tensor(order)])
+        pellucid.manual_seed(0)
+        for name, model in (
+            ("dense", nn.Sequential(nn.Flatten(), dense)),
+            ("convolutional", LeNet()),
+        ):
+            fit_classes(model, optim.Adam(model.parameters(), lr=2e-3), rows, 6, 50)
+            found[name].append(accuracy(model, new))
+    assert abs(found["dense"][0] - found["dense"][1]) < 0.005 and found["dense"][0] > 0.8
+    assert found["convolutional"][0] > found["convolutional"][1] + 0.05
+    assert found["convolutional"][0] > found["dense"][0] > found["convolutional"][1]
+
+
+def test_A10_C8_a_cnn_finds_edges_first_and_larger_forms_later(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    """Trained on digits, it names new ones; pictures of its filters and of what they find."""
+    train, held = mnist(data_folder, 1_500, 500)
+    model = LeNet()
+    fit_classes(model, optim.Adam(model.parameters(), lr=2e-3), train, 6, 50)
+    assert accuracy(model, held) > 0.88
+    shown = draw_filters(model, tmp_path / "filters.png")
+    np.testing.assert_array_equal(shown, model.conv1.weight.detach().numpy())
+    maps = draw_feature_maps(model, held[0][0], tmp_path / "maps.png")
+    assert {path: m.shape for path, m in maps.items()} == {
+        "conv1": (6, 28, 28),
+        "conv2": (16, 10, 10),
+    }
+    assert all((tmp_path / name).stat().st_size > 1000 for name in ("filters.png", "maps.png"))
+    # The first layer answers at edges, not in plain areas: its filters add up to little beside
+    # what they weigh, and a place of an image far from any stroke gets the bias alone.
+    corner = maps["conv1"][:, 0, 0]
+    np.testing.assert_allclose(corner, model.conv1.bias.detach().numpy(), atol=1e-5)
+    # Later channels see more of the image: a changed pixel reaches 5 places of the first layer
+    # each way, and after pooling more than that of the image through the second.
+    changed = held[0][0].copy()
+    changed[0, 14, 14] += 1
+    moved = feature_maps(model, changed)
+    reach = {path: int(np.any(moved[path] != maps[path], axis=(0, 1)).sum()) for path in maps}
+    assert reach["conv1"] == 5 and reach["conv2"] * 2 > 5
+    assert filters(model, "conv2").shape == (16, 6, 5, 5)
+
+
+def test_E13_images_are_recognized(data_folder: Path) -> None:
+    """One network for all ten digits, on images it has never seen."""
+    train, held = mnist(data_folder, 2_000, 1_000)
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(16 * 49, 10),
+    )  # fmt: skip
+    fit_classes(model, optim.Adam(model.parameters(), lr=5e-3), train, 5, 50)
+    assert accuracy(model, held) > 0.88
