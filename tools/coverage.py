@@ -56,7 +56,7 @@ REASONS = [
         "storage =set_ strided resize =is_set_to =dim_order =is_contiguous",
         "layouts are the compiler's business",
     ),
-    ("Lazy Uninitialized", "sizes are given when a layer is made"),
+    ("Uninitialized", "sizes are given when a layer is made"),
     (
         "=Container =CrossMapLRN2d =NLLLoss2d =upsample_nearest =upsample_bilinear "
         "native_channel_shuffle =swap_in_optimizer_params_and_state",
