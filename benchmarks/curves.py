@@ -81,7 +81,7 @@ def build_mlp(lib: Any, batch: int) -> source.Task:
     """Adam, cross-entropy; at this rate no unit dies, whose averages would shrink to subnormal
     numbers, on which processors are slow."""
     model = layers_of(lib, MLP)
-    optimizer = lib.optim.Adam(model.parameters(), lr=1e-5, fused=True)
+    optimizer = lib.optim.Adam(model.parameters(), lr=1e-7, fused=True)
     return source.classification(lib, model, optimizer)
 
 
