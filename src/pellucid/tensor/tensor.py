@@ -31,6 +31,7 @@ from pellucid.ops import elementwise, structure
 from pellucid.tensor import autograd, creation
 from pellucid.tensor.assembling import AssemblingMethods
 from pellucid.tensor.core import Record, TensorCore, initialize
+from pellucid.tensor.parts import PartMethods
 from pellucid.tensor.products import ProductMethods
 from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
@@ -73,6 +74,7 @@ class Tensor(
     AssemblingMethods,
     SelectingMethods,
     RandomMethods,
+    PartMethods,
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 
@@ -523,7 +525,10 @@ def _in_place(name: str) -> Callable[..., Any]:
     """The in-place form ``name_`` of a method."""
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._update(getattr(self._shadow(), name)(*args, **kwargs))
+        result = getattr(self._shadow(), name)(*args, **kwargs)
+        if result.dtype.kind == "bool":  # a comparison: 1 or 0 in the tensor's own type
+            result = elementwise.cast(result, self.dtype)
+        return self._update(result)
 
     method.__name__ = f"{name}_"
     method.__qualname__ = f"Tensor.{name}_"
@@ -560,7 +565,11 @@ IN_PLACE = (
     "index_add index_copy index_fill index_put lerp lgamma log log10 log1p log2 logical_and "
     "logical_not logical_or logit masked_fill masked_scatter mul nan_to_num neg pow "
     "reciprocal relu remainder renorm round rsqrt scatter scatter_add scatter_reduce sigmoid "
-    "sign sin sinh sqrt square sub tan tanh tril triu trunc xlogy"
+    "sign sin sinh sqrt square sub tan tanh tril triu trunc xlogy "
+    "absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh atan2 bitwise_not "
+    "bitwise_xor bitwise_left_shift bitwise_right_shift deg2rad divide eq fix ge greater "
+    "greater_equal gt heaviside ldexp le less less_equal logical_xor lt multiply mvlgamma ne "
+    "negative not_equal rad2deg sgn sinc subtract true_divide"
 ).split()
 for _name in IN_PLACE:
     setattr(Tensor, f"{_name}_", _in_place(_name))

@@ -314,10 +314,13 @@ def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
 
 
 @rounded_once
-def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, dim: int = -1) -> Any:
+def gumbel_softmax(
+    logits: Any, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Any:
     """softmax((logits + g) / τ) with Gumbel noise g: a differentiable draw of a class.
 
-    ``hard`` returns one-hot values with the gradient of the soft ones.  (Jang, Gu and Poole, 2017.)
+    ``hard`` returns one-hot values with the gradient of the soft ones.  ``eps`` is accepted and,
+    as in PyTorch, not used.  (Jang, Gu and Poole, 2017.)
     """
     uniform = 1 - rand_like(logits)  # (0, 1]
     noise = -(-uniform.log()).clamp(min=1e-37).log()

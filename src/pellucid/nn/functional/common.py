@@ -6,12 +6,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import has_values, need_tensor
 from pellucid.ops.normalization import mean_over, standardize, variance_over
 from pellucid.tensor.autograd import no_grad
-from pellucid.tensor.creation import zeros
+from pellucid.tensor.creation import from_numpy, zeros
 from pellucid.tensor.eager import elements, products, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import narrow_product, rounded_once
@@ -337,3 +339,19 @@ def pairwise_distance(
 ) -> Any:
     """‖x₁ − x₂ + ε‖_p over the last axis.  Shapes: (N, D) or (D,) → (N,) or ()."""
     return (x1 - x2 + eps).norm(p, -1, keepdim)
+
+
+def pdist(input: Any, p: float = 2.0) -> Any:
+    """Distances between all pairs of rows i < j, in the order (0, 1), (0, 2), …, (1, 2), ….
+
+    Shapes: input (N, D) → (N·(N − 1)/2,).  ‖x_i − x_j‖_p.
+    """
+    need_tensor("pdist", input)
+    if len(input.shape) != 2:
+        raise ShapeError(
+            f"pdist expects a matrix (rows, features) and got shape {tuple(input.shape)}",
+            "make one row of each point",
+        )
+    first, second = np.triu_indices(int(input.shape[0]), 1)
+    rows = [input.index_select(0, from_numpy(i.astype(np.int64))) for i in (first, second)]
+    return (rows[0] - rows[1]).norm(p, -1)
