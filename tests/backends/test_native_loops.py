@@ -229,3 +229,22 @@ def test_packed_gates_are_written_part_by_part() -> None:
     assert_native_is_reference(graph, [rng.standard_normal(n.shape, "f4") for n in graph.inputs])
     stores = [u for uses in CpuExecutable(graph).region_uses for u in uses]
     assert not any(a.op.name == "pad" for u in stores for a in u.cluster.anchors)
+
+
+def test_parts_of_parts_are_computed_where_they_lie() -> None:
+    z, g = new_input(Spec((5, 36), float32)), new_input(Spec((5, 12), float32))
+    w = new_input(Spec((36, 4), float32))
+
+    def part(x: Node, start: int, stop: int) -> Node:
+        piece: Node = structure.slice_(x, (0, start), (5, stop), (1, 1))
+        return piece
+
+    gates = elementwise.sigmoid(part(z, 0, 24))
+    new = elementwise.tanh(elementwise.mul(part(gates, 0, 12), part(z, 24, 36)))
+    total = elementwise.add(new, elementwise.mul(part(gates, 12, 24), g))
+    (back,) = gradients([total], [z], [g])
+    graph = Graph((z, g, w), (matmul(back, w), back))
+    rng = np.random.default_rng(6)
+    assert_native_is_reference(graph, [rng.standard_normal(n.shape, "f4") for n in graph.inputs])
+    joined = passes.prepare(graph).outputs[1]
+    assert joined.op.name == "assembly" and len(joined.inputs) == 3

@@ -141,16 +141,18 @@ def _below(
     return None
 
 
-def padded_parts(total: Node, users: dict[Node, list[Node]]) -> list[tuple[Node, Shape]]:
+def padded_parts(
+    total: Node, users: dict[Node, list[Node]] | None = None
+) -> list[tuple[Node, Shape]]:
     """A sum of parts padded with zeros that together fill it once: each part and its corner.
 
-    Empty where it is something else.
+    Empty where it is something else, or where others use what is in between (``users``, if given).
     """
     boxes: list[tuple[Node, Shape]] = []
     stack = [total]
     while stack:
         node = stack.pop()
-        if node is not total and len(users[node]) != 1:
+        if node is not total and users is not None and len(users[node]) != 1:
             return []
         if node.op.name == "add" and all(n.shape == node.shape for n in node.inputs):
             stack.extend(node.inputs)
