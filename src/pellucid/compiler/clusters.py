@@ -275,6 +275,8 @@ def _follows(follower: Cluster, result: Node, fusion: Fusion) -> bool:
     columns = result.shape[-1]
     if follower.kind != "rows" or result.size == 0 or columns < 2:
         return False
+    if any(anchor in fusion.placed for anchor in follower.anchors):
+        return False  # an epilogue stores block by block, not through strides
     rows = result.size // columns
     if follower.flexible:
         if follower.size != result.size:
