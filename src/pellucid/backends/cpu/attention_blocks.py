@@ -240,14 +240,15 @@ class BlockWriter:
 
     def each_row(self, rows: Span, body: Callable[[list[Value]], None]) -> None:
         """``body`` for a few rows at a time, whose chains of operations then run side by side."""
-        f = self.f
+        # Drawing numbers for dropout is work enough for one row, and long text for four.
+        f, together = self.f, 1 if self.spec.dropout else ROWS_TOGETHER
         if rows.whole is not None:
-            groups = f.i64(rows.whole // ROWS_TOGETHER * ROWS_TOGETHER)
+            groups = f.i64(rows.whole // together * together)
         else:
-            groups = f.binary("and", rows.count, f.i64(-ROWS_TOGETHER))
-        with f.loop(0, groups, ROWS_TOGETHER, hint="rows") as loop:
-            body([f.binary("add nsw", loop.index, f.i64(i)) for i in range(ROWS_TOGETHER)])
-        if rows.rests(ROWS_TOGETHER):
+            groups = f.binary("and", rows.count, f.i64(-together))
+        with f.loop(0, groups, together, hint="rows") as loop:
+            body([f.binary("add nsw", loop.index, f.i64(i)) for i in range(together)])
+        if rows.rests(together):
             with f.loop(groups, rows.count, hint="row") as loop:
                 body([loop.index])
 
