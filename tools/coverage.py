@@ -51,13 +51,12 @@ REASONS = [
         "resolve_",
         "complex numbers",
     ),
-    ("=half =bfloat16", "16-bit dtypes"),
     ("=names align_ rename refine_names has_names", "named axes"),
     (
         "storage =set_ strided resize =is_set_to =dim_order =is_contiguous",
         "layouts are the compiler's business",
     ),
-    ("Lazy Uninitialized", "sizes are given when a layer is made"),
+    ("Uninitialized", "sizes are given when a layer is made"),
     (
         "=Container =CrossMapLRN2d =NLLLoss2d =upsample_nearest =upsample_bilinear "
         "native_channel_shuffle =swap_in_optimizer_params_and_state",

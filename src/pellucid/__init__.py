@@ -18,9 +18,8 @@ from pellucid.base.dtypes import (
     DType as dtype,
 )
 from pellucid.base.dtypes import (
-    bool_ as bool,
-)
-from pellucid.base.dtypes import (
+    bfloat16,
+    float16,
     float32,
     float64,
     int8,
@@ -29,8 +28,12 @@ from pellucid.base.dtypes import (
     int64,
     uint8,
 )
+from pellucid.base.dtypes import (
+    bool_ as bool,
+)
 from pellucid.base.errors import PellucidError
 from pellucid.tensor import linalg
+from pellucid.tensor.autocast import autocast, get_autocast_dtype, is_autocast_enabled
 from pellucid.tensor.autograd import (
     enable_grad,
     grad,
@@ -91,6 +94,7 @@ __version__ = "0.1.0"
 
 float = float32
 double = float64
+half = float16
 long = int64
 int = int32
 concat = concatenate = cat

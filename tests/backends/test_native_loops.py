@@ -213,3 +213,38 @@ def test_equal_loops_and_equal_results_are_one() -> None:
     assert tidy.outputs[0] is tidy.outputs[1]
     small: Body = tidy.outputs[0].settings["body"]
     assert (small.carries, small.columns, small.constants, len(small.outputs)) == (1, 1, 0, 2)
+
+
+def test_packed_gates_are_written_part_by_part() -> None:
+    z, g = new_input(Spec((6, 40), float32)), new_input(Spec((6, 10), float32))
+    w = new_input(Spec((40, 10), float32))
+    parts = [structure.slice_(z, (0, 10 * k), (6, 10 * (k + 1)), (1, 1)) for k in range(4)]
+    product = elementwise.mul(elementwise.sigmoid(parts[0]), elementwise.tanh(parts[1]))
+    total = elementwise.mul(elementwise.add(product, parts[2]), elementwise.sin(parts[3]))
+    (back,) = gradients([total], [z], [g])
+    joined = structure.concatenate([parts[1], g, elementwise.exp(parts[1])], 1)
+    outputs = (matmul(back, w), back, joined, matmul(joined, structure.transpose(joined, (1, 0))))
+    graph = Graph((z, g, w), outputs)
+    rng = np.random.default_rng(5)
+    assert_native_is_reference(graph, [rng.standard_normal(n.shape, "f4") for n in graph.inputs])
+    stores = [u for uses in CpuExecutable(graph).region_uses for u in uses]
+    assert not any(a.op.name == "pad" for u in stores for a in u.cluster.anchors)
+
+
+def test_parts_of_parts_are_computed_where_they_lie() -> None:
+    z, g = new_input(Spec((5, 36), float32)), new_input(Spec((5, 12), float32))
+    w = new_input(Spec((36, 4), float32))
+
+    def part(x: Node, start: int, stop: int) -> Node:
+        piece: Node = structure.slice_(x, (0, start), (5, stop), (1, 1))
+        return piece
+
+    gates = elementwise.sigmoid(part(z, 0, 24))
+    new = elementwise.tanh(elementwise.mul(part(gates, 0, 12), part(z, 24, 36)))
+    total = elementwise.add(new, elementwise.mul(part(gates, 12, 24), g))
+    (back,) = gradients([total], [z], [g])
+    graph = Graph((z, g, w), (matmul(back, w), back))
+    rng = np.random.default_rng(6)
+    assert_native_is_reference(graph, [rng.standard_normal(n.shape, "f4") for n in graph.inputs])
+    joined = passes.prepare(graph).outputs[1]
+    assert joined.op.name == "assembly" and len(joined.inputs) == 3

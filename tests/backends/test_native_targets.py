@@ -19,6 +19,7 @@ from pellucid.base.dtypes import float32, float64, int64, uint8
 from pellucid.graph.node import Graph, Node, Spec, new_input
 from pellucid.ops import elementwise as e
 from pellucid.ops import indexing, structure
+from pellucid.ops.attention import attention
 from pellucid.ops.contraction import matmul, swap
 from pellucid.ops.random import random_uniform
 from pellucid.ops.registry import scalar
@@ -95,7 +96,24 @@ def everything_else() -> Made:
     return with_values([x, y, index, small, places], outputs, {})
 
 
-GRAPHS = [training_step, everything_else]
+def attention_step() -> Made:
+    """Attention and its gradients: causal in one float type, masked and with dropout in both."""
+    inputs, outputs = [new_input(Spec((2,), int64))], []
+    seen = e.gt(e.sin(new_input(Spec((50, 61), float64))), new_input(Spec((), float64)))
+    inputs += [seen.inputs[0].inputs[0], seen.inputs[1]]
+    for dtype in (float32, float64):
+        q, k, v = (new_input(Spec((2, n, w), dtype)) for n, w in ((50, 17), (61, 17), (61, 9)))
+        inputs += [q, k, v]
+        mask = structure.reshape(seen, (1, 50, 61))
+        found = [attention(q, k, v, mask, scale=0.3, dropout=0.2, state=inputs[0])]
+        if dtype is float32:
+            found.append(attention(q, k, v, scale=0.3, causal=True))
+        loss = structure.sum(e.mul(found[0], found[-1]))
+        outputs += [*found, *gradients([loss], [q, k, v])]
+    return with_values(inputs, outputs, {})
+
+
+GRAPHS = [training_step, everything_else, attention_step]
 
 
 @pytest.mark.parametrize("make", GRAPHS, ids=lambda f: f.__name__)

@@ -109,3 +109,41 @@ def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         networks.parsed(["--only", "cnm"])
     assert "got 'cnm'; there are cnn, lstm" in capsys.readouterr().err
+
+
+def test_curves_are_measured_and_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import curves
+
+    import pellucid
+
+    # as if PyTorch were not installed; and without binding this process to some processors
+    monkeypatch.setattr(curves, "PEERS", ("ours",))
+    monkeypatch.setattr(curves, "use_cores", lambda count: count)
+    before = pellucid.get_num_threads()
+    try:
+        curves.main(["--quick", "--rounds", "2", "--pictures", str(tmp_path)])
+    finally:
+        pellucid.set_num_threads(before)
+    printed = capsys.readouterr().out
+    assert "Transformer block" in printed and "DQN step" in printed
+    pictures = sorted(path.name for path in tmp_path.iterdir())
+    assert pictures == [
+        f"curve-{name}.svg" for name in ("attention", "batch", "depth", "lstm", "threads")
+    ]
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", ["batch", "attention", "lstm", "depth"])
+def test_networks_of_the_curves_train_as_in_pytorch(name: str) -> None:
+    pytest.importorskip("torch")
+    import curves
+
+    import pellucid
+
+    curve = curves.CURVES[name]
+    network = curve.network(curve.quick[-1])
+    threads = pellucid.get_num_threads()
+    both = [networks.CONTESTANTS[kind](network, network.sizes, threads) for kind in curves.PEERS]
+    np.testing.assert_allclose(*([c.run(1), c.run(1)] for c in both), rtol=1e-4)

@@ -55,9 +55,9 @@ def test_a7_observe() -> None:
 
 
 def test_a10_c8_filters(tmp_path: Path) -> None:
-    assert load("filters").main(tmp_path) > 0.94
+    assert load("filters").main(tmp_path) > 0.92
     assert {path.name for path in tmp_path.iterdir()} == {"filters.png", "maps.png"}
 
 
 def test_d28_cartpole() -> None:
-    assert load("cartpole").main() > 120
+    assert load("cartpole").main() > 100

@@ -28,6 +28,7 @@ from pellucid.models import (  # noqa: E402
     cnn,
     dcgan,
     dqn,
+    gpt,
     mixer,
     resnet,
     unet,
@@ -252,3 +253,28 @@ def test_actor_critic_learns_as_in_pytorch(rng: np.random.Generator) -> None:
     found, expected = train_both(ours, theirs, loss, adam, 5)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
     compare_state(ours, theirs, 1e-3, 1e-5)
+
+
+def test_gpt(rng: np.random.Generator) -> None:
+    """Tied weights, and generation too."""
+    twin = twin_of(gpt)
+    ours, theirs = (m.GPT(m.GPTConfig(11, 12, 2, 2, 16)) for m in (gpt, twin))
+    load_both_ways(ours, theirs)
+    ids, targets = rng.integers(0, 11, (2, 3, 8))
+    targets[0, :2] = -1
+
+    def loss(library: Any, model: Any) -> Any:
+        return model.loss(library.tensor(ids), library.tensor(targets))
+
+    for library, model in ((pellucid, ours), (torch, theirs)):
+        loss(library, model).backward()
+    compare_gradients(ours, theirs, 1e-3, 1e-4)
+    found, expected = train_both(
+        ours, theirs, loss, lambda lib, m: lib.optim.AdamW(m.parameters(), lr=1e-3), 4
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    texts = [
+        model.generate(library.tensor(ids), 6, temperature=0, use_cache=False).numpy()
+        for library, model in ((pellucid, ours), (torch, theirs))
+    ]
+    np.testing.assert_array_equal(*texts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -29,6 +30,7 @@ def twin_of(module: types.ModuleType) -> types.ModuleType:
     for ours, theirs in IMPORTS:
         text = re.sub(ours, theirs, text, flags=re.MULTILINE)
     twin = types.ModuleType(module.__name__ + "_torch")
+    sys.modules[twin.__name__] = twin  # where dataclasses look their annotations up
     exec(compile(text, f"{module.__file__} with torch", "exec"), twin.__dict__)
     return twin
 

@@ -231,3 +231,50 @@ def test_layers_use_it_in_training_steps() -> None:
     for a, b in zip(compiled(x), loss(x), strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), 2e-4, 2e-6)
     assert "attention" in {op for k in compiled.explain().kernels for op in k.operations}
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dropout_draws_the_same_weights_in_compiled_and_eager_programs(
+    masked: bool, dtype: str
+) -> None:
+    shape, keys = (2, 3, 50, 8), 61
+    q, k = drawn(*shape, dtype=dtype), drawn(2, 3, keys, 8, seed=1, dtype=dtype)
+    v = drawn(2, 3, keys, 5, seed=2, dtype=dtype)
+    mask = pellucid.tensor(np.random.default_rng(5).random((50, keys)) < 0.8) if masked else None
+    both = with_gradients(
+        lambda q, k, v: functional.scaled_dot_product_attention(q, k, v, mask, 0.3), q, k, v
+    )
+    compiled = pellucid.compile(both)
+    results = []
+    for run in (compiled, both):
+        pellucid.manual_seed(11)
+        results.append([x.numpy() for _ in range(2) for x in run(q, k, v)])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, 0, 3e-5 * max(1.0, np.abs(b).max()))
+    assert not np.allclose(results[0][0], results[0][4])  # every step draws anew
+    names = {op for kernel in compiled.explain().kernels for op in kernel.operations}
+    assert "attention" in names and "random_uniform" not in names
+
+
+def test_dropout_keeps_the_mean_and_drops_its_share() -> None:
+    q, k = pellucid.zeros(1, 200, 4), pellucid.zeros(1, 100, 4)
+    v = pellucid.eye(100).unsqueeze(0)  # the result is the weights
+    pellucid.manual_seed(2)
+    attend = pellucid.compile(
+        lambda: functional.scaled_dot_product_attention(q, k, v, dropout_p=0.25)
+    )
+    with pellucid.no_grad():
+        weights = attend().numpy()
+    assert abs((weights == 0).mean() - 0.25) < 0.02
+    np.testing.assert_allclose(weights[weights > 0], 0.01 / 0.75, rtol=1e-5)
+
+
+def test_attentions_that_differ_in_values_alone_are_kept_apart() -> None:
+    q, k, v, w = (drawn(1, 9, 4, seed=i) for i in range(4))
+
+    def attend(q: Any, k: Any, v: Any) -> Any:
+        first = functional.scaled_dot_product_attention(q, k, v)
+        return first + 2 * functional.scaled_dot_product_attention(q, k, v * w)
+
+    compare(attend, q, k, v)

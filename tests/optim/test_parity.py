@@ -41,6 +41,14 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("AdamW", {"lr": 0.05, "weight_decay": 0.3, "amsgrad": True}),
     ("Adamax", {}),
     ("Adamax", {"lr": 0.05, "weight_decay": 0.1, "betas": (0.7, 0.9)}),
+    ("Rprop", {}),
+    ("Rprop", {"lr": 0.1, "etas": (0.3, 1.4), "step_sizes": (1e-3, 0.3)}),
+    ("ASGD", {}),
+    ("ASGD", {"lr": 0.1, "t0": 3, "lambd": 0.01, "weight_decay": 0.1}),
+    ("ASGD", {"lr": 0.003, "t0": 0, "alpha": 0.5, "maximize": True}),
+    ("Adafactor", {}),
+    ("Adafactor", {"lr": 0.1, "weight_decay": 0.1, "beta2_decay": -0.5, "d": 2.0}),
+    ("Adafactor", {"lr": 0.003, "eps": (1e-3, 0.1), "maximize": True}),
     ("NAdam", {}),
     ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "momentum_decay": 0.02}),
     ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}),
@@ -175,7 +183,9 @@ def test_state_saved_by_torch_continues_here(name: str, options: dict[str, Any])
 def test_defaults_equal_torch() -> None:
     import inspect
 
-    for name in "SGD Adagrad RMSprop Adadelta Adam AdamW Adamax NAdam RAdam Muon LBFGS".split():
+    for name in (
+        "SGD Adagrad RMSprop Adadelta Adam AdamW Adamax NAdam RAdam Muon LBFGS Rprop ASGD Adafactor"
+    ).split():
         ours = inspect.signature(getattr(optim, name).__init__).parameters
         theirs = inspect.signature(getattr(torch.optim, name).__init__).parameters
         for argument, parameter in theirs.items():

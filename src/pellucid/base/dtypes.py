@@ -3,6 +3,11 @@
 A :class:`DType` names an element type as PyTorch does.  Promotion follows PyTorch, not NumPy:
 a float type always wins over an integer type and keeps its width (``int64 + float32`` is
 ``float32``), and Python numbers never widen a tensor of the same kind.
+
+The *narrow* types, bfloat16 and float16, are forms of storage: 16 bits an element in memory.
+Arithmetic on them is done in float32 and its result rounded to the nearest narrow value, ties to
+even.  NumPy has no bfloat16, so its 16 bits are held as a field of that name, which no NumPy
+function can mistake for a number.
 """
 
 from __future__ import annotations
@@ -21,16 +26,41 @@ class DType:
     name: str
     numpy: np.dtype[np.generic]
     kind: str
+    is_narrow: bool = False
+    """True for bfloat16 and float16, which are computed with in float32."""
 
     @property
     def is_floating_point(self) -> bool:
-        """True for float32 and float64."""
+        """True for float32, float64, bfloat16 and float16."""
         return self.kind == "float"
 
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
         return self.numpy.itemsize
+
+    def array(self, values: object) -> np.ndarray:
+        """Numbers as a new array of this type, rounded where they have to be."""
+        if self is not bfloat16:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return np.array(values, self.numpy)
+        wide = np.array(values, np.float32, order="C")
+        bits = wide.view(np.uint32)
+        # Round to nearest, ties to even; NaN keeps its upper bits and stays a NaN.
+        rounded = bits + (np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))
+        quiet = bits | np.uint32(0x400000)
+        kept = np.where(np.isnan(wide), quiet, rounded) >> np.uint32(16)
+        return kept.astype(np.uint16).view(self.numpy).reshape(wide.shape)
+
+    def numbers(self, array: np.ndarray) -> np.ndarray:
+        """An array of this type as numbers that NumPy can compute with: float32 if narrow."""
+        if self is float16:
+            with np.errstate(invalid="ignore"):
+                return array.astype(np.float32)
+        if self is not bfloat16:
+            return array
+        bits = np.ascontiguousarray(array).view(np.uint16).astype(np.uint32) << np.uint32(16)
+        return bits.view(np.float32).reshape(array.shape)
 
     def __repr__(self) -> str:
         return f"pellucid.{self.name}"
@@ -41,6 +71,8 @@ class DType:
 
 float32 = DType("float32", np.dtype(np.float32), "float")
 float64 = DType("float64", np.dtype(np.float64), "float")
+bfloat16 = DType("bfloat16", np.dtype([("bfloat16", np.uint16)]), "float", True)
+float16 = DType("float16", np.dtype(np.float16), "float", True)
 int8 = DType("int8", np.dtype(np.int8), "int")
 int16 = DType("int16", np.dtype(np.int16), "int")
 int32 = DType("int32", np.dtype(np.int32), "int")
@@ -49,8 +81,11 @@ uint8 = DType("uint8", np.dtype(np.uint8), "int")
 bool_ = DType("bool", np.dtype(np.bool_), "bool")
 
 ALL = (bool_, uint8, int8, int16, int32, int64, float32, float64)
-_BY_NUMPY = {d.numpy: d for d in ALL}
-_BY_NAME = {d.name: d for d in ALL} | {
+"""The types that are computed with."""
+NARROW = (bfloat16, float16)
+_BY_NUMPY = {d.numpy: d for d in (*ALL, *NARROW)}
+_BY_NAME = {d.name: d for d in (*ALL, *NARROW)} | {
+    "half": float16,
     "float": float32,
     "double": float64,
     "long": int64,
@@ -76,7 +111,7 @@ def as_dtype(value: object) -> DType:
     except TypeError:
         found = None
     if found is None:
-        known = ", ".join(d.name for d in ALL)
+        known = ", ".join(d.name for d in (*ALL, *NARROW))
         raise DTypeError(f"there is no element type {value!r}", f"use one of: {known}")
     return found
 
@@ -86,6 +121,8 @@ def promote(a: DType, b: DType) -> DType:
     if a is b:
         return a
     if a.kind == b.kind == "float":
+        if a.is_narrow and b.is_narrow:
+            return float32  # neither holds all values of the other
         return a if a.itemsize >= b.itemsize else b
     if "float" in (a.kind, b.kind):
         return a if a.kind == "float" else b

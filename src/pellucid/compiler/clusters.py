@@ -275,6 +275,8 @@ def _follows(follower: Cluster, result: Node, fusion: Fusion) -> bool:
     columns = result.shape[-1]
     if follower.kind != "rows" or result.size == 0 or columns < 2:
         return False
+    if any(anchor in fusion.placed for anchor in follower.anchors):
+        return False  # an epilogue stores block by block, not through strides
     rows = result.size // columns
     if follower.flexible:
         if follower.size != result.size:
@@ -344,13 +346,19 @@ def _same_attention(node: Node, alone: Cluster, fusion: Fusion) -> Cluster | Non
 
     def subject(of: Node) -> tuple[object, ...]:
         settings = {k: v for k, v in of.settings.items() if k != "wrt"}
-        inputs = of.inputs
-        if of.op.name == "attention":
-            inputs = (*inputs[:2], *inputs[3:])
-        return (of.op.name == "attention_gradient", inputs, tuple(settings.items()))
+        if of.op.name == "attention_gradient":
+            return (True, of.inputs, tuple(settings.items()))
+        # Dropout changes the result and not the sums of the weights.
+        settings.pop("dropout", None)
+        inputs = of.inputs if of.op.name != "attention" else (*of.inputs[:2], *of.inputs[3:])
+        kept = tuple(x for x in inputs if x.dtype.kind in ("float", "bool"))
+        return (False, kept, tuple(settings.items()))
 
     alone.first = alone.last = len(fusion.place)
     for cluster in fusion.clusters:
+        results = {(a.op.name, a.settings.get("wrt")) for a in cluster.anchors}
+        if (node.op.name, node.settings.get("wrt")) in results:
+            continue  # the same queries and keys, but other values
         if cluster.kind == "attention" and subject(cluster.anchors[0]) == subject(node):
             own = [r for a in cluster.anchors for r in fusion.reads[a]]
             if not (

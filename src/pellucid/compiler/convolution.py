@@ -412,6 +412,39 @@ def sink_channel_move(node: Node) -> Node | None:
     return make_node(moves[0].op, (inner,), moves[0].settings)
 
 
+def sink_through_moves(node: Node) -> Node | None:
+    """slice, pad or concatenate of channel moves → the move of that, channels last.
+
+    So do reshapes and broadcasts that leave images and channels as they are.
+    """
+    if node.op.name in ("reshape", "broadcast_to") and _is_channel_move(node.inputs[0]):
+        move, shape = node.inputs[0], node.shape
+        if shape[:2] != move.shape[:2] or len(shape) < 3:
+            return None
+        inner = make_node(node.op, (move.inputs[0],), {"shape": (shape[0], *shape[2:], shape[1])})
+        rank = len(shape) - 1
+        return _node(structure.transpose(inner, (0, rank, *range(1, rank))))
+    if node.op.name not in ("slice", "pad", "concatenate"):
+        return None
+    parts = node.inputs[:1] if node.op.name == "pad" else node.inputs
+    if not all(_is_channel_move(n) for n in parts):
+        return None
+    axes = parts[0].settings["axes"]
+
+    def last(values: Sequence[int]) -> tuple[int, ...]:
+        return (values[0], *values[2:], values[1])
+
+    settings = {
+        name: last(value) if isinstance(value, tuple) else value
+        for name, value in node.settings.items()
+    }
+    if "axis" in settings:
+        settings["axis"] = axes[settings["axis"]]
+    operands = (*(n.inputs[0] for n in parts), *node.inputs[len(parts) :])
+    inner = make_node(node.op, operands, settings)
+    return make_node(parts[0].op, (inner,), parts[0].settings)
+
+
 def sink_into_sum(node: Node) -> Node | None:
     """sum(move(a)) over axes → sum(a) over where they were, if the order of the others stays."""
     if node.op.name != "sum" or not _is_channel_move(node.inputs[0]):

@@ -15,7 +15,9 @@ from pellucid.compiler.convolution import (
     lower_convolution,
     sink_channel_move,
     sink_into_sum,
+    sink_through_moves,
 )
+from pellucid.compiler.joining import join_in_place
 from pellucid.compiler.phases import split_phases
 from pellucid.compiler.placement import assemble_in_place
 from pellucid.compiler.repeat import single_step, tidy_loops
@@ -32,6 +34,7 @@ from pellucid.ops import elementwise, structure
 from pellucid.ops.contraction import matmul, swap
 from pellucid.ops.indexing import IOTA
 from pellucid.ops.normalization import standardize_formula
+from pellucid.ops.pooling import window_max_formula
 from pellucid.ops.registry import scalar
 from pellucid.transforms.simplify import simplify, views_after
 
@@ -120,7 +123,11 @@ def _one_hot(node: Node) -> Node | None:
 def _is_zero(node: Node) -> bool:
     while node.op.name in ("broadcast_to", "reshape"):
         node = node.inputs[0]
-    return node.op is CONSTANT and node.size == 1 and not constant_value(node).any()
+    return (
+        node.op is CONSTANT
+        and node.size == 1
+        and not node.dtype.numbers(constant_value(node)).any()
+    )
 
 
 def _one_hot_parts(node: Node) -> tuple[Node, int] | None:
@@ -214,16 +221,22 @@ def split_long_reductions(graph: Graph) -> Graph:
     return rewrite(graph, _split)
 
 
-def _standardized(node: Node) -> Node | None:
-    if node.op.name != "standardize":
-        return None
-    result: Node = standardize_formula(node.inputs[0], node.settings["axes"], node.settings["eps"])
+def _formula(node: Node) -> Node | None:
+    result: Node | None = None
+    if node.op.name == "standardize":
+        settings = node.settings
+        result = standardize_formula(node.inputs[0], settings["axes"], settings["eps"])
+    elif node.op.name == "window_max":
+        result = window_max_formula(node.inputs[0], node.settings["axes"])
     return result
 
 
-def standardize_by_formula(graph: Graph) -> Graph:
-    """standardize(x) → (x − mean) · 1/√(var + ε), whose sums are shared with the gradient's."""
-    return rewrite(graph, _standardized)
+def as_formulas(graph: Graph) -> Graph:
+    """standardize(x) → (x − mean) · 1/√(var + ε), window_max(x) → comparisons.
+
+    The sums of the former are shared with those of its gradient.
+    """
+    return rewrite(graph, _formula)
 
 
 def _factors(node: Node) -> list[Node]:
@@ -292,7 +305,11 @@ def unroll_single_steps(graph: Graph) -> Graph:
 
 def _sink(node: Node) -> Node | None:
     return (
-        sink_channel_move(node) or sink_into_sum(node) or drop_round_trip(node) or views_after(node)
+        sink_channel_move(node)
+        or sink_through_moves(node)
+        or sink_into_sum(node)
+        or drop_round_trip(node)
+        or views_after(node)
     )
 
 
@@ -311,7 +328,7 @@ def convolutions_as_products(graph: Graph) -> Graph:
 
 
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
-    standardize_by_formula,
+    as_formulas,
     simplify,
     unroll_single_steps,
     tidy_loops,
@@ -323,6 +340,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     scatter_as_choice,
     split_long_reductions,
     assemble_in_place,
+    join_in_place,
 )
 """The rewrites in their order."""
 

@@ -70,7 +70,7 @@ def assemble_in_place(graph: Graph) -> Graph:
     """Moves of results that only serve to put them where a product reads them → assemblies."""
     nodes = graph.nodes()
     users = consumers(nodes)
-    wanted = {view.base for node in nodes for view in _views(node)}
+    wanted = {view.base for node in nodes for view in views_read(node)}
     found: dict[Node, list[Part]] = {}
     kept = set(graph.outputs)
     for node in nodes:
@@ -81,7 +81,7 @@ def assemble_in_place(graph: Graph) -> Graph:
     return _rebuilt(graph, found) if found else graph
 
 
-def _views(node: Node) -> Sequence[MatrixView | View]:
+def views_read(node: Node) -> Sequence[MatrixView | View]:
     """The views that a product or an attention reads through."""
     if node.op.family == "attention":
         return attention_views(node)
@@ -136,21 +136,23 @@ def _below(
     if name == "add":
         return [
             (part, offset + sum(a * s for a, s in zip(low, strides, strict=True)), strides)
-            for part, low in _boxes(node, users)
+            for part, low in padded_parts(node, users)
         ] or None
     return None
 
 
-def _boxes(total: Node, users: dict[Node, list[Node]]) -> list[tuple[Node, Shape]]:
+def padded_parts(
+    total: Node, users: dict[Node, list[Node]] | None = None
+) -> list[tuple[Node, Shape]]:
     """A sum of parts padded with zeros that together fill it once: each part and its corner.
 
-    Empty where it is something else.
+    Empty where it is something else, or where others use what is in between (``users``, if given).
     """
     boxes: list[tuple[Node, Shape]] = []
     stack = [total]
     while stack:
         node = stack.pop()
-        if node is not total and len(users[node]) != 1:
+        if node is not total and users is not None and len(users[node]) != 1:
             return []
         if node.op.name == "add" and all(n.shape == node.shape for n in node.inputs):
             stack.extend(node.inputs)

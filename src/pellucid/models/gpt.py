@@ -13,19 +13,10 @@ import weakref
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid import nn
-from pellucid.base.dtypes import int64
+import pellucid
+import pellucid.nn.functional as F
+from pellucid import Generator, nn
 from pellucid.base.errors import ArgumentError, ShapeError
-from pellucid.nn import init
-from pellucid.nn.functional.activation import gelu
-from pellucid.nn.functional.attention import scaled_dot_product_attention
-from pellucid.nn.functional.loss import cross_entropy
-from pellucid.tensor.autograd import no_grad
-from pellucid.tensor.compile import compile
-from pellucid.tensor.creation import arange, full, zeros
-from pellucid.tensor.functions import where
-from pellucid.tensor.random import Generator, multinomial
-from pellucid.tensor.shaping import cat
 from pellucid.tensor.state import is_tracing
 
 KeyValue = tuple[Any, Any]
@@ -86,14 +77,16 @@ class CausalSelfAttention(nn.Module):
         packed = self.c_attn(x)  # (N, T, 3E)
         q, k, v = (self.heads(packed.narrow(2, i * e, e)) for i in range(3))
         if past is not None:
-            k, v = cat([past[0], k], 2), cat([past[1], v], 2)
+            k, v = pellucid.cat([past[0], k], 2), pellucid.cat([past[1], v], 2)
         drop = self.dropout if self.training else 0.0
         causal = past is None and t > 1
         mask = None
         if past is not None and t > 1:
             seen = past[0].shape[2]
-            mask = arange(seen + t) <= (arange(t) + seen).unsqueeze(1)  # (T, S + T)
-        y = scaled_dot_product_attention(q, k, v, mask, drop, causal)
+            mask = pellucid.arange(seen + t) <= (pellucid.arange(t) + seen).unsqueeze(
+                1
+            )  # (T, S + T)
+        y = F.scaled_dot_product_attention(q, k, v, mask, drop, causal)
         y = y.transpose(1, 2).reshape(n, t, e)  # (N, H, T, E/H) -> (N, T, E)
         return self.resid_dropout(self.c_proj(y)), (k, v)
 
@@ -109,7 +102,7 @@ class CausalSelfAttention(nn.Module):
             store.copy_(store.index_copy(1, place, packed.narrow(2, i * e, e)))
         q = self.heads(packed.narrow(2, 0, e))
         mask = known.reshape(1, -1)  # (S,) -> (queries, S)
-        y = scaled_dot_product_attention(q, self.heads(keys), self.heads(values), mask)
+        y = F.scaled_dot_product_attention(q, self.heads(keys), self.heads(values), mask)
         return self.c_proj(y.transpose(1, 2).reshape(n, 1, e))  # (N, H, 1, E/H) -> (N, 1, E)
 
 
@@ -124,7 +117,7 @@ class MLP(nn.Module):
 
     def forward(self, x: Any) -> Any:
         """(N, T, E) → (N, T, E)."""
-        return self.dropout(self.c_proj(gelu(self.c_fc(x))))
+        return self.dropout(self.c_proj(F.gelu(self.c_fc(x))))
 
 
 class Block(nn.Module):
@@ -173,10 +166,10 @@ class GPT(nn.Module):
         self.lm_head.weight = self.transformer["wte"].weight
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
-                init.zeros_(parameter)
+                nn.init.zeros_(parameter)
             elif parameter.dim() > 1:
                 ends = name.endswith("c_proj.weight")
-                init.normal_(parameter, 0.0, 0.02 / math.sqrt(2 * config.n_layer if ends else 1))
+                nn.init.normal_(parameter, 0.0, 0.02 / math.sqrt(2 * config.n_layer if ends else 1))
 
     def forward(self, ids: Any) -> Any:
         """Scores (N, T, vocab_size) of the tokens after each of ``ids`` (N, T)."""
@@ -186,7 +179,7 @@ class GPT(nn.Module):
         """Mean cross-entropy, in nats, of ``targets`` (N, T) after ``ids``; −1 is left out."""
         scores = self(ids)
         flat = scores.reshape(-1, self.config.vocab_size)  # (N, T, V) -> (N·T, V)
-        return cross_entropy(flat, targets.reshape(-1), ignore_index=-1)
+        return F.cross_entropy(flat, targets.reshape(-1), ignore_index=-1)
 
     def step(self, ids: Any, cache: list[KeyValue]) -> tuple[Any, list[KeyValue]]:
         """Scores (N, vocab_size) after the last of ``ids`` (N, T), which follow those in ``cache``.
@@ -220,7 +213,7 @@ class GPT(nn.Module):
         (N, block_size, E) for each block, filled before ``place``, and are changed.
         """
         parts = self.transformer
-        known = arange(self.config.block_size) <= place
+        known = pellucid.arange(self.config.block_size) <= place
         x = parts["wte"](ids) + parts["wpe"](place)  # (N, 1, E) + (1, E)
         for block, k, v in zip(parts["h"], keys, values, strict=True):
             x = x + block.attn.advance(block.ln_1(x), place, known, k, v)
@@ -258,7 +251,7 @@ class GPT(nn.Module):
         training = self.training
         self.eval()
         try:
-            with no_grad():
+            with pellucid.no_grad():
                 return self._continued(
                     ids, max_new_tokens, temperature, top_k, generator, use_cache
                 )
@@ -286,7 +279,7 @@ class GPT(nn.Module):
                 if use_cache and length < block:
                     decoder = Decoder.of(self, ids.shape[0])
                     decoder.fill(cache)
-            ids = cat([ids, _chosen(scores, temperature, top_k, generator)], 1)
+            ids = pellucid.cat([ids, _chosen(scores, temperature, top_k, generator)], 1)
         return ids
 
 
@@ -300,14 +293,14 @@ class Decoder:
     def __init__(self, model: GPT, batch: int) -> None:
         shape = (batch, model.config.block_size, model.config.n_embd)
         dtype = model.lm_head.weight.dtype
-        self.keys = [zeros(*shape, dtype=dtype) for _ in range(model.config.n_layer)]
-        self.values = [zeros(*shape, dtype=dtype) for _ in range(model.config.n_layer)]
+        self.keys = [pellucid.zeros(*shape, dtype=dtype) for _ in range(model.config.n_layer)]
+        self.values = [pellucid.zeros(*shape, dtype=dtype) for _ in range(model.config.n_layer)]
         owner = weakref.ref(model)  # the table of decoders must not keep models alive
 
         def advance(ids: Any, place: Any) -> Any:
             return owner().advance(ids, place, self.keys, self.values)  # type: ignore[union-attr]
 
-        self._advance = compile(advance)
+        self._advance = pellucid.compile(advance)
 
     @staticmethod
     def of(model: GPT, batch: int) -> Decoder:
@@ -328,7 +321,7 @@ class Decoder:
 
     def scores(self, ids: Any, place: int) -> Any:
         """Scores (N, vocab_size) after ``ids`` (N, 1), which stand at position ``place``."""
-        return self._advance(ids, full((1,), place, dtype=int64))
+        return self._advance(ids, pellucid.full((1,), place, dtype=pellucid.int64))
 
 
 _decoders: weakref.WeakKeyDictionary[GPT, dict[int, Decoder]] = weakref.WeakKeyDictionary()
@@ -341,5 +334,5 @@ def _chosen(scores: Any, temperature: float, top_k: int | None, generator: Gener
     scores = scores / temperature
     if top_k is not None and top_k < scores.shape[-1]:
         least = scores.topk(top_k, -1)[0].amin(-1, keepdim=True)
-        scores = where(scores < least, -math.inf, scores)
-    return multinomial(scores.softmax(-1), 1, generator=generator)
+        scores = pellucid.where(scores < least, -math.inf, scores)
+    return pellucid.multinomial(scores.softmax(-1), 1, generator=generator)

@@ -10,6 +10,7 @@ from pellucid.base.errors import ArgumentError
 from pellucid.nn import init
 from pellucid.nn.functional import convolution as functional
 from pellucid.nn.functional.convolution import Sizes, padding_amounts, per_axis
+from pellucid.nn.functional.padding import pad
 from pellucid.nn.linear import check_sizes
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
@@ -138,7 +139,8 @@ class _Direct(_Convolution):
         """(N, C, spatial…) or (C, spatial…) → (N, O, out…) or (O, out…)."""
         padding: Any = self.padding
         if self.padding_mode != "zeros":
-            input = functional.bordered(input, self.low, self.high, self.padding_mode)
+            sides = reversed(list(zip(self.low, self.high, strict=True)))
+            input = pad(input, [n for side in sides for n in side], self.padding_mode)
             padding = 0
         convolve = getattr(functional, f"conv{self.rank}d")
         return convolve(

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from pellucid.base.dtypes import DType, as_dtype, float32, float64
+from pellucid.base.dtypes import DType, as_dtype, bfloat16, float16, float32, float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.graph.node import current_layer, layer_scope
 from pellucid.nn.calling import (
@@ -522,6 +522,9 @@ class Module:
                 "float32",
                 "float64",
                 "double",
+                "bfloat16",
+                "float16",
+                "half",
             ):
                 if value.split(":")[0] != "cpu":
                     raise DTypeError(f"there is no device {value!r}", 'modules live on "cpu"')
@@ -542,6 +545,14 @@ class Module:
     def double(self: Self) -> Self:
         """Floating-point parameters and buffers as float64."""
         return self._convert(float64)
+
+    def bfloat16(self: Self) -> Self:
+        """Floating-point parameters and buffers as bfloat16."""
+        return self._convert(bfloat16)
+
+    def half(self: Self) -> Self:
+        """Floating-point parameters and buffers as float16."""
+        return self._convert(float16)
 
     def cpu(self: Self) -> Self:
         """The module itself: it lives on the CPU."""

@@ -10,15 +10,17 @@ Staats, 2021; Dao et al., 2022; Milakov and Gimelshein, 2018, for the running su
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from pellucid.base.dtypes import as_dtype
 from pellucid.base.errors import DTypeError, ShapeError
 from pellucid.graph.node import Sample, Spec
 from pellucid.ops.contraction import matmul, swap
-from pellucid.ops.elementwise import add, div, exp, le, mul, sub, where
+from pellucid.ops.elementwise import add, div, exp, ge, le, mul, sub, where
+from pellucid.ops.random import UNIFORM, random_uniform
 from pellucid.ops.registry import (
     Value,
     apply,
@@ -69,6 +71,12 @@ def _check(q: Spec, k: Spec, v: Spec | None, mask: tuple[Spec, ...]) -> None:
             )
 
 
+def split_extra(extra: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """What follows q, k and v: the mask, if there is one, and the state that dropout draws from."""
+    drawn = tuple(x for x in extra if str(x.dtype).endswith("int64"))
+    return tuple(x for x in extra if not str(x.dtype).endswith("int64")), drawn
+
+
 # ---- the meaning, in NumPy --------------------------------------------------------------------
 
 
@@ -95,9 +103,28 @@ def _normalized(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _evaluate(
-    q: np.ndarray, k: np.ndarray, v: np.ndarray, *mask: np.ndarray, scale: float, causal: bool
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    *extra: np.ndarray,
+    scale: float,
+    causal: bool,
+    dropout: float = 0.0,
 ) -> np.ndarray:
-    return np.asarray(np.matmul(_normalized(_scores(q, k, mask, scale, causal))[0], v))
+    mask, drawn = split_extra(extra)
+    weights = _normalized(_scores(q, k, mask, scale, causal))[0]
+    return np.asarray(np.matmul(_kept(weights, drawn, dropout), v))
+
+
+def _kept(weights: np.ndarray, drawn: tuple[np.ndarray, ...], dropout: float) -> np.ndarray:
+    """Weights with each 0 with probability ``dropout``, the others grown to keep the mean."""
+    if not drawn:
+        return weights
+    kind = as_dtype(weights.dtype.name)
+    numbers = UNIFORM.evaluate(drawn[0], shape=weights.shape, dtype=kind, lane=0)
+    factor = weights.dtype.type(0.0 if dropout == 1 else 1 / (1 - dropout))
+    hit = numbers < weights.dtype.type(dropout)
+    return np.asarray(np.where(hit, weights.dtype.type(0), weights * factor))
 
 
 def _evaluate_log_sum(
@@ -113,15 +140,17 @@ def _evaluate_gradient(
     v: np.ndarray,
     result: np.ndarray,
     log_sum: np.ndarray,
-    *mask: np.ndarray,
+    *extra: np.ndarray,
     scale: float,
     causal: bool,
     wrt: int,
+    dropout: float = 0.0,
 ) -> np.ndarray:
+    mask, drawn = split_extra(extra)
     weights = _normalized(_scores(q, k, mask, scale, causal))[0]
     if wrt == 2:
-        return np.asarray(np.matmul(np.swapaxes(weights, -1, -2), g))
-    to_weights = np.matmul(g, np.swapaxes(v, -1, -2))
+        return np.asarray(np.matmul(np.swapaxes(_kept(weights, drawn, dropout), -1, -2), g))
+    to_weights = _kept(np.matmul(g, np.swapaxes(v, -1, -2)), drawn, dropout)
     mean = (weights * to_weights).sum(-1, keepdims=True)
     to_scores = weights * (to_weights - mean) * q.dtype.type(scale)
     if wrt == 0:
@@ -155,6 +184,15 @@ def _weights(q: Value, k: Value, mask: tuple[Value, ...], scale: float, causal: 
     return div(grown, where(hidden, scalar(q, 1.0), total))
 
 
+def _dropped(x: Value, drawn: tuple[Value, ...], dropout: float) -> Value:
+    """``x`` (…, L, S) times what dropout makes of the weights: 0 or 1 / (1 − dropout)."""
+    if not drawn:
+        return x
+    numbers = random_uniform(drawn[0], tuple(x.shape), x.dtype)
+    factor = scalar(x, 0.0 if dropout == 1 else 1 / (1 - dropout))
+    return where(ge(numbers, scalar(x, dropout)), mul(x, factor), scalar(x, 0.0))
+
+
 def _centred(weights: Value, x: Value) -> Value:
     """weights ∘ (x − Σ weights ∘ x over each row): the derivative of the softmax."""
     return mul(weights, sub(x, _row_sum(mul(weights, x))))
@@ -165,35 +203,30 @@ def _row_sum(x: Value) -> Value:
 
 
 def _gradient(
-    g: Value, y: Value, q: Value, k: Value, v: Value, *mask: Value, scale: float, causal: bool
+    g: Value,
+    y: Value,
+    q: Value,
+    k: Value,
+    v: Value,
+    *extra: Value,
+    scale: float,
+    causal: bool,
+    dropout: float = 0.0,
 ) -> tuple[Value | None, ...]:
+    mask, drawn = split_extra(extra)
+    settings: dict[str, Any] = {"scale": scale, "causal": causal}
+    settings |= {"dropout": dropout} if drawn else {}
     log_sum = attention_log_sum(q, k, *mask, scale=scale, causal=causal)
     first = [
-        apply(
-            ATTENTION_GRADIENT,
-            g,
-            q,
-            k,
-            v,
-            y,
-            log_sum,
-            *mask,
-            scale=scale,
-            causal=causal,
-            wrt=wrt,
-        )
+        apply(ATTENTION_GRADIENT, g, q, k, v, y, log_sum, *extra, **settings, wrt=wrt)
         for wrt in range(3)
     ]
-    return (*first, *_to_mask(g, q, k, v, mask, scale, causal))
-
-
-def _to_mask(
-    g: Value, q: Value, k: Value, v: Value, mask: tuple[Value, ...], scale: float, causal: bool
-) -> list[Value | None]:
     if not mask or mask[0].dtype.kind == "bool":
-        return [None] * len(mask)
+        return (*first, *[None] * len(extra))
     weights = _weights(q, k, mask, scale, causal)
-    return [sum_to(_centred(weights, matmul(g, swap(v))), mask[0].shape)]
+    to_weights = _dropped(matmul(g, swap(v)), drawn, dropout)
+    to_mask = sum_to(_centred(weights, to_weights), tuple(mask[0].shape))
+    return (*first, to_mask, *[None] * len(drawn))
 
 
 def _log_sum_gradient(
@@ -215,21 +248,23 @@ def _second_gradient(
     v: Value,
     result: Value,
     log_sum: Value,
-    *mask: Value,
+    *extra: Value,
     scale: float,
     causal: bool,
     wrt: int,
+    dropout: float = 0.0,
 ) -> tuple[Value | None, ...]:
     """Derivatives of a gradient; what the forward pass kept counts as a function of q, k, v."""
+    mask, drawn = split_extra(extra)
     factor = scalar(q, scale)
     weights = _weights(q, k, mask, scale, causal)
-    to_weights = matmul(g, swap(v))
+    to_weights = _dropped(matmul(g, swap(v)), drawn, dropout)
     mean = _row_sum(mul(weights, to_weights))
     to_q: Value | None = None
     to_k: Value | None = None
     if wrt == 2:
-        along = matmul(g, swap(u))  # cotangent of the weights
-        to_g, to_v = matmul(weights, u), None
+        along = _dropped(matmul(g, swap(u)), drawn, dropout)  # cotangent of the weights
+        to_g, to_v = matmul(_dropped(weights, drawn, dropout), u), None
     else:
         to_scores = mul(mul(weights, sub(to_weights, mean)), factor)
         if wrt == 0:
@@ -240,7 +275,7 @@ def _second_gradient(
             to_q = matmul(to_scores, u)
         inner = _row_sum(mul(x, weights))
         along = sub(mul(x, sub(to_weights, mean)), mul(inner, to_weights))
-        through = mul(weights, sub(x, inner))  # cotangent of to_weights
+        through = _dropped(mul(weights, sub(x, inner)), drawn, dropout)  # of g · v
         to_g, to_v = matmul(through, v), matmul(swap(through), g)
     to_scores = _centred(weights, along)
     scaled = mul(to_scores, factor)
@@ -254,6 +289,7 @@ def _second_gradient(
         None,
         None,
         *to_mask,
+        *[None] * len(drawn),
     )
 
 
@@ -272,6 +308,9 @@ def _cases() -> Iterable[tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], b
 def _samples() -> Iterable[Sample]:
     for inputs, mask, causal in _cases():
         yield Sample((*inputs, *mask), {"scale": 0.7, "causal": causal})
+    inputs, _, causal = next(iter(_cases()))
+    state = np.asarray([5, 2])
+    yield Sample((*inputs, state), {"scale": 0.7, "causal": causal, "dropout": 0.4})
     # The second query of the first matrix may look at nothing.
     seen = np.asarray([[[True], [False]], [[True], [True]]])
     inputs = (ramp(2, 2, 3), ramp(2, 4, 3), ramp(2, 4, 3))
@@ -290,13 +329,22 @@ def _gradient_samples() -> Iterable[Sample]:
         kept = _evaluate(q, k, v, *mask, **settings), _evaluate_log_sum(q, k, *mask, **settings)
         for wrt in range(3):
             yield Sample((g, q, k, v, *kept, *mask), {**settings, "wrt": wrt})
+    (q, k, v), _, causal = next(iter(_cases()))
+    settings, state = {"scale": 0.7, "causal": causal, "dropout": 0.4}, np.asarray([5, 2])
+    result = _evaluate(q, k, v, state, **settings)
+    log_sum = _evaluate_log_sum(q, k, scale=0.7, causal=causal)
+    for wrt in range(3):
+        given = (ramp(*result.shape), q, k, v, result, log_sum, state)
+        yield Sample(given, {**settings, "wrt": wrt})
 
 
 # ---- the primitives ---------------------------------------------------------------------------
 
 
-def _infer(q: Spec, k: Spec, v: Spec, *mask: Spec, scale: float, causal: bool) -> Spec:
-    _check(q, k, v, mask)
+def _infer(
+    q: Spec, k: Spec, v: Spec, *extra: Spec, scale: float, causal: bool, dropout: float = 0.0
+) -> Spec:
+    _check(q, k, v, split_extra(extra)[0])
     return Spec((*q.shape[:-1], v.shape[-1]), q.dtype)
 
 
@@ -312,12 +360,13 @@ def _infer_gradient(
     v: Spec,
     result: Spec,
     log_sum: Spec,
-    *mask: Spec,
+    *extra: Spec,
     scale: float,
     causal: bool,
     wrt: int,
+    dropout: float = 0.0,
 ) -> Spec:
-    _check(q, k, v, mask)
+    _check(q, k, v, split_extra(extra)[0])
     return (q, k, v)[wrt]
 
 
@@ -354,17 +403,28 @@ ATTENTION_GRADIENT = define(
 
 
 def attention(
-    q: Value, k: Value, v: Value, *mask: Value, scale: float, causal: bool = False
+    q: Value,
+    k: Value,
+    v: Value,
+    *mask: Value,
+    scale: float,
+    causal: bool = False,
+    dropout: float = 0.0,
+    state: Value | None = None,
 ) -> Value:
     """softmax(scale · q kᵀ + mask) v, where no scores are stored.
 
     Shapes: q (…, L, E), k (…, S, E), v (…, S, V) → (…, L, V); leading axes that differ are
     stretched.  A mask has as many axes as the scores (…, L, S), each full or 1: bool, True where a
     query looks at a key, or added to the scores.  ``causal``: query i looks at keys 0 … i.
-    A query that looks at no key gives 0.
+    A query that looks at no key gives 0.  With ``dropout`` each weight is 0 with that probability,
+    by the numbers that :func:`random_uniform` draws from ``state``, and the others are grown.
     """
     q, k, v = _stretched(q, k, v)
-    return apply(ATTENTION, q, k, v, *mask, scale=float(scale), causal=bool(causal))
+    settings: dict[str, Any] = {"scale": float(scale), "causal": bool(causal)}
+    if dropout and state is not None:
+        return apply(ATTENTION, q, k, v, *mask, state, **settings, dropout=float(dropout))
+    return apply(ATTENTION, q, k, v, *mask, **settings)
 
 
 def attention_log_sum(

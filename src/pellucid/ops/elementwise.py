@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, bool_, float64, int32
+from pellucid.base.dtypes import DType, as_dtype, bool_, float64, int32
 from pellucid.base.errors import DTypeError
 from pellucid.base.shapes import Shape, broadcast_shapes
 from pellucid.graph.node import Primitive, Sample, Spec
@@ -558,6 +558,14 @@ def _infer_cast(x: Spec, *, dtype: DType) -> Spec:
     return Spec(x.shape, dtype)
 
 
+def _evaluate_cast(x: np.ndarray, *, dtype: DType) -> np.ndarray:
+    source = as_dtype(x.dtype)
+    if not (source.is_narrow or dtype.is_narrow):
+        return x.astype(dtype.numpy)
+    numbers = source.numbers(x)
+    return dtype.array(numbers) if dtype.is_narrow else numbers.astype(dtype.numpy)
+
+
 def _cast_samples() -> Iterable[Sample]:
     yield Sample((ramp(3, 4),), {"dtype": float64})
     yield Sample((ramp(3, 4),), {"dtype": int32})
@@ -574,7 +582,7 @@ CAST = define(
     "elementwise",
     "x as another element type",
     infer=_infer_cast,
-    evaluate=lambda x, *, dtype: x.astype(dtype.numpy),
+    evaluate=_evaluate_cast,
     gradient=_cast_gradient,
     samples=_cast_samples,
     reason=_NATIVE,

@@ -62,7 +62,7 @@ def apply(primitive: Primitive, *inputs: Value, **params: Any) -> Value:
 
 def scalar(like: Value, number: float | int | bool, dtype: DType | None = None) -> Value:
     """A 0-dimensional constant in the world (nodes or tensors) and dtype of ``like``."""
-    return like.lift(np.asarray(number, (dtype or like.dtype).numpy))
+    return like.lift((dtype or like.dtype).array(number))
 
 
 def sum_to(x: Value, shape: Shape) -> Value:

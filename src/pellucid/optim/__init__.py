@@ -21,6 +21,9 @@ Muon       matrices of hidden layers (the rest with AdamW)      1e-3      1 copy
 RMSprop    recurrent networks, reinforcement learning           1e-2      1 to 3 copies
 Adagrad    sparse features                                      1e-2      1 copy
 Adadelta   nothing may be tuned                                 1         2 copies
+Adafactor  large models, little memory                          1e-2      a row and a column
+ASGD       SGD with the average of all steps beside it          1e-2      1 copy
+Rprop      the whole batch at once; signs of gradients alone    1e-2      2 copies
 LBFGS      small, smooth problems with the whole batch at once  1         2 · history copies
 =========  ===================================================  ========  ==================
 
@@ -31,6 +34,7 @@ penalty κ‖θ‖₁; both hold the growth of parameters back.
 from pellucid.optim import lr_scheduler, swa_utils
 from pellucid.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from pellucid.optim.adaptive import Adadelta, Adagrad, RMSprop
+from pellucid.optim.classic import ASGD, Adafactor, Rprop
 from pellucid.optim.lbfgs import LBFGS
 from pellucid.optim.lion import Lion
 from pellucid.optim.muon import Muon
@@ -38,9 +42,11 @@ from pellucid.optim.optimizer import Optimizer, ParameterGroup
 from pellucid.optim.sgd import SGD
 
 __all__ = [
+    "ASGD",
     "LBFGS",
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -52,6 +58,7 @@ __all__ = [
     "ParameterGroup",
     "RAdam",
     "RMSprop",
+    "Rprop",
     "lr_scheduler",
     "swa_utils",
 ]

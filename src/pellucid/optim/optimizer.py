@@ -378,6 +378,10 @@ class Optimizer:
 
     # ---- what a subclass says --------------------------------------------------------------
 
+    def _slot_shape(self, name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the slot ``name`` of a parameter of this shape."""
+        return shape
+
     def _decays_directly(self, group: ParameterGroup) -> bool:
         """Whether decay shrinks the parameter instead of joining the gradient."""
         return False
@@ -469,10 +473,10 @@ class Optimizer:
             array = _as_array(value)
             if array is None:
                 result[name] = copy.deepcopy(value)
-            elif array.ndim == 0 and name in ("step", "mu_product"):
+            elif array.ndim == 0 and name in ("step", "mu_product", "eta", "mu"):
                 key = (name, float(array))
                 result[name] = counters.setdefault(key, tensor(float(array), dtype=float32))
-            elif array.shape != tuple(parameter.shape):
+            elif array.shape != self._slot_shape(name, tuple(parameter.shape)):
                 raise ArgumentError(
                     f"the saved {name} of parameter {index} has shape {array.shape}, the parameter "
                     f"{tuple(parameter.shape)}",

@@ -124,7 +124,7 @@ def _seed(outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None]
                 "both need the same shape",
             )
         if given is None:
-            seeds.append(lift(np.ones(output.shape, output.dtype.numpy)))
+            seeds.append(lift(output.dtype.array(np.ones(output.shape))))
         else:
             seeds.append(elementwise.cast(given, output.dtype))
     return seeds
@@ -150,12 +150,14 @@ def _walk(
         return cotangent
 
     before = None if trace is None else trace.cotangent
+    autocast, state.autocast = state.autocast, None  # backward keeps the forward pass's dtypes
     try:
         with set_grad_enabled(create_graph):
             return reverse(
                 outputs, seeds, _record_of, key_of, visit, _needs_gradient, wanted, _pulled
             )
     finally:
+        state.autocast = autocast
         if trace is not None:
             trace.cotangent = before
         release()

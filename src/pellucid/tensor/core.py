@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, as_dtype
+from pellucid.base.dtypes import DType, as_dtype, float32
 from pellucid.base.errors import AutogradError, TraceError
 from pellucid.base.shapes import Shape
 from pellucid.graph.node import CONSTANT, Primitive, Spec, constant, constant_value, current_layer
+from pellucid.ops import elementwise
 from pellucid.tensor.state import Cell, state, version
 
 VALUE_FREE = frozenset({"add", "sub", "neg", "sum", "cumsum", "copy", "cast"})
@@ -24,6 +25,32 @@ VALUE_FREE = frozenset({"add", "sub", "neg", "sum", "cumsum", "copy", "cast"})
 
 HEAVY: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], bool]] = {}
 """Name of a primitive → whether these operands and settings are worth a native kernel."""
+
+
+FORM_FREE = frozenset(
+    "reshape transpose broadcast_to slice pad concatenate take gather copy detach cast after "
+    "index_put_".split()
+)
+"""Operations that handle values of the narrow types as they are, without arithmetic."""
+
+
+def narrowed(tensor: TensorCore, dtype: DType) -> Any:
+    """A float32 tensor in the dtype of autocasting; others as they are."""
+    return elementwise.cast(tensor, dtype) if tensor._cell.dtype is float32 else tensor
+
+
+def in_float32(
+    primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]
+) -> Any:
+    """An operation on narrow values (bfloat16, float16): computed in float32, then rounded."""
+    narrow = next(t._cell.dtype for t in inputs if t._cell.dtype.is_narrow)
+    wide = [elementwise.cast(t, float32) if t._cell.dtype.is_narrow else t for t in inputs]
+    before, state.autocast = state.autocast, None
+    try:
+        result = wide[0].apply_primitive(primitive, wide, params)
+    finally:
+        state.autocast = before
+    return elementwise.cast(result, narrow) if result._cell.dtype is float32 else result
 
 
 class Record:
@@ -169,6 +196,12 @@ class TensorCore:
         self, primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]
     ) -> Any:
         """The tensor ``primitive`` makes of ``inputs``, computed now or traced, and recorded."""
+        if state.autocast is not None and primitive.family == "contraction":
+            inputs = [narrowed(t, state.autocast) for t in inputs]
+        if (
+            inputs[0]._cell.dtype.is_narrow or inputs[-1]._cell.dtype.is_narrow
+        ) and primitive.name not in FORM_FREE:
+            return in_float32(primitive, inputs, params)
         trace = state.trace
         if primitive.results is not None:
             own = {k: v for k, v in params.items() if k != "output"}

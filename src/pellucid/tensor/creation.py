@@ -34,6 +34,8 @@ def _as_array(data: Any, dtype: DType | None) -> np.ndarray:
     if isinstance(data, (list, tuple)) and _holds_tensors(data):
         data = _plain(data)
     try:
+        if dtype is not None and dtype.is_narrow:
+            return dtype.array(data)
         array = np.array(data, dtype.numpy if dtype else None)
     except (ValueError, TypeError) as error:
         raise DTypeError(
@@ -45,8 +47,6 @@ def _as_array(data: Any, dtype: DType | None) -> np.ndarray:
     if array.dtype == object or array.dtype.kind in "USMmVc":
         raise DTypeError(f"cannot make a tensor of {array.dtype} values", "pass numbers")
     if isinstance(data, (np.ndarray, np.generic)):
-        if array.dtype == np.float16:
-            return array.astype(np.float32)
         return array.astype(as_dtype(array.dtype).numpy, copy=False)
     return array.astype(
         of_scalar(array.dtype.type(0)).numpy if array.dtype.kind != "f" else np.float32
@@ -107,10 +107,9 @@ def full(
         return structure.broadcast_to(fill_value, shape)
     kind = as_dtype(dtype) if dtype is not None else of_scalar(fill_value)
     if state.trace is None:
-        return lift(np.full(shape, fill_value, kind.numpy)).requires_grad_(requires_grad)
-    return structure.broadcast_to(lift(np.asarray(fill_value, kind.numpy)), shape).requires_grad_(
-        requires_grad
-    )
+        made = np.full(shape, kind.array(fill_value), kind.numpy)
+        return lift(made).requires_grad_(requires_grad)
+    return structure.broadcast_to(lift(kind.array(fill_value)), shape).requires_grad_(requires_grad)
 
 
 def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
@@ -148,7 +147,7 @@ def full_like(
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False) -> Any:
     """The identity matrix (n, m), m = n by default."""
-    return lift(np.eye(n, m, dtype=as_dtype(dtype or float32).numpy)).requires_grad_(requires_grad)
+    return lift(as_dtype(dtype or float32).array(np.eye(n, m))).requires_grad_(requires_grad)
 
 
 def arange(
@@ -177,7 +176,7 @@ def arange(
         line = TensorCore.make(Cell(None, node=node, trace=state.trace))
         return line * step + first if (first, step) != (0, 1) else line
     wide: np.ndarray = np.arange(count, dtype=np.float64 if kind.kind == "float" else np.int64)
-    return lift((wide * step + first).astype(kind.numpy)).requires_grad_(requires_grad)
+    return lift(kind.array(wide * step + first)).requires_grad_(requires_grad)
 
 
 def linspace(
@@ -190,10 +189,10 @@ def linspace(
     device: Any = None,
 ) -> Any:
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
-    values = np.linspace(float(start), float(end), steps).astype(as_dtype(dtype or float32).numpy)
+    values = as_dtype(dtype or float32).array(np.linspace(float(start), float(end), steps))
     return lift(values).requires_grad_(requires_grad)
 
 
 def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None) -> Any:
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
-    return lift((base ** np.linspace(start, end, steps)).astype(as_dtype(dtype or float32).numpy))
+    return lift(as_dtype(dtype or float32).array(base ** np.linspace(start, end, steps)))

@@ -447,7 +447,7 @@ def unit(worth: Worth) -> Callable[[Function], Function]:
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
             watcher = state.watcher
-            usable = state.eager_kernels and state.trace is None
+            usable = state.eager_kernels and state.trace is None and state.autocast is None
             if usable and (watcher is None or watcher.takes_units):
                 result = _run_unit(op, worth, function, args, kwargs)
                 if result is not None:

@@ -32,7 +32,10 @@ METHODS = (
     "scatter scatter_add scatter_reduce select sgn sigmoid sign signbit sin sinc sinh softmax "
     "sort split sqrt square squeeze std std_mean sub subtract sum swapaxes swapdims t take "
     "take_along_dim tan tanh tensor_split tile topk trace transpose tril triu true_divide "
-    "trunc unbind unflatten unique unique_consecutive unsqueeze var var_mean vdot xlogy"
+    "trunc unbind unflatten unique unique_consecutive unsqueeze var var_mean vdot xlogy hsplit "
+    "vsplit dsplit split_with_sizes msort slice_scatter select_scatter diagonal_scatter "
+    "bitwise_left_shift bitwise_right_shift mvlgamma hardshrink prelu isreal is_nonzero "
+    "is_same_size is_signed is_complex"
 ).split()
 
 

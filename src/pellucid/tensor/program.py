@@ -109,7 +109,8 @@ class Program:
         leaves = list(trace.leaves.values())
         flags = [t._requires_grad for t in leaves]
         facts: list[tuple[Callable[[], object], object]] = [
-            (lambda: [t._requires_grad for t in leaves], flags)
+            (lambda: [t._requires_grad for t in leaves], flags),
+            (lambda: state.autocast, state.autocast),
         ]
         facts += [(functools.partial(_spec_of, cell), _spec_of(cell)) for cell in self.cells]
         return facts

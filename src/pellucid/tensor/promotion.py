@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -11,6 +14,7 @@ from pellucid.base.dtypes import (
     as_dtype,
     bool_,
     float32,
+    float64,
     int64,
     of_scalar,
     promote,
@@ -19,6 +23,9 @@ from pellucid.base.dtypes import (
 from pellucid.base.errors import DTypeError
 from pellucid.ops import elementwise
 from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.state import state
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 NUMBERS = (int, float, bool, np.number, np.bool_)
 
@@ -28,7 +35,9 @@ def as_operand(value: Any, dtype: DType | None = None) -> Any:
     if isinstance(value, TensorCore):
         return value
     if isinstance(value, NUMBERS):
-        return lift(np.asarray(value, (dtype or of_scalar(value)).numpy))
+        kind = dtype or of_scalar(value)
+        # A number meets narrow values in float32: it is not rounded before the result is.
+        return lift(np.asarray(value, np.float32 if kind.is_narrow else kind.numpy))
     if isinstance(value, np.ndarray):
         return lift(value)
     raise DTypeError(
@@ -69,13 +78,18 @@ def together(*values: Any, dtype: DType | None = None) -> list[Any]:
                     return [first, second]
             elif second.__class__ is float:
                 if own.kind == "float":
-                    return [first, lift(np.asarray(second, own.numpy))]
+                    return [first, as_operand(second, own)]
             elif second.__class__ is int and own.kind != "bool":
-                return [first, lift(np.asarray(second, own.numpy))]
+                return [first, as_operand(second, own)]
         kinds = [v._cell.dtype if isinstance(v, TensorCore) else None for v in values]
         if kinds[0] is not None and kinds.count(kinds[0]) == len(kinds):
             return list(values)
     target = dtype or common_dtype(list(values))
+    if target.is_narrow:
+        return [
+            as_operand(v, target) if isinstance(v, NUMBERS) else elementwise.cast(v, target)
+            for v in values
+        ]
     return [elementwise.cast(as_operand(v, target), target) for v in values]
 
 
@@ -89,3 +103,77 @@ def as_number(value: Any) -> Any:
     """``value`` as a tensor of numbers; bool becomes int64."""
     tensor = as_operand(value)
     return elementwise.cast(tensor, int64) if tensor.dtype is bool_ else tensor
+
+
+def rounded_once(function: Function) -> Function:
+    """Let a function of several steps take a narrow tensor (bfloat16, float16) as its first
+    argument: all of it is computed in float32, and only the result is rounded.
+
+    While autocasting the result stays float32.  Changes in place are made step by step.
+    """
+    names = list(inspect.signature(function).parameters)
+    place = names.index("inplace") if "inplace" in names else None
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        first = args[0] if args else kwargs.get(names[0])
+        if not isinstance(first, TensorCore) or not first._cell.dtype.is_narrow:
+            return function(*args, **kwargs)
+        if place is not None and (kwargs.get("inplace") or (len(args) > place and args[place])):
+            return function(*args, **kwargs)
+        wide = elementwise.cast(first, float32)
+        if args:
+            result = function(wide, *args[1:], **kwargs)
+        else:
+            result = function(**{**kwargs, names[0]: wide})
+        return result if state.autocast is not None else _rounded(result, first.dtype)
+
+    return run  # type: ignore[return-value]
+
+
+def narrow_product(function: Function) -> Function:
+    """Let a product of its tensor arguments take narrow ones, and take part in autocasting.
+
+    The operands are narrow, all that is done with them is done in float32, and the result is
+    rounded once.
+    """
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        dtype = state.autocast
+        if dtype is None:
+            first = args[0] if args else next(iter(kwargs.values()), None)
+            if not isinstance(first, TensorCore) or not first._cell.dtype.is_narrow:
+                return function(*args, **kwargs)
+            dtype = first._cell.dtype
+        elif all(v._cell.dtype is float64 for v in args if isinstance(v, TensorCore)):
+            return function(*args, **kwargs)
+        args = tuple(_operand_of(v, state.autocast) for v in args)
+        kwargs = {name: _operand_of(v, state.autocast) for name, v in kwargs.items()}
+        before, state.autocast = state.autocast, None
+        try:
+            return _rounded(function(*args, **kwargs), dtype)
+        finally:
+            state.autocast = before
+
+    return run  # type: ignore[return-value]
+
+
+def _operand_of(value: Any, autocast: DType | None) -> Any:
+    """A narrow tensor in float32, rounded before if that is what autocasting asks for."""
+    if not isinstance(value, TensorCore):
+        return value
+    kind = value._cell.dtype
+    if autocast is not None and kind is float32:
+        return elementwise.cast(elementwise.cast(value, autocast), float32)
+    return elementwise.cast(value, float32) if kind.is_narrow else value
+
+
+def _rounded(result: Any, dtype: DType) -> Any:
+    """float32 results in the narrow type."""
+    if isinstance(result, tuple):
+        parts = [_rounded(part, dtype) for part in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
+    if isinstance(result, TensorCore) and result.dtype is float32:
+        return elementwise.cast(result, dtype)
+    return result

@@ -94,18 +94,20 @@ def set_rng_state(value: Any) -> None:
 
 
 def _uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
-    return ops_random.random_uniform(
-        (generator or default_generator).draw(), shape, as_dtype(dtype or float32)
-    )
+    kind = as_dtype(dtype or float32)
+    state = (generator or default_generator).draw()
+    made = ops_random.random_uniform(state, shape, float32 if kind.is_narrow else kind)
+    return elementwise.cast(made, kind)
 
 
 def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
     """Box and Muller (1958): √(−2 ln u) · cos(2π v) with two lanes of one draw; u in (0, 1]."""
-    kind = as_dtype(dtype or float32)
+    wanted = as_dtype(dtype or float32)
+    kind = float32 if wanted.is_narrow else wanted
     draw = (generator or default_generator).draw()
     u = 1 - ops_random.random_uniform(draw, shape, kind, 0)
     v = ops_random.random_uniform(draw, shape, kind, 1)
-    return (u.log() * -2.0).sqrt() * (v * (2 * math.pi)).cos()
+    return elementwise.cast((u.log() * -2.0).sqrt() * (v * (2 * math.pi)).cos(), wanted)
 
 
 def rand(

@@ -276,7 +276,7 @@ class ShapingMethods(TensorCore):
                 f"tril and triu need a matrix and got shape {tuple(self.shape)}", "add an axis"
             )
         rows, columns = np.indices(self.shape[-2:], sparse=True)
-        zero = lift(np.asarray(0, self.dtype.numpy))
+        zero = lift(self.dtype.array(0))
         return elementwise.where(lift(np.asarray(inside(rows, columns))), self, zero)
 
     def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:

@@ -28,6 +28,8 @@ class ThreadState(threading.local):
     """Modes of one thread."""
 
     grad_enabled: bool = True
+    autocast: DType | None = None
+    """The narrow dtype that matrix products are computed in; see :mod:`.autocast`."""
     trace: Trace | None = None
     eager_kernels: bool = os.environ.get("PELLUCID_EAGER_KERNELS", "1") not in ("0", "off", "")
     """Whether heavy operations outside of a trace may run natively; see :mod:`.eager`."""

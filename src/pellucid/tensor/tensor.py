@@ -14,7 +14,9 @@ import numpy as np
 from pellucid.base.dtypes import (
     DType,
     as_dtype,
+    bfloat16,
     bool_,
+    float16,
     float32,
     float64,
     int8,
@@ -29,8 +31,9 @@ from pellucid.ops import elementwise, structure
 from pellucid.tensor import autograd, creation
 from pellucid.tensor.assembling import AssemblingMethods
 from pellucid.tensor.core import Record, TensorCore, initialize
+from pellucid.tensor.parts import PartMethods
 from pellucid.tensor.products import ProductMethods
-from pellucid.tensor.promotion import as_operand
+from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
 from pellucid.tensor.selecting import SelectingMethods
 from pellucid.tensor.special import SpecialMethods
@@ -71,6 +74,7 @@ class Tensor(
     AssemblingMethods,
     SelectingMethods,
     RandomMethods,
+    PartMethods,
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 
@@ -124,7 +128,7 @@ class Tensor(
         return self.dtype.itemsize
 
     def is_floating_point(self) -> builtins.bool:
-        """Whether the dtype is float32 or float64."""
+        """Whether the dtype is float32, float64, bfloat16 or float16."""
         return self.dtype.is_floating_point
 
     @property
@@ -141,7 +145,7 @@ class Tensor(
         if self._cell.array is None:
             return f"tensor(<traced>, shape={tuple(self.shape)}, dtype={self.dtype.name})"
         body = np.array2string(
-            self._cell.array,
+            self.dtype.numbers(self._cell.array),
             separator=", ",
             prefix="tensor(",
             precision=4,
@@ -167,11 +171,11 @@ class Tensor(
                 f"item() needs exactly one element and got shape {tuple(self.shape)}",
                 "index or reduce it first",
             )
-        return self.array().item()
+        return self.dtype.numbers(self.array()).item()
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
-        return self.array().tolist()
+        return self.dtype.numbers(self.array()).tolist()
 
     def numpy(self, *, force: builtins.bool = False) -> np.ndarray:
         """The value as a NumPy array that shares memory with the tensor."""
@@ -179,6 +183,8 @@ class Tensor(
             raise AutogradError(
                 "numpy() was called on a tensor that requires gradients", "use x.detach().numpy()"
             )
+        if self.dtype is bfloat16:
+            raise DTypeError("NumPy has no bfloat16", "convert first: x.float().numpy()")
         return self.array()
 
     def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray:
@@ -237,6 +243,14 @@ class Tensor(
     def double(self) -> Any:
         """As float64."""
         return elementwise.cast(self, float64)
+
+    def bfloat16(self) -> Any:
+        """As bfloat16: the range of float32 with 8 bits of precision."""
+        return elementwise.cast(self, bfloat16)
+
+    def half(self) -> Any:
+        """As float16: 11 bits of precision, up to 65504."""
+        return elementwise.cast(self, float16)
 
     def long(self) -> Any:
         """As int64."""
@@ -511,7 +525,10 @@ def _in_place(name: str) -> Callable[..., Any]:
     """The in-place form ``name_`` of a method."""
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._update(getattr(self._shadow(), name)(*args, **kwargs))
+        result = getattr(self._shadow(), name)(*args, **kwargs)
+        if result.dtype.kind == "bool":  # a comparison: 1 or 0 in the tensor's own type
+            result = elementwise.cast(result, self.dtype)
+        return self._update(result)
 
     method.__name__ = f"{name}_"
     method.__qualname__ = f"Tensor.{name}_"
@@ -548,10 +565,23 @@ IN_PLACE = (
     "index_add index_copy index_fill index_put lerp lgamma log log10 log1p log2 logical_and "
     "logical_not logical_or logit masked_fill masked_scatter mul nan_to_num neg pow "
     "reciprocal relu remainder renorm round rsqrt scatter scatter_add scatter_reduce sigmoid "
-    "sign sin sinh sqrt square sub tan tanh tril triu trunc xlogy"
+    "sign sin sinh sqrt square sub tan tanh tril triu trunc xlogy "
+    "absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh atan2 bitwise_not "
+    "bitwise_xor bitwise_left_shift bitwise_right_shift deg2rad divide eq fix ge greater "
+    "greater_equal gt heaviside ldexp le less less_equal logical_xor lt multiply mvlgamma ne "
+    "negative not_equal rad2deg sgn sinc subtract true_divide"
 ).split()
 for _name in IN_PLACE:
     setattr(Tensor, f"{_name}_", _in_place(_name))
+
+
+for _name in (
+    "mean var std var_mean std_mean norm softmax log_softmax logsumexp lerp addcmul addcdiv addmm "
+    "baddbmm addbmm addmv prod cosine_similarity renorm logcumsumexp quantile median nanmean "
+    "nansum dist expm1 sinc logit exp2 logaddexp logaddexp2 hypot xlogy"
+).split():
+    if hasattr(Tensor, _name):
+        setattr(Tensor, _name, rounded_once(getattr(Tensor, _name)))
 
 
 def _rebuild(kind: Any, array: np.ndarray, requires_grad: builtins.bool) -> Any:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
 from pellucid.base.errors import AutogradError
 from pellucid.graph.node import Graph, Node, Primitive, layer_scope
 from pellucid.ops import elementwise, structure
@@ -209,7 +207,7 @@ def gradients(
     result = []
     for node in wrt:
         known = found.get(id(node))
-        zero = structure.broadcast_to(node.lift(np.asarray(0, node.dtype.numpy)), node.shape)
+        zero = structure.broadcast_to(node.lift(node.dtype.array(0)), node.shape)
         result.append(zero if known is None else known[1])
     return result
 

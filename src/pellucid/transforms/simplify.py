@@ -37,8 +37,7 @@ def _is_constant(node: Node, value: float) -> bool:
         return _is_constant(node.inputs[0], value)
     if node.op is not CONSTANT or not node.size:
         return False
-    array = constant_value(node)
-    return bool(np.all(array == value))
+    return bool(np.all(node.dtype.numbers(constant_value(node)) == value))
 
 
 def drop_copies(node: Node) -> Node | None:

@@ -10,391 +10,22 @@ mask hides are skipped.  Scores of a block lie on the stack and stay in the near
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
+from pellucid.backends.cpu.attention_blocks import BlockWriter, Span
 from pellucid.backends.cpu.attention_plan import (
     Attention,
     AttentionPlan,
-    TileShape,
     plan_attention,
 )
-from pellucid.backends.cpu.contraction import KERNEL_ATTRIBUTES, KERNEL_PARAMETERS, operand
-from pellucid.backends.cpu.contraction_packing import pack_panel_transpose
 from pellucid.backends.cpu.contraction_plan import depth_unroll
 from pellucid.backends.cpu.contraction_tiles import Tile, load_lanes, store_lanes, when
-from pellucid.backends.cpu.ir import Function, Value, mangle, vector
+from pellucid.backends.cpu.ir import Function, Value
 from pellucid.backends.cpu.lanes import INFINITY, Lanes
-from pellucid.backends.cpu.special_exponential import exponential_of_negative, logarithm
+from pellucid.backends.cpu.special_exponential import logarithm
 from pellucid.backends.cpu.target import Target
 
-FORWARD = ("q", "k", "v", "mask", "out", "log_sum")
-BACKWARD = ("q", "k", "v", "mask", "out", "log_sum", "g", "dq", "dk", "dv", "delta")
+FORWARD = ("q", "k", "v", "mask", "state", "out", "log_sum")
+BACKWARD = ("q", "k", "v", "mask", "state", "out", "log_sum", "g", "dq", "dk", "dv", "delta")
 """Order of the operands, of which those that are not there are left out."""
-ROWS_TOGETHER = 4
-"""Rows of scores that are worked on side by side: one alone waits for each of its steps."""
-
-
-@dataclass(frozen=True)
-class _Span:
-    """Positions cut into blocks: ``begin ≤ i < begin + count``, at most ``block`` of them."""
-
-    begin: Value
-    count: Value
-    extent: int
-    block: int
-
-    def rests(self, height: int) -> set[int]:
-        """What can be left of a block after whole tiles of ``height`` rows."""
-        last = (self.extent - 1) % self.block + 1 if self.extent else 0
-        full = {self.block} if self.extent > self.block else set()
-        return {n % height for n in full | {last}} - {0}
-
-    @property
-    def whole(self) -> int | None:
-        """The count, if it is known now."""
-        return self.extent if self.extent <= self.block else None
-
-
-class _Writer:
-    """What both kernels share: operands, products of blocks, loops over rows of scores."""
-
-    def __init__(self, spec: Attention, plan: AttentionPlan, names: tuple[str, ...]) -> None:
-        self.f = Function("KERNEL", KERNEL_PARAMETERS, attributes=KERNEL_ATTRIBUTES)
-        self.spec, self.plan = spec, plan
-        self.size, self.lanes = spec.itemsize, plan.lanes
-        self.scalar = "float" if spec.dtype == "float32" else "double"
-        self.vector = vector(self.lanes, self.scalar)
-        self.places = dict(spec.places)
-        present = [n for n in names if n in self.places]
-        self.pointers = {name: operand(self.f, i) for i, name in enumerate(present)}
-        self.pitch = plan.block * self.size
-        self.panel = max(1, spec.width) * plan.scores.columns * self.size
-        self.zero = self.f.constant(self.vector, 0.0)
-
-    # ---- addresses ---------------------------------------------------------------------------
-
-    def moved(self, pointer: Value, index: Value, step: int) -> Value:
-        """``pointer`` moved by ``index`` steps of ``step`` bytes."""
-        f = self.f
-        if step == 0 or index.text == "0":
-            return pointer
-        return f.gep(pointer, f.binary("mul nsw", index, f.i64(step)))
-
-    def enter(self, matrix: Value) -> None:
-        """Point to every operand's matrix number ``matrix``."""
-        f = self.f
-        places: list[Value] = []
-        for extent in reversed(self.spec.batch[1:]):
-            places.insert(0, f.binary("urem", matrix, f.i64(extent)))
-            matrix = f.binary("udiv", matrix, f.i64(extent))
-        places.insert(0, matrix)
-        self.bases: dict[str, Value] = {}
-        for name, pointer in self.pointers.items():
-            rows = self.places[name]
-            size = 1 if name == "mask" and self.spec.mask == "bool" else self.size
-            at = f.gep(pointer, rows.offset * size) if rows.offset else pointer
-            for place, stride in zip(places, rows.batch, strict=False):
-                at = self.moved(at, place, stride * size)
-            self.bases[name] = at
-
-    def row(self, name: str, index: Value) -> Value:
-        """Address of a row of the current matrix."""
-        return self.moved(self.bases[name], index, self.step(name))
-
-    def step(self, name: str) -> int:
-        """Bytes from row to row."""
-        size = 1 if name == "mask" and self.spec.mask == "bool" else self.size
-        return self.places[name].row * size
-
-    def stack(self, elements: int) -> Value:
-        """Scratch on the stack."""
-        return self.f.stack_array(self.scalar, max(1, elements))
-
-    # ---- products ----------------------------------------------------------------------------
-
-    def tiles(self, span: _Span, shape: TileShape, body: Callable[[Value, int], None]) -> None:
-        """``body(row, height)`` for whole tiles of a block's rows and for what is left."""
-        f, height = self.f, shape.rows
-        rests = span.rests(height)
-        if span.whole is not None:
-            rest = span.whole % height
-            with f.loop(0, span.whole - rest, height, hint="tile") as loop:
-                body(loop.index, height)
-            if rest:
-                body(f.i64(span.whole - rest), rest)
-            return
-        if not rests:
-            with f.loop(0, span.count, height, hint="tile") as loop:
-                body(loop.index, height)
-            return
-        rest_value = f.binary("urem", span.count, f.i64(height))
-        end = f.binary("sub nsw", span.count, rest_value)
-        with f.loop(0, end, height, hint="tile") as loop:
-            body(loop.index, height)
-        for rest in sorted(rests):
-            here = f.compare("icmp eq", rest_value, f.i64(rest))
-            when(f, here, lambda rest=rest: body(end, rest))  # type: ignore[misc]
-
-    def make_scores(
-        self, a: Value, a_row: int, panels: Value, to: Value, rows: _Span, count: Value
-    ) -> None:
-        """to[i, j] = a[i] · (packed row j), for ``count`` panels of packed rows."""
-        f, shape = self.f, self.plan.scores
-        with f.loop(0, count, hint="panel") as panel:
-            b = self.moved(panels, panel.index, self.panel)
-            c = self.moved(to, panel.index, shape.columns * self.size)
-
-            def body(row: Value, height: int) -> None:
-                tile = Tile(
-                    self.scalar, shape.lanes, height, shape.columns, a_row, self.size,
-                    shape.columns * self.size, self.pitch, False, depth_unroll(self.spec.width),
-                )  # fmt: skip
-                at, target = self.moved(a, row, a_row), self.moved(c, row, self.pitch)
-                tile.emit(f, at, b, target, self.spec.width, 1, False)
-
-            self.tiles(rows, shape, body)
-
-    def add_product(
-        self,
-        a: Value,
-        a_steps: tuple[int, int],
-        name: str,
-        start: Value,
-        c: Value,
-        c_row: int,
-        rows: _Span,
-        depth: _Span,
-        columns: tuple[int, TileShape],
-        accumulate: Value | bool,
-        depth_count: Value | None = None,
-    ) -> None:
-        """c (+)= a · rows ``start`` … of the operand ``name``, as wide as that is."""
-        f, (width, shape) = self.f, columns
-        b, b_row = self.row(name, start), self.step(name)
-        known = depth.whole if depth_count is None else None
-        count: Value | int = known if known is not None else (depth_count or depth.count)
-        # What the count is a multiple of, as far as blocks and ends say so.
-        unroll = 4
-        ends = (depth.extent, depth.block, *((self.spec.queries,) if depth_count else ()))
-        multiple = unroll if all(n % unroll == 0 for n in ends) else 1
-
-        def panel(column: Value, wide: int) -> None:
-            def body(row: Value, height: int) -> None:
-                tile = Tile(
-                    self.scalar, shape.lanes, height, wide, a_steps[0], a_steps[1],
-                    b_row, c_row, True, unroll,
-                )  # fmt: skip
-                at = self.moved(a, row, a_steps[0])
-                target = self.moved(self.moved(c, row, c_row), column, self.size)
-                source = self.moved(b, column, self.size)
-                tile.emit(f, at, source, target, count, multiple, accumulate)
-
-            self.tiles(rows, shape, body)
-
-        whole = width // shape.columns * shape.columns
-        if whole == shape.columns:
-            panel(f.i64(0), shape.columns)
-        elif whole:
-            with f.loop(0, whole, shape.columns, hint="panel") as loop:
-                panel(loop.index, shape.columns)
-        if width - whole:
-            panel(f.i64(whole), width - whole)
-
-    def pack(self, name: str, keys: _Span, to: Value) -> None:
-        """Rows of ``name`` of a block as panels of columns; the last panel filled with zeros."""
-        f, shape, spec = self.f, self.plan.scores, self.spec
-        source, step = self.row(name, keys.begin), self.step(name)
-        wide, width = shape.columns, spec.width if name == "k" else spec.value_width
-        region = max(1, width) * wide * self.size
-        rest = spec.keys % wide
-        panels = f.binary("udiv", keys.count, f.i64(wide))
-        with f.loop(0, panels, hint="panel") as panel:
-            pack_panel_transpose(
-                f, self.scalar, shape.lanes, wide, self.moved(source, panel.index, wide * step),
-                step, self.moved(to, panel.index, region), f.i64(width), max(1, width),
-            )  # fmt: skip
-        if not rest:
-            return
-        begin = f.binary("mul nsw", panels, f.i64(wide))
-
-        def fill() -> None:
-            first, target = self.moved(source, begin, step), self.moved(to, panels, region)
-            with f.loop(0, width, hint="gather") as loop:
-                at = self.moved(first, loop.index, self.size)
-                place = self.moved(target, loop.index, wide * self.size)
-                for column in range(wide):
-                    value = f.constant(self.scalar, 0.0)
-                    if column < rest:
-                        value = f.load(self.scalar, f.gep(at, column * step))
-                    f.store(value, f.gep(place, column * self.size))
-
-        when(f, f.compare("icmp slt", begin, keys.count), fill)
-
-    def panels_of(self, count: Value) -> Value:
-        """Panels that hold so many keys."""
-        f, wide = self.f, self.plan.scores.columns
-        return f.binary("udiv", f.binary("add nsw", count, f.i64(wide - 1)), f.i64(wide))
-
-    # ---- rows of scores ----------------------------------------------------------------------
-
-    def seen(self, query: Value, keys: _Span, count: Value) -> Value:
-        """How many of the first ``count`` keys of a block the query may look at."""
-        f = self.f
-        if not self.spec.causal:
-            return count
-        limit = f.binary("sub nsw", f.binary("add nsw", query, f.i64(1)), keys.begin)
-        return f.intrinsic(
-            "llvm.smax", "i64", f.intrinsic("llvm.smin", "i64", limit, count), f.i64(0)
-        )
-
-    def each_row(self, rows: _Span, body: Callable[[list[Value]], None]) -> None:
-        """``body`` for a few rows at a time, whose chains of operations then run side by side."""
-        f = self.f
-        if rows.whole is not None:
-            groups = f.i64(rows.whole // ROWS_TOGETHER * ROWS_TOGETHER)
-        else:
-            groups = f.binary("and", rows.count, f.i64(-ROWS_TOGETHER))
-        with f.loop(0, groups, ROWS_TOGETHER, hint="rows") as loop:
-            body([f.binary("add nsw", loop.index, f.i64(i)) for i in range(ROWS_TOGETHER)])
-        if rows.rests(ROWS_TOGETHER):
-            with f.loop(groups, rows.count, hint="row") as loop:
-                body([loop.index])
-
-    def each_vector(
-        self,
-        counts: list[Value],
-        carried: list[Value],
-        body: Callable[[Value, list[Value | None], list[Value]], list[Value]],
-    ) -> list[Value]:
-        """``body(place, masks, values)`` over vectors of rows with ``counts`` elements, ascending.
-
-        ``place`` is the vector's first element; a mask says which lanes of a row count, None that
-        all do.
-        """
-        f, lanes = self.f, self.lanes
-        everywhere: list[Value | None] = [None] * len(counts)
-        aligned = self.aligned()
-        whole = counts[0] if aligned else f.binary("and", counts[0], f.i64(-lanes))
-        with f.loop(0, whole, lanes, carried=carried, hint="v") as loop:
-            loop.next = body(loop.index, everywhere, loop.values)
-        if aligned or lanes == 1:
-            return loop.results
-        ordinal = "<" + ", ".join(f"i32 {i}" for i in range(lanes)) + ">"
-        places = Value(ordinal, f"<{lanes} x i32>")
-        with f.loop(whole, counts[-1], lanes, carried=loop.results, hint="part") as part:
-            masks: list[Value | None] = []
-            for count in counts:
-                left = f.cast("trunc", f.binary("sub nsw", count, part.index), "i32")
-                masks.append(f.compare("icmp slt", places, f.splat(left, lanes)))
-            part.next = body(part.index, masks, part.values)
-        return part.results
-
-    def clear(self, pointers: list[Value], begin: Value, end: Value) -> None:
-        """Zeros from element ``begin``, rounded up to whole vectors, to ``end``."""
-        f, lanes = self.f, self.lanes
-        if not self.spec.causal:
-            return
-        first = f.binary("and", f.binary("add nsw", begin, f.i64(lanes - 1)), f.i64(-lanes))
-        with f.loop(first, end, lanes, hint="clear") as loop:
-            for pointer in pointers:
-                f.store(self.zero, self.moved(pointer, loop.index, self.size))
-
-    def masked_scores(
-        self, pointer: Value, at: Value, lanes: Value | None, mask_row: Value | None
-    ) -> Value:
-        """scale · scores + mask; −∞ in lanes that do not count."""
-        f, spec = self.f, self.spec
-        scores = f.load(self.vector, self.moved(pointer, at, self.size))
-        if spec.scale != 1.0:
-            scores = f.fmul(scores, f.constant(self.vector, spec.scale), "")
-        hidden = f.constant(self.vector, -INFINITY)
-        if mask_row is not None:
-            given = self._mask_values(mask_row, at, lanes)
-            if spec.mask == "bool":
-                scores = f.select(given, scores, hidden)
-            else:
-                scores = f.fadd(scores, given, "")
-        return scores if lanes is None else f.select(lanes, scores, hidden)
-
-    def _mask_values(self, row: Value, at: Value, lanes: Value | None) -> Value:
-        """Lanes of the mask from element ``at`` on: i1, or what to add."""
-        f, boolean = self.f, self.spec.mask == "bool"
-        scalar = "i8" if boolean else self.scalar
-        if self.places["mask"].column == 0:
-            values = f.splat(f.load(scalar, row), self.lanes)
-        else:
-            pointer = self.moved(row, at, 1 if boolean else self.size)
-            type_ = vector(self.lanes, scalar)
-            if lanes is None:
-                values = f.load(type_, pointer)
-            else:
-                values = f.intrinsic(
-                    "llvm.masked.load", type_, pointer, Value("1", "i32"), lanes,
-                    f.constant(type_, 0), overload=f"{mangle(type_)}.p0",
-                )  # fmt: skip
-        return f.compare("icmp ne", values, f.constant(values.type, 0)) if boolean else values
-
-    def total(self, value: Value, kind: str) -> Value:
-        """Sum or largest of the lanes, halving the vector each time."""
-        f, lanes = self.f, self.lanes
-        while lanes > 1:
-            lanes //= 2
-            halves = []
-            for first in (0, lanes):
-                order = ", ".join(f"i32 {i + first}" for i in range(lanes))
-                text = f"shufflevector {value}, {value.type} poison, <{lanes} x i32> <{order}>"
-                if lanes == 1:
-                    text = f"extractelement {value}, i32 {first}"
-                halves.append(f.assign(vector(lanes, self.scalar), text))
-            low, high = halves
-            value = f.fadd(low, high, "") if kind == "sum" else self.larger(low, high)
-        return value
-
-    def larger(self, a: Value, b: Value) -> Value:
-        """The larger of two; a NaN in b is passed over (the sum of the row will be NaN)."""
-        return self.f.select(self.f.compare("fcmp ogt", b, a), b, a)
-
-    def exp(self, x: Value) -> Value:
-        """e^x for x ≤ 0."""
-        return exponential_of_negative(Lanes(self.f, x)).value
-
-    def mask_row(self, query: Value, key: Value) -> Value | None:
-        """Address of the mask for a query, from a key on."""
-        if not self.spec.mask:
-            return None
-        size = 1 if self.spec.mask == "bool" else self.size
-        return self.moved(self.row("mask", query), key, self.places["mask"].column * size)
-
-    def finish(self) -> Function:
-        """The function, ended."""
-        self.f.ret()
-        return self.f
-
-    def span(self, number: Value, extent: int) -> _Span:
-        """Block ``number`` of ``extent`` positions."""
-        f, block = self.f, self.plan.block
-        if extent <= block:
-            return _Span(f.i64(0), f.i64(extent), extent, block)
-        begin = f.binary("mul nsw", number, f.i64(block))
-        left = f.binary("sub nsw", f.i64(extent), begin)
-        count = f.intrinsic("llvm.smin", "i64", left, f.i64(block))
-        return _Span(begin, count, extent, block)
-
-    def aligned(self) -> bool:
-        """Whether every row of a block of scores is made of whole vectors."""
-        spec = self.spec
-        return not spec.causal and spec.keys % self.lanes == 0 and self.plan.block % self.lanes == 0
-
-    def units(self, body: Callable[[Value], None]) -> None:
-        """The loop over the units of the chunks that this call does."""
-        f, plan = self.f, self.plan
-        first = f.binary("mul nsw", f.argument("begin"), f.i64(plan.group))
-        last = f.binary("mul nsw", f.argument("end"), f.i64(plan.group))
-        last = f.intrinsic("llvm.smin", "i64", last, f.i64(plan.units))
-        with f.loop(first, last, hint="unit") as unit:
-            body(unit.index)
-
 
 # ---- forward ---------------------------------------------------------------------------------
 
@@ -405,7 +36,7 @@ def emit_attention(spec: Attention, target: Target) -> tuple[Function, Attention
     return _Forward(spec, plan, FORWARD).emit(), plan
 
 
-class _Forward(_Writer):
+class _Forward(BlockWriter):
     """Writes the forward kernel: a unit is a block of queries of one matrix."""
 
     def emit(self) -> Function:
@@ -441,7 +72,7 @@ class _Forward(_Writer):
             when(f, needed, lambda: self._keys(rows, begin, stop))
         self._write(rows)
 
-    def _clear_result(self, rows: _Span) -> None:
+    def _clear_result(self, rows: Span) -> None:
         """Zeros: the first block of keys may be one that nobody looks at."""
         f, width = self.f, self.spec.value_width
         with f.loop(0, rows.count, hint="row") as row:
@@ -450,7 +81,7 @@ class _Forward(_Writer):
                 count = min(self.lanes, width - start)
                 store_lanes(f, self.zero, f.gep(at, start * self.size), count, self.lanes)
 
-    def _any_seen(self, rows: _Span, begin: Value) -> Value:
+    def _any_seen(self, rows: Span, begin: Value) -> Value:
         """Whether the mask lets a query of the block look at one of the next keys."""
         f, plan = self.f, self.plan
         left = f.binary("sub nsw", f.i64(self.spec.keys), begin)
@@ -467,12 +98,12 @@ class _Forward(_Writer):
             row.next = key.results
         return f.compare("icmp ne", row.results[0], none)
 
-    def _keys(self, rows: _Span, begin: Value, stop: Value) -> None:
+    def _keys(self, rows: Span, begin: Value, stop: Value) -> None:
         """One block of keys for one of queries."""
         f, spec, plan = self.f, self.spec, self.plan
         left = f.binary("sub nsw", f.i64(spec.keys), begin)
         full = f.intrinsic("llvm.smin", "i64", left, f.i64(plan.block))
-        keys = _Span(begin, full, spec.keys, plan.block)
+        keys = Span(begin, full, spec.keys, plan.block)
         count = full
         if spec.causal:
             count = f.intrinsic("llvm.smin", "i64", full, f.binary("sub nsw", stop, begin))
@@ -493,9 +124,9 @@ class _Forward(_Writer):
 
     def _weights(
         self,
-        rows: _Span,
+        rows: Span,
         group: list[Value],
-        keys: _Span,
+        keys: Span,
         count: Value,
         later: Value | bool,
     ) -> None:
@@ -513,7 +144,8 @@ class _Forward(_Writer):
             f.store(largest, self.moved(self.largest, row, self.size))
             hidden = f.compare("fcmp oeq", largest, f.constant(self.scalar, -INFINITY))
             references.append(f.select(hidden, f.constant(self.scalar, 0.0), largest))
-        sums = self._grow(scores, seen, bool(self.spec.mask), references)
+        numbers = [self.first_number(query, keys) for query in queries]
+        sums = self._grow(scores, seen, numbers, references)
         self.clear(scores, seen[-1], count)
         totals = [self.total(value, "sum") for value in sums]
         places = [self.moved(self.sums, row, self.size) for row in group]
@@ -560,21 +192,27 @@ class _Forward(_Writer):
         return self.each_vector(seen, [f.constant(self.vector, -INFINITY)] * len(seen), find)
 
     def _grow(
-        self, scores: list[Value], seen: list[Value], kept: bool, references: list[Value]
+        self,
+        scores: list[Value],
+        seen: list[Value],
+        numbers: list[Value | None],
+        references: list[Value],
     ) -> list[Value]:
-        """e^(score − reference) in place of scores; the sums of each lane."""
-        f = self.f
+        """e^(score − reference) in place of scores; the sums of each lane, before dropout."""
+        f, kept = self.f, bool(self.spec.mask)
         wide = [f.splat(reference, self.lanes) for reference in references]
 
         def grow(at: Value, lanes: list[Value | None], carried: list[Value]) -> list[Value]:
             result = []
-            for row, part, reference, old in zip(scores, lanes, wide, carried, strict=True):
+            for row, part, reference, old, number in zip(
+                scores, lanes, wide, carried, numbers, strict=True
+            ):
                 if kept:
                     value = f.load(self.vector, self.moved(row, at, self.size))
                 else:
                     value = self.masked_scores(row, at, part, None)
                 weight = self.exp(f.fsub(value, reference, ""))
-                f.store(weight, self.moved(row, at, self.size))
+                f.store(self.dropped(weight, number, at), self.moved(row, at, self.size))
                 result.append(f.fadd(old, weight, ""))
             return result
 
@@ -590,7 +228,7 @@ class _Forward(_Writer):
             value = load_lanes(f, self.scalar, place, count, self.lanes)
             store_lanes(f, f.fmul(value, wide, ""), place, count, self.lanes)
 
-    def _write(self, rows: _Span) -> None:
+    def _write(self, rows: Span) -> None:
         """Divide by the sums and write the rows of the result."""
         f, width = self.f, self.spec.value_width
         with f.loop(0, rows.count, hint="row") as row:
@@ -633,7 +271,7 @@ def emit_attention_gradient(spec: Attention, target: Target) -> tuple[Function, 
     return _Backward(spec, plan, BACKWARD).emit(), plan
 
 
-class _Backward(_Writer):
+class _Backward(BlockWriter):
     """Writes the gradient's kernel: a unit is a whole matrix, so that nobody shares a sum."""
 
     def emit(self) -> Function:
@@ -691,7 +329,7 @@ class _Backward(_Writer):
                 total = f.fma(a, b, total)
             f.store(self.total(total, "sum"), self.row("delta", row.index))
 
-    def _pair(self, rows: _Span, keys: _Span) -> None:
+    def _pair(self, rows: Span, keys: Span) -> None:
         """A block of queries against a block of keys."""
         spec, plan = self.spec, self.plan
         panels = self.panels_of(keys.count)
@@ -721,7 +359,7 @@ class _Backward(_Writer):
                 features, True,
             )  # fmt: skip
 
-    def _make_products(self, g: Value, rows: _Span, panels: Value) -> None:
+    def _make_products(self, g: Value, rows: Span, panels: Value) -> None:
         """to_scores[i, j] = g[i] · v[j]."""
         f, shape, width = self.f, self.plan.scores, self.spec.value_width
         region, step = max(1, width) * shape.columns * self.size, self.step("g")
@@ -739,7 +377,7 @@ class _Backward(_Writer):
 
             self.tiles(rows, shape, body)
 
-    def _derive(self, rows: _Span, group: list[Value], keys: _Span) -> None:
+    def _derive(self, rows: Span, group: list[Value], keys: Span) -> None:
         """Rows: scores → weights, products with the cotangent → derivative of the scores."""
         f, both = self.f, self._needs_scores()
         scores = [self.moved(self.weights, row, self.pitch) for row in group]
@@ -757,15 +395,18 @@ class _Backward(_Writer):
                 delta = f.load(self.scalar, self.row("delta", query))
                 deltas.append(f.splat(delta, self.lanes))
         scale = f.constant(self.vector, self.spec.scale)
+        numbers = [self.first_number(query, keys) for query in queries]
 
         def body(at: Value, lanes: list[Value | None], carried: list[Value]) -> list[Value]:
             for i, part in enumerate(lanes):
                 value = self.masked_scores(scores[i], at, part, masks[i])
                 weight = self.exp(f.fsub(value, sums[i], ""))
-                f.store(weight, self.moved(scores[i], at, self.size))
+                kept = self.dropped(weight, numbers[i], at)
+                f.store(kept, self.moved(scores[i], at, self.size))
                 if both:
                     place = self.moved(products[i], at, self.size)
-                    change = f.fsub(f.load(self.vector, place), deltas[i], "")
+                    along = self.dropped(f.load(self.vector, place), numbers[i], at)
+                    change = f.fsub(along, deltas[i], "")
                     change = f.fmul(f.fmul(weight, change, ""), scale, "")
                     f.store(change, place)
             return carried

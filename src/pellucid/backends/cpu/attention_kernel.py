@@ -20,9 +20,17 @@ from pellucid.base.shapes import contiguous_strides
 from pellucid.compiler.clusters import Cluster, Fusion
 from pellucid.compiler.views import View, contiguous, merge_axes
 from pellucid.graph.node import Node
+from pellucid.ops.attention import split_extra
 
 FLOP_PER_NANOSECOND = 60
 """What one core is expected to do; only for estimates."""
+
+READS = {
+    "attention": ("q", "k", "v"),
+    "attention_log_sum": ("q", "k"),
+    "attention_gradient": ("g", "q", "k", "v", "out", "log_sum"),
+}
+"""Operands of each operation; a mask and the state of dropout may follow."""
 
 Views = Callable[[Node, Fusion], list[View]]
 
@@ -38,14 +46,22 @@ def write_attention(cluster: Cluster, fusion: Fusion, views_of: Views, target: T
     lead = len(q) - 2
     batch = q[:-2]
     steps = [
-        [0 if n == 1 else s for n, s in zip(shape[:lead], view.strides[:lead], strict=True)]
-        for shape, view in (found[n] for n in names)
+        [0] * lead
+        if name == "state"
+        else [
+            0 if n == 1 else s
+            for n, s in zip(found[name][0][:lead], found[name][1].strides[:lead], strict=True)
+        ]
+        for name in names
     ]
     axes = merge_axes(batch, *(tuple(s) for s in steps)) or [(1, (0,) * len(names))]
     places = []
     for i, name in enumerate(names):
         shape, view = found[name]
         strides = tuple(own[i] for _, own in axes)
+        if name == "state":
+            places.append((name, Rows(view.offset, strides, 0)))
+            continue
         tail = [0 if n == 1 else s for n, s in zip(shape[lead:], view.strides[lead:], strict=True)]
         row, column = (tail[0], 1) if name in ("log_sum", "delta") else (tail[0], tail[1])
         # A row of one element can count as contiguous; a mask may repeat one element.
@@ -62,6 +78,7 @@ def write_attention(cluster: Cluster, fusion: Fusion, views_of: Views, target: T
         node.settings["causal"],
         tuple(places),
         _mask_kind(node),
+        float(node.settings.get("dropout", 0.0)),
     )
     operands: list[Operand] = [
         ("scratch", spec.matrices * spec.queries * spec.itemsize)
@@ -77,9 +94,8 @@ def write_attention(cluster: Cluster, fusion: Fusion, views_of: Views, target: T
 
 
 def _mask_kind(node: Node) -> str:
-    counts = {"attention": 3, "attention_log_sum": 2, "attention_gradient": 6}
-    given = node.inputs[counts[node.op.name] :]
-    return "" if not given else ("bool" if given[0].dtype.kind == "bool" else "float")
+    mask, _ = split_extra(node.inputs[len(READS[node.op.name]) :])
+    return "" if not mask else ("bool" if mask[0].dtype.kind == "bool" else "float")
 
 
 def _operands(
@@ -88,14 +104,10 @@ def _operands(
     """Shape and view of everything that the kernel reads and writes, by name."""
     found: dict[str, tuple[tuple[int, ...], View]] = {}
     for anchor in cluster.anchors:
-        reads = {
-            "attention": ("q", "k", "v", "mask"),
-            "attention_log_sum": ("q", "k", "mask"),
-            "attention_gradient": ("g", "q", "k", "v", "out", "log_sum", "mask"),
-        }[anchor.op.name]
-        for name, operand, view in zip(
-            reads, anchor.inputs, views_of(anchor, fusion), strict=False
-        ):
+        reads = READS[anchor.op.name]
+        mask, drawn = split_extra(anchor.inputs[len(reads) :])
+        names = (*reads, *["mask"] * len(mask), *["state"] * len(drawn))
+        for name, operand, view in zip(names, anchor.inputs, views_of(anchor, fusion), strict=True):
             found[name] = (operand.shape, view)
         place = fusion.placed.get(anchor)
         view = contiguous(anchor) if place is None else View(anchor, place.offset, place.strides)

@@ -58,6 +58,8 @@ class Attention:
     places: tuple[tuple[str, Rows], ...]
     mask: str = ""
     """``bool``, ``float`` (added to the scores) or empty."""
+    dropout: float = 0.0
+    """Probability that a weight counts as 0, by numbers drawn from the operand ``state``."""
 
     @property
     def itemsize(self) -> int:

@@ -105,6 +105,8 @@ class StridedPlan:
     level: int
     block: int
     chunks: int
+    together: int
+    """Panels of B that are packed at once: their lines lie side by side."""
 
     @property
     def panel(self) -> int:
@@ -151,6 +153,7 @@ def plan_strided(spec: StridedProduct, target: Target, full_rows: bool = False) 
         level,
         block,
         spec.count * row_chunks * column_chunks,
+        max(1, min(chunk_columns // panel, _PANEL_BYTES // (block * below * panel * size))),
     )
 
 
@@ -189,6 +192,8 @@ class _Emitter:
         if spec.offset:
             a = f.gep(a, spec.offset * self.size)
         elements = plan.block * self.below * plan.panel
+        self.region = elements * self.size
+        elements *= plan.together
         text = f"alloca [{elements} x {self.scalar}], align 64"
         self.panel = f.assign("ptr", text, "scratch")
         with f.loop(f.argument("begin"), f.argument("end"), hint="unit") as unit:
@@ -282,43 +287,52 @@ class _Emitter:
         count: Value,
         accumulate: Value | bool,
     ) -> None:
-        """One block of depth: every panel of B packed, then used by all tiles of rows."""
+        """One block of depth: panels of B packed, then each used by all tiles of rows."""
         f, plan, spec, size = self.f, self.plan, self.spec, self.size
         depth = self._times(count, self.below)
 
-        def panel(column: Value, width: int) -> None:
+        def packed(column: Value, width: int, panels: Value) -> None:
             of_b = self._moved(b, [self._times(column, size)])
+            pitch = spec.columns * size
             pack_panels_copy(
                 f,
                 self.scalar,
                 plan.lanes,
                 width,
                 of_b,
-                spec.columns * size,
+                pitch,
                 self.panel,
-                0,
-                f.i64(1),
+                self.region,
+                panels,
                 depth,
             )
-            of_c = self._moved(c, [self._times(column, size)])
-            self._tiles(a, of_c, begin, end, width, count, accumulate)
+            with f.loop(0, panels, hint="panel") as loop:
+                of_c = self._moved(
+                    c, [self._times(column, size), self._times(loop.index, width * size)]
+                )
+                own = self._moved(self.panel, [self._times(loop.index, self.region)])
+                self._tiles(a, own, of_c, begin, end, width, count, accumulate)
 
         whole = spec.columns // plan.panel * plan.panel
         if whole:
             stop = f.i64(whole)
             if plan.column_chunks > 1:
                 stop = f.intrinsic("llvm.smin", "i64", self.last, stop)
-            with f.loop(self.first, stop, plan.panel, hint="panel") as loop:
-                panel(loop.index, plan.panel)
+            together = plan.together * plan.panel
+            with f.loop(self.first, stop, together, hint="panels") as loop:
+                left = f.binary("sub nsw", stop, loop.index)
+                here = f.intrinsic("llvm.smin", "i64", left, f.i64(together))
+                packed(loop.index, plan.panel, f.binary("sdiv", here, f.i64(plan.panel)))
         if spec.columns > whole:
-            here: Value | bool = True
+            last: Value | bool = True
             if plan.column_chunks > 1:
-                here = f.compare("icmp eq", self.last, f.i64(spec.columns))
-            when(f, here, lambda: panel(f.i64(whole), spec.columns - whole))
+                last = f.compare("icmp eq", self.last, f.i64(spec.columns))
+            when(f, last, lambda: packed(f.i64(whole), spec.columns - whole, f.i64(1)))
 
     def _tiles(
         self,
         a: Value,
+        b: Value,
         c: Value,
         begin: Value,
         end: Value,
@@ -334,13 +348,13 @@ class _Emitter:
             stop = f.intrinsic("llvm.smin", "i64", end, f.i64(whole))
         if whole:
             with f.loop(begin, stop, plan.tile_rows, hint="tile") as loop:
-                self._tile(a, c, loop.index, plan.tile_rows, width, count, accumulate)
+                self._tile(a, b, c, loop.index, plan.tile_rows, width, count, accumulate)
         if tail:
             here = f.compare("icmp eq", end, f.i64(spec.height))
             when(
                 f,
                 here,
-                lambda: self._tile(a, c, f.i64(whole), tail, width, count, accumulate),
+                lambda: self._tile(a, b, c, f.i64(whole), tail, width, count, accumulate),
             )
 
     # ---- a tile --------------------------------------------------------------------------
@@ -348,6 +362,7 @@ class _Emitter:
     def _tile(
         self,
         a: Value,
+        b: Value,
         c: Value,
         row: Value,
         height: int,
@@ -363,7 +378,7 @@ class _Emitter:
         zero = f.constant(vector(lanes, self.scalar), 0.0)
         axes = [(count, self.axis[1]), *((f.i64(n), s) for n, s in self.inner)]
         sums = [zero] * (height * len(widths))
-        sums, _ = self._nest(axes, sums, rows, f.i64(0), self.panel, len(widths))
+        sums, _ = self._nest(axes, sums, rows, f.i64(0), b, len(widths))
         where = self._moved(c, [self._times(row, self.spec.columns * self.size)])
 
         def store(old: bool) -> None:

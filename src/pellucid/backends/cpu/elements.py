@@ -12,7 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from pellucid.backends.cpu.ir import Function, Value
+from pellucid.backends.cpu.narrow_types import narrow, widen
 from pellucid.backends.cpu.random_bits import philox, uniform
 from pellucid.backends.cpu.special import SPECIAL
 from pellucid.base.dtypes import DType, bool_, float32, float64, int64, uint8
@@ -39,6 +42,7 @@ computed from stored values that the loop does not change elsewhere."""
 REGISTER = {"float32": "float", "float64": "double", "bool": "i1", "int8": "i8", "uint8": "i8"} | {
     f"int{bits}": f"i{bits}" for bits in (16, 32, 64)
 }
+REGISTER |= {"bfloat16": "i16", "float16": "i16"}  # bits, which only a cast makes a number
 MEMORY = REGISTER | {"bool": "i8"}
 
 Operand = Node | tuple[str, int]
@@ -196,7 +200,10 @@ class Elements:
             if known is not None:
                 return known
         if node.op is CONSTANT and node.size == 1:
-            return self.f.constant(REGISTER[node.dtype.name], constant_value(node).reshape(-1)[0])
+            number = constant_value(node).reshape(-1)[:1]
+            if node.dtype.is_narrow:
+                number = number.view(np.int16)
+            return self.f.constant(REGISTER[node.dtype.name], number[0])
         if level < INNER:
             level = max(level, self._own_level(node))
         with self.f.into(self.lines[level]):
@@ -559,6 +566,10 @@ def convert(f: Function, value: Value, source: DType, target: DType) -> Value:
     """A value as another dtype, as NumPy's ``astype`` does."""
     if source is target:
         return value
+    if source.is_narrow:
+        return convert(f, widen(f, value, source), float32, target)
+    if target.is_narrow:
+        return narrow(f, convert(f, value, source, float32), target)
     to = REGISTER[target.name]
     if target is bool_:
         if source.kind == "float":

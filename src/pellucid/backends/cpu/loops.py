@@ -29,6 +29,7 @@ from pellucid.backends.cpu.elements import (
     is_unsigned,
 )
 from pellucid.backends.cpu.ir import Function, Phi, Value, literal, module_text
+from pellucid.backends.cpu.visiting import Visit, plan_visit, unreshaped
 from pellucid.base.dtypes import DType, bool_
 from pellucid.compiler.clusters import (
     COSTLY,
@@ -40,7 +41,16 @@ from pellucid.compiler.clusters import (
     reduction_axes,
     reduction_index,
 )
-from pellucid.compiler.index import Affine, Atom, Index, linear, loop, operand_indices, unravel
+from pellucid.compiler.index import (
+    Affine,
+    Atom,
+    Index,
+    linear,
+    loop,
+    operand_indices,
+    recombine,
+    unravel,
+)
 from pellucid.graph.node import CONSTANT, INPUT, Node
 
 PARAMETERS = [
@@ -137,10 +147,15 @@ class _RowKernel:
         self.stored = stored
         self.fusion = fusion
         self.flat = cluster.flexible and self._is_flat()
+        self.visit: Visit | None = None
         if self.flat:
             self.rows, self.inner = 1, cluster.size
         elif cluster.flexible:
             self.rows, self.inner = self._split(cluster)
+            if function is None:
+                self.visit = plan_visit(self.anchors, self.inner, self.fusion.anchors)
+        if self.visit is not None:
+            self.rows, self.inner = cluster.size // self.visit.inner, self.visit.inner
         self.f = function or Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
         self.operands = operands or Operands()
         self.elements = Elements(self.f, self.operands, stored | self.fusion.anchors)
@@ -153,7 +168,7 @@ class _RowKernel:
     def _is_flat(self) -> bool:
         """Whether all that is read has the same order of elements, or is one number."""
         size = self.anchors[0].size
-        if size < 2:
+        if size < 2 or any(a in self.fusion.placed for a in self.anchors):
             return False
         place = loop("k", size)
         for anchor in self.anchors:
@@ -186,7 +201,7 @@ class _RowKernel:
 
     def _split(self, cluster: Cluster) -> tuple[int, int]:
         """Rows and inner extent for element-wise work that is not flat: the last axes inside."""
-        shape = max((a.shape for a in cluster.anchors), key=len)
+        shape = max((unreshaped(a).shape for a in cluster.anchors), key=len)
         inner = 1
         for extent in reversed(shape):
             inner *= extent
@@ -284,9 +299,23 @@ class _RowKernel:
     def _row_loop(self, first: Value, last: Value) -> None:
         """The loop over rows, each stage by stage."""
         with self.f.loop(first, last, hint="r") as rows:
-            self.elements.loops["r"] = (ROW, rows.index)
+            self.elements.loops["r"] = (ROW, self._visited(rows.index))
             for stage in range(max(self.stage.values(), default=0) + 1):
                 self._emit_stage(stage)
+
+    def _visited(self, turn: Value) -> Value:
+        """The row that is visited at a turn of the loop."""
+        if self.visit is None:
+            return turn
+        f, row, rest = self.f, self.f.i64(0), turn
+        for number, (extent, step) in enumerate(reversed(self.visit.axes)):
+            place = rest
+            if number < len(self.visit.axes) - 1:
+                by = f.i64(extent)
+                rest, place = f.binary("udiv", rest, by), f.binary("urem", rest, by)
+            moved = place if step == 1 else f.binary("mul nsw", place, f.i64(step))
+            row = moved if row.text == "0" else f.binary("add nsw", row, moved)
+        return row
 
     def emit_block(self, block: Block, rows: int) -> None:
         """The rows and columns of a finished block of a matrix product with so many ``rows``."""
@@ -326,11 +355,22 @@ class _RowKernel:
     def _keep_row_value(self, node: Node, value: Value) -> None:
         """Remember, and store if others need it, a value of the row."""
         elements = self.elements
-        offset = linear(unravel(loop("r", self.rows), node.shape), node.shape)
-        elements.given[ROW][(node, offset)] = value
+        index = unravel(loop("r", self.rows), node.shape)
+        elements.given[ROW][(node, linear(index, node.shape))] = value
         elements.home[node] = ROW
         if node in self.stored:
-            elements.store(node, value, elements.pointer(node), offset, inner=False)
+            place = self._place(node, index)
+            elements.store(node, value, elements.pointer(node), place, inner=False)
+
+    def _place(self, node: Node, index: Index) -> Affine:
+        """Where an anchor's element is stored: in its own memory, or in that of an assembly."""
+        view = self.fusion.placed.get(node)
+        if view is None:
+            return linear(index, node.shape)
+        total = Affine((), view.offset)
+        for position, stride in zip(index, view.strides, strict=True):
+            total = total + position * stride
+        return recombine(total)
 
     def _inner_loop(self, stage: int, first: Value, last: Value, outer: int) -> None:
         """The loop over k that computes a stage's vectors and reductions."""
@@ -384,7 +424,9 @@ class _RowKernel:
         elements.given[INNER][(node, offset)] = value
         elements.home[node] = INNER
         if node in self.stored:
-            elements.store(node, value, elements.pointer(node), offset, inner=True)
+            elements.store(
+                node, value, elements.pointer(node), self._place(node, index), inner=True
+            )
         elif node in elements.scratch:
             pointer, start = elements.scratch[node]
             elements.store(node, value, pointer, offset + start * -1, inner=True)

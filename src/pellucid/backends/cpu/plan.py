@@ -157,7 +157,7 @@ def _remember(key: bytes, plan: Plan) -> None:
 
 def _to_bytes(plan: Plan) -> bytes:
     constants = [
-        [c.dtype.name, list(c.shape), base64.b64encode(c.tobytes()).decode()]
+        [as_dtype(c.dtype).name, list(c.shape), base64.b64encode(c.tobytes()).decode()]
         for c in plan.constants
     ]
     regions = [_region_as_list(r) for r in plan.regions]

@@ -53,6 +53,7 @@ from pellucid.nn.functional.common import linear as linear
 from pellucid.nn.functional.common import normalize as normalize
 from pellucid.nn.functional.common import one_hot as one_hot
 from pellucid.nn.functional.common import pairwise_distance as pairwise_distance
+from pellucid.nn.functional.common import pdist as pdist
 from pellucid.nn.functional.common import rms_norm as rms_norm
 from pellucid.nn.functional.convolution import conv1d as conv1d
 from pellucid.nn.functional.convolution import conv2d as conv2d
@@ -91,8 +92,17 @@ from pellucid.nn.functional.pooling import adaptive_avg_pool1d as adaptive_avg_p
 from pellucid.nn.functional.pooling import adaptive_avg_pool2d as adaptive_avg_pool2d
 from pellucid.nn.functional.pooling import adaptive_avg_pool3d as adaptive_avg_pool3d
 from pellucid.nn.functional.pooling import adaptive_max_pool1d as adaptive_max_pool1d
+from pellucid.nn.functional.pooling import (
+    adaptive_max_pool1d_with_indices as adaptive_max_pool1d_with_indices,
+)
 from pellucid.nn.functional.pooling import adaptive_max_pool2d as adaptive_max_pool2d
+from pellucid.nn.functional.pooling import (
+    adaptive_max_pool2d_with_indices as adaptive_max_pool2d_with_indices,
+)
 from pellucid.nn.functional.pooling import adaptive_max_pool3d as adaptive_max_pool3d
+from pellucid.nn.functional.pooling import (
+    adaptive_max_pool3d_with_indices as adaptive_max_pool3d_with_indices,
+)
 from pellucid.nn.functional.pooling import avg_pool1d as avg_pool1d
 from pellucid.nn.functional.pooling import avg_pool2d as avg_pool2d
 from pellucid.nn.functional.pooling import avg_pool3d as avg_pool3d
@@ -100,8 +110,11 @@ from pellucid.nn.functional.pooling import lp_pool1d as lp_pool1d
 from pellucid.nn.functional.pooling import lp_pool2d as lp_pool2d
 from pellucid.nn.functional.pooling import lp_pool3d as lp_pool3d
 from pellucid.nn.functional.pooling import max_pool1d as max_pool1d
+from pellucid.nn.functional.pooling import max_pool1d_with_indices as max_pool1d_with_indices
 from pellucid.nn.functional.pooling import max_pool2d as max_pool2d
+from pellucid.nn.functional.pooling import max_pool2d_with_indices as max_pool2d_with_indices
 from pellucid.nn.functional.pooling import max_pool3d as max_pool3d
+from pellucid.nn.functional.pooling import max_pool3d_with_indices as max_pool3d_with_indices
 from pellucid.nn.functional.pooling import max_unpool1d as max_unpool1d
 from pellucid.nn.functional.pooling import max_unpool2d as max_unpool2d
 from pellucid.nn.functional.pooling import max_unpool3d as max_unpool3d

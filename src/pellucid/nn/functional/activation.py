@@ -15,6 +15,7 @@ from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
+from pellucid.tensor.promotion import rounded_once
 from pellucid.tensor.random import rand_like
 
 
@@ -63,6 +64,7 @@ def relu6(input: Any, inplace: bool = False) -> Any:
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
     """x for x > 0, else negative_slope · x: units with negative input still learn.
@@ -72,6 +74,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
     return _applied(input, lambda x: where(x > 0, x, x * negative_slope), inplace)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def prelu(input: Any, weight: Any) -> Any:
     """x for x > 0, else a · x with learned a: one for all, or one per channel (axis 1).
@@ -91,6 +94,7 @@ def prelu(input: Any, weight: Any) -> Any:
     return where(input > 0, input, input * slope)
 
 
+@rounded_once
 def rrelu(
     input: Any,
     lower: float = 1 / 8,
@@ -108,6 +112,7 @@ def rrelu(
     return _applied(input, lambda x: where(x > 0, x, x * slope), inplace)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x for x > 0, else α (e^x − 1).  (Clevert, Unterthiner and Hochreiter, 2016.)"""
@@ -118,6 +123,7 @@ _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def selu(input: Any, inplace: bool = False) -> Any:
     """λ · ELU(x, α) with λ = 1.0507…, α = 1.6733…, which keep mean 0 and variance 1.
@@ -127,6 +133,7 @@ def selu(input: Any, inplace: bool = False) -> Any:
     return _applied(input, lambda x: elu(x, _SELU_ALPHA) * _SELU_SCALE, inplace)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     """x for x > 0, else α (e^(x/α) − 1), smooth for every α.  (Barron, 2017.)"""
@@ -140,6 +147,7 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
     return _applied(input, curve, inplace)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def gelu(input: Any, approximate: str = "none") -> Any:
     """x · Φ(x) with Φ the normal distribution function: ½ x (1 + erf(x / √2)).
@@ -155,12 +163,14 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     return input * 0.5 * ((input * math.sqrt(0.5)).erf() + 1)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def silu(input: Any, inplace: bool = False) -> Any:
     """x · σ(x), also called swish.  (Elfwing, Uchibe and Doya, 2018.)"""
     return _applied(input, lambda x: x * x.sigmoid(), inplace)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """ln(1 + e^(βx)) / β, a smooth ReLU; x itself where βx > threshold.  (Dugas et al., 2001.)"""
@@ -177,30 +187,35 @@ def log1p_exp(input: Any) -> Any:
     return softplus(input, 1.0, 40.0)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def mish(input: Any, inplace: bool = False) -> Any:
     """x · tanh(softplus(x)).  (Misra, 2019.)"""
     return _applied(input, lambda x: x * softplus(x).tanh(), inplace)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def logsigmoid(input: Any) -> Any:
     """ln σ(x) = −ln(1 + e^−x), without overflow."""
     return -log1p_exp(-input)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def softsign(input: Any) -> Any:
     """x / (1 + |x|).  (Bergstra et al., 2009.)"""
     return input / (input.abs() + 1)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def tanhshrink(input: Any) -> Any:
     """x − tanh(x)."""
     return input - input.tanh()
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def softshrink(input: Any, lambd: float = 0.5) -> Any:
     """x − λ for x > λ, x + λ for x < −λ, else 0."""
@@ -209,12 +224,14 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
     return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def hardshrink(input: Any, lambd: float = 0.5) -> Any:
     """x where |x| > λ, else 0."""
     return where(input.abs() <= lambd, 0.0, input)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def hardsigmoid(input: Any, inplace: bool = False) -> Any:
     """x/6 + ½ cut to [0, 1]: 0 for x ≤ −3, 1 for x ≥ 3."""
@@ -225,6 +242,7 @@ def hardsigmoid(input: Any, inplace: bool = False) -> Any:
     return _applied(input, line, inplace)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def hardswish(input: Any, inplace: bool = False) -> Any:
     """x · hardsigmoid(x): 0 for x ≤ −3, x for x ≥ 3.  (Howard et al., 2019.)"""
@@ -241,6 +259,7 @@ def threshold(input: Any, threshold: float, value: float, inplace: bool = False)
     return _applied(input, lambda x: where(x <= threshold, value, x), inplace)
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def glu(input: Any, dim: int = -1) -> Any:
     """a · σ(b), a and b the halves of the input along ``dim``.
@@ -269,6 +288,7 @@ def _need_dim(name: str, input: Any, dim: Any) -> int:
     return dim
 
 
+@rounded_once
 def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """e^(x_i − m) / Σ_j e^(x_j − m) along ``dim``, m the largest: positive, sums to 1.
 
@@ -279,22 +299,28 @@ def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     return input.softmax(axis, dtype)
 
 
+@rounded_once
 def softmin(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """softmax(−x) along ``dim``, which must be given."""
     axis = _need_dim("softmin", input, dim)
     return (-input).softmax(axis, dtype)
 
 
+@rounded_once
 def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
     """ln softmax(x) along ``dim`` (which must be given), computed without forming tiny values."""
     axis = _need_dim("log_softmax", input, dim)
     return input.log_softmax(axis, dtype)
 
 
-def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, dim: int = -1) -> Any:
+@rounded_once
+def gumbel_softmax(
+    logits: Any, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Any:
     """softmax((logits + g) / τ) with Gumbel noise g: a differentiable draw of a class.
 
-    ``hard`` returns one-hot values with the gradient of the soft ones.  (Jang, Gu and Poole, 2017.)
+    ``hard`` returns one-hot values with the gradient of the soft ones.  ``eps`` is accepted and,
+    as in PyTorch, not used.  (Jang, Gu and Poole, 2017.)
     """
     uniform = 1 - rand_like(logits)  # (0, 1]
     noise = -(-uniform.log()).clamp(min=1e-37).log()

@@ -7,11 +7,13 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
-from pellucid.nn.functional.common import dropout
+from pellucid.nn.functional.common import check_probability, dropout
 from pellucid.ops.attention import attention
 from pellucid.tensor.creation import arange
 from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
+from pellucid.tensor.promotion import narrow_product, rounded_once
+from pellucid.tensor.random import default_generator
 from pellucid.tensor.state import is_tracing
 
 
@@ -37,6 +39,7 @@ def masked_scores(scores: Any, attn_mask: Any, is_causal: bool) -> Any:
     return scores + attn_mask.to(scores.dtype)
 
 
+@rounded_once
 def safe_softmax(scores: Any) -> Any:
     """Softmax over the last axis; rows that are −∞ throughout become 0, with gradient 0."""
     largest = scores.amax(-1, keepdim=True).detach()
@@ -45,6 +48,7 @@ def safe_softmax(scores: Any) -> Any:
     return grown / where(total > 0, total, 1.0)
 
 
+@narrow_product
 def scaled_dot_product_attention(
     query: Any,
     key: Any,
@@ -78,6 +82,11 @@ def scaled_dot_product_attention(
     factor = 1 / math.sqrt(max(1, query.shape[-1])) if scale is None else scale
     if dropout_p == 0:
         return _attended(query, key, value, attn_mask, is_causal, factor)
+    check_probability("dropout", dropout_p)
+    if _worth_a_kernel(query, key, value, attn_mask):
+        mask = () if attn_mask is None else (_full_rank(attn_mask, query.dim()),)
+        state, settings = default_generator.draw(), {"scale": factor, "causal": is_causal}
+        return attention(query, key, value, *mask, **settings, dropout=dropout_p, state=state)
     weights = _weights(query, key, attn_mask, is_causal, factor)
     return dropout(weights, dropout_p).matmul(value)
 

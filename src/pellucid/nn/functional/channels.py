@@ -13,11 +13,13 @@ from pellucid.ops import structure
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import arange, zeros
 from pellucid.tensor.functions import where
+from pellucid.tensor.promotion import rounded_once
 from pellucid.tensor.random import rand
 
 # ---- normalization --------------------------------------------------------------------------
 
 
+@rounded_once
 def instance_norm(
     input: Any,
     running_mean: Any = None,
@@ -71,6 +73,7 @@ def instance_norm(
     return result if bias is None else result + bias.reshape(extents)
 
 
+@rounded_once
 def local_response_norm(
     input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Any:

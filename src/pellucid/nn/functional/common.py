@@ -6,19 +6,23 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import has_values, need_tensor
 from pellucid.ops.normalization import mean_over, standardize, variance_over
 from pellucid.tensor.autograd import no_grad
-from pellucid.tensor.creation import zeros
+from pellucid.tensor.creation import from_numpy, zeros
 from pellucid.tensor.eager import elements, products, unit
 from pellucid.tensor.functions import where
+from pellucid.tensor.promotion import narrow_product, rounded_once
 from pellucid.tensor.random import rand_like
 
 # ---- affine maps ----------------------------------------------------------------------------
 
 
+@narrow_product
 @unit(products(1 << 20, columns=0))
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     """y = x Wᵀ + b, an affine map.
@@ -37,6 +41,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     return product if bias is None else product + bias
 
 
+@narrow_product
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """y_o = x₁ᵀ W_o x₂ + b_o.
 
@@ -185,6 +190,7 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
 # ---- normalization --------------------------------------------------------------------------
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def layer_norm(
     input: Any,
@@ -204,6 +210,7 @@ def layer_norm(
     return result if bias is None else result + bias
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def rms_norm(
     input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None
@@ -231,6 +238,7 @@ def _last_axes(name: str, input: Any, normalized_shape: Sequence[int]) -> list[i
     return list(range(input.dim() - len(wanted), input.dim()))
 
 
+@rounded_once
 @unit(elements(1 << 14))
 def group_norm(
     input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
@@ -248,6 +256,7 @@ def group_norm(
     return result if bias is None else result + bias.reshape(extents)
 
 
+@rounded_once
 def batch_norm(
     input: Any,
     running_mean: Any,
@@ -307,6 +316,7 @@ def _move(running: Any, batch: Any, momentum: Any) -> None:
     running.copy_(running * (1 - momentum) + batch * momentum)
 
 
+@rounded_once
 def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
     """x / max(‖x‖_p, ε) along ``dim``."""
     return input / input.norm(p, dim, keepdim=True).clamp(min=eps)
@@ -315,6 +325,7 @@ def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> A
 # ---- distances ------------------------------------------------------------------------------
 
 
+@rounded_once
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """x₁·x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``.  Shapes broadcast; ``dim`` disappears."""
     first = x1 / x1.norm(2, dim, keepdim=True).clamp(min=eps)
@@ -322,8 +333,25 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     return (first * second).sum(dim)
 
 
+@rounded_once
 def pairwise_distance(
     x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Any:
     """‖x₁ − x₂ + ε‖_p over the last axis.  Shapes: (N, D) or (D,) → (N,) or ()."""
     return (x1 - x2 + eps).norm(p, -1, keepdim)
+
+
+def pdist(input: Any, p: float = 2.0) -> Any:
+    """Distances between all pairs of rows i < j, in the order (0, 1), (0, 2), …, (1, 2), ….
+
+    Shapes: input (N, D) → (N·(N − 1)/2,).  ‖x_i − x_j‖_p.
+    """
+    need_tensor("pdist", input)
+    if len(input.shape) != 2:
+        raise ShapeError(
+            f"pdist expects a matrix (rows, features) and got shape {tuple(input.shape)}",
+            "make one row of each point",
+        )
+    first, second = np.triu_indices(int(input.shape[0]), 1)
+    rows = [input.index_select(0, from_numpy(i.astype(np.int64))) for i in (first, second)]
+    return (rows[0] - rows[1]).norm(p, -1)

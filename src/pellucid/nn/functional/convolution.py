@@ -7,9 +7,9 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
-from pellucid.ops import structure
 from pellucid.ops.convolution import convolution, transposed_convolution
 from pellucid.tensor.eager import convolutions, unit
+from pellucid.tensor.promotion import narrow_product
 
 Sizes = int | Sequence[int]
 
@@ -165,6 +165,7 @@ def _convolve_transposed(
     return _finished(result, input, bias, rank)
 
 
+@narrow_product
 def conv1d(
     input: Any,
     weight: Any,
@@ -183,6 +184,7 @@ def conv1d(
     return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@narrow_product
 def conv2d(
     input: Any,
     weight: Any,
@@ -200,6 +202,7 @@ def conv2d(
     return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
+@narrow_product
 def conv3d(
     input: Any,
     weight: Any,
@@ -217,6 +220,7 @@ def conv3d(
     return _convolve("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
 
 
+@narrow_product
 def conv_transpose1d(
     input: Any,
     weight: Any,
@@ -246,6 +250,7 @@ def conv_transpose1d(
     )
 
 
+@narrow_product
 def conv_transpose2d(
     input: Any,
     weight: Any,
@@ -271,6 +276,7 @@ def conv_transpose2d(
     )
 
 
+@narrow_product
 def conv_transpose3d(
     input: Any,
     weight: Any,
@@ -294,51 +300,3 @@ def conv_transpose3d(
         groups,
         dilation,
     )
-
-
-# ---- borders that are not zero ---------------------------------------------------------------
-
-
-def _stretch(x: Any, axis: int, first: int, last: int) -> Any:
-    """x[…, first:last, …] along an axis."""
-    start = [first if i == axis else 0 for i in range(len(x.shape))]
-    stop = [last if i == axis else n for i, n in enumerate(x.shape)]
-    return structure.slice_(x, start, stop, [1] * len(x.shape))
-
-
-def _border(x: Any, axis: int, amount: int, mode: str, before: bool) -> Any:
-    """What stands before or after the elements along an axis."""
-    n = x.shape[axis]
-    if mode == "circular":
-        first = n - amount if before else 0
-        return _stretch(x, axis, first, first + amount)
-    if mode == "reflect":
-        first = 1 if before else n - 1 - amount
-        return structure.flip(_stretch(x, axis, first, first + amount), (axis,))
-    edge = _stretch(x, axis, 0, 1) if before else _stretch(x, axis, n - 1, n)
-    return structure.broadcast_to(
-        edge, tuple(amount if i == axis else m for i, m in enumerate(x.shape))
-    )
-
-
-def bordered(x: Any, low: Sequence[int], high: Sequence[int], mode: str) -> Any:
-    """The last axes of ``x`` continued by ``low`` elements before and ``high`` after.
-
-    ``mode``: "reflect" (mirrored, the edge not repeated), "replicate" (the edge repeated) or
-    "circular" (from the other end).
-    """
-    lead = len(x.shape) - len(low)
-    for place, (a, b) in enumerate(zip(low, high, strict=True)):
-        axis = lead + place
-        most = {"reflect": x.shape[axis] - 1, "circular": x.shape[axis]}.get(mode)
-        if most is not None and max(a, b) > most:
-            raise ShapeError(
-                f"padding by {max(a, b)} with mode {mode!r} along axis {axis} of an input of "
-                f"shape {tuple(x.shape)}",
-                f"pad by at most {most} there, or use zeros or replicate",
-            )
-        pieces = [_border(x, axis, a, mode, True)] if a else []
-        pieces.append(x)
-        pieces += [_border(x, axis, b, mode, False)] if b else []
-        x = structure.concatenate(pieces, axis)
-    return x

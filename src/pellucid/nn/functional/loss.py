@@ -18,6 +18,7 @@ from pellucid.nn.functional.activation import log1p_exp, logsigmoid
 from pellucid.nn.functional.checks import has_values, need_tensor
 from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
+from pellucid.tensor.promotion import rounded_once
 
 
 def reduced(loss: Any, reduction: str) -> Any:
@@ -64,6 +65,7 @@ def same_shapes(name: str, input: Any, target: Any) -> None:
 # ---- regression -----------------------------------------------------------------------------
 
 
+@rounded_once
 def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
     """|x − y|; the gradient is 0 where they are equal (a subgradient)."""
     _warn_about_shapes("l1_loss", input, target)
@@ -71,6 +73,7 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None
     return _weighted(loss, weight, reduction)
 
 
+@rounded_once
 def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
     """(x − y)².  ``reduction="sum"`` is Σ(x − y)², ``"mean"`` divides by the number of elements."""
     _warn_about_shapes("mse_loss", input, target)
@@ -86,6 +89,7 @@ def _weighted(loss: Any, weight: Any, reduction: str) -> Any:
     return total / weight.expand_as(loss).sum() if reduction == "mean" else total
 
 
+@rounded_once
 def huber_loss(
     input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
 ) -> Any:
@@ -103,6 +107,7 @@ def huber_loss(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
+@rounded_once
 def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
     """½ d² / β for |d| < β, else |d| − ½ β, with d = x − y; β = 0 is L1.  (Girshick, 2015.)"""
     if beta < 0:
@@ -116,6 +121,7 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     return reduced(loss, reduction)
 
 
+@rounded_once
 def poisson_nll_loss(
     input: Any,
     target: Any,
@@ -137,6 +143,7 @@ def poisson_nll_loss(
     return reduced(loss, reduction)
 
 
+@rounded_once
 def gaussian_nll_loss(
     input: Any,
     target: Any,
@@ -171,6 +178,7 @@ def gaussian_nll_loss(
     return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 
 
+@rounded_once
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
     """y (ln y − x), x the log of the model's probabilities, y the true ones (0 ln 0 = 0).
 
@@ -195,6 +203,7 @@ def _bounded_log(x: Any) -> Any:
     return where(near, steep, where(near, 1.0, x).log())
 
 
+@rounded_once
 def binary_cross_entropy(
     input: Any, target: Any, weight: Any = None, reduction: str = "mean"
 ) -> Any:
@@ -216,6 +225,7 @@ def binary_cross_entropy(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
+@rounded_once
 def binary_cross_entropy_with_logits(
     input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
 ) -> Any:
@@ -232,6 +242,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
+@rounded_once
 def multilabel_soft_margin_loss(
     input: Any, target: Any, weight: Any = None, reduction: str = "mean"
 ) -> Any:
@@ -304,6 +315,7 @@ def _averaged(loss: Any, weights: Any, reduction: str) -> Any:
     return reduced(loss, reduction)
 
 
+@rounded_once
 def nll_loss(
     input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
 ) -> Any:
@@ -321,6 +333,7 @@ def nll_loss(
     return _averaged(-_picked(scores, safe) * weights, weights, reduction)
 
 
+@rounded_once
 def cross_entropy(
     input: Any,
     target: Any,

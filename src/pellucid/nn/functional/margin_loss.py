@@ -11,14 +11,17 @@ from pellucid.nn.functional.common import pairwise_distance
 from pellucid.nn.functional.loss import as_class_ids, reduced, same_shapes
 from pellucid.tensor.creation import zeros_like
 from pellucid.tensor.functions import where
+from pellucid.tensor.promotion import rounded_once
 
 
+@rounded_once
 def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """ln(1 + e^(−y x)) for y = ±1, stable for any x."""
     same_shapes("soft_margin_loss", input, target)
     return reduced(log1p_exp(-target * input), reduction)
 
 
+@rounded_once
 def hinge_embedding_loss(
     input: Any, target: Any, margin: float = 1.0, reduction: str = "mean"
 ) -> Any:
@@ -28,6 +31,7 @@ def hinge_embedding_loss(
     return reduced(far + near, reduction)
 
 
+@rounded_once
 def margin_ranking_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
 ) -> Any:
@@ -35,6 +39,7 @@ def margin_ranking_loss(
     return reduced((-target * (input1 - input2) + margin).clamp(min=0), reduction)
 
 
+@rounded_once
 def cosine_embedding_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
 ) -> Any:
@@ -57,6 +62,7 @@ def cosine_embedding_loss(
     return reduced(alike + different, reduction)
 
 
+@rounded_once
 def triplet_margin_loss(
     anchor: Any,
     positive: Any,
@@ -87,6 +93,7 @@ def triplet_margin_loss(
     )
 
 
+@rounded_once
 def triplet_margin_with_distance_loss(
     anchor: Any,
     positive: Any,
@@ -107,6 +114,7 @@ def triplet_margin_with_distance_loss(
     return reduced((near - far + margin).clamp(min=0), reduction)
 
 
+@rounded_once
 def multi_margin_loss(
     input: Any,
     target: Any,
@@ -137,6 +145,7 @@ def multi_margin_loss(
     return reduced(where(other, gap, 0.0).sum(-1) * (1.0 / input.shape[-1]), reduction)
 
 
+@rounded_once
 def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """Σ_{j true, i not true} max(0, 1 − (x[y_j] − x[i])) / C.
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
-from pellucid.nn.functional.positions import select
 from pellucid.ops import structure
 
 MODES = ("constant", "reflect", "replicate", "circular")
@@ -47,7 +45,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     for back, (before, after) in enumerate(sides):
         axis = input.dim() - 1 - back
         if before or after:
-            input = select(input, axis, _source(mode, input.shape, axis, before, after))
+            input = _continued(input, axis, before, after, mode)
     return input
 
 
@@ -65,20 +63,43 @@ def _constant(input: Any, sides: list[tuple[int, int]], value: float) -> Any:
     return structure.pad(input, low, high, fill=value)
 
 
-def _source(mode: str, shape: tuple[int, ...], axis: int, before: int, after: int) -> np.ndarray:
-    """For each element of the result along ``axis`` the position it comes from."""
-    extent = shape[axis]
-    most = {"reflect": extent - 1, "replicate": np.inf if extent else 0, "circular": extent}[mode]
+def _stretch(x: Any, axis: int, first: int, last: int) -> Any:
+    """x[…, first:last, …] along an axis."""
+    start = [first if i == axis else 0 for i in range(len(x.shape))]
+    stop = [last if i == axis else n for i, n in enumerate(x.shape)]
+    return structure.slice_(x, start, stop, [1] * len(x.shape))
+
+
+def _border(x: Any, axis: int, amount: int, mode: str, before: bool) -> Any:
+    """What stands before or after the elements along an axis."""
+    n = x.shape[axis]
+    if mode == "circular":
+        first = n - amount if before else 0
+        return _stretch(x, axis, first, first + amount)
+    if mode == "reflect":
+        first = 1 if before else n - 1 - amount
+        return structure.flip(_stretch(x, axis, first, first + amount), (axis,))
+    edge = _stretch(x, axis, 0, 1) if before else _stretch(x, axis, n - 1, n)
+    return structure.broadcast_to(
+        edge, tuple(amount if i == axis else m for i, m in enumerate(x.shape))
+    )
+
+
+def _continued(x: Any, axis: int, before: int, after: int, mode: str) -> Any:
+    """``x`` with so many elements more (or, if negative, fewer) at the ends of an axis."""
+    extent = x.shape[axis]
+    most = {"reflect": extent - 1, "replicate": math.inf if extent else 0, "circular": extent}[mode]
     if max(before, after) > most or extent + before + after < 1:
         raise ShapeError(
-            f"pad got ({before}, {after}) for axis {axis} of an input of shape {tuple(shape)}",
+            f"pad got ({before}, {after}) for axis {axis} of an input of shape {tuple(x.shape)}",
             f"mode={mode!r} needs amounts of at most {most} here, and at least one element left",
         )
     if mode == "circular":  # what is taken away does not come back on the other side
-        kept = np.arange(max(0, -before), extent + min(0, after))
-        return kept[np.arange(-max(0, before), len(kept) + max(0, after)) % len(kept)]
-    places = np.arange(-before, extent + after)
-    if mode == "replicate":
-        return places.clip(0, extent - 1)
-    last = extent - 1
-    return last - abs(last - abs(places))
+        x = _stretch(x, axis, max(0, -before), extent + min(0, after))
+    pieces = [_border(x, axis, before, mode, True)] if before > 0 else []
+    pieces.append(x)
+    pieces += [_border(x, axis, after, mode, False)] if after > 0 else []
+    whole = structure.concatenate(pieces, axis) if len(pieces) > 1 else x
+    if mode == "circular":
+        return whole
+    return _stretch(whole, axis, max(0, -before), whole.shape[axis] + min(0, after))

@@ -17,10 +17,14 @@ from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.positions import need_rank, numbers, select
 from pellucid.ops import structure
+from pellucid.ops.pooling import window_max
 from pellucid.tensor.core import lift
 from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.shaping import cat
+
+MOST_IN_TILE = 16
+"""Windows of more elements are reduced axis by axis."""
 
 
 class Windows:
@@ -66,6 +70,23 @@ class Windows:
                     "use a smaller kernel_size, more padding, or fewer poolings before",
                 )
             self.out.append(size)
+
+    def are_tiles(self) -> bool:
+        """Whether small windows cover the axes, side by side and without padding."""
+        return (
+            self.kernel == self.stride
+            and not any(self.padding)
+            and all(d == 1 or k == 1 for d, k in zip(self.dilation, self.kernel, strict=True))
+            and all(n % k == 0 for n, k in zip(self.extent, self.kernel, strict=True))
+            and math.prod(self.kernel) <= MOST_IN_TILE
+        )
+
+    def as_tiles(self, x: Any) -> tuple[Any, tuple[int, ...]]:
+        """``x`` with each pooled axis as (windows, place in the window), and the latter axes."""
+        lead = x.shape[: self.axes[0]]
+        pairs = [(n // k, k) for n, k in zip(self.extent, self.kernel, strict=True)]
+        split = x.reshape(*lead, *(extent for pair in pairs for extent in pair))
+        return split, tuple(len(lead) + 2 * i + 1 for i in range(len(pairs)))
 
     def places(self, i: int, offset: int) -> np.ndarray:
         """Unpadded positions along pooled axis ``i`` of the element ``offset`` of all windows."""
@@ -171,6 +192,8 @@ def _max_pool(
     return_indices: bool,
 ) -> Any:
     windows = Windows(name, input, count, kernel_size, stride, padding, dilation, ceil_mode)
+    if not return_indices and windows.are_tiles() and input.dtype.is_floating_point:
+        return window_max(*windows.as_tiles(input))
     tags, result = _Tags(return_indices), input
     for i in reversed(range(count)):
         result = _max_along(result, tags, windows, i)
@@ -584,3 +607,22 @@ def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = Fal
 def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
     """:func:`adaptive_max_pool1d` over (D, H, W); None in ``output_size`` keeps an extent."""
     return _adaptive_max("adaptive_max_pool3d", 3, input, output_size, return_indices)
+
+
+def _with_indices(pool: Any) -> Any:
+    """The pooling with ``return_indices=True``."""
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return pool(*args, **{**kwargs, "return_indices": True})
+
+    function.__name__ = function.__qualname__ = f"{pool.__name__}_with_indices"
+    function.__doc__ = f"``{pool.__name__}`` with ``return_indices=True``: (values, positions)."
+    return function
+
+
+max_pool1d_with_indices = _with_indices(max_pool1d)
+max_pool2d_with_indices = _with_indices(max_pool2d)
+max_pool3d_with_indices = _with_indices(max_pool3d)
+adaptive_max_pool1d_with_indices = _with_indices(adaptive_max_pool1d)
+adaptive_max_pool2d_with_indices = _with_indices(adaptive_max_pool2d)
+adaptive_max_pool3d_with_indices = _with_indices(adaptive_max_pool3d)

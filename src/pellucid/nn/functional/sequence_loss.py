@@ -13,6 +13,7 @@ from pellucid.nn.functional.loss import check_reduction, reduced
 from pellucid.tensor.core import lift
 from pellucid.tensor.creation import arange
 from pellucid.tensor.functions import where
+from pellucid.tensor.promotion import rounded_once
 from pellucid.tensor.shaping import cat, stack
 from pellucid.tensor.tensor import Tensor
 
@@ -20,6 +21,7 @@ _NEVER = -1e30
 """The logarithm of a probability of 0; finite, so that differences of two are no NaN."""
 
 
+@rounded_once
 def ctc_loss(
     log_probs: Any,
     targets: Any,

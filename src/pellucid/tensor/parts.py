@@ -1,0 +1,192 @@
+"""Methods that split tensors, put parts of them in place, and answer small questions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.shapes import normalize_axis
+from pellucid.ops import elementwise, structure
+from pellucid.tensor.promotion import as_float, as_operand
+
+
+class PartMethods:
+    """Mixed into :class:`pellucid.Tensor`."""
+
+    __slots__ = ()
+
+    shape: Any
+    dtype: Any
+
+    # ---- splitting -------------------------------------------------------------------------
+
+    def _split_along(self: Any, name: str, dim: int, least: int, sections: Any) -> Any:
+        if len(self.shape) < least:
+            raise ShapeError(
+                f"{name} got a tensor of shape {tuple(self.shape)}",
+                f"it needs {least} axes or more",
+            )
+        return self.tensor_split(sections, dim)
+
+    def hsplit(self: Any, sections: Any) -> Any:
+        """Parts along axis 1 (along axis 0 of a vector): equal ones, or cut at these positions."""
+        axis = 0 if len(self.shape) == 1 else 1
+        return self._split_along("hsplit", axis, 1, sections)
+
+    def vsplit(self: Any, sections: Any) -> Any:
+        """Parts along axis 0."""
+        return self._split_along("vsplit", 0, 2, sections)
+
+    def dsplit(self: Any, sections: Any) -> Any:
+        """Parts along axis 2."""
+        return self._split_along("dsplit", 2, 3, sections)
+
+    def split_with_sizes(self: Any, split_sizes: Any, dim: int = 0) -> Any:
+        """Parts of these extents along ``dim``."""
+        return self.split(list(split_sizes), dim)
+
+    def unsafe_chunk(self: Any, chunks: int, dim: int = 0) -> Any:
+        """As :meth:`chunk`."""
+        return self.chunk(chunks, dim)
+
+    def unsafe_split(self: Any, split_size: int, dim: int = 0) -> Any:
+        """As :meth:`split`."""
+        return self.split(split_size, dim)
+
+    def unsafe_split_with_sizes(self: Any, split_sizes: Any, dim: int = 0) -> Any:
+        """As :meth:`split_with_sizes`."""
+        return self.split_with_sizes(split_sizes, dim)
+
+    def narrow_copy(self: Any, dim: int, start: int, length: int) -> Any:
+        """As :meth:`narrow`, in memory of its own."""
+        return self.narrow(dim, start, length).clone()
+
+    def msort(self: Any) -> Any:
+        """Sorted along the first axis."""
+        return self.sort(0)[0]
+
+    # ---- a tensor with a part replaced -------------------------------------------------------
+
+    def slice_scatter(
+        self: Any,
+        src: Any,
+        dim: int = 0,
+        start: int | None = None,
+        end: int | None = None,
+        step: int = 1,
+    ) -> Any:
+        """A copy with ``src`` in place of ``self[start:end:step]`` along ``dim``."""
+        axis = normalize_axis(dim, len(self.shape))
+        first, last, stride = slice(start, end, step).indices(self.shape[axis])
+        begin, stop, steps = [0] * len(self.shape), list(self.shape), [1] * len(self.shape)
+        begin[axis], stop[axis], steps[axis] = first, max(first, last), stride
+        wanted = list(self.shape)
+        wanted[axis] = len(range(first, last, stride))
+        if list(src.shape) != wanted:
+            raise ShapeError(
+                f"slice_scatter got a part of shape {tuple(src.shape)} for a slice of shape "
+                f"{tuple(wanted)}",
+                "give the part the shape of the slice that it replaces",
+            )
+        value = elementwise.cast(as_operand(src), self.dtype)
+        return structure.put_slice(self, value, tuple(begin), tuple(stop), tuple(steps))
+
+    def select_scatter(self: Any, src: Any, dim: int, index: int) -> Any:
+        """A copy with ``src`` in place of the entry ``index`` along ``dim``."""
+        axis = normalize_axis(dim, len(self.shape))
+        extent = self.shape[axis]
+        if not -extent <= index < extent:
+            raise ArgumentError(
+                f"select_scatter got index={index} for an axis of {extent}",
+                f"use {-extent} to {extent - 1}",
+            )
+        place = index % extent
+        return self.slice_scatter(src.unsqueeze(axis), axis, place, place + 1)
+
+    def diagonal_scatter(self: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+        """A copy with ``src`` on a diagonal."""
+        diagonal = self.diagonal(offset, dim1, dim2)
+        if tuple(src.shape) != tuple(diagonal.shape):
+            raise ShapeError(
+                f"diagonal_scatter got values of shape {tuple(src.shape)} for a diagonal of shape "
+                f"{tuple(diagonal.shape)}",
+                "give one value for each place on the diagonal",
+            )
+        result = self.clone()
+        result.diagonal(offset, dim1, dim2).copy_(src)
+        return result
+
+    # ---- arithmetic ----------------------------------------------------------------------------
+
+    def bitwise_left_shift(self: Any, other: Any) -> Any:
+        """self · 2^other, for integers."""
+        return self * _power_of_two("bitwise_left_shift", self, other)
+
+    def bitwise_right_shift(self: Any, other: Any) -> Any:
+        """⌊self / 2^other⌋, for integers."""
+        return self.floor_divide(_power_of_two("bitwise_right_shift", self, other))
+
+    def prelu(self: Any, weight: Any) -> Any:
+        """x where positive, else weight · x; one weight, or one for each entry of axis 1."""
+        if weight.shape and weight.shape[0] > 1 and len(self.shape) > 1:
+            weight = weight.reshape(-1, *[1] * (len(self.shape) - 2))
+        return self.clamp(min=0.0) + self.clamp(max=0.0) * weight
+
+    def hardshrink(self: Any, lambd: float = 0.5) -> Any:
+        """x where |x| > λ, else 0."""
+        return self.masked_fill(self.abs() <= lambd, 0.0)
+
+    def mvlgamma(self: Any, p: int) -> Any:
+        """ln Γ_p(x) = p(p − 1)/4 · ln π + Σ_{j<p} ln Γ(x − j/2)."""
+        if p < 1:
+            raise ArgumentError(f"mvlgamma got p={p}", "p is 1 or more")
+        x = as_float(self)
+        total = x.lgamma()
+        for j in range(1, p):
+            total = total + (x - j / 2).lgamma()
+        return total + p * (p - 1) / 4 * math.log(math.pi)
+
+    # ---- questions -----------------------------------------------------------------------------
+
+    def equal(self: Any, other: Any) -> bool:
+        """Whether both have the same shape and elements."""
+        return tuple(self.shape) == tuple(other.shape) and bool((self == other).all().item())
+
+    def is_same_size(self: Any, other: Any) -> bool:
+        """Whether both have the same shape."""
+        return tuple(self.shape) == tuple(other.shape)
+
+    def is_nonzero(self: Any) -> bool:
+        """Whether the single element is not zero."""
+        return bool(self.item())
+
+    def is_signed(self) -> bool:
+        """Whether the dtype has negative numbers."""
+        return self.dtype.name not in ("uint8", "bool")
+
+    def isreal(self: Any) -> Any:
+        """True everywhere: there are no complex numbers."""
+        return self == self if not self.dtype.is_floating_point else (self == self) | self.isnan()
+
+    def is_complex(self) -> bool:
+        """False: there are no complex numbers."""
+        return False
+
+    def is_inference(self) -> bool:
+        """False: tensors made in inference mode can be used like any others."""
+        return False
+
+    def get_device(self) -> int:
+        """-1: tensors live on the CPU."""
+        return -1
+
+
+def _power_of_two(name: str, tensor: Any, exponent: Any) -> Any:
+    """2^exponent in the tensor's integer dtype."""
+    power = as_operand(exponent)
+    if tensor.dtype.kind != "int" or power.dtype.kind != "int":
+        raise DTypeError(
+            f"{name} got {tensor.dtype.name} and {power.dtype.name}", "both must be integers"
+        )
+    return elementwise.cast((power.double() * math.log(2.0)).exp().round(), tensor.dtype)
