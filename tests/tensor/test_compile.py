@@ -856,3 +856,18 @@ def test_an_argument_without_a_hash_is_recognized_by_identity() -> None:
     for count in range(1, 6):
         # Each set dies before the next is made: its address may be used again, its program not.
         assert_close(function(x, set(range(count))), x.numpy() * count)
+
+
+def test_a_result_may_read_what_another_one_overwrites() -> None:
+    state, x = pl.full((40,), 0.5), pl.linspace(-1, 1, 40)
+
+    @pl.compile
+    def step(x: pl.Tensor) -> pl.Tensor:
+        new = (state + x).tanh()
+        product = new * state
+        state.copy_(new)
+        return product
+
+    expected = np.tanh(0.5 + x.numpy())
+    np.testing.assert_allclose(step(x).numpy(), expected * 0.5, rtol=1e-5)
+    np.testing.assert_allclose(state.numpy(), expected, rtol=1e-5)

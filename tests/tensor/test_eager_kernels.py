@@ -18,6 +18,7 @@ import pellucid.nn.functional as F
 from helpers import assert_close
 from pellucid.base.errors import ArgumentError, AutogradError, ShapeError
 from pellucid.tensor import eager
+from pellucid.tensor.nonfinite import find_first_nonfinite
 from pellucid.utils.checkpoint import checkpoint
 
 SMALL_FUNCTIONS = "erf erfc erfinv lgamma digamma".split()
@@ -496,3 +497,19 @@ def test_checkpointed_values_come_again_by_the_same_kernels(rng: Any) -> None:
         again = total(lambda f, t: checkpoint(f, t, use_reentrant=False), outer)
         for a, b in zip(again, plain, strict=True):
             assert_close(a, b, 1e-3, 1e-4 * np.abs(b).max())
+
+
+def test_the_search_for_nan_sees_single_operations(rng: Any) -> None:
+    x, w = _weights(rng)
+    with pellucid.no_grad():
+        w[:] = 0.0
+
+    def step() -> Any:
+        loss = (F.linear(F.gelu(x), w) ** 2).sum().sqrt()
+        loss.backward()
+        return loss
+
+    found = find_first_nonfinite(step)
+    assert (found.phase, found.operation) == ("backward", "sqrt")
+    found = find_first_nonfinite(lambda: F.softmax(F.gelu(x) - np.inf, -1))
+    assert (found.phase, found.operation) == ("forward", "sub")

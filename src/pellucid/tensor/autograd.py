@@ -14,7 +14,7 @@ from pellucid.ops import elementwise
 from pellucid.tensor.core import Record, TensorCore, lift
 from pellucid.tensor.rematerialize import release
 from pellucid.tensor.state import state
-from pellucid.transforms.differentiate import reverse
+from pellucid.transforms.differentiate import apply_rule, reverse
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -178,10 +178,7 @@ def _pulled(record: Record, cotangent: Any, value: Any) -> Sequence[Any]:
     if record.kernel is not None:
         found: Sequence[Any] = record.kernel.cotangents(record, cotangent, value)
         return found
-    gradient = record.op.gradient
-    if gradient is None:
-        return [None] * len(record.inputs)
-    return gradient(cotangent, value, *record.inputs, **record.settings)
+    return apply_rule(record, cotangent, value)
 
 
 def gradients_at(

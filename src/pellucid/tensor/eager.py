@@ -45,6 +45,7 @@ from pellucid.tensor.core import Record, TensorCore, changed_since
 from pellucid.tensor.native import Layout, NativeFunction, layout_of, stored_array, stored_input
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trace import Trace
+from pellucid.transforms.differentiate import apply_rule
 
 SIGNATURES_OF_ONE_KIND = 24
 """Kernels for calls that differ in the first operand's shape only, such as sequences of many
@@ -127,7 +128,7 @@ class Kernel:
             if found is not None:
                 return found
         if record.op.gradient is not None:
-            return record.op.gradient(cotangent, value, *inputs, **record.settings)
+            return apply_rule(record, cotangent, value)
         with set_grad_enabled(True):
             again = self._function(*inputs)
         return gradients_at(again[0] if self._several else again, cotangent, inputs)

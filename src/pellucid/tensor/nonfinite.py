@@ -320,7 +320,7 @@ def _phase() -> tuple[str, Record | None]:
     while frame is not None:
         file = frame.f_code.co_filename.replace("\\", "/")
         if file.endswith("pellucid/transforms/differentiate.py"):
-            if frame.f_code.co_name == "_rule":
+            if frame.f_code.co_name == "apply_rule":
                 record = frame.f_locals["record"]
             elif frame.f_code.co_name == "reverse":
                 return "backward", record

@@ -60,7 +60,7 @@ def reverse(
     of the recorded operation.  Returns key → (value, cotangent).
     """
     found: dict[int, tuple[Value, Value]] = {}
-    pull = pull or _rule
+    pull = pull or apply_rule
     for output, cotangent in zip(outputs, cotangents, strict=True):
         _accumulate(found, key_of(output), output, cotangent)
     history = _history(outputs, record_of, key_of)
@@ -152,7 +152,7 @@ def _accumulate(found: dict[int, tuple[Value, Value]], key: int, value: Value, p
     found[key] = (value, part if known is None else elementwise.add(known[1], part))
 
 
-def _rule(record: Record, cotangent: Value, value: Value) -> Sequence[Value | None]:
+def apply_rule(record: Record, cotangent: Value, value: Value) -> Sequence[Value | None]:
     """The operation's gradient rule applied; no cotangent where it has none."""
     if record.op.gradient is None:
         return [None] * len(record.inputs)

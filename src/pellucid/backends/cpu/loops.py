@@ -395,12 +395,16 @@ class _RowKernel:
         elements.lines[INNER] = f.lines
         elements.loops["k"] = (INNER, index.value)
         row, place = loop("r", self.rows), loop("k", self.inner)
+        computed = []
         for node in members:
             if node in vectors:
-                self._emit_vector(node)
+                computed.append((node, self._emit_vector(node)))
             elif node in reductions:
                 operand = elements.value(node.inputs[0], reduction_index(node, row, place))
                 accumulators[reductions.index(node)].add(operand, index.value)
+        # Only now: a result may be written over a value that another one reads.
+        for node, value in computed:
+            self._store_vector(node, value)
         step = f.binary("add nsw", index.value, f.i64(1))
         index.add(step, f.label)
         for accumulator in accumulators:
@@ -416,19 +420,26 @@ class _RowKernel:
             for node, accumulator in zip(reductions, accumulators, strict=True):
                 self._keep_row_value(node, accumulator.result())
 
-    def _emit_vector(self, node: Node) -> None:
+    def _emit_vector(self, node: Node) -> Value:
+        """An element of a vector, known from here on."""
         elements = self.elements
         index = anchor_index(node, self.rows, self.inner)
         value = elements.value(node, index, own=True)
-        offset = linear(index, node.shape)
-        elements.given[INNER][(node, offset)] = value
+        elements.given[INNER][(node, linear(index, node.shape))] = value
         elements.home[node] = INNER
+        return value
+
+    def _store_vector(self, node: Node, value: Value) -> None:
+        """Store an element in the vector's memory, or on the stack if only later stages read it."""
+        elements = self.elements
+        index = anchor_index(node, self.rows, self.inner)
         if node in self.stored:
             elements.store(
                 node, value, elements.pointer(node), self._place(node, index), inner=True
             )
         elif node in elements.scratch:
             pointer, start = elements.scratch[node]
+            offset = linear(index, node.shape)
             elements.store(node, value, pointer, offset + start * -1, inner=True)
 
     def _make_scratch(self, node: Node) -> None:
