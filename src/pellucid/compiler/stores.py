@@ -16,6 +16,10 @@ MOST_PASSES = 1.5
 """How often slices of a value may read each of its elements before it is stored."""
 MOST_WORK = 10
 """Operations on an element that several readers do again."""
+TURNED = 1 << 12
+TURNED_WORK = 4
+"""From so many elements and operations on, a value is computed before it is transposed: work on
+neighbours in memory is done in vectors."""
 SPREAD = 8
 """A value this many times smaller than the loop that reads it is computed before the loop."""
 
@@ -47,6 +51,8 @@ def _is_chosen(node: Node, users: dict[Node, list[Node]], steps: int) -> bool:
         sliced = sum(u.size for u in users[node] if u.op.name == "slice")
         if sliced > MOST_PASSES * node.size:
             return True
+    if computed and node.size >= TURNED and steps >= TURNED_WORK and _is_turned(node, users):
+        return True
     return computed and node.size >= LARGE and len(set(users[node])) > 1 and steps > MOST_WORK
 
 
@@ -58,6 +64,18 @@ def _turns_last_axis(node: Node) -> bool:
     real = [a for a in range(len(shape)) if shape[a] != 1]
     last = [a for a in axes if shape[a] != 1]
     return bool(real) and last[-1] != real[-1]
+
+
+def _is_turned(node: Node, users: dict[Node, list[Node]]) -> bool:
+    """Whether it is read through a transpose that leaves neighbours far apart."""
+    stack = list(users[node])
+    while stack:
+        user = stack.pop()
+        if _turns_last_axis(user):
+            return True
+        if user.op.name == "reshape":
+            stack.extend(users[user])
+    return False
 
 
 def _is_row_of_loop(node: Node, users: dict[Node, list[Node]]) -> bool:

@@ -34,6 +34,10 @@ _BLOCK_LINES = 192
 next tiles want the rest, so that all lines of a block should stay in the nearest cache."""
 _PANEL_BYTES = 192 << 10
 _CHUNK_FLOP = 8_000_000
+_SMALL_CHUNK_FLOP = 500_000
+_LEAST_CHUNKS = 8
+"""Smaller products are cut into so many chunks, if each is worth it: three for two threads would
+let one of them wait for a third of the time."""
 _MOST_CHUNKS = 64
 _CHUNK_ROWS = 256
 """Rows that one packing of B should serve at least."""
@@ -121,7 +125,8 @@ def plan_strided(spec: StridedProduct, target: Target, full_rows: bool = False) 
     vectors = min(3 if many else 2, -(-spec.columns // lanes))
     # Rows have pointers of their own: not more of them than there are address registers.
     tile_rows = 8 if many or vectors == 1 else 6
-    wanted = min(_MOST_CHUNKS, max(1, spec.flop // _CHUNK_FLOP)) / spec.count
+    least = min(_LEAST_CHUNKS, spec.flop // _SMALL_CHUNK_FLOP)
+    wanted = min(_MOST_CHUNKS, max(1, least, spec.flop // _CHUNK_FLOP)) / spec.count
     by_rows = min(wanted, max(1, spec.height // _CHUNK_ROWS))
     tiles = -(-spec.height // tile_rows)
     chunk_rows = max(1, math.ceil(tiles / max(1.0, math.ceil(by_rows)))) * tile_rows
