@@ -127,6 +127,7 @@ def test_an_existing_folder_stays_as_it_is(command: Command, tmp_path: Path) -> 
     ("number", "text"),
     [(errno.ENOSPC, "no space left"), (errno.EROFS, "cannot be written")],
 )
+@pytest.mark.filterwarnings("ignore:Compiled kernels are not kept")
 def test_a_full_disk_or_read_only_folder_leaves_nothing(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, text: str
 ) -> None:
