@@ -15,8 +15,8 @@ from pellucid.training.history import Event
 REFRESHES_PER_SECOND = 8
 WINDOW_SECONDS = 4.0
 SHORTEST_WINDOW_SECONDS, SHORTEST_AT_FIRST = 0.3, 3.0
-"""A speed is told only when it was seen for so long; longer in the first epoch, whose last batch may
-have to be compiled."""
+"""A speed is told only when it was seen for so long; longer in the first epoch, whose last batch
+may have to be compiled."""
 LINE_SECONDS = 20.0
 BAR_WIDTH = 24
 
