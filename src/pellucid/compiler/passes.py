@@ -42,10 +42,9 @@ LONG_REDUCTION = 1 << 15
 """A reduction of so many elements into few results is cut into parts that run side by side."""
 MOST_PARTS = 256
 ENOUGH_ROWS = 64
-"""So many results are shared out among threads as they are, row by row in the cache, unless the rows
-are longer than"""
+"""So many results are shared out among threads as they are, each row in one piece and in cache."""
 LONGEST_ROW = 1 << 16
-"""(the partial sums keep the rounding error of a long sum small, too)."""
+"""Longer rows are cut all the same: sums of parts keep the rounding error of a long sum small."""
 MOST_ROW_PARTS = 64
 """Parts that a sum of rows is cut into at most: their sums are rows again."""
 PART_ELEMENTS = 1 << 14

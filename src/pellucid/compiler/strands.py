@@ -13,7 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pellucid.base.shapes import size_of
-from pellucid.compiler.clusters import REDUCTIONS, Cluster, Fusion, cone, reduction_axes, reduction_index
+from pellucid.compiler.clusters import (
+    REDUCTIONS,
+    Cluster,
+    Fusion,
+    cone,
+    reduction_axes,
+    reduction_index,
+)
 from pellucid.compiler.index import Affine, Index, linear, loop, operand_indices, unravel
 from pellucid.compiler.views import MatrixView, contiguous, matrix_view
 from pellucid.graph.node import Node
@@ -122,4 +129,3 @@ class _Rows:
         for position, stride in zip(index, place.strides, strict=True):
             total = total + position * stride
         return self._within(total, place.base.size // self.rows)
-

@@ -134,14 +134,14 @@ class _LoopPlanner:
 
     def _strand(self, slots: Slots) -> RegionPlan:
         """All turns as one task, for each block of rows."""
-        from pellucid.backends.cpu.load import task_plan
+        from pellucid.backends.cpu.load import SERIAL_COST, task_plan
 
-        (uses, turns) = self.use.turns_of_strand()
+        uses, turns = self.use.turns_of_strand()
         tasks = tuple(task_plan(u, slots) for u in uses)
         steps = tuple((entry, step) for entry, _, _, step in self.moves if step)
         cost = turns * sum(t.cost for t in tasks)
         blocks = self.use.inner.blocks
-        return RegionPlan(True, (StrandPlan(turns, steps, tasks, blocks, cost),))
+        return RegionPlan(cost > SERIAL_COST, (StrandPlan(turns, steps, tasks, blocks, cost),))
 
     # ---- table entries -------------------------------------------------------------------------
 

@@ -324,6 +324,12 @@ class _StrandRecord:
     def __init__(self, strand: Strand) -> None:
         if strand.count < 1:
             raise ArgumentError(f"A strand of {strand.count} turns.", "Leave out what never runs.")
+        if any(task.chunks != strand.chunks for task in strand.tasks):
+            raise ArgumentError(
+                f"A strand of {strand.chunks} chunks has tasks of "
+                f"{[task.chunks for task in strand.tasks]} chunks.",
+                "Every task needs a chunk for each of the strand's.",
+            )
         entries = list(dict.fromkeys(s for task in strand.tasks for s in task.slots))
         place = {entry: i for i, entry in enumerate(entries)}
         own = [place[s] for task in strand.tasks for s in task.slots]
