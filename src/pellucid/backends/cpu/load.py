@@ -40,7 +40,7 @@ from pellucid.backends.cpu.plan import (
     keep_plan,
     plan_key,
 )
-from pellucid.backends.cpu.repeat import LoopUse, copy_cluster, loop_use, plan_loop
+from pellucid.backends.cpu.repeat import LoopUse, copy_cluster, loop_use, plan_loop, region_plan
 from pellucid.backends.cpu.runtime import Loop, Move, NativeProgram, Region, Strand, Task
 from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.strands import blocks_of, in_blocks
@@ -70,8 +70,6 @@ FLOP_PER_NANOSECOND = 80
 """What one core is expected to do in a matrix product; only for estimates."""
 PACKING_COST = 0.1
 """Nanoseconds to pack an element of a matrix."""
-SERIAL_COST = 2_500.0
-"""A region of fewer estimated nanoseconds runs on the calling thread alone."""
 
 
 @dataclass(frozen=True)
@@ -429,18 +427,6 @@ def _copy_kernel(target: Target, spec: Spec) -> KernelUse:
     """The kernel that copies a value."""
     cluster, fusion, copied = copy_cluster(spec)
     return emit_cluster(cluster, fusion, {copied}, target)[0]
-
-
-def region_plan(uses: Sequence[KernelUse], slots: Slots) -> RegionPlan:
-    """Kernels side by side, as data."""
-    cost = sum(u.kernel.cost for u in uses)
-    return RegionPlan(cost > SERIAL_COST, tuple(task_plan(u, slots) for u in uses))
-
-
-def task_plan(use: KernelUse, slots: Slots) -> TaskPlan:
-    """A kernel as data."""
-    operands = tuple(slots.of(o, use.cluster) for o in use.kernel.operands)
-    return TaskPlan(use.name, operands, use.kernel.chunks, use.kernel.cost)
 
 
 class Table:

@@ -7,7 +7,7 @@ moves on by one row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,21 @@ if TYPE_CHECKING:
     from pellucid.backends.cpu.load import Analysis, KernelUse, Slots
 
 Move = tuple[int, int, int, int]
+
+SERIAL_COST = 2_500.0
+"""A region of fewer estimated nanoseconds runs on the calling thread alone."""
+
+
+def region_plan(uses: Sequence[KernelUse], slots: Slots) -> RegionPlan:
+    """Kernels side by side, as data."""
+    cost = sum(u.kernel.cost for u in uses)
+    return RegionPlan(cost > SERIAL_COST, tuple(task_plan(u, slots) for u in uses))
+
+
+def task_plan(use: KernelUse, slots: Slots) -> TaskPlan:
+    """A kernel as data."""
+    operands = tuple(slots.of(o, use.cluster) for o in use.kernel.operands)
+    return TaskPlan(use.name, operands, use.kernel.chunks, use.kernel.cost)
 
 
 @dataclass(frozen=True)
@@ -128,14 +143,10 @@ class _LoopPlanner:
 
     def _packing(self, slots: Slots) -> RegionPlan:
         """What runs once before the first turn."""
-        from pellucid.backends.cpu.load import region_plan
-
         return region_plan(self.use.inner.packing, slots)
 
     def _strand(self, slots: Slots) -> RegionPlan:
         """All turns as one task, for each block of rows."""
-        from pellucid.backends.cpu.load import SERIAL_COST, task_plan
-
         uses, turns = self.use.turns_of_strand()
         tasks = tuple(task_plan(u, slots) for u in uses)
         steps = tuple((entry, step) for entry, _, _, step in self.moves if step)
