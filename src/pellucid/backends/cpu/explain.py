@@ -67,7 +67,7 @@ def explain(
 def _facts(
     executable: CpuExecutable, region: int, use: KernelUse, turns: int, seconds: float | None
 ) -> KernelFacts:
-    anchors = executable.fusion.anchors if turns == 1 else executable.analysis.inner_anchors()
+    anchors = executable.fusion.anchors | executable.analysis.inner_anchors()
     nodes = computed_nodes(use.cluster, anchors)
     written = set(use.cluster.anchors)
     operands = {o for o in use.kernel.operands if isinstance(o, Node)}
@@ -111,7 +111,7 @@ def _measure(
     apart = [
         Region([task], region.parallel and not whole.alone)
         for region in plain
-        for task in region.tasks
+        for task in region.kernels()
     ]
     single = NativeProgram(len(table), apart)
     single.table[:] = whole.table  # loops have set the entries that they move
