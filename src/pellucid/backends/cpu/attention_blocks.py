@@ -202,8 +202,9 @@ class BlockWriter:
         panels = f.binary("udiv", keys.count, f.i64(wide))
         with f.loop(0, panels, hint="panel") as panel:
             pack_panel_transpose(
-                f, Elements(self.scalar), shape.lanes, wide, self.moved(source, panel.index, wide * step),
-                step, self.moved(to, panel.index, region), f.i64(width), max(1, width),
+                f, Elements(self.scalar), shape.lanes, wide,
+                self.moved(source, panel.index, wide * step), step,
+                self.moved(to, panel.index, region), f.i64(width), max(1, width),
             )  # fmt: skip
         if not rest:
             return

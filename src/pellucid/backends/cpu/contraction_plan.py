@@ -345,7 +345,8 @@ def _finish(
         splits,
         split_depth,
         block,
-        depth_unroll(-(-split_depth // each)),
+        # Broadcasts of pairs on ARM take a register for each address: longer turns spill.
+        depth_unroll(-(-split_depth // each), 4 if pairs == "bfdot" else 6),
         pack_a,
         pack_b,
         _panel_columns(columns, pack_b, panel_bytes),
@@ -424,8 +425,8 @@ def tile_shape(
 ) -> tuple[int, int, int]:
     """(lanes, rows, columns) of the register tile: the cheapest that needs no spilling.
 
-    ``least`` is the smallest number of lanes.  The cost of one step along depth is bounded by multiply-adds (2 a cycle), loads (2 a cycle) and
-    the 4 cycles until a sum can be added to again.
+    ``least`` is the smallest number of lanes.  The cost of one step along depth is bounded by
+    multiply-adds (2 a cycle), loads (2 a cycle) and the 4 cycles until a sum can be added to again.
     """
     while lanes > least and work.columns <= lanes // 2:
         lanes //= 2
@@ -464,9 +465,9 @@ def tile_shape(
 def _depth_block(work: Contraction, target: Target, width: int, each: int) -> int:
     """Depth of a block of B, such that one panel fills half of the first-level cache.
 
-    It may fill more where rows of A are contiguous, unless they are packed.  Where each element of B is used only once or
-    twice, blocks are a few rows of B deep instead, so that B is read in long pieces, row by row,
-    while C stays in the cache.
+    It may fill more where rows of A are contiguous, unless they are packed.  Where each element of
+    B is used only once or twice, blocks are a few rows of B deep instead, so that B is read in long
+    pieces, row by row, while C stays in the cache.
     """
     if work.rows <= 2 and work.b_strides[2] == 1 and work.columns >= 4 * width:
         return _THIN_BLOCK
@@ -494,12 +495,12 @@ def _even_block(depth: int, most: int) -> int:
     return _round_up(math.ceil(depth / fewest), turn)
 
 
-def depth_unroll(depth: int) -> int:
+def depth_unroll(depth: int, most: int = 6) -> int:
     """Steps along depth in one turn of a tile's loop: about 4, and without remainder if possible.
 
     Code for a remainder would double the text that LLVM has to work through.
     """
-    return next((turn for turn in (4, 3, 5, 6) if depth % turn == 0), 4)
+    return next((turn for turn in (4, 3, 5, 6) if depth % turn == 0 and turn <= most), 4)
 
 
 def _round_up(value: int, multiple: int) -> int:
