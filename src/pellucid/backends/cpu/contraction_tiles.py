@@ -7,8 +7,8 @@ walks depth one vector at a time, for products with few rows or columns whose op
 contiguous along depth, where rearranging B would cost more than multiplying.
 
 Steps along depth are single numbers, or pairs of bfloat16 in 32 bits (see
-:mod:`.contraction_elements`).  Offsets are in bytes and known when the kernel is generated.  Nothing is
-read or written outside the rows, columns and depth that are asked for.
+:mod:`.contraction_elements`).  Offsets are in bytes and known when the kernel is generated.
+Nothing is read or written outside the rows, columns and depth that are asked for.
 """
 
 from __future__ import annotations
