@@ -215,21 +215,40 @@ def test_a_folder_of_idx_files_is_trained_and_used(command: Command, tmp_path: P
 
 
 def test_progress_tells_epoch_loss_speed_and_time_left() -> None:
+    from rich.console import Console
+
     from pellucid.cli.progress import Progress
     from pellucid.training.history import EpochRecord, Event
 
-    progress = Progress("accuracy")
+    now = 0.0
+    progress = Progress("accuracy", clock=lambda: now)
+    assert progress.figures() == "starting"
     progress(Event("start", 0, 0, {"epochs": 10, "rows": 640, "batches": 10}))
     assert progress.figures() == "epoch 1/10  compiling"
     progress(Event("steps", 5, 1, {"count": 5, "loss": 0.75, "rows": 320}))
-    progress.figures()
+    assert progress.figures() == "epoch 1/10  loss 0.75"
+    now = 60.0  # the last batch of the first epoch is compiled: no speed to go by
     record = EpochRecord(1, 0.5, 0.4, 0.875, 0.001, 10, 1e4, 1.0)
     progress(Event("steps", 10, 1, {"count": 5, "loss": 0.7, "rows": 640}))
     progress(Event("epoch", 10, 1, {"record": record}))
-    text = progress.figures()
-    assert text.startswith("epoch 1/10  loss 0.5  validation accuracy 0.875  ")
-    assert "rows/s" in text and "left" in text
+    assert progress.figures() == "epoch 1/10  loss 0.5  validation accuracy 0.875"
     assert progress.share == pytest.approx(0.1)
+    now = 62.0  # ten batches of 64 rows in two seconds; eighty are left
+    progress(Event("steps", 20, 2, {"count": 10, "loss": 0.5, "rows": 640}))
+    text = "epoch 2/10  loss 0.5  validation accuracy 0.875  320 rows/s  at most 16 s left"
+    assert progress.figures() == text
+
+    def lines(width: int) -> list[str]:
+        console = Console(width=width)
+        with console.capture() as shown:
+            console.print(progress)
+        return [line.strip(" ━╸╺-") for line in shown.get().splitlines()]
+
+    assert lines(120) == [text]
+    assert lines(80) == [
+        "epoch 2/10  320 rows/s  at most 16 s left",
+        "loss 0.5  validation accuracy 0.875",
+    ]
 
 
 def test_help_names_every_command_and_setting(command: Command) -> None:

@@ -546,7 +546,13 @@ def test_bad_hyperparameters_are_refused(name: str, options: dict[str, Any], mes
 
 
 def test_ways_of_running_are_accepted() -> None:
-    optim.AdamW([parameter(1.0)], fused=True, foreach=False, capturable=True)
+    stepped = []
+    for options in ({}, {"fused": True, "foreach": False, "capturable": True}):
+        x = parameter(1.0)
+        x.grad = x.detach() * 0.5
+        optim.AdamW([x], **options).step()
+        stepped.append(x.item())
+    assert stepped[0] == stepped[1] != 1.0
 
 
 def test_muon_takes_matrices_only() -> None:

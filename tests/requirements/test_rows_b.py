@@ -24,7 +24,14 @@ from pellucid.insight.diagnosis import (
 from pellucid.insight.explain import grad_cam, permutation_importance, saliency, shapley_values
 from pellucid.insight.pictures import draw_decision, draw_function, sample_function
 from pellucid.models import Perceptron, mlp
-from pellucid.nn.advice import HEADS, HIDDEN, activation_table, suggest_activation, suggest_head
+from pellucid.nn.advice import (
+    HEADS,
+    HIDDEN,
+    activation_table,
+    head_table,
+    suggest_activation,
+    suggest_head,
+)
 from requirements.fitting import XOR, XOR_ROWS, accuracy, graph_of, train
 
 LOGISTIC = F.binary_cross_entropy_with_logits
@@ -407,6 +414,8 @@ def test_B54_B55_B57_C20_E11_activations_for_hidden_layers_are_suggested() -> No
         assert f"**{advice.choice}**" in table
         for name in (advice.choice, *dict(advice.instead), *dict(advice.avoid)):
             assert hasattr(nn, name)
+    for head in HEADS.values():
+        assert f"| {head.task} | {head.units} | {head.activation} | {head.loss} |" in head_table()
     with pytest.raises(ArgumentError, match="suggest_head"):
         suggest_activation("output")
     with pytest.raises(ArgumentError, match="Use one of: hidden"):

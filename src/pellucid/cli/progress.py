@@ -7,27 +7,32 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pellucid.training.history import Event
 
 REFRESHES_PER_SECOND = 8
 WINDOW_SECONDS = 4.0
+SHORTEST_WINDOW_SECONDS, SHORTEST_AT_FIRST = 0.3, 3.0
+"""A speed is told only when it was seen for so long; longer in the first epoch, whose last batch
+may have to be compiled."""
 LINE_SECONDS = 20.0
+BAR_WIDTH = 24
 
 
 class Progress:
     """A callback of the Trainer that keeps the latest figures, and draws them when asked."""
 
-    def __init__(self, metric: str) -> None:
-        self.metric_name = metric
+    def __init__(self, metric: str, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.metric_name, self._clock = metric, clock
         self.epochs = self.batches = self.rows = 0
         self.epoch, self.in_epoch = 1, 0
         self.steps = 0
         self.loss: float | None = None
         self.metric: float | None = None
         self._past: deque[tuple[float, int]] = deque()
+        self._shortest = SHORTEST_AT_FIRST
 
     def __call__(self, event: Event) -> None:
         """Note what happened; drawing is left to the clock."""
@@ -39,6 +44,9 @@ class Progress:
             self.epochs, self.batches, self.rows = facts["epochs"], facts["batches"], facts["rows"]
         elif event.kind == "epoch":
             record = facts["record"]
+            if self._shortest == SHORTEST_AT_FIRST:
+                self._past.clear()
+                self._shortest = SHORTEST_WINDOW_SECONDS
             self.loss, self.metric = record.loss, record.metric
 
     @property
@@ -48,41 +56,54 @@ class Progress:
 
     def figures(self) -> str:
         """Epoch, loss, metric, speed and time left as text."""
-        parts = [f"epoch {self.epoch}/{self.epochs}"]
+        return "  ".join([self._place(), *self._quality(), *self._speed()])
+
+    def _place(self) -> str:
+        return f"epoch {self.epoch}/{self.epochs}" if self.epochs else "starting"
+
+    def _quality(self) -> list[str]:
+        parts = []
         if self.loss is not None:
             parts.append(f"loss {self.loss:.4g}")
         if self.metric is not None:
             parts.append(f"validation {self.metric_name} {self.metric:.4g}")
-        rate = self._rate()
+        return parts
+
+    def _speed(self) -> list[str]:
         if not self.steps:
-            parts.append("compiling")
-        elif rate:
-            rows = rate * self.rows / max(self.batches, 1)
-            left = (self.epochs * self.batches - self.steps) / rate
-            parts.append(f"{rows:,.0f} rows/s")
-            parts.append(f"at most {_duration(left)} left")
-        return "  ".join(parts)
+            return ["compiling"] if self.epochs else []
+        rate = self._rate()
+        if not rate:
+            return []
+        rows = rate * self.rows / max(self.batches, 1)
+        left = (self.epochs * self.batches - self.steps) / rate
+        return [f"{rows:,.0f} rows/s", f"at most {_duration(left)} left"]
 
     def _rate(self) -> float:
         """Steps per second over the last seconds; 0 before it can be told."""
-        now = time.perf_counter()
+        now = self._clock()
         if self.steps:
             self._past.append((now, self.steps))
         while len(self._past) > 2 and now - self._past[0][0] > WINDOW_SECONDS:
             self._past.popleft()
-        if len(self._past) < 2:
+        if not self._past or now - self._past[0][0] < self._shortest:
             return 0.0
         (start, before), (end, after) = self._past[0], self._past[-1]
-        return (after - before) / max(end - start, 1e-9)
+        return (after - before) / (end - start)
 
-    def __rich__(self) -> Any:
-        """The bar and the figures as they are now."""
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        """The bar and the figures as they are now: in one line if they fit, else in two."""
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
-        line = Table.grid(padding=(0, 2))
-        line.add_row(ProgressBar(total=1.0, completed=self.share, width=24), self.figures())
-        return line
+        rows = [[self._place(), *self._quality(), *self._speed()]]
+        if BAR_WIDTH + 2 + len("  ".join(rows[0])) > options.max_width:
+            rows = [[self._place(), *self._speed()], self._quality()]
+        grid = Table.grid(padding=(0, 2))
+        bar = ProgressBar(total=1.0, completed=self.share, width=BAR_WIDTH)
+        for first, row in zip((bar, ""), rows, strict=False):
+            grid.add_row(first, "  ".join(row))
+        yield grid
 
 
 @contextlib.contextmanager
@@ -128,7 +149,7 @@ def shown(progress: Progress, quiet: bool) -> Iterator[None]:
     console = Console(stderr=True)
     with Live(
         console=console,
-        get_renderable=progress.__rich__,
+        get_renderable=lambda: progress,
         refresh_per_second=REFRESHES_PER_SECOND,
         transient=True,
     ):

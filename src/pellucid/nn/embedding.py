@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import init
@@ -15,7 +15,62 @@ from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import empty
 
 
-class Embedding(Module):
+class _Table(Module):
+    """What single and bagged vectors share: the weight, its padding row, and where it is from."""
+
+    def _make_table(
+        self,
+        rows: int,
+        columns: int,
+        padding_idx: int | None,
+        sparse: bool,
+        weight: Any,
+        dtype: Any,
+    ) -> None:
+        name = f"nn.{type(self).__name__}"
+        refuse_sparse(name, sparse)
+        check_sizes(name, num_embeddings=rows, embedding_dim=columns)
+        if padding_idx is not None:
+            if not -rows <= padding_idx < rows:
+                raise ArgumentError(
+                    f"{name} got padding_idx={padding_idx} for {rows} rows",
+                    "it must be the number of a row",
+                )
+            padding_idx %= rows
+        if weight is not None and tuple(weight.shape) != (rows, columns):
+            raise ShapeError(
+                f"{name} got a weight of shape {tuple(weight.shape)}",
+                f"num_embeddings and embedding_dim ask for ({rows}, {columns})",
+            )
+        self.num_embeddings = rows
+        self.embedding_dim = columns
+        self.padding_idx = padding_idx
+        self.sparse = sparse
+        self.weight = Parameter(empty(rows, columns, dtype=dtype) if weight is None else weight)
+        if weight is None:
+            self.reset_parameters()
+
+    @classmethod
+    def from_pretrained(cls, embeddings: Any, freeze: bool = True, **settings: Any) -> Self:
+        """A layer around a known table (V, D), not trained unless ``freeze=False``."""
+        if embeddings.dim() != 2:
+            raise ShapeError(
+                f"from_pretrained got shape {tuple(embeddings.shape)}", "a table has 2 axes: (V, D)"
+            )
+        rows, columns = embeddings.shape
+        layer = cls(rows, columns, _weight=embeddings, **settings)
+        layer.weight.requires_grad_(not freeze)
+        return layer
+
+    def reset_parameters(self) -> None:
+        """Draw the table again; the padding row is 0."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx] = 0
+
+
+class Embedding(_Table):
     """y = weight[x]: each id becomes a vector of fixed length.
 
     Shapes: input (*) integers in [0, num_embeddings) → (*, embedding_dim); ``weight``
@@ -41,49 +96,11 @@ class Embedding(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        refuse_sparse("nn.Embedding", sparse)
-        check_sizes("nn.Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ArgumentError(
-                    f"nn.Embedding got padding_idx={padding_idx} for {num_embeddings} rows",
-                    "it must be the number of a row",
-                )
-            padding_idx %= num_embeddings
-        self.num_embeddings = num_embeddings
-        self.embedding_dim = embedding_dim
-        self.padding_idx = padding_idx
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
-        self.sparse = sparse
-        if _weight is None:
-            self.weight = Parameter(empty(num_embeddings, embedding_dim, dtype=dtype), not _freeze)
-            self.reset_parameters()
-        else:
-            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
-                raise ShapeError(
-                    f"nn.Embedding got a weight of shape {tuple(_weight.shape)}",
-                    f"num_embeddings and embedding_dim ask for ({num_embeddings}, {embedding_dim})",
-                )
-            self.weight = Parameter(_weight, not _freeze)
-
-    @classmethod
-    def from_pretrained(cls, embeddings: Any, freeze: bool = True, **settings: Any) -> Embedding:
-        """A layer around a known table (V, D), not trained unless ``freeze=False``."""
-        if embeddings.dim() != 2:
-            raise ShapeError(
-                f"from_pretrained got shape {tuple(embeddings.shape)}", "a table has 2 axes: (V, D)"
-            )
-        rows, columns = embeddings.shape
-        return cls(rows, columns, _weight=embeddings, _freeze=freeze, **settings)
-
-    def reset_parameters(self) -> None:
-        """Draw the table again; the padding row is 0."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx] = 0
+        self._make_table(num_embeddings, embedding_dim, padding_idx, sparse, _weight, dtype)
+        self.weight.requires_grad_(not _freeze)
 
     def forward(self, input: Any) -> Any:
         """(*) → (*, embedding_dim)."""
@@ -112,7 +129,7 @@ class Embedding(Module):
         return text
 
 
-class EmbeddingBag(Module):
+class EmbeddingBag(_Table):
     """Sum, mean or maximum of the vectors of each bag of ids, without storing them one by one.
 
     Shapes: ids (B, n), or (n,) with ``offsets`` (B,) where each bag starts → (B, D); ``weight``
@@ -137,53 +154,12 @@ class EmbeddingBag(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        refuse_sparse("nn.EmbeddingBag", sparse)
-        check_sizes("nn.EmbeddingBag", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ArgumentError(
-                    f"nn.EmbeddingBag got padding_idx={padding_idx} for {num_embeddings} rows",
-                    "it must be the number of a row",
-                )
-            padding_idx %= num_embeddings
-        self.num_embeddings = num_embeddings
-        self.embedding_dim = embedding_dim
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
-        self.padding_idx = padding_idx
         self.mode = mode
-        self.sparse = sparse
         self.include_last_offset = include_last_offset
-        if _weight is None:
-            self.weight = Parameter(empty(num_embeddings, embedding_dim, dtype=dtype))
-            self.reset_parameters()
-        else:
-            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
-                raise ShapeError(
-                    f"nn.EmbeddingBag got a weight of shape {tuple(_weight.shape)}",
-                    f"num_embeddings and embedding_dim ask for ({num_embeddings}, {embedding_dim})",
-                )
-            self.weight = Parameter(_weight)
-
-    @classmethod
-    def from_pretrained(cls, embeddings: Any, freeze: bool = True, **settings: Any) -> EmbeddingBag:
-        """A layer around a known table (V, D), not trained unless ``freeze=False``."""
-        if embeddings.dim() != 2:
-            raise ShapeError(
-                f"from_pretrained got shape {tuple(embeddings.shape)}", "a table has 2 axes: (V, D)"
-            )
-        rows, columns = embeddings.shape
-        layer = cls(rows, columns, _weight=embeddings, **settings)
-        layer.weight.requires_grad_(not freeze)
-        return layer
-
-    def reset_parameters(self) -> None:
-        """Draw the table again; the padding row is 0."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx] = 0
+        self._make_table(num_embeddings, embedding_dim, padding_idx, sparse, _weight, dtype)
 
     def forward(self, input: Any, offsets: Any = None, per_sample_weights: Any = None) -> Any:
         """Ids → (B, embedding_dim)."""

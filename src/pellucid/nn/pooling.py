@@ -16,8 +16,24 @@ def _tuple(value: Any, count: int) -> Any:
     return value if not hasattr(value, "__index__") else (value,) * count
 
 
-class _MaxPool(Module):
+class _Pool(Module):
+    """What all poolings share: the function ``kind`` over ``count`` axes, and their printing."""
+
     count: int
+    kind: str
+    shown: tuple[str, ...]
+
+    def _pooled(self, *arguments: Any) -> Any:
+        return getattr(F, f"{self.kind}{self.count}d")(*arguments)
+
+    def extra_repr(self) -> str:
+        """Sizes and settings."""
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self.shown)
+
+
+class _MaxPool(_Pool):
+    kind = "max_pool"
+    shown = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
     def __init__(
         self,
@@ -38,7 +54,7 @@ class _MaxPool(Module):
 
     def forward(self, input: Any) -> Any:
         """The maxima, or (maxima, positions) with ``return_indices``."""
-        return getattr(F, f"max_pool{self.count}d")(
+        return self._pooled(
             input,
             self.kernel_size,
             self.stride,
@@ -46,13 +62,6 @@ class _MaxPool(Module):
             self.dilation,
             self.ceil_mode,
             self.return_indices,
-        )
-
-    def extra_repr(self) -> str:
-        """Sizes and settings."""
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
         )
 
 
@@ -79,8 +88,9 @@ class MaxPool3d(_MaxPool):
     count = 3
 
 
-class _MaxUnpool(Module):
-    count: int
+class _MaxUnpool(_Pool):
+    kind = "max_unpool"
+    shown = ("kernel_size", "stride", "padding")
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
         super().__init__()
@@ -90,13 +100,9 @@ class _MaxUnpool(Module):
 
     def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
         """The maxima at their positions, 0 elsewhere."""
-        return getattr(F, f"max_unpool{self.count}d")(
+        return self._pooled(
             input, indices, self.kernel_size, self.stride, self.padding, output_size
         )
-
-    def extra_repr(self) -> str:
-        """Sizes."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
 class MaxUnpool1d(_MaxUnpool):
@@ -120,12 +126,16 @@ class MaxUnpool3d(_MaxUnpool):
     count = 3
 
 
-class AvgPool1d(Module):
+class AvgPool1d(_Pool):
     """The mean of each window: (N, C, L) or (C, L) → (…, L').
 
     L' = ⌊(L + 2 padding − kernel_size) / stride⌋ + 1, rounded up with ``ceil_mode``; ``stride``
     is ``kernel_size`` by default.  Padding counts as 0 unless ``count_include_pad=False``.
     """
+
+    count = 1
+    kind = "avg_pool"
+    shown = ("kernel_size", "stride", "padding")
 
     def __init__(
         self,
@@ -144,7 +154,7 @@ class AvgPool1d(Module):
 
     def forward(self, input: Any) -> Any:
         """The means."""
-        return F.avg_pool1d(
+        return self._pooled(
             input,
             self.kernel_size,
             self.stride,
@@ -153,13 +163,10 @@ class AvgPool1d(Module):
             self.count_include_pad,
         )
 
-    def extra_repr(self) -> str:
-        """Sizes."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
-
-class _AvgPool(Module):
-    count: int
+class _AvgPool(_Pool):
+    kind = "avg_pool"
+    shown = ("kernel_size", "stride", "padding")
 
     def __init__(
         self,
@@ -180,7 +187,7 @@ class _AvgPool(Module):
 
     def forward(self, input: Any) -> Any:
         """The means."""
-        return getattr(F, f"avg_pool{self.count}d")(
+        return self._pooled(
             input,
             self.kernel_size,
             self.stride,
@@ -189,10 +196,6 @@ class _AvgPool(Module):
             self.count_include_pad,
             self.divisor_override,
         )
-
-    def extra_repr(self) -> str:
-        """Sizes."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
 class AvgPool2d(_AvgPool):
@@ -207,8 +210,9 @@ class AvgPool3d(_AvgPool):
     count = 3
 
 
-class _LPPool(Module):
-    count: int
+class _LPPool(_Pool):
+    kind = "lp_pool"
+    shown = ("norm_type", "kernel_size", "stride", "ceil_mode")
 
     def __init__(
         self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
@@ -221,15 +225,8 @@ class _LPPool(Module):
 
     def forward(self, input: Any) -> Any:
         """The norms."""
-        return getattr(F, f"lp_pool{self.count}d")(
+        return self._pooled(
             input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
-        )
-
-    def extra_repr(self) -> str:
-        """Sizes and settings."""
-        return (
-            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
-            f"ceil_mode={self.ceil_mode}"
         )
 
 
@@ -251,8 +248,9 @@ class LPPool3d(_LPPool):
     count = 3
 
 
-class _AdaptiveAvgPool(Module):
-    count: int
+class _AdaptiveAvgPool(_Pool):
+    kind = "adaptive_avg_pool"
+    shown = ("output_size",)
 
     def __init__(self, output_size: Any) -> None:
         super().__init__()
@@ -260,11 +258,7 @@ class _AdaptiveAvgPool(Module):
 
     def forward(self, input: Any) -> Any:
         """The means."""
-        return getattr(F, f"adaptive_avg_pool{self.count}d")(input, self.output_size)
-
-    def extra_repr(self) -> str:
-        """Size of the result."""
-        return f"output_size={self.output_size}"
+        return self._pooled(input, self.output_size)
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):
@@ -288,8 +282,9 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
     count = 3
 
 
-class _AdaptiveMaxPool(Module):
-    count: int
+class _AdaptiveMaxPool(_Pool):
+    kind = "adaptive_max_pool"
+    shown = ("output_size",)
 
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
         super().__init__()
@@ -298,13 +293,7 @@ class _AdaptiveMaxPool(Module):
 
     def forward(self, input: Any) -> Any:
         """The maxima, or (maxima, positions) with ``return_indices``."""
-        return getattr(F, f"adaptive_max_pool{self.count}d")(
-            input, self.output_size, self.return_indices
-        )
-
-    def extra_repr(self) -> str:
-        """Size of the result."""
-        return f"output_size={self.output_size}"
+        return self._pooled(input, self.output_size, self.return_indices)
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):

@@ -96,7 +96,6 @@ def _check_channels(name: str, input: Any, channels: int, weight: Any, groups: i
 
 @unit(convolutions(1 << 18))
 def _convolve(
-    name: str,
     rank: int,
     input: Any,
     weight: Any,
@@ -106,6 +105,7 @@ def _convolve(
     dilation: Any,
     groups: int,
 ) -> Any:
+    name = f"conv{rank}d"
     x = _batched(name, input, weight, rank)
     steps = per_axis(name, "stride", stride, rank, 1)
     spread = per_axis(name, "dilation", dilation, rank, 1)
@@ -118,7 +118,6 @@ def _convolve(
 
 @unit(convolutions(1 << 18))
 def _convolve_transposed(
-    name: str,
     rank: int,
     input: Any,
     weight: Any,
@@ -129,6 +128,7 @@ def _convolve_transposed(
     groups: int,
     dilation: Any,
 ) -> Any:
+    name = f"conv_transpose{rank}d"
     x = _batched(name, input, weight, rank)
     steps = per_axis(name, "stride", stride, rank, 1)
     spread = per_axis(name, "dilation", dilation, rank, 1)
@@ -181,7 +181,7 @@ def conv1d(
     L′ = ⌊(L + 2·padding − d·(k − 1) − 1) / s⌋ + 1.  ``padding`` may be "same" (L′ = L, stride 1)
     or "valid" (0).  Raises ShapeError where channels or extents do not fit.
     """
-    return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+    return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
 
 
 @narrow_product
@@ -199,7 +199,7 @@ def conv2d(
     Shapes: input (N, C, H, W) or (C, H, W), weight (O, C / groups, kh, kw), bias (O,) →
     (N, O, H′, W′).  ``stride``, ``padding`` and ``dilation`` are a number or (for H, for W).
     """
-    return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+    return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
 
 
 @narrow_product
@@ -217,7 +217,7 @@ def conv3d(
     Shapes: input (N, C, D, H, W) or (C, D, H, W), weight (O, C / groups, kd, kh, kw), bias (O,)
     → (N, O, D′, H′, W′).
     """
-    return _convolve("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
+    return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
 
 
 @narrow_product
@@ -237,16 +237,7 @@ def conv_transpose1d(
     L′ = (L − 1)·s − 2·padding + d·(k − 1) + output_padding + 1.
     """
     return _convolve_transposed(
-        "conv_transpose1d",
-        1,
-        input,
-        weight,
-        bias,
-        stride,
-        padding,
-        output_padding,
-        groups,
-        dilation,
+        1, input, weight, bias, stride, padding, output_padding, groups, dilation
     )
 
 
@@ -263,16 +254,7 @@ def conv_transpose2d(
 ) -> Any:
     """:func:`conv_transpose1d` over height and width: (N, I, H, W) → (N, C, H′, W′)."""
     return _convolve_transposed(
-        "conv_transpose2d",
-        2,
-        input,
-        weight,
-        bias,
-        stride,
-        padding,
-        output_padding,
-        groups,
-        dilation,
+        2, input, weight, bias, stride, padding, output_padding, groups, dilation
     )
 
 
@@ -289,14 +271,5 @@ def conv_transpose3d(
 ) -> Any:
     """:func:`conv_transpose1d` over depth, height and width: (N, I, D, H, W) → (N, C, …)."""
     return _convolve_transposed(
-        "conv_transpose3d",
-        3,
-        input,
-        weight,
-        bias,
-        stride,
-        padding,
-        output_padding,
-        groups,
-        dilation,
+        3, input, weight, bias, stride, padding, output_padding, groups, dilation
     )

@@ -181,7 +181,6 @@ class _Tags:
 
 @unit(elements(1 << 14))
 def _max_pool(
-    name: str,
     count: int,
     input: Any,
     kernel_size: Any,
@@ -191,6 +190,7 @@ def _max_pool(
     ceil_mode: bool,
     return_indices: bool,
 ) -> Any:
+    name = f"max_pool{count}d"
     windows = Windows(name, input, count, kernel_size, stride, padding, dilation, ceil_mode)
     if not return_indices and windows.are_tiles() and input.dtype.is_floating_point:
         return window_max(*windows.as_tiles(input))
@@ -218,17 +218,7 @@ def max_pool1d(
     Shapes: (N, C, L) or (C, L) → L' = ⌊(L + 2 padding − dilation (k − 1) − 1) / stride⌋ + 1.
     Raises ``ShapeError`` where no window fits.
     """
-    return _max_pool(
-        "max_pool1d",
-        1,
-        input,
-        kernel_size,
-        stride,
-        padding,
-        dilation,
-        ceil_mode,
-        return_indices,
-    )
+    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool2d(
@@ -241,17 +231,7 @@ def max_pool2d(
     return_indices: bool = False,
 ) -> Any:
     """:func:`max_pool1d` over the last two axes: (N, C, H, W) or (C, H, W) → (…, H', W')."""
-    return _max_pool(
-        "max_pool2d",
-        2,
-        input,
-        kernel_size,
-        stride,
-        padding,
-        dilation,
-        ceil_mode,
-        return_indices,
-    )
+    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def max_pool3d(
@@ -264,21 +244,10 @@ def max_pool3d(
     return_indices: bool = False,
 ) -> Any:
     """:func:`max_pool1d` over the last three axes: (N, C, D, H, W) or (C, D, H, W)."""
-    return _max_pool(
-        "max_pool3d",
-        3,
-        input,
-        kernel_size,
-        stride,
-        padding,
-        dilation,
-        ceil_mode,
-        return_indices,
-    )
+    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def _max_unpool(
-    name: str,
     count: int,
     input: Any,
     indices: Any,
@@ -287,6 +256,7 @@ def _max_unpool(
     padding: Any,
     output_size: Any,
 ) -> Any:
+    name = f"max_unpool{count}d"
     need_tensor(name, input)
     need_rank(name, input, count)
     if indices.dtype.name != "int64":
@@ -329,7 +299,7 @@ def max_unpool1d(
     ``output_size`` resolves which of several input sizes it was; by default
     (L − 1) stride − 2 padding + kernel_size.  Shapes: (N, C, L) or (C, L), indices the same.
     """
-    return _max_unpool("max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size)
+    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool2d(
@@ -341,7 +311,7 @@ def max_unpool2d(
     output_size: Any = None,
 ) -> Any:
     """:func:`max_unpool1d` for images: (N, C, H, W) or (C, H, W)."""
-    return _max_unpool("max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size)
+    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool3d(
@@ -353,7 +323,7 @@ def max_unpool3d(
     output_size: Any = None,
 ) -> Any:
     """:func:`max_unpool1d` for volumes: (N, C, D, H, W) or (C, D, H, W)."""
-    return _max_unpool("max_unpool3d", 3, input, indices, kernel_size, stride, padding, output_size)
+    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
 
 
 # ---- averages -------------------------------------------------------------------------------
@@ -382,7 +352,6 @@ def _counts(windows: Windows, i: int, include: bool) -> np.ndarray:
 
 @unit(elements(1 << 14))
 def _avg_pool(
-    name: str,
     count: int,
     input: Any,
     kernel_size: Any,
@@ -391,7 +360,9 @@ def _avg_pool(
     ceil_mode: bool,
     count_include_pad: bool,
     divisor_override: int | None,
+    kind: str = "avg_pool",
 ) -> Any:
+    name = f"{kind}{count}d"
     windows = Windows(name, input, count, kernel_size, stride, padding, 1, ceil_mode)
     if divisor_override == 0:
         raise ArgumentError(f"{name} got divisor_override=0", "divide by another number")
@@ -423,17 +394,7 @@ def avg_pool1d(
     real elements; ``ceil_mode`` keeps a last window that is cut off.
     Shapes: (N, C, L) or (C, L) → L' = ⌊(L + 2 padding − k) / stride⌋ + 1.
     """
-    return _avg_pool(
-        "avg_pool1d",
-        1,
-        input,
-        kernel_size,
-        stride,
-        padding,
-        ceil_mode,
-        count_include_pad,
-        None,
-    )
+    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
 def avg_pool2d(
@@ -447,15 +408,7 @@ def avg_pool2d(
 ) -> Any:
     """:func:`avg_pool1d` over (H, W); ``divisor_override`` is divided by instead of the size."""
     return _avg_pool(
-        "avg_pool2d",
-        2,
-        input,
-        kernel_size,
-        stride,
-        padding,
-        ceil_mode,
-        count_include_pad,
-        divisor_override,
+        2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
 
 
@@ -470,15 +423,7 @@ def avg_pool3d(
 ) -> Any:
     """:func:`avg_pool2d` over (D, H, W)."""
     return _avg_pool(
-        "avg_pool3d",
-        3,
-        input,
-        kernel_size,
-        stride,
-        padding,
-        ceil_mode,
-        count_include_pad,
-        divisor_override,
+        3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
 
 
@@ -486,9 +431,9 @@ def avg_pool3d(
 def _lp_pool(
     count: int, input: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool
 ) -> Any:
-    name = f"lp_pool{count}d"
-    kernel = numbers(name, "kernel_size", kernel_size, count, 1)
-    mean = _avg_pool(name, count, input**norm_type, kernel, stride, 0, ceil_mode, True, None)
+    kernel = numbers(f"lp_pool{count}d", "kernel_size", kernel_size, count, 1)
+    powers = input**norm_type
+    mean = _avg_pool(count, powers, kernel, stride, 0, ceil_mode, True, None, "lp_pool")
     return (mean.sign() * mean.abs().relu() * math.prod(kernel)).pow(1.0 / norm_type)
 
 
@@ -540,8 +485,8 @@ def _bins(extent: int, count: int) -> list[tuple[int, int]]:
 
 
 @unit(elements(1 << 14))
-def _adaptive_avg(name: str, count: int, input: Any, output_size: Any) -> Any:
-    targets = _targets(name, input, count, output_size)
+def _adaptive_avg(count: int, input: Any, output_size: Any) -> Any:
+    targets = _targets(f"adaptive_avg_pool{count}d", input, count, output_size)
     x = input
     for axis, out in zip(range(x.dim() - 1, x.dim() - 1 - count, -1), targets[::-1], strict=True):
         extent = x.shape[axis]
@@ -563,22 +508,22 @@ def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
 
     Window i is [⌊i L / L'⌋, ⌈(i + 1) L / L'⌉).  Shapes: (N, C, L) or (C, L) → (…, L').
     """
-    return _adaptive_avg("adaptive_avg_pool1d", 1, input, output_size)
+    return _adaptive_avg(1, input, output_size)
 
 
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
     """:func:`adaptive_avg_pool1d` over (H, W); None in ``output_size`` keeps an extent."""
-    return _adaptive_avg("adaptive_avg_pool2d", 2, input, output_size)
+    return _adaptive_avg(2, input, output_size)
 
 
 def adaptive_avg_pool3d(input: Any, output_size: Any) -> Any:
     """:func:`adaptive_avg_pool1d` over (D, H, W); None in ``output_size`` keeps an extent."""
-    return _adaptive_avg("adaptive_avg_pool3d", 3, input, output_size)
+    return _adaptive_avg(3, input, output_size)
 
 
 @unit(elements(1 << 14))
-def _adaptive_max(name: str, count: int, input: Any, output_size: Any, return_indices: bool) -> Any:
-    targets = _targets(name, input, count, output_size)
+def _adaptive_max(count: int, input: Any, output_size: Any, return_indices: bool) -> Any:
+    targets = _targets(f"adaptive_max_pool{count}d", input, count, output_size)
     tags, x = _Tags(return_indices), input
     for axis, out in zip(range(x.dim() - 1, x.dim() - 1 - count, -1), targets[::-1], strict=True):
         extent, bins = x.shape[axis], _bins(x.shape[axis], out)
@@ -596,17 +541,17 @@ def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = Fal
 
     Window i is [⌊i L / L'⌋, ⌈(i + 1) L / L'⌉); ``return_indices`` as in :func:`max_pool1d`.
     """
-    return _adaptive_max("adaptive_max_pool1d", 1, input, output_size, return_indices)
+    return _adaptive_max(1, input, output_size, return_indices)
 
 
 def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
     """:func:`adaptive_max_pool1d` over (H, W); None in ``output_size`` keeps an extent."""
-    return _adaptive_max("adaptive_max_pool2d", 2, input, output_size, return_indices)
+    return _adaptive_max(2, input, output_size, return_indices)
 
 
 def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
     """:func:`adaptive_max_pool1d` over (D, H, W); None in ``output_size`` keeps an extent."""
-    return _adaptive_max("adaptive_max_pool3d", 3, input, output_size, return_indices)
+    return _adaptive_max(3, input, output_size, return_indices)
 
 
 def _with_indices(pool: Any) -> Any:
