@@ -10,6 +10,7 @@ import pytest
 from native_graphs import assert_native_is_reference, forget_plans, run
 from pellucid.backends.cpu.load import CpuExecutable
 from pellucid.backends.cpu.plan import describe_graph
+from pellucid.backends.cpu.repeat import LoopUse
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.dtypes import float32, float64, int64
 from pellucid.compiler import passes
@@ -26,11 +27,13 @@ LENGTHS = (1, 2, 7, 50)
 class RandomBody:
     """A body of random operations, its operands, and all of its results in a graph."""
 
-    def __init__(self, seed: int, length: int, reverse: bool) -> None:
+    def __init__(self, seed: int, length: int, reverse: bool, rows: int = 0) -> None:
         self.rng = np.random.default_rng([seed, length, reverse])
         # Long recurrences may be chaotic: roundings grow from step to step.
         self.dtype = float64 if seed % 3 == 0 or length > 7 else float32
         batch, width = (int(self.rng.integers(1, 6)) for _ in range(2))
+        if rows:
+            batch, width = rows, int(self.rng.integers(3, 40))
         self.shape = (batch, width)
         carries = [self._input(self.shape) for _ in range(int(self.rng.integers(0, 4)))]
         columns = [self._input(self.shape) for _ in range(int(self.rng.integers(0, 3)))]
@@ -135,6 +138,86 @@ def test_bits_do_not_depend_on_threads() -> None:
     for other in found[1:]:
         for a, b in zip(found[0], other, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def blocks_of(graph: Graph) -> list[int]:
+    """Into how many blocks of rows each loop of a program is cut."""
+    parts = CpuExecutable(graph).analysis.parts
+    return [part.inner.blocks for part in parts if isinstance(part, LoopUse)]
+
+
+def test_random_bodies_in_blocks_of_rows() -> None:
+    cut = 0
+    for seed in range(24):
+        rows, length = (8, 10, 21, 32)[seed % 4], (2, 7)[seed % 2]
+        graph, arrays = RandomBody(100 + seed, length, seed % 3 == 0, rows).graph()
+        assert_native_is_reference(graph, arrays)
+        assert_native_is_reference(Graph(graph.inputs, graph.outputs[:: 1 + seed % 2]), arrays)
+        cut += sum(n > 1 for n in blocks_of(graph))
+    assert cut >= 5, "too few of the random bodies are cut"
+
+
+@pytest.mark.parametrize(("rows", "width"), [(8, 5), (20, 200), (32, 33), (21, 16), (64, 24)])
+def test_a_recurrence_is_cut_into_blocks_of_rows(rows: int, width: int) -> None:
+    graph, arrays = recurrence(rows, width, 6)
+    assert_native_is_reference(graph, arrays)
+    counts = blocks_of(graph)
+    assert len(counts) == 2 and all(n > 1 and rows % n == 0 for n in counts)
+    inside = [
+        u for uses, turns in CpuExecutable(graph).analysis.turns() if turns == 6 for u in uses
+    ]
+    assert {u.kernel.chunks for u in inside} == set(counts)
+
+
+def test_rows_that_need_each_other_are_not_cut() -> None:
+    def is_cut(mix: Any) -> bool:
+        h, x, w = (new_input(Spec(s, float32)) for s in ((16, 8), (16, 8), (8, 8)))
+        after = elementwise.tanh(elementwise.add(x, mix(matmul(h, w))))
+        step = make_body(1, 1, [h, x, w], [after])
+        first, xs, u = (new_input(Spec(s, float32)) for s in ((16, 8), (5, 16, 8), (8, 8)))
+        graph = Graph((first, xs, u), (scan(step, [first, xs, u], 5, False, [1])[0],))
+        rng = np.random.default_rng(3)
+        arrays = [rng.standard_normal(n.shape).astype("f4") / 3 for n in graph.inputs]
+        assert_native_is_reference(graph, arrays)
+        return blocks_of(graph) != [0]
+
+    assert is_cut(lambda y: y)
+    assert is_cut(lambda y: structure.flip(y, (1,)))
+    assert is_cut(lambda y: structure.reshape(structure.reshape(y, (8, 16)), (16, 8)))
+    mixing = [
+        lambda y: structure.flip(y, (0,)),
+        lambda y: structure.broadcast_to(structure.sum(y, (0,), keepdims=True), (16, 8)),
+        lambda y: structure.reshape(structure.transpose(y, (1, 0)), (16, 8)),
+    ]
+    assert not any(is_cut(mix) for mix in mixing)
+
+
+def test_values_of_different_width_keep_their_own_memory_in_blocks() -> None:
+    # Were memory reused between them, a block at a later kernel would write over rows that another
+    # block has yet to read.
+    h, x = (new_input(Spec((64, 8), float32)) for _ in range(2))
+    u, v, w = (new_input(Spec(s, float32)) for s in ((8, 160), (160, 24), (24, 8)))
+    wide = elementwise.tanh(matmul(h, u))
+    narrow = elementwise.sigmoid(matmul(wide, v))
+    after = elementwise.tanh(elementwise.add(x, matmul(narrow, w)))
+    body = make_body(1, 1, [h, x, u, v, w], [after])
+    operands = [
+        new_input(Spec(s, float32)) for s in ((64, 8), (30, 64, 8), (8, 160), (160, 24), (24, 8))
+    ]
+    graph = Graph(tuple(operands), (scan(body, operands, 30, False, [1])[0],))
+    rng = np.random.default_rng(5)
+    arrays = [rng.standard_normal(n.shape).astype("f4") / 3 for n in operands]
+    assert blocks_of(graph)[0] > 1
+    before, found = get_num_threads(), []
+    try:
+        for threads in (1, 2, 4):
+            set_num_threads(threads)
+            found += [run(graph, arrays)[0] for _ in range(3)]
+    finally:
+        set_num_threads(before)
+    for other in found[1:]:
+        np.testing.assert_array_equal(found[0], other)
+    assert_native_is_reference(graph, arrays)
 
 
 def test_the_program_does_not_grow_with_the_number_of_steps() -> None:

@@ -21,6 +21,7 @@ from pellucid.backends.cpu.runtime import (
     Move,
     NativeProgram,
     Region,
+    Strand,
     Task,
     get_num_threads,
     set_num_threads,
@@ -570,6 +571,52 @@ def test_a_loop_and_an_inner_loop_move_their_entries(parallel: bool) -> None:
         backwards = np.cumsum(x[:, ::-1], axis=1)
         np.testing.assert_array_equal(sums[:, 1:], backwards)
         np.testing.assert_array_equal(history[1:], np.cumsum(backwards[:, -1]))
+
+
+def add_chunks_text() -> str:
+    """y[c] = a[c] + b[c] for the chunks c."""
+    f, (a, b, y) = start_kernel("add_chunks", 3)
+    with f.loop(f.argument("begin"), f.argument("end")) as chunk:
+        left, right, to = (f.gep(p, chunk.index, "i64") for p in (a, b, y))
+        f.store(f.binary("add", f.load("i64", left), f.load("i64", right)), to)
+    f.ret()
+    return module_text([f])
+
+
+@pytest.mark.parametrize("threads", (1, 2, 3))
+def test_a_strand_runs_all_turns_of_each_chunk(threads: int) -> None:
+    add = load_kernels({"add_chunks": add_chunks_text()}, host_target())["add_chunks"]
+    turns, chunks = 5, 7
+    x = np.arange(turns * chunks, dtype=np.int64).reshape(turns, chunks)
+    history = np.zeros((turns + 1, chunks), np.int64)
+    doubled = np.zeros((turns, chunks), np.int64)
+    row = 8 * chunks
+    # Entries: x, history before and after a turn, the doubled history; all but x twice over.
+    tasks = [Task(add, [1, 0, 2], chunks), Task(add, [2, 2, 3], chunks)]
+    strand = Strand(turns, tasks, dict.fromkeys((0, 1, 2, 3), row), chunks)
+    before = get_num_threads()
+    try:
+        set_num_threads(threads)
+        program = NativeProgram(4, [Region([strand], parallel=True)])
+        start = [x.ctypes.data, history.ctypes.data, history.ctypes.data + row, doubled.ctypes.data]
+        program.table[:] = start
+        for _ in range(3):
+            history[1:], doubled[:] = 0, 0
+            program.run()
+            np.testing.assert_array_equal(history[1:], np.cumsum(x, axis=0))
+            np.testing.assert_array_equal(doubled, 2 * history[1:])
+        assert list(program.table) == start  # the strand moves entries of its own table only
+    finally:
+        set_num_threads(before)
+
+
+def test_strands_that_cannot_be() -> None:
+    with pytest.raises(ArgumentError, match="A strand of 0 turns"):
+        NativeProgram(1, [Region([Strand(0, [], {}, 1)])])
+    with pytest.raises(ArgumentError, match=r"A strand of 2 chunks has tasks of \[3\] chunks"):
+        NativeProgram(1, [Region([Strand(1, [Task(1, [0], 3)], {}, 2)])])
+    with pytest.raises(ArgumentError, match="Task 0 of region 0 uses slot 4"):
+        NativeProgram(1, [Region([Strand(1, [Task(1, [4], 2)], {}, 2)])])
 
 
 def test_loops_that_cannot_be() -> None:

@@ -201,3 +201,15 @@ def test_a_value_has_the_same_bits_wherever_it_is_computed_again(
         graph, arrays = made(inputs, *outputs)
         expected = run(graph, arrays, "reference")
         assert_equal_outputs(run(graph, arrays, "cpu"), expected, graph)
+
+
+def test_long_rows_are_reduced_in_one_piece_where_there_are_many() -> None:
+    def sums(rows: int, columns: int) -> int:
+        x = node((rows, columns), float32)
+        shifted = e.exp(e.sub(x, structure.max_(x, 1, True)))
+        graph = Graph((x,), (structure.sum(shifted, 1),))
+        return sum(n.op.name in ("sum", "max") for n in prepare(graph).nodes())
+
+    assert sums(700, 10_000) == 2  # softmax over a vocabulary: one pass over each row
+    assert sums(4, 10_000) == 4  # few rows: parts that threads share
+    assert sums(64, 1 << 20) == 4  # very long rows: sums of sums

@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from helpers import assert_close
 from native_graphs import forget_plans, run
-from pellucid.backends.cpu import load as cpu
-from pellucid.backends.cpu import loops, serial
+from pellucid.backends.cpu import load, loops, repeat, serial
 from pellucid.compiler import passes
 from pellucid.graph.show import format_graph
 from random_graphs import Case, graphs
@@ -61,8 +60,8 @@ def small_limits() -> Iterator[None]:
         patch.setattr(loops, "COLUMN_BLOCK", 8)
         patch.setattr(serial, "COLUMN_BLOCK", 8)
         patch.setattr(passes, "LONG_REDUCTION", 512)
-        patch.setattr(cpu, "SERIAL_COST", 0.0)
-        patch.setattr(cpu, "_written", {})
+        patch.setattr(repeat, "SERIAL_COST", 0.0)
+        patch.setattr(load, "_written", {})
         yield
 
 

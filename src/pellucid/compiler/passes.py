@@ -41,6 +41,10 @@ from pellucid.transforms.simplify import simplify, views_after
 LONG_REDUCTION = 1 << 15
 """A reduction of so many elements into few results is cut into parts that run side by side."""
 MOST_PARTS = 256
+ENOUGH_ROWS = 64
+"""So many results are shared out among threads as they are, each row in one piece and in cache."""
+LONGEST_ROW = 1 << 16
+"""Longer rows are cut all the same: sums of parts keep the rounding error of a long sum small."""
 MOST_ROW_PARTS = 64
 """Parts that a sum of rows is cut into at most: their sums are rows again."""
 PART_ELEMENTS = 1 << 14
@@ -199,6 +203,8 @@ def _split(node: Node) -> Node | None:
         place = max(1, math.prod(source[axis + together :]))
         least, most = max(2, -(-PART_ELEMENTS // place)), MOST_ROW_PARTS
     elif reduced < LONG_REDUCTION // 8 or total // max(node.size, 1) < 512:
+        return None
+    elif node.size >= ENOUGH_ROWS and reduced <= LONGEST_ROW:
         return None
     else:
         least, most = 64, MOST_PARTS

@@ -59,11 +59,16 @@ def stored_values(fusion: Fusion, extra: set[Node]) -> set[Node]:
 
 
 def schedule(
-    fusion: Fusion, stored: set[Node], workspaces: Mapping[int, int] | None = None
+    fusion: Fusion,
+    stored: set[Node],
+    workspaces: Mapping[int, int] | None = None,
+    apart: bool = False,
 ) -> Schedule:
     """Steps and places for the clusters of ``fusion``.
 
-    ``workspaces`` says how many bytes a loop, by the id of its cluster, needs while it runs.
+    ``workspaces`` says how many bytes a loop, by the id of its cluster, needs while it runs.  With
+    ``apart`` no two intermediate values share memory, so that some rows may be at another step
+    than others.
     """
     overwrites = _candidates(fusion)
     level, refused = _levels(fusion, overwrites)
@@ -74,7 +79,7 @@ def schedule(
     places = {node: Place("input", i) for i, node in enumerate(fusion.graph.inputs)}
     places.update(targets)
     result = Schedule(steps, places, copies)
-    _place_intermediates(fusion, stored, level, result, workspaces or {})
+    _place_intermediates(fusion, stored, level, result, workspaces or {}, apart)
     _append_copies(fusion, stored, result)
     return result
 
@@ -243,6 +248,7 @@ def _place_intermediates(
     level: dict[int, int],
     result: Schedule,
     workspaces: Mapping[int, int],
+    apart: bool,
 ) -> None:
     """Places in the arena for stored values that no output holds, and for loops."""
     first = {n: level[id(fusion.owner[n])] for n in stored}
@@ -267,6 +273,8 @@ def _place_intermediates(
     inner.sort(key=lambda n: (first[n], fusion.owner[n].position, fusion.owner[n].anchors.index(n)))
     lifetimes = [Lifetime(max(n.size, 1) * n.dtype.itemsize, first[n], last[n]) for n in inner]
     lifetimes += [Lifetime(size, level[c], level[c]) for c, size in workspaces.items()]
+    if apart:
+        lifetimes = [Lifetime(whole.size, 0, end) for whole in lifetimes]
     offsets, result.arena_bytes = plan_memory(lifetimes)
     result.workspaces = dict(zip(workspaces, offsets[len(inner) :], strict=True))
     for node, offset in zip(inner, offsets, strict=False):

@@ -94,6 +94,19 @@ def emit_contraction(
     return [first, _emit_sum(name + plan.kernels[1].suffix, plan, epilogue)]
 
 
+def emit_blocks(name: str, plan: ContractionPlan, epilogue: Epilogue | None = None) -> Function:
+    """The kernel of a product that :func:`plan_blocks` planned.
+
+    Operands in ``slots``: A, the packed B, C, then the epilogue's.
+    """
+    return _Emitter(name, plan, epilogue).emit()
+
+
+def emit_packing(name: str, plan: ContractionPlan) -> Function:
+    """The kernel that packs B as :func:`plan_packing` planned.  Operands: B, the packed B."""
+    return _Emitter(name, plan, None).emit_packing()
+
+
 def operand(f: Function, index: int) -> Value:
     """Pointer to the kernel's operand ``index``: ``table[slots[index]]``."""
     slot = f.load("i32", f.gep(f.argument("slots"), index, "i32"))
@@ -156,6 +169,8 @@ class _Emitter:
         a, b, c = (operand(f, i) for i in ((1, 0, 2) if plan.swapped else (0, 1, 2)))
         target = operand(f, 3) if self.split else c
         self._allocate()
+        if plan.pack_b == "ready":
+            self.panel = b
         first = f.binary("mul nsw", f.argument("begin"), f.i64(plan.group))
         last = f.binary("mul nsw", f.argument("end"), f.i64(plan.group))
         with f.loop(first, _smaller(f, last, f.i64(plan.units)), hint="unit") as unit:
@@ -163,10 +178,22 @@ class _Emitter:
         f.ret()
         return f
 
+    def emit_packing(self) -> Function:
+        """The kernel that packs all of B."""
+        f, plan, work = self.f, self.plan, self.work
+        b, packed = operand(f, 0), operand(f, 1)
+        b = _matrix(f, work, 1, b, _batch_places(f, work, f.i64(0)))
+        with f.loop(f.argument("begin"), f.argument("end"), hint="chunk") as chunk:
+            columns = self._range(plan.columns, chunk.index)
+            self.panel = _moved(f, packed, columns[0], plan.depth_block * self.size)
+            self._pack_b(b, columns, f.i64(work.depth))
+        f.ret()
+        return f
+
     def _allocate(self) -> None:
         """Scratch on the stack for packed panels."""
         plan = self.plan
-        if plan.pack_b != "none":
+        if plan.pack_b not in ("none", "ready"):
             self.panel = self._stack(plan.depth_block * plan.panel_columns)
         if plan.pack_a != "none":
             # A cache line more than the rows, so that lines do not fall into the same cache set.
@@ -307,7 +334,7 @@ class _Emitter:
         c_row = (work.columns if self.split else work.c_strides[1]) * size
 
         def panels(group: tuple[Value, Value]) -> None:
-            if plan.pack_b != "none":
+            if plan.pack_b not in ("none", "ready"):
                 self._pack_b(b, group, count)
 
             def panel(column: Value, width: int) -> None:

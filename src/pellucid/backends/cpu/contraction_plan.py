@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from pellucid.backends.cpu.target import Target
 from pellucid.base.errors import ArgumentError
 
 PackA = Literal["none", "lines"]
-PackB = Literal["none", "copy", "transpose", "gather"]
+PackB = Literal["none", "copy", "transpose", "gather", "ready"]
 
 _CHUNK_CYCLES = 60_000  # about 20 µs: below this, handing out a chunk costs more than it brings
 _SMALL_CHUNK_CYCLES = 7_000  # a product of a few such chunks is still worth two to four threads
@@ -29,6 +29,7 @@ _MOST_CHUNKS = 256
 _DOT_ROWS = 12
 _SCRATCH_BYTES = 248 << 10
 _PANELS = 4
+_PACKED_A_CHUNK = 1 << 13  # elements
 _THIN_BLOCK = 8
 _THIN_COLUMNS = 512
 # Weight of each number of threads when chunk sizes are compared.
@@ -162,7 +163,8 @@ class ContractionPlan:
     ``kernels`` run one after the other, each over its own chunks; all take the same operands: A,
     B, C, then a scratch buffer of ``scratch_bytes`` (only if that is not 0), then whatever the
     epilogue needs, from operand ``epilogue_operand`` on.  The other fields steer the generator.
-    ``panel_columns`` columns of B are packed at a time.  ``swapped`` says that ``work`` is the
+    ``panel_columns`` columns of B are packed at a time; with ``pack_b`` "ready" B is the packed
+    panels already (see :func:`plan_blocks`).  ``swapped`` says that ``work`` is the
     transposed problem Cᵀ = Bᵀ·Aᵀ (for a C of one column).
     """
 
@@ -314,6 +316,60 @@ def _finish(
     )
 
 
+def plan_blocks(spec: Contraction, target: Target) -> ContractionPlan:
+    """A product whose chunks are its matrices, all columns each, with a B that is packed before.
+
+    For loops: ``spec.batch`` counts blocks of rows, all of which read the same B, which does not
+    change from turn to turn and is packed once, by what :func:`plan_packing` plans.
+    """
+    lanes = target.lanes(spec.dtype)
+    # Few rows: tiles of 8 sums just wait for each other (164 GFLOP/s where those of 12 reach 178).
+    lanes, height, width = tile_shape(spec, lanes, target.vector_registers, latency=4.4)
+    rows = Axis(spec.rows, height, _row_tails(spec.rows, height), spec.rows, 1)
+    tails = _plain_tails(spec.columns, width)
+    columns = Axis(spec.columns, width, tails, spec.columns, 1)
+    return ContractionPlan(
+        spec,
+        spec,
+        False,
+        True,
+        "tiles",
+        lanes,
+        rows,
+        columns,
+        1,
+        spec.depth,
+        spec.depth,
+        depth_unroll(spec.depth),
+        "none",
+        "ready",
+        spec.columns,
+        1,
+        (Kernel("", spec.batch, spec.flop),),
+        0,
+    )
+
+
+def plan_packing(plan: ContractionPlan) -> ContractionPlan:
+    """How the B of a product planned by :func:`plan_blocks` is packed, some panels a chunk."""
+    work, axis = plan.work, plan.columns
+    _, b_depth, b_column = work.b_strides
+    kind: PackB = "copy" if b_column == 1 else "transpose" if b_depth == 1 else "gather"
+    panels = max(1, axis.whole // axis.tile)
+    count = max(1, min(panels, 16, work.depth * work.columns // _PACKED_A_CHUNK))
+    chunk = math.ceil(panels / count) * axis.tile
+    chunks = max(1, math.ceil(axis.whole / chunk))
+    columns = Axis(axis.extent, axis.tile, axis.tails, chunk, chunks)
+    kernel = Kernel("_pack", chunks, 0)
+    return replace(plan, pack_b=kind, columns=columns, kernels=(kernel,))
+
+
+def packed_bytes(plan: ContractionPlan) -> int:
+    """Bytes of a packed B: whole panels, the last one padded to whole vectors."""
+    columns = plan.columns.whole + _round_up(sum(plan.columns.tails), plan.lanes)
+    return columns * plan.depth_block * plan.work.itemsize
+
+
 def sum_chunks(spec: Contraction, splits: int, lanes: int) -> tuple[int, int]:
     """(chunks, rows of C in each) of the kernel that adds the parts of a split sum."""
     cycles = splits * spec.rows * spec.columns // lanes
@@ -377,17 +433,19 @@ def _row_tails(rows: int, height: int) -> tuple[int, ...]:
     return (rest,)
 
 
-def tile_shape(work: Contraction, lanes: int, registers: int) -> tuple[int, int, int]:
+def tile_shape(
+    work: Contraction, lanes: int, registers: int, latency: float = 4.0
+) -> tuple[int, int, int]:
     """(lanes, rows, columns) of the register tile: the cheapest that needs no spilling.
 
     The cost of one step along depth is bounded by multiply-adds (2 a cycle), loads (2 a cycle) and
-    the 4 cycles until a sum can be added to again.
+    the 4 cycles until a sum can be added to again (``latency``).
     """
     while lanes > 1 and work.columns <= lanes // 2:
         lanes //= 2
 
     def step(height: int, vectors: int) -> float:
-        return max(height * vectors / 2, (height + vectors) / 2, 4.0)
+        return max(height * vectors / 2, (height + vectors) / 2, latency)
 
     def cost(shape: tuple[int, int]) -> float:
         height, vectors = shape

@@ -67,7 +67,7 @@ def explain(
 def _facts(
     executable: CpuExecutable, region: int, use: KernelUse, turns: int, seconds: float | None
 ) -> KernelFacts:
-    anchors = executable.fusion.anchors if turns == 1 else executable.analysis.inner_anchors()
+    anchors = executable.fusion.anchors | executable.analysis.inner_anchors()
     nodes = computed_nodes(use.cluster, anchors)
     written = set(use.cluster.anchors)
     operands = {o for o in use.kernel.operands if isinstance(o, Node)}
@@ -103,7 +103,7 @@ def _measure(
     table = np.array(executable.program.table)
     kept = _bind(executable.graph, inputs, table)
     plain = [region for region in in_order(executable.regions) if isinstance(region, Region)]
-    alone = [Region([task], region.parallel) for region in plain for task in region.tasks]
+    alone = [Region([task], region.parallel) for region in plain for task in region.kernels()]
     single = NativeProgram(len(table), alone)
     whole = NativeProgram(len(table), executable.regions)
     whole.table[:] = table

@@ -11,8 +11,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pellucid.backends.cpu.attention_kernel import write_attention
-from pellucid.backends.cpu.contraction import Block, emit_contraction
-from pellucid.backends.cpu.contraction_plan import Contraction, plan_contraction
+from pellucid.backends.cpu.contraction import (
+    Block,
+    emit_blocks,
+    emit_contraction,
+    emit_packing,
+)
+from pellucid.backends.cpu.contraction_plan import (
+    Contraction,
+    packed_bytes,
+    plan_blocks,
+    plan_contraction,
+    plan_packing,
+)
 from pellucid.backends.cpu.convolution import StridedProduct, emit_strided, plan_strided
 from pellucid.backends.cpu.elements import METADATA, Operand, Operands
 from pellucid.backends.cpu.engine import PLAIN, find_kernels, kernel_keys, load_kernels
@@ -23,14 +34,16 @@ from pellucid.backends.cpu.plan import (
     LoopPlan,
     Plan,
     RegionPlan,
+    StrandPlan,
     TaskPlan,
     find_plan,
     keep_plan,
     plan_key,
 )
-from pellucid.backends.cpu.repeat import LoopUse, copy_cluster, loop_use, plan_loop
-from pellucid.backends.cpu.runtime import Loop, Move, NativeProgram, Region, Task
+from pellucid.backends.cpu.repeat import LoopUse, copy_cluster, loop_use, plan_loop, region_plan
+from pellucid.backends.cpu.runtime import Loop, Move, NativeProgram, Region, Strand, Task
 from pellucid.backends.cpu.serial import EMITTERS
+from pellucid.backends.cpu.strands import blocks_of, in_blocks
 from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import size_of
@@ -55,8 +68,8 @@ from pellucid.ops.scan_body import Body
 
 FLOP_PER_NANOSECOND = 80
 """What one core is expected to do in a matrix product; only for estimates."""
-SERIAL_COST = 2_500.0
-"""A region of fewer estimated nanoseconds runs on the calling thread alone."""
+PACKING_COST = 0.1
+"""Nanoseconds to pack an element of a matrix."""
 
 
 @dataclass(frozen=True)
@@ -74,18 +87,20 @@ class KernelUse:
 
 
 def emit_cluster(
-    cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target
+    cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target, blocks: int = 0
 ) -> list[KernelUse]:
     """The kernels that compute a cluster, to be run one after the other.
 
-    Equal clusters (the layers of a deep network) are written once.
+    Equal clusters (the layers of a deep network) are written once.  With ``blocks`` the last kernel
+    has so many chunks, one for each block of rows; before it may come one that packs weights.
     """
     if cluster.kind == "assembly" or all(a.size == 0 for a in cluster.anchors):
         return []
     key, nodes = describe(cluster, fusion, stored)
+    key = (key, blocks)
     known = _written.get((key, target))
     if known is None:
-        kernels = _write(cluster, fusion, stored, target)
+        kernels = _write(cluster, fusion, stored, target, blocks)
         place = {node: i for i, node in enumerate(nodes)}
         order = [[place.get(o, o) for o in k.operands] for k in kernels]  # type: ignore[arg-type]
         known = (kernels, order)
@@ -177,7 +192,11 @@ def _placed(fusion: Fusion, view: View) -> tuple[int, tuple[int, ...]]:
     return place.offset, place.strides
 
 
-def _write(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) -> list[Kernel]:
+def _write(
+    cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target, blocks: int
+) -> list[Kernel]:
+    if blocks and cluster.kind == "product":
+        return _write_blocks(cluster, fusion, stored, target, blocks)
     if cluster.kind == "product" and cluster.anchors[0].op.name == "strided_product":
         return [_write_strided(cluster, fusion, stored, target)]
     if cluster.kind == "product":
@@ -185,7 +204,7 @@ def _write(cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target) 
     if cluster.kind == "attention":
         return [write_attention(cluster, fusion, views_of, target)]
     if cluster.kind == "rows":
-        return [emit_rows(cluster, fusion, stored)]
+        return [emit_rows(cluster, fusion, stored, blocks)]
     if cluster.kind == "columns":
         return [emit_columns(cluster, fusion, stored)]
     return [EMITTERS[cluster.anchors[0].op.name](cluster.anchors[0])]
@@ -221,6 +240,33 @@ def _write_product(
         text = ("" if loops else PLAIN) + module_text([function], METADATA if loops else "")
         kernels.append(Kernel(text, (*own, *extra), part.chunks, cost, part.flop))
     return kernels
+
+
+def _write_blocks(
+    cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target, blocks: int
+) -> list[Kernel]:
+    """The product of a strand's body: a kernel that packs the weights, and that of a turn."""
+    node, after = cluster.anchors[0], cluster.epilogue
+    whole = contraction_of(node, fusion.placed.get(node) or contiguous(node))
+    plan = plan_blocks(in_blocks(whole, blocks), target)
+    packing = plan_packing(plan)
+    packed: Operand = ("scratch", packed_bytes(plan))
+    own: list[Operand] = [matrix_view(node, 0).base, packed, node]
+    operands = Operands({node: 2}, len(own))
+
+    def epilogue(function: Function, block: Block) -> None:
+        if after is not None:
+            emit_epilogue(function, block, plan.spec.rows, after, fusion, stored, operands)
+
+    function = emit_blocks("KERNEL", plan, epilogue if after else None)
+    extra = [o for o, place in operands.order.items() if place >= len(own)]
+    text = ("" if after else PLAIN) + module_text([function], METADATA if after else "")
+    cost = whole.flop / FLOP_PER_NANOSECOND
+    turn = Kernel(text, (*own, *extra), blocks, cost, whole.flop)
+    text = PLAIN + module_text([emit_packing("KERNEL", packing)], "")
+    (part,) = packing.kernels
+    cost = PACKING_COST * whole.depth * whole.columns
+    return [Kernel(text, (matrix_view(node, 1).base, packed), part.chunks, cost), turn]
 
 
 def contraction_of(node: Node, result: View) -> Contraction:
@@ -274,9 +320,13 @@ def _named(kernel: Kernel, cluster: Cluster) -> KernelUse:
 class Analysis:
     """Everything between a graph and its plan: rewritten graph, clusters, schedule, kernels."""
 
-    def __init__(self, graph: Graph, target: Target) -> None:
+    def __init__(self, graph: Graph, target: Target, varying: int | None = None) -> None:
         self.graph = _with_copies(prepare(graph))
         self.fusion = fuse(self.graph)
+        self.blocks = 0
+        """Of a loop's body: into how many blocks of rows it is cut, if threads need not meet."""
+        if varying is not None:
+            self.blocks = blocks_of(self.fusion, varying, target)
         extra: set[Node] = set()
         for cluster in self.fusion.clusters:
             extra |= needs_memory(cluster, self.fusion)
@@ -289,11 +339,20 @@ class Analysis:
             if c.kind == "loop"
         }
         workspaces = {key: loop.layout.workspace for key, loop in loops.items()}
-        self.schedule: Schedule = schedule(self.fusion, stored, workspaces)
+        self.schedule: Schedule = schedule(self.fusion, stored, workspaces, bool(self.blocks))
         self.parts: list[list[KernelUse] | LoopUse] = []
         """Kernels that run side by side, and loops, in their order."""
+        self.packing: list[KernelUse] = []
+        """What runs once, before a loop that is cut into blocks."""
         for step in self.schedule.steps:
-            uses = [emit_cluster(c, self.fusion, stored, target) for c in step if c.kind != "loop"]
+            uses = [
+                emit_cluster(c, self.fusion, stored, target, self.blocks)
+                for c in step
+                if c.kind != "loop"
+            ]
+            if self.blocks:
+                self.packing += [u for found in uses for u in found[:-1]]
+                uses = [found[-1:] for found in uses]
             for turn in range(max((len(u) for u in uses), default=0)):
                 self.parts.append([u[turn] for u in uses if turn < len(u)])
             self.parts.extend(loops[id(c)] for c in step if c.kind == "loop")
@@ -331,17 +390,7 @@ class Analysis:
             if isinstance(uses, LoopUse):
                 regions += plan_loop(uses, slots)
                 continue
-            tasks = tuple(
-                TaskPlan(
-                    u.name,
-                    tuple(slots.of(o, u.cluster) for o in u.kernel.operands),
-                    u.kernel.chunks,
-                    u.kernel.cost,
-                )
-                for u in uses
-            )
-            cost = sum(u.kernel.cost for u in uses)
-            regions.append(RegionPlan(cost > SERIAL_COST, tasks))
+            regions.append(region_plan(uses, slots))
         return regions
 
     def indexing(self) -> set[str]:
@@ -370,7 +419,7 @@ class Analysis:
 @functools.lru_cache(maxsize=64)
 def _analysis_of_body(target: Target, body: Body, histories: frozenset[int]) -> Analysis:
     """How the body of a loop runs; loops with equal bodies share it."""
-    return Analysis(body_graph(body, histories), target)
+    return Analysis(body_graph(body, histories), target, body.carries + body.columns)
 
 
 @functools.lru_cache(maxsize=256)
@@ -600,8 +649,15 @@ def _region(plan: RegionPlan | LoopPlan, addresses: dict[str, int]) -> Region | 
     if isinstance(plan, LoopPlan):
         inner = [_region(r, addresses) for r in plan.regions]
         return Loop(plan.count, [Move(*m) for m in plan.moves], inner)
+    return Region([_task(t, addresses) for t in plan.tasks], plan.parallel)
+
+
+def _task(plan: TaskPlan | StrandPlan, addresses: dict[str, int]) -> Task | Strand:
+    """A task with the addresses of its kernels."""
+    if isinstance(plan, TaskPlan):
+        return Task(addresses[plan.kernel], plan.slots, plan.chunks, plan.cost)
     tasks = [Task(addresses[t.kernel], t.slots, t.chunks, t.cost) for t in plan.tasks]
-    return Region(tasks, plan.parallel)
+    return Strand(plan.count, tasks, dict(plan.steps), plan.chunks, plan.cost)
 
 
 def _with_copies(graph: Graph) -> Graph:

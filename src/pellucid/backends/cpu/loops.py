@@ -140,19 +140,23 @@ class _RowKernel:
         stored: set[Node],
         function: Function | None = None,
         operands: Operands | None = None,
+        blocks: int = 0,
     ) -> None:
         self.rows, self.inner = cluster.rows, cluster.inner
+        self.blocks = blocks
         self.anchors = cluster.anchors
         self.members = set(cluster.anchors)
         self.stored = stored
         self.fusion = fusion
-        self.flat = cluster.flexible and self._is_flat()
+        self.flat = cluster.flexible and not blocks and self._is_flat()
         self.visit: Visit | None = None
         if self.flat:
             self.rows, self.inner = 1, cluster.size
         elif cluster.flexible:
             self.rows, self.inner = self._split(cluster)
-            if function is None:
+            if blocks and self.rows % blocks:
+                self.rows, self.inner = blocks, cluster.size // blocks
+            if function is None and not blocks:
                 self.visit = plan_visit(self.anchors, self.inner, self.fusion.anchors)
         if self.visit is not None:
             self.rows, self.inner = cluster.size // self.visit.inner, self.visit.inner
@@ -260,6 +264,8 @@ class _RowKernel:
             cost = per_row
         else:
             per_chunk = min(max(1, round(CHUNK_COST / per_row)), max(self.rows, 1))
+            if self.blocks:
+                per_chunk = self.rows // self.blocks
             chunks = math.ceil(self.rows / per_chunk)
             cost = per_row * self.rows
             self._emit_rows(per_chunk)
@@ -539,9 +545,12 @@ def beats(f: Function, kind: str, value: Value, best: Value, dtype: DType) -> Va
     return f.binary("or", larger, f.binary("and", nan, best_is_number))
 
 
-def emit_rows(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> Kernel:
-    """The kernel of a ``rows`` cluster; ``stored`` says which values live in memory."""
-    return _RowKernel(cluster, fusion, stored).emit()
+def emit_rows(cluster: Cluster, fusion: Fusion, stored: set[Node], blocks: int = 0) -> Kernel:
+    """The kernel of a ``rows`` cluster; ``stored`` says which values live in memory.
+
+    ``blocks`` demands so many chunks, of equally many rows each.
+    """
+    return _RowKernel(cluster, fusion, stored, blocks=blocks).emit()
 
 
 def emit_epilogue(

@@ -42,11 +42,23 @@ class TaskPlan:
 
 
 @dataclass(frozen=True)
+class StrandPlan:
+    """A loop of ``count`` turns as one task of independent chunks: chunk c is, in every turn,
+    chunk c of each kernel.  ``steps`` are (table entry, bytes on after each turn)."""
+
+    count: int
+    steps: tuple[tuple[int, int], ...]
+    tasks: tuple[TaskPlan, ...]
+    chunks: int
+    cost: float
+
+
+@dataclass(frozen=True)
 class RegionPlan:
     """Kernels that may run side by side; ``parallel`` says that several threads are worth it."""
 
     parallel: bool
-    tasks: tuple[TaskPlan, ...]
+    tasks: tuple[TaskPlan | StrandPlan, ...]
 
 
 @dataclass(frozen=True)
@@ -196,8 +208,14 @@ def _region_as_list(region: RegionPlan | LoopPlan) -> list[Any]:
     if isinstance(region, LoopPlan):
         moves = [list(m) for m in region.moves]
         return ["loop", region.count, moves, [_region_as_list(r) for r in region.regions]]
-    tasks = [[t.kernel, list(t.slots), t.chunks, t.cost] for t in region.tasks]
-    return ["region", region.parallel, tasks]
+    return ["region", region.parallel, [_task_as_list(t) for t in region.tasks]]
+
+
+def _task_as_list(task: TaskPlan | StrandPlan) -> list[Any]:
+    if isinstance(task, StrandPlan):
+        inner = [_task_as_list(t) for t in task.tasks]
+        return ["strand", task.count, [list(s) for s in task.steps], inner, task.chunks, task.cost]
+    return ["task", task.kernel, list(task.slots), task.chunks, task.cost]
 
 
 def _region_of_list(listed: Sequence[Any]) -> RegionPlan | LoopPlan:
@@ -206,8 +224,17 @@ def _region_of_list(listed: Sequence[Any]) -> RegionPlan | LoopPlan:
         whole = [(int(e), int(b), int(o), int(s)) for e, b, o, s in moves]
         return LoopPlan(int(count), tuple(whole), tuple(_region_of_list(r) for r in inner))
     _, parallel, tasks = listed
-    plans = tuple(TaskPlan(k, tuple(s), n, c) for k, s, n, c in tasks)
-    return RegionPlan(bool(parallel), plans)
+    return RegionPlan(bool(parallel), tuple(_task_of_list(t) for t in tasks))
+
+
+def _task_of_list(listed: Sequence[Any]) -> TaskPlan | StrandPlan:
+    if listed[0] == "strand":
+        _, count, steps, inner, chunks, cost = listed
+        moves = tuple((int(e), int(b)) for e, b in steps)
+        tasks = tuple(t for t in map(_task_of_list, inner) if isinstance(t, TaskPlan))
+        return StrandPlan(int(count), moves, tasks, int(chunks), float(cost))
+    _, kernel, slots, chunks, cost = listed
+    return TaskPlan(str(kernel), tuple(slots), int(chunks), float(cost))
 
 
 def _constant(dtype: str, shape: Sequence[int], data: Any) -> np.ndarray:

@@ -7,12 +7,12 @@ moves on by one row.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pellucid.backends.cpu.elements import Operand
-from pellucid.backends.cpu.plan import LoopPlan, RegionPlan, TaskPlan
+from pellucid.backends.cpu.plan import LoopPlan, RegionPlan, StrandPlan, TaskPlan
 from pellucid.base.shapes import size_of
 from pellucid.compiler.clusters import Cluster, Fusion
 from pellucid.compiler.repeat import (
@@ -31,6 +31,21 @@ if TYPE_CHECKING:
     from pellucid.backends.cpu.load import Analysis, KernelUse, Slots
 
 Move = tuple[int, int, int, int]
+
+SERIAL_COST = 2_500.0
+"""A region of fewer estimated nanoseconds runs on the calling thread alone."""
+
+
+def region_plan(uses: Sequence[KernelUse], slots: Slots) -> RegionPlan:
+    """Kernels side by side, as data."""
+    cost = sum(u.kernel.cost for u in uses)
+    return RegionPlan(cost > SERIAL_COST, tuple(task_plan(u, slots) for u in uses))
+
+
+def task_plan(use: KernelUse, slots: Slots) -> TaskPlan:
+    """A kernel as data."""
+    operands = tuple(slots.of(o, use.cluster) for o in use.kernel.operands)
+    return TaskPlan(use.name, operands, use.kernel.chunks, use.kernel.cost)
 
 
 @dataclass(frozen=True)
@@ -52,9 +67,15 @@ class LoopUse:
     def turns(self) -> list[tuple[list[KernelUse], int]]:
         """The kernels of each region, and how often it runs."""
         inside = [(uses, self.length * count) for uses, count in self.inner.turns()]
+        if self.inner.blocks:
+            inside = [(self.inner.packing, 1), self.turns_of_strand()]
         after = [self.copies[k] for k in self.layout.copied_out if k in self.copies]
         before = list(self.copies.values())
         return [*([(before, 1)] if before else []), *inside, *([(after, 1)] if after else [])]
+
+    def turns_of_strand(self) -> tuple[list[KernelUse], int]:
+        """All kernels of a turn, one after the other, and the number of turns."""
+        return [use for uses, _ in self.inner.turns() for use in uses], self.length
 
 
 def copy_cluster(spec: Spec) -> tuple[Cluster, Fusion, Node]:
@@ -109,10 +130,29 @@ class _LoopPlanner:
             # An output that nobody wants is not there after tidying, unless that is switched off.
             outputs.append(self._scratch(j) if anchor is None else self._stacked(anchor, 0))
         slots = self.outer.inside(self.use.inner.schedule, inputs, outputs, self.workspace)
-        inner = self.use.inner.region_plans(slots)
         found: list[RegionPlan | LoopPlan] = [*self._copies_in()]
-        found.append(LoopPlan(self.use.length, tuple(self.moves), tuple(inner)))
+        if self.use.inner.blocks:
+            packing, strand = self._packing(slots), self._strand(slots)
+            found.append(LoopPlan(1, tuple(self.moves), (packing, strand)))
+        else:
+            inner = self.use.inner.region_plans(slots)
+            found.append(LoopPlan(self.use.length, tuple(self.moves), tuple(inner)))
         return found + self._copies_out()
+
+    # ---- loops whose rows do not need each other -----------------------------------------------
+
+    def _packing(self, slots: Slots) -> RegionPlan:
+        """What runs once before the first turn."""
+        return region_plan(self.use.inner.packing, slots)
+
+    def _strand(self, slots: Slots) -> RegionPlan:
+        """All turns as one task, for each block of rows."""
+        uses, turns = self.use.turns_of_strand()
+        tasks = tuple(task_plan(u, slots) for u in uses)
+        steps = tuple((entry, step) for entry, _, _, step in self.moves if step)
+        cost = turns * sum(t.cost for t in tasks)
+        blocks = self.use.inner.blocks
+        return RegionPlan(cost > SERIAL_COST, (StrandPlan(turns, steps, tasks, blocks, cost),))
 
     # ---- table entries -------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +31,16 @@ from pellucid.backends.cpu.target import host_target
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.errors import ArgumentError
 
-__all__ = ["Loop", "Move", "NativeProgram", "Region", "Task", "get_num_threads", "set_num_threads"]
+__all__ = [
+    "Loop",
+    "Move",
+    "NativeProgram",
+    "Region",
+    "Strand",
+    "Task",
+    "get_num_threads",
+    "set_num_threads",
+]
 
 INTERRUPT_SECONDS = 0.05
 """A run of many steps comes back to Python about this often, so that Ctrl-C is heard."""
@@ -53,6 +62,22 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Strand:
+    """A loop as one task, for turns that need of each other only what the same chunk wrote.
+
+    Chunk c of the strand is: for ``count`` turns, chunk c of every task, in order.  All tasks have
+    ``chunks`` chunks.  ``steps`` says by how many bytes table entries move on after each turn;
+    each chunk does that in a table of its own, so no thread waits for another between turns.
+    """
+
+    count: int
+    tasks: Sequence[Task]
+    steps: Mapping[int, int]
+    chunks: int
+    cost: float = 1.0
+
+
+@dataclass(frozen=True)
 class Region:
     """Tasks without an order among them.
 
@@ -63,8 +88,16 @@ class Region:
     task is done.
     """
 
-    tasks: Sequence[Task]
+    tasks: Sequence[Task | Strand]
     parallel: bool = False
+
+    def kernels(self) -> list[Task]:
+        """The tasks, those of strands one by one."""
+        return [
+            inner
+            for task in self.tasks
+            for inner in (task.tasks if isinstance(task, Strand) else (task,))
+        ]
 
 
 @dataclass(frozen=True)
@@ -132,8 +165,14 @@ class NativeProgram:
         plain = [item for item in order if isinstance(item, Region)]
         _check(table_size, plain, strided)
         self.table: npt.NDArray[np.uint64] = np.zeros(table_size, dtype=np.uint64)
-        slots = [s for region in plain for task in region.tasks for s in task.slots]
+        slots = [s for region in plain for task in region.tasks for s in _slots_of(task)]
         self._slots = np.array(slots, dtype=np.int32)
+        self._strands = {
+            id(task): _StrandRecord(task)
+            for region in plain
+            for task in region.tasks
+            if isinstance(task, Strand)
+        }
         self._regions = np.zeros((len(order), ir.REGION_BYTES // 8), dtype=np.int64)
         self._loops = self._loop_records(table_size)
         self._strided = np.array(strided, dtype=np.int64).reshape(len(strided), 2)
@@ -183,6 +222,7 @@ class NativeProgram:
         heads: list[tuple[int, int, int, int]] = []
         ends: list[int] = []
         slot = int(self._slots.ctypes.data)
+        strand_driver = _driver().strand
         for region in self._described:
             if isinstance(region, _Edge):
                 record = int(self._loops[id(region.loop)].ctypes.data)
@@ -192,15 +232,17 @@ class NativeProgram:
             first, before = len(records), 0
             addresses = []
             for task in region.tasks:
-                addresses.append(slot)
-                slot += 4 * len(task.slots)
+                strand = self._strands.get(id(task))
+                addresses.append(slot if strand is None else strand.address)
+                slot += 4 * len(_slots_of(task))
             chunks = sum(task.chunks for task in region.tasks)
             # One chunk gains nothing from a second thread.
             shared = region.parallel and chunks > 1
             parts = shares(region.tasks, threads if shared else 1)
             for share in parts:
                 for number, start, count in share:
-                    kernel = region.tasks[number].kernel_address
+                    task = region.tasks[number]
+                    kernel = task.kernel_address if isinstance(task, Task) else strand_driver
                     records.append((kernel, addresses[number], count, before, start))
                     before += count
                 ends.append(before)
@@ -271,7 +313,39 @@ class NativeProgram:
         return self._profile / _ticks_per_second()
 
 
-def shares(tasks: Sequence[Task], threads: int) -> list[list[tuple[int, int, int]]]:
+def _slots_of(task: Task | Strand) -> Sequence[int]:
+    """Operands of a task; those of a strand stand in its record."""
+    return task.slots if isinstance(task, Task) else ()
+
+
+class _StrandRecord:
+    """What the native driver reads of a strand (see :mod:`runtime_ir`)."""
+
+    def __init__(self, strand: Strand) -> None:
+        if strand.count < 1:
+            raise ArgumentError(f"A strand of {strand.count} turns.", "Leave out what never runs.")
+        if any(task.chunks != strand.chunks for task in strand.tasks):
+            raise ArgumentError(
+                f"A strand of {strand.chunks} chunks has tasks of "
+                f"{[task.chunks for task in strand.tasks]} chunks.",
+                "Every task needs a chunk for each of the strand's.",
+            )
+        entries = list(dict.fromkeys(s for task in strand.tasks for s in task.slots))
+        place = {entry: i for i, entry in enumerate(entries)}
+        own = [place[s] for task in strand.tasks for s in task.slots]
+        self._slots = np.array(own, dtype=np.int32)
+        words = [strand.count, len(entries), len(strand.tasks)]
+        for entry in entries:
+            words += [entry, strand.steps.get(entry, 0)]
+        slot = int(self._slots.ctypes.data)
+        for task in strand.tasks:
+            words += [task.kernel_address, slot]
+            slot += 4 * len(task.slots)
+        self._words = np.array(words, dtype=np.int64)
+        self.address = int(self._words.ctypes.data)
+
+
+def shares(tasks: Sequence[Task | Strand], threads: int) -> list[list[tuple[int, int, int]]]:
     """What each thread begins with: (number of the task, first chunk, chunks) of its share.
 
     Every thread gets the same part of each task, in order; chunks left over go, the most
@@ -309,6 +383,7 @@ class _Driver:
         self.work: Callable[[int, int], int] = _function(
             addresses[ir.WORK_NAME], word, pointer, word
         )
+        self.strand = addresses[ir.STRAND_NAME]
         self.ticks: Callable[[], int] = _function(addresses[ir.TICKS_NAME], word)
 
 
@@ -345,7 +420,7 @@ def _ticks_per_second() -> float:
 def _check(table_size: int, regions: Sequence[Region], strided: Sequence[tuple[int, int]]) -> None:
     """Refuse what would make native code read or write where it must not."""
     for r, region in enumerate(regions):
-        for t, task in enumerate(region.tasks):
+        for t, task in enumerate(region.kernels()):
             where = f"Task {t} of region {r}"
             if task.kernel_address <= 0:
                 raise ArgumentError(

@@ -3,6 +3,7 @@
 A program is data (see :mod:`pellucid.backends.cpu.runtime`): regions of tasks of chunks.  The
 driver runs the regions in order; in a parallel region the chunks are claimed by whoever comes.
 Between the begin and the end of a loop they run again and again, while table entries move on.
+A loop whose chunks do not need each other is a *strand*: a task whose chunk is all turns of it.
 
 **How chunks are claimed.**  The chunks 0 … total−1 of a region are cut into one contiguous range
 per thread, as :mod:`pellucid.backends.cpu.runtime` laid them out; range t has a counter of the
@@ -68,7 +69,15 @@ TASK_BYTES: Final = 40
 """A run of chunks of one kernel: kernel address, address of its slots (int32), number of chunks,
 chunks of the records before it, the kernel's own number of the first one."""
 
+STRAND_HEAD_BYTES: Final = 24
+STRAND_ENTRY_BYTES: Final = 16
+STRAND_TASK_BYTES: Final = 16
+"""A strand: turns, number of entries of its own table, number of tasks; then the entries (entry of
+the program's table that it starts from, bytes on after each turn) and the tasks (kernel address,
+address of its slots, which count in the strand's own table)."""
+
 RUN_NAME: Final = "pellucid_run"
+STRAND_NAME: Final = "pellucid_strand"
 WORK_NAME: Final = "pellucid_work"
 TICKS_NAME: Final = "pellucid_ticks"
 
@@ -491,6 +500,75 @@ end:
 }
 """
 
+_STRAND = """
+; Some chunks of a strand: all turns of its tasks, on a table of its own whose entries move on.
+; It is called like a kernel, with its record in place of slots.
+define void @{STRAND_NAME}(ptr %table, ptr %record, i64 %begin, i64 %end) nounwind {
+entry:
+  %turns = load i64, ptr %record, align 8
+  %entries.at = getelementptr i8, ptr %record, i64 8
+  %entries = load i64, ptr %entries.at, align 8
+  %tasks.at = getelementptr i8, ptr %record, i64 16
+  %tasks = load i64, ptr %tasks.at, align 8
+  %first.entry = getelementptr i8, ptr %record, i64 {STRAND_HEAD_BYTES}
+  %entries.size = mul i64 %entries, {STRAND_ENTRY_BYTES}
+  %first.task = getelementptr i8, ptr %first.entry, i64 %entries.size
+  %own = alloca i64, i64 %entries, align 64
+  br label %fill
+fill:
+  %e = phi i64 [ 0, %entry ], [ %e.next, %fill.one ]
+  %e.more = icmp slt i64 %e, %entries
+  br i1 %e.more, label %fill.one, label %turn
+fill.one:
+  %e.offset = mul i64 %e, {STRAND_ENTRY_BYTES}
+  %e.at = getelementptr i8, ptr %first.entry, i64 %e.offset
+  %e.slot = load i64, ptr %e.at, align 8
+  %e.from = getelementptr i64, ptr %table, i64 %e.slot
+  %e.address = load i64, ptr %e.from, align 8
+  %e.to = getelementptr i64, ptr %own, i64 %e
+  store i64 %e.address, ptr %e.to, align 8
+  %e.next = add i64 %e, 1
+  br label %fill
+turn:
+  %t = phi i64 [ 0, %fill ], [ %t.next, %turn.done ]
+  %t.more = icmp slt i64 %t, %turns
+  br i1 %t.more, label %task, label %exit
+task:
+  %n = phi i64 [ 0, %turn ], [ %n.next, %task.run ]
+  %n.more = icmp slt i64 %n, %tasks
+  br i1 %n.more, label %task.run, label %move
+task.run:
+  %n.offset = mul i64 %n, {STRAND_TASK_BYTES}
+  %n.at = getelementptr i8, ptr %first.task, i64 %n.offset
+  %kernel = load ptr, ptr %n.at, align 8
+  %slots.at = getelementptr i8, ptr %n.at, i64 8
+  %slots = load ptr, ptr %slots.at, align 8
+  call void %kernel(ptr %own, ptr %slots, i64 %begin, i64 %end)
+  %n.next = add i64 %n, 1
+  br label %task
+move:
+  %m = phi i64 [ 0, %task ], [ %m.next, %move.one ]
+  %m.more = icmp slt i64 %m, %entries
+  br i1 %m.more, label %move.one, label %turn.done
+move.one:
+  %m.offset = mul i64 %m, {STRAND_ENTRY_BYTES}
+  %m.at = getelementptr i8, ptr %first.entry, i64 %m.offset
+  %m.step.at = getelementptr i8, ptr %m.at, i64 8
+  %m.step = load i64, ptr %m.step.at, align 8
+  %m.place = getelementptr i64, ptr %own, i64 %m
+  %m.address = load i64, ptr %m.place, align 8
+  %m.moved = add i64 %m.address, %m.step
+  store i64 %m.moved, ptr %m.place, align 8
+  %m.next = add i64 %m, 1
+  br label %move
+turn.done:
+  %t.next = add i64 %t, 1
+  br label %turn
+exit:
+  ret void
+}
+"""
+
 _TICKS = """
 ; The clock that profiles are measured with.
 define i64 @{TICKS_NAME}() nounwind {
@@ -508,6 +586,7 @@ def driver_kernels(architecture: str) -> dict[str, str]:
 
         i64 pellucid_run(ptr program, ptr pool or null, i64 steps)
         i64 pellucid_work(ptr pool, i64 index of the worker, from 1)
+        void pellucid_strand(ptr table, ptr record, i64 begin, i64 end)
         i64 pellucid_ticks()
     """
     family = {"amd64": "x86_64", "arm64": "aarch64"}.get(architecture, architecture)
@@ -525,5 +604,6 @@ def driver_kernels(architecture: str) -> dict[str, str]:
     return {
         RUN_NAME: text(*shared, _FORK_JOIN, clock, _RUN),
         WORK_NAME: text(*shared, _WORK),
+        STRAND_NAME: text(_STRAND),
         TICKS_NAME: text(clock, _TICKS),
     }

@@ -1,0 +1,131 @@
+"""Loops whose rows do not need each other: a thread may take some of them through all turns.
+
+In a recurrent layer each row of the batch is a sequence of its own; what rows share, the weights,
+no turn changes.  Such a loop needs no meeting of the threads between its turns: each takes a block
+of rows from the first turn to the last, and what it wrote is in its own cache when it reads it.
+
+before: T turns of a few kernels, the threads waiting for each other after each; after: one task
+for each block of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pellucid.base.shapes import size_of
+from pellucid.compiler.clusters import (
+    REDUCTIONS,
+    Cluster,
+    Fusion,
+    cone,
+    reduction_axes,
+    reduction_index,
+)
+from pellucid.compiler.index import Affine, Index, linear, loop, operand_indices, unravel
+from pellucid.compiler.views import MatrixView, contiguous, matrix_view
+from pellucid.graph.node import Node
+
+
+def rows_apart(fusion: Fusion, varying: int) -> int:
+    """The number of rows of a loop's body that do not need each other; 0 if it has none.
+
+    The first ``varying`` inputs change from turn to turn (carries and columns), the others do
+    not.  Row r of a value with ``rows · e`` elements is its elements from r · e on.
+    """
+    products = [c.anchors[0] for c in fusion.clusters if c.kind == "product"]
+    if not products or len(products[0].shape) != 2:
+        return 0
+    finder = _Rows(fusion, varying, products[0].shape[0])
+    return finder.rows if finder.rows > 1 and finder.are_apart() else 0
+
+
+class _Rows:
+    """Asks of every kernel whether each row reads itself only."""
+
+    def __init__(self, fusion: Fusion, varying: int, rows: int) -> None:
+        self.fusion, self.rows = fusion, rows
+        inputs = set(fusion.graph.inputs[:varying])
+        self.varying = inputs | fusion.anchors
+
+    def are_apart(self) -> bool:
+        """Whether no row reads another one."""
+        whole = all(n.size and n.size % self.rows == 0 for n in self.varying)
+        return whole and all(self._is_apart(cluster) for cluster in self.fusion.clusters)
+
+    def _is_apart(self, cluster: Cluster) -> bool:
+        if cluster.kind == "assembly":
+            return True
+        anchors = cluster.anchors
+        if cluster.kind == "product":
+            if not self._is_row_product(anchors[0]):
+                return False
+            anchors = anchors[1:]
+        elif cluster.kind != "rows" or (not cluster.flexible and cluster.rows % self.rows):
+            return False
+        return all(self._reads_itself(a) and self._is_written_to_its_row(a) for a in anchors)
+
+    def _is_row_product(self, node: Node) -> bool:
+        """Whether a product is of rows that vary with a matrix that does not."""
+        if node.op.name != "matmul" or len(node.shape) != 2 or node.shape[0] != self.rows:
+            return False
+        a, b = matrix_view(node, 0), matrix_view(node, 1)
+        place = self.fusion.placed.get(node) or contiguous(node)
+        depth, columns = node.inputs[0].shape[1], node.shape[1]
+        return (
+            a.base in self.varying
+            and b.base not in self.varying
+            and self._stays_in_row(a, depth)
+            and place.strides[-1] == 1
+            and self._stays_in_row(
+                MatrixView(place.base, place.offset, (), place.strides[0], 1), columns
+            )
+        )
+
+    def _stays_in_row(self, view: MatrixView, columns: int) -> bool:
+        """Whether row r of a view lies in row r of what it views."""
+        width = view.base.size // self.rows
+        last = view.offset + (columns - 1) * view.column
+        return view.row == width and view.column >= 0 and 0 <= view.offset and last < width
+
+    def _reads_itself(self, node: Node) -> bool:
+        width = node.size // self.rows
+        here = loop("r", self.rows) * width + loop("k", width)
+        start: Iterable[tuple[Node, Index]]
+        if node.op.name in REDUCTIONS:
+            source = node.inputs[0]
+            reduced = size_of(tuple(source.shape[a] for a in reduction_axes(node)))
+            start = [(source, reduction_index(node, here, loop("j", reduced)))]
+        else:
+            index = unravel(here, node.shape)
+            start = zip(node.inputs, operand_indices(node, index), strict=True)
+        reads = cone(start, self.fusion.anchors)
+        return all(self._is_own_row(n, index) for n, index in reads if n in self.varying)
+
+    def _is_own_row(self, node: Node, index: Index) -> bool:
+        """Whether a position that is read lies in row r.
+
+        Where the first axis is the rows, it is enough to look at that one: positions that lie
+        outside along others (in ``pad``) are not read.
+        """
+        row = loop("r", self.rows)
+        if node.shape and node.shape[0] == self.rows and index[0] == row:
+            return True
+        return self._within(linear(index, node.shape), node.size // self.rows)
+
+    def _within(self, offset: Affine, width: int) -> bool:
+        """Whether an offset lies in row r of a value with rows of ``width`` elements."""
+        rest = offset + loop("r", self.rows) * -width
+        low, high = rest.bounds()
+        return not rest.depends_on("r") and 0 <= low and high < width
+
+    def _is_written_to_its_row(self, node: Node) -> bool:
+        """Whether a part of an assembly lies in the same row of it."""
+        place = self.fusion.placed.get(node)
+        if place is None:
+            return True
+        width = node.size // self.rows
+        index = unravel(loop("r", self.rows) * width + loop("k", width), node.shape)
+        total = Affine((), place.offset)
+        for position, stride in zip(index, place.strides, strict=True):
+            total = total + position * stride
+        return self._within(total, place.base.size // self.rows)
