@@ -285,7 +285,7 @@ def need_half() -> None:
     from pellucid.backends.cpu.target import host_target
 
     if not host_target().pair_product:
-        raise Skipped("this processor has no such instructions (vdpbf16ps, bfdot)")
+        raise Skipped("this processor has no such instructions for bfloat16: vdpbf16ps, bfdot")
 
 
 class Stepping:
