@@ -26,8 +26,6 @@ LIMITS = {
     ("torch.nn", "EmbeddingBag"): "gradients are dense (`sparse=False`)",
     ("torch.nn.functional", "embedding"): "gradients are dense (`sparse=False`)",
     ("torch.nn.functional", "embedding_bag"): "gradients are dense (`sparse=False`)",
-    ("torch.nn.functional", "interpolate"): "without `antialias=True`",
-    ("torch.nn.functional", "upsample"): "without `antialias=True`",
 }
 """Known limits of what exists here."""
 

@@ -345,7 +345,7 @@ def zeros(*shape: int) -> Any:
 ])  # fmt: skip
 def test_errors_of_inputs(options: dict, shape: tuple, message: str, hint: str) -> None:
     """They name the layer's place and the likely fix."""
-    with pytest.raises(ShapeError, match=f"{message}[^\n]*in layer 1 [^\n]*\n.*{hint}"):
+    with pytest.raises(ShapeError, match=f"{message}[^\n]*in layer 1 (.|\n)*{hint}"):
         lstm(**options)(zeros(*shape))
 
 

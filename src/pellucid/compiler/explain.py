@@ -71,7 +71,8 @@ class Explanation:
     """A compiled program; ``print`` it, or see :meth:`to_svg`.
 
     ``regions`` counts the stretches of the program after which threads wait for each other,
-    ``steps`` the times at which buffers begin and end to live.  ``seconds`` is the mean time of
+    ``steps`` the times at which buffers begin and end to live, ``threads`` how many run it: one
+    where more do not pay.  ``seconds`` is the mean time of
     the whole program over ``calls`` runs, None if it was not measured.
     """
 
@@ -141,7 +142,8 @@ class Explanation:
         return lines
 
     def _summary(self) -> list[str]:
-        kernels = f"{len(self.kernels)} kernels in {self.regions} regions on {self.threads} threads"
+        kernels = f"{len(self.kernels)} kernels in {self.regions} regions on {self.threads} "
+        kernels += "thread" if self.threads == 1 else "threads"
         work = f"{_count(self.flop)}FLOP, {_bytes(self.bytes_moved)} moved"
         lines = [f"{kernels}: {work}"]
         if self.seconds:

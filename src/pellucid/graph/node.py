@@ -116,14 +116,20 @@ class _Origins(threading.local):
 _origins = _Origins()
 
 
+def enter_layer(path: str) -> str:
+    """Nodes made from now on belong to the layer ``path``; returns the one before, to go back."""
+    before, _origins.layer = _origins.layer, path
+    return before
+
+
 @contextlib.contextmanager
 def layer_scope(path: str) -> Iterator[None]:
     """Nodes made inside belong to the layer ``path``."""
-    before, _origins.layer = _origins.layer, path
+    before = enter_layer(path)
     try:
         yield
     finally:
-        _origins.layer = before
+        enter_layer(before)
 
 
 def current_layer() -> str:

@@ -1,4 +1,4 @@
-"""What surrounds a module's ``forward``: its path, its hooks, and errors that name the layer.
+"""What surrounds a module's ``forward``: its path, its hooks, and which layers ran before it.
 
 A module is reached by a dotted path of attribute names (``encoder.fc1``).  The path belongs to
 the place from which the outermost call started, so it is looked up in a table that is made once
@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from pellucid.base.errors import AutogradError, PellucidError
+from pellucid.base.errors import AutogradError
 from pellucid.tensor.state import version
 from pellucid.tensor.tensor import Tensor
 
@@ -67,10 +68,31 @@ class FactsGuard:
         return self._valid
 
 
+STEPS = 64
+"""How many layers back an outermost call remembers the shapes of what they gave."""
+
+
+class Pass:
+    """One outermost call of a module: whose paths hold, what it got, which layers have run.
+
+    Only shapes are kept of what the layers gave, and only of the last ones, so that nothing
+    lives longer and a loop over many time steps does not grow.
+    """
+
+    __slots__ = ("root", "paths", "args", "kwargs", "steps")
+
+    def __init__(self, root: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.root = root
+        self.paths = paths_from(root)
+        self.args = args
+        self.kwargs = kwargs
+        self.steps: deque[tuple[str, Module, Any]] = deque(maxlen=STEPS)
+
+
 class _Calls(threading.local):
     """The outermost call of this thread: None outside of any."""
 
-    paths: dict[int, str] | None = None
+    running: Pass | None = None
 
 
 calls = _Calls()
@@ -88,12 +110,24 @@ def paths_from(root: Module) -> dict[int, str]:
     return table
 
 
-def path_of(module: Module, outer: str) -> str:
-    """The path of ``module`` in the running call; one that no parent owns is named by its class."""
-    found = calls.paths.get(id(module)) if calls.paths is not None else None
-    if found is not None:
-        return found
+def path_outside(module: Module, outer: str) -> str:
+    """The path of a module that no parent owns: named by its class, inside of ``outer``."""
     return f"{outer}.{type(module).__name__}" if outer else type(module).__name__
+
+
+def shapes_in(value: Any) -> Any:
+    """The shape of a tensor; of several, in a list; None for anything else."""
+    if isinstance(value, Tensor):
+        return value.shape
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if not isinstance(value, (tuple, list)):
+        return None
+    if hasattr(type(value), "batch_sizes"):  # packed sequences: what one step of one of them is
+        padded = getattr(value, "padded", None)
+        return "packed" + str(value.data.shape[1:] if padded is None else padded.shape[2:])
+    shapes = [shapes_in(part) for part in value]
+    return [shape for shape in shapes if shape is not None]
 
 
 _hook_numbers = count()
@@ -122,22 +156,6 @@ class RemovableHandle:
 
     def __exit__(self, *_: object) -> None:
         self.remove()
-
-
-def shapes_of(values: tuple[Any, ...]) -> str:
-    """The shapes of the tensors among a call's arguments, for a message."""
-    shapes = [str(tuple(v.shape)) for v in values if isinstance(v, Tensor)]
-    return ", ".join(shapes) or "none"
-
-
-def name_the_layer(error: PellucidError, module: Module, path: str, args: tuple[Any, ...]) -> None:
-    """Add to a shape or dtype error in which layer it arose; only the innermost layer does."""
-    if getattr(error, "layer", None) is not None:
-        return
-    error.layer = path  # type: ignore[attr-defined]
-    described = type(module).__name__ if module._modules else repr(module).replace("\n", " ")
-    error.message += f", in layer {path} ({described}), input shape {shapes_of(args)}"
-    error.args = (f"{error.message}\n  {error.hint}" if error.hint else error.message,)
 
 
 class BackwardWatch:

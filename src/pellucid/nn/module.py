@@ -8,22 +8,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from pellucid.base.dtypes import DType, as_dtype, bfloat16, float16, float32, float64
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
-from pellucid.graph.node import current_layer, layer_scope
+from pellucid.base.errors import ArgumentError, DTypeError
+from pellucid.graph.node import current_layer, enter_layer
 from pellucid.nn.calling import (
     BackwardWatch,
     FactsGuard,
+    Pass,
     RemovableHandle,
     calls,
     facts_changed,
-    name_the_layer,
-    path_of,
-    paths_from,
+    path_outside,
+    shapes_in,
     structure_changed,
 )
 from pellucid.nn.errors import PathError, RegistrationError
+from pellucid.nn.locating import Failure, locate
 from pellucid.nn.observing import observe
-from pellucid.nn.parameter import Parameter, as_values
+from pellucid.nn.parameter import Buffer, Parameter, as_values
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.observe import Observation
 from pellucid.tensor.state import guard, is_tracing
@@ -101,21 +102,28 @@ class Module:
         """Run the hooks and ``forward``; operations inside belong to this layer's path."""
         if is_tracing():
             guard(FactsGuard(self))
-        outermost = calls.paths is None
-        if outermost:
-            calls.paths = paths_from(self)
-        path = path_of(self, current_layer())
+        running = calls.running
+        outermost = running is None
+        if running is None:
+            running = calls.running = Pass(self, args, kwargs)
+        before = current_layer()
+        path = running.paths.get(id(self)) or path_outside(self, before)
+        enter_layer(path)
         try:
-            with layer_scope(path):
-                if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks:
-                    return self._call_with_hooks(args, kwargs)
-                return self.forward(*args, **kwargs)
-        except (ShapeError, DTypeError) as error:
-            name_the_layer(error, self, path, args)
+            if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks:
+                result = self._call_with_hooks(args, kwargs)
+            else:
+                result = self.forward(*args, **kwargs)
+        except Exception as error:
+            locate(error, Failure(self, path, args, kwargs, running))
             raise
         finally:
+            enter_layer(before)
             if outermost:
-                calls.paths = None
+                calls.running = None
+        shape = result.shape if isinstance(result, Tensor) else shapes_in(result)
+        running.steps.append((path, self, shape))
+        return result
 
     def _facts(self) -> tuple[Any, ...]:
         """What a traced call depends on beyond its arguments; a program is valid while it stays.
@@ -214,7 +222,7 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         parameters = self.__dict__.get("_parameters")
         if parameters is None:
-            if isinstance(value, (Parameter, Module)):
+            if isinstance(value, (Parameter, Buffer, Module)):
                 raise PathError(
                     f"{name!r} was assigned before the {type(self).__name__} was set up",
                     "call super().__init__() first in __init__",
@@ -227,6 +235,9 @@ class Module:
             self._forget(name, but=self._modules)
             self._modules[name] = value
             structure_changed()
+        elif isinstance(value, Buffer):
+            self._forget(name, but=self._buffers)
+            self.register_buffer(name, value, value.persistent)
         elif name in parameters:
             if value is not None:
                 raise RegistrationError(

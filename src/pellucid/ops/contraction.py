@@ -7,10 +7,27 @@ from collections.abc import Iterable
 import numpy as np
 
 from pellucid.base.errors import ShapeError
-from pellucid.base.shapes import broadcast_shapes
+from pellucid.base.shapes import Shape, broadcast_shapes
 from pellucid.graph.node import Sample, Spec
 from pellucid.ops.registry import Value, apply, define, ramp, require_float, same_dtype, sum_to
 from pellucid.ops.structure import transpose
+
+
+def mismatch(a: Shape, b: Shape, vectors: bool = False) -> ShapeError:
+    """The error for factors of these shapes, with the likely fix; ``vectors`` may be factors."""
+    rows = f"the last but one of the second ({b[-2] if len(b) > 1 else 'none'})"
+    if vectors and len(b) == 1:
+        rows = f"that of the second ({b[0]})"
+    hint = "transpose one of them, or check the number of features"
+    if len(a) > 1 and len(b) > 1 and a[-1] == b[-1]:
+        hint = "transpose the second: a @ b.transpose(-2, -1)"
+    elif len(a) > 1 and len(b) > 1 and a[-2] == b[-2]:
+        hint = "transpose the first: a.transpose(-2, -1) @ b"
+    return ShapeError(
+        f"matmul got shapes {a} and {b}: the last extent of the first "
+        f"({a[-1] if a else 'none'}) must equal {rows}",
+        hint,
+    )
 
 
 def _infer(a: Spec, b: Spec) -> Spec:
@@ -18,12 +35,7 @@ def _infer(a: Spec, b: Spec) -> Spec:
     if dtype.kind == "bool":
         require_float("matmul", a)
     if len(a.shape) < 2 or len(b.shape) < 2 or a.shape[-1] != b.shape[-2]:
-        raise ShapeError(
-            f"matmul got shapes {a.shape} and {b.shape}: the last extent of the first "
-            f"({a.shape[-1] if a.shape else 'none'}) must equal the last but one of the second "
-            f"({b.shape[-2] if len(b.shape) > 1 else 'none'})",
-            "transpose one of them, or check the number of features",
-        )
+        raise mismatch(a.shape, b.shape)
     return Spec((*broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1]), dtype)
 
 

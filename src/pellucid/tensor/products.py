@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pellucid.base.errors import ShapeError
+from pellucid.base.shapes import size_of
 from pellucid.ops import contraction, structure
 from pellucid.tensor import linalg
 from pellucid.tensor.arithmetic import ArithmeticMethods
@@ -29,9 +30,12 @@ class ProductMethods(ArithmeticMethods):
             )
         left = structure.reshape(a, (1, *a.shape)) if len(a.shape) == 1 else a
         right = structure.reshape(b, (*b.shape, 1)) if len(b.shape) == 1 else b
+        if left.shape[-1] != right.shape[-2]:
+            raise contraction.mismatch(a.shape, b.shape, vectors=True)
         if len(right.shape) == 2 and len(left.shape) > 2:
             # One product of a tall matrix instead of a batch of small ones.
-            rows = structure.reshape(left, (-1, left.shape[-1]))  # (..., M, K) -> (...·M, K)
+            height = size_of(left.shape[:-1])
+            rows = structure.reshape(left, (height, left.shape[-1]))  # (..., M, K) -> (...·M, K)
             tall = contraction.matmul(rows, right)
             product = structure.reshape(tall, (*left.shape[:-1], right.shape[-1]))
         else:

@@ -29,15 +29,20 @@ _is_own: dict[str, bool] = {}
 """File of code → whether it belongs to this package."""
 
 
+def is_own_file(file: str) -> bool:
+    """Whether code of this file belongs to this package (or to Python's import machinery)."""
+    own = _is_own.get(file)
+    if own is None:
+        own = _is_own[file] = file.startswith((_OWN_FOLDER, "<frozen"))
+    return own
+
+
 def user_line() -> str:
     """``file:line`` of the innermost frame outside of this package, empty if there is none."""
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        own = _is_own.get(file)
-        if own is None:
-            own = _is_own[file] = file.startswith((_OWN_FOLDER, "<frozen"))
-        if not own:
+        if not is_own_file(file):
             return f"{file}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return ""

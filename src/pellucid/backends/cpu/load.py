@@ -582,7 +582,9 @@ class CpuExecutable:
         self.regions = [_region(r, addresses) for r in plan.regions]
         fixed = plan.inputs + plan.outputs
         moving = [(i, 0) for i in range(fixed)]
-        self.program = NativeProgram(fixed + len(plan.slots), self.regions, moving)
+        self.program = NativeProgram(
+            fixed + len(plan.slots), self.regions, moving, tries_threads=True
+        )
         self._table = self.program.table
         offset = _whole_lines(plan.arena_bytes)
         self._moving: list[tuple[int, int]] = []
