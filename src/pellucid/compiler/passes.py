@@ -9,6 +9,7 @@ import functools
 import math
 from collections.abc import Callable, Collection
 
+from pellucid.base.dtypes import bfloat16
 from pellucid.compiler.clusters import REDUCTIONS, reduction_axes
 from pellucid.compiler.convolution import (
     drop_round_trip,
@@ -17,7 +18,7 @@ from pellucid.compiler.convolution import (
     sink_into_sum,
     sink_through_moves,
 )
-from pellucid.compiler.joining import join_in_place
+from pellucid.compiler.joining import join_in_place, narrow_parts
 from pellucid.compiler.phases import split_phases
 from pellucid.compiler.placement import assemble_in_place
 from pellucid.compiler.repeat import single_step, tidy_loops
@@ -323,6 +324,17 @@ def convolutions_as_products(graph: Graph) -> Graph:
     return simplify(sunk)
 
 
+def join_narrow_parts(graph: Graph) -> Graph:
+    """A sum of padded parts in bfloat16 → the parts, joined.
+
+    Rounding after each addition, as sums of narrow values are made, would hide from later passes
+    that zeros are added: the gradient of packed queries, keys and values is such a sum.
+    """
+    if not any(n.dtype is bfloat16 for n in graph.nodes()):
+        return graph
+    return simplify(rewrite(graph, narrow_parts))
+
+
 PASSES: tuple[Callable[[Graph], Graph], ...] = (
     as_formulas,
     simplify,
@@ -336,6 +348,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     scatter_as_choice,
     write_rows_alone,
     split_long_reductions,
+    join_narrow_parts,
     assemble_in_place,
     join_in_place,
 )

@@ -58,6 +58,7 @@ from pellucid.compiler.views import (
     attention_views,
     contiguous,
     flat_base,
+    is_narrow_product,
     matrix_view,
     merge_axes,
 )
@@ -159,7 +160,7 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
         for view in views_of(node, fusion):
             if view.base not in number:
                 number[view.base] = len(number)
-            views.append((number[view.base], view.offset, view.strides))
+            views.append((number[view.base], view.base.dtype, view.offset, view.strides))
     after = cluster.epilogue
     domain = (
         cluster.kind,
@@ -299,6 +300,7 @@ def contraction_of(node: Node, result: View) -> Contraction:
         (inner[2], result.strides[-2]),
         outer=tuple(axes[:-1]),
         offsets=(a.offset, b.offset, result.offset),
+        narrow=(a.base.dtype.name, b.base.dtype.name) if is_narrow_product(node) else None,
     )
 
 
