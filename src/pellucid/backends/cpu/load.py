@@ -171,8 +171,14 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
         after and after.full_rows,
         tuple((p.offset, p.strides) for p in map(fusion.placed.get, cluster.anchors) if p),
         tuple(views),
+        tuple(_is_updated(base, fusion.graph) for base in _second_factors(cluster)),
     )
     return (domain, tuple(entries), tuple(number[a] for a in cluster.anchors)), list(number)
+
+
+def _second_factors(cluster: Cluster) -> list[Node]:
+    """What the products of a cluster multiply with."""
+    return [matrix_view(a, 1).base for a in cluster.anchors if a.op.name == "matmul"]
 
 
 def views_of(node: Node, fusion: Fusion) -> list[View]:
@@ -219,6 +225,7 @@ def _write_product(
     views = [matrix_view(node, 0), matrix_view(node, 1)]
     rows, columns = node.shape[-2:]
     spec = contraction_of(node, fusion.placed.get(node) or contiguous(node))
+    spec = replace(spec, updated=_is_updated(views[1].base, fusion.graph))
     after = cluster.epilogue
     full_rows = after is not None and after.full_rows
     plan = plan_contraction(spec, target, full_rows)
@@ -243,6 +250,11 @@ def _write_product(
         how = "" if part.suffix else arithmetic_of(plan)
         kernels.append(Kernel(text, (*own, *extra), part.chunks, cost, part.flop, how))
     return kernels
+
+
+def _is_updated(value: Node, graph: Graph) -> bool:
+    """Whether a value is state that the program changes."""
+    return any(graph.inputs[source] is value for source in graph.aliases.values())
 
 
 def _write_blocks(
