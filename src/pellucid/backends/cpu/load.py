@@ -19,6 +19,7 @@ from pellucid.backends.cpu.contraction import (
 )
 from pellucid.backends.cpu.contraction_plan import (
     Contraction,
+    ContractionPlan,
     packed_bytes,
     plan_blocks,
     plan_contraction,
@@ -246,7 +247,8 @@ def _write_product(
         # Loops (of an epilogue, of the sum of a split product) want LLVM's passes, tiles do not.
         loops = after is not None or bool(part.suffix)
         text = ("" if loops else PLAIN) + module_text([function], METADATA if loops else "")
-        kernels.append(Kernel(text, (*own, *extra), part.chunks, cost, part.flop))
+        how = "" if part.suffix else arithmetic_of(plan)
+        kernels.append(Kernel(text, (*own, *extra), part.chunks, cost, part.flop, how))
     return kernels
 
 
@@ -280,6 +282,13 @@ def _write_blocks(
     (part,) = packing.kernels
     cost = PACKING_COST * whole.depth * whole.columns
     return [Kernel(text, (matrix_view(node, 1).base, packed), part.chunks, cost), turn]
+
+
+def arithmetic_of(plan: ContractionPlan) -> str:
+    """How a product of bfloat16 operands is computed, in words; empty for others."""
+    if not plan.spec.narrow:
+        return ""
+    return f"bfloat16 pairs by {plan.pairs}" if plan.pairs else "bfloat16 widened to float32"
 
 
 def contraction_of(node: Node, result: View) -> Contraction:
