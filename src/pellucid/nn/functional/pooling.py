@@ -15,7 +15,8 @@ import numpy as np
 
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
-from pellucid.nn.functional.positions import need_rank, numbers, select
+from pellucid.nn.functional.hints import window_hint
+from pellucid.nn.functional.positions import need_channels, need_rank, numbers, select
 from pellucid.ops import structure
 from pellucid.ops.pooling import window_max
 from pellucid.tensor.core import lift
@@ -43,6 +44,7 @@ class Windows:
     ) -> None:
         need_tensor(name, input)
         need_rank(name, input, count)
+        need_channels(name, input, count)
         self.kernel = numbers(name, "kernel_size", kernel_size, count, 1)
         given = stride is not None and (hasattr(stride, "__index__") or len(stride) > 0)
         self.stride = numbers(name, "stride", stride, count, 1) if given else list(self.kernel)
@@ -67,7 +69,7 @@ class Windows:
                 raise ShapeError(
                     f"{name} got an input of shape {tuple(input.shape)}: a window of {reach} "
                     f"does not fit on an axis of {n} padded by {p}",
-                    "use a smaller kernel_size, more padding, or fewer poolings before",
+                    window_hint((n,), (reach,), (n + 2 * p,)),
                 )
             self.out.append(size)
 
@@ -265,7 +267,8 @@ def _max_unpool(
         raise ShapeError(
             f"{name} got an input of shape {tuple(input.shape)} and indices of shape "
             f"{tuple(indices.shape)}",
-            "both come from one max_pool with return_indices=True",
+            f"both come from one nn.MaxPool{count}d(…, return_indices=True): "
+            "values, indices = pool(x)",
         )
     kernel = numbers(name, "kernel_size", kernel_size, count, 1)
     steps = numbers(name, "stride", kernel if stride is None else stride, count, 1)
@@ -474,7 +477,7 @@ def _targets(name: str, input: Any, count: int, output_size: Any) -> list[int]:
     if 0 in own:
         raise ShapeError(
             f"{name} got an input of shape {tuple(input.shape)}",
-            "the pooled axes must not be empty",
+            "the pooled axes must not be empty: look at what made this input",
         )
     return found
 
