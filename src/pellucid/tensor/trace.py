@@ -126,6 +126,8 @@ class Trace:
     """Observation → (training mode, column, value) of what it saw; see :mod:`.observe`."""
     listeners: list[list[Cell]] = field(default_factory=list)
     """Lists that every new cell is added to; see :mod:`.rematerialize`."""
+    late: list[Any] = field(default_factory=list)
+    """Checks of values that wait until the program runs; see :mod:`.late`."""
     cotangent: Node | None = None
     """During a backward pass, the last gradient that was complete."""
 

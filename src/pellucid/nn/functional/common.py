@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
-from pellucid.nn.functional.checks import as_broadcast, has_values, need_tensor
+from pellucid.nn.functional.checks import as_broadcast, check_values, need_tensor
 from pellucid.nn.functional.hints import bilinear_hint, group_hint, last_axes_hint, linear_hint
 from pellucid.ops.normalization import mean_over, standardize, variance_over
 from pellucid.tensor.autograd import no_grad
@@ -142,7 +142,8 @@ def embedding(
     need_tensor("embedding", input)
     if input.dtype.kind != "int":
         raise DTypeError(
-            f"embedding got ids of {input.dtype.name}", "ids are integers: convert with .long()"
+            f"embedding got ids of {input.dtype.name}",
+            "ids are integers: convert with .long(); for features use nn.Linear",
         )
     refuse_sparse("embedding", sparse)
     rows = weight.shape[0]
@@ -151,13 +152,17 @@ def embedding(
             f"embedding got padding_idx={padding_idx} for {rows} rows", f"use {-rows} to {rows - 1}"
         )
     ids = input.reshape(-1).long()
-    if has_values(input):
-        low, high = int(input.array().min()), int(input.array().max())
+
+    def check(found: np.ndarray) -> None:
+        low, high = int(found.min()), int(found.max())
         if low < 0 or high >= rows:
             raise ArgumentError(
                 f"embedding got the id {low if low < 0 else high} for {rows} rows",
-                f"ids are 0 to {rows - 1}: check num_embeddings",
+                f"ids are 0 to {rows - 1}: check num_embeddings"
+                + (f" (at least {high + 1} for these ids)" if high >= rows else ""),
             )
+
+    check_values(check, input)
     if max_norm is not None:
         _renormalize(weight, ids, max_norm, norm_type)
     found = weight.index_select(0, ids)  # (n, D)

@@ -50,6 +50,8 @@ def channels_hint(shape: Sequence[int], channels: int, rank: int, layer: str) ->
     ``layer`` is the call that would fit.
     """
     axis = len(shape) - rank - 1
+    if shape[axis] == 0:
+        return "the axis of channels is empty: look at what made this input"
     if shape[-1] == channels:
         order = ", ".join(map(str, (*range(axis), len(shape) - 1, *range(axis, len(shape) - 1))))
         kind = {1: "sequences", 2: "images", 3: "volumes"}[rank]
@@ -89,16 +91,20 @@ def rank_hint(shape: Sequence[int], rank: int, channels: int | None = None) -> s
         return f"{wanted}: merge the leading axes into one batch with x.flatten(0, {extra})"
     if len(shape) == rank and (channels == 1 or not known):
         return f"{wanted}: add the axis of one channel with x.unsqueeze(0)"
-    if len(shape) == 2 and known and channels and shape[1] % channels == 0:
+    if len(shape) == 2 and known and channels and shape[1] in _samples(channels, rank):
         extents = _square(shape[1] // channels, rank)
         return f"{wanted}: unflatten it, x.reshape({shape[0]}, {channels}, {extents})"
     return f"{wanted}: add the missing axes with unsqueeze or reshape"
 
 
+def _samples(channels: int, rank: int) -> set[int]:
+    """Sizes of flattened samples with ``channels`` channels and equal extents from 4 on."""
+    return {channels * side**rank for side in range(4, 1025)}
+
+
 def _square(size: int, rank: int) -> str:
-    """Equal extents with this product where there are such, else the axes' names."""
-    side = round(size ** (1 / rank))
-    return ", ".join([str(side)] * rank) if side**rank == size else AXES[rank]
+    """Equal extents with this product."""
+    return ", ".join([str(round(size ** (1 / rank)))] * rank)
 
 
 def window_hint(extents: Sequence[int], reach: Sequence[int], padded: Sequence[int]) -> str:
@@ -109,7 +115,7 @@ def window_hint(extents: Sequence[int], reach: Sequence[int], padded: Sequence[i
     more = max(-(-(r - n) // 2) for n, r in zip(padded, reach, strict=True))
     return (
         f"the windows may reach over at most {tight} here: use a smaller kernel_size or dilation, "
-        f"{more} more padding, larger images, or fewer strides and poolings before"
+        f"{more} more padding, larger inputs, or fewer strides and poolings before"
     )
 
 
@@ -151,6 +157,8 @@ def group_hint(shape: Sequence[int], groups: int, channels: int | None) -> str:
         return "it needs (N, C, *): add the batch with x.unsqueeze(0)"
     if channels is not None and channels != shape[1] and shape[-1] == channels:
         return "the channels are on the last axis; it needs (N, C, *): x.movedim(-1, 1)"
+    if channels is not None and shape[0] == channels and shape[1] != channels:
+        return "it needs (N, C, *): add the batch with x.unsqueeze(0)"
     if shape[1] % groups == 0:
         return (
             f"use nn.GroupNorm({groups}, {shape[1]}) here, or let the layer before give "
@@ -172,9 +180,53 @@ def batch_norm_hint(shape: Sequence[int], name: str, ranks: Sequence[int], chann
             return f"use nn.{kind}{other}d for inputs with {len(shape)} axes"
         listed = "(N, C) or (N, C, L)" if rank == 1 else f"(N, C, {AXES[rank]})"
         return f"it needs {listed}"
-    if shape[-1] == channels:
-        return f"the channels are on the last axis; it needs (N, C, {AXES[rank]}): x.movedim(-1, 1)"
-    return (
-        f"use nn.{name}({shape[max(0, len(shape) - rank - 1) if len(shape) > 2 else 1]}) here, or "
-        f"let the layer before give {channels} channels"
-    )
+    axis = 1 if len(shape) == 2 else len(shape) - rank - 1
+    if shape[axis] == 0:
+        return "the axis of channels is empty: look at what made this input"
+    if len(shape) > 2 and shape[-1] == channels:
+        return (
+            f"the channels are on the last axis; it needs (N, C, {AXES[rank]}): "
+            f"x.movedim(-1, {axis})"
+        )
+    return f"use nn.{name}({shape[axis]}) here, or let the layer before give {channels} channels"
+
+
+# ---- losses ---------------------------------------------------------------------------------
+
+
+def pair_hint(input: Sequence[int], target: Sequence[int]) -> str:
+    """For predictions and targets that should have one shape."""
+    if tuple(input) == (*target, 1):
+        return "use input.squeeze(-1), or target.unsqueeze(-1)"
+    if tuple(target) == (*input, 1):
+        return "use target.squeeze(-1), or input.unsqueeze(-1)"
+    if len(input) == 2 and tuple(target) == (input[0],):
+        return (
+            f"one class of {input[1]} for each row is for nn.CrossEntropyLoss; for a number for "
+            f"each row make the last layer nn.Linear(…, 1) and use input.squeeze(-1)"
+        )
+    if input and target and input[0] != target[0] and tuple(input[1:]) == tuple(target[1:]):
+        return f"the batches differ, {input[0]} and {target[0]}: take both from the same batch"
+    if len(input) == len(target) and tuple(input[:-1]) == tuple(target[:-1]):
+        return f"the last layer gives {input[-1]} numbers, the targets have {target[-1]} a row"
+    return "both need the same shape: reshape one"
+
+
+def classes_hint(input: Sequence[int], target: Sequence[int]) -> str:
+    """For scores (N, C, d…) and class ids that are not (N, d…)."""
+    scores, ids = tuple(input), tuple(target)
+    wanted = (scores[0], *scores[2:]) if len(scores) > 1 else ()
+    if scores == ids:
+        return "one-hot rows? use target.argmax(1) as class ids, or target.float() as probabilities"
+    if ids == (*wanted, 1):
+        return "one class id a position, not a column: target.squeeze(-1)"
+    if len(scores) == 3 and ids == scores[:-1]:
+        return (
+            "the classes belong on axis 1: use input.flatten(0, 1) with target.flatten(), or "
+            "input.movedim(-1, 1)"
+        )
+    if len(scores) > 3 and ids == scores[:-1]:
+        return "the classes belong on axis 1, not last: input.movedim(-1, 1)"
+    if len(ids) == len(wanted) and ids and ids[0] != wanted[0] and ids[1:] == wanted[1:]:
+        return f"the batches differ, {wanted[0]} and {ids[0]}: take both from the same batch"
+    return f"input (N, C, d…) needs targets (N, d…), here {wanted}: one class id a position"

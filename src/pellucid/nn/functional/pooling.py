@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
-from pellucid.nn.functional.checks import need_tensor
+from pellucid.nn.functional.checks import check_values, need_tensor
 from pellucid.nn.functional.hints import window_hint
 from pellucid.nn.functional.positions import need_channels, need_rank, numbers, select
 from pellucid.ops import structure
@@ -196,6 +196,8 @@ def _max_pool(
     windows = Windows(name, input, count, kernel_size, stride, padding, dilation, ceil_mode)
     if not return_indices and windows.are_tiles() and input.dtype.is_floating_point:
         return window_max(*windows.as_tiles(input))
+    if input.dtype.kind == "bool":
+        raise DTypeError(f"max_pool{count}d got bool values", "convert them with .float()")
     tags, result = _Tags(return_indices), input
     for i in reversed(range(count)):
         result = _max_along(result, tags, windows, i)
@@ -261,6 +263,7 @@ def _max_unpool(
     name = f"max_unpool{count}d"
     need_tensor(name, input)
     need_rank(name, input, count)
+    need_tensor(f"{name}'s indices", indices)
     if indices.dtype.name != "int64":
         raise DTypeError(f"{name} got indices of {indices.dtype.name}", "they are int64")
     if tuple(indices.shape) != tuple(input.shape):
@@ -284,9 +287,24 @@ def _max_unpool(
             f"{name} got output_size={list(output_size)}",
             f"each extent must be within one stride of {usual}",
         )
+    _check_places(name, indices, size)
     empty = input.new_zeros(*lead, math.prod(size))
     flat = empty.scatter(-1, indices.reshape(*lead, -1), input.reshape(*lead, -1))
     return flat.reshape(*lead, *size)
+
+
+def _check_places(name: str, indices: Any, size: list[int]) -> None:
+
+    def check(places: np.ndarray) -> None:
+        low, high = int(places.min()), int(places.max())
+        if low < 0 or high >= math.prod(size):
+            raise ArgumentError(
+                f"{name} got the index {low if low < 0 else high} for an output of {size}",
+                f"indices are 0 to {math.prod(size) - 1}: pass output_size=x.shape, the shape "
+                "before the pooling",
+            )
+
+    check_values(check, indices)
 
 
 def max_unpool1d(
