@@ -5,64 +5,26 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from native_products import CANARY, FORMS, SEED, SHAPES, Product, bias_and_relu, strides
 from pellucid.backends.cpu.contraction import (
     Block,
     Contraction,
     ContractionPlan,
-    Epilogue,
     emit_contraction,
-    operand,
     plan_contraction,
 )
-from pellucid.backends.cpu.engine import compile_kernel, load_kernels
+from pellucid.backends.cpu.engine import compile_kernel
 from pellucid.backends.cpu.ir import Function, module_text
 from pellucid.backends.cpu.target import Target, host_target, named_target
 from pellucid.base.errors import ArgumentError
 
 Array = npt.NDArray[np.floating]
-SIGNATURE = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2)
-CANARY = 1024.5  # exact in both formats, and no sum of the test data
-SEED = 20240917
-
-
-class Product:
-    """A compiled contraction that can be run on arrays, chunk by chunk if wished."""
-
-    def __init__(
-        self,
-        spec: Contraction,
-        target: Target | None = None,
-        epilogue: Epilogue | None = None,
-        full_rows: bool = False,
-    ) -> None:
-        target = target or host_target()
-        self.plan: ContractionPlan = plan_contraction(spec, target, full_rows)
-        functions = emit_contraction("product", spec, target, epilogue, full_rows)
-        addresses = load_kernels({f.name: module_text([f]) for f in functions}, target)
-        self.kernels = [SIGNATURE(addresses["product" + k.suffix]) for k in self.plan.kernels]
-
-    def run(
-        self,
-        arrays: Sequence[Array],
-        order: Callable[[int], Sequence[int]] | None = None,
-    ) -> None:
-        scratch = np.full(self.plan.scratch_bytes, 0xFF, np.uint8)  # NaN if read before written
-        operands = [*arrays[:3], *([scratch] if scratch.size else []), *arrays[3:]]
-        assert len(operands) - len(arrays[3:]) == self.plan.epilogue_operand
-        table = (ctypes.c_void_p * len(operands))(*(o.ctypes.data for o in operands))
-        slots = (ctypes.c_int32 * len(operands))(*range(len(operands)))
-        for kernel, part in zip(self.kernels, self.plan.kernels, strict=True):
-            chunks = (
-                [(0, part.chunks)] if order is None else [(c, c + 1) for c in order(part.chunks)]
-            )
-            for begin, end in chunks:
-                kernel(ctypes.addressof(table), ctypes.addressof(slots), begin, end)
 
 
 def guarded(
@@ -74,10 +36,6 @@ def guarded(
     view = buffer[33 : 33 + size].reshape(shape)
     view[...] = generator.standard_normal(shape)
     return buffer, view
-
-
-def strides(array: Array) -> tuple[int, ...]:
-    return tuple(s // array.itemsize for s in array.strides)
 
 
 def specification(a: Array, b: Array, c: Array, accumulate: bool = False) -> Contraction:
@@ -141,22 +99,6 @@ def operands(
     b_shape = (batch, depth, columns) if form[1] == "N" else (batch, columns, depth)
     a, b = (guarded(shape, dtype, generator)[1] for shape in (a_shape, b_shape))
     return a if form[0] == "N" else a.swapaxes(1, 2), b if form[1] == "N" else b.swapaxes(1, 2)
-
-
-FORMS = ("NN", "NT", "TN", "TT")
-SHAPES = [
-    (1, 1, 1),
-    (32, 8, 2),
-    (32, 2, 8),
-    (1, 100, 70),
-    (2, 40, 33),
-    (13, 1, 50),
-    (5, 7, 130),
-    (64, 10, 128),
-    (37, 51, 67),
-    (63, 255, 301),
-    (130, 70, 20),
-]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -306,19 +248,6 @@ def test_blocks_cover_c_exactly_once(shape: tuple[int, int, int]) -> None:
         for batch, rows, columns in plan.blocks(chunk):
             count[batch, rows.start : rows.stop, columns.start : columns.stop] += 1
     np.testing.assert_array_equal(count, plan.splits)
-
-
-def bias_and_relu(f: Function, block: Block, first: int, columns: int) -> None:
-    """c[m, n] = max(c[m, n] + bias[n], 0) over a block, as a plain scalar loop."""
-    c, bias = operand(f, 2), operand(f, first)
-    with (
-        f.loop(block.row_begin, block.row_end, hint="m") as m,
-        f.loop(block.column_begin, block.column_end, hint="n") as n,
-    ):
-        row = f.binary("add", f.binary("mul", m.index, f.i64(columns)), n.index)
-        where = f.gep(c, row, "float")
-        total = f.fadd(f.load("float", where), f.load("float", f.gep(bias, n.index, "float")))
-        f.store(f.intrinsic("llvm.maximum", "float", total, f.constant("float", 0.0)), where)
 
 
 @pytest.mark.parametrize("shape", [(64, 256, 200), (65, 1, 30), (3, 50, 64), (10, 33, 9001)])

@@ -44,6 +44,7 @@ def refused(command: Command, tmp_path: Path, code: int, text: str, *arguments: 
         ("a,b,y\n", "y", 3, "no rows"),
         (table(), "z", 3, "has no column named 'z'"),
         (table(), "Y1", 3, "Did you mean 'y'"),
+        (table(), "y,b", 3, "Name several columns one by one: 'y', 'b'"),
         (table(y=lambda i: 1), "y", 3, "Target 'y' is constant"),
         (table(y=lambda i: "rare" if i == 3 else "ab"[i % 2]), "y", 3, "has a single row"),
         (table(b=lambda i: ""), "y", 3, "Column 'b' of"),

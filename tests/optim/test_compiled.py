@@ -22,6 +22,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Adam", {"weight_decay": 0.1}),
     ("AdamW", {"amsgrad": True, "l1": 0.1}),
     ("Adamax", {}),
+    ("SparseAdam", {}),
     ("NAdam", {"decoupled_weight_decay": True, "weight_decay": 0.1}),
     ("RAdam", {}),
     ("Lion", {"lr": 0.02, "weight_decay": 0.1}),

@@ -19,6 +19,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "Adam": {"amsgrad": True, "weight_decay": 0.1},
     "AdamW": {"l1": 0.01},
     "Adamax": {},
+    "SparseAdam": {},
     "NAdam": {},
     "RAdam": {},
     "RMSprop": {"momentum": 0.9, "centered": True},

@@ -14,7 +14,7 @@ from pellucid import optim
 from pellucid.base.errors import ArgumentError, AutogradError, TraceError
 from pellucid.tensor.state import version
 
-ALL = "SGD Adagrad RMSprop Adadelta Adam AdamW Adamax NAdam RAdam Lion Muon".split()
+ALL = "SGD Adagrad RMSprop Adadelta Adam AdamW Adamax SparseAdam NAdam RAdam Lion Muon".split()
 
 
 def parameter(*values: float) -> Any:
@@ -223,7 +223,7 @@ def test_D48_documentation_compares_all_optimizers() -> None:
         assert f"\n{name} " in table
         text = getattr(optim, name).__doc__ or ""
         assert "``lr``" in text and "(" in text and any(f"({y})" in text for y in range(1951, 2026))
-    assert "AdamW      the default choice" in table
+    assert "AdamW       the default choice" in table
 
 
 # ---- penalties -------------------------------------------------------------------------------

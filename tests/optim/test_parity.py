@@ -184,7 +184,8 @@ def test_defaults_equal_torch() -> None:
     import inspect
 
     for name in (
-        "SGD Adagrad RMSprop Adadelta Adam AdamW Adamax NAdam RAdam Muon LBFGS Rprop ASGD Adafactor"
+        "SGD Adagrad RMSprop Adadelta Adam AdamW Adamax NAdam RAdam Muon LBFGS Rprop ASGD "
+        "Adafactor SparseAdam"
     ).split():
         ours = inspect.signature(getattr(optim, name).__init__).parameters
         theirs = inspect.signature(getattr(torch.optim, name).__init__).parameters
@@ -196,3 +197,47 @@ def test_defaults_equal_torch() -> None:
         named = [a for a in theirs if a in ours and theirs[a].kind.name != "KEYWORD_ONLY"]
         order = [a for a in ours if a in named]
         assert order == named, name
+
+
+@pytest.mark.parametrize("options", [{}, {"lr": 0.1, "betas": (0.5, 0.8), "maximize": True}])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sparse_adam_moves_the_rows_of_a_batch_as_torch(
+    options: dict[str, Any], dtype: str
+) -> None:
+    rng = np.random.default_rng(11)
+    start = rng.normal(size=(9, 4)).astype(dtype)
+    batches = [rng.integers(0, 9, 5) for _ in range(8)]
+    weights = [rng.normal(size=(5, 4)).astype(dtype) for _ in batches]
+    theirs = torch.nn.Embedding(9, 4, sparse=True, _weight=torch.tensor(start))
+    ours = pellucid.nn.Embedding(9, 4, _weight=pellucid.tensor(start))
+    optimizers = (
+        torch.optim.SparseAdam(list(theirs.parameters()), **options),
+        optim.SparseAdam(ours.parameters(), **options),
+    )
+    tolerance = 2e-6 if dtype == "float32" else 1e-12
+    for ids, weight in zip(batches, weights, strict=True):
+        for library, layer, optimizer in zip(
+            (torch, pellucid), (theirs, ours), optimizers, strict=True
+        ):
+            optimizer.zero_grad()
+            (layer(library.tensor(ids)) * library.tensor(weight)).sum().backward()
+            optimizer.step()
+        np.testing.assert_allclose(
+            ours.weight.detach().numpy(), theirs.weight.detach().numpy(), tolerance, tolerance
+        )
+    untouched = sorted(set(range(9)) - set(np.concatenate(batches[:1]).tolist()))
+    assert untouched  # the first step left some rows alone, which later ones were compared with
+
+
+def test_sparse_adam_leaves_rows_without_gradient_alone() -> None:
+    x = pellucid.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    optimizer = optim.SparseAdam([x], lr=0.5)
+    x[0].sum().backward()
+    optimizer.step()
+    assert x[1].tolist() == [3.0, 4.0] and x[0].tolist() == pytest.approx([0.5, 1.5])
+    moved = x[0].tolist()
+    optimizer.zero_grad()
+    x[1].sum().backward()
+    optimizer.step()
+    assert x[0].tolist() == moved
+    assert optimizer.state[x]["exp_avg"][0].tolist() == pytest.approx([0.1, 0.1])

@@ -26,7 +26,8 @@ class KernelFacts:
     arithmetic operation on an element, two for each multiply-add of a product; ``read_bytes`` and
     ``written_bytes`` count each buffer once; ``chunks`` is into how many pieces threads may share
     the work; ``seconds`` its mean measured time, None if it was not measured.  A kernel of a loop
-    runs ``turns`` times; work, bytes and seconds are those of all turns.
+    runs ``turns`` times; work, bytes and seconds are those of all turns.  ``arithmetic`` says how a
+    product of bfloat16 operands is computed, and is empty for everything else.
     """
 
     name: str
@@ -40,6 +41,7 @@ class KernelFacts:
     chunks: int
     seconds: float | None = None
     turns: int = 1
+    arithmetic: str = ""
 
     @property
     def fused(self) -> str:
@@ -71,7 +73,8 @@ class Explanation:
     """A compiled program; ``print`` it, or see :meth:`to_svg`.
 
     ``regions`` counts the stretches of the program after which threads wait for each other,
-    ``steps`` the times at which buffers begin and end to live.  ``seconds`` is the mean time of
+    ``steps`` the times at which buffers begin and end to live, ``threads`` how many run it: one
+    where more do not pay.  ``seconds`` is the mean time of
     the whole program over ``calls`` runs, None if it was not measured.
     """
 
@@ -141,13 +144,19 @@ class Explanation:
         return lines
 
     def _summary(self) -> list[str]:
-        kernels = f"{len(self.kernels)} kernels in {self.regions} regions on {self.threads} threads"
+        kernels = f"{len(self.kernels)} kernels in {self.regions} regions on {self.threads} "
+        kernels += "thread" if self.threads == 1 else "threads"
         work = f"{_count(self.flop)}FLOP, {_bytes(self.bytes_moved)} moved"
         lines = [f"{kernels}: {work}"]
         if self.seconds:
             rate = _count(self.flop / self.seconds)
             took = _time(self.seconds)
             lines.append(f"one run takes {took} (mean of {self.calls}), {rate}FLOP/s")
+        found: dict[str, int] = {}
+        for kernel in self.kernels:
+            if kernel.arithmetic:
+                found[kernel.arithmetic] = found.get(kernel.arithmetic, 0) + 1
+        lines += [f"{count} products in {words}" for words, count in found.items()]
         lines.append(
             f"memory: {_bytes(self.arena_bytes)} for {len(self.buffers)} intermediate values, "
             f"{_bytes(self.input_bytes)} inputs and state, {_bytes(self.output_bytes)} results"

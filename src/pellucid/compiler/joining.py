@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from pellucid.base.dtypes import bfloat16
 from pellucid.base.shapes import Shape, contiguous_strides
 from pellucid.compiler.placement import ASSEMBLY, padded_parts, views_read
 from pellucid.compiler.repeat import is_loop, operand_view
 from pellucid.graph.node import Graph, Node, inheriting, make_node, unshared
 from pellucid.graph.replay import order_above
-from pellucid.ops import structure
+from pellucid.ops import elementwise, structure
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
 
@@ -41,6 +42,20 @@ def join_in_place(graph: Graph) -> Graph:
             if parts:
                 found[node] = parts
     return _rebuilt(graph, found) if found else graph
+
+
+def narrow_parts(node: Node) -> Node | None:
+    """A sum of padded parts in bfloat16, rounded after each addition → the parts, joined."""
+    if node.op.name != "cast" or node.dtype is not bfloat16:
+        return None
+    parts = padded_parts(node, through_casts=True)
+    axes = [a for a, n in enumerate(node.shape) if any(part.shape[a] != n for part, _ in parts)]
+    if len(parts) < 2 or len(axes) != 1:
+        return None
+    ordered = sorted(parts, key=lambda part: part[1][axes[0]])
+    rounded = [elementwise.cast(part, bfloat16) for part, _ in ordered]
+    joined: Node = structure.concatenate(rounded, axes[0])
+    return joined
 
 
 def _parts(node: Node) -> list[tuple[Node, int]]:

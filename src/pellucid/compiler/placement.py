@@ -142,11 +142,12 @@ def _below(
 
 
 def padded_parts(
-    total: Node, users: dict[Node, list[Node]] | None = None
+    total: Node, users: dict[Node, list[Node]] | None = None, through_casts: bool = False
 ) -> list[tuple[Node, Shape]]:
     """A sum of parts padded with zeros that together fill it once: each part and its corner.
 
     Empty where it is something else, or where others use what is in between (``users``, if given).
+    ``through_casts`` passes conversions between floats.
     """
     boxes: list[tuple[Node, Shape]] = []
     stack = [total]
@@ -156,6 +157,9 @@ def padded_parts(
             return []
         if node.op.name == "add" and all(n.shape == node.shape for n in node.inputs):
             stack.extend(node.inputs)
+            continue
+        if through_casts and node.op.name == "cast" and node.inputs[0].dtype.kind == "float":
+            stack.append(node.inputs[0])
             continue
         if node.op.name != "pad" or any(node.settings["interior"]):
             return []

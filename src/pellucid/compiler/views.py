@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pellucid.base.dtypes import bfloat16, float32
 from pellucid.base.shapes import contiguous_strides
 from pellucid.compiler.index import is_inline
-from pellucid.graph.node import CONSTANT, Node
+from pellucid.graph.node import CONSTANT, INPUT, Node
+
+MOVES = ("transpose", "reshape", "broadcast_to", "slice", "after")
 
 SLICE_SHARE = 4
 """A slice is read in place if it is at least this part (one in so many) of a value that would not
@@ -32,15 +35,19 @@ def contiguous(node: Node) -> View:
     return View(node, 0, contiguous_strides(node.shape))
 
 
-def view_of(node: Node) -> View | None:
-    """A chain of views as base, offset and strides; None where strides cannot say it."""
+def view_of(node: Node, narrow: bool = False) -> View | None:
+    """A chain of views as base, offset and strides; None where strides cannot say it.
+
+    ``narrow`` looks through conversions of bfloat16: the base holds bfloat16 numbers, or float32
+    that are to be rounded.
+    """
     shape, name = node.shape, node.op.name
-    if name == "after":
-        return view_of(node.inputs[0])
+    if name == "after" or (narrow and _is_passed(node)):
+        return view_of(node.inputs[0], narrow)
     if name not in ("transpose", "reshape", "broadcast_to", "slice") or not node.size:
         return contiguous(node)
     source = node.inputs[0].shape
-    below = view_of(node.inputs[0])
+    below = view_of(node.inputs[0], narrow)
     if below is None:
         # What lies below has to be stored as it is: a view of that.
         below = contiguous(node.inputs[0])
@@ -63,6 +70,35 @@ def view_of(node: Node) -> View | None:
         return View(base, first, tuple(s * c for s, c in zip(strides, step, strict=True)))
     reshaped = reshape_strides(source, strides, shape)
     return None if reshaped is None else View(base, offset, reshaped)
+
+
+def _is_passed(node: Node) -> bool:
+    """Whether a product of bfloat16 numbers reads what a conversion converts.
+
+    That is so for bfloat16 → float32, and for the rounding of what is stored in float32 anyway.
+    """
+    if node.op.name != "cast":
+        return False
+    below = node.inputs[0]
+    if (node.dtype, below.dtype) == (float32, bfloat16):
+        return True
+    if (node.dtype, below.dtype) != (bfloat16, float32):
+        return False
+    while below.op.name in MOVES:
+        below = below.inputs[0]
+    return below.op is INPUT or not is_inline(below)
+
+
+def is_narrow_product(node: Node) -> bool:
+    """Whether a node is a matrix product of bfloat16 numbers with a float32 result."""
+    return node.op.name == "matmul" and all(map(_is_widened, node.inputs))
+
+
+def _is_widened(node: Node) -> bool:
+    """Whether a value is float32 of bfloat16, moved perhaps."""
+    while node.op.name in MOVES:
+        node = node.inputs[0]
+    return node.op.name == "cast" and node.dtype is float32 and node.inputs[0].dtype is bfloat16
 
 
 def reshape_strides(
@@ -100,6 +136,7 @@ class MatrixView:
     """How a matrix product reads an operand: the stored value, and its strides in elements.
 
     ``batch`` has a stride for each batch axis of the product, 0 where the operand is repeated.
+    A product of bfloat16 numbers reads them as such, or in float32 to be rounded.
     """
 
     base: Node
@@ -112,7 +149,7 @@ class MatrixView:
 def matrix_view(product: Node, position: int) -> MatrixView:
     """The operand's view, through all movements that strides can express."""
     operand = product.inputs[position]
-    view = view_of(operand) or contiguous(operand)
+    view = view_of(operand, is_narrow_product(product)) or contiguous(operand)
     own, lead = operand.shape[:-2], len(product.shape) - len(operand.shape)
     batch = [0 if n == 1 else s for n, s in zip(own, view.strides, strict=False)]
     return MatrixView(view.base, view.offset, (*[0] * lead, *batch), *view.strides[-2:])
@@ -166,7 +203,7 @@ def awaited(node: Node) -> list[Node]:
     """Values that a kernel must wait for although it reads through to what they hold up."""
     found = []
     for operand in node.inputs:
-        while operand.op.name in ("transpose", "reshape", "broadcast_to", "slice", "after"):
+        while operand.op.name in MOVES or operand.op.name == "cast":
             if operand.op.name == "after":
                 found.append(operand.inputs[1])
             operand = operand.inputs[0]

@@ -136,8 +136,14 @@ class Table:
 
     def __getitem__(self, name: str) -> Column:
         if name not in self.columns:
+            parts = [part.strip() for part in name.split(",")]
+            several = len(parts) > 1 and all(part in self.columns for part in parts)
             raise DataError(
-                f"{self.name} has no column named {name!r}", nearest_names(name, self.columns)
+                f"{self.name} has no column named {name!r}",
+                f"Name several columns one by one: {', '.join(map(repr, parts))} "
+                "(on the command line each with an option of its own)."
+                if several
+                else nearest_names(name, self.columns),
             )
         return self.columns[name]
 

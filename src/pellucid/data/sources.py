@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError, FileError
-from pellucid.data.columns import Rows, Table, as_table, nearest_names, text_column
+from pellucid.data.columns import Rows, Table, as_table, text_column
 from pellucid.data.idx import read_idx, read_mnist_folder
 from pellucid.data.leaks import find_leaks, find_row_counters
 from pellucid.data.preprocessing import (
@@ -217,10 +217,7 @@ def load_for_prediction(
 
 def _known(table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        if name not in table.columns:
-            raise DataError(
-                f"{table.name} has no column named {name!r}", nearest_names(name, table.columns)
-            )
+        table[name]  # raises if it is not there
     return names
 
 

@@ -88,6 +88,7 @@ from pellucid.nn.losses import HingeEmbeddingLoss as HingeEmbeddingLoss
 from pellucid.nn.losses import HuberLoss as HuberLoss
 from pellucid.nn.losses import KLDivLoss as KLDivLoss
 from pellucid.nn.losses import L1Loss as L1Loss
+from pellucid.nn.losses import LinearCrossEntropyLoss as LinearCrossEntropyLoss
 from pellucid.nn.losses import MarginRankingLoss as MarginRankingLoss
 from pellucid.nn.losses import MSELoss as MSELoss
 from pellucid.nn.losses import MultiLabelMarginLoss as MultiLabelMarginLoss
@@ -125,6 +126,7 @@ from pellucid.nn.padding import ReplicationPad3d as ReplicationPad3d
 from pellucid.nn.padding import ZeroPad1d as ZeroPad1d
 from pellucid.nn.padding import ZeroPad2d as ZeroPad2d
 from pellucid.nn.padding import ZeroPad3d as ZeroPad3d
+from pellucid.nn.parameter import Buffer as Buffer
 from pellucid.nn.parameter import Parameter as Parameter
 from pellucid.nn.pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
 from pellucid.nn.pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
@@ -135,6 +137,8 @@ from pellucid.nn.pooling import AdaptiveMaxPool3d as AdaptiveMaxPool3d
 from pellucid.nn.pooling import AvgPool1d as AvgPool1d
 from pellucid.nn.pooling import AvgPool2d as AvgPool2d
 from pellucid.nn.pooling import AvgPool3d as AvgPool3d
+from pellucid.nn.pooling import FractionalMaxPool2d as FractionalMaxPool2d
+from pellucid.nn.pooling import FractionalMaxPool3d as FractionalMaxPool3d
 from pellucid.nn.pooling import LPPool1d as LPPool1d
 from pellucid.nn.pooling import LPPool2d as LPPool2d
 from pellucid.nn.pooling import LPPool3d as LPPool3d

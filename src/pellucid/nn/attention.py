@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.errors import ArgumentError
 from pellucid.nn import init
-from pellucid.nn.functional.attention import (
-    causal_mask,
-    masked_scores,
-    scaled_dot_product_attention,
-)
-from pellucid.nn.functional.checks import need_tensor
-from pellucid.nn.functional.common import dropout, linear
+from pellucid.nn.functional.multihead import Heads, Masks
 from pellucid.nn.linear import Linear, check_sizes
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
-from pellucid.tensor.creation import empty, zeros
-from pellucid.tensor.functions import where
-from pellucid.tensor.shaping import cat
+from pellucid.tensor.creation import empty
 
 
 class MultiheadAttention(Module):
@@ -128,178 +119,25 @@ class MultiheadAttention(Module):
         dropout).  A query all of whose keys are masked gets NaN with ``need_weights=True`` (it
         has no weights), and without weights the output 0 before ``out_proj``, as in PyTorch.
         """
-        query, key, value, batched = self._batch_first(query, key, value)
-        self._check(query, key, value)
-        q, k, v = self._projected(query, key, value)
-        extra = (self.bias_k is not None) + self.add_zero_attn
-        lengths = (query.shape[0], query.shape[1], key.shape[1])
-        mask = self._merged_mask(
-            key_padding_mask, attn_mask, is_causal, lengths, extra, query.dtype, batched
+        heads = Heads(
+            "nn.MultiheadAttention",
+            self.embed_dim,
+            self.num_heads,
+            self.in_proj_weight,
+            (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight),
+            self.in_proj_bias,
+            self.bias_k,
+            self.bias_v,
+            self.add_zero_attn,
+            self.batch_first,
         )
-        alone = is_causal and mask is None
-        k, v = self._extended(k, v)
+        masks = Masks(key_padding_mask, attn_mask, is_causal)
         drop = self.dropout if self.training else 0.0
-        if need_weights:
-            scores = q.matmul(k.transpose(-2, -1)) * (1 / math.sqrt(self.head_dim))
-            weights = masked_scores(scores, mask, alone).softmax(-1)  # (N, H, L, S)
-            weights = dropout(weights, drop, training=drop > 0)
-            mixed = weights.matmul(v)
-            weights = weights.mean(1) if average_attn_weights else weights
-        else:
-            mixed, weights = scaled_dot_product_attention(q, k, v, mask, drop, alone), None
-        # (N, H, L, d) -> (N, L, H·d)
-        joined = mixed.transpose(1, 2).reshape(*query.shape[:2], self.embed_dim)
-        output = self.out_proj(joined)
-        if not batched:
-            return output.squeeze(0), None if weights is None else weights.squeeze(0)
-        return (output if self.batch_first else output.transpose(0, 1)), weights
-
-    def _batch_first(self, query: Any, key: Any, value: Any) -> tuple[Any, Any, Any, bool]:
-        """The inputs as (N, L, E), and whether they had a batch."""
-        found: list[Any] = []
-        for name, tensor in (("query", query), ("key", key), ("value", value)):
-            need_tensor("nn.MultiheadAttention", tensor)
-            if tensor.dim() not in (2, 3) or tensor.dim() != query.dim():
-                raise ShapeError(
-                    f"nn.MultiheadAttention got a {name} of shape {tuple(tensor.shape)} beside a "
-                    f"query of shape {tuple(query.shape)}",
-                    "all need 3 axes, or all 2 (no batch)",
-                )
-            same = next((f for t, f in zip((query, key), found, strict=False) if t is tensor), None)
-            if same is None:
-                batched = tensor if self.batch_first else tensor.transpose(0, 1)
-                same = batched if tensor.dim() == 3 else tensor.unsqueeze(0)
-            found.append(same)
-        return found[0], found[1], found[2], query.dim() == 3
-
-    def _check(self, query: Any, key: Any, value: Any) -> None:
-        order = "(N, S, features)" if self.batch_first else "(S, N, features)"
-        for name, tensor, width in (
-            ("query", query, self.embed_dim),
-            ("key", key, self.kdim),
-            ("value", value, self.vdim),
-        ):
-            if tensor.shape[-1] != width:
-                raise ShapeError(
-                    f"nn.MultiheadAttention expects {width} features in the {name} and got "
-                    f"{tensor.shape[-1]}",
-                    f"inputs are {order}; "
-                    + (
-                        f"make the layer with embed_dim={tensor.shape[-1]}, or bring {name} to "
-                        f"{width} features with nn.Linear({tensor.shape[-1]}, {width})"
-                        if name == "query"
-                        else f"make the layer with {name[0]}dim={tensor.shape[-1]}"
-                    ),
-                )
-            if tensor.dtype.kind != "float":
-                raise DTypeError(
-                    f"nn.MultiheadAttention got a {name} of {tensor.dtype.name}",
-                    "it needs floating-point vectors: ids become vectors with nn.Embedding",
-                )
-        if key.shape[:2] != value.shape[:2] or key.shape[0] != query.shape[0]:
-            shapes = [tuple(t.shape[:2]) for t in (query, key, value)]
-            raise ShapeError(
-                "nn.MultiheadAttention got (batch, length) of query, key, value "
-                f"{shapes[0]}, {shapes[1]}, {shapes[2]}",
-                f"batches must agree, and the lengths of key and value; inputs are {order}, "
-                f"batch_first={self.batch_first}",
-            )
-
-    def _projected(self, query: Any, key: Any, value: Any) -> tuple[Any, Any, Any]:
-        """Q (N, H, L, d), K and V (N, H, S, d)."""
-        size, bias = self.embed_dim, self.in_proj_bias
-        if self.in_proj_weight is not None and query is key and key is value:
-            packed = linear(query, self.in_proj_weight, bias)  # (N, L, 3E)
-            q, k, v = (packed.narrow(-1, i * size, size) for i in range(3))
-            return self._heads(q), self._heads(k), self._heads(v)
-        weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        if self.in_proj_weight is not None:
-            weights = tuple(self.in_proj_weight.narrow(0, i * size, size) for i in range(3))
-        parts = [None if bias is None else bias.narrow(0, i * size, size) for i in range(3)]
-        inputs = (query, key, value)
-        q, k, v = (
-            self._heads(linear(x, w, b)) for x, w, b in zip(inputs, weights, parts, strict=True)
-        )
-        return q, k, v
-
-    def _heads(self, x: Any) -> Any:
-        """(N, L, E) -> (N, H, L, d)."""
-        return x.reshape(*x.shape[:2], self.num_heads, self.head_dim).transpose(1, 2)
-
-    def _extended(self, k: Any, v: Any) -> tuple[Any, Any]:
-        """The learned key and value, and zeros, after the others."""
-        if self.bias_k is None and not self.add_zero_attn:
-            return k, v
-        one = (k.shape[0], self.num_heads, 1, self.head_dim)
-        keys, values = [k], [v]
-        if self.bias_k is not None:
-            for found, extra in ((keys, self.bias_k), (values, self.bias_v)):
-                found.append(extra.reshape(1, self.num_heads, 1, self.head_dim).expand(*one))
-        if self.add_zero_attn:
-            nothing = zeros(*one, dtype=k.dtype)
-            keys.append(nothing)
-            values.append(nothing)
-        return cat(keys, 2), cat(values, 2)
-
-    def _merged_mask(
-        self,
-        key_padding_mask: Any,
-        attn_mask: Any,
-        is_causal: bool,
-        lengths: tuple[int, int, int],
-        extra: int,
-        dtype: Any,
-        batched: bool,
-    ) -> Any:
-        """One mask that broadcasts to (N, H, L, S + extra), True where allowed, or None.
-
-        None, too, for a causal mask alone, which is cheaper to compute than to read.
-        """
-        batch, queries, keys = lengths
-        masks = []
-        if key_padding_mask is not None:
-            wanted = (batch, keys) if batched else (keys,)
-            _check_mask("key_padding_mask", key_padding_mask, [wanted])
-            masks.append(key_padding_mask.reshape(batch, 1, 1, keys))
-        if attn_mask is not None and not is_causal:
-            per_head = (batch * self.num_heads, queries, keys)
-            _check_mask("attn_mask", attn_mask, [(queries, keys), per_head])
-            four = (batch, self.num_heads, queries, keys) if attn_mask.dim() == 3 else None
-            masks.append(attn_mask if four is None else attn_mask.reshape(*four))
-        if is_causal and (masks or extra):
-            masks.append(causal_mask(queries, keys).logical_not())
-        if not masks:
-            return None
-        if all(mask.dtype.kind == "bool" for mask in masks):
-            blocked = masks[0] if len(masks) == 1 else masks[0].logical_or(masks[1])
-            allowed = blocked.logical_not()
-            return _append(allowed, extra, allowed.dtype) if extra else allowed
-        total = None
-        for mask in masks:
-            added = where(mask, -math.inf, 0.0) if mask.dtype.kind == "bool" else mask
-            total = added.to(dtype) if total is None else total + added.to(dtype)
-        return _append(total, extra, dtype) if extra else total
+        output, weights = heads.attend(query, key, value, masks, drop, need_weights, self.out_proj)
+        if weights is not None and average_attn_weights:
+            weights = weights.mean(-3)
+        return output, weights
 
     def extra_repr(self) -> str:
         """Sizes."""
         return f"embed_dim={self.embed_dim}, num_heads={self.num_heads}"
-
-
-def _append(mask: Any, extra: int, dtype: Any) -> Any:
-    """The mask with keys at the end that everything may look at."""
-    free = zeros(*mask.shape[:-1], extra, dtype=dtype)
-    return cat([mask, free.logical_not() if dtype.kind == "bool" else free], -1)
-
-
-def _check_mask(name: str, mask: Any, shapes: list[tuple[int, ...]]) -> None:
-    need_tensor("nn.MultiheadAttention", mask)
-    if tuple(mask.shape) not in shapes:
-        raise ShapeError(
-            f"nn.MultiheadAttention got a {name} of shape {tuple(mask.shape)}",
-            "it must be " + " or ".join(map(str, shapes)),
-        )
-    if mask.dtype.kind not in ("bool", "float"):
-        raise DTypeError(
-            f"nn.MultiheadAttention got a {name} of {mask.dtype.name}",
-            "use bool (True is masked) or floating point (added to the scores)",
-        )

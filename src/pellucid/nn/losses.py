@@ -6,12 +6,14 @@ single losses.  Class weights are buffers, so they are saved with a model that o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from pellucid.nn import functional as F  # noqa: N812  (the customary name)
 from pellucid.nn.distance import PairwiseDistance
 from pellucid.nn.functional.loss import check_reduction
+from pellucid.nn.linear import Linear
 from pellucid.nn.module import Module
 
 
@@ -104,6 +106,66 @@ class CrossEntropyLoss(_WeightedLoss):
         """The loss of scores ``input``."""
         return F.cross_entropy(
             input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
+        )
+
+
+class LinearCrossEntropyLoss(_WeightedLoss):
+    """Cross-entropy of the scores x Wᵀ + b of a linear layer that belongs to the loss.
+
+    Shapes: x (N, in_features) or (in_features,); class ids (N, d…), or probabilities
+    (N, num_classes, d…), with ``out_features`` (d…), () by default → () or (N, d…).
+    ``linear.weight`` is (num_classes · Π d, in_features), ``linear.bias`` there with
+    ``bias=True``; ``weight``, ``ignore_index``, ``label_smoothing`` as in
+    :class:`CrossEntropyLoss`.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        out_features: tuple[int, ...] = (),
+        bias: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        reduction: str = "mean",
+        weight: Any = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: None = None,
+    ) -> None:
+        super().__init__(weight, reduction)
+        self.num_classes = num_classes
+        self.out_features = tuple(out_features)
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+        self.options = options
+        scores = math.prod(self.out_features, start=num_classes)
+        self.linear = Linear(in_features, scores, bias=bias, dtype=dtype)
+
+    def forward(self, input: Any, target: Any) -> Any:
+        """The loss of the features ``input``."""
+        extents = (self.num_classes, *self.out_features)
+        bias = self.linear.bias
+        return F.linear_cross_entropy(
+            input,
+            self.linear.weight.reshape(*extents, self.linear.in_features),
+            target,
+            linear_bias=None if bias is None else bias.reshape(*extents),
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            options=self.options,
+        )
+
+    def extra_repr(self) -> str:
+        """Sizes and settings."""
+        return (
+            f"in_features={self.linear.in_features}, num_classes={self.num_classes}, "
+            f"out_features={self.out_features}, bias={self.linear.bias is not None}, "
+            f"reduction={self.reduction}, ignore_index={self.ignore_index}, "
+            f"label_smoothing={self.label_smoothing}, options={self.options}"
         )
 
 

@@ -24,7 +24,7 @@ from pellucid.nn.calling import (
 from pellucid.nn.errors import PathError, RegistrationError
 from pellucid.nn.locating import Failure, locate
 from pellucid.nn.observing import observe
-from pellucid.nn.parameter import Parameter, as_values
+from pellucid.nn.parameter import Buffer, Parameter, as_values
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.observe import Observation
 from pellucid.tensor.state import guard, is_tracing
@@ -222,7 +222,7 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         parameters = self.__dict__.get("_parameters")
         if parameters is None:
-            if isinstance(value, (Parameter, Module)):
+            if isinstance(value, (Parameter, Buffer, Module)):
                 raise PathError(
                     f"{name!r} was assigned before the {type(self).__name__} was set up",
                     "call super().__init__() first in __init__",
@@ -235,6 +235,9 @@ class Module:
             self._forget(name, but=self._modules)
             self._modules[name] = value
             structure_changed()
+        elif isinstance(value, Buffer):
+            self._forget(name, but=self._buffers)
+            self.register_buffer(name, value, value.persistent)
         elif name in parameters:
             if value is not None:
                 raise RegistrationError(

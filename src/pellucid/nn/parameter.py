@@ -32,6 +32,34 @@ class Parameter(Tensor):
         return "Parameter containing:\n" + Tensor.__repr__(self)
 
 
+class Buffer(Tensor):
+    """A tensor that is state but not learned: assigned to a module, it is one of its buffers.
+
+    ``data`` is a tensor (its memory is shared) or an array or list of numbers (copied), by
+    default an empty tensor; ``persistent=False`` keeps it out of ``state_dict``.
+    """
+
+    __slots__ = ("persistent",)
+
+    def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
+        source = empty(0) if data is None else data if isinstance(data, Tensor) else tensor(data)
+        initialize(self, source._cell)
+        self.persistent = persistent
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        copied = Tensor.__deepcopy__(self, memo)
+        copied.persistent = self.persistent
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _buffer, (self.detach(), self.persistent)
+
+
+def _buffer(data: Any, persistent: bool) -> Buffer:
+    """What a pickled buffer is made from again."""
+    return Buffer(data, persistent=persistent)
+
+
 def as_values(name: str, value: Any) -> Any:
     """``value`` as a plain tensor: ours, an array, or any tensor that turns into a NumPy array.
 

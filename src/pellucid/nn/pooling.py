@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.nn.functional import pooling as F  # noqa: N812  (the customary name)
+from pellucid.nn import functional as F  # noqa: N812  (the customary name)
+from pellucid.nn.functional.fractional_pooling import check_choice, check_ratios
 from pellucid.nn.module import Module
 
 
@@ -310,5 +311,57 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPool):
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """:class:`AdaptiveMaxPool1d` for volumes; ``output_size`` one or three numbers, None keeps."""
+
+    count = 3
+
+
+class _FractionalMaxPool(_Pool):
+    kind = "fractional_max_pool"
+    shown = ("kernel_size", "output_size", "output_ratio")
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Any = None,
+    ) -> None:
+        super().__init__()
+        name = f"nn.{type(self).__name__}"
+        check_choice(name, output_size, output_ratio)
+        self.kernel_size = _tuple(kernel_size, self.count)
+        self.output_size = _tuple(output_size, self.count)
+        self.output_ratio = (
+            None if output_ratio is None else tuple(check_ratios(name, output_ratio, self.count))
+        )
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+
+    def forward(self, input: Any) -> Any:
+        """The maxima, or (maxima, positions) with ``return_indices``."""
+        return self._pooled(
+            input,
+            self.kernel_size,
+            self.output_size,
+            self.output_ratio,
+            self.return_indices,
+            self._random_samples,
+        )
+
+
+class FractionalMaxPool2d(_FractionalMaxPool):
+    """The largest elements of ``output_size`` windows at random distances, drawn in every call.
+
+    Shapes: (N, C, H, W) or (C, H, W) → (…, H', W'), with ``output_size`` one or two numbers, or
+    ``output_ratio`` in (0, 1) of the input's extents.  ``_random_samples`` (N, C, 2) fixes the
+    places.  Random in evaluation too, as in PyTorch.  (Graham, 2014.)
+    """
+
+    count = 2
+
+
+class FractionalMaxPool3d(_FractionalMaxPool):
+    """:class:`FractionalMaxPool2d` for volumes: (N, C, D, H, W) or (C, D, H, W)."""
 
     count = 3

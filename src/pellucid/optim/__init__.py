@@ -5,34 +5,35 @@
 
 Which one?
 
-=========  ===================================================  ========  ==================
-optimizer  when                                                 lr        memory a parameter
-=========  ===================================================  ========  ==================
-AdamW      the default choice                                   1e-3      2 copies
-Adam       the same without weight decay                        1e-3      2 copies
-SGD        with momentum 0.9 and a schedule: often the best     1e-2 and  none; 1 copy with
-           generalization, if there is time to tune; start at   up, 1e-3  momentum
-           0.01                                                 if unset
-NAdam      like Adam, often a little faster                     2e-3      2 copies
-RAdam      when Adam needs a warm-up                            1e-3      2 copies
-Adamax     gradients that are mostly zero                       2e-3      2 copies
-Lion       large batches, little memory                         1e-4      1 copy
-Muon       matrices of hidden layers (the rest with AdamW)      1e-3      1 copy
-RMSprop    recurrent networks, reinforcement learning           1e-2      1 to 3 copies
-Adagrad    sparse features                                      1e-2      1 copy
-Adadelta   nothing may be tuned                                 1         2 copies
-Adafactor  large models, little memory                          1e-2      a row and a column
-ASGD       SGD with the average of all steps beside it          1e-2      1 copy
-Rprop      the whole batch at once; signs of gradients alone    1e-2      2 copies
-LBFGS      small, smooth problems with the whole batch at once  1         2 · history copies
-=========  ===================================================  ========  ==================
+==========  ===================================================  ========  ==================
+optimizer   when                                                 lr        memory a parameter
+==========  ===================================================  ========  ==================
+AdamW       the default choice                                   1e-3      2 copies
+Adam        the same without weight decay                        1e-3      2 copies
+SGD         with momentum 0.9 and a schedule: often the best     1e-2 and  none; 1 copy with
+            generalization, if there is time to tune; start at   up, 1e-3  momentum
+            0.01                                                 if unset
+NAdam       like Adam, often a little faster                     2e-3      2 copies
+RAdam       when Adam needs a warm-up                            1e-3      2 copies
+Adamax      gradients that are mostly zero                       2e-3      2 copies
+SparseAdam  tables of vectors of which a batch uses few rows     1e-3      2 copies
+Lion        large batches, little memory                         1e-4      1 copy
+Muon        matrices of hidden layers (the rest with AdamW)      1e-3      1 copy
+RMSprop     recurrent networks, reinforcement learning           1e-2      1 to 3 copies
+Adagrad     sparse features                                      1e-2      1 copy
+Adadelta    nothing may be tuned                                 1         2 copies
+Adafactor   large models, little memory                          1e-2      a row and a column
+ASGD        SGD with the average of all steps beside it          1e-2      1 copy
+Rprop       the whole batch at once; signs of gradients alone    1e-2      2 copies
+LBFGS       small, smooth problems with the whole batch at once  1         2 · history copies
+==========  ===================================================  ========  ==================
 
 ``weight_decay`` is the L2 penalty ½λ‖θ‖² (in AdamW, Lion and Muon a direct shrinking), ``l1`` the
 penalty κ‖θ‖₁; both hold the growth of parameters back.
 """
 
 from pellucid.optim import lr_scheduler, swa_utils
-from pellucid.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
+from pellucid.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam, SparseAdam
 from pellucid.optim.adaptive import Adadelta, Adagrad, RMSprop
 from pellucid.optim.classic import ASGD, Adafactor, Rprop
 from pellucid.optim.lbfgs import LBFGS
@@ -59,6 +60,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "SparseAdam",
     "lr_scheduler",
     "swa_utils",
 ]

@@ -180,6 +180,56 @@ class AdamW(Adam):
         )
 
 
+class SparseAdam(_Moments):
+    """Adam that leaves rows alone whose gradient is 0: neither they nor their means change.
+
+    For rows (slices along the first axis) that took part: m ← β₁m + (1−β₁)g;
+    v ← β₂v + (1−β₂)g²;  θ ← θ − η·√(1−β₂^t)/(1−β₁^t) · m / (√v + ε).
+
+    ``lr`` η = 0.001, ``betas`` = (0.9, 0.999), ``eps`` ε = 1e-8, ``maximize`` = False.
+
+    For large tables of vectors of which each batch uses a few.  PyTorch's takes sparse gradients,
+    which list the rows that took part; gradients here are dense, so a row takes part if one of
+    its entries is not 0.  t counts all steps.  The moments are those of Kingma and Ba (2015).
+    """
+
+    constants = ("eps", "maximize")
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(
+            params, {"lr": lr, "betas": tuple(betas), "eps": eps, "maximize": maximize}
+        )
+
+    def _numbers(self, group: ParameterGroup, shared: Slots) -> tuple[Numbers, Slots]:
+        step = shared["step"] + 1
+        root = one_minus_power(log_of(group["betas"][1]), step).sqrt()
+        return {
+            "rate": root / self._bias1(group, step) * host_value(lambda: group["lr"]),
+            "weight1": self._weight1(group),
+        }, {"step": step}
+
+    def _rule(
+        self, param: Any, grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup
+    ) -> tuple[Any, Slots]:
+        old_mean, old_square = slots["exp_avg"], slots["exp_avg_sq"]
+        mean, square = moments(grad, old_mean, old_square, numbers["weight1"], group["betas"][1])
+        rest = tuple(range(1, len(param.shape)))
+        used = grad.ne(0)
+        used = used.any(rest, True) if rest else used
+        new = adam_step(param, mean * numbers["rate"], square, group["eps"])
+        return where(used, new, param), {
+            "exp_avg": where(used, mean, old_mean),
+            "exp_avg_sq": where(used, square, old_square),
+        }
+
+
 class Adamax(_Moments):
     """m ← β₁m + (1−β₁)g;  u ← max(β₂u, |g| + ε);  θ ← θ − η/(1−β₁^t) · m/u.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pellucid.base.dtypes import float32
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.graph.node import (
     CONSTANT,
@@ -41,12 +42,16 @@ def _is_constant(node: Node, value: float) -> bool:
 
 
 def drop_copies(node: Node) -> Node | None:
-    """copy(x), detach(x) → x; cast to the same dtype → x."""
-    if node.op.name in ("copy", "detach") or (
-        node.op.name == "cast" and node.inputs[0].dtype is node.dtype
-    ):
+    """copy(x), detach(x) → x; cast to the same dtype, or from a narrow one and back → x."""
+    if node.op.name in ("copy", "detach"):
         return node.inputs[0]
-    return None
+    if node.op.name != "cast":
+        return None
+    source = node.inputs[0]
+    if source.dtype is node.dtype:
+        return source
+    back = node.dtype.is_narrow and source.op.name == "cast" and source.dtype is float32
+    return source.inputs[0] if back and source.inputs[0].dtype is node.dtype else None
 
 
 def fold_constants(node: Node) -> Node | None:

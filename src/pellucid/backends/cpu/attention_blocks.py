@@ -11,6 +11,7 @@ from pellucid.backends.cpu.attention_plan import (
     TileShape,
 )
 from pellucid.backends.cpu.contraction import KERNEL_ATTRIBUTES, KERNEL_PARAMETERS, operand
+from pellucid.backends.cpu.contraction_elements import Elements
 from pellucid.backends.cpu.contraction_packing import pack_panel_transpose
 from pellucid.backends.cpu.contraction_plan import depth_unroll
 from pellucid.backends.cpu.contraction_tiles import Tile, when
@@ -201,8 +202,9 @@ class BlockWriter:
         panels = f.binary("udiv", keys.count, f.i64(wide))
         with f.loop(0, panels, hint="panel") as panel:
             pack_panel_transpose(
-                f, self.scalar, shape.lanes, wide, self.moved(source, panel.index, wide * step),
-                step, self.moved(to, panel.index, region), f.i64(width), max(1, width),
+                f, Elements(self.scalar), shape.lanes, wide,
+                self.moved(source, panel.index, wide * step), step,
+                self.moved(to, panel.index, region), f.i64(width), max(1, width),
             )  # fmt: skip
         if not rest:
             return

@@ -20,6 +20,7 @@ from pellucid.backends.cpu.contraction_packing import (
     pack_panel_gather,
     pack_panel_transpose,
     pack_panels_copy,
+    pack_rows,
 )
 from pellucid.backends.cpu.contraction_plan import (
     Axis,
@@ -136,10 +137,11 @@ def _batch_places(f: Function, spec: Contraction, batch: Value) -> list[Value]:
 
 def _matrix(f: Function, spec: Contraction, which: int, pointer: Value, at: list[Value]) -> Value:
     """Where the matrix of A (0), B (1) or C (2) at a place of the batch begins."""
+    size = spec.itemsize if which == 2 else spec.elements(which, "").size
     if spec.offsets[which]:
-        pointer = f.gep(pointer, spec.offsets[which] * spec.itemsize)
+        pointer = f.gep(pointer, spec.offsets[which] * size)
     for place, (_, stride) in zip(at, spec.batch_axes(which), strict=True):
-        pointer = _moved(f, pointer, place, stride * spec.itemsize)
+        pointer = _moved(f, pointer, place, stride * size)
     return pointer
 
 
@@ -152,9 +154,12 @@ class _Emitter:
         self.epilogue = epilogue
         self.f = Function(name, KERNEL_PARAMETERS, attributes=KERNEL_ATTRIBUTES)
         self.size = plan.work.itemsize
+        self.source_a, self.source_b = (plan.work.elements(i, plan.pairs) for i in (0, 1))
         self.scalar = "float" if plan.work.dtype == "float32" else "double"
         self.split = plan.splits > 1
         self.accumulate = plan.work.accumulate and not self.split
+        self.region = self._steps(plan.depth_block) * self.size
+        """Bytes of a packed column."""
         # What the extent along depth of every block is a multiple of.
         self.multiple = math.gcd(plan.work.depth, plan.split_depth, plan.depth_block)
 
@@ -185,7 +190,7 @@ class _Emitter:
         b = _matrix(f, work, 1, b, _batch_places(f, work, f.i64(0)))
         with f.loop(f.argument("begin"), f.argument("end"), hint="chunk") as chunk:
             columns = self._range(plan.columns, chunk.index)
-            self.panel = _moved(f, packed, columns[0], plan.depth_block * self.size)
+            self.panel = _moved(f, packed, columns[0], self.region)
             self._pack_b(b, columns, f.i64(work.depth))
         f.ret()
         return f
@@ -193,12 +198,20 @@ class _Emitter:
     def _allocate(self) -> None:
         """Scratch on the stack for packed panels."""
         plan = self.plan
+        steps = self._steps(plan.depth_block)
         if plan.pack_b not in ("none", "ready"):
-            self.panel = self._stack(plan.depth_block * plan.panel_columns)
+            self.panel = self._stack(steps * plan.panel_columns)
         if plan.pack_a != "none":
             # A cache line more than the rows, so that lines do not fall into the same cache set.
-            self.pitch = -(-plan.rows.longest * self.size // 64) * 64 + 64
-            self.block_of_a = self._stack(plan.depth_block * self.pitch // self.size)
+            lines, long = steps, plan.rows.longest
+            if plan.pack_a == "rows":
+                lines, long = long, lines
+            self.pitch = -(-long * self.size // 64) * 64 + 64
+            self.block_of_a = self._stack(lines * self.pitch // self.size)
+
+    def _steps(self, depth: int) -> int:
+        """Steps of a tile along so many elements."""
+        return -(-depth // self.plan.each)
 
     def _stack(self, elements: int) -> Value:
         return self.f.assign("ptr", f"alloca [{elements} x {self.scalar}], align 64", "scratch")
@@ -213,7 +226,8 @@ class _Emitter:
         rows = self._range(plan.rows, row_chunk)
         columns = self._range(plan.columns, column_chunk)
         at = _batch_places(f, work, batch)
-        a = _moved(f, _matrix(f, work, 0, a, at), rows[0], work.a_strides[1] * size)
+        a_row = work.a_strides[1] * self.source_a.size
+        a = _moved(f, _matrix(f, work, 0, a, at), rows[0], a_row)
         b = _matrix(f, work, 1, b, at)
         if self.split:
             c = _moved(f, c, rest, work.rows * work.columns * size)
@@ -326,9 +340,10 @@ class _Emitter:
     ) -> None:
         """Add the products of one block of depth to one block of C."""
         f, plan, work, size = self.f, self.plan, self.work, self.size
-        a = _moved(f, a, start, work.a_strides[2] * size)
-        b = _moved(f, b, start, work.b_strides[1] * size)
+        a = _moved(f, a, start, work.a_strides[2] * self.source_a.size)
+        b = _moved(f, b, start, work.b_strides[1] * self.source_b.size)
         count = f.i64(depth) if isinstance(depth, int) else depth
+        steps, multiple = self._steps_of(depth)
         if plan.pack_a != "none":
             self._pack_a(a, rows, count)
         c_row = (work.columns if self.split else work.c_strides[1]) * size
@@ -354,7 +369,9 @@ class _Emitter:
                         c_row,
                         plan.pack_b == "none",
                         plan.unroll,
-                    ).emit(f, of_a, source, where, depth, self.multiple, accumulate)
+                        plan.pairs,
+                        self.source_b if plan.pack_b == "none" else None,
+                    ).emit(f, of_a, source, where, steps, multiple, accumulate)
 
                 self._tiles(plan.rows, rows, tile)
 
@@ -367,15 +384,26 @@ class _Emitter:
             end = f.binary("add nsw", loop.index, f.i64(plan.panel_columns))
             panels((loop.index, _smaller(f, end, columns[1])))
 
+    def _steps_of(self, depth: Value | int) -> tuple[Value | int, int]:
+        """Steps along a block of depth, and what their number is a multiple of."""
+        f, each = self.f, self.plan.each
+        if isinstance(depth, int):
+            return self._steps(depth), 1
+        if each == 1:
+            return depth, self.multiple
+        if self.multiple % each == 0:
+            return f.binary("lshr", depth, f.i64(1)), self.multiple // each
+        return f.binary("lshr", f.binary("add nsw", depth, f.i64(1)), f.i64(1)), 1
+
     def _b_of_panel(self, b: Value, column: Value, first: Value, width: int) -> tuple[Value, int]:
         """Pointer and depth step (bytes) of B for the panel that starts at ``column``."""
         f, plan, size = self.f, self.plan, self.size
         if plan.pack_b == "none":
-            _, b_depth, b_column = self.work.b_strides
-            return _moved(f, b, column, b_column * size), b_depth * size
+            _, b_depth, b_column = (stride * self.source_b.size for stride in self.work.b_strides)
+            return _moved(f, b, column, b_column), b_depth * plan.each
         offset = column if first.text == "0" else f.binary("sub nsw", column, first)
         padded = -(-width // plan.lanes) * plan.lanes
-        return _moved(f, self.panel, offset, plan.depth_block * size), padded * size
+        return _moved(f, self.panel, offset, self.region), padded * size
 
     def _a_of_tile(self, a: Value, row: Value, first: Value, height: int) -> tuple[Value, int, int]:
         """Pointer, row step and depth step (bytes) of A for the tile that starts at ``row``."""
@@ -383,33 +411,39 @@ class _Emitter:
         offset = row if first.text == "0" else f.binary("sub nsw", row, first)
         if plan.pack_a == "lines":
             return _moved(f, self.block_of_a, offset, size), size, self.pitch
+        if plan.pack_a == "rows":
+            return _moved(f, self.block_of_a, offset, self.pitch), self.pitch, size
         _, a_row, a_depth = (stride * size for stride in self.work.a_strides)
         return _moved(f, a, offset, a_row), a_row, a_depth
 
     def _pack_a(self, a: Value, rows: tuple[Value, Value], depth: Value) -> None:
         f, plan = self.f, self.plan
         count = f.binary("sub nsw", rows[1], rows[0])
-        a_depth = self.work.a_strides[2] * self.size
-        to, pitch = self.block_of_a, self.pitch
-        pack_lines(f, self.scalar, plan.lanes, a, a_depth, to, pitch, count, depth)
+        source, to, even = self.source_a, self.block_of_a, self.multiple % 2 == 0
+        _, a_row, a_depth = (stride * source.size for stride in self.work.a_strides)
+        common = (to, self.pitch, count, depth, even)
+        if plan.pack_a == "rows":
+            pack_rows(f, source, plan.lanes, a, a_row, a_depth, *common)
+        else:
+            pack_lines(f, source, plan.lanes, a, a_depth, *common)
 
     def _pack_b(self, b: Value, group: tuple[Value, Value], depth: Value) -> None:
         """Pack the panels of the columns in ``group``, one after the other."""
         f, plan = self.f, self.plan
-        _, b_depth, b_column = (stride * self.size for stride in self.work.b_strides)
-        region = plan.depth_block * self.size
+        _, b_depth, b_column = (stride * self.source_b.size for stride in self.work.b_strides)
+        region, even = self.region, self.multiple % 2 == 0
 
         def panels(column: Value, width: int, count: Value) -> None:
             source = _moved(f, b, column, b_column)
             offset = column if group[0].text == "0" else f.binary("sub nsw", column, group[0])
             to = _moved(f, self.panel, offset, region)
-            common = (f, self.scalar, plan.lanes, width, source)
+            common = (f, self.source_b, plan.lanes, width, source)
             if plan.pack_b == "copy":
-                pack_panels_copy(*common, b_depth, to, width * region, count, depth)
+                pack_panels_copy(*common, b_depth, to, width * region, count, depth, even)
             elif plan.pack_b == "transpose":
                 pack_panel_transpose(*common, b_column, to, depth, self.multiple)
             else:
-                pack_panel_gather(*common, b_column, b_depth, to, depth)
+                pack_panel_gather(*common, b_column, b_depth, to, depth, even)
 
         if plan.pack_b != "copy":
             self._tiles(plan.columns, group, lambda column, width: panels(column, width, f.i64(1)))
@@ -436,23 +470,33 @@ class _Emitter:
     ) -> None:
         """One block of C as dot products along depth."""
         f, plan, work, size = self.f, self.plan, self.work, self.size
-        rest = work.depth % plan.lanes
+        of_a, of_b = self.source_a, self.source_b
+        rest = work.depth % (plan.lanes * plan.each)
         depth: Value | int = work.depth - rest
         last: Value | bool = True
         if self.split:
             begin = f.binary("mul nsw", part, f.i64(plan.split_depth))
-            a, b = _moved(f, a, begin, size), _moved(f, b, begin, size)
+            a, b = _moved(f, a, begin, of_a.size), _moved(f, b, begin, of_b.size)
             left = f.binary("sub nsw", f.i64(work.depth - rest), begin)
             depth = _smaller(f, left, f.i64(plan.split_depth))
             last = f.compare("icmp eq", part, f.i64(plan.splits - 1))
-        a_row, b_column = work.a_strides[1] * size, work.b_strides[2] * size
+        a_row, b_column = work.a_strides[1] * of_a.size, work.b_strides[2] * of_b.size
         c_row = (work.columns if self.split else work.c_strides[1]) * size
 
         def panel(column: Value, width: int) -> None:
             def tile(row: Value, height: int) -> None:
                 offset = row if rows[0].text == "0" else f.binary("sub nsw", row, rows[0])
                 shape = DotTile(
-                    self.scalar, plan.lanes, height, width, a_row, b_column, c_row, size
+                    self.scalar,
+                    plan.lanes,
+                    height,
+                    width,
+                    a_row,
+                    b_column,
+                    c_row,
+                    size,
+                    of_a,
+                    of_b,
                 )
                 shape.emit(
                     f,

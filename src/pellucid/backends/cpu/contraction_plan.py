@@ -15,10 +15,11 @@ from typing import Literal
 
 import numpy as np
 
+from pellucid.backends.cpu.contraction_elements import EMULATED, Elements
 from pellucid.backends.cpu.target import Target
 from pellucid.base.errors import ArgumentError
 
-PackA = Literal["none", "lines"]
+PackA = Literal["none", "lines", "rows"]
 PackB = Literal["none", "copy", "transpose", "gather", "ready"]
 
 _CHUNK_CYCLES = 60_000  # about 20 µs: below this, handing out a chunk costs more than it brings
@@ -32,6 +33,14 @@ _PANELS = 4
 _PACKED_A_CHUNK = 1 << 13  # elements
 _THIN_BLOCK = 8
 _THIN_COLUMNS = 512
+_OWN_ROWS = 128
+"""Most rows for which it pays to cut a product by who updates the rows of B (see _own_rows)."""
+_OWN_BYTES = 1 << 18
+_OWN_DEPTH = 32
+_STRIPES = 1.15
+"""What it costs to cut the gradient of a weight into stripes of columns only: the update, which
+goes through it row by row, then reads half of it out of another core's cache."""
+_LEAST_LANES_OF_PAIRS = 4  # the shortest vectors that instructions for pairs know
 # Weight of each number of threads when chunk sizes are compared.
 _THREADS = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 0.7), (16, 0.2))
 _COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
@@ -52,6 +61,12 @@ class Contraction:
     outermost first: (extent, stride of A, of B, of C) each; ``batch`` counts all matrices, and
     the first strides above belong to the innermost axis.  ``offsets`` says where A, B and C begin
     in their operands.
+
+    ``updated`` says that B is state which the program itself changes, row by row: a small product
+    is then cut along depth, so that a core reads the rows that it has written and nobody else's.
+
+    ``narrow`` are the types in memory of A and B (``float32`` or ``bfloat16``) of a product of
+    bfloat16 operands with a float32 result: float32 numbers are rounded first.
     """
 
     dtype: str
@@ -65,12 +80,21 @@ class Contraction:
     accumulate: bool = False
     outer: tuple[tuple[int, int, int, int], ...] = ()
     offsets: tuple[int, int, int] = (0, 0, 0)
+    narrow: tuple[str, str] | None = None
+    updated: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float32", "float64"):
             raise ArgumentError(
                 f"A contraction is made for float32 or float64, not for {self.dtype!r}.",
                 "Convert the operands first.",
+            )
+        if self.narrow and not (
+            self.dtype == "float32" and {*self.narrow} <= {"float32", "bfloat16"}
+        ):
+            raise ArgumentError(
+                f"A contraction of {self.dtype} is to read {' and '.join(self.narrow)} as narrow.",
+                "Products of float32 or bfloat16 operands in bfloat16 give float32.",
             )
         extents = (self.batch, self.rows, self.columns, self.depth)
         if min(extents) < 0:
@@ -83,6 +107,13 @@ class Contraction:
     def itemsize(self) -> int:
         """Bytes of one element."""
         return int(np.dtype(self.dtype).itemsize)
+
+    def elements(self, operand: int, pairs: str) -> Elements:
+        """How A (0) or B (1) lies in memory, and what is multiplied; ``pairs`` as the plan's."""
+        if not self.narrow:
+            return Elements("float" if self.dtype == "float32" else "double")
+        stored = "bfloat" if self.narrow[operand] == "bfloat16" else "float"
+        return Elements(stored, True, pairs)
 
     @property
     def flop(self) -> int:
@@ -115,6 +146,7 @@ class Contraction:
             self.accumulate,
             tuple((n, b, a, c) for n, a, b, c in self.outer),
             (self.offsets[1], self.offsets[0], self.offsets[2]),
+            self.narrow and (self.narrow[1], self.narrow[0]),
         )
 
 
@@ -165,7 +197,9 @@ class ContractionPlan:
     epilogue needs, from operand ``epilogue_operand`` on.  The other fields steer the generator.
     ``panel_columns`` columns of B are packed at a time; with ``pack_b`` "ready" B is the packed
     panels already (see :func:`plan_blocks`).  ``swapped`` says that ``work`` is the
-    transposed problem Cᵀ = Bᵀ·Aᵀ (for a C of one column).
+    transposed problem Cᵀ = Bᵀ·Aᵀ (for a C of one column).  ``pairs`` names the instruction that
+    multiplies pairs of bfloat16, empty where numbers are multiplied; ``unroll`` counts steps along
+    depth, of one number or a pair, all other depths elements.
     """
 
     spec: Contraction
@@ -186,6 +220,12 @@ class ContractionPlan:
     group: int
     kernels: tuple[Kernel, ...]
     scratch_bytes: int
+    pairs: str = ""
+
+    @property
+    def each(self) -> int:
+        """Elements along depth in a step."""
+        return 2 if self.pairs else 1
 
     @property
     def flop(self) -> int:
@@ -228,7 +268,9 @@ def _plan(spec: Contraction, target: Target, full_rows: bool) -> ContractionPlan
     swapped = spec.columns == 1 and spec.rows > 1 and spec.c_strides[1] == 1
     work = spec.swapped() if swapped else spec
     lanes = target.lanes(spec.dtype)
-    dot = _wants_dot(work, lanes)
+    pairs = target.pair_product if work.narrow else ""
+    each = 2 if pairs else 1
+    dot = _wants_dot(work, lanes * each)
     if dot:
         height, width = _dot_shape(work, target.vector_registers)
         row_tails, column_tails = _plain_tails(work.rows, height), _plain_tails(work.columns, width)
@@ -237,12 +279,18 @@ def _plan(spec: Contraction, target: Target, full_rows: bool) -> ContractionPlan
         pack_b: PackB = "none"
         block = max(1, work.depth)
     else:
-        lanes, height, width = tile_shape(work, lanes, target.vector_registers)
+        registers = target.vector_registers
+        if pairs == EMULATED:
+            registers -= 3  # halves of pairs, taken apart
+        least = _LEAST_LANES_OF_PAIRS if pairs else 1
+        lanes, height, width = tile_shape(work, lanes, registers, least=least)
         column_tails = _plain_tails(work.columns, width)
         shape = _Shape(lanes, height, width, _row_tails(work.rows, height), column_tails)
-        block = _depth_block(work, target, width)
+        block = _depth_block(work, target, width, each)
         pack_a, pack_b = _packing(work, shape, block)
-    limit_rows = _row_limit(work, target, shape, block, pack_a)
+        if work.narrow:
+            pack_a, pack_b = _narrow_packing(work, pairs)
+    limit_rows = _row_limit(work, target, shape, -(-block // each), pack_a)
     wide = full_rows and not swapped
     rows, columns, splits = _partition(work, shape, limit_rows, wide, pack_a, pack_b)
     if dot:
@@ -250,7 +298,7 @@ def _plan(spec: Contraction, target: Target, full_rows: bool) -> ContractionPlan
         split_depth = _round_up(math.ceil(work.depth / splits), 4 * lanes)
     else:
         split_depth = work.depth if splits == 1 else _round_up(math.ceil(work.depth / splits), 8)
-        block = _even_block(split_depth, block)
+        block = each * _even_block(-(-split_depth // each), -(-block // each))
     splits = max(1, math.ceil(work.depth / split_depth)) if work.depth else 1
     return _finish(
         spec,
@@ -266,6 +314,7 @@ def _plan(spec: Contraction, target: Target, full_rows: bool) -> ContractionPlan
         block,
         pack_a,
         pack_b,
+        pairs,
     )
 
 
@@ -283,6 +332,7 @@ def _finish(
     block: int,
     pack_a: PackA,
     pack_b: PackB,
+    pairs: str,
 ) -> ContractionPlan:
     """Count chunks and kernels and put the plan together."""
     units = 0 if spec.empty else work.batch * splits * rows.chunks * columns.chunks
@@ -294,6 +344,8 @@ def _finish(
         scratch = work.batch * splits * work.rows * work.columns * work.itemsize
         chunks, _ = sum_chunks(spec, splits, lanes)
         kernels.append(Kernel("_sum", chunks, 0))
+    each = 2 if pairs else 1
+    panel_bytes = -(-block // each) * columns.tile * work.itemsize
     return ContractionPlan(
         spec,
         work,
@@ -306,13 +358,15 @@ def _finish(
         splits,
         split_depth,
         block,
-        depth_unroll(split_depth),
+        # Broadcasts of pairs on ARM take a register for each address: longer turns spill.
+        depth_unroll(-(-split_depth // each), 4 if pairs == "bfdot" else 6),
         pack_a,
         pack_b,
-        _panel_columns(columns, pack_b, block * columns.tile * work.itemsize),
+        _panel_columns(columns, pack_b, panel_bytes),
         group,
         tuple(kernels),
         scratch,
+        pairs,
     )
 
 
@@ -434,14 +488,15 @@ def _row_tails(rows: int, height: int) -> tuple[int, ...]:
 
 
 def tile_shape(
-    work: Contraction, lanes: int, registers: int, latency: float = 4.0
+    work: Contraction, lanes: int, registers: int, latency: float = 4.0, least: int = 1
 ) -> tuple[int, int, int]:
     """(lanes, rows, columns) of the register tile: the cheapest that needs no spilling.
 
-    The cost of one step along depth is bounded by multiply-adds (2 a cycle), loads (2 a cycle) and
-    the 4 cycles until a sum can be added to again (``latency``).
+    ``least`` is the smallest number of lanes.  The cost of one step along depth is bounded by
+    multiply-adds (2 a cycle), loads (2 a cycle) and the 4 cycles until a sum can be added to again
+    (``latency``).
     """
-    while lanes > 1 and work.columns <= lanes // 2:
+    while lanes > least and work.columns <= lanes // 2:
         lanes //= 2
 
     def step(height: int, vectors: int) -> float:
@@ -475,16 +530,18 @@ def tile_shape(
     return lanes, height, vectors * lanes
 
 
-def _depth_block(work: Contraction, target: Target, width: int) -> int:
+def _depth_block(work: Contraction, target: Target, width: int, each: int) -> int:
     """Depth of a block of B, such that one panel fills half of the first-level cache.
 
-    It may fill more where rows of A are contiguous.  Where each element of B is used only once or
-    twice, blocks are a few rows of B deep instead, so that B is read in long pieces, row by row,
-    while C stays in the cache.
+    It may fill more where rows of A are contiguous, unless they are packed.  Where each element of
+    B is used only once or twice, blocks are a few rows of B deep instead, so that B is read in long
+    pieces, row by row, while C stays in the cache.
     """
     if work.rows <= 2 and work.b_strides[2] == 1 and work.columns >= 4 * width:
         return _THIN_BLOCK
     most = max(256, target.l1_bytes // 2 // (width * work.itemsize))
+    if work.narrow:
+        return each * _even_block(-(-work.depth // each), most)
     if work.a_strides[2] == 1:
         # Fewer, longer pieces of a row of A outweigh a panel that comes from the second-level cache
         # (94 % of the peak against 90 % at a depth of 1024).  Rows of B that are copied piece by
@@ -506,12 +563,12 @@ def _even_block(depth: int, most: int) -> int:
     return _round_up(math.ceil(depth / fewest), turn)
 
 
-def depth_unroll(depth: int) -> int:
+def depth_unroll(depth: int, most: int = 6) -> int:
     """Steps along depth in one turn of a tile's loop: about 4, and without remainder if possible.
 
     Code for a remainder would double the text that LLVM has to work through.
     """
-    return next((turn for turn in (4, 3, 5, 6) if depth % turn == 0), 4)
+    return next((turn for turn in (4, 3, 5, 6) if depth % turn == 0 and turn <= most), 4)
 
 
 def _round_up(value: int, multiple: int) -> int:
@@ -538,6 +595,18 @@ def _packing(work: Contraction, shape: _Shape, block: int) -> tuple[PackA, PackB
     return pack_a, pack_b
 
 
+def _narrow_packing(work: Contraction, pairs: str) -> tuple[PackA, PackB]:
+    """The same for operands that are brought into another form: each of them, and only once.
+
+    Only a B that one or two rows read once is not: its tiles bring it into that form themselves.
+    """
+    (_, a_row, a_depth), (_, b_depth, b_column) = work.a_strides, work.b_strides
+    pack_a: PackA = "lines" if a_row == 1 and a_depth != 1 and work.rows > 1 else "rows"
+    if b_column != 1:
+        return pack_a, "transpose" if b_depth == 1 else "gather"
+    return pack_a, "none" if work.rows <= 2 and not (pairs and work.depth % 2) else "copy"
+
+
 def _panel_columns(columns: Axis, pack_b: PackB, panel_bytes: int) -> int:
     """Columns of B packed at a time: one panel, or a few where rows of B are contiguous."""
     panels = max(1, min(_PANELS, (_SCRATCH_BYTES // 2) // panel_bytes)) if pack_b == "copy" else 1
@@ -550,6 +619,10 @@ def _row_limit(work: Contraction, target: Target, shape: _Shape, block: int, pac
         budget = target.l2_bytes // (1 if work.a_strides[2] == 1 else 2)
     else:
         budget = _SCRATCH_BYTES - _PANELS * block * shape.width * work.itemsize
+        if work.narrow:
+            budget -= 128 * block  # lines end in a cache line that separates them
+            rows = budget // ((block + 32) * work.itemsize)
+            return max(shape.height, rows // shape.height * shape.height)
     rows = budget // ((block + 16) * work.itemsize)
     return max(shape.height, rows // shape.height * shape.height)
 
@@ -589,6 +662,9 @@ def _partition(
     splits = [s for s in _SPLITS if s <= most and work.depth >= s * max(256, 16 * shape.lanes)]
     if work.rows * work.columns * work.itemsize > 256 << 10:
         splits = [1]
+    own = _own_rows(work)
+    if own > 1:
+        return row_axes[0], column_axes[0], own
     best: tuple[float, Axis, Axis, int] | None = None
     for rows, columns, split in itertools.product(row_axes, column_axes, splits or [1]):
         parts = rows.chunks * columns.chunks
@@ -597,11 +673,32 @@ def _partition(
         if split > 1 and parts > 1:
             continue  # parts of all of C, so that each part of A and B is read once
         score = _score(work, shape, rows, columns, split, pack_a, pack_b)
+        if work.a_strides[1] == 1 and rows.chunks == 1 and columns.chunks > 1:
+            score *= _STRIPES
         if best is None or score < best[0]:
             best = (score, rows, columns, split)
     if best is None:
         return row_axes[0], column_axes[0], 1
     return best[1:]
+
+
+def _own_rows(work: Contraction) -> int:
+    """Into how many parts along depth the product with an updated B is cut; 1: it is not.
+
+    Moving a line of B to the core that reads it, and back to the one that writes it, costs as much
+    as multiplying it with some hundred rows of A.
+    """
+    whole_rows = work.a_strides[2] == 1 and work.b_strides[2] == 1
+    weights = work.depth * work.columns * work.itemsize
+    few = work.rows <= _OWN_ROWS and weights <= _OWN_BYTES
+    if not (work.updated and whole_rows and few and work.batch == 1) or work.narrow:
+        return 1
+    fits = [
+        parts
+        for parts in (2, 4)
+        if work.depth >= parts * _OWN_DEPTH and _cycles(work, 8) >= parts * _SMALL_CHUNK_CYCLES
+    ]
+    return max(fits, default=1)
 
 
 def _axes(extent: int, tile: int, tails: tuple[int, ...], most: int, limit: int) -> list[Axis]:
@@ -633,8 +730,11 @@ def _score(
     vector = 8 / shape.lanes
     chunk = m * n * k / (2 * shape.lanes) + _DISPATCH_CYCLES
     # Cycles to pack one element, measured with 8 lanes.
-    chunk += {"none": 0.0, "copy": 0.15, "transpose": 0.2, "gather": 1.0}[pack_b] * n * k * vector
-    chunk += {"none": 0.02, "lines": 0.6}[pack_a] * m * k * vector
+    round_cost = 0.6 if work.narrow else 0.0
+    cost_b = {"none": 0.0, "copy": 0.15, "transpose": 0.2, "gather": 1.0}[pack_b]
+    chunk += (cost_b + round_cost) * n * k * vector
+    cost_a = {"none": 0.02, "lines": 0.6, "rows": 0.15}[pack_a]
+    chunk += (cost_a + round_cost) * m * k * vector
     count = work.batch * rows.chunks * columns.chunks * split
     extra = 0.0
     if split > 1:

@@ -6,8 +6,9 @@ and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008).  :
 walks depth one vector at a time, for products with few rows or columns whose operands are both
 contiguous along depth, where rearranging B would cost more than multiplying.
 
-Offsets are in bytes and known when the kernel is generated.  Nothing is read or written outside
-the rows, columns and depth that are asked for.
+Steps along depth are single numbers, or pairs of bfloat16 in 32 bits (see
+:mod:`.contraction_elements`).  Offsets are in bytes and known when the kernel is generated.
+Nothing is read or written outside the rows, columns and depth that are asked for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pellucid.backends.cpu.contraction_elements import Elements, filled, pair_dot
 from pellucid.backends.cpu.ir import BITS, Function, Value, scalar_of, vector
 
 _STRAIGHT_LINE = 96
@@ -24,17 +26,7 @@ _STRAIGHT_LINE = 96
 
 def load_lanes(f: Function, scalar: str, pointer: Value, width: int, lanes: int) -> Value:
     """``lanes`` values of which the first ``width`` come from memory and the others are zero."""
-    if width == lanes:
-        return f.load(vector(lanes, scalar), pointer)
-    part = f.load(vector(width, scalar), pointer)
-    if width == 1:
-        type_ = vector(lanes, scalar)
-        return f.assign(type_, f"insertelement {type_} zeroinitializer, {part}, i32 0")
-    zero = f"{part.type} zeroinitializer"
-    order = ", ".join(f"i32 {i if i < width else width}" for i in range(lanes))
-    return f.assign(
-        vector(lanes, scalar), f"shufflevector {part}, {zero}, <{lanes} x i32> <{order}>"
-    )
+    return filled(f, f.load(vector(width, scalar), pointer), lanes)
 
 
 def store_lanes(f: Function, value: Value, pointer: Value, width: int, lanes: int) -> None:
@@ -53,6 +45,11 @@ def store_lanes(f: Function, value: Value, pointer: Value, width: int, lanes: in
 def multiply_add(f: Function, a: Value, b: Value, c: Value) -> Value:
     """a·b + c, fused where the processor has that instruction (never a library call)."""
     return f.intrinsic("llvm.fmuladd", a.type, a, b, c)
+
+
+def combine(f: Function, pairs: str, a: Value, b: Value, c: Value) -> Value:
+    """a·b + c, of numbers or of pairs."""
+    return pair_dot(f, pairs, a, b, c) if pairs else multiply_add(f, a, b, c)
 
 
 def when(f: Function, condition: Value | bool, body: Callable[[], None]) -> None:
@@ -75,7 +72,9 @@ class Tile:
 
     ``a_row`` and ``a_depth`` are the byte steps of A, ``b_depth`` and ``c_row`` those of B and C.
     ``exact`` says that B ends at the last column; otherwise it is padded to whole vectors.
-    ``unroll`` is the number of steps along depth in one turn of the loop.
+    ``unroll`` is the number of steps along depth in one turn of the loop.  ``pairs`` names the kind
+    of :func:`pair_dot` for operands in pairs; ``source`` says how B is read where it is not packed
+    and not in the form that is multiplied.
     """
 
     scalar: str
@@ -88,6 +87,8 @@ class Tile:
     c_row: int
     exact: bool
     unroll: int
+    pairs: str = ""
+    source: Elements | None = None
 
     @property
     def widths(self) -> list[int]:
@@ -156,25 +157,28 @@ class Tile:
         return [*sums, f.gep(a, steps * self.a_depth), f.gep(b, steps * self.b_depth)]
 
     def _step(self, f: Function, sums: list[Value], a: Value, b: Value, k: int) -> list[Value]:
-        size = BITS[self.scalar] // 8
-        widths = self.widths
+        element = "i32" if self.pairs else self.scalar
+        source = self.source or Elements(element)
         row_of_b = [
-            load_lanes(
+            filled(
                 f,
-                self.scalar,
-                f.gep(b, k * self.b_depth + index * self.lanes * size),
-                width if self.exact else self.lanes,
+                source.across(
+                    f,
+                    f.gep(b, k * self.b_depth + index * self.lanes * source.size),
+                    self.b_depth // 2,
+                    width if self.exact else self.lanes,
+                ),
                 self.lanes,
             )
-            for index, width in enumerate(widths)
+            for index, width in enumerate(self.widths)
         ]
         result = []
         for row in range(self.rows):
-            one = f.load(self.scalar, f.gep(a, row * self.a_row + k * self.a_depth))
+            one = f.load(element, f.gep(a, row * self.a_row + k * self.a_depth))
             factor = f.splat(one, self.lanes)
             for index, values in enumerate(row_of_b):
-                old = sums[row * len(widths) + index]
-                result.append(multiply_add(f, factor, values, old))
+                old = sums[row * len(row_of_b) + index]
+                result.append(combine(f, self.pairs, factor, values, old))
         return result
 
     def _store(self, f: Function, sums: list[Value], c: Value, accumulate: bool) -> None:
@@ -194,8 +198,8 @@ class Tile:
 class DotTile:
     """``rows`` × ``columns`` of C as dot products of vectors that lie along depth.
 
-    A and B are contiguous along depth; ``a_row``, ``b_column``, ``c_row`` and ``c_column`` are the
-    byte steps between rows and columns.
+    A and B, read as ``a`` and ``b`` say, are contiguous along depth; ``a_row``, ``b_column``,
+    ``c_row`` and ``c_column`` are the byte steps between rows and columns.
     """
 
     scalar: str
@@ -206,6 +210,8 @@ class DotTile:
     b_column: int
     c_row: int
     c_column: int
+    a: Elements
+    b: Elements
 
     def emit(
         self,
@@ -220,16 +226,16 @@ class DotTile:
     ) -> None:
         """C tile = (C tile +) A·B over ``depth`` elements.
 
-        ``depth`` is a multiple of ``lanes``, except that the ``last`` part of a sum is followed by
-        ``rest`` more elements.
+        ``depth`` is a multiple of ``lanes`` steps, except that the ``last`` part of a sum is
+        followed by ``rest`` more elements.
         """
-        size = BITS[self.scalar] // 8
         zero = f.constant(vector(self.lanes, self.scalar), 0.0)
+        step = self.lanes * self.a.each
         with f.loop(
-            0, depth, self.lanes, carried=[zero] * (self.rows * self.columns), hint="depth"
+            0, depth, step, carried=[zero] * (self.rows * self.columns), hint="depth"
         ) as loop:
-            offset = f.binary("mul nsw", loop.index, f.i64(size))
-            loop.next = self._step(f, loop.values, f.gep(a, offset), f.gep(b, offset), self.lanes)
+            at_a, at_b = self._places(f, a, b, loop.index)
+            loop.next = self._step(f, loop.values, at_a, at_b, step)
         sums = loop.results
         if rest and last is not False:
             sums = self._rest(f, sums, a, b, depth, rest, last)
@@ -241,6 +247,14 @@ class DotTile:
                     value = f.fadd(f.load(self.scalar, where), value, flags="")
                 f.store(value, where)
 
+    def _places(self, f: Function, a: Value, b: Value, index: Value) -> list[Value]:
+        """Where element ``index`` along depth lies in both operands."""
+        sizes = self.a.size, self.b.size
+        return [
+            f.gep(pointer, f.binary("mul nsw", index, f.i64(size)))
+            for pointer, size in zip((a, b), sizes, strict=True)
+        ]
+
     def _rest(
         self,
         f: Function,
@@ -251,15 +265,14 @@ class DotTile:
         rest: int,
         last: Value | bool,
     ) -> list[Value]:
-        size = BITS[self.scalar] // 8
         start = f.i64(depth) if isinstance(depth, int) else depth
-        offset = f.binary("mul nsw", start, f.i64(size))
+        at_a, at_b = self._places(f, a, b, start)
         if isinstance(last, bool):
-            return self._step(f, sums, f.gep(a, offset), f.gep(b, offset), rest)
+            return self._last_step(f, sums, at_a, at_b, rest)
         before, yes, after = f.label, f.fresh("rest"), f.fresh("summed")
         f.branch_if(last, yes, after)
         f.start_block(yes)
-        more = self._step(f, sums, f.gep(a, offset), f.gep(b, offset), rest)
+        more = self._last_step(f, sums, at_a, at_b, rest)
         f.branch(after)
         f.start_block(after)
         phis = [f.phi(value.type) for value in sums]
@@ -268,21 +281,40 @@ class DotTile:
             phi.add(new, yes)
         return [phi.value for phi in phis]
 
+    def _last_step(
+        self, f: Function, sums: list[Value], a: Value, b: Value, rest: int
+    ) -> list[Value]:
+        """``rest`` elements, fewer than a vector of steps; the last may be half a pair."""
+        odd = rest % self.a.each
+        if rest > odd:
+            sums = self._step(f, sums, a, b, rest - odd)
+        if odd:
+            a, b = f.gep(a, (rest - odd) * self.a.size), f.gep(b, (rest - odd) * self.b.size)
+            sums = self._step(f, sums, a, b, 1)
+        return sums
+
     def _step(self, f: Function, sums: list[Value], a: Value, b: Value, width: int) -> list[Value]:
-        def lines(pointer: Value, step: int, count: int) -> list[Value]:
-            return [
-                load_lanes(f, self.scalar, f.gep(pointer, i * step), width, self.lanes)
-                for i in range(count)
-            ]
+        """``width`` elements along depth."""
+
+        def lines(source: Elements, pointer: Value, step: int, count: int) -> list[Value]:
+            found = []
+            for i in range(count):
+                at = f.gep(pointer, i * step)
+                if width < source.each:
+                    part = source.across(f, at, 0, 1, half=True)
+                else:
+                    part = source.along(f, at, width // source.each)
+                found.append(filled(f, part, self.lanes))
+            return found
 
         if self.rows <= self.columns:
-            of_a = lines(a, self.a_row, self.rows)
-            of_b = lines(b, self.b_column, self.columns)
+            of_a = lines(self.a, a, self.a_row, self.rows)
+            of_b = lines(self.b, b, self.b_column, self.columns)
         else:
-            of_b = lines(b, self.b_column, self.columns)
-            of_a = lines(a, self.a_row, self.rows)
+            of_b = lines(self.b, b, self.b_column, self.columns)
+            of_a = lines(self.a, a, self.a_row, self.rows)
         return [
-            multiply_add(f, x, y, sums[i * self.columns + j])
+            combine(f, self.a.pairs, x, y, sums[i * self.columns + j])
             for i, x in enumerate(of_a)
             for j, y in enumerate(of_b)
         ]

@@ -20,6 +20,7 @@ from pellucid.backends.cpu.contraction import (
     Epilogue,
     operand,
 )
+from pellucid.backends.cpu.contraction_elements import Elements
 from pellucid.backends.cpu.contraction_packing import pack_panels_copy
 from pellucid.backends.cpu.contraction_tiles import load_lanes, multiply_add, store_lanes, when
 from pellucid.backends.cpu.ir import Function, Value, vector
@@ -301,7 +302,7 @@ class _Emitter:
             pitch = spec.columns * size
             pack_panels_copy(
                 f,
-                self.scalar,
+                Elements(self.scalar),
                 plan.lanes,
                 width,
                 of_b,

@@ -29,16 +29,16 @@ def explain(
 ) -> Explanation:
     """Facts of a program; with ``inputs``, arrays that it may overwrite, also times.
 
-    Kernels are timed one after the other, each with all threads, ``calls`` times after a first
-    run; ``seconds`` of the whole is the program itself, ``calls`` times.
+    Kernels are timed one after the other, each with the threads that the program uses, ``calls``
+    times after a first run; ``seconds`` of the whole is the program itself, ``calls`` times.
     """
     graph = executable.graph
     turns = executable.analysis.turns()
     uses = [(i, use, count) for i, (step, count) in enumerate(turns) for use in step]
     times: list[float | None] = [None] * len(uses)
-    total = None
+    total, alone = None, executable.program.alone
     if inputs is not None and calls > 0:
-        measured, total = _measure(executable, inputs, calls)
+        measured, total, alone = _measure(executable, inputs, calls)
         times = list(measured)
     kernels = [
         _facts(executable, number, use, count, seconds)
@@ -58,7 +58,7 @@ def explain(
         schedule.arena_bytes,
         sum(_bytes_of(n) for n in graph.inputs),
         sum(_bytes_of(n) for n in own),
-        get_num_threads(),
+        1 if alone else get_num_threads(),
         total,
         calls if total is not None else 0,
     )
@@ -84,6 +84,7 @@ def _facts(
         use.kernel.chunks,
         None if seconds is None else turns * seconds,
         turns,
+        use.kernel.arithmetic,
     )
 
 
@@ -98,16 +99,22 @@ def _bytes_of(node: Node) -> int:
 
 def _measure(
     executable: CpuExecutable, inputs: Sequence[np.ndarray], calls: int
-) -> tuple[list[float], float]:
-    """Mean seconds of each kernel, and of the whole program, on these inputs."""
+) -> tuple[list[float], float, bool]:
+    """Mean seconds of each kernel, and of the whole program, on these inputs; and whether it runs
+    on one thread because that is faster."""
     table = np.array(executable.program.table)
     kept = _bind(executable.graph, inputs, table)
     plain = [region for region in in_order(executable.regions) if isinstance(region, Region)]
-    alone = [Region([task], region.parallel) for region in plain for task in region.kernels()]
-    single = NativeProgram(len(table), alone)
-    whole = NativeProgram(len(table), executable.regions)
+    whole = NativeProgram(len(table), executable.regions, tries_threads=True)
     whole.table[:] = table
     whole.run()
+    whole.settle()
+    apart = [
+        Region([task], region.parallel and not whole.alone)
+        for region in plain
+        for task in region.kernels()
+    ]
+    single = NativeProgram(len(table), apart)
     single.table[:] = whole.table  # loops have set the entries that they move
     single.run()
     start = time.perf_counter()
@@ -118,7 +125,7 @@ def _measure(
     seconds = [float(s) / calls for s in single.profile()]
     single.enable_profile(False)
     kept.clear()
-    return seconds, total
+    return seconds, total, whole.alone
 
 
 def _bind(graph: Graph, inputs: Sequence[np.ndarray], table: np.ndarray) -> list[Any]:

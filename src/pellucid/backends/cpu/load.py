@@ -19,6 +19,7 @@ from pellucid.backends.cpu.contraction import (
 )
 from pellucid.backends.cpu.contraction_plan import (
     Contraction,
+    ContractionPlan,
     packed_bytes,
     plan_blocks,
     plan_contraction,
@@ -58,6 +59,7 @@ from pellucid.compiler.views import (
     attention_views,
     contiguous,
     flat_base,
+    is_narrow_product,
     matrix_view,
     merge_axes,
 )
@@ -159,7 +161,7 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
         for view in views_of(node, fusion):
             if view.base not in number:
                 number[view.base] = len(number)
-            views.append((number[view.base], view.offset, view.strides))
+            views.append((number[view.base], view.base.dtype, view.offset, view.strides))
     after = cluster.epilogue
     domain = (
         cluster.kind,
@@ -169,8 +171,14 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
         after and after.full_rows,
         tuple((p.offset, p.strides) for p in map(fusion.placed.get, cluster.anchors) if p),
         tuple(views),
+        tuple(_is_updated(base, fusion.graph) for base in _second_factors(cluster)),
     )
     return (domain, tuple(entries), tuple(number[a] for a in cluster.anchors)), list(number)
+
+
+def _second_factors(cluster: Cluster) -> list[Node]:
+    """What the products of a cluster multiply with."""
+    return [matrix_view(a, 1).base for a in cluster.anchors if a.op.name == "matmul"]
 
 
 def views_of(node: Node, fusion: Fusion) -> list[View]:
@@ -217,6 +225,7 @@ def _write_product(
     views = [matrix_view(node, 0), matrix_view(node, 1)]
     rows, columns = node.shape[-2:]
     spec = contraction_of(node, fusion.placed.get(node) or contiguous(node))
+    spec = replace(spec, updated=_is_updated(views[1].base, fusion.graph))
     after = cluster.epilogue
     full_rows = after is not None and after.full_rows
     plan = plan_contraction(spec, target, full_rows)
@@ -238,8 +247,14 @@ def _write_product(
         # Loops (of an epilogue, of the sum of a split product) want LLVM's passes, tiles do not.
         loops = after is not None or bool(part.suffix)
         text = ("" if loops else PLAIN) + module_text([function], METADATA if loops else "")
-        kernels.append(Kernel(text, (*own, *extra), part.chunks, cost, part.flop))
+        how = "" if part.suffix else arithmetic_of(plan)
+        kernels.append(Kernel(text, (*own, *extra), part.chunks, cost, part.flop, how))
     return kernels
+
+
+def _is_updated(value: Node, graph: Graph) -> bool:
+    """Whether a value is state that the program changes."""
+    return any(graph.inputs[source] is value for source in graph.aliases.values())
 
 
 def _write_blocks(
@@ -269,6 +284,13 @@ def _write_blocks(
     return [Kernel(text, (matrix_view(node, 1).base, packed), part.chunks, cost), turn]
 
 
+def arithmetic_of(plan: ContractionPlan) -> str:
+    """How a product of bfloat16 operands is computed, in words; empty for others."""
+    if not plan.spec.narrow:
+        return ""
+    return f"bfloat16 pairs by {plan.pairs}" if plan.pairs else "bfloat16 widened to float32"
+
+
 def contraction_of(node: Node, result: View) -> Contraction:
     """The product that a matmul node asks for, with its result written to ``result``."""
     a, b = matrix_view(node, 0), matrix_view(node, 1)
@@ -287,6 +309,7 @@ def contraction_of(node: Node, result: View) -> Contraction:
         (inner[2], result.strides[-2]),
         outer=tuple(axes[:-1]),
         offsets=(a.offset, b.offset, result.offset),
+        narrow=(a.base.dtype.name, b.base.dtype.name) if is_narrow_product(node) else None,
     )
 
 
@@ -570,7 +593,9 @@ class CpuExecutable:
         self.regions = [_region(r, addresses) for r in plan.regions]
         fixed = plan.inputs + plan.outputs
         moving = [(i, 0) for i in range(fixed)]
-        self.program = NativeProgram(fixed + len(plan.slots), self.regions, moving)
+        self.program = NativeProgram(
+            fixed + len(plan.slots), self.regions, moving, tries_threads=True
+        )
         self._table = self.program.table
         offset = _whole_lines(plan.arena_bytes)
         self._moving: list[tuple[int, int]] = []

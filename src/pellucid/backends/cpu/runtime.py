@@ -28,6 +28,7 @@ from pellucid.backends.cpu import runtime_ir as ir
 from pellucid.backends.cpu import threads
 from pellucid.backends.cpu.engine import load_kernels
 from pellucid.backends.cpu.target import host_target
+from pellucid.backends.cpu.teams import LARGEST_COST, STEPS_A_CALL, TeamChoice
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.errors import ArgumentError
 
@@ -147,9 +148,11 @@ class NativeProgram:
     batches run in one native call.  Pointers stay moved after a run; set them again to rewind.
 
     ``table`` is the array of buffer addresses (uint64, ``table_size`` long), zero until the
-    caller fills it in; the caller keeps the buffers alive.  One program must not run on two
-    threads at the same time; different programs may (the second finds the pool taken and runs on
-    its own thread, with the same bits).
+    caller fills it in; the caller keeps the buffers alive.  With ``tries_threads`` a program whose
+    tasks' costs (nanoseconds then) are low finds out whether more than one thread pays for it.
+
+    One program must not run on two threads at the same time; different programs may (the second
+    finds the pool taken and runs on its own thread, with the same bits).
 
     Raises :class:`~pellucid.base.errors.ArgumentError` for a slot outside the table, a null
     kernel address or a negative number of chunks.
@@ -160,6 +163,7 @@ class NativeProgram:
         table_size: int,
         regions: Sequence[Region | Loop],
         strided: Sequence[tuple[int, int]] = (),
+        tries_threads: bool = False,
     ) -> None:
         order = self._described = in_order(regions)
         plain = [item for item in order if isinstance(item, Region)]
@@ -191,6 +195,8 @@ class NativeProgram:
         self.address = int(self._header.ctypes.data)
         self._pointer = ctypes.c_void_p(self.address)
         self._parallel = bool((self._regions[:, 0] == 1).any())
+        tries = tries_threads and self._parallel and _cost(regions) <= LARGEST_COST
+        self._choice = TeamChoice() if tries else None
         self._driver = _driver()
 
     def set_stride(self, position: int, byte_stride: int) -> None:
@@ -263,14 +269,27 @@ class NativeProgram:
         """
         if steps != 1:
             self._run_many(steps)
-        elif self._parallel:
-            self._run_shared(_ONE)
+        elif self._choice is None:
+            self._run_steps(_ONE)
         else:
-            self._driver.run(self._pointer, None, _ONE)
+            self._choice.run(self._run_one, 1)
 
-    def _run_shared(self, steps: ctypes.c_int64) -> None:
-        """Run with the thread pool's help, if there is one."""
-        pool = threads.current_pool(self._driver.work)
+    def _run_one(self) -> None:
+        self._run_steps(_ONE)
+
+    @property
+    def alone(self) -> bool:
+        """Whether the next run stays on the calling thread."""
+        return not self._parallel or (self._choice is not None and self._choice.alone)
+
+    def settle(self) -> None:
+        """Run until it is known whether more than one thread pays."""
+        while self._choice is not None and self._choice.tries:
+            self.run()
+
+    def _run_steps(self, steps: ctypes.c_int64) -> None:
+        """Run with the thread pool's help, if there is one and it pays."""
+        pool = None if self.alone else threads.current_pool(self._driver.work)
         if pool is None:
             self._driver.run(self._pointer, None, steps)
         else:
@@ -288,14 +307,16 @@ class NativeProgram:
             raise ArgumentError(
                 f"steps must be at least 0, got {steps}.", "Ask for 0 steps or more."
             )
-        size = 1
+        size, choice = 1, self._choice
         while steps > 0:
             size = min(size, steps)
             start = time.perf_counter()
-            if self._parallel:
-                self._run_shared(ctypes.c_int64(size))
+            if choice is None:
+                self._run_steps(ctypes.c_int64(size))
             else:
-                self._driver.run(self._pointer, None, ctypes.c_int64(size))
+                size = min(size, STEPS_A_CALL) if choice.tries else size
+                count = ctypes.c_int64(size)
+                choice.run(lambda count=count: self._run_steps(count), size)  # type: ignore[misc]
             steps -= size
             if time.perf_counter() - start < INTERRUPT_SECONDS / 2:
                 size *= 2
@@ -311,6 +332,17 @@ class NativeProgram:
         The begin and the end of a loop count as regions without time.
         """
         return self._profile / _ticks_per_second()
+
+
+def _cost(regions: Sequence[Region | Loop]) -> float:
+    """Estimated time of all regions on one thread, in the unit of the tasks' costs."""
+    total = 0.0
+    for item in regions:
+        if isinstance(item, Loop):
+            total += item.count * _cost(item.regions)
+        else:
+            total += sum(task.cost for task in item.tasks)
+    return total
 
 
 def _slots_of(task: Task | Strand) -> Sequence[int]:

@@ -14,6 +14,7 @@ from pellucid.backends.cpu.contraction_plan import Contraction
 from pellucid.backends.cpu.target import Target
 from pellucid.compiler.clusters import Fusion
 from pellucid.compiler.strands import rows_apart
+from pellucid.compiler.views import is_narrow_product
 
 FEWEST_ROWS = 4
 """Rows of a block: fewer use each element of the weights too seldom."""
@@ -33,6 +34,8 @@ def blocks_of(fusion: Fusion, varying: int, target: Target) -> int:
     rows = rows_apart(fusion, varying)
     products = [c.anchors[0] for c in fusion.clusters if c.kind == "product"]
     weights = sum(n.inputs[1].size * n.dtype.itemsize for n in products)
+    if any(map(is_narrow_product, products)):
+        return 0  # both of their operands are packed, anew for every turn
     if rows < 2 * FEWEST_ROWS or weights > MOST_WEIGHTS * target.l2_bytes:
         return 0
     work = sum(n.inputs[1].size / (2 * target.lanes(n.dtype.name)) for n in products)

@@ -56,6 +56,22 @@ class Target:
     l1_bytes: int
     l2_bytes: int
     l3_bytes: int
+    emulate_pairs: bool = False
+    """Products of bfloat16 run as on a processor with an instruction for them, in plain
+    arithmetic: slower, for tests."""
+
+    @property
+    def pair_product(self) -> str:
+        """The instruction that multiplies pairs of bfloat16 and adds them up in float32.
+
+        ``vdpbf16ps`` (AVX512-BF16), ``bfdot`` (Armv8.6), or empty.
+        """
+        if self.emulate_pairs:
+            return "emulated"
+        if self.has("avx512bf16") and self.has("avx512vl"):
+            return "vdpbf16ps"
+        arm = self.triple.split("-")[0] in ("aarch64", "arm64")
+        return "bfdot" if arm and self.has("bf16") else ""
 
     def lanes(self, dtype: str) -> int:
         """Elements of ``dtype`` (``"float32"``, ``"int64"``, ``"bool"``, …) in one vector."""
@@ -74,6 +90,7 @@ class Target:
             self.l1_bytes,
             self.l2_bytes,
             self.l3_bytes,
+            self.emulate_pairs,
         )
         parts = "|".join([self.triple, self.cpu, self.features, *map(str, numbers)])
         return f"{self.cpu}-{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
@@ -103,15 +120,22 @@ _NAMED = {
         "x86-64-v4",
         "+avx,+avx2,+fma,+f16c,+avx512f,+avx512vl,+avx512bw,+avx512dq,-prefer-256-bit",
     ),
+    "x86-64-avx512bf16": (
+        "x86_64-unknown-linux-gnu",
+        "x86-64-v4",
+        "+avx,+avx2,+fma,+f16c,+avx512f,+avx512vl,+avx512bw,+avx512dq,+avx512bf16,-prefer-256-bit",
+    ),
     "aarch64-neon": ("aarch64-unknown-linux-gnu", "generic", "+neon"),
+    "aarch64-bf16": ("aarch64-unknown-linux-gnu", "generic", "+neon,+bf16"),
 }
 
 
 def named_target(name: str) -> Target:
     """A fixed target for cross checks, with 32 KiB, 1 MiB and 16 MiB of cache.
 
-    ``name`` is ``"x86-64-sse2"``, ``"x86-64-avx2"``, ``"x86-64-avx512"`` or ``"aarch64-neon"``;
-    any other raises :class:`ArgumentError`.
+    ``name`` is ``"x86-64-sse2"``, ``"x86-64-avx2"``, ``"x86-64-avx512"``, ``"aarch64-neon"`` or,
+    with instructions for bfloat16, ``"x86-64-avx512bf16"`` and ``"aarch64-bf16"``; any other
+    raises :class:`ArgumentError`.
     """
     if name not in _NAMED:
         raise ArgumentError(f"There is no target called {name!r}.", f"Use one of {sorted(_NAMED)}.")

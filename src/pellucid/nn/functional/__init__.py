@@ -58,11 +58,20 @@ from pellucid.nn.functional.common import rms_norm as rms_norm
 from pellucid.nn.functional.convolution import conv1d as conv1d
 from pellucid.nn.functional.convolution import conv2d as conv2d
 from pellucid.nn.functional.convolution import conv3d as conv3d
+from pellucid.nn.functional.convolution import conv_tbc as conv_tbc
 from pellucid.nn.functional.convolution import conv_transpose1d as conv_transpose1d
 from pellucid.nn.functional.convolution import conv_transpose2d as conv_transpose2d
 from pellucid.nn.functional.convolution import conv_transpose3d as conv_transpose3d
 from pellucid.nn.functional.folding import fold as fold
 from pellucid.nn.functional.folding import unfold as unfold
+from pellucid.nn.functional.fractional_pooling import fractional_max_pool2d as fractional_max_pool2d
+from pellucid.nn.functional.fractional_pooling import (
+    fractional_max_pool2d_with_indices as fractional_max_pool2d_with_indices,
+)
+from pellucid.nn.functional.fractional_pooling import fractional_max_pool3d as fractional_max_pool3d
+from pellucid.nn.functional.fractional_pooling import (
+    fractional_max_pool3d_with_indices as fractional_max_pool3d_with_indices,
+)
 from pellucid.nn.functional.loss import binary_cross_entropy as binary_cross_entropy
 from pellucid.nn.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -72,6 +81,7 @@ from pellucid.nn.functional.loss import gaussian_nll_loss as gaussian_nll_loss
 from pellucid.nn.functional.loss import huber_loss as huber_loss
 from pellucid.nn.functional.loss import kl_div as kl_div
 from pellucid.nn.functional.loss import l1_loss as l1_loss
+from pellucid.nn.functional.loss import linear_cross_entropy as linear_cross_entropy
 from pellucid.nn.functional.loss import mse_loss as mse_loss
 from pellucid.nn.functional.loss import multilabel_soft_margin_loss as multilabel_soft_margin_loss
 from pellucid.nn.functional.loss import nll_loss as nll_loss
@@ -86,6 +96,9 @@ from pellucid.nn.functional.margin_loss import soft_margin_loss as soft_margin_l
 from pellucid.nn.functional.margin_loss import triplet_margin_loss as triplet_margin_loss
 from pellucid.nn.functional.margin_loss import (
     triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
+)
+from pellucid.nn.functional.multihead import (
+    multi_head_attention_forward as multi_head_attention_forward,
 )
 from pellucid.nn.functional.padding import pad as pad
 from pellucid.nn.functional.pooling import adaptive_avg_pool1d as adaptive_avg_pool1d

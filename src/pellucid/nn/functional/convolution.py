@@ -307,3 +307,19 @@ def conv_transpose3d(
     return _convolve_transposed(
         3, input, weight, bias, stride, padding, output_padding, groups, dilation
     )
+
+
+def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Any:
+    """:func:`conv1d` of a signal with its axes in the order time, batch, channels.
+
+    Shapes: input (T, N, C), weight (k, C, O), bias (O,) → (T + 2·pad − k + 1, N, O).
+    """
+    need_tensor("conv_tbc", input)
+    if len(input.shape) != 3 or len(weight.shape) != 3 or input.shape[2] != weight.shape[1]:
+        raise ShapeError(
+            f"conv_tbc got an input of shape {tuple(input.shape)} and a weight of shape "
+            f"{tuple(weight.shape)}",
+            "give an input (T, N, C) and a weight (k, C, O)",
+        )
+    result = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
+    return result.permute(2, 0, 1)

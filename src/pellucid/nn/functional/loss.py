@@ -16,6 +16,7 @@ from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.nn.functional.activation import log1p_exp, logsigmoid
 from pellucid.nn.functional.checks import check_values, has_values, need_tensor
+from pellucid.nn.functional.common import linear
 from pellucid.nn.functional.hints import classes_hint, pair_hint
 from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
@@ -419,6 +420,50 @@ def cross_entropy(
     _check_classes("cross_entropy", input, scores, ids, ignore_index, weight)
     check_reduction(reduction)
     return _class_cross_entropy(scores, ids, weight, ignore_index, reduction, label_smoothing)
+
+
+def linear_cross_entropy(
+    input: Any,
+    linear_weight: Any,
+    target: Any,
+    *,
+    linear_bias: Any = None,
+    weight: Any = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: None = None,
+) -> Any:
+    """:func:`cross_entropy` of the scores x Wᵀ + b: a language model's last layer and its loss.
+
+    Shapes: input x (N, I) or (I,), ``linear_weight`` (C, d…, I), ``linear_bias`` (C, d…), target
+    ids (N, d…) or probabilities (N, C, d…); the other arguments as in :func:`cross_entropy`,
+    ``ignore_index`` None meaning −100.  ``options`` of PyTorch choose how its kernel divides the
+    work; here they are left out.  Raises ``ShapeError`` where features or the bias do not fit.
+    """
+    if options is not None:
+        raise ArgumentError(
+            "linear_cross_entropy got options", "leave them out: they concern PyTorch's kernels"
+        )
+    need_tensor("linear_cross_entropy", input)
+    shape, extents = tuple(linear_weight.shape), tuple(linear_weight.shape[:-1])
+    fits = len(shape) >= 2 and input.dim() in (1, 2) and input.shape[-1] == shape[-1]
+    if not fits or (len(extents) > 1 and input.dim() == 1):
+        raise ShapeError(
+            f"linear_cross_entropy got an input of shape {tuple(input.shape)} and a weight of "
+            f"shape {shape}",
+            "give an input (N, I), or (I,), and a weight (C, I); or (N, I) and (C, d…, I)",
+        )
+    if linear_bias is not None and tuple(linear_bias.shape) != extents:
+        raise ShapeError(
+            f"linear_cross_entropy got a bias of shape {tuple(linear_bias.shape)}",
+            f"it has the shape of the scores of a sample, {extents}",
+        )
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    scores = linear(input, linear_weight.reshape(-1, shape[-1]), bias)
+    scores = scores.reshape(*input.shape[:-1], *extents)
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(scores, target, weight, ignored, reduction, label_smoothing)
 
 
 @unit(elements(1 << 14))

@@ -115,7 +115,7 @@ def _along(shape_rank: int, axis: int, values: np.ndarray) -> Any:
     return lift(values.reshape([-1 if i == axis else 1 for i in range(shape_rank)]))
 
 
-def _first_maximum(
+def first_maximum(
     slices: Sequence[Any], tags: Sequence[Any] | None, fresh: Sequence[Any]
 ) -> tuple[Any, Any]:
     """The largest of several tensors, element by element, and the tag of where it came from.
@@ -149,7 +149,7 @@ def _max_along(x: Any, tags: _Tags, windows: Windows, i: int) -> Any:
         first = inside & ~seen
         fresh.append(_along(x.dim(), axis, first) if fresh and first.any() else None)
         seen |= inside
-    result, tag = _first_maximum(slices, tags.of(x, axis, places), fresh)
+    result, tag = first_maximum(slices, tags.of(x, axis, places), fresh)
     tags.keep(tag, result.shape, extent)
     return result
 
@@ -552,7 +552,7 @@ def _adaptive_max(count: int, input: Any, output_size: Any, return_indices: bool
         # A short window repeats its last element, which changes neither maximum nor place.
         places = [np.array([min(a + k, b - 1) for a, b in bins], np.int64) for k in range(longest)]
         slices = [select(x, axis, p) for p in places]
-        x, tag = _first_maximum(slices, tags.of(x, axis, places), [None] * longest)
+        x, tag = first_maximum(slices, tags.of(x, axis, places), [None] * longest)
         tags.keep(tag, x.shape, extent)
     return (x, tags.index) if return_indices else x
 
@@ -575,7 +575,7 @@ def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = Fal
     return _adaptive_max(3, input, output_size, return_indices)
 
 
-def _with_indices(pool: Any) -> Any:
+def with_indices(pool: Any) -> Any:
     """The pooling with ``return_indices=True``."""
 
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -586,9 +586,9 @@ def _with_indices(pool: Any) -> Any:
     return function
 
 
-max_pool1d_with_indices = _with_indices(max_pool1d)
-max_pool2d_with_indices = _with_indices(max_pool2d)
-max_pool3d_with_indices = _with_indices(max_pool3d)
-adaptive_max_pool1d_with_indices = _with_indices(adaptive_max_pool1d)
-adaptive_max_pool2d_with_indices = _with_indices(adaptive_max_pool2d)
-adaptive_max_pool3d_with_indices = _with_indices(adaptive_max_pool3d)
+max_pool1d_with_indices = with_indices(max_pool1d)
+max_pool2d_with_indices = with_indices(max_pool2d)
+max_pool3d_with_indices = with_indices(max_pool3d)
+adaptive_max_pool1d_with_indices = with_indices(adaptive_max_pool1d)
+adaptive_max_pool2d_with_indices = with_indices(adaptive_max_pool2d)
+adaptive_max_pool3d_with_indices = with_indices(adaptive_max_pool3d)

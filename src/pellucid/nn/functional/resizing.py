@@ -47,7 +47,9 @@ def interpolate(
     (N, C, D, H, W), ``"area"`` (means, as adaptive pooling).  ``align_corners`` makes the outer
     elements' centres agree, else the outer edges do (for the linear and cubic modes).
     ``recompute_scale_factor`` takes the factor from the sizes instead of ``scale_factor``.
-    Raises ``ArgumentError`` for other combinations; ``antialias`` is not available.
+    ``antialias`` (bilinear and bicubic) widens the filter by the factor by which an image shrinks,
+    so that every element counts; bicubic then has a = −0.5, as PIL.
+    Raises ``ArgumentError`` for other combinations.
     """
     need_tensor("interpolate", input)
     count = input.dim() - 2
@@ -65,7 +67,10 @@ def interpolate(
     result = input
     for i in reversed(range(count)):
         factor = None if factors is None else factors[i]
-        result = _resample(result, i + 2, target[i], factor, mode, bool(align_corners))
+        if antialias:
+            result = _filtered(result, i + 2, target[i], factor, mode, bool(align_corners))
+        else:
+            result = _resample(result, i + 2, target[i], factor, mode, bool(align_corners))
     return result
 
 
@@ -79,10 +84,10 @@ def _check_mode(input: Any, mode: str, align_corners: bool | None, antialias: bo
             f"interpolate with mode={mode!r} got an input of shape {tuple(input.shape)}",
             _mode_hint(input.dim(), mode),
         )
-    if antialias:
+    if antialias and mode not in ("bilinear", "bicubic"):
         raise ArgumentError(
-            "interpolate got antialias=True, which is not available",
-            "make images smaller with mode='area'",
+            f"interpolate got antialias=True with mode={mode!r}",
+            "it is for bilinear and bicubic; mode='area' takes all elements into account too",
         )
     if align_corners is not None and mode in ("nearest", "nearest-exact", "area"):
         raise ArgumentError(
@@ -137,7 +142,7 @@ def _resample(
     """One axis resampled to ``out`` elements."""
     extent = x.shape[axis]
     kind: Any = x.dtype.numpy.type if hasattr(x.dtype.numpy, "type") else x.dtype.numpy
-    ratio = kind(1.0 / factor) if factor is not None else kind(extent) / kind(out)
+    ratio = _ratio(extent, out, factor, align_corners, kind)
     places = np.arange(out)
     if mode.startswith("nearest"):
         # Positions are computed in float32 whatever the dtype, as PyTorch does.
@@ -146,7 +151,6 @@ def _resample(
         chosen = np.floor((places.astype(np.float32) + shift) * ratio).astype(np.int64)
         return select(x, axis, chosen.clip(0, extent - 1))
     if align_corners:
-        ratio = kind(extent - 1) / kind(out - 1) if out > 1 else kind(0)
         centre = places.astype(kind) * ratio
     else:
         centre = (places.astype(kind) + kind(0.5)) * ratio - kind(0.5)
@@ -161,6 +165,40 @@ def _resample(
     left = select(x, axis, first) * lift((1 - share).reshape(shape))
     right = select(x, axis, np.minimum(first + 1, extent - 1)) * lift(share.reshape(shape))
     return left + right
+
+
+def _ratio(extent: int, out: int, factor: float | None, align_corners: bool, kind: Any) -> Any:
+    """Distance of neighbouring results in elements of the input."""
+    if align_corners:
+        return kind(extent - 1) / kind(out - 1) if out > 1 else kind(0)
+    return kind(1.0 / factor) if factor is not None else kind(extent) / kind(out)
+
+
+def _filtered(
+    x: Any, axis: int, out: int, factor: float | None, mode: str, align_corners: bool
+) -> Any:
+    """One axis resampled by a filter as wide as the results' distance, if that is over 1."""
+    extent = x.shape[axis]
+    kind: Any = x.dtype.numpy.type if hasattr(x.dtype.numpy, "type") else x.dtype.numpy
+    ratio = _ratio(extent, out, factor, align_corners, kind)
+    widening = max(ratio, kind(1))
+    reach = kind(1 if mode == "bilinear" else 2) * widening
+    centre = (np.arange(out).astype(kind) + kind(0.5)) * ratio
+    half = kind(0.5)
+    first = np.maximum((centre - reach + half).astype(np.int64), 0)
+    last = np.minimum((centre + reach + half).astype(np.int64), extent)
+    place = np.arange(extent)
+    distance = np.abs((place - centre[:, None] + half) / widening)  # (out, extent)
+    if mode == "bilinear":
+        weights = np.maximum(1 - distance, 0)
+    else:
+        near, far = _cubic_weights(distance, -0.5)[1], _cubic_weights(distance - 1, -0.5)[0]
+        weights = np.where(distance < 1, near, np.where(distance < 2, far, 0))
+    weights = np.where((place >= first[:, None]) & (place < last[:, None]), weights, 0)
+    weights = lift((weights / weights.sum(1, keepdims=True)).astype(kind))
+    if axis == x.dim() - 1:
+        return x.matmul(weights.mT)  # (…, extent) -> (…, out)
+    return weights.matmul(x)  # (…, extent, W) -> (…, out, W)
 
 
 def _cubic_weights(t: Any, a: float = -0.75) -> list[Any]:
