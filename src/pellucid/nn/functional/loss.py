@@ -452,7 +452,12 @@ def linear_cross_entropy(
         raise ShapeError(
             f"linear_cross_entropy got an input of shape {tuple(input.shape)} and a weight of "
             f"shape {shape}",
-            "give an input (N, I), or (I,), and a weight (C, I); or (N, I) and (C, d…, I)",
+            "give an input (N, I), or (I,), and a weight (C, I); or (N, I) and (C, d…, I)"
+            + (
+                f"; here I is {shape[-1]} and the input has {input.shape[-1]}"
+                if input.shape
+                else ""
+            ),
         )
     if linear_bias is not None and tuple(linear_bias.shape) != extents:
         raise ShapeError(
