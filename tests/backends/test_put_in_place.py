@@ -63,3 +63,35 @@ def test_scatter_writes_in_place_too() -> None:
     write(pellucid.tensor(index), pellucid.tensor(values))
     np.put_along_axis(expected, index, values, 1)
     np.testing.assert_array_equal(store.numpy(), expected)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_gradient_step_of_an_embedding_touches_its_rows_only(kept: bool) -> None:
+    from pellucid import nn, optim
+
+    pellucid.manual_seed(3)
+    table = nn.Embedding(500, 6)
+    optimizer = optim.SGD(table.parameters(), lr=0.25)
+    expected = table.weight.detach().numpy().copy()
+    weights = np.random.default_rng(2).standard_normal((7, 6)).astype("float32")
+
+    @pellucid.compile(keep_gradients=kept)
+    def step(ids: Any) -> Any:
+        optimizer.zero_grad()
+        loss = (table(ids) * pellucid.tensor(weights)).sum()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    ids = np.asarray([4, 499, 4, 0, 17, 4, 17])
+    for _ in range(3):
+        loss = step(pellucid.tensor(ids))
+        assert float(loss) == pytest.approx(float((expected[ids] * weights).sum()), rel=1e-4)
+        np.add.at(expected, ids, np.float32(-0.25) * weights)
+        np.testing.assert_allclose(table.weight.detach().numpy(), expected, rtol=1e-5, atol=1e-6)
+    zeros = [k for k in step.explain().kernels if "broadcast_to" in k.operations]
+    assert bool(zeros) == kept
+    if kept:
+        full = np.zeros((500, 6), "float32")
+        np.add.at(full, ids, weights)
+        np.testing.assert_allclose(table.weight.grad.numpy(), full, rtol=1e-5)

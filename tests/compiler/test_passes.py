@@ -109,6 +109,25 @@ def sums_of_nothing() -> Made:
     )
 
 
+def embedding_updates() -> Made:
+    """Two steps on a table, one after the other, and one whose gradient is wanted itself."""
+    table, other, rate = node((9, 4)), node((9, 4)), node(())
+    index, more = node((3,), int64), node((3,), int64)
+    zeros = structure.broadcast_to(scalar(table, 0.0), (9, 4))
+    values = indexing.take(table, index, 0)
+    first = e.sub(table, e.mul(rate, indexing.put(zeros, index, e.sin(values), 0, "add")))
+    again = indexing.take(first, more, 0)
+    second = e.add(first, e.mul(indexing.put(zeros, more, again, 0, "add"), rate))
+    gradient = indexing.put(zeros, more, values, 0, "add")
+    return made(
+        [table, other, rate, index, more],
+        second,
+        gradient,
+        e.sub(other, e.mul(rate, gradient)),
+        extent=9,
+    )
+
+
 EXAMPLES: list[Callable[[], Made]] = [
     sums_of_nothing,
     weight_gradient,
@@ -117,6 +136,7 @@ EXAMPLES: list[Callable[[], Made]] = [
     stretched_batches,
     long_reductions,
     neutral_numbers,
+    embedding_updates,
 ]
 NAMES = sorted({step.__name__ for step in PASSES})
 
@@ -213,3 +233,16 @@ def test_long_rows_are_reduced_in_one_piece_where_there_are_many() -> None:
     assert sums(700, 10_000) == 2  # softmax over a vocabulary: one pass over each row
     assert sums(4, 10_000) == 4  # few rows: parts that threads share
     assert sums(64, 1 << 20) == 4  # very long rows: sums of sums
+
+
+def test_rows_of_a_table_are_updated_without_an_array_of_zeros() -> None:
+    def puts(graph: Graph) -> list[str]:
+        return [n.inputs[0].op.name for n in prepare(graph).nodes() if n.op.name == "put"]
+
+    graph, _ = embedding_updates()
+    assert puts(graph) == ["input", "put", "broadcast_to"]
+    x, index, values = node((4, 2)), node((3,), int64), node((3, 2))
+    zeros = structure.broadcast_to(scalar(x, 0.0), (4, 2))
+    many = indexing.put(zeros, index, values, 0, "add")
+    half = Graph((x, index, values), (e.sub(x, e.mul(many, scalar(x, 0.1))),))
+    assert puts(half) == ["broadcast_to"]  # nearly all rows: nothing to save

@@ -41,6 +41,13 @@ def doctor() -> None:
         f"{target.vector_bytes * 8} bits ({target.lanes('float32')} × float32), "
         f"{target.vector_registers} registers",
     )
+    pairs = target.pair_product
+    fact(
+        "bfloat16",
+        f"products by {pairs}, pairs accumulated in float32"
+        if pairs
+        else "no instruction for products: rounded operands are multiplied as float32",
+    )
     sizes = (("L1", target.l1_bytes), ("L2", target.l2_bytes), ("L3", target.l3_bytes))
     fact("Caches", ", ".join(f"{name} {_size(count)}" for name, count in sizes))
     cpus, threads = available_cpus(), get_num_threads()

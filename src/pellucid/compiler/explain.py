@@ -26,7 +26,8 @@ class KernelFacts:
     arithmetic operation on an element, two for each multiply-add of a product; ``read_bytes`` and
     ``written_bytes`` count each buffer once; ``chunks`` is into how many pieces threads may share
     the work; ``seconds`` its mean measured time, None if it was not measured.  A kernel of a loop
-    runs ``turns`` times; work, bytes and seconds are those of all turns.
+    runs ``turns`` times; work, bytes and seconds are those of all turns.  ``arithmetic`` says how a
+    product of bfloat16 operands is computed, and is empty for everything else.
     """
 
     name: str
@@ -40,6 +41,7 @@ class KernelFacts:
     chunks: int
     seconds: float | None = None
     turns: int = 1
+    arithmetic: str = ""
 
     @property
     def fused(self) -> str:
@@ -150,6 +152,11 @@ class Explanation:
             rate = _count(self.flop / self.seconds)
             took = _time(self.seconds)
             lines.append(f"one run takes {took} (mean of {self.calls}), {rate}FLOP/s")
+        found: dict[str, int] = {}
+        for kernel in self.kernels:
+            if kernel.arithmetic:
+                found[kernel.arithmetic] = found.get(kernel.arithmetic, 0) + 1
+        lines += [f"{count} products in {words}" for words, count in found.items()]
         lines.append(
             f"memory: {_bytes(self.arena_bytes)} for {len(self.buffers)} intermediate values, "
             f"{_bytes(self.input_bytes)} inputs and state, {_bytes(self.output_bytes)} results"

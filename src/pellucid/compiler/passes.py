@@ -22,12 +22,12 @@ from pellucid.compiler.joining import join_in_place, narrow_parts
 from pellucid.compiler.phases import split_phases
 from pellucid.compiler.placement import assemble_in_place
 from pellucid.compiler.repeat import single_step, tidy_loops
+from pellucid.compiler.sparse import is_zero, write_rows_alone
 from pellucid.graph.node import (
     CONSTANT,
     INPUT,
     Graph,
     Node,
-    constant_value,
     inheriting,
     make_node,
 )
@@ -118,26 +118,16 @@ def _one_hot(node: Node) -> Node | None:
     covers = all(
         i == n or d == axis for d, (i, n) in enumerate(zip(index.shape, x.shape, strict=True))
     )
-    if not covers or index.shape[axis] != 1 or not _is_zero(x):
+    if not covers or index.shape[axis] != 1 or not is_zero(x):
         return None
     places = make_node(IOTA, (), {"shape": x.shape, "axis": axis, "dtype": index.dtype})
     chosen: Node = elementwise.where(elementwise.eq(places, index), values, scalar(values, 0))
     return chosen
 
 
-def _is_zero(node: Node) -> bool:
-    while node.op.name in ("broadcast_to", "reshape"):
-        node = node.inputs[0]
-    return (
-        node.op is CONSTANT
-        and node.size == 1
-        and not node.dtype.numbers(constant_value(node)).any()
-    )
-
-
 def _one_hot_parts(node: Node) -> tuple[Node, int] | None:
     """(value, axis) of where(position along axis = index, value, 0), else None."""
-    if node.op.name != "where" or not _is_zero(node.inputs[2]) or node.inputs[0].op.name != "eq":
+    if node.op.name != "where" or not is_zero(node.inputs[2]) or node.inputs[0].op.name != "eq":
         return None
     places, index = node.inputs[0].inputs
     if places.op is not IOTA or len(index.shape) != len(node.shape):
@@ -356,6 +346,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     transpose_products,
     plain_products,
     scatter_as_choice,
+    write_rows_alone,
     split_long_reductions,
     join_narrow_parts,
     assemble_in_place,

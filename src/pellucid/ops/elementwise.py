@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, as_dtype, bool_, float64, int32
+from pellucid.base.dtypes import DType, as_dtype, bool_, float32, float64, int32
 from pellucid.base.errors import DTypeError
 from pellucid.base.shapes import Shape, broadcast_shapes
 from pellucid.graph.node import Primitive, Sample, Spec
@@ -672,3 +672,13 @@ where: Function = _function(WHERE)
 def cast(x: Value, dtype: DType) -> Value:
     """``x`` with elements of ``dtype``; the same value when it already has it."""
     return x if x.dtype is dtype else apply(CAST, x, dtype=dtype)
+
+
+def accumulate(a: Value, b: Value) -> Value:
+    """a + b of any float dtype: narrow values (bfloat16, float16) are added in float32.
+
+    Tensors see to that by themselves; the values of a graph do not.
+    """
+    if not a.dtype.is_narrow:
+        return add(a, b)
+    return cast(add(cast(a, float32), cast(b, float32)), a.dtype)

@@ -107,7 +107,7 @@ def scan_gradient(
             row = rows(cotangents[n + k], first_row, 1)
             own = structure.reshape(row, body.inputs[k].shape)
             known = found[k]
-            found[k] = own if known is None else elementwise.add(known, own)
+            found[k] = own if known is None else elementwise.accumulate(known, own)
     for place, j in enumerate(loop.into):
         found[n + j] = emitted[place]
     sources = {"total": values[len(loop.live) :], "emitted": emitted, "column": columns}
@@ -173,7 +173,7 @@ class _Derivation:
                 parts = [p for p in (self.carried.get(k), row) if p is not None]
                 if parts:
                     outputs.append(body.outputs[k])
-                    seeds.append(parts[0] if len(parts) == 1 else elementwise.add(*parts))
+                    seeds.append(parts[0] if len(parts) == 1 else elementwise.accumulate(*parts))
             self.found = vjp(outputs, seeds, body.inputs)
             reached = {k for k in range(n) if self.found[k] is not None}
             if reached <= live:
@@ -226,7 +226,7 @@ class _Derivation:
         totals: list[Node],
         sources: dict[Node, tuple[str, int]],
     ) -> ReverseLoop:
-        added = [elementwise.add(place, value) for place, value in sums.added]
+        added = [elementwise.accumulate(place, value) for place, value in sums.added]
         outputs = [*carried, *added, *sums.emitted]
         used = set(topological(outputs)) | set(sums.stacked)
         columns = [node for node in sources if node in used]

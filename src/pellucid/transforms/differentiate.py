@@ -123,7 +123,7 @@ def _joint_rule(
         if own is not None and key_of(value) in found:
             number, part = own.settings["output"], found[key_of(value)][1]
             known = cotangents.get(number)
-            cotangents[number] = part if known is None else elementwise.add(known, part)
+            cotangents[number] = part if known is None else elementwise.accumulate(known, part)
     if record is None or record.op.gradient is None or not cotangents:
         return None
     settings = {k: v for k, v in record.settings.items() if k != "output"}
@@ -149,7 +149,7 @@ def _layer_of(record: Record) -> str:
 
 def _accumulate(found: dict[int, tuple[Value, Value]], key: int, value: Value, part: Value) -> None:
     known = found.get(key)
-    found[key] = (value, part if known is None else elementwise.add(known[1], part))
+    found[key] = (value, part if known is None else elementwise.accumulate(known[1], part))
 
 
 def apply_rule(record: Record, cotangent: Value, value: Value) -> Sequence[Value | None]:

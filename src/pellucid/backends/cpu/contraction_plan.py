@@ -33,6 +33,13 @@ _PANELS = 4
 _PACKED_A_CHUNK = 1 << 13  # elements
 _THIN_BLOCK = 8
 _THIN_COLUMNS = 512
+_OWN_ROWS = 128
+"""Most rows for which it pays to cut a product by who updates the rows of B (see _own_rows)."""
+_OWN_BYTES = 1 << 18
+_OWN_DEPTH = 32
+_STRIPES = 1.15
+"""What it costs to cut the gradient of a weight into stripes of columns only: the update, which
+goes through it row by row, then reads half of it out of another core's cache."""
 _LEAST_LANES_OF_PAIRS = 4  # the shortest vectors that instructions for pairs know
 # Weight of each number of threads when chunk sizes are compared.
 _THREADS = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 0.7), (16, 0.2))
@@ -55,6 +62,9 @@ class Contraction:
     the first strides above belong to the innermost axis.  ``offsets`` says where A, B and C begin
     in their operands.
 
+    ``updated`` says that B is state which the program itself changes, row by row: a small product
+    is then cut along depth, so that a core reads the rows that it has written and nobody else's.
+
     ``narrow`` are the types in memory of A and B (``float32`` or ``bfloat16``) of a product of
     bfloat16 operands with a float32 result: float32 numbers are rounded first.
     """
@@ -71,6 +81,7 @@ class Contraction:
     outer: tuple[tuple[int, int, int, int], ...] = ()
     offsets: tuple[int, int, int] = (0, 0, 0)
     narrow: tuple[str, str] | None = None
+    updated: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in ("float32", "float64"):
@@ -651,6 +662,9 @@ def _partition(
     splits = [s for s in _SPLITS if s <= most and work.depth >= s * max(256, 16 * shape.lanes)]
     if work.rows * work.columns * work.itemsize > 256 << 10:
         splits = [1]
+    own = _own_rows(work)
+    if own > 1:
+        return row_axes[0], column_axes[0], own
     best: tuple[float, Axis, Axis, int] | None = None
     for rows, columns, split in itertools.product(row_axes, column_axes, splits or [1]):
         parts = rows.chunks * columns.chunks
@@ -659,11 +673,32 @@ def _partition(
         if split > 1 and parts > 1:
             continue  # parts of all of C, so that each part of A and B is read once
         score = _score(work, shape, rows, columns, split, pack_a, pack_b)
+        if work.a_strides[1] == 1 and rows.chunks == 1 and columns.chunks > 1:
+            score *= _STRIPES
         if best is None or score < best[0]:
             best = (score, rows, columns, split)
     if best is None:
         return row_axes[0], column_axes[0], 1
     return best[1:]
+
+
+def _own_rows(work: Contraction) -> int:
+    """Into how many parts along depth the product with an updated B is cut; 1: it is not.
+
+    Moving a line of B to the core that reads it, and back to the one that writes it, costs as much
+    as multiplying it with some hundred rows of A.
+    """
+    whole_rows = work.a_strides[2] == 1 and work.b_strides[2] == 1
+    weights = work.depth * work.columns * work.itemsize
+    few = work.rows <= _OWN_ROWS and weights <= _OWN_BYTES
+    if not (work.updated and whole_rows and few and work.batch == 1) or work.narrow:
+        return 1
+    fits = [
+        parts
+        for parts in (2, 4)
+        if work.depth >= parts * _OWN_DEPTH and _cycles(work, 8) >= parts * _SMALL_CHUNK_CYCLES
+    ]
+    return max(fits, default=1)
 
 
 def _axes(extent: int, tile: int, tails: tuple[int, ...], most: int, limit: int) -> list[Axis]:

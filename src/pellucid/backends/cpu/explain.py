@@ -84,6 +84,7 @@ def _facts(
         use.kernel.chunks,
         None if seconds is None else turns * seconds,
         turns,
+        use.kernel.arithmetic,
     )
 
 

@@ -19,6 +19,7 @@ from pellucid.backends.cpu.contraction import (
 )
 from pellucid.backends.cpu.contraction_plan import (
     Contraction,
+    ContractionPlan,
     packed_bytes,
     plan_blocks,
     plan_contraction,
@@ -170,8 +171,14 @@ def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[objec
         after and after.full_rows,
         tuple((p.offset, p.strides) for p in map(fusion.placed.get, cluster.anchors) if p),
         tuple(views),
+        tuple(_is_updated(base, fusion.graph) for base in _second_factors(cluster)),
     )
     return (domain, tuple(entries), tuple(number[a] for a in cluster.anchors)), list(number)
+
+
+def _second_factors(cluster: Cluster) -> list[Node]:
+    """What the products of a cluster multiply with."""
+    return [matrix_view(a, 1).base for a in cluster.anchors if a.op.name == "matmul"]
 
 
 def views_of(node: Node, fusion: Fusion) -> list[View]:
@@ -218,6 +225,7 @@ def _write_product(
     views = [matrix_view(node, 0), matrix_view(node, 1)]
     rows, columns = node.shape[-2:]
     spec = contraction_of(node, fusion.placed.get(node) or contiguous(node))
+    spec = replace(spec, updated=_is_updated(views[1].base, fusion.graph))
     after = cluster.epilogue
     full_rows = after is not None and after.full_rows
     plan = plan_contraction(spec, target, full_rows)
@@ -239,8 +247,14 @@ def _write_product(
         # Loops (of an epilogue, of the sum of a split product) want LLVM's passes, tiles do not.
         loops = after is not None or bool(part.suffix)
         text = ("" if loops else PLAIN) + module_text([function], METADATA if loops else "")
-        kernels.append(Kernel(text, (*own, *extra), part.chunks, cost, part.flop))
+        how = "" if part.suffix else arithmetic_of(plan)
+        kernels.append(Kernel(text, (*own, *extra), part.chunks, cost, part.flop, how))
     return kernels
+
+
+def _is_updated(value: Node, graph: Graph) -> bool:
+    """Whether a value is state that the program changes."""
+    return any(graph.inputs[source] is value for source in graph.aliases.values())
 
 
 def _write_blocks(
@@ -268,6 +282,13 @@ def _write_blocks(
     (part,) = packing.kernels
     cost = PACKING_COST * whole.depth * whole.columns
     return [Kernel(text, (matrix_view(node, 1).base, packed), part.chunks, cost), turn]
+
+
+def arithmetic_of(plan: ContractionPlan) -> str:
+    """How a product of bfloat16 operands is computed, in words; empty for others."""
+    if not plan.spec.narrow:
+        return ""
+    return f"bfloat16 pairs by {plan.pairs}" if plan.pairs else "bfloat16 widened to float32"
 
 
 def contraction_of(node: Node, result: View) -> Contraction:

@@ -98,6 +98,8 @@ class Kernel:
     cost: float
     """Estimated nanoseconds of all chunks on one thread."""
     flop: int = 0
+    arithmetic: str = ""
+    """How a product of bfloat16 operands is computed; empty for everything else."""
 
 
 def element_cost(roots: list[Node], stored: set[Node], size: int) -> float:
