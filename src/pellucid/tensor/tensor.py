@@ -36,6 +36,7 @@ from pellucid.tensor.parts import PartMethods
 from pellucid.tensor.products import ProductMethods
 from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
+from pellucid.tensor.solving import SolvingMethods
 from pellucid.tensor.special import SpecialMethods
 from pellucid.tensor.state import Cell, state, version
 from pellucid.tensor.statistics import StatisticsMethods
@@ -75,6 +76,7 @@ class Tensor(
     CombiningMethods,
     RandomMethods,
     PartMethods,
+    SolvingMethods,
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 
