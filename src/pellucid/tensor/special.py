@@ -14,6 +14,7 @@ from pellucid.base.errors import ArgumentError, DTypeError
 from pellucid.ops import elementwise
 from pellucid.tensor.arithmetic import ArithmeticMethods
 from pellucid.tensor.core import lift
+from pellucid.tensor.incomplete_gamma import incomplete_gamma
 from pellucid.tensor.promotion import as_float, as_number, as_operand, together
 
 
@@ -262,6 +263,17 @@ class SpecialMethods(ArithmeticMethods):
             return elementwise.digamma(x) if n == 0 else elementwise.trigamma(x)
         return _zeta(x, n + 1) * (math.factorial(n) * (-1) ** (n + 1))
 
+    def igamma(self, other: Any) -> Any:
+        """P(a, x) = 1/Γ(a) ∫₀^x t^(a−1) e^−t dt for a = self, x = ``other``; from 0 to 1.
+
+        Values must be known; the gradient goes to x alone.
+        """
+        return _incomplete(self, other, 0)
+
+    def igammac(self, other: Any) -> Any:
+        """Q(a, x) = 1 − P(a, x), accurate where it is small; see :meth:`igamma`."""
+        return _incomplete(self, other, 1)
+
     # ---- second names ----------------------------------------------------------------------
 
     multiply, subtract = ArithmeticMethods.mul, ArithmeticMethods.sub
@@ -287,6 +299,22 @@ def _nothing(x: Any) -> Any:
     """0 with the gradient of ``x``."""
     fixed = x.detach()
     return elementwise.where(fixed.isfinite(), x - fixed, as_operand(0, x.dtype))
+
+
+def _incomplete(shape: Any, x: Any, which: int) -> Any:
+    """P or Q, with x^(a−1) e^−x / Γ(a) or its negative as derivative."""
+    a, x = (as_float(t) for t in together(shape, x))
+    if a.requires_grad:
+        raise ArgumentError(
+            "an incomplete gamma function got a first argument that requires gradients",
+            "it has a derivative in the second one only; detach the first",
+        )
+    found = incomplete_gamma(*(t.dtype.numbers(t.array()) for t in (a, x)))[which]
+    value = lift(x.dtype.array(found))
+    middle = (x + x.detach()) / 2  # so that the second derivative is right, too
+    density = (elementwise.sub(a, as_operand(1, a.dtype)).xlogy(middle) - middle - a.lgamma()).exp()
+    density = elementwise.where(density.isfinite(), density, as_operand(0, x.dtype))
+    return value + _nothing(x) * (density if which == 0 else -density)
 
 
 def _chebyshev(coefficients: tuple[float, ...], place: Any) -> Any:

@@ -36,6 +36,7 @@ from pellucid.tensor.parts import PartMethods
 from pellucid.tensor.products import ProductMethods
 from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
+from pellucid.tensor.solving import SolvingMethods
 from pellucid.tensor.special import SpecialMethods
 from pellucid.tensor.state import Cell, state, version
 from pellucid.tensor.statistics import StatisticsMethods
@@ -75,6 +76,7 @@ class Tensor(
     CombiningMethods,
     RandomMethods,
     PartMethods,
+    SolvingMethods,
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 
@@ -630,7 +632,7 @@ IN_PLACE = (
     "bitwise_xor bitwise_left_shift bitwise_right_shift deg2rad divide eq fix ge greater "
     "greater_equal gt heaviside ldexp le less less_equal logical_xor lt multiply mvlgamma ne "
     "negative not_equal rad2deg sgn sinc subtract true_divide "
-    "conj_physical float_power gcd i0 index_reduce lcm nextafter polygamma put"
+    "conj_physical float_power gcd i0 igamma igammac index_reduce lcm nextafter polygamma put"
 ).split()
 for _name in IN_PLACE:
     setattr(Tensor, f"{_name}_", _in_place(_name))
