@@ -89,17 +89,17 @@ def rank_hint(shape: Sequence[int], rank: int, channels: int | None = None) -> s
             return f"{wanted}: x.squeeze({ones[-1]}) removes an axis of extent 1"
         extra = len(shape) - rank - 2
         return f"{wanted}: merge the leading axes into one batch with x.flatten(0, {extra})"
-    if len(shape) == rank and (channels == 1 or not known):
-        return f"{wanted}: add the axis of one channel with x.unsqueeze(0)"
     if len(shape) == 2 and known and channels and shape[1] in _samples(channels, rank):
         extents = _square(shape[1] // channels, rank)
         return f"{wanted}: unflatten it, x.reshape({shape[0]}, {channels}, {extents})"
+    if len(shape) == rank and (channels == 1 or not known):
+        return f"{wanted}: add the axis of one channel with x.unsqueeze(0)"
     return f"{wanted}: add the missing axes with unsqueeze or reshape"
 
 
 def _samples(channels: int, rank: int) -> set[int]:
-    """Sizes of flattened samples with ``channels`` channels and equal extents from 4 on."""
-    return {channels * side**rank for side in range(4, 1025)}
+    """Sizes of flattened samples with ``channels`` channels and equal extents from 8 on."""
+    return {channels * side**rank for side in range(8, 1025)} if rank > 1 else set()
 
 
 def _square(size: int, rank: int) -> str:
