@@ -31,11 +31,13 @@ from pellucid.base.errors import CompilationError
 if TYPE_CHECKING:  # importing it would import llvmlite, which a process without kernels spares
     from pellucid.backends.cpu.target import Target
 
-PIPELINE = "level=2 vectorize-loops vectorize-straight-line no-unroll codegen=3 pic"
+PIPELINE = "level=1 vectorize-loops no-unroll codegen=3 pic"
 """Name of the optimization pipeline, part of every cache key.
 
 Loop unrolling is off unless a loop asks for it (``llvm.loop.unroll.full`` metadata): on fused
-loops it doubled the compile time and the code size and gave no speed.
+loops it doubled the compile time and the code size and gave no speed.  Level 2 and vectors from
+straight-line code took a fifth longer; of 212 kernels (gpt256, ResNet-18) level 2 changed a tenth,
+by a few bytes, and vectors from straight-line code none.
 """
 
 PLAIN = "; plain\n"
@@ -239,9 +241,9 @@ def _optimize_and_emit(module: Any, machine: Any, plain: bool) -> bytes:
     import llvmlite.binding as llvm
     from llvmlite.binding import ffi
 
-    options = llvm.create_pipeline_tuning_options(speed_level=0 if plain else 2)
+    options = llvm.create_pipeline_tuning_options(speed_level=0 if plain else 1)
     options.loop_vectorization = not plain
-    options.slp_vectorization = not plain
+    options.slp_vectorization = False
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
     passes = builder.getModulePassManager()
