@@ -468,8 +468,9 @@ class _Emitter:
         offsets = [0]
         for extent, (_, step) in zip(extents, axes, strict=True):
             offsets = [o + i * step * self.size for o in offsets for i in range(extent)]
+        at = self._places(rows, offset)
         for k, distance in enumerate(offsets):
-            sums = self._step(sums, rows, offset, distance, b, k, vectors)
+            sums = self._step(sums, at, distance, b, k, vectors)
         return sums, self.f.gep(b, len(offsets) * self._b_step(vectors))
 
     def _run(
@@ -488,8 +489,9 @@ class _Emitter:
 
         def advance(state: list[Value], steps: int) -> list[Value]:
             *values, where, place = state
+            at = self._places(rows, where)
             for k in range(steps):
-                values = self._step(values, rows, where, k * step * self.size, place, k, vectors)
+                values = self._step(values, at, k * step * self.size, place, k, vectors)
             moved = f.binary("add nsw", where, f.i64(steps * step * self.size))
             return [*values, moved, f.gep(place, steps * self._b_step(vectors))]
 
@@ -513,11 +515,14 @@ class _Emitter:
     def _b_step(self, vectors: int) -> int:
         return vectors * self.plan.lanes * self.size
 
+    def _places(self, rows: list[Value], offset: Value) -> list[Value]:
+        """Where the next steps of each row begin."""
+        return [row if offset.text == "0" else self.f.gep(row, offset) for row in rows]
+
     def _step(
         self,
         sums: list[Value],
-        rows: list[Value],
-        offset: Value,
+        places: list[Value],
         distance: int,
         b: Value,
         k: int,
@@ -529,8 +534,7 @@ class _Emitter:
         base = k * self._b_step(vectors)
         of_b = [f.load(type_, f.gep(b, base + j * lanes * self.size)) for j in range(vectors)]
         result = []
-        for i, row in enumerate(rows):
-            place = row if offset.text == "0" else f.gep(row, offset)
+        for i, place in enumerate(places):
             factor = f.splat(f.load(self.scalar, f.gep(place, distance)), lanes)
             for j in range(vectors):
                 result.append(multiply_add(f, factor, of_b[j], sums[i * vectors + j]))
