@@ -31,7 +31,7 @@ LIMITS = {
 
 REASONS = [
     ("with_indices", "the same with `return_indices=True`"),
-    ("quant qint q_ =int_repr", "quantization"),
+    ("quant qint q_ =int_repr =qscheme =scaled_mm =scaled_grouped_mm", "quantization"),
     ("DataParallel SyncBatchNorm", "more than one device"),
     (
         "cuda =xpu =hpu =ipu =mtia pinned pin_memory record_stream share_memory =is_shared mkldnn "
@@ -57,14 +57,15 @@ REASONS = [
     ("Uninitialized", "sizes are given when a layer is made"),
     (
         "=Container =CrossMapLRN2d =NLLLoss2d =upsample_nearest =upsample_bilinear "
-        "native_channel_shuffle =swap_in_optimizer_params_and_state",
+        "native_channel_shuffle =swap_in_optimizer_params_and_state =hash_tensor =slice_inverse",
         "old or internal in PyTorch itself",
     ),
-    ("=random_ =cauchy_ =log_normal_ =geometric_", "rarely used distribution"),
+    ("=LinearCrossEntropyOptions", "settings of PyTorch's kernels"),
+    ("=reinforce =solve =symeig =eig =lstsq", "removed from PyTorch; only raises there"),
+    ("=index", "dimensions as objects"),
     (
-        "=lu lu_solve =qr =svd =eig cholesky lstsq =inverse =pinverse =det =logdet =slogdet "
-        "=ormqr =orgqr =geqrf matrix_exp triangular_solve ldl_",
-        "decompositions of matrices",
+        "=lu lu_solve =qr =svd =ormqr =orgqr =geqrf ldl_",
+        "factors of matrices that are not unique; NumPy and SciPy have them",
     ),
 ]
 """Parts of names (after =, whole names) → why there is nothing of that kind."""

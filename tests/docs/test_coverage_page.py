@@ -21,3 +21,7 @@ def test_the_page_is_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "tools" / "coverage.py"), "--check"]
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert result.returncode == 0, "run python tools/coverage.py\n" + result.stderr
+
+
+def test_what_is_not_covered_has_a_reason() -> None:
+    assert "not written yet" not in PAGE.read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 
 import pellucid
 from helpers import assert_close
-from pellucid import optim
+from pellucid import nn, optim
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.models.encoder_decoder import EncoderDecoder
 
@@ -87,3 +87,11 @@ def test_errors() -> None:
     one = pellucid.zeros(3, dtype=pellucid.int64)
     with pytest.raises(ShapeError, match=r"ids of shape \(3,\)"):
         EncoderDecoder(4, 8, 2, 1)(one, one)
+    long = pellucid.zeros(1, 5, dtype=pellucid.int64)
+    with pytest.raises(ShapeError, match="5 tokens and has 4 positions"):
+        EncoderDecoder(4, 8, 2, 1, longest=4)(long, long)
+
+
+def test_positions_are_those_of_the_layer() -> None:
+    table = EncoderDecoder(4, 7, 1, 1, longest=50).positions
+    assert_close(table, nn.SinusoidalPositions(7, 50).weight, 1e-6, 1e-7)

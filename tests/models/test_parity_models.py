@@ -28,6 +28,7 @@ from pellucid.models import (  # noqa: E402
     cnn,
     dcgan,
     dqn,
+    encoder_decoder,
     gpt,
     mixer,
     resnet,
@@ -278,3 +279,34 @@ def test_gpt(rng: np.random.Generator) -> None:
         for library, model in ((pellucid, ours), (torch, theirs))
     ]
     np.testing.assert_array_equal(*texts)
+
+
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor is True:UserWarning")
+def test_encoder_and_decoder_of_attention(rng: np.random.Generator) -> None:
+    """Scores, gradients and training steps, and what is read off: texts and attention."""
+    twin = twin_of(encoder_decoder)
+    ours, theirs = (m.EncoderDecoder(11, 12, 3, 2, longest=9) for m in (encoder_decoder, twin))
+    load_both_ways(ours, theirs)
+    assert "positions" not in ours.state_dict()
+    assert_close(ours.positions, theirs.positions, 0, 0)
+    source, target = rng.integers(0, 11, (4, 9)), rng.integers(0, 11, (4, 6))
+
+    def loss(library: Any, model: Any) -> Any:
+        return model.loss(library.tensor(source), library.tensor(target))
+
+    for library, model in ((pellucid, ours), (torch, theirs)):
+        loss(library, model).backward()
+    compare_gradients(ours, theirs, 1e-3, 1e-4)
+    found, expected = train_both(ours, theirs, loss, adam, 6)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert found[-1] < found[0]
+    results = [
+        (
+            model(library.tensor(source), library.tensor(target)),
+            model.translate(library.tensor(source), 3, 5),
+            *model.attention(library.tensor(source), library.tensor(target)),
+        )
+        for library, model in ((pellucid, ours), (torch, theirs))
+    ]
+    for a, b in zip(*results, strict=True):
+        assert_close(a, b, 1e-3, 1e-4)

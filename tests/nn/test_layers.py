@@ -301,7 +301,7 @@ def test_norms_explain_wrong_shapes() -> None:
         nn.BatchNorm1d(3)(pellucid.ones(1, 3))
     with pytest.raises(ShapeError, match="expects 3 channels on axis 1"):
         nn.BatchNorm1d(3)(pellucid.ones(5, 4))
-    with pytest.raises(ShapeError, match="it needs 2 or 3 axes"):
+    with pytest.raises(ShapeError, match=r"it needs \(N, C\) or"):
         nn.BatchNorm1d(3)(pellucid.ones(3))
     with pytest.raises(ShapeError, match=r"layer_norm normalizes the axes \(3,\)"):
         nn.LayerNorm(3)(pellucid.ones(2, 4))

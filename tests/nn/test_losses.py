@@ -248,9 +248,9 @@ def test_targets_that_do_not_fit() -> None:
         F.cross_entropy(x, pellucid.tensor([0, 1, 2, 3]))
     with pytest.raises(ArgumentError, match="nll_loss got the class id -1"):
         F.nll_loss(x, pellucid.tensor([0, 1, 2, -1]))
-    with pytest.raises(ShapeError, match=r"class ids of shape \(4, 1\) for 3 classes"):
+    with pytest.raises(ShapeError, match=r"class ids of shape \(4, 1\)(.|\n)*squeeze"):
         F.cross_entropy(x, pellucid.zeros(4, 1, dtype=pellucid.int64))
-    with pytest.raises(ShapeError, match=r"shape \(4, 3\) for 3 .*\n.*one-hot rows use a float"):
+    with pytest.raises(ShapeError, match=r"shape \(4, 3\)\n.*one-hot rows"):
         F.cross_entropy(x, pellucid.zeros(4, 3, dtype=pellucid.int64))
     with pytest.raises(ShapeError, match="cross_entropy with probabilities"):
         F.cross_entropy(x, pellucid.zeros(4, 2))
@@ -268,7 +268,7 @@ def test_targets_that_do_not_fit() -> None:
         F.binary_cross_entropy(pellucid.tensor([0.0, 2.0]), pellucid.zeros(2))
     with pytest.raises(ShapeError, match="0-dimensional"):
         F.cross_entropy(pellucid.tensor(1.0), pellucid.tensor(0))
-    with pytest.raises(ShapeError, match="do not broadcast"):
+    with pytest.raises(ShapeError, match="the batches differ, 3 and 4"):
         F.mse_loss(pellucid.zeros(3), pellucid.zeros(4))
     with pytest.warns(UserWarning, match=r"shape \(4, 1\) and the target \(4,\).*broadcast"):
         F.mse_loss(pellucid.zeros(4, 1), pellucid.zeros(4))

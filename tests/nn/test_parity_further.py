@@ -198,6 +198,49 @@ def test_the_layer_of_linear_cross_entropy(rng: np.random.Generator) -> None:
         )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("shapes", "ends"),
+    [
+        (((12, 8), (3, 8, 16)), [2, 2, 12]),
+        (((3, 8, 16), (16, 24)), [2, 8, 24]),
+        (((8, 16), (16, 8)), [4, 4, 12]),
+        (((3, 4, 8), (3, 8, 16)), None),
+    ],
+)
+def test_grouped_products(
+    shapes: Any, ends: list[int] | None, dtype: str, rng: np.random.Generator
+) -> None:
+    arrays = [rng.normal(size=s).astype(np.float32) for s in shapes]
+
+    def product(library: Any, functions: Any) -> Any:
+        offs = None if ends is None else library.tensor(ends, dtype=library.int32)
+        narrow = getattr(library, dtype)
+        return lambda a, b: functions.grouped_mm(a.to(narrow), b.to(narrow), offs=offs).float()
+
+    with torch.no_grad():  # PyTorch has gradients for some strides only
+        expected = product(torch, torch.nn.functional)(*map(torch.tensor, arrays))
+    tolerance = 1e-5 if dtype == "float32" else 1e-2
+    found = product(pellucid, F)(*map(pellucid.tensor, arrays))
+    assert_same(found, expected, tolerance, tolerance)
+
+
+def test_gradients_and_errors_of_grouped_products(rng: np.random.Generator) -> None:
+    a, b = (pellucid.tensor(rng.normal(size=s), requires_grad=True) for s in ((5, 3), (2, 3, 4)))
+    bias = pellucid.tensor(rng.normal(size=4), requires_grad=True)
+    ends = pellucid.tensor([2, 4])
+    assert pellucid.gradcheck(lambda a, b, c: F.grouped_mm(a, b, offs=ends, bias=c), [a, b, bias])
+    found = F.grouped_mm(a, b, offs=[2, 4])
+    assert_same(found[:2], a[:2].matmul(b[0]), 1e-12, 0)
+    assert found[4].tolist() == [0.0] * 4
+    step = pellucid.compile(lambda a, b: F.grouped_mm(a, b, offs=[2, 4]))
+    assert_same(step(a, b), found, 1e-12, 1e-12)
+    with pytest.raises(ArgumentError, match=r"offs=\[4, 2\]"):
+        F.grouped_mm(a, b, offs=[4, 2])
+    with pytest.raises(ShapeError, match="without offs"):
+        F.grouped_mm(a, b)
+
+
 # ---- multi-head attention as a function -----------------------------------------------------
 
 

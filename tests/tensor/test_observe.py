@@ -438,3 +438,81 @@ def test_arguments_are_checked() -> None:
         model.observe(bins=1)
     with pytest.raises(ArgumentError, match="nothing was recorded yet"):
         model.observe().latest()
+
+
+class InLoop(nn.Module):
+    """A cell of layers in the body of a scan; with ``deep`` in that of a scan inside of it."""
+
+    def __init__(self, deep: bool) -> None:
+        super().__init__()
+        self.deep = deep
+        self.mix = nn.Linear(3, 3)
+        self.squash = nn.Tanh()
+        self.scores = nn.Linear(3, 2)
+
+    def forward(self, x: Any) -> Any:
+        def cell(h: Any, x: Any) -> Any:
+            h = self.squash(x + self.mix(h))
+            return h, h
+
+        def several(h: Any, x: Any) -> Any:
+            return pellucid.scan(cell, h, x)
+
+        h, states = pellucid.scan(several if self.deep else cell, pellucid.zeros(2, 3), x)
+        return self.scores(states)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("compile", [False, True])
+def test_layers_in_the_body_of_a_loop_are_seen_over_all_steps(compile: bool, deep: bool) -> None:
+    pellucid.manual_seed(7)
+    model = InLoop(deep)
+    weight, bias = (p.detach().numpy().copy() for p in model.mix.parameters())
+    seen = model.observe(of=EVERYTHING, statistics=("mean", "max", "saturated_fraction"))
+    values = np.random.default_rng(8).standard_normal((6, 2, 3)).astype(np.float32)
+    x = pellucid.tensor(values.reshape(3, 2, 2, 3) if deep else values)
+
+    def step(x: Any) -> Any:
+        model.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        return loss.detach()
+
+    (pellucid.compile(step) if compile else step)(x)
+    h, mixed, states = np.zeros((2, 3), np.float32), [], []
+    for row in values:
+        mixed.append(h @ weight.T + bias)
+        h = np.tanh(row + mixed[-1])
+        states.append(h)
+    record = seen.latest()
+    assert set(record["output"]) == {"mix", "squash", "scores"}
+    for name, expected in (("mix", np.stack(mixed)), ("squash", np.stack(states))):
+        assert record["output"][name]["mean"] == pytest.approx(expected.mean(), abs=1e-6)
+        assert record["output"][name]["max"] == pytest.approx(expected.max(), rel=1e-5)
+    assert record["output"]["squash"]["saturated_fraction"] >= 0
+    names = {"mix.weight", "mix.bias", "scores.weight", "scores.bias"}
+    assert set(record["parameter"]) == set(record["parameter_gradient"]) == names
+    assert record["parameter"]["mix.weight"]["mean"] == pytest.approx(weight.mean(), rel=1e-5)
+    assert set(record["gradient"]) == {"scores"}  # those in the body are not recorded
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_recurrent_layers_show_outputs_and_gradients(compile: bool) -> None:
+    pellucid.manual_seed(9)
+    model = nn.Sequential(nn.LSTM(3, 4, 2), pellucid.nn.Identity())
+    seen = model.observe("0", of=("output", "gradient"), statistics=("mean", "norm"))
+    x = pellucid.tensor(np.random.default_rng(3).standard_normal((5, 2, 3)).astype(np.float32))
+
+    def step(x: Any) -> Any:
+        output, (h, _) = model(x)
+        (output * output + h[1]).sum().backward()
+        return output.detach(), h.detach()
+
+    output, h = (t.numpy() for t in (pellucid.compile(step) if compile else step)(x))
+    record = seen.latest()
+    assert set(record["output"]) == {"0[0]", "0[1]", "0[2]"}
+    assert record["output"]["0[0]"]["norm"] == pytest.approx(np.linalg.norm(output), rel=1e-5)
+    assert record["output"]["0[1]"]["mean"] == pytest.approx(h.mean(), rel=1e-4)
+    gradient = 2 * output  # h[1] is added to all steps' squares by broadcasting
+    assert record["gradient"]["0[0]"]["norm"] == pytest.approx(np.linalg.norm(gradient), rel=1e-5)
+    assert record["gradient"]["0[1]"]["norm"] == pytest.approx(5 * np.sqrt(8), rel=1e-5)

@@ -371,3 +371,17 @@ def test_a_cell_trains_in_a_compiled_step(backend: str, reverse: bool) -> None:
     assert_close(np.array(found[0]), np.array(losses), 1e-4)
     for a, b in zip(found[1], weights, strict=True):
         assert_close(a, b, 1e-4, 1e-5)
+
+
+@pytest.mark.parametrize("backend", ("eager", "cpu"))
+def test_an_output_that_is_the_same_in_every_step(backend: str) -> None:
+    x, w, z = numbers(4, 2, seed=1), numbers(3, 3, seed=2), numbers(2, 3, seed=3)
+
+    def loop(x: Any, w: Any, z: Any) -> Any:
+        return pl.scan(lambda c, x: (c + x, (z @ w, z)), pl.zeros(2), x)[1]
+
+    product, same = (loop if backend == "eager" else pl.compile(loop))(x, w, z)
+    assert product.shape == same.shape == (4, 2, 3)
+    for row in range(4):
+        assert_close(product[row], z.numpy() @ w.numpy(), 1e-5, 1e-6)
+        assert_close(same[row], z.numpy(), 0, 0)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pellucid import nn
+import pellucid
+import pellucid.nn.functional as F  # noqa: N812
+from pellucid import Tensor, nn
 from pellucid.base.errors import ArgumentError, ShapeError
-from pellucid.nn.functional.loss import cross_entropy
-from pellucid.tensor.autograd import no_grad
-from pellucid.tensor.creation import full
-from pellucid.tensor.shaping import cat
+
+
+def sinusoids(features: int, longest: int) -> Tensor:
+    """Positions as vectors (longest, features): sine and cosine of t / 10000^(2i / features)."""
+    pairs = pellucid.arange(0, features, 2).double() / features
+    angles = pellucid.arange(longest).double().unsqueeze(1) * 10000.0**-pairs
+    both = pellucid.stack((angles.sin(), angles.cos()), 2)  # (longest, pairs, 2)
+    return both.flatten(1)[:, :features].float()
 
 
 class EncoderDecoder(nn.Module):
@@ -46,7 +52,7 @@ class EncoderDecoder(nn.Module):
         self.features = features
         self.embedding = nn.Embedding(tokens, features)
         nn.init.normal_(self.embedding.weight, 0.0, 1 / math.sqrt(features))
-        self.positions = nn.SinusoidalPositions(features, longest)
+        self.register_buffer("positions", sinusoids(features, longest), persistent=False)
         self.transformer = nn.Transformer(
             features,
             heads,
@@ -65,31 +71,43 @@ class EncoderDecoder(nn.Module):
             raise ShapeError(
                 f"EncoderDecoder got ids of shape {tuple(ids.shape)}", "ids are (N, T): add a batch"
             )
-        return self.positions(self.embedding(ids) * math.sqrt(self.features))
+        if ids.shape[1] > self.positions.shape[0]:
+            raise ShapeError(
+                f"EncoderDecoder got {ids.shape[1]} tokens and has {self.positions.shape[0]} "
+                "positions",
+                "make it with a larger longest, or shorten the sequence",
+            )
+        return self.embedding(ids) * math.sqrt(self.features) + self.positions[: ids.shape[1]]
 
     def forward(self, source: Any, target: Any) -> Any:
         """Scores (N, T, tokens) of the tokens after each of ``target`` (N, T)."""
         x, y = self._embedded(source), self._embedded(target)
-        return self.scores(self.transformer(x, y, tgt_is_causal=True))
+        return self.scores(self.transformer(x, y, tgt_mask=self._later(target), tgt_is_causal=True))
+
+    def _later(self, target: Any) -> Any:
+        """(T, T): −∞ where a position of ``target`` (N, T) must not look, 0 elsewhere."""
+        return nn.Transformer.generate_square_subsequent_mask(target.shape[1])
 
     def loss(self, source: Any, target: Any) -> Any:
         """Mean cross-entropy, in nats, of ``target`` (N, T) from its second token on."""
         scores = self(source, target.narrow(1, 0, target.shape[1] - 1))
         wanted = target.narrow(1, 1, target.shape[1] - 1).reshape(-1)
-        return cross_entropy(scores.reshape(-1, scores.shape[-1]), wanted)
+        return F.cross_entropy(scores.reshape(-1, scores.shape[-1]), wanted)
 
     def translate(self, source: Any, start: int, length: int) -> Any:
         """The likeliest tokens (N, length) after the id ``start``, each chosen in its turn."""
         training = self.training
         self.eval()
         try:
-            with no_grad():
+            with pellucid.no_grad():
                 memory = self.transformer.encoder(self._embedded(source))
-                ids = full((source.shape[0], 1), start, dtype=source.dtype)
+                ids = pellucid.full((source.shape[0], 1), start, dtype=source.dtype)
                 for _ in range(length):
-                    y = self.transformer.decoder(self._embedded(ids), memory, tgt_is_causal=True)
+                    y = self.transformer.decoder(
+                        self._embedded(ids), memory, self._later(ids), tgt_is_causal=True
+                    )
                     last = self.scores(y.select(1, y.shape[1] - 1))
-                    ids = cat([ids, last.argmax(-1, keepdim=True)], 1)
+                    ids = pellucid.cat([ids, last.argmax(-1, keepdim=True)], 1)
         finally:
             self.train(training)
         return ids.narrow(1, 1, length)
@@ -104,14 +122,16 @@ class EncoderDecoder(nn.Module):
         self.eval()
         found = []
         try:
-            with no_grad():
+            with pellucid.no_grad():
                 memory = self.transformer.encoder(self._embedded(source))
-                y = self._embedded(target)
+                y, later = self._embedded(target), self._later(target)
                 for layer in self.transformer.decoder.layers:
                     own = layer.norm1(y)
-                    middle = y + layer.self_attn(own, own, own, None, False, is_causal=True)[0]
+                    middle = (
+                        y + layer.self_attn(own, own, own, None, False, later, is_causal=True)[0]
+                    )
                     found.append(layer.multihead_attn(layer.norm2(middle), memory, memory)[1])
-                    y = layer(y, memory, tgt_is_causal=True)
+                    y = layer(y, memory, later, tgt_is_causal=True)
         finally:
             self.train(training)
         return found

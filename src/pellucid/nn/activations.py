@@ -12,8 +12,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import functional as F  # noqa: N812  (the customary name)
+from pellucid.nn.functional.checks import need_tensor
+from pellucid.nn.functional.hints import rank_hint
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.creation import full
@@ -371,4 +373,10 @@ class Softmax2d(Module):
 
     def forward(self, input: Any) -> Any:
         """softmax(x) over the channels."""
+        need_tensor("Softmax2d", input)
+        if input.dim() not in (3, 4):
+            raise ShapeError(
+                f"Softmax2d got an input of shape {tuple(input.shape)}",
+                rank_hint(tuple(input.shape), 2) + "; nn.Softmax(dim) is for any other",
+            )
         return F.softmax(input, -3)

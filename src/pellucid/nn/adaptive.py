@@ -10,7 +10,7 @@ import numpy as np
 from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.containers import ModuleList, Sequential
-from pellucid.nn.functional.checks import has_values, need_tensor
+from pellucid.nn.functional.checks import check_values, has_values, need_tensor
 from pellucid.nn.linear import Linear, check_sizes
 from pellucid.nn.module import Module
 from pellucid.tensor.creation import as_tensor, zeros
@@ -143,13 +143,16 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             raise DTypeError(
                 f"{name} got a target of {target.dtype.name}", "targets are class ids: use .long()"
             )
-        if has_values(target):
-            low, high = int(target.array().min()), int(target.array().max())
+
+        def check(ids: np.ndarray) -> None:
+            low, high = int(ids.min()), int(ids.max())
             if low < 0 or high >= self.n_classes:
                 raise ArgumentError(
                     f"{name} got targets from {low} to {high}",
                     f"class ids are 0 to {self.n_classes - 1}",
                 )
+
+        check_values(check, target)
 
 
 def _chosen(scores: Any, classes: Any) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from pellucid.base.errors import ShapeError
+from pellucid.base.errors import DTypeError, ShapeError
 from pellucid.nn.convolution import (
     Conv1d,
     Conv2d,
@@ -19,6 +19,7 @@ from pellucid.nn.convolution import (
     ConvTranspose2d,
     ConvTranspose3d,
 )
+from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.linear import Linear
 from pellucid.nn.module import Module
 from pellucid.nn.normalization import (
@@ -53,7 +54,8 @@ class LazyModule(Module):
 
     def forward(self, input: Any) -> Any:
         """Become the layer that fits ``input``, and apply it."""
-        if len(input.shape) < max(self.axis, -self.axis):
+        need_tensor(type(self).__name__, input)
+        if len(input.shape) < max(self.axis + 1, -self.axis):
             raise ShapeError(
                 f"{type(self).__name__} got an input of shape {tuple(input.shape)}, which has no "
                 f"axis {self.axis}",
@@ -62,12 +64,19 @@ class LazyModule(Module):
         args, kwargs = self._given
         with concrete():
             made = self.becomes(int(input.shape[self.axis]), *args, **kwargs)
+        before = dict(self.__dict__)
         for name, value in made.__dict__.items():
             if name not in _KEPT:
                 self.__dict__[name] = value
         del self.__dict__["_given"]
-        self.__class__ = self.becomes  # type: ignore[assignment]
-        return self.forward(input)
+        lazy, self.__class__ = type(self), self.becomes  # type: ignore[assignment]
+        try:
+            return self.forward(input)
+        except (ShapeError, DTypeError):  # an input that did not fit must not fix the sizes
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            self.__class__ = lazy  # type: ignore[assignment]
+            raise
 
     def extra_repr(self) -> str:
         """The settings it was given."""

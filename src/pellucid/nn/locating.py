@@ -34,6 +34,8 @@ LOCATED = (ShapeError, DTypeError, ArgumentError)
 """Errors that are told where they arose, in their text."""
 NOTED = (ValueError, IndexError, TypeError, AttributeError)
 """Python's own errors, which get it as a note under their text."""
+_CALLS = "pellucid.nn.module"
+"""Where modules are called."""
 SHOWN = 10
 """Steps of the chain of shapes that are shown, besides the input."""
 WIDEST = 160
@@ -58,24 +60,55 @@ def locate(error: Exception, failure: Failure) -> None:
     if getattr(error, "layer", None) is not None:
         return
     if isinstance(error, LOCATED):
-        where, chain, line = _found(error, failure)
-        error.message += f", {where}{chain}{line}"
-        error.args = (f"{error.message}\n  {error.hint}" if error.hint else error.message,)
+        tell(error, place_of(failure, error.__traceback__))
     elif isinstance(error, NOTED) and not isinstance(error, PellucidError):
-        error.add_note("".join(_found(error, failure)))
+        place = place_of(failure, error.__traceback__)
+        error.layer, error.shapes = place.layer, place.shapes  # type: ignore[union-attr]
+        error.add_note(place.where + place.chain + place.line)
 
 
-def _found(error: Any, failure: Failure) -> tuple[str, str, str]:
-    """Layer, chain and line as text, each of the latter on a line of its own."""
-    error.layer = failure.path
-    error.shapes = chain_of(failure)
-    line = user_line(error.__traceback__)
-    described = described_module(failure.module)
-    return (
-        f"in layer {failure.path} ({described})",
-        f"\n  shapes: {' → '.join(error.shapes)}",
+class Place(NamedTuple):
+    """Where something happened, as texts; ``chain`` and ``line`` each on a line of their own."""
+
+    layer: str
+    shapes: list[str]
+    where: str
+    chain: str
+    line: str
+
+
+def place_of(failure: Failure, traceback: TracebackType | None) -> Place:
+    """The layer of a call, the shapes on the way there, and the user's line."""
+    shapes, line = chain_of(failure), user_line(traceback)
+    return Place(
+        failure.path,
+        shapes,
+        f"in layer {failure.path} ({described_module(failure.module)})",
+        f"\n  shapes: {' → '.join(shapes)}",
         f"\n  at {line}" if line else "",
     )
+
+
+def place_now() -> Place | None:
+    """Where the program is now: for an error that will be known later.  None outside of layers.
+
+    The innermost call of a module is found among the frames, so that calls keep no list of them.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "__call__" and frame.f_globals["__name__"] == _CALLS:
+            found = frame.f_locals
+            names = ("self", "path", "args", "kwargs", "running")
+            return place_of(Failure(*(found[name] for name in names)), None)
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
+def tell(error: Any, place: Place) -> None:
+    """Add the place to one of our errors."""
+    error.layer, error.shapes = place.layer, place.shapes
+    error.message += f", {place.where}{place.chain}{place.line}"
+    error.args = (f"{error.message}\n  {error.hint}" if error.hint else error.message,)
 
 
 def described_module(module: Module) -> str:

@@ -206,6 +206,11 @@ class Module:
         In a compiled step the statistics are part of the program.  ``remove()``, or the end of a
         ``with`` block, brings back the program without them.
 
+        A recurrent layer shows its outputs (``"rnn[0]"`` all steps, then the last state) and the
+        gradients to them.  Layers called inside the body of :func:`pellucid.scan` show the
+        outputs of all steps together, and their parameters with gradients; the gradients to
+        their outputs exist inside the reverse loop only and are not recorded.
+
         >>> import pellucid
         >>> from pellucid import nn
         >>> model = nn.Sequential(nn.Linear(4, 3), nn.ReLU())

@@ -16,6 +16,7 @@ from pellucid.nn import init
 from pellucid.nn.functional.channels import instance_norm, local_response_norm
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.common import batch_norm, group_norm, layer_norm, rms_norm
+from pellucid.nn.functional.hints import batch_norm_hint, rank_hint
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.autograd import no_grad
@@ -86,13 +87,17 @@ class _BatchNorm(Module):
             raise ShapeError(
                 f"{type(self).__name__} got an input with {input.dim()} axes, shape "
                 f"{tuple(input.shape)}",
-                f"it needs {' or '.join(map(str, self.ranks))} axes, channels second",
+                batch_norm_hint(
+                    tuple(input.shape), type(self).__name__, self.ranks, self.num_features
+                ),
             )
         if input.shape[1] != self.num_features:
             raise ShapeError(
                 f"{type(self).__name__} expects {self.num_features} channels on axis 1 and got "
                 f"shape {tuple(input.shape)}",
-                "change num_features, or the layer before",
+                batch_norm_hint(
+                    tuple(input.shape), type(self).__name__, self.ranks, self.num_features
+                ),
             )
         share: Any = self.momentum
         if self.training and self.num_batches_tracked is not None:
@@ -303,13 +308,13 @@ class _InstanceNorm(_BatchNorm):
         if input.dim() not in (rank - 1, rank):
             raise ShapeError(
                 f"{name} got an input with {input.dim()} axes, shape {tuple(input.shape)}",
-                f"it needs {rank} axes (batch, channels, positions), or {rank - 1} without batch",
+                rank_hint(tuple(input.shape), rank - 2, self.num_features),
             )
         batch = input if input.dim() == rank else input.unsqueeze(0)
         if batch.shape[1] != self.num_features and (self.affine or self.track_running_stats):
             raise ShapeError(
                 f"{name} expects {self.num_features} channels and got shape {tuple(input.shape)}",
-                "change num_features, or the layer before",
+                batch_norm_hint(tuple(input.shape), name, (rank - 1, rank), self.num_features),
             )
         result = instance_norm(
             batch,

@@ -179,9 +179,11 @@ class _Splitter:
         return list(emitted), results, emitted
 
     def _stretched(self, found: tuple[Node, bool] | None) -> Node:
-        if found is None or not found[1]:
-            raise GraphError("an output of a body does not depend on its steps", "stretch it")
-        return found[0]
+        """The values of all steps; what is the same in each is repeated."""
+        if found is None:
+            raise GraphError("an output of a body has no rule for all steps", "emit it instead")
+        value, stacked = found
+        return value if stacked else _repeated(value, self.length)
 
     def _has_late_product(self, node: Node, inside: set[Node]) -> bool:
         """Whether a product with a constant stands between the carries and an output."""

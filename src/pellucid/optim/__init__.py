@@ -16,7 +16,7 @@ SGD         with momentum 0.9 and a schedule: often the best     1e-2 and  none;
 NAdam       like Adam, often a little faster                     2e-3      2 copies
 RAdam       when Adam needs a warm-up                            1e-3      2 copies
 Adamax      gradients that are mostly zero                       2e-3      2 copies
-SparseAdam  tables of vectors of which a batch uses few rows    1e-3      2 copies
+SparseAdam  tables of vectors of which a batch uses few rows     1e-3      2 copies
 Lion        large batches, little memory                         1e-4      1 copy
 Muon        matrices of hidden layers (the rest with AdamW)      1e-3      1 copy
 RMSprop     recurrent networks, reinforcement learning           1e-2      1 to 3 copies
@@ -28,7 +28,7 @@ Rprop       the whole batch at once; signs of gradients alone    1e-2      2 cop
 LBFGS       small, smooth problems with the whole batch at once  1         2 · history copies
 ==========  ===================================================  ========  ==================
 
-``weight_ decay`` is the L2 penalty ½λ‖θ‖² (in AdamW, Lion and Muon a direct shrinking), ``l1`` the
+``weight_decay`` is the L2 penalty ½λ‖θ‖² (in AdamW, Lion and Muon a direct shrinking), ``l1`` the
 penalty κ‖θ‖₁; both hold the growth of parameters back.
 """
 

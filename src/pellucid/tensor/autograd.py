@@ -97,6 +97,17 @@ def _record_of(tensor: TensorCore) -> Record | None:
     return record
 
 
+class AfterGradient:
+    """A hook that wants the leaf whose gradient has been added up, not the gradient."""
+
+    def __init__(self, function: Callable[[Any], object]) -> None:
+        self.function = function
+
+    def __call__(self, leaf: Any) -> Any:
+        """Tell the hook."""
+        self.function(leaf)
+
+
 def key_of(tensor: TensorCore) -> int:
     """What identifies a value in the walk: the record that made it, or the leaf itself."""
     return id(tensor._record or tensor)
@@ -143,7 +154,7 @@ def _walk(
     def visit(tensor: TensorCore, cotangent: Any) -> Any:
         record = tensor._record
         for hook in (tensor._hooks if record is None else record.hooks) or ():
-            replaced = hook(cotangent)
+            replaced = None if isinstance(hook, AfterGradient) else hook(cotangent)
             cotangent = cotangent if replaced is None else replaced
         if trace is not None:
             trace.cotangent = trace.node_of(cotangent._cell)
@@ -223,6 +234,9 @@ def backward(
         else:
             with set_grad_enabled(create_graph):
                 target.grad = elementwise.add(known, cotangent)
+        for hook in (tensor._hooks if tensor._record is None else None) or ():
+            if isinstance(hook, AfterGradient):
+                hook(target)
 
 
 def _own(cotangent: Any, taken: set[int], tensor: TensorCore) -> Any:

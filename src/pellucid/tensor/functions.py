@@ -35,7 +35,11 @@ METHODS = (
     "trunc unbind unflatten unique unique_consecutive unsqueeze var var_mean vdot xlogy hsplit "
     "vsplit dsplit split_with_sizes msort slice_scatter select_scatter diagonal_scatter "
     "bitwise_left_shift bitwise_right_shift mvlgamma hardshrink prelu isreal is_nonzero "
-    "is_same_size is_signed is_complex"
+    "is_same_size is_signed is_complex gcd lcm frexp nextafter i0 angle conj conj_physical "
+    "adjoint resolve_conj resolve_neg is_conj is_neg nanmedian nanquantile histogram "
+    "index_reduce put nonzero_static igamma igammac "
+    "inverse pinverse det slogdet logdet matrix_exp cholesky cholesky_inverse cholesky_solve "
+    "triangular_solve"
 ).split()
 
 
@@ -54,6 +58,11 @@ def _free(name: str) -> Callable[..., Any]:
 def scalar_tensor(value: Any, *, dtype: Any = float32) -> Any:
     """A tensor without axes, float32 by default."""
     return as_operand(value, as_dtype(dtype))
+
+
+def polygamma(n: int, input: Any) -> Any:
+    """The n-th derivative of the digamma function; see :meth:`Tensor.polygamma`."""
+    return as_operand(input).polygamma(n)
 
 
 def result_type(tensor1: Any, tensor2: Any) -> DType:
@@ -81,6 +90,7 @@ FUNCTIONS: dict[str, Any] = {name: _free(name) for name in METHODS} | {
     for function in (
         limits.finfo,
         limits.iinfo,
+        polygamma,
         result_type,
         scalar_tensor,
         trapezoid,

@@ -150,7 +150,7 @@ class Observation:
 
     def begin(self, training: bool) -> None:
         """The model is called: outside of a program a new step begins."""
-        if state.trace is not None:
+        if _program() is not None:
             self._traced()
             return
         self._close()
@@ -160,7 +160,7 @@ class Observation:
 
     def _traced(self) -> list[Any]:
         """What the running trace has seen for this observation."""
-        trace: Any = state.trace
+        trace = _program()
         if self not in trace.watched:
             trace.watched[self] = []
             guard(lambda: self.due)
@@ -170,7 +170,7 @@ class Observation:
     @property
     def recording(self) -> bool:
         """Whether values that are seen now are to be recorded."""
-        return self.due if state.trace is not None else self._open is not None
+        return self.due if _program() is not None else self._open is not None
 
     # ---- values ------------------------------------------------------------------------------
 
@@ -182,8 +182,19 @@ class Observation:
         training: bool,
         bounds: tuple[float, float] | None = None,
     ) -> None:
-        """Record the statistics of a tensor; all but non-empty float tensors are passed over."""
+        """Record the statistics of a tensor; all but non-empty float tensors are passed over.
+
+        A value inside the body of a loop is recorded as all of its steps together.
+        """
         if not self.recording or not value.dtype.is_floating_point or 0 in value.shape:
+            return
+        body: Any = state.trace
+        if body is not None and body.is_body:
+            if body.holds(value):
+                body.seen.append((lambda v: self.see(kind, name, v, training, bounds), value))
+            else:
+                with body.outside():
+                    self.see(kind, name, value, training, bounds)
             return
         name = self._unused(kind, name)
         with no_grad(), layer_scope(name):
@@ -197,7 +208,7 @@ class Observation:
 
     def has_seen(self, kind: str, name: str) -> bool:
         """Whether a value of this name was already recorded in this step."""
-        if state.trace is not None:
+        if _program() is not None:
             known = (column for _, column, _ in self._traced())
         else:
             known = (column for column in self._open or {})
@@ -320,6 +331,14 @@ class Observation:
         rows = sum(int((r.steps >= 0).sum()) for r in self._rings.values())
         state_ = "" if self._undo else ", removed"
         return f"<observation: {self.steps} steps, {min(rows, self.capacity)} records{state_}>"
+
+
+def _program() -> Any:
+    """The trace of the program that is being made, around all bodies of loops; None if none is."""
+    trace: Any = state.trace
+    while trace is not None and trace.is_body:
+        trace = trace.outer
+    return trace
 
 
 class Binding:

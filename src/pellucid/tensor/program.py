@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from pellucid import backends
-from pellucid.base.errors import TraceError
+from pellucid.base.errors import ArgumentError, PellucidError, TraceError
 from pellucid.base.shapes import size_of
 from pellucid.graph.node import Graph, Node, Spec, set_line_source
 from pellucid.tensor.core import TensorCore
+from pellucid.tensor.late import explanation, with_places
 from pellucid.tensor.observe import Binding
 from pellucid.tensor.state import Cell, state, version
 from pellucid.tensor.trace import FusedGradient, Trace, kind_of_gradient, real_tensor, user_line
@@ -63,6 +64,7 @@ class Program:
         results: list[TensorCore] = []
         self.structure = flatten(self._trace(trace, args, kwargs), results)
         self.graph = self._graph(trace, [trace.node_of(t._cell) for t in results])
+        self.late = trace.late
         self.guards = [*trace.guards, *self._facts(trace)]
         self.executable = backends.load(self.graph, owner.backend)
         self._prepare_buffers()
@@ -272,9 +274,13 @@ class Program:
     def run(self, leaves: Sequence[TensorCore]) -> Any:
         """Run once on tensors."""
         with self.lock:
-            if not self.bindings:
-                return self._run(leaves)
-            return self._observed(1, lambda: self._run(leaves))
+            try:
+                if not self.bindings:
+                    return self._run(leaves)
+                return self._observed(1, lambda: self._run(leaves))
+            except ArgumentError as error:
+                arrays = [leaf.array() for leaf in leaves]
+                raise self._explained(error, [arrays]) from None
 
     def _observed(self, steps: int, run: Callable[[], Any]) -> Any:
         """``run`` with the hidden outputs written to the observations' rings."""
@@ -314,9 +320,33 @@ class Program:
     def run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:
         """Run ``steps`` times on stacks of tensors, one slice a step."""
         with self.lock:
-            if not self.bindings:
-                return self._run_many(leaves, steps)
-            return self._observed(steps, lambda: self._run_many(leaves, steps))
+            try:
+                if not self.bindings:
+                    return self._run_many(leaves, steps)
+                return self._observed(steps, lambda: self._run_many(leaves, steps))
+            except ArgumentError as error:
+                stacks = [leaf.array() for leaf in leaves]
+                slices = [[stack[step] for stack in stacks] for step in range(steps)]
+                raise self._explained(error, slices) from None
+
+    def _explained(
+        self, error: ArgumentError, calls: Sequence[Sequence[np.ndarray]]
+    ) -> PellucidError:
+        """The error of a position out of range, told by the check that knows what it means."""
+        changed = set(self.changed)
+        inputs = self.graph.inputs
+        kept = {
+            inputs[self.first_cell + i]: cell.array
+            for i, cell in enumerate(self.cells)
+            if cell not in changed and cell.array is not None
+        }
+        for arrays in calls:
+            arguments = () if self.writes_arguments else arrays
+            known = {**kept, **dict(zip(inputs, arguments, strict=False))}
+            found = explanation(self.late, known)
+            if found is not None:
+                return found
+        return with_places(error, self.graph)
 
     def _run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:
         executable = self.executable

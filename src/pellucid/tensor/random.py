@@ -15,6 +15,7 @@ from pellucid.ops import elementwise
 from pellucid.ops import random as ops_random
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.creation import _shape_of
+from pellucid.tensor.limits import iinfo
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.state import concrete
 
@@ -244,6 +245,42 @@ class RandomMethods(TensorCore):
     def exponential_(self, lambd: float = 1.0, *, generator: Generator | None = None) -> Any:
         """Overwrite with exponentially distributed values of rate ``lambd``."""
         return _fill(self, -(1 - _uniform(self.shape, self.dtype, generator)).log() / lambd)
+
+    def random_(
+        self, low: int = 0, high: int | None = None, *, generator: Generator | None = None
+    ) -> Any:
+        """Overwrite with integers evenly in [low, high); ``random_(high)`` starts at 0.
+
+        Without bounds: all integers up to the largest of the dtype, or up to which a float has
+        all integers (2²⁴ in float32).
+        """
+        if high is None:
+            mantissa = {"float64": 53, "bfloat16": 8, "float16": 11}.get(self.dtype.name, 24)
+            whole = self.dtype.kind == "int"
+            most = int(iinfo(self.dtype).max) if whole else 2**mantissa
+            low, high = 0, low or (2 if self.dtype.kind == "bool" else most + 1)
+        return _fill(self, randint(low, high, tuple(self.shape), generator=generator))
+
+    def cauchy_(
+        self, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None
+    ) -> Any:
+        """Overwrite with draws of density σ / (π (σ² + (x − median)²))."""
+        turn = (_uniform(self.shape, self.dtype, generator) - 0.5) * math.pi
+        return _fill(self, turn.tan() * sigma + median)
+
+    def log_normal_(
+        self, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None
+    ) -> Any:
+        """Overwrite with e^z, z normal with this mean and standard deviation."""
+        return _fill(self, (_normal(self.shape, self.dtype, generator) * std + mean).exp())
+
+    def geometric_(self, p: float, *, generator: Generator | None = None) -> Any:
+        """Overwrite with the number of the first success, which has probability p each time."""
+        if not 0 < p < 1:
+            raise ArgumentError(f"geometric_ got p={p}", "use a probability between 0 and 1")
+        dtype = self.dtype if self.dtype.is_floating_point else float32
+        share = 1 - _uniform(self.shape, dtype, generator)  # in (0, 1]
+        return _fill(self, (share.log() / math.log1p(-p)).ceil().clamp(min=1))
 
     def multinomial(
         self, num_samples: int, replacement: bool = False, *, generator: Generator | None = None

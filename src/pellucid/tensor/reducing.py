@@ -244,6 +244,9 @@ class ReducingMethods(TensorCore):
     def softmax(self, dim: int, dtype: Any = None) -> Any:
         """e^x / Σ e^x along ``dim``, shifted by the largest element so that nothing overflows."""
         x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))
+        if 0 in x.shape:
+            normalize_axis(dim, len(x.shape))
+            return x
         largest = structure.max_(x, dim, True).detach()
         grown = (x - largest).exp()
         return grown / structure.sum(grown, dim, True)
@@ -252,5 +255,8 @@ class ReducingMethods(TensorCore):
     def log_softmax(self, dim: int, dtype: Any = None) -> Any:
         """x − ln Σ e^x along ``dim``, stable for any finite input."""
         x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))
+        if 0 in x.shape:
+            normalize_axis(dim, len(x.shape))
+            return x
         shifted = x - structure.max_(x, dim, True).detach()
         return shifted - structure.sum(shifted.exp(), dim, True).log()

@@ -104,6 +104,7 @@ class _Step:
         )
         self.following = [trace.node_of_tensor(t) for t in following]
         self.y = [trace.node_of_tensor(t) for t in y]
+        self.seen = [(show, trace.node_of_tensor(t)) for show, t in trace.seen]
         self.changed = trace.changed_outside()
         carried = {node for _, node, _ in self.changed}
         self.captured = [pair for pair in trace.captured.values() if pair[1] not in carried]
@@ -115,7 +116,8 @@ class _Step:
         hidden = [elementwise.copy(TensorCore.make(cell)) for cell, _, _ in self.changed]
         before = [*self.h, *(node for _, node, _ in self.changed)]
         after = [*self.following, *(node for _, _, node in self.changed)]
-        own = [y for y in dict.fromkeys(self.y) if y not in {*after, *before, *self.x}]
+        wanted = [*self.y, *(node for _, node in self.seen)]
+        own = [y for y in dict.fromkeys(wanted) if y not in {*after, *before, *self.x}]
         inputs = [*before, *self.x, *(node for _, node in self.captured)]
         body = make_body(len(before), len(self.x), inputs, [*after, *own])
         operands = [*self.carry, *hidden, *self.columns, *(tensor for tensor, _ in self.captured)]
@@ -125,7 +127,7 @@ class _Step:
         for node, row in (*((h, first) for h in before), *((h, last) for h in after)):
             k = (before if row == first else after).index(node)
             places.setdefault(node, (len(before) + k, row))
-        asked = list(dict.fromkeys(places[y][0] for y in self.y if y not in self.x))
+        asked = list(dict.fromkeys(places[y][0] for y in wanted if y not in self.x))
         numbers = [*range(len(before)), *asked]
         found = split_scan(body, operands, steps, reverse, numbers, _residuals(steps, recorded))
         for cell, value in zip((cell for cell, _, _ in self.changed), found[n:], strict=False):
@@ -139,6 +141,8 @@ class _Step:
             made: TensorCore = rows(stacked[number], row, steps)
             return made
 
+        for show, node in self.seen:
+            show(output(node))
         ys = rebuild(self.y_tree, iter([output(y) for y in self.y]))
         return rebuild(self.carry_tree, iter(found[:n])), ys
 

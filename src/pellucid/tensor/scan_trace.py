@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pellucid.base.errors import AutogradError
@@ -21,6 +22,8 @@ class BodyTrace(Trace):
     that every step continues from the last one's value.
     """
 
+    is_body = True
+
     def __init__(self, outer: Trace | None) -> None:
         super().__init__()
         self.outer = outer
@@ -29,6 +32,8 @@ class BodyTrace(Trace):
         """Tensors from outside, told apart by storage and history → their node."""
         self.sources: dict[Cell, Node] = {}
         """Storage from outside → the node that it was first read as."""
+        self.seen: list[tuple[Callable[[Any], None], TensorCore]] = []
+        """What is to be shown a value of all steps, and that value in this one."""
 
     def run(self, body: Callable[..., Any], *arguments: Any) -> Any:
         """The body's result on symbolic arguments."""
@@ -37,6 +42,20 @@ class BodyTrace(Trace):
             return body(*arguments)
         finally:
             state.trace = before
+
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """Work that belongs to the trace around the loop, or to none."""
+        before, state.trace = state.trace, self.outer
+        try:
+            yield
+        finally:
+            state.trace = before
+
+    def holds(self, tensor: TensorCore) -> bool:
+        """Whether a tensor has another value in each step."""
+        cell = tensor._cell
+        return cell.trace is self or cell in self.current or cell in self.views
 
     # ---- reading -----------------------------------------------------------------------------
 
@@ -52,7 +71,7 @@ class BodyTrace(Trace):
     def node_of_tensor(self, tensor: TensorCore) -> Node:
         """The node of a tensor; a constant of the loop if it comes from outside."""
         cell = tensor._cell
-        if cell.trace is self or cell in self.current or cell in self.views:
+        if self.holds(tensor):
             return self.node_of(cell)
         if cell.node is not None and cell.node.op is CONSTANT:
             return cell.node

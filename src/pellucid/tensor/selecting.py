@@ -204,28 +204,13 @@ class SelectingMethods(TensorCore):
         values = structure.reshape(as_operand(source), (-1,)).narrow(0, 0, count)
         return self._with(chosen, elementwise.cast(values, self.dtype))
 
-    def scatter_reduce(
-        self, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
-    ) -> Any:
-        """A copy with ``src`` combined at ``index`` by "sum" or "mean" (of them and the old)."""
-        if reduce not in ("sum", "mean"):
-            raise ArgumentError(f"scatter_reduce got reduce={reduce!r}", 'use "sum" or "mean"')
-        places = as_operand(index)
-        ones = structure.broadcast_to(as_operand(1, self.dtype), places.shape)
-        zeros = structure.broadcast_to(as_operand(0, self.dtype), self.shape)
-        hits = zeros.scatter_add(dim, places, ones)
-        fresh = as_operand(0 if include_self else 1, self.dtype)
-        start = elementwise.where(hits.gt(0), self * (1 - fresh), self)
-        total = start.scatter_add(dim, places, src)
-        if reduce == "sum":
-            return total
-        count = (hits + (1 - fresh)).clamp(min=1)
-        if self.dtype.is_floating_point:
-            return total / count
-        return elementwise.where(hits.gt(0), total.floor_divide(count), total)
-
     def scatter(self, dim: int, index: Any, src: Any, *, reduce: str | None = None) -> Any:
-        """A copy with ``src`` written at ``index`` along ``dim`` (``reduce="add"`` adds)."""
+        """A copy with ``src`` written at ``index`` along ``dim``.
+
+        ``reduce="add"`` adds it to what is there, ``"multiply"`` multiplies.
+        """
+        if reduce not in (None, "add", "multiply"):
+            raise ArgumentError(f"scatter got reduce={reduce!r}", 'use "add" or "multiply"')
         places = as_operand(index)
         source = as_operand(src, self.dtype)
         if source.shape == ():
@@ -234,6 +219,8 @@ class SelectingMethods(TensorCore):
             source = structure.slice_(
                 source, [0] * len(places.shape), places.shape, [1] * len(places.shape)
             )
+        if reduce == "multiply":
+            return self.scatter_reduce(dim, places, source, "prod")  # type: ignore[attr-defined]
         return indexing.scatter(self, places, source, dim, "add" if reduce == "add" else "set")
 
     def scatter_add(self, dim: int, index: Any, src: Any) -> Any:

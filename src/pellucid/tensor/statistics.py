@@ -24,6 +24,13 @@ class Extremes(NamedTuple):
     max: Any
 
 
+class Histogram(NamedTuple):
+    """Counts of the parts, and the edges between them."""
+
+    hist: Any
+    bin_edges: Any
+
+
 class StatisticsMethods(ReducingMethods):
     """What describes the elements of a tensor beyond sums and extremes."""
 
@@ -79,9 +86,7 @@ class StatisticsMethods(ReducingMethods):
         else:
             axis = normalize_axis(dim, len(x.shape))
             shape = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
-        wanted = np.asarray(q.array() if hasattr(q, "array") else q, np.float64)
-        if wanted.ndim > 1 or ((wanted < 0) | (wanted > 1)).any():
-            raise ArgumentError(f"quantile got q={q}", "q lies in [0, 1], a number or a vector")
+        wanted = _shares("quantile", q)
         low, weight = _between(wanted.reshape(-1) * (x.shape[axis] - 1), interpolation)
         values = x.sort(axis).values.movedim(axis, -1)  # (..., n)
         values = elementwise.where(
@@ -95,6 +100,76 @@ class StatisticsMethods(ReducingMethods):
         if keepdim:
             mixed = structure.reshape(mixed, (len(low), *shape))
         return mixed if wanted.ndim else mixed.squeeze(0)
+
+    def nanmedian(self, dim: int | None = None, keepdim: bool = False) -> Any:
+        """:meth:`median` of the elements that are numbers; NaN where there is none."""
+        x: Any = self
+        if dim is None:
+            return structure.reshape(x, (-1,)).nanmedian(0).values
+        if not x.shape:
+            return ValuesIndices(x, lift(np.asarray(0, np.int64)))
+        axis = normalize_axis(dim, len(x.shape))
+        values, order = x.sort(axis)  # NaN last
+        count = x.isnan().logical_not().sum(axis, True)
+        place = (count - 1).clamp(min=0).floor_divide(2)
+        pair = [indexing.gather(t, place, axis) for t in (values, order)]
+        return ValuesIndices(*(pair if keepdim else (t.squeeze(axis) for t in pair)))
+
+    def nanquantile(
+        self,
+        q: Any,
+        dim: int | None = None,
+        keepdim: bool = False,
+        *,
+        interpolation: str = "linear",
+    ) -> Any:
+        """:meth:`quantile` of the elements that are numbers; NaN where there is none."""
+        x: Any = as_float(self)
+        wanted = _shares("nanquantile", q)
+        flat = structure.reshape(x, (-1,)) if dim is None else x
+        axis = 0 if dim is None else normalize_axis(dim, len(x.shape))
+        shape = [1] * len(x.shape) if dim is None else list(x.shape)
+        shape[axis : axis + 1] = [1] * bool(x.shape)
+        values = flat.sort(axis).values.movedim(axis, -1)  # (…, n), NaN last
+        count = elementwise.cast(values.isnan().logical_not().sum(-1, True), x.dtype)
+        position = lift(wanted.reshape(-1).astype(x.dtype.numpy)) * (count - 1).clamp(min=0)
+        low = position.floor()
+        weight = _weights("nanquantile", position, low, interpolation)
+        high = (low + 1).minimum((count - 1).clamp(min=0))
+        last = len(values.shape) - 1
+        below, above = (
+            indexing.gather(values, elementwise.cast(i, int64), last) for i in (low, high)
+        )
+        mixed = elementwise.where(weight.eq(0), below, below + (above - below) * weight)
+        mixed = mixed.movedim(-1, 0)  # (q, …)
+        if keepdim:
+            mixed = structure.reshape(mixed, (mixed.shape[0], *shape))
+        return mixed if wanted.ndim else mixed.squeeze(0)
+
+    def histogram(
+        self, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False
+    ) -> Histogram:
+        """(counts, edges) of ``bins`` equal parts of ``range``, or of parts between given edges.
+
+        ``range`` is (low, high), by default the data's.  ``weight``, shaped like the tensor, adds
+        weights instead of ones; ``density`` scales so that the integral is 1.  Values must be
+        known; both results have the tensor's dtype.
+        """
+        x = self.array()
+        if not self.dtype.is_floating_point:
+            raise ArgumentError(f"histogram got {self.dtype.name}", "convert with .float()")
+        given = hasattr(bins, "array")
+        low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
+        low, high = (low, high) if range is None else (float(range[0]), float(range[1]))
+        if low > high or not math.isfinite(high - low):
+            raise ArgumentError(f"histogram got the range [{low}, {high}]", "give (low, high)")
+        if low == high:
+            low, high = low - 0.5, high + 0.5
+        edges = bins.array() if given else np.linspace(low, high, int(bins) + 1)
+        extra = None if weight is None else as_operand(weight).array().reshape(-1)
+        counts, _ = np.histogram(x.reshape(-1), edges, weights=extra, density=density)
+        kind = self.dtype.numpy
+        return Histogram(lift(counts.astype(kind)), lift(edges.astype(kind)))
 
     def diff(self, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
         """x[i + 1] − x[i] along ``dim``, ``n`` times; ``prepend``/``append`` are joined first."""
@@ -271,22 +346,35 @@ def _float(tensor: Any) -> bool:
     return bool(tensor.dtype.is_floating_point)
 
 
-def _between(position: np.ndarray, interpolation: str) -> tuple[np.ndarray, np.ndarray]:
-    """Element before each position, and how much of the way to the next to go."""
-    below = np.floor(position)
+def _shares(name: str, q: Any) -> np.ndarray:
+    """The shares of a quantile: a number or a vector in [0, 1]."""
+    wanted = np.asarray(q.array() if hasattr(q, "array") else q, np.float64)
+    if wanted.ndim > 1 or ((wanted < 0) | (wanted > 1)).any():
+        raise ArgumentError(f"{name} got q={q}", "q lies in [0, 1], a number or a vector")
+    return wanted
+
+
+def _weights(name: str, position: Any, below: Any, interpolation: str) -> Any:
+    """How much of the way to go from the element ``below`` a position to the one above."""
     share = position - below
     rules = {
-        "linear": share,
-        "lower": np.zeros_like(share),
-        "higher": np.ceil(share),
-        "nearest": np.rint(position) - below,
-        "midpoint": np.where(share > 0, 0.5, 0.0),
+        "linear": lambda: share,
+        "lower": lambda: share * 0,
+        "higher": lambda: share * 0 + (share > 0),
+        "nearest": lambda: position.round() - below,
+        "midpoint": lambda: share * 0 + (share > 0) * 0.5,
     }
     if interpolation not in rules:
         raise ArgumentError(
-            f"quantile got interpolation={interpolation!r}", f"use one of {', '.join(rules)}"
+            f"{name} got interpolation={interpolation!r}", f"use one of {', '.join(rules)}"
         )
-    return below.astype(np.int64), rules[interpolation]
+    return rules[interpolation]()
+
+
+def _between(position: np.ndarray, interpolation: str) -> tuple[np.ndarray, np.ndarray]:
+    """Element before each position, and how much of the way to the next to go."""
+    below = np.floor(position)
+    return below.astype(np.int64), _weights("quantile", position, below, interpolation)
 
 
 def searchsorted(sorted_sequence: Any, input: Any, *, right: bool = False) -> Any:

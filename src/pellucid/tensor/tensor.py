@@ -30,12 +30,13 @@ from pellucid.base.shapes import contiguous_strides, size_of
 from pellucid.ops import elementwise, structure
 from pellucid.tensor import autograd, creation
 from pellucid.tensor.assembling import AssemblingMethods
+from pellucid.tensor.combining import CombiningMethods
 from pellucid.tensor.core import Record, TensorCore, initialize
 from pellucid.tensor.parts import PartMethods
 from pellucid.tensor.products import ProductMethods
 from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
-from pellucid.tensor.selecting import SelectingMethods
+from pellucid.tensor.solving import SolvingMethods
 from pellucid.tensor.special import SpecialMethods
 from pellucid.tensor.state import Cell, state, version
 from pellucid.tensor.statistics import StatisticsMethods
@@ -72,9 +73,10 @@ class Tensor(
     ProductMethods,
     StatisticsMethods,
     AssemblingMethods,
-    SelectingMethods,
+    CombiningMethods,
     RandomMethods,
     PartMethods,
+    SolvingMethods,
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 
@@ -122,6 +124,12 @@ class Tensor(
     def data_ptr(self) -> int:
         """Address of the first element."""
         return self._cell.pointer
+
+    const_data_ptr = data_ptr
+
+    def is_distributed(self) -> builtins.bool:
+        """Whether the tensor is spread over several machines: no."""
+        return False
 
     def element_size(self) -> int:
         """Bytes of one element."""
@@ -304,6 +312,21 @@ class Tensor(
 
     new_empty = new_zeros
 
+    def new(self, *data: Any) -> Any:
+        """A tensor of this dtype: zeros of a size given as numbers, or a list of elements."""
+        if all(isinstance(d, builtins.int) for d in data):
+            return self.new_zeros(*(data or (0,)))
+        return self.new_tensor(*data)
+
+    def as_subclass(self, cls: Any) -> Any:
+        """The same storage and history as an object of ``cls``, a class derived from Tensor."""
+        if not (isinstance(cls, builtins.type) and issubclass(cls, Tensor)):
+            raise DTypeError(f"as_subclass got {cls!r}", "pass a class derived from Tensor")
+        made = cls.__new__(cls)
+        initialize(made, self._cell)
+        made._requires_grad, made._record = self._requires_grad, self._record
+        return made
+
     # ---- copies and history ----------------------------------------------------------------
 
     def detach(self) -> Any:
@@ -373,6 +396,24 @@ class Tensor(
         hooks.append(hook)
         version.bump()
         return HookHandle(hooks, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], None]) -> Any:
+        """Call ``hook(tensor)`` in backward, after the gradient was added to ``tensor.grad``.
+
+        For leaves; so an optimizer may step and forget each gradient as soon as it is there.
+        Returns a handle whose ``remove()`` takes the hook away again.
+        """
+        if self._record is not None or not self._requires_grad:
+            raise AutogradError(
+                "a hook on the finished gradient was registered on a tensor that is no leaf or "
+                "does not require gradients",
+                "register it on a parameter, or use register_hook",
+            )
+        self._hooks = hooks = self._hooks or []
+        after = autograd.AfterGradient(hook)
+        hooks.append(after)
+        version.bump()
+        return HookHandle(hooks, after)
 
     def backward(
         self,
@@ -458,6 +499,25 @@ class Tensor(
         """Overwrite every element with ``value``."""
         return self._update(value)
 
+    def apply_(self, callable: Callable[[Any], Any]) -> Any:
+        """Overwrite every element with ``callable`` of it; slow, for values that are known."""
+        return self._mapped(callable)
+
+    def map_(self, tensor: Any, callable: Callable[[Any, Any], Any]) -> Any:
+        """Overwrite every element with ``callable`` of it and the one of ``tensor``."""
+        return self._mapped(callable, tensor)
+
+    def map2_(self, x: Any, y: Any, callable: Callable[[Any, Any, Any], Any]) -> Any:
+        """Overwrite every element with ``callable`` of it and those of ``x`` and ``y``."""
+        return self._mapped(callable, x, y)
+
+    def _mapped(self, function: Callable[..., Any], *others: Any) -> Any:
+        arrays = [t.dtype.numbers(t.array()) for t in (self, *map(as_operand, others))]
+        lines = [np.broadcast_to(a, self.shape).reshape(-1).tolist() for a in arrays]
+        results = [function(*elements) for elements in zip(*lines, strict=True)]
+        values = np.asarray(results, arrays[0].dtype).reshape(self.shape)
+        return self._update(creation.tensor(values))
+
     def fill_diagonal_(self, fill_value: Any) -> Any:
         """Overwrite the elements whose indices are all equal."""
         inside = np.zeros(self.shape, np.bool_)
@@ -485,6 +545,8 @@ class Tensor(
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Any:
         """Axes ``dim0`` and ``dim1`` exchanged, in place."""
         return self._reshaped(self._shadow().transpose(dim0, dim1))
+
+    swapaxes_ = swapdims_ = transpose_
 
     def t_(self) -> Any:
         """The transposed matrix, in place."""
@@ -569,7 +631,8 @@ IN_PLACE = (
     "absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh atan2 bitwise_not "
     "bitwise_xor bitwise_left_shift bitwise_right_shift deg2rad divide eq fix ge greater "
     "greater_equal gt heaviside ldexp le less less_equal logical_xor lt multiply mvlgamma ne "
-    "negative not_equal rad2deg sgn sinc subtract true_divide"
+    "negative not_equal rad2deg sgn sinc subtract true_divide "
+    "conj_physical float_power gcd i0 igamma igammac index_reduce lcm nextafter polygamma put"
 ).split()
 for _name in IN_PLACE:
     setattr(Tensor, f"{_name}_", _in_place(_name))

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -126,6 +126,10 @@ class Trace:
     """Observation → (training mode, column, value) of what it saw; see :mod:`.observe`."""
     listeners: list[list[Cell]] = field(default_factory=list)
     """Lists that every new cell is added to; see :mod:`.rematerialize`."""
+    late: list[Any] = field(default_factory=list)
+    """Checks of values that wait until the program runs; see :mod:`.late`."""
+    is_body: ClassVar[bool] = False
+    """Whether it records one step of a loop, whose program is another trace's."""
     cotangent: Node | None = None
     """During a backward pass, the last gradient that was complete."""
 

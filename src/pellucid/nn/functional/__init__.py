@@ -72,6 +72,7 @@ from pellucid.nn.functional.fractional_pooling import fractional_max_pool3d as f
 from pellucid.nn.functional.fractional_pooling import (
     fractional_max_pool3d_with_indices as fractional_max_pool3d_with_indices,
 )
+from pellucid.nn.functional.grouped import grouped_mm as grouped_mm
 from pellucid.nn.functional.loss import binary_cross_entropy as binary_cross_entropy
 from pellucid.nn.functional.loss import (
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,

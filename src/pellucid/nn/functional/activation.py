@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.shapes import normalize_axis
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
@@ -88,7 +89,7 @@ def prelu(input: Any, weight: Any) -> Any:
             raise ShapeError(
                 f"prelu got {weight.numel()} slopes for {input.shape[axis]} channels "
                 f"(input shape {tuple(input.shape)})",
-                "give one slope, or one for each channel",
+                f"use nn.PReLU({input.shape[axis]}), or nn.PReLU() with one slope for all",
             )
         slope = weight.reshape([-1 if i == axis else 1 for i in range(input.dim())])
     return where(input > 0, input, input * slope)
@@ -266,11 +267,13 @@ def glu(input: Any, dim: int = -1) -> Any:
 
     Shape: (…, 2n, …) → (…, n, …).  (Dauphin et al., 2017.)
     """
-    extent = input.shape[dim] if input.dim() else 1
+    need_tensor("glu", input)
+    extent = input.shape[normalize_axis(dim, input.dim())] if input.dim() else 1
     if extent % 2:
         raise ShapeError(
             f"glu got extent {extent} on axis {dim} (shape {tuple(input.shape)})",
-            "it needs an even extent",
+            f"it halves the axis, so the layer before must give an even number, such as "
+            f"{extent + 1}, of features",
         )
     half = extent // 2
     return input.narrow(dim, 0, half) * input.narrow(dim, half, half).sigmoid()

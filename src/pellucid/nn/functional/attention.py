@@ -42,6 +42,8 @@ def masked_scores(scores: Any, attn_mask: Any, is_causal: bool) -> Any:
 @rounded_once
 def safe_softmax(scores: Any) -> Any:
     """Softmax over the last axis; rows that are −∞ throughout become 0, with gradient 0."""
+    if 0 in scores.shape:
+        return scores
     largest = scores.amax(-1, keepdim=True).detach()
     grown = (scores - where(largest > -math.inf, largest, 0.0)).exp()
     total = grown.sum(-1, keepdim=True)

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
-from pellucid.nn.functional.checks import need_tensor
+from pellucid.nn.functional.checks import check_values, need_tensor
 from pellucid.nn.functional.common import batch_norm, check_probability, embedding
 from pellucid.ops import structure
 from pellucid.tensor.autograd import no_grad
@@ -39,7 +39,8 @@ def instance_norm(
     need_tensor("instance_norm", input)
     if input.dim() < 3:
         raise ShapeError(
-            f"instance_norm got an input of shape {tuple(input.shape)}", "it needs (N, C, *)"
+            f"instance_norm got an input of shape {tuple(input.shape)}",
+            "it needs (N, C, *) with at least one axis of positions",
         )
     if not use_input_stats:
         if running_mean is None or running_var is None:
@@ -85,7 +86,7 @@ def local_response_norm(
     if input.dim() < 3 or size < 1:
         raise ShapeError(
             f"local_response_norm got size={size} and an input of shape {tuple(input.shape)}",
-            "it needs (N, C, *) and a size of at least 1",
+            "it needs (N, C, *) with at least one axis of positions, and a size of at least 1",
         )
     rest = [0] * (input.dim() - 2)
     square = structure.pad(
@@ -128,20 +129,38 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     Neighbouring pixels are alike, so dropping single ones would change little.  A tensor with
     three axes is taken as (N, C, L), as in PyTorch.  (Tompson et al., 2015.)
     """
-    _need_rank("dropout2d", input, (3, 4))
+    need_tensor("dropout2d", input)
+    if input.dim() < 2:
+        _need_rank("dropout2d", input, (4,))
     if input.dim() == 3:
         warnings.warn(
             "dropout2d got 3 axes and takes them as (N, C, L); for one image (C, H, W) add the "
             "batch axis with unsqueeze(0), for signals use dropout1d",
             stacklevel=2,
         )
+    elif input.dim() != 4:
+        _warn_about_rank("dropout2d", input, "(N, C, H, W)")
     return _channel_dropout("dropout2d", input, p, training, inplace, 2)
 
 
 def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Whole channels 0 with probability p.  Shapes: (N, C, D, H, W) or (C, D, H, W)."""
-    _need_rank("dropout3d", input, (4, 5))
-    return _channel_dropout("dropout3d", input, p, training, inplace, input.dim() - 3)
+    need_tensor("dropout3d", input)
+    if input.dim() < 1:
+        _need_rank("dropout3d", input, (4, 5))
+    if input.dim() not in (4, 5):
+        _warn_about_rank("dropout3d", input, "(N, C, D, H, W) or (C, D, H, W)")
+    lead = 2 if input.dim() == 5 else 1
+    return _channel_dropout("dropout3d", input, p, training, inplace, lead)
+
+
+def _warn_about_rank(name: str, input: Any, wanted: str) -> None:
+    """Other inputs are taken, as in PyTorch, though whole channels can hardly be meant."""
+    warnings.warn(
+        f"{name} got an input of shape {tuple(input.shape)} and drops along its first axes; it is "
+        f"for {wanted}: use nn.Dropout for single elements",
+        stacklevel=3,
+    )
 
 
 def _need_rank(name: str, input: Any, ranks: tuple[int, ...]) -> None:
@@ -204,6 +223,8 @@ def embedding_bag(
     need_tensor("embedding_bag", input)
     _check_bag(input, offsets, mode, per_sample_weights)
     rows = weight.shape[0]
+    if offsets is not None and offsets.shape[0] <= include_last_offset:
+        return weight.narrow(0, 0, 0)  # no bag
     found = embedding(
         input.reshape(-1), weight, None, max_norm, norm_type, scale_grad_by_freq, sparse
     )
@@ -242,12 +263,11 @@ def _check_bag(input: Any, offsets: Any, mode: str, per_sample_weights: Any) -> 
         given = "without" if offsets is None else "with"
         raise ShapeError(
             f"embedding_bag got an input of shape {tuple(input.shape)} {given} offsets",
-            "ids are (B, n) without offsets, or (n,) with offsets (B,)",
+            "ids are (B, n) without offsets, or (n,) with offsets (B,), the place where each bag "
+            "starts" + ("; for one bag: input.unsqueeze(0)" if input.dim() == 1 else ""),
         )
-    if offsets is not None and offsets.dtype.kind != "int":
-        raise DTypeError(
-            f"embedding_bag got offsets of {offsets.dtype.name}", "they are integers: use .long()"
-        )
+    if offsets is not None:
+        _check_offsets(input, offsets)
     if per_sample_weights is None:
         return
     if mode != "sum":
@@ -260,6 +280,29 @@ def _check_bag(input: Any, offsets: Any, mode: str, per_sample_weights: Any) -> 
             f"{tuple(per_sample_weights.shape)}",
             "both need the same shape",
         )
+
+
+def _check_offsets(input: Any, offsets: Any) -> None:
+    if offsets.dtype.kind != "int":
+        raise DTypeError(
+            f"embedding_bag got offsets of {offsets.dtype.name}", "they are integers: use .long()"
+        )
+    if offsets.dim() != 1:
+        raise ShapeError(
+            f"embedding_bag got offsets of shape {tuple(offsets.shape)}",
+            "they are (B,): the place where each bag starts",
+        )
+    count = input.shape[0]
+
+    def check(places: Any) -> None:
+        first, last = int(places[0]), int(places.max())
+        if first != 0 or last > count:
+            raise ArgumentError(
+                f"embedding_bag got offsets from {first} to {last} for {count} ids",
+                f"the first bag starts at 0, the others at most at {count}",
+            )
+
+    check_values(check, offsets)
 
 
 def _bag_maximum(rows: Any, inside: Any) -> Any:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from pellucid.base.errors import DTypeError
+from pellucid.base.errors import DTypeError, PellucidError, ShapeError
+from pellucid.base.shapes import broadcast_shapes
+from pellucid.nn.locating import place_now, tell
+from pellucid.tensor import late
 from pellucid.tensor.state import is_tracing
 from pellucid.tensor.tensor import Tensor
 
@@ -19,6 +23,44 @@ def need_tensor(name: str, input: Any) -> None:
                 "(output, weights); output is the first"
             )
         raise DTypeError(f"{name} got a {type(input).__name__} as input", hint)
+
+
+def as_broadcast(name: str, first: Any, second: Any) -> tuple[Any, Any]:
+    """Two tensors stretched to the shape they broadcast to."""
+    need_tensor(name, first)
+    need_tensor(name, second)
+    if tuple(first.shape) == tuple(second.shape):
+        return first, second
+    try:
+        shape = broadcast_shapes(tuple(first.shape), tuple(second.shape))
+    except ShapeError:
+        raise ShapeError(
+            f"{name} got inputs of shapes {tuple(first.shape)} and {tuple(second.shape)}",
+            "both need the same shape, or extents of 1 where they differ; "
+            "the last axis holds the features",
+        ) from None
+    return first.expand(*shape), second.expand(*shape)
+
+
+def check_values(check: Callable[..., None], *tensors: Any) -> None:
+    """``check(*arrays)`` on the values of tensors; in a compiled program when it met a bad one.
+
+    Then too, the error tells the layer and the line that asked for the check.
+    """
+    if not is_tracing():
+        late.check_values(check, *tensors)
+        return
+    place = place_now()
+
+    def located(*arrays: Any) -> None:
+        try:
+            check(*arrays)
+        except PellucidError as error:
+            if place is not None:
+                tell(error, place)
+            raise
+
+    late.check_values(located, *tensors)
 
 
 def has_values(tensor: Any) -> bool:

@@ -10,7 +10,8 @@ import numpy as np
 
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
-from pellucid.nn.functional.checks import has_values, need_tensor
+from pellucid.nn.functional.checks import as_broadcast, check_values, need_tensor
+from pellucid.nn.functional.hints import bilinear_hint, group_hint, last_axes_hint, linear_hint
 from pellucid.ops.normalization import mean_over, standardize, variance_over
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import from_numpy, zeros
@@ -34,8 +35,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         raise ShapeError(
             f"linear expects {weight.shape[-1]} features on the last axis and got an input of "
             f"shape {tuple(input.shape)}",
-            f"make the last axis {weight.shape[-1]} long (flatten images first), "
-            "or change in_features",
+            linear_hint(tuple(input.shape), weight.shape[-1], weight.shape[0]),
         )
     product = input.matmul(weight.t() if weight.dim() == 2 else weight)
     return product if bias is None else product + bias
@@ -47,12 +47,14 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
 
     Shapes: (…, in1), (…, in2), weight (out, in1, in2), bias (out,) → (…, out).
     """
+    need_tensor("bilinear", input1)
+    need_tensor("bilinear", input2)
     out, in1, in2 = weight.shape
-    if input1.shape[-1] != in1 or input2.shape[-1] != in2:
+    first, second = tuple(input1.shape), tuple(input2.shape)
+    if first[-1:] != (in1,) or second[-1:] != (in2,) or first[:-1] != second[:-1]:
         raise ShapeError(
-            f"bilinear expects {in1} and {in2} features and got shapes {tuple(input1.shape)} and "
-            f"{tuple(input2.shape)}",
-            "check in1_features and in2_features",
+            f"bilinear expects {in1} and {in2} features and got shapes {first} and {second}",
+            bilinear_hint(first, second, tuple(weight.shape)),
         )
     flat = weight.permute(1, 0, 2).reshape(in1, out * in2)  # (out, in1, in2) -> (in1, out·in2)
     left = input1.matmul(flat).reshape(*input1.shape[:-1], out, in2)
@@ -140,7 +142,8 @@ def embedding(
     need_tensor("embedding", input)
     if input.dtype.kind != "int":
         raise DTypeError(
-            f"embedding got ids of {input.dtype.name}", "ids are integers: convert with .long()"
+            f"embedding got ids of {input.dtype.name}",
+            "ids are integers: convert with .long(); for features use nn.Linear",
         )
     refuse_sparse("embedding", sparse)
     rows = weight.shape[0]
@@ -149,13 +152,17 @@ def embedding(
             f"embedding got padding_idx={padding_idx} for {rows} rows", f"use {-rows} to {rows - 1}"
         )
     ids = input.reshape(-1).long()
-    if has_values(input):
-        low, high = int(input.array().min()), int(input.array().max())
+
+    def check(found: np.ndarray) -> None:
+        low, high = int(found.min()), int(found.max())
         if low < 0 or high >= rows:
             raise ArgumentError(
                 f"embedding got the id {low if low < 0 else high} for {rows} rows",
-                f"ids are 0 to {rows - 1}: check num_embeddings",
+                f"ids are 0 to {rows - 1}: check num_embeddings"
+                + (f" (at least {high + 1} for these ids)" if high >= rows else ""),
             )
+
+    check_values(check, input)
     if max_norm is not None:
         _renormalize(weight, ids, max_norm, norm_type)
     found = weight.index_select(0, ids)  # (n, D)
@@ -233,7 +240,7 @@ def _last_axes(name: str, input: Any, normalized_shape: Sequence[int]) -> list[i
     if not wanted or tuple(input.shape[-len(wanted) :]) != wanted:
         raise ShapeError(
             f"{name} normalizes the axes {wanted} and got an input of shape {tuple(input.shape)}",
-            "the last extents of the input must be normalized_shape",
+            last_axes_hint(name, tuple(input.shape), wanted),
         )
     return list(range(input.dim() - len(wanted), input.dim()))
 
@@ -244,12 +251,16 @@ def group_norm(
     input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
     """Layer norm over groups of channels.  Shape: (N, C, *) → (N, C, *).  (Wu and He, 2018.)"""
-    if input.dim() < 2 or input.shape[1] % num_groups:
+    need_tensor("group_norm", input)
+    shape, channels = tuple(input.shape), None if weight is None else weight.shape[0]
+    if len(shape) < 2 or shape[1] % num_groups or channels not in (None, shape[1]):
+        known = "" if channels is None else f" and {channels} channels"
         raise ShapeError(
-            f"group_norm got num_groups={num_groups} for an input of shape {tuple(input.shape)}",
-            "the number of channels (axis 1) must be divisible by num_groups",
+            f"group_norm got num_groups={num_groups}{known} for an input of shape {shape}",
+            group_hint(shape, num_groups, channels),
         )
-    grouped = input.reshape(input.shape[0], num_groups, -1)  # (N, C, *) -> (N, G, C/G·*)
+    # (N, C, *) -> (N, G, C/G·*)
+    grouped = input.reshape(shape[0], num_groups, math.prod(shape[1:]) // num_groups)
     result = standardize(grouped, (2,), eps).reshape(*input.shape)
     extents = (1, -1, *[1] * (input.dim() - 2))
     result = result if weight is None else result * weight.reshape(extents)
@@ -277,11 +288,14 @@ def batch_norm(
     axes = [0, *range(2, input.dim())]
     if training or running_mean is None:
         count = math.prod(input.shape[a] for a in axes)
-        if training and count <= 1:
+        if training and count == 1:
             raise ShapeError(
                 f"batch norm got {count} value per channel, input shape {tuple(input.shape)}",
-                "a variance needs at least 2: use a larger batch in training, or eval()",
+                "a variance needs at least 2: use a larger batch in training (drop_last=True "
+                "drops a last batch of 1), or eval() for single samples",
             )
+        if count == 0:  # nothing to normalize, and nothing to learn from
+            return _scaled(input, weight, bias)
         result, mean, variance = _normalized_batch(input, weight, bias, eps)
         if training and running_mean is not None:
             with no_grad():
@@ -295,10 +309,7 @@ def batch_norm(
 def _normalized_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Normalized by mean and variance of the batch, and these, (C,) and without history."""
     axes, seen = (0, *range(2, input.dim())), input.detach()
-    result = standardize(input, axes, eps)
-    extents = (1, -1, *[1] * (input.dim() - 2))
-    result = result if weight is None else result * weight.reshape(extents)
-    result = result if bias is None else result + bias.reshape(extents)
+    result = _scaled(standardize(input, axes, eps), weight, bias)
     return result, mean_over(seen, axes).reshape(-1), variance_over(seen, axes).reshape(-1)
 
 
@@ -307,9 +318,14 @@ def _normalized_by(input: Any, mean: Any, var: Any, weight: Any, bias: Any, eps:
     """Normalized by given statistics (C,)."""
     extents = (1, -1, *[1] * (input.dim() - 2))
     scale = (var + eps).rsqrt()
-    result = (input - mean.reshape(extents)) * scale.reshape(extents)
-    result = result if weight is None else result * weight.reshape(extents)
-    return result if bias is None else result + bias.reshape(extents)
+    return _scaled((input - mean.reshape(extents)) * scale.reshape(extents), weight, bias)
+
+
+def _scaled(x: Any, weight: Any, bias: Any) -> Any:
+    """γ x + β with a γ and β, or None, for each channel (axis 1)."""
+    extents = (1, -1, *[1] * (x.dim() - 2))
+    x = x if weight is None else x * weight.reshape(extents)
+    return x if bias is None else x + bias.reshape(extents)
 
 
 def _move(running: Any, batch: Any, momentum: Any) -> None:
@@ -328,6 +344,7 @@ def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> A
 @rounded_once
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """x₁·x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``.  Shapes broadcast; ``dim`` disappears."""
+    x1, x2 = as_broadcast("cosine_similarity", x1, x2)
     first = x1 / x1.norm(2, dim, keepdim=True).clamp(min=eps)
     second = x2 / x2.norm(2, dim, keepdim=True).clamp(min=eps)
     return (first * second).sum(dim)
@@ -338,6 +355,7 @@ def pairwise_distance(
     x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Any:
     """‖x₁ − x₂ + ε‖_p over the last axis.  Shapes: (N, D) or (D,) → (N,) or ()."""
+    x1, x2 = as_broadcast("pairwise_distance", x1, x2)
     return (x1 - x2 + eps).norm(p, -1, keepdim)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
+from pellucid.nn.functional.hints import AXES, channels_hint, layer_of, rank_hint, window_hint
 from pellucid.ops.convolution import convolution, transposed_convolution
 from pellucid.tensor.eager import convolutions, unit
 from pellucid.tensor.promotion import narrow_product
@@ -64,15 +65,18 @@ def padding_amounts(
     return amounts, amounts
 
 
-def _batched(name: str, input: Any, weight: Any, rank: int) -> Any:
+def _batched(name: str, input: Any, weight: Any, rank: int, channels: int) -> Any:
     """The input with a batch axis."""
     need_tensor(name, input)
-    if len(weight.shape) != rank + 2 or len(input.shape) not in (rank + 1, rank + 2):
-        axes = ", ".join(("D", "H", "W")[3 - rank :])
+    if len(weight.shape) != rank + 2:
         raise ShapeError(
-            f"{name} got an input of shape {tuple(input.shape)} and a weight of shape "
-            f"{tuple(weight.shape)}",
-            f"give an input (N, C, {axes}) or (C, {axes}); add missing axes with unsqueeze",
+            f"{name} got a weight of shape {tuple(weight.shape)}",
+            f"it needs {rank + 2} axes: two of channels, then the kernel's ({AXES[rank]})",
+        )
+    if len(input.shape) not in (rank + 1, rank + 2):
+        raise ShapeError(
+            f"{name} got an input of shape {tuple(input.shape)}",
+            rank_hint(tuple(input.shape), rank, channels),
         )
     return input.unsqueeze(0) if len(input.shape) == rank + 1 else input
 
@@ -84,13 +88,38 @@ def _finished(result: Any, input: Any, bias: Any, rank: int) -> Any:
     return result.squeeze(0) if len(input.shape) == rank + 1 else result
 
 
-def _check_channels(name: str, input: Any, channels: int, weight: Any, groups: int) -> None:
-    if input.shape[1] != channels:
+def _check_channels(
+    name: str, input: Any, channels: int, outputs: int, kernel: Sequence[int], groups: int
+) -> None:
+    shape, rank = tuple(input.shape), len(kernel)
+    axis = len(shape) - rank - 1
+    got = shape[axis]
+    if got != channels:
+        size = kernel[0] if len(set(kernel)) == 1 else tuple(kernel)
+        more = f", groups={groups}" if groups > 1 and got % groups == 0 else ""
+        layer = f"{layer_of(name)}({got}, {outputs}, {size}{more})"
         raise ShapeError(
-            f"{name} expects {channels} channels on axis 1 and got an input of shape "
-            f"{tuple(input.shape)} (weight {tuple(weight.shape)}, groups={groups})",
-            f"make axis 1 {channels} long (images are (N, C, H, W), channels first), "
-            "or change in_channels",
+            f"{name} expects {channels} channels on axis {axis} and got an input of shape {shape}",
+            channels_hint(shape, channels, rank, layer),
+        )
+
+
+def _check_kernel(
+    name: str,
+    input: Any,
+    kernel: Sequence[int],
+    low: Sequence[int],
+    high: Sequence[int],
+    spread: Sequence[int],
+) -> None:
+    extents = tuple(input.shape[-len(kernel) :])
+    reach = tuple(d * (k - 1) + 1 for k, d in zip(kernel, spread, strict=True))
+    padded = tuple(n + a + b for n, a, b in zip(extents, low, high, strict=True))
+    if any(n < r for n, r in zip(padded, reach, strict=True)):
+        raise ShapeError(
+            f"{name}: the kernel reaches over {reach} elements, the input of shape "
+            f"{tuple(input.shape)} has {padded} with its padding",
+            window_hint(extents, reach, padded),
         )
 
 
@@ -106,12 +135,14 @@ def _convolve(
     groups: int,
 ) -> Any:
     name = f"conv{rank}d"
-    x = _batched(name, input, weight, rank)
+    (parts,) = per_axis(name, "groups", groups, 1, 1)
+    channels = weight.shape[1] * parts if len(weight.shape) > 1 else 0
+    x = _batched(name, input, weight, rank, channels)
     steps = per_axis(name, "stride", stride, rank, 1)
     spread = per_axis(name, "dilation", dilation, rank, 1)
-    (parts,) = per_axis(name, "groups", groups, 1, 1)
     low, high = padding_amounts(name, padding, weight.shape[2:], steps, spread)
-    _check_channels(name, x, weight.shape[1] * parts, weight, parts)
+    _check_channels(name, input, channels, weight.shape[0], weight.shape[2:], parts)
+    _check_kernel(name, input, weight.shape[2:], low, high, spread)
     result = convolution(x, weight, stride=steps, low=low, high=high, dilation=spread, groups=parts)
     return _finished(result, input, bias, rank)
 
@@ -129,13 +160,14 @@ def _convolve_transposed(
     dilation: Any,
 ) -> Any:
     name = f"conv_transpose{rank}d"
-    x = _batched(name, input, weight, rank)
+    x = _batched(name, input, weight, rank, weight.shape[0] if weight.shape else 0)
     steps = per_axis(name, "stride", stride, rank, 1)
     spread = per_axis(name, "dilation", dilation, rank, 1)
     low = per_axis(name, "padding", padding, rank)
     extra = per_axis(name, "output_padding", output_padding, rank)
     (parts,) = per_axis(name, "groups", groups, 1, 1)
-    _check_channels(name, x, weight.shape[0], weight, parts)
+    kernel = weight.shape[2:]
+    _check_channels(name, input, weight.shape[0], weight.shape[1] * parts, kernel, parts)
     if weight.shape[0] % parts:
         raise ArgumentError(
             f"{name} got groups={parts} and {weight.shape[0]} input channels",
@@ -153,11 +185,13 @@ def _convolve_transposed(
             x.shape[2:], steps, low, spread, weight.shape[2:], extra, strict=True
         )
     )
-    if min(extents) < 1:
+    if min(extents) < 1 or 0 in x.shape[2:]:
         raise ShapeError(
             f"{name} of an input of shape {tuple(input.shape)} would have spatial extents "
             f"{extents}",
-            "use less padding or a larger input",
+            "an axis is empty: look at what made this input"
+            if 0 in x.shape[2:]
+            else f"use a larger input, or less padding than {low}",
         )
     result = transposed_convolution(
         x, weight, stride=steps, low=low, extents=extents, dilation=spread, groups=parts

@@ -8,7 +8,8 @@ from typing import Any
 
 from pellucid.base.errors import ShapeError
 from pellucid.nn.functional.checks import need_tensor
-from pellucid.nn.functional.positions import numbers
+from pellucid.nn.functional.hints import rank_hint
+from pellucid.nn.functional.positions import need_channels, numbers
 from pellucid.ops import structure
 from pellucid.tensor.shaping import stack
 
@@ -41,8 +42,10 @@ def unfold(
     need_tensor("unfold", input)
     if input.dim() not in (3, 4):
         raise ShapeError(
-            f"unfold got an input of shape {tuple(input.shape)}", "it needs (N, C, H, W)"
+            f"unfold got an input of shape {tuple(input.shape)}",
+            rank_hint(tuple(input.shape), 2),
         )
+    need_channels("unfold", input, 2)
     kernel = numbers("unfold", "kernel_size", kernel_size, 2, 1)
     apart = numbers("unfold", "dilation", dilation, 2, 1)
     frame = numbers("unfold", "padding", padding, 2, 0)
@@ -81,10 +84,13 @@ def fold(
     steps = numbers("fold", "stride", stride, 2, 1)
     rows, columns = _grid("fold", size, kernel, apart, frame, steps)
     area = math.prod(kernel)
-    if input.dim() not in (2, 3) or input.shape[-2] % area or input.shape[-1] != rows * columns:
+    shape = tuple(input.shape)
+    fits = len(shape) in (2, 3) and shape[-2] % area == 0 and shape[-1] == rows * columns
+    if not fits or shape[-2] == 0:
         raise ShapeError(
-            f"fold got an input of shape {tuple(input.shape)}",
-            f"it needs (N, C · {area}, {rows * columns}) for these sizes",
+            f"fold got an input of shape {shape}",
+            f"it needs (N, C · {area}, {rows * columns}): {area} numbers a window and channel, "
+            f"{rows} · {columns} windows in an image of {size[0]} × {size[1]}",
         )
     lead = (*input.shape[:-2], input.shape[-2] // area)
     windows = input.reshape(*lead, area, rows, columns)

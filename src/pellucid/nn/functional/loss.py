@@ -15,8 +15,9 @@ from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.nn.functional.activation import log1p_exp, logsigmoid
-from pellucid.nn.functional.checks import has_values, need_tensor
+from pellucid.nn.functional.checks import check_values, has_values, need_tensor
 from pellucid.nn.functional.common import linear
+from pellucid.nn.functional.hints import classes_hint, pair_hint
 from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import rounded_once
@@ -38,11 +39,35 @@ def check_reduction(reduction: str) -> None:
         raise ArgumentError(f"there is no reduction {reduction!r}", 'use "mean", "sum" or "none"')
 
 
-def _warn_about_shapes(name: str, input: Any, target: Any) -> None:
+def need_broadcast(name: str, *tensors: Any) -> None:
+    """Raise unless the shapes of all fit each other; the second is called the target."""
+    for position, tensor in enumerate(tensors):
+        need_tensor(name if position == 0 else f"{name}'s target", tensor)
+    try:
+        broadcast_shapes(*(tuple(t.shape) for t in tensors))
+    except ShapeError:
+        listed = [tuple(t.shape) for t in tensors]
+        if len(listed) > 2:
+            raise ShapeError(
+                f"{name} got tensors of shapes {', '.join(map(str, listed))}",
+                "all need the same shape: take them from the same batch",
+            ) from None
+        raise _not_alike(name, *listed) from None
+
+
+def _not_alike(name: str, input: tuple[int, ...], target: tuple[int, ...]) -> ShapeError:
+    return ShapeError(
+        f"{name} got an input of shape {input} and a target of shape {target}",
+        pair_hint(input, target),
+    )
+
+
+def warn_about_shapes(name: str, input: Any, target: Any) -> None:
+    """Raise where the shapes do not fit, warn where they fit only by broadcasting."""
     need_tensor(name, input)
     need_tensor(f"{name}'s target", target)
     if tuple(input.shape) != tuple(target.shape):
-        broadcast_shapes(tuple(input.shape), tuple(target.shape))  # raises where they do not fit
+        need_broadcast(name, input, target)
         warnings.warn(
             f"{name}: the input has shape {tuple(input.shape)} and the target "
             f"{tuple(target.shape)}. They are broadcast, which is rarely meant; reshape one, for "
@@ -56,11 +81,7 @@ def same_shapes(name: str, input: Any, target: Any) -> None:
     need_tensor(name, input)
     need_tensor(f"{name}'s target", target)
     if tuple(input.shape) != tuple(target.shape):
-        raise ShapeError(
-            f"{name} got an input of shape {tuple(input.shape)} and a target of shape "
-            f"{tuple(target.shape)}",
-            "both need the same shape: reshape one, for example with unsqueeze(-1)",
-        )
+        raise _not_alike(name, tuple(input.shape), tuple(target.shape))
 
 
 # ---- regression -----------------------------------------------------------------------------
@@ -69,7 +90,7 @@ def same_shapes(name: str, input: Any, target: Any) -> None:
 @rounded_once
 def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
     """|x − y|; the gradient is 0 where they are equal (a subgradient)."""
-    _warn_about_shapes("l1_loss", input, target)
+    warn_about_shapes("l1_loss", input, target)
     loss = (input - target).abs()
     return _weighted(loss, weight, reduction)
 
@@ -77,7 +98,7 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None
 @rounded_once
 def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
     """(x − y)².  ``reduction="sum"`` is Σ(x − y)², ``"mean"`` divides by the number of elements."""
-    _warn_about_shapes("mse_loss", input, target)
+    warn_about_shapes("mse_loss", input, target)
     difference = input - target
     return _weighted(difference * difference, weight, reduction)
 
@@ -101,7 +122,7 @@ def huber_loss(
     """
     if delta <= 0:
         raise ArgumentError(f"huber_loss got delta={delta}", "use a positive delta")
-    _warn_about_shapes("huber_loss", input, target)
+    warn_about_shapes("huber_loss", input, target)
     difference = input - target
     size = difference.abs()
     loss = where(size < delta, difference * difference * 0.5, (size - 0.5 * delta) * delta)
@@ -115,7 +136,7 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
         raise ArgumentError(f"smooth_l1_loss got beta={beta}", "use a value of at least 0")
     if beta == 0:
         return l1_loss(input, target, reduction)
-    _warn_about_shapes("smooth_l1_loss", input, target)
+    warn_about_shapes("smooth_l1_loss", input, target)
     difference = input - target
     size = difference.abs()
     loss = where(size < beta, difference * difference * (0.5 / beta), size - 0.5 * beta)
@@ -136,12 +157,19 @@ def poisson_nll_loss(
     e^x − y x when x is the log of the rate, else x − y ln(x + ε).  ``full`` adds Stirling's
     y ln y − y + ½ ln(2π y) where y > 1.
     """
+    need_broadcast("poisson_nll_loss", input, target)
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
         count = where(target > 1, target, 1.0)
         stirling = count * count.log() - count + (count * (2 * math.pi)).log() * 0.5
         loss = loss + where(target > 1, stirling, 0.0)
     return reduced(loss, reduction)
+
+
+def _stretches(part: Any, whole: Any) -> bool:
+    """Whether ``part`` broadcasts to the shape of ``whole``."""
+    own, wanted = tuple(part.shape), tuple(whole.shape)
+    return len(own) == len(wanted) and all(n in (1, w) for n, w in zip(own, wanted, strict=True))
 
 
 @rounded_once
@@ -162,12 +190,13 @@ def gaussian_nll_loss(
     if tuple(var.shape) != tuple(input.shape):
         if tuple(input.shape[:-1]) == tuple(var.shape):
             var = var.unsqueeze(-1)
-        elif tuple(input.shape[:-1]) != tuple(var.shape[:-1]) or var.shape[-1] != 1:
+        elif not _stretches(var, input):
             raise ShapeError(
                 f"gaussian_nll_loss got a variance of shape {tuple(var.shape)} for inputs of shape "
                 f"{tuple(input.shape)}",
                 "give one for each element, or one for each row",
             )
+    need_broadcast("gaussian_nll_loss", input, target)
     if has_values(var) and var.array().min() < 0:
         raise ArgumentError(
             "gaussian_nll_loss got a negative variance", "use exp or softplus on it"
@@ -187,6 +216,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     Leibler (1951).  ``"mean"`` divides by the number of elements instead.  With ``log_target``
     the target is ln y.
     """
+    need_broadcast("kl_div", input, target)
     loss = target.exp() * (target - input) if log_target else target.xlogy(target) - target * input
     if reduction == "batchmean":
         return loss.sum() / loss.shape[0] if loss.dim() else loss
@@ -248,7 +278,9 @@ def multilabel_soft_margin_loss(
     input: Any, target: Any, weight: Any = None, reduction: str = "mean"
 ) -> Any:
     """Binary cross-entropy with logits, averaged over the classes (last axis): (N, C) → (N,)."""
-    same_shapes("multilabel_soft_margin_loss", input, target)
+    warn_about_shapes("multilabel_soft_margin_loss", input, target)
+    if not input.shape:
+        raise ShapeError("multilabel_soft_margin_loss got a single number", "it needs (N, C)")
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     loss = loss if weight is None else loss * weight
     return reduced(loss.mean(-1), reduction)
@@ -276,24 +308,49 @@ def _classes_last(name: str, input: Any) -> Any:
     return input if input.dim() <= 2 else input.movedim(1, -1)
 
 
-def _check_classes(name: str, scores: Any, target: Any, ignore_index: int) -> None:
+def _check_classes(
+    name: str, input: Any, scores: Any, target: Any, ignore_index: int, weight: Any
+) -> None:
     """Targets must fit the scores; their values are checked where they are known."""
+    classes = scores.shape[-1]
     if tuple(scores.shape[:-1]) != tuple(target.shape):
         raise ShapeError(
-            f"{name} got class ids of shape {tuple(target.shape)} for {scores.shape[-1]} classes "
-            f"and positions of shape {tuple(scores.shape[:-1])}",
-            "input (N, C, d…) needs targets (N, d…): one class id, not a row, for each position"
-            " (for rows of probabilities or one-hot rows use a float target)",
+            f"{name} got scores of shape {tuple(input.shape)} and class ids of shape "
+            f"{tuple(target.shape)}",
+            classes_hint(tuple(input.shape), tuple(target.shape)),
         )
-    if not has_values(target):
-        return
-    ids = target.array()
-    wrong = ids[((ids < 0) | (ids >= scores.shape[-1])) & (ids != ignore_index)]
-    if wrong.size:
-        raise ArgumentError(
-            f"{name} got the class id {int(wrong.flat[0])} for {scores.shape[-1]} classes",
-            f"class ids are 0 to {scores.shape[-1] - 1} (or ignore_index={ignore_index})",
+    _check_weight(name, weight, classes)
+    need_class_ids(name, target, classes, ignore_index)
+
+
+def _check_weight(name: str, weight: Any, classes: int) -> None:
+    if classes == 0:
+        raise ShapeError(f"{name} got scores of 0 classes", "look at the last layer's size")
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise ShapeError(
+            f"{name} got weights of shape {tuple(weight.shape)} for {classes} classes",
+            f"give one weight for each class: ({classes},)",
         )
+
+
+def need_class_ids(name: str, target: Any, classes: int, ignore_index: int | None = None) -> None:
+    """Raise for ids outside of 0 … classes − 1."""
+
+    def check(ids: Any) -> None:
+        wrong = ids[((ids < 0) | (ids >= classes)) & (ids != ignore_index)]
+        if not wrong.size:
+            return
+        first = int(wrong.flat[0])
+        hint = f"class ids are 0 to {classes - 1}"
+        if ignore_index is not None:
+            hint += f" (or ignore_index={ignore_index})"
+        if ids.min() > 0 and ids.max() == classes:
+            hint += "; these count from 1: use target - 1"
+        elif first >= classes:
+            hint += f"; for {int(ids.max()) + 1} classes make the last layer that wide"
+        raise ArgumentError(f"{name} got the class id {first} for {classes} classes", hint)
+
+    check_values(check, target)
 
 
 def _picked(values: Any, ids: Any) -> Any:
@@ -327,7 +384,7 @@ def nll_loss(
     """
     scores = _classes_last("nll_loss", input)
     ids = as_class_ids("nll_loss", target)
-    _check_classes("nll_loss", scores, ids, ignore_index)
+    _check_classes("nll_loss", input, scores, ids, ignore_index, weight)
     valid = ids.ne(ignore_index)
     safe = where(valid, ids, 0)
     weights = _class_weights(weight, safe, valid, scores.dtype)
@@ -357,9 +414,10 @@ def cross_entropy(
     if target.dtype.is_floating_point and tuple(target.shape) != tuple(scores.shape[:-1]):
         same_shapes("cross_entropy with probabilities", input, target)
         share = _classes_last("cross_entropy", target)
+        _check_weight("cross_entropy", weight, scores.shape[-1])
         return _soft_cross_entropy(scores, share, weight, reduction, label_smoothing)
     ids = as_class_ids("cross_entropy", target)
-    _check_classes("cross_entropy", scores, ids, ignore_index)
+    _check_classes("cross_entropy", input, scores, ids, ignore_index, weight)
     check_reduction(reduction)
     return _class_cross_entropy(scores, ids, weight, ignore_index, reduction, label_smoothing)
 
@@ -394,7 +452,12 @@ def linear_cross_entropy(
         raise ShapeError(
             f"linear_cross_entropy got an input of shape {tuple(input.shape)} and a weight of "
             f"shape {shape}",
-            "give an input (N, I), or (I,), and a weight (C, I); or (N, I) and (C, d…, I)",
+            "give an input (N, I), or (I,), and a weight (C, I); or (N, I) and (C, d…, I)"
+            + (
+                f"; here I is {shape[-1]} and the input has {input.shape[-1]}"
+                if input.shape
+                else ""
+            ),
         )
     if linear_bias is not None and tuple(linear_bias.shape) != extents:
         raise ShapeError(

@@ -6,18 +6,43 @@ from collections.abc import Callable
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.shapes import broadcast_shapes
 from pellucid.nn.functional.activation import log1p_exp
+from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.common import pairwise_distance
-from pellucid.nn.functional.loss import as_class_ids, reduced, same_shapes
+from pellucid.nn.functional.hints import classes_hint
+from pellucid.nn.functional.loss import (
+    as_class_ids,
+    need_broadcast,
+    need_class_ids,
+    reduced,
+    same_shapes,
+    warn_about_shapes,
+)
 from pellucid.tensor.creation import zeros_like
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import rounded_once
 
 
+def _same_ranks(name: str, *tensors: Any) -> None:
+    """Raise unless all have the same number of axes, and shapes that broadcast."""
+    for tensor in tensors:
+        need_tensor(name, tensor)
+    shapes = [tuple(tensor.shape) for tensor in tensors]
+    if len({len(shape) for shape in shapes}) > 1:
+        raise ShapeError(
+            f"{name} got tensors of shapes {', '.join(map(str, shapes))}",
+            "all need the same number of axes: use squeeze or unsqueeze",
+        )
+    need_broadcast(name, *tensors)
+
+
 @rounded_once
 def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """ln(1 + e^(−y x)) for y = ±1, stable for any x."""
-    same_shapes("soft_margin_loss", input, target)
+    warn_about_shapes("soft_margin_loss", input, target)
+    if broadcast_shapes(tuple(input.shape), tuple(target.shape)) != tuple(input.shape):
+        same_shapes("soft_margin_loss", input, target)
     return reduced(log1p_exp(-target * input), reduction)
 
 
@@ -26,6 +51,7 @@ def hinge_embedding_loss(
     input: Any, target: Any, margin: float = 1.0, reduction: str = "mean"
 ) -> Any:
     """x where y = 1, max(0, margin − x) where y = −1; x is a distance of two samples."""
+    need_broadcast("hinge_embedding_loss", input, target)
     far = where(target.ne(1), (margin - input).clamp(min=0), 0.0)
     near = where(target.ne(-1), input, 0.0)
     return reduced(far + near, reduction)
@@ -36,6 +62,7 @@ def margin_ranking_loss(
     input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
 ) -> Any:
     """max(0, −y (x₁ − x₂) + margin): y = 1 wants the first larger, y = −1 the second."""
+    _same_ranks("margin_ranking_loss", input1, input2, target)
     return reduced((-target * (input1 - input2) + margin).clamp(min=0), reduction)
 
 
@@ -47,12 +74,22 @@ def cosine_embedding_loss(
 
     Shapes: inputs (N, D) with target (N,), or (D,) with target ().
     """
-    same_shapes("cosine_embedding_loss", input1, input2)
-    if tuple(target.shape) != tuple(input1.shape[:-1]):
+    need_broadcast("cosine_embedding_loss", input1, input2)
+    need_tensor("cosine_embedding_loss's target", target)
+    if not input1.shape or len(input1.shape) != len(input2.shape):
+        raise ShapeError(
+            f"cosine_embedding_loss got inputs of shapes {tuple(input1.shape)} and "
+            f"{tuple(input2.shape)}",
+            "both are (N, D), or both (D,)",
+        )
+    rows = broadcast_shapes(tuple(input1.shape), tuple(input2.shape))[:-1]
+    if len(target.shape) != len(rows) or any(
+        n not in (1, m) for n, m in zip(target.shape, rows, strict=True)
+    ):
         raise ShapeError(
             f"cosine_embedding_loss got a target of shape {tuple(target.shape)} for inputs of "
             f"shape {tuple(input1.shape)}",
-            "one target for each row",
+            f"one target, 1 or -1, for each row: {rows}",
         )
     tiny = 1e-12
     squares = ((input1 * input1).sum(-1) + tiny) * ((input2 * input2).sum(-1) + tiny)
@@ -107,6 +144,7 @@ def triplet_margin_with_distance_loss(
     """:func:`triplet_margin_loss` with any distance; by default the Euclidean one."""
     if margin <= 0:
         raise ArgumentError(f"the triplet loss got margin={margin}", "use a positive margin")
+    _same_ranks("the triplet loss", anchor, positive, negative)
     distance = distance_function or pairwise_distance
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
@@ -129,13 +167,22 @@ def multi_margin_loss(
     """
     if p not in (1, 2):
         raise ArgumentError(f"multi_margin_loss got p={p}", "use 1 or 2")
+    need_tensor("multi_margin_loss", input)
     ids = as_class_ids("multi_margin_loss", target)
-    if tuple(ids.shape) != tuple(input.shape[:-1]):
+    if len(input.shape) not in (1, 2) or tuple(ids.shape) != tuple(input.shape[:-1]):
         raise ShapeError(
             f"multi_margin_loss got class ids of shape {tuple(ids.shape)} for scores of shape "
             f"{tuple(input.shape)}",
-            "one class id for each row",
+            classes_hint(tuple(input.shape), tuple(ids.shape)),
         )
+    classes = input.shape[-1]
+    if classes == 0 or (weight is not None and tuple(weight.shape) != (classes,)):
+        raise ShapeError(
+            f"multi_margin_loss got scores of shape {tuple(input.shape)}"
+            + ("" if weight is None else f" and weights of shape {tuple(weight.shape)}"),
+            "it needs at least one class, and a weight for each",
+        )
+    need_class_ids("multi_margin_loss", ids, classes)
     place = ids.unsqueeze(-1)
     gap = (margin - input.gather(-1, place) + input).clamp(min=0)  # (N, C)
     gap = gap if p == 1 else gap * gap
@@ -153,6 +200,7 @@ def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> 
     """
     same_shapes("multilabel_margin_loss", input, target)
     ids = as_class_ids("multilabel_margin_loss", target)
+    need_class_ids("multilabel_margin_loss", ids, input.shape[-1], -1)
     listed = ids.eq(-1).long().cumsum(-1).eq(0)  # before the first −1
     safe = where(listed, ids, 0)
     is_true = zeros_like(input.detach()).scatter_add(-1, safe, listed.to(input.dtype)) > 0

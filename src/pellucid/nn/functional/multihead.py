@@ -145,7 +145,18 @@ class Heads:
                 raise ShapeError(
                     f"{self.name} expects {width} features in the {name} and got "
                     f"{tensor.shape[-1]}",
-                    f"inputs are {order}; see embed_dim, kdim and vdim",
+                    f"inputs are {order}; "
+                    + (
+                        f"make the layer with embed_dim={tensor.shape[-1]}, or bring {name} to "
+                        f"{width} features with nn.Linear({tensor.shape[-1]}, {width})"
+                        if name == "query"
+                        else f"make the layer with {name[0]}dim={tensor.shape[-1]}"
+                    ),
+                )
+            if tensor.dtype.kind != "float":
+                raise DTypeError(
+                    f"{self.name} got a {name} of {tensor.dtype.name}",
+                    "it needs floating-point vectors: ids become vectors with nn.Embedding",
                 )
         if key.shape[:2] != value.shape[:2] or key.shape[0] != query.shape[0]:
             shapes = [tuple(t.shape[:2]) for t in (query, key, value)]

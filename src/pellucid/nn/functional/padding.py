@@ -8,6 +8,8 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
+from pellucid.nn.functional.hints import rank_hint
+from pellucid.nn.functional.positions import need_channels
 from pellucid.ops import structure
 
 MODES = ("constant", "reflect", "replicate", "circular")
@@ -30,7 +32,8 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     if len(amounts) % 2 or len(amounts) > 2 * input.dim():
         raise ArgumentError(
             f"pad got {amounts} for an input of shape {tuple(input.shape)}",
-            "give two numbers for each padded axis, the last axis first",
+            f"give two numbers for each padded axis, the last axis first; this input has "
+            f"{input.dim()} axes",
         )
     sides = list(zip(amounts[::2], amounts[1::2], strict=True))
     if mode == "constant":
@@ -40,12 +43,16 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     if input.dim() not in (len(sides) + 1, len(sides) + 2) or len(sides) > 3:
         raise ShapeError(
             f"pad got {len(sides)} padded axes for an input of shape {tuple(input.shape)}",
-            f"mode={mode!r} pads all axes after (N, C) or (C,): 1 to 3 of them",
+            f"mode={mode!r} pads all axes after the channels: "
+            + (rank_hint(tuple(input.shape), len(sides)) if len(sides) <= 3 else "1 to 3"),
         )
+    if mode != "circular" and sides:
+        need_channels("pad", input, len(sides))
+    shape = tuple(input.shape)
     for back, (before, after) in enumerate(sides):
         axis = input.dim() - 1 - back
         if before or after:
-            input = _continued(input, axis, before, after, mode)
+            input = _continued(input, axis, before, after, mode, shape)
     return input
 
 
@@ -85,14 +92,21 @@ def _border(x: Any, axis: int, amount: int, mode: str, before: bool) -> Any:
     )
 
 
-def _continued(x: Any, axis: int, before: int, after: int, mode: str) -> Any:
-    """``x`` with so many elements more (or, if negative, fewer) at the ends of an axis."""
+def _continued(
+    x: Any, axis: int, before: int, after: int, mode: str, shape: tuple[int, ...]
+) -> Any:
+    """``x`` with so many elements more (or, if negative, fewer) at the ends of an axis.
+
+    ``shape`` is the one it had before other axes were padded, for messages.
+    """
     extent = x.shape[axis]
     most = {"reflect": extent - 1, "replicate": math.inf if extent else 0, "circular": extent}[mode]
     if max(before, after) > most or extent + before + after < 1:
         raise ShapeError(
-            f"pad got ({before}, {after}) for axis {axis} of an input of shape {tuple(x.shape)}",
-            f"mode={mode!r} needs amounts of at most {most} here, and at least one element left",
+            f"pad got ({before}, {after}) for axis {axis} of an input of shape {shape}",
+            f"mode={mode!r} needs amounts of at most {most} here, and at least one element left"
+            if extent
+            else "the axis is empty: look at what made this input",
         )
     if mode == "circular":  # what is taken away does not come back on the other side
         x = _stretch(x, axis, max(0, -before), extent + min(0, after))

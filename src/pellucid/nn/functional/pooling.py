@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
-from pellucid.nn.functional.checks import need_tensor
-from pellucid.nn.functional.positions import need_rank, numbers, select
+from pellucid.nn.functional.checks import check_values, need_tensor
+from pellucid.nn.functional.hints import window_hint
+from pellucid.nn.functional.positions import need_channels, need_rank, numbers, select
 from pellucid.ops import structure
 from pellucid.ops.pooling import window_max
 from pellucid.tensor.core import lift
@@ -43,6 +44,7 @@ class Windows:
     ) -> None:
         need_tensor(name, input)
         need_rank(name, input, count)
+        need_channels(name, input, count)
         self.kernel = numbers(name, "kernel_size", kernel_size, count, 1)
         given = stride is not None and (hasattr(stride, "__index__") or len(stride) > 0)
         self.stride = numbers(name, "stride", stride, count, 1) if given else list(self.kernel)
@@ -67,7 +69,7 @@ class Windows:
                 raise ShapeError(
                     f"{name} got an input of shape {tuple(input.shape)}: a window of {reach} "
                     f"does not fit on an axis of {n} padded by {p}",
-                    "use a smaller kernel_size, more padding, or fewer poolings before",
+                    window_hint((n,), (reach,), (n + 2 * p,)),
                 )
             self.out.append(size)
 
@@ -194,6 +196,8 @@ def _max_pool(
     windows = Windows(name, input, count, kernel_size, stride, padding, dilation, ceil_mode)
     if not return_indices and windows.are_tiles() and input.dtype.is_floating_point:
         return window_max(*windows.as_tiles(input))
+    if input.dtype.kind == "bool":
+        raise DTypeError(f"max_pool{count}d got bool values", "convert them with .float()")
     tags, result = _Tags(return_indices), input
     for i in reversed(range(count)):
         result = _max_along(result, tags, windows, i)
@@ -259,13 +263,15 @@ def _max_unpool(
     name = f"max_unpool{count}d"
     need_tensor(name, input)
     need_rank(name, input, count)
+    need_tensor(f"{name}'s indices", indices)
     if indices.dtype.name != "int64":
         raise DTypeError(f"{name} got indices of {indices.dtype.name}", "they are int64")
     if tuple(indices.shape) != tuple(input.shape):
         raise ShapeError(
             f"{name} got an input of shape {tuple(input.shape)} and indices of shape "
             f"{tuple(indices.shape)}",
-            "both come from one max_pool with return_indices=True",
+            f"both come from one nn.MaxPool{count}d(…, return_indices=True): "
+            "values, indices = pool(x)",
         )
     kernel = numbers(name, "kernel_size", kernel_size, count, 1)
     steps = numbers(name, "stride", kernel if stride is None else stride, count, 1)
@@ -281,9 +287,24 @@ def _max_unpool(
             f"{name} got output_size={list(output_size)}",
             f"each extent must be within one stride of {usual}",
         )
+    _check_places(name, indices, size)
     empty = input.new_zeros(*lead, math.prod(size))
     flat = empty.scatter(-1, indices.reshape(*lead, -1), input.reshape(*lead, -1))
     return flat.reshape(*lead, *size)
+
+
+def _check_places(name: str, indices: Any, size: list[int]) -> None:
+
+    def check(places: np.ndarray) -> None:
+        low, high = int(places.min()), int(places.max())
+        if low < 0 or high >= math.prod(size):
+            raise ArgumentError(
+                f"{name} got the index {low if low < 0 else high} for an output of {size}",
+                f"indices are 0 to {math.prod(size) - 1}: pass output_size=x.shape, the shape "
+                "before the pooling",
+            )
+
+    check_values(check, indices)
 
 
 def max_unpool1d(
@@ -474,7 +495,7 @@ def _targets(name: str, input: Any, count: int, output_size: Any) -> list[int]:
     if 0 in own:
         raise ShapeError(
             f"{name} got an input of shape {tuple(input.shape)}",
-            "the pooled axes must not be empty",
+            "the pooled axes must not be empty: look at what made this input",
         )
     return found
 

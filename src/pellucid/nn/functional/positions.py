@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.nn.functional.hints import rank_hint
 from pellucid.ops import structure
 from pellucid.tensor.core import lift
 from pellucid.tensor.shaping import cat
@@ -82,9 +83,17 @@ def numbers(name: str, what: str, value: Any, count: int, least: int | None = No
 
 def need_rank(name: str, input: Any, count: int, batch: int = 1) -> None:
     """Raise unless the input has ``count`` axes after those of channels and ``batch``."""
-    if input.dim() not in (count + 1, count + 1 + batch):
-        axes = ("L", "H, W", "D, H, W")[count - 1] if count <= 3 else "…"
+    shape = tuple(input.shape)
+    if len(shape) not in (count + 1, count + 1 + batch):
         raise ShapeError(
-            f"{name} got an input with {input.dim()} axes, shape {tuple(input.shape)}",
-            f"it needs (N, C, {axes}) or (C, {axes}): add missing axes with unsqueeze",
+            f"{name} got an input with {len(shape)} axes, shape {shape}", rank_hint(shape, count)
+        )
+
+
+def need_channels(name: str, input: Any, count: int) -> None:
+    """Raise for an input (N, C, …) or (C, …) without channels; ``count`` axes come after C."""
+    if input.shape[-count - 1] == 0:
+        raise ShapeError(
+            f"{name} got an input of shape {tuple(input.shape)}: it has no channels",
+            "look at what made this input; only the batch may be empty",
         )

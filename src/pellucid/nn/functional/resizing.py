@@ -12,7 +12,8 @@ import numpy as np
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional import pooling
 from pellucid.nn.functional.checks import need_tensor
-from pellucid.nn.functional.positions import numbers, select
+from pellucid.nn.functional.hints import AXES
+from pellucid.nn.functional.positions import need_channels, numbers, select
 from pellucid.tensor.core import lift
 from pellucid.tensor.functions import where
 
@@ -53,6 +54,7 @@ def interpolate(
     need_tensor("interpolate", input)
     count = input.dim() - 2
     _check_mode(input, mode, align_corners, antialias)
+    need_channels("interpolate", input, count)
     target, factors = _sizes(input, count, size, scale_factor)
     if recompute_scale_factor:
         if factors is None:
@@ -80,7 +82,7 @@ def _check_mode(input: Any, mode: str, align_corners: bool | None, antialias: bo
     if input.dim() - 2 not in _AXES_OF_MODE[mode]:
         raise ShapeError(
             f"interpolate with mode={mode!r} got an input of shape {tuple(input.shape)}",
-            "linear needs (N, C, L), bilinear and bicubic (N, C, H, W), trilinear (N, C, D, H, W)",
+            _mode_hint(input.dim(), mode),
         )
     if antialias and mode not in ("bilinear", "bicubic"):
         raise ArgumentError(
@@ -94,6 +96,18 @@ def _check_mode(input: Any, mode: str, align_corners: bool | None, antialias: bo
         )
     if not input.dtype.is_floating_point:
         raise DTypeError(f"interpolate got {input.dtype.name}", "convert with .float()")
+
+
+def _mode_hint(axes: int, mode: str) -> str:
+    """Which input the mode needs, or which mode the input."""
+    wanted = _AXES_OF_MODE[mode]
+    shapes = " or ".join(f"(N, C, {AXES[count]})" for count in wanted)
+    if axes + 1 - 2 in wanted and len(wanted) == 1:
+        return f"it needs {shapes}: add the batch with x.unsqueeze(0)"
+    other = {3: "linear", 4: "bilinear", 5: "trilinear"}.get(axes)
+    if other is not None:
+        return f"it needs {shapes}; for this input use mode={other!r}"
+    return f"it needs {shapes}"
 
 
 def _sizes(
@@ -223,10 +237,10 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     if input.dim() < 3 or r < 1 or input.shape[-3] % (r * r):
         raise ShapeError(
             f"pixel_shuffle got upscale_factor={r} for an input of shape {tuple(input.shape)}",
-            "it needs (…, C · r², H, W)",
+            f"it needs (…, C · {r * r}, H, W): channels on axis -3, a multiple of {r * r}",
         )
     *lead, c, h, w = input.shape
-    split = input.reshape(-1, c // (r * r), r, r, h, w)
+    split = input.reshape(math.prod(lead), c // (r * r), r, r, h, w)
     moved = split.permute(0, 1, 4, 2, 5, 3)  # (N, C, r, r, H, W) -> (N, C, H, r, W, r)
     return moved.reshape(*lead, c // (r * r), h * r, w * r)
 
@@ -238,10 +252,10 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
     if input.dim() < 3 or r < 1 or input.shape[-2] % r or input.shape[-1] % r:
         raise ShapeError(
             f"pixel_unshuffle got downscale_factor={r} for an input of shape {tuple(input.shape)}",
-            "height and width must be multiples of it",
+            f"it needs (…, C, H, W) with height and width multiples of {r}",
         )
     *lead, c, h, w = input.shape
-    split = input.reshape(-1, c, h // r, r, w // r, r)
+    split = input.reshape(math.prod(lead), c, h // r, r, w // r, r)
     moved = split.permute(0, 1, 3, 5, 2, 4)  # (N, C, H, r, W, r) -> (N, C, r, r, H, W)
     return moved.reshape(*lead, c * r * r, h // r, w // r)
 
@@ -255,7 +269,7 @@ def channel_shuffle(input: Any, groups: int) -> Any:
     if input.dim() < 3 or groups < 1 or input.shape[1] % groups:
         raise ShapeError(
             f"channel_shuffle got groups={groups} for an input of shape {tuple(input.shape)}",
-            "it needs (N, C, *) with C divisible by groups",
+            f"it needs (N, C, *) with C (axis 1) a multiple of {groups}",
         )
     n, c, *rest = input.shape
     return input.reshape(n, groups, c // groups, *rest).transpose(1, 2).reshape(n, c, *rest)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
-from pellucid.nn.functional.checks import has_values, need_tensor
+from pellucid.nn.functional.checks import check_values, has_values, need_tensor
 from pellucid.nn.functional.loss import check_reduction, reduced
 from pellucid.tensor.core import lift
 from pellucid.tensor.creation import arange
@@ -53,6 +53,7 @@ def ctc_loss(
     steps, batch = log_probs.shape[:2]
     before = _lengths("input_lengths", input_lengths, batch, steps)
     goal = _lengths("target_lengths", target_lengths, batch, None)
+    _check_goal(targets, goal)
     labels = _rows(targets, goal, batch)  # (N, S)
     alpha = _forward_variables(log_probs, labels, before, blank)
     loss = -_ending(alpha, goal)
@@ -73,9 +74,12 @@ def _check(log_probs: Any, targets: Any, blank: int) -> None:
     if targets.dtype.kind != "int":
         raise DTypeError(f"ctc_loss got targets of {targets.dtype.name}", "ids: use .long()")
     if targets.dim() not in (1, 2) or (targets.dim() == 2 and targets.shape[0] != batch):
+        exchanged = log_probs.shape[0] == targets.shape[0] if targets.dim() == 2 else False
         raise ShapeError(
             f"ctc_loss got targets of shape {tuple(targets.shape)} for a batch of {batch}",
-            "they are (N, S), or all joined in one vector",
+            "log_probs are (T, N, C), time first: use log_probs.transpose(0, 1)"
+            if exchanged
+            else f"they are ({batch}, S), or all joined in one vector",
         )
     if not 0 <= blank < classes:
         raise ArgumentError(f"ctc_loss got blank={blank}", f"it is a class: 0 to {classes - 1}")
@@ -84,20 +88,44 @@ def _check(log_probs: Any, targets: Any, blank: int) -> None:
 def _lengths(what: str, value: Any, batch: int, most: int | None) -> Any:
     """Lengths as an int64 tensor (N,)."""
     given = value if isinstance(value, Tensor) else lift(np.atleast_1d(np.asarray(value, np.int64)))
-    lengths = given.reshape(-1).long()
-    if lengths.shape[0] != batch:
+    if given.dtype.kind != "int":
+        raise DTypeError(f"ctc_loss got {what} of {given.dtype.name}", "lengths are whole numbers")
+    if given.numel() != batch:
         raise ShapeError(
-            f"ctc_loss got {lengths.shape[0]} {what} for a batch of {batch}",
-            "give one for each sequence",
+            f"ctc_loss got {what} of shape {tuple(given.shape)} for a batch of {batch}",
+            f"give one for each sequence: ({batch},)",
         )
-    if has_values(lengths):
-        low, high = int(lengths.array().min()), int(lengths.array().max())
+    lengths = given.reshape(-1).long()
+
+    def check(found: np.ndarray) -> None:
+        low, high = int(found.min()), int(found.max())
         if low < 0 or (most is not None and high > most):
             raise ArgumentError(
                 f"ctc_loss got {what} from {low} to {high}",
                 f"they are 0 to {most}" if most is not None else "they are at least 0",
             )
+
+    check_values(check, lengths)
     return lengths
+
+
+def _check_goal(targets: Any, goal: Any) -> None:
+    """Targets must hold as many labels as the lengths say, where these are known."""
+    shape = tuple(targets.shape)
+    joined = len(shape) == 1
+
+    def check(lengths: np.ndarray) -> None:
+        longest, total = int(lengths.max()), int(lengths.sum())
+        if (total != shape[0]) if joined else longest > shape[1]:
+            raise ShapeError(
+                f"ctc_loss got targets of shape {shape} and target_lengths with the "
+                + (f"sum {total}" if joined else f"maximum {longest}"),
+                f"joined targets have {total} ids"
+                if joined
+                else f"targets are (N, S), S ≥ {longest}",
+            )
+
+    check_values(check, goal)
 
 
 def _rows(targets: Any, goal: Any, batch: int) -> Any:

@@ -1,0 +1,74 @@
+"""Checks of values: at once where they are known, else when a compiled program met a bad position.
+
+A class id or the id of a row is known in eager mode, and an operation says at once what is wrong
+with it.  While a program is traced it is a symbol.  Kernels keep positions in range and set a
+flag; only then the checks that were put off are made up for, on the values of that call, so that
+the message is the same and the usual call pays nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pellucid.base.errors import ArgumentError, PellucidError
+from pellucid.graph.evaluate import evaluate_node
+from pellucid.graph.node import INPUT, Graph, Node, topological
+from pellucid.tensor.state import state
+
+
+class Late(NamedTuple):
+    """A check that waits for the values of these nodes."""
+
+    nodes: tuple[Node, ...]
+    check: Callable[..., None]
+
+
+def check_values(check: Callable[..., None], *tensors: Any) -> None:
+    """``check(*arrays)``, which raises where values are wrong; not for empty tensors.
+
+    In a traced function it is called only if the program met a position out of range.
+    """
+    trace = state.trace
+    if trace is not None:
+        trace.late.append(Late(tuple(trace.node_of(t._cell) for t in tensors), check))
+    elif all(tensor.numel() for tensor in tensors):
+        check(*(tensor.array() for tensor in tensors))
+
+
+def explanation(late: Sequence[Late], known: dict[Node, np.ndarray]) -> PellucidError | None:
+    """What the first check that was put off and fails says about these inputs."""
+    for nodes, check in late:
+        try:
+            arrays = [_value(node, known) for node in nodes]
+        except ArgumentError:  # another position out of range on the way to it
+            continue
+        try:
+            if all(array is not None and array.size for array in arrays):
+                check(*arrays)
+        except PellucidError as found:
+            return found
+    return None
+
+
+def with_places(error: ArgumentError, graph: Graph) -> ArgumentError:
+    """The error with the layers and lines of all operations that look positions up."""
+    origins = [n.origin for n in graph.nodes() if n.op.family == "indexing"]
+    places = [" at ".join(filter(None, origin)) for origin in dict.fromkeys(origins)]
+    if not any(places):
+        return error
+    return ArgumentError(f"{error.message}, in {' or '.join(filter(None, places))}", error.hint)
+
+
+def _value(node: Node, known: dict[Node, np.ndarray]) -> np.ndarray | None:
+    """The value of a node; None if it depends on an input that is not known any more."""
+    values = dict(known)
+    for part in topological([node]):
+        if part in values:
+            continue
+        if part.op is INPUT or part.op.results is not None:
+            return None
+        values[part] = evaluate_node(part, [values[n] for n in part.inputs])
+    return values[node]
