@@ -145,6 +145,12 @@ CASES: dict[str, list[Case]] = {
     ],
     "Conv3d": [
         Case(
+            lambda nn: nn.Conv3d(1, 4, 3),
+            lambda t: (t.zeros(1, 1, 4, 4, 4, dtype=t.uint8),),
+            "float32 weights and got an input of uint8",
+            "divide pixels by 255",
+        ),
+        Case(
             lambda nn: nn.Conv3d(3, 4, 3),
             f(2, 5, 6, 7, 3),
             "(2, 5, 6, 7, 3)",

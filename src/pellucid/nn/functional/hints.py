@@ -194,6 +194,17 @@ def batch_norm_hint(shape: Sequence[int], name: str, ranks: Sequence[int], chann
 # ---- losses ---------------------------------------------------------------------------------
 
 
+def _batches(first: int, second: int) -> str:
+    """For predictions of one number of samples and targets of another."""
+    low, high = sorted((first, second))
+    if low and high % low == 0 and first > 1:
+        return (
+            f"the batches differ, {first} and {second}: did a reshape with -1 move features into "
+            "the batch? x.flatten(1) keeps it"
+        )
+    return f"the batches differ, {first} and {second}: take both from the same batch"
+
+
 def pair_hint(input: Sequence[int], target: Sequence[int]) -> str:
     """For predictions and targets that should have one shape."""
     if tuple(input) == (*target, 1):
@@ -206,7 +217,7 @@ def pair_hint(input: Sequence[int], target: Sequence[int]) -> str:
             f"each row make the last layer nn.Linear(…, 1) and use input.squeeze(-1)"
         )
     if input and target and input[0] != target[0] and tuple(input[1:]) == tuple(target[1:]):
-        return f"the batches differ, {input[0]} and {target[0]}: take both from the same batch"
+        return _batches(input[0], target[0])
     if len(input) == len(target) and tuple(input[:-1]) == tuple(target[:-1]):
         return f"the last layer gives {input[-1]} numbers, the targets have {target[-1]} a row"
     return "both need the same shape: reshape one"
@@ -228,5 +239,5 @@ def classes_hint(input: Sequence[int], target: Sequence[int]) -> str:
     if len(scores) > 3 and ids == scores[:-1]:
         return "the classes belong on axis 1, not last: input.movedim(-1, 1)"
     if len(ids) == len(wanted) and ids and ids[0] != wanted[0] and ids[1:] == wanted[1:]:
-        return f"the batches differ, {wanted[0]} and {ids[0]}: take both from the same batch"
+        return _batches(wanted[0], ids[0])
     return f"input (N, C, d…) needs targets (N, d…), here {wanted}: one class id a position"
