@@ -6,6 +6,7 @@ import re
 import threading
 from typing import Any
 
+import numpy as np
 import pytest
 
 import pellucid
@@ -45,6 +46,12 @@ BEFORE = (
     "net.2 MaxPool2d (2, 8, 5, 5) → block.conv Conv2d (2, 4, 3, 3) → "
 )
 WRONG = {
+    "a flattened size written by hand": (
+        lambda block, x: x.view(-1, 16 * 5 * 5),
+        ShapeError,
+        r"cannot reshape \(2, 4, 3, 3\) \(72 elements\) to \(-1, 400\), in layer block \(Block\)",
+        BEFORE + "block Block",
+    ),
     "a layer after a reshape of one's own": (
         lambda block, x: block.fc(x.flatten(1)),
         ShapeError,
@@ -221,3 +228,20 @@ def test_a_broken_repr_does_not_hide_the_error() -> None:
             return x @ x
 
     assert "in layer Layer (Layer)\n" in str(error_of(Layer(), pellucid.ones(2, 3)))
+
+
+def test_a_flattened_size_written_by_hand_is_set_right() -> None:
+    error = error_of(Net(lambda block, x: x.view(-1, 400)), pellucid.ones(2, 1, 12, 12))
+    assert (
+        "one of the 2 samples has 4 · 3 · 3 = 36; use x.flatten(1), and 36 features" in error.hint
+    )
+    # A -1 that swallows features makes another batch, which shows at the loss.
+    x = pellucid.ones(2, 4, 3, 3).view(-1, 18)
+    error = error_of(nn.CrossEntropyLoss(), x, pellucid.tensor([0, 1]))
+    assert "the batches differ, 4 and 2: did a reshape with -1 move features" in error.hint
+
+
+def test_arrays_are_told_from_tensors() -> None:
+    error = error_of(nn.Sequential(nn.Flatten()), np.ones((2, 3)))
+    assert error.shapes == ["input array(2, 3)", "0 Flatten"]
+    assert "pellucid.tensor(data)" in error.hint

@@ -468,3 +468,51 @@ def test_unpacking_gives_back_what_was_packed(rng) -> None:
         assert_close(a, b)
     assert packed.long().data.dtype is pellucid.int64 and packed.cpu() is packed
     assert packed.to(pellucid.float64) is packed and not packed.is_cuda
+
+
+def test_layers_that_look_alike_share_a_traced_step_and_nothing_else() -> None:
+    """A step is traced once for equal shapes; weights, values and modes are each layer's own."""
+
+    def unrolled(layer: Any, x: Any) -> Any:
+        weights = [getattr(layer, f"{n}_l0") for n in ("weight_ih", "weight_hh")]
+        biases = layer.bias_ih_l0 + layer.bias_hh_l0
+        h = pellucid.zeros(2, 4)
+        for t in range(3):
+            h = (x[t] @ weights[0].T + h @ weights[1].T + biases).tanh()
+        return h
+
+    layers = []
+    for seed in range(3):
+        pellucid.manual_seed(seed)
+        layers.append(nn.RNN(5, 4))
+    x = pellucid.tensor(np.random.default_rng(1).standard_normal((3, 2, 5)).astype(np.float32))
+    for layer in (*layers, *layers):
+        layer.zero_grad()
+        layer(x)[1].square().sum().backward()
+        found = [p.grad.numpy().copy() for p in layer.parameters()]
+        layer.zero_grad()
+        unrolled(layer, x).square().sum().backward()
+        for got, parameter in zip(found, layer.parameters(), strict=True):
+            np.testing.assert_allclose(got, parameter.grad.numpy(), rtol=1e-4, atol=1e-6)
+    frozen = layers[1].requires_grad_(False)
+    assert not frozen(x)[0].requires_grad
+    with pellucid.no_grad():
+        assert not layers[0](x)[0].requires_grad
+    assert layers[0](x)[0].requires_grad
+    wide = nn.RNN(5, 4, dtype=pellucid.float64)
+    assert wide(x.double())[0].dtype is pellucid.float64
+    # Both matrices the same tensor, then two tensors again.
+    square = nn.RNN(4, 4)
+    y = pellucid.tensor(np.ones((3, 2, 4), np.float32))
+    before = square(y)[1]
+    square.weight_hh_l0 = square.weight_ih_l0
+    tied = square(y)[1]
+    square.weight_hh_l0 = nn.Parameter(square.weight_ih_l0.detach() * 0)
+    apart = square(y)[1]
+    assert not np.allclose(before.detach().numpy(), tied.detach().numpy())
+    assert not np.allclose(tied.detach().numpy(), apart.detach().numpy())
+    h = np.tanh(
+        np.ones((2, 4)) @ square.weight_ih_l0.detach().numpy().T
+        + (square.bias_ih_l0 + square.bias_hh_l0).detach().numpy()
+    )
+    np.testing.assert_allclose(apart.detach().numpy()[0], h, rtol=1e-5)

@@ -84,6 +84,18 @@ def resolve_reshape(shape: Shape, wanted: Sequence[int]) -> Shape:
         raise ShapeError(
             f"cannot reshape {shape} ({total} elements) to {tuple(wanted)}"
             + (f" ({rest} elements)" if not unknown else ""),
-            "the number of elements must stay the same",
+            _reshape_hint(shape, wanted),
         )
     return tuple(wanted)
+
+
+def _reshape_hint(shape: Shape, wanted: Sequence[int]) -> str:
+    """The likely fix of a reshape that does not fit: mostly a flattened size written by hand."""
+    hint = "the number of elements must stay the same"
+    if len(shape) > 2 and len(wanted) == 2:
+        sample = size_of(shape[1:])
+        hint += (
+            f": one of the {shape[0]} samples has {' · '.join(map(str, shape[1:]))} = {sample}; "
+            f"use x.flatten(1), and {sample} features after it"
+        )
+    return hint

@@ -20,6 +20,12 @@ class Interpreter:
         for output in outputs:
             self._uses[output] += 1
         self._nodes = [node for node in nodes if node.op is not INPUT]
+        # Looked up once: for small arrays this costs as much as the arithmetic.
+        self._calls = {
+            node: (getattr(node.op.evaluate, "__wrapped__", node.op.evaluate), node.settings)
+            for node in self._nodes
+            if node.op.results is None
+        }
         self._members: dict[Hashable, list[Node]] = {}
         for node in self._nodes:
             if node.op.results is not None:
@@ -27,6 +33,10 @@ class Interpreter:
 
     def run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The outputs for these values of the inputs; others are dropped after their last use."""
+        with np.errstate(all="ignore"):
+            return self._run(arrays)
+
+    def _run(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         values = dict(zip(self.inputs, arrays, strict=True))
         left = dict(self._uses)
         for node in self._nodes:
@@ -34,7 +44,9 @@ class Interpreter:
                 if node not in values:
                     self._evaluate_group(self._members[node.group], values)
             else:
-                values[node] = evaluate_node(node, [values[n] for n in node.inputs])
+                call, settings = self._calls[node]
+                result = call(*[values[n] for n in node.inputs], **settings)
+                values[node] = np.asarray(result, node.dtype.numpy)
             for operand in node.inputs:
                 left[operand] -= 1
                 if left[operand] == 0:

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pellucid.base.errors import AutogradError
 from pellucid.tensor.state import version
 from pellucid.tensor.tensor import Tensor
@@ -121,6 +123,8 @@ def shapes_in(value: Any) -> Any:
         return value.shape
     if isinstance(value, Mapping):
         value = tuple(value.values())
+    if isinstance(value, np.ndarray):
+        return f"array{value.shape}"
     if not isinstance(value, (tuple, list)):
         return None
     if hasattr(type(value), "batch_sizes"):  # packed sequences: what one step of one of them is

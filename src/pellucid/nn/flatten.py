@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.module import Module
 
 
@@ -32,6 +33,7 @@ class Flatten(Module):
 
     def forward(self, input: Any) -> Any:
         """The input with the axes merged."""
+        need_tensor("Flatten", input)
         return input.flatten(self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
@@ -52,6 +54,7 @@ class Unflatten(Module):
 
     def forward(self, input: Any) -> Any:
         """The input with the axis split."""
+        need_tensor("Unflatten", input)
         return input.unflatten(self.dim, self.unflattened_size)
 
     def extra_repr(self) -> str:

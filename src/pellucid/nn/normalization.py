@@ -24,21 +24,23 @@ from pellucid.tensor.core import lift
 from pellucid.tensor.creation import empty, ones, zeros
 
 
-def _affine(module: Module, shape: Any, dtype: Any, *, weight: bool, bias: bool) -> None:
-    """Register γ and β, or empty places for them."""
-    for name, wanted in (("weight", weight), ("bias", weight and bias)):
-        module.register_parameter(name, Parameter(empty(shape, dtype=dtype)) if wanted else None)
+class _Affine(Module):
+    """A layer whose result is scaled by γ (``weight``) and shifted by β (``bias``)."""
+
+    def _register(self, shape: Any, dtype: Any, *, weight: bool, bias: bool) -> None:
+        """Make γ and β, or empty places for them."""
+        for name, wanted in (("weight", weight), ("bias", weight and bias)):
+            self.register_parameter(name, Parameter(empty(shape, dtype=dtype)) if wanted else None)
+
+    def reset_parameters(self) -> None:
+        """γ = 1, β = 0."""
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
 
 
-def _reset(module: Module) -> None:
-    """γ = 1, β = 0."""
-    if module.weight is not None:
-        init.ones_(module.weight)
-    if module.bias is not None:
-        init.zeros_(module.bias)
-
-
-class _BatchNorm(Module):
+class _BatchNorm(_Affine):
     """Batch normalization over all axes but the channels' (axis 1)."""
 
     ranks: tuple[int, ...]
@@ -61,7 +63,7 @@ class _BatchNorm(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        _affine(self, num_features, dtype, weight=affine, bias=bias)
+        self._register(num_features, dtype, weight=affine, bias=bias)
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, dtype=dtype) if tracked else None)
         self.register_buffer("running_var", ones(num_features, dtype=dtype) if tracked else None)
@@ -78,7 +80,7 @@ class _BatchNorm(Module):
     def reset_parameters(self) -> None:
         """γ = 1, β = 0, and the running statistics reset."""
         self.reset_running_stats()
-        _reset(self)
+        super().reset_parameters()
 
     def forward(self, input: Any) -> Any:
         """The standardized input, of the same shape."""
@@ -156,7 +158,7 @@ def _extents(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
 
 
-class LayerNorm(Module):
+class LayerNorm(_Affine):
     """(x − mean) / √(var + ε) · γ + β over the last axes, for each sample by itself.
 
     ``normalized_shape``: the extents of those axes (or one number); ``eps`` 1e-5;
@@ -178,12 +180,8 @@ class LayerNorm(Module):
         self.normalized_shape = _extents(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        _affine(self, self.normalized_shape, dtype, weight=elementwise_affine, bias=bias)
+        self._register(self.normalized_shape, dtype, weight=elementwise_affine, bias=bias)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """γ = 1, β = 0."""
-        _reset(self)
 
     def forward(self, input: Any) -> Any:
         """The standardized input, of the same shape."""
@@ -236,7 +234,7 @@ class RMSNorm(Module):
         )
 
 
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     """Layer norm over each of ``num_groups`` groups of channels; γ and β (``bias``) per channel.
 
     Shapes: (N, C, *) → the same, C divisible by ``num_groups``.  (Wu and He, 2018.)
@@ -263,12 +261,8 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        _affine(self, num_channels, dtype, weight=affine, bias=bias)
+        self._register(num_channels, dtype, weight=affine, bias=bias)
         self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """γ = 1, β = 0."""
-        _reset(self)
 
     def forward(self, input: Any) -> Any:
         """The standardized input, of the same shape."""

@@ -21,7 +21,8 @@ def _check_places(name: str, start: int, length: int, max_len: int) -> None:
     if start < 0 or start + length > max_len:
         raise ShapeError(
             f"{name} got positions {start} to {start + length - 1} and knows 0 to {max_len - 1}",
-            "raise max_len, or shorten the sequence",
+            f"use max_len={max(start, 0) + length}, or shorten the sequence to "
+            f"{max(max_len - start, 0)}",
         )
 
 
@@ -48,8 +49,9 @@ class _Added(Module):
         if input.dim() not in (2, 3) or input.shape[-1] != self.d_model:
             raise ShapeError(
                 f"{name} expects {self.d_model} features and got shape {tuple(input.shape)}",
-                "inputs are (N, T, d_model) with batch_first, else (T, N, d_model), or (T, "
-                "d_model)",
+                f"inputs are (N, T, {self.d_model}) with batch_first, else (T, N, {self.d_model}), "
+                f"or (T, {self.d_model})"
+                + (f"; d_model={input.shape[-1]} fits this one" if input.dim() in (2, 3) else ""),
             )
         axis = 1 if self.batch_first and input.dim() == 3 else 0
         length = input.shape[axis]
@@ -138,7 +140,8 @@ class RotaryPositions(Module):
             raise ShapeError(
                 f"nn.RotaryPositions expects {self.head_dim} features and got shape "
                 f"{tuple(input.shape)}",
-                "inputs are (…, T, head_dim)",
+                f"inputs are (…, T, {self.head_dim}), each head by itself: split the features "
+                "into heads before",
             )
         length = input.shape[-2]
         _check_places("nn.RotaryPositions", start, length, self.max_len)

@@ -309,7 +309,8 @@ class Transformer(Module):
             raise ShapeError(
                 f"nn.Transformer expects {self.d_model} features and got shapes "
                 f"{tuple(src.shape)} and {tuple(tgt.shape)}",
-                "embed the tokens first",
+                f"use d_model={src.shape[-1]}, or bring both to {self.d_model} features: ids "
+                f"become vectors with nn.Embedding(…, {self.d_model})",
             )
         memory = self.encoder(src, src_mask, src_key_padding_mask, is_causal=src_is_causal)
         return self.decoder(

@@ -52,6 +52,8 @@ def _quiet(evaluate: Callable[..., Result]) -> Callable[..., Result]:
         with np.errstate(all="ignore"):
             return evaluate(*arrays, **params)
 
+    # For whoever evaluates many operations and turns the warnings off once.
+    quiet.__wrapped__ = evaluate  # type: ignore[attr-defined]
     return quiet
 
 

@@ -37,7 +37,9 @@ METHODS = (
     "bitwise_left_shift bitwise_right_shift mvlgamma hardshrink prelu isreal is_nonzero "
     "is_same_size is_signed is_complex gcd lcm frexp nextafter i0 angle conj conj_physical "
     "adjoint resolve_conj resolve_neg is_conj is_neg nanmedian nanquantile histogram "
-    "index_reduce put nonzero_static igamma igammac"
+    "index_reduce put nonzero_static igamma igammac "
+    "inverse pinverse det slogdet logdet matrix_exp cholesky cholesky_inverse cholesky_solve "
+    "triangular_solve"
 ).split()
 
 

@@ -1,4 +1,4 @@
-"""Norms and products of vectors and matrices beyond the matrix product (``pellucid.linalg``)."""
+"""Norms, products and inverses of vectors and matrices (``pellucid.linalg``)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import structure
 from pellucid.tensor.promotion import as_float, together
+from pellucid.tensor.solving import cholesky as cholesky
+from pellucid.tensor.solving import det as det
+from pellucid.tensor.solving import inv as inv
+from pellucid.tensor.solving import matrix_exp as matrix_exp
+from pellucid.tensor.solving import pinv as pinv
+from pellucid.tensor.solving import slogdet as slogdet
+from pellucid.tensor.solving import solve as solve
 
 
 def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False) -> Any:
@@ -84,9 +91,9 @@ def multi_dot(tensors: Sequence[Any]) -> Any:
 
 
 def matrix_power(A: Any, n: int) -> Any:  # noqa: N803
-    """A · A · … (n ≥ 0 times) by repeated squaring."""
+    """A · A · … (n times) by repeated squaring; for n < 0 of the inverse."""
     if n < 0:
-        raise ArgumentError(f"matrix_power got n={n}", "use n ≥ 0: there is no inverse here")
+        return matrix_power(inv(A), -n)
     if n == 0:
         return A * 0 + _identity_like(A)
     result, square = None, A

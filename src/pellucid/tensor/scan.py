@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,58 @@ def scan(
     return step.loop(steps, bool(reverse))
 
 
+def scan_again(
+    key: Hashable,
+    body: Body,
+    initial: Any,
+    inputs: Any,
+    captured: Sequence[TensorCore],
+    reverse: bool = False,
+) -> tuple[Any, Any]:
+    """As :func:`scan`, for a body that is traced once for all calls that look alike.
+
+    For layers, whose body is the same function whenever ``key``, shapes, dtypes and modes are.  It
+    may read the tensors ``captured`` and nothing else from outside, and change nothing there.
+    """
+    carry_tree, carry = _leaves(initial, "the initial carry")
+    input_tree, columns = _leaves(inputs, "inputs")
+    steps = _steps(columns, None)
+    step = _known_step(key, body, (carry_tree, carry), (input_tree, columns), captured)
+    return step.loop(steps, bool(reverse))
+
+
+KNOWN_STEPS = 64
+_known: dict[Hashable, tuple[_Step, list[int]]] = {}
+"""Steps of layers that were traced outside of programs, and which captured tensors they read."""
+
+
+def _known_step(
+    key: Hashable,
+    body: Body,
+    initial: tuple[Any, list[TensorCore]],
+    inputs: tuple[Any, list[TensorCore]],
+    captured: Sequence[TensorCore],
+) -> _Step:
+    """A step traced before, with the tensors of this call, or one that is traced now."""
+    if state.trace is not None or state.watcher is not None:
+        return _Step(body, initial, inputs)
+    first = [next(j for j, c in enumerate(captured) if c is t) for t in captured]
+    specs = [(tuple(t.shape), t.dtype) for t in (*initial[1], *inputs[1], *captured)]
+    modes = (state.grad_enabled, state.autocast, tuple(t.requires_grad for t in captured))
+    look = (key, len(initial[1]), len(inputs[1]), tuple(specs), tuple(first), modes)
+    if look in _known:
+        step, places = _known[look]
+        return step.again(initial[1], inputs[1], [captured[p] for p in places])
+    step = _Step(body, initial, inputs)
+    read = [tensor for tensor, _ in step.captured]
+    if not step.changed and not step.seen and all(any(t is c for c in captured) for t in read):
+        places = [next(j for j, c in enumerate(captured) if c is t) for t in read]
+        _known[look] = step.again([], [], [None] * len(read)), places
+        while len(_known) > KNOWN_STEPS:
+            del _known[next(iter(_known))]
+    return step
+
+
 class _Step:
     """One step of a loop, traced: the graph of it, and what stands for its operands."""
 
@@ -108,6 +161,16 @@ class _Step:
         self.changed = trace.changed_outside()
         carried = {node for _, node, _ in self.changed}
         self.captured = [pair for pair in trace.captured.values() if pair[1] not in carried]
+
+    def again(
+        self, carry: list[TensorCore], columns: list[TensorCore], captured: Sequence[Any]
+    ) -> _Step:
+        """The same step for other tensors."""
+        other = copy.copy(self)
+        other.carry, other.columns = carry, columns
+        nodes = [node for _, node in self.captured]
+        other.captured = list(zip(captured, nodes, strict=True))
+        return other
 
     def loop(self, steps: int, reverse: bool) -> tuple[Any, Any]:
         """The loop over so many steps: (final carry, stacked outputs)."""

@@ -60,7 +60,15 @@ class ShapingMethods(TensorCore):
         """Axis ``dim`` split into axes of extents ``sizes`` (one may be −1)."""
         axis = normalize_axis(dim, len(self.shape))
         known = math.prod(s for s in sizes if s != -1)
-        filled = [self.shape[axis] // max(known, 1) if s == -1 else s for s in sizes]
+        extent, free = self.shape[axis], list(sizes).count(-1)
+        if free > 1 or (extent % max(known, 1) if free else extent != known):
+            fits = f"{extent} = {' · '.join(map(str, sizes))}".replace("-1", "n")
+            raise ShapeError(
+                f"cannot split axis {dim} of shape {tuple(self.shape)} into {tuple(sizes)}: its "
+                f"extent is {extent}, their product {known}{' · n' * free}",
+                f"choose sizes with {fits}, or let the layer before give {known} features",
+            )
+        filled = [extent // max(known, 1) if s == -1 else s for s in sizes]
         return structure.reshape(self, (*self.shape[:axis], *filled, *self.shape[axis + 1 :]))
 
     def permute(self, *dims: Any) -> Any:
@@ -178,9 +186,9 @@ class ShapingMethods(TensorCore):
             spread, (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])
         )
 
-    def flip(self, *dims: Any) -> Any:
+    def flip(self, *axes: Any, dims: Any = None) -> Any:
         """Read backwards along ``dims``."""
-        return structure.flip(self, _extents(dims))
+        return structure.flip(self, _extents(axes if dims is None else (dims,)))
 
     def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Any:
         """Shifted by ``shifts`` along ``dims``; what falls out comes in on the other side."""
@@ -254,7 +262,7 @@ class ShapingMethods(TensorCore):
             raise ShapeError("a 0-dimensional tensor cannot be iterated over", "use .item()")
         return iter(self.unbind(0))
 
-    def contiguous(self) -> Any:
+    def contiguous(self, memory_format: Any = None) -> Any:
         """The tensor itself; layouts are the compiler's business."""
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.hints import AXES, channels_hint, layer_of, rank_hint, window_hint
 from pellucid.ops.convolution import convolution, transposed_convolution
@@ -81,6 +81,23 @@ def _batched(name: str, input: Any, weight: Any, rank: int, channels: int) -> An
     return input.unsqueeze(0) if len(input.shape) == rank + 1 else input
 
 
+def _need_same_dtype(name: str, input: Any, weight: Any) -> None:
+    if input.dtype is weight.dtype:
+        return
+    wanted = weight.dtype.name
+    hint = (
+        f"convert it with .to(pellucid.{wanted}), or the layer with .to(pellucid."
+        f"{input.dtype.name})"
+    )
+    if input.dtype.kind != "float":
+        hint = f"convert it with .to(pellucid.{wanted}); then divide pixels by 255"
+    raise DTypeError(
+        f"{name} has {wanted} weights and got an input of {input.dtype.name}, shape "
+        f"{tuple(input.shape)}",
+        hint,
+    )
+
+
 def _finished(result: Any, input: Any, bias: Any, rank: int) -> Any:
     """The bias added; without a batch axis where the input had none."""
     if bias is not None:
@@ -143,6 +160,7 @@ def _convolve(
     low, high = padding_amounts(name, padding, weight.shape[2:], steps, spread)
     _check_channels(name, input, channels, weight.shape[0], weight.shape[2:], parts)
     _check_kernel(name, input, weight.shape[2:], low, high, spread)
+    _need_same_dtype(name, input, weight)
     result = convolution(x, weight, stride=steps, low=low, high=high, dilation=spread, groups=parts)
     return _finished(result, input, bias, rank)
 
@@ -168,6 +186,7 @@ def _convolve_transposed(
     (parts,) = per_axis(name, "groups", groups, 1, 1)
     kernel = weight.shape[2:]
     _check_channels(name, input, weight.shape[0], weight.shape[1] * parts, kernel, parts)
+    _need_same_dtype(name, input, weight)
     if weight.shape[0] % parts:
         raise ArgumentError(
             f"{name} got groups={parts} and {weight.shape[0]} input channels",

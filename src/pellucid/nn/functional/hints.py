@@ -89,17 +89,17 @@ def rank_hint(shape: Sequence[int], rank: int, channels: int | None = None) -> s
             return f"{wanted}: x.squeeze({ones[-1]}) removes an axis of extent 1"
         extra = len(shape) - rank - 2
         return f"{wanted}: merge the leading axes into one batch with x.flatten(0, {extra})"
-    if len(shape) == rank and (channels == 1 or not known):
-        return f"{wanted}: add the axis of one channel with x.unsqueeze(0)"
     if len(shape) == 2 and known and channels and shape[1] in _samples(channels, rank):
         extents = _square(shape[1] // channels, rank)
         return f"{wanted}: unflatten it, x.reshape({shape[0]}, {channels}, {extents})"
+    if len(shape) == rank and (channels == 1 or not known):
+        return f"{wanted}: add the axis of one channel with x.unsqueeze(0)"
     return f"{wanted}: add the missing axes with unsqueeze or reshape"
 
 
 def _samples(channels: int, rank: int) -> set[int]:
-    """Sizes of flattened samples with ``channels`` channels and equal extents from 4 on."""
-    return {channels * side**rank for side in range(4, 1025)}
+    """Sizes of flattened samples with ``channels`` channels and equal extents from 8 on."""
+    return {channels * side**rank for side in range(8, 1025)} if rank > 1 else set()
 
 
 def _square(size: int, rank: int) -> str:
@@ -194,6 +194,17 @@ def batch_norm_hint(shape: Sequence[int], name: str, ranks: Sequence[int], chann
 # ---- losses ---------------------------------------------------------------------------------
 
 
+def _batches(first: int, second: int) -> str:
+    """For predictions of one number of samples and targets of another."""
+    low, high = sorted((first, second))
+    if low and high % low == 0 and first > 1:
+        return (
+            f"the batches differ, {first} and {second}: did a reshape with -1 move features into "
+            "the batch? x.flatten(1) keeps it"
+        )
+    return f"the batches differ, {first} and {second}: take both from the same batch"
+
+
 def pair_hint(input: Sequence[int], target: Sequence[int]) -> str:
     """For predictions and targets that should have one shape."""
     if tuple(input) == (*target, 1):
@@ -206,7 +217,7 @@ def pair_hint(input: Sequence[int], target: Sequence[int]) -> str:
             f"each row make the last layer nn.Linear(…, 1) and use input.squeeze(-1)"
         )
     if input and target and input[0] != target[0] and tuple(input[1:]) == tuple(target[1:]):
-        return f"the batches differ, {input[0]} and {target[0]}: take both from the same batch"
+        return _batches(input[0], target[0])
     if len(input) == len(target) and tuple(input[:-1]) == tuple(target[:-1]):
         return f"the last layer gives {input[-1]} numbers, the targets have {target[-1]} a row"
     return "both need the same shape: reshape one"
@@ -228,5 +239,5 @@ def classes_hint(input: Sequence[int], target: Sequence[int]) -> str:
     if len(scores) > 3 and ids == scores[:-1]:
         return "the classes belong on axis 1, not last: input.movedim(-1, 1)"
     if len(ids) == len(wanted) and ids and ids[0] != wanted[0] and ids[1:] == wanted[1:]:
-        return f"the batches differ, {wanted[0]} and {ids[0]}: take both from the same batch"
+        return _batches(wanted[0], ids[0])
     return f"input (N, C, d…) needs targets (N, d…), here {wanted}: one class id a position"

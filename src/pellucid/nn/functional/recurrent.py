@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from pellucid.nn.functional.common import linear
 from pellucid.tensor.creation import zeros
 from pellucid.tensor.functions import where
-from pellucid.tensor.scan import scan
+from pellucid.tensor.scan import scan_again
 from pellucid.tensor.shaping import cat
 
 State = tuple[Any, ...]
@@ -125,13 +125,15 @@ def recur(
     steps, batch, features = x.shape
     inputs = cell.inputs(x.reshape(steps * batch, features), weights)
     inputs = inputs.reshape(steps, batch, inputs.shape[-1])
+    read = [w for w in weights if w is not None]
+    key = (kind, mask is None, tuple(w is None for w in weights))
     if mask is None:
 
         def body(before: State, now: Any) -> tuple[State, Any]:
             after = cell.step(now, before, weights)
             return after, after[0]
 
-        last, outputs = scan(body, state, inputs, reverse=reverse)
+        last, outputs = scan_again(key, body, state, inputs, read, reverse)
         return outputs, last
 
     def masked(before: State, now: Sequence[Any]) -> tuple[State, Any]:
@@ -139,5 +141,5 @@ def recur(
         kept = tuple(where(now[1], a, b) for a, b in zip(after, before, strict=True))
         return kept, kept[0]
 
-    last, outputs = scan(masked, state, (inputs, mask.unsqueeze(-1)), reverse=reverse)
+    last, outputs = scan_again(key, masked, state, (inputs, mask.unsqueeze(-1)), read, reverse)
     return outputs, last
