@@ -76,6 +76,7 @@ from pellucid.tensor.random import (
     rand,
     rand_like,
     randint,
+    randint_like,
     randn,
     randn_like,
     randperm,
@@ -98,6 +99,8 @@ half = float16
 long = int64
 int = int32
 concat = concatenate = cat
+contiguous_format = preserve_format = channels_last = None
+"""Memory formats of PyTorch: accepted, and without effect, for layouts are the compiler's."""
 globals().update(_FUNCTIONS)
 
 _LAZY = {
@@ -105,6 +108,7 @@ _LAZY = {
     "optim": "pellucid.optim",
     "data": "pellucid.data",
     "autograd": "pellucid.autograd",
+    "cuda": "pellucid.cuda",
     "insight": "pellucid.insight",
     "models": "pellucid.models",
     "text": "pellucid.text",

@@ -364,3 +364,54 @@ def test_subclasses_and_old_constructors() -> None:
     z = ours(np.array([2.0, 3.0]))
     z.float_power_(2)
     assert z.tolist() == [4.0, 9.0] and z.dtype is pellucid.float64
+
+
+CALLS = """
+x.new_zeros(2, device=x.device)
+x.new_ones((2, 3), device="cpu", dtype=m.float64)
+x.new_full((2,), 3.0, device=x.device, requires_grad=True)
+x.new_tensor([1.0, 2.0], device=x.device)
+m.zeros_like(x, device="cpu", requires_grad=True)
+m.ones_like(x, device="cpu", memory_format=m.preserve_format)
+m.full_like(x, 2.0, device="cpu")
+m.eye(3, 2, device="cpu")
+m.logspace(0, 1, 3, base=2.0, device="cpu")
+x.clone(memory_format=m.contiguous_format)
+x.contiguous(memory_format=m.contiguous_format)
+x.cumsum(0, dtype=m.float64)
+x.cumprod(1, dtype=m.float64)
+x.prod(0, dtype=m.float64)
+x.mean(1, dtype=m.float64)
+x.nansum(1, dtype=m.float64)
+x.nanmean(1, dtype=m.float64)
+x.scatter(1, m.tensor([[0], [1]]), value=3.0)
+m.flip(x, dims=(0,))
+m.empty_like(x, device="cpu") * 0
+m.rand_like(x, device="cpu", requires_grad=True) * 0
+m.randn_like(x, dtype=m.float64, device="cpu") * 0
+m.randint(0, 5, (2,), device="cpu") * 0
+m.randint_like(x, 3) * 0
+m.randperm(4, device="cpu").sort().values
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_calls_with_devices_and_dtypes(call: str) -> None:
+    x = np.array([[0.5, -1.5, 2.0], [1.0, 0.25, -3.0]], np.float32)
+    parity(lambda m, x: eval(call, {"m": m, "x": x}), x, gradients=False, what=call)
+
+
+def test_narrow_numbers_are_reduced_in_the_type_that_is_asked_for() -> None:
+    for library in (pellucid, torch):
+        x = library.full((300,), 1.25).bfloat16()
+        for name in ("sum", "mean", "nansum", "nanmean"):
+            assert getattr(x, name)(dtype=library.float32).dtype is library.float32, name
+        assert x.softmax(0, dtype=library.float32).dtype is library.float32
+        assert x.sum(dtype=library.float32).item() == 375.0
+        assert x.mean().dtype is library.bfloat16
+
+
+def test_a_program_that_chooses_its_device() -> None:
+    device = "cuda" if pellucid.cuda.is_available() else "cpu"
+    assert device == "cpu" and pellucid.cuda.device_count() == 0
+    assert pellucid.ones(2).to(device).device == pellucid.device(device)

@@ -125,12 +125,26 @@ def ones(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any
 empty = zeros
 
 
-def zeros_like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+def zeros_like(
+    input: Any,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+    memory_format: Any = None,
+) -> Any:
     """Zeros in the shape and dtype of ``input``."""
     return full(input.shape, 0, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def ones_like(input: Any, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+def ones_like(
+    input: Any,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+    memory_format: Any = None,
+) -> Any:
     """Ones in the shape and dtype of ``input``."""
     return full(input.shape, 1, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
@@ -139,13 +153,26 @@ empty_like = zeros_like
 
 
 def full_like(
-    input: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False
+    input: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+    memory_format: Any = None,
 ) -> Any:
     """``fill_value`` in the shape and dtype of ``input``."""
     return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, requires_grad: bool = False) -> Any:
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Any:
     """The identity matrix (n, m), m = n by default."""
     return lift(as_dtype(dtype or float32).array(np.eye(n, m))).requires_grad_(requires_grad)
 
@@ -193,6 +220,16 @@ def linspace(
     return lift(values).requires_grad_(requires_grad)
 
 
-def logspace(start: float, end: float, steps: int, base: float = 10.0, *, dtype: Any = None) -> Any:
+def logspace(
+    start: float,
+    end: float,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    requires_grad: bool = False,
+    device: Any = None,
+) -> Any:
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
-    return lift(as_dtype(dtype or float32).array(base ** np.linspace(start, end, steps)))
+    values = as_dtype(dtype or float32).array(base ** np.linspace(start, end, steps))
+    return lift(values).requires_grad_(requires_grad)

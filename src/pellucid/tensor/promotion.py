@@ -119,6 +119,8 @@ def rounded_once(function: Function) -> Function:
         first = args[0] if args else kwargs.get(names[0])
         if not isinstance(first, TensorCore) or not first._cell.dtype.is_narrow:
             return function(*args, **kwargs)
+        if kwargs.get("dtype") is not None:  # the caller says in which type
+            return function(*args, **kwargs)
         if place is not None and (kwargs.get("inplace") or (len(args) > place and args[place])):
             return function(*args, **kwargs)
         wide = elementwise.cast(first, float32)

@@ -133,14 +133,20 @@ def randn(
     return _normal(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
 
 
-def rand_like(input: Any, *, dtype: Any = None) -> Any:
+def rand_like(
+    input: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Any:
     """Uniform in [0, 1), in the shape and dtype of ``input``."""
-    return _uniform(tuple(input.shape), dtype or input.dtype, None)
+    made = _uniform(tuple(input.shape), dtype or input.dtype, None)
+    return made.requires_grad_(requires_grad)
 
 
-def randn_like(input: Any, *, dtype: Any = None) -> Any:
+def randn_like(
+    input: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None
+) -> Any:
     """Standard normal, in the shape and dtype of ``input``."""
-    return _normal(tuple(input.shape), dtype or input.dtype, None)
+    made = _normal(tuple(input.shape), dtype or input.dtype, None)
+    return made.requires_grad_(requires_grad)
 
 
 def randint(
@@ -150,6 +156,7 @@ def randint(
     *,
     generator: Generator | None = None,
     dtype: Any = None,
+    device: Any = None,
 ) -> Any:
     """Integers evenly in [low, high); ``randint(high, size)`` starts at 0. int64 by default.
 
@@ -165,7 +172,15 @@ def randint(
     return elementwise.cast((u * (high - low)).floor() + low, as_dtype(dtype or int64))
 
 
-def randperm(n: int, *, generator: Generator | None = None) -> Any:
+def randint_like(
+    input: Any, low: int, high: int | None = None, *, dtype: Any = None, device: Any = None
+) -> Any:
+    """Integers evenly in [low, high), or [0, low), in the shape and dtype of ``input``."""
+    bounds = (0, low) if high is None else (low, high)
+    return randint(*bounds, tuple(input.shape), dtype=dtype or input.dtype)
+
+
+def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Any:
     """0 … n − 1 in random order (int64)."""
     return _uniform((n,), float64, generator).argsort(0)
 

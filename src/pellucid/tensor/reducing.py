@@ -30,6 +30,11 @@ def _axes(tensor: TensorCore, dim: Axes) -> tuple[int, ...]:
     return normalize_axes(None if whole else dim, len(tensor.shape))
 
 
+def _cast(tensor: Any, dtype: Any) -> Any:
+    """The tensor in the dtype in which to compute, if one is given."""
+    return tensor if dtype is None else elementwise.cast(tensor, as_dtype(dtype))
+
+
 class ReducingMethods(TensorCore):
     """Sums, means, extremes, norms, running sums, sorting."""
 
@@ -37,16 +42,16 @@ class ReducingMethods(TensorCore):
 
     def sum(self, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
         """Sum over ``dim`` (all axes by default). Integers and bool sum to int64."""
-        x = self if dtype is None else elementwise.cast(self, as_dtype(dtype))
+        x = _cast(self, dtype)
         return structure.sum(x, _axes(x, dim), keepdim)
 
-    def prod(self, dim: Axes = None, keepdim: bool = False) -> Any:
+    def prod(self, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
         """Product over ``dim`` (all axes by default)."""
-        return structure.prod(self, _axes(self, dim), keepdim)
+        return structure.prod(_cast(self, dtype), _axes(self, dim), keepdim)
 
-    def mean(self, dim: Axes = None, keepdim: bool = False) -> Any:
+    def mean(self, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
         """Sum divided by the number of elements; NaN for none."""
-        x = as_float(self)
+        x = as_float(_cast(self, dtype))
         axes = _axes(x, dim)
         count = size_of(x.shape[a] for a in axes)
         return structure.sum(x, axes, keepdim) * (1.0 / count if count else math.nan)
@@ -186,13 +191,13 @@ class ReducingMethods(TensorCore):
         """Number of nonzero elements over ``dim`` (int64)."""
         return self._count_true(dim, False)
 
-    def cumsum(self, dim: int) -> Any:
+    def cumsum(self, dim: int, *, dtype: Any = None) -> Any:
         """Running sum along ``dim``."""
-        return structure.cumsum(self, dim)
+        return structure.cumsum(_cast(self, dtype), dim)
 
-    def cumprod(self, dim: int) -> Any:
+    def cumprod(self, dim: int, *, dtype: Any = None) -> Any:
         """Running product along ``dim``."""
-        return structure.cumprod(self, dim)
+        return structure.cumprod(_cast(self, dtype), dim)
 
     def argsort(self, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
         """Positions that sort along ``dim``; equal elements keep their order."""

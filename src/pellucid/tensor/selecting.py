@@ -204,15 +204,23 @@ class SelectingMethods(TensorCore):
         values = structure.reshape(as_operand(source), (-1,)).narrow(0, 0, count)
         return self._with(chosen, elementwise.cast(values, self.dtype))
 
-    def scatter(self, dim: int, index: Any, src: Any, *, reduce: str | None = None) -> Any:
-        """A copy with ``src`` written at ``index`` along ``dim``.
+    def scatter(
+        self,
+        dim: int,
+        index: Any,
+        src: Any = None,
+        *,
+        reduce: str | None = None,
+        value: float | None = None,
+    ) -> Any:
+        """A copy with ``src`` (or the number ``value``) written at ``index`` along ``dim``.
 
         ``reduce="add"`` adds it to what is there, ``"multiply"`` multiplies.
         """
         if reduce not in (None, "add", "multiply"):
             raise ArgumentError(f"scatter got reduce={reduce!r}", 'use "add" or "multiply"')
         places = as_operand(index)
-        source = as_operand(src, self.dtype)
+        source = as_operand(value if src is None else src, self.dtype)
         if source.shape == ():
             source = structure.broadcast_to(elementwise.cast(source, self.dtype), places.shape)
         elif source.shape != places.shape:

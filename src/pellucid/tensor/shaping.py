@@ -186,9 +186,9 @@ class ShapingMethods(TensorCore):
             spread, (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])
         )
 
-    def flip(self, *dims: Any) -> Any:
+    def flip(self, *axes: Any, dims: Any = None) -> Any:
         """Read backwards along ``dims``."""
-        return structure.flip(self, _extents(dims))
+        return structure.flip(self, _extents(axes if dims is None else (dims,)))
 
     def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Any:
         """Shifted by ``shifts`` along ``dims``; what falls out comes in on the other side."""
@@ -262,7 +262,7 @@ class ShapingMethods(TensorCore):
             raise ShapeError("a 0-dimensional tensor cannot be iterated over", "use .item()")
         return iter(self.unbind(0))
 
-    def contiguous(self) -> Any:
+    def contiguous(self, memory_format: Any = None) -> Any:
         """The tensor itself; layouts are the compiler's business."""
         return self
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.base.dtypes import int64
+from pellucid.base.dtypes import as_dtype, int64
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import elementwise, indexing, structure
@@ -50,14 +50,14 @@ class StatisticsMethods(ReducingMethods):
             self.mean(dim, keepdim),
         )
 
-    def nansum(self, dim: Axes = None, keepdim: bool = False) -> Any:
+    def nansum(self, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
         """Sum over ``dim``, NaN counted as 0."""
-        x: Any = self
+        x: Any = self if dtype is None else elementwise.cast(self, as_dtype(dtype))
         return x.masked_fill(x.isnan(), 0.0).sum(dim, keepdim) if _float(x) else x.sum(dim, keepdim)
 
-    def nanmean(self, dim: Axes = None, keepdim: bool = False) -> Any:
+    def nanmean(self, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
         """Mean over ``dim`` of the elements that are numbers; NaN where there is none."""
-        x: Any = as_float(self)
+        x: Any = as_float(self if dtype is None else elementwise.cast(self, as_dtype(dtype)))
         count = x.isnan().logical_not().sum(dim, keepdim)
         return x.nansum(dim, keepdim) / elementwise.cast(count, x.dtype)
 

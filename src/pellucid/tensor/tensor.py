@@ -293,22 +293,48 @@ class Tensor(
         return elementwise.cast(self, other.dtype)
 
     def new_tensor(
-        self, data: Any, *, dtype: Any = None, requires_grad: builtins.bool = False
+        self,
+        data: Any,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
     ) -> Any:
         """A tensor of ``data`` in this dtype."""
         return creation.tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
-    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None) -> Any:
+    def new_full(
+        self,
+        size: Any,
+        fill_value: Any,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Any:
         """``fill_value`` in the given size and this dtype."""
-        return creation.full(size, fill_value, dtype=dtype or self.dtype)
+        kind = dtype or self.dtype
+        return creation.full(size, fill_value, dtype=kind, requires_grad=requires_grad)
 
-    def new_zeros(self, *size: Any, dtype: Any = None) -> Any:
+    def new_zeros(
+        self,
+        *size: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Any:
         """Zeros of the given size in this dtype."""
-        return creation.zeros(*size, dtype=dtype or self.dtype)
+        return creation.zeros(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
-    def new_ones(self, *size: Any, dtype: Any = None) -> Any:
+    def new_ones(
+        self,
+        *size: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Any:
         """Ones of the given size in this dtype."""
-        return creation.ones(*size, dtype=dtype or self.dtype)
+        return creation.ones(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
     new_empty = new_zeros
 
@@ -356,7 +382,7 @@ class Tensor(
         else:
             self._cell.replace(np.array(tensor.array(), order="C"))
 
-    def clone(self) -> Any:
+    def clone(self, *, memory_format: Any = None) -> Any:
         """A copy with its own memory; gradients flow through."""
         return elementwise.copy(self)
 

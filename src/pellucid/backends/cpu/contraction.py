@@ -296,6 +296,27 @@ class _Emitter:
         here = True if everything else f.compare("icmp eq", bounds[1], f.i64(axis.extent))
         when(f, here, tails)
 
+    def _row_tiles(
+        self,
+        bounds: tuple[Value, Value],
+        body: Callable[[Value, int, Value], None],
+        repeatable: bool,
+    ) -> None:
+        """Call ``body(start, height, done)`` for tiles of rows.
+
+        The last tile begins earlier instead of being lower, since code for another height would
+        double the text; its first ``done`` rows were done before.  They are 0 where rows may be
+        stored twice (``repeatable``), as they may unless sums are added to them.
+        """
+        f, axis = self.f, self.plan.rows
+        if not axis.tails or axis.extent <= axis.tile:
+            self._tiles(axis, bounds, lambda row, height: body(row, height, f.i64(0)))
+            return
+        with f.loop(bounds[0], bounds[1], axis.tile, hint="tile") as loop:
+            row = _smaller(f, loop.index, f.i64(axis.extent - axis.tile))
+            done = f.i64(0) if repeatable else f.binary("sub nsw", loop.index, row)
+            body(row, axis.tile, done)
+
     # ---- register tiles -------------------------------------------------------------------
 
     def _blocks(
@@ -355,7 +376,7 @@ class _Emitter:
             def panel(column: Value, width: int) -> None:
                 source, b_depth = self._b_of_panel(b, column, group[0], width)
 
-                def tile(row: Value, height: int) -> None:
+                def tile(row: Value, height: int, done: Value) -> None:
                     of_a, a_row, a_depth = self._a_of_tile(a, row, rows[0], height)
                     where = _moved(f, _moved(f, c, row, c_row), column, size)
                     Tile(
@@ -371,9 +392,9 @@ class _Emitter:
                         plan.unroll,
                         plan.pairs,
                         self.source_b if plan.pack_b == "none" else None,
-                    ).emit(f, of_a, source, where, steps, multiple, accumulate)
+                    ).emit(f, of_a, source, where, steps, multiple, accumulate, done)
 
-                self._tiles(plan.rows, rows, tile)
+                self._row_tiles(rows, tile, accumulate is False)
 
             self._tiles(plan.columns, group, panel)
 

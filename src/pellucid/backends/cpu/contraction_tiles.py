@@ -105,20 +105,22 @@ class Tile:
         depth: Value | int,
         multiple: int,
         accumulate: Value | bool,
+        done: Value | None = None,
     ) -> None:
         """C tile = (C tile +) Σ over ``depth`` steps of A·B.
 
-        ``multiple`` is a number that ``depth`` is known to be divisible by.
+        ``multiple`` is a number that ``depth`` is known to be divisible by.  The first ``done``
+        rows are not stored.
         """
         sums = self._sum(f, a, b, depth, multiple)
         if isinstance(accumulate, bool):
-            self._store(f, sums, c, accumulate)
+            self._store(f, sums, c, accumulate, done)
             return
         add, fresh, after = f.fresh("add"), f.fresh("set"), f.fresh("stored")
         f.branch_if(accumulate, add, fresh)
         for label, old in ((add, True), (fresh, False)):
             f.start_block(label)
-            self._store(f, sums, c, old)
+            self._store(f, sums, c, old, done)
             f.branch(after)
         f.start_block(after)
 
@@ -181,10 +183,13 @@ class Tile:
                 result.append(combine(f, self.pairs, factor, values, old))
         return result
 
-    def _store(self, f: Function, sums: list[Value], c: Value, accumulate: bool) -> None:
+    def _store(
+        self, f: Function, sums: list[Value], c: Value, accumulate: bool, done: Value | None
+    ) -> None:
         size = BITS[self.scalar] // 8
         widths = self.widths
-        for row in range(self.rows):
+
+        def store_row(row: int) -> None:
             for index, width in enumerate(widths):
                 where = f.gep(c, row * self.c_row + index * self.lanes * size)
                 value = sums[row * len(widths) + index]
@@ -192,6 +197,11 @@ class Tile:
                     old = load_lanes(f, self.scalar, where, width, self.lanes)
                     value = f.fadd(old, value, flags="")
                 store_lanes(f, value, where, width, self.lanes)
+
+        always = done is None or done.text == "0"
+        for row in range(self.rows):
+            here = True if always or done is None else f.compare("icmp sle", done, f.i64(row))
+            when(f, here, functools.partial(store_row, row))
 
 
 @dataclass(frozen=True)

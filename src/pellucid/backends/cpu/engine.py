@@ -31,11 +31,13 @@ from pellucid.base.errors import CompilationError
 if TYPE_CHECKING:  # importing it would import llvmlite, which a process without kernels spares
     from pellucid.backends.cpu.target import Target
 
-PIPELINE = "level=2 vectorize-loops vectorize-straight-line no-unroll codegen=3 pic"
+PIPELINE = "level=1 vectorize-loops no-unroll codegen=3 pic"
 """Name of the optimization pipeline, part of every cache key.
 
 Loop unrolling is off unless a loop asks for it (``llvm.loop.unroll.full`` metadata): on fused
-loops it doubled the compile time and the code size and gave no speed.
+loops it doubled the compile time and the code size and gave no speed.  Level 2 and vectors from
+straight-line code took a fifth longer; of 212 kernels (gpt256, ResNet-18) level 2 changed a tenth,
+by a few bytes, and vectors from straight-line code none.
 """
 
 PLAIN = "; plain\n"
@@ -70,7 +72,49 @@ def load_kernels(kernels: Mapping[str, str], target: Target) -> dict[str, int]:
                 objects |= _compile_and_store({n: (kernels[n], missing[n]) for n in absent}, target)
             found = _link(objects, target)
             _addresses.update({missing[name]: address for name, address in found.items()})
+        for key in keys.values():
+            _early.pop(key, None)  # found on disk meanwhile
         return {name: _addresses[key] for name, key in keys.items()}
+
+
+class EarlyCompilation:
+    """Kernels compiled while the program that they belong to is still being written.
+
+    Writing texts keeps one processor busy; :meth:`add` lets the others begin with LLVM's work.
+    :func:`load_kernels` takes what is done, waits for what is being done, and does the rest.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._seen: set[str] = set()
+        self._pool: Any = None
+        if available_cpus() > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            workers = available_cpus() - 1
+            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pellucid-early")
+
+    def add(self, name: str, text: str) -> None:
+        """Begin with a kernel, unless it is known, or stored on disk."""
+        if self._pool is None or name in self._seen:
+            return
+        self._seen.add(name)
+        key = kernel_keys({name: text}, self._target)[name]
+        if key not in _addresses and key not in _early:
+            _early[key] = self._pool.submit(self._make, name, text, key)
+
+    def _make(self, name: str, text: str, key: bytes) -> bytes:
+        known = cache.read_object(key)
+        return compile_kernel(name, text, self._target) if known is None else known
+
+    def close(self) -> None:
+        """Nothing more will be added; what nobody began with is left to :func:`load_kernels`."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+_early: dict[bytes, Any] = {}
+"""Kernels under way, by their keys in the cache."""
 
 
 def kernel_keys(kernels: Mapping[str, str], target: Target) -> dict[str, bytes]:
@@ -146,7 +190,11 @@ def _compile_and_store(work: Mapping[str, tuple[str, bytes]], target: Target) ->
 
     def make(name: str) -> tuple[str, bytes]:
         text, key = work[name]
-        content = compile_kernel(name, text, target)
+        early = _early.pop(key, None)
+        if early is None or early.cancelled():
+            content = compile_kernel(name, text, target)
+        else:
+            content = early.result()
         cache.write_object(key, content)
         return name, content
 
@@ -239,9 +287,9 @@ def _optimize_and_emit(module: Any, machine: Any, plain: bool) -> bytes:
     import llvmlite.binding as llvm
     from llvmlite.binding import ffi
 
-    options = llvm.create_pipeline_tuning_options(speed_level=0 if plain else 2)
+    options = llvm.create_pipeline_tuning_options(speed_level=0 if plain else 1)
     options.loop_vectorization = not plain
-    options.slp_vectorization = not plain
+    options.slp_vectorization = False
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
     passes = builder.getModulePassManager()
@@ -277,9 +325,10 @@ def _unlocked(name: str) -> Any:
 
 
 def _after_fork_in_child() -> None:
-    """Another thread may have held the lock while the process was copied."""
+    """Another thread may have held the lock while the process was copied, or have been at work."""
     global _lock
     _lock = threading.Lock()
+    _early.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,7 +28,13 @@ from pellucid.backends.cpu.contraction_plan import (
 )
 from pellucid.backends.cpu.convolution import StridedProduct, emit_strided, plan_strided
 from pellucid.backends.cpu.elements import METADATA, Operand, Operands
-from pellucid.backends.cpu.engine import PLAIN, find_kernels, kernel_keys, load_kernels
+from pellucid.backends.cpu.engine import (
+    PLAIN,
+    EarlyCompilation,
+    find_kernels,
+    kernel_keys,
+    load_kernels,
+)
 from pellucid.backends.cpu.explain import explain
 from pellucid.backends.cpu.ir import Function, module_text
 from pellucid.backends.cpu.loops import Kernel, emit_columns, emit_epilogue, emit_rows, needs_memory
@@ -340,10 +347,22 @@ def _named(kernel: Kernel, cluster: Cluster) -> KernelUse:
     return KernelUse(f"{readable}_{digest}", kernel, cluster)
 
 
+def text_of(use: KernelUse) -> str:
+    """A kernel's module text, with its name."""
+    return use.kernel.text.replace("@KERNEL(", f"@{use.name}(")
+
+
 class Analysis:
     """Everything between a graph and its plan: rewritten graph, clusters, schedule, kernels."""
 
-    def __init__(self, graph: Graph, target: Target, varying: int | None = None) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        target: Target,
+        varying: int | None = None,
+        written: Callable[[str, str], None] = lambda name, text: None,
+    ) -> None:
+        """``written`` is called with the name and text of each kernel, as soon as it is written."""
         self.graph = _with_copies(prepare(graph))
         self.fusion = fuse(self.graph)
         self.blocks = 0
@@ -373,6 +392,8 @@ class Analysis:
                 for c in step
                 if c.kind != "loop"
             ]
+            for use in itertools.chain.from_iterable(uses):
+                written(use.name, text_of(use))
             if self.blocks:
                 self.packing += [u for found in uses for u in found[:-1]]
                 uses = [found[-1:] for found in uses]
@@ -404,7 +425,7 @@ class Analysis:
     def texts(self) -> dict[str, str]:
         """Kernel name → module text."""
         flat = [use for uses in self.region_uses for use in uses]
-        return {use.name: use.kernel.text.replace("@KERNEL(", f"@{use.name}(") for use in flat}
+        return {use.name: text_of(use) for use in flat}
 
     def region_plans(self, slots: Slots) -> list[RegionPlan | LoopPlan]:
         """The regions as data, for a program whose table ``slots`` number."""
@@ -545,8 +566,7 @@ class CpuExecutable:
         plan = find_plan(key)
         addresses = None if plan is None else find_kernels(plan.kernels, self.target)
         if plan is None or addresses is None:
-            texts = self.analysis.texts()
-            addresses = load_kernels(texts, self.target)
+            texts, addresses = self._compile()
             plan = self.analysis.plan(kernel_keys(texts, self.target))
             keep_plan(key, plan)
         self.plan = plan
@@ -559,6 +579,16 @@ class CpuExecutable:
         if own_memory:
             self._memory = _aligned(self.memory_bytes)
             self.place(int(self._memory.ctypes.data))
+
+    def _compile(self) -> tuple[dict[str, str], dict[str, int]]:
+        """Texts and addresses of all kernels, written on this thread and compiled on others."""
+        early = EarlyCompilation(self.target)
+        try:
+            self.analysis = Analysis(self._source, self.target, written=early.add)
+        finally:
+            early.close()
+        texts = self.analysis.texts()
+        return texts, load_kernels(texts, self.target)
 
     @functools.cached_property
     def analysis(self) -> Analysis:
