@@ -15,7 +15,7 @@ import pytest
 
 from pellucid.backends.cpu import cache, engine, runtime_ir
 from pellucid.backends.cpu.ir import Function, Value, module_text
-from pellucid.backends.cpu.target import host_target, named_target
+from pellucid.backends.cpu.target import Target, host_target, named_target
 from pellucid.base.errors import CompilationError
 
 SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
@@ -258,3 +258,70 @@ def test_a_forked_process_can_compile() -> None:
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+# ---- kernels compiled while others are being written --------------------------------------------
+
+
+@pytest.fixture
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of kernels in the order in which LLVM was asked for them; two processors."""
+    names: list[str] = []
+    original = engine.compile_kernel
+
+    def counting(name: str, text: str, target: Target) -> bytes:
+        names.append(name)
+        return original(name, text, target)
+
+    monkeypatch.setattr(engine, "compile_kernel", counting)
+    monkeypatch.setattr(engine, "available_cpus", lambda: 2)
+    return names
+
+
+def test_early_kernels_are_compiled_once(compiled: list[str]) -> None:
+    texts = {f"early{i}": affine(f"early{i}", float(i)) for i in range(5)}
+    early = engine.EarlyCompilation(host_target())
+    for name, text in texts.items():
+        early.add(name, text)
+        early.add(name, text)
+    early.close()
+    addresses = engine.load_kernels(texts, host_target())
+    assert sorted(compiled) == sorted(texts)
+    x, y = np.arange(4, dtype=np.float32), np.zeros(4, np.float32)
+    for i in range(5):
+        call(addresses[f"early{i}"], x, y, chunks=(0, 4))
+        np.testing.assert_array_equal(y, i * x + 1)
+    assert not engine._early
+
+
+def test_what_is_known_or_stored_is_not_begun_with(
+    compiled: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = {"known": affine("known", 3.0)}
+    engine.load_kernels(texts, host_target())
+    for known in (True, False):
+        if not known:
+            monkeypatch.setattr(engine, "_addresses", {})  # as in another process
+        early = engine.EarlyCompilation(host_target())
+        early.add("known", texts["known"])
+        early.close()
+        engine.load_kernels(texts, host_target())
+    assert compiled == ["known"] and not engine._early
+
+
+def test_an_early_kernel_that_is_wrong_raises_when_it_is_loaded(compiled: list[str]) -> None:
+    early = engine.EarlyCompilation(host_target())
+    early.add("broken", "define void @broken( {")
+    early.close()
+    with pytest.raises(CompilationError, match="Kernel 'broken' could not be compiled"):
+        engine.load_kernels({"broken": "define void @broken( {"}, host_target())
+
+
+def test_one_processor_has_nothing_to_begin_early_on(
+    compiled: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "available_cpus", lambda: 1)
+    early = engine.EarlyCompilation(host_target())
+    early.add("alone", affine("alone", 2.0))
+    early.close()
+    assert compiled == [] and not engine._early

@@ -392,6 +392,16 @@ m.randn_like(x, dtype=m.float64, device="cpu") * 0
 m.randint(0, 5, (2,), device="cpu") * 0
 m.randint_like(x, 3) * 0
 m.randperm(4, device="cpu").sort().values
+m.searchsorted(m.tensor([1.0, 2.0]), x, side="right")
+m.searchsorted(m.tensor([1.0, 2.0]), x, side="left", out_int32=True)
+m.bucketize(x, m.tensor([0.0, 1.0]), out_int32=True)
+m.cdist(x, x, p=1.0, compute_mode="use_mm_for_euclid_dist")
+x.repeat_interleave(2, dim=0, output_size=4)
+m.stack((x[0], x[0], x[1])).unique_consecutive(True, True, dim=0)
+m.stack((x[0], x[0], x[1]), 1).unique_consecutive(dim=1)
+m.tensor([1, 1, 2, 1]).unique_consecutive(True, True)
+m.tensor([5]).unique_consecutive(True, True)
+m.zeros(0).unique_consecutive(True, True)
 """.strip().splitlines()
 
 

@@ -65,6 +65,11 @@ def polygamma(n: int, input: Any) -> Any:
     return as_operand(input).polygamma(n)
 
 
+def get_default_dtype() -> DType:
+    """The dtype of numbers with a point where none is given: float32."""
+    return float32
+
+
 def result_type(tensor1: Any, tensor2: Any) -> DType:
     """The dtype in which two tensors or numbers combine."""
     return common_dtype([tensor1, tensor2])
@@ -90,6 +95,7 @@ FUNCTIONS: dict[str, Any] = {name: _free(name) for name in METHODS} | {
     for function in (
         limits.finfo,
         limits.iinfo,
+        get_default_dtype,
         polygamma,
         result_type,
         scalar_tensor,

@@ -115,8 +115,11 @@ def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
     return (x * y).sum(dim)
 
 
-def cdist(x1: Any, x2: Any, p: float = 2.0) -> Any:
-    """p-norm distances of all pairs of rows: (..., M, D), (..., N, D) → (..., M, N)."""
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Any:
+    """p-norm distances of all pairs of rows: (..., M, D), (..., N, D) → (..., M, N).
+
+    ``compute_mode`` is accepted and changes nothing: differences are always taken.
+    """
     a, b = (as_float(t) for t in together(x1, x2))
     return (a.unsqueeze(-2) - b.unsqueeze(-3)).norm(p, -1)
 

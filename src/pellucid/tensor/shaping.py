@@ -169,7 +169,9 @@ class ShapingMethods(TensorCore):
         counts = _extents(dims)
         return self.repeat((1,) * (len(self.shape) - len(counts)) + counts)
 
-    def repeat_interleave(self, repeats: Any, dim: int | None = None) -> Any:
+    def repeat_interleave(
+        self, repeats: Any, dim: int | None = None, *, output_size: int | None = None
+    ) -> Any:
         """Each element repeated ``repeats`` times in place along ``dim`` (flattened by default).
 
         ``repeats`` is a number, or a vector of known values with one for each element.

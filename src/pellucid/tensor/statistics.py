@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.base.dtypes import as_dtype, int64
+from pellucid.base.dtypes import as_dtype, int32, int64
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import elementwise, indexing, structure
@@ -299,18 +299,26 @@ class StatisticsMethods(ReducingMethods):
             found.append(lift(counts.astype(np.int64)))
         return found[0] if len(found) == 1 else tuple(found)
 
-    def unique_consecutive(self, return_inverse: bool = False, return_counts: bool = False) -> Any:
-        """The flattened elements without repeated neighbours; values must be known."""
-        flat = self.array().reshape(-1)  # any shape -> one line
-        fresh = np.ones(flat.shape, bool)
-        fresh[1:] = flat[1:] != flat[:-1]
+    def unique_consecutive(
+        self, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    ) -> Any:
+        """The flattened elements (or slices along ``dim``) without repeated neighbours.
+
+        Values must be known; the other results as in :meth:`unique`.
+        """
+        array = self.array()
+        flat = array.reshape(-1) if dim is None else np.moveaxis(array, dim, 0)
+        fresh = np.ones(len(flat), bool)
+        fresh[1:] = (flat[1:] != flat[:-1]).any(tuple(range(1, flat.ndim)))
         starts = np.nonzero(fresh)[0]
-        found = [lift(flat[fresh])]
+        kept = flat[fresh]
+        found = [lift(kept if dim is None else np.ascontiguousarray(np.moveaxis(kept, 0, dim)))]
         if return_inverse:
-            place = (np.cumsum(fresh) - 1).reshape(self.shape)  # one line -> as the input
+            shape = self.shape if dim is None else (len(flat),)
+            place = (np.cumsum(fresh) - 1).reshape(shape)  # one line -> as the input
             found.append(lift(place.astype(np.int64)))
         if return_counts:
-            found.append(lift(np.diff(np.append(starts, flat.size)).astype(np.int64)))
+            found.append(lift(np.diff(np.append(starts, len(flat))).astype(np.int64)))
         return found[0] if len(found) == 1 else tuple(found)
 
     def mode(self, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
@@ -330,12 +338,12 @@ class StatisticsMethods(ReducingMethods):
         pair = (chosen.movedim(-1, axis), last.unsqueeze(-1).movedim(-1, axis))
         return ValuesIndices(*(pair if keepdim else (t.squeeze(axis) for t in pair)))
 
-    def bucketize(self, boundaries: Any, *, right: bool = False) -> Any:
+    def bucketize(self, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Any:
         """Number of the interval between ``boundaries`` (ascending) each element falls in.
 
         boundaries[i − 1] < x ≤ boundaries[i] gives i; with ``right``, the left end counts in.
         """
-        return searchsorted(boundaries, self, right=right)
+        return searchsorted(boundaries, self, out_int32=out_int32, right=right)
 
     def argwhere(self) -> Any:
         """Positions of the nonzero elements: (count, axes); values must be known."""
@@ -377,12 +385,29 @@ def _between(position: np.ndarray, interpolation: str) -> tuple[np.ndarray, np.n
     return below.astype(np.int64), _weights("quantile", position, below, interpolation)
 
 
-def searchsorted(sorted_sequence: Any, input: Any, *, right: bool = False) -> Any:
+def searchsorted(
+    sorted_sequence: Any,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+) -> Any:
     """Where to insert ``input`` so that ``sorted_sequence`` stays sorted (int64).
 
     The sequence is a vector, or has the leading axes of ``input`` and its order along the last.
-    ``right`` puts equal elements after, not before, those that are there.
+    ``right``, or ``side="right"``, puts equal elements after, not before, those that are there;
+    ``out_int32`` gives int32.
     """
+    if side not in (None, "left", "right") or (side == "left" and right):
+        raise ArgumentError(
+            f"searchsorted got side={side!r} and right={right}", 'use side="left" or side="right"'
+        )
+    found = _found(sorted_sequence, input, right or side == "right")
+    return elementwise.cast(found, int32) if out_int32 else found
+
+
+def _found(sorted_sequence: Any, input: Any, right: bool) -> Any:
     edges, x = together(sorted_sequence, input)
     if state.trace is None and len(edges.shape) == 1:
         side = "right" if right else "left"

@@ -392,6 +392,7 @@ class _Emitter:
                         plan.unroll,
                         plan.pairs,
                         self.source_b if plan.pack_b == "none" else None,
+                        plan.opaque,
                     ).emit(f, of_a, source, where, steps, multiple, accumulate, done)
 
                 self._row_tiles(rows, tile, accumulate is False)

@@ -199,7 +199,7 @@ class ContractionPlan:
     panels already (see :func:`plan_blocks`).  ``swapped`` says that ``work`` is the
     transposed problem Cᵀ = Bᵀ·Aᵀ (for a C of one column).  ``pairs`` names the instruction that
     multiplies pairs of bfloat16, empty where numbers are multiplied; ``unroll`` counts steps along
-    depth, of one number or a pair, all other depths elements.
+    depth, of one number or a pair, all other depths elements.  ``opaque`` as in a tile.
     """
 
     spec: Contraction
@@ -221,6 +221,7 @@ class ContractionPlan:
     kernels: tuple[Kernel, ...]
     scratch_bytes: int
     pairs: str = ""
+    opaque: bool = False
 
     @property
     def each(self) -> int:
@@ -300,7 +301,7 @@ def _plan(spec: Contraction, target: Target, full_rows: bool) -> ContractionPlan
         split_depth = work.depth if splits == 1 else _round_up(math.ceil(work.depth / splits), 8)
         block = each * _even_block(-(-split_depth // each), -(-block // each))
     splits = max(1, math.ceil(work.depth / split_depth)) if work.depth else 1
-    return _finish(
+    plan = _finish(
         spec,
         work,
         swapped,
@@ -316,6 +317,7 @@ def _plan(spec: Contraction, target: Target, full_rows: bool) -> ContractionPlan
         pack_b,
         pairs,
     )
+    return replace(plan, opaque=target.triple.startswith("x86_64"))
 
 
 def _finish(

@@ -89,6 +89,8 @@ class Tile:
     unroll: int
     pairs: str = ""
     source: Elements | None = None
+    opaque: bool = False
+    """Whether addresses in the loop are hidden from LLVM's loop passes (see StridedPlan)."""
 
     @property
     def widths(self) -> list[int]:
@@ -154,8 +156,9 @@ class Tile:
     def _advance(self, f: Function, state: list[Value], steps: int) -> list[Value]:
         """``steps`` along depth: the sums and both pointers afterwards."""
         *sums, a, b = state
+        at_a, at_b = (f.opaque(a), f.opaque(b)) if self.opaque else (a, b)
         for k in range(steps):
-            sums = self._step(f, sums, a, b, k)
+            sums = self._step(f, sums, at_a, at_b, k)
         return [*sums, f.gep(a, steps * self.a_depth), f.gep(b, steps * self.b_depth)]
 
     def _step(self, f: Function, sums: list[Value], a: Value, b: Value, k: int) -> list[Value]:

@@ -72,6 +72,8 @@ def load_kernels(kernels: Mapping[str, str], target: Target) -> dict[str, int]:
                 objects |= _compile_and_store({n: (kernels[n], missing[n]) for n in absent}, target)
             found = _link(objects, target)
             _addresses.update({missing[name]: address for name, address in found.items()})
+        for key in keys.values():
+            _early.pop(key, None)  # found on disk meanwhile
         return {name: _addresses[key] for name, key in keys.items()}
 
 

@@ -277,6 +277,14 @@ class Function:
         zeros = f"<{count} x i32> zeroinitializer"
         return self.assign(type_, f"shufflevector {first}, {type_} poison, {zeros}")
 
+    def opaque(self, value: Value) -> Value:
+        """The same value (i64 or ptr), of which LLVM no longer knows where it comes from.
+
+        It costs no instruction.  Addresses computed from it stay as they are written.
+        """
+        text = f'call {value.type} asm "", "=r,0"({value})'
+        return self.assign(value.type, text)
+
     def stack_array(self, type_: str, count: int) -> Value:
         """Room for ``count`` elements on the stack, taken once per call."""
         name = f"%{self.fresh('array')}"

@@ -108,7 +108,7 @@ def _finished(result: Any, input: Any, bias: Any, rank: int) -> Any:
 def _check_channels(
     name: str, input: Any, channels: int, outputs: int, kernel: Sequence[int], groups: int
 ) -> None:
-    shape, rank = tuple(input.shape), len(kernel)
+    shape, rank = input.shape, len(kernel)
     axis = len(shape) - rank - 1
     got = shape[axis]
     if got != channels:
@@ -159,9 +159,13 @@ def _convolve(
     spread = per_axis(name, "dilation", dilation, rank, 1)
     low, high = padding_amounts(name, padding, weight.shape[2:], steps, spread)
     _check_channels(name, input, channels, weight.shape[0], weight.shape[2:], parts)
-    _check_kernel(name, input, weight.shape[2:], low, high, spread)
     _need_same_dtype(name, input, weight)
-    result = convolution(x, weight, stride=steps, low=low, high=high, dilation=spread, groups=parts)
+    settings = {"stride": steps, "dilation": spread, "groups": parts}
+    try:
+        result = convolution(x, weight, low=low, high=high, **settings)
+    except ShapeError:
+        _check_kernel(name, input, weight.shape[2:], low, high, spread)  # says more
+        raise
     return _finished(result, input, bias, rank)
 
 
