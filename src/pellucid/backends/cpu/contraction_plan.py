@@ -36,10 +36,12 @@ _THIN_COLUMNS = 512
 _OWN_ROWS = 128
 """Most rows for which it pays to cut a product by who updates the rows of B (see _own_rows)."""
 _OWN_BYTES = 1 << 18
+"""Largest weights that are worth keeping in one core's cache."""
 _OWN_DEPTH = 32
+_STRIPED_BYTES = 1 << 17
 _STRIPES = 1.15
-"""What it costs to cut the gradient of a weight into stripes of columns only: the update, which
-goes through it row by row, then reads half of it out of another core's cache."""
+"""What it costs to cut the gradient of a weight of at most so many bytes into stripes of columns
+only: the update goes through it row by row, and reads half of it out of another core's cache."""
 _LEAST_LANES_OF_PAIRS = 4  # the shortest vectors that instructions for pairs know
 # Weight of each number of threads when chunk sizes are compared.
 _THREADS = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 0.7), (16, 0.2))
@@ -662,7 +664,8 @@ def _partition(
         column_most = min(column_most, max(1, work.columns // _THIN_COLUMNS))
     column_axes = _axes(work.columns, shape.width, shape.column_tails, column_most, work.columns)
     splits = [s for s in _SPLITS if s <= most and work.depth >= s * max(256, 16 * shape.lanes)]
-    if work.rows * work.columns * work.itemsize > 256 << 10:
+    result_bytes = work.rows * work.columns * work.itemsize
+    if result_bytes > 256 << 10:
         splits = [1]
     own = _own_rows(work)
     if own > 1:
@@ -675,7 +678,8 @@ def _partition(
         if split > 1 and parts > 1:
             continue  # parts of all of C, so that each part of A and B is read once
         score = _score(work, shape, rows, columns, split, pack_a, pack_b)
-        if work.a_strides[1] == 1 and rows.chunks == 1 and columns.chunks > 1:
+        in_stripes = work.a_strides[1] == 1 and rows.chunks == 1 and columns.chunks > 1
+        if in_stripes and result_bytes <= _STRIPED_BYTES:
             score *= _STRIPES
         if best is None or score < best[0]:
             best = (score, rows, columns, split)

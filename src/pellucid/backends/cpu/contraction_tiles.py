@@ -66,6 +66,28 @@ def when(f: Function, condition: Value | bool, body: Callable[[], None]) -> None
     f.start_block(after)
 
 
+def for_rows(f: Function, height: int, done: Value | None, body: Callable[[int], None]) -> None:
+    """Emit ``body`` for the rows of a tile that were not ``done`` before: those from there on.
+
+    Nearly all tiles are new, so that one branch asks for all rows.
+    """
+    if done is None or done.text == "0":
+        for row in range(height):
+            body(row)
+        return
+    fresh, partly, after = f.fresh("fresh"), f.fresh("partly"), f.fresh("stored")
+    f.branch_if(f.compare("icmp eq", done, f.i64(0)), fresh, partly)
+    f.start_block(fresh)
+    for row in range(height):
+        body(row)
+    f.branch(after)
+    f.start_block(partly)
+    for row in range(1, height):
+        when(f, f.compare("icmp sle", done, f.i64(row)), functools.partial(body, row))
+    f.branch(after)
+    f.start_block(after)
+
+
 @dataclass(frozen=True)
 class Tile:
     """``rows`` × ``columns`` of C, vectors of ``lanes`` along the columns.
@@ -201,10 +223,7 @@ class Tile:
                     value = f.fadd(old, value, flags="")
                 store_lanes(f, value, where, width, self.lanes)
 
-        always = done is None or done.text == "0"
-        for row in range(self.rows):
-            here = True if always or done is None else f.compare("icmp sle", done, f.i64(row))
-            when(f, here, functools.partial(store_row, row))
+        for_rows(f, self.rows, done, store_row)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,13 @@ from pellucid.backends.cpu.contraction import (
 )
 from pellucid.backends.cpu.contraction_elements import Elements
 from pellucid.backends.cpu.contraction_packing import pack_panels_copy
-from pellucid.backends.cpu.contraction_tiles import load_lanes, multiply_add, store_lanes, when
+from pellucid.backends.cpu.contraction_tiles import (
+    for_rows,
+    load_lanes,
+    multiply_add,
+    store_lanes,
+    when,
+)
 from pellucid.backends.cpu.ir import Function, Value, vector
 from pellucid.backends.cpu.target import Target
 from pellucid.compiler.convolution import Strided
@@ -395,11 +401,9 @@ class _Emitter:
         where = self._moved(c, [self._times(row, self.spec.columns * self.size)])
 
         def store(old: bool) -> None:
-            for i in range(height):
-                here = f.compare("icmp sle", done, f.i64(i)) if done.text != "0" else True
-                when(f, here, functools.partial(store_row, i, old))
+            for_rows(f, height, done, functools.partial(store_row, old))
 
-        def store_row(i: int, old: bool) -> None:
+        def store_row(old: bool, i: int) -> None:
             for j, wide in enumerate(widths):
                 place = f.gep(where, (i * self.spec.columns + j * lanes) * self.size)
                 value = sums[i * len(widths) + j]
