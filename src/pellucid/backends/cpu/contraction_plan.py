@@ -38,10 +38,11 @@ _OWN_ROWS = 128
 _OWN_BYTES = 1 << 18
 """Largest weights that are worth keeping in one core's cache."""
 _OWN_DEPTH = 32
-_STRIPED_BYTES = 1 << 17
+_STRIPED_FLOP = 1 << 22
 _STRIPES = 1.15
-"""What it costs to cut the gradient of a weight of at most so many bytes into stripes of columns
-only: the update goes through it row by row, and reads half of it out of another core's cache."""
+"""What it costs to cut the gradient of a weight, made with at most so many FLOP, into stripes of
+columns only: the update goes through it row by row, and reads half of it out of another core's
+cache."""
 _LEAST_LANES_OF_PAIRS = 4  # the shortest vectors that instructions for pairs know
 # Weight of each number of threads when chunk sizes are compared.
 _THREADS = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 0.7), (16, 0.2))
@@ -664,8 +665,7 @@ def _partition(
         column_most = min(column_most, max(1, work.columns // _THIN_COLUMNS))
     column_axes = _axes(work.columns, shape.width, shape.column_tails, column_most, work.columns)
     splits = [s for s in _SPLITS if s <= most and work.depth >= s * max(256, 16 * shape.lanes)]
-    result_bytes = work.rows * work.columns * work.itemsize
-    if result_bytes > 256 << 10:
+    if work.rows * work.columns * work.itemsize > 256 << 10:
         splits = [1]
     own = _own_rows(work)
     if own > 1:
@@ -679,7 +679,7 @@ def _partition(
             continue  # parts of all of C, so that each part of A and B is read once
         score = _score(work, shape, rows, columns, split, pack_a, pack_b)
         in_stripes = work.a_strides[1] == 1 and rows.chunks == 1 and columns.chunks > 1
-        if in_stripes and result_bytes <= _STRIPED_BYTES:
+        if in_stripes and work.flop <= _STRIPED_FLOP:
             score *= _STRIPES
         if best is None or score < best[0]:
             best = (score, rows, columns, split)
