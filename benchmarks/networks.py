@@ -32,13 +32,13 @@ import networks_source as source
 import numpy as np
 from measuring import (
     Skipped,
-    check_losses,
     first_alone,
     in_own_process,
     in_turns,
     memory_alone,
     milliseconds,
     need_cxx,
+    other_losses,
     table,
     use_cores,
     write_between,
@@ -443,14 +443,12 @@ def meet(
         except Skipped as reason:
             left_out[name] = str(reason)
     if "ours" in able:
-        relative = 2e-2 if network.half else 2e-3
-        generated = {"ours": losses["ours"], COMPILED: losses.pop(COMPILED, {})}
-        check_losses(losses, relative)
-        try:
-            check_losses(generated, relative)
-        except SystemExit as difference:
-            left_out[COMPILED] = str(difference)
+        differences = other_losses(losses, 2e-2 if network.half else 2e-3)
+        if COMPILED in differences:
+            left_out[COMPILED] = differences.pop(COMPILED)
             del able[COMPILED]
+        for difference in differences.values():
+            raise SystemExit(difference)
     return able, {name: reason for name, reason in left_out.items() if reason}
 
 

@@ -36,7 +36,6 @@ class TeamChoice:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        self.alone = False
         self._left = 0
         self._begin()
 
