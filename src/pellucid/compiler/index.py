@@ -9,6 +9,7 @@ row; the backend turns them into instructions.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -126,6 +127,15 @@ def divide(value: Affine, divisor: int) -> tuple[Affine, Affine]:
     low, high = rest.bounds()
     if 0 <= low and high < divisor:
         return whole, rest
+    common = math.gcd(divisor, *(c for _, c in rest.terms))
+    if common > 1:
+        # 4x + 3 divided by 32: x divided by 8, and four times what is left of that, plus 3.
+        offset = rest.constant % common
+        less = Affine(
+            tuple((a, c // common) for a, c in rest.terms), (rest.constant - offset) // common
+        )
+        quotient, remainder = divide(less, divisor // common)
+        return whole + quotient, remainder * common + offset
     if low < 0:
         whole, rest = ZERO, value
         high = value.bounds()[1]

@@ -6,10 +6,11 @@ A new value of a parameter is written over the old one in the step after its las
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pellucid.base.errors import CompilationError
+from pellucid.compiler.chains import Chain
 from pellucid.compiler.clusters import Cluster, Fusion, reads_only_own_element, stored_reads
 from pellucid.compiler.memory import Lifetime, plan_memory
 from pellucid.graph.node import CONSTANT, INPUT, Node, unshared
@@ -63,15 +64,16 @@ def schedule(
     stored: set[Node],
     workspaces: Mapping[int, int] | None = None,
     apart: bool = False,
+    chains: Sequence[Chain] = (),
 ) -> Schedule:
     """Steps and places for the clusters of ``fusion``.
 
     ``workspaces`` says how many bytes a loop, by the id of its cluster, needs while it runs.  With
     ``apart`` no two intermediate values share memory, so that some rows may be at another step
-    than others.
+    than others.  The clusters of each of the ``chains`` are in one step.
     """
     overwrites = _candidates(fusion)
-    level, refused = _levels(fusion, overwrites)
+    level, refused = _levels(fusion, overwrites, chains)
     targets, copies = _targets(fusion, {n for n in overwrites if n not in refused})
     steps: list[list[Cluster]] = [[] for _ in range(max(level.values(), default=-1) + 1)]
     for cluster in fusion.clusters:
@@ -162,27 +164,34 @@ def _targets(
     return targets, copies
 
 
-def _levels(fusion: Fusion, overwrites: dict[Node, Node]) -> tuple[dict[int, int], set[Node]]:
+def _levels(
+    fusion: Fusion, overwrites: dict[Node, Node], chains: Sequence[Chain]
+) -> tuple[dict[int, int], set[Node]]:
     """Step of each cluster, and the overwrites that had to be given up.
 
-    A cluster waits for what it reads, and for the other readers of what it overwrites.  Where
-    that would go in a circle, an overwrite is given up: its value is copied at the end.
+    A cluster waits for what it reads, and for the other readers of what it overwrites; a chain,
+    which its first cluster stands for, for all that its clusters wait for.  Where that would go in
+    a circle, an overwrite is given up: its value is copied at the end.
     """
     readers = _readers(fusion)
+    head = {id(c): chain.clusters[0] for chain in chains for c in chain.clusters}
     waiting: dict[int, dict[int, Cluster]] = {}
-    followers: dict[int, list[Cluster]] = {id(c): [] for c in fusion.clusters}
     for cluster in fusion.clusters:
-        needed = _needed(cluster, fusion, overwrites, readers, set())
-        waiting[id(cluster)] = needed
-        for other in needed.values():
+        first = head.get(id(cluster), cluster)
+        needed = _needed(cluster, fusion, overwrites, readers, set(), head)
+        waiting[id(first)] = waiting.get(id(first), {}) | needed
+    units = [c for c in fusion.clusters if id(c) in waiting]
+    followers: dict[int, list[Cluster]] = {id(c): [] for c in units}
+    for cluster in units:
+        for other in waiting[id(cluster)].values():
             followers[id(other)].append(cluster)
     level: dict[int, int] = {}
     refused: set[Node] = set()
-    ready = [c for c in fusion.clusters if not waiting[id(c)]]
-    earliest = {id(c): 0 for c in fusion.clusters}
-    while len(level) < len(fusion.clusters):
+    ready = [c for c in units if not waiting[id(c)]]
+    earliest = {id(c): 0 for c in units}
+    while len(level) < len(units):
         if not ready:
-            _give_up_one(fusion, overwrites, readers, refused, waiting, level, ready)
+            _give_up_one(fusion, overwrites, readers, refused, waiting, level, ready, head)
             continue
         cluster = ready.pop()
         if id(cluster) in level:
@@ -194,6 +203,7 @@ def _levels(fusion: Fusion, overwrites: dict[Node, Node]) -> tuple[dict[int, int
                 earliest[id(follower)] = max(earliest[id(follower)], done)
                 if not waiting[id(follower)]:
                     ready.append(follower)
+    level.update({key: level[id(first)] for key, first in head.items()})
     return level, refused
 
 
@@ -203,18 +213,17 @@ def _needed(
     overwrites: dict[Node, Node],
     readers: dict[Node, list[Cluster]],
     refused: set[Node],
+    head: Mapping[int, Cluster],
 ) -> dict[int, Cluster]:
-    """Clusters that must run before this one."""
-    needed: dict[int, Cluster] = {}
+    """Clusters that must run before this one; ``head`` are those that stand for chains."""
+    needed: list[Cluster] = []
     for anchor in cluster.anchors:
-        for read in fusion.reads[anchor]:
-            if read in fusion.owner:
-                needed[id(fusion.owner[read])] = fusion.owner[read]
+        needed += [fusion.owner[r] for r in fusion.reads[anchor] if r in fusion.owner]
         if anchor in overwrites and anchor not in refused:
-            for reader in readers.get(overwrites[anchor], ()):
-                needed[id(reader)] = reader
-    needed.pop(id(cluster), None)
-    return needed
+            needed += readers.get(overwrites[anchor], ())
+    found = {id(c): c for c in (head.get(id(c), c) for c in needed)}
+    found.pop(id(head.get(id(cluster), cluster)), None)
+    return found
 
 
 def _give_up_one(
@@ -225,6 +234,7 @@ def _give_up_one(
     waiting: dict[int, dict[int, Cluster]],
     level: dict[int, int],
     ready: list[Cluster],
+    head: Mapping[int, Cluster],
 ) -> None:
     """Break a circle: refuse the overwrites of the first blocked cluster that has any."""
     for cluster in fusion.clusters:
@@ -232,7 +242,7 @@ def _give_up_one(
         if id(cluster) in level or not mine:
             continue
         refused.update(mine)
-        needed = _needed(cluster, fusion, overwrites, readers, refused)
+        needed = _needed(cluster, fusion, overwrites, readers, refused, head)
         waiting[id(cluster)] = {k: c for k, c in needed.items() if k not in level}
         if not waiting[id(cluster)]:
             ready.append(cluster)

@@ -48,7 +48,14 @@ from pellucid.backends.cpu.plan import (
     keep_plan,
     plan_key,
 )
-from pellucid.backends.cpu.repeat import LoopUse, copy_cluster, loop_use, plan_loop, region_plan
+from pellucid.backends.cpu.repeat import (
+    ChainUse,
+    LoopUse,
+    copy_cluster,
+    loop_use,
+    plan_loop,
+    region_plan,
+)
 from pellucid.backends.cpu.runtime import Loop, Move, NativeProgram, Region, Strand, Task
 from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.strands import blocks_of, in_blocks
@@ -56,6 +63,7 @@ from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import size_of
 from pellucid.compiler import index
+from pellucid.compiler.chains import find_chains
 from pellucid.compiler.clusters import Cluster, Fusion, fuse
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.passes import prepare
@@ -221,7 +229,7 @@ def _write(
     if cluster.kind == "rows":
         return [emit_rows(cluster, fusion, stored, blocks)]
     if cluster.kind == "columns":
-        return [emit_columns(cluster, fusion, stored)]
+        return [emit_columns(cluster, fusion, stored, blocks)]
     return [EMITTERS[cluster.anchors[0].op.name](cluster.anchors[0])]
 
 
@@ -381,24 +389,41 @@ class Analysis:
             if c.kind == "loop"
         }
         workspaces = {key: loop.layout.workspace for key, loop in loops.items()}
-        self.schedule: Schedule = schedule(self.fusion, stored, workspaces, bool(self.blocks))
-        self.parts: list[list[KernelUse] | LoopUse] = []
+        chains = find_chains(self.fusion) if varying is None else []
+        chain_of = {id(c): chain for chain in chains for c in chain.clusters}
+        self.schedule: Schedule = schedule(
+            self.fusion, stored, workspaces, bool(self.blocks), chains
+        )
+        self.parts: list[list[KernelUse | ChainUse] | LoopUse] = []
         """Kernels that run side by side, and loops, in their order."""
         self.packing: list[KernelUse] = []
         """What runs once, before a loop that is cut into blocks."""
         for step in self.schedule.steps:
-            uses = [
-                emit_cluster(c, self.fusion, stored, target, self.blocks)
-                for c in step
-                if c.kind != "loop"
-            ]
-            for use in itertools.chain.from_iterable(uses):
-                written(use.name, text_of(use))
+            uses: list[list[KernelUse]] = []
+            chained: dict[int, list[KernelUse]] = {}
+            for c in step:
+                if c.kind == "loop":
+                    continue
+                chain = chain_of.get(id(c))
+                blocks = self.blocks if chain is None else chain.blocks
+                found = emit_cluster(c, self.fusion, stored, target, blocks)
+                for use in found:
+                    written(use.name, text_of(use))
+                if chain is None:
+                    uses.append(found)
+                else:
+                    chained.setdefault(id(chain), []).extend(found)
             if self.blocks:
                 self.packing += [u for found in uses for u in found[:-1]]
                 uses = [found[-1:] for found in uses]
-            for turn in range(max((len(u) for u in uses), default=0)):
-                self.parts.append([u[turn] for u in uses if turn < len(u)])
+            side: list[list[KernelUse | ChainUse]] = [
+                [u[turn] for u in uses if turn < len(u)]
+                for turn in range(max((len(u) for u in uses), default=0))
+            ]
+            strands = [ChainUse(tuple(u), u[0].kernel.chunks) for u in chained.values()]
+            if strands:
+                side[:1] = [[*strands, *(side[0] if side else [])]]
+            self.parts += side
             self.parts.extend(loops[id(c)] for c in step if c.kind == "loop")
         index.forget()
 
@@ -406,7 +431,11 @@ class Analysis:
         """The kernels of each region, those of loops among them, and how often it runs."""
         found: list[tuple[list[KernelUse], int]] = []
         for part in self.parts:
-            found.extend(part.turns() if isinstance(part, LoopUse) else [(part, 1)])
+            if isinstance(part, LoopUse):
+                found.extend(part.turns())
+                continue
+            flat = [u.uses if isinstance(u, ChainUse) else (u,) for u in part]
+            found.append((list(itertools.chain.from_iterable(flat)), 1))
         return found
 
     @property

@@ -29,6 +29,7 @@ from pellucid.backends.cpu.elements import (
     is_unsigned,
 )
 from pellucid.backends.cpu.ir import Function, Phi, Value, literal, module_text
+from pellucid.backends.cpu.together import Read, compute_together, rows_together
 from pellucid.backends.cpu.visiting import Visit, plan_visit, unreshaped
 from pellucid.base.dtypes import DType, bool_
 from pellucid.compiler.clusters import (
@@ -579,20 +580,23 @@ def needs_memory(cluster: Cluster, fusion: Fusion) -> set[Node]:
     return {n for n in probe.reused if probe.inner * n.dtype.itemsize > SCRATCH_BYTES}
 
 
-def emit_columns(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> Kernel:
+def emit_columns(cluster: Cluster, fusion: Fusion, stored: set[Node], chunks: int = 0) -> Kernel:
     """The kernel of reductions that keep the last axes: sums of whole rows, block by block.
 
     Result index = (a, b), reduced index = r: for each a and each block of b, for all r, the inner
-    loop adds a stretch of a row to accumulators that stay in the nearest cache.
+    loop adds a stretch of a row to accumulators that stay in the nearest cache.  ``chunks`` demands
+    so many chunks, each of equally many a.
     """
-    return _ColumnKernel(cluster, fusion, stored).emit()
+    return _ColumnKernel(cluster, fusion, stored, chunks).emit()
 
 
 class _ColumnKernel:
     """Writes the kernel of one ``columns`` cluster."""
 
-    def __init__(self, cluster: Cluster, fusion: Fusion, stored: set[Node]) -> None:
-        self.nodes, self.fusion = cluster.anchors, fusion
+    def __init__(
+        self, cluster: Cluster, fusion: Fusion, stored: set[Node], chunks: int = 0
+    ) -> None:
+        self.nodes, self.fusion, self.chunks = cluster.anchors, fusion, chunks
         node = cluster.anchors[0]
         source, axes = node.inputs[0].shape, reduction_axes(node)
         self.tail = math.prod(source[max(axes, default=-1) + 1 :])
@@ -607,6 +611,20 @@ class _ColumnKernel:
             n.dtype if n.op.name in ("sum", "prod") else n.inputs[0].dtype for n in self.nodes
         ]
 
+        self.together = rows_together(
+            lambda together, number: [self._place(n, together, number) for n in self.nodes],
+            self.depth,
+            self.elements.stored,
+        )
+
+    def _place(self, node: Node, together: int, number: int) -> Read:
+        """What a reduction reads in row ``number`` of so many that are added ``together``."""
+        a, d, k = (
+            Affine(((Atom("loop", name, max(extent, 1)), 1),))
+            for name, extent in (("a", self.outer), ("d", self.depth // together), ("k", self.tail))
+        )
+        return node.inputs[0], reduction_index(node, a * self.tail + k, d * together + number)
+
     def emit(self) -> Kernel:
         """The finished kernel."""
         f = self.f
@@ -616,15 +634,20 @@ class _ColumnKernel:
         ]
         entry = f.lines
         f.start_block("chunks.setup")
-        with f.loop(f.argument("begin"), f.argument("end"), hint="c") as chunk:
-            self._chunk(chunk.index, sums, entry)
+        units = self.outer * self.blocks
+        chunks = self.chunks or units
+        first, last = f.argument("begin"), f.argument("end")
+        if chunks != units:
+            each = f.i64(units // chunks)
+            first, last = (f.binary("mul nsw", bound, each) for bound in (first, last))
+        with f.loop(first, last, hint="c") as unit:
+            self._chunk(unit.index, sums, entry)
         f.ret()
         entry.append("br label %chunks.setup")
         size = self.outer * self.depth * self.tail
         roots = [n.inputs[0] for n in self.nodes]
         per_element = element_cost(roots, self.fusion.anchors, size) + CHEAP_COST * len(roots)
         text = module_text([f], METADATA)
-        chunks = max(self.outer * self.blocks, 0)
         return Kernel(text, tuple(self.operands.order), chunks, per_element * size + 50)
 
     def _chunk(self, chunk: Value, sums: list[Value], entry: list[str]) -> None:
@@ -646,7 +669,7 @@ class _ColumnKernel:
                 _put(f, total, at, start, dtype)
 
         _over_block(f, count, clear)
-        with f.loop(0, self.depth, hint="d") as reduced:
+        with f.loop(0, self.depth // self.together, hint="d") as reduced:
             elements.lines = {KERNEL: entry, ROW: f.lines}
             elements.given = {KERNEL: elements.given[KERNEL], ROW: {}, INNER: {}}
             elements.loops = {"a": (ROW, a_value), "d": (ROW, reduced.index)}
@@ -678,20 +701,18 @@ class _ColumnKernel:
         f.branch_if(f.compare("icmp slt", at.value, count), body, done)
         f.start_block(body)
         elements.lines[INNER] = f.lines
-        elements.loops["b"] = (INNER, f.binary("add nsw", block, at.value))
-        extents = {"a": self.outer, "d": self.depth, "b": self.tail}
-        atoms = {
-            name: Affine(((Atom("loop", name, max(extent, 1)), 1),))
-            for name, extent in extents.items()
-        }
+        elements.loops["k"] = (INNER, f.binary("add nsw", block, at.value))
         for node, accumulator, dtype in zip(self.nodes, sums, self.dtypes, strict=True):
-            index = reduction_index(node, atoms["a"] * self.tail + atoms["b"], atoms["d"])
-            value = elements.value(node.inputs[0], index)
-            element = convert(f, value, node.inputs[0].dtype, dtype)
-            total = combine(f, node.op.name, _get(f, accumulator, at.value, dtype), element, dtype)
+            places = [self._place(node, self.together, number) for number in range(self.together)]
+            if self.together > 1:
+                compute_together(elements, places)
+            total = _get(f, accumulator, at.value, dtype)
+            for source, index in places:
+                element = convert(f, elements.value(source, index), source.dtype, dtype)
+                total = combine(f, node.op.name, total, element, dtype)
             _put(f, accumulator, at.value, total, dtype)
         at.add(f.binary("add nsw", at.value, f.i64(1)), f.label)
-        f.line(f"br label %{head}{PARALLEL}")
+        f.line(f"br label %{head}{CROWDED if self.together > 1 else PARALLEL}")
         f.start_block(done)
         setup.append(f"br label %{head}")
         del elements.lines[INNER]

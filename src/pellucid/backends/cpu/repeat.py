@@ -36,10 +36,26 @@ SERIAL_COST = 2_500.0
 """A region of fewer estimated nanoseconds runs on the calling thread alone."""
 
 
-def region_plan(uses: Sequence[KernelUse], slots: Slots) -> RegionPlan:
+@dataclass(frozen=True)
+class ChainUse:
+    """Kernels of a chain: block b of the first, of the second, …, for each of ``blocks``."""
+
+    uses: tuple[KernelUse, ...]
+    blocks: int
+
+
+def region_plan(uses: Sequence[KernelUse | ChainUse], slots: Slots) -> RegionPlan:
     """Kernels side by side, as data."""
-    cost = sum(u.kernel.cost for u in uses)
-    return RegionPlan(cost > SERIAL_COST, tuple(task_plan(u, slots) for u in uses))
+    tasks = tuple(
+        chain_plan(u, slots) if isinstance(u, ChainUse) else task_plan(u, slots) for u in uses
+    )
+    return RegionPlan(sum(t.cost for t in tasks) > SERIAL_COST, tasks)
+
+
+def chain_plan(chain: ChainUse, slots: Slots) -> StrandPlan:
+    """A chain as data: a strand of one turn."""
+    tasks = tuple(task_plan(use, slots) for use in chain.uses)
+    return StrandPlan(1, (), tasks, chain.blocks, sum(t.cost for t in tasks))
 
 
 def task_plan(use: KernelUse, slots: Slots) -> TaskPlan:

@@ -501,7 +501,8 @@ end:
 """
 
 _STRAND = """
-; Some chunks of a strand: all turns of its tasks, on a table of its own whose entries move on.
+; Some chunks of a strand, one after the other, so that a chunk finds in the caches what it wrote:
+; all turns of its tasks, on a table of its own whose entries move on.
 ; It is called like a kernel, with its record in place of slots.
 define void @{STRAND_NAME}(ptr %table, ptr %record, i64 %begin, i64 %end) nounwind {
 entry:
@@ -514,9 +515,14 @@ entry:
   %entries.size = mul i64 %entries, {STRAND_ENTRY_BYTES}
   %first.task = getelementptr i8, ptr %first.entry, i64 %entries.size
   %own = alloca i64, i64 %entries, align 64
-  br label %fill
+  br label %chunk
+chunk:
+  %c = phi i64 [ %begin, %entry ], [ %c.next, %chunk.done ]
+  %c.next = add i64 %c, 1
+  %c.more = icmp slt i64 %c, %end
+  br i1 %c.more, label %fill, label %exit
 fill:
-  %e = phi i64 [ 0, %entry ], [ %e.next, %fill.one ]
+  %e = phi i64 [ 0, %chunk ], [ %e.next, %fill.one ]
   %e.more = icmp slt i64 %e, %entries
   br i1 %e.more, label %fill.one, label %turn
 fill.one:
@@ -532,7 +538,7 @@ fill.one:
 turn:
   %t = phi i64 [ 0, %fill ], [ %t.next, %turn.done ]
   %t.more = icmp slt i64 %t, %turns
-  br i1 %t.more, label %task, label %exit
+  br i1 %t.more, label %task, label %chunk.done
 task:
   %n = phi i64 [ 0, %turn ], [ %n.next, %task.run ]
   %n.more = icmp slt i64 %n, %tasks
@@ -543,7 +549,7 @@ task.run:
   %kernel = load ptr, ptr %n.at, align 8
   %slots.at = getelementptr i8, ptr %n.at, i64 8
   %slots = load ptr, ptr %slots.at, align 8
-  call void %kernel(ptr %own, ptr %slots, i64 %begin, i64 %end)
+  call void %kernel(ptr %own, ptr %slots, i64 %c, i64 %c.next)
   %n.next = add i64 %n, 1
   br label %task
 move:
@@ -564,6 +570,8 @@ move.one:
 turn.done:
   %t.next = add i64 %t, 1
   br label %turn
+chunk.done:
+  br label %chunk
 exit:
   ret void
 }
