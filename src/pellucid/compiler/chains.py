@@ -38,6 +38,8 @@ class Chain:
 
     blocks: int
     clusters: list[Cluster] = field(default_factory=list)
+    local: tuple[Node, ...] = ()
+    """Large values that nothing else reads: a block of them is used up within its chain."""
 
 
 def find_chains(fusion: Fusion) -> list[Chain]:
@@ -45,7 +47,20 @@ def find_chains(fusion: Fusion) -> list[Chain]:
     finder = _Finder(fusion)
     for cluster in fusion.clusters:
         finder.place(cluster)
-    return [chain for chain in finder.chains if len(chain.clusters) > 1]
+    chains = [chain for chain in finder.chains if len(chain.clusters) > 1]
+    for chain in chains:
+        chain.local = _read_inside(chain, fusion)
+    return chains
+
+
+def _read_inside(chain: Chain, fusion: Fusion) -> tuple[Node, ...]:
+    """Large values of a chain that only its own clusters read."""
+    made = {a for cluster in chain.clusters for a in cluster.anchors if a.size >= LARGE}
+    found = {a for a in made if a not in fusion.placed}.difference(fusion.graph.outputs)
+    for anchor, reads in fusion.reads.items():
+        if fusion.owner[anchor] not in chain.clusters:
+            found.difference_update(reads)
+    return tuple(a for cluster in chain.clusters for a in cluster.anchors if a in found)
 
 
 class _Finder:

@@ -420,7 +420,11 @@ class Analysis:
                 [u[turn] for u in uses if turn < len(u)]
                 for turn in range(max((len(u) for u in uses), default=0))
             ]
-            strands = [ChainUse(tuple(u), u[0].kernel.chunks) for u in chained.values()]
+            strands = [
+                ChainUse(tuple(chained[id(chain)]), chain.blocks, chain.local)
+                for chain in chains
+                if id(chain) in chained
+            ]
             if strands:
                 side[:1] = [[*strands, *(side[0] if side else [])]]
             self.parts += side
@@ -741,7 +745,8 @@ def _task(plan: TaskPlan | StrandPlan, addresses: dict[str, int]) -> Task | Stra
     if isinstance(plan, TaskPlan):
         return Task(addresses[plan.kernel], plan.slots, plan.chunks, plan.cost)
     tasks = [Task(addresses[t.kernel], t.slots, t.chunks, t.cost) for t in plan.tasks]
-    return Strand(plan.count, tasks, dict(plan.steps), plan.chunks, plan.cost)
+    steps, local = dict(plan.steps), dict(plan.local)
+    return Strand(plan.count, tasks, steps, plan.chunks, plan.cost, local)
 
 
 def _with_copies(graph: Graph) -> Graph:

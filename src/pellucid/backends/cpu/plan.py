@@ -44,13 +44,15 @@ class TaskPlan:
 @dataclass(frozen=True)
 class StrandPlan:
     """A loop of ``count`` turns as one task of independent chunks: chunk c is, in every turn,
-    chunk c of each kernel.  ``steps`` are (table entry, bytes on after each turn)."""
+    chunk c of each kernel.  ``steps`` are (table entry, bytes on after each turn), ``local`` (table
+    entry, bytes of a chunk) of what only this chunk reads."""
 
     count: int
     steps: tuple[tuple[int, int], ...]
     tasks: tuple[TaskPlan, ...]
     chunks: int
     cost: float
+    local: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,8 @@ def _region_as_list(region: RegionPlan | LoopPlan) -> list[Any]:
 def _task_as_list(task: TaskPlan | StrandPlan) -> list[Any]:
     if isinstance(task, StrandPlan):
         inner = [_task_as_list(t) for t in task.tasks]
-        return ["strand", task.count, [list(s) for s in task.steps], inner, task.chunks, task.cost]
+        steps, local = ([list(pair) for pair in pairs] for pairs in (task.steps, task.local))
+        return ["strand", task.count, steps, inner, task.chunks, task.cost, local]
     return ["task", task.kernel, list(task.slots), task.chunks, task.cost]
 
 
@@ -229,10 +232,11 @@ def _region_of_list(listed: Sequence[Any]) -> RegionPlan | LoopPlan:
 
 def _task_of_list(listed: Sequence[Any]) -> TaskPlan | StrandPlan:
     if listed[0] == "strand":
-        _, count, steps, inner, chunks, cost = listed
+        _, count, steps, inner, chunks, cost, local = listed
         moves = tuple((int(e), int(b)) for e, b in steps)
         tasks = tuple(t for t in map(_task_of_list, inner) if isinstance(t, TaskPlan))
-        return StrandPlan(int(count), moves, tasks, int(chunks), float(cost))
+        sizes = tuple((int(e), int(b)) for e, b in local)
+        return StrandPlan(int(count), moves, tasks, int(chunks), float(cost), sizes)
     _, kernel, slots, chunks, cost = listed
     return TaskPlan(str(kernel), tuple(slots), int(chunks), float(cost))
 

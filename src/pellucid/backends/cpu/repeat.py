@@ -42,6 +42,8 @@ class ChainUse:
 
     uses: tuple[KernelUse, ...]
     blocks: int
+    local: tuple[Node, ...] = ()
+    """Values that nothing else reads."""
 
 
 def region_plan(uses: Sequence[KernelUse | ChainUse], slots: Slots) -> RegionPlan:
@@ -55,7 +57,9 @@ def region_plan(uses: Sequence[KernelUse | ChainUse], slots: Slots) -> RegionPla
 def chain_plan(chain: ChainUse, slots: Slots) -> StrandPlan:
     """A chain as data: a strand of one turn."""
     tasks = tuple(task_plan(use, slots) for use in chain.uses)
-    return StrandPlan(1, (), tasks, chain.blocks, sum(t.cost for t in tasks))
+    cluster = chain.uses[0].cluster
+    local = tuple((slots.of(n, cluster), bytes_of(n.spec) // chain.blocks) for n in chain.local)
+    return StrandPlan(1, (), tasks, chain.blocks, sum(t.cost for t in tasks), local)
 
 
 def task_plan(use: KernelUse, slots: Slots) -> TaskPlan:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,8 @@ __all__ = [
     "set_num_threads",
 ]
 
+MOST_PLACES = 64
+"""Threads that may be inside of one strand with local values: a bit for each."""
 INTERRUPT_SECONDS = 0.05
 """A run of many steps comes back to Python about this often, so that Ctrl-C is heard."""
 
@@ -69,6 +71,8 @@ class Strand:
     Chunk c of the strand is: for ``count`` turns, chunk c of every task, in order.  All tasks have
     ``chunks`` chunks.  ``steps`` says by how many bytes table entries move on after each turn;
     each chunk does that in a table of its own, so no thread waits for another between turns.
+    ``local`` are the entries of values that no other chunk and no other task reads, and the bytes
+    of each chunk's part: they may be written where another chunk's part would stand.
     """
 
     count: int
@@ -76,6 +80,7 @@ class Strand:
     steps: Mapping[int, int]
     chunks: int
     cost: float = 1.0
+    local: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -229,6 +234,8 @@ class NativeProgram:
         ends: list[int] = []
         slot = int(self._slots.ctypes.data)
         strand_driver = _driver().strand
+        for strand_record in self._strands.values():
+            strand_record.share_out(threads)
         for region in self._described:
             if isinstance(region, _Edge):
                 record = int(self._loops[id(region.loop)].ctypes.data)
@@ -366,15 +373,20 @@ class _StrandRecord:
         place = {entry: i for i, entry in enumerate(entries)}
         own = [place[s] for task in strand.tasks for s in task.slots]
         self._slots = np.array(own, dtype=np.int32)
-        words = [strand.count, len(entries), len(strand.tasks)]
+        self._most_threads = min(strand.chunks, MOST_PLACES) if strand.local else 0
+        words = [strand.count, len(entries), len(strand.tasks), 0, strand.chunks, 0]
         for entry in entries:
-            words += [entry, strand.steps.get(entry, 0)]
+            words += [entry, strand.steps.get(entry, 0), strand.local.get(entry, 0)]
         slot = int(self._slots.ctypes.data)
         for task in strand.tasks:
             words += [task.kernel_address, slot]
             slot += 4 * len(task.slots)
         self._words = np.array(words, dtype=np.int64)
         self.address = int(self._words.ctypes.data)
+
+    def share_out(self, threads: int) -> None:
+        """Write for how many threads local values have places."""
+        self._words[ir.STRAND_THREADS // 8] = min(threads, self._most_threads)
 
 
 def shares(tasks: Sequence[Task | Strand], threads: int) -> list[list[tuple[int, int, int]]]:

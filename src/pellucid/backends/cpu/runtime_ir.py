@@ -69,12 +69,15 @@ TASK_BYTES: Final = 40
 """A run of chunks of one kernel: kernel address, address of its slots (int32), number of chunks,
 chunks of the records before it, the kernel's own number of the first one."""
 
-STRAND_HEAD_BYTES: Final = 24
-STRAND_ENTRY_BYTES: Final = 16
+STRAND_HEAD_BYTES: Final = 48
+STRAND_THREADS: Final = 24
+STRAND_ENTRY_BYTES: Final = 24
 STRAND_TASK_BYTES: Final = 16
-"""A strand: turns, number of entries of its own table, number of tasks; then the entries (entry of
-the program's table that it starts from, bytes on after each turn) and the tasks (kernel address,
-address of its slots, which count in the strand's own table)."""
+"""A strand: turns, number of entries of its own table, number of tasks, number of threads (0 if it
+has no local values), number of chunks, places of local values in use (a bit for each); then the
+entries (entry of the program's table that it starts from, bytes on after each turn, bytes of a
+chunk if it is local) and the tasks (kernel address, address of its slots, which count in the
+strand's own table)."""
 
 RUN_NAME: Final = "pellucid_run"
 STRAND_NAME: Final = "pellucid_strand"
@@ -503,7 +506,9 @@ end:
 _STRAND = """
 ; Some chunks of a strand, one after the other, so that a chunk finds in the caches what it wrote:
 ; all turns of its tasks, on a table of its own whose entries move on.
-; It is called like a kernel, with its record in place of slots.
+; It is called like a kernel, with its record in place of slots.  Local values, which no other chunk
+; reads, stand at the place of another chunk: that of the thread that began with these chunks, if
+; nobody is there, so that few places are written again and again and stay in its cache.
 define void @{STRAND_NAME}(ptr %table, ptr %record, i64 %begin, i64 %end) nounwind {
 entry:
   %turns = load i64, ptr %record, align 8
@@ -515,14 +520,46 @@ entry:
   %entries.size = mul i64 %entries, {STRAND_ENTRY_BYTES}
   %first.task = getelementptr i8, ptr %first.entry, i64 %entries.size
   %own = alloca i64, i64 %entries, align 64
-  br label %chunk
+  %threads.at = getelementptr i8, ptr %record, i64 {STRAND_THREADS}
+  %threads = load i64, ptr %threads.at, align 8
+  %chunks.at = getelementptr i8, ptr %record, i64 32
+  %chunks = load i64, ptr %chunks.at, align 8
+  %used.at = getelementptr i8, ptr %record, i64 40
+  %local = icmp ne i64 %threads, 0
+  br i1 %local, label %take, label %chunk
+take:
+  %scaled = mul i64 %begin, %threads
+  %usual = udiv i64 %scaled, %chunks
+  %usual.bit = shl i64 1, %usual
+  %first.used = load atomic i64, ptr %used.at monotonic, align 8
+  br label %try
+try:
+  %used = phi i64 [ %first.used, %take ], [ %now, %try ]
+  %usual.used = and i64 %used, %usual.bit
+  %usual.free = icmp eq i64 %usual.used, 0
+  %unused = xor i64 %used, -1
+  %negative = sub i64 0, %unused
+  %lowest.bit = and i64 %unused, %negative
+  %bit = select i1 %usual.free, i64 %usual.bit, i64 %lowest.bit
+  %with = or i64 %used, %bit
+  %pair = cmpxchg ptr %used.at, i64 %used, i64 %with acquire monotonic
+  %now = extractvalue { i64, i1 } %pair, 0
+  %same = extractvalue { i64, i1 } %pair, 1
+  %some = icmp ne i64 %bit, 0
+  %taken = and i1 %same, %some
+  br i1 %taken, label %chunk, label %try
 chunk:
-  %c = phi i64 [ %begin, %entry ], [ %c.next, %chunk.done ]
+  %c = phi i64 [ %begin, %entry ], [ %begin, %try ], [ %c.next, %chunk.done ]
+  %held = phi i64 [ 0, %entry ], [ %bit, %try ], [ %held, %chunk.done ]
   %c.next = add i64 %c, 1
   %c.more = icmp slt i64 %c, %end
-  br i1 %c.more, label %fill, label %exit
+  br i1 %c.more, label %place, label %exit
+place:
+  %place.number = call i64 @llvm.cttz.i64(i64 %held, i1 false)
+  %away = sub i64 %place.number, %c
+  br label %fill
 fill:
-  %e = phi i64 [ 0, %chunk ], [ %e.next, %fill.one ]
+  %e = phi i64 [ 0, %place ], [ %e.next, %fill.one ]
   %e.more = icmp slt i64 %e, %entries
   br i1 %e.more, label %fill.one, label %turn
 fill.one:
@@ -530,7 +567,11 @@ fill.one:
   %e.at = getelementptr i8, ptr %first.entry, i64 %e.offset
   %e.slot = load i64, ptr %e.at, align 8
   %e.from = getelementptr i64, ptr %table, i64 %e.slot
-  %e.address = load i64, ptr %e.from, align 8
+  %e.source = load i64, ptr %e.from, align 8
+  %e.size.at = getelementptr i8, ptr %e.at, i64 16
+  %e.size = load i64, ptr %e.size.at, align 8
+  %e.moved = mul i64 %e.size, %away
+  %e.address = add i64 %e.source, %e.moved
   %e.to = getelementptr i64, ptr %own, i64 %e
   store i64 %e.address, ptr %e.to, align 8
   %e.next = add i64 %e, 1
@@ -573,8 +614,15 @@ turn.done:
 chunk.done:
   br label %chunk
 exit:
+  br i1 %local, label %give, label %done
+give:
+  %others = xor i64 %held, -1
+  %ignored = atomicrmw and ptr %used.at, i64 %others release
+  br label %done
+done:
   ret void
 }
+declare i64 @llvm.cttz.i64(i64, i1)
 """
 
 _TICKS = """
