@@ -610,6 +610,29 @@ def test_a_strand_runs_all_turns_of_each_chunk(threads: int) -> None:
         set_num_threads(before)
 
 
+@pytest.mark.parametrize("threads", (1, 2, 4))
+def test_local_values_of_a_strand_stay_at_few_places(threads: int) -> None:
+    add = load_kernels({"add_chunks": add_chunks_text()}, host_target())["add_chunks"]
+    chunks = 40
+    x = np.arange(chunks, dtype=np.int64)
+    between, result = np.zeros(chunks, np.int64), np.zeros(chunks, np.int64)
+    tasks = [Task(add, [0, 0, 1], chunks), Task(add, [1, 0, 2], chunks)]
+    strand = Strand(1, tasks, {}, chunks, local={1: 8})
+    before = get_num_threads()
+    try:
+        set_num_threads(threads)
+        program = NativeProgram(3, [Region([strand], parallel=True)])
+        program.table[:] = [a.ctypes.data for a in (x, between, result)]
+        for _ in range(20):
+            between[:], result[:] = -1, 0
+            program.run()
+            np.testing.assert_array_equal(result, 3 * x)
+            assert 1 <= np.count_nonzero(between != -1) <= threads
+            assert (between[threads:] == -1).all()
+    finally:
+        set_num_threads(before)
+
+
 def test_strands_that_cannot_be() -> None:
     with pytest.raises(ArgumentError, match="A strand of 0 turns"):
         NativeProgram(1, [Region([Strand(0, [], {}, 1)])])
