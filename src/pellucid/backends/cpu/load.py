@@ -421,7 +421,11 @@ class Analysis:
                 for turn in range(max((len(u) for u in uses), default=0))
             ]
             strands = [
-                ChainUse(tuple(chained[id(chain)]), chain.blocks, chain.local)
+                ChainUse(
+                    tuple(chained[id(chain)]),
+                    chain.blocks,
+                    tuple(n for n in chain.local if n in stored),
+                )
                 for chain in chains
                 if id(chain) in chained
             ]
