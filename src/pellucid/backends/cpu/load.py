@@ -38,6 +38,7 @@ from pellucid.backends.cpu.engine import (
 from pellucid.backends.cpu.explain import explain
 from pellucid.backends.cpu.ir import Function, module_text
 from pellucid.backends.cpu.loops import Kernel, emit_columns, emit_epilogue, emit_rows, needs_memory
+from pellucid.backends.cpu.patches import emit_patches
 from pellucid.backends.cpu.plan import (
     LoopPlan,
     Plan,
@@ -218,6 +219,8 @@ def _write(
         return _write_product(cluster, fusion, stored, target)
     if cluster.kind == "attention":
         return [write_attention(cluster, fusion, views_of, target)]
+    if cluster.kind == "patches":
+        return [emit_patches(cluster.anchors[0], target)]
     if cluster.kind == "rows":
         return [emit_rows(cluster, fusion, stored, blocks)]
     if cluster.kind == "columns":
