@@ -199,7 +199,7 @@ class _Frame:
     def reaching(self, extents: Shape, out: Shape) -> _Frame:
         """With as much more behind the axes as patches of whole squares of results read."""
         sides = zip(extents, self.low, self.high, self.start, out, strict=True)
-        high = (max(h, winograd.reach(s, m) - n - l) for n, l, h, s, m in sides)
+        high = (max(b, winograd.reach(s, m) - n - a) for n, a, b, s, m in sides)
         return _Frame(self.low, tuple(high), self.start)
 
     def _around(self, x: Node, order: Shape) -> tuple[Node, int]:
