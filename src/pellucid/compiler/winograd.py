@@ -23,7 +23,7 @@ sum written out, 1e-6 of the results' size.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -31,9 +31,10 @@ import numpy as np
 from pellucid.base.dtypes import float32
 from pellucid.base.shapes import Shape, contiguous_strides
 from pellucid.compiler.placement import ASSEMBLY
-from pellucid.graph.node import Node, Primitive, Spec, make_node
+from pellucid.graph.node import Node, Primitive, Spec, make_node, placeholder
 from pellucid.ops import structure
 from pellucid.ops.contraction import matmul, swap
+from pellucid.ops.scan_body import make_body, scan
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -186,6 +187,8 @@ LEAST_CHANNELS = 16
 """Fewer channels or filters: transforming costs more than multiplying."""
 LEAST_POSITIONS = 16
 """Fewer patches in all: the weights' transform is not paid back."""
+SHARE_BYTES = 5 << 20
+"""Planes of so many bytes are made at once, of as many images as that gives."""
 SPREAD = 16
 """Elements by which the 36 planes of a value are moved against each other: a power of two apart,
 their lines would push each other out of the caches."""
@@ -222,7 +225,7 @@ def _planes(x: Node, rows: int) -> Node:
     return structure.slice_(x, (0, 0, 0), (x.shape[0], rows, x.shape[2]), (1, 1, 1))
 
 
-def _of_pictures(x: Node, matrix: Matrix, out: tuple[int, int], offset: int, use: str) -> Node:
+def _of_pictures(x: Node, matrix: Matrix, out: tuple[int, int], offset: int, use: str = "") -> Node:
     """Patches of pictures (N, H, W, C), 4 apart in both directions → (36, patches, C)."""
     images, _, width, channels = x.shape
     high, wide = squares(out[0]), squares(out[1])
@@ -249,10 +252,10 @@ def _of_pictures(x: Node, matrix: Matrix, out: tuple[int, int], offset: int, use
 
 
 def _of_weights(w: Node) -> Node:
-    """Weights (3, 3, C, O) → (36, C, O)."""
+    """Weights (3, 3, C, O) → planes (36, C or a little more, O)."""
     channels, filters = w.shape[2:]
     plane = channels + _spread(channels, filters)
-    made = patch_transform(
+    return patch_transform(
         w,
         OF_KERNEL,
         (),
@@ -261,7 +264,6 @@ def _of_weights(w: Node) -> Node:
         channels * filters,
         (PATCH**2, plane, filters),
     )
-    return _planes(made, channels)
 
 
 def _product_of(left: Node, right: Node) -> tuple[Node, int]:
@@ -276,13 +278,59 @@ def _product_of(left: Node, right: Node) -> tuple[Node, int]:
     return make_node(ASSEMBLY, (product,), {"shape": shape, "places": places}), plane * columns
 
 
+def _share(images: int, bytes_of_image: int, bytes_of_weights: int) -> int:
+    """Images of which the planes are made at once: all, or so many that planes stay in cache."""
+    wanted = max(SHARE_BYTES, bytes_of_weights) // bytes_of_image
+    return max(d for d in range(1, images + 1) if images % d == 0 and d <= max(1, wanted))
+
+
+def _in_shares(
+    share: int, whole: Sequence[Node], constants: Sequence[Node], compute: Callable[..., Node]
+) -> Node:
+    """``compute(*whole, *constants)`` for ``share`` images after the other, results stacked.
+
+    One loop runs the same kernels for each share: what is between them stays in cache and needs
+    little memory.
+    """
+    count = whole[0].shape[0] // share
+    columns = [structure.reshape(x, (count, share, *x.shape[1:])) for x in whole]
+    specs = [Spec(x.shape[1:], x.dtype) for x in columns] + [x.spec for x in constants]
+    places = [placeholder(spec, i) for i, spec in enumerate(specs)]
+    body = make_body(0, len(columns), places, [compute(*places)])
+    (stacked,) = scan(body, [*columns, *constants], count, False, [0])
+    return stacked
+
+
 def convolve(x: Node, offset: int, w: Node, out: tuple[int, int]) -> Node:
     """Framed pictures (N, H, W, C), read from ``offset`` on, and weights (3, 3, C, O).
 
     The result is (N, out…, O).
     """
     images, filters = x.shape[0], w.shape[3]
-    product, plane = _product_of(_of_pictures(x, OF_PATCH, out, offset, "value"), _of_weights(w))
+    weights = _of_weights(w)
+    each = _bytes_of_image(x, out, filters)
+    share = _share(images, each, weights.size * x.dtype.itemsize)
+
+    def compute(pictures: Node, weights: Node) -> Node:
+        return _convolved(pictures, offset, weights, out)
+
+    if share == images:
+        return compute(x, weights)
+    stacked = _in_shares(share, [x], [weights], compute)
+    return structure.reshape(stacked, (images, *stacked.shape[2:]))
+
+
+def _bytes_of_image(x: Node, out: tuple[int, int], filters: int) -> int:
+    """Bytes of the planes that an image needs, before and after the products."""
+    patches = squares(out[0]) * squares(out[1])
+    return patches * PATCH**2 * (x.shape[3] + filters) * x.dtype.itemsize
+
+
+def _convolved(x: Node, offset: int, weights: Node, out: tuple[int, int]) -> Node:
+    """Some framed pictures, and planes of weights → (N, out…, O)."""
+    images, filters = x.shape[0], weights.shape[2]
+    pictures = _of_pictures(x, OF_PATCH, out, offset)
+    product, plane = _product_of(pictures, _planes(weights, x.shape[3]))
     high, wide = squares(out[0]), squares(out[1])
     shape = (images, SQUARE * high, SQUARE * wide, filters)
     line = shape[2] * filters
@@ -305,11 +353,25 @@ def weights_gradient(x: Node, offset: int, gradient: Node) -> Node:
     The result is (3, 3, C, O).
     """
     out = (gradient.shape[1], gradient.shape[2])
-    pictures = _of_pictures(x, OF_PATCH, out, offset, "gradient")
+    images, channels, filters = x.shape[0], x.shape[3], gradient.shape[3]
     missing = [SQUARE * squares(n) - n for n in out]
     if any(missing):
         gradient = structure.pad(gradient, (0,) * 4, (0, *missing, 0))
-    of_gradient = _of_pictures(gradient, _turned(OF_RESULT), out, 0, "")
+    each = _bytes_of_image(x, out, filters)
+    share = _share(images, each, PATCH**2 * channels * filters * x.dtype.itemsize)
+
+    def compute(pictures: Node, gradient: Node) -> Node:
+        return _gradient_of_some(pictures, offset, gradient, out)
+
+    if share == images:
+        return compute(x, gradient)
+    return structure.sum(_in_shares(share, [x, gradient], [], compute), (0,))
+
+
+def _gradient_of_some(x: Node, offset: int, gradient: Node, out: tuple[int, int]) -> Node:
+    """What some pictures add to the gradient of the weights."""
+    pictures = _of_pictures(x, OF_PATCH, out, offset, "gradient")
+    of_gradient = _of_pictures(gradient, _turned(OF_RESULT), out, 0)
     product, plane = _product_of(swap(pictures), of_gradient)
     channels, filters = x.shape[3], gradient.shape[3]
     columns = channels * filters
