@@ -187,8 +187,9 @@ LEAST_CHANNELS = 16
 """Fewer channels or filters: transforming costs more than multiplying."""
 LEAST_POSITIONS = 16
 """Fewer patches in all: the weights' transform is not paid back."""
-SHARE_BYTES = 5 << 20
+SHARE_BYTES = 1 << 20
 """Planes of so many bytes are made at once, of as many images as that gives."""
+FEWEST_SHARES = 4
 SPREAD = 16
 """Elements by which the 36 planes of a value are moved against each other: a power of two apart,
 their lines would push each other out of the caches."""
@@ -279,9 +280,11 @@ def _product_of(left: Node, right: Node) -> tuple[Node, int]:
 
 
 def _share(images: int, bytes_of_image: int, bytes_of_weights: int) -> int:
-    """Images of which the planes are made at once: all, or so many that planes stay in cache."""
-    wanted = max(SHARE_BYTES, bytes_of_weights) // bytes_of_image
-    return max(d for d in range(1, images + 1) if images % d == 0 and d <= max(1, wanted))
+    """Images of which the planes are made at once: so many that planes stay in a core's cache, but
+    not so few that weights cost more; all, where that gives few shares."""
+    wanted = max(1, max(SHARE_BYTES, bytes_of_weights) // bytes_of_image)
+    share = max(d for d in range(1, images + 1) if images % d == 0 and d <= wanted)
+    return share if images // share >= FEWEST_SHARES else images
 
 
 def _in_shares(

@@ -383,7 +383,7 @@ class Analysis:
             for c in self.fusion.clusters
             if c.kind == "loop"
         }
-        workspaces = {key: loop.layout.workspace for key, loop in loops.items()}
+        workspaces = {key: loop.workspace for key, loop in loops.items()}
         self.schedule: Schedule = schedule(self.fusion, stored, workspaces, bool(self.blocks))
         self.parts: list[list[KernelUse] | LoopUse] = []
         """Kernels that run side by side, and loops, in their order."""
@@ -505,6 +505,11 @@ class Table:
     def arena(self, offset: int) -> int:
         """The entry of a place in the arena."""
         return self.entry(("arena", offset), ("arena", offset))
+
+    def arena_offset(self, entry: int) -> int | None:
+        """Where in the arena an entry points, if it points there."""
+        kind, value = self.entries[entry - self.first] if entry >= self.first else ("", 0)
+        return value if kind == "arena" else None
 
     def constant(self, node: Node) -> int:
         """The entry of a constant."""
@@ -715,7 +720,8 @@ def _task(plan: TaskPlan | StrandPlan, addresses: dict[str, int]) -> Task | Stra
     if isinstance(plan, TaskPlan):
         return Task(addresses[plan.kernel], plan.slots, plan.chunks, plan.cost)
     tasks = [Task(addresses[t.kernel], t.slots, t.chunks, t.cost) for t in plan.tasks]
-    return Strand(plan.count, tasks, dict(plan.steps), plan.chunks, plan.cost)
+    shifts = None if plan.shifts is None else dict(plan.shifts)
+    return Strand(plan.count, tasks, dict(plan.steps), plan.chunks, plan.cost, shifts)
 
 
 def _with_copies(graph: Graph) -> Graph:
