@@ -171,7 +171,7 @@ def lower_convolution(node: Node) -> Node | None:
     if groups > 1 and w.shape[0] == groups and math.prod(out) <= MOST_SLICES and x.shape[0] == 1:
         return _depthwise_weights(node)
     frame = _frame(node)
-    if winograd.fits(node, kernel, out, *w.shape[1::-1], x.shape[0]):
+    if winograd.fits(node, kernel, out, w.shape[1], w.shape[0], x.shape[0]):
         return _by_patches(node, frame, x, w)
     if winograd.fits(node, out, kernel, x.shape[0], w.shape[0], w.shape[1]):
         return _weights_by_patches(node, frame, x, w)

@@ -129,7 +129,8 @@ def _evaluate(
     def places(start: np.ndarray, steps: tuple[int, int], count: int) -> np.ndarray:
         n = np.arange(count)
         square = n[:, None] * steps[0] + n * steps[1]
-        return start[:, None, None, None] + square[:, :, None] + np.arange(columns)
+        found: np.ndarray = start[:, None, None, None] + square[:, :, None] + np.arange(columns)
+        return found
 
     patches = x.reshape(-1)[offset + places(first, read, terms)]  # (b, p, p, columns)
     made = np.einsum("ik,bklc,jl->bijc", left, patches, left, optimize=True)
@@ -223,7 +224,8 @@ def _planes(x: Node, rows: int) -> Node:
     """The planes without the rows that only keep them apart."""
     if x.shape[1] == rows:
         return x
-    return structure.slice_(x, (0, 0, 0), (x.shape[0], rows, x.shape[2]), (1, 1, 1))
+    kept: Node = structure.slice_(x, (0, 0, 0), (x.shape[0], rows, x.shape[2]), (1, 1, 1))
+    return kept
 
 
 def _of_pictures(x: Node, matrix: Matrix, out: tuple[int, int], offset: int, use: str = "") -> Node:
@@ -300,7 +302,7 @@ def _in_shares(
     specs = [Spec(x.shape[1:], x.dtype) for x in columns] + [x.spec for x in constants]
     places = [placeholder(spec, i) for i, spec in enumerate(specs)]
     body = make_body(0, len(columns), places, [compute(*places)])
-    (stacked,) = scan(body, [*columns, *constants], count, False, [0])
+    stacked: Node = scan(body, [*columns, *constants], count, False, [0])[0]
     return stacked
 
 
@@ -319,8 +321,9 @@ def convolve(x: Node, offset: int, w: Node, out: tuple[int, int]) -> Node:
 
     if share == images:
         return compute(x, weights)
-    stacked = _in_shares(share, [x], [weights], compute)
-    return structure.reshape(stacked, (images, *stacked.shape[2:]))
+    stacked = _in_shares(share, [x], [weights], compute)  # (images / share, share, out…, O)
+    whole: Node = structure.reshape(stacked, (images, *stacked.shape[2:]))
+    return whole
 
 
 def _bytes_of_image(x: Node, out: tuple[int, int], filters: int) -> int:
@@ -347,7 +350,8 @@ def _convolved(x: Node, offset: int, weights: Node, out: tuple[int, int]) -> Nod
     )
     if shape[1:3] == out:
         return made
-    return structure.slice_(made, (0, 0, 0, 0), (images, *out, filters), (1, 1, 1, 1))
+    cropped: Node = structure.slice_(made, (0, 0, 0, 0), (images, *out, filters), (1, 1, 1, 1))
+    return cropped
 
 
 def weights_gradient(x: Node, offset: int, gradient: Node) -> Node:
@@ -368,7 +372,8 @@ def weights_gradient(x: Node, offset: int, gradient: Node) -> Node:
 
     if share == images:
         return compute(x, gradient)
-    return structure.sum(_in_shares(share, [x, gradient], [], compute), (0,))
+    total: Node = structure.sum(_in_shares(share, [x, gradient], [], compute), (0,))
+    return total
 
 
 def _gradient_of_some(x: Node, offset: int, gradient: Node, out: tuple[int, int]) -> Node:
