@@ -184,10 +184,12 @@ def patch_transform(
 
 # ---- convolutions -----------------------------------------------------------------------------
 
-LEAST_CHANNELS = 16
-"""Fewer channels or filters: transforming costs more than multiplying."""
-LEAST_POSITIONS = 16
-"""Fewer patches in all: the weights' transform is not paid back."""
+DIRECT_SHARE = 0.9
+"""Of the processor's peak that products over strided views reach."""
+TRANSFORM = 16
+"""Multiplications that take as long as transforming an element of a plane of pictures."""
+TRANSFORM_OF_WEIGHTS = 30
+"""The same for weights, which mostly come from farther away."""
 SHARE_BYTES = 1 << 20
 """Planes of so many bytes are made at once, of as many images as that gives."""
 FEWEST_SHARES = 4
@@ -202,17 +204,16 @@ def squares(extent: int) -> int:
 
 
 def fits(node: Node, kernel: Shape, out: Shape, channels: int, filters: int, images: int) -> bool:
-    """Whether a convolution with these extents is computed by patches."""
+    """Whether a convolution with these extents is computed by patches: it can be, and that costs
+    less than multiplying."""
     settings = node.settings
-    return (
-        node.dtype is float32
-        and kernel == (KERNEL, KERNEL)
-        and settings["groups"] == 1
-        and tuple(settings["stride"]) == tuple(settings["dilation"]) == (1, 1)
-        and min(channels, filters) >= LEAST_CHANNELS
-        and min(out) >= KERNEL
-        and images * squares(out[0]) * squares(out[1]) >= LEAST_POSITIONS
-    )
+    plain = tuple(settings["stride"]) == tuple(settings["dilation"]) == (1, 1)
+    if node.dtype is not float32 or kernel != (KERNEL,) * 2 or settings["groups"] > 1 or not plain:
+        return False
+    direct = images * math.prod(out) * KERNEL**2 * channels * filters / DIRECT_SHARE
+    patches = images * math.prod(squares(n) for n in out)
+    each = channels * filters + TRANSFORM * (channels + filters)
+    return direct > PATCH**2 * (patches * each + TRANSFORM_OF_WEIGHTS * channels * filters)
 
 
 def _spread(rows: int, columns: int) -> int:
