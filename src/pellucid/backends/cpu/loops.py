@@ -29,6 +29,7 @@ from pellucid.backends.cpu.elements import (
     is_unsigned,
 )
 from pellucid.backends.cpu.ir import Function, Phi, Value, literal, module_text
+from pellucid.backends.cpu.run_time_numbers import LEAST_EXTENT
 from pellucid.backends.cpu.visiting import Visit, plan_visit, unreshaped
 from pellucid.base.dtypes import DType, bool_
 from pellucid.compiler.clusters import (
@@ -164,7 +165,8 @@ class _RowKernel:
             self.rows, self.inner = cluster.size // self.visit.inner, self.visit.inner
         self.f = function or Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
         self.operands = operands or Operands()
-        fixed = function is not None or self.flat
+        # Short rows leave no time to compute with numbers that LLVM does not know.
+        fixed = function is not None or self.flat or self.inner < LEAST_EXTENT
         self.elements = Elements(self.f, self.operands, stored | self.fusion.anchors, fixed)
         self.columns: tuple[Value, Value]
         self.stage = {}  # type: dict[Node, int]

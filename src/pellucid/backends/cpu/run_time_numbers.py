@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LARGEST_IN_TEXT = 2
 """Integers up to this size mean something else than an extent, and stay."""
 LEAST_EXTENT = 64
-"""Shorter inner loops keep their extent in the text: their rest would cost time."""
+"""Kernels of shorter rows have all numbers in their text: they would take a fifth longer."""
 LARGEST_MULTIPLE, LEAST_MULTIPLE = 64, 32
 """What an extent is divisible by stays known, so that vectors need no rest."""
 POSITIVE = ", !range !5"
