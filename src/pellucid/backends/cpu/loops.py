@@ -80,6 +80,8 @@ ELEMENT_COSTS = dict.fromkeys(COSTLY, 0.6) | {
 """Nanoseconds for one float32 on one core, measured on 16,384 elements with vectors of 8."""
 CHEAP_COST = 0.012
 READ_COST = 0.05
+LINE = 64
+"""Chunks of a flat loop begin at multiples of so many elements."""
 SCRATCH_BYTES = 16 << 10
 """Rows of values that only one kernel needs live on its stack up to this size."""
 MANY_REDUCTIONS = 5
@@ -280,16 +282,21 @@ class _RowKernel:
     def _emit_flat(self) -> int:
         """One loop over all elements; their number is an operand, not part of the text."""
         per_element = element_cost(self.anchors, self.fusion.anchors, self.inner)
-        block = max(1024, 1 << round(math.log2(CHUNK_COST / per_element)))
+        usual = max(1024, 1 << round(math.log2(CHUNK_COST / per_element)))
+        chunks = math.ceil(self.inner / usual)
+        length = 2 * usual  # never the size itself: two operands in every text
+        if chunks > 1:
+            # In fours and of one length: each thread's part is the one it has of a product's rows.
+            chunks = -(-chunks // 4) * 4
+            length = -(-self.inner // (chunks * LINE)) * LINE
         f, elements = self.f, self.elements
         size = elements.pointer(("size", self.inner), "i64")
-        first = f.binary("mul nsw", f.argument("begin"), f.i64(block))
-        last = f.intrinsic(
-            "llvm.smin", "i64", f.binary("mul nsw", f.argument("end"), f.i64(block)), size
-        )
+        block = elements.pointer(("size", length), "i64")
+        first = f.binary("mul nsw", f.argument("begin"), block)
+        last = f.intrinsic("llvm.smin", "i64", f.binary("mul nsw", f.argument("end"), block), size)
         self._inner_loop(0, first, last, KERNEL)
         f.ret()
-        return math.ceil(self.inner / block)
+        return math.ceil(self.inner / length)
 
     def _emit_rows(self, per_chunk: int) -> None:
         f, elements = self.f, self.elements
