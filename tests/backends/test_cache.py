@@ -182,7 +182,7 @@ def test_killed_writer_leaves_nothing_for_long(folder: Path) -> None:
     script = (
         "import os, signal\n"
         "from pellucid.backends.cpu import cache\n"
-        "os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"cache.write_object({KEY!r}, bytes(1000))\n"
     )
     if sys.platform == "win32":
@@ -238,10 +238,10 @@ def test_folder_of_another_user_is_refused(folder: Path, monkeypatch: pytest.Mon
 
 
 def test_full_disk_costs_one_warning(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(file: int) -> None:
+    def full(*names: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.warns(RuntimeWarning, match="cannot be written .No space left on device"):
         assert not cache.write_object(KEY, CONTENT)
     with warnings.catch_warnings():

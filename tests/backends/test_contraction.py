@@ -250,6 +250,38 @@ def test_blocks_cover_c_exactly_once(shape: tuple[int, int, int]) -> None:
     np.testing.assert_array_equal(count, plan.splits)
 
 
+@pytest.mark.parametrize("batch", [*range(1, 17), 20, 24, 32, 40, 48, 64])
+def test_forward_product_and_gradient_cut_the_weights_alike(batch: int) -> None:
+    """Each half of the chunks belongs to one half of the rows of W, in y = x·Wᵀ and in dW."""
+    out, inputs = 256, 784
+    forward = Contraction(
+        "float32",
+        1,
+        batch,
+        out,
+        inputs,
+        (0, inputs, 1),
+        (0, 1, inputs),
+        (0, out),
+        updated=True,
+    )
+    gradient = Contraction(
+        "float32", 1, out, inputs, batch, (0, 1, out), (0, inputs, 1), (0, inputs)
+    )
+    borders = []
+    for spec, side in ((forward, 2), (gradient, 1)):
+        plan = plan_contraction(spec, named_target("x86-64-avx2"))
+        count = plan.kernels[0].chunks
+        assert count % 2 == 0
+        halves = [
+            {w for c in half for block in plan.blocks(c) for w in block[side]}
+            for half in (range(count // 2), range(count // 2, count))
+        ]
+        assert halves[0].isdisjoint(halves[1])
+        borders.append(max(halves[0]))
+    assert abs(borders[0] - borders[1]) < 8
+
+
 @pytest.mark.parametrize("shape", [(64, 256, 200), (65, 1, 30), (3, 50, 64), (10, 33, 9001)])
 @pytest.mark.parametrize("full_rows", [False, True])
 def test_epilogue_sees_each_element_once(shape: tuple[int, int, int], full_rows: bool) -> None:

@@ -19,6 +19,7 @@ from pellucid.optim.optimizer import (
     ParameterGroup,
     Slots,
     check_execution,
+    fading,
     log_of,
     one_minus_power,
 )
@@ -28,7 +29,8 @@ from pellucid.tensor.state import host_value
 
 def moments(grad: Any, mean: Any, square: Any, weight1: Any, beta2: float) -> tuple[Any, Any]:
     """m ← m + (1−β₁)(g − m);  v ← β₂·v + (1−β₂)·g². ``weight1`` is 1 − β₁. Returns (m, v)."""
-    return mean + (grad - mean) * weight1, square * beta2 + grad * grad * (1 - beta2)
+    mean = fading(mean + (grad - mean) * weight1)
+    return mean, square * beta2 + grad * grad * (1 - beta2)
 
 
 def adam_step(param: Any, numerator: Any, square: Any, eps: Any) -> Any:

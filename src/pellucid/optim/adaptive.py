@@ -13,6 +13,7 @@ from pellucid.optim.optimizer import (
     ParameterGroup,
     Slots,
     check_execution,
+    fading,
 )
 from pellucid.tensor.state import host_value
 
@@ -191,7 +192,7 @@ class RMSprop(Optimizer):
         if mean is not None:
             new["grad_avg"] = mean
         if "momentum_buffer" in slots:
-            direction = slots["momentum_buffer"] * numbers["momentum"] + direction
+            direction = fading(slots["momentum_buffer"] * numbers["momentum"] + direction)
             new["momentum_buffer"] = direction
         return param - direction * numbers["lr"], new
 

@@ -371,6 +371,7 @@ class _Backward(BlockWriter):
                 tile = Tile(
                     self.scalar, shape.lanes, height, shape.columns, step, self.size,
                     shape.columns * self.size, self.pitch, False, depth_unroll(width),
+                    opaque=self.plan.opaque,
                 )  # fmt: skip
                 at, target = self.moved(g, row, step), self.moved(c, row, self.pitch)
                 tile.emit(f, at, b, target, width, 1, False)

@@ -140,6 +140,7 @@ class BlockWriter:
                 tile = Tile(
                     self.scalar, shape.lanes, height, shape.columns, a_row, self.size,
                     shape.columns * self.size, self.pitch, False, depth_unroll(self.spec.width),
+                    opaque=self.plan.opaque,
                 )  # fmt: skip
                 at, target = self.moved(a, row, a_row), self.moved(c, row, self.pitch)
                 tile.emit(f, at, b, target, self.spec.width, 1, False)
@@ -174,7 +175,7 @@ class BlockWriter:
             def body(row: Value, height: int) -> None:
                 tile = Tile(
                     self.scalar, shape.lanes, height, wide, a_steps[0], a_steps[1],
-                    b_row, c_row, True, unroll,
+                    b_row, c_row, True, unroll, opaque=self.plan.opaque,
                 )  # fmt: skip
                 at = self.moved(a, row, a_steps[0])
                 target = self.moved(self.moved(c, row, c_row), column, self.size)
@@ -270,18 +271,23 @@ class BlockWriter:
         aligned = self.aligned()
         whole = counts[0] if aligned else f.binary("and", counts[0], f.i64(-lanes))
         with f.loop(0, whole, lanes, carried=carried, hint="v") as loop:
-            loop.next = body(loop.index, everywhere, loop.values)
+            loop.next = body(self.hidden(loop.index), everywhere, loop.values)
         if aligned or lanes == 1:
             return loop.results
         ordinal = "<" + ", ".join(f"i32 {i}" for i in range(lanes)) + ">"
         places = Value(ordinal, f"<{lanes} x i32>")
         with f.loop(whole, counts[-1], lanes, carried=loop.results, hint="part") as part:
             masks: list[Value | None] = []
+            begin = self.hidden(part.index)
             for count in counts:
-                left = f.cast("trunc", f.binary("sub nsw", count, part.index), "i32")
+                left = f.cast("trunc", f.binary("sub nsw", count, begin), "i32")
                 masks.append(f.compare("icmp slt", places, f.splat(left, lanes)))
-            part.next = body(part.index, masks, part.values)
+            part.next = body(begin, masks, part.values)
         return part.results
+
+    def hidden(self, index: Value) -> Value:
+        """A position in a row, whose loop LLVM shall not rewrite (half of its time, no speed)."""
+        return self.f.opaque(index) if self.plan.opaque else index
 
     def clear(self, pointers: list[Value], begin: Value, end: Value) -> None:
         """Zeros from element ``begin``, rounded up to whole vectors, to ``end``."""

@@ -104,6 +104,8 @@ class AttentionPlan:
     units: int
     group: int
     chunks: int
+    opaque: bool
+    """As in a tile."""
 
 
 def plan_attention(spec: Attention, target: Target, gradient: bool) -> AttentionPlan:
@@ -134,4 +136,5 @@ def plan_attention(spec: Attention, target: Target, gradient: bool) -> Attention
         units,
         group,
         math.ceil(units / group),
+        target.triple.startswith("x86_64"),
     )

@@ -11,6 +11,7 @@ second kernel adds them in a fixed order.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -296,9 +297,14 @@ class _Emitter:
 
         def tails() -> None:
             start = axis.whole
-            for extent in axis.tails:
-                body(f.i64(start), extent)
-                start += extent
+            for extent, equal in itertools.groupby(axis.tails):
+                end = start + sum(equal)
+                if end - start == extent:
+                    body(f.i64(start), extent)
+                else:
+                    with f.loop(f.i64(start), f.i64(end), extent, hint="tail") as loop:
+                        body(loop.index, extent)
+                start = end
 
         here = True if everything else f.compare("icmp eq", bounds[1], f.i64(axis.extent))
         when(f, here, tails)
@@ -316,7 +322,7 @@ class _Emitter:
         rows may be stored twice (``repeatable``), as they may unless sums are added to them.
         """
         f, axis = self.f, self.plan.rows
-        again = (axis.tile - sum(axis.tails)) * _FEWEST_ROWS_FOR_ONE_DONE_AGAIN
+        again = -axis.extent % axis.tile * _FEWEST_ROWS_FOR_ONE_DONE_AGAIN
         is_long = self.plan.work.flop >= _LONG_FLOP
         if not axis.tails or axis.extent < axis.tile + again or is_long:
             self._tiles(axis, bounds, lambda row, height: body(row, height, f.i64(0)))

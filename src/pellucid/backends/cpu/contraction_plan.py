@@ -28,13 +28,18 @@ _DISPATCH_CYCLES = 1_000
 _BYTES_A_CYCLE = 16  # that one core reads from the outer caches
 _MOST_CHUNKS = 256
 _DOT_ROWS = 12
+_LONG_DOT_ROWS = 40
+_LONG_DOT_DEPTH = 192
+"""Of a long sum dot products beat tiles up to so many rows: each vector of B is read once and used
+for all of them, and never rearranged (32 rows, 784 deep: 82 GFLOP/s on a core against 71)."""
 _SCRATCH_BYTES = 248 << 10
 _PANELS = 4
 _PACKED_A_CHUNK = 1 << 13  # elements
 _THIN_BLOCK = 8
 _THIN_COLUMNS = 512
 _OWN_ROWS = 128
-"""Most rows for which it pays to cut a product by who updates the rows of B (see _own_rows)."""
+"""Most rows for which it pays to cut a product by who updates the rows of B (see _own_rows); with
+more of them, columns of a product would be too narrow for what follows on it."""
 _OWN_BYTES = 1 << 18
 """Largest weights that are worth keeping in one core's cache."""
 _OWN_DEPTH = 32
@@ -44,6 +49,11 @@ _STRIPES = 1.15
 columns only: the update goes through it row by row, and reads half of it out of another core's
 cache."""
 _LEAST_LANES_OF_PAIRS = 4  # the shortest vectors that instructions for pairs know
+_SHARED_BYTES = 1 << 21
+_CYCLES_OF_A_MOVED_LINE = 40.0
+"""That a core waits for a line of B which another core changes, and which it takes away from that
+one; with more than ``_OWN_ROWS`` rows the multiplications hide it, and weights larger than
+``_SHARED_BYTES`` come from memory anyway."""
 # Weight of each number of threads when chunk sizes are compared.
 _THREADS = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 0.7), (16, 0.2))
 _COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
@@ -274,7 +284,7 @@ def _plan(spec: Contraction, target: Target, full_rows: bool) -> ContractionPlan
     lanes = target.lanes(spec.dtype)
     pairs = target.pair_product if work.narrow else ""
     each = 2 if pairs else 1
-    dot = _wants_dot(work, lanes * each)
+    dot = _wants_dot(work, lanes * each, target.l2_bytes // 8)
     if dot:
         height, width = _dot_shape(work, target.vector_registers)
         row_tails, column_tails = _plain_tails(work.rows, height), _plain_tails(work.columns, width)
@@ -304,6 +314,8 @@ def _plan(spec: Contraction, target: Target, full_rows: bool) -> ContractionPlan
         split_depth = work.depth if splits == 1 else _round_up(math.ceil(work.depth / splits), 8)
         block = each * _even_block(-(-split_depth // each), -(-block // each))
     splits = max(1, math.ceil(work.depth / split_depth)) if work.depth else 1
+    if not dot and rows.chunks == 1 and rows.extent:
+        rows = _even_rows(rows.extent, rows.tile)
     plan = _finish(
         spec,
         work,
@@ -451,10 +463,16 @@ class _Shape:
     column_tails: tuple[int, ...]
 
 
-def _wants_dot(work: Contraction, lanes: int) -> bool:
-    """Whether dot products along depth beat tiles: few rows or columns, both sides contiguous."""
+def _wants_dot(work: Contraction, lanes: int, near_bytes: int) -> bool:
+    """Whether dot products along depth beat tiles: few rows or columns, both sides contiguous.
+
+    All of A passes by for every few columns, so it has to be near: at most ``near_bytes``.
+    """
     contiguous = work.a_strides[2] == 1 and work.b_strides[1] == 1
     few = work.rows <= _DOT_ROWS or work.columns <= max(1, lanes // 4)
+    long = work.depth >= _LONG_DOT_DEPTH and not work.narrow
+    if long and work.rows * work.depth * work.itemsize <= near_bytes:
+        few = few or work.rows <= _LONG_DOT_ROWS
     # A column-contiguous B of one column is contiguous both ways and always suits dot products.
     return contiguous and few and work.depth >= 2 * lanes and not work.empty
 
@@ -490,6 +508,16 @@ def _row_tails(rows: int, height: int) -> tuple[int, ...]:
         both = height + rest
         return (both - both // 2, both // 2)
     return (rest,)
+
+
+def _even_rows(rows: int, height: int) -> Axis:
+    """All rows in one chunk, in as few tiles of at most ``height``, none lower than need be.
+
+    Tiles of 4 rows (8 sums of two vectors) wait for their sums, those of 5 hardly do.
+    """
+    tiles = math.ceil(rows / height)
+    low, higher = divmod(rows, tiles)
+    return Axis(rows, low + (higher > 0), (low,) * (tiles - higher) if higher else (), rows, 1)
 
 
 def tile_shape(
@@ -636,10 +664,11 @@ def _row_limit(work: Contraction, target: Target, shape: _Shape, block: int, pac
 
 
 def _cycles(work: Contraction, lanes: int) -> float:
-    """Cycles of the multiply-adds; of reading the matrix, where few rows use each element of it."""
+    """Cycles of the multiply-adds; of reading the matrix, where few rows use each element of it;
+    of writing the result, where sums are short."""
     depth = max(1, work.depth)
-    read = work.columns * depth * work.itemsize / _BYTES_A_CYCLE
-    return work.batch * max(work.rows * work.columns * depth / (2 * lanes), read)
+    moved = work.columns * max(depth, work.rows) * work.itemsize / _BYTES_A_CYCLE
+    return work.batch * max(work.rows * work.columns * depth / (2 * lanes), moved)
 
 
 def _chunk_limit(cycles: float) -> int:
@@ -670,6 +699,8 @@ def _partition(
     own = _own_rows(work)
     if own > 1:
         return row_axes[0], column_axes[0], own
+    if full_rows:
+        work = replace(work, updated=False)  # there are no other ways than rows
     best: tuple[float, Axis, Axis, int] | None = None
     for rows, columns, split in itertools.product(row_axes, column_axes, splits or [1]):
         parts = rows.chunks * columns.chunks
@@ -716,10 +747,22 @@ def _axes(extent: int, tile: int, tails: tuple[int, ...], most: int, limit: int)
     for wanted in sorted({*_COUNTS, fewest, tiles}):
         if wanted < fewest or (wanted > max(1, tiles)) or (wanted > most and wanted != fewest):
             continue
-        chunk = max(1, math.ceil(tiles / wanted)) * tile
-        chunks = max(1, math.ceil(whole / chunk))
-        found.setdefault(chunks, Axis(extent, tile, tails, chunk, chunks))
+        up = max(1, math.ceil(tiles / wanted)) * tile
+        ways = [Axis(extent, tile, tails, up, max(1, math.ceil(whole / up)))]
+        if tiles >= wanted:
+            down = Axis(extent, tile, tails, tiles // wanted * tile, wanted)
+            if down.longest <= max(tile, limit):
+                ways.insert(0, down)
+        best = min(ways, key=_unevenness)
+        found.setdefault(best.chunks, best)
     return list(found.values())
+
+
+def _unevenness(axis: Axis) -> float:
+    """The longest chunk counts; ends that lie evenly help threads to keep to their part."""
+    start, end = axis.range(axis.chunks - 1)
+    lengths = end - start, axis.chunk if axis.chunks > 1 else end - start
+    return max(lengths) + (max(lengths) - min(lengths)) / 4
 
 
 def _score(
@@ -737,8 +780,12 @@ def _score(
     chunk = m * n * k / (2 * shape.lanes) + _DISPATCH_CYCLES
     # Cycles to pack one element, measured with 8 lanes.
     round_cost = 0.6 if work.narrow else 0.0
-    cost_b = {"none": 0.0, "copy": 0.15, "transpose": 0.2, "gather": 1.0}[pack_b]
+    cost_b = {"none": 0.06, "copy": 0.15, "transpose": 0.2, "gather": 1.0}[pack_b]
     chunk += (cost_b + round_cost) * n * k * vector
+    weights = work.depth * work.columns * work.itemsize
+    few = work.rows <= _OWN_ROWS and weights <= _SHARED_BYTES
+    if work.updated and few and rows.chunks > 1:
+        chunk += n * k * work.itemsize / 64 * _CYCLES_OF_A_MOVED_LINE
     cost_a = {"none": 0.02, "lines": 0.6, "rows": 0.15}[pack_a]
     chunk += (cost_a + round_cost) * m * k * vector
     count = work.batch * rows.chunks * columns.chunks * split

@@ -328,28 +328,29 @@ class DotTile:
     def _step(self, f: Function, sums: list[Value], a: Value, b: Value, width: int) -> list[Value]:
         """``width`` elements along depth."""
 
-        def lines(source: Elements, pointer: Value, step: int, count: int) -> list[Value]:
-            found = []
-            for i in range(count):
-                at = f.gep(pointer, i * step)
-                if width < source.each:
-                    part = source.across(f, at, 0, 1, half=True)
-                else:
-                    part = source.along(f, at, width // source.each)
-                found.append(filled(f, part, self.lanes))
-            return found
+        def line(source: Elements, pointer: Value, step: int) -> Value:
+            at = f.gep(pointer, step)
+            if width < source.each:
+                part = source.across(f, at, 0, 1, half=True)
+            else:
+                part = source.along(f, at, width // source.each)
+            return filled(f, part, self.lanes)
 
-        if self.rows <= self.columns:
-            of_a = lines(self.a, a, self.a_row, self.rows)
-            of_b = lines(self.b, b, self.b_column, self.columns)
-        else:
-            of_b = lines(self.b, b, self.b_column, self.columns)
-            of_a = lines(self.a, a, self.a_row, self.rows)
-        return [
-            combine(f, self.a.pairs, x, y, sums[i * self.columns + j])
-            for i, x in enumerate(of_a)
-            for j, y in enumerate(of_b)
+        # The shorter side stays in registers; of the other one is needed at a time.
+        few_rows = self.rows <= self.columns
+        sides = [
+            [(self.a, a, row * self.a_row) for row in range(self.rows)],
+            [(self.b, b, column * self.b_column) for column in range(self.columns)],
         ]
+        kept = [line(*place) for place in sides[0 if few_rows else 1]]
+        result = list(sums)
+        for i, place in enumerate(sides[1 if few_rows else 0]):
+            one = line(*place)
+            for j, other in enumerate(kept):
+                row, column, x, y = (j, i, other, one) if few_rows else (i, j, one, other)
+                at = row * self.columns + column
+                result[at] = combine(f, self.a.pairs, x, y, sums[at])
+        return result
 
     def _total(self, f: Function, value: Value) -> Value:
         """Sum of the lanes, halving the vector each time: (x₀+x₄)+(x₂+x₆)+…."""

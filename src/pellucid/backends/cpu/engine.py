@@ -143,7 +143,7 @@ def compile_kernel(name: str, text: str, target: Target) -> bytes:
     :class:`~pellucid.base.errors.CompilationError`.
     """
     llvm = _initialize(target)
-    machine = _target_machine(target)
+    machine = _machine_of_thread(target)
     context = llvm.create_context()
     try:
         module = llvm.parse_assembly(text, context)
@@ -269,6 +269,17 @@ def _target_machine(target: Target, jit: bool = False) -> Any:
         codemodel="jitdefault" if jit else "default",
         jit=jit,
     )
+
+
+_of_thread = threading.local()
+
+
+def _machine_of_thread(target: Target) -> Any:
+    """This thread's code generator, which takes a millisecond to set up and is not shared."""
+    key = target.key()
+    if getattr(_of_thread, "key", None) != key:
+        _of_thread.key, _of_thread.machine = key, _target_machine(target)
+    return _of_thread.machine
 
 
 def _make_private(name: str, module: Any) -> None:

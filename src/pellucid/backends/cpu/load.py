@@ -50,6 +50,7 @@ from pellucid.backends.cpu.plan import (
     plan_key,
 )
 from pellucid.backends.cpu.repeat import LoopUse, copy_cluster, loop_use, plan_loop, region_plan
+from pellucid.backends.cpu.run_time_numbers import NumberTable
 from pellucid.backends.cpu.runtime import Loop, Move, NativeProgram, Region, Strand, Task
 from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.strands import blocks_of, in_blocks
@@ -511,6 +512,12 @@ class Table:
         kind, value = self.entries[entry - self.first] if entry >= self.first else ("", 0)
         return value if kind == "arena" else None
 
+    def numbers(self, operand: NumberTable) -> int:
+        """The entry of numbers that a kernel receives."""
+        if operand not in self._known:
+            self.constants.append(np.array(operand.words, np.int64))
+        return self.entry(operand, ("constant", len(self.constants) - 1))
+
     def constant(self, node: Node) -> int:
         """The entry of a constant."""
         if node not in self._known:
@@ -546,6 +553,8 @@ class Slots:
 
     def of(self, operand: Operand, cluster: Cluster) -> int:
         """The table entry of an operand of a cluster's kernel."""
+        if isinstance(operand, NumberTable):
+            return self.table.numbers(operand)
         if isinstance(operand, tuple):
             # The kernels of a split product share their scratch; every product has its own.
             own = operand[0] == "scratch"

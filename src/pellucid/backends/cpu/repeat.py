@@ -250,7 +250,7 @@ class _LoopPlanner:
         """A copy kernel from one entry to another."""
 
         def entry(operand: Operand) -> int:
-            if isinstance(operand, tuple):
+            if not isinstance(operand, Node):
                 return self.outer.of(operand, use.cluster)
             return target if operand.op is COPY else source
 
