@@ -262,10 +262,10 @@ def test_muon_update_is_nearly_orthogonal(adjust: str) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda p: optim.Adam(p, lr=1e-3),
-        lambda p: optim.AdamW(p, lr=1e-3),
+        lambda p: optim.Adam(p, lr=1e-3, betas=(0.9, 0.8)),
+        lambda p: optim.AdamW(p, lr=1e-3, betas=(0.9, 0.8)),
         lambda p: optim.SGD(p, lr=1e-3, momentum=0.9),
-        lambda p: optim.RMSprop(p, lr=1e-3, momentum=0.9),
+        lambda p: optim.RMSprop(p, lr=1e-3, momentum=0.9, alpha=0.8),
     ],
 )
 def test_means_of_gradients_that_have_ended_reach_zero(make: Any, compiled: bool) -> None:
@@ -293,3 +293,9 @@ def test_means_of_gradients_that_have_ended_reach_zero(make: Any, compiled: bool
     assert ended[-1] == 0
     assert np.all(alive > smallest)
     assert np.all(np.isnan(broken))
+    squares = [v for k, v in optimizer.state[theta].items() if k in ("exp_avg_sq", "square_avg")]
+    for square in squares:
+        assert square.numpy()[0] == 0
+        assert square.numpy()[1] > smallest
+        assert np.isnan(square.numpy()[2])
+    assert bool(np.isfinite(theta.detach().numpy()[:2]).all())

@@ -14,6 +14,7 @@ from pellucid.optim.optimizer import (
     Slots,
     check_execution,
     fading,
+    fading_square,
 )
 from pellucid.tensor.state import host_value
 
@@ -32,7 +33,7 @@ def rmsprop_step(
     With ``mean`` (centered) m ← m + (1−α)(g − m) and v − m² stands under the root.
     Returns (direction, v, m).
     """
-    new = square * alpha + grad * grad * (1 - alpha)
+    new = fading_square(square * alpha + grad * grad * (1 - alpha), eps)
     if mean is None:
         return grad / (new.sqrt() + eps), new, None
     center = mean + (grad - mean) * (1 - alpha)

@@ -56,6 +56,8 @@ Bunch = tuple["ParameterGroup", Slots, list[Any]]
 
 NEGLIGIBLE = 1e-30
 """A running mean of gradients that is smaller is zero."""
+NEGLIGIBLE_SQUARE = 1e-37
+"""So is a running mean of their squares."""
 NATIVE_ELEMENTS = 1 << 14
 """Parameters of so many numbers together are updated by a native program, also eagerly."""
 NATIVE_PROGRAMS = 4
@@ -593,6 +595,14 @@ def fading(mean: Any) -> Any:
     parameter.
     """
     return where(mean.abs() < NEGLIGIBLE, 0.0, mean)
+
+
+def fading_square(square: Any, eps: float) -> Any:
+    """The same for a running mean of squares v that stands in √v + ε: 0 below 1e-37.
+
+    Without ``eps`` the root divides alone, and v stays as it is.
+    """
+    return square if eps == 0 else where(square < NEGLIGIBLE_SQUARE, 0.0, square)
 
 
 def log_of(beta: float) -> float:
