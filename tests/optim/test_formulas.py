@@ -256,3 +256,46 @@ def test_muon_update_is_nearly_orthogonal(adjust: str) -> None:
     # The directions of the gradient stay: U·Vᵀ of the gradient is its best orthogonal partner.
     u, _, vt = np.linalg.svd(gradient, full_matrices=False)
     assert (u @ vt * moved).sum() / np.linalg.norm(moved) / np.sqrt(6) > 0.97
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: optim.Adam(p, lr=1e-3, betas=(0.9, 0.8)),
+        lambda p: optim.AdamW(p, lr=1e-3, betas=(0.9, 0.8)),
+        lambda p: optim.SGD(p, lr=1e-3, momentum=0.9),
+        lambda p: optim.RMSprop(p, lr=1e-3, momentum=0.9, alpha=0.8),
+    ],
+)
+def test_means_of_gradients_that_have_ended_reach_zero(make: Any, compiled: bool) -> None:
+    """They stop at 1e-30, before the subnormal numbers, on which processors are slow."""
+    theta = pellucid.tensor([1.0, 2.0, float("nan")], requires_grad=True)
+    optimizer = make([theta])
+
+    def step(weight: Any) -> None:
+        optimizer.zero_grad()
+        (theta * weight).sum().backward()
+        optimizer.step()
+
+    run = pellucid.compile(step) if compiled else step
+    name = "exp_avg" if "Adam" in type(optimizer).__name__ else "momentum_buffer"
+    smallest = float(np.finfo(np.float32).tiny)
+    run(pellucid.tensor([1.0, 1.0, 1.0]))
+    seen = []
+    for _ in range(900):
+        run(pellucid.tensor([0.0, 1.0, float("nan")]))
+        seen.append(optimizer.state[theta][name].numpy().copy())
+    ended, alive, broken = np.abs(np.array(seen)).T
+    assert ended[0] > 0.01
+    assert np.all((ended == 0) | (ended >= 1e-30))
+    assert np.all(np.diff(ended) <= 0)
+    assert ended[-1] == 0
+    assert np.all(alive > smallest)
+    assert np.all(np.isnan(broken))
+    squares = [v for k, v in optimizer.state[theta].items() if k in ("exp_avg_sq", "square_avg")]
+    for square in squares:
+        assert square.numpy()[0] == 0
+        assert square.numpy()[1] > smallest
+        assert np.isnan(square.numpy()[2])
+    assert bool(np.isfinite(theta.detach().numpy()[:2]).all())

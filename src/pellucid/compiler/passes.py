@@ -30,6 +30,7 @@ from pellucid.graph.node import (
     Node,
     inheriting,
     make_node,
+    with_operands,
 )
 from pellucid.ops import elementwise, structure
 from pellucid.ops.contraction import matmul, swap
@@ -37,7 +38,7 @@ from pellucid.ops.indexing import IOTA
 from pellucid.ops.normalization import standardize_formula
 from pellucid.ops.pooling import window_max_formula
 from pellucid.ops.registry import scalar
-from pellucid.transforms.simplify import simplify, views_after
+from pellucid.transforms.simplify import settling_once, simplify, views_after
 
 LONG_REDUCTION = 1 << 15
 """A reduction of so many elements into few results is cut into parts that run side by side."""
@@ -63,9 +64,11 @@ def rewrite(graph: Graph, rule: Callable[[Node], Node | None]) -> Graph:
             inherit(node)
             operands = [replaced[n] for n in node.inputs]
             same = all(a is b for a, b in zip(operands, node.inputs, strict=True))
-            current = node if same else make_node(node.op, operands, node.settings)
+            current = node if same else with_operands(node, operands)
             better = rule(current)
             replaced[node] = current if better is None else better
+    if all(replaced[n] is n for n in graph.outputs):
+        return graph
     return Graph(graph.inputs, tuple(replaced[n] for n in graph.outputs), graph.aliases)
 
 
@@ -357,7 +360,8 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
 
 def prepare(graph: Graph, without: Collection[str] = ()) -> Graph:
     """The graph after all passes but those named in ``without``."""
-    for step in PASSES:
-        if step.__name__ not in without:
-            graph = step(graph)
+    with settling_once():
+        for step in PASSES:
+            if step.__name__ not in without:
+                graph = step(graph)
     return graph

@@ -6,7 +6,7 @@ A new value of a parameter is written over the old one in the step after its las
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pellucid.base.errors import CompilationError
@@ -74,6 +74,9 @@ def schedule(
     """
     overwrites = _candidates(fusion)
     level, refused = _levels(fusion, overwrites, chains)
+    _postpone(
+        fusion, stored, {n: o for n, o in overwrites.items() if n not in refused}, level, chains
+    )
     targets, copies = _targets(fusion, {n for n in overwrites if n not in refused})
     steps: list[list[Cluster]] = [[] for _ in range(max(level.values(), default=-1) + 1)]
     for cluster in fusion.clusters:
@@ -205,6 +208,52 @@ def _levels(
                     ready.append(follower)
     level.update({key: level[id(first)] for key, first in head.items()})
     return level, refused
+
+
+POSTPONED_BYTES = 1 << 20
+"""Values of so many bytes are not computed long before they are read."""
+
+
+def _postpone(
+    fusion: Fusion,
+    stored: set[Node],
+    overwrites: dict[Node, Node],
+    level: dict[int, int],
+    chains: Sequence[Chain],
+) -> None:
+    """Move clusters that make much out of little to right before what reads them.
+
+    The weights of a network could all be transformed in the first step, long before the layers
+    that need them; nothing waits for that, but it would take up memory.
+    """
+    readers = _readers(fusion)
+    chained = {id(c) for chain in chains for c in chain.clusters}
+    following: dict[int, list[Cluster]] = {}
+    for cluster in fusion.clusters:
+        for other in _needed(cluster, fusion, overwrites, readers, set(), {}).values():
+            following.setdefault(id(other), []).append(cluster)
+    outputs = set(fusion.graph.outputs)
+    for cluster in sorted(fusion.clusters, key=lambda c: -level[id(c)]):
+        after = following.get(id(cluster), ())
+        if cluster.kind == "assembly" or id(cluster) in chained or not after:
+            continue
+        if not outputs.isdisjoint(cluster.anchors):
+            continue
+        latest = min(level[id(c)] - (c.kind != "assembly") for c in after)
+        made = _bytes(a for a in cluster.anchors if a in stored)
+        if latest > level[id(cluster)] and made >= POSTPONED_BYTES:
+            reads = {r for a in cluster.anchors for r in fusion.reads[a] if r in fusion.owner}
+            held = (r for r in reads if _last_read(r, readers, level) < latest)
+            if made > _bytes(held):
+                level[id(cluster)] = latest
+
+
+def _bytes(nodes: Iterable[Node]) -> int:
+    return sum(node.size * node.dtype.itemsize for node in nodes)
+
+
+def _last_read(node: Node, readers: dict[Node, list[Cluster]], level: dict[int, int]) -> int:
+    return max(level[id(c)] for c in readers[node])
 
 
 def _needed(

@@ -8,6 +8,7 @@ are shared for free and structural equality is ``is``.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import weakref
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -254,6 +255,14 @@ def make_node(
         return _interned.setdefault(key, node)
 
 
+def with_operands(node: Node, operands: Sequence[Node]) -> Node:
+    """The node's operation applied to other operands."""
+    before = zip(node.inputs, operands, strict=True)
+    if all(a.shape == b.shape and a.dtype is b.dtype for a, b in before):
+        return make_node(node.op, operands, node.settings, node.spec)
+    return make_node(node.op, operands, node.settings)
+
+
 def unshared(node: Node) -> Node:
     """The same application as a node of its own, which nothing else refers to."""
     twin = Node.__new__(Node)
@@ -335,6 +344,10 @@ class Graph:
 
     def nodes(self) -> list[Node]:
         """All nodes that the outputs need, operands before users."""
+        return list(self._nodes)
+
+    @functools.cached_property
+    def _nodes(self) -> list[Node]:
         return topological(self.outputs)
 
 

@@ -19,6 +19,8 @@ from pellucid.optim.optimizer import (
     ParameterGroup,
     Slots,
     check_execution,
+    fading,
+    fading_square,
     log_of,
     one_minus_power,
 )
@@ -26,9 +28,12 @@ from pellucid.tensor.functions import where
 from pellucid.tensor.state import host_value
 
 
-def moments(grad: Any, mean: Any, square: Any, weight1: Any, beta2: float) -> tuple[Any, Any]:
+def moments(
+    grad: Any, mean: Any, square: Any, weight1: Any, beta2: float, eps: float
+) -> tuple[Any, Any]:
     """m ← m + (1−β₁)(g − m);  v ← β₂·v + (1−β₂)·g². ``weight1`` is 1 − β₁. Returns (m, v)."""
-    return mean + (grad - mean) * weight1, square * beta2 + grad * grad * (1 - beta2)
+    mean = fading(mean + (grad - mean) * weight1)
+    return mean, fading_square(square * beta2 + grad * grad * (1 - beta2), eps)
 
 
 def adam_step(param: Any, numerator: Any, square: Any, eps: Any) -> Any:
@@ -131,7 +136,12 @@ class Adam(_Moments):
         self, param: Any, grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup
     ) -> tuple[Any, Slots]:
         mean, square = moments(
-            grad, slots["exp_avg"], slots["exp_avg_sq"], numbers["weight1"], group["betas"][1]
+            grad,
+            slots["exp_avg"],
+            slots["exp_avg_sq"],
+            numbers["weight1"],
+            group["betas"][1],
+            group["eps"],
         )
         new: Slots = {"exp_avg": mean, "exp_avg_sq": square}
         if group["amsgrad"]:
@@ -219,7 +229,9 @@ class SparseAdam(_Moments):
         self, param: Any, grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup
     ) -> tuple[Any, Slots]:
         old_mean, old_square = slots["exp_avg"], slots["exp_avg_sq"]
-        mean, square = moments(grad, old_mean, old_square, numbers["weight1"], group["betas"][1])
+        mean, square = moments(
+            grad, old_mean, old_square, numbers["weight1"], group["betas"][1], group["eps"]
+        )
         rest = tuple(range(1, len(param.shape)))
         used = grad.ne(0)
         used = used.any(rest, True) if rest else used
@@ -357,7 +369,12 @@ class NAdam(_Moments):
         self, param: Any, grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup
     ) -> tuple[Any, Slots]:
         mean, square = moments(
-            grad, slots["exp_avg"], slots["exp_avg_sq"], numbers["weight1"], group["betas"][1]
+            grad,
+            slots["exp_avg"],
+            slots["exp_avg_sq"],
+            numbers["weight1"],
+            group["betas"][1],
+            group["eps"],
         )
         numerator = grad * numbers["grad_rate"] + mean * numbers["mean_rate"]
         new = adam_step(param, numerator, square, numbers["eps"])
@@ -429,7 +446,12 @@ class RAdam(_Moments):
         self, param: Any, grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup
     ) -> tuple[Any, Slots]:
         mean, square = moments(
-            grad, slots["exp_avg"], slots["exp_avg_sq"], numbers["weight1"], group["betas"][1]
+            grad,
+            slots["exp_avg"],
+            slots["exp_avg_sq"],
+            numbers["weight1"],
+            group["betas"][1],
+            group["eps"],
         )
         spread = square.sqrt() * numbers["use"] + numbers["floor"]
         new = param - mean * numbers["rate"] / spread

@@ -13,6 +13,8 @@ from pellucid.optim.optimizer import (
     ParameterGroup,
     Slots,
     check_execution,
+    fading,
+    fading_square,
 )
 from pellucid.tensor.state import host_value
 
@@ -31,7 +33,7 @@ def rmsprop_step(
     With ``mean`` (centered) m ← m + (1−α)(g − m) and v − m² stands under the root.
     Returns (direction, v, m).
     """
-    new = square * alpha + grad * grad * (1 - alpha)
+    new = fading_square(square * alpha + grad * grad * (1 - alpha), eps)
     if mean is None:
         return grad / (new.sqrt() + eps), new, None
     center = mean + (grad - mean) * (1 - alpha)
@@ -191,7 +193,7 @@ class RMSprop(Optimizer):
         if mean is not None:
             new["grad_avg"] = mean
         if "momentum_buffer" in slots:
-            direction = slots["momentum_buffer"] * numbers["momentum"] + direction
+            direction = fading(slots["momentum_buffer"] * numbers["momentum"] + direction)
             new["momentum_buffer"] = direction
         return param - direction * numbers["lr"], new
 

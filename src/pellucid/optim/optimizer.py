@@ -32,6 +32,7 @@ from pellucid.graph.node import layer_scope
 from pellucid.tensor.autograd import enable_grad, no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import full_like, tensor, zeros_like
+from pellucid.tensor.functions import where
 from pellucid.tensor.state import (
     are_eager_kernels_enabled,
     concrete,
@@ -53,6 +54,10 @@ Slots = dict[str, Any]
 Bunch = tuple["ParameterGroup", Slots, list[Any]]
 """Parameters of a group that are updated together, with the slots (their count) that they share."""
 
+NEGLIGIBLE = 1e-30
+"""A running mean of gradients that is smaller is zero."""
+NEGLIGIBLE_SQUARE = 1e-37
+"""So is a running mean of their squares."""
 NATIVE_ELEMENTS = 1 << 14
 """Parameters of so many numbers together are updated by a native program, also eagerly."""
 NATIVE_PROGRAMS = 4
@@ -579,6 +584,25 @@ def check_execution(owner: str, given: Mapping[str, Any]) -> None:
             f"{owner} got differentiable=True, which does not exist here",
             "differentiate through updates you write yourself, with create_graph=True",
         )
+
+
+def fading(mean: Any) -> Any:
+    """A running mean of gradients, 0 where it is negligible (below 1e-30); same shape and dtype.
+
+    Where a unit is dead, or a pixel always black, β·m reaches the subnormal numbers after some 700
+    steps.  Processors compute with them many times more slowly, and there m would stay,
+    since 0.9 times the smallest of them is rounded back to itself.  No step of this size changes a
+    parameter.
+    """
+    return where(mean.abs() < NEGLIGIBLE, 0.0, mean)
+
+
+def fading_square(square: Any, eps: float) -> Any:
+    """The same for a running mean of squares v that stands in √v + ε: 0 below 1e-37.
+
+    Without ``eps`` the root divides alone, and v stays as it is.
+    """
+    return square if eps == 0 else where(square < NEGLIGIBLE_SQUARE, 0.0, square)
 
 
 def log_of(beta: float) -> float:

@@ -14,6 +14,7 @@ from pellucid.optim.optimizer import (
     ParameterGroup,
     Slots,
     check_execution,
+    fading,
 )
 from pellucid.tensor.creation import ones_like
 from pellucid.tensor.functions import where
@@ -27,7 +28,7 @@ def momentum_step(
 
     Returns (direction, b), both in the shape of ``grad``.
     """
-    new = buffer * momentum + (grad if intake is None else grad * intake)
+    new = fading(buffer * momentum + (grad if intake is None else grad * intake))
     return (grad + new * momentum if nesterov else new), new
 
 

@@ -6,7 +6,9 @@ the backend.  Each rule takes a node whose operands are already simplified.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from pellucid.graph.node import (
     constant_value,
     inheriting,
     make_node,
+    with_operands,
 )
 from pellucid.ops.structure import RESHAPE
 
@@ -159,9 +162,24 @@ RULES: tuple[Rule, ...] = (
 """The rules, tried in this order until none applies."""
 
 
+_memory = threading.local()
+
+
+@contextlib.contextmanager
+def settling_once() -> Iterator[None]:
+    """Inside, :func:`simplify` does not try its rules again on nodes that none of them changes."""
+    before = getattr(_memory, "settled", None)
+    _memory.settled = set() if before is None else before
+    try:
+        yield
+    finally:
+        _memory.settled = before
+
+
 def simplify(graph: Graph, rules: tuple[Rule, ...] = RULES) -> Graph:
     """The graph with every rule applied to every node until nothing changes."""
     replaced: dict[Node, Node] = {}
+    settled: set[Node] | None = getattr(_memory, "settled", None) if rules is RULES else None
     with inheriting() as inherit:
         for node in graph.nodes():
             if node.op in (INPUT, CONSTANT):
@@ -170,8 +188,16 @@ def simplify(graph: Graph, rules: tuple[Rule, ...] = RULES) -> Graph:
             inherit(node)
             operands = [replaced[n] for n in node.inputs]
             same = tuple(operands) == node.inputs
-            current = node if same else make_node(node.op, operands, node.settings)
-            replaced[node] = _settle(current, rules)
+            current = node if same else with_operands(node, operands)
+            if settled is None:
+                replaced[node] = _settle(current, rules)
+            elif current in settled:
+                replaced[node] = current
+            else:
+                replaced[node] = final = _settle(current, rules)
+                settled.add(final)
+    if all(replaced[n] is n for n in graph.outputs):
+        return graph
     return Graph(graph.inputs, tuple(replaced[n] for n in graph.outputs), graph.aliases)
 
 

@@ -38,7 +38,8 @@ _PACKED_A_CHUNK = 1 << 13  # elements
 _THIN_BLOCK = 8
 _THIN_COLUMNS = 512
 _OWN_ROWS = 128
-"""Most rows for which it pays to cut a product by who updates the rows of B (see _own_rows)."""
+"""Most rows for which it pays to cut a product by who updates the rows of B (see _own_rows); with
+more of them, columns of a product would be too narrow for what follows on it."""
 _OWN_BYTES = 1 << 18
 """Largest weights that are worth keeping in one core's cache."""
 _OWN_DEPTH = 32
@@ -51,7 +52,8 @@ _LEAST_LANES_OF_PAIRS = 4  # the shortest vectors that instructions for pairs kn
 _SHARED_BYTES = 1 << 21
 _CYCLES_OF_A_MOVED_LINE = 40.0
 """That a core waits for a line of B which another core changes, and which it takes away from that
-one; weights larger than ``_SHARED_BYTES`` come from memory anyway."""
+one; with more than ``_OWN_ROWS`` rows the multiplications hide it, and weights larger than
+``_SHARED_BYTES`` come from memory anyway."""
 # Weight of each number of threads when chunk sizes are compared.
 _THREADS = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 0.7), (16, 0.2))
 _COUNTS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128)
@@ -697,6 +699,8 @@ def _partition(
     own = _own_rows(work)
     if own > 1:
         return row_axes[0], column_axes[0], own
+    if full_rows:
+        work = replace(work, updated=False)  # there are no other ways than rows
     best: tuple[float, Axis, Axis, int] | None = None
     for rows, columns, split in itertools.product(row_axes, column_axes, splits or [1]):
         parts = rows.chunks * columns.chunks
@@ -779,7 +783,8 @@ def _score(
     cost_b = {"none": 0.06, "copy": 0.15, "transpose": 0.2, "gather": 1.0}[pack_b]
     chunk += (cost_b + round_cost) * n * k * vector
     weights = work.depth * work.columns * work.itemsize
-    if work.updated and rows.chunks > 1 and weights <= _SHARED_BYTES:
+    few = work.rows <= _OWN_ROWS and weights <= _SHARED_BYTES
+    if work.updated and few and rows.chunks > 1:
         chunk += n * k * work.itemsize / 64 * _CYCLES_OF_A_MOVED_LINE
     cost_a = {"none": 0.02, "lines": 0.6, "rows": 0.15}[pack_a]
     chunk += (cost_a + round_cost) * m * k * vector

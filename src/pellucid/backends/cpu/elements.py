@@ -17,6 +17,12 @@ import numpy as np
 from pellucid.backends.cpu.ir import Function, Value
 from pellucid.backends.cpu.narrow_types import narrow, widen
 from pellucid.backends.cpu.random_bits import philox, uniform
+from pellucid.backends.cpu.run_time_numbers import (
+    DIVISIBLE,
+    TABLE,
+    NumberTable,
+    RunTimeNumbers,
+)
 from pellucid.backends.cpu.special import SPECIAL
 from pellucid.base.dtypes import DType, bool_, float32, float64, int64, uint8
 from pellucid.base.errors import CompilationError
@@ -35,9 +41,11 @@ METADATA = """!0 = distinct !{}
 !2 = !{!"llvm.loop.parallel_accesses", !0}
 !3 = distinct !{!3, !2, !4}
 !4 = !{!"llvm.loop.interleave.count", i32 1}
+!5 = !{i64 1, i64 1099511627776}
 """
 """Says that turns of an inner loop do not depend on each other through memory: each element is
-computed from stored values that the loop does not change elsewhere."""
+computed from stored values that the loop does not change elsewhere.  Last, the range of
+:data:`~pellucid.backends.cpu.run_time_numbers.POSITIVE`."""
 
 REGISTER = {"float32": "float", "float64": "double", "bool": "i1", "int8": "i8", "uint8": "i8"} | {
     f"int{bits}": f"i{bits}" for bits in (16, 32, 64)
@@ -45,8 +53,8 @@ REGISTER = {"float32": "float", "float64": "double", "bool": "i1", "int8": "i8",
 REGISTER |= {"bfloat16": "i16", "float16": "i16"}  # bits, which only a cast makes a number
 MEMORY = REGISTER | {"bool": "i8"}
 
-Operand = Node | tuple[str, int]
-"""A stored value, or a number handed over in its place: ("size", n), ("error", 0)."""
+Operand = Node | tuple[str, int] | NumberTable
+"""A stored value, a number handed over in its place (("size", n), ("error", 0)), or many."""
 
 
 def is_unsigned(dtype: DType) -> bool:
@@ -60,6 +68,8 @@ class Operands:
 
     order: dict[Operand, int] = field(default_factory=dict)
     next: int = 0
+    words: list[int] = field(default_factory=list)
+    """The content of the kernel's table of numbers so far."""
 
     def position(self, operand: Operand) -> int:
         """The operand's place, taken now if it is new."""
@@ -68,17 +78,26 @@ class Operands:
             self.next += 1
         return self.order[operand]
 
+    def finished(self) -> tuple[Operand, ...]:
+        """All operands, in their order."""
+        table = NumberTable(tuple(self.words))
+        return tuple(table if operand == TABLE else operand for operand in self.order)
+
 
 class Elements:
     """Elements of nodes inside one kernel.
 
     ``stored`` are the nodes that are read from memory.  ``lines`` holds the open block of each
     loop level.  ``given`` remembers values by level and (node, offset), those that the kernel
-    computed itself for its current row or element among them.
+    computed itself for its current row or element among them.  Numbers that depend on extents are
+    handed over unless ``fixed`` wants them in the text.
     """
 
-    def __init__(self, function: Function, operands: Operands, stored: set[Node]) -> None:
+    def __init__(
+        self, function: Function, operands: Operands, stored: set[Node], fixed: bool = True
+    ) -> None:
         self.f = function
+        self.numbers = RunTimeNumbers(self, fixed)
         self.operands = operands
         self.stored = stored
         self.lines: dict[int, list[str]] = {KERNEL: function.lines}
@@ -88,6 +107,11 @@ class Elements:
         self.home: dict[Node, int] = {}
         """Nodes this kernel computes itself → the level at which they are known now."""
         self._pointers: dict[Operand, Value] = {}
+
+    @property
+    def entry(self) -> list[str]:
+        """The block that runs once per call."""
+        return self.lines[KERNEL]
 
     # ---- operands and levels ---------------------------------------------------------------
 
@@ -140,16 +164,20 @@ class Elements:
         )
         total = self.position(outer) if outer.terms and level > KERNEL else None
         if total is None:
-            total = f.i64(formula.constant)
+            total = self._number(formula.constant, level)
             parts = formula.terms if level == KERNEL or not outer.terms else ()
         else:
             parts = tuple((a, c) for a, c in formula.terms if self._level_of_atom(a) == level)
         for atom, coefficient in parts:
             term = self._atom(atom)
             if coefficient != 1:
-                term = f.binary("mul nsw", term, f.i64(coefficient))
+                term = f.binary("mul nsw", term, self._number(coefficient, level))
             total = term if total.text == "0" else f.binary("add nsw", total, term)
         return total
+
+    def _number(self, value: int, level: int) -> Value:
+        """A number that takes part in a position; within the inner loop LLVM must know it."""
+        return self.f.i64(value) if level == INNER else self.numbers.integer(value)
 
     def _atom(self, atom: Atom) -> Value:
         f = self.f
@@ -160,11 +188,28 @@ class Elements:
         if atom.kind == "clamp":
             inner, low, high = atom.payload
             value = f.intrinsic("llvm.smax", "i64", self.position(inner), f.i64(low))
-            return f.intrinsic("llvm.smin", "i64", value, f.i64(high))
+            most = self._number(high, self.level_of(inner))
+            return f.intrinsic("llvm.smin", "i64", value, most)
         inner, divisor = atom.payload
         value = self.position(inner)
-        opcode = ("u" if inner.bounds()[0] >= 0 else "s") + ("div" if atom.kind == "div" else "rem")
+        low, high = inner.bounds()
+        level = self.level_of(inner)
+        if level < INNER and low >= 0 and high < DIVISIBLE:
+            return self._quotient(inner, value, divisor, level)[atom.kind == "mod"]
+        opcode = ("u" if low >= 0 else "s") + ("div" if atom.kind == "div" else "rem")
         return f.binary(opcode, value, f.i64(divisor))
+
+    def _quotient(
+        self, formula: Affine, value: Value, divisor: int, level: int
+    ) -> tuple[Value, Value]:
+        """Quotient and remainder of a position, whose value is known."""
+        keys = [(kind, formula, divisor) for kind in ("quotient", "remainder")]
+        given = self.given[level]
+        if keys[0] not in given:
+            with self.f.into(self.lines[level]):
+                given[keys[0]] = self.numbers.quotient(value, divisor)
+                given[keys[1]] = self.numbers.remainder(value, given[keys[0]], divisor)
+        return given[keys[0]], given[keys[1]]
 
     def _data_position(self, atom: Atom) -> Value:
         """A position that is data: kept in range, and noted in the error flag when it was not."""
@@ -203,7 +248,7 @@ class Elements:
             number = constant_value(node).reshape(-1)[:1]
             if node.dtype.is_narrow:
                 number = number.view(np.int16)
-            return self.f.constant(REGISTER[node.dtype.name], number[0])
+            return self.numbers.real(REGISTER[node.dtype.name], number[0])
         if level < INNER:
             level = max(level, self._own_level(node))
         with self.f.into(self.lines[level]):
@@ -422,7 +467,8 @@ class Elements:
         low, high = formula.bounds()
         if low >= 0 and high < extent:
             return None
-        return self.f.compare("icmp ult", self.position(formula), self.f.i64(extent))
+        bound = self._number(extent, self.level_of(formula))
+        return self.f.compare("icmp ult", self.position(formula), bound)
 
     def _both(self, a: Value | None, b: Value | None) -> Value | None:
         if a is None or b is None:

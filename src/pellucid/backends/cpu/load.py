@@ -38,6 +38,7 @@ from pellucid.backends.cpu.engine import (
 from pellucid.backends.cpu.explain import explain
 from pellucid.backends.cpu.ir import Function, module_text
 from pellucid.backends.cpu.loops import Kernel, emit_columns, emit_epilogue, emit_rows, needs_memory
+from pellucid.backends.cpu.patches import emit_patches
 from pellucid.backends.cpu.plan import (
     LoopPlan,
     Plan,
@@ -56,6 +57,7 @@ from pellucid.backends.cpu.repeat import (
     plan_loop,
     region_plan,
 )
+from pellucid.backends.cpu.run_time_numbers import NumberTable
 from pellucid.backends.cpu.runtime import Loop, Move, NativeProgram, Region, Strand, Task
 from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.strands import blocks_of, in_blocks
@@ -226,6 +228,8 @@ def _write(
         return _write_product(cluster, fusion, stored, target)
     if cluster.kind == "attention":
         return [write_attention(cluster, fusion, views_of, target)]
+    if cluster.kind == "patches":
+        return [emit_patches(cluster.anchors[0], target)]
     if cluster.kind == "rows":
         return [emit_rows(cluster, fusion, stored, blocks)]
     if cluster.kind == "columns":
@@ -388,7 +392,7 @@ class Analysis:
             for c in self.fusion.clusters
             if c.kind == "loop"
         }
-        workspaces = {key: loop.layout.workspace for key, loop in loops.items()}
+        workspaces = {key: loop.workspace for key, loop in loops.items()}
         chains = find_chains(self.fusion) if varying is None else []
         chain_of = {id(c): chain for chain in chains for c in chain.clusters}
         self.schedule: Schedule = schedule(
@@ -540,6 +544,17 @@ class Table:
         """The entry of a place in the arena."""
         return self.entry(("arena", offset), ("arena", offset))
 
+    def arena_offset(self, entry: int) -> int | None:
+        """Where in the arena an entry points, if it points there."""
+        kind, value = self.entries[entry - self.first] if entry >= self.first else ("", 0)
+        return value if kind == "arena" else None
+
+    def numbers(self, operand: NumberTable) -> int:
+        """The entry of numbers that a kernel receives."""
+        if operand not in self._known:
+            self.constants.append(np.array(operand.words, np.int64))
+        return self.entry(operand, ("constant", len(self.constants) - 1))
+
     def constant(self, node: Node) -> int:
         """The entry of a constant."""
         if node not in self._known:
@@ -575,6 +590,8 @@ class Slots:
 
     def of(self, operand: Operand, cluster: Cluster) -> int:
         """The table entry of an operand of a cluster's kernel."""
+        if isinstance(operand, NumberTable):
+            return self.table.numbers(operand)
         if isinstance(operand, tuple):
             # The kernels of a split product share their scratch; every product has its own.
             own = operand[0] == "scratch"
@@ -749,8 +766,9 @@ def _task(plan: TaskPlan | StrandPlan, addresses: dict[str, int]) -> Task | Stra
     if isinstance(plan, TaskPlan):
         return Task(addresses[plan.kernel], plan.slots, plan.chunks, plan.cost)
     tasks = [Task(addresses[t.kernel], t.slots, t.chunks, t.cost) for t in plan.tasks]
+    shifts = None if plan.shifts is None else dict(plan.shifts)
     steps, local = dict(plan.steps), dict(plan.local)
-    return Strand(plan.count, tasks, steps, plan.chunks, plan.cost, local)
+    return Strand(plan.count, tasks, steps, plan.chunks, plan.cost, shifts, local)
 
 
 def _with_copies(graph: Graph) -> Graph:

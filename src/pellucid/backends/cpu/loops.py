@@ -29,6 +29,7 @@ from pellucid.backends.cpu.elements import (
     is_unsigned,
 )
 from pellucid.backends.cpu.ir import Function, Phi, Value, literal, module_text
+from pellucid.backends.cpu.run_time_numbers import LEAST_EXTENT
 from pellucid.backends.cpu.together import Read, compute_together, rows_together
 from pellucid.backends.cpu.visiting import Visit, plan_visit, unreshaped
 from pellucid.base.dtypes import DType, bool_
@@ -167,8 +168,10 @@ class _RowKernel:
             self.rows, self.inner = cluster.size // self.visit.inner, self.visit.inner
         self.f = function or Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
         self.operands = operands or Operands()
-        self.elements = Elements(self.f, self.operands, stored | self.fusion.anchors)
-        self.columns: tuple[Value, Value] = (self.f.i64(0), self.f.i64(self.inner))
+        # Short rows leave no time to compute with numbers that LLVM does not know.
+        fixed = function is not None or self.flat or self.inner < LEAST_EXTENT
+        self.elements = Elements(self.f, self.operands, stored | self.fusion.anchors, fixed)
+        self.columns: tuple[Value, Value]
         self.stage = {}  # type: dict[Node, int]
         self._find_stages()
 
@@ -275,7 +278,7 @@ class _RowKernel:
             cost = per_row * self.rows
             self._emit_rows(per_chunk)
         text = module_text([self.f], METADATA)
-        return Kernel(text, tuple(self.operands.order), chunks, cost)
+        return Kernel(text, self.operands.finished(), chunks, cost)
 
     def _emit_flat(self) -> int:
         """One loop over all elements; their number is an operand, not part of the text."""
@@ -301,13 +304,12 @@ class _RowKernel:
         elements.lines[KERNEL] = f.lines
         before_rows = f.lines
         f.start_block("rows.setup")
-        first = f.binary("mul nsw", f.argument("begin"), f.i64(per_chunk))
-        last = f.intrinsic(
-            "llvm.smin",
-            "i64",
-            f.binary("mul nsw", f.argument("end"), f.i64(per_chunk)),
-            f.i64(self.rows),
-        )
+        numbers = elements.numbers
+        part, rows = numbers.integer(per_chunk), numbers.integer(self.rows)
+        first = f.binary("mul nsw", f.argument("begin"), part)
+        end = f.binary("mul nsw", f.argument("end"), part)
+        last = f.intrinsic("llvm.smin", "i64", end, rows)
+        self.columns = (f.i64(0), numbers.extent(self.inner))
         self._row_loop(first, last)
         f.ret()
         before_rows.append("br label %rows.setup")
@@ -324,12 +326,13 @@ class _RowKernel:
         if self.visit is None:
             return turn
         f, row, rest = self.f, self.f.i64(0), turn
+        numbers = self.elements.numbers
         for number, (extent, step) in enumerate(reversed(self.visit.axes)):
             place = rest
             if number < len(self.visit.axes) - 1:
-                by = f.i64(extent)
-                rest, place = f.binary("udiv", rest, by), f.binary("urem", rest, by)
-            moved = place if step == 1 else f.binary("mul nsw", place, f.i64(step))
+                rest = numbers.quotient(place, extent)
+                place = numbers.remainder(place, rest, extent)
+            moved = place if step == 1 else f.binary("mul nsw", place, numbers.integer(step))
             row = moved if row.text == "0" else f.binary("add nsw", row, moved)
         return row
 
@@ -613,7 +616,7 @@ class _ColumnKernel:
         self.blocks = -(-self.tail // max(self.width, 1))
         self.f = Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
         self.operands = Operands()
-        self.elements = Elements(self.f, self.operands, stored | fusion.anchors)
+        self.elements = Elements(self.f, self.operands, stored | fusion.anchors, fixed=False)
         self.dtypes = [
             n.dtype if n.op.name in ("sum", "prod") else n.inputs[0].dtype for n in self.nodes
         ]
@@ -655,20 +658,22 @@ class _ColumnKernel:
         roots = [n.inputs[0] for n in self.nodes]
         per_element = element_cost(roots, self.fusion.anchors, size) + CHEAP_COST * len(roots)
         text = module_text([f], METADATA)
-        return Kernel(text, tuple(self.operands.order), chunks, per_element * size + 50)
+        return Kernel(text, self.operands.finished(), chunks, per_element * size + 50)
 
     def _chunk(self, chunk: Value, sums: list[Value], entry: list[str]) -> None:
         """One block of columns of one ``a``: accumulators set, filled and written."""
         f, elements = self.f, self.elements
         a_value, block = chunk, f.i64(0)
+        numbers = elements.numbers
         if self.blocks > 1:
-            a_value = f.binary("udiv", chunk, f.i64(self.blocks))
-            number = f.binary("urem", chunk, f.i64(self.blocks))
-            block = f.binary("mul nsw", number, f.i64(self.width))
-        count = f.i64(self.width)
+            a_value = numbers.quotient(chunk, self.blocks)
+            number = numbers.remainder(chunk, a_value, self.blocks)
+            block = f.binary("mul nsw", number, numbers.integer(self.width))
         if self.tail % self.width:
-            left = f.binary("sub nsw", f.i64(self.tail), block)
-            count = f.intrinsic("llvm.smin", "i64", left, count)
+            left = f.binary("sub nsw", numbers.integer(self.tail), block)
+            count = f.intrinsic("llvm.smin", "i64", left, numbers.integer(self.width))
+        else:
+            count = numbers.extent(self.width)
 
         def clear(at: Value) -> None:
             for node, total, dtype in zip(self.nodes, sums, self.dtypes, strict=True):
@@ -676,13 +681,13 @@ class _ColumnKernel:
                 _put(f, total, at, start, dtype)
 
         _over_block(f, count, clear)
-        with f.loop(0, self.depth // self.together, hint="d") as reduced:
+        with f.loop(0, numbers.integer(self.depth // self.together), hint="d") as reduced:
             elements.lines = {KERNEL: entry, ROW: f.lines}
             elements.given = {KERNEL: elements.given[KERNEL], ROW: {}, INNER: {}}
             elements.loops = {"a": (ROW, a_value), "d": (ROW, reduced.index)}
             self._row(block, count, sums)
         pointers = [elements.pointer(n) for n in self.nodes]
-        base = f.binary("mul nsw", a_value, f.i64(self.tail))
+        base = f.binary("mul nsw", a_value, numbers.integer(self.tail))
 
         def write(at: Value) -> None:
             place = f.binary("add nsw", base, f.binary("add nsw", block, at))

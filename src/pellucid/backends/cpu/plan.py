@@ -45,13 +45,18 @@ class TaskPlan:
 class StrandPlan:
     """A loop of ``count`` turns as one task of independent chunks: chunk c is, in every turn,
     chunk c of each kernel.  ``steps`` are (table entry, bytes on after each turn), ``local`` (table
-    entry, bytes of a chunk) of what only this chunk reads."""
+    entry, bytes of a chunk) of what only this chunk reads.
+
+    With ``shifts``, (table entry, bytes on for each chunk), a chunk is ``count`` turns of whole
+    kernels.
+    """
 
     count: int
     steps: tuple[tuple[int, int], ...]
     tasks: tuple[TaskPlan, ...]
     chunks: int
     cost: float
+    shifts: tuple[tuple[int, int], ...] | None = None
     local: tuple[tuple[int, int], ...] = ()
 
 
@@ -217,7 +222,8 @@ def _task_as_list(task: TaskPlan | StrandPlan) -> list[Any]:
     if isinstance(task, StrandPlan):
         inner = [_task_as_list(t) for t in task.tasks]
         steps, local = ([list(pair) for pair in pairs] for pairs in (task.steps, task.local))
-        return ["strand", task.count, steps, inner, task.chunks, task.cost, local]
+        shifts = None if task.shifts is None else [list(s) for s in task.shifts]
+        return ["strand", task.count, steps, inner, task.chunks, task.cost, shifts, local]
     return ["task", task.kernel, list(task.slots), task.chunks, task.cost]
 
 
@@ -232,11 +238,12 @@ def _region_of_list(listed: Sequence[Any]) -> RegionPlan | LoopPlan:
 
 def _task_of_list(listed: Sequence[Any]) -> TaskPlan | StrandPlan:
     if listed[0] == "strand":
-        _, count, steps, inner, chunks, cost, local = listed
+        _, count, steps, inner, chunks, cost, shifts, local = listed
         moves = tuple((int(e), int(b)) for e, b in steps)
+        far = None if shifts is None else tuple((int(e), int(b)) for e, b in shifts)
         tasks = tuple(t for t in map(_task_of_list, inner) if isinstance(t, TaskPlan))
         sizes = tuple((int(e), int(b)) for e, b in local)
-        return StrandPlan(int(count), moves, tasks, int(chunks), float(cost), sizes)
+        return StrandPlan(int(count), moves, tasks, int(chunks), float(cost), far, sizes)
     _, kernel, slots, chunks, cost = listed
     return TaskPlan(str(kernel), tuple(slots), int(chunks), float(cost))
 

@@ -73,6 +73,9 @@ class Strand:
     each chunk does that in a table of its own, so no thread waits for another between turns.
     ``local`` are the entries of values that no other chunk and no other task reads, and the bytes
     of each chunk's part: they may be written where another chunk's part would stand.
+
+    With ``shifts``, how many bytes further on the entries of each following chunk start, turns
+    need nothing of each other: chunk c is ``count`` turns of whole tasks.
     """
 
     count: int
@@ -80,6 +83,7 @@ class Strand:
     steps: Mapping[int, int]
     chunks: int
     cost: float = 1.0
+    shifts: Mapping[int, int] | None = None
     local: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -363,7 +367,8 @@ class _StrandRecord:
     def __init__(self, strand: Strand) -> None:
         if strand.count < 1:
             raise ArgumentError(f"A strand of {strand.count} turns.", "Leave out what never runs.")
-        if any(task.chunks != strand.chunks for task in strand.tasks):
+        whole = strand.shifts is not None
+        if not whole and any(task.chunks != strand.chunks for task in strand.tasks):
             raise ArgumentError(
                 f"A strand of {strand.chunks} chunks has tasks of "
                 f"{[task.chunks for task in strand.tasks]} chunks.",
@@ -374,12 +379,14 @@ class _StrandRecord:
         own = [place[s] for task in strand.tasks for s in task.slots]
         self._slots = np.array(own, dtype=np.int32)
         self._most_threads = min(strand.chunks, MOST_PLACES) if strand.local else 0
-        words = [strand.count, len(entries), len(strand.tasks), 0, strand.chunks, 0]
+        words = [strand.count, len(entries), len(strand.tasks), int(whole), 0, strand.chunks, 0]
+        shifts = strand.shifts or {}
         for entry in entries:
-            words += [entry, strand.steps.get(entry, 0), strand.local.get(entry, 0)]
+            step, local = strand.steps.get(entry, 0), strand.local.get(entry, 0)
+            words += [entry, step, shifts.get(entry, 0), local]
         slot = int(self._slots.ctypes.data)
         for task in strand.tasks:
-            words += [task.kernel_address, slot]
+            words += [task.kernel_address, slot, task.chunks]
             slot += 4 * len(task.slots)
         self._words = np.array(words, dtype=np.int64)
         self.address = int(self._words.ctypes.data)

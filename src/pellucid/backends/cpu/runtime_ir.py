@@ -3,7 +3,8 @@
 A program is data (see :mod:`pellucid.backends.cpu.runtime`): regions of tasks of chunks.  The
 driver runs the regions in order; in a parallel region the chunks are claimed by whoever comes.
 Between the begin and the end of a loop they run again and again, while table entries move on.
-A loop whose chunks do not need each other is a *strand*: a task whose chunk is all turns of it.
+A loop whose chunks do not need each other is a *strand*: a task whose chunk is all turns of it; so
+is one whose turns do not need each other: there a chunk is some of the turns.
 
 **How chunks are claimed.**  The chunks 0 … total−1 of a region are cut into one contiguous range
 per thread, as :mod:`pellucid.backends.cpu.runtime` laid them out; range t has a counter of the
@@ -69,15 +70,16 @@ TASK_BYTES: Final = 40
 """A run of chunks of one kernel: kernel address, address of its slots (int32), number of chunks,
 chunks of the records before it, the kernel's own number of the first one."""
 
-STRAND_HEAD_BYTES: Final = 48
-STRAND_THREADS: Final = 24
-STRAND_ENTRY_BYTES: Final = 24
-STRAND_TASK_BYTES: Final = 16
-"""A strand: turns, number of entries of its own table, number of tasks, number of threads (0 if it
+STRAND_HEAD_BYTES: Final = 56
+STRAND_THREADS: Final = 32
+STRAND_ENTRY_BYTES: Final = 32
+STRAND_TASK_BYTES: Final = 24
+"""A strand: turns, number of entries of its own table, number of tasks, whether a chunk is some
+turns of whole tasks (else it is, in all turns, this chunk of each task), number of threads (0 if it
 has no local values), number of chunks, places of local values in use (a bit for each); then the
-entries (entry of the program's table that it starts from, bytes on after each turn, bytes of a
-chunk if it is local) and the tasks (kernel address, address of its slots, which count in the
-strand's own table)."""
+entries (entry of the program's table that it starts from, bytes on after each turn, bytes on for
+each chunk, bytes of a chunk if it is local) and the tasks (kernel address, address of its slots,
+which count in the strand's own table, its chunks)."""
 
 RUN_NAME: Final = "pellucid_run"
 STRAND_NAME: Final = "pellucid_strand"
@@ -516,20 +518,23 @@ entry:
   %entries = load i64, ptr %entries.at, align 8
   %tasks.at = getelementptr i8, ptr %record, i64 16
   %tasks = load i64, ptr %tasks.at, align 8
+  %whole.at = getelementptr i8, ptr %record, i64 24
+  %whole.flag = load i64, ptr %whole.at, align 8
+  %whole = icmp ne i64 %whole.flag, 0
   %first.entry = getelementptr i8, ptr %record, i64 {STRAND_HEAD_BYTES}
   %entries.size = mul i64 %entries, {STRAND_ENTRY_BYTES}
   %first.task = getelementptr i8, ptr %first.entry, i64 %entries.size
   %own = alloca i64, i64 %entries, align 64
   %threads.at = getelementptr i8, ptr %record, i64 {STRAND_THREADS}
   %threads = load i64, ptr %threads.at, align 8
-  %chunks.at = getelementptr i8, ptr %record, i64 32
-  %chunks = load i64, ptr %chunks.at, align 8
-  %used.at = getelementptr i8, ptr %record, i64 40
+  %all.at = getelementptr i8, ptr %record, i64 40
+  %all = load i64, ptr %all.at, align 8
+  %used.at = getelementptr i8, ptr %record, i64 48
   %local = icmp ne i64 %threads, 0
   br i1 %local, label %take, label %chunk
 take:
   %scaled = mul i64 %begin, %threads
-  %usual = udiv i64 %scaled, %chunks
+  %usual = udiv i64 %scaled, %all
   %usual.bit = shl i64 1, %usual
   %first.used = load atomic i64, ptr %used.at monotonic, align 8
   br label %try
@@ -568,10 +573,14 @@ fill.one:
   %e.slot = load i64, ptr %e.at, align 8
   %e.from = getelementptr i64, ptr %table, i64 %e.slot
   %e.source = load i64, ptr %e.from, align 8
-  %e.size.at = getelementptr i8, ptr %e.at, i64 16
+  %e.shift.at = getelementptr i8, ptr %e.at, i64 16
+  %e.shift = load i64, ptr %e.shift.at, align 8
+  %e.moved = mul i64 %e.shift, %c
+  %e.start = add i64 %e.source, %e.moved
+  %e.size.at = getelementptr i8, ptr %e.at, i64 24
   %e.size = load i64, ptr %e.size.at, align 8
-  %e.moved = mul i64 %e.size, %away
-  %e.address = add i64 %e.source, %e.moved
+  %e.back = mul i64 %e.size, %away
+  %e.address = add i64 %e.start, %e.back
   %e.to = getelementptr i64, ptr %own, i64 %e
   store i64 %e.address, ptr %e.to, align 8
   %e.next = add i64 %e, 1
@@ -590,7 +599,11 @@ task.run:
   %kernel = load ptr, ptr %n.at, align 8
   %slots.at = getelementptr i8, ptr %n.at, i64 8
   %slots = load ptr, ptr %slots.at, align 8
-  call void %kernel(ptr %own, ptr %slots, i64 %c, i64 %c.next)
+  %chunks.at = getelementptr i8, ptr %n.at, i64 16
+  %chunks = load i64, ptr %chunks.at, align 8
+  %from = select i1 %whole, i64 0, i64 %c
+  %to = select i1 %whole, i64 %chunks, i64 %c.next
+  call void %kernel(ptr %own, ptr %slots, i64 %from, i64 %to)
   %n.next = add i64 %n, 1
   br label %task
 move:
