@@ -220,6 +220,45 @@ def test_values_of_different_width_keep_their_own_memory_in_blocks() -> None:
     assert_native_is_reference(graph, arrays)
 
 
+def independent_turns(length: int, reverse: bool) -> tuple[Graph, list[np.ndarray]]:
+    """softmax(x[t]·W)·(y[t] + b): no turn needs another."""
+    x, y = (new_input(Spec(s, float32)) for s in ((17, 40), (17, 23)))
+    w, b = (new_input(Spec(s, float32)) for s in ((40, 23), (23,)))
+    z = matmul(x, w)
+    e = elementwise.exp(z)
+    out = elementwise.mul(e, elementwise.add(y, b))
+    total = structure.sum(out, (0,))
+    body = make_body(0, 2, [x, y, w, b], [out, total])
+    specs = [(length, 17, 40), (length, 17, 23), (40, 23), (23,)]
+    given = [new_input(Spec(s, float32)) for s in specs]
+    found = scan(body, given, length, reverse, [0, 1])
+    rng = np.random.default_rng(length)
+    arrays = [(0.2 * rng.standard_normal(n.shape)).astype(np.float32) for n in given]
+    return Graph(tuple(given), tuple(found)), arrays
+
+
+@pytest.mark.parametrize(("length", "shares"), [(2, 0), (7, 7), (12, 12), (34, 0), (64, 16)])
+@pytest.mark.parametrize("reverse", (False, True))
+def test_turns_that_do_not_need_each_other_are_tasks(
+    length: int, shares: int, reverse: bool
+) -> None:
+    graph, arrays = independent_turns(length, reverse)
+    assert_native_is_reference(graph, arrays)
+    parts = CpuExecutable(graph).analysis.parts
+    (loop,) = (part for part in parts if isinstance(part, LoopUse))
+    assert loop.shares == shares
+    before, found = get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            set_num_threads(threads)
+            found.append(run(graph, arrays))
+    finally:
+        set_num_threads(before)
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_the_program_does_not_grow_with_the_number_of_steps() -> None:
     short, long = (CpuExecutable(recurrence(3, 8, n)[0]) for n in (4, 4096))
     # A sum over many steps may be cut into parts, which a kernel of its own adds.

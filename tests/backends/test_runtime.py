@@ -610,6 +610,32 @@ def test_a_strand_runs_all_turns_of_each_chunk(threads: int) -> None:
         set_num_threads(before)
 
 
+@pytest.mark.parametrize("threads", (1, 2, 3))
+def test_a_strand_of_whole_tasks_runs_some_turns_in_each_chunk(threads: int) -> None:
+    add = load_kernels({"add_chunks": add_chunks_text()}, host_target())["add_chunks"]
+    shares, each, width = 6, 4, 7
+    x = np.arange(shares * each * width, dtype=np.int64).reshape(shares * each, width)
+    y = np.zeros_like(x)
+    work = np.zeros((shares, width), np.int64)
+    row = 8 * width
+    # Entries: x, y, a workspace for each share.
+    tasks = [Task(add, [0, 0, 2], width), Task(add, [2, 0, 1], width)]
+    shifts = {0: each * row, 1: each * row, 2: row}
+    strand = Strand(each, tasks, {0: row, 1: row}, shares, shifts=shifts)
+    before = get_num_threads()
+    try:
+        set_num_threads(threads)
+        program = NativeProgram(3, [Region([strand], parallel=True)])
+        program.table[:] = [x.ctypes.data, y.ctypes.data, work.ctypes.data]
+        for _ in range(3):
+            y[:], work[:] = 0, 0
+            program.run()
+            np.testing.assert_array_equal(y, 3 * x)
+            np.testing.assert_array_equal(work, 2 * x[each - 1 :: each])
+    finally:
+        set_num_threads(before)
+
+
 def test_strands_that_cannot_be() -> None:
     with pytest.raises(ArgumentError, match="A strand of 0 turns"):
         NativeProgram(1, [Region([Strand(0, [], {}, 1)])])

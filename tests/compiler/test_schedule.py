@@ -178,3 +178,20 @@ def test_a_state_that_must_be_copied_at_the_end_and_is_a_result_as_well() -> Non
     p, q = inputs((), ())
     total = e.add(p, q)
     check(Graph((p, q), (total, total, total, total, e.mul(total, p)), {0: 0, 1: 1}))
+
+
+def test_large_values_are_computed_right_before_they_are_read() -> None:
+    """What is made of weights alone waits for its layer."""
+    width, layers = 640, 4
+    x = inputs((8, width), dtype=float32)[0]
+    weights = inputs(*[(width, width)] * layers, dtype=float32)
+    y = x
+    for w in weights:
+        # A running sum is stored, and as large as what it reads.
+        y = e.tanh(matmul(y, structure.cumsum(w, 0)))
+    graph = Graph((x, *weights), (y,))
+    fusion = fuse(graph)
+    result = schedule(fusion, stored_values(fusion, set()))
+    lives = [last - first for n, (first, last) in result.lifetimes.items() if n.op.name == "cumsum"]
+    assert lives == [1] * layers
+    assert result.arena_bytes < 3 * width * width * 4

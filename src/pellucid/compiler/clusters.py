@@ -39,9 +39,9 @@ REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
 class Cluster:
     """Anchors computed by one kernel.
 
-    ``kind`` is ``rows``, ``columns``, ``product``, ``serial``, ``attention``, ``loop`` (all results
-    of a loop; its body has clusters of its own) or ``assembly`` (nothing to do: the parts are
-    written in place).  For ``rows`` the domain is
+    ``kind`` is ``rows``, ``columns``, ``product``, ``serial``, ``attention``, ``patches`` (a
+    transform of patches), ``loop`` (all results of a loop; its body has clusters of its own) or
+    ``assembly`` (nothing to do: the parts are written in place).  For ``rows`` the domain is
     ``rows`` × ``inner``; a cluster of element-wise anchors alone is ``flexible``: only the
     number of its elements is fixed.
     """
@@ -154,7 +154,7 @@ def operands_in_memory(node: Node) -> list[Node]:
         return [matrix_view(node, 0).base, matrix_view(node, 1).base]
     if node.op.family == "attention":
         return [view.base for view in attention_views(node)]
-    if node.op.name == "strided_product":
+    if node.op.name in ("strided_product", "patch_transform"):
         return [flat_base(n) for n in node.inputs]
     if is_loop(node):
         return [operand_view(node, i).base for i in range(len(node.inputs))]
@@ -188,6 +188,8 @@ def cluster_of(node: Node) -> Cluster:
         return Cluster("assembly", [node])
     if node.op.family == "attention":
         return Cluster("attention", [node])
+    if node.op.name == "patch_transform":
+        return Cluster("patches", [node])
     if node.op.name in REDUCTIONS:
         rows = node.size
         inner = math.prod(node.inputs[0].shape[a] for a in reduction_axes(node))

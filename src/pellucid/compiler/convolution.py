@@ -21,6 +21,7 @@ import numpy as np
 
 from pellucid.base.errors import CompilationError
 from pellucid.base.shapes import Shape
+from pellucid.compiler import winograd
 from pellucid.compiler.views import view_of
 from pellucid.graph.node import CONSTANT, Node, Primitive, Spec, constant_value, make_node
 from pellucid.ops import elementwise, structure
@@ -170,6 +171,10 @@ def lower_convolution(node: Node) -> Node | None:
     if groups > 1 and w.shape[0] == groups and math.prod(out) <= MOST_SLICES and x.shape[0] == 1:
         return _depthwise_weights(node)
     frame = _frame(node)
+    if winograd.fits(node, kernel, out, w.shape[1], w.shape[0], x.shape[0]):
+        return _by_patches(node, frame, x, w)
+    if winograd.fits(node, out, kernel, x.shape[0], w.shape[0], w.shape[1]):
+        return _weights_by_patches(node, frame, x, w)
     if math.prod(kernel) > math.prod(out):
         return _batch_last(node, frame.with_batch_last(x), w)
     return _channels_last(node, frame.with_channels_last(x), w)
@@ -190,6 +195,12 @@ class _Frame:
     def with_batch_last(self, x: Node) -> tuple[Node, int]:
         """x as (C, framed…, N), and the offset of what is read first."""
         return self._around(x, (1, *range(2, len(x.shape)), 0))
+
+    def reaching(self, extents: Shape, out: Shape) -> _Frame:
+        """With as much more behind the axes as patches of whole squares of results read."""
+        sides = zip(extents, self.low, self.high, self.start, out, strict=True)
+        high = (max(b, winograd.reach(s, m) - n - a) for n, a, b, s, m in sides)
+        return _Frame(self.low, tuple(high), self.start)
 
     def _around(self, x: Node, order: Shape) -> tuple[Node, int]:
         low, high = self.low, self.high
@@ -300,6 +311,24 @@ def _batch_last(node: Node, framed: tuple[Node, int], w: Node) -> Node:
     shaped = structure.reshape(product, (groups, *out, images, filters))
     back = structure.transpose(shaped, (rank + 1, 0, rank + 2, *range(1, rank + 1)))
     return _node(structure.reshape(back, node.shape))
+
+
+def _by_patches(node: Node, frame: _Frame, x: Node, w: Node) -> Node:
+    """A convolution of 3 × 3 as 36 products for each square of 4 × 4 results."""
+    out = (node.shape[2], node.shape[3])
+    a, offset = frame.reaching(x.shape[2:], out).with_channels_last(x)
+    weights = structure.transpose(w, (2, 3, 1, 0))  # (3, 3, C, O)
+    made = winograd.convolve(a, offset, _node(weights), out)
+    return _node(structure.transpose(made, (0, 3, 1, 2)))
+
+
+def _weights_by_patches(node: Node, frame: _Frame, x: Node, w: Node) -> Node:
+    """The gradient of 3 × 3 weights in the same way; images stand where channels do."""
+    out = (w.shape[2], w.shape[3])
+    a, offset = frame.reaching(x.shape[2:], out).with_batch_last(x)
+    gradient = structure.transpose(w, (1, 2, 3, 0))  # (N, h, w, O)
+    made = winograd.weights_gradient(a, offset, _node(gradient))
+    return _node(structure.transpose(made, (2, 3, 0, 1)))
 
 
 def _window(a: Node, lead: Shape, place: Shape, out: Shape, step: Shape) -> Node:

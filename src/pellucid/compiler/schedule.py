@@ -6,7 +6,7 @@ A new value of a parameter is written over the old one in the step after its las
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pellucid.base.errors import CompilationError
@@ -72,6 +72,7 @@ def schedule(
     """
     overwrites = _candidates(fusion)
     level, refused = _levels(fusion, overwrites)
+    _postpone(fusion, stored, {n: o for n, o in overwrites.items() if n not in refused}, level)
     targets, copies = _targets(fusion, {n for n in overwrites if n not in refused})
     steps: list[list[Cluster]] = [[] for _ in range(max(level.values(), default=-1) + 1)]
     for cluster in fusion.clusters:
@@ -195,6 +196,45 @@ def _levels(fusion: Fusion, overwrites: dict[Node, Node]) -> tuple[dict[int, int
                 if not waiting[id(follower)]:
                     ready.append(follower)
     return level, refused
+
+
+POSTPONED_BYTES = 1 << 20
+"""Values of so many bytes are not computed long before they are read."""
+
+
+def _postpone(
+    fusion: Fusion, stored: set[Node], overwrites: dict[Node, Node], level: dict[int, int]
+) -> None:
+    """Move clusters that make much out of little to right before what reads them.
+
+    The weights of a network could all be transformed in the first step, long before the layers
+    that need them; nothing waits for that, but it would take up memory.
+    """
+    readers = _readers(fusion)
+    following: dict[int, list[Cluster]] = {}
+    for cluster in fusion.clusters:
+        for other in _needed(cluster, fusion, overwrites, readers, set()).values():
+            following.setdefault(id(other), []).append(cluster)
+    outputs = set(fusion.graph.outputs)
+    for cluster in sorted(fusion.clusters, key=lambda c: -level[id(c)]):
+        after = following.get(id(cluster), ())
+        if cluster.kind == "assembly" or not after or not outputs.isdisjoint(cluster.anchors):
+            continue
+        latest = min(level[id(c)] - (c.kind != "assembly") for c in after)
+        made = _bytes(a for a in cluster.anchors if a in stored)
+        if latest > level[id(cluster)] and made >= POSTPONED_BYTES:
+            reads = {r for a in cluster.anchors for r in fusion.reads[a] if r in fusion.owner}
+            held = (r for r in reads if _last_read(r, readers, level) < latest)
+            if made > _bytes(held):
+                level[id(cluster)] = latest
+
+
+def _bytes(nodes: Iterable[Node]) -> int:
+    return sum(node.size * node.dtype.itemsize for node in nodes)
+
+
+def _last_read(node: Node, readers: dict[Node, list[Cluster]], level: dict[int, int]) -> int:
+    return max(level[id(c)] for c in readers[node])
 
 
 def _needed(

@@ -38,6 +38,7 @@ from pellucid.backends.cpu.engine import (
 from pellucid.backends.cpu.explain import explain
 from pellucid.backends.cpu.ir import Function, module_text
 from pellucid.backends.cpu.loops import Kernel, emit_columns, emit_epilogue, emit_rows, needs_memory
+from pellucid.backends.cpu.patches import emit_patches
 from pellucid.backends.cpu.plan import (
     LoopPlan,
     Plan,
@@ -219,6 +220,8 @@ def _write(
         return _write_product(cluster, fusion, stored, target)
     if cluster.kind == "attention":
         return [write_attention(cluster, fusion, views_of, target)]
+    if cluster.kind == "patches":
+        return [emit_patches(cluster.anchors[0], target)]
     if cluster.kind == "rows":
         return [emit_rows(cluster, fusion, stored, blocks)]
     if cluster.kind == "columns":
@@ -381,7 +384,7 @@ class Analysis:
             for c in self.fusion.clusters
             if c.kind == "loop"
         }
-        workspaces = {key: loop.layout.workspace for key, loop in loops.items()}
+        workspaces = {key: loop.workspace for key, loop in loops.items()}
         self.schedule: Schedule = schedule(self.fusion, stored, workspaces, bool(self.blocks))
         self.parts: list[list[KernelUse] | LoopUse] = []
         """Kernels that run side by side, and loops, in their order."""
@@ -503,6 +506,11 @@ class Table:
     def arena(self, offset: int) -> int:
         """The entry of a place in the arena."""
         return self.entry(("arena", offset), ("arena", offset))
+
+    def arena_offset(self, entry: int) -> int | None:
+        """Where in the arena an entry points, if it points there."""
+        kind, value = self.entries[entry - self.first] if entry >= self.first else ("", 0)
+        return value if kind == "arena" else None
 
     def numbers(self, operand: NumberTable) -> int:
         """The entry of numbers that a kernel receives."""
@@ -721,7 +729,8 @@ def _task(plan: TaskPlan | StrandPlan, addresses: dict[str, int]) -> Task | Stra
     if isinstance(plan, TaskPlan):
         return Task(addresses[plan.kernel], plan.slots, plan.chunks, plan.cost)
     tasks = [Task(addresses[t.kernel], t.slots, t.chunks, t.cost) for t in plan.tasks]
-    return Strand(plan.count, tasks, dict(plan.steps), plan.chunks, plan.cost)
+    shifts = None if plan.shifts is None else dict(plan.shifts)
+    return Strand(plan.count, tasks, dict(plan.steps), plan.chunks, plan.cost, shifts)
 
 
 def _with_copies(graph: Graph) -> Graph:

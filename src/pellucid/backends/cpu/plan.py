@@ -44,13 +44,18 @@ class TaskPlan:
 @dataclass(frozen=True)
 class StrandPlan:
     """A loop of ``count`` turns as one task of independent chunks: chunk c is, in every turn,
-    chunk c of each kernel.  ``steps`` are (table entry, bytes on after each turn)."""
+    chunk c of each kernel.  ``steps`` are (table entry, bytes on after each turn).
+
+    With ``shifts``, (table entry, bytes on for each chunk), a chunk is ``count`` turns of whole
+    kernels.
+    """
 
     count: int
     steps: tuple[tuple[int, int], ...]
     tasks: tuple[TaskPlan, ...]
     chunks: int
     cost: float
+    shifts: tuple[tuple[int, int], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -214,7 +219,9 @@ def _region_as_list(region: RegionPlan | LoopPlan) -> list[Any]:
 def _task_as_list(task: TaskPlan | StrandPlan) -> list[Any]:
     if isinstance(task, StrandPlan):
         inner = [_task_as_list(t) for t in task.tasks]
-        return ["strand", task.count, [list(s) for s in task.steps], inner, task.chunks, task.cost]
+        steps = [list(s) for s in task.steps]
+        shifts = None if task.shifts is None else [list(s) for s in task.shifts]
+        return ["strand", task.count, steps, inner, task.chunks, task.cost, shifts]
     return ["task", task.kernel, list(task.slots), task.chunks, task.cost]
 
 
@@ -229,10 +236,11 @@ def _region_of_list(listed: Sequence[Any]) -> RegionPlan | LoopPlan:
 
 def _task_of_list(listed: Sequence[Any]) -> TaskPlan | StrandPlan:
     if listed[0] == "strand":
-        _, count, steps, inner, chunks, cost = listed
+        _, count, steps, inner, chunks, cost, shifts = listed
         moves = tuple((int(e), int(b)) for e, b in steps)
+        far = None if shifts is None else tuple((int(e), int(b)) for e, b in shifts)
         tasks = tuple(t for t in map(_task_of_list, inner) if isinstance(t, TaskPlan))
-        return StrandPlan(int(count), moves, tasks, int(chunks), float(cost))
+        return StrandPlan(int(count), moves, tasks, int(chunks), float(cost), far)
     _, kernel, slots, chunks, cost = listed
     return TaskPlan(str(kernel), tuple(slots), int(chunks), float(cost))
 

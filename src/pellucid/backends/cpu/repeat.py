@@ -2,11 +2,13 @@
 
 A step's kernels find their operands in table entries of their own.  When the loop begins, an
 entry is set to the first row of a column or history (the last, in reverse); after each turn it
-moves on by one row.
+moves on by one row.  Turns of a loop without carries need nothing of each other: shares of them are
+tasks, each with a workspace and a table of its own.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 
 Move = tuple[int, int, int, int]
 
+MOST_SHARES = 16
+FEWEST_SHARES = 4
+"""Into so many tasks a loop is cut whose turns do not need each other."""
 SERIAL_COST = 2_500.0
 """A region of fewer estimated nanoseconds runs on the calling thread alone."""
 
@@ -64,11 +69,32 @@ class LoopUse:
         found: int = self.layout.node.settings["length"]
         return found
 
+    @functools.cached_property
+    def shares(self) -> int:
+        """Into how many tasks the turns are cut where they do not need each other, else 0.
+
+        Each has a workspace of its own, so that there are not too many.
+        """
+        uses = [u for found, _ in self.inner.turns() for u in found]
+        plain = not any(isinstance(part, LoopUse) for part in self.inner.parts)
+        kinds = {o[0] for u in uses for o in u.kernel.operands if isinstance(o, tuple)}
+        if self.layout.body.carries or self.inner.blocks or not plain or "scratch" in kinds:
+            return 0
+        most = max(d for d in range(1, MOST_SHARES + 1) if self.length % d == 0)
+        return most if most >= FEWEST_SHARES else 0
+
+    @property
+    def workspace(self) -> int:
+        """Bytes that the loop needs while it runs."""
+        return self.layout.workspace * max(1, self.shares)
+
     def turns(self) -> list[tuple[list[KernelUse], int]]:
         """The kernels of each region, and how often it runs."""
         inside = [(uses, self.length * count) for uses, count in self.inner.turns()]
         if self.inner.blocks:
             inside = [(self.inner.packing, 1), self.turns_of_strand()]
+        elif self.shares:
+            inside = [self.turns_of_strand()]
         after = [self.copies[k] for k in self.layout.copied_out if k in self.copies]
         before = list(self.copies.values())
         return [*([(before, 1)] if before else []), *inside, *([(after, 1)] if after else [])]
@@ -134,6 +160,9 @@ class _LoopPlanner:
         if self.use.inner.blocks:
             packing, strand = self._packing(slots), self._strand(slots)
             found.append(LoopPlan(1, tuple(self.moves), (packing, strand)))
+        elif self.use.shares:
+            strand = self._shared(slots)
+            found.append(LoopPlan(1, tuple(self.moves), (strand,)))
         else:
             inner = self.use.inner.region_plans(slots)
             found.append(LoopPlan(self.use.length, tuple(self.moves), tuple(inner)))
@@ -153,6 +182,23 @@ class _LoopPlanner:
         cost = turns * sum(t.cost for t in tasks)
         blocks = self.use.inner.blocks
         return RegionPlan(cost > SERIAL_COST, (StrandPlan(turns, steps, tasks, blocks, cost),))
+
+    def _shared(self, slots: Slots) -> RegionPlan:
+        """Some turns as one task: turns that need nothing of each other, in shares."""
+        uses, turns = self.use.turns_of_strand()
+        tasks = tuple(task_plan(u, slots) for u in uses)
+        shares = self.use.shares
+        steps = tuple((entry, step) for entry, _, _, step in self.moves if step)
+        each = turns // shares
+        shifts = [(entry, step * each) for entry, step in steps]
+        size = self.layout.workspace
+        entries = {entry for task in tasks for entry in task.slots}
+        inside = range(self.workspace, self.workspace + size)
+        own = (e for e in sorted(entries) if self.outer.table.arena_offset(e) in inside)
+        shifts += [(entry, size) for entry in own]
+        cost = turns * sum(t.cost for t in tasks)
+        strand = StrandPlan(each, steps, tasks, shares, cost, tuple(shifts))
+        return RegionPlan(cost > SERIAL_COST, (strand,))
 
     # ---- table entries -------------------------------------------------------------------------
 

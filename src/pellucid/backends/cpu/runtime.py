@@ -69,6 +69,9 @@ class Strand:
     Chunk c of the strand is: for ``count`` turns, chunk c of every task, in order.  All tasks have
     ``chunks`` chunks.  ``steps`` says by how many bytes table entries move on after each turn;
     each chunk does that in a table of its own, so no thread waits for another between turns.
+
+    With ``shifts``, how many bytes further on the entries of each following chunk start, turns
+    need nothing of each other: chunk c is ``count`` turns of whole tasks.
     """
 
     count: int
@@ -76,6 +79,7 @@ class Strand:
     steps: Mapping[int, int]
     chunks: int
     cost: float = 1.0
+    shifts: Mapping[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -356,7 +360,8 @@ class _StrandRecord:
     def __init__(self, strand: Strand) -> None:
         if strand.count < 1:
             raise ArgumentError(f"A strand of {strand.count} turns.", "Leave out what never runs.")
-        if any(task.chunks != strand.chunks for task in strand.tasks):
+        whole = strand.shifts is not None
+        if not whole and any(task.chunks != strand.chunks for task in strand.tasks):
             raise ArgumentError(
                 f"A strand of {strand.chunks} chunks has tasks of "
                 f"{[task.chunks for task in strand.tasks]} chunks.",
@@ -366,12 +371,13 @@ class _StrandRecord:
         place = {entry: i for i, entry in enumerate(entries)}
         own = [place[s] for task in strand.tasks for s in task.slots]
         self._slots = np.array(own, dtype=np.int32)
-        words = [strand.count, len(entries), len(strand.tasks)]
+        words = [strand.count, len(entries), len(strand.tasks), int(whole)]
+        shifts = strand.shifts or {}
         for entry in entries:
-            words += [entry, strand.steps.get(entry, 0)]
+            words += [entry, strand.steps.get(entry, 0), shifts.get(entry, 0)]
         slot = int(self._slots.ctypes.data)
         for task in strand.tasks:
-            words += [task.kernel_address, slot]
+            words += [task.kernel_address, slot, task.chunks]
             slot += 4 * len(task.slots)
         self._words = np.array(words, dtype=np.int64)
         self.address = int(self._words.ctypes.data)

@@ -3,7 +3,8 @@
 A program is data (see :mod:`pellucid.backends.cpu.runtime`): regions of tasks of chunks.  The
 driver runs the regions in order; in a parallel region the chunks are claimed by whoever comes.
 Between the begin and the end of a loop they run again and again, while table entries move on.
-A loop whose chunks do not need each other is a *strand*: a task whose chunk is all turns of it.
+A loop whose chunks do not need each other is a *strand*: a task whose chunk is all turns of it; so
+is one whose turns do not need each other: there a chunk is some of the turns.
 
 **How chunks are claimed.**  The chunks 0 … total−1 of a region are cut into one contiguous range
 per thread, as :mod:`pellucid.backends.cpu.runtime` laid them out; range t has a counter of the
@@ -69,12 +70,13 @@ TASK_BYTES: Final = 40
 """A run of chunks of one kernel: kernel address, address of its slots (int32), number of chunks,
 chunks of the records before it, the kernel's own number of the first one."""
 
-STRAND_HEAD_BYTES: Final = 24
-STRAND_ENTRY_BYTES: Final = 16
-STRAND_TASK_BYTES: Final = 16
-"""A strand: turns, number of entries of its own table, number of tasks; then the entries (entry of
-the program's table that it starts from, bytes on after each turn) and the tasks (kernel address,
-address of its slots, which count in the strand's own table)."""
+STRAND_HEAD_BYTES: Final = 32
+STRAND_ENTRY_BYTES: Final = 24
+STRAND_TASK_BYTES: Final = 24
+"""A strand: turns, number of entries of its own table, number of tasks, whether a chunk is some
+turns of whole tasks (else it is, in all turns, this chunk of each task); then the entries (entry of
+the program's table that it starts from, bytes on after each turn, bytes on for each chunk) and the
+tasks (kernel address, address of its slots, which count in the strand's own table, its chunks)."""
 
 RUN_NAME: Final = "pellucid_run"
 STRAND_NAME: Final = "pellucid_strand"
@@ -510,13 +512,21 @@ entry:
   %entries = load i64, ptr %entries.at, align 8
   %tasks.at = getelementptr i8, ptr %record, i64 16
   %tasks = load i64, ptr %tasks.at, align 8
+  %whole.at = getelementptr i8, ptr %record, i64 24
+  %whole.flag = load i64, ptr %whole.at, align 8
+  %whole = icmp ne i64 %whole.flag, 0
   %first.entry = getelementptr i8, ptr %record, i64 {STRAND_HEAD_BYTES}
   %entries.size = mul i64 %entries, {STRAND_ENTRY_BYTES}
   %first.task = getelementptr i8, ptr %first.entry, i64 %entries.size
   %own = alloca i64, i64 %entries, align 64
-  br label %fill
+  br label %chunk
+chunk:
+  ; whole tasks: one chunk after the other; else all at once
+  %c = phi i64 [ %begin, %entry ], [ %c.next, %chunk.done ]
+  %c.more = icmp slt i64 %c, %end
+  br i1 %c.more, label %fill, label %exit
 fill:
-  %e = phi i64 [ 0, %entry ], [ %e.next, %fill.one ]
+  %e = phi i64 [ 0, %chunk ], [ %e.next, %fill.one ]
   %e.more = icmp slt i64 %e, %entries
   br i1 %e.more, label %fill.one, label %turn
 fill.one:
@@ -525,14 +535,18 @@ fill.one:
   %e.slot = load i64, ptr %e.at, align 8
   %e.from = getelementptr i64, ptr %table, i64 %e.slot
   %e.address = load i64, ptr %e.from, align 8
+  %e.shift.at = getelementptr i8, ptr %e.at, i64 16
+  %e.shift = load i64, ptr %e.shift.at, align 8
+  %e.moved = mul i64 %e.shift, %c
+  %e.start = add i64 %e.address, %e.moved
   %e.to = getelementptr i64, ptr %own, i64 %e
-  store i64 %e.address, ptr %e.to, align 8
+  store i64 %e.start, ptr %e.to, align 8
   %e.next = add i64 %e, 1
   br label %fill
 turn:
   %t = phi i64 [ 0, %fill ], [ %t.next, %turn.done ]
   %t.more = icmp slt i64 %t, %turns
-  br i1 %t.more, label %task, label %exit
+  br i1 %t.more, label %task, label %chunk.done
 task:
   %n = phi i64 [ 0, %turn ], [ %n.next, %task.run ]
   %n.more = icmp slt i64 %n, %tasks
@@ -543,7 +557,11 @@ task.run:
   %kernel = load ptr, ptr %n.at, align 8
   %slots.at = getelementptr i8, ptr %n.at, i64 8
   %slots = load ptr, ptr %slots.at, align 8
-  call void %kernel(ptr %own, ptr %slots, i64 %begin, i64 %end)
+  %chunks.at = getelementptr i8, ptr %n.at, i64 16
+  %chunks = load i64, ptr %chunks.at, align 8
+  %from = select i1 %whole, i64 0, i64 %begin
+  %to = select i1 %whole, i64 %chunks, i64 %end
+  call void %kernel(ptr %own, ptr %slots, i64 %from, i64 %to)
   %n.next = add i64 %n, 1
   br label %task
 move:
@@ -564,6 +582,10 @@ move.one:
 turn.done:
   %t.next = add i64 %t, 1
   br label %turn
+chunk.done:
+  %c.after = add i64 %c, 1
+  %c.next = select i1 %whole, i64 %c.after, i64 %end
+  br label %chunk
 exit:
   ret void
 }
