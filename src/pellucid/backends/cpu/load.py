@@ -424,15 +424,7 @@ class Analysis:
                 [u[turn] for u in uses if turn < len(u)]
                 for turn in range(max((len(u) for u in uses), default=0))
             ]
-            strands = [
-                ChainUse(
-                    tuple(chained[id(chain)]),
-                    chain.blocks,
-                    tuple(n for n in chain.local if n in stored),
-                )
-                for chain in chains
-                if id(chain) in chained
-            ]
+            strands = [ChainUse.of(c, chained[id(c)], stored) for c in chains if id(c) in chained]
             if strands:
                 side[:1] = [[*strands, *(side[0] if side else [])]]
             self.parts += side

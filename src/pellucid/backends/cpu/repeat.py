@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pellucid.backends.cpu.elements import Operand
 from pellucid.backends.cpu.plan import LoopPlan, RegionPlan, StrandPlan, TaskPlan
 from pellucid.base.shapes import size_of
+from pellucid.compiler.chains import Chain
 from pellucid.compiler.clusters import Cluster, Fusion
 from pellucid.compiler.repeat import (
     LoopLayout,
@@ -49,6 +50,11 @@ class ChainUse:
     blocks: int
     local: tuple[Node, ...] = ()
     """Values that nothing else reads."""
+
+    @staticmethod
+    def of(chain: Chain, uses: Sequence[KernelUse], stored: set[Node]) -> ChainUse:
+        """The kernels of a chain, its local values being those that live in memory."""
+        return ChainUse(tuple(uses), chain.blocks, tuple(n for n in chain.local if n in stored))
 
 
 def region_plan(uses: Sequence[KernelUse | ChainUse], slots: Slots) -> RegionPlan:
