@@ -191,7 +191,10 @@ TRANSFORM = 16
 TRANSFORM_OF_WEIGHTS = 30
 """The same for weights, which mostly come from farther away."""
 SHARE_BYTES = 1 << 20
-"""Planes of so many bytes are made at once, of as many images as that gives."""
+"""Planes of so many bytes are made at once, of as many images as that gives: they stay in a core's
+second-level cache."""
+GRADIENT_SHARE_BYTES = 5 << 19
+"""The same for the gradient of weights, where each share writes a result of its own."""
 FEWEST_SHARES = 4
 SPREAD = 16
 """Elements by which the 36 planes of a value are moved against each other: a power of two apart,
@@ -282,10 +285,10 @@ def _product_of(left: Node, right: Node) -> tuple[Node, int]:
     return make_node(ASSEMBLY, (product,), {"shape": shape, "places": places}), plane * columns
 
 
-def _share(images: int, bytes_of_image: int, bytes_of_weights: int) -> int:
+def _share(images: int, bytes_of_image: int, bytes_of_weights: int, least: int) -> int:
     """Images of which the planes are made at once: so many that planes stay in a core's cache, but
     not so few that weights cost more; all, where that gives few shares."""
-    wanted = max(1, max(SHARE_BYTES, bytes_of_weights) // bytes_of_image)
+    wanted = max(1, max(least, bytes_of_weights) // bytes_of_image)
     share = max(d for d in range(1, images + 1) if images % d == 0 and d <= wanted)
     return share if images // share >= FEWEST_SHARES else images
 
@@ -315,7 +318,7 @@ def convolve(x: Node, offset: int, w: Node, out: tuple[int, int]) -> Node:
     images, filters = x.shape[0], w.shape[3]
     weights = _of_weights(w)
     each = _bytes_of_image(x, out, filters)
-    share = _share(images, each, weights.size * x.dtype.itemsize)
+    share = _share(images, each, weights.size * x.dtype.itemsize, SHARE_BYTES)
 
     def compute(pictures: Node, weights: Node) -> Node:
         return _convolved(pictures, offset, weights, out)
@@ -366,7 +369,8 @@ def weights_gradient(x: Node, offset: int, gradient: Node) -> Node:
     if any(missing):
         gradient = structure.pad(gradient, (0,) * 4, (0, *missing, 0))
     each = _bytes_of_image(x, out, filters)
-    share = _share(images, each, PATCH**2 * channels * filters * x.dtype.itemsize)
+    of_weights = PATCH**2 * channels * filters * x.dtype.itemsize
+    share = _share(images, each, of_weights, GRADIENT_SHARE_BYTES)
 
     def compute(pictures: Node, gradient: Node) -> Node:
         return _gradient_of_some(pictures, offset, gradient, out)

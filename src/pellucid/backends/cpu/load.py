@@ -536,10 +536,10 @@ class Table:
         """The entry of a place in the arena."""
         return self.entry(("arena", offset), ("arena", offset))
 
-    def arena_offset(self, entry: int) -> int | None:
-        """Where in the arena an entry points, if it points there."""
+    def arena_offset(self, entry: int) -> int:
+        """Where in the arena an entry points; -1 if it points somewhere else."""
         kind, value = self.entries[entry - self.first] if entry >= self.first else ("", 0)
-        return value if kind == "arena" else None
+        return value if kind == "arena" else -1
 
     def numbers(self, operand: NumberTable) -> int:
         """The entry of numbers that a kernel receives."""
