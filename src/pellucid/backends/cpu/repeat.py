@@ -221,10 +221,10 @@ class _LoopPlanner:
         size = self.layout.workspace
         entries = {entry for task in tasks for entry in task.slots}
         inside = range(self.workspace, self.workspace + size)
-        own = (e for e in sorted(entries) if self.outer.table.arena_offset(e) in inside)
-        shifts += [(entry, size) for entry in own]
+        own = [(e, size) for e in sorted(entries) if self.outer.table.arena_offset(e) in inside]
+        shifts += own
         cost = turns * sum(t.cost for t in tasks)
-        strand = StrandPlan(each, steps, tasks, shares, cost, tuple(shifts))
+        strand = StrandPlan(each, steps, tasks, shares, cost, tuple(shifts), tuple(own))
         return RegionPlan(cost > SERIAL_COST, (strand,))
 
     # ---- table entries -------------------------------------------------------------------------

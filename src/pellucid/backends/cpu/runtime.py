@@ -72,7 +72,8 @@ class Strand:
     ``chunks`` chunks.  ``steps`` says by how many bytes table entries move on after each turn;
     each chunk does that in a table of its own, so no thread waits for another between turns.
     ``local`` are the entries of values that no other chunk and no other task reads, and the bytes
-    of each chunk's part: they may be written where another chunk's part would stand.
+    of each chunk's part: they may be written where another chunk's part would stand, so that those
+    of few chunks are used, again and again.
 
     With ``shifts``, how many bytes further on the entries of each following chunk start, turns
     need nothing of each other: chunk c is ``count`` turns of whole tasks.
