@@ -21,6 +21,7 @@ from pellucid.ops import elementwise as e
 from pellucid.ops import indexing, structure
 from pellucid.ops.attention import attention
 from pellucid.ops.contraction import matmul, swap
+from pellucid.ops.convolution import convolution
 from pellucid.ops.random import random_uniform
 from pellucid.ops.registry import scalar
 from pellucid.transforms.differentiate import gradients
@@ -113,7 +114,22 @@ def attention_step() -> Made:
     return with_values(inputs, outputs, {})
 
 
-GRAPHS = [training_step, everything_else, attention_step]
+def convolution_step() -> Made:
+    """Convolutions by patches, of shares of images, and directly, with their gradients."""
+    x, ones = new_input(Spec((8, 20, 22, 21), float32)), (1, 1)
+    weights = [new_input(Spec(s, float32)) for s in ((21, 20, 3, 3), (12, 21, 3, 2))]
+    by_patches = convolution(
+        x, weights[0], stride=ones, low=ones, high=ones, dilation=ones, groups=1
+    )
+    low = (0, 1)
+    y = convolution(
+        by_patches, weights[1], stride=(2, 1), low=low, high=low, dilation=ones, groups=1
+    )
+    loss = structure.sum(e.mul(y, y))
+    return with_values([x, *weights], [y, *gradients([loss], [x, *weights])], {})
+
+
+GRAPHS = [training_step, everything_else, attention_step, convolution_step]
 
 
 @pytest.mark.parametrize("make", GRAPHS, ids=lambda f: f.__name__)
