@@ -99,6 +99,7 @@ class _Patches:
         x, y = f.gep(x, at), f.gep(y, at)
         of_row, of_column = self.settings["read"]
         terms = range(len(self.matrix[0]))
+        self._fetch_below(x)
         made = []
         for k in terms:
             places = (f.gep(x, (j * of_row + k * of_column) * size) for j in terms)
@@ -109,6 +110,25 @@ class _Patches:
             for j, value in enumerate(self.multiplied([column[i] for column in made])):
                 place = f.gep(y, (i * to_row + j * to_column) * size)
                 store_lanes(f, value, place, width, self.lanes)
+
+    def _fetch_below(self, x: Value) -> None:
+        """Ask for what the patches below, one step of the last but one axis on, read first.
+
+        Each line is read from far away once, by the uppermost patch that it belongs to; the
+        processor does not see that coming.
+        """
+        f, batch = self.f, self.settings["batch"]
+        if len(batch) < 2 or batch[-2][1] % self.settings["read"][0]:
+            return
+        (_, below, _), (_, beside, _) = batch[-2:]
+        of_row, of_column = self.settings["read"]
+        rows, columns = below // of_row, beside // of_column
+        terms = len(self.matrix[0])
+        kind = [Value(str(n), "i32") for n in (0, 2, 1)]  # to read, into the second level, data
+        for j in range(terms - rows, terms):
+            for k in range(columns):
+                place = f.gep(x, (below + j * of_row + k * of_column) * self.size)
+                f.intrinsic("llvm.prefetch", "void", place, *kind, overload="p0")
 
     def multiplied(self, values: Sequence[Value]) -> list[Value]:
         """L · values; rows that are e + o and e - o share their parts."""
