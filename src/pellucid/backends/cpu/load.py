@@ -393,43 +393,55 @@ class Analysis:
             if c.kind == "loop"
         }
         workspaces = {key: loop.workspace for key, loop in loops.items()}
-        chains = find_chains(self.fusion) if varying is None else []
-        chain_of = {id(c): chain for chain in chains for c in chain.clusters}
+        self.chains = find_chains(self.fusion) if varying is None else []
         self.schedule: Schedule = schedule(
-            self.fusion, stored, workspaces, bool(self.blocks), chains
+            self.fusion, stored, workspaces, bool(self.blocks), self.chains
         )
         self.parts: list[list[KernelUse | ChainUse] | LoopUse] = []
         """Kernels that run side by side, and loops, in their order."""
         self.packing: list[KernelUse] = []
         """What runs once, before a loop that is cut into blocks."""
         for step in self.schedule.steps:
-            uses: list[list[KernelUse]] = []
-            chained: dict[int, list[KernelUse]] = {}
-            for c in step:
-                if c.kind == "loop":
-                    continue
-                chain = chain_of.get(id(c))
-                blocks = self.blocks if chain is None else chain.blocks
-                found = emit_cluster(c, self.fusion, stored, target, blocks)
-                for use in found:
-                    written(use.name, text_of(use))
-                if chain is None:
-                    uses.append(found)
-                else:
-                    chained.setdefault(id(chain), []).extend(found)
-            if self.blocks:
-                self.packing += [u for found in uses for u in found[:-1]]
-                uses = [found[-1:] for found in uses]
-            side: list[list[KernelUse | ChainUse]] = [
-                [u[turn] for u in uses if turn < len(u)]
-                for turn in range(max((len(u) for u in uses), default=0))
-            ]
-            strands = [ChainUse.of(c, chained[id(c)], stored) for c in chains if id(c) in chained]
-            if strands:
-                side[:1] = [[*strands, *(side[0] if side else [])]]
-            self.parts += side
-            self.parts.extend(loops[id(c)] for c in step if c.kind == "loop")
+            self.parts += self._kernels_of_step(step, stored, target, written)
+            self.parts += [loops[id(c)] for c in step if c.kind == "loop"]
         index.forget()
+
+    def _kernels_of_step(
+        self,
+        step: Sequence[Cluster],
+        stored: set[Node],
+        target: Target,
+        written: Callable[[str, str], None],
+    ) -> list[list[KernelUse | ChainUse]]:
+        """Regions for the clusters of a step that are not loops: their first kernels and chains
+        side by side, then their second kernels, …"""
+        chain_of = {id(c): chain for chain in self.chains for c in chain.clusters}
+        uses: list[list[KernelUse]] = []
+        chained: dict[int, list[KernelUse]] = {}
+        for cluster in step:
+            if cluster.kind == "loop":
+                continue
+            chain = chain_of.get(id(cluster))
+            blocks = self.blocks if chain is None else chain.blocks
+            found = emit_cluster(cluster, self.fusion, stored, target, blocks)
+            for use in found:
+                written(use.name, text_of(use))
+            if chain is None:
+                uses.append(found)
+            else:
+                chained.setdefault(id(chain), []).extend(found)
+        if self.blocks:
+            self.packing += [u for found in uses for u in found[:-1]]
+            uses = [found[-1:] for found in uses]
+        regions: list[list[KernelUse | ChainUse]] = [
+            [u[turn] for u in uses if turn < len(u)]
+            for turn in range(max((len(u) for u in uses), default=0))
+        ]
+        here = [c for c in self.chains if id(c) in chained]
+        if here:
+            chains = [ChainUse.of(c, chained[id(c)], stored) for c in here]
+            regions[:1] = [[*chains, *(regions[0] if regions else [])]]
+        return regions
 
     def turns(self) -> list[tuple[list[KernelUse], int]]:
         """The kernels of each region, those of loops among them, and how often it runs."""
