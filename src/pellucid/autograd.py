@@ -8,9 +8,12 @@ from pellucid.tensor.autograd import (
     no_grad,
     set_grad_enabled,
 )
+from pellucid.tensor.function import Function, FunctionCtx, once_differentiable
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad
 
 __all__ = [
+    "Function",
+    "FunctionCtx",
     "backward",
     "enable_grad",
     "grad",
@@ -19,5 +22,6 @@ __all__ = [
     "inference_mode",
     "no_grad",
     "numerical_grad",
+    "once_differentiable",
     "set_grad_enabled",
 ]

@@ -152,8 +152,11 @@ class Record:
         return tuple(found)
 
     def check_unchanged(self) -> None:
-        """Raise if an input was overwritten since: its gradient rule would use the wrong value."""
-        if self.op.family == "movement" or self.op.name in VALUE_FREE:
+        """Raise if an input was overwritten since: its gradient rule would use the wrong value.
+
+        A function of the user's looks at what it saved itself.
+        """
+        if self.op.family in ("movement", "custom") or self.op.name in VALUE_FREE:
             return
         for cell, age in zip(self._cells, self._ages, strict=True):
             if cell.age != age:

@@ -57,9 +57,9 @@ from pellucid.backends.cpu.repeat import (
     plan_loop,
     region_plan,
 )
-from pellucid.backends.cpu.run_time_numbers import NumberTable
 from pellucid.backends.cpu.runtime import Loop, Move, NativeProgram, Region, Strand, Task
 from pellucid.backends.cpu.serial import EMITTERS
+from pellucid.backends.cpu.slots import Slots, Table
 from pellucid.backends.cpu.strands import blocks_of, in_blocks
 from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.errors import ArgumentError
@@ -80,7 +80,7 @@ from pellucid.compiler.views import (
     matrix_view,
     merge_axes,
 )
-from pellucid.graph.node import INPUT, Graph, Node, Spec, constant_value, unshared
+from pellucid.graph.node import INPUT, Graph, Node, Spec, unshared
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
 from pellucid.ops.scan_body import Body
@@ -516,98 +516,6 @@ def _copy_kernel(target: Target, spec: Spec) -> KernelUse:
     """The kernel that copies a value."""
     cluster, fusion, copied = copy_cluster(spec)
     return emit_cluster(cluster, fusion, {copied}, target)[0]
-
-
-class Table:
-    """The table entries of a program behind those of its inputs and outputs."""
-
-    def __init__(self, first: int) -> None:
-        self.first = first
-        self.entries: list[tuple[str, int]] = []
-        self.constants: list[np.ndarray] = []
-        self._known: dict[object, int] = {}
-        self._counted = 0
-
-    def fresh(self, entry: tuple[str, int]) -> int:
-        """A new entry."""
-        self.entries.append(entry)
-        return self.first + len(self.entries) - 1
-
-    def entry(self, key: object, entry: tuple[str, int]) -> int:
-        """The entry known by ``key``."""
-        if key not in self._known:
-            self._known[key] = self.fresh(entry)
-        return self._known[key]
-
-    def count(self) -> int:
-        """1, 2, 3, … at each call."""
-        self._counted += 1
-        return self._counted
-
-    def arena(self, offset: int) -> int:
-        """The entry of a place in the arena."""
-        return self.entry(("arena", offset), ("arena", offset))
-
-    def arena_offset(self, entry: int) -> int:
-        """Where in the arena an entry points; -1 if it points somewhere else."""
-        kind, value = self.entries[entry - self.first] if entry >= self.first else ("", 0)
-        return value if kind == "arena" else -1
-
-    def numbers(self, operand: NumberTable) -> int:
-        """The entry of numbers that a kernel receives."""
-        if operand not in self._known:
-            self.constants.append(np.array(operand.words, np.int64))
-        return self.entry(operand, ("constant", len(self.constants) - 1))
-
-    def constant(self, node: Node) -> int:
-        """The entry of a constant."""
-        if node not in self._known:
-            self.constants.append(np.ascontiguousarray(constant_value(node)))
-        return self.entry(node, ("constant", len(self.constants) - 1))
-
-
-class Slots:
-    """Finds the table entries that the operands of a program, or of a loop's body, need.
-
-    ``inputs`` and ``outputs`` are the entries of its inputs and outputs, ``arena`` is where its
-    own part of the arena begins.
-    """
-
-    def __init__(
-        self,
-        table: Table,
-        schedule: Schedule,
-        inputs: Sequence[int],
-        outputs: Sequence[int],
-        arena: int = 0,
-    ) -> None:
-        self.table, self.schedule, self.arena = table, schedule, arena
-        self.inputs, self.outputs = inputs, outputs
-        self.number = table.count()
-        """Tells the users of equal bodies apart."""
-
-    def inside(
-        self, schedule: Schedule, inputs: Sequence[int], outputs: Sequence[int], arena: int
-    ) -> Slots:
-        """The same for the body of a loop."""
-        return Slots(self.table, schedule, inputs, outputs, arena)
-
-    def of(self, operand: Operand, cluster: Cluster) -> int:
-        """The table entry of an operand of a cluster's kernel."""
-        if isinstance(operand, NumberTable):
-            return self.table.numbers(operand)
-        if isinstance(operand, tuple):
-            # The kernels of a split product share their scratch; every product has its own.
-            own = operand[0] == "scratch"
-            return self.table.entry(
-                (operand[0], id(cluster), id(self)) if own else operand, operand
-            )
-        place = self.schedule.places.get(operand)
-        if place is None:
-            return self.table.constant(operand)
-        if place.kind == "arena":
-            return self.table.arena(self.arena + place.number)
-        return (self.outputs if place.kind == "output" else self.inputs)[place.number]
 
 
 class CpuExecutable:

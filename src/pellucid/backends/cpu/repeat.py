@@ -31,7 +31,8 @@ from pellucid.ops.registry import apply
 from pellucid.ops.scan_body import Body, history_rows
 
 if TYPE_CHECKING:
-    from pellucid.backends.cpu.load import Analysis, KernelUse, Slots
+    from pellucid.backends.cpu.load import Analysis, KernelUse
+    from pellucid.backends.cpu.slots import Slots
 
 Move = tuple[int, int, int, int]
 
