@@ -195,3 +195,27 @@ def test_large_values_are_computed_right_before_they_are_read() -> None:
     lives = [last - first for n, (first, last) in result.lifetimes.items() if n.op.name == "cumsum"]
     assert lives == [1] * layers
     assert result.arena_bytes < 3 * width * width * 4
+
+
+def test_parts_of_an_assembly_are_done_before_it_is_read() -> None:
+    """The first part has time, is large, and made of little; its reader must not run beside it."""
+    rows, width = 2048, 256
+    x, small = inputs((rows, width), (rows, 4), dtype=float32)
+    w1, w2, w3, w4 = inputs(
+        (4, width), (width, width), (width, width), (2 * width, 8), dtype=float32
+    )
+    first = matmul(small, w1)
+    second = matmul(e.tanh(matmul(e.tanh(matmul(x, w2)), w3)), w3)
+    both = structure.concatenate([first, second], 1)
+    graph = prepare(Graph((x, small, w1, w2, w3, w4), (matmul(both, w4),)))
+    fusion = fuse(graph)
+    assert any(c.kind == "assembly" for c in fusion.clusters)
+    result = schedule(fusion, stored_values(fusion, set()))
+    step_of = {id(c): n for n, step in enumerate(result.steps) for c in step}
+    for cluster in fusion.clusters:
+        for anchor in cluster.anchors:
+            for read in fusion.reads[anchor]:
+                owner = fusion.owner.get(read)
+                if owner is not None and owner is not cluster:
+                    apart = int(owner.kind != "assembly")
+                    assert step_of[id(owner)] + apart <= step_of[id(cluster)]

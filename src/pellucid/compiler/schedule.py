@@ -239,7 +239,7 @@ def _postpone(
             continue
         if not outputs.isdisjoint(cluster.anchors):
             continue
-        latest = min(level[id(c)] - (c.kind != "assembly") for c in after)
+        latest = min(level[id(c)] for c in after) - 1
         made = _bytes(a for a in cluster.anchors if a in stored)
         if latest > level[id(cluster)] and made >= POSTPONED_BYTES:
             reads = {r for a in cluster.anchors for r in fusion.reads[a] if r in fusion.owner}
