@@ -11,6 +11,7 @@ import pytest
 from helpers import assert_close
 from pellucid import backends
 from pellucid.backends.cpu import load as cpu
+from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.graph.node import Graph
 from pellucid.graph.show import format_graph
 
@@ -83,3 +84,19 @@ def assert_native_is_reference(graph: Graph, arrays: Sequence[np.ndarray]) -> No
     """The native program gives what NumPy gives."""
     expected = run(graph, arrays, "reference")
     assert_equal_outputs(run(graph, arrays, "cpu"), expected, graph)
+
+
+def assert_same_bits_on_threads(
+    graph: Graph, arrays: Sequence[np.ndarray], counts: Sequence[int] = (1, 2, 3)
+) -> None:
+    """The native program gives the same bits on so many threads each."""
+    before, found = get_num_threads(), []
+    try:
+        for count in counts:
+            set_num_threads(count)
+            found.append(run(graph, arrays))
+    finally:
+        set_num_threads(before)
+    for other in found[1:]:
+        for a, b in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -9,11 +9,10 @@ import pytest
 
 import pellucid
 import pellucid.nn.functional as F  # noqa: N812
-from native_graphs import assert_native_is_reference, run
+from native_graphs import assert_native_is_reference, assert_same_bits_on_threads
 from pellucid import nn
 from pellucid.backends.cpu.convolution import StridedProduct, plan_strided
 from pellucid.backends.cpu.target import host_target
-from pellucid.backends.cpu.threads import available_cpus, set_num_threads
 from pellucid.base.dtypes import as_dtype
 from pellucid.compiler.passes import PASSES, convolutions_as_products
 from pellucid.graph.node import Graph, Spec, new_input
@@ -102,15 +101,7 @@ def test_bits_do_not_depend_on_threads(shape: tuple[int, ...], rng) -> None:
     weight = np.zeros((24, shape[1], 3, 3), np.float32)
     graph = graph_of(np.zeros(shape, np.float32), weight, {"low": (1, 1), "high": (1, 1)})
     arrays = arrays_of(graph, rng)
-    found = []
-    try:
-        for count in (1, 2):
-            set_num_threads(count)
-            found.append(run(graph, arrays))
-    finally:
-        set_num_threads(available_cpus())
-    for one, two in zip(*found, strict=True):
-        np.testing.assert_array_equal(one, two)
+    assert_same_bits_on_threads(graph, arrays, (1, 2))
 
 
 @pytest.mark.parametrize("rows", [((7, 100), (5, 3)), ((3, 1),)])

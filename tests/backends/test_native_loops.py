@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from native_graphs import assert_native_is_reference, forget_plans, run
+from native_graphs import (
+    assert_native_is_reference,
+    assert_same_bits_on_threads,
+    forget_plans,
+    run,
+)
 from pellucid.backends.cpu.load import CpuExecutable
 from pellucid.backends.cpu.plan import describe_graph
 from pellucid.backends.cpu.repeat import LoopUse
@@ -127,17 +132,7 @@ def recurrence(batch: int, width: int, length: int) -> tuple[Graph, list[np.ndar
 
 def test_bits_do_not_depend_on_threads() -> None:
     graph, arrays = recurrence(20, 160, 9)
-    before = get_num_threads()
-    found = []
-    try:
-        for threads in (1, 2, 3):
-            set_num_threads(threads)
-            found.append(run(graph, arrays))
-    finally:
-        set_num_threads(before)
-    for other in found[1:]:
-        for a, b in zip(found[0], other, strict=True):
-            np.testing.assert_array_equal(a, b)
+    assert_same_bits_on_threads(graph, arrays)
 
 
 def blocks_of(graph: Graph) -> list[int]:
@@ -247,16 +242,7 @@ def test_turns_that_do_not_need_each_other_are_tasks(
     parts = CpuExecutable(graph).analysis.parts
     (loop,) = (part for part in parts if isinstance(part, LoopUse))
     assert loop.shares == shares
-    before, found = get_num_threads(), []
-    try:
-        for threads in (1, 2, 3):
-            set_num_threads(threads)
-            found.append(run(graph, arrays))
-    finally:
-        set_num_threads(before)
-    for other in found[1:]:
-        for a, b in zip(found[0], other, strict=True):
-            np.testing.assert_array_equal(a, b)
+    assert_same_bits_on_threads(graph, arrays)
 
 
 def test_the_program_does_not_grow_with_the_number_of_steps() -> None:

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from native_graphs import assert_equal_outputs, run
+from native_graphs import assert_equal_outputs, assert_same_bits_on_threads, run
 from pellucid.backends.cpu.load import CpuExecutable
 from pellucid.backends.cpu.repeat import LoopUse
-from pellucid.backends.cpu.threads import available_cpus, set_num_threads
 from pellucid.base.dtypes import as_dtype, float32
 from pellucid.compiler.passes import prepare
 from pellucid.compiler.winograd import (
@@ -131,16 +130,7 @@ def test_values_and_gradients(case: Any, rng: np.random.Generator) -> None:
 def test_bits_do_not_depend_on_threads_or_on_what_ran_before(rng: np.random.Generator) -> None:
     graph = graph_of(*CASES[0])
     arrays = [rng.normal(size=n.shape).astype(np.float32) for n in graph.inputs]
-    found = []
-    try:
-        for count in (1, 2, 3, 2):
-            set_num_threads(count)
-            found.append(run(graph, arrays))
-    finally:
-        set_num_threads(available_cpus())
-    for other in found[1:]:
-        for a, b in zip(found[0], other, strict=True):
-            np.testing.assert_array_equal(a, b)
+    assert_same_bits_on_threads(graph, arrays, (1, 2, 3, 2))
 
 
 def test_many_images_are_done_in_shares(rng: np.random.Generator) -> None:

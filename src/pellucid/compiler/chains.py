@@ -10,19 +10,11 @@ before: frame all images, convolve all images, sum all images; after: for each i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pellucid.base.shapes import size_of
-from pellucid.compiler.clusters import (
-    REDUCTIONS,
-    Cluster,
-    Fusion,
-    cone,
-    reduction_axes,
-    reduction_index,
-)
-from pellucid.compiler.index import Index, linear, loop, operand_indices, unravel
+from pellucid.compiler.blocks import reads_own_block
+from pellucid.compiler.clusters import Cluster, Fusion, reduction_axes
 from pellucid.graph.node import Node
 
 LARGE = 1 << 18
@@ -117,7 +109,7 @@ class _Finder:
         made = {a for member in chain.clusters for a in member.anchors} | set(cluster.anchors)
         if any(a.size % blocks for a in made):
             return False
-        return all(_reads_own_block(a, blocks, made, self.fusion) for a in cluster.anchors)
+        return all(reads_own_block(a, blocks, made, self.fusion) for a in cluster.anchors)
 
     def _waits(self, cluster: Cluster, chain: Chain) -> bool:
         """Whether something else that the cluster reads needs the whole chain to be done."""
@@ -159,36 +151,3 @@ def _blocks(cluster: Cluster) -> int:
     if any(a.size % shape[0] for a in cluster.anchors):
         return 0
     return shape[0] if cluster.flexible or cluster.rows % shape[0] == 0 else 0
-
-
-def _reads_own_block(node: Node, blocks: int, made: set[Node], fusion: Fusion) -> bool:
-    """Whether block b of a node reads, of the nodes in ``made``, block b only."""
-    width = node.size // blocks
-    here = loop("b", blocks) * width + loop("k", width)
-    start: Iterable[tuple[Node, Index]]
-    if node.op.name in REDUCTIONS:
-        source = node.inputs[0]
-        reduced = size_of(tuple(source.shape[a] for a in reduction_axes(node)))
-        start = [(source, reduction_index(node, here, loop("j", reduced)))]
-    else:
-        start = zip(node.inputs, operand_indices(node, unravel(here, node.shape)), strict=True)
-    return all(
-        is_own_block(read, index, blocks)
-        for read, index in cone(start, fusion.anchors)
-        if read in made
-    )
-
-
-def is_own_block(node: Node, index: Index, blocks: int) -> bool:
-    """Whether a position that block ``b`` reads lies in block b of a value.
-
-    Where the first axis is the blocks, it is enough to look at that one: positions that lie outside
-    along others (in ``pad``) are not read.
-    """
-    block = loop("b", blocks)
-    if node.shape and node.shape[0] == blocks and index[0] == block:
-        return True
-    width = node.size // blocks
-    rest = linear(index, node.shape) + block * -width
-    low, high = rest.bounds()
-    return not rest.depends_on("b") and 0 <= low and high < width

@@ -10,18 +10,9 @@ for each block of rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from pellucid.base.shapes import size_of
-from pellucid.compiler.clusters import (
-    REDUCTIONS,
-    Cluster,
-    Fusion,
-    cone,
-    reduction_axes,
-    reduction_index,
-)
-from pellucid.compiler.index import Affine, Index, linear, loop, operand_indices, unravel
+from pellucid.compiler.blocks import lies_in_block, place_in_block, reads_own_block
+from pellucid.compiler.clusters import Cluster, Fusion
+from pellucid.compiler.index import Affine, unravel
 from pellucid.compiler.views import MatrixView, contiguous, matrix_view
 from pellucid.graph.node import Node
 
@@ -62,7 +53,11 @@ class _Rows:
             anchors = anchors[1:]
         elif cluster.kind != "rows" or (not cluster.flexible and cluster.rows % self.rows):
             return False
-        return all(self._reads_itself(a) and self._is_written_to_its_row(a) for a in anchors)
+        return all(
+            reads_own_block(a, self.rows, self.varying, self.fusion)
+            and self._is_written_to_its_row(a)
+            for a in anchors
+        )
 
     def _is_row_product(self, node: Node) -> bool:
         """Whether a product is of rows that vary with a matrix that does not."""
@@ -87,45 +82,13 @@ class _Rows:
         last = view.offset + (columns - 1) * view.column
         return view.row == width and view.column >= 0 and 0 <= view.offset and last < width
 
-    def _reads_itself(self, node: Node) -> bool:
-        width = node.size // self.rows
-        here = loop("r", self.rows) * width + loop("k", width)
-        start: Iterable[tuple[Node, Index]]
-        if node.op.name in REDUCTIONS:
-            source = node.inputs[0]
-            reduced = size_of(tuple(source.shape[a] for a in reduction_axes(node)))
-            start = [(source, reduction_index(node, here, loop("j", reduced)))]
-        else:
-            index = unravel(here, node.shape)
-            start = zip(node.inputs, operand_indices(node, index), strict=True)
-        reads = cone(start, self.fusion.anchors)
-        return all(self._is_own_row(n, index) for n, index in reads if n in self.varying)
-
-    def _is_own_row(self, node: Node, index: Index) -> bool:
-        """Whether a position that is read lies in row r.
-
-        Where the first axis is the rows, it is enough to look at that one: positions that lie
-        outside along others (in ``pad``) are not read.
-        """
-        row = loop("r", self.rows)
-        if node.shape and node.shape[0] == self.rows and index[0] == row:
-            return True
-        return self._within(linear(index, node.shape), node.size // self.rows)
-
-    def _within(self, offset: Affine, width: int) -> bool:
-        """Whether an offset lies in row r of a value with rows of ``width`` elements."""
-        rest = offset + loop("r", self.rows) * -width
-        low, high = rest.bounds()
-        return not rest.depends_on("r") and 0 <= low and high < width
-
     def _is_written_to_its_row(self, node: Node) -> bool:
         """Whether a part of an assembly lies in the same row of it."""
         place = self.fusion.placed.get(node)
         if place is None:
             return True
-        width = node.size // self.rows
-        index = unravel(loop("r", self.rows) * width + loop("k", width), node.shape)
+        index = unravel(place_in_block(node, self.rows), node.shape)
         total = Affine((), place.offset)
         for position, stride in zip(index, place.strides, strict=True):
             total = total + position * stride
-        return self._within(total, place.base.size // self.rows)
+        return lies_in_block(total, place.base.size // self.rows, self.rows)

@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -91,18 +92,7 @@ OF_PATCH, OF_KERNEL, OF_RESULT = _matrices()
 # ---- the operation ----------------------------------------------------------------------------
 
 
-def _infer(
-    x: Spec,
-    *,
-    matrix: Matrix,
-    batch: tuple[tuple[int, int, int], ...],
-    read: tuple[int, int],
-    write: tuple[int, int],
-    columns: int,
-    offset: int,
-    shape: Shape,
-    use: str,
-) -> Spec:
+def _infer(x: Spec, *, shape: Shape, **settings: Any) -> Spec:
     return Spec(shape, x.dtype)
 
 
@@ -234,7 +224,7 @@ def _planes(x: Node, rows: int) -> Node:
 
 def _of_pictures(x: Node, matrix: Matrix, out: tuple[int, int], offset: int, use: str = "") -> Node:
     """Patches of pictures (N, H, W, C), 4 apart in both directions → (36, patches, C)."""
-    images, _, width, channels = x.shape
+    images, _, _, channels = x.shape
     high, wide = squares(out[0]), squares(out[1])
     rows = images * high * wide
     plane = rows + _spread(rows, channels)

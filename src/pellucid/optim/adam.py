@@ -28,12 +28,11 @@ from pellucid.tensor.functions import where
 from pellucid.tensor.state import host_value
 
 
-def moments(
-    grad: Any, mean: Any, square: Any, weight1: Any, beta2: float, eps: float
-) -> tuple[Any, Any]:
+def moments(grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup) -> tuple[Any, Any]:
     """m ← m + (1−β₁)(g − m);  v ← β₂·v + (1−β₂)·g². ``weight1`` is 1 − β₁. Returns (m, v)."""
-    mean = fading(mean + (grad - mean) * weight1)
-    return mean, fading_square(square * beta2 + grad * grad * (1 - beta2), eps)
+    mean, square, beta2 = slots["exp_avg"], slots["exp_avg_sq"], group["betas"][1]
+    mean = fading(mean + (grad - mean) * numbers["weight1"])
+    return mean, fading_square(square * beta2 + grad * grad * (1 - beta2), group["eps"])
 
 
 def adam_step(param: Any, numerator: Any, square: Any, eps: Any) -> Any:
@@ -135,14 +134,7 @@ class Adam(_Moments):
     def _rule(
         self, param: Any, grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup
     ) -> tuple[Any, Slots]:
-        mean, square = moments(
-            grad,
-            slots["exp_avg"],
-            slots["exp_avg_sq"],
-            numbers["weight1"],
-            group["betas"][1],
-            group["eps"],
-        )
+        mean, square = moments(grad, slots, numbers, group)
         new: Slots = {"exp_avg": mean, "exp_avg_sq": square}
         if group["amsgrad"]:
             square = new["max_exp_avg_sq"] = slots["max_exp_avg_sq"].maximum(square)
@@ -229,9 +221,7 @@ class SparseAdam(_Moments):
         self, param: Any, grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup
     ) -> tuple[Any, Slots]:
         old_mean, old_square = slots["exp_avg"], slots["exp_avg_sq"]
-        mean, square = moments(
-            grad, old_mean, old_square, numbers["weight1"], group["betas"][1], group["eps"]
-        )
+        mean, square = moments(grad, slots, numbers, group)
         rest = tuple(range(1, len(param.shape)))
         used = grad.ne(0)
         used = used.any(rest, True) if rest else used
@@ -368,14 +358,7 @@ class NAdam(_Moments):
     def _rule(
         self, param: Any, grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup
     ) -> tuple[Any, Slots]:
-        mean, square = moments(
-            grad,
-            slots["exp_avg"],
-            slots["exp_avg_sq"],
-            numbers["weight1"],
-            group["betas"][1],
-            group["eps"],
-        )
+        mean, square = moments(grad, slots, numbers, group)
         numerator = grad * numbers["grad_rate"] + mean * numbers["mean_rate"]
         new = adam_step(param, numerator, square, numbers["eps"])
         return new, {"exp_avg": mean, "exp_avg_sq": square}
@@ -445,14 +428,7 @@ class RAdam(_Moments):
     def _rule(
         self, param: Any, grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup
     ) -> tuple[Any, Slots]:
-        mean, square = moments(
-            grad,
-            slots["exp_avg"],
-            slots["exp_avg_sq"],
-            numbers["weight1"],
-            group["betas"][1],
-            group["eps"],
-        )
+        mean, square = moments(grad, slots, numbers, group)
         spread = square.sqrt() * numbers["use"] + numbers["floor"]
         new = param - mean * numbers["rate"] / spread
         return new, {"exp_avg": mean, "exp_avg_sq": square}

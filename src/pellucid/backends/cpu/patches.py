@@ -7,6 +7,7 @@ vectors are loaded once, multiplied with L along both axes in registers, and sto
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from pellucid.backends.cpu.contraction import KERNEL_ATTRIBUTES, KERNEL_PARAMETERS, operand
@@ -31,9 +32,7 @@ def emit_patches(node: Node, target: Target) -> Kernel:
     settings = node.settings
     matrix, columns = settings["matrix"], settings["columns"]
     lanes = target.lanes(node.dtype.name)
-    count = 1
-    for extent, _, _ in settings["batch"]:
-        count *= extent
+    count = math.prod(extent for extent, _, _ in settings["batch"])
     values = len(matrix[0]) ** 2
     block = min(columns, _MOST_COLUMNS)
     blocks = -(-columns // block)

@@ -186,11 +186,10 @@ class _LoopPlanner:
         slots = self.outer.inside(self.use.inner.schedule, inputs, outputs, self.workspace)
         found: list[RegionPlan | LoopPlan] = [*self._copies_in()]
         if self.use.inner.blocks:
-            packing, strand = self._packing(slots), self._strand(slots)
-            found.append(LoopPlan(1, tuple(self.moves), (packing, strand)))
+            regions = (self._packing(slots), self._strand(slots))
+            found.append(LoopPlan(1, tuple(self.moves), regions))
         elif self.use.shares:
-            strand = self._shared(slots)
-            found.append(LoopPlan(1, tuple(self.moves), (strand,)))
+            found.append(LoopPlan(1, tuple(self.moves), (self._strand(slots),)))
         else:
             inner = self.use.inner.region_plans(slots)
             found.append(LoopPlan(self.use.length, tuple(self.moves), tuple(inner)))
@@ -203,30 +202,28 @@ class _LoopPlanner:
         return region_plan(self.use.inner.packing, slots)
 
     def _strand(self, slots: Slots) -> RegionPlan:
-        """All turns as one task, for each block of rows."""
+        """The kernels of all turns as tasks: all turns for each block of rows or, where turns need
+        nothing of each other, some turns."""
         uses, turns = self.use.turns_of_strand()
         tasks = tuple(task_plan(u, slots) for u in uses)
         steps = tuple((entry, step) for entry, _, _, step in self.moves if step)
         cost = turns * sum(t.cost for t in tasks)
         blocks = self.use.inner.blocks
-        return RegionPlan(cost > SERIAL_COST, (StrandPlan(turns, steps, tasks, blocks, cost),))
-
-    def _shared(self, slots: Slots) -> RegionPlan:
-        """Some turns as one task: turns that need nothing of each other, in shares."""
-        uses, turns = self.use.turns_of_strand()
-        tasks = tuple(task_plan(u, slots) for u in uses)
-        shares = self.use.shares
-        steps = tuple((entry, step) for entry, _, _, step in self.moves if step)
-        each = turns // shares
-        shifts = [(entry, step * each) for entry, step in steps]
-        size = self.layout.workspace
-        entries = {entry for task in tasks for entry in task.slots}
-        inside = range(self.workspace, self.workspace + size)
-        own = [(e, size) for e in sorted(entries) if self.outer.table.arena_offset(e) in inside]
-        shifts += own
-        cost = turns * sum(t.cost for t in tasks)
-        strand = StrandPlan(each, steps, tasks, shares, cost, tuple(shifts), tuple(own))
+        if blocks:
+            strand = StrandPlan(turns, steps, tasks, blocks, cost)
+        else:
+            each = turns // self.use.shares
+            own = self._in_workspace(tasks)
+            shifts = (*((entry, step * each) for entry, step in steps), *own)
+            strand = StrandPlan(each, steps, tasks, self.use.shares, cost, shifts, own)
         return RegionPlan(cost > SERIAL_COST, (strand,))
+
+    def _in_workspace(self, tasks: Sequence[TaskPlan]) -> tuple[tuple[int, int], ...]:
+        """The table entries of tasks that point into the workspace of a share, and its bytes."""
+        size = self.layout.workspace
+        inside = range(self.workspace, self.workspace + size)
+        entries = sorted({entry for task in tasks for entry in task.slots})
+        return tuple((e, size) for e in entries if self.outer.table.arena_offset(e) in inside)
 
     # ---- table entries -------------------------------------------------------------------------
 
