@@ -13,6 +13,7 @@ function can mistake for a number.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -92,6 +93,9 @@ _BY_NAME = {d.name: d for d in (*ALL, *NARROW)} | {
     "int": int32,
 }
 _BY_PYTHON: dict[object, DType] = {float: float32, int: int64, bool: bool_}
+
+DTypeLike: TypeAlias = DType | np.dtype[Any] | type | str
+"""What names an element type: a :class:`DType`, one of NumPy's, a Python type or a name."""
 
 
 def as_dtype(value: object) -> DType:

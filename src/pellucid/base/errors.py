@@ -32,6 +32,12 @@ class DTypeError(PellucidError, TypeError):
     """An operation does not exist for these dtypes."""
 
 
+class DeviceError(PellucidError, RuntimeError):
+    """A device was named that does not exist here: tensors live on the CPU."""
+
+    exit_code = 2
+
+
 class ArgumentError(PellucidError, ValueError):
     """An argument has a value that makes no sense."""
 
