@@ -11,7 +11,7 @@ from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import normalize_axes, normalize_axis, size_of
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.core import TensorCore
-from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.promotion import as_float
 
 Axes = int | Sequence[int] | None
@@ -112,7 +112,7 @@ class ReducingMethods(TensorCore):
             return structure.sum(size, axes, keepdim)
         return structure.sum(size.pow(p), axes, keepdim).pow(1.0 / p)
 
-    @unit(elements(1 << 14))
+    @unit(rows(1 << 14))
     def logsumexp(self, dim: Axes, keepdim: bool = False) -> Any:
         """ln Σ e^x without overflow: m + ln Σ e^(x − m) with m the largest element."""
         x = as_float(self)
@@ -245,7 +245,7 @@ class ReducingMethods(TensorCore):
             (self.shape[normalize_axis(dim, len(self.shape))] + 1) // 2, dim, keepdim
         )
 
-    @unit(elements(1 << 14))
+    @unit(rows(1 << 14))
     def softmax(self, dim: int, dtype: Any = None) -> Any:
         """e^x / Σ e^x along ``dim``, shifted by the largest element so that nothing overflows."""
         x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))
@@ -256,7 +256,7 @@ class ReducingMethods(TensorCore):
         grown = (x - largest).exp()
         return grown / structure.sum(grown, dim, True)
 
-    @unit(elements(1 << 14))
+    @unit(rows(1 << 14))
     def log_softmax(self, dim: int, dtype: Any = None) -> Any:
         """x − ln Σ e^x along ``dim``, stable for any finite input."""
         x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))

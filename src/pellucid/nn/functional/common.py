@@ -15,7 +15,7 @@ from pellucid.nn.functional.hints import bilinear_hint, group_hint, last_axes_hi
 from pellucid.ops.normalization import mean_over, standardize, variance_over
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import from_numpy, zeros
-from pellucid.tensor.eager import elements, products, unit
+from pellucid.tensor.eager import elements, products, rows, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import narrow_product, rounded_once
 from pellucid.tensor.random import rand_like
@@ -198,7 +198,7 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
 
 
 @rounded_once
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def layer_norm(
     input: Any,
     normalized_shape: Sequence[int],
@@ -218,7 +218,7 @@ def layer_norm(
 
 
 @rounded_once
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def rms_norm(
     input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None
 ) -> Any:
@@ -246,7 +246,7 @@ def _last_axes(name: str, input: Any, normalized_shape: Sequence[int]) -> list[i
 
 
 @rounded_once
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def group_norm(
     input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
@@ -305,7 +305,7 @@ def batch_norm(
     return _normalized_by(input, running_mean, running_var, weight, bias, eps)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _normalized_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Normalized by mean and variance of the batch, and these, (C,) and without history."""
     axes, seen = (0, *range(2, input.dim())), input.detach()

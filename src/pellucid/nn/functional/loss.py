@@ -18,7 +18,7 @@ from pellucid.nn.functional.activation import log1p_exp, logsigmoid
 from pellucid.nn.functional.checks import check_values, has_values, need_tensor
 from pellucid.nn.functional.common import linear
 from pellucid.nn.functional.hints import classes_hint, pair_hint
-from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import rounded_once
 
@@ -471,7 +471,7 @@ def linear_cross_entropy(
     return cross_entropy(scores, target, weight, ignored, reduction, label_smoothing)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _class_cross_entropy(
     scores: Any, ids: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
 ) -> Any:
@@ -493,7 +493,7 @@ def _class_cross_entropy(
     return _averaged(loss, weights, reduction)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _soft_cross_entropy(
     scores: Any, share: Any, weight: Any, reduction: str, smoothing: float
 ) -> Any:
