@@ -17,6 +17,7 @@ from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import from_numpy, zeros
 from pellucid.tensor.eager import elements, products, rows, unit
 from pellucid.tensor.functions import where
+from pellucid.tensor.linalg import distances
 from pellucid.tensor.promotion import narrow_product, rounded_once
 from pellucid.tensor.random import rand_like
 
@@ -372,4 +373,4 @@ def pdist(input: Any, p: float = 2.0) -> Any:
         )
     first, second = np.triu_indices(int(input.shape[0]), 1)
     rows = [input.index_select(0, from_numpy(i.astype(np.int64))) for i in (first, second)]
-    return (rows[0] - rows[1]).norm(p, -1)
+    return distances(rows[0] - rows[1], p)
