@@ -49,6 +49,7 @@ from pellucid.tensor.creation import (
     empty,
     empty_like,
     eye,
+    from_dlpack,
     from_numpy,
     full,
     full_like,
@@ -64,6 +65,7 @@ from pellucid.tensor.functions import FUNCTIONS as _FUNCTIONS
 from pellucid.tensor.functions import equal, is_tensor, promote_types, where
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad
 from pellucid.tensor.linear import einsum, tensordot
+from pellucid.tensor.printing import get_printoptions, printoptions, set_printoptions
 from pellucid.tensor.random import (
     Generator,
     bernoulli,

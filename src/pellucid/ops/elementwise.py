@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from pellucid.base.dtypes import DType, as_dtype, bool_, float32, float64, int32
-from pellucid.base.errors import DTypeError
+from pellucid.base.errors import DTypeError, DTypeUnsupportedError
 from pellucid.base.shapes import Shape, broadcast_shapes
 from pellucid.graph.node import Primitive, Sample, Spec
 from pellucid.ops.registry import (
@@ -77,7 +77,9 @@ def _infer_bits(name: str) -> Callable[..., Spec]:
     def infer(*specs: Spec) -> Spec:
         dtype = same_dtype(name, *specs)
         if dtype.is_floating_point:
-            raise DTypeError(f"{name} needs integers or bool and got {dtype.name}", "compare first")
+            raise DTypeUnsupportedError(
+                f"{name} needs integers or bool and got {dtype.name}", "compare first"
+            )
         return Spec(broadcast_shapes(*(s.shape for s in specs)), dtype)
 
     return infer

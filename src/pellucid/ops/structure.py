@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.dtypes import bool_, float64, int64
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from pellucid.base.shapes import (
     Shape,
     broadcast_shapes,
@@ -382,7 +382,7 @@ def _infer_extreme(name: str) -> Callable[..., Spec]:
     def infer(x: Spec, *, axes: tuple[int, ...]) -> Spec:
         for axis in axes:
             if x.shape[axis] == 0:
-                raise ShapeError(
+                raise AxisError(
                     f"{name} over axis {axis} of {x.shape}: there is no element to choose from",
                     "reduce only axes with at least one element",
                 )

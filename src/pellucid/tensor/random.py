@@ -182,6 +182,8 @@ def randint_like(
 
 def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Any:
     """0 … n − 1 in random order (int64)."""
+    if n < 0:
+        raise ArgumentError(f"randperm got n={n}", "use 0 or more")
     return _uniform((n,), float64, generator).argsort(0)
 
 

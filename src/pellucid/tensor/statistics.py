@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.base.dtypes import as_dtype, float64, int32, int64
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import ArgumentError, ShapeError, UnsupportedError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.core import lift
@@ -273,7 +273,9 @@ class StatisticsMethods(ReducingMethods):
         """How often 0, 1, 2, … occur (or the sums of their ``weights``); values must be known."""
         x = self.array()
         if x.ndim != 1 or x.dtype.kind not in "iub" or (x.size and x.min() < 0):
-            raise ArgumentError("bincount needs a vector of integers ≥ 0", "convert with .long()")
+            raise UnsupportedError(
+                "bincount needs a vector of integers ≥ 0", "convert with .long()"
+            )
         extra = None if weights is None else np.asarray(as_operand(weights).array())
         counts = np.bincount(x.astype(np.int64), extra, minlength)
         if extra is not None and extra.dtype == np.float32:

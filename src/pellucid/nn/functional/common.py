@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.dtypes import float64
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from pellucid.nn.functional.checks import as_broadcast, check_values, need_tensor
 from pellucid.nn.functional.hints import bilinear_hint, group_hint, last_axes_hint, linear_hint
 from pellucid.ops.normalization import mean_over, standardize, variance_over
@@ -157,7 +157,7 @@ def embedding(
     def check(found: np.ndarray) -> None:
         low, high = int(found.min()), int(found.max())
         if low < 0 or high >= rows:
-            raise ArgumentError(
+            raise OutOfRangeError(
                 f"embedding got the id {low if low < 0 else high} for {rows} rows",
                 f"ids are 0 to {rows - 1}: check num_embeddings"
                 + (f" (at least {high + 1} for these ids)" if high >= rows else ""),

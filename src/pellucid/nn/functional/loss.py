@@ -12,7 +12,7 @@ import warnings
 from typing import Any
 
 from pellucid.base.dtypes import int64
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.nn.functional.activation import log1p_exp, logsigmoid
 from pellucid.nn.functional.checks import check_values, has_values, need_tensor
@@ -348,7 +348,7 @@ def need_class_ids(name: str, target: Any, classes: int, ignore_index: int | Non
             hint += "; these count from 1: use target - 1"
         elif first >= classes:
             hint += f"; for {int(ids.max()) + 1} classes make the last layer that wide"
-        raise ArgumentError(f"{name} got the class id {first} for {classes} classes", hint)
+        raise OutOfRangeError(f"{name} got the class id {first} for {classes} classes", hint)
 
     check_values(check, target)
 
