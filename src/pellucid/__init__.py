@@ -66,6 +66,7 @@ from pellucid.tensor.creation import (
     empty,
     empty_like,
     eye,
+    from_dlpack,
     from_numpy,
     full,
     full_like,
@@ -94,6 +95,7 @@ from pellucid.tensor.limits import e, finfo, iinfo, inf, nan, pi
 from pellucid.tensor.linalg import cdist, vander
 from pellucid.tensor.linear import einsum, tensordot
 from pellucid.tensor.method_functions import *
+from pellucid.tensor.printing import get_printoptions, printoptions, set_printoptions
 from pellucid.tensor.random import (
     Generator,
     bernoulli,

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, TypeVar
 
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, OutOfRangeError
 from pellucid.nn.calling import structure_changed
-from pellucid.nn.errors import OutOfRangeError, RegistrationError
+from pellucid.nn.errors import RegistrationError
 from pellucid.nn.module import Module, described, indented
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.tensor import Tensor

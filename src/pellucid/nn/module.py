@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from pellucid.base.dtypes import DType, as_dtype, bfloat16, float16, float32, float64
-from pellucid.base.errors import ArgumentError, DTypeError
+from pellucid.base.errors import ArgumentError, DTypeError, NamingError, UnsupportedError
 from pellucid.graph.node import current_layer, enter_layer
 from pellucid.nn.calling import (
     BackwardWatch,
@@ -21,7 +21,7 @@ from pellucid.nn.calling import (
     shapes_in,
     structure_changed,
 )
-from pellucid.nn.errors import PathError, RegistrationError
+from pellucid.nn.errors import PathError, RegistrationError, SetupError
 from pellucid.nn.locating import Failure, locate
 from pellucid.nn.observing import observe
 from pellucid.nn.parameter import Buffer, Parameter, as_values
@@ -92,8 +92,8 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass defines it."""
-        raise NotImplementedError(
-            f"{type(self).__name__} has no forward(): define what it computes from its input"
+        raise UnsupportedError(
+            f"{type(self).__name__} has no forward()", "define what it computes from its input"
         )
 
     # ---- calling ---------------------------------------------------------------------------
@@ -228,7 +228,7 @@ class Module:
         parameters = self.__dict__.get("_parameters")
         if parameters is None:
             if isinstance(value, (Parameter, Buffer, Module)):
-                raise PathError(
+                raise SetupError(
                     f"{name!r} was assigned before the {type(self).__name__} was set up",
                     "call super().__init__() first in __init__",
                 )
@@ -313,15 +313,19 @@ class Module:
         self._non_persistent.discard(name)
 
     def _check_name(self, name: str, kind: str, known: Mapping[str, Any]) -> None:
+        if not isinstance(name, str):
+            raise RegistrationError(
+                f"{name!r} was given as the name of a {kind}", "a name is a str"
+            )
         if "." in name or name == "":
-            raise ArgumentError(
+            raise NamingError(
                 f"{name!r} was given as the name of a {kind}",
                 "a name must not be empty or contain a dot: dots join the names of a path",
             )
         taken = name in self.__dict__ or hasattr(type(self), name)
         taken = taken or any(name in d for d in (self._parameters, self._buffers, self._modules))
         if name not in known and taken:
-            raise ArgumentError(
+            raise NamingError(
                 f"{type(self).__name__} already has an attribute {name!r}",
                 f"choose another name for the {kind}",
             )

@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pellucid.base.dtypes import DType, float32
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, ArgumentTypeError, NamingError
 from pellucid.graph.node import layer_scope
 from pellucid.tensor.autograd import enable_grad, no_grad
 from pellucid.tensor.core import TensorCore
@@ -142,7 +142,7 @@ class Optimizer:
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, TensorCore):
-            raise ArgumentError(
+            raise ArgumentTypeError(
                 f"{type(self).__name__} got one tensor of shape {tuple(params.shape)} as params",
                 "pass a list, [tensor], or model.parameters()",
             )
@@ -155,7 +155,9 @@ class Optimizer:
         if not groups:
             raise ArgumentError(
                 f"{type(self).__name__} got an empty list of parameters",
-                "pass model.parameters(), as a list if the generator was already used up",
+                "pass model.parameters(); layers that a model keeps in a plain list or dict are "
+                "not found: use nn.ModuleList or nn.ModuleDict; and a generator that was used up "
+                "gives nothing: make a list of it first",
             )
         if not isinstance(groups[0], Mapping):
             groups = [{"params": groups}]
@@ -168,7 +170,8 @@ class Optimizer:
         """Add ``{"params": tensors, …}``; what it does not name is taken from the defaults."""
         given = param_group.get("params") if isinstance(param_group, Mapping) else None
         if given is None:
-            raise ArgumentError(
+            kind = NamingError if isinstance(param_group, Mapping) else ArgumentTypeError
+            raise kind(
                 f"a parameter group needs params and is a {type(param_group).__name__} without",
                 'use {"params": tensors, "lr": 0.1}',
             )
@@ -191,7 +194,7 @@ class Optimizer:
         known = {id(p) for group in self.param_groups for p in group["params"]}
         for position, parameter in enumerate(tensors):
             if not isinstance(parameter, TensorCore):
-                raise ArgumentError(
+                raise ArgumentTypeError(
                     f"parameter {position} is a {type(parameter).__name__}, not a tensor",
                     "pass tensors, (name, tensor) pairs or groups",
                 )
@@ -453,7 +456,8 @@ class Optimizer:
             not isinstance(state_dict, Mapping)
             or not {"state", "param_groups"} <= state_dict.keys()
         ):
-            raise ArgumentError(
+            kind = NamingError if isinstance(state_dict, Mapping) else ArgumentTypeError
+            raise kind(
                 "load_state_dict needs a dictionary with state and param_groups",
                 "pass what optimizer.state_dict() returned",
             )

@@ -213,6 +213,8 @@ def randperm(
 ) -> Tensor:
     """0 … n − 1 in random order (int64)."""
     check_device(device)
+    if n < 0:
+        raise ArgumentError(f"randperm got n={n}", "use 0 or more")
     return _uniform((n,), float64, generator).argsort(0)
 
 

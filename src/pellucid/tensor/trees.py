@@ -66,6 +66,8 @@ def signature(tree: Any) -> Any:
         hash(tree)
     except TypeError:
         return _Identity(tree)
+    if tree.__class__ is float and (not tree or tree != tree):  # 0.0 = −0.0; NaN equals nothing
+        return (float, tree.hex())
     return (type(tree), tree)
 
 
