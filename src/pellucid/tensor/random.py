@@ -30,6 +30,10 @@ class Generator:
     def __init__(self, device: Any = None) -> None:
         self._state: Any = None
 
+    def __repr__(self) -> str:
+        seed, draws = self.state.array().tolist()
+        return f"Generator(seed={seed}, draws={draws})"
+
     @property
     def state(self) -> Any:
         """int64[2]: seed and number of the next draw."""
