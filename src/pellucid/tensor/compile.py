@@ -60,6 +60,20 @@ class CompiledFunction:
         args, kwargs = map_tensors((args, kwargs), lambda t: _collect(t, leaves))
         return self._program(args, kwargs, leaves).run(leaves)
 
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__qualname__", None) or type(self.function).__name__
+        count = sum(len(programs) for programs in self._programs.values())
+        made = f"{count} program{'' if count == 1 else 's'}"
+        return f"CompiledFunction({name}, backend={self.backend!r}, {made})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies and pickles hold what was compiled; programs hold addresses and are made anew.
+        kept = ("function", "backend", "keep_gradients")
+        return {name: self.__dict__[name] for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
     def __getattr__(self, name: str) -> Any:
         # What was compiled keeps its own attributes: a module's parameters(), train(), …
         if name.startswith("__") or "function" not in self.__dict__:

@@ -34,6 +34,10 @@ class Generator:
         check_device(device)
         self._state: Any = None
 
+    def __repr__(self) -> str:
+        seed, draws = self.state.array().tolist()
+        return f"Generator(seed={seed}, draws={draws})"
+
     @property
     def state(self) -> Tensor:
         """int64[2]: seed and number of the next draw."""
