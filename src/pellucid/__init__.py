@@ -13,6 +13,7 @@ tensor([2., 4.])
 import importlib as _importlib
 from typing import Any as _Any
 
+from pellucid import neighbours as _neighbours
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.dtypes import (
     DType as dtype,
@@ -120,6 +121,8 @@ _LAZY = {
 }
 """Parts of the package that are loaded when they are first used."""
 _LAZY_NAMES = {"Trainer": "pellucid.training.trainer", "summary": "pellucid.training.summary"}
+
+_neighbours.introduce_tensors()
 
 
 def __getattr__(name: str) -> _Any:
