@@ -13,7 +13,6 @@ tensor([2., 4.])
 import importlib as _importlib
 from typing import Any as _Any
 
-from pellucid import neighbours as _neighbours
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.dtypes import (
     DType as dtype,
@@ -34,6 +33,7 @@ from pellucid.base.dtypes import (
 )
 from pellucid.base.errors import PellucidError
 from pellucid.tensor import linalg
+from pellucid.tensor import neighbours as _neighbours
 from pellucid.tensor.autocast import autocast, get_autocast_dtype, is_autocast_enabled
 from pellucid.tensor.autograd import (
     enable_grad,

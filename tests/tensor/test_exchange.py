@@ -16,7 +16,6 @@ import pytest
 
 import pellucid
 from helpers import assert_close
-from pellucid import neighbours
 from pellucid.base.errors import (
     AutogradError,
     DTypeError,
@@ -24,6 +23,7 @@ from pellucid.base.errors import (
     NumberRangeError,
     PellucidError,
 )
+from pellucid.tensor import neighbours
 
 DTYPES = "bool uint8 int8 int16 int32 int64 float16 float32 float64".split()
 
