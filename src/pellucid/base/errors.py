@@ -38,7 +38,7 @@ class PellucidError(Exception):
 
 def _restored(kind: type[PellucidError], args: tuple[Any, ...], facts: dict[str, Any]) -> Any:
     """An error as it was pickled or copied."""
-    error = kind.__new__(kind, *args)
+    error = kind(facts["message"], facts["hint"])
     error.args = args
     error.__dict__.update(facts)
     return error

@@ -73,6 +73,14 @@ class Tensor(TensorCore):
         """What a NumPy function made of a tensor is a tensor again, if there is its dtype."""
         ...
 
+    def __arrow_c_stream__(self, requested_schema: builtins.object = None) -> builtins.object:
+        """A vector as a column, a matrix as a table, for Polars and other readers of Arrow.
+
+        Written by Polars or PyArrow, whichever is loaded (the one that asks is).  Raises
+        ``ExchangeError`` for other numbers of axes, and where neither is loaded.
+        """
+        ...
+
     def __bool__(self) -> builtins.bool:
         ...
 
@@ -3055,16 +3063,24 @@ class Tensor(TensorCore):
         """Summed over the axes along which ``size`` would be stretched to this shape."""
         ...
 
-    def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-        """Axes ``dim0`` and ``dim1`` exchanged."""
+    def swapaxes(
+        self,
+        dim0: builtins.int | Sequence[builtins.int],
+        dim1: builtins.int | None = None,
+    ) -> Tensor:
+        """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
         ...
 
     def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """Axes ``dim0`` and ``dim1`` exchanged, in place."""
         ...
 
-    def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-        """Axes ``dim0`` and ``dim1`` exchanged."""
+    def swapdims(
+        self,
+        dim0: builtins.int | Sequence[builtins.int],
+        dim1: builtins.int | None = None,
+    ) -> Tensor:
+        """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
         ...
 
     def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
@@ -3183,8 +3199,12 @@ class Tensor(TensorCore):
         """Sum of a matrix's diagonal."""
         ...
 
-    def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-        """Axes ``dim0`` and ``dim1`` exchanged."""
+    def transpose(
+        self,
+        dim0: builtins.int | Sequence[builtins.int],
+        dim1: builtins.int | None = None,
+    ) -> Tensor:
+        """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
         ...
 
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:

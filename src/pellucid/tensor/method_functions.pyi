@@ -1754,12 +1754,20 @@ def sum(
     """Sum over ``dim`` (all axes by default). Integers and bool sum to int64."""
     ...
 
-def swapaxes(input: Operand, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-    """Axes ``dim0`` and ``dim1`` exchanged."""
+def swapaxes(
+    input: Operand,
+    dim0: builtins.int | Sequence[builtins.int],
+    dim1: builtins.int | None = None,
+) -> Tensor:
+    """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
     ...
 
-def swapdims(input: Operand, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-    """Axes ``dim0`` and ``dim1`` exchanged."""
+def swapdims(
+    input: Operand,
+    dim0: builtins.int | Sequence[builtins.int],
+    dim1: builtins.int | None = None,
+) -> Tensor:
+    """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
     ...
 
 def t(input: Operand) -> Tensor:
@@ -1808,8 +1816,12 @@ def trace(input: Operand) -> Tensor:
     """Sum of a matrix's diagonal."""
     ...
 
-def transpose(input: Operand, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-    """Axes ``dim0`` and ``dim1`` exchanged."""
+def transpose(
+    input: Operand,
+    dim0: builtins.int | Sequence[builtins.int],
+    dim1: builtins.int | None = None,
+) -> Tensor:
+    """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
     ...
 
 def triangular_solve(

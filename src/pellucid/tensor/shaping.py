@@ -89,8 +89,10 @@ class ShapingMethods(Tensor):
         """Axis i of the result is axis ``dims[i]``."""
         return structure.transpose(self, _extents(dims))
 
-    def transpose(self, dim0: int, dim1: int) -> Tensor:
-        """Axes ``dim0`` and ``dim1`` exchanged."""
+    def transpose(self, dim0: int | Sequence[int], dim1: int | None = None) -> Tensor:
+        """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
+        if dim1 is None or not isinstance(dim0, int):
+            return self.permute(dim0)
         rank = len(self.shape)
         order = list(range(rank))
         if rank:

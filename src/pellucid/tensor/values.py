@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -79,13 +80,13 @@ class ValueMethods(TensorCore):
         return int(self.item())
 
     def __trunc__(self) -> int:
-        return math.trunc(self._number("an int"))
+        return int(math.trunc(self._number("an int")))
 
     def __floor__(self) -> int:
-        return math.floor(self._number("an int"))
+        return int(math.floor(self._number("an int")))
 
     def __ceil__(self) -> int:
-        return math.ceil(self._number("an int"))
+        return int(math.ceil(self._number("an int")))
 
     def __round__(self: Any, ndigits: int | None = None) -> Any:
         return self.round() if not ndigits else self.round(decimals=ndigits)
@@ -187,6 +188,28 @@ class ValueMethods(TensorCore):
         found["offset"] = found["data"][0] - owner.__array_interface__["data"][0]
         found["data"] = owner
         return found
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A vector as a column, a matrix as a table, for Polars and other readers of Arrow.
+
+        Written by Polars or PyArrow, whichever is loaded (the one that asks is).  Raises
+        ``ExchangeError`` for other numbers of axes, and where neither is loaded.
+        """
+        values = self.numpy()
+        polars, arrow = sys.modules.get("polars"), sys.modules.get("pyarrow")
+        if values.ndim not in (1, 2) or (polars is None and arrow is None):
+            raise ExchangeError(
+                f"a tensor of shape {tuple(self.shape)} was asked for as a table of Arrow",
+                "give a vector or a matrix, with Polars or PyArrow loaded",
+            )
+        made: Any
+        if polars is not None:
+            made = (polars.Series if values.ndim == 1 else polars.DataFrame)(values)
+        elif arrow is not None and values.ndim == 1:
+            made = arrow.chunked_array([arrow.array(values)])
+        elif arrow is not None:
+            made = arrow.table({f"column_{i}": values[:, i] for i in range(values.shape[1])})
+        return made.__arrow_c_stream__(requested_schema)
 
     # ---- shared memory ---------------------------------------------------------------------
 
