@@ -38,8 +38,9 @@ from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
 from pellucid.tensor.solving import SolvingMethods
 from pellucid.tensor.special import SpecialMethods
-from pellucid.tensor.state import Cell, state, version
+from pellucid.tensor.state import Cell, state
 from pellucid.tensor.statistics import StatisticsMethods
+from pellucid.tensor.validity import changed
 
 
 class Device:
@@ -420,8 +421,8 @@ class Tensor(
         else:
             self._hooks = hooks = self._hooks or []
         hooks.append(hook)
-        version.bump()
-        return HookHandle(hooks, hook)
+        changed(self)
+        return HookHandle(hooks, hook, self)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Any], None]) -> Any:
         """Call ``hook(tensor)`` in backward, after the gradient was added to ``tensor.grad``.
@@ -438,8 +439,8 @@ class Tensor(
         self._hooks = hooks = self._hooks or []
         after = autograd.AfterGradient(hook)
         hooks.append(after)
-        version.bump()
-        return HookHandle(hooks, after)
+        changed(self)
+        return HookHandle(hooks, after, self)
 
     def backward(
         self,
@@ -598,15 +599,16 @@ class Tensor(
 class HookHandle:
     """Takes a hook away again."""
 
-    def __init__(self, hooks: Any, hook: Any) -> None:
+    def __init__(self, hooks: Any, hook: Any, tensor: Any) -> None:
         self._hooks = hooks
         self._hook = hook
+        self._tensor = tensor
 
     def remove(self) -> None:
         """Remove the hook; a second time does nothing."""
         if self._hook in self._hooks:
             self._hooks.remove(self._hook)
-            version.bump()
+            changed(self._tensor)
 
 
 def _in_place(name: str) -> Callable[..., Any]:
