@@ -27,7 +27,6 @@ from pellucid.optim.schedule import LRScheduler, for_each_group, require, whole
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import tensor
 from pellucid.tensor.functions import where
-from pellucid.tensor.state import version
 
 __all__ = [
     "SWALR",
@@ -212,7 +211,6 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None
-    version.bump()
     try:
         for batch in loader:
             model(batch[0] if isinstance(batch, (list, tuple)) else batch)
