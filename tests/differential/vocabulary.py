@@ -2,8 +2,8 @@
 
 A row is a line of Python over placeholders.  ``x`` is a tensor of the program, ``y`` and ``z`` are
 tensors that broadcast with it, ``s`` has its shape, ``i`` holds whole numbers, ``c`` truth values;
-``d`` and ``e`` are two different axes of ``x``, ``k`` a small number of Python.  ``L`` is the library
-and ``F`` its ``nn.functional``, so that the same text runs in ours and in PyTorch.
+``d`` and ``e`` are two different axes of ``x``, ``k`` a small number of Python.  ``L`` is the
+library and ``F`` its ``nn.functional``, so that the same text runs in ours and in PyTorch.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ class Row:
     """One way to write an operation.
 
     ``least`` and ``most`` bound the number of axes of ``x``.  ``square`` rows want the last two
-    extents equal.  ``exact`` rows jump (rounding, comparison, choice), so that they are only applied
-    to values that every library holds with the same bits.
+    extents equal.  ``exact`` rows jump (rounding, comparison, choice), so that they are only
+    applied to values that every library holds with the same bits.
     """
 
     text: str
