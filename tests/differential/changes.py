@@ -183,7 +183,7 @@ class Log(list[np.ndarray]):
 
 def run(history: History, library: ModuleType, compile: Callable[[Any], Any]) -> list[np.ndarray]:
     """The log of a history."""
-    space: dict[str, Any] = {"L": library, "compile": compile, "Log": Log}
+    space: dict[str, Any] = {"L": library, "compile": compile, "Log": Log, "__name__": "history"}
     library.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

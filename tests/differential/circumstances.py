@@ -135,7 +135,7 @@ def namesakes(integer: Choose) -> None:
     numbers = [integer(-4, 4) or 5 for _ in range(3)]
     logs = []
     for compile in (lambda f: f, pellucid.compile):
-        space: dict[str, Any] = {"L": pellucid, "compile": compile}
+        space: dict[str, Any] = {"L": pellucid, "compile": compile, "__name__": "namesakes"}
         exec(text, space)  # text of our own making
         x = pellucid.tensor([0.5, -1.0, 2.0], requires_grad="Parameter" not in text)
         made = [space["make"](k) for k in numbers]
