@@ -866,11 +866,16 @@ class Tensor(TensorCore):
         ...
 
     def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
+        """
         ...
 
     def clamp_(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside.
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -899,11 +904,16 @@ class Tensor(TensorCore):
         ...
 
     def clip(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
+        """
         ...
 
     def clip_(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside.
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1482,11 +1492,11 @@ class Tensor(TensorCore):
         ...
 
     def heaviside(self, values: Operand) -> Tensor:
-        """0 where self < 0, 1 where it is > 0, ``values`` at 0."""
+        """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0."""
         ...
 
     def heaviside_(self, values: Operand) -> Tensor:
-        """0 where self < 0, 1 where it is > 0, ``values`` at 0.
+        """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0.
 
         In place: overwrites the tensor with the result and returns it.
         """
