@@ -64,6 +64,12 @@ class DTypeUnsupportedError(DTypeError, NotImplementedError):
     """An operation on bits was asked for of numbers that have none to speak of."""
 
 
+class DeviceError(PellucidError, RuntimeError):
+    """A device was named that does not exist here: tensors live on the CPU."""
+
+    exit_code = 2
+
+
 class ArgumentError(PellucidError, ValueError, RuntimeError):
     """An argument has a value that makes no sense."""
 

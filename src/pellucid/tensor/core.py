@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -317,7 +317,7 @@ class TensorCore:
     def requires_grad(self, value: bool) -> None:
         self.requires_grad_(value)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Any:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Set ``requires_grad`` in place and return the tensor; leaves of float dtype only."""
         if requires_grad and not self.dtype.is_floating_point:
             raise AutogradError(
@@ -331,14 +331,14 @@ class TensorCore:
         return self
 
     @property
-    def grad(self) -> Any:
+    def grad(self) -> TensorCore | None:
         """Gradient collected by ``backward()``, or None."""
         trace = state.trace
         found = self._grad if trace is None else trace.read_grad(self)
         return found() if callable(found) and not isinstance(found, TensorCore) else found
 
     @grad.setter
-    def grad(self, value: Any) -> None:
+    def grad(self, value: TensorCore | None) -> None:
         if value is not None and not isinstance(value, TensorCore):
             raise ArgumentTypeError(
                 f"a {type(value).__name__} was assigned as a gradient", "assign a tensor or None"

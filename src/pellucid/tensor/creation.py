@@ -11,6 +11,7 @@ import numpy as np
 
 from pellucid.base.dtypes import (
     DType,
+    DTypeLike,
     as_dtype,
     bfloat16,
     float32,
@@ -31,12 +32,21 @@ from pellucid.base.errors import (
 from pellucid.graph.node import make_node
 from pellucid.ops import structure
 from pellucid.ops.indexing import IOTA
+from pellucid.tensor.arguments import Extents, Operand
 from pellucid.tensor.core import TensorCore, lift, no_memory
-from pellucid.tensor.dlpack import CPU, to_array
+from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.dlpack import to_array
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.state import Cell, state
 
 
-def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+def tensor(
+    data: object,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """A new tensor with a copy of ``data`` (numbers, nested lists, arrays, tensors).
 
     Floating-point Python numbers become float32, integers int64; arrays and tensors of other
@@ -44,6 +54,7 @@ def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, device:
     ``ShapeError`` for rows of unequal lengths, ``NumberRangeError`` for numbers that the dtype
     cannot hold.
     """
+    check_device(device)
     if isinstance(data, TensorCore):
         result = data.detach().clone()  # type: ignore[attr-defined]
         result = result if dtype is None else result.to(as_dtype(dtype))
@@ -149,17 +160,20 @@ def _plain(data: Any) -> Any:
     return [_plain(d) for d in data] if isinstance(data, (list, tuple)) else data
 
 
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+def as_tensor(
+    data: object, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+) -> Tensor:
     """``data`` as a tensor, sharing memory with a NumPy array where possible."""
-    if isinstance(data, TensorCore):
-        return data if dtype is None else data.to(as_dtype(dtype))  # type: ignore[attr-defined]
+    check_device(device)
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(as_dtype(dtype))
     foreign = data if isinstance(data, np.ndarray) else _foreign_array(data)
     if foreign is not None and (dtype is None or foreign.dtype == as_dtype(dtype).numpy):
         return from_numpy(foreign)
     return tensor(data, dtype=dtype)
 
 
-def from_numpy(array: np.ndarray) -> Any:
+def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor that shares memory with ``array``.
 
     Memory that may only be read is copied when the tensor is first written.  Raises
@@ -183,7 +197,9 @@ def from_numpy(array: np.ndarray) -> Any:
     return lift(array)
 
 
-def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Any:
+def from_dlpack(
+    ext_tensor: object, *, device: DeviceLike | None = None, copy: bool | None = None
+) -> Tensor:
     """A tensor that shares memory with another library's, by the DLPack protocol.
 
     ``ext_tensor`` is an array or tensor of any library with ``__dlpack__`` on the CPU, or a
@@ -191,8 +207,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     ``BufferError``) for tensors that require gradients, live on another device, or have elements
     that no dtype describes.
     """
-    if device is not None and str(device).partition(":")[0] != "cpu" and device != CPU:
-        raise ExchangeError(f"from_dlpack got device={device!r}", 'tensors live on "cpu"')
+    check_device(device)
     array, _ = to_array(ext_tensor)
     return from_numpy(array.copy() if copy else array)
 
@@ -214,13 +229,14 @@ def _shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
 
 def full(
     size: Sequence[int],
-    fill_value: Any,
+    fill_value: Operand,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+) -> Tensor:
     """A tensor of shape ``size`` with every element ``fill_value``."""
+    check_device(device)
     shape = _shape_of((tuple(size),))
     if isinstance(fill_value, TensorCore):
         return structure.broadcast_to(fill_value, shape)
@@ -241,13 +257,25 @@ def _filled(shape: tuple[int, ...], value: Any, kind: DType) -> np.ndarray:
         raise no_memory(shape, kind) from None
 
 
-def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+def zeros(
+    *size: Extents,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Zeros, float32 by default."""
+    check_device(device)
     return full(_shape_of(size), 0, dtype=dtype or float32, requires_grad=requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+def ones(
+    *size: Extents,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Ones, float32 by default."""
+    check_device(device)
     return full(_shape_of(size), 1, dtype=dtype or float32, requires_grad=requires_grad)
 
 
@@ -255,26 +283,28 @@ empty = zeros
 
 
 def zeros_like(
-    input: Any,
+    input: Tensor,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-    memory_format: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+    memory_format: object = None,
+) -> Tensor:
     """Zeros in the shape and dtype of ``input``."""
+    check_device(device)
     return full(input.shape, 0, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
 def ones_like(
-    input: Any,
+    input: Tensor,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-    memory_format: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+    memory_format: object = None,
+) -> Tensor:
     """Ones in the shape and dtype of ``input``."""
+    check_device(device)
     return full(input.shape, 1, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
@@ -282,15 +312,16 @@ empty_like = zeros_like
 
 
 def full_like(
-    input: Any,
-    fill_value: Any,
+    input: Tensor,
+    fill_value: Operand,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-    memory_format: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+    memory_format: object = None,
+) -> Tensor:
     """``fill_value`` in the shape and dtype of ``input``."""
+    check_device(device)
     return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
@@ -298,12 +329,13 @@ def eye(
     n: int,
     m: int | None = None,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+) -> Tensor:
     """The identity matrix (n, m), m = n by default."""
     _shape_of((n, n if m is None else m))
+    check_device(device)
     return lift(as_dtype(dtype or float32).array(np.eye(n, m))).requires_grad_(requires_grad)
 
 
@@ -312,11 +344,12 @@ def arange(
     end: float | None = None,
     step: float = 1,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+) -> Tensor:
     """start, start + step, … up to but without ``end``; int64 for integers, else float32."""
+    check_device(device)
     first, last = (0, start) if end is None else (start, end)
     if step == 0:
         raise ArgumentError("arange got step 0", "use a nonzero step")
@@ -341,12 +374,13 @@ def linspace(
     end: float,
     steps: int,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+) -> Tensor:
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
     _shape_of((steps,))
+    check_device(device)
     values = as_dtype(dtype or float32).array(np.linspace(float(start), float(end), steps))
     return lift(values).requires_grad_(requires_grad)
 
@@ -357,10 +391,11 @@ def logspace(
     steps: int,
     base: float = 10.0,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+) -> Tensor:
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
+    check_device(device)
     values = as_dtype(dtype or float32).array(base ** np.linspace(start, end, steps))
     return lift(values).requires_grad_(requires_grad)

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, overload
 
-from pellucid.base.dtypes import as_dtype, bool_
+from pellucid.base.dtypes import DTypeLike, as_dtype, bool_
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import normalize_axes, normalize_axis, size_of
 from pellucid.ops import elementwise, indexing, structure
+from pellucid.tensor.arguments import Axes
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_float
-
-Axes = int | Sequence[int] | None
-
-
-class ValuesIndices(NamedTuple):
-    """Elements and their positions along the axis (int64)."""
-
-    values: Any
-    indices: Any
+from pellucid.tensor.results import ValuesIndices
 
 
 def _axes(tensor: TensorCore, dim: Axes) -> tuple[int, ...]:
@@ -35,21 +28,27 @@ def _cast(tensor: Any, dtype: Any) -> Any:
     return tensor if dtype is None else elementwise.cast(tensor, as_dtype(dtype))
 
 
-class ReducingMethods(TensorCore):
+class ReducingMethods(Tensor):
     """Sums, means, extremes, norms, running sums, sorting."""
 
     __slots__ = ()
 
-    def sum(self, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    def sum(
+        self, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
+    ) -> Tensor:
         """Sum over ``dim`` (all axes by default). Integers and bool sum to int64."""
         x = _cast(self, dtype)
         return structure.sum(x, _axes(x, dim), keepdim)
 
-    def prod(self, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    def prod(
+        self, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
+    ) -> Tensor:
         """Product over ``dim`` (all axes by default)."""
         return structure.prod(_cast(self, dtype), _axes(self, dim), keepdim)
 
-    def mean(self, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    def mean(
+        self, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
+    ) -> Tensor:
         """Sum divided by the number of elements; NaN for none."""
         x = as_float(_cast(self, dtype))
         axes = _axes(x, dim)
@@ -63,7 +62,7 @@ class ReducingMethods(TensorCore):
         keepdim: bool = False,
         *,
         correction: float = 1,
-    ) -> Any:
+    ) -> Tensor:
         """Σ(x − mean)² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
         x = as_float(self)
         if isinstance(dim, bool):
@@ -84,11 +83,11 @@ class ReducingMethods(TensorCore):
         keepdim: bool = False,
         *,
         correction: float = 1,
-    ) -> Any:
+    ) -> Tensor:
         """√var."""
         return self.var(dim, unbiased, keepdim, correction=correction).sqrt()
 
-    def norm(self, p: float | str = 2, dim: Axes = None, keepdim: bool = False) -> Any:
+    def norm(self, p: float | str = 2, dim: Axes = None, keepdim: bool = False) -> Tensor:
         """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
 
         The gradient of the 2-norm at 0 is 0 (a subgradient).
@@ -113,7 +112,7 @@ class ReducingMethods(TensorCore):
         return structure.sum(size.pow(p), axes, keepdim).pow(1.0 / p)
 
     @unit(elements(1 << 14))
-    def logsumexp(self, dim: Axes, keepdim: bool = False) -> Any:
+    def logsumexp(self, dim: Axes, keepdim: bool = False) -> Tensor:
         """ln Σ e^x without overflow: m + ln Σ e^(x − m) with m the largest element."""
         x = as_float(self)
         axes = _axes(x, dim)
@@ -122,11 +121,11 @@ class ReducingMethods(TensorCore):
         total = structure.sum((x - largest).exp(), axes, True).log() + largest
         return total if keepdim else structure.reshape(total, structure.sum(x, axes).shape)
 
-    def amax(self, dim: Axes = None, keepdim: bool = False) -> Any:
+    def amax(self, dim: Axes = None, keepdim: bool = False) -> Tensor:
         """Largest element over ``dim``; equal ones share the gradient evenly."""
         return structure.max_(self, _axes(self, dim), keepdim)
 
-    def amin(self, dim: Axes = None, keepdim: bool = False) -> Any:
+    def amin(self, dim: Axes = None, keepdim: bool = False) -> Tensor:
         """Smallest element over ``dim``; equal ones share the gradient evenly."""
         return structure.min_(self, _axes(self, dim), keepdim)
 
@@ -138,28 +137,40 @@ class ReducingMethods(TensorCore):
             return ValuesIndices(values, where)
         return ValuesIndices(structure.reshape(values, positions.shape), positions)
 
-    def max(self, dim: Any = None, keepdim: bool = False) -> Any:
+    @overload
+    def max(self) -> Tensor: ...
+    @overload
+    def max(self, dim: int, keepdim: bool = False) -> ValuesIndices: ...
+    @overload
+    def max(self, dim: Tensor) -> Tensor: ...
+    def max(self, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | ValuesIndices:
         """Without ``dim`` the largest element; with it (values, positions) along the axis.
 
         Another tensor as ``dim`` gives :meth:`maximum`.
         """
         if isinstance(dim, TensorCore):
-            return self.maximum(dim)  # type: ignore[attr-defined]
+            return self.maximum(dim)
         if dim is None:
             return self.amax()
         axis = normalize_axis(dim, len(self.shape))
         return self._extreme(structure.argmax(self, axis), axis, keepdim)
 
-    def min(self, dim: Any = None, keepdim: bool = False) -> Any:
+    @overload
+    def min(self) -> Tensor: ...
+    @overload
+    def min(self, dim: int, keepdim: bool = False) -> ValuesIndices: ...
+    @overload
+    def min(self, dim: Tensor) -> Tensor: ...
+    def min(self, dim: int | Tensor | None = None, keepdim: bool = False) -> Tensor | ValuesIndices:
         """Without ``dim`` the smallest element; with it (values, positions) along the axis."""
         if isinstance(dim, TensorCore):
-            return self.minimum(dim)  # type: ignore[attr-defined]
+            return self.minimum(dim)
         if dim is None:
             return self.amin()
         axis = normalize_axis(dim, len(self.shape))
         return self._extreme(structure.argmin(self, axis), axis, keepdim)
 
-    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Any:
+    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Position of the first largest element, in the flattened tensor or along ``dim``."""
         if dim is None:
             return structure.argmax(structure.reshape(self, (-1,)), 0)
@@ -167,7 +178,7 @@ class ReducingMethods(TensorCore):
         found = structure.argmax(self, axis)
         return found.unsqueeze(axis) if keepdim else found
 
-    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Any:
+    def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Position of the first smallest element, in the flattened tensor or along ``dim``."""
         if dim is None:
             return structure.argmin(structure.reshape(self, (-1,)), 0)
@@ -175,31 +186,31 @@ class ReducingMethods(TensorCore):
         found = structure.argmin(self, axis)
         return found.unsqueeze(axis) if keepdim else found
 
-    def any(self, dim: Axes = None, keepdim: bool = False) -> Any:
+    def any(self, dim: Axes = None, keepdim: bool = False) -> Tensor:
         """Whether any element over ``dim`` is nonzero."""
         return self._count_true(dim, keepdim).gt(0)
 
-    def all(self, dim: Axes = None, keepdim: bool = False) -> Any:
+    def all(self, dim: Axes = None, keepdim: bool = False) -> Tensor:
         """Whether every element over ``dim`` is nonzero (true for none)."""
         count = size_of(self.shape[a] for a in _axes(self, dim))
         return self._count_true(dim, keepdim).eq(count)
 
     def _count_true(self, dim: Axes, keepdim: bool) -> Any:
-        return structure.sum(self if self.dtype is bool_ else self.ne(0), _axes(self, dim), keepdim)  # type: ignore[attr-defined]
+        return structure.sum(self if self.dtype is bool_ else self.ne(0), _axes(self, dim), keepdim)
 
-    def count_nonzero(self, dim: Axes = None) -> Any:
+    def count_nonzero(self, dim: Axes = None) -> Tensor:
         """Number of nonzero elements over ``dim`` (int64)."""
         return self._count_true(dim, False)
 
-    def cumsum(self, dim: int, *, dtype: Any = None) -> Any:
+    def cumsum(self, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
         """Running sum along ``dim``."""
         return structure.cumsum(_cast(self, dtype), dim)
 
-    def cumprod(self, dim: int, *, dtype: Any = None) -> Any:
+    def cumprod(self, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
         """Running product along ``dim``."""
         return structure.cumprod(_cast(self, dtype), dim)
 
-    def argsort(self, dim: int = -1, descending: bool = False, stable: bool = True) -> Any:
+    def argsort(self, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
         """Positions that sort along ``dim``; equal elements keep their order."""
         return structure.argsort(self, dim, descending)
 
@@ -236,7 +247,11 @@ class ReducingMethods(TensorCore):
             picked if keepdim else ValuesIndices(picked[0].squeeze(axis), picked[1].squeeze(axis))
         )
 
-    def median(self, dim: int | None = None, keepdim: bool = False) -> Any:
+    @overload
+    def median(self) -> Tensor: ...
+    @overload
+    def median(self, dim: int, keepdim: bool = False) -> ValuesIndices: ...
+    def median(self, dim: int | None = None, keepdim: bool = False) -> Tensor | ValuesIndices:
         """The lower median: of all elements, or (values, positions) along ``dim``."""
         if dim is None:
             flat = structure.reshape(self, (-1,))
@@ -246,7 +261,7 @@ class ReducingMethods(TensorCore):
         )
 
     @unit(elements(1 << 14))
-    def softmax(self, dim: int, dtype: Any = None) -> Any:
+    def softmax(self, dim: int, dtype: DTypeLike | None = None) -> Tensor:
         """e^x / Σ e^x along ``dim``, shifted by the largest element so that nothing overflows."""
         x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))
         if 0 in x.shape:
@@ -257,7 +272,7 @@ class ReducingMethods(TensorCore):
         return grown / structure.sum(grown, dim, True)
 
     @unit(elements(1 << 14))
-    def log_softmax(self, dim: int, dtype: Any = None) -> Any:
+    def log_softmax(self, dim: int, dtype: DTypeLike | None = None) -> Tensor:
         """x − ln Σ e^x along ``dim``, stable for any finite input."""
         x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))
         if 0 in x.shape:
