@@ -151,7 +151,8 @@ class Trainer:
             part = batch_size if several else 0
             self._steps = ArraySteps(learner, arrays[0], arrays[1], self.compile, part)
             source = _Rows(arrays, batch_size * self.accumulate, shuffle, self.seed)
-        self.model.train()
+        if not self.model.training:  # layers that were frozen on purpose stay so
+            self.model.train()
         self._emit("start", epochs=epochs, rows=source.rows, batches=source.batches)
         try:
             with Interrupts() as interrupts:
