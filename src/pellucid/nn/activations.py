@@ -36,6 +36,9 @@ class _Activation(Module):
 class Sigmoid(_Activation):
     """1 / (1 + e^−x), in (0, 1)."""
 
+    output_bounds = (0.0, 1.0)
+    output_kind = "probabilities"
+
     def forward(self, input: Any) -> Any:
         """σ(x)."""
         return F.sigmoid(input)
@@ -43,6 +46,8 @@ class Sigmoid(_Activation):
 
 class Tanh(_Activation):
     """tanh(x), in (−1, 1), zero-centred."""
+
+    output_bounds = (-1.0, 1.0)
 
     def forward(self, input: Any) -> Any:
         """tanh(x)."""
@@ -60,6 +65,8 @@ class _InPlace(_Activation):
 class ReLU(_InPlace):
     """max(0, x)."""
 
+    silent_when_negative = True
+
     def forward(self, input: Any) -> Any:
         """max(0, x)."""
         return F.relu(input, self.inplace)
@@ -67,6 +74,9 @@ class ReLU(_InPlace):
 
 class ReLU6(_InPlace):
     """min(max(0, x), 6)."""
+
+    output_bounds = (0.0, 6.0)
+    silent_when_negative = True
 
     def forward(self, input: Any) -> Any:
         """min(max(0, x), 6)."""
@@ -99,6 +109,9 @@ class Mish(_InPlace):
 
 class Hardsigmoid(_InPlace):
     """x/6 + ½ cut to [0, 1]."""
+
+    output_bounds = (0.0, 1.0)
+    output_kind = "probabilities"
 
     def forward(self, input: Any) -> Any:
         """hardsigmoid(x)."""
@@ -224,6 +237,8 @@ class Softplus(_Activation):
 class Softsign(_Activation):
     """x / (1 + |x|)."""
 
+    output_bounds = (-1.0, 1.0)
+
     def forward(self, input: Any) -> Any:
         """softsign(x)."""
         return F.softsign(input)
@@ -239,6 +254,8 @@ class Tanhshrink(_Activation):
 
 class LogSigmoid(_Activation):
     """ln σ(x)."""
+
+    output_kind = "log-probabilities"
 
     def forward(self, input: Any) -> Any:
         """logsigmoid(x)."""
@@ -283,6 +300,7 @@ class Hardtanh(_Activation):
         self.min_val = min_val
         self.max_val = max_val
         self.inplace = inplace
+        self.output_bounds = (float(min_val), float(max_val))
 
     def forward(self, input: Any) -> Any:
         """hardtanh(x)."""
@@ -291,6 +309,8 @@ class Hardtanh(_Activation):
 
 class Threshold(_Activation):
     """x where x > threshold, else ``value``."""
+
+    silent_when_negative = True
 
     shown = ("threshold", "value")
 
@@ -347,6 +367,9 @@ class Softmax(_AlongAxis):
     ``dim`` is required.  Before :class:`CrossEntropyLoss` leave it out: that loss contains it.
     """
 
+    output_bounds = (0.0, 1.0)
+    output_kind = "probabilities"
+
     def forward(self, input: Any) -> Any:
         """softmax(x)."""
         return F.softmax(input, self.dim)
@@ -354,6 +377,9 @@ class Softmax(_AlongAxis):
 
 class Softmin(_AlongAxis):
     """softmax(−x) along ``dim``, which is required."""
+
+    output_bounds = (0.0, 1.0)
+    output_kind = "probabilities"
 
     def forward(self, input: Any) -> Any:
         """softmin(x)."""
@@ -363,6 +389,8 @@ class Softmin(_AlongAxis):
 class LogSoftmax(_AlongAxis):
     """ln softmax(x) along ``dim``, which is required."""
 
+    output_kind = "log-probabilities"
+
     def forward(self, input: Any) -> Any:
         """log_softmax(x)."""
         return F.log_softmax(input, self.dim)
@@ -370,6 +398,9 @@ class LogSoftmax(_AlongAxis):
 
 class Softmax2d(Module):
     """Softmax over the channels of images: (N, C, H, W) or (C, H, W)."""
+
+    output_bounds = (0.0, 1.0)
+    output_kind = "probabilities"
 
     def forward(self, input: Any) -> Any:
         """softmax(x) over the channels."""

@@ -26,6 +26,7 @@ from pellucid.tensor.results import SignLog as SignLog
 from pellucid.tensor.results import ValuesIndices as ValuesIndices
 from typing import Any as Any
 from typing import Literal as Literal
+from typing import Self as Self
 from typing import overload as overload
 
 class Tensor(TensorCore):
@@ -54,7 +55,11 @@ class Tensor(TensorCore):
     def __and__(self, other: Operand) -> Tensor:
         ...
 
-    def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray:
+    def __array__(
+        self,
+        dtype: DTypeLike | None = None,
+        copy: builtins.bool | None = None,
+    ) -> np.ndarray:
         ...
 
     @property
@@ -67,9 +72,9 @@ class Tensor(TensorCore):
     def __array_wrap__(
         self,
         array: np.ndarray,
-        context: Any = None,
+        context: builtins.object = None,
         return_scalar: builtins.bool = False,
-    ) -> Any:
+    ) -> Tensor | np.ndarray:
         """What a NumPy function made of a tensor is a tensor again, if there is its dtype."""
         ...
 
@@ -90,11 +95,11 @@ class Tensor(TensorCore):
     def __complex__(self) -> builtins.complex:
         ...
 
-    def __copy__(self) -> Any:
+    def __copy__(self) -> Self:
         """A leaf of the same class around the same memory; hooks and gradient stay behind."""
         ...
 
-    def __divmod__(self, other: Any) -> builtins.tuple[Any, Any]:
+    def __divmod__(self, other: Operand) -> builtins.tuple[Tensor, Tensor]:
         ...
 
     def __dlpack__(
@@ -212,7 +217,7 @@ class Tensor(TensorCore):
     def __rand__(self, other: Operand) -> Tensor:
         ...
 
-    def __rdivmod__(self, other: Any) -> builtins.tuple[Any, Any]:
+    def __rdivmod__(self, other: Operand) -> builtins.tuple[Tensor, Tensor]:
         ...
 
     def __repr__(self) -> builtins.str:
@@ -233,7 +238,7 @@ class Tensor(TensorCore):
     def __ror__(self, other: Operand) -> Tensor:
         ...
 
-    def __round__(self, ndigits: builtins.int | None = None) -> Any:
+    def __round__(self, ndigits: builtins.int | None = None) -> Tensor:
         ...
 
     def __rpow__(self, other: Operand) -> Tensor:
@@ -1792,7 +1797,7 @@ class Tensor(TensorCore):
         """True everywhere: there are no complex numbers."""
         ...
 
-    def item(self) -> Any:
+    def item(self) -> builtins.bool | builtins.int | builtins.float:
         """The single element as a Python number."""
         ...
 
