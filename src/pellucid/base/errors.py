@@ -7,6 +7,8 @@ derives from the built-in exception that Python and PyTorch users expect in its 
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -54,6 +56,18 @@ class TraceError(PellucidError, RuntimeError):
 
 class AutogradError(PellucidError, RuntimeError):
     """A gradient was asked for that does not exist."""
+
+
+class KeywordError(ArgumentError, TypeError):
+    """A keyword that the function does not take."""
+
+
+def unknown_keyword(owner: str, name: str, known: Iterable[str]) -> KeywordError:
+    """The error for a keyword that ``owner`` does not take, with the nearest that it does."""
+    listed = sorted(known)
+    near = difflib.get_close_matches(name, listed, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(listed)}"
+    return KeywordError(f"{owner} got an unexpected keyword argument {name!r}", hint)
 
 
 class DataError(PellucidError, ValueError):

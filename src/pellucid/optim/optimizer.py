@@ -22,12 +22,12 @@ import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias, TypedDict, TypeVar, overload
 
 import numpy as np
 
 from pellucid.base.dtypes import DType, float32
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, unknown_keyword
 from pellucid.graph.node import layer_scope
 from pellucid.tensor.autograd import enable_grad, no_grad
 from pellucid.tensor.core import TensorCore
@@ -69,6 +69,28 @@ Interval = tuple[float, float, str]
 NOT_NEGATIVE: Interval = (0.0, math.inf, "[)")
 FRACTION: Interval = (0.0, 1.0, "[)")
 PROPORTION: Interval = (0.0, 1.0, "[]")
+
+
+class FurtherExecution(TypedDict, total=False):
+    """:class:`Execution` without ``foreach``, where that is a parameter of its own."""
+
+    fused: bool | None
+    capturable: bool
+    differentiable: bool
+
+
+class Execution(FurtherExecution, total=False):
+    """PyTorch's keywords about how an update is run; see :func:`check_execution`."""
+
+    foreach: bool | None
+
+
+Parameters: TypeAlias = (
+    Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
+)
+"""What an optimizer is given: tensors, (name, tensor) pairs, or groups of these."""
+
+Loss = TypeVar("Loss")
 
 _EXECUTION = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
 
@@ -140,7 +162,7 @@ class Optimizer:
     constants: ClassVar[tuple[str, ...]] = ()
     """Hyperparameters that are built into the program."""
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+    def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, TensorCore):
             raise ArgumentError(
                 f"{type(self).__name__} got one tensor of shape {tuple(params.shape)} as params",
@@ -151,7 +173,7 @@ class Optimizer:
         self.param_groups: list[ParameterGroup] = []
         self._layout = 0
         self._stepped = False
-        groups = list(params)
+        groups: list[Any] = list(params)
         if not groups:
             raise ArgumentError(
                 f"{type(self).__name__} got an empty list of parameters",
@@ -235,7 +257,11 @@ class Optimizer:
                 elif parameter.grad is not None:
                     parameter.grad = zeros_like(parameter)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], Loss]) -> Loss: ...
+    def step(self, closure: Callable[[], Loss] | None = None) -> Loss | None:
         """Move every parameter that has a gradient; returns the closure's loss, if one is given.
 
         ``closure`` computes the loss and its gradients anew and returns the loss.
@@ -569,7 +595,7 @@ def check_number(owner: str, name: str, value: Any, interval: Interval) -> None:
         raise ArgumentError(f"{owner} got {name}={value}", f"{name} must be in {allowed}")
 
 
-def check_execution(owner: str, given: Mapping[str, Any]) -> None:
+def check_execution(owner: str, given: Mapping[str, object]) -> None:
     """Accept PyTorch's keywords about *how* to run; they change no result here.
 
     ``foreach``, ``fused`` and ``capturable`` are accepted and not needed: compiled steps are
@@ -577,8 +603,7 @@ def check_execution(owner: str, given: Mapping[str, Any]) -> None:
     """
     for name in given:
         if name not in _EXECUTION:
-            known = "it is not an argument of PyTorch's optimizer of this name either"
-            raise ArgumentError(f"{owner} got an unknown argument {name}={given[name]!r}", known)
+            raise unknown_keyword(owner, name, _EXECUTION)
     if given.get("differentiable"):
         raise ArgumentError(
             f"{owner} got differentiable=True, which does not exist here",

@@ -376,7 +376,7 @@ class ArithmeticMethods(Tensor):
         """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
         if min is None and max is None:
             raise ArgumentError("clamp got neither min nor max", "pass at least one of them")
-        x = self
+        x: Tensor = self
         if min is not None:
             x, low = together(x, min)
             x = elementwise.where(elementwise.lt(x, low), low, x)

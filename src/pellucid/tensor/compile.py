@@ -10,10 +10,11 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
+from pellucid.backends import Executable
 from pellucid.base.errors import ArgumentError, TraceError
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
@@ -21,17 +22,22 @@ from pellucid.tensor.program import Program
 from pellucid.tensor.state import Cell, state, version
 from pellucid.tensor.trees import flatten, map_tensors, rebuild, repeats, signature
 
+Taken = ParamSpec("Taken")
+Returned = TypeVar("Returned")
+
 RETRACES_BEFORE_WARNING = 8
 """So many signatures of one function before the user is told which argument keeps changing."""
 
 
-class CompiledFunction:
+class CompiledFunction(Generic[Taken, Returned]):
     """A function that is compiled per signature; what :func:`compile` returns.
 
     ``explain()`` shows what the last used program became.
     """
 
-    def __init__(self, function: Callable[..., Any], backend: str, keep_gradients: bool) -> None:
+    def __init__(
+        self, function: Callable[Taken, Returned], backend: str, keep_gradients: bool
+    ) -> None:
         self.function = function
         self.backend = backend
         self.keep_gradients = keep_gradients
@@ -42,7 +48,7 @@ class CompiledFunction:
         self.signatures: list[Any] = []
         functools.update_wrapper(self, function, updated=())
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Taken.args, **kwargs: Taken.kwargs) -> Returned:
         """What the function returns for these arguments, by its program for their signature."""
         last = self._last
         if (
@@ -53,7 +59,7 @@ class CompiledFunction:
             and last.grad_enabled == state.grad_enabled
             and last.accepts(args)
         ):
-            return last.run(args)
+            return last.run(args)  # type: ignore[arg-type]  # accepts() looked
         if state.trace is not None:
             return self.function(*args, **kwargs)
         leaves: list[TensorCore] = []
@@ -66,7 +72,7 @@ class CompiledFunction:
             raise AttributeError(name)
         return getattr(self.function, name)
 
-    def many(self, steps: int, *args: Any) -> Any:
+    def many(self, steps: int, *args: TensorCore | np.ndarray) -> Returned:
         """Run ``steps`` times in one native call.
 
         Each tensor argument has a leading axis of extent ``steps``, one slice for each step;
@@ -143,7 +149,7 @@ class CompiledFunction:
         self._last = None
 
     @property
-    def executable(self) -> Any:
+    def executable(self) -> Executable:
         """The executable of the program that ran last."""
         if self._recent is None:
             raise ArgumentError("nothing has been compiled yet", "call the function once first")
@@ -165,8 +171,16 @@ class CompiledFunction:
         return executable.explain(inputs, calls)
 
 
+@overload
 def compile(
-    function: Callable[..., Any] | None = None,
+    function: Callable[Taken, Returned], *, backend: str = "cpu", keep_gradients: bool = False
+) -> CompiledFunction[Taken, Returned]: ...
+@overload
+def compile(
+    function: None = None, *, backend: str = "cpu", keep_gradients: bool = False
+) -> Callable[[Callable[Taken, Returned]], CompiledFunction[Taken, Returned]]: ...
+def compile(
+    function: Callable[Taken, Returned] | None = None,
     *,
     backend: str = "cpu",
     keep_gradients: bool = False,
