@@ -36,6 +36,7 @@ from pellucid.base.errors import PellucidError
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.tensor import linalg
 from pellucid.tensor import method_functions as _method_functions
+from pellucid.tensor import neighbours as _neighbours
 from pellucid.tensor.assembling import (
     atleast_1d,
     atleast_2d,
@@ -66,6 +67,7 @@ from pellucid.tensor.creation import (
     empty,
     empty_like,
     eye,
+    from_dlpack,
     from_numpy,
     full,
     full_like,
@@ -94,6 +96,7 @@ from pellucid.tensor.limits import e, finfo, iinfo, inf, nan, pi
 from pellucid.tensor.linalg import cdist, vander
 from pellucid.tensor.linear import einsum, tensordot
 from pellucid.tensor.method_functions import *
+from pellucid.tensor.printing import get_printoptions, printoptions, set_printoptions
 from pellucid.tensor.random import (
     Generator,
     bernoulli,
@@ -285,6 +288,8 @@ __all__ += _method_functions.__all__
 _LAZY = ("autograd cuda data insight interop models nn optim rl text training utils").split()
 """Parts of the package that are loaded when they are first used."""
 _LAZY_NAMES = {"Trainer": "pellucid.training.trainer", "summary": "pellucid.training.summary"}
+
+_neighbours.introduce_tensors()
 
 if not _TYPE_CHECKING:  # to a type checker the names are those imported above, and no others
 

@@ -128,7 +128,7 @@ def test_facts() -> None:
 
 
 def test_display() -> None:
-    assert repr(pellucid.tensor([1.0, 2.5])) == "tensor([1. , 2.5])"
+    assert repr(pellucid.tensor([1.0, 2.5])) == "tensor([1.0000, 2.5000])"
     assert repr(pellucid.tensor([1, 2])) == "tensor([1, 2])"
     assert repr(pellucid.tensor(True)) == "tensor(True)"
     assert "dtype=pellucid.float64" in repr(pellucid.tensor([1.0], dtype=pellucid.float64))

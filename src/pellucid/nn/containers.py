@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, overload
 
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, OutOfRangeError
 from pellucid.nn.calling import structure_changed
-from pellucid.nn.errors import OutOfRangeError, RegistrationError
+from pellucid.nn.errors import RegistrationError
 from pellucid.nn.module import Module, described, indented
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.tensor import Tensor
@@ -75,7 +75,7 @@ class _Numbered(Module, Generic[Entry]):
     def _renumber(self, modules: list[Any]) -> None:
         self._modules.clear()
         self._modules.update({str(i): module for i, module in enumerate(modules)})
-        structure_changed()
+        structure_changed(self)
 
     def append(self: Self, module: Module) -> Self:
         """Add a module at the end."""
@@ -176,7 +176,7 @@ class ModuleDict(Module, Generic[Entry]):
 
     def __delitem__(self, key: str) -> None:
         del self._modules[key]
-        structure_changed()
+        structure_changed(self)
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -202,12 +202,12 @@ class ModuleDict(Module, Generic[Entry]):
     def clear(self) -> None:
         """Take all modules out."""
         self._modules.clear()
-        structure_changed()
+        structure_changed(self)
 
     def pop(self, key: str) -> Entry:
         """Take a module out and return it."""
         module = self._modules.pop(key)
-        structure_changed()
+        structure_changed(self)
         return module  # type: ignore[return-value]
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
@@ -293,7 +293,7 @@ class ParameterDict(Module):
 
     def __delitem__(self, key: str) -> None:
         del self._parameters[key]
-        structure_changed()
+        structure_changed(self)
 
     def __len__(self) -> int:
         return len(self._parameters)

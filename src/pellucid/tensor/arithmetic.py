@@ -360,7 +360,7 @@ class ArithmeticMethods(Tensor):
     def logit(self, eps: float | None = None) -> Tensor:
         """ln(x / (1 − x)), the inverse of the sigmoid; ``eps`` clamps x to [eps, 1 − eps]."""
         x = self if eps is None else self.clamp(eps, 1 - eps)
-        return (x / (1 - x)).log()
+        return x.log() - (-x).log1p()  # of the quotient the slope at 0 and 1 would be ∞ · 0
 
     # ---- choosing --------------------------------------------------------------------------
 
@@ -457,11 +457,17 @@ def _power_of_number(x: Any, exponent: Any) -> Any:
             )
             return elementwise.cast(wide, int64 if x.dtype is int64 else x.dtype)
     if whole and exponent != 0:
-        power = _product_power(x, int(abs(exponent)))
-        return power if exponent > 0 else 1.0 / power
+        # (1/x)^n: of 1/x^n the slope at 0 would be ∞ · 0.
+        return _product_power(x if exponent > 0 else 1.0 / x, int(abs(exponent)))
     if exponent == 0:
-        return x * 0 + 1 if x.dtype.kind == "int" else elementwise.pow(x, as_operand(0.0, x.dtype))
+        return constant_like(x, 1)
     return elementwise.pow(x, as_operand(exponent, x.dtype))
+
+
+def constant_like(x: Any, number: float) -> Any:
+    """``number`` in the shape of ``x``, whatever its elements, with gradients that are 0."""
+    never = elementwise.logical_not_(elementwise.eq(x, x).logical_or(x.isnan()))
+    return elementwise.where(never, x, as_operand(number, x.dtype))
 
 
 def _product_power(x: Any, count: int) -> Any:

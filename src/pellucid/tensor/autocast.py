@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 from pellucid.base.dtypes import DType, DTypeLike, as_dtype, bfloat16
 from pellucid.base.errors import ArgumentError, DTypeError
-from pellucid.tensor.state import state, version
+from pellucid.tensor.state import state
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -66,9 +66,7 @@ class autocast:  # noqa: N801  (PyTorch's name)
 
 
 def _set(dtype: DType | None) -> None:
-    if state.autocast is not dtype:
-        state.autocast = dtype
-        version.bump()
+    state.autocast = dtype
 
 
 def is_autocast_enabled(device_type: str = "cpu") -> bool:

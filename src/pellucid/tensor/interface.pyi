@@ -54,26 +54,78 @@ class Tensor(TensorCore):
     def __and__(self, other: Operand) -> Tensor:
         ...
 
-    def __array__(
-        self,
-        dtype: DTypeLike | None = None,
-        copy: builtins.bool | None = None,
-    ) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray:
+        ...
+
+    @property
+    def __array_interface__(self) -> builtins.dict[builtins.str, Any]:
+        """NumPy's description of the memory: ``data`` holds an array that keeps it alive."""
         ...
 
     __array_priority__: builtins.int
 
+    def __array_wrap__(
+        self,
+        array: np.ndarray,
+        context: Any = None,
+        return_scalar: builtins.bool = False,
+    ) -> Any:
+        """What a NumPy function made of a tensor is a tensor again, if there is its dtype."""
+        ...
+
+    def __arrow_c_stream__(self, requested_schema: builtins.object = None) -> builtins.object:
+        """A vector as a column, a matrix as a table, for Polars and other readers of Arrow.
+
+        Written by Polars or PyArrow, whichever is loaded (the one that asks is).  Raises
+        ``ExchangeError`` for other numbers of axes, and where neither is loaded.
+        """
+        ...
+
     def __bool__(self) -> builtins.bool:
+        ...
+
+    def __ceil__(self) -> builtins.int:
+        ...
+
+    def __complex__(self) -> builtins.complex:
+        ...
+
+    def __copy__(self) -> Any:
+        """A leaf of the same class around the same memory; hooks and gradient stay behind."""
         ...
 
     def __deepcopy__(self, memo: builtins.dict[builtins.int, Any]) -> Tensor:
         """A leaf of the same class with a copy of value and gradient; hooks stay behind."""
         ...
 
+    def __divmod__(self, other: Any) -> builtins.tuple[Any, Any]:
+        ...
+
+    def __dlpack__(
+        self,
+        *,
+        stream: builtins.object = None,
+        max_version: builtins.tuple[builtins.int, builtins.int] | None = None,
+        dl_device: builtins.tuple[builtins.int, builtins.int] | None = None,
+        copy: builtins.bool | None = None,
+    ) -> builtins.object:
+        """A capsule with the memory, for ``from_dlpack`` of other libraries.
+
+        Raises ``ExchangeError`` (a ``BufferError``) for tensors that require gradients, for a
+        stream, and for other devices than the CPU.
+        """
+        ...
+
+    def __dlpack_device__(self) -> builtins.tuple[builtins.int, builtins.int]:
+        ...
+
     def __eq__(self, other: builtins.object) -> Tensor:
         ...
 
     def __float__(self) -> builtins.float:
+        ...
+
+    def __floor__(self) -> builtins.int:
         ...
 
     def __floordiv__(self, other: Operand) -> Tensor:
@@ -164,6 +216,9 @@ class Tensor(TensorCore):
     def __rand__(self, other: Operand) -> Tensor:
         ...
 
+    def __rdivmod__(self, other: Any) -> builtins.tuple[Any, Any]:
+        ...
+
     def __repr__(self) -> builtins.str:
         ...
 
@@ -180,6 +235,9 @@ class Tensor(TensorCore):
         ...
 
     def __ror__(self, other: Operand) -> Tensor:
+        ...
+
+    def __round__(self, ndigits: builtins.int | None = None) -> Any:
         ...
 
     def __rpow__(self, other: Operand) -> Tensor:
@@ -201,6 +259,9 @@ class Tensor(TensorCore):
         ...
 
     def __truediv__(self, other: Operand) -> Tensor:
+        ...
+
+    def __trunc__(self) -> builtins.int:
         ...
 
     def __xor__(self, other: Operand) -> Tensor:
@@ -1305,11 +1366,11 @@ class Tensor(TensorCore):
         ...
 
     def fmax(self, other: Operand) -> Tensor:
-        """The larger of each pair; a NaN loses against a number."""
+        """The larger of each pair; a NaN loses against a number.  Ties give self the gradient."""
         ...
 
     def fmin(self, other: Operand) -> Tensor:
-        """The smaller of each pair; a NaN loses against a number."""
+        """The smaller of each pair; a NaN loses against a number.  Ties give self the gradient."""
         ...
 
     def fmod(self, other: Operand) -> Tensor:
@@ -1729,7 +1790,7 @@ class Tensor(TensorCore):
         """True everywhere: there are no complex numbers."""
         ...
 
-    def item(self) -> builtins.bool | builtins.int | builtins.float:
+    def item(self) -> Any:
         """The single element as a Python number."""
         ...
 
@@ -1890,7 +1951,7 @@ class Tensor(TensorCore):
         ...
 
     def logcumsumexp(self, dim: builtins.int) -> Tensor:
-        """ln Σ_{j≤i} e^{x_j} along ``dim``; shifted by the largest element of the line."""
+        """ln Σ_{j≤i} e^{x_j} along ``dim``, without overflow or underflow anywhere on the way."""
         ...
 
     def logdet(self) -> Tensor:
@@ -2073,11 +2134,17 @@ class Tensor(TensorCore):
 
     @overload
     def median(self) -> Tensor:
-        """The lower median: of all elements, or (values, positions) along ``dim``."""
+        """The lower median: of all elements, or (values, positions) along ``dim``.
+
+        NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+        """
         ...
     @overload
     def median(self, dim: builtins.int, keepdim: builtins.bool = False) -> ValuesIndices:
-        """The lower median: of all elements, or (values, positions) along ``dim``."""
+        """The lower median: of all elements, or (values, positions) along ``dim``.
+
+        NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+        """
         ...
 
     @overload
@@ -2390,7 +2457,8 @@ class Tensor(TensorCore):
     ) -> Tensor:
         """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
 
-        The gradient of the 2-norm at 0 is 0 (a subgradient).
+        The gradient where the norm is 0, and for p < 1 that of elements that are 0, is 0 (a
+        subgradient).
         """
         ...
 
@@ -2945,7 +3013,7 @@ class Tensor(TensorCore):
         *,
         correction: builtins.float = 1,
     ) -> Tensor:
-        """√var."""
+        """√var.  The gradient where all elements are equal is 0 (a subgradient)."""
         ...
 
     def std_mean(
@@ -3003,16 +3071,24 @@ class Tensor(TensorCore):
         """Summed over the axes along which ``size`` would be stretched to this shape."""
         ...
 
-    def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-        """Axes ``dim0`` and ``dim1`` exchanged."""
+    def swapaxes(
+        self,
+        dim0: builtins.int | Sequence[builtins.int],
+        dim1: builtins.int | None = None,
+    ) -> Tensor:
+        """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
         ...
 
     def swapaxes_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """Axes ``dim0`` and ``dim1`` exchanged, in place."""
         ...
 
-    def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-        """Axes ``dim0`` and ``dim1`` exchanged."""
+    def swapdims(
+        self,
+        dim0: builtins.int | Sequence[builtins.int],
+        dim1: builtins.int | None = None,
+    ) -> Tensor:
+        """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
         ...
 
     def swapdims_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
@@ -3131,8 +3207,12 @@ class Tensor(TensorCore):
         """Sum of a matrix's diagonal."""
         ...
 
-    def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-        """Axes ``dim0`` and ``dim1`` exchanged."""
+    def transpose(
+        self,
+        dim0: builtins.int | Sequence[builtins.int],
+        dim1: builtins.int | None = None,
+    ) -> Tensor:
+        """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
         ...
 
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:

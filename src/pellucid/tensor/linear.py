@@ -133,8 +133,18 @@ def _ordered(
     return structure.reshape(wide, [*(extents[n] for n in batch), *groups])
 
 
-def tensordot(a: Tensor, b: Tensor, dims: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
-    """Sum over ``dims`` axes: the last of ``a`` with the first of ``b``, or the named pairs."""
+def tensordot(
+    a: Tensor,
+    b: Tensor,
+    dims: int | tuple[Sequence[int], Sequence[int]] = 2,
+    *,
+    axes: int | tuple[Sequence[int], Sequence[int]] | None = None,
+) -> Tensor:
+    """Sum over ``dims`` axes: the last of ``a`` with the first of ``b``, or the named pairs.
+
+    ``axes`` is NumPy's name for ``dims``.
+    """
+    dims = dims if axes is None else axes
     if isinstance(dims, int):
         axes_a = list(range(len(a.shape) - dims, len(a.shape)))
         axes_b = list(range(dims))

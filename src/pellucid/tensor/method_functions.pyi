@@ -828,11 +828,11 @@ def floor_divide(input: Operand, other: Operand) -> Tensor:
     ...
 
 def fmax(input: Operand, other: Operand) -> Tensor:
-    """The larger of each pair; a NaN loses against a number."""
+    """The larger of each pair; a NaN loses against a number.  Ties give self the gradient."""
     ...
 
 def fmin(input: Operand, other: Operand) -> Tensor:
-    """The smaller of each pair; a NaN loses against a number."""
+    """The smaller of each pair; a NaN loses against a number.  Ties give self the gradient."""
     ...
 
 def fmod(input: Operand, other: Operand) -> Tensor:
@@ -1137,7 +1137,7 @@ def logaddexp2(input: Operand, other: Operand) -> Tensor:
     ...
 
 def logcumsumexp(input: Operand, dim: builtins.int) -> Tensor:
-    """ln Σ_{j≤i} e^{x_j} along ``dim``; shifted by the largest element of the line."""
+    """ln Σ_{j≤i} e^{x_j} along ``dim``, without overflow or underflow anywhere on the way."""
     ...
 
 def logdet(input: Operand) -> Tensor:
@@ -1237,11 +1237,17 @@ def mean(
 
 @overload
 def median(input: Operand) -> Tensor:
-    """The lower median: of all elements, or (values, positions) along ``dim``."""
+    """The lower median: of all elements, or (values, positions) along ``dim``.
+
+    NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+    """
     ...
 @overload
 def median(input: Operand, dim: builtins.int, keepdim: builtins.bool = False) -> ValuesIndices:
-    """The lower median: of all elements, or (values, positions) along ``dim``."""
+    """The lower median: of all elements, or (values, positions) along ``dim``.
+
+    NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+    """
     ...
 
 @overload
@@ -1422,7 +1428,8 @@ def norm(
 ) -> Tensor:
     """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
 
-    The gradient of the 2-norm at 0 is 0 (a subgradient).
+    The gradient where the norm is 0, and for p < 1 that of elements that are 0, is 0 (a
+    subgradient).
     """
     ...
 
@@ -1716,7 +1723,7 @@ def std(
     *,
     correction: builtins.float = 1,
 ) -> Tensor:
-    """√var."""
+    """√var.  The gradient where all elements are equal is 0 (a subgradient)."""
     ...
 
 def std_mean(
@@ -1747,12 +1754,20 @@ def sum(
     """Sum over ``dim`` (all axes by default). Integers and bool sum to int64."""
     ...
 
-def swapaxes(input: Operand, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-    """Axes ``dim0`` and ``dim1`` exchanged."""
+def swapaxes(
+    input: Operand,
+    dim0: builtins.int | Sequence[builtins.int],
+    dim1: builtins.int | None = None,
+) -> Tensor:
+    """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
     ...
 
-def swapdims(input: Operand, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-    """Axes ``dim0`` and ``dim1`` exchanged."""
+def swapdims(
+    input: Operand,
+    dim0: builtins.int | Sequence[builtins.int],
+    dim1: builtins.int | None = None,
+) -> Tensor:
+    """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
     ...
 
 def t(input: Operand) -> Tensor:
@@ -1801,8 +1816,12 @@ def trace(input: Operand) -> Tensor:
     """Sum of a matrix's diagonal."""
     ...
 
-def transpose(input: Operand, dim0: builtins.int, dim1: builtins.int) -> Tensor:
-    """Axes ``dim0`` and ``dim1`` exchanged."""
+def transpose(
+    input: Operand,
+    dim0: builtins.int | Sequence[builtins.int],
+    dim1: builtins.int | None = None,
+) -> Tensor:
+    """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
     ...
 
 def triangular_solve(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.errors import ShapeError
+from pellucid.base.errors import ScalarError, ShapeError
 from pellucid.base.shapes import size_of
 from pellucid.ops import contraction, structure
 from pellucid.tensor import linalg
@@ -27,7 +27,7 @@ class ProductMethods(ArithmeticMethods):
         """
         a, b = together(self, other)
         if not a.shape or not b.shape:
-            raise ShapeError(
+            raise ScalarError(
                 f"matmul got shapes {tuple(a.shape)} and {tuple(b.shape)}",
                 "use * for products with a scalar",
             )

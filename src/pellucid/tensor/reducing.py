@@ -6,12 +6,12 @@ import math
 from typing import Any, overload
 
 from pellucid.base.dtypes import DTypeLike, as_dtype, bool_
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, OutOfRangeError
 from pellucid.base.shapes import normalize_axes, normalize_axis, size_of
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.arguments import Axes
 from pellucid.tensor.core import TensorCore
-from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_float
 from pellucid.tensor.results import ValuesIndices
@@ -23,9 +23,54 @@ def _axes(tensor: TensorCore, dim: Axes) -> tuple[int, ...]:
     return normalize_axes(None if whole else dim, len(tensor.shape))
 
 
+def _need_elements(name: str, tensor: Any, axis: int) -> None:
+    """Raise where there is no element along an axis to choose from."""
+    if tensor.shape and tensor.shape[axis] == 0:
+        raise OutOfRangeError(
+            f"{name} over axis {axis} of shape {tuple(tensor.shape)}: there is no element to "
+            "choose from",
+            "reduce only axes with at least one element",
+        )
+
+
 def _cast(tensor: Any, dtype: Any) -> Any:
     """The tensor in the dtype in which to compute, if one is given."""
     return tensor if dtype is None else elementwise.cast(tensor, as_dtype(dtype))
+
+
+def root(total: Any, exponent: float) -> Any:
+    """total^exponent of sums that are not negative; the slope at 0 is 0, not infinite."""
+    zero = total.eq(0)
+    found = total.masked_fill(zero, 1.0).pow(exponent)
+    return found.masked_fill(zero, 0.0 if exponent > 0 else math.inf)
+
+
+def spread(x: Any, axes: tuple[int, ...], keepdim: bool, correction: float) -> Any:
+    """The variance of floating-point numbers over ``axes``; 0/0 is NaN, more than that / 0 is ∞.
+
+    (Σc² − (Σc)²/n) / (n − correction), c being the distances from the mean.  They are taken from
+    the first element first: such differences of near numbers are exact, so that a large mean
+    costs no digits and equal elements give exactly 0.  (Chan, Golub and LeVeque, 1983.)
+    """
+    count = size_of(x.shape[a] for a in axes)
+    if not count:
+        return structure.sum(x, axes, keepdim) + math.nan
+    fixed = x.detach()
+    stop = [1 if a in axes else n for a, n in enumerate(x.shape)]
+    first = structure.slice_(fixed, [0] * len(stop), stop, [1] * len(stop))
+    centred = (x - first) - (fixed - first).mean(axes, keepdim=True)
+    left = structure.sum(centred, axes, keepdim)
+    squares = structure.sum(centred * centred, axes, keepdim) - left * left * (1.0 / count)
+    freedom = count - correction
+    return squares * (1.0 / freedom) if freedom > 0 else squares / 0.0
+
+
+def shared(x: Any, value: Any) -> Any:
+    """``value``, one of the elements of a vector, with its gradient shared by equal elements."""
+    if not x.dtype.is_floating_point or not x.shape[0]:
+        return value
+    equal = x.eq(value.detach()).logical_or(x.isnan())
+    return structure.max_(x.masked_fill(equal.logical_not(), -math.inf), 0)
 
 
 class ReducingMethods(Tensor):
@@ -70,11 +115,7 @@ class ReducingMethods(Tensor):
         axes = _axes(x, dim)
         if unbiased is not None:
             correction = 1 if unbiased else 0
-        centred = x - x.mean(axes, keepdim=True)
-        freedom = size_of(x.shape[a] for a in axes) - correction
-        return structure.sum(centred * centred, axes, keepdim) * (
-            1.0 / freedom if freedom > 0 else math.nan
-        )
+        return spread(x, axes, keepdim, correction)
 
     def std(
         self,
@@ -84,20 +125,19 @@ class ReducingMethods(Tensor):
         *,
         correction: float = 1,
     ) -> Tensor:
-        """√var."""
-        return self.var(dim, unbiased, keepdim, correction=correction).sqrt()
+        """√var.  The gradient where all elements are equal is 0 (a subgradient)."""
+        return root(self.var(dim, unbiased, keepdim, correction=correction), 0.5)
 
     def norm(self, p: float | str = 2, dim: Axes = None, keepdim: bool = False) -> Tensor:
         """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
 
-        The gradient of the 2-norm at 0 is 0 (a subgradient).
+        The gradient where the norm is 0, and for p < 1 that of elements that are 0, is 0 (a
+        subgradient).
         """
         x = as_float(self)
         axes = _axes(x, dim)
         if p in (2, "fro"):
-            total = structure.sum(x * x, axes, keepdim)
-            zero = total.eq(0)
-            return total.masked_fill(zero, 1.0).sqrt().masked_fill(zero, 0.0)
+            return root(structure.sum(x * x, axes, keepdim), 0.5)
         if isinstance(p, str):
             raise ArgumentError(f"there is no norm {p!r}", 'use a number, inf, -inf or "fro"')
         size = x.abs()
@@ -106,12 +146,20 @@ class ReducingMethods(Tensor):
         if p == -math.inf:
             return structure.min_(size, axes, keepdim)
         if p == 0:
-            return structure.sum(elementwise.cast(x.ne(0), x.dtype), axes, keepdim)
+            # Rounded down, 1 for what is not 0: a staircase, so that the gradient is 0, not none.
+            counted = size.masked_fill(x.ne(0), 1.0).floor()
+            return structure.sum(counted, axes, keepdim)
         if p == 1:
             return structure.sum(size, axes, keepdim)
-        return structure.sum(size.pow(p), axes, keepdim).pow(1.0 / p)
+        if p < 2:
+            zero = x.eq(0)  # where |x|^(p − 1) has no derivative, or no value
+            powers = size.masked_fill(zero, 1.0).pow(p)
+            powers = powers.masked_fill(zero, 0.0 if p > 0 else math.inf)
+        else:
+            powers = size.pow(p)
+        return root(structure.sum(powers, axes, keepdim), 1.0 / p)
 
-    @unit(elements(1 << 14))
+    @unit(rows(1 << 14))
     def logsumexp(self, dim: Axes, keepdim: bool = False) -> Tensor:
         """ln Σ e^x without overflow: m + ln Σ e^(x − m) with m the largest element."""
         x = as_float(self)
@@ -252,15 +300,29 @@ class ReducingMethods(Tensor):
     @overload
     def median(self, dim: int, keepdim: bool = False) -> ValuesIndices: ...
     def median(self, dim: int | None = None, keepdim: bool = False) -> Tensor | ValuesIndices:
-        """The lower median: of all elements, or (values, positions) along ``dim``."""
+        """The lower median: of all elements, or (values, positions) along ``dim``.
+
+        NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+        """
         if dim is None:
             flat = structure.reshape(self, (-1,))
-            return flat.kthvalue((flat.shape[0] + 1) // 2).values
-        return self.kthvalue(
-            (self.shape[normalize_axis(dim, len(self.shape))] + 1) // 2, dim, keepdim
-        )
+            if not flat.shape[0]:
+                return structure.sum(as_float(flat)) + math.nan
+            return shared(flat, flat.median(0).values)
+        if not self.shape:
+            return self.kthvalue(1, dim, keepdim)
+        axis = normalize_axis(dim, len(self.shape))
+        _need_elements("median", self, axis)
+        middle = self.kthvalue((self.shape[axis] + 1) // 2, axis, True)
+        if not self.dtype.is_floating_point:
+            return middle if keepdim else ValuesIndices(*(t.squeeze(axis) for t in middle))
+        # The first NaN, which counts as the largest element, or the middle of the sorted ones.
+        first = structure.argmax(self, axis).unsqueeze(axis)
+        lacking = self.isnan().any(axis, True)
+        place = elementwise.where(lacking, first, middle.indices)
+        return self._extreme(place.squeeze(axis), axis, keepdim)
 
-    @unit(elements(1 << 14))
+    @unit(rows(1 << 14))
     def softmax(self, dim: int, dtype: DTypeLike | None = None) -> Tensor:
         """e^x / Σ e^x along ``dim``, shifted by the largest element so that nothing overflows."""
         x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))
@@ -271,7 +333,7 @@ class ReducingMethods(Tensor):
         grown = (x - largest).exp()
         return grown / structure.sum(grown, dim, True)
 
-    @unit(elements(1 << 14))
+    @unit(rows(1 << 14))
     def log_softmax(self, dim: int, dtype: DTypeLike | None = None) -> Tensor:
         """x − ln Σ e^x along ``dim``, stable for any finite input."""
         x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, Literal, TypeGuard, overload
 
 import numpy as np
 
 from pellucid.base.dtypes import bool_, int64
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import (
+    ArgumentError,
+    AxisError,
+    IndexTypeError,
+    OutOfRangeError,
+    ShapeError,
+)
 from pellucid.base.shapes import broadcast_shapes, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.arguments import Index, Operand
@@ -33,7 +40,7 @@ def _expand_ellipsis(key: Any, rank: int) -> list[Any]:
             else 1
         )
     if used > rank:
-        raise ShapeError(f"too many indices: {used} for a tensor with {rank} axes", "use fewer")
+        raise AxisError(f"too many indices: {used} for a tensor with {rank} axes", "use fewer")
     where = [i for i, item in enumerate(items) if item is Ellipsis]
     fill = [slice(None)] * (rank - used)
     if len(where) > 1:
@@ -49,6 +56,17 @@ def _is_boolean(item: Any) -> bool:
 
 def _is_advanced(item: Any) -> bool:
     return isinstance(item, (TensorCore, np.ndarray, list))
+
+
+def _whole(item: Any) -> int:
+    """A position as an int; numbers with a fraction and texts are none."""
+    try:
+        return operator.index(item)
+    except TypeError:
+        raise IndexTypeError(
+            f"{item!r} ({type(item).__name__}) was used as an index",
+            "use integers, slices, ..., None, or tensors of integers or bools",
+        ) from None
 
 
 class _Plan:
@@ -83,16 +101,16 @@ class _Plan:
             tensor = item if isinstance(item, TensorCore) else lift(np.asarray(item))
             if tensor.dtype.kind != "int":
                 if tensor.shape != (0,):
-                    raise ArgumentError(
+                    raise IndexTypeError(
                         f"an index of {tensor.dtype.name}", "use integers or a bool mask"
                     )
                 tensor = lift(np.zeros(0, np.int64))
             self.advanced[axis] = _from_the_front(tensor, extent)
             self.layout.append(axis)
         else:
-            place = int(item)
+            place = _whole(item)
             if not -extent <= place < extent:
-                raise ArgumentError(
+                raise OutOfRangeError(
                     f"index {place} is out of range for axis {axis} of extent {extent}",
                     f"use {-extent} to {extent - 1}",
                 )
@@ -109,7 +127,7 @@ class _Plan:
         """A mask stands for the positions where it is true; its values must be known."""
         array = item.array() if isinstance(item, TensorCore) else item
         if array.shape != shape[axis : axis + array.ndim]:
-            raise ShapeError(
+            raise AxisError(
                 f"a mask of shape {array.shape} on axes of shape {shape[axis : axis + array.ndim]}",
                 "the mask needs the extents of the axes it covers",
             )

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    OutOfRangeError,
+    ScalarError,
+    ShapeError,
+)
 from pellucid.base.shapes import broadcast_shapes, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.arguments import Axes, Extents
@@ -20,7 +27,12 @@ from pellucid.tensor.promotion import together
 def _extents(args: tuple[Any, ...]) -> tuple[int, ...]:
     """Extents given either as several integers or as one sequence."""
     listed = args[0] if len(args) == 1 and not isinstance(args[0], (int, np.integer)) else args
-    return tuple(int(e) for e in listed)
+    try:
+        return tuple(operator.index(e) for e in listed)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"{tuple(listed)} are no extents or axes of a tensor", "they are whole numbers"
+        ) from None
 
 
 class ShapingMethods(Tensor):
@@ -77,8 +89,10 @@ class ShapingMethods(Tensor):
         """Axis i of the result is axis ``dims[i]``."""
         return structure.transpose(self, _extents(dims))
 
-    def transpose(self, dim0: int, dim1: int) -> Tensor:
-        """Axes ``dim0`` and ``dim1`` exchanged."""
+    def transpose(self, dim0: int | Sequence[int], dim1: int | None = None) -> Tensor:
+        """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
+        if dim1 is None or not isinstance(dim0, int):
+            return self.permute(dim0)
         rank = len(self.shape)
         order = list(range(rank))
         if rank:
@@ -230,8 +244,13 @@ class ShapingMethods(Tensor):
     def select(self, dim: int, index: int) -> Tensor:
         """The slice at ``index`` along ``dim``, without that axis."""
         axis = normalize_axis(dim, len(self.shape))
-        place = index + self.shape[axis] if index < 0 else index
-        return self.narrow(axis, place, 1).squeeze(axis)
+        extent = self.shape[axis]
+        if not -extent <= index < extent:
+            raise OutOfRangeError(
+                f"select({dim}, {index}) on an axis of extent {extent}",
+                f"use {-extent} to {extent - 1}" if extent else "the axis is empty",
+            )
+        return self.narrow(axis, index % extent, 1).squeeze(axis)
 
     def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
         """Pieces of ``split_size`` (the last may be smaller), or of the sizes in a list."""
@@ -253,6 +272,8 @@ class ShapingMethods(Tensor):
     def chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         """At most ``chunks`` pieces of equal size (the last may be smaller)."""
         extent = self.shape[normalize_axis(dim, len(self.shape))]
+        if chunks < 1:
+            raise ArgumentError(f"chunk got chunks={chunks}", "use 1 or more")
         return self.split(max(1, -(-extent // chunks)), dim)
 
     def unbind(self, dim: int = 0) -> tuple[Tensor, ...]:
@@ -263,7 +284,7 @@ class ShapingMethods(Tensor):
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
-            raise ShapeError("a 0-dimensional tensor cannot be iterated over", "use .item()")
+            raise ScalarError("a 0-dimensional tensor cannot be iterated over", "use .item()")
         return iter(self.unbind(0))
 
     def contiguous(self, memory_format: object = None) -> Tensor:
@@ -329,17 +350,29 @@ class ShapingMethods(Tensor):
         return structure.sum(self.diagonal())
 
 
+def _need_tensors(name: str, tensors: Any) -> None:
+    """Raise unless ``tensors`` is a list or tuple of tensors."""
+    if isinstance(tensors, TensorCore):
+        raise ArgumentTypeError(
+            f"{name} got one tensor of shape {tuple(tensors.shape)}", f"use {name}([a, b])"
+        )
+    for position, tensor in enumerate(tensors):
+        if not isinstance(tensor, TensorCore):
+            raise ArgumentTypeError(
+                f"{name} got a {type(tensor).__name__} at position {position}",
+                "make tensors of all of them: pellucid.tensor(data)",
+            )
+
+
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along ``dim``; all other extents must agree."""
-    return (
-        structure.concatenate(together(*tensors), dim)
-        if len(tensors)
-        else structure.concatenate([], dim)
-    )
+    _need_tensors("cat", tensors)
+    return structure.concatenate(together(*tensors) if len(tensors) else [], dim)
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis ``dim``."""
+    _need_tensors("stack", tensors)
     shapes = {tuple(t.shape) for t in tensors}
     if len(shapes) > 1:
         raise ShapeError(f"stack got shapes {sorted(shapes)}", "all must be equal; use cat to join")

@@ -8,15 +8,15 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from pellucid.base.dtypes import DTypeLike, as_dtype, int32, int64
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.dtypes import DTypeLike, as_dtype, float64, int32, int64
+from pellucid.base.errors import ArgumentError, ShapeError, UnsupportedError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.arguments import Axes
 from pellucid.tensor.core import lift
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_float, as_operand, together
-from pellucid.tensor.reducing import ReducingMethods
+from pellucid.tensor.reducing import ReducingMethods, shared
 from pellucid.tensor.results import Extremes, Histogram, ValuesIndices
 from pellucid.tensor.state import state
 
@@ -107,7 +107,8 @@ class StatisticsMethods(ReducingMethods):
         """:meth:`median` of the elements that are numbers; NaN where there is none."""
         x: Any = self
         if dim is None:
-            return structure.reshape(x, (-1,)).nanmedian(0).values
+            flat = structure.reshape(x, (-1,))
+            return shared(flat, flat.nanmedian(0).values)
         if not x.shape:
             return ValuesIndices(x, lift(np.asarray(0, np.int64)))
         axis = normalize_axis(dim, len(x.shape))
@@ -226,11 +227,13 @@ class StatisticsMethods(ReducingMethods):
         return self._running_extreme(dim, False)
 
     def logcumsumexp(self, dim: int) -> Tensor:
-        """ln Σ_{j≤i} e^{x_j} along ``dim``; shifted by the largest element of the line."""
+        """ln Σ_{j≤i} e^{x_j} along ``dim``, without overflow or underflow anywhere on the way."""
         x: Any = as_float(self)
-        largest = x.amax(dim, True).detach()
-        largest = largest.masked_fill(largest.isinf(), 0.0)
-        return (x - largest).exp().cumsum(dim).log() + largest
+        if not x.shape:
+            return x
+        axis = normalize_axis(dim, len(x.shape))
+        wide = elementwise.cast(x, float64).movedim(axis, -1)
+        return elementwise.cast(_log_sums(wide).movedim(-1, axis), x.dtype)
 
     def renorm(self, p: float, dim: int, maxnorm: float) -> Tensor:
         """Slices along ``dim`` scaled down to a p-norm of at most ``maxnorm``."""
@@ -249,6 +252,7 @@ class StatisticsMethods(ReducingMethods):
             raise ShapeError(f"cov got shape {tuple(x.shape)}", "pass (variables, observations)")
         rows = x if len(x.shape) == 2 else structure.reshape(x, (1, -1))
         centred = rows - rows.mean(1, keepdim=True)
+        centred = centred - centred.mean(1, keepdim=True)  # what the mean was rounded by
         found = centred.matmul(centred.mT) / max(rows.shape[1] - correction, 0)
         return found if len(x.shape) == 2 else structure.reshape(found, ())
 
@@ -280,7 +284,9 @@ class StatisticsMethods(ReducingMethods):
         """How often 0, 1, 2, … occur (or the sums of their ``weights``); values must be known."""
         x = self.array()
         if x.ndim != 1 or x.dtype.kind not in "iub" or (x.size and x.min() < 0):
-            raise ArgumentError("bincount needs a vector of integers ≥ 0", "convert with .long()")
+            raise UnsupportedError(
+                "bincount needs a vector of integers ≥ 0", "convert with .long()"
+            )
         extra = None if weights is None else np.asarray(as_operand(weights).array())
         counts = np.bincount(x.astype(np.int64), extra, minlength)
         if extra is not None and extra.dtype == np.float32:
@@ -388,6 +394,31 @@ class StatisticsMethods(ReducingMethods):
     def argwhere(self) -> Tensor:
         """Positions of the nonzero elements: (count, axes); values must be known."""
         return self.nonzero()
+
+
+def _log_sums(x: Any, block: int = 64) -> Any:
+    """ln Σ_{j≤i} e^{x_j} along the last axis.
+
+    Blocks by doubling (Hillis and Steele, 1986), what stands before each from the blocks' ends.
+    """
+    last, n = len(x.shape) - 1, x.shape[-1]
+    if n > block:
+        count = -(-n // block)
+        filler = structure.broadcast_to(
+            as_operand(-math.inf, x.dtype), (*x.shape[:-1], count * block - n)
+        )
+        padded = structure.concatenate([x, filler], last)
+        lines = _log_sums(structure.reshape(padded, (*x.shape[:-1], count, block)))
+        ends = _log_sums(lines.select(-1, block - 1)).narrow(-1, 0, count - 1).unsqueeze(-1)
+        later = lines.narrow(-2, 1, count - 1).logaddexp(ends)
+        lines = structure.concatenate([lines.narrow(-2, 0, 1), later], last)
+        return structure.reshape(lines, tuple(padded.shape)).narrow(-1, 0, n)
+    step = 1
+    while step < n:
+        joined = x.narrow(-1, 0, n - step).logaddexp(x.narrow(-1, step, n - step))
+        x = structure.concatenate([x.narrow(-1, 0, step), joined], last)
+        step *= 2
+    return x
 
 
 def _float(tensor: Any) -> bool:

@@ -16,7 +16,6 @@ from pellucid.base.dtypes import (
     DType,
     DTypeLike,
     bfloat16,
-    bool_,
     float16,
     float32,
     float64,
@@ -26,7 +25,7 @@ from pellucid.base.dtypes import (
     int64,
     uint8,
 )
-from pellucid.base.errors import AutogradError, DTypeError, ShapeError
+from pellucid.base.errors import AutogradError, DTypeError
 from pellucid.base.shapes import Shape, contiguous_strides, size_of
 from pellucid.ops import elementwise, structure
 from pellucid.tensor import autograd, creation
@@ -45,14 +44,17 @@ from pellucid.tensor.random import RandomMethods
 from pellucid.tensor.signatures import present_as
 from pellucid.tensor.solving import SolvingMethods
 from pellucid.tensor.special import SpecialMethods
-from pellucid.tensor.state import Cell, state, version
+from pellucid.tensor.state import Cell, state
 from pellucid.tensor.statistics import StatisticsMethods
+from pellucid.tensor.validity import changed
+from pellucid.tensor.values import ValueMethods
 from pellucid.tensor.vocabulary import names_with
 
 _CPU = Device()
 
 
 class _WholeTensor(
+    ValueMethods,
     SpecialMethods,
     ProductMethods,
     StatisticsMethods,
@@ -135,79 +137,6 @@ class _WholeTensor(
     def device(self) -> Device:
         """Where the tensor lives: the CPU."""
         return _CPU
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise ShapeError("a 0-dimensional tensor has no length", "use .item() or .numel()")
-        return self.shape[0]
-
-    def __repr__(self) -> str:
-        if self._cell.array is None:
-            return f"tensor(<traced>, shape={tuple(self.shape)}, dtype={self.dtype.name})"
-        body = np.array2string(
-            self.dtype.numbers(self._cell.array),
-            separator=", ",
-            prefix="tensor(",
-            precision=4,
-            threshold=1000,
-            floatmode="maxprec",
-        )
-        extra = "" if self.dtype in (float32, int64, bool_) else f", dtype={self.dtype!r}"
-        if self._record is not None:
-            extra += f", grad_fn={self._record!r}"
-        elif self._requires_grad:
-            extra += ", requires_grad=True"
-        return f"tensor({body}{extra})"
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if not self.shape else repr(self)
-
-    # ---- values ----------------------------------------------------------------------------
-
-    def item(self) -> builtins.bool | builtins.int | builtins.float:
-        """The single element as a Python number."""
-        if self.numel() != 1:
-            raise ShapeError(
-                f"item() needs exactly one element and got shape {tuple(self.shape)}",
-                "index or reduce it first",
-            )
-        return self.dtype.numbers(self.array()).item()
-
-    def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
-        return self.dtype.numbers(self.array()).tolist()
-
-    def numpy(self, *, force: builtins.bool = False) -> np.ndarray:
-        """The value as a NumPy array that shares memory with the tensor."""
-        if self._requires_grad and not force:
-            raise AutogradError(
-                "numpy() was called on a tensor that requires gradients", "use x.detach().numpy()"
-            )
-        if self.dtype is bfloat16:
-            raise DTypeError("NumPy has no bfloat16", "convert first: x.float().numpy()")
-        return self.array()
-
-    def __array__(
-        self, dtype: DTypeLike | None = None, copy: builtins.bool | None = None
-    ) -> np.ndarray:
-        array = self.numpy()
-        if dtype is not None and array.dtype != dtype:
-            return array.astype(dtype)  # type: ignore[arg-type]
-        return array.copy() if copy else array
-
-    def __bool__(self) -> builtins.bool:
-        return builtins.bool(self.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        if self.dtype.kind == "float":
-            raise DTypeError("a float tensor cannot be an index", "convert with .long()")
-        return int(self.item())
 
     # ---- conversion ------------------------------------------------------------------------
 
@@ -443,8 +372,8 @@ class _WholeTensor(
         else:
             self._hooks = hooks = self._hooks or []
         hooks.append(hook)
-        version.bump()
-        return HookHandle(hooks, hook)
+        changed(self)
+        return HookHandle(hooks, hook, self)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> HookHandle:
         """Call ``hook(tensor)`` in backward, after the gradient was added to ``tensor.grad``.
@@ -461,8 +390,8 @@ class _WholeTensor(
         self._hooks = hooks = self._hooks or []
         after = autograd.AfterGradient(hook)
         hooks.append(after)
-        version.bump()
-        return HookHandle(hooks, after)
+        changed(self)
+        return HookHandle(hooks, after, self)
 
     def backward(
         self,

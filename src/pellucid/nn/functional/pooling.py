@@ -22,7 +22,7 @@ from pellucid.nn.functional.positions import need_channels, need_rank, numbers, 
 from pellucid.ops import structure
 from pellucid.ops.pooling import window_max
 from pellucid.tensor.core import lift
-from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.shaping import cat
 from pellucid.tensor.signatures import present_as
@@ -185,7 +185,7 @@ class _Tags:
         self.scale *= extent
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _max_pool(
     count: int,
     input: Any,
@@ -438,7 +438,7 @@ def _counts(windows: Windows, i: int, include: bool) -> np.ndarray:
     return np.minimum(stop, high) - np.maximum(start, low)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _avg_pool(
     count: int,
     input: Any,
@@ -515,7 +515,7 @@ def avg_pool3d(
     )
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _lp_pool(
     count: int, input: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool
 ) -> Any:
@@ -584,7 +584,7 @@ def _bins(extent: int, count: int) -> list[tuple[int, int]]:
     return [(i * extent // count, -(-(i + 1) * extent // count)) for i in range(count)]
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _adaptive_avg(count: int, input: Any, output_size: Any) -> Any:
     targets = _targets(f"adaptive_avg_pool{count}d", input, count, output_size)
     x = input
@@ -621,7 +621,7 @@ def adaptive_avg_pool3d(input: Tensor, output_size: Sizes) -> Tensor:
     return _adaptive_avg(3, input, output_size)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _adaptive_max(count: int, input: Any, output_size: Any, return_indices: bool) -> Any:
     targets = _targets(f"adaptive_max_pool{count}d", input, count, output_size)
     tags, x = _Tags(return_indices), input
