@@ -21,14 +21,20 @@ import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias, TypedDict, TypeVar, overload
 
 import numpy as np
 
 from pellucid.base.dtypes import DType, float32
-from pellucid.base.errors import ArgumentError, ArgumentTypeError, NamingError
+from pellucid.base.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    NamingError,
+    unknown_keyword,
+)
 from pellucid.graph.node import layer_scope
-from pellucid.optim.watched import ParameterGroup, StateTable, WatchedDict, WatchedList
+from pellucid.optim.watched import ParameterGroup as ParameterGroup
+from pellucid.optim.watched import StateTable, WatchedDict, WatchedList
 from pellucid.tensor.autograd import enable_grad, has_gradient, no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import full_like, tensor, zeros_like
@@ -71,6 +77,28 @@ NOT_NEGATIVE: Interval = (0.0, math.inf, "[)")
 FRACTION: Interval = (0.0, 1.0, "[)")
 PROPORTION: Interval = (0.0, 1.0, "[]")
 
+
+class FurtherExecution(TypedDict, total=False):
+    """:class:`Execution` without ``foreach``, where that is a parameter of its own."""
+
+    fused: bool | None
+    capturable: bool
+    differentiable: bool
+
+
+class Execution(FurtherExecution, total=False):
+    """PyTorch's keywords about how an update is run; see :func:`check_execution`."""
+
+    foreach: bool | None
+
+
+Parameters: TypeAlias = (
+    Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
+)
+"""What an optimizer is given: tensors, (name, tensor) pairs, or groups of these."""
+
+Loss = TypeVar("Loss")
+
 _EXECUTION = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
 
 
@@ -96,7 +124,7 @@ class Optimizer:
     constants: ClassVar[tuple[str, ...]] = ()
     """Hyperparameters that are built into the program."""
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+    def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, TensorCore):
             raise ArgumentTypeError(
                 f"{type(self).__name__} got one tensor of shape {tuple(params.shape)} as params",
@@ -107,7 +135,7 @@ class Optimizer:
         self.param_groups: list[ParameterGroup] = WatchedList()
         self._layout = 0
         self._stepped = False
-        groups = list(params)
+        groups: list[Any] = list(params)
         if not groups:
             raise ArgumentError(
                 f"{type(self).__name__} got an empty list of parameters",
@@ -205,7 +233,11 @@ class Optimizer:
                 elif has_gradient(parameter):
                     parameter.grad = zeros_like(parameter)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], Loss]) -> Loss: ...
+    def step(self, closure: Callable[[], Loss] | None = None) -> Loss | None:
         """Move every parameter that has a gradient; returns the closure's loss, if one is given.
 
         ``closure`` computes the loss and its gradients anew and returns the loss.
@@ -569,7 +601,7 @@ def check_number(owner: str, name: str, value: Any, interval: Interval) -> None:
         raise ArgumentError(f"{owner} got {name}={value}", f"{name} must be in {allowed}")
 
 
-def check_execution(owner: str, given: Mapping[str, Any]) -> None:
+def check_execution(owner: str, given: Mapping[str, object]) -> None:
     """Accept PyTorch's keywords about *how* to run; they change no result here.
 
     ``foreach``, ``fused`` and ``capturable`` are accepted and not needed: compiled steps are
@@ -577,8 +609,7 @@ def check_execution(owner: str, given: Mapping[str, Any]) -> None:
     """
     for name in given:
         if name not in _EXECUTION:
-            known = "it is not an argument of PyTorch's optimizer of this name either"
-            raise ArgumentError(f"{owner} got an unknown argument {name}={given[name]!r}", known)
+            raise unknown_keyword(owner, name, _EXECUTION)
     if given.get("differentiable"):
         raise ArgumentError(
             f"{owner} got differentiable=True, which does not exist here",

@@ -27,7 +27,9 @@ from pellucid.optim.optimizer import Optimizer
 from pellucid.optim.schedule import LRScheduler, for_each_group, require, whole
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import tensor
+from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.functions import where
+from pellucid.tensor.tensor import Tensor
 
 __all__ = [
     "SWALR",
@@ -121,11 +123,12 @@ class AveragedModel(Module):
     def __init__(
         self,
         model: Module,
-        device: Any = None,
+        device: DeviceLike | None = None,
         avg_fn: Average | None = None,
         multi_avg_fn: MultipleAverage | None = None,
         use_buffers: bool = False,
     ) -> None:
+        check_device(device)
         super().__init__()
         if not isinstance(model, Module):
             raise ArgumentError(
@@ -148,7 +151,8 @@ class AveragedModel(Module):
     @no_grad
     def update_parameters(self, model: Module) -> None:
         """Take the parameters of ``model``, as they are now, into the average."""
-        averages, currents = list(self.module.parameters()), list(model.parameters())
+        averages: list[Tensor] = list(self.module.parameters())
+        currents: list[Tensor] = list(model.parameters())
         own_buffers, buffers = list(self.module.buffers()), list(model.buffers())
         _check_alike([*averages, *own_buffers], [*currents, *buffers])
         if self.use_buffers:
@@ -197,12 +201,13 @@ def _check_alike(averages: Sequence[Any], currents: Sequence[Any]) -> None:
 
 
 @no_grad
-def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
+def update_bn(loader: Iterable[Any], model: Module, device: DeviceLike | None = None) -> None:
     """Set the running statistics of all batch-normalization layers to means over ``loader``.
 
     Batches are tensors, or tuples whose first entry is the input.  An averaged network has
     weights that no batch has been through, so its statistics belong to others.
     """
+    check_device(device)
     layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
     if not layers:
         return

@@ -379,7 +379,7 @@ class ArithmeticMethods(Tensor):
         """
         if min is None and max is None:
             raise ArgumentError("clamp got neither min nor max", "pass at least one of them")
-        x = self
+        x: Tensor = self
         if min is not None:
             x, low = together(x, min)
             x = elementwise.where(_or_nan(elementwise.lt(x, low), low, min), low, x)

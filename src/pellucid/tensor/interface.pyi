@@ -99,6 +99,10 @@ class Tensor(TensorCore):
         """A leaf of the same class around the same memory; hooks and gradient stay behind."""
         ...
 
+    def __deepcopy__(self, memo: builtins.dict[builtins.int, Any]) -> Tensor:
+        """A leaf of the same class with a copy of value and gradient; hooks stay behind."""
+        ...
+
     def __divmod__(self, other: Operand) -> builtins.tuple[Tensor, Tensor]:
         ...
 
@@ -273,6 +277,10 @@ class Tensor(TensorCore):
 
         Without it the tape of ``x += y`` would name ``x`` itself, which by then is the result.
         """
+        ...
+
+    def _update(self, value: Any) -> Tensor:
+        """Become ``value``: written over the memory, or, with history, taken over with it."""
         ...
 
     def _with(self, key: Any, value: Any, mode: builtins.str = 'set') -> Tensor:

@@ -404,7 +404,7 @@ class _WholeTensor(
 
     # ---- copies as Python objects ----------------------------------------------------------
 
-    def __deepcopy__(self, memo: dict[builtins.int, Any]) -> Any:
+    def __deepcopy__(self, memo: dict[builtins.int, Any]) -> Tensor:
         """A leaf of the same class with a copy of value and gradient; hooks stay behind."""
         if self._record is not None:
             raise AutogradError(
@@ -422,7 +422,7 @@ class _WholeTensor(
 
     # ---- changes in place ------------------------------------------------------------------
 
-    def _update(self, value: Any) -> Any:
+    def _update(self, value: Any) -> Tensor:
         """Become ``value``: written over the memory, or, with history, taken over with it."""
         new = elementwise.cast(as_operand(value, self.dtype), self.dtype)
         if tuple(new.shape) != tuple(self.shape):
