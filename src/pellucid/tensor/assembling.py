@@ -11,6 +11,8 @@ from pellucid.base.dtypes import as_dtype, int64
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import indexing, structure
+from pellucid.ops.registry import apply
+from pellucid.ops.views import UNFOLD
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.promotion import as_operand, together
 from pellucid.tensor.shaping import ShapingMethods, cat, meshgrid
@@ -93,9 +95,7 @@ class AssemblingMethods(ShapingMethods):
                 f"unfold(size={size}, step={step}) on an axis of extent {extent}",
                 "windows must fit and the step be positive",
             )
-        starts = np.arange(0, extent - size + 1, step)
-        windows = indexing.take(self, lift(starts[:, None] + np.arange(size)), axis)
-        return windows.movedim(axis + 1, -1)
+        return apply(UNFOLD, self, axis=axis, size=size, step=step)
 
     def sum_to_size(self, *size: Any) -> Any:
         """Summed over the axes along which ``size`` would be stretched to this shape."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from pellucid.base.dtypes import DType, as_dtype, float32, int64, of_scalar
 from pellucid.base.errors import ArgumentError, DTypeError
-from pellucid.graph.node import make_node
-from pellucid.ops import structure
+from pellucid.graph.node import constant, make_node
+from pellucid.ops import elementwise, structure
 from pellucid.ops.indexing import IOTA
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.state import Cell, state
@@ -104,12 +104,15 @@ def full(
     """A tensor of shape ``size`` with every element ``fill_value``."""
     shape = _shape_of((tuple(size),))
     if isinstance(fill_value, TensorCore):
-        return structure.broadcast_to(fill_value, shape)
+        return elementwise.copy(structure.broadcast_to(fill_value, shape))
     kind = as_dtype(dtype) if dtype is not None else of_scalar(fill_value)
     if state.trace is None:
         made = np.full(shape, kind.array(fill_value), kind.numpy)
         return lift(made).requires_grad_(requires_grad)
-    return structure.broadcast_to(lift(kind.array(fill_value)), shape).requires_grad_(requires_grad)
+    # One number spread over the shape, with memory of its own all the same: no view of it.
+    spread = structure.broadcast_to(constant(np.asarray(kind.array(fill_value))), shape)
+    filled: TensorCore = TensorCore.make(Cell(None, node=spread, trace=state.trace))
+    return filled.requires_grad_(requires_grad)
 
 
 def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:

@@ -155,6 +155,7 @@ class Program:
             return self.owner.function(*new_args, **new_kwargs)
         finally:
             state.trace = before
+            trace.give_back()
             set_line_source(None)
 
     def _gradient_outputs(

@@ -137,16 +137,16 @@ class SelectingMethods(TensorCore):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         tensor = elementwise.cast(as_operand(value, self.dtype), self.dtype)
-        records = state.grad_enabled and (self._requires_grad or tensor._requires_grad)
+        records = state.grad_enabled and (self.requires_grad or tensor.requires_grad)
         if state.trace is None and not records and self.array().flags.writeable:
             self._write(key, tensor.array())
         elif _is_mask_of(key, self.shape) and math.prod(tensor.shape) == 1:
             # One number wherever the mask says: needs no positions, so the mask may be traced.
             wide = structure.reshape(key, (*key.shape, *[1] * (len(self.shape) - len(key.shape))))
             number = structure.reshape(tensor, ())
-            self.copy_(elementwise.where(wide, number, self._shadow()))  # type: ignore[attr-defined]
+            self._update(elementwise.where(wide, number, self._shadow()))  # type: ignore[attr-defined]
         else:
-            self.copy_(self._shadow()._with(key, tensor))  # type: ignore[attr-defined]
+            self._update(self._shadow()._with(key, tensor))  # type: ignore[attr-defined]
 
     def _write(self, key: Any, value: np.ndarray) -> None:
         """Write ``value`` to ``key`` of the memory itself: only the elements named are touched."""

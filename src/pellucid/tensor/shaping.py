@@ -11,6 +11,8 @@ import numpy as np
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.base.shapes import broadcast_shapes, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
+from pellucid.ops.registry import apply
+from pellucid.ops.views import DIAGONAL
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.promotion import together
 
@@ -292,17 +294,8 @@ class ShapingMethods(TensorCore):
     def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
         """Elements on a diagonal of axes ``dim1`` and ``dim2``, as a last axis."""
         rank = len(self.shape)
-        a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
-        order = [i for i in range(rank) if i not in (a, b)] + [a, b]
-        moved = structure.transpose(self, order)
-        rows, columns = moved.shape[-2:]
-        row0, column0 = max(-offset, 0), max(offset, 0)
-        count = max(0, min(rows - row0, columns - column0))
-        flat = structure.reshape(moved, (*moved.shape[:-2], rows * columns))
-        start = row0 * columns + column0
-        low = [0] * (rank - 2) + [start]
-        high = [*moved.shape[:-2], start + (count - 1) * (columns + 1) + 1 if count else start]
-        return structure.slice_(flat, low, high, [1] * (rank - 2) + [columns + 1])
+        axes = (normalize_axis(dim1, rank), normalize_axis(dim2, rank))
+        return apply(DIAGONAL, self, offset=offset, axes=axes)
 
     def diag(self, diagonal: int = 0) -> Any:
         """A matrix's diagonal, or a vector as the diagonal of a square matrix."""

@@ -28,7 +28,7 @@ def map_tensors(tree: Any, change: Callable[[TensorCore], Any]) -> Any:
 
 def is_state(tensor: TensorCore) -> bool:
     """Whether an argument is a leaf that requires gradients: recognized by identity, not passed."""
-    return tensor._requires_grad and tensor._record is None
+    return tensor.requires_grad and tensor._record is None
 
 
 def repeats(leaves: Sequence[TensorCore]) -> tuple[int, ...] | None:
