@@ -525,10 +525,10 @@ def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping
     if array.__class__ is not np.ndarray or array.dtype != spec.dtype.numpy:
         array = np.asarray(array, spec.dtype.numpy)
     if primitive.name in VIEWS:
-        operand = inputs[0]._cell
         shown = inputs[0].array()
-        if array.base is shown or (array.base is not None and array.base is shown.base):
-            return Cell(array, spec.dtype, base=operand)
+        copied = array.base is not shown and (array.base is None or array.base is not shown.base)
+        if primitive.name != "reshape" or not copied:
+            return Cell(array, spec.dtype, base=inputs[0]._cell)
     return Cell(array, spec.dtype)
 
 

@@ -13,6 +13,7 @@ from pellucid.base.shapes import broadcast_shapes, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.promotion import as_operand
+from pellucid.tensor.shaping import as_view
 from pellucid.tensor.state import state
 
 
@@ -133,7 +134,7 @@ class SelectingMethods(TensorCore):
         if plan.advanced:
             return _take_advanced(x, plan)
         kept = [1 if a is None else x.shape[a] for a in plan.layout]
-        return structure.reshape(x, kept)
+        return as_view(structure.reshape(x, kept), self)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         tensor = elementwise.cast(as_operand(value, self.dtype), self.dtype)

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, ShapeError
-from pellucid.base.shapes import broadcast_shapes, normalize_axis
+from pellucid.base.shapes import broadcast_shapes, contiguous_strides, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.ops.registry import apply
+from pellucid.ops.structure import RESHAPE
 from pellucid.ops.views import DIAGONAL
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.promotion import together
+from pellucid.tensor.state import state
 
 
 def _extents(args: tuple[Any, ...]) -> tuple[int, ...]:
@@ -23,24 +25,46 @@ def _extents(args: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(int(e) for e in listed)
 
 
+def as_view(result: Any, base: TensorCore) -> Any:
+    """The result of an operation on ``base``, which is never ``base`` itself but a view of it."""
+    return apply(RESHAPE, base, shape=tuple(base.shape)) if result is base else result
+
+
+def as_copy(result: Any, base: TensorCore) -> Any:
+    """The result of an operation on ``base``, in memory of its own."""
+    cell = result._cell
+    while cell is not base._cell and cell.base is not None:
+        cell = cell.base
+    return elementwise.copy(result) if cell is base._cell else result
+
+
+def several(views: Sequence[Any]) -> tuple[Any, ...]:
+    """Views that one function returned; see :class:`~pellucid.tensor.core.View`."""
+    for view in views:
+        if view._view is not None and view._view.kind == "plain":
+            view._view.kind = "several"
+    return tuple(views)
+
+
 class ShapingMethods(TensorCore):
     """Views and rearrangements.
 
-    Results may share memory with the tensor while it is computed eagerly; to change elements,
-    assign to an index of the tensor itself.
+    As in PyTorch, those that only look at the elements in another way give views, which share the
+    tensor's memory; ``flip``, ``roll``, ``repeat`` and the like give copies.  ``reshape`` gives
+    a view where the elements' order in memory allows it, else a copy.
     """
 
     __slots__ = ()
 
     def reshape(self, *shape: Any) -> Any:
         """The same elements in the same order under ``shape``; one extent may be −1."""
-        return structure.reshape(self, _extents(shape))
+        return as_view(structure.reshape(self, _extents(shape)), self)
 
     view = reshape
 
     def view_as(self, other: TensorCore) -> Any:
         """Reshaped like ``other``."""
-        return structure.reshape(self, other.shape)
+        return as_view(structure.reshape(self, other.shape), self)
 
     reshape_as = view_as
 
@@ -75,7 +99,7 @@ class ShapingMethods(TensorCore):
 
     def permute(self, *dims: Any) -> Any:
         """Axis i of the result is axis ``dims[i]``."""
-        return structure.transpose(self, _extents(dims))
+        return as_view(structure.transpose(self, _extents(dims)), self)
 
     def transpose(self, dim0: int, dim1: int) -> Any:
         """Axes ``dim0`` and ``dim1`` exchanged."""
@@ -84,7 +108,7 @@ class ShapingMethods(TensorCore):
         if rank:
             a, b = normalize_axis(dim0, rank), normalize_axis(dim1, rank)
             order[a], order[b] = order[b], order[a]
-        return structure.transpose(self, order)
+        return as_view(structure.transpose(self, order), self)
 
     swapaxes = transpose
 
@@ -94,12 +118,12 @@ class ShapingMethods(TensorCore):
             raise ShapeError(
                 f"t() got shape {tuple(self.shape)}", "use .transpose(dim0, dim1) or .mT"
             )
-        return self.transpose(0, 1) if len(self.shape) == 2 else self
+        return self.transpose(0, 1) if len(self.shape) == 2 else as_view(self, self)
 
     @property
     def T(self) -> Any:  # noqa: N802  (PyTorch's name)
         """All axes in reverse order."""
-        return structure.transpose(self, tuple(reversed(range(len(self.shape)))))
+        return as_view(structure.transpose(self, tuple(reversed(range(len(self.shape))))), self)
 
     @property
     def mT(self) -> Any:  # noqa: N802
@@ -120,7 +144,7 @@ class ShapingMethods(TensorCore):
         order = [i for i in range(rank) if i not in pairs[0]]
         for place, axis in sorted(zip(pairs[1], pairs[0], strict=True)):
             order.insert(place, axis)
-        return structure.transpose(self, order)
+        return as_view(structure.transpose(self, order), self)
 
     def squeeze(self, dim: int | Sequence[int] | None = None) -> Any:
         """Without axes of extent 1: all of them, or those of ``dim`` that have extent 1."""
@@ -128,7 +152,7 @@ class ShapingMethods(TensorCore):
         listed = range(rank) if dim is None else [dim] if isinstance(dim, int) else dim
         chosen = {normalize_axis(d, rank) for d in listed}
         shape = [n for i, n in enumerate(self.shape) if not (i in chosen and n == 1)]
-        return structure.reshape(self, shape)
+        return as_view(structure.reshape(self, shape), self)
 
     def unsqueeze(self, dim: int) -> Any:
         """With a new axis of extent 1 at ``dim``."""
@@ -142,15 +166,15 @@ class ShapingMethods(TensorCore):
         target = [
             self.shape[i - lead] if e == -1 and i >= lead else e for i, e in enumerate(wanted)
         ]
-        return structure.broadcast_to(self, target)
+        return as_view(structure.broadcast_to(self, target), self)
 
     def expand_as(self, other: TensorCore) -> Any:
         """Stretched to the shape of ``other``."""
-        return structure.broadcast_to(self, other.shape)
+        return as_view(structure.broadcast_to(self, other.shape), self)
 
     def broadcast_to(self, shape: Sequence[int]) -> Any:
         """Stretched to ``shape`` by NumPy's rule."""
-        return structure.broadcast_to(self, tuple(shape))
+        return as_view(structure.broadcast_to(self, tuple(shape)), self)
 
     def repeat(self, *repeats: Any) -> Any:
         """Tiled ``repeats[i]`` times along axis i (new axes in front)."""
@@ -164,7 +188,8 @@ class ShapingMethods(TensorCore):
         split = [e for n in shape for e in (1, n)]
         wide = [e for c, n in zip(counts, shape, strict=True) for e in (c, n)]
         spread = structure.broadcast_to(structure.reshape(self, split), wide)
-        return structure.reshape(spread, [c * n for c, n in zip(counts, shape, strict=True)])
+        tiled = structure.reshape(spread, [c * n for c, n in zip(counts, shape, strict=True)])
+        return as_copy(tiled, self)
 
     def tile(self, *dims: Any) -> Any:
         """:meth:`repeat` that fills up missing counts with ones in front."""
@@ -186,13 +211,12 @@ class ShapingMethods(TensorCore):
             return indexing.take(x, lift(places), axis)
         wide = (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :])
         spread = structure.broadcast_to(x.unsqueeze(axis + 1), wide)
-        return structure.reshape(
-            spread, (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])
-        )
+        longer = (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])
+        return as_copy(structure.reshape(spread, longer), self)
 
     def flip(self, *axes: Any, dims: Any = None) -> Any:
         """Read backwards along ``dims``."""
-        return structure.flip(self, _extents(axes if dims is None else (dims,)))
+        return as_copy(structure.flip(self, _extents(axes if dims is None else (dims,))), self)
 
     def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Any:
         """Shifted by ``shifts`` along ``dims``; what falls out comes in on the other side."""
@@ -209,7 +233,7 @@ class ShapingMethods(TensorCore):
         axis = normalize_axis(dims, len(self.shape))
         extent = self.shape[axis]
         if extent == 0 or shifts % extent == 0:
-            return self
+            return elementwise.copy(self)
         cut = extent - shifts % extent
         parts = [self.narrow(axis, cut, extent - cut), self.narrow(axis, 0, cut)]
         return structure.concatenate(parts, axis)
@@ -225,7 +249,7 @@ class ShapingMethods(TensorCore):
             )
         low = [first if i == axis else 0 for i in range(len(self.shape))]
         high = [first + length if i == axis else n for i, n in enumerate(self.shape)]
-        return structure.slice_(self, low, high, [1] * len(self.shape))
+        return as_view(structure.slice_(self, low, high, [1] * len(self.shape)), self)
 
     def select(self, dim: int, index: int) -> Any:
         """The slice at ``index`` along ``dim``, without that axis."""
@@ -248,7 +272,7 @@ class ShapingMethods(TensorCore):
                     f"split sizes {sizes} do not add up to {extent}", "they must cover the axis"
                 )
         starts = np.cumsum([0, *sizes])[:-1]
-        return tuple(self.narrow(axis, int(s), n) for s, n in zip(starts, sizes, strict=True))
+        return several([self.narrow(axis, int(s), n) for s, n in zip(starts, sizes, strict=True)])
 
     def chunk(self, chunks: int, dim: int = 0) -> tuple[Any, ...]:
         """At most ``chunks`` pieces of equal size (the last may be smaller)."""
@@ -257,9 +281,8 @@ class ShapingMethods(TensorCore):
 
     def unbind(self, dim: int = 0) -> tuple[Any, ...]:
         """The slices along ``dim``, each without that axis."""
-        return tuple(
-            self.select(dim, i) for i in range(self.shape[normalize_axis(dim, len(self.shape))])
-        )
+        extent = self.shape[normalize_axis(dim, len(self.shape))]
+        return several([self.select(dim, i) for i in range(extent)])
 
     def __iter__(self) -> Any:
         if not self.shape:
@@ -267,8 +290,21 @@ class ShapingMethods(TensorCore):
         return iter(self.unbind(0))
 
     def contiguous(self, memory_format: Any = None) -> Any:
-        """The tensor itself; layouts are the compiler's business."""
-        return self
+        """The tensor itself if its elements lie in C order in memory, else a copy in which they do.
+
+        Within a compiled function that decides only about sharing memory: layouts are the
+        compiler's business.
+        """
+        trace, cell = state.trace, self._cell
+        if trace is None:
+            lies_in_order = self.array().flags.c_contiguous
+        else:
+            lies_in_order = trace.strides_of(cell) == contiguous_strides(cell.shape)
+        if lies_in_order:
+            return self
+        ordered = structure.reshape(structure.reshape(self, (-1,)), self.shape)
+        ordered._view = None  # of a copy that nobody has
+        return ordered
 
     def is_contiguous(self) -> bool:
         """True: every tensor looks contiguous from outside."""
@@ -300,7 +336,7 @@ class ShapingMethods(TensorCore):
     def diag(self, diagonal: int = 0) -> Any:
         """A matrix's diagonal, or a vector as the diagonal of a square matrix."""
         if len(self.shape) == 2:
-            return self.diagonal(diagonal)
+            return as_copy(self.diagonal(diagonal), self)
         n = self.shape[0]
         size = n + abs(diagonal)
         spread = structure.pad(

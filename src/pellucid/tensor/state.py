@@ -104,9 +104,10 @@ class Cell:
     Tensors that share a cell (``x`` and ``x.detach()``) see each other's changes.  Cells whose
     arrays share memory (a view and its base) share ``changes``, the counter by which backward
     notices that a value it needs was overwritten, the number of those changes that have a history
-    of their own, and the records that read views of the memory (see :mod:`.inplace`); ``runs`` counts the calls of the program that
-    writes the cell, once for all its cells.  ``recipe`` makes a value again that was dropped (see
-    :mod:`.rematerialize`), None for all others.
+    of their own, and the records that read views of the memory (see :mod:`.inplace`); ``runs``
+    counts the calls of the program that writes the cell, once for all its cells.  ``recipe`` makes
+    a value again that was dropped (see :mod:`.rematerialize`), None for all others; ``past`` are
+    copies of earlier values that a tape may still hold.
     """
 
     __slots__ = (
