@@ -12,9 +12,15 @@ import pytest
 import pellucid
 from helpers import assert_close
 from pellucid import nn
-from pellucid.base.errors import ArgumentError, AutogradError, DTypeError, ShapeError
+from pellucid.base.errors import (
+    ArgumentError,
+    AutogradError,
+    DTypeError,
+    OutOfRangeError,
+    ShapeError,
+)
 from pellucid.graph.node import current_layer
-from pellucid.nn.errors import OutOfRangeError, PathError, RegistrationError
+from pellucid.nn.errors import PathError, RegistrationError
 
 
 class Net(nn.Module):

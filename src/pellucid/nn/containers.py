@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any, TypeVar
 
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, OutOfRangeError
 from pellucid.nn.calling import structure_changed
-from pellucid.nn.errors import OutOfRangeError, RegistrationError
+from pellucid.nn.errors import RegistrationError
 from pellucid.nn.module import Module, described, indented
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.tensor import Tensor
@@ -61,7 +61,7 @@ class _Numbered(Module):
     def _renumber(self, modules: list[Any]) -> None:
         self._modules.clear()
         self._modules.update({str(i): module for i, module in enumerate(modules)})
-        structure_changed()
+        structure_changed(self)
 
     def append(self: Self, module: Module) -> Self:
         """Add a module at the end."""
@@ -158,7 +158,7 @@ class ModuleDict(Module):
 
     def __delitem__(self, key: str) -> None:
         del self._modules[key]
-        structure_changed()
+        structure_changed(self)
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -184,12 +184,12 @@ class ModuleDict(Module):
     def clear(self) -> None:
         """Take all modules out."""
         self._modules.clear()
-        structure_changed()
+        structure_changed(self)
 
     def pop(self, key: str) -> Any:
         """Take a module out and return it."""
         module = self._modules.pop(key)
-        structure_changed()
+        structure_changed(self)
         return module
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
@@ -271,7 +271,7 @@ class ParameterDict(Module):
 
     def __delitem__(self, key: str) -> None:
         del self._parameters[key]
-        structure_changed()
+        structure_changed(self)
 
     def __len__(self) -> int:
         return len(self._parameters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, ArgumentTypeError
 from pellucid.nn import init
 from pellucid.nn.functional.common import bilinear, linear
 from pellucid.nn.module import Module
@@ -16,8 +16,10 @@ from pellucid.tensor.creation import empty
 def check_sizes(name: str, **sizes: Any) -> None:
     """Raise unless every size is a whole number of at least 0."""
     for what, size in sizes.items():
-        if isinstance(size, bool) or not hasattr(size, "__index__") or size < 0:
-            raise ArgumentError(f"{name} got {what}={size!r}", "use a whole number of at least 0")
+        whole = hasattr(size, "__index__") and not isinstance(size, bool)
+        kind = ArgumentError if whole else ArgumentTypeError
+        if not whole or size < 0:
+            raise kind(f"{name} got {what}={size!r}", "use a whole number of at least 0")
 
 
 class Linear(Module):

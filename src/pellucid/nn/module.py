@@ -8,34 +8,34 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from pellucid.base.dtypes import DType, as_dtype, bfloat16, float16, float32, float64
-from pellucid.base.errors import ArgumentError, DTypeError
+from pellucid.base.errors import ArgumentError, DTypeError, NamingError, UnsupportedError
 from pellucid.graph.node import current_layer, enter_layer
 from pellucid.nn.calling import (
     BackwardWatch,
-    FactsGuard,
     Pass,
     RemovableHandle,
     calls,
     facts_changed,
+    guard_module,
+    is_setting,
     path_outside,
+    read_module,
     shapes_in,
     structure_changed,
 )
-from pellucid.nn.errors import PathError, RegistrationError
+from pellucid.nn.errors import PathError, RegistrationError, SetupError
 from pellucid.nn.locating import Failure, locate
 from pellucid.nn.observing import observe
 from pellucid.nn.parameter import Buffer, Parameter, as_values
-from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.autograd import has_gradient, no_grad, stored_gradient
+from pellucid.tensor.creation import zeros_like
+from pellucid.tensor.guards import READERS, exact
 from pellucid.tensor.observe import Observation
-from pellucid.tensor.state import guard, is_tracing
+from pellucid.tensor.state import is_tracing
 from pellucid.tensor.tensor import Device, Tensor
 from pellucid.transforms.observe import DEFAULT_BINS, DEFAULT_STATISTICS
 
 Self = TypeVar("Self", bound="Module")
-
-
-PLAIN = (bool, int, float, str, tuple)
-"""Settings of these types may decide what a forward does; compiled programs notice changes."""
 
 
 class IncompatibleKeys(NamedTuple):
@@ -92,8 +92,8 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass defines it."""
-        raise NotImplementedError(
-            f"{type(self).__name__} has no forward(): define what it computes from its input"
+        raise UnsupportedError(
+            f"{type(self).__name__} has no forward()", "define what it computes from its input"
         )
 
     # ---- calling ---------------------------------------------------------------------------
@@ -101,7 +101,7 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the hooks and ``forward``; operations inside belong to this layer's path."""
         if is_tracing():
-            guard(FactsGuard(self))
+            guard_module(self)
         running = calls.running
         outermost = running is None
         if running is None:
@@ -128,14 +128,14 @@ class Module:
     def _facts(self) -> tuple[Any, ...]:
         """What a traced call depends on beyond its arguments; a program is valid while it stays.
 
-        Parts are compared by identity (modules, storage of parameters and buffers, hooks) and
-        plain settings, such as a dropout's p, by value.
+        Parts are compared by identity (modules, storage of parameters and buffers, hooks,
+        functions) and plain settings, such as a dropout's p, by value.
         """
-        storage = (*self._parameters.values(), *self._buffers.values())
+        storage = (*self._parameters.items(), *self._buffers.items())
         return (
-            *((k, v) for k, v in self.__dict__.items() if v is None or isinstance(v, PLAIN)),
-            *self._modules.values(),
-            *(None if tensor is None else tensor._cell for tensor in storage),
+            *((k, exact(v)) for k, v in self.__dict__.items() if v is None or is_setting(v)),
+            *((k, id(v)) for k, v in self._modules.items()),
+            *((k, None if tensor is None else id(tensor._cell)) for k, tensor in storage),
             *self._forward_pre_hooks,
             *self._forward_hooks,
             *self._backward_hooks,
@@ -228,7 +228,7 @@ class Module:
         parameters = self.__dict__.get("_parameters")
         if parameters is None:
             if isinstance(value, (Parameter, Buffer, Module)):
-                raise PathError(
+                raise SetupError(
                     f"{name!r} was assigned before the {type(self).__name__} was set up",
                     "call super().__init__() first in __init__",
                 )
@@ -239,7 +239,7 @@ class Module:
         elif isinstance(value, Module):
             self._forget(name, but=self._modules)
             self._modules[name] = value
-            structure_changed()
+            structure_changed(self)
         elif isinstance(value, Buffer):
             self._forget(name, but=self._buffers)
             self.register_buffer(name, value, value.persistent)
@@ -257,13 +257,12 @@ class Module:
                     "assign an nn.Module",
                 )
             self._modules[name] = None
-            structure_changed()
+            structure_changed(self)
         elif name in self._buffers:
             self._set_buffer(name, value)
         else:
-            if value is None or isinstance(value, PLAIN):
-                facts_changed()
             super().__setattr__(name, value)
+            facts_changed(self)
 
     def _set_buffer(self, name: str, value: Any) -> None:
         """Assign to a known buffer; in a traced program this is a change in place."""
@@ -278,7 +277,7 @@ class Module:
                 known.copy_(value)
             return
         self._buffers[name] = value
-        facts_changed()
+        facts_changed(self)
 
     def __getattr__(self, name: str) -> Any:
         for kind in ("_parameters", "_buffers", "_modules"):
@@ -294,9 +293,10 @@ class Module:
         for found in (self._parameters, self._buffers, self._modules):
             if name in found:
                 self._forget(name)
-                structure_changed()
+                structure_changed(self)
                 return
         super().__delattr__(name)
+        facts_changed(self)
 
     def __dir__(self) -> list[str]:
         own = [*super().__dir__()]
@@ -313,15 +313,19 @@ class Module:
         self._non_persistent.discard(name)
 
     def _check_name(self, name: str, kind: str, known: Mapping[str, Any]) -> None:
+        if not isinstance(name, str):
+            raise RegistrationError(
+                f"{name!r} was given as the name of a {kind}", "a name is a str"
+            )
         if "." in name or name == "":
-            raise ArgumentError(
+            raise NamingError(
                 f"{name!r} was given as the name of a {kind}",
                 "a name must not be empty or contain a dot: dots join the names of a path",
             )
         taken = name in self.__dict__ or hasattr(type(self), name)
         taken = taken or any(name in d for d in (self._parameters, self._buffers, self._modules))
         if name not in known and taken:
-            raise ArgumentError(
+            raise NamingError(
                 f"{type(self).__name__} already has an attribute {name!r}",
                 f"choose another name for the {kind}",
             )
@@ -339,7 +343,7 @@ class Module:
                 "parameters are leaves: use nn.Parameter(x.detach())",
             )
         self._parameters[name] = param
-        facts_changed()
+        facts_changed(self)
 
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Add a tensor that is state but not learned, such as a running mean.
@@ -356,7 +360,7 @@ class Module:
             self._non_persistent.discard(name)
         else:
             self._non_persistent.add(name)
-        facts_changed()
+        facts_changed(self)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child module under ``name``."""
@@ -367,7 +371,7 @@ class Module:
             )
         self._check_name(name, "module", self._modules)
         self._modules[name] = module
-        structure_changed()
+        structure_changed(self)
 
     register_module = add_module
 
@@ -513,16 +517,18 @@ class Module:
         for parameter in self.parameters():
             if set_to_none:
                 parameter.grad = None
-            elif parameter.grad is not None:
+            elif stored_gradient(parameter) is not None:
                 with no_grad():
                     parameter.grad.zero_()
+            elif has_gradient(parameter):
+                parameter.grad = zeros_like(parameter)
 
     # ---- conversion ------------------------------------------------------------------------
 
     def _convert(self: Self, dtype: DType) -> Self:
         for value in [*self.parameters(), *self.buffers()]:
             if value.dtype.is_floating_point and value.dtype is not dtype:
-                gradient = value.grad
+                gradient = stored_gradient(value)
                 value.grad = None
                 value.data = value.detach().to(dtype)
                 value.grad = None if gradient is None else gradient.to(dtype)
@@ -656,3 +662,6 @@ def described(name: str, lines: list[str], several: bool) -> str:
     if several or len(lines) > 1:
         return f"{name}(\n  " + "\n  ".join(lines) + "\n)"
     return f"{name}({''.join(lines)})"
+
+
+READERS.append((Module, read_module))

@@ -257,6 +257,20 @@ class _Composed(LRScheduler):
 
     _schedulers: list[LRScheduler]
 
+    @property
+    def interval(self) -> str:  # type: ignore[override]
+        """That of its schedules; ``ArgumentError`` where they differ.  A schedule that alone takes
+        fractions of epochs is advanced by whole ones."""
+        found = {"epoch" if s.interval == "fraction" else s.interval for s in self._schedulers}
+        require(
+            len(found) == 1,
+            self,
+            "schedules of which some count epochs and others steps: "
+            + ", ".join(f"{type(s).__name__} ({s.interval})" for s in self._schedulers),
+            'combine schedules of one kind, or say which is meant: schedule_interval="step"',
+        )
+        return found.pop()
+
     def _check(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None) -> None:
         require(len(schedulers) > 0, self, "no schedules", "pass at least one")
         for position, scheduler in enumerate(schedulers):
@@ -383,6 +397,8 @@ class ReduceLROnPlateau(LRScheduler):
     reduction, ``min_lr`` = 0 (or one for each group), changes smaller than ``eps`` = 1e-8 are not
     made.  A metric that is not a number has not improved.
     """
+
+    watches_metric = True
 
     def __init__(
         self,

@@ -19,7 +19,6 @@ from __future__ import annotations
 import copy
 import math
 import weakref
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any, ClassVar
@@ -27,9 +26,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pellucid.base.dtypes import DType, float32
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, ArgumentTypeError, NamingError
 from pellucid.graph.node import layer_scope
-from pellucid.tensor.autograd import enable_grad, no_grad
+from pellucid.optim.watched import ParameterGroup, StateTable, WatchedDict, WatchedList
+from pellucid.tensor.autograd import enable_grad, has_gradient, no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import full_like, tensor, zeros_like
 from pellucid.tensor.functions import where
@@ -40,10 +40,11 @@ from pellucid.tensor.state import (
     host_value,
     is_tracing,
     is_watched,
-    version,
+    watch,
 )
 from pellucid.tensor.tensor import Tensor
 from pellucid.tensor.updating import NativeUpdate
+from pellucid.tensor.validity import changed
 
 Numbers = dict[str, Any]
 """Name → Python number, or 0-dimensional tensor where it depends on the step or a trace runs."""
@@ -73,51 +74,6 @@ PROPORTION: Interval = (0.0, 1.0, "[]")
 _EXECUTION = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
 
 
-class ParameterGroup(dict[str, Any]):
-    """Parameters with their hyperparameters: ``group["lr"] = 0.01`` changes one of these.
-
-    A dictionary that counts its changes, so that compiled steps read new values before they run.
-    """
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        super().__setitem__(key, value)
-        version.bump()
-
-    def __delitem__(self, key: str) -> None:
-        super().__delitem__(key)
-        version.bump()
-
-    def __ior__(self, other: Any) -> ParameterGroup:  # type: ignore[override, misc]
-        self.update(other)
-        return self
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """As ``dict.update``."""
-        super().update(*args, **kwargs)
-        version.bump()
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """As ``dict.setdefault``."""
-        if key not in self:
-            self[key] = default
-        return self[key]
-
-    def pop(self, *args: Any) -> Any:
-        """As ``dict.pop``."""
-        version.bump()
-        return super().pop(*args)
-
-    def popitem(self) -> tuple[str, Any]:
-        """As ``dict.popitem``."""
-        version.bump()
-        return super().popitem()
-
-    def clear(self) -> None:
-        """As ``dict.clear``."""
-        version.bump()
-        super().clear()
-
-
 class Optimizer:
     """Base of all optimizers.
 
@@ -142,25 +98,38 @@ class Optimizer:
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, TensorCore):
-            raise ArgumentError(
+            raise ArgumentTypeError(
                 f"{type(self).__name__} got one tensor of shape {tuple(params.shape)} as params",
                 "pass a list, [tensor], or model.parameters()",
             )
         self.defaults = defaults
-        self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
-        self.param_groups: list[ParameterGroup] = []
+        self.state: StateTable = StateTable(WatchedDict)
+        self.param_groups: list[ParameterGroup] = WatchedList()
         self._layout = 0
         self._stepped = False
         groups = list(params)
         if not groups:
             raise ArgumentError(
                 f"{type(self).__name__} got an empty list of parameters",
-                "pass model.parameters(), as a list if the generator was already used up",
+                "pass model.parameters(); layers that a model keeps in a plain list or dict are "
+                "not found: use nn.ModuleList or nn.ModuleDict; and a generator that was used up "
+                "gives nothing: make a list of it first",
             )
         if not isinstance(groups[0], Mapping):
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "state" and not isinstance(value, StateTable):
+            table = StateTable(WatchedDict)
+            table.update(value)
+            value = table
+        elif name == "param_groups" and not isinstance(value, WatchedList):
+            value = WatchedList(value)
+        super().__setattr__(name, value)
+        if name in ("state", "param_groups"):
+            changed(self)
 
     # ---- parameter groups ------------------------------------------------------------------
 
@@ -168,7 +137,8 @@ class Optimizer:
         """Add ``{"params": tensors, …}``; what it does not name is taken from the defaults."""
         given = param_group.get("params") if isinstance(param_group, Mapping) else None
         if given is None:
-            raise ArgumentError(
+            kind = NamingError if isinstance(param_group, Mapping) else ArgumentTypeError
+            raise kind(
                 f"a parameter group needs params and is a {type(param_group).__name__} without",
                 'use {"params": tensors, "lr": 0.1}',
             )
@@ -179,7 +149,7 @@ class Optimizer:
         tensors = [entry[1] if isinstance(entry, tuple) else entry for entry in listed]
         if names and len(names) != len(tensors):
             raise ArgumentError("some parameters have a name and some do not", "name all or none")
-        group = ParameterGroup({**self.defaults, **param_group, "params": tensors})
+        group = ParameterGroup({**self.defaults, **param_group, "params": WatchedList(tensors)})
         if names:
             group["param_names"] = names
         self._check_tensors(tensors)
@@ -191,7 +161,7 @@ class Optimizer:
         known = {id(p) for group in self.param_groups for p in group["params"]}
         for position, parameter in enumerate(tensors):
             if not isinstance(parameter, TensorCore):
-                raise ArgumentError(
+                raise ArgumentTypeError(
                     f"parameter {position} is a {type(parameter).__name__}, not a tensor",
                     "pass tensors, (name, tensor) pairs or groups",
                 )
@@ -217,7 +187,7 @@ class Optimizer:
     def _changed(self) -> None:
         """Groups or slots are others than before: programs that use them are no longer valid."""
         self._layout += 1
-        version.bump()
+        changed(self)
 
     # ---- the step --------------------------------------------------------------------------
 
@@ -232,7 +202,7 @@ class Optimizer:
                 # Not read when it is dropped: a compiled step need not store what nobody reads.
                 if set_to_none:
                     parameter.grad = None
-                elif parameter.grad is not None:
+                elif has_gradient(parameter):
                     parameter.grad = zeros_like(parameter)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -249,11 +219,40 @@ class Optimizer:
             bunches: list[Bunch] = [
                 (group, *b) for group in self.param_groups for b in self._bunches(group)
             ]
-            guard(lambda: self._layout)
-            guard(lambda: [self._structure(group) for group in self.param_groups])
             if not self._update_natively(bunches):
                 self._update(bunches)
+            if is_tracing():
+                self._guard()
         return loss
+
+    def _guard(self) -> None:
+        """What a compiled step relies on: the groups, what of them is built in, and the slots."""
+        kind = type(self).__name__
+        for subject in (self, self.param_groups, self.state, *self.state.values()):
+            watch(subject)
+        for group in self.param_groups:
+            watch(group)
+            watch(group["params"])
+        guard(lambda: self._layout, f"the groups of {kind}")
+        guard(
+            lambda: [(self._structure(g), [*map(id, g["params"])]) for g in self.param_groups],
+            f"a setting or the parameters of {kind}",
+        )
+        held = [
+            (slots, name, value)
+            for slots in self.state.values()
+            for name, value in slots.items()
+            if isinstance(value, TensorCore)
+        ]
+        table, listed = self.state, list(self.state.items())
+        guard(
+            lambda: (
+                self.state is table
+                and all(table.get(p) is slots for p, slots in listed)
+                and all(slots.get(name) is value for slots, name, value in held)
+            ),
+            f"the state of {kind}",
+        )
 
     def _update(self, bunches: list[Bunch]) -> None:
         """Compute all new values, then write them."""
@@ -433,7 +432,7 @@ class Optimizer:
         if groups, their sizes or the shapes of slots differ.
         """
         saved = self._check_saved(state_dict)
-        loaded: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        loaded = StateTable(WatchedDict)
         for group, other in zip(self.param_groups, saved, strict=True):
             counters: dict[tuple[str, float], Any] = {}
             for parameter, index in zip(group["params"], other["params"], strict=True):
@@ -453,7 +452,8 @@ class Optimizer:
             not isinstance(state_dict, Mapping)
             or not {"state", "param_groups"} <= state_dict.keys()
         ):
-            raise ArgumentError(
+            kind = NamingError if isinstance(state_dict, Mapping) else ArgumentTypeError
+            raise kind(
                 "load_state_dict needs a dictionary with state and param_groups",
                 "pass what optimizer.state_dict() returned",
             )

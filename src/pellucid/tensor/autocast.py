@@ -13,7 +13,7 @@ from typing import Any
 
 from pellucid.base.dtypes import DType, as_dtype, bfloat16
 from pellucid.base.errors import ArgumentError, DTypeError
-from pellucid.tensor.state import state, version
+from pellucid.tensor.state import state
 
 
 class autocast:  # noqa: N801  (PyTorch's name)
@@ -64,9 +64,7 @@ class autocast:  # noqa: N801  (PyTorch's name)
 
 
 def _set(dtype: DType | None) -> None:
-    if state.autocast is not dtype:
-        state.autocast = dtype
-        version.bump()
+    state.autocast = dtype
 
 
 def is_autocast_enabled(device_type: str = "cpu") -> bool:

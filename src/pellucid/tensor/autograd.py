@@ -146,6 +146,7 @@ def _walk(
     cotangents: Sequence[TensorCore | None],
     create_graph: bool,
     wanted: Callable[[TensorCore], bool],
+    retain_graph: bool | None = None,
 ) -> dict[int, tuple[Any, Any]]:
     """Cotangents by :func:`key_of` the tensor; of intermediate tensors only the wanted ones."""
     seeds = _seed(outputs, cotangents)
@@ -158,6 +159,8 @@ def _walk(
             cotangent = cotangent if replaced is None else replaced
         if trace is not None:
             trace.cotangent = trace.node_of(cotangent._cell)
+            if record is not None and not (retain_graph or create_graph):
+                trace.consumed[id(record)] = record
         return cotangent
 
     before = None if trace is None else trace.cotangent
@@ -222,7 +225,9 @@ def backward(
     tape is kept as long as the output is, so ``retain_graph`` is accepted and not needed.
     """
     taken = set() if gradient is None else {id(gradient._cell)}
-    for tensor, cotangent in _walk([output], [gradient], create_graph, _collects).values():
+    for tensor, cotangent in _walk(
+        [output], [gradient], create_graph, _collects, retain_graph
+    ).values():
         target = tensor
         if tensor._record is not None:
             target = tensor._record.owner() if tensor._record.owner is not None else None
@@ -237,6 +242,19 @@ def backward(
         for hook in (tensor._hooks if tensor._record is None else None) or ():
             if isinstance(hook, AfterGradient):
                 hook(target)
+
+
+def stored_gradient(tensor: TensorCore) -> Any:
+    """``tensor.grad`` if it is in memory; None if there is none, or if a compiled step used it up
+    without storing it, where reading ``.grad`` raises."""
+    if state.trace is not None:
+        return tensor.grad
+    return tensor._grad if isinstance(tensor._grad, TensorCore) else None
+
+
+def has_gradient(tensor: TensorCore) -> bool:
+    """Whether ``tensor.grad`` is not None, also where a compiled step did not store it."""
+    return tensor.grad is not None if state.trace is not None else tensor._grad is not None
 
 
 def _own(cotangent: Any, taken: set[int], tensor: TensorCore) -> Any:
@@ -286,7 +304,7 @@ def grad(
     for tensor in wrt:
         tensor.follow()
     asked = {key_of(tensor) for tensor in wrt}
-    found = _walk(out, given, create_graph, lambda t: key_of(t) in asked)
+    found = _walk(out, given, create_graph, lambda t: key_of(t) in asked, retain_graph)
     result = []
     for position, tensor in enumerate(wrt):
         known = found.get(key_of(tensor))

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -91,6 +91,19 @@ class GradientChange:
         return tensors and self.value is not self.before
 
 
+class Guard(NamedTuple):
+    """A condition of a program's validity: ``read()`` gives ``value``."""
+
+    read: Callable[[], object]
+    value: object
+    name: str
+    """What is read, for people."""
+
+    def holds(self) -> bool:
+        """Whether it is still so."""
+        return self.read() == self.value
+
+
 @dataclass(frozen=True)
 class View:
     """How a cell shows elements of its base."""
@@ -132,16 +145,24 @@ class Trace:
     current: dict[Cell, Node] = field(default_factory=dict)
     """Cells whose value was assigned → the node it is now."""
     hosts: list[tuple[Node, Callable[[], float]]] = field(default_factory=list)
-    guards: list[tuple[Callable[[], object], object]] = field(default_factory=list)
+    guards: list[Guard] = field(default_factory=list)
+    subjects: list[object] = field(default_factory=list)
+    """Objects after whose changes the guards and host values are read again."""
     gradients: dict[int, GradientChange] = field(default_factory=dict)
     views: dict[Cell, View] = field(default_factory=dict)
     """Cells that show elements of another cell → how; they have no value of their own."""
     strides: dict[Cell, Strides] = field(default_factory=dict)
     """Cells whose elements would not lie in C order outside of a trace → how they would lie."""
+    reshapes_arguments: bool = False
+    """Whether an argument was reshaped: a view if its elements lie in C order, else a copy."""
     borrowed: dict[int, tuple[TensorCore, Record | None, bool]] = field(default_factory=dict)
     """Tensors from outside that got a history here, with the one to be given back at the end."""
     leaves: dict[int, TensorCore] = field(default_factory=dict)
     """Concrete tensors that took part: whether they require gradients decides what was recorded."""
+    modules: dict[int, object] = field(default_factory=dict)
+    """id → module whose settings and parts are guarded."""
+    consumed: dict[int, object] = field(default_factory=dict)
+    """id → record that a backward pass of the traced function itself has walked."""
     watched: dict[Any, list[tuple[bool, Any, TensorCore]]] = field(default_factory=dict)
     """Observation → (training mode, column, value) of what it saw; see :mod:`.observe`."""
     listeners: list[list[Cell]] = field(default_factory=list)
@@ -211,7 +232,7 @@ class Trace:
         """A symbolic tensor for ``primitive`` applied to ``inputs``."""
         node = application(primitive, [self.node_of(t._cell) for t in inputs], params)
         for tensor in inputs:
-            if tensor._cell.array is not None and tensor._record is None:
+            if tensor._cell.array is not None and (tensor._record is None or tensor._requires_grad):
                 self.leaves[id(tensor)] = tensor
         cell = self.cell_for(node, primitive, inputs, params)
         for made_cells in self.listeners:
@@ -230,6 +251,8 @@ class Trace:
         """The cell of a result: a view of the first input's wherever it would be one outside."""
         if primitive.name in VIEWS:
             base = inputs[0]._cell
+            if primitive.name == "reshape" and self._is_argument(base):
+                self.reshapes_arguments = True
             strides = strides_of_view(primitive, base.shape, self.strides_of(base), params)
             cell = Cell(None, node=node, trace=self, base=None if strides is None else base)
             if strides is not None:
@@ -243,6 +266,11 @@ class Trace:
             if like is not None and like in self.strides:
                 self._lies(cell, dense_strides(cell.shape, self.strides[like]))
         return cell
+
+    def _is_argument(self, cell: Cell) -> bool:
+        while cell in self.views:
+            cell = self.views[cell].base
+        return cell in self.arguments
 
     def strides_of(self, cell: Cell) -> Strides:
         """How the elements of a cell lie in memory, or would lie outside of the trace."""
@@ -303,6 +331,13 @@ class Trace:
         if tensor._cell.trace is not self:
             self.borrowed.setdefault(id(tensor), (tensor, tensor._record, tensor._requires_grad))
 
+    def rewritten(self, arguments: Sequence[TensorCore]) -> bool:
+        """Whether an argument got a history that the caller's tensor would have to have.
+
+        Not one that a backward pass inside has gone through.
+        """
+        return any(t._record is not None and id(t._record) not in self.consumed for t in arguments)
+
     def give_back(self) -> None:
         """Tensors from outside have the history from before the trace again.
 
@@ -320,7 +355,7 @@ class Trace:
         if change is not None:
             return change.value
         found = tensor._grad
-        self.guard(lambda: kind_of_gradient(tensor._grad))
+        self.guard(lambda: kind_of_gradient(tensor._grad), "whether there is a gradient")
         if found is not None:
             if not isinstance(found, TensorCore):
                 return found
@@ -344,9 +379,13 @@ class Trace:
         made: TensorCore = TensorCore.make(Cell(None, node=node, trace=self))
         return made
 
-    def guard(self, read: Callable[[], object]) -> None:
+    def guard(self, read: Callable[[], object], name: str = "") -> None:
         """The program is only valid while ``read()`` gives what it gives now."""
-        self.guards.append((read, read()))
+        self.guards.append(Guard(read, read(), name))
+
+    def watch(self, subject: object) -> None:
+        """Guards and host values are read again after a change of ``subject``."""
+        self.subjects.append(subject)
 
     # ---- the result --------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, ArgumentTypeError
 from pellucid.tensor.random import default_generator
 from pellucid.tensor.rematerialize import Contexts, plain_contexts, run_checkpointed
 
@@ -55,7 +55,7 @@ def checkpoint(
             f"use one of {', '.join(map(repr, CHECKS))}",
         )
     if not callable(function):
-        raise ArgumentError(
+        raise ArgumentTypeError(
             f"checkpoint got {type(function).__name__} as its function",
             "pass the function first, then its arguments: checkpoint(block, x)",
         )

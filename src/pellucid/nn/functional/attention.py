@@ -10,7 +10,7 @@ from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.common import check_probability, dropout
 from pellucid.ops.attention import attention
 from pellucid.tensor.creation import arange
-from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import narrow_product, rounded_once
 from pellucid.tensor.random import default_generator
@@ -93,7 +93,7 @@ def scaled_dot_product_attention(
     return dropout(weights, dropout_p).matmul(value)
 
 
-@unit(elements(1 << 13))
+@unit(rows(1 << 13))
 def _attended(
     query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool, factor: float
 ) -> Any:

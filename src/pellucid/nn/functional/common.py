@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.dtypes import float64
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from pellucid.nn.functional.checks import as_broadcast, check_values, need_tensor
 from pellucid.nn.functional.hints import bilinear_hint, group_hint, last_axes_hint, linear_hint
 from pellucid.ops.normalization import mean_over, standardize, variance_over
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import from_numpy, zeros
-from pellucid.tensor.eager import elements, products, unit
+from pellucid.tensor.eager import elements, products, rows, unit
 from pellucid.tensor.functions import where
+from pellucid.tensor.linalg import distances
 from pellucid.tensor.promotion import narrow_product, rounded_once
 from pellucid.tensor.random import rand_like
 
@@ -156,7 +157,7 @@ def embedding(
     def check(found: np.ndarray) -> None:
         low, high = int(found.min()), int(found.max())
         if low < 0 or high >= rows:
-            raise ArgumentError(
+            raise OutOfRangeError(
                 f"embedding got the id {low if low < 0 else high} for {rows} rows",
                 f"ids are 0 to {rows - 1}: check num_embeddings"
                 + (f" (at least {high + 1} for these ids)" if high >= rows else ""),
@@ -198,7 +199,7 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
 
 
 @rounded_once
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def layer_norm(
     input: Any,
     normalized_shape: Sequence[int],
@@ -218,7 +219,7 @@ def layer_norm(
 
 
 @rounded_once
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def rms_norm(
     input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None
 ) -> Any:
@@ -246,7 +247,7 @@ def _last_axes(name: str, input: Any, normalized_shape: Sequence[int]) -> list[i
 
 
 @rounded_once
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def group_norm(
     input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
@@ -305,7 +306,7 @@ def batch_norm(
     return _normalized_by(input, running_mean, running_var, weight, bias, eps)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _normalized_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Normalized by mean and variance of the batch, and these, (C,) and without history."""
     axes, seen = (0, *range(2, input.dim())), input.detach()
@@ -372,4 +373,4 @@ def pdist(input: Any, p: float = 2.0) -> Any:
         )
     first, second = np.triu_indices(int(input.shape[0]), 1)
     rows = [input.index_select(0, from_numpy(i.astype(np.int64))) for i in (first, second)]
-    return (rows[0] - rows[1]).norm(p, -1)
+    return distances(rows[0] - rows[1], p)

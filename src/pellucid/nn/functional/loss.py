@@ -12,13 +12,13 @@ import warnings
 from typing import Any
 
 from pellucid.base.dtypes import int64
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.nn.functional.activation import log1p_exp, logsigmoid
 from pellucid.nn.functional.checks import check_values, has_values, need_tensor
 from pellucid.nn.functional.common import linear
 from pellucid.nn.functional.hints import classes_hint, pair_hint
-from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import rounded_once
 
@@ -348,7 +348,7 @@ def need_class_ids(name: str, target: Any, classes: int, ignore_index: int | Non
             hint += "; these count from 1: use target - 1"
         elif first >= classes:
             hint += f"; for {int(ids.max()) + 1} classes make the last layer that wide"
-        raise ArgumentError(f"{name} got the class id {first} for {classes} classes", hint)
+        raise OutOfRangeError(f"{name} got the class id {first} for {classes} classes", hint)
 
     check_values(check, target)
 
@@ -471,7 +471,7 @@ def linear_cross_entropy(
     return cross_entropy(scores, target, weight, ignored, reduction, label_smoothing)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _class_cross_entropy(
     scores: Any, ids: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
 ) -> Any:
@@ -493,7 +493,7 @@ def _class_cross_entropy(
     return _averaged(loss, weights, reduction)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _soft_cross_entropy(
     scores: Any, share: Any, weight: Any, reduction: str, smoothing: float
 ) -> Any:

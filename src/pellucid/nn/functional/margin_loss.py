@@ -184,7 +184,7 @@ def multi_margin_loss(
         )
     need_class_ids("multi_margin_loss", ids, classes)
     place = ids.unsqueeze(-1)
-    gap = (margin - input.gather(-1, place) + input).clamp(min=0)  # (N, C)
+    gap = (margin - input.gather(-1, place) + input).relu()  # (N, C); slope 0 at 0
     gap = gap if p == 1 else gap * gap
     if weight is not None:
         gap = gap * weight.index_select(0, ids.reshape(-1)).reshape(*place.shape)
@@ -205,7 +205,7 @@ def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> 
     safe = where(listed, ids, 0)
     is_true = zeros_like(input.detach()).scatter_add(-1, safe, listed.to(input.dtype)) > 0
     score = input.gather(-1, safe)  # (N, J): scores of the true classes
-    gap = (1 - (score.unsqueeze(-1) - input.unsqueeze(-2))).clamp(min=0)  # (N, J, C)
+    gap = (1 - (score.unsqueeze(-1) - input.unsqueeze(-2))).relu()  # (N, J, C); slope 0 at 0
     counted = listed.unsqueeze(-1).logical_and(is_true.logical_not().unsqueeze(-2))
     loss = where(counted, gap, 0.0).sum((-2, -1)) * (1.0 / input.shape[-1])
     return reduced(loss, reduction)

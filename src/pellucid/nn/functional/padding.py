@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import ArgumentError, ShapeError, UnsupportedError
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.hints import rank_hint
 from pellucid.nn.functional.positions import need_channels
@@ -28,7 +28,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     need_tensor("pad", input)
     amounts = [int(p) for p in pad]
     if mode not in MODES:
-        raise ArgumentError(f"pad got mode={mode!r}", "use one of " + ", ".join(MODES))
+        raise UnsupportedError(f"pad got mode={mode!r}", "use one of " + ", ".join(MODES))
     if len(amounts) % 2 or len(amounts) > 2 * input.dim():
         raise ArgumentError(
             f"pad got {amounts} for an input of shape {tuple(input.shape)}",

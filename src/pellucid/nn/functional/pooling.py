@@ -20,7 +20,7 @@ from pellucid.nn.functional.positions import need_channels, need_rank, numbers, 
 from pellucid.ops import structure
 from pellucid.ops.pooling import window_max
 from pellucid.tensor.core import lift
-from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.shaping import cat
 
@@ -181,7 +181,7 @@ class _Tags:
         self.scale *= extent
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _max_pool(
     count: int,
     input: Any,
@@ -371,7 +371,7 @@ def _counts(windows: Windows, i: int, include: bool) -> np.ndarray:
     return np.minimum(stop, high) - np.maximum(start, low)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _avg_pool(
     count: int,
     input: Any,
@@ -448,7 +448,7 @@ def avg_pool3d(
     )
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _lp_pool(
     count: int, input: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool
 ) -> Any:
@@ -505,7 +505,7 @@ def _bins(extent: int, count: int) -> list[tuple[int, int]]:
     return [(i * extent // count, -(-(i + 1) * extent // count)) for i in range(count)]
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _adaptive_avg(count: int, input: Any, output_size: Any) -> Any:
     targets = _targets(f"adaptive_avg_pool{count}d", input, count, output_size)
     x = input
@@ -542,7 +542,7 @@ def adaptive_avg_pool3d(input: Any, output_size: Any) -> Any:
     return _adaptive_avg(3, input, output_size)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _adaptive_max(count: int, input: Any, output_size: Any, return_indices: bool) -> Any:
     targets = _targets(f"adaptive_max_pool{count}d", input, count, output_size)
     tags, x = _Tags(return_indices), input

@@ -126,7 +126,7 @@ def recur(
     inputs = cell.inputs(x.reshape(steps * batch, features), weights)
     inputs = inputs.reshape(steps, batch, inputs.shape[-1])
     read = [w for w in weights if w is not None]
-    key = (kind, mask is None, tuple(w is None for w in weights))
+    key = (cell, mask is None, tuple(w is None for w in weights))
     if mask is None:
 
         def body(before: State, now: Any) -> tuple[State, Any]:

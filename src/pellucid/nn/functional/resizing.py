@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from pellucid.nn.functional import pooling
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.hints import AXES
@@ -76,7 +76,7 @@ def interpolate(
 
 def _check_mode(input: Any, mode: str, align_corners: bool | None, antialias: bool) -> None:
     if mode not in _AXES_OF_MODE:
-        raise ArgumentError(
+        raise UnsupportedError(
             f"interpolate got mode={mode!r}", "use one of " + ", ".join(_AXES_OF_MODE)
         )
     if input.dim() - 2 not in _AXES_OF_MODE[mode]:
