@@ -83,6 +83,10 @@ class CompiledFunction(Generic[Taken, Returned]):
         if state.trace is not None:
             return self.function(*args, **kwargs)
         program, leaves = self._program(args, kwargs)
+        if program.shares_memory(leaves):
+            program.stand_aside()
+            args, kwargs = map_tensors((args, kwargs), lambda tensor: tensor)
+            return self.function(*args, **kwargs)
         return program.run(leaves)
 
     def __repr__(self) -> str:
@@ -132,6 +136,12 @@ class CompiledFunction(Generic[Taken, Returned]):
         while done < steps:  # once, unless an observation changes the program on the way
             first = tuple(TensorCore.make(Cell(np.asarray(t.array()[done]))) for t in leaves)
             program, _ = self._program(first, {})
+            if program.shares_memory(first) or program.shares_memory(leaves):
+                raise TraceError(
+                    "many() got arguments that share memory with each other or with the state of "
+                    "the function, which writes it",
+                    "call the function step by step, or pass copies: x.clone()",
+                )
             count = min([steps - done, *(b.span for b in program.bindings)])
             count = 1 if program.changed_gradients else count
             part = leaves if count == steps else [_slices(t, done, done + count) for t in leaves]

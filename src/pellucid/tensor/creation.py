@@ -29,8 +29,8 @@ from pellucid.base.errors import (
     PellucidError,
     ShapeError,
 )
-from pellucid.graph.node import make_node
-from pellucid.ops import structure
+from pellucid.graph.node import constant, make_node
+from pellucid.ops import elementwise, structure
 from pellucid.ops.indexing import IOTA
 from pellucid.tensor.arguments import Extents, Operand
 from pellucid.tensor.core import TensorCore, lift, no_memory
@@ -239,12 +239,15 @@ def full(
     check_device(device)
     shape = _shape_of((tuple(size),))
     if isinstance(fill_value, TensorCore):
-        return structure.broadcast_to(fill_value, shape)
+        return elementwise.copy(structure.broadcast_to(fill_value, shape))
     kind = as_dtype(dtype) if dtype is not None else of_scalar(fill_value)
     if state.trace is None:
         made = _filled(shape, fill_value, kind)
         return lift(made).requires_grad_(requires_grad)
-    return structure.broadcast_to(lift(kind.array(fill_value)), shape).requires_grad_(requires_grad)
+    # One number spread over the shape, with memory of its own all the same: no view of it.
+    spread = structure.broadcast_to(constant(np.asarray(kind.array(fill_value))), shape)
+    filled: Tensor = TensorCore.make(Cell(None, node=spread, trace=state.trace))
+    return filled.requires_grad_(requires_grad)
 
 
 def _filled(shape: tuple[int, ...], value: Any, kind: DType) -> np.ndarray:

@@ -44,7 +44,7 @@ from pellucid.graph.node import (
 )
 from pellucid.tensor import core
 from pellucid.tensor.autograd import gradients_at, set_grad_enabled
-from pellucid.tensor.core import Record, TensorCore, changed_since
+from pellucid.tensor.core import Record, TensorCore
 from pellucid.tensor.native import Layout, NativeFunction, layout_of, stored_array, stored_input
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trace import Trace
@@ -126,6 +126,7 @@ class Kernel:
             found = self._pull(record, inputs, cotangent, value)
             if found is not None:
                 return found
+        record.check_inputs_unchanged(value)
         if record.op.gradient is not None:
             return apply_rule(record, cotangent, value)
         with set_grad_enabled(True):
@@ -148,8 +149,7 @@ class Kernel:
         if found is None:
             found = self._backward[key] = self._differentiated(needs, value._cell, layout)
         program, operands, places = found
-        if len(inputs) in operands and value._cell.age != record.result_age:
-            raise changed_since(value._cell, record)
+        record.check_read(inputs, value, operands)
         tensors = [*inputs, value, cotangent]
         layouts = [*self._layouts, None, layout]
         held = [tensors[i].array() for i in operands]
@@ -590,7 +590,7 @@ def _record(
 ) -> None:
     """Put the first result of a unit on the tape, if an input requires gradients."""
     for tensor in tensors:
-        if tensor._requires_grad:
+        if tensor.requires_grad:
             first._requires_grad = True
-            first._record = Record(op, tensors, {}, kernel, first._cell)
+            first._record = Record(op, tensors, {}, first._cell, kernel)
             break

@@ -273,14 +273,14 @@ class Tensor(TensorCore):
         ...
 
     def _shadow(self) -> Tensor:
-        """Another object with this storage and history, to be an operand of what replaces it.
-
-        Without it the tape of ``x += y`` would name ``x`` itself, which by then is the result.
-        """
+        """The value and history of now, as an operand of what replaces them."""
         ...
 
     def _update(self, value: Any) -> Tensor:
-        """Become ``value``: written over the memory, or, with history, taken over with it."""
+        """Become ``value``, the result of an operation in place; see :mod:`.inplace`.
+
+        Raises :class:`~pellucid.base.errors.InPlaceError` if it is of a higher kind of number.
+        """
         ...
 
     def _with(self, key: Any, value: Any, mode: builtins.str = 'set') -> Tensor:
@@ -956,7 +956,11 @@ class Tensor(TensorCore):
         ...
 
     def contiguous(self, memory_format: builtins.object = None) -> Tensor:
-        """The tensor itself; layouts are the compiler's business."""
+        """The tensor itself if its elements lie in C order in memory, else a copy in which they do.
+
+        Within a compiled function that decides only about sharing memory: layouts are the
+        compiler's business.
+        """
         ...
 
     def copy_(self, source: Operand, non_blocking: builtins.bool = False) -> Tensor:
@@ -1056,7 +1060,7 @@ class Tensor(TensorCore):
 
     @property
     def data(self) -> Tensor:
-        """The same storage without history; assigning replaces the value."""
+        """The same storage without history; assigning lets the tensor show another's memory."""
         ...
     @data.setter
     def data(self, value: builtins.object) -> None:
@@ -1086,7 +1090,7 @@ class Tensor(TensorCore):
         ...
 
     def detach_(self) -> Tensor:
-        """Forget the history in place."""
+        """Forget the history in place; not for views, whose history is that of their base."""
         ...
 
     @property
@@ -1309,7 +1313,7 @@ class Tensor(TensorCore):
         ...
 
     def fill_(self, value: Operand) -> Tensor:
-        """Overwrite every element with ``value``."""
+        """Overwrite every element with ``value``, converted."""
         ...
 
     def fill_diagonal_(self, fill_value: Operand) -> Tensor:

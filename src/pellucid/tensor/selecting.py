@@ -21,8 +21,10 @@ from pellucid.base.shapes import broadcast_shapes, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.arguments import Index, Operand
 from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.inplace import change
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_operand
+from pellucid.tensor.shaping import as_view
 from pellucid.tensor.state import state
 
 
@@ -155,20 +157,20 @@ class SelectingMethods(Tensor):
         if plan.advanced:
             return _take_advanced(x, plan)
         kept = [1 if a is None else x.shape[a] for a in plan.layout]
-        return structure.reshape(x, kept)
+        return as_view(structure.reshape(x, kept), self)
 
     def __setitem__(self, key: Index, value: Operand) -> None:
         tensor = elementwise.cast(as_operand(value, self.dtype), self.dtype)
-        records = state.grad_enabled and (self._requires_grad or tensor._requires_grad)
+        records = state.grad_enabled and (self.requires_grad or tensor.requires_grad)
         if state.trace is None and not records and self.array().flags.writeable:
             self._write(key, tensor.array())
         elif _is_mask_of(key, self.shape) and math.prod(tensor.shape) == 1:
             # One number wherever the mask says: needs no positions, so the mask may be traced.
             wide = structure.reshape(key, (*key.shape, *[1] * (len(self.shape) - len(key.shape))))
             number = structure.reshape(tensor, ())
-            self.copy_(elementwise.where(wide, number, self._shadow()))
+            change(self, elementwise.where(wide, number, self._shadow()))
         else:
-            self.copy_(self._shadow()._with(key, tensor))
+            change(self, self._shadow()._with(key, tensor))
 
     def _write(self, key: Any, value: np.ndarray) -> None:
         """Write ``value`` to ``key`` of the memory itself: only the elements named are touched."""
