@@ -21,6 +21,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from pellucid.base.caches import register_cache
 from pellucid.base.errors import (
     ArgumentError,
     CompilationError,
@@ -267,11 +268,13 @@ class _Table:
 
     def clear(self) -> None:
         """Forget all kernels, and what was admitted."""
-        self.kernels.clear()
-        self.admitted.clear()
+        with self.lock:
+            self.kernels.clear()
+            self.admitted.clear()
 
 
 _table = _Table()
+register_cache("eager kernels", _table.clear)
 
 
 def _after_fork_in_child() -> None:
