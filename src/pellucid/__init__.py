@@ -19,6 +19,7 @@ from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.dtypes import (
     DType as dtype,
 )
+from pellucid.base.caches import clear_caches
 from pellucid.base.dtypes import (
     bfloat16,
     float16,

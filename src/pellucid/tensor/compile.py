@@ -24,7 +24,7 @@ from pellucid.base.errors import ArgumentError, TraceError
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
 from pellucid.tensor.guards import READERS, Walk
-from pellucid.tensor.program import NeedsIdentity, Program
+from pellucid.tensor.program import Program
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trees import flatten, map_tensors, rebuild, repeats, signature
 
@@ -153,14 +153,6 @@ class CompiledFunction(Generic[Taken, Returned]):
 
     def _program(self, args: Any, kwargs: Any) -> tuple[Program, list[TensorCore]]:
         """The program for these arguments, ready to run, and the tensors to run it on."""
-        try:
-            return self._found(args, kwargs)
-        except NeedsIdentity:
-            self.by_identity = True
-            self.clear()
-            return self._found(args, kwargs)
-
-    def _found(self, args: Any, kwargs: Any) -> tuple[Program, list[TensorCore]]:
         leaves: list[TensorCore] = []
         args, kwargs = map_tensors((args, kwargs), lambda t: _collect(t, leaves), self.by_identity)
         key = (
@@ -180,10 +172,15 @@ class CompiledFunction(Generic[Taken, Returned]):
                 differences.append(difference)
             if found is None:
                 found = Program(self, args, kwargs)
-                self._note(key, differences)
+                if not found.needs_identity:
+                    self._note(key, differences)
+            if found.needs_identity:
+                self.by_identity = True
+                self.clear()
+                return self._program(args, kwargs)
             if not found.validity.fresh:
                 found.rebind()
-        self._used(key, found)
+            self._used(key, found)
         # Only flat positional tensors can be recognized without building the signature.
         flat = not kwargs and all(isinstance(a, TensorCore) for a in args)
         self._last = found if flat and len(args) == len(leaves) else None

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from pellucid.base.caches import register_cache
 from pellucid.base.dtypes import DType, as_dtype, float32
 from pellucid.base.errors import AllocationError, ArgumentTypeError, AutogradError, TraceError
 from pellucid.base.shapes import Shape, size_of
@@ -593,6 +594,7 @@ def _compute_results(
 _specs: dict[tuple[Any, ...], Spec] = {}
 """What shape rules gave before: operation, parameters, shapes and dtypes → shape and dtype."""
 KNOWN_SPECS = 4096
+register_cache("shape rules", _specs.clear)
 
 
 def _result_spec(

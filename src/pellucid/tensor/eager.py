@@ -23,6 +23,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from pellucid.base.caches import register_cache
 from pellucid.base.dtypes import DType
 from pellucid.base.errors import (
     ArgumentError,
@@ -255,10 +256,12 @@ class _Table:
 
     def clear(self) -> None:
         """Forget all kernels; they are made again when they are needed."""
-        self.kernels.clear()
+        with self.lock:
+            self.kernels.clear()
 
 
 _table = _Table()
+register_cache("eager kernels", _table.clear)
 
 
 def _after_fork_in_child() -> None:

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pellucid import backends
-from pellucid.base.errors import AutogradError, PellucidError
+from pellucid.base.errors import AutogradError, GraphError
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, Primitive, make_node, new_input
 from pellucid.tensor.autograd import key_of, set_grad_enabled
 from pellucid.tensor.core import Record, TensorCore, changed_since
@@ -287,7 +287,10 @@ class _Backward:
         for node in order:
             if node not in new:
                 if node.op is INPUT:
-                    raise PellucidError(f"the gradient reads {node} that was not stored")
+                    raise GraphError(
+                        f"the gradient of a compiled function reads {node}, which was not stored",
+                        "this is a defect of Pellucid; please report it with the function",
+                    )
                 operands = [new[n] for n in node.inputs]
                 same = node.op is CONSTANT or tuple(operands) == node.inputs
                 new[node] = node if same else make_node(node.op, operands, node.settings)

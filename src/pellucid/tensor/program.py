@@ -81,6 +81,8 @@ class Program:
         self.runs = [0]
         self.lock = threading.RLock()
         """One program has one set of buffers: calls from several threads take turns."""
+        self.needs_identity = False
+        """Whether this is no program, because arguments have to be recognized by identity."""
         self._keep: list[Any] = []
         self._borrowed: list[tuple[np.ndarray, np.ndarray]] = []
         trace = Trace()
@@ -89,6 +91,8 @@ class Program:
         try:
             self.structure = flatten(self._trace(trace, args, kwargs), results)
             self.outer = None
+            if self.needs_identity:
+                return  # to be traced again, with such arguments recognized by identity
             if self.grad_enabled:
                 self.outer = outer_gradient(trace, results, self.given, owner.backend)
         finally:
@@ -222,7 +226,7 @@ class Program:
             new_args, new_kwargs = map_tensors((args, kwargs), replace, by_identity)
             self.needs = [t._requires_grad for t in self.given]
             found = self.owner.function(*new_args, **new_kwargs)
-            _check_gradients_of_arguments(trace, self.given, originals)
+            self.needs_identity = _needs_identity(trace, self.given, originals)
             for call in walk.later:
                 call()
             self.python = self._python_state(walk, trace)
@@ -514,14 +518,11 @@ class Program:
             self.executable.bind_output(position, 0 if small is None else small.ctypes.data)
 
 
-class NeedsIdentity(Exception):
-    """An argument is a leaf whose own gradient the function reads or writes."""
-
-
-def _check_gradients_of_arguments(
+def _needs_identity(
     trace: Trace, given: Sequence[TensorCore], originals: Sequence[TensorCore]
-) -> None:
-    """See to it that a gradient collected for an argument is collected in the caller's tensor."""
+) -> bool:
+    """Whether the function reads or writes the gradient of an argument that is a leaf, which has
+    to be the caller's tensor itself then."""
     for made, original in zip(given, originals, strict=True):
         if id(made) in trace.gradients and original._record is not None:
             raise AutogradError(
@@ -531,7 +532,8 @@ def _check_gradients_of_arguments(
             )
         is_leaf = original._requires_grad and original._record is None
         if id(made) in trace.gradients or (is_leaf and original._cell in trace.cells):
-            raise NeedsIdentity
+            return True
+    return False
 
 
 def _add_outputs(
