@@ -13,6 +13,7 @@ tensor([2., 4.])
 import importlib as _importlib
 from typing import Any as _Any
 
+from pellucid.backends.cpu.subnormals import set_flush_denormal
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.dtypes import (
     DType as dtype,

@@ -359,9 +359,7 @@ def _join(node: Node, operations: int, fusion: Fusion) -> Cluster | None:
     alone.first = alone.last = len(fusion.place)
     alone.operations = operations
     read_from = [
-        fusion.owner[n]
-        for n in fusion.reads[node]
-        if n in fusion.owner and n not in fusion.ends
+        fusion.owner[n] for n in fusion.reads[node] if n in fusion.owner and n not in fusion.ends
     ]
     home: Cluster | None = None
     for cluster in dict.fromkeys([*reversed(read_from), *_siblings(node, fusion)]):

@@ -26,9 +26,7 @@ def plan_memory(lifetimes: Sequence[Lifetime]) -> tuple[list[int], int]:
     Largest buffer first, each at the lowest place where no buffer alive at the same time lies
     (the greedy-by-size strategy of Pisarchyk and Lee, 2020).
     """
-    order = sorted(
-        range(len(lifetimes)), key=lambda i: (-lifetimes[i].size, lifetimes[i].first, i)
-    )
+    order = sorted(range(len(lifetimes)), key=lambda i: (-lifetimes[i].size, lifetimes[i].first, i))
     # Rows of what is placed already: first and last step, begin and end in the arena.
     placed = np.zeros((4, len(lifetimes)), np.int64)
     offsets = [0] * len(lifetimes)
