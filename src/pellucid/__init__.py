@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 import pellucid._starting as _starting  # before everything that takes time
+from pellucid.backends.cpu.subnormals import set_flush_denormal
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
+from pellucid.base.caches import clear_caches
 from pellucid.base.dtypes import (
     DType as dtype,
 )
-from pellucid.base.caches import clear_caches
 from pellucid.base.dtypes import (
     bfloat16,
     float16,
