@@ -182,9 +182,7 @@ def _sign(x: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(x != x, 0, np.sign(x)), x.dtype)
 
 
-SIGN = _unary(
-    "sign", "sign(x)", _sign, lambda g, y, x: _flat(g, y, x), infer=_infer_number("sign")
-)
+SIGN = _unary("sign", "sign(x)", _sign, lambda g, y, x: _flat(g, y, x), infer=_infer_number("sign"))
 ADD = _binary("add", "x + y", np.add, lambda g, o, x, y: (g, g), _infer_number("add"))
 SUBTRACT = _binary(
     "sub", "x - y", np.subtract, lambda g, o, x, y: (g, neg(g)), _infer_number("sub")

@@ -31,7 +31,7 @@ from pellucid.base.errors import (
 from pellucid.graph.node import make_node
 from pellucid.ops import structure
 from pellucid.ops.indexing import IOTA
-from pellucid.tensor.core import TensorCore, lift, no_memory
+from pellucid.tensor.core import TensorCore, check_size, lift, no_memory
 from pellucid.tensor.dlpack import CPU, to_array
 from pellucid.tensor.state import Cell, state
 
@@ -294,6 +294,10 @@ def full_like(
     return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
+MOST_KNOWN = 1 << 42
+"""More bytes than any memory has: refused before NumPy is asked for them."""
+
+
 def eye(
     n: int,
     m: int | None = None,
@@ -304,7 +308,9 @@ def eye(
 ) -> Any:
     """The identity matrix (n, m), m = n by default."""
     _shape_of((n, n if m is None else m))
-    return lift(as_dtype(dtype or float32).array(np.eye(n, m))).requires_grad_(requires_grad)
+    kind = as_dtype(dtype or float32)
+    check_size((n, n if m is None else m), kind, MOST_KNOWN)
+    return lift(kind.array(np.eye(n, m))).requires_grad_(requires_grad)
 
 
 def arange(
@@ -325,9 +331,14 @@ def arange(
             f"arange from {first} to {last} never arrives with step {step}",
             "give the step the sign of end - start",
         )
+    if not math.isfinite((last - first) / step):
+        raise ArgumentError(
+            f"arange got the range from {first} to {last} in steps of {step}", "use finite numbers"
+        )
     whole = all(isinstance(v, (int, np.integer)) for v in (first, last, step))
     kind = as_dtype(dtype) if dtype is not None else int64 if whole else float32
     count = max(0, math.ceil((last - first) / step))
+    check_size((count,), kind, MOST_KNOWN)
     if state.trace is not None and kind is int64 and whole:
         node = make_node(IOTA, (), {"shape": (count,), "axis": 0, "dtype": int64})
         line = TensorCore.make(Cell(None, node=node, trace=state.trace))
@@ -347,7 +358,9 @@ def linspace(
 ) -> Any:
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
     _shape_of((steps,))
-    values = as_dtype(dtype or float32).array(np.linspace(float(start), float(end), steps))
+    kind = as_dtype(dtype or float32)
+    check_size((steps,), kind, MOST_KNOWN)
+    values = kind.array(np.linspace(float(start), float(end), steps))
     return lift(values).requires_grad_(requires_grad)
 
 
@@ -362,5 +375,7 @@ def logspace(
     device: Any = None,
 ) -> Any:
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
+    _shape_of((steps,))
+    check_size((steps,), as_dtype(dtype or float32), MOST_KNOWN)
     values = as_dtype(dtype or float32).array(base ** np.linspace(start, end, steps))
     return lift(values).requires_grad_(requires_grad)

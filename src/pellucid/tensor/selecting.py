@@ -198,7 +198,8 @@ class SelectingMethods(TensorCore):
 
     def take_along_dim(self, indices: Any, dim: int | None = None) -> Any:
         """:meth:`gather` whose other axes broadcast; without ``dim`` from the flattened tensor."""
-        places = as_operand(indices)
+        extent = math.prod(self.shape) if dim is None else self.shape[dim]
+        places = _from_the_front(as_operand(indices), extent)
         if dim is None:
             return indexing.gather(structure.reshape(self, (-1,)), places.reshape(-1), 0)
         axis = normalize_axis(dim, len(self.shape))
@@ -255,7 +256,12 @@ class SelectingMethods(TensorCore):
 
     def index_select(self, dim: int, index: Any) -> Any:
         """The slices of the tensor at ``index`` along ``dim``."""
-        return indexing.take(self, as_operand(index), dim)
+        places = as_operand(index)
+        if len(places.shape) > 1:
+            raise AxisError(
+                f"index_select got positions of shape {tuple(places.shape)}", "give a vector"
+            )
+        return indexing.take(self, places, dim)
 
     def index_add(self, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
         """A copy with ``alpha · source`` added to the slices at ``index`` along ``dim``."""
@@ -269,8 +275,8 @@ class SelectingMethods(TensorCore):
 
     def index_fill(self, dim: int, index: Any, value: float) -> Any:
         """A copy in which the slices at ``index`` along ``dim`` are ``value``."""
-        places = as_operand(index)
         axis = normalize_axis(dim, len(self.shape))
+        places = _from_the_front(as_operand(index), self.shape[axis])
         shape = (*self.shape[:axis], *places.shape, *self.shape[axis + 1 :])
         return indexing.put(
             self, places, structure.broadcast_to(as_operand(value, self.dtype), shape), axis, "set"

@@ -593,6 +593,20 @@ IN_PLACE = (
 for _name in IN_PLACE:
     setattr(Tensor, f"{_name}_", _in_place(_name))
 
+IN_PLACE_OPERATORS = {
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "pow",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}
+"""``x //= y`` and its like: Python's name of the operator → the method that changes x."""
+for _sign, _name in IN_PLACE_OPERATORS.items():
+    setattr(Tensor, f"__i{_sign}__", getattr(Tensor, f"{_name}_"))
+
 
 for _name in (
     "mean var std var_mean std_mean norm softmax log_softmax logsumexp lerp addcmul addcdiv addmm "

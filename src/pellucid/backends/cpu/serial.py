@@ -91,7 +91,10 @@ def _copy(
 
 
 def _emit_cumulative(node: Node) -> Kernel:
-    """Running sum, product or the like: chunk = what stands before the axis; the inner loop runs after it."""
+    """Running sum, product or the like: chunk = what stands before the axis.
+
+    The inner loop runs over what stands after it.
+    """
     source = node.inputs[0]
     before, extent, after = _around(node.shape, node.settings["axis"])
     neutral, join = RUNNING[node.op.name]
