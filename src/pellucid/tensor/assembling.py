@@ -88,6 +88,10 @@ class AssemblingMethods(ShapingMethods):
         square = structure.reshape(filled, (*self.shape[:-1], size, size))
         rank = len(square.shape)
         a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
+        if a == b:
+            raise ArgumentError(
+                f"diag_embed got dim1={dim1} and dim2={dim2}, one axis", "give two axes"
+            )
         order = list(range(rank - 2))
         for where, source in sorted(((a, rank - 2), (b, rank - 1))):
             order.insert(where, source)
@@ -214,6 +218,8 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
 
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All choices of ``r`` elements of a vector in its order, one a row."""
+    if r < 0:
+        raise ArgumentError(f"combinations got r={r}", "use 0 or more")
     n = input.shape[0]
     grid = np.indices((n,) * r).reshape(r, -1).T  # (r, n, …) -> (n^r, r)
     steps = np.diff(grid, axis=1)

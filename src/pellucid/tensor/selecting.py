@@ -204,7 +204,8 @@ class SelectingMethods(Tensor):
 
     def take_along_dim(self, indices: Tensor, dim: int | None = None) -> Tensor:
         """:meth:`gather` whose other axes broadcast; without ``dim`` from the flattened tensor."""
-        places = as_operand(indices)
+        extent = math.prod(self.shape) if dim is None else self.shape[dim]
+        places = _from_the_front(as_operand(indices), extent)
         if dim is None:
             return indexing.gather(structure.reshape(self, (-1,)), places.reshape(-1), 0)
         axis = normalize_axis(dim, len(self.shape))
@@ -263,7 +264,12 @@ class SelectingMethods(Tensor):
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """The slices of the tensor at ``index`` along ``dim``."""
-        return indexing.take(self, as_operand(index), dim)
+        places = as_operand(index)
+        if len(places.shape) > 1:
+            raise AxisError(
+                f"index_select got positions of shape {tuple(places.shape)}", "give a vector"
+            )
+        return indexing.take(self, places, dim)
 
     def index_add(self, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
         """A copy with ``alpha · source`` added to the slices at ``index`` along ``dim``."""
@@ -277,8 +283,8 @@ class SelectingMethods(Tensor):
 
     def index_fill(self, dim: int, index: Tensor, value: float) -> Tensor:
         """A copy in which the slices at ``index`` along ``dim`` are ``value``."""
-        places = as_operand(index)
         axis = normalize_axis(dim, len(self.shape))
+        places = _from_the_front(as_operand(index), self.shape[axis])
         shape = (*self.shape[:axis], *places.shape, *self.shape[axis + 1 :])
         return indexing.put(
             self, places, structure.broadcast_to(as_operand(value, self.dtype), shape), axis, "set"
