@@ -103,6 +103,7 @@ def train(
     width: Annotated[str | None, _setting("widths", "--width", "--widths")] = None,
     activation: Annotated[str | None, _setting("activation")] = None,
     initialization: Annotated[str | None, _setting("initialization", "--initialization")] = None,
+    start: Annotated[str | None, _setting("start")] = None,
     loss: Annotated[str | None, _setting("loss")] = None,
     optimizer: Annotated[str | None, _setting("optimizer")] = None,
     learning_rate: Annotated[
@@ -136,6 +137,7 @@ def train(
         "widths": _numbers("--width", width, int),
         "activation": activation,
         "initialization": initialization,
+        "start": start,
         "loss": loss,
         "optimizer": optimizer,
         "learning_rate": learning_rate,

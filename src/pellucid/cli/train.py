@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from pellucid.base.errors import ArgumentError
+from pellucid.base.phrases import option_words, worded
 from pellucid.cli.progress import Progress, shown
 from pellucid.cli.reporting import INTERRUPTED, complain, fact, figures_table, say, show_error
 from pellucid.data.sources import PreparedData, load_source
@@ -19,6 +21,7 @@ from pellucid.insight.report import render_report
 from pellucid.training.config import TrainingConfig
 from pellucid.training.history import Callback, Event
 from pellucid.training.job import PARTS, RunResult, describe_run, measure, train_network
+from pellucid.training.linear_start import starts_linear
 from pellucid.training.metrics import HEADLINES
 from pellucid.training.network import describe_layers, parameter_shapes
 from pellucid.training.run_folder import (
@@ -71,6 +74,7 @@ def train(
         check_target(Path(os.path.abspath(output)), overwrite)
     start = time.perf_counter()
     prepared = load_source(source, targets, seed=config.seed, fractions=config.fractions, **loading)
+    prepared = replace(prepared, notes=tuple(worded(n, option_words) for n in prepared.notes))
     loaded = time.perf_counter() - start
     config.loss_for(prepared.task.kind, prepared.task.loss)
     target = output if output is not None else default_target(prepared.name)
@@ -128,10 +132,12 @@ def say_plan(prepared: PreparedData, config: TrainingConfig) -> None:
     count = sum(_product(shape) for shape in shapes.values())
     fact("Network", f"{describe_layers(row, config, prepared.task)}; {count:,} parameters")
     loss = config.loss_for(prepared.task.kind, prepared.task.loss)
+    epochs = config.for_rows(len(prepared.train)).epochs
+    start = ", begins at the linear model" if starts_linear(prepared, config) else ""
     fact(
         "Training",
         f"{loss}, {config.optimizer}, learning rate {config.learning_rate:g}, batches of "
-        f"{config.batch_size}, at most {config.epochs} epochs, seed {config.seed}",
+        f"{config.batch_size}, at most {epochs} epochs{start}, seed {config.seed}",
     )
 
 
@@ -152,6 +158,8 @@ def say_end(result: RunResult) -> None:
         "not finite": "NaN or infinity",
     }[history.status]
     best = f", kept epoch {history.best_epoch}" if history.best_epoch else ""
+    if not history.best_epoch and starts_linear(result.prepared, result.config) and len(history):
+        best = ", kept the linear model it began as: no epoch was better beyond chance"
     fact(
         "Trained",
         f"{len(history)} epochs, {history.steps:,} steps in {history.seconds:.2f} s "
@@ -219,7 +227,8 @@ def _row_texts(source: str, loading: dict[str, Any]) -> Callable[..., Any] | Non
         return None
 
     def cells(rows: Any) -> tuple[list[str], list[list[str | None]]]:
-        table = read_table(source, encoding=loading["encoding"]).take(rows)
+        known = ("encoding", "missing_values", "keep_texts", "date_formats", "decimal", "header")
+        table = read_table(source, **{name: loading[name] for name in known}).take(rows)
         names = list(table.columns)
         return names, [[table[name].text(i) for name in names] for i in range(len(table))]
 
