@@ -16,7 +16,6 @@ from pellucid.data.preprocessing import (
     ImagePreprocessor,
     Preprocessor,
     TargetScaler,
-    check_columns,
     preprocessor_from_json,
 )
 

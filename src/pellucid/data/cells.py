@@ -96,7 +96,8 @@ class Cells:
     def spread(self, values: Mapping[str, float]) -> npt.NDArray[np.float64]:
         """Values by text as values by row, NaN for texts that have none."""
         table = [values.get(text, np.nan) for text in self.distinct.categories]
-        return np.array([*table, np.nan])[self.distinct.values]
+        found: npt.NDArray[np.float64] = np.array([*table, np.nan])[self.distinct.values]
+        return found
 
 
 def read_columns(

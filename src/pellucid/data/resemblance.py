@@ -75,7 +75,7 @@ def _spread(rows: Features, most: int) -> Features:
 def repeated_identifier(table: Table, targets: npt.NDArray[np.generic], task: Task) -> list[str]:
     """Notes about columns that name groups: by their name, or because all rows of each of their
     many values have one class."""
-    notes = []
+    notes: list[str] = []
     for column in table.columns.values():
         if column.kind not in ("text", "number") or len(column) < 20 or column.name in task.targets:
             continue
@@ -113,7 +113,7 @@ def _one_class(
         return False
     present = codes >= 0
     pairs = np.unique(np.stack([codes[present], targets[present].astype(np.int64)]), axis=1)
-    return pairs.shape[1] == groups
+    return int(pairs.shape[1]) == groups
 
 
 def ordered_series(table: Table, targets: npt.NDArray[np.generic], task: Task) -> str:

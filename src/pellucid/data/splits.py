@@ -84,9 +84,9 @@ def split_groups(
         part_of[group], filled[part] = part, sizes[group]
     for group in order[part_of[order] < 0]:
         behind = np.where(shares > 0, shares * len(codes) - filled, -np.inf)
-        part = int(np.argmax(behind))
-        part_of[group] = part
-        filled[part] += sizes[group]
+        lowest = int(np.argmax(behind))
+        part_of[group] = lowest
+        filled[lowest] += sizes[group]
     train, validation, test = (np.flatnonzero(part_of[codes] == part) for part in range(3))
     return train, validation, test
 

@@ -136,9 +136,9 @@ def _shares(task: Task, targets: npt.NDArray[Any], predictions: Floats) -> Float
         wanted = np.asarray(targets, np.float64).reshape(len(given), -1)
         return np.asarray(np.square(given.reshape(wanted.shape) - wanted).mean(axis=1)[:, None])
     if task.kind == "multilabel":
-        wanted, guessed = np.asarray(targets) > 0.5, given > 0.5
-        hits = (wanted & guessed).sum(axis=1)
-        return np.stack([2.0 * hits, wanted.sum(axis=1) + guessed.sum(axis=1)], axis=1)
+        true, guessed = np.asarray(targets) > 0.5, given > 0.5
+        hits = (true & guessed).sum(axis=1)
+        return np.stack([2.0 * hits, true.sum(axis=1) + guessed.sum(axis=1)], axis=1)
     right = (given.reshape(len(given)) > 0.5) if task.kind == "binary" else given.argmax(axis=1)
     return np.asarray(right == np.asarray(targets), np.float64)[:, None]
 
