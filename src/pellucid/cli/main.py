@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,6 +56,39 @@ def train(
     keep_leaks: Annotated[
         bool, typer.Option("--keep-leaks", help="Use columns that give the target away.")
     ] = False,
+    group: Annotated[
+        str | None,
+        typer.Option(help="Column whose rows of equal value stay in one part, such as a patient."),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Column of time: the last rows are for test.")
+    ] = None,
+    in_order: Annotated[
+        bool, typer.Option("--in-order", help="Rows are in order of time: the last are for test.")
+    ] = False,
+    missing_value: Annotated[
+        list[str] | None,
+        typer.Option(help="Text that means no value, such as -999; may be repeated."),
+    ] = None,
+    keep_text: Annotated[
+        list[str] | None,
+        typer.Option(help="Text that is a value, such as NA for Namibia; may be repeated."),
+    ] = None,
+    date_format: Annotated[
+        list[str] | None,
+        typer.Option(help="Format of a column's dates, such as born=%d/%m/%Y; may be repeated."),
+    ] = None,
+    decimal: Annotated[
+        str, typer.Option(help="Decimal sign of CSV files, '.' or ','. [found out]")
+    ] = "",
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first line of a CSV file holds the column names.",
+            show_default=False,
+        ),
+    ] = None,
     encoding: Encoding = "utf-8",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     **settings: Any,
@@ -68,6 +102,14 @@ def train(
         "text_columns": text_column or (),
         "keep_leaks": keep_leaks,
         "encoding": encoding,
+        "group": group,
+        "time": time,
+        "in_order": in_order,
+        "missing_values": missing_value or (),
+        "keep_texts": keep_text or (),
+        "date_formats": _pairs("--date-format", date_format or ()),
+        "decimal": decimal,
+        "header": header,
     }
     job.train(
         source,
@@ -92,12 +134,16 @@ def predict(
         Path | None, typer.Option("--output", "-o", help="CSV or Parquet file [print CSV].")
     ] = None,
     overwrite: Overwrite = False,
+    id: Annotated[
+        list[str] | None,
+        typer.Option("--id", help="Column to write beside the predictions; may be repeated."),
+    ] = None,
     encoding: Encoding = "utf-8",
 ) -> None:
     """Predict with a trained network."""
     from pellucid.cli import use
 
-    use.predict(run, file, output, overwrite, encoding)
+    use.predict(run, file, output, overwrite, encoding, id or ())
 
 
 @app.command()
@@ -179,6 +225,22 @@ def options(
     ] = False,
 ) -> None:
     """Train a network on your data, natively compiled, and look inside."""
+
+
+def _pairs(name: str, texts: Iterable[str]) -> dict[str, str]:
+    """``born=%d/%m/%Y`` and its like as a dictionary."""
+    from pellucid.base.errors import ArgumentError
+
+    found = {}
+    for text in texts:
+        column, sign, value = text.partition("=")
+        if not column or not sign or not value:
+            raise ArgumentError(
+                f"{name} {text!r} does not say a column and its format",
+                "Write it as COLUMN=FORMAT, such as born=%d/%m/%Y.",
+            )
+        found[column] = value
+    return found
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ import typer
 from pellucid import _starting
 from pellucid._starting import SIGNALS
 from pellucid.base.errors import FileError, PellucidError
+from pellucid.base.phrases import option_words, worded
 from pellucid.training.interrupts import Interrupted
 
 DEFECT = 70
@@ -27,7 +28,8 @@ DEBUG = "PELLUCID_DEBUG"
 
 def clean(text: object) -> str:
     """``text`` for a terminal: control characters, which could move the cursor or hide other
-    text, become visible marks."""
+    text, become visible marks; settings are worded as options of the command line."""
+    text = worded(text, option_words) if isinstance(text, str) else text
     return "".join(
         c
         if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
@@ -126,7 +128,7 @@ def show_error(error: BaseException) -> int:
     if isinstance(error, MemoryError):
         error = PellucidError("There is not enough memory", "Use fewer rows or a smaller network.")
     if isinstance(error, PellucidError):
-        complain(f"Error: {error.message}", fg="red")
+        complain("Error: " + error.message, fg="red")
         for text in (error.hint, *getattr(error, "__notes__", ())):
             if text:
                 complain(text)

@@ -6,13 +6,15 @@ import csv
 import io
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, DataError, FileError, RunFolderError
-from pellucid.cli.reporting import fact, figure_text, figures_table, say
+from pellucid.base.phrases import phrase
+from pellucid.cli.reporting import complain, fact, figure_text, figures_table, say
 from pellucid.data.sources import PredictionData, load_for_prediction
 from pellucid.insight.report import render_report
 from pellucid.training.files import write_file
@@ -31,12 +33,14 @@ _MOST_CLASS_COLUMNS = 50
 
 
 def predictions(
-    run: Path, file: str, encoding: str, *, with_targets: bool
+    run: Path, file: str, encoding: str, *, with_targets: bool, ids: Sequence[str] = ()
 ) -> tuple[SavedModel, PredictionData, np.ndarray]:
     """The run, the new data, and predictions (rows, units)."""
     saved, network = restore(run)
     task = saved.task if with_targets else None
-    data = load_for_prediction(saved.preprocessor, file, task, encoding=encoding)
+    data = load_for_prediction(saved.preprocessor, file, task, encoding=encoding, ids=ids)
+    for note in data.notes:
+        complain(phrase("Note: ", note), fg="yellow")
     if not len(data.features):
         raise DataError(f"{file} has no rows", "Give at least one row.")
     scores = Scorer(network, compile=saved.config.compile)(data.features)
@@ -50,8 +54,16 @@ def predictions(
     return saved, data, values
 
 
-def predict(run: Path, file: str, output: Path | None, overwrite: bool, encoding: str) -> None:
-    """Writes a table with one line for each row of ``file``."""
+def predict(
+    run: Path,
+    file: str,
+    output: Path | None,
+    overwrite: bool,
+    encoding: str,
+    ids: Sequence[str] = (),
+) -> None:
+    """Writes a table with one line for each row of ``file``, with its columns ``ids`` as they are
+    written there."""
     if output is not None and os.path.lexists(output) and not overwrite:
         raise FileError(
             f"{output} exists already; nothing was changed",
@@ -61,8 +73,9 @@ def predict(run: Path, file: str, output: Path | None, overwrite: bool, encoding
         raise ArgumentError(
             f"--output {output} is neither .csv nor .parquet", "Choose one of these endings."
         )
-    saved, data, values = predictions(run, file, encoding, with_targets=False)
-    columns = prediction_columns(saved, values)
+    saved, data, values = predictions(run, file, encoding, with_targets=False, ids=ids)
+    made = prediction_columns(saved, values)
+    columns = {"row": made.pop("row"), **data.ids} | made
     if output is None:
         sys.stdout.write(_csv(columns))
         return

@@ -19,6 +19,7 @@ from typing import Any
 from pellucid.optim.cycles import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from pellucid.optim.optimizer import Optimizer
 from pellucid.optim.schedule import LRScheduler, for_each_group, require, whole
+from pellucid.tensor.tensor import Tensor
 
 
 class _FunctionSchedule(LRScheduler):
@@ -431,7 +432,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.num_bad_epochs = 0
         self._last_lr = self._current()
 
-    def step(self, metrics: Any) -> None:  # type: ignore[override]
+    def step(self, metrics: Tensor | float) -> None:  # type: ignore[override]
         """Take the newest value of the metric into account; a number or one-element tensor."""
         value = float(metrics)
         self.last_epoch += 1

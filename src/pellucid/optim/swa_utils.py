@@ -20,14 +20,16 @@ from typing import Any
 
 from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.nn.modes import training
 from pellucid.nn.module import Module
 from pellucid.nn.normalization import _BatchNorm
 from pellucid.optim.optimizer import Optimizer
 from pellucid.optim.schedule import LRScheduler, for_each_group, require, whole
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import tensor
+from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.functions import where
-from pellucid.tensor.state import version
+from pellucid.tensor.tensor import Tensor
 
 __all__ = [
     "SWALR",
@@ -121,11 +123,12 @@ class AveragedModel(Module):
     def __init__(
         self,
         model: Module,
-        device: Any = None,
+        device: DeviceLike | None = None,
         avg_fn: Average | None = None,
         multi_avg_fn: MultipleAverage | None = None,
         use_buffers: bool = False,
     ) -> None:
+        check_device(device)
         super().__init__()
         if not isinstance(model, Module):
             raise ArgumentError(
@@ -148,7 +151,8 @@ class AveragedModel(Module):
     @no_grad
     def update_parameters(self, model: Module) -> None:
         """Take the parameters of ``model``, as they are now, into the average."""
-        averages, currents = list(self.module.parameters()), list(model.parameters())
+        averages: list[Tensor] = list(self.module.parameters())
+        currents: list[Tensor] = list(model.parameters())
         own_buffers, buffers = list(self.module.buffers()), list(model.buffers())
         _check_alike([*averages, *own_buffers], [*currents, *buffers])
         if self.use_buffers:
@@ -197,29 +201,27 @@ def _check_alike(averages: Sequence[Any], currents: Sequence[Any]) -> None:
 
 
 @no_grad
-def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
+def update_bn(loader: Iterable[Any], model: Module, device: DeviceLike | None = None) -> None:
     """Set the running statistics of all batch-normalization layers to means over ``loader``.
 
     Batches are tensors, or tuples whose first entry is the input.  An averaged network has
     weights that no batch has been through, so its statistics belong to others.
     """
+    check_device(device)
     layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
-    training = model.training
-    model.train()
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None
-    version.bump()
     try:
-        for batch in loader:
-            model(batch[0] if isinstance(batch, (list, tuple)) else batch)
+        with training(model):
+            for batch in loader:
+                model(batch[0] if isinstance(batch, (list, tuple)) else batch)
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-        model.train(training)
 
 
 class SWALR(LRScheduler):

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from pellucid.base.dtypes import DType, as_dtype, float32
-from pellucid.base.errors import AutogradError, TraceError
-from pellucid.base.shapes import Shape
+from pellucid.base.errors import AllocationError, ArgumentTypeError, AutogradError, TraceError
+from pellucid.base.shapes import Shape, size_of
 from pellucid.graph.node import CONSTANT, Primitive, Spec, constant, constant_value, current_layer
 from pellucid.ops import elementwise
-from pellucid.tensor.state import Cell, state, version
+from pellucid.tensor.state import Cell, state
+from pellucid.tensor.validity import changed
 
 VALUE_FREE = frozenset({"add", "sub", "neg", "sum", "cumsum", "copy", "cast"})
 """Operations, beside those that only move elements, whose gradient reads no input's value."""
@@ -51,6 +52,17 @@ def in_float32(
     finally:
         state.autocast = before
     return elementwise.cast(result, narrow) if result._cell.dtype is float32 else result
+
+
+_TORCH_NAMES = {
+    "broadcast_to": "expand",
+    "cast": "to_copy",
+    "concatenate": "cat",
+    "copy": "clone",
+    "matmul": "mm",
+    "reshape": "view",
+}
+"""Operation → its name in PyTorch's gradients, where that is another."""
 
 
 class Record:
@@ -106,8 +118,14 @@ class Record:
         self._ages = [cell.age for cell in self._cells]
         self._results: dict[int, Cell] | None = None
 
+    def name(self) -> str:
+        """The operation as PyTorch names its gradients: ``MulBackward0``."""
+        name = _TORCH_NAMES.get(self.op.name, self.op.name)
+        words = "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+        return f"{words}Backward0"
+
     def __repr__(self) -> str:
-        return f"<{self.op.name} backward>"
+        return f"<{self.name()}>"
 
     @property
     def group(self) -> Hashable:
@@ -300,7 +318,7 @@ class TensorCore:
     def requires_grad(self, value: bool) -> None:
         self.requires_grad_(value)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Any:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Set ``requires_grad`` in place and return the tensor; leaves of float dtype only."""
         if requires_grad and not self.dtype.is_floating_point:
             raise AutogradError(
@@ -310,18 +328,22 @@ class TensorCore:
             raise AutogradError("only leaves can stop requiring gradients", "use .detach()")
         if bool(requires_grad) != self._requires_grad:
             self._requires_grad = bool(requires_grad)
-            version.bump()
+            changed(self)
         return self
 
     @property
-    def grad(self) -> Any:
+    def grad(self) -> TensorCore | None:
         """Gradient collected by ``backward()``, or None."""
         trace = state.trace
         found = self._grad if trace is None else trace.read_grad(self)
         return found() if callable(found) and not isinstance(found, TensorCore) else found
 
     @grad.setter
-    def grad(self, value: Any) -> None:
+    def grad(self, value: TensorCore | None) -> None:
+        if value is not None and not isinstance(value, TensorCore):
+            raise ArgumentTypeError(
+                f"a {type(value).__name__} was assigned as a gradient", "assign a tensor or None"
+            )
         if value is not None and tuple(value.shape) != tuple(self.shape):
             raise AutogradError(
                 f"a gradient of shape {tuple(value.shape)} does not fit a tensor of shape "
@@ -329,9 +351,9 @@ class TensorCore:
                 "gradients have the shape of their tensor",
             )
         if state.trace is None:
-            if self._grad is not value:
-                version.bump()
-            self._grad = value
+            before, self._grad = self._grad, value
+            if before is not value:
+                changed(self)
         else:
             state.trace.write_grad(self, value)
 
@@ -379,11 +401,24 @@ class TensorCore:
 def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]) -> Cell:
     """Evaluate at once: the shape rule first, so that errors are ours, then NumPy."""
     spec = _result_spec(primitive, inputs, params)
-    array = primitive.evaluate(*[t.array() for t in inputs], **params)
+    try:
+        array = primitive.evaluate(*[t.array() for t in inputs], **params)
+    except MemoryError:
+        raise no_memory(spec.shape, spec.dtype) from None
     if array.__class__ is not np.ndarray or array.dtype != spec.dtype.numpy:
         array = np.asarray(array, spec.dtype.numpy)
     base = inputs[0]._cell if primitive.family == "movement" and array.base is not None else None
     return Cell(array, spec.dtype, base=base)
+
+
+def no_memory(shape: Shape, dtype: DType) -> AllocationError:
+    """The error for a tensor that is too large for the memory there is."""
+    gibibytes = size_of(shape) * dtype.itemsize / 2**30
+    return AllocationError(
+        f"there is no memory for a tensor of shape {tuple(shape)}, {dtype.name}: it would take "
+        f"{gibibytes:,.4g} GiB",
+        "make it smaller, work on parts of it, or use a narrower dtype",
+    )
 
 
 def _compute_results(

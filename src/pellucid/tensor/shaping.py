@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    OutOfRangeError,
+    ScalarError,
+    ShapeError,
+)
 from pellucid.base.shapes import broadcast_shapes, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
+from pellucid.tensor.arguments import Axes, Extents
 from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import together
 
 
 def _extents(args: tuple[Any, ...]) -> tuple[int, ...]:
     """Extents given either as several integers or as one sequence."""
     listed = args[0] if len(args) == 1 and not isinstance(args[0], (int, np.integer)) else args
-    return tuple(int(e) for e in listed)
+    try:
+        return tuple(operator.index(e) for e in listed)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"{tuple(listed)} are no extents or axes of a tensor", "they are whole numbers"
+        ) from None
 
 
-class ShapingMethods(TensorCore):
+class ShapingMethods(Tensor):
     """Views and rearrangements.
 
     Results may share memory with the tensor while it is computed eagerly; to change elements,
@@ -30,19 +44,19 @@ class ShapingMethods(TensorCore):
 
     __slots__ = ()
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Extents) -> Tensor:
         """The same elements in the same order under ``shape``; one extent may be −1."""
         return structure.reshape(self, _extents(shape))
 
     view = reshape
 
-    def view_as(self, other: TensorCore) -> Any:
+    def view_as(self, other: TensorCore) -> Tensor:
         """Reshaped like ``other``."""
         return structure.reshape(self, other.shape)
 
     reshape_as = view_as
 
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Any:
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """Axes ``start_dim`` to ``end_dim`` merged into one."""
         rank = len(self.shape)
         if rank == 0:
@@ -56,7 +70,7 @@ class ShapingMethods(TensorCore):
         merged = math.prod(self.shape[first : last + 1])
         return structure.reshape(self, (*self.shape[:first], merged, *self.shape[last + 1 :]))
 
-    def unflatten(self, dim: int, sizes: Sequence[int]) -> Any:
+    def unflatten(self, dim: int, sizes: Sequence[int]) -> Tensor:
         """Axis ``dim`` split into axes of extents ``sizes`` (one may be −1)."""
         axis = normalize_axis(dim, len(self.shape))
         known = math.prod(s for s in sizes if s != -1)
@@ -71,12 +85,14 @@ class ShapingMethods(TensorCore):
         filled = [extent // max(known, 1) if s == -1 else s for s in sizes]
         return structure.reshape(self, (*self.shape[:axis], *filled, *self.shape[axis + 1 :]))
 
-    def permute(self, *dims: Any) -> Any:
+    def permute(self, *dims: Extents) -> Tensor:
         """Axis i of the result is axis ``dims[i]``."""
         return structure.transpose(self, _extents(dims))
 
-    def transpose(self, dim0: int, dim1: int) -> Any:
-        """Axes ``dim0`` and ``dim1`` exchanged."""
+    def transpose(self, dim0: int | Sequence[int], dim1: int | None = None) -> Tensor:
+        """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
+        if dim1 is None or not isinstance(dim0, int):
+            return self.permute(dim0)
         rank = len(self.shape)
         order = list(range(rank))
         if rank:
@@ -86,7 +102,7 @@ class ShapingMethods(TensorCore):
 
     swapaxes = transpose
 
-    def t(self) -> Any:
+    def t(self) -> Tensor:
         """The transposed matrix; vectors and scalars stay."""
         if len(self.shape) > 2:
             raise ShapeError(
@@ -95,16 +111,16 @@ class ShapingMethods(TensorCore):
         return self.transpose(0, 1) if len(self.shape) == 2 else self
 
     @property
-    def T(self) -> Any:  # noqa: N802  (PyTorch's name)
+    def T(self) -> Tensor:  # noqa: N802  (PyTorch's name)
         """All axes in reverse order."""
         return structure.transpose(self, tuple(reversed(range(len(self.shape)))))
 
     @property
-    def mT(self) -> Any:  # noqa: N802
+    def mT(self) -> Tensor:  # noqa: N802
         """The last two axes exchanged."""
         return self.transpose(-2, -1)
 
-    def movedim(self, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    def movedim(self, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
         """Axes ``source`` moved to places ``destination``, the others in their order."""
         rank = len(self.shape)
         pairs = [
@@ -120,7 +136,7 @@ class ShapingMethods(TensorCore):
             order.insert(place, axis)
         return structure.transpose(self, order)
 
-    def squeeze(self, dim: int | Sequence[int] | None = None) -> Any:
+    def squeeze(self, dim: int | Sequence[int] | None = None) -> Tensor:
         """Without axes of extent 1: all of them, or those of ``dim`` that have extent 1."""
         rank = len(self.shape)
         listed = range(rank) if dim is None else [dim] if isinstance(dim, int) else dim
@@ -128,12 +144,12 @@ class ShapingMethods(TensorCore):
         shape = [n for i, n in enumerate(self.shape) if not (i in chosen and n == 1)]
         return structure.reshape(self, shape)
 
-    def unsqueeze(self, dim: int) -> Any:
+    def unsqueeze(self, dim: int) -> Tensor:
         """With a new axis of extent 1 at ``dim``."""
         place = normalize_axis(dim, len(self.shape) + 1)
         return structure.reshape(self, (*self.shape[:place], 1, *self.shape[place:]))
 
-    def expand(self, *sizes: Any) -> Any:
+    def expand(self, *sizes: Extents) -> Tensor:
         """Stretched to ``sizes``; −1 keeps an extent, new axes come in front."""
         wanted = _extents(sizes)
         lead = len(wanted) - len(self.shape)
@@ -142,15 +158,15 @@ class ShapingMethods(TensorCore):
         ]
         return structure.broadcast_to(self, target)
 
-    def expand_as(self, other: TensorCore) -> Any:
+    def expand_as(self, other: TensorCore) -> Tensor:
         """Stretched to the shape of ``other``."""
         return structure.broadcast_to(self, other.shape)
 
-    def broadcast_to(self, shape: Sequence[int]) -> Any:
+    def broadcast_to(self, shape: Sequence[int]) -> Tensor:
         """Stretched to ``shape`` by NumPy's rule."""
         return structure.broadcast_to(self, tuple(shape))
 
-    def repeat(self, *repeats: Any) -> Any:
+    def repeat(self, *repeats: Extents) -> Tensor:
         """Tiled ``repeats[i]`` times along axis i (new axes in front)."""
         counts = _extents(repeats)
         shape = (1,) * (len(counts) - len(self.shape)) + tuple(self.shape)
@@ -164,14 +180,14 @@ class ShapingMethods(TensorCore):
         spread = structure.broadcast_to(structure.reshape(self, split), wide)
         return structure.reshape(spread, [c * n for c, n in zip(counts, shape, strict=True)])
 
-    def tile(self, *dims: Any) -> Any:
+    def tile(self, *dims: Extents) -> Tensor:
         """:meth:`repeat` that fills up missing counts with ones in front."""
         counts = _extents(dims)
         return self.repeat((1,) * (len(self.shape) - len(counts)) + counts)
 
     def repeat_interleave(
-        self, repeats: Any, dim: int | None = None, *, output_size: int | None = None
-    ) -> Any:
+        self, repeats: int | Tensor, dim: int | None = None, *, output_size: int | None = None
+    ) -> Tensor:
         """Each element repeated ``repeats`` times in place along ``dim`` (flattened by default).
 
         ``repeats`` is a number, or a vector of known values with one for each element.
@@ -188,15 +204,15 @@ class ShapingMethods(TensorCore):
             spread, (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])
         )
 
-    def flip(self, *axes: Any, dims: Any = None) -> Any:
+    def flip(self, *axes: Extents, dims: Axes = None) -> Tensor:
         """Read backwards along ``dims``."""
         return structure.flip(self, _extents(axes if dims is None else (dims,)))
 
-    def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Any:
+    def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
         """Shifted by ``shifts`` along ``dims``; what falls out comes in on the other side."""
         if not isinstance(shifts, int):
             axes = [dims] * len(shifts) if dims is None or isinstance(dims, int) else list(dims)
-            result = self
+            result: Tensor = self
             for shift, one in zip(shifts, axes, strict=True):
                 result = result.roll(shift, one)
             return result
@@ -212,7 +228,7 @@ class ShapingMethods(TensorCore):
         parts = [self.narrow(axis, cut, extent - cut), self.narrow(axis, 0, cut)]
         return structure.concatenate(parts, axis)
 
-    def narrow(self, dim: int, start: int, length: int) -> Any:
+    def narrow(self, dim: int, start: int, length: int) -> Tensor:
         """``length`` elements from ``start`` along ``dim``."""
         axis = normalize_axis(dim, len(self.shape))
         first = start + self.shape[axis] if start < 0 else start
@@ -225,13 +241,18 @@ class ShapingMethods(TensorCore):
         high = [first + length if i == axis else n for i, n in enumerate(self.shape)]
         return structure.slice_(self, low, high, [1] * len(self.shape))
 
-    def select(self, dim: int, index: int) -> Any:
+    def select(self, dim: int, index: int) -> Tensor:
         """The slice at ``index`` along ``dim``, without that axis."""
         axis = normalize_axis(dim, len(self.shape))
-        place = index + self.shape[axis] if index < 0 else index
-        return self.narrow(axis, place, 1).squeeze(axis)
+        extent = self.shape[axis]
+        if not -extent <= index < extent:
+            raise OutOfRangeError(
+                f"select({dim}, {index}) on an axis of extent {extent}",
+                f"use {-extent} to {extent - 1}" if extent else "the axis is empty",
+            )
+        return self.narrow(axis, index % extent, 1).squeeze(axis)
 
-    def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
+    def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
         """Pieces of ``split_size`` (the last may be smaller), or of the sizes in a list."""
         axis = normalize_axis(dim, len(self.shape))
         extent = self.shape[axis]
@@ -248,23 +269,25 @@ class ShapingMethods(TensorCore):
         starts = np.cumsum([0, *sizes])[:-1]
         return tuple(self.narrow(axis, int(s), n) for s, n in zip(starts, sizes, strict=True))
 
-    def chunk(self, chunks: int, dim: int = 0) -> tuple[Any, ...]:
+    def chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         """At most ``chunks`` pieces of equal size (the last may be smaller)."""
         extent = self.shape[normalize_axis(dim, len(self.shape))]
+        if chunks < 1:
+            raise ArgumentError(f"chunk got chunks={chunks}", "use 1 or more")
         return self.split(max(1, -(-extent // chunks)), dim)
 
-    def unbind(self, dim: int = 0) -> tuple[Any, ...]:
+    def unbind(self, dim: int = 0) -> tuple[Tensor, ...]:
         """The slices along ``dim``, each without that axis."""
         return tuple(
             self.select(dim, i) for i in range(self.shape[normalize_axis(dim, len(self.shape))])
         )
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
-            raise ShapeError("a 0-dimensional tensor cannot be iterated over", "use .item()")
+            raise ScalarError("a 0-dimensional tensor cannot be iterated over", "use .item()")
         return iter(self.unbind(0))
 
-    def contiguous(self, memory_format: Any = None) -> Any:
+    def contiguous(self, memory_format: object = None) -> Tensor:
         """The tensor itself; layouts are the compiler's business."""
         return self
 
@@ -272,11 +295,11 @@ class ShapingMethods(TensorCore):
         """True: every tensor looks contiguous from outside."""
         return True
 
-    def tril(self, diagonal: int = 0) -> Any:
+    def tril(self, diagonal: int = 0) -> Tensor:
         """Zeros above the ``diagonal``-th diagonal of the last two axes."""
         return self._triangle(lambda rows, columns: columns - rows <= diagonal)
 
-    def triu(self, diagonal: int = 0) -> Any:
+    def triu(self, diagonal: int = 0) -> Tensor:
         """Zeros below the ``diagonal``-th diagonal of the last two axes."""
         return self._triangle(lambda rows, columns: columns - rows >= diagonal)
 
@@ -289,7 +312,7 @@ class ShapingMethods(TensorCore):
         zero = lift(self.dtype.array(0))
         return elementwise.where(lift(np.asarray(inside(rows, columns))), self, zero)
 
-    def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
         """Elements on a diagonal of axes ``dim1`` and ``dim2``, as a last axis."""
         rank = len(self.shape)
         a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
@@ -304,7 +327,7 @@ class ShapingMethods(TensorCore):
         high = [*moved.shape[:-2], start + (count - 1) * (columns + 1) + 1 if count else start]
         return structure.slice_(flat, low, high, [1] * (rank - 2) + [columns + 1])
 
-    def diag(self, diagonal: int = 0) -> Any:
+    def diag(self, diagonal: int = 0) -> Tensor:
         """A matrix's diagonal, or a vector as the diagonal of a square matrix."""
         if len(self.shape) == 2:
             return self.diagonal(diagonal)
@@ -322,35 +345,47 @@ class ShapingMethods(TensorCore):
         flat = structure.pad(flat, (lead,), (max(total - lead - flat.shape[0], 0),))
         return structure.reshape(flat.narrow(0, 0, total), (size, size))  # (size²,) -> matrix
 
-    def trace(self) -> Any:
+    def trace(self) -> Tensor:
         """Sum of a matrix's diagonal."""
         return structure.sum(self.diagonal())
 
 
-def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+def _need_tensors(name: str, tensors: Any) -> None:
+    """Raise unless ``tensors`` is a list or tuple of tensors."""
+    if isinstance(tensors, TensorCore):
+        raise ArgumentTypeError(
+            f"{name} got one tensor of shape {tuple(tensors.shape)}", f"use {name}([a, b])"
+        )
+    for position, tensor in enumerate(tensors):
+        if not isinstance(tensor, TensorCore):
+            raise ArgumentTypeError(
+                f"{name} got a {type(tensor).__name__} at position {position}",
+                "make tensors of all of them: pellucid.tensor(data)",
+            )
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along ``dim``; all other extents must agree."""
-    return (
-        structure.concatenate(together(*tensors), dim)
-        if len(tensors)
-        else structure.concatenate([], dim)
-    )
+    _need_tensors("cat", tensors)
+    return structure.concatenate(together(*tensors) if len(tensors) else [], dim)
 
 
-def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis ``dim``."""
+    _need_tensors("stack", tensors)
     shapes = {tuple(t.shape) for t in tensors}
     if len(shapes) > 1:
         raise ShapeError(f"stack got shapes {sorted(shapes)}", "all must be equal; use cat to join")
     return cat([t.unsqueeze(dim) for t in tensors], dim)
 
 
-def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """All tensors stretched to their common shape."""
     shape = broadcast_shapes(*(tuple(t.shape) for t in tensors))
     return tuple(structure.broadcast_to(t, shape) for t in tensors)
 
 
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
+def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Coordinate grids of vectors; ``indexing="xy"`` exchanges the first two axes."""
     if indexing not in ("ij", "xy"):
         raise ArgumentError(f"meshgrid got indexing={indexing!r}", 'use "ij" or "xy"')

@@ -33,6 +33,7 @@ from pellucid.training.network import (
 from pellucid.training.observe import Observation, observe
 from pellucid.training.saved_model import PARTS, SavedModel, describe_run
 from pellucid.training.trainer import Trainer
+from pellucid.training.verdict import Comparison, compare, describe
 
 
 @dataclass(eq=False)
@@ -82,39 +83,47 @@ class RunResult:
                         figures[f"{simple.name}, {part}"] = dict(measured.values)
         return describe_run(self.prepared, self.config, self.history.status, figures)
 
-    def verdict(self) -> tuple[bool, str]:
-        """Whether the network beats the better of the simple models, and a sentence about it.
+    def comparison(self) -> tuple[Comparison, str] | None:
+        """How the network compares with the better of the simple models on the test part
+        (validation where there is none), and that model's name; None without either."""
+        part = "test" if "test" in self.figures else "validation"
+        if self.baselines is None or part not in self.figures:
+            return None
+        simple = max(
+            (self.baselines.constant, self.baselines.linear),
+            key=lambda b: _goodness(getattr(b, part)),
+        )
+        targets = getattr(self.prepared, part).raw_targets
+        own, other = self.predictions[part], simple.predictions[part]
+        return compare(self.prepared.task, targets, own, other), simple.name
 
-        Compared by the headline figure on the test part (validation where there is no test
-        part).  A difference smaller than one standard error of the network's figure is called
-        what it is: no difference.
+    def verdict(self) -> tuple[bool, str]:
+        """Whether the network is better than the better of the simple models, and a sentence.
+
+        Three answers: better, worse, and no difference seen; see ``training.verdict``.
         """
         if self.baselines is None or not self.figures:
             return False, "The network was not compared with simple models."
-        part = "test" if "test" in self.figures else "validation"
-        if part not in self.figures:
+        compared = self.comparison()
+        if compared is None:
             return False, "There are no rows to compare the network with simple models on."
-        own = self.figures[part]
-        simple = max(
-            (b for b in (self.baselines.constant, self.baselines.linear)),
-            key=lambda b: _goodness(getattr(b, part)),
+        comparison, name = compared
+        part = "test" if "test" in self.figures else "validation"
+        measured = getattr(
+            self.baselines.linear
+            if name == self.baselines.linear.name
+            else self.baselines.constant,
+            part,
         )
-        other = getattr(simple, part)
-        name = own.headline
-        compared = f"{name} {own[name]:.4g} against {other[name]:.4g} on the {part} part"
-        if not own.better_than(other):
-            return False, (
-                f"The network is NOT better than {simple.name} ({compared}): use {simple.name}, "
-                "or change the network or the data."
-            )
-        if own.headline == "accuracy":
-            error = float(np.sqrt(max(own[name] * (1 - own[name]), 1e-9) / own.rows))
-            if own[name] - other[name] < error:
-                return False, (
-                    f"The network is hardly better than {simple.name} ({compared}): the difference "
-                    f"is within the standard error of {error:.2g} that {own.rows} rows leave."
-                )
-        return True, f"The network is better than {simple.name}: {compared}."
+        text = describe(
+            comparison,
+            name,
+            self.figures[part].values[comparison.metric],
+            measured.values[comparison.metric],
+            part,
+        )
+        note = self.baselines.linear.note
+        return comparison.answer == "better", f"{text} {note}".strip()
 
 
 def _goodness(figures: Metrics) -> float:

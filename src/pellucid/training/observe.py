@@ -16,6 +16,7 @@ from pellucid.data.json_checks import (
     json_number,
     json_object,
 )
+from pellucid.nn.modes import evaluation
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
 
@@ -119,15 +120,10 @@ class Observation:
 def observe(model: Any, features: npt.NDArray[Any]) -> Observation:
     """The distributions of all parameters, and of all layers' outputs on the first 512 rows of
     ``features`` in evaluation mode, read from the records of ``model.observe``."""
-    training = model.training
-    model.eval()
-    try:
-        with no_grad(), model.observe(of=_OF, statistics=_STATISTICS, bins=BINS) as seen:
+    with evaluation(model), no_grad():
+        with model.observe(of=_OF, statistics=_STATISTICS, bins=BINS) as seen:
             model(as_tensor(np.ascontiguousarray(features[:SAMPLE_ROWS])))
         record = seen.latest()
-    finally:
-        if training:
-            model.train()
     weights, outputs = (
         {name: Distribution.from_record(values) for name, values in record[kind].items()}
         for kind in ("parameter", "output")

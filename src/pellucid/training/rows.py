@@ -29,8 +29,10 @@ class Source(Protocol):
     """Rows of an epoch, 0 where it is not known."""
     batches: int
     """Steps of an epoch, 0 where it is not known."""
-    compile_seconds: float
-    """Time spent so far on making programs."""
+
+    @property
+    def compile_seconds(self) -> float:
+        """Time spent so far on making programs."""
 
     def units(self, epoch: int, one_by_one: bool) -> Iterable[tuple[Any, int]]:
         """The units of an epoch (from 1), each with the rows of one of its steps;
