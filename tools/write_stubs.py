@@ -47,7 +47,7 @@ ALIASES = {
 """Names of types that are no classes, and where they are defined."""
 
 
-UNLISTED = {"__slots__", "__module__", "__doc__", "__reduce_ex__"}
+UNLISTED = {"__annotations__", "__slots__", "__module__", "__doc__", "__reduce_ex__"}
 """Names with two underscores that are none of a user's business."""
 
 

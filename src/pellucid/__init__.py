@@ -12,6 +12,7 @@ tensor([2., 4.])
 
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
+import pellucid._starting as _starting  # before everything that takes time
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.dtypes import (
     DType as dtype,

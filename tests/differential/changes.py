@@ -8,6 +8,7 @@ logs what each call gives; eagerly, compiled and in PyTorch the log must be the 
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 import warnings
 from collections.abc import Callable
@@ -39,7 +40,8 @@ ITEMS = (
     Item("modeN = 'sin'", "y = getattr(y, modeN)()", ("modeN = 'cos'", "modeN = 'tanh'")),
     Item("flagN = None", "y = y + 1 if flagN is None else y - 1", ("flagN = 0", "flagN = None")),
     Item("ksN = [2.0, 3.0]", "y = y * ksN[0] + sum(ksN)",
-         ("ksN[0] = 4.0", "ksN.append(1.0)", "ksN.pop()", "ksN = [0.5]", "ksN.reverse()")),
+         ("ksN[0] = 4.0", "ksN.append(1.0)", "if len(ksN) > 1: ksN.pop()",
+          "ksN = [0.5]", "ksN.reverse()")),
     Item("pairN = (1.0, (2.0, 3.0))", "y = y * pairN[1][0]", ("pairN = (1.0, (5.0, 3.0))",)),
     Item("cfgN = {'a': 1.0, 'in': {'b': 2.0}}", "y = y * cfgN['a'] + cfgN['in']['b']",
          ("cfgN['a'] = 3.0", "cfgN['in']['b'] = 5.0", "cfgN['in'] = {'b': 7.0}",
@@ -183,7 +185,9 @@ class Log(list[np.ndarray]):
 
 def run(history: History, library: ModuleType, compile: Callable[[Any], Any]) -> list[np.ndarray]:
     """The log of a history."""
-    space: dict[str, Any] = {"L": library, "compile": compile, "Log": Log, "__name__": "history"}
+    module = sys.modules["history"] = ModuleType("history")  # as if it were a file of its own
+    space = vars(module)
+    space |= {"L": library, "compile": compile, "Log": Log}
     library.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -120,7 +120,7 @@ def as_dtype(value: object) -> DType:
         return _BY_PYTHON[value]
     if isinstance(value, str) and value in _BY_NAME:
         return _BY_NAME[value]
-    if type(value).__module__ == "torch" and str(value).partition(".")[2] in _BY_NAME:
+    if is_foreign_dtype(value) and str(value).partition(".")[2] in _BY_NAME:
         return _BY_NAME[str(value).partition(".")[2]]
     if is_foreign_bfloat16(value):
         return bfloat16
@@ -132,6 +132,11 @@ def as_dtype(value: object) -> DType:
         known = ", ".join(d.name for d in (*ALL, *NARROW))
         raise DTypeError(f"there is no element type {value!r}", f"use one of: {known}")
     return found
+
+
+def is_foreign_dtype(value: object) -> bool:
+    """Whether ``value`` is a dtype of PyTorch, which need not be imported for the answer."""
+    return type(value).__module__ == "torch" and type(value).__name__ == "dtype"
 
 
 def is_foreign_bfloat16(value: object) -> bool:

@@ -93,6 +93,9 @@ class PreparedData:
     rows: int
     rows_dropped: int
     seed: int
+    shown_rows: Table | None = None
+    """Of a table: the rows of the part that reports show (test, or validation without one, or
+    training) as they stand in the source."""
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -402,6 +405,7 @@ def _prepare_table(
         rows=len(table),
         rows_dropped=dropped,
         seed=cut.seed,
+        shown_rows=table.take(kept[next(rows for rows in (test, validation, train) if len(rows))]),
     )
 
 

@@ -17,6 +17,7 @@ import pellucid
 import pellucid.nn.functional as F
 from pellucid import Generator, nn
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.nn.modes import evaluation
 from pellucid.tensor.state import is_tracing
 
 KeyValue = tuple[Any, Any]
@@ -251,15 +252,8 @@ class GPT(nn.Module):
                 f"generate got ids of shape {tuple(ids.shape)}",
                 "give (N, T) with at least one token, outside of compiled functions",
             )
-        training = self.training
-        self.eval()
-        try:
-            with pellucid.no_grad():
-                return self._continued(
-                    ids, max_new_tokens, temperature, top_k, generator, use_cache
-                )
-        finally:
-            self.train(training)
+        with evaluation(self), pellucid.no_grad():
+            return self._continued(ids, max_new_tokens, temperature, top_k, generator, use_cache)
 
     def _continued(
         self,

@@ -36,6 +36,9 @@ class _Activation(Module):
 class Sigmoid(_Activation):
     """1 / (1 + e^−x), in (0, 1)."""
 
+    output_bounds = (0.0, 1.0)
+    output_kind = "probabilities"
+
     def forward(self, input: Tensor) -> Tensor:
         """σ(x)."""
         return F.sigmoid(input)
@@ -43,6 +46,8 @@ class Sigmoid(_Activation):
 
 class Tanh(_Activation):
     """tanh(x), in (−1, 1), zero-centred."""
+
+    output_bounds = (-1.0, 1.0)
 
     def forward(self, input: Tensor) -> Tensor:
         """tanh(x)."""
@@ -60,6 +65,8 @@ class _InPlace(_Activation):
 class ReLU(_InPlace):
     """max(0, x)."""
 
+    silent_when_negative = True
+
     def forward(self, input: Tensor) -> Tensor:
         """max(0, x)."""
         return F.relu(input, self.inplace)
@@ -67,6 +74,9 @@ class ReLU(_InPlace):
 
 class ReLU6(_InPlace):
     """min(max(0, x), 6)."""
+
+    output_bounds = (0.0, 6.0)
+    silent_when_negative = True
 
     def forward(self, input: Tensor) -> Tensor:
         """min(max(0, x), 6)."""
@@ -99,6 +109,9 @@ class Mish(_InPlace):
 
 class Hardsigmoid(_InPlace):
     """x/6 + ½ cut to [0, 1]."""
+
+    output_bounds = (0.0, 1.0)
+    output_kind = "probabilities"
 
     def forward(self, input: Tensor) -> Tensor:
         """hardsigmoid(x)."""
@@ -229,6 +242,8 @@ class Softplus(_Activation):
 class Softsign(_Activation):
     """x / (1 + |x|)."""
 
+    output_bounds = (-1.0, 1.0)
+
     def forward(self, input: Tensor) -> Tensor:
         """softsign(x)."""
         return F.softsign(input)
@@ -244,6 +259,8 @@ class Tanhshrink(_Activation):
 
 class LogSigmoid(_Activation):
     """ln σ(x)."""
+
+    output_kind = "log-probabilities"
 
     def forward(self, input: Tensor) -> Tensor:
         """logsigmoid(x)."""
@@ -288,6 +305,7 @@ class Hardtanh(_Activation):
         self.min_val = min_val
         self.max_val = max_val
         self.inplace = inplace
+        self.output_bounds = (float(min_val), float(max_val))
 
     def forward(self, input: Tensor) -> Tensor:
         """hardtanh(x)."""
@@ -296,6 +314,8 @@ class Hardtanh(_Activation):
 
 class Threshold(_Activation):
     """x where x > threshold, else ``value``."""
+
+    silent_when_negative = True
 
     shown = ("threshold", "value")
 
@@ -352,6 +372,9 @@ class Softmax(_AlongAxis):
     ``dim`` is required.  Before :class:`CrossEntropyLoss` leave it out: that loss contains it.
     """
 
+    output_bounds = (0.0, 1.0)
+    output_kind = "probabilities"
+
     def forward(self, input: Tensor) -> Tensor:
         """softmax(x)."""
         return F.softmax(input, self.dim)
@@ -359,6 +382,9 @@ class Softmax(_AlongAxis):
 
 class Softmin(_AlongAxis):
     """softmax(−x) along ``dim``, which is required."""
+
+    output_bounds = (0.0, 1.0)
+    output_kind = "probabilities"
 
     def forward(self, input: Tensor) -> Tensor:
         """softmin(x)."""
@@ -368,6 +394,8 @@ class Softmin(_AlongAxis):
 class LogSoftmax(_AlongAxis):
     """ln softmax(x) along ``dim``, which is required."""
 
+    output_kind = "log-probabilities"
+
     def forward(self, input: Tensor) -> Tensor:
         """log_softmax(x)."""
         return F.log_softmax(input, self.dim)
@@ -375,6 +403,9 @@ class LogSoftmax(_AlongAxis):
 
 class Softmax2d(Module):
     """Softmax over the channels of images: (N, C, H, W) or (C, H, W)."""
+
+    output_bounds = (0.0, 1.0)
+    output_kind = "probabilities"
 
     def forward(self, input: Tensor) -> Tensor:
         """softmax(x) over the channels."""

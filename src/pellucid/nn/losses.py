@@ -23,6 +23,9 @@ from pellucid.tensor.tensor import Tensor
 class _Loss(Module):
     """A loss with a reduction."""
 
+    input_kind: str = ""
+    """What the first argument has to be: "scores", "probabilities" or "log-probabilities"."""
+
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
         if not (reduction == "batchmean" and isinstance(self, KLDivLoss)):
@@ -92,6 +95,8 @@ class CrossEntropyLoss(_WeightedLoss):
     Do not put a softmax before it: it is contained, in a form that is stable for any score.
     ``weight`` (C,), ``ignore_index`` (−100), ``label_smoothing`` (0).
     """
+
+    input_kind = "scores"
 
     def __init__(
         self,
@@ -179,6 +184,8 @@ class NLLLoss(_WeightedLoss):
     Shapes: x (N, C, d…) or (C,), class ids y (N, d…) → () or (N, d…).
     """
 
+    input_kind = "log-probabilities"
+
     def __init__(
         self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
     ) -> None:
@@ -196,6 +203,8 @@ class BCELoss(_WeightedLoss):
     Shapes: (*), (*) → () or (*).  Finite at p = 0 and p = 1 (logarithms not below −100).
     """
 
+    input_kind = "probabilities"
+
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of probabilities ``input``."""
         return F.binary_cross_entropy(input, target, self.weight, self.reduction)
@@ -207,6 +216,8 @@ class BCEWithLogitsLoss(_Loss):
     Shapes: (*), (*) → () or (*).  ``weight`` weighs elements, ``pos_weight`` the positive
     class, for example negatives / positives where they are unequal.
     """
+
+    input_kind = "scores"
 
     def __init__(
         self,
@@ -232,6 +243,8 @@ class KLDivLoss(_Loss):
     Only "batchmean" is the divergence of Kullback and Leibler; "mean" (default, as PyTorch)
     also divides by the number of classes.  Shapes: (*), (*) → () or (*).
     """
+
+    input_kind = "log-probabilities"
 
     def __init__(self, *, reduction: str = "mean", log_target: bool = False) -> None:
         super().__init__(reduction)
@@ -415,6 +428,8 @@ class MultiLabelMarginLoss(_Loss):
 
 class MultiLabelSoftMarginLoss(_WeightedLoss):
     """Binary cross-entropy with logits, averaged over the labels: (N, C), (N, C) → () or (N,)."""
+
+    input_kind = "scores"
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of scores ``input``."""

@@ -88,6 +88,12 @@ class Module:
     ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
     """
 
+    output_bounds: tuple[float, float] | None = None
+    """Bounds of the outputs where the layer saturates: at them its slope is (nearly) 0."""
+    output_kind: str = ""
+    """What the outputs are where the layer decides it: "probabilities" or "log-probabilities"."""
+    silent_when_negative: bool = False
+    """Whether the slope is 0 for all negative inputs, so that units before the layer can die."""
     training: bool
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]

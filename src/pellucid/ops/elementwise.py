@@ -175,9 +175,14 @@ def _binary(
 
 NEGATIVE = _unary("neg", "-x", np.negative, lambda g, y, x: neg(g), infer=_infer_number("neg"))
 ABSOLUTE = _unary("abs", "|x|", np.abs, lambda g, y, x: mul(g, sign(x)), infer=_infer_number("abs"))
-SIGN = _unary(
-    "sign", "sign(x)", np.sign, lambda g, y, x: _flat(g, y, x), infer=_infer_number("sign")
-)
+
+
+def _sign(x: np.ndarray) -> np.ndarray:
+    """−1, 0 or 1; 0 for NaN, too."""
+    return np.asarray(np.where(x != x, 0, np.sign(x)), x.dtype)
+
+
+SIGN = _unary("sign", "sign(x)", _sign, lambda g, y, x: _flat(g, y, x), infer=_infer_number("sign"))
 ADD = _binary("add", "x + y", np.add, lambda g, o, x, y: (g, g), _infer_number("add"))
 SUBTRACT = _binary(
     "sub", "x - y", np.subtract, lambda g, o, x, y: (g, neg(g)), _infer_number("sub")

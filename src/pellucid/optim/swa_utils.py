@@ -20,6 +20,7 @@ from typing import Any
 
 from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.nn.modes import training
 from pellucid.nn.module import Module
 from pellucid.nn.normalization import _BatchNorm
 from pellucid.optim.optimizer import Optimizer
@@ -211,18 +212,16 @@ def update_bn(loader: Iterable[Any], model: Module, device: DeviceLike | None = 
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
-    training = model.training
-    model.train()
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None
     try:
-        for batch in loader:
-            model(batch[0] if isinstance(batch, (list, tuple)) else batch)
+        with training(model):
+            for batch in loader:
+                model(batch[0] if isinstance(batch, (list, tuple)) else batch)
     finally:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
-        model.train(training)
 
 
 class SWALR(LRScheduler):

@@ -373,16 +373,19 @@ class ArithmeticMethods(Tensor):
         return elementwise.minimum(*together(self, other))
 
     def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
+        """
         if min is None and max is None:
             raise ArgumentError("clamp got neither min nor max", "pass at least one of them")
         x: Tensor = self
         if min is not None:
             x, low = together(x, min)
-            x = elementwise.where(elementwise.lt(x, low), low, x)
+            x = elementwise.where(_or_nan(elementwise.lt(x, low), low, min), low, x)
         if max is not None:
             x, high = together(x, max)
-            x = elementwise.where(elementwise.gt(x, high), high, x)
+            x = elementwise.where(_or_nan(elementwise.gt(x, high), high, max), high, x)
         return x
 
     clip = clamp
@@ -462,6 +465,13 @@ def _power_of_number(x: Any, exponent: Any) -> Any:
     if exponent == 0:
         return constant_like(x, 1)
     return elementwise.pow(x, as_operand(exponent, x.dtype))
+
+
+def _or_nan(outside: Any, bound: Any, given: Any) -> Any:
+    """Where an element is outside of a bound, or the bound is NaN, as a number rarely is."""
+    if bound.dtype.kind != "float" or (isinstance(given, NUMBERS) and given == given):
+        return outside
+    return elementwise.logical_or_(outside, bound.isnan())
 
 
 def constant_like(x: Any, number: float) -> Any:

@@ -251,6 +251,7 @@ def backward(
     tape is kept as long as the output is, so ``retain_graph`` is accepted and not needed.
     """
     taken = set() if gradient is None else {id(gradient._cell)}
+    reached = []
     for tensor, cotangent in _walk(
         [output], [gradient], create_graph, _collects, retain_graph
     ).values():
@@ -259,6 +260,7 @@ def backward(
             target = tensor._record.owner() if tensor._record.owner is not None else None
         if target is None or not tensor._requires_grad:
             continue
+        reached.append(id(target))
         known = target.grad
         if known is None:
             target.grad = cotangent if create_graph else _own(cotangent, taken, tensor)
@@ -268,6 +270,7 @@ def backward(
         for hook in (tensor._hooks if tensor._record is None else None) or ():
             if isinstance(hook, AfterGradient):
                 hook(target)
+    state.gradient_order = tuple(reached)
 
 
 def stored_gradient(tensor: TensorCore) -> Any:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, DTypeLike, as_dtype
+from pellucid.base.dtypes import DType, DTypeLike, as_dtype, is_foreign_dtype
 from pellucid.base.errors import DeviceError, DTypeError
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.device import Device, DeviceLike, check_device
@@ -39,7 +39,7 @@ def destination(
     for value in places:
         if isinstance(value, TensorCore):
             wanted = value.dtype
-        elif isinstance(value, (DType, type, np.dtype)):
+        elif isinstance(value, (DType, type, np.dtype)) or is_foreign_dtype(value):
             wanted = as_dtype(value)
         elif value is None or isinstance(value, (str, Device, int)):
             _check_place(value)

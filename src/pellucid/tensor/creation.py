@@ -35,7 +35,7 @@ from pellucid.ops.indexing import IOTA
 from pellucid.tensor.arguments import Extents, Operand
 from pellucid.tensor.core import TensorCore, lift, no_memory
 from pellucid.tensor.device import DeviceLike, check_device
-from pellucid.tensor.dlpack import CPU, to_array
+from pellucid.tensor.dlpack import to_array
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.state import Cell, state
 
@@ -197,7 +197,9 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return lift(array)
 
 
-def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Any:
+def from_dlpack(
+    ext_tensor: object, *, device: DeviceLike | None = None, copy: bool | None = None
+) -> Tensor:
     """A tensor that shares memory with another library's, by the DLPack protocol.
 
     ``ext_tensor`` is an array or tensor of any library with ``__dlpack__`` on the CPU, or a
@@ -205,8 +207,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     ``BufferError``) for tensors that require gradients, live on another device, or have elements
     that no dtype describes.
     """
-    if device is not None and str(device).partition(":")[0] != "cpu" and device != CPU:
-        raise ExchangeError(f"from_dlpack got device={device!r}", 'tensors live on "cpu"')
+    check_device(device)
     array, _ = to_array(ext_tensor)
     return from_numpy(array.copy() if copy else array)
 

@@ -26,6 +26,7 @@ from pellucid.tensor.results import SignLog as SignLog
 from pellucid.tensor.results import ValuesIndices as ValuesIndices
 from typing import Any as Any
 from typing import Literal as Literal
+from typing import Self as Self
 from typing import overload as overload
 
 class Tensor(TensorCore):
@@ -54,7 +55,11 @@ class Tensor(TensorCore):
     def __and__(self, other: Operand) -> Tensor:
         ...
 
-    def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray:
+    def __array__(
+        self,
+        dtype: DTypeLike | None = None,
+        copy: builtins.bool | None = None,
+    ) -> np.ndarray:
         ...
 
     @property
@@ -67,9 +72,9 @@ class Tensor(TensorCore):
     def __array_wrap__(
         self,
         array: np.ndarray,
-        context: Any = None,
+        context: builtins.object = None,
         return_scalar: builtins.bool = False,
-    ) -> Any:
+    ) -> Tensor | np.ndarray:
         """What a NumPy function made of a tensor is a tensor again, if there is its dtype."""
         ...
 
@@ -90,7 +95,7 @@ class Tensor(TensorCore):
     def __complex__(self) -> builtins.complex:
         ...
 
-    def __copy__(self) -> Any:
+    def __copy__(self) -> Self:
         """A leaf of the same class around the same memory; hooks and gradient stay behind."""
         ...
 
@@ -98,7 +103,7 @@ class Tensor(TensorCore):
         """A leaf of the same class with a copy of value and gradient; hooks stay behind."""
         ...
 
-    def __divmod__(self, other: Any) -> builtins.tuple[Any, Any]:
+    def __divmod__(self, other: Operand) -> builtins.tuple[Tensor, Tensor]:
         ...
 
     def __dlpack__(
@@ -216,7 +221,7 @@ class Tensor(TensorCore):
     def __rand__(self, other: Operand) -> Tensor:
         ...
 
-    def __rdivmod__(self, other: Any) -> builtins.tuple[Any, Any]:
+    def __rdivmod__(self, other: Operand) -> builtins.tuple[Tensor, Tensor]:
         ...
 
     def __repr__(self) -> builtins.str:
@@ -237,7 +242,7 @@ class Tensor(TensorCore):
     def __ror__(self, other: Operand) -> Tensor:
         ...
 
-    def __round__(self, ndigits: builtins.int | None = None) -> Any:
+    def __round__(self, ndigits: builtins.int | None = None) -> Tensor:
         ...
 
     def __rpow__(self, other: Operand) -> Tensor:
@@ -874,11 +879,16 @@ class Tensor(TensorCore):
         ...
 
     def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
+        """
         ...
 
     def clamp_(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside.
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -907,11 +917,16 @@ class Tensor(TensorCore):
         ...
 
     def clip(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
+        """
         ...
 
     def clip_(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside.
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1490,11 +1505,11 @@ class Tensor(TensorCore):
         ...
 
     def heaviside(self, values: Operand) -> Tensor:
-        """0 where self < 0, 1 where it is > 0, ``values`` at 0."""
+        """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0."""
         ...
 
     def heaviside_(self, values: Operand) -> Tensor:
-        """0 where self < 0, 1 where it is > 0, ``values`` at 0.
+        """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1790,7 +1805,7 @@ class Tensor(TensorCore):
         """True everywhere: there are no complex numbers."""
         ...
 
-    def item(self) -> Any:
+    def item(self) -> builtins.bool | builtins.int | builtins.float:
         """The single element as a Python number."""
         ...
 

@@ -600,7 +600,10 @@ def chunk(
     ...
 
 def clamp(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-    """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+    """min(max(x, min), max), NaN where one of them is.
+
+    The gradient is 1 inside and at the bounds, 0 outside.
+    """
     ...
 
 def clamp_max(input: Operand, max: Operand) -> Tensor:
@@ -612,7 +615,10 @@ def clamp_min(input: Operand, min: Operand) -> Tensor:
     ...
 
 def clip(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-    """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+    """min(max(x, min), max), NaN where one of them is.
+
+    The gradient is 1 inside and at the bounds, 0 outside.
+    """
     ...
 
 def clone(input: Operand, *, memory_format: builtins.object = None) -> Tensor:
@@ -883,7 +889,7 @@ def hardshrink(input: Operand, lambd: builtins.float = ...) -> Tensor:
     ...
 
 def heaviside(input: Operand, values: Operand) -> Tensor:
-    """0 where self < 0, 1 where it is > 0, ``values`` at 0."""
+    """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0."""
     ...
 
 def histc(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, overload
 
 from pellucid.base.dtypes import DTypeLike, as_dtype, bool_
@@ -23,14 +24,15 @@ def _axes(tensor: TensorCore, dim: Axes) -> tuple[int, ...]:
     return normalize_axes(None if whole else dim, len(tensor.shape))
 
 
-def _need_elements(name: str, tensor: Any, axis: int) -> None:
-    """Raise where there is no element along an axis to choose from."""
-    if tensor.shape and tensor.shape[axis] == 0:
-        raise OutOfRangeError(
-            f"{name} over axis {axis} of shape {tuple(tensor.shape)}: there is no element to "
-            "choose from",
-            "reduce only axes with at least one element",
-        )
+def need_elements(name: str, tensor: Any, axes: Sequence[int]) -> None:
+    """Raise where there is no element along some axis to choose from."""
+    for axis in axes if tensor.shape else ():
+        if tensor.shape[axis] == 0:
+            raise OutOfRangeError(
+                f"{name} over axis {axis} of shape {tuple(tensor.shape)}: there is no element to "
+                "choose from",
+                "reduce only axes with at least one element",
+            )
 
 
 def _cast(tensor: Any, dtype: Any) -> Any:
@@ -69,7 +71,8 @@ def shared(x: Any, value: Any) -> Any:
     """``value``, one of the elements of a vector, with its gradient shared by equal elements."""
     if not x.dtype.is_floating_point or not x.shape[0]:
         return value
-    equal = x.eq(value.detach()).logical_or(x.isnan())
+    fixed = value.detach()
+    equal = x.eq(fixed).logical_or(x.isnan().logical_and(fixed.isnan()))
     return structure.max_(x.masked_fill(equal.logical_not(), -math.inf), 0)
 
 
@@ -140,6 +143,8 @@ class ReducingMethods(Tensor):
             return root(structure.sum(x * x, axes, keepdim), 0.5)
         if isinstance(p, str):
             raise ArgumentError(f"there is no norm {p!r}", 'use a number, inf, -inf or "fro"')
+        if p == math.inf or p < 0:
+            need_elements(f"norm with p={p}", x, axes)
         size = x.abs()
         if p == math.inf:
             return structure.max_(size, axes, keepdim)
@@ -164,6 +169,8 @@ class ReducingMethods(Tensor):
         """ln Σ e^x without overflow: m + ln Σ e^(x − m) with m the largest element."""
         x = as_float(self)
         axes = _axes(x, dim)
+        if any(x.shape[a] == 0 for a in axes):
+            return structure.sum(x, axes, keepdim) - math.inf  # nothing: ln 0
         largest = structure.max_(x, axes, True).detach()
         largest = largest.masked_fill(largest.isfinite().logical_not(), 0.0)
         total = structure.sum((x - largest).exp(), axes, True).log() + largest
@@ -171,10 +178,12 @@ class ReducingMethods(Tensor):
 
     def amax(self, dim: Axes = None, keepdim: bool = False) -> Tensor:
         """Largest element over ``dim``; equal ones share the gradient evenly."""
+        need_elements("amax", self, _axes(self, dim))
         return structure.max_(self, _axes(self, dim), keepdim)
 
     def amin(self, dim: Axes = None, keepdim: bool = False) -> Tensor:
         """Smallest element over ``dim``; equal ones share the gradient evenly."""
+        need_elements("amin", self, _axes(self, dim))
         return structure.min_(self, _axes(self, dim), keepdim)
 
     def _extreme(self, positions: Any, axis: int, keepdim: bool) -> ValuesIndices:
@@ -198,6 +207,7 @@ class ReducingMethods(Tensor):
         """
         if isinstance(dim, TensorCore):
             return self.maximum(dim)
+        need_elements("max", self, _axes(self, dim))
         if dim is None:
             return self.amax()
         axis = normalize_axis(dim, len(self.shape))
@@ -213,6 +223,7 @@ class ReducingMethods(Tensor):
         """Without ``dim`` the smallest element; with it (values, positions) along the axis."""
         if isinstance(dim, TensorCore):
             return self.minimum(dim)
+        need_elements("min", self, _axes(self, dim))
         if dim is None:
             return self.amin()
         axis = normalize_axis(dim, len(self.shape))
@@ -220,6 +231,7 @@ class ReducingMethods(Tensor):
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Position of the first largest element, in the flattened tensor or along ``dim``."""
+        need_elements("argmax", self, _axes(self, dim))
         if dim is None:
             return structure.argmax(structure.reshape(self, (-1,)), 0)
         axis = normalize_axis(dim, len(self.shape))
@@ -228,6 +240,7 @@ class ReducingMethods(Tensor):
 
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Position of the first smallest element, in the flattened tensor or along ``dim``."""
+        need_elements("argmin", self, _axes(self, dim))
         if dim is None:
             return structure.argmin(structure.reshape(self, (-1,)), 0)
         axis = normalize_axis(dim, len(self.shape))
@@ -287,6 +300,12 @@ class ReducingMethods(Tensor):
     def kthvalue(self, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
         """The k-th smallest (k counts from 1) along ``dim``: (value, position)."""
         axis = normalize_axis(dim, len(self.shape))
+        need_elements("kthvalue", self, [axis])
+        extent = self.shape[axis] if self.shape else 1
+        if not 1 <= k <= extent:
+            raise OutOfRangeError(
+                f"kthvalue got k={k} for an axis of extent {extent}", f"use 1 to {extent}"
+            )
         values, order = self.sort(axis)
         if not self.shape:
             return ValuesIndices(values, order)
@@ -312,7 +331,7 @@ class ReducingMethods(Tensor):
         if not self.shape:
             return self.kthvalue(1, dim, keepdim)
         axis = normalize_axis(dim, len(self.shape))
-        _need_elements("median", self, axis)
+        need_elements("median", self, [axis])
         middle = self.kthvalue((self.shape[axis] + 1) // 2, axis, True)
         if not self.dtype.is_floating_point:
             return middle if keepdim else ValuesIndices(*(t.squeeze(axis) for t in middle))

@@ -111,10 +111,10 @@ class SpecialMethods(ArithmeticMethods):
         return elementwise.cast(self, float64).pow(power)
 
     def heaviside(self, values: Operand) -> Tensor:
-        """0 where self < 0, 1 where it is > 0, ``values`` at 0."""
+        """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0."""
         a, b = together(self, values)
         step = elementwise.cast(a.gt(0), a.dtype)
-        return elementwise.where(a.eq(0), b, elementwise.where(a.isnan(), a, step))
+        return elementwise.where(a.eq(0), b, step)
 
     def ldexp(self, other: Operand) -> Tensor:
         """self · 2^other."""

@@ -33,6 +33,8 @@ class ThreadState(threading.local):
     trace: Trace | None = None
     eager_kernels: bool = os.environ.get("PELLUCID_EAGER_KERNELS", "1") not in ("0", "off", "")
     """Whether heavy operations outside of a trace may run natively; see :mod:`.eager`."""
+    gradient_order: tuple[int, ...] = ()
+    """ids of the leaves that the last backward on this thread reached, in the order it did."""
     watcher: Any = None
     """Is shown every operation and assignment outside of a trace; see :mod:`.nonfinite`."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import builtins
 import math
 import sys
-from typing import Any
+from typing import Any, Self, cast
 
 import numpy as np
 
-from pellucid.base.dtypes import as_dtype, bfloat16
+from pellucid.base.dtypes import DTypeLike, as_dtype, bfloat16
 from pellucid.base.errors import (
     AutogradError,
     DTypeError,
@@ -19,8 +19,10 @@ from pellucid.base.errors import (
     ShapeError,
 )
 from pellucid.base.shapes import size_of
+from pellucid.tensor.arguments import Operand
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.dlpack import CPU, to_capsule
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.printing import tensor_html, tensor_text
 
 
@@ -31,16 +33,17 @@ class ValueMethods(TensorCore):
 
     # ---- numbers ---------------------------------------------------------------------------
 
-    def item(self) -> Any:
+    def item(self) -> builtins.bool | int | float:
         """The single element as a Python number."""
         if size_of(self.shape) != 1:
             raise ShapeError(
                 f"item() needs exactly one element and got shape {tuple(self.shape)}",
                 "index or reduce it first",
             )
-        return self.dtype.numbers(self.array()).item()
+        found: builtins.bool | int | float = self.dtype.numbers(self.array()).item()
+        return found
 
-    def _number(self, kind: str) -> Any:
+    def _number(self, kind: str) -> int | float:
         """The single element, for a conversion to Python's ``kind``."""
         if size_of(self.shape) != 1:
             raise ShapeError(
@@ -80,22 +83,25 @@ class ValueMethods(TensorCore):
         return int(self.item())
 
     def __trunc__(self) -> int:
-        return int(math.trunc(self._number("an int")))
+        return math.trunc(self._number("an int"))
 
     def __floor__(self) -> int:
-        return int(math.floor(self._number("an int")))
+        return math.floor(self._number("an int"))
 
     def __ceil__(self) -> int:
-        return int(math.ceil(self._number("an int")))
+        return math.ceil(self._number("an int"))
 
-    def __round__(self: Any, ndigits: int | None = None) -> Any:
-        return self.round() if not ndigits else self.round(decimals=ndigits)
+    def __round__(self, ndigits: int | None = None) -> Tensor:
+        rounded: Tensor = cast(Any, self).round(decimals=ndigits or 0)
+        return rounded
 
-    def __divmod__(self: Any, other: Any) -> tuple[Any, Any]:
-        return self // other, self % other
+    def __divmod__(self, other: Operand) -> tuple[Tensor, Tensor]:
+        x = cast(Any, self)
+        return x // other, x % other
 
-    def __rdivmod__(self: Any, other: Any) -> tuple[Any, Any]:
-        return other // self, other % self
+    def __rdivmod__(self, other: Operand) -> tuple[Tensor, Tensor]:
+        x = cast(Any, self)
+        return other // x, other % x
 
     # ---- text ------------------------------------------------------------------------------
 
@@ -123,7 +129,7 @@ class ValueMethods(TensorCore):
 
     # ---- copies ----------------------------------------------------------------------------
 
-    def __copy__(self) -> Any:
+    def __copy__(self) -> Self:
         """A leaf of the same class around the same memory; hooks and gradient stay behind."""
         made = type(self).__new__(type(self))
         made._cell, made._requires_grad = self._cell, self._requires_grad
@@ -146,27 +152,30 @@ class ValueMethods(TensorCore):
             raise DTypeError("NumPy has no bfloat16", "convert first: x.float().numpy()")
         return self.array()
 
-    def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray:
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: builtins.bool | None = None
+    ) -> np.ndarray:
         array = self.numpy()
-        if dtype is None or array.dtype == dtype:
+        wanted = array.dtype if dtype is None else np.dtype(cast(Any, dtype))
+        if array.dtype == wanted:
             return array.copy() if copy else array
         if copy is False:
             raise DTypeError(
-                f"an array of {np.dtype(dtype)} was asked of a tensor of {self.dtype.name} "
-                "without a copy",
+                f"an array of {wanted} was asked of a tensor of {self.dtype.name} without a copy",
                 "allow the copy: np.asarray(x, dtype)",
             )
-        return array.astype(dtype)
+        return array.astype(wanted)
 
     def __array_wrap__(
-        self, array: np.ndarray, context: Any = None, return_scalar: builtins.bool = False
-    ) -> Any:
+        self, array: np.ndarray, context: object = None, return_scalar: builtins.bool = False
+    ) -> Tensor | np.ndarray:
         """What a NumPy function made of a tensor is a tensor again, if there is its dtype."""
         try:
             as_dtype(array.dtype)
         except DTypeError:
             return array
-        return lift(np.asarray(array))
+        made: Tensor = lift(np.asarray(array))
+        return made
 
     @property
     def __array_interface__(self) -> dict[str, Any]:

@@ -182,7 +182,8 @@ class Trainer:
         source = self._source(train, batch_size, shuffle, row_numbers)
         interval = interval_of(self.schedule, self.schedule_interval)
         check_length(self.schedule, interval, epochs * source.batches)
-        self.model.train()
+        if not self.model.training:  # layers that were frozen on purpose stay so
+            self.model.train()
         self.emit("start", epochs=epochs, rows=source.rows, batches=source.batches)
         try:
             with Interrupts() as interrupts:

@@ -194,7 +194,11 @@ def _renormalize(weight: Any, ids: Any, max_norm: float, norm_type: float) -> No
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """int64 with a 1 at each class id: (*) → (*, num_classes); −1 takes the largest id + 1."""
     if num_classes == -1:
-        num_classes = int(tensor.array().max()) + 1 if tensor.numel() else 0
+        if not tensor.numel():
+            raise ArgumentError(
+                "one_hot got no class ids and no num_classes", "say how many classes there are"
+            )
+        num_classes = int(tensor.array().max()) + 1
     return tensor.one_hot(num_classes)
 
 

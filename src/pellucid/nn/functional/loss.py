@@ -240,11 +240,20 @@ def kl_div(
 
 
 def _bounded_log(x: Any) -> Any:
-    """max(ln x, −100) with a gradient that is 1/x down to 1e-12 and stays 1e12 below."""
-    near = x < 1e-12
-    value = where(near, x, 1.0).detach().log().clamp(min=-100.0)
-    steep = value + (x - x.detach()) * 1e12
-    return where(near, steep, where(near, 1.0, x).log())
+    """max(ln x, −100), a constant to gradients."""
+    return x.detach().log().clamp(min=-100.0)
+
+
+def _bernoulli_loss(p: Any, y: Any) -> Any:
+    """−(y ln p + (1 − y) ln(1 − p)), its slope in p being (p − y) / max(p (1 − p), 1e-12).
+
+    The slope is taken in the middle between p and its own value, so that the second derivative is
+    right, too.
+    """
+    fixed = p.detach()
+    middle = (p + fixed) * 0.5
+    slope = (middle - y) / (middle * (1 - middle)).clamp(min=1e-12)
+    return (p - fixed) * slope - (y * _bounded_log(p) + (1 - y) * _bounded_log(1 - p))
 
 
 @rounded_once
@@ -265,7 +274,7 @@ def binary_cross_entropy(
                 "they must be between 0 and 1: apply sigmoid, or use "
                 "binary_cross_entropy_with_logits",
             )
-    loss = -(target * _bounded_log(input) + (1 - target) * _bounded_log(1 - input))
+    loss = _bernoulli_loss(input, target)
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
