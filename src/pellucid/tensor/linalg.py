@@ -164,3 +164,29 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     powers = range(count) if increasing else range(count - 1, -1, -1)
     columns = [x.pow(k).unsqueeze(1) for k in powers]
     return structure.concatenate(columns, 1)
+
+
+__all__ = [
+    "cdist",
+    "cholesky",
+    "cross",
+    "det",
+    "distances",
+    "inv",
+    "kron",
+    "matrix_exp",
+    "matrix_norm",
+    "matrix_power",
+    "multi_dot",
+    "norm",
+    "pinv",
+    "slogdet",
+    "solve",
+    "vander",
+    "vecdot",
+    "vector_norm",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
