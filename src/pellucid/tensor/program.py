@@ -89,7 +89,7 @@ class Program:
         try:
             self.structure = flatten(self._trace(trace, args, kwargs), results)
             self.outer = None
-            if self.grad_enabled:
+            if self.grad_enabled and not trace.rewritten(self.given):
                 self.outer = outer_gradient(trace, results, self.given, owner.backend)
         finally:
             self._rewritten = trace.rewritten(self.given)
@@ -214,6 +214,8 @@ class Program:
                 made._requires_grad = self.grad_enabled and value._requires_grad
                 self.given.append(made)
                 originals.append(value)
+                if value._record is not None:
+                    trace.inner.add(id(made))
                 self.repeats = self.repeats or id(value._cell) in known
                 return known.setdefault(id(value._cell), made)
 

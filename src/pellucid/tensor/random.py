@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.dtypes import DTypeLike, as_dtype, float32, float64, int64
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, DTypeError
 from pellucid.ops import elementwise
 from pellucid.ops import random as ops_random
 from pellucid.tensor.arguments import Extents
@@ -282,6 +282,15 @@ def _fill(tensor: Any, value: Any) -> Any:
     return tensor.copy_(value)
 
 
+def _check_takes_fractions(name: str, tensor: Tensor) -> None:
+    """Raise if a tensor could not hold what a continuous distribution draws."""
+    if tensor.dtype.kind != "float":
+        raise DTypeError(
+            f"{name} draws fractions and got a tensor of {tensor.dtype.name}",
+            "draw into a float tensor, or use random_(low, high) for whole numbers",
+        )
+
+
 class RandomMethods(Tensor):
     """In-place random fills of tensors."""
 
@@ -291,12 +300,14 @@ class RandomMethods(Tensor):
         self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
     ) -> Tensor:
         """Overwrite with values evenly distributed in [a, b)."""
+        _check_takes_fractions("uniform_", self)
         return _fill(self, _uniform(self.shape, self.dtype, generator) * (b - a) + a)
 
     def normal_(
         self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
     ) -> Tensor:
         """Overwrite with normally distributed values."""
+        _check_takes_fractions("normal_", self)
         return _fill(self, _normal(self.shape, self.dtype, generator) * std + mean)
 
     def bernoulli_(self, p: float = 0.5, *, generator: Generator | None = None) -> Tensor:
@@ -306,6 +317,7 @@ class RandomMethods(Tensor):
 
     def exponential_(self, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
         """Overwrite with exponentially distributed values of rate ``lambd``."""
+        _check_takes_fractions("exponential_", self)
         return _fill(self, -(1 - _uniform(self.shape, self.dtype, generator)).log() / lambd)
 
     def random_(
@@ -327,6 +339,7 @@ class RandomMethods(Tensor):
         self, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None
     ) -> Tensor:
         """Overwrite with draws of density σ / (π (σ² + (x − median)²))."""
+        _check_takes_fractions("cauchy_", self)
         turn = (_uniform(self.shape, self.dtype, generator) - 0.5) * math.pi
         return _fill(self, turn.tan() * sigma + median)
 
@@ -334,6 +347,7 @@ class RandomMethods(Tensor):
         self, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None
     ) -> Tensor:
         """Overwrite with e^z, z normal with this mean and standard deviation."""
+        _check_takes_fractions("log_normal_", self)
         return _fill(self, (_normal(self.shape, self.dtype, generator) * std + mean).exp())
 
     def geometric_(self, p: float, *, generator: Generator | None = None) -> Tensor:

@@ -153,6 +153,8 @@ class Trace:
     """Cells that show elements of another cell → how; they have no value of their own."""
     strides: dict[Cell, Strides] = field(default_factory=dict)
     """Cells whose elements would not lie in C order outside of a trace → how they would lie."""
+    inner: set[int] = field(default_factory=set)
+    """Identities of arguments that require gradients and are no leaves outside."""
     reshapes_arguments: bool = False
     """Whether an argument was reshaped: a view if its elements lie in C order, else a copy."""
     borrowed: dict[int, tuple[TensorCore, Record | None, bool]] = field(default_factory=dict)
