@@ -614,6 +614,32 @@ def test_many_steps_refuse_arguments_that_share_memory() -> None:
         function.many(2, z[:2], z[1:])
 
 
+OPERATORS: dict[str, tuple[Any, Callable[[Any], Any], Any]] = {
+    "+=": ([5.0, 6.0], lambda x: x.__iadd__(2), [7.0, 8.0]),
+    "-=": ([5.0, 6.0], lambda x: x.__isub__(2), [3.0, 4.0]),
+    "*=": ([5.0, 6.0], lambda x: x.__imul__(2), [10.0, 12.0]),
+    "/=": ([5.0, 6.0], lambda x: x.__itruediv__(2), [2.5, 3.0]),
+    "//=": ([5.0, 6.0], lambda x: x.__ifloordiv__(2), [2.0, 3.0]),
+    "%=": ([5.0, 6.0], lambda x: x.__imod__(4), [1.0, 2.0]),
+    "**=": ([5.0, 6.0], lambda x: x.__ipow__(2), [25.0, 36.0]),
+    "&=": ([5, 6], lambda x: x.__iand__(4), [4, 4]),
+    "|=": ([5, 6], lambda x: x.__ior__(1), [5, 7]),
+    "^=": ([5, 6], lambda x: x.__ixor__(1), [4, 7]),
+    "<<=": ([5, 6], lambda x: x.__ilshift__(1), [10, 12]),
+    ">>=": ([5, 6], lambda x: x.__irshift__(1), [2, 3]),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("sign", OPERATORS)
+def test_operators_with_assignment_write_into_the_memory(sign: str, mode: str) -> None:
+    before, change, after = OPERATORS[sign]
+    x = pellucid.tensor(before)
+    shown = x[:]
+    running(lambda x: change(x) is x, mode)(x)
+    assert x.tolist() == after and shown.tolist() == after
+
+
 # ---- in place, and the kind of number --------------------------------------------------------
 
 NARROWING: dict[str, Callable[[Any], Any]] = {

@@ -147,6 +147,18 @@ class Tensor(TensorCore):
     def __iadd__(self, other: Operand) -> Tensor:
         ...
 
+    def __iand__(self, other: Operand) -> Tensor:
+        ...
+
+    def __ifloordiv__(self, other: Operand) -> Tensor:
+        ...
+
+    def __ilshift__(self, other: Operand) -> Tensor:
+        ...
+
+    def __imod__(self, other: Operand) -> Tensor:
+        ...
+
     def __imul__(self, other: Operand) -> Tensor:
         ...
 
@@ -162,6 +174,15 @@ class Tensor(TensorCore):
     def __invert__(self) -> Tensor:
         ...
 
+    def __ior__(self, other: Operand) -> Tensor:
+        ...
+
+    def __ipow__(self, other: Operand) -> Tensor:
+        ...
+
+    def __irshift__(self, other: Operand) -> Tensor:
+        ...
+
     def __isub__(self, other: Operand) -> Tensor:
         ...
 
@@ -169,6 +190,9 @@ class Tensor(TensorCore):
         ...
 
     def __itruediv__(self, other: Operand) -> Tensor:
+        ...
+
+    def __ixor__(self, other: Operand) -> Tensor:
         ...
 
     def __le__(self, other: Operand) -> Tensor:
@@ -264,10 +288,7 @@ class Tensor(TensorCore):
         ...
 
     def _shadow(self) -> Tensor:
-        """Another object with this storage and history, to be an operand of what replaces it.
-
-        Without it the tape of ``x += y`` would name ``x`` itself, which by then is the result.
-        """
+        """The value and history of now, as an operand of what replaces them."""
         ...
 
     def _with(self, key: Any, value: Any, mode: builtins.str = 'set') -> Tensor:
@@ -933,7 +954,11 @@ class Tensor(TensorCore):
         ...
 
     def contiguous(self, memory_format: builtins.object = None) -> Tensor:
-        """The tensor itself; layouts are the compiler's business."""
+        """The tensor itself if its elements lie in C order in memory, else a copy in which they do.
+
+        Within a compiled function that decides only about sharing memory: layouts are the
+        compiler's business.
+        """
         ...
 
     def copy_(self, source: Operand, non_blocking: builtins.bool = False) -> Tensor:
@@ -1033,7 +1058,7 @@ class Tensor(TensorCore):
 
     @property
     def data(self) -> Tensor:
-        """The same storage without history; assigning replaces the value."""
+        """The same storage without history; assigning lets the tensor show another's memory."""
         ...
     @data.setter
     def data(self, value: builtins.object) -> None:
@@ -1063,7 +1088,7 @@ class Tensor(TensorCore):
         ...
 
     def detach_(self) -> Tensor:
-        """Forget the history in place."""
+        """Forget the history in place; not for views, whose history is that of their base."""
         ...
 
     @property
@@ -1286,7 +1311,7 @@ class Tensor(TensorCore):
         ...
 
     def fill_(self, value: Operand) -> Tensor:
-        """Overwrite every element with ``value``."""
+        """Overwrite every element with ``value``, converted."""
         ...
 
     def fill_diagonal_(self, fill_value: Operand) -> Tensor:
