@@ -576,6 +576,33 @@ def test_an_argument_that_shares_memory_with_state() -> None:
     assert writes_argument(base[:2]).tolist() == [4.0, 2.0]
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_results_that_show_an_argument(mode: str) -> None:
+    def f(a: Any, b: Any) -> Any:
+        a.add_(1)
+        return a, a[0], a.t()[1:], a.detach(), b.reshape(-1), a * 1
+
+    function = running(f, mode)
+    for _ in range(2):
+        a, b = pellucid.zeros(2, 3), pellucid.ones(3, 2)
+        same, row, part, detached, flat, copied = function(a, b)
+        assert same is a and detached is not a
+        row.mul_(5)
+        part.sub_(1)
+        detached[0, 0] = 9.0
+        flat[0] = 7.0
+        copied.zero_()
+        assert a.tolist() == [[9.0, 4.0, 4.0], [1.0, 0.0, 0.0]]
+        assert b.tolist() == [[7.0, 1.0], [1.0, 1.0], [1.0, 1.0]]
+        turned = pellucid.ones(2, 3).t()
+        assert_close(function(pellucid.zeros(2, 3), turned)[4].mul_(3), np.full(6, 3.0))
+        assert_close(turned, np.ones((3, 2)))  # reshaping a transposed one copies
+    single = running(lambda x: x.view(-1), mode)
+    x = pellucid.zeros(2, 2)
+    single(x).add_(1)
+    assert x.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
 def test_state_that_shares_memory_with_state() -> None:
     base = pellucid.zeros(3, 3)
     row = base[1]
