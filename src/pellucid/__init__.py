@@ -14,10 +14,10 @@ import importlib as _importlib
 from typing import Any as _Any
 
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
+from pellucid.base.caches import clear_caches
 from pellucid.base.dtypes import (
     DType as dtype,
 )
-from pellucid.base.caches import clear_caches
 from pellucid.base.dtypes import (
     bfloat16,
     float16,

@@ -24,7 +24,6 @@ from pellucid.base.errors import TraceError
 from pellucid.tensor.compile import KEPT_PROGRAMS, CompiledFunction
 from pellucid.tensor.guards import exact
 
-
 compiled_ = functools.partial(pl.compile, backend="reference")
 """What is guarded does not depend on the backend, and this one makes no machine code."""
 
@@ -343,7 +342,9 @@ def test_a_variable_that_becomes_a_traced_value_is_refused_where_it_was_read() -
         held["h"] = held["h"] * 0.5 + x
         return held["h"] * 1
 
-    with pytest.raises(TraceError, match="reads an entry of 'held' and puts a value of its own there"):
+    with pytest.raises(
+        TraceError, match="reads an entry of 'held' and puts a value of its own there"
+    ):
         compiled_(recurrent)(pl.ones(2))
 
     class Remembering(nn.Module):
