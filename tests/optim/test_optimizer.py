@@ -531,7 +531,7 @@ def test_parameter_in_two_groups_is_refused() -> None:
         ("Adam", {"betas": (0.9, 1.0)}, r"betas=1.0\n  betas must be in \[0, 1\)"),
         ("Adam", {"eps": float("nan")}, "eps=nan"),
         ("Adam", {"differentiable": True}, "differentiable=True, which does not exist"),
-        ("Adam", {"fuse": True}, "unknown argument fuse=True"),
+        ("Adam", {"fuse": True}, "unexpected keyword argument 'fuse'\n  did you mean 'fused'"),
         ("AdamW", {"weight_decay": -1}, "weight_decay=-1"),
         ("RMSprop", {"alpha": 1.5}, "alpha=1.5"),
         ("Adadelta", {"rho": -0.5}, "rho=-0.5"),

@@ -200,8 +200,9 @@ def shapes_in(value: Any) -> Any:
     if not isinstance(value, (tuple, list)):
         return None
     if hasattr(type(value), "batch_sizes"):  # packed sequences: what one step of one of them is
-        padded = getattr(value, "padded", None)
-        return "packed" + str(value.data.shape[1:] if padded is None else padded.shape[2:])
+        packed: Any = value
+        padded = getattr(packed, "padded", None)
+        return "packed" + str(packed.data.shape[1:] if padded is None else padded.shape[2:])
     shapes = [shapes_in(part) for part in value]
     return [shape for shape in shapes if shape is not None]
 

@@ -21,15 +21,21 @@ import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias, TypedDict, TypeVar, overload
 
 import numpy as np
 
 from pellucid.base.caches import register_cache
 from pellucid.base.dtypes import DType, float32
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    NamingError,
+    unknown_keyword,
+)
 from pellucid.graph.node import layer_scope
-from pellucid.optim.watched import ParameterGroup, StateTable, WatchedDict, WatchedList
+from pellucid.optim.watched import ParameterGroup as ParameterGroup
+from pellucid.optim.watched import StateTable, WatchedDict, WatchedList
 from pellucid.tensor.autograd import enable_grad, has_gradient, no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import full_like, tensor, zeros_like
@@ -73,6 +79,28 @@ NOT_NEGATIVE: Interval = (0.0, math.inf, "[)")
 FRACTION: Interval = (0.0, 1.0, "[)")
 PROPORTION: Interval = (0.0, 1.0, "[]")
 
+
+class FurtherExecution(TypedDict, total=False):
+    """:class:`Execution` without ``foreach``, where that is a parameter of its own."""
+
+    fused: bool | None
+    capturable: bool
+    differentiable: bool
+
+
+class Execution(FurtherExecution, total=False):
+    """PyTorch's keywords about how an update is run; see :func:`check_execution`."""
+
+    foreach: bool | None
+
+
+Parameters: TypeAlias = (
+    Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
+)
+"""What an optimizer is given: tensors, (name, tensor) pairs, or groups of these."""
+
+Loss = TypeVar("Loss")
+
 _EXECUTION = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
 
 
@@ -98,9 +126,9 @@ class Optimizer:
     constants: ClassVar[tuple[str, ...]] = ()
     """Hyperparameters that are built into the program."""
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+    def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, TensorCore):
-            raise ArgumentError(
+            raise ArgumentTypeError(
                 f"{type(self).__name__} got one tensor of shape {tuple(params.shape)} as params",
                 "pass a list, [tensor], or model.parameters()",
             )
@@ -109,11 +137,13 @@ class Optimizer:
         self.param_groups: list[ParameterGroup] = WatchedList()
         self._layout = 0
         self._stepped = False
-        groups = list(params)
+        groups: list[Any] = list(params)
         if not groups:
             raise ArgumentError(
                 f"{type(self).__name__} got an empty list of parameters",
-                "pass model.parameters(), as a list if the generator was already used up",
+                "pass model.parameters(); layers that a model keeps in a plain list or dict are "
+                "not found: use nn.ModuleList or nn.ModuleDict; and a generator that was used up "
+                "gives nothing: make a list of it first",
             )
         if not isinstance(groups[0], Mapping):
             groups = [{"params": groups}]
@@ -137,7 +167,8 @@ class Optimizer:
         """Add ``{"params": tensors, …}``; what it does not name is taken from the defaults."""
         given = param_group.get("params") if isinstance(param_group, Mapping) else None
         if given is None:
-            raise ArgumentError(
+            kind = NamingError if isinstance(param_group, Mapping) else ArgumentTypeError
+            raise kind(
                 f"a parameter group needs params and is a {type(param_group).__name__} without",
                 'use {"params": tensors, "lr": 0.1}',
             )
@@ -160,7 +191,7 @@ class Optimizer:
         known = {id(p) for group in self.param_groups for p in group["params"]}
         for position, parameter in enumerate(tensors):
             if not isinstance(parameter, TensorCore):
-                raise ArgumentError(
+                raise ArgumentTypeError(
                     f"parameter {position} is a {type(parameter).__name__}, not a tensor",
                     "pass tensors, (name, tensor) pairs or groups",
                 )
@@ -204,7 +235,11 @@ class Optimizer:
                 elif has_gradient(parameter):
                     parameter.grad = zeros_like(parameter)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], Loss]) -> Loss: ...
+    def step(self, closure: Callable[[], Loss] | None = None) -> Loss | None:
         """Move every parameter that has a gradient; returns the closure's loss, if one is given.
 
         ``closure`` computes the loss and its gradients anew and returns the loss.
@@ -454,7 +489,8 @@ class Optimizer:
             not isinstance(state_dict, Mapping)
             or not {"state", "param_groups"} <= state_dict.keys()
         ):
-            raise ArgumentError(
+            kind = NamingError if isinstance(state_dict, Mapping) else ArgumentTypeError
+            raise kind(
                 "load_state_dict needs a dictionary with state and param_groups",
                 "pass what optimizer.state_dict() returned",
             )
@@ -571,7 +607,7 @@ def check_number(owner: str, name: str, value: Any, interval: Interval) -> None:
         raise ArgumentError(f"{owner} got {name}={value}", f"{name} must be in {allowed}")
 
 
-def check_execution(owner: str, given: Mapping[str, Any]) -> None:
+def check_execution(owner: str, given: Mapping[str, object]) -> None:
     """Accept PyTorch's keywords about *how* to run; they change no result here.
 
     ``foreach``, ``fused`` and ``capturable`` are accepted and not needed: compiled steps are
@@ -579,8 +615,7 @@ def check_execution(owner: str, given: Mapping[str, Any]) -> None:
     """
     for name in given:
         if name not in _EXECUTION:
-            known = "it is not an argument of PyTorch's optimizer of this name either"
-            raise ArgumentError(f"{owner} got an unknown argument {name}={given[name]!r}", known)
+            raise unknown_keyword(owner, name, _EXECUTION)
     if given.get("differentiable"):
         raise ArgumentError(
             f"{owner} got differentiable=True, which does not exist here",

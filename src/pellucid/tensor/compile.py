@@ -14,10 +14,11 @@ import warnings
 import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
+from pellucid.backends import Executable
 from pellucid.base.caches import register_cache
 from pellucid.base.errors import ArgumentError, TraceError
 from pellucid.tensor.core import TensorCore
@@ -27,6 +28,9 @@ from pellucid.tensor.program import Program
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trees import flatten, map_tensors, rebuild, repeats, signature
 
+Taken = ParamSpec("Taken")
+Returned = TypeVar("Returned")
+
 RETRACES_BEFORE_WARNING = 8
 """So many programs of one function before the user is told what keeps changing."""
 
@@ -34,13 +38,15 @@ KEPT_PROGRAMS = 64
 """Programs of one function that are kept; the one that was not used for longest goes first."""
 
 
-class CompiledFunction:
+class CompiledFunction(Generic[Taken, Returned]):
     """A function that is compiled per signature; what :func:`compile` returns.
 
     ``explain()`` shows what the last used program became.
     """
 
-    def __init__(self, function: Callable[..., Any], backend: str, keep_gradients: bool) -> None:
+    def __init__(
+        self, function: Callable[Taken, Returned], backend: str, keep_gradients: bool
+    ) -> None:
         self.function = function
         self.backend = backend
         self.keep_gradients = keep_gradients
@@ -60,7 +66,7 @@ class CompiledFunction:
         functools.update_wrapper(self, function, updated=())
         _functions.add(self)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Taken.args, **kwargs: Taken.kwargs) -> Returned:
         """What the function returns for these arguments, by its program for their signature."""
         last = self._last
         if (
@@ -73,11 +79,29 @@ class CompiledFunction:
             and (last.python is None or last.python.holds())
             and last.accepts(args)
         ):
-            return last.run(args)
+            return last.run(args)  # type: ignore[arg-type]  # accepts() looked
         if state.trace is not None:
             return self.function(*args, **kwargs)
         program, leaves = self._program(args, kwargs)
+        if program.shares_memory(leaves):
+            program.stand_aside()
+            args, kwargs = map_tensors((args, kwargs), lambda tensor: tensor)
+            return self.function(*args, **kwargs)
         return program.run(leaves)
+
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__qualname__", None) or type(self.function).__name__
+        count = sum(len(programs) for programs in self._programs.values())
+        made = f"{count} program{'' if count == 1 else 's'}"
+        return f"CompiledFunction({name}, backend={self.backend!r}, {made})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies and pickles hold what was compiled; programs hold addresses and are made anew.
+        kept = ("function", "backend", "keep_gradients")
+        return {name: self.__dict__[name] for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
 
     def __getattr__(self, name: str) -> Any:
         # What was compiled keeps its own attributes: a module's parameters(), train(), …
@@ -85,7 +109,7 @@ class CompiledFunction:
             raise AttributeError(name)
         return getattr(self.function, name)
 
-    def many(self, steps: int, *args: Any) -> Any:
+    def many(self, steps: int, *args: TensorCore | np.ndarray) -> Returned:
         """Run ``steps`` times in one native call.
 
         Each tensor argument has a leading axis of extent ``steps``, one slice for each step;
@@ -112,6 +136,12 @@ class CompiledFunction:
         while done < steps:  # once, unless an observation changes the program on the way
             first = tuple(TensorCore.make(Cell(np.asarray(t.array()[done]))) for t in leaves)
             program, _ = self._program(first, {})
+            if program.shares_memory(first) or program.shares_memory(leaves):
+                raise TraceError(
+                    "many() got arguments that share memory with each other or with the state of "
+                    "the function, which writes it",
+                    "call the function step by step, or pass copies: x.clone()",
+                )
             count = min([steps - done, *(b.span for b in program.bindings)])
             count = 1 if program.changed_gradients else count
             part = leaves if count == steps else [_slices(t, done, done + count) for t in leaves]
@@ -204,7 +234,7 @@ class CompiledFunction:
         self.clear()
 
     @property
-    def executable(self) -> Any:
+    def executable(self) -> Executable:
         """The executable of the program that ran last."""
         if self._recent is None:
             raise ArgumentError("nothing has been compiled yet", "call the function once first")
@@ -226,7 +256,7 @@ class CompiledFunction:
         return executable.explain(inputs, calls)
 
 
-_functions: weakref.WeakSet[CompiledFunction] = weakref.WeakSet()
+_functions: weakref.WeakSet[CompiledFunction[..., Any]] = weakref.WeakSet()
 
 
 def _clear_programs() -> None:
@@ -258,8 +288,32 @@ READERS.append((CompiledFunction, _read_compiled))
 _MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 
+@overload
 def compile(
-    function: Callable[..., Any] | None = None,
+    function: Callable[Taken, Returned],
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str = "cpu",
+    mode: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    disable: bool = False,
+    keep_gradients: bool = False,
+) -> CompiledFunction[Taken, Returned]: ...
+@overload
+def compile(
+    function: None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str = "cpu",
+    mode: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    disable: bool = False,
+    keep_gradients: bool = False,
+) -> Callable[[Callable[Taken, Returned]], CompiledFunction[Taken, Returned]]: ...
+def compile(
+    function: Callable[Taken, Returned] | None = None,
     *,
     fullgraph: bool = False,
     dynamic: bool | None = None,

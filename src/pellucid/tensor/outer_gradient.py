@@ -116,7 +116,7 @@ class OuterGradient:
             return cotangent
 
         def pulled(record: Record, cotangent: Any, value: Any) -> Sequence[Any]:
-            record.check_unchanged()
+            record.check_unchanged(value)
             return apply_rule(record, cotangent, value)
 
         before = (state.trace, trace.cotangent, trace.watched, state.autocast)
@@ -224,8 +224,8 @@ class OuterGradient:
         for k in self._wanted:
             tensor = made[k]
             tensor._requires_grad = True
-            tensor._record = Record(op, operands, {"output": k})
-            tensor._record._results = cells
+            tensor._record = Record(op, operands, {"output": k}, tensor._cell)
+            tensor._record.join(cells)
 
     def _operation(self, held: dict[Node, Cell], ages: dict[Node, tuple[int, int]]) -> Primitive:
         """One call as an operation, whose gradient rule runs the backward program."""
@@ -241,8 +241,7 @@ class OuterGradient:
             backward = self._backward(frozenset(cotangents))
             for node in backward.leaves:
                 if held[node].age != ages[node]:
-                    record = next(iter(cotangents.values()))._record or Record(op, (), {})
-                    raise changed_since(held[node], record)
+                    raise changed_since(held[node], Record(op, (), {}, held[node]))
             cells = [held[node] for node in backward.leaves]
             cells += [cotangents[k]._cell for k in sorted(cotangents)]
             found = backward(cells)

@@ -61,7 +61,9 @@ PARAMETERS = [
     ("i64", "begin"),
     ("i64", "end"),
 ]
-ATTRIBUTES = 'nounwind "no-builtins"'
+ATTRIBUTES = 'nounwind "no-builtins" "denormal-fp-math"="dynamic,dynamic"'
+"""Subnormal numbers count as 0 or not as the driver was told: LLVM computes nothing beforehand
+that depends on it."""
 CHUNK_COST = 3_000.0
 """Estimated nanoseconds of work in one chunk: ten times what handing it out costs, and small
 enough that the update of a layer of some thousand parameters is shared by two threads."""
@@ -170,7 +172,10 @@ class _RowKernel:
         self.operands = operands or Operands()
         # Short rows leave no time to compute with numbers that LLVM does not know.
         fixed = function is not None or self.flat or self.inner < LEAST_EXTENT
-        self.elements = Elements(self.f, self.operands, stored | self.fusion.anchors, fixed)
+        # The pieces of a long chain often differ in their constants alone.
+        piece = function is None and not fusion.ends.isdisjoint(self.anchors)
+        known = stored | self.fusion.anchors
+        self.elements = Elements(self.f, self.operands, known, fixed, piece)
         self.columns: tuple[Value, Value]
         self.stage = {}  # type: dict[Node, int]
         self._find_stages()
