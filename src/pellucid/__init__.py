@@ -182,6 +182,7 @@ __all__ = [
     "channels_last",
     "column_stack",
     "combinations",
+    "clear_caches",
     "compile",
     "concat",
     "concatenate",
