@@ -11,13 +11,16 @@ tensor([2., 4.])
 """
 
 import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
+import pellucid._starting as _starting  # before everything that takes time
 from pellucid.backends.cpu.subnormals import set_flush_denormal
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.dtypes import (
     DType as dtype,
 )
+from pellucid.base.caches import clear_caches
 from pellucid.base.dtypes import (
     bfloat16,
     float16,
@@ -33,7 +36,24 @@ from pellucid.base.dtypes import (
     bool_ as bool,
 )
 from pellucid.base.errors import PellucidError
+from pellucid.base.shapes import broadcast_shapes
 from pellucid.tensor import linalg
+from pellucid.tensor import method_functions as _method_functions
+from pellucid.tensor import neighbours as _neighbours
+from pellucid.tensor.assembling import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    block_diag,
+    cartesian_prod,
+    column_stack,
+    combinations,
+    dstack,
+    hstack,
+    tril_indices,
+    triu_indices,
+    vstack,
+)
 from pellucid.tensor.autocast import autocast, get_autocast_dtype, is_autocast_enabled
 from pellucid.tensor.autograd import (
     enable_grad,
@@ -50,6 +70,7 @@ from pellucid.tensor.creation import (
     empty,
     empty_like,
     eye,
+    from_dlpack,
     from_numpy,
     full,
     full_like,
@@ -61,10 +82,24 @@ from pellucid.tensor.creation import (
     zeros,
     zeros_like,
 )
-from pellucid.tensor.functions import FUNCTIONS as _FUNCTIONS
-from pellucid.tensor.functions import equal, is_tensor, promote_types, where
+from pellucid.tensor.device import Device as device
+from pellucid.tensor.functions import (
+    equal,
+    get_default_dtype,
+    is_tensor,
+    polygamma,
+    promote_types,
+    result_type,
+    scalar_tensor,
+    trapezoid,
+    where,
+)
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad
+from pellucid.tensor.limits import e, finfo, iinfo, inf, nan, pi
+from pellucid.tensor.linalg import cdist, vander
 from pellucid.tensor.linear import einsum, tensordot
+from pellucid.tensor.method_functions import *
+from pellucid.tensor.printing import get_printoptions, printoptions, set_printoptions
 from pellucid.tensor.random import (
     Generator,
     bernoulli,
@@ -90,7 +125,26 @@ from pellucid.tensor.state import (
     eager_kernels,
     set_eager_kernels,
 )
+from pellucid.tensor.statistics import searchsorted
 from pellucid.tensor.tensor import Tensor
+
+if _TYPE_CHECKING:
+    from pellucid import (
+        autograd,
+        cuda,
+        data,
+        insight,
+        interop,
+        models,
+        nn,
+        optim,
+        rl,
+        text,
+        training,
+        utils,
+    )
+    from pellucid.training.summary import summary
+    from pellucid.training.trainer import Trainer
 
 __version__ = "0.1.0"
 
@@ -102,28 +156,154 @@ int = int32
 concat = concatenate = cat
 contiguous_format = preserve_format = channels_last = None
 """Memory formats of PyTorch: accepted, and without effect, for layouts are the compiler's."""
-globals().update(_FUNCTIONS)
 
-_LAZY = {
-    "nn": "pellucid.nn",
-    "optim": "pellucid.optim",
-    "data": "pellucid.data",
-    "autograd": "pellucid.autograd",
-    "cuda": "pellucid.cuda",
-    "insight": "pellucid.insight",
-    "models": "pellucid.models",
-    "text": "pellucid.text",
-    "rl": "pellucid.rl",
-    "training": "pellucid.training",
-    "utils": "pellucid.utils",
-}
+__all__ = [
+    "Generator",
+    "PellucidError",
+    "Tensor",
+    "Trainer",
+    "__version__",
+    "arange",
+    "are_eager_kernels_enabled",
+    "as_tensor",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "autocast",
+    "autograd",
+    "bernoulli",
+    "bfloat16",
+    "block_diag",
+    "bool",
+    "broadcast_shapes",
+    "broadcast_tensors",
+    "cartesian_prod",
+    "cat",
+    "cdist",
+    "channels_last",
+    "column_stack",
+    "combinations",
+    "compile",
+    "concat",
+    "concatenate",
+    "contiguous_format",
+    "cuda",
+    "data",
+    "default_generator",
+    "device",
+    "double",
+    "dstack",
+    "dtype",
+    "e",
+    "eager_kernels",
+    "einsum",
+    "empty",
+    "empty_like",
+    "enable_grad",
+    "equal",
+    "eye",
+    "finfo",
+    "float",
+    "float16",
+    "float32",
+    "float64",
+    "from_numpy",
+    "full",
+    "full_like",
+    "get_autocast_dtype",
+    "get_default_dtype",
+    "get_num_threads",
+    "get_rng_state",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "half",
+    "hstack",
+    "iinfo",
+    "inf",
+    "inference_mode",
+    "initial_seed",
+    "insight",
+    "int",
+    "int16",
+    "int32",
+    "int64",
+    "int8",
+    "interop",
+    "is_autocast_enabled",
+    "is_grad_enabled",
+    "is_tensor",
+    "linalg",
+    "linspace",
+    "logspace",
+    "long",
+    "manual_seed",
+    "meshgrid",
+    "models",
+    "multinomial",
+    "nan",
+    "nn",
+    "no_grad",
+    "normal",
+    "numerical_grad",
+    "ones",
+    "ones_like",
+    "optim",
+    "pi",
+    "polygamma",
+    "preserve_format",
+    "promote_types",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+    "result_type",
+    "rl",
+    "scalar_tensor",
+    "scan",
+    "searchsorted",
+    "set_eager_kernels",
+    "set_flush_denormal",
+    "set_grad_enabled",
+    "set_num_threads",
+    "set_rng_state",
+    "stack",
+    "summary",
+    "tensor",
+    "tensordot",
+    "text",
+    "training",
+    "trapezoid",
+    "tril_indices",
+    "triu_indices",
+    "uint8",
+    "utils",
+    "vander",
+    "vstack",
+    "where",
+    "zeros",
+    "zeros_like",
+]
+__all__ += _method_functions.__all__
+
+_LAZY = ("autograd cuda data insight interop models nn optim rl text training utils").split()
 """Parts of the package that are loaded when they are first used."""
 _LAZY_NAMES = {"Trainer": "pellucid.training.trainer", "summary": "pellucid.training.summary"}
 
+_neighbours.introduce_tensors()
 
-def __getattr__(name: str) -> _Any:
-    if name in _LAZY:
-        return _importlib.import_module(_LAZY[name])
-    if name in _LAZY_NAMES:
-        return getattr(_importlib.import_module(_LAZY_NAMES[name]), name)
-    raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+if not _TYPE_CHECKING:  # to a type checker the names are those imported above, and no others
+
+    def __getattr__(name: str) -> _Any:
+        if name in _LAZY:
+            return _importlib.import_module(f"pellucid.{name}")
+        if name in _LAZY_NAMES:
+            return getattr(_importlib.import_module(_LAZY_NAMES[name]), name)
+        raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(n for n in globals() if n.startswith("__"))})

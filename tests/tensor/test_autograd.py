@@ -161,9 +161,9 @@ def test_leaves_and_what_is_made_of_them() -> None:
     x = leaf(1.0)
     assert x.is_leaf and x.grad_fn is None and x.requires_grad
     y = x * 2
-    assert not y.is_leaf and repr(y.grad_fn) == "<mul backward>" and y.requires_grad
+    assert not y.is_leaf and repr(y.grad_fn) == "<MulBackward0>" and y.requires_grad
     assert pellucid.tensor(1.0).is_leaf and not (pellucid.tensor(1.0) * 2).requires_grad
-    assert "requires_grad=True" in repr(x) and "grad_fn=<mul backward>" in repr(y)
+    assert "requires_grad=True" in repr(x) and "grad_fn=<MulBackward0>" in repr(y)
 
 
 def test_integers_cannot_require_gradients() -> None:
@@ -541,7 +541,7 @@ def test_tensors_as_keys_and_in_lists() -> None:
     x, y = pellucid.ones(2), pellucid.ones(2)
     assert {x: 1, y: 2}[y] == 2
     assert any(t is y for t in [x, y])
-    with pytest.raises(PellucidError, match="exactly one element"):
+    with pytest.raises(PellucidError, match="truth value of a tensor with more than one"):
         bool(x == y)
 
 

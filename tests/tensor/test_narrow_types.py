@@ -105,7 +105,7 @@ def test_sixteen_bits_an_element(dtype: Any) -> None:
 
 def test_printing_and_numpy() -> None:
     x = pellucid.tensor([1.0, 0.1]).bfloat16()
-    assert repr(x) == "tensor([1.    , 0.1001], dtype=pellucid.bfloat16)"
+    assert repr(x) == "tensor([1.0000, 0.1001], dtype=pellucid.bfloat16)"
     assert x[1].item() == 0.10009765625
     with pytest.raises(DTypeError, match=r"NumPy has no bfloat16\n  convert first: x\.float"):
         x.numpy()

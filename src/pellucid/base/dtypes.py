@@ -13,6 +13,7 @@ function can mistake for a number.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -38,6 +39,13 @@ class DType:
     def itemsize(self) -> int:
         """Bytes of one element."""
         return self.numpy.itemsize
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """NumPy's dtype, so that ``np.dtype(pellucid.float32)`` and NumPy's ``dtype=`` work."""
+        if self is bfloat16:
+            raise DTypeError("NumPy has no bfloat16", "use float32, which holds all its values")
+        return self.numpy
 
     def array(self, values: object) -> np.ndarray:
         """Numbers as a new array of this type, rounded where they have to be."""
@@ -93,19 +101,29 @@ _BY_NAME = {d.name: d for d in (*ALL, *NARROW)} | {
 }
 _BY_PYTHON: dict[object, DType] = {float: float32, int: int64, bool: bool_}
 
+DTypeLike: TypeAlias = DType | np.dtype[Any] | type | str
+"""What names an element type: a :class:`DType`, one of NumPy's, a Python type or a name."""
+
 
 def as_dtype(value: object) -> DType:
     """The :class:`DType` that ``value`` names.
 
-    Accepts a :class:`DType`, a NumPy dtype, a name, or Python's ``float``, ``int``, ``bool``.
-    Raises :class:`DTypeError` for element types that do not exist here.
+    Accepts a :class:`DType`, a NumPy or PyTorch dtype, the bfloat16 of ml_dtypes, a name, or
+    Python's ``float``, ``int``, ``bool``.  Raises :class:`DTypeError` for element types that do
+    not exist here.
     """
     if isinstance(value, DType):
         return value
+    if isinstance(value, np.dtype) and value in _BY_NUMPY:
+        return _BY_NUMPY[value]
     if isinstance(value, type) and value in _BY_PYTHON:
         return _BY_PYTHON[value]
     if isinstance(value, str) and value in _BY_NAME:
         return _BY_NAME[value]
+    if is_foreign_dtype(value) and str(value).partition(".")[2] in _BY_NAME:
+        return _BY_NAME[str(value).partition(".")[2]]
+    if is_foreign_bfloat16(value):
+        return bfloat16
     try:
         found = _BY_NUMPY.get(np.dtype(value).newbyteorder("="))  # type: ignore[call-overload]
     except TypeError:
@@ -114,6 +132,16 @@ def as_dtype(value: object) -> DType:
         known = ", ".join(d.name for d in (*ALL, *NARROW))
         raise DTypeError(f"there is no element type {value!r}", f"use one of: {known}")
     return found
+
+
+def is_foreign_dtype(value: object) -> bool:
+    """Whether ``value`` is a dtype of PyTorch, which need not be imported for the answer."""
+    return type(value).__module__ == "torch" and type(value).__name__ == "dtype"
+
+
+def is_foreign_bfloat16(value: object) -> bool:
+    """Whether ``value`` is NumPy's view of another library's bfloat16 (ml_dtypes, JAX)."""
+    return getattr(value, "name", getattr(value, "__name__", "")) == "bfloat16"
 
 
 def promote(a: DType, b: DType) -> DType:

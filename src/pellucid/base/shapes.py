@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import ArgumentError, AxisError, ShapeError
 
 Shape = tuple[int, ...]
 
@@ -38,7 +38,7 @@ def normalize_axis(axis: int, rank: int) -> int:
     """``axis`` counted from the front; negative axes count from the back."""
     limit = max(rank, 1)
     if not -limit <= axis < limit:
-        raise ShapeError(
+        raise AxisError(
             f"axis {axis} does not exist in a tensor with {rank} dimensions",
             f"use an axis from {-limit} to {limit - 1}",
         )

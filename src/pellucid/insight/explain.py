@@ -9,48 +9,55 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import ArgumentError, NonFiniteError, OutOfRangeError, ShapeError
+from pellucid.nn.modes import evaluation
 from pellucid.tensor.autograd import enable_grad, grad, no_grad
 from pellucid.tensor.creation import as_tensor
 
 Predict = Callable[[Any], Any]
 Floats = npt.NDArray[np.float64]
 
+Output = int | tuple[int, ...] | Sequence[Any] | npt.NDArray[Any] | None
+"""Which score is explained: a position (with several axes a tuple), one for each row, or None."""
+
 MAX_SHAPLEY_INPUTS = 10
 
 
-def saliency(model: Any, features: Any, output: int | None = None) -> npt.NDArray[Any]:
+def saliency(model: Any, features: Any, output: Output = None) -> npt.NDArray[Any]:
     """∂ score / ∂ input for each row: how much a small change of each input changes the score.
 
-    ``features`` (rows, …) float; ``output`` is the position of the score, or None for the largest
-    of each row.  Returns the gradients, with the shape of ``features``, in evaluation mode.
+    ``features`` (rows, …) float; ``output`` is the position of the score (with several axes a
+    tuple of positions), one for all rows or a sequence with one for each row, or None for the
+    largest score of each row.  Returns the gradients, with the shape of ``features``, in
+    evaluation mode.  Raises ``OutOfRangeError`` and ``ShapeError`` for positions that do not fit.
     (Simonyan, Vedaldi and Zisserman, 2013; they draw the absolute values.)
     """
     x = as_tensor(features).detach().clone().requires_grad_()
-    with _Evaluation(model), enable_grad():
+    with evaluation(model), enable_grad():
         scores = model(x)
         result = grad(_chosen(scores, output).sum(), x)[0]
     return np.array(result.detach().numpy())
 
 
-def grad_cam(model: Any, layer: Any, images: Any, output: int | None = None) -> npt.NDArray[Any]:
+def grad_cam(model: Any, layer: Any, images: Any, output: Output = None) -> npt.NDArray[Any]:
     """Where in the pictures the evidence for a score lies: one map a picture, 0 … 1.
 
     ``layer`` is a module of ``model`` whose output is (rows, channels, height, width); the map is
     ReLU(Σ_c w_c A_c) with A the layer's output and w_c the mean over places of ∂ score / ∂ A_c,
-    divided by its largest value.  Returns (rows, height, width) of that layer.  (Selvaraju and
+    divided by its largest value; ``output`` is as for :func:`saliency`.  A map of zeros means that
+    nothing speaks for the score.  Returns (rows, height, width) of that layer.  (Selvaraju and
     others, 2017.)  Raises ``ShapeError`` for layers whose output has other axes.
     """
     kept: list[Any] = []
     handle = layer.register_forward_hook(lambda module, args, result: kept.append(result))
     try:
-        with _Evaluation(model), enable_grad():
+        with evaluation(model), enable_grad():
             scores = model(as_tensor(images).detach().clone().requires_grad_())
             if not kept or kept[-1].dim() != 4:
                 shape = tuple(kept[-1].shape) if kept else "nothing"
@@ -89,6 +96,10 @@ def permutation_importance(
         )
     random = np.random.default_rng(seed)
     before = score(y, _plain(predict(x)))
+    if not math.isfinite(before):
+        raise NonFiniteError(
+            f"The score of the model is {before}", "Look at the predictions: np.isfinite(...)."
+        )
     lost = np.empty((x.shape[1], repeats))
     for column, repeat in itertools.product(range(x.shape[1]), range(repeats)):
         shuffled = x.copy()
@@ -97,13 +108,21 @@ def permutation_importance(
     return lost
 
 
-def shapley_values(predict: Predict, row: npt.ArrayLike, background: npt.ArrayLike) -> Floats:
+def shapley_values(
+    predict: Predict,
+    row: npt.ArrayLike,
+    background: npt.ArrayLike,
+    output: int | None = None,
+) -> Floats:
     """The exact shares of the inputs in one answer.
 
     ``row`` (inputs,), ``background`` (rows, inputs): an input that is "absent" takes the values of
     the background, over which the answer is averaged.  ``predict`` takes (n, inputs) and gives
-    (n,) or (n, 1).  Returns (inputs,); they sum to the answer minus the background's mean answer.
-    Exact, so 2^inputs sets are tried: at most 10 inputs.  (Shapley, 1953; Lundberg and Lee, 2017.)
+    (n,) or (n, outputs), of which ``output`` is explained.  Returns (inputs,); they sum to the
+    answer minus the background's mean answer.
+    Exact, so 2^inputs sets are tried: at most 10 inputs.  Raises ``ArgumentError`` for several
+    outputs without a choice, ``NonFiniteError`` for answers that are NaN or infinite.
+    (Shapley, 1953; Lundberg and Lee, 2017.)
     """
     x, others = np.asarray(row), np.asarray(background)
     count = x.shape[0]
@@ -115,7 +134,7 @@ def shapley_values(predict: Predict, row: npt.ArrayLike, background: npt.ArrayLi
     answers = {}
     for present in itertools.product((False, True), repeat=count):
         mixed = np.where(np.array(present), x, others)
-        answers[present] = float(_plain(predict(mixed)).reshape(len(others), -1)[:, 0].mean())
+        answers[present] = _mean_answer(_plain(predict(mixed)), len(others), output)
     shares = np.zeros(count)
     for present, answer in answers.items():
         size = sum(present)
@@ -127,25 +146,66 @@ def shapley_values(predict: Predict, row: npt.ArrayLike, background: npt.ArrayLi
     return shares
 
 
-class _Evaluation:
-    """Evaluation mode inside a with block; the mode before comes back."""
+def _mean_answer(answers: npt.NDArray[Any], rows: int, output: int | None) -> float:
+    """The mean over the background of the answer that is explained."""
+    table = answers.reshape(rows, -1)
+    if output is None and table.shape[1] > 1:
+        raise ArgumentError(
+            f"shapley_values got a predict with {table.shape[1]} outputs",
+            "Choose one of them: output=0, for the first class.",
+        )
+    column = 0 if output is None else output
+    if not -table.shape[1] <= column < table.shape[1]:
+        raise OutOfRangeError(
+            f"shapley_values got output={output} for {table.shape[1]} outputs",
+            f"Use 0 to {table.shape[1] - 1}.",
+        )
+    mean = float(table[:, column].mean())
+    if not math.isfinite(mean):
+        raise NonFiniteError(
+            "predict gave NaN or infinity", "Look at the features and the weights of the model."
+        )
+    return mean
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
 
-    def __enter__(self) -> None:
-        self.training = self.model.training
-        self.model.eval()
-
-    def __exit__(self, *error: object) -> None:
-        if self.training:
-            self.model.train()
-
-
-def _chosen(scores: Any, output: int | None) -> Any:
+def _chosen(scores: Any, output: Output) -> Any:
     """The score of each row that is explained, (rows,)."""
-    flat = scores.reshape(scores.shape[0], -1)
-    return flat.amax(1) if output is None else flat[:, output]
+    rows, shape = scores.shape[0], tuple(scores.shape[1:])
+    flat = scores.reshape(rows, -1)
+    if output is None:
+        return flat.amax(1)
+    if isinstance(output, (int, tuple, np.integer)):
+        return flat[:, _position(output, shape)]
+    listed = np.asarray(_plain(output)).tolist()
+    if not isinstance(listed, list):  # an array without axes
+        return flat[:, _position(listed, shape)]
+    if len(listed) != rows:
+        raise ShapeError(
+            f"output has {len(listed)} positions for {rows} rows",
+            "Give one position, or one for each row.",
+        )
+    places = [_position(tuple(p) if isinstance(p, list) else p, shape) for p in listed]
+    return flat.gather(1, as_tensor(np.array(places, np.int64)[:, None]))[:, 0]
+
+
+def _position(output: Any, shape: tuple[int, ...]) -> int:
+    """The place of a score among a row's scores of this shape, laid out in one line."""
+    place = output if isinstance(output, tuple) else (output,)
+    whole = all(isinstance(p, (int, np.integer)) and not isinstance(p, bool) for p in place)
+    if not whole or (len(place) != len(shape) and not (len(place) == 1 and not shape)):
+        raise ShapeError(
+            f"output={output!r} is no position among scores of shape {shape} for each row",
+            "Give one whole number for each axis after the rows: output=2, or output=(2, 0, 5).",
+        )
+    extents = shape or (1,)
+    for index, extent in zip(place, extents, strict=True):
+        if not -extent <= index < extent:
+            raise OutOfRangeError(
+                f"output={output!r} for scores of shape {shape} for each row",
+                f"Use positions from 0 to {extent - 1}.",
+            )
+    inside = tuple(i % n for i, n in zip(place, extents, strict=True))
+    return int(np.ravel_multi_index(inside, extents))
 
 
 def _plain(value: Any) -> npt.NDArray[Any]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pellucid import nn
 from pellucid.base.errors import ArgumentError
+from pellucid.nn.modes import evaluation
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
 
@@ -65,15 +66,12 @@ def feature_maps(model: Any, image: Any) -> dict[str, Array]:
         for path, module in model.named_modules()
         if next(module.children(), None) is None
     ]
-    training = model.training
-    model.eval()
     try:
-        with no_grad():
+        with evaluation(model), no_grad():
             model(as_tensor(image).unsqueeze(0))
     finally:
         for handle in handles:
             handle.remove()
-        model.train(training)
     return maps
 
 

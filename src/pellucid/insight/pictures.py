@@ -43,7 +43,9 @@ def sample_function(
     """A function of one number at ``points`` evenly spaced places, with its derivative.
 
     ``function`` maps a float64 tensor (points,) to one of that shape, element by element; the
-    derivative is autograd's, so at a kink it is the one that training uses.
+    derivative is autograd's, so at a kink it is the one that training uses.  Raises
+    ``ShapeError`` for another shape and ``ArgumentError`` for values that depend on the other
+    elements, as softmax's do: they have no curve.
     """
     if not low < high or points < 2:
         raise ArgumentError(
@@ -58,8 +60,24 @@ def sample_function(
                 f"The function made {tuple(value.shape)} of ({points},)",
                 "Give a function that works element by element.",
             )
+        _check_elementwise(function, x.detach(), value.detach())
         slope = grad(value.sum(), x)[0] if value.requires_grad else x.detach() * 0
     return Curve(*(np.array(t.detach().numpy()) for t in (x, value, slope)))
+
+
+def _check_elementwise(function: Callable[[Any], Any], x: Any, value: Any) -> None:
+    """Raise unless each value depends on its own place alone: a part gives the same values."""
+    with no_grad():
+        part = function(x[: len(x) // 2])
+    expected = np.asarray(value.numpy())[: len(x) // 2]
+    found = np.asarray(part.detach().numpy())
+    if found.shape != expected.shape or not np.allclose(
+        found, expected, rtol=1e-9, atol=1e-12, equal_nan=True
+    ):
+        raise ArgumentError(
+            "The function does not work element by element: half of the places give other values",
+            "Draw functions of one number; softmax, normalization and dropout are none.",
+        )
 
 
 def draw_function(

@@ -9,6 +9,7 @@ import pellucid
 import pellucid.nn.functional as F  # noqa: N812
 from pellucid import Tensor, nn
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.nn.modes import evaluation
 
 
 def sinusoids(features: int, longest: int) -> Tensor:
@@ -96,20 +97,15 @@ class EncoderDecoder(nn.Module):
 
     def translate(self, source: Any, start: int, length: int) -> Any:
         """The likeliest tokens (N, length) after the id ``start``, each chosen in its turn."""
-        training = self.training
-        self.eval()
-        try:
-            with pellucid.no_grad():
-                memory = self.transformer.encoder(self._embedded(source))
-                ids = pellucid.full((source.shape[0], 1), start, dtype=source.dtype)
-                for _ in range(length):
-                    y = self.transformer.decoder(
-                        self._embedded(ids), memory, self._later(ids), tgt_is_causal=True
-                    )
-                    last = self.scores(y.select(1, y.shape[1] - 1))
-                    ids = pellucid.cat([ids, last.argmax(-1, keepdim=True)], 1)
-        finally:
-            self.train(training)
+        with evaluation(self), pellucid.no_grad():
+            memory = self.transformer.encoder(self._embedded(source))
+            ids = pellucid.full((source.shape[0], 1), start, dtype=source.dtype)
+            for _ in range(length):
+                y = self.transformer.decoder(
+                    self._embedded(ids), memory, self._later(ids), tgt_is_causal=True
+                )
+                last = self.scores(y.select(1, y.shape[1] - 1))
+                ids = pellucid.cat([ids, last.argmax(-1, keepdim=True)], 1)
         return ids.narrow(1, 1, length)
 
     def attention(self, source: Any, target: Any) -> list[Any]:
@@ -118,20 +114,14 @@ class EncoderDecoder(nn.Module):
         Shapes: source (N, S), target (N, T) → each (N, T, S), the mean over heads: at least 0,
         every row's sum 1; ready to be drawn as a heat map.
         """
-        training = self.training
-        self.eval()
         found = []
-        try:
-            with pellucid.no_grad():
-                memory = self.transformer.encoder(self._embedded(source))
-                y, later = self._embedded(target), self._later(target)
-                for layer in self.transformer.decoder.layers:
-                    own = layer.norm1(y)
-                    middle = (
-                        y + layer.self_attn(own, own, own, None, False, later, is_causal=True)[0]
-                    )
-                    found.append(layer.multihead_attn(layer.norm2(middle), memory, memory)[1])
-                    y = layer(y, memory, later, tgt_is_causal=True)
-        finally:
-            self.train(training)
+        with evaluation(self), pellucid.no_grad():
+            memory = self.transformer.encoder(self._embedded(source))
+            y, later = self._embedded(target), self._later(target)
+            layers: list[Any] = list(self.transformer.decoder.layers)
+            for layer in layers:
+                own = layer.norm1(y)
+                middle = y + layer.self_attn(own, own, own, None, False, later, is_causal=True)[0]
+                found.append(layer.multihead_attn(layer.norm2(middle), memory, memory)[1])
+                y = layer(y, memory, later, tgt_is_causal=True)
         return found

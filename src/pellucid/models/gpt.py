@@ -16,7 +16,9 @@ from typing import Any
 import pellucid
 import pellucid.nn.functional as F
 from pellucid import Generator, nn
+from pellucid.base.caches import register_cache
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.nn.modes import evaluation
 from pellucid.tensor.state import is_tracing
 
 KeyValue = tuple[Any, Any]
@@ -150,12 +152,15 @@ class GPT(nn.Module):
     (3, 16, 65)
     """
 
+    transformer: nn.ModuleDict[Any]
+
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.config = config
+        tokens = nn.Embedding(config.vocab_size, config.n_embd)
         self.transformer = nn.ModuleDict(
             {
-                "wte": nn.Embedding(config.vocab_size, config.n_embd),
+                "wte": tokens,
                 "wpe": nn.Embedding(config.block_size, config.n_embd),
                 "drop": nn.Dropout(config.dropout),
                 "h": nn.ModuleList([Block(config) for _ in range(config.n_layer)]),
@@ -163,7 +168,7 @@ class GPT(nn.Module):
             }
         )
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        self.lm_head.weight = self.transformer["wte"].weight
+        self.lm_head.weight = tokens.weight
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
@@ -248,15 +253,8 @@ class GPT(nn.Module):
                 f"generate got ids of shape {tuple(ids.shape)}",
                 "give (N, T) with at least one token, outside of compiled functions",
             )
-        training = self.training
-        self.eval()
-        try:
-            with pellucid.no_grad():
-                return self._continued(
-                    ids, max_new_tokens, temperature, top_k, generator, use_cache
-                )
-        finally:
-            self.train(training)
+        with evaluation(self), pellucid.no_grad():
+            return self._continued(ids, max_new_tokens, temperature, top_k, generator, use_cache)
 
     def _continued(
         self,
@@ -325,6 +323,7 @@ class Decoder:
 
 
 _decoders: weakref.WeakKeyDictionary[GPT, dict[int, Decoder]] = weakref.WeakKeyDictionary()
+register_cache("decoders of language models", _decoders.clear)
 
 
 def _chosen(scores: Any, temperature: float, top_k: int | None, generator: Generator | None) -> Any:

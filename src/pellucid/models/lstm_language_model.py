@@ -12,6 +12,7 @@ import math
 import pellucid
 import pellucid.nn.functional as F  # noqa: N812
 from pellucid import Tensor, nn
+from pellucid.nn.modes import evaluation
 
 State = tuple[Tensor, Tensor]
 
@@ -68,15 +69,12 @@ class LSTMLanguageModel(nn.Module):
 
         ``start`` (T, B) are the words before; ``skip`` are ids that must not come.
         """
-        training = self.training
-        self.eval()
         drawn = []
-        with pellucid.no_grad():
+        with evaluation(self), pellucid.no_grad():
             scores, state = self(start)
             for _ in range(length):
                 scores = scores[-1].clone()
                 scores[:, list(skip)] = -math.inf
                 drawn.append(pellucid.multinomial(scores.softmax(-1), 1).squeeze(-1))
                 scores, state = self(drawn[-1].unsqueeze(0), state)
-        self.train(training)
         return pellucid.stack(drawn)

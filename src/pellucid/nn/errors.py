@@ -13,5 +13,5 @@ class PathError(PellucidError, AttributeError):
     """A module has no submodule, parameter or buffer of this name or path."""
 
 
-class OutOfRangeError(PellucidError, IndexError):
-    """A container has no entry at this position."""
+class SetupError(PellucidError, AttributeError):
+    """A module was used before ``super().__init__()`` had set it up."""

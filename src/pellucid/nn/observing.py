@@ -14,25 +14,10 @@ from pellucid.tensor.observe import Observation
 if TYPE_CHECKING:
     from pellucid.nn.module import Module
 
-RANGES = {
-    "Sigmoid": (0.0, 1.0),
-    "Hardsigmoid": (0.0, 1.0),
-    "Softmax": (0.0, 1.0),
-    "Tanh": (-1.0, 1.0),
-    "Softsign": (-1.0, 1.0),
-    "ReLU6": (0.0, 6.0),
-}
-"""Layer class → the bounds of its outputs, where they are flat: what saturates."""
-
 
 def bounds_of(module: Module) -> tuple[float, float] | None:
-    """Bounds of a saturating layer's outputs, None for any other layer."""
-    for base in type(module).__mro__:
-        if base.__name__ == "Hardtanh":
-            return float(module.min_val), float(module.max_val)
-        if base.__name__ in RANGES:
-            return RANGES[base.__name__]
-    return None
+    """Bounds of a saturating layer's outputs, None for any other layer: what it says itself."""
+    return module.output_bounds
 
 
 def layer_names(model: Module) -> dict[str, Module]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.dtypes import float32, int64
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.errors import DTypeError, OutOfRangeError, ShapeError
 from pellucid.base.shapes import Shape, normalize_axis
 from pellucid.graph.node import Sample, Spec
 from pellucid.ops import elementwise, structure
@@ -28,7 +28,7 @@ def check_positions(name: str, index: np.ndarray, extent: int) -> None:
     """Raise unless every position lies in [0, extent); used where the values are at hand."""
     if index.size and not (0 <= int(index.min()) and int(index.max()) < extent):
         bad = int(index.min()) if int(index.min()) < 0 else int(index.max())
-        raise ArgumentError(
+        raise OutOfRangeError(
             f"{name} got position {bad} along an axis of extent {extent}",
             f"positions run from 0 to {extent - 1}",
         )

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, ArgumentTypeError
 from pellucid.optim.optimizer import Optimizer
 
 
@@ -45,15 +45,20 @@ class LRScheduler:
     """
 
     optimizer: Optimizer
+    interval: str = "epoch"
+    """How often a training loop advances it unless it was told otherwise: once an ``"epoch"``,
+    after every ``"step"`` of the optimizer, or after every step with the number of epochs done so
+    far, ``step(epoch + batch / batches)``: ``"fraction"``."""
+    watches_metric: bool = False
+    """Whether :meth:`step` takes the newest value of a metric."""
     _not_saved = frozenset({"optimizer"})
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
-        require(
-            isinstance(optimizer, Optimizer),
-            self,
-            f"a {type(optimizer).__name__} as optimizer",
-            "pass an optimizer of pellucid.optim",
-        )
+        if not isinstance(optimizer, Optimizer):
+            raise ArgumentTypeError(
+                f"{type(self).__name__} got a {type(optimizer).__name__} as optimizer",
+                "pass an optimizer of pellucid.optim",
+            )
         self.optimizer = optimizer
         for number, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 from pellucid.base.dtypes import bool_, float32, float64, int64
 from pellucid.base.errors import ArgumentError
 from pellucid.ops import elementwise
+from pellucid.tensor.arguments import Operand
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import (
     NUMBERS,
     as_float,
@@ -21,10 +23,10 @@ from pellucid.tensor.promotion import (
 )
 
 
-def _float_method(function: Callable[[Any], Any], formula: str) -> Callable[[Any], Any]:
+def _float_method(function: Callable[[Any], Any], formula: str) -> Callable[[Any], Tensor]:
     """A method that applies a float function to each element (integers become float32)."""
 
-    def method(self: Any) -> Any:
+    def method(self: Tensor) -> Tensor:
         return function(as_float(self))
 
     method.__name__ = method.__qualname__ = function.__name__
@@ -32,23 +34,14 @@ def _float_method(function: Callable[[Any], Any], formula: str) -> Callable[[Any
     return method
 
 
-def _number_method(function: Callable[[Any], Any], formula: str) -> Callable[[Any], Any]:
+def _number_method(function: Callable[[Any], Any], formula: str) -> Callable[[Any], Tensor]:
     """A method that applies a function defined for integers too."""
 
-    def method(self: Any) -> Any:
+    def method(self: Tensor) -> Tensor:
         return function(as_number(self))
 
     method.__name__ = method.__qualname__ = function.__name__
     method.__doc__ = f"{formula}, element by element. Shape and dtype stay."
-    return method
-
-
-def _compare(function: Callable[[Any, Any], Any], sign: str) -> Callable[[Any, Any], Any]:
-    def method(self: Any, other: Any) -> Any:
-        return function(*together(self, other))
-
-    method.__name__ = method.__qualname__ = function.__name__
-    method.__doc__ = f"self {sign} other as a bool tensor; shapes broadcast."
     return method
 
 
@@ -71,30 +64,30 @@ def _binary(name: str, first: Any, second: Any) -> Any:
 _OPERANDS = (TensorCore, *NUMBERS)
 
 
-def _number_or_tensor(value: Any) -> bool:
+def _number_or_tensor(value: object) -> TypeGuard[Operand]:
     return isinstance(value, _OPERANDS) or hasattr(value, "__array__")
 
 
-class ArithmeticMethods(TensorCore):
+class ArithmeticMethods(Tensor):
     """Arithmetic, special functions, comparisons and logic."""
 
     __slots__ = ()
 
     # ---- operators -------------------------------------------------------------------------
 
-    def add(self, other: Any, *, alpha: float = 1) -> Any:
+    def add(self, other: Operand, *, alpha: float = 1) -> Tensor:
         """self + alpha · other; shapes broadcast."""
         return _binary("add", self, other if alpha == 1 else _binary("mul", other, alpha))
 
-    def sub(self, other: Any, *, alpha: float = 1) -> Any:
+    def sub(self, other: Operand, *, alpha: float = 1) -> Tensor:
         """self − alpha · other; shapes broadcast."""
         return _binary("sub", self, other if alpha == 1 else _binary("mul", other, alpha))
 
-    def mul(self, other: Any) -> Any:
+    def mul(self, other: Operand) -> Tensor:
         """self · other, element by element; shapes broadcast."""
         return _binary("mul", self, other)
 
-    def div(self, other: Any, *, rounding_mode: str | None = None) -> Any:
+    def div(self, other: Operand, *, rounding_mode: str | None = None) -> Tensor:
         """self / other; ``rounding_mode`` "floor" or "trunc" rounds the quotient.
 
         Without rounding the result is floating point also for integers.
@@ -111,19 +104,19 @@ class ArithmeticMethods(TensorCore):
             )
         return elementwise.div(as_float(a), as_float(b))
 
-    def floor_divide(self, other: Any) -> Any:
+    def floor_divide(self, other: Operand) -> Tensor:
         """floor(self / other)."""
         return _binary("floor_divide", self, other)
 
-    def remainder(self, other: Any) -> Any:
+    def remainder(self, other: Operand) -> Tensor:
         """self − floor(self / other) · other: the sign of the divisor, as Python's %."""
         return _binary("remainder", self, other)
 
-    def fmod(self, other: Any) -> Any:
+    def fmod(self, other: Operand) -> Tensor:
         """self − trunc(self / other) · other: the sign of the dividend, as C's fmod."""
         return _binary("fmod", self, other)
 
-    def pow(self, exponent: Any) -> Any:
+    def pow(self, exponent: Operand) -> Tensor:
         """self ^ exponent; small whole exponents become products."""
         if isinstance(exponent, NUMBERS):
             return _power_of_number(as_number(self), exponent)
@@ -133,131 +126,149 @@ class ArithmeticMethods(TensorCore):
             return elementwise.cast(wide, a.dtype)
         return elementwise.pow(as_float(a), as_float(b))
 
-    def __add__(self, other: Any) -> Any:
+    def __add__(self, other: Operand) -> Tensor:
         return self.add(other) if _number_or_tensor(other) else NotImplemented
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Operand) -> Tensor:
         return self.add(other) if _number_or_tensor(other) else NotImplemented
 
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: Operand) -> Tensor:
         return self.sub(other) if _number_or_tensor(other) else NotImplemented
 
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Operand) -> Tensor:
         return _binary("sub", other, self) if _number_or_tensor(other) else NotImplemented
 
-    def __mul__(self, other: Any) -> Any:
+    def __mul__(self, other: Operand) -> Tensor:
         return self.mul(other) if _number_or_tensor(other) else NotImplemented
 
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: Operand) -> Tensor:
         return self.mul(other) if _number_or_tensor(other) else NotImplemented
 
-    def __truediv__(self, other: Any) -> Any:
+    def __truediv__(self, other: Operand) -> Tensor:
         return self.div(other) if _number_or_tensor(other) else NotImplemented
 
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Operand) -> Tensor:
         if not _number_or_tensor(other):
             return NotImplemented
         a, b = together(other, self)
         return elementwise.div(as_float(a), as_float(b))
 
-    def __floordiv__(self, other: Any) -> Any:
+    def __floordiv__(self, other: Operand) -> Tensor:
         return self.floor_divide(other)
 
-    def __rfloordiv__(self, other: Any) -> Any:
+    def __rfloordiv__(self, other: Operand) -> Tensor:
         return _binary("floor_divide", other, self)
 
-    def __mod__(self, other: Any) -> Any:
+    def __mod__(self, other: Operand) -> Tensor:
         return self.remainder(other)
 
-    def __rmod__(self, other: Any) -> Any:
+    def __rmod__(self, other: Operand) -> Tensor:
         return _binary("remainder", other, self)
 
-    def __pow__(self, other: Any) -> Any:
+    def __pow__(self, other: Operand) -> Tensor:
         return self.pow(other)
 
-    def __rpow__(self, other: Any) -> Any:
+    def __rpow__(self, other: Operand) -> Tensor:
         base = as_operand(other, common_dtype([self, other]))
         return base.pow(self)
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Tensor:
         return self.neg()
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Tensor:
         return self
 
-    def __abs__(self) -> Any:
+    def __abs__(self) -> Tensor:
         return self.abs()
 
-    def __invert__(self) -> Any:
+    def __invert__(self) -> Tensor:
         return elementwise.logical_not_(self)
 
-    def __and__(self, other: Any) -> Any:
+    def __and__(self, other: Operand) -> Tensor:
         return elementwise.logical_and_(*together(self, other))
 
-    def __or__(self, other: Any) -> Any:
+    def __or__(self, other: Operand) -> Tensor:
         return elementwise.logical_or_(*together(self, other))
 
-    def __xor__(self, other: Any) -> Any:
+    def __xor__(self, other: Operand) -> Tensor:
         return elementwise.logical_xor_(*together(self, other))
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
     # ---- comparison and logic --------------------------------------------------------------
 
-    eq = _compare(elementwise.eq, "=")
-    ne = _compare(elementwise.ne, "≠")
-    lt = _compare(elementwise.lt, "<")
-    le = _compare(elementwise.le, "≤")
-    gt = _compare(elementwise.gt, ">")
-    ge = _compare(elementwise.ge, "≥")
+    def eq(self, other: Operand) -> Tensor:
+        """self = other, element by element, as a bool tensor; shapes broadcast."""
+        return elementwise.eq(*together(self, other))
+
+    def ne(self, other: Operand) -> Tensor:
+        """self ≠ other, element by element, as a bool tensor; shapes broadcast."""
+        return elementwise.ne(*together(self, other))
+
+    def lt(self, other: Operand) -> Tensor:
+        """self < other, element by element, as a bool tensor; shapes broadcast."""
+        return elementwise.lt(*together(self, other))
+
+    def le(self, other: Operand) -> Tensor:
+        """self ≤ other, element by element, as a bool tensor; shapes broadcast."""
+        return elementwise.le(*together(self, other))
+
+    def gt(self, other: Operand) -> Tensor:
+        """self > other, element by element, as a bool tensor; shapes broadcast."""
+        return elementwise.gt(*together(self, other))
+
+    def ge(self, other: Operand) -> Tensor:
+        """self ≥ other, element by element, as a bool tensor; shapes broadcast."""
+        return elementwise.ge(*together(self, other))
+
     __lt__, __le__, __gt__, __ge__ = lt, le, gt, ge
 
-    def __eq__(self, other: object) -> Any:
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
         return self.eq(other) if _number_or_tensor(other) else NotImplemented
 
-    def __ne__(self, other: object) -> Any:
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
         return self.ne(other) if _number_or_tensor(other) else NotImplemented
 
     def __hash__(self) -> int:
         return id(self)
 
-    def logical_not(self) -> Any:
+    def logical_not(self) -> Tensor:
         """True where the element is zero."""
         return elementwise.logical_not_(self.bool_())
 
-    def logical_and(self, other: Any) -> Any:
+    def logical_and(self, other: Operand) -> Tensor:
         """True where both are nonzero."""
         return elementwise.logical_and_(self.bool_(), as_operand(other).bool_())
 
-    def logical_or(self, other: Any) -> Any:
+    def logical_or(self, other: Operand) -> Tensor:
         """True where at least one is nonzero."""
         return elementwise.logical_or_(self.bool_(), as_operand(other).bool_())
 
-    def logical_xor(self, other: Any) -> Any:
+    def logical_xor(self, other: Operand) -> Tensor:
         """True where exactly one is nonzero."""
         return elementwise.logical_xor_(self.bool_(), as_operand(other).bool_())
 
-    def bool_(self) -> Any:
+    def bool_(self) -> Tensor:
         """True where the element is not zero."""
         return self if self.dtype is bool_ else self.ne(0)
 
-    def isnan(self) -> Any:
+    def isnan(self) -> Tensor:
         """True where the element is not a number."""
         return elementwise.ne(self, self)
 
-    def isinf(self) -> Any:
+    def isinf(self) -> Tensor:
         """True where the element is +∞ or −∞."""
         return self.abs().eq(math.inf) if self.dtype.is_floating_point else self.isnan()
 
-    def isfinite(self) -> Any:
+    def isfinite(self) -> Tensor:
         """True where the element is neither infinite nor NaN."""
         if not self.dtype.is_floating_point:
             return elementwise.eq(self, self)
         return self.abs().lt(math.inf)
 
     def isclose(
-        self, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-    ) -> Any:
+        self, other: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+    ) -> Tensor:
         """|self − other| ≤ atol + rtol · |other|."""
         a, b = together(self, other)
         distance = (as_number(a) - as_number(b)).abs()
@@ -266,7 +277,7 @@ class ArithmeticMethods(TensorCore):
         return near.logical_or(a.isnan().logical_and(b.isnan())) if equal_nan else near
 
     def allclose(
-        self, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+        self, other: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
     ) -> bool:
         """Whether every element :meth:`isclose`."""
         return bool(self.isclose(other, rtol, atol, equal_nan).array().all())
@@ -306,120 +317,123 @@ class ArithmeticMethods(TensorCore):
     def _rounded(self, function: Callable[[Any], Any]) -> Any:
         return function(self) if self.dtype.is_floating_point else self
 
-    def floor(self) -> Any:
+    def floor(self) -> Tensor:
         """The largest integer ≤ x, same dtype."""
         return self._rounded(elementwise.floor)
 
-    def ceil(self) -> Any:
+    def ceil(self) -> Tensor:
         """The smallest integer ≥ x, same dtype."""
         return self._rounded(elementwise.ceil)
 
-    def trunc(self) -> Any:
+    def trunc(self) -> Tensor:
         """x without its fraction, same dtype."""
         return self._rounded(elementwise.trunc)
 
-    def round(self, *, decimals: int = 0) -> Any:
+    def round(self, *, decimals: int = 0) -> Tensor:
         """x rounded to ``decimals`` places, ties to the even neighbour."""
         if decimals == 0:
             return self._rounded(elementwise.round)
         return (self * 10.0**decimals).round() / 10.0**decimals
 
-    def frac(self) -> Any:
+    def frac(self) -> Tensor:
         """x − trunc(x)."""
         return self - self.trunc()
 
-    def reciprocal(self) -> Any:
+    def reciprocal(self) -> Tensor:
         """1 / x."""
         return 1.0 / self
 
-    def rsqrt(self) -> Any:
+    def rsqrt(self) -> Tensor:
         """1 / √x."""
         return 1.0 / self.sqrt()
 
-    def square(self) -> Any:
+    def square(self) -> Tensor:
         """x²."""
         return self * self
 
     @unit(elements(1 << 14))
-    def relu(self) -> Any:
+    def relu(self) -> Tensor:
         """max(0, x), NaN for NaN; the gradient at 0 is 0."""
         zero = as_operand(0, self.dtype)
         return elementwise.where(elementwise.le(self, zero), zero, self)
 
-    def logit(self, eps: float | None = None) -> Any:
+    def logit(self, eps: float | None = None) -> Tensor:
         """ln(x / (1 − x)), the inverse of the sigmoid; ``eps`` clamps x to [eps, 1 − eps]."""
         x = self if eps is None else self.clamp(eps, 1 - eps)
-        return (x / (1 - x)).log()
+        return x.log() - (-x).log1p()  # of the quotient the slope at 0 and 1 would be ∞ · 0
 
     # ---- choosing --------------------------------------------------------------------------
 
-    def maximum(self, other: Any) -> Any:
+    def maximum(self, other: Operand) -> Tensor:
         """The larger of each pair; NaN if one is. At ties each side gets half the gradient."""
         return elementwise.maximum(*together(self, other))
 
-    def minimum(self, other: Any) -> Any:
+    def minimum(self, other: Operand) -> Tensor:
         """The smaller of each pair; NaN if one is. At ties each side gets half the gradient."""
         return elementwise.minimum(*together(self, other))
 
-    def clamp(self, min: Any = None, max: Any = None) -> Any:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+    def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
+        """
         if min is None and max is None:
             raise ArgumentError("clamp got neither min nor max", "pass at least one of them")
-        x = self
+        x: Tensor = self
         if min is not None:
             x, low = together(x, min)
-            x = elementwise.where(elementwise.lt(x, low), low, x)
+            x = elementwise.where(_or_nan(elementwise.lt(x, low), low, min), low, x)
         if max is not None:
             x, high = together(x, max)
-            x = elementwise.where(elementwise.gt(x, high), high, x)
+            x = elementwise.where(_or_nan(elementwise.gt(x, high), high, max), high, x)
         return x
 
     clip = clamp
 
-    def clamp_min(self, min: Any) -> Any:
+    def clamp_min(self, min: Operand) -> Tensor:
         """max(x, min)."""
         return self.clamp(min=min)
 
-    def clamp_max(self, max: Any) -> Any:
+    def clamp_max(self, max: Operand) -> Tensor:
         """min(x, max)."""
         return self.clamp(max=max)
 
-    def where(self, condition: Any, other: Any) -> Any:
+    def where(self, condition: Tensor, other: Operand) -> Tensor:
         """self where ``condition`` holds, else ``other``; all three broadcast."""
         x, y = together(self, other)
         return elementwise.where(as_operand(condition).bool_(), x, y)
 
-    def masked_fill(self, mask: Any, value: Any) -> Any:
+    def masked_fill(self, mask: Tensor, value: Operand) -> Tensor:
         """``value`` where ``mask`` is true, else self."""
         return elementwise.where(
             as_operand(mask).bool_(), as_operand(value, self.dtype).to(self.dtype), self
         )
 
-    def lerp(self, end: Any, weight: Any) -> Any:
+    def lerp(self, end: Tensor, weight: Operand) -> Tensor:
         """self + weight · (end − self)."""
         return self + (end - self) * weight
 
-    def addcmul(self, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
+    def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
         """self + value · tensor1 · tensor2."""
         return self + tensor1 * tensor2 * value
 
-    def addcdiv(self, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
+    def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
         """self + value · tensor1 / tensor2."""
         return self + tensor1 / tensor2 * value
 
-    def atan2(self, other: Any) -> Any:
+    def atan2(self, other: Operand) -> Tensor:
         """Angle of the point (x = other, y = self) in (−π, π]."""
         a, b = together(self, other)
         return elementwise.atan2(as_float(a), as_float(b))
 
-    def hypot(self, other: Any) -> Any:
+    def hypot(self, other: Operand) -> Tensor:
         """√(self² + other²), without overflow in between."""
         a, b = (t.abs() for t in together(self, other))
         large, small = a.maximum(b), a.minimum(b)
         ratio = small / large.masked_fill(large.eq(0), 1.0)
         return large * (1 + ratio * ratio).sqrt()
 
-    def xlogy(self, other: Any) -> Any:
+    def xlogy(self, other: Operand) -> Tensor:
         """self · ln(other), with 0 · ln(0) = 0."""
         a, b = together(self, other)
         safe = b.masked_fill(a.eq(0).logical_and(b.isnan().logical_not()), 1.0)
@@ -446,11 +460,24 @@ def _power_of_number(x: Any, exponent: Any) -> Any:
             )
             return elementwise.cast(wide, int64 if x.dtype is int64 else x.dtype)
     if whole and exponent != 0:
-        power = _product_power(x, int(abs(exponent)))
-        return power if exponent > 0 else 1.0 / power
+        # (1/x)^n: of 1/x^n the slope at 0 would be ∞ · 0.
+        return _product_power(x if exponent > 0 else 1.0 / x, int(abs(exponent)))
     if exponent == 0:
-        return x * 0 + 1 if x.dtype.kind == "int" else elementwise.pow(x, as_operand(0.0, x.dtype))
+        return constant_like(x, 1)
     return elementwise.pow(x, as_operand(exponent, x.dtype))
+
+
+def _or_nan(outside: Any, bound: Any, given: Any) -> Any:
+    """Where an element is outside of a bound, or the bound is NaN, as a number rarely is."""
+    if bound.dtype.kind != "float" or (isinstance(given, NUMBERS) and given == given):
+        return outside
+    return elementwise.logical_or_(outside, bound.isnan())
+
+
+def constant_like(x: Any, number: float) -> Any:
+    """``number`` in the shape of ``x``, whatever its elements, with gradients that are 0."""
+    never = elementwise.logical_not_(elementwise.eq(x, x).logical_or(x.isnan()))
+    return elementwise.where(never, x, as_operand(number, x.dtype))
 
 
 def _product_power(x: Any, count: int) -> Any:

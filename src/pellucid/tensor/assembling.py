@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-from pellucid.base.dtypes import as_dtype, int64
+from pellucid.base.dtypes import DTypeLike, as_dtype, int64
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import indexing, structure
+from pellucid.ops.registry import apply
+from pellucid.ops.views import UNFOLD
+from pellucid.tensor.arguments import Extents
 from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_operand, together
-from pellucid.tensor.shaping import ShapingMethods, cat, meshgrid
+from pellucid.tensor.shaping import (
+    ShapingMethods,
+    _extents,
+    as_copy,
+    as_view,
+    cat,
+    meshgrid,
+    several,
+)
 
 
 class AssemblingMethods(ShapingMethods):
@@ -21,32 +33,37 @@ class AssemblingMethods(ShapingMethods):
 
     __slots__ = ()
 
-    def ravel(self) -> Any:
+    def ravel(self) -> Tensor:
         """All elements in one line."""
-        return structure.reshape(self, (-1,))
+        return as_view(structure.reshape(self, (-1,)), self)
 
     swapdims = ShapingMethods.transpose
     moveaxis = ShapingMethods.movedim
 
-    def fliplr(self) -> Any:
+    def fliplr(self) -> Tensor:
         """Axis 1 read backwards."""
-        return structure.flip(self, (1,))
+        return as_copy(structure.flip(self, (1,)), self)
 
-    def flipud(self) -> Any:
+    def flipud(self) -> Tensor:
         """Axis 0 read backwards."""
-        return structure.flip(self, (0,))
+        return as_copy(structure.flip(self, (0,)), self)
 
-    def rot90(self, k: int = 1, dims: Sequence[int] = (0, 1)) -> Any:
+    def rot90(self, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
         """Turned by k quarter turns from axis ``dims[0]`` towards ``dims[1]``."""
         a, b = dims
         turns = k % 4
-        if turns == 0:
-            return self
-        if turns == 2:
-            return structure.flip(self, (a, b))
-        return structure.flip(self, (b,)).transpose(a, b) if turns == 1 else _back(self, a, b)
+        turned = self
+        if turns == 1:
+            turned = structure.flip(self, (b,)).transpose(a, b)
+        elif turns == 2:
+            turned = structure.flip(self, (a, b))
+        elif turns == 3:
+            turned = structure.flip(self.transpose(a, b), (b,))
+        return as_copy(turned, self)
 
-    def tensor_split(self, indices_or_sections: int | Sequence[int], dim: int = 0) -> Any:
+    def tensor_split(
+        self, indices_or_sections: int | Sequence[int], dim: int = 0
+    ) -> tuple[Tensor, ...]:
         """In n parts whose sizes differ by at most one, or cut at the given positions."""
         axis = normalize_axis(dim, len(self.shape))
         extent = self.shape[axis]
@@ -56,11 +73,10 @@ class AssemblingMethods(ShapingMethods):
             return self.split(sizes, axis)
         cuts = [min(max(c + extent if c < 0 else c, 0), extent) for c in indices_or_sections]
         edges = [0, *cuts, extent]
-        return tuple(
-            self.narrow(axis, a, max(b - a, 0)) for a, b in zip(edges[:-1], edges[1:], strict=True)
-        )
+        pairs = zip(edges[:-1], edges[1:], strict=True)
+        return several([self.narrow(axis, a, max(b - a, 0)) for a, b in pairs])
 
-    def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
         """The last axis as a diagonal of new axes ``dim1`` and ``dim2``, zeros around it."""
         n = self.shape[-1]
         size = n + abs(offset)
@@ -77,11 +93,11 @@ class AssemblingMethods(ShapingMethods):
             order.insert(where, source)
         return structure.transpose(square, order)
 
-    def diagflat(self, offset: int = 0) -> Any:
+    def diagflat(self, offset: int = 0) -> Tensor:
         """All elements as the diagonal of a square matrix."""
         return structure.reshape(self, (-1,)).diag(offset)
 
-    def unfold(self, dimension: int, size: int, step: int) -> Any:
+    def unfold(self, dimension: int, size: int, step: int) -> Tensor:
         """Windows of ``size`` elements every ``step`` along an axis; the window is the last axis.
 
         Shape: (A..., N, B...) → (A..., (N − size) // step + 1, B..., size).
@@ -93,34 +109,45 @@ class AssemblingMethods(ShapingMethods):
                 f"unfold(size={size}, step={step}) on an axis of extent {extent}",
                 "windows must fit and the step be positive",
             )
-        starts = np.arange(0, extent - size + 1, step)
-        windows = indexing.take(self, lift(starts[:, None] + np.arange(size)), axis)
-        return windows.movedim(axis + 1, -1)
+        return apply(UNFOLD, self, axis=axis, size=size, step=step)
 
-    def sum_to_size(self, *size: Any) -> Any:
+    def sum_to_size(self, *size: Extents) -> Tensor:
         """Summed over the axes along which ``size`` would be stretched to this shape."""
-        shape = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
+        shape = _extents(size)
         lead = len(self.shape) - len(shape)
         axes = [i for i, n in enumerate(self.shape) if i < lead or shape[i - lead] != n]
         return structure.reshape(structure.sum(self, axes) if axes else self, shape)
 
 
-def _back(x: Any, a: int, b: int) -> Any:
-    """A quarter turn the other way."""
-    return structure.flip(x.transpose(a, b), (b,))
-
-
-def atleast_1d(*tensors: Any) -> Any:
+@overload
+def atleast_1d(tensor: Tensor, /) -> Tensor: ...
+@overload
+def atleast_1d(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]: ...
+@overload
+def atleast_1d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """Tensors with at least one axis."""
     return _each(tensors, lambda t: t if t.shape else t.reshape(1))
 
 
-def atleast_2d(*tensors: Any) -> Any:
+@overload
+def atleast_2d(tensor: Tensor, /) -> Tensor: ...
+@overload
+def atleast_2d(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]: ...
+@overload
+def atleast_2d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+def atleast_2d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """Tensors with at least two axes; a vector becomes a row."""
     return _each(tensors, lambda t: t if len(t.shape) > 1 else t.reshape(1, -1))
 
 
-def atleast_3d(*tensors: Any) -> Any:
+@overload
+def atleast_3d(tensor: Tensor, /) -> Tensor: ...
+@overload
+def atleast_3d(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]: ...
+@overload
+def atleast_3d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """Tensors with at least three axes: (N,) → (1, N, 1), (M, N) → (M, N, 1)."""
 
     def grown(t: Any) -> Any:
@@ -141,28 +168,28 @@ def _tensor(value: object) -> bool:
     return isinstance(value, TensorCore)
 
 
-def hstack(tensors: Sequence[Any]) -> Any:
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined side by side: along axis 1, vectors along axis 0."""
     grown = atleast_1d(list(tensors))
     return cat(grown, 0 if len(grown[0].shape) == 1 else 1)
 
 
-def vstack(tensors: Sequence[Any]) -> Any:
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined one below the other: along axis 0; vectors are rows."""
     return cat(atleast_2d(list(tensors)), 0)
 
 
-def dstack(tensors: Sequence[Any]) -> Any:
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
     """Joined along axis 2."""
     return cat(atleast_3d(list(tensors)), 2)
 
 
-def column_stack(tensors: Sequence[Any]) -> Any:
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
     """Vectors as the columns of a matrix; matrices side by side."""
     return cat([t if len(t.shape) > 1 else t.reshape(-1, 1) for t in tensors], 1)
 
 
-def block_diag(*tensors: Any) -> Any:
+def block_diag(*tensors: Tensor) -> Tensor:
     """Matrices along the diagonal of a large one, zeros elsewhere."""
     blocks = list(atleast_2d(list(together(*tensors))))
     total = sum(b.shape[1] for b in blocks)
@@ -178,14 +205,14 @@ def _zero(tensor: Any) -> Any:
     return as_operand(0, tensor.dtype)
 
 
-def cartesian_prod(*tensors: Any) -> Any:
+def cartesian_prod(*tensors: Tensor) -> Tensor:
     """All combinations of the elements of several vectors, one a row."""
     if len(tensors) == 1:
         return tensors[0]
     return column_stack([g.reshape(-1) for g in meshgrid(*tensors)])
 
 
-def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
+def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All choices of ``r`` elements of a vector in its order, one a row."""
     n = input.shape[0]
     grid = np.indices((n,) * r).reshape(r, -1).T  # (r, n, …) -> (n^r, r)
@@ -194,13 +221,13 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Any:
     return indexing.take(input, lift(kept.astype(np.int64)), 0)
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None) -> Any:
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None = None) -> Tensor:
     """Positions (2, count) of the lower triangle of a (row, col) matrix, row by row."""
     found = np.stack(np.tril_indices(row, offset, col))
     return lift(found.astype(as_dtype(dtype or int64).numpy))
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None) -> Any:
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None = None) -> Tensor:
     """Positions (2, count) of the upper triangle of a (row, col) matrix, row by row."""
     found = np.stack(np.triu_indices(row, offset, col))
     return lift(found.astype(as_dtype(dtype or int64).numpy))

@@ -11,6 +11,7 @@ from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.core import lift
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.selecting import SelectingMethods
 
@@ -23,8 +24,8 @@ class CombiningMethods(SelectingMethods):
     __slots__ = ()
 
     def scatter_reduce(
-        self, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True
-    ) -> Any:
+        self, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+    ) -> Tensor:
         """A copy with ``src`` combined at ``index`` along ``dim``.
 
         ``reduce``: "sum", "mean", "prod", "amax" or "amin", of them and (``include_self``) what
@@ -64,8 +65,8 @@ class CombiningMethods(SelectingMethods):
         return elementwise.where(hits.gt(0), total.floor_divide(count), total)
 
     def index_reduce(
-        self, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True
-    ) -> Any:
+        self, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
+    ) -> Tensor:
         """A copy with the slices of ``source`` combined at ``index`` along ``dim``.
 
         ``reduce``: "prod", "mean", "amax" or "amin"; see :meth:`scatter_reduce`.
@@ -87,7 +88,7 @@ class CombiningMethods(SelectingMethods):
         wide = structure.broadcast_to(line, values.shape)
         return self.scatter_reduce(axis, wide, values, reduce, include_self=include_self)
 
-    def put(self, index: Any, source: Any, accumulate: bool = False) -> Any:
+    def put(self, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
         """A copy with ``source`` written (or added) at positions of the flattened tensor.
 
         ``index`` and ``source`` have equally many elements; negative positions count from the
@@ -111,7 +112,7 @@ class CombiningMethods(SelectingMethods):
         )
         return structure.reshape(found, self.shape)
 
-    def nonzero_static(self, *, size: int, fill_value: int = -1) -> Any:
+    def nonzero_static(self, *, size: int, fill_value: int = -1) -> Tensor:
         """The first ``size`` positions of nonzero elements: (size, axes), filled up if fewer.
 
         Values must be known.

@@ -3,29 +3,64 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, as_dtype, float32, int64, of_scalar
-from pellucid.base.errors import ArgumentError, DTypeError
-from pellucid.graph.node import make_node
-from pellucid.ops import structure
+from pellucid.base.dtypes import (
+    DType,
+    DTypeLike,
+    as_dtype,
+    bfloat16,
+    float32,
+    int64,
+    is_foreign_bfloat16,
+    of_scalar,
+)
+from pellucid.base.errors import (
+    AllocationError,
+    ArgumentError,
+    ArgumentTypeError,
+    DTypeError,
+    ExchangeError,
+    NumberRangeError,
+    PellucidError,
+    ShapeError,
+)
+from pellucid.graph.node import constant, make_node
+from pellucid.ops import elementwise, structure
 from pellucid.ops.indexing import IOTA
-from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.arguments import Extents, Operand
+from pellucid.tensor.core import TensorCore, lift, no_memory
+from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.dlpack import to_array
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.state import Cell, state
 
 
-def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+def tensor(
+    data: object,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """A new tensor with a copy of ``data`` (numbers, nested lists, arrays, tensors).
 
-    Floating-point Python numbers become float32, integers int64; arrays keep their type.
+    Floating-point Python numbers become float32, integers int64; arrays and tensors of other
+    libraries (``__dlpack__``) keep their type.  Raises ``DTypeError`` for what holds no numbers,
+    ``ShapeError`` for rows of unequal lengths, ``NumberRangeError`` for numbers that the dtype
+    cannot hold.
     """
+    check_device(device)
     if isinstance(data, TensorCore):
         result = data.detach().clone()  # type: ignore[attr-defined]
         result = result if dtype is None else result.to(as_dtype(dtype))
     else:
+        foreign = _foreign_array(data)
+        data = data if foreign is None else foreign
         result = lift(_as_array(data, None if dtype is None else as_dtype(dtype)))
     return result.requires_grad_(requires_grad)
 
@@ -33,24 +68,83 @@ def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, device:
 def _as_array(data: Any, dtype: DType | None) -> np.ndarray:
     if isinstance(data, (list, tuple)) and _holds_tensors(data):
         data = _plain(data)
+    if isinstance(data, np.ndarray) and data.dtype == bfloat16.numpy:
+        return data.copy() if dtype in (None, bfloat16) else dtype.array(bfloat16.numbers(data))
     try:
         if dtype is not None and dtype.is_narrow:
             return dtype.array(data)
         array = np.array(data, dtype.numpy if dtype else None)
-    except (ValueError, TypeError) as error:
-        raise DTypeError(
-            f"cannot make a tensor of {type(data).__name__}: {error}",
-            "rows must have equal lengths and hold numbers",
-        ) from error
+    except (ValueError, TypeError, OverflowError, MemoryError) as error:
+        raise _not_a_tensor(data, dtype, error) from error
     if dtype is not None:
         return array
+    if array.dtype == object and _holds_large_numbers(array):
+        raise NumberRangeError(
+            "an integer is too large for int64", "use floats, or dtype=pellucid.float64"
+        )
     if array.dtype == object or array.dtype.kind in "USMmVc":
-        raise DTypeError(f"cannot make a tensor of {array.dtype} values", "pass numbers")
+        kind = type(data).__name__ if array.ndim == 0 else str(array.dtype)
+        raise DTypeError(f"cannot make a tensor of {kind} values", _hint_for(data))
     if isinstance(data, (np.ndarray, np.generic)):
         return array.astype(as_dtype(array.dtype).numpy, copy=False)
     return array.astype(
         of_scalar(array.dtype.type(0)).numpy if array.dtype.kind != "f" else np.float32
     )
+
+
+def _not_a_tensor(data: Any, dtype: DType | None, error: Exception) -> PellucidError:
+    """The error for data that NumPy cannot make an array of."""
+    kind = type(data).__name__
+    if isinstance(error, OverflowError):
+        return NumberRangeError(
+            f"a number does not fit {dtype.name if dtype else 'int64'}: {error}",
+            "use a wider dtype, or bring the numbers into its range first",
+        )
+    if isinstance(error, MemoryError):
+        return AllocationError(f"there is no memory for a tensor of this {kind}", "use less data")
+    if "inhomogeneous" in str(error) or "setting an array element" in str(error):
+        return ShapeError(
+            f"cannot make a tensor of {kind}: {error}",
+            "rows must have equal lengths and hold numbers; see nn.utils.rnn.pad_sequence",
+        )
+    return DTypeError(f"cannot make a tensor of {kind}: {error}", _hint_for(data))
+
+
+def _hint_for(data: Any) -> str:
+    """What to do with data that are no numbers."""
+    if hasattr(data, "toarray"):  # SciPy's sparse matrices
+        return "sparse matrices are not supported: pass data.toarray()"
+    if isinstance(data, (set, frozenset)) or hasattr(data, "keys"):
+        return f"a {type(data).__name__} has no order of rows: pass a list, or one of its values"
+    if hasattr(data, "__next__"):
+        return "make a list of it first: tensor(list(data))"
+    return "pass numbers: rows must have equal lengths and hold numbers"
+
+
+def _holds_large_numbers(array: np.ndarray) -> bool:
+    """Whether an array is one of objects only because some integers are beyond 64 bits."""
+    return array.size > 0 and all(type(v) is int for v in array.ravel().tolist())
+
+
+def _foreign_array(data: Any) -> np.ndarray | None:
+    """The memory of another library's tensor or of its bfloat16 array; None for other data."""
+    if isinstance(data, (np.ndarray, np.generic)):
+        if data.dtype not in _PLAIN and is_foreign_bfloat16(data.dtype):
+            return np.asarray(data).view(np.uint16).view(bfloat16.numpy)
+        return None
+    if isinstance(data, _PYTHON) or not hasattr(data, "__dlpack__"):
+        return None
+    if getattr(data, "requires_grad", False) and hasattr(data, "detach"):
+        data = data.detach()
+    try:
+        array, _ = to_array(data)
+    except ExchangeError:
+        return None  # np.array() may still find a way, or say why not
+    return array
+
+
+_PYTHON = (list, tuple, int, float, str)
+_PLAIN = frozenset(np.dtype(c) for c in "?bBhilqefdHILQO")
 
 
 def _holds_tensors(data: Any) -> bool:
@@ -66,26 +160,66 @@ def _plain(data: Any) -> Any:
     return [_plain(d) for d in data] if isinstance(data, (list, tuple)) else data
 
 
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+def as_tensor(
+    data: object, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+) -> Tensor:
     """``data`` as a tensor, sharing memory with a NumPy array where possible."""
-    if isinstance(data, TensorCore):
-        return data if dtype is None else data.to(as_dtype(dtype))  # type: ignore[attr-defined]
-    if isinstance(data, np.ndarray) and dtype is None:
-        return from_numpy(data)
+    check_device(device)
+    if isinstance(data, Tensor):
+        return data if dtype is None else data.to(as_dtype(dtype))
+    foreign = data if isinstance(data, np.ndarray) else _foreign_array(data)
+    if foreign is not None and (dtype is None or foreign.dtype == as_dtype(dtype).numpy):
+        return from_numpy(foreign)
     return tensor(data, dtype=dtype)
 
 
-def from_numpy(array: np.ndarray) -> Any:
-    """A tensor that shares memory with ``array``."""
+def from_numpy(array: np.ndarray) -> Tensor:
+    """A tensor that shares memory with ``array``.
+
+    Memory that may only be read is copied when the tensor is first written.  Raises
+    ``ArgumentTypeError`` for what is no array, ``DTypeError`` for element types without a dtype
+    and for bytes in the order of other processors.
+    """
+    if not isinstance(array, np.ndarray):
+        raise ArgumentTypeError(
+            f"from_numpy got a {type(array).__name__}", "use pellucid.tensor, which takes any data"
+        )
     as_dtype(array.dtype)
+    if not array.dtype.isnative:
+        raise DTypeError(
+            f"the numbers of this array ({array.dtype}) are stored in another byte order",
+            "convert first: array.astype(array.dtype.newbyteorder('='))",
+        )
+    if array.dtype not in _PLAIN and is_foreign_bfloat16(array.dtype):
+        array = array.view(np.uint16).view(bfloat16.numpy)
     if state.trace is None:
         return TensorCore.make(Cell(array))
     return lift(array)
 
 
+def from_dlpack(
+    ext_tensor: object, *, device: DeviceLike | None = None, copy: bool | None = None
+) -> Tensor:
+    """A tensor that shares memory with another library's, by the DLPack protocol.
+
+    ``ext_tensor`` is an array or tensor of any library with ``__dlpack__`` on the CPU, or a
+    capsule.  ``copy=True`` gives the tensor memory of its own.  Raises ``ExchangeError`` (a
+    ``BufferError``) for tensors that require gradients, live on another device, or have elements
+    that no dtype describes.
+    """
+    check_device(device)
+    array, _ = to_array(ext_tensor)
+    return from_numpy(array.copy() if copy else array)
+
+
 def _shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     listed = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
-    shape = tuple(int(e) for e in listed)
+    try:
+        shape = tuple(operator.index(e) for e in listed)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"a tensor cannot have the shape {tuple(listed)}", "extents are whole numbers"
+        ) from None
     if any(e < 0 for e in shape):
         raise ArgumentError(
             f"a tensor cannot have the shape {shape}", "extents must not be negative"
@@ -95,30 +229,56 @@ def _shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
 
 def full(
     size: Sequence[int],
-    fill_value: Any,
+    fill_value: Operand,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+) -> Tensor:
     """A tensor of shape ``size`` with every element ``fill_value``."""
+    check_device(device)
     shape = _shape_of((tuple(size),))
     if isinstance(fill_value, TensorCore):
-        return structure.broadcast_to(fill_value, shape)
+        return elementwise.copy(structure.broadcast_to(fill_value, shape))
     kind = as_dtype(dtype) if dtype is not None else of_scalar(fill_value)
     if state.trace is None:
-        made = np.full(shape, kind.array(fill_value), kind.numpy)
+        made = _filled(shape, fill_value, kind)
         return lift(made).requires_grad_(requires_grad)
-    return structure.broadcast_to(lift(kind.array(fill_value)), shape).requires_grad_(requires_grad)
+    # One number spread over the shape, with memory of its own all the same: no view of it.
+    spread = structure.broadcast_to(constant(np.asarray(kind.array(fill_value))), shape)
+    filled: Tensor = TensorCore.make(Cell(None, node=spread, trace=state.trace))
+    return filled.requires_grad_(requires_grad)
 
 
-def zeros(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+def _filled(shape: tuple[int, ...], value: Any, kind: DType) -> np.ndarray:
+    """An array of equal elements."""
+    try:
+        return np.full(shape, kind.array(value), kind.numpy)
+    except OverflowError as error:
+        raise _not_a_tensor(value, kind, error) from error
+    except (MemoryError, ValueError):  # ValueError: more bytes than addresses
+        raise no_memory(shape, kind) from None
+
+
+def zeros(
+    *size: Extents,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Zeros, float32 by default."""
+    check_device(device)
     return full(_shape_of(size), 0, dtype=dtype or float32, requires_grad=requires_grad)
 
 
-def ones(*size: Any, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Any:
+def ones(
+    *size: Extents,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Ones, float32 by default."""
+    check_device(device)
     return full(_shape_of(size), 1, dtype=dtype or float32, requires_grad=requires_grad)
 
 
@@ -126,26 +286,28 @@ empty = zeros
 
 
 def zeros_like(
-    input: Any,
+    input: Tensor,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-    memory_format: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+    memory_format: object = None,
+) -> Tensor:
     """Zeros in the shape and dtype of ``input``."""
+    check_device(device)
     return full(input.shape, 0, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
 def ones_like(
-    input: Any,
+    input: Tensor,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-    memory_format: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+    memory_format: object = None,
+) -> Tensor:
     """Ones in the shape and dtype of ``input``."""
+    check_device(device)
     return full(input.shape, 1, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
@@ -153,15 +315,16 @@ empty_like = zeros_like
 
 
 def full_like(
-    input: Any,
-    fill_value: Any,
+    input: Tensor,
+    fill_value: Operand,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-    memory_format: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+    memory_format: object = None,
+) -> Tensor:
     """``fill_value`` in the shape and dtype of ``input``."""
+    check_device(device)
     return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
@@ -169,11 +332,13 @@ def eye(
     n: int,
     m: int | None = None,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+) -> Tensor:
     """The identity matrix (n, m), m = n by default."""
+    check_device(device)
+    _shape_of((n, n if m is None else m))
     return lift(as_dtype(dtype or float32).array(np.eye(n, m))).requires_grad_(requires_grad)
 
 
@@ -182,11 +347,12 @@ def arange(
     end: float | None = None,
     step: float = 1,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+) -> Tensor:
     """start, start + step, … up to but without ``end``; int64 for integers, else float32."""
+    check_device(device)
     first, last = (0, start) if end is None else (start, end)
     if step == 0:
         raise ArgumentError("arange got step 0", "use a nonzero step")
@@ -211,11 +377,13 @@ def linspace(
     end: float,
     steps: int,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+) -> Tensor:
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
+    check_device(device)
+    _shape_of((steps,))
     values = as_dtype(dtype or float32).array(np.linspace(float(start), float(end), steps))
     return lift(values).requires_grad_(requires_grad)
 
@@ -226,10 +394,11 @@ def logspace(
     steps: int,
     base: float = 10.0,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+) -> Tensor:
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
+    check_device(device)
     values = as_dtype(dtype or float32).array(base ** np.linspace(start, end, steps))
     return lift(values).requires_grad_(requires_grad)

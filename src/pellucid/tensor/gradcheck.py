@@ -17,6 +17,7 @@ from pellucid.base.errors import ArgumentError, AutogradError
 from pellucid.tensor.autograd import backward, enable_grad, no_grad
 from pellucid.tensor.autograd import grad as autograd_grad
 from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.interface import Tensor
 
 LARGEST_FULL = 256
 """Inputs with more elements are checked along random directions instead of element by element."""
@@ -28,7 +29,7 @@ SEED = 20170
 """Fixes the random directions and cotangents, so that a failure can be seen again."""
 
 
-def numerical_grad(function: Callable[[Any], Any], x: Any, eps: float = 1e-6) -> Any:
+def numerical_grad(function: Callable[[Tensor], object], x: Tensor, eps: float = 1e-6) -> Tensor:
     """The gradient of a function of one tensor, from 2 · numel(x) evaluations.
 
     ``function`` takes a float64 tensor of x's shape and gives a tensor; where that has several
@@ -58,7 +59,7 @@ def _plain(value: Any) -> np.ndarray:
 
 def gradcheck(
     function: Callable[..., Any],
-    inputs: Any,
+    inputs: Tensor | Sequence[object],
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
@@ -180,7 +181,7 @@ def _compare(
 
 def gradgradcheck(
     function: Callable[..., Any],
-    inputs: Any,
+    inputs: Tensor | Sequence[object],
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, as_dtype, float32
+from pellucid.base.dtypes import DType, DTypeLike, as_dtype, float32
 from pellucid.base.errors import DTypeError
 
-CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
+pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
 """The numbers that the package offers by name."""
 
 
@@ -41,7 +41,7 @@ class IntegerLimits(NamedTuple):
     dtype: DType
 
 
-def finfo(dtype: Any = float32) -> FloatLimits:
+def finfo(dtype: DTypeLike = float32) -> FloatLimits:
     """Limits of a floating-point type, float32 by default."""
     kind = as_dtype(dtype)
     if not kind.is_floating_point:
@@ -57,7 +57,7 @@ def finfo(dtype: Any = float32) -> FloatLimits:
     )
 
 
-def iinfo(dtype: Any) -> IntegerLimits:
+def iinfo(dtype: DTypeLike) -> IntegerLimits:
     """Limits of an integer type."""
     kind = as_dtype(dtype)
     if kind.kind != "int":

@@ -8,8 +8,11 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.base.shapes import normalize_axis
-from pellucid.ops import structure
-from pellucid.tensor.promotion import as_float, together
+from pellucid.ops import elementwise, structure
+from pellucid.tensor.arguments import Axes
+from pellucid.tensor.arithmetic import constant_like
+from pellucid.tensor.interface import Tensor
+from pellucid.tensor.promotion import as_float, as_operand, together
 from pellucid.tensor.solving import cholesky as cholesky
 from pellucid.tensor.solving import det as det
 from pellucid.tensor.solving import inv as inv
@@ -19,17 +22,17 @@ from pellucid.tensor.solving import slogdet as slogdet
 from pellucid.tensor.solving import solve as solve
 
 
-def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False) -> Any:
+def vector_norm(x: Tensor, ord: float = 2, dim: Axes = None, keepdim: bool = False) -> Tensor:
     """(Σ|x|^ord)^(1/ord) over ``dim`` (all axes by default); ±inf: largest, smallest |x|."""
     return as_float(x).norm(ord, dim, keepdim)
 
 
 def matrix_norm(
-    A: Any,  # noqa: N803  (PyTorch's name)
+    A: Tensor,  # noqa: N803  (PyTorch's name)
     ord: float | str = "fro",
     dim: Sequence[int] = (-2, -1),
     keepdim: bool = False,
-) -> Any:
+) -> Tensor:
     """Norm of the matrices in axes ``dim``: "fro", ±1 (column sums), ±inf (row sums)."""
     x = as_float(A)
     rows, columns = (normalize_axis(d, len(x.shape)) for d in dim)
@@ -45,15 +48,20 @@ def matrix_norm(
     return found if keepdim else found.squeeze((rows, columns))
 
 
-def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False) -> Any:  # noqa: N803
+def norm(
+    A: Tensor, ord: float | str | None = None, dim: Axes = None, keepdim: bool = False
+) -> Tensor:  # noqa: N803
     """A vector norm, or, for a pair of axes (or a matrix with ``ord``), a matrix norm."""
     pair = dim is not None and not isinstance(dim, int) and len(dim) == 2
     if ord is not None and (pair or (dim is None and len(A.shape) == 2)):
-        return matrix_norm(A, ord, dim if pair else (-2, -1), keepdim)
+        axes = (-2, -1) if dim is None or isinstance(dim, int) else dim
+        return matrix_norm(A, ord, axes, keepdim)
+    if isinstance(ord, str):
+        raise ArgumentError(f"a vector has no norm {ord!r}", "use a number, inf or -inf")
     return vector_norm(A, 2 if ord is None else ord, dim, keepdim)
 
 
-def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
+def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """The vector product along an axis of extent 3; the other axes broadcast."""
     a, b = together(input, other)
     if a.shape[dim] != 3 or b.shape[dim] != 3:
@@ -66,7 +74,7 @@ def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
     return first - a.roll(-2, axis) * b.roll(-1, axis)
 
 
-def multi_dot(tensors: Sequence[Any]) -> Any:
+def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     """The product of several matrices, multiplied in the order that needs the least work."""
     sizes = [t.shape[0] if len(t.shape) == 2 else 1 for t in tensors]
     sizes.append(tensors[-1].shape[-1] if len(tensors[-1].shape) == 2 else 1)
@@ -90,41 +98,45 @@ def multi_dot(tensors: Sequence[Any]) -> Any:
     return product(0, count - 1)
 
 
-def matrix_power(A: Any, n: int) -> Any:  # noqa: N803
+def matrix_power(A: Tensor, n: int) -> Tensor:  # noqa: N803
     """A · A · … (n times) by repeated squaring; for n < 0 of the inverse."""
     if n < 0:
         return matrix_power(inv(A), -n)
     if n == 0:
-        return A * 0 + _identity_like(A)
+        return constant_like(A, 1).tril().triu()
     result, square = None, A
     while n:
         if n & 1:
             result = square if result is None else result.matmul(square)
-        n >>= 1
-        square = square.matmul(square) if n else square
-    return result
+    return A if result is None else result
 
 
-def _identity_like(A: Any) -> Any:  # noqa: N803
-    ones = structure.broadcast_to((A * 0 + 1).detach(), A.shape)
-    return ones.tril().triu()
-
-
-def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Σ x · y along ``dim``."""
     return (x * y).sum(dim)
 
 
-def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Any:
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     """p-norm distances of all pairs of rows: (..., M, D), (..., N, D) → (..., M, N).
 
     ``compute_mode`` is accepted and changes nothing: differences are always taken.
     """
     a, b = (as_float(t) for t in together(x1, x2))
-    return (a.unsqueeze(-2) - b.unsqueeze(-3)).norm(p, -1)
+    return distances(a.unsqueeze(-2) - b.unsqueeze(-3), p)
 
 
-def kron(input: Any, other: Any) -> Any:
+def distances(difference: Any, p: float) -> Any:
+    """p-norms over the last axis; for p = ∞ each of several largest |x| gets the whole gradient."""
+    if p != math.inf:
+        return difference.norm(p, -1)
+    size = difference.abs()
+    largest = size.detach().amax(-1, True)
+    hit = size.eq(largest).logical_and(largest.isfinite())
+    carried = elementwise.where(hit, size - size.detach(), as_operand(0.0, size.dtype)).sum(-1)
+    return largest.squeeze(-1) + carried
+
+
+def kron(input: Tensor, other: Tensor) -> Tensor:
     """Every element of ``input`` times the whole of ``other``, as blocks (Kronecker)."""
     a, b = together(input, other)
     rank = max(len(a.shape), len(b.shape))
@@ -136,7 +148,7 @@ def kron(input: Any, other: Any) -> Any:
     return structure.reshape(wide * narrow, shape)
 
 
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # noqa: N803
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803
     """Powers of a vector as columns: x^(N−1) … x⁰, or x⁰ … x^(N−1) if ``increasing``."""
     count = x.shape[0] if N is None else N
     powers = range(count) if increasing else range(count - 1, -1, -1)

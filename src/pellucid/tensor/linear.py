@@ -8,10 +8,11 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.ops import contraction, structure
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import together
 
 
-def einsum(equation: str, *operands: Any) -> Any:
+def einsum(equation: str, *operands: Tensor) -> Tensor:
     """Sum over the indices that the output does not name: ``einsum("bij,bjk->bik", a, b)``.
 
     Operands are contracted pairwise from the left, each pair as one (batched) matrix product.
@@ -132,8 +133,18 @@ def _ordered(
     return structure.reshape(wide, [*(extents[n] for n in batch), *groups])
 
 
-def tensordot(a: Any, b: Any, dims: int | tuple[Sequence[int], Sequence[int]] = 2) -> Any:
-    """Sum over ``dims`` axes: the last of ``a`` with the first of ``b``, or the named pairs."""
+def tensordot(
+    a: Tensor,
+    b: Tensor,
+    dims: int | tuple[Sequence[int], Sequence[int]] = 2,
+    *,
+    axes: int | tuple[Sequence[int], Sequence[int]] | None = None,
+) -> Tensor:
+    """Sum over ``dims`` axes: the last of ``a`` with the first of ``b``, or the named pairs.
+
+    ``axes`` is NumPy's name for ``dims``.
+    """
+    dims = dims if axes is None else axes
     if isinstance(dims, int):
         axes_a = list(range(len(a.shape) - dims, len(a.shape)))
         axes_b = list(range(dims))

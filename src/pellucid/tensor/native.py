@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.backends import SharingExecutable, load_sharing
+from pellucid.base.caches import register_cache
 from pellucid.base.shapes import Shape
 from pellucid.graph.node import Graph, Node, Spec, new_input
 from pellucid.ops import structure
@@ -110,6 +111,7 @@ class NativeFunction:
 
 _workspaces: list[tuple[int, int, np.ndarray]] = []
 """Memory that no call uses now: (address, bytes, array), one for each thread that was active."""
+register_cache("workspaces", _workspaces.clear)
 
 
 def with_workspace(executable: SharingExecutable) -> None:

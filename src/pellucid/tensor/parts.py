@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import elementwise, structure
+from pellucid.tensor.arguments import Operand
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_float, as_operand
 
 
-class PartMethods:
+class PartMethods(Tensor):
     """Mixed into :class:`pellucid.Tensor`."""
 
     __slots__ = ()
 
-    shape: Any
-    dtype: Any
-
     # ---- splitting -------------------------------------------------------------------------
 
-    def _split_along(self: Any, name: str, dim: int, least: int, sections: Any) -> Any:
+    def _split_along(self, name: str, dim: int, least: int, sections: Any) -> Any:
         if len(self.shape) < least:
             raise ShapeError(
                 f"{name} got a tensor of shape {tuple(self.shape)}",
@@ -29,53 +29,55 @@ class PartMethods:
             )
         return self.tensor_split(sections, dim)
 
-    def hsplit(self: Any, sections: Any) -> Any:
+    def hsplit(self, sections: int | Sequence[int]) -> tuple[Tensor, ...]:
         """Parts along axis 1 (along axis 0 of a vector): equal ones, or cut at these positions."""
         axis = 0 if len(self.shape) == 1 else 1
         return self._split_along("hsplit", axis, 1, sections)
 
-    def vsplit(self: Any, sections: Any) -> Any:
+    def vsplit(self, sections: int | Sequence[int]) -> tuple[Tensor, ...]:
         """Parts along axis 0."""
         return self._split_along("vsplit", 0, 2, sections)
 
-    def dsplit(self: Any, sections: Any) -> Any:
+    def dsplit(self, sections: int | Sequence[int]) -> tuple[Tensor, ...]:
         """Parts along axis 2."""
         return self._split_along("dsplit", 2, 3, sections)
 
-    def split_with_sizes(self: Any, split_sizes: Any, dim: int = 0) -> Any:
+    def split_with_sizes(self, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
         """Parts of these extents along ``dim``."""
         return self.split(list(split_sizes), dim)
 
-    def unsafe_chunk(self: Any, chunks: int, dim: int = 0) -> Any:
+    def unsafe_chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         """As :meth:`chunk`."""
         return self.chunk(chunks, dim)
 
-    def unsafe_split(self: Any, split_size: int, dim: int = 0) -> Any:
+    def unsafe_split(self, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
         """As :meth:`split`."""
         return self.split(split_size, dim)
 
-    def unsafe_split_with_sizes(self: Any, split_sizes: Any, dim: int = 0) -> Any:
+    def unsafe_split_with_sizes(
+        self, split_sizes: Sequence[int], dim: int = 0
+    ) -> tuple[Tensor, ...]:
         """As :meth:`split_with_sizes`."""
         return self.split_with_sizes(split_sizes, dim)
 
-    def narrow_copy(self: Any, dim: int, start: int, length: int) -> Any:
+    def narrow_copy(self, dim: int, start: int, length: int) -> Tensor:
         """As :meth:`narrow`, in memory of its own."""
         return self.narrow(dim, start, length).clone()
 
-    def msort(self: Any) -> Any:
+    def msort(self) -> Tensor:
         """Sorted along the first axis."""
         return self.sort(0)[0]
 
     # ---- a tensor with a part replaced -------------------------------------------------------
 
     def slice_scatter(
-        self: Any,
-        src: Any,
+        self,
+        src: Tensor,
         dim: int = 0,
         start: int | None = None,
         end: int | None = None,
         step: int = 1,
-    ) -> Any:
+    ) -> Tensor:
         """A copy with ``src`` in place of ``self[start:end:step]`` along ``dim``."""
         axis = normalize_axis(dim, len(self.shape))
         first, last, stride = slice(start, end, step).indices(self.shape[axis])
@@ -92,7 +94,7 @@ class PartMethods:
         value = elementwise.cast(as_operand(src), self.dtype)
         return structure.put_slice(self, value, tuple(begin), tuple(stop), tuple(steps))
 
-    def select_scatter(self: Any, src: Any, dim: int, index: int) -> Any:
+    def select_scatter(self, src: Tensor, dim: int, index: int) -> Tensor:
         """A copy with ``src`` in place of the entry ``index`` along ``dim``."""
         axis = normalize_axis(dim, len(self.shape))
         extent = self.shape[axis]
@@ -104,7 +106,9 @@ class PartMethods:
         place = index % extent
         return self.slice_scatter(src.unsqueeze(axis), axis, place, place + 1)
 
-    def diagonal_scatter(self: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    def diagonal_scatter(
+        self, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
+    ) -> Tensor:
         """A copy with ``src`` on a diagonal."""
         diagonal = self.diagonal(offset, dim1, dim2)
         if tuple(src.shape) != tuple(diagonal.shape):
@@ -119,25 +123,25 @@ class PartMethods:
 
     # ---- arithmetic ----------------------------------------------------------------------------
 
-    def bitwise_left_shift(self: Any, other: Any) -> Any:
+    def bitwise_left_shift(self, other: Operand) -> Tensor:
         """self · 2^other, for integers."""
         return self * _power_of_two("bitwise_left_shift", self, other)
 
-    def bitwise_right_shift(self: Any, other: Any) -> Any:
+    def bitwise_right_shift(self, other: Operand) -> Tensor:
         """⌊self / 2^other⌋, for integers."""
         return self.floor_divide(_power_of_two("bitwise_right_shift", self, other))
 
-    def prelu(self: Any, weight: Any) -> Any:
+    def prelu(self, weight: Tensor) -> Tensor:
         """x where positive, else weight · x; one weight, or one for each entry of axis 1."""
         if weight.shape and weight.shape[0] > 1 and len(self.shape) > 1:
             weight = weight.reshape(-1, *[1] * (len(self.shape) - 2))
         return self.clamp(min=0.0) + self.clamp(max=0.0) * weight
 
-    def hardshrink(self: Any, lambd: float = 0.5) -> Any:
+    def hardshrink(self, lambd: float = 0.5) -> Tensor:
         """x where |x| > λ, else 0."""
         return self.masked_fill(self.abs() <= lambd, 0.0)
 
-    def mvlgamma(self: Any, p: int) -> Any:
+    def mvlgamma(self, p: int) -> Tensor:
         """ln Γ_p(x) = p(p − 1)/4 · ln π + Σ_{j<p} ln Γ(x − j/2)."""
         if p < 1:
             raise ArgumentError(f"mvlgamma got p={p}", "p is 1 or more")
@@ -149,15 +153,15 @@ class PartMethods:
 
     # ---- questions -----------------------------------------------------------------------------
 
-    def equal(self: Any, other: Any) -> bool:
+    def equal(self, other: Tensor) -> bool:
         """Whether both have the same shape and elements."""
         return tuple(self.shape) == tuple(other.shape) and bool((self == other).all().item())
 
-    def is_same_size(self: Any, other: Any) -> bool:
+    def is_same_size(self, other: Tensor) -> bool:
         """Whether both have the same shape."""
         return tuple(self.shape) == tuple(other.shape)
 
-    def is_nonzero(self: Any) -> bool:
+    def is_nonzero(self) -> bool:
         """Whether the single element is not zero."""
         return bool(self.item())
 
@@ -165,7 +169,7 @@ class PartMethods:
         """Whether the dtype has negative numbers."""
         return self.dtype.name not in ("uint8", "bool")
 
-    def isreal(self: Any) -> Any:
+    def isreal(self) -> Tensor:
         """True everywhere: there are no complex numbers."""
         return self == self if not self.dtype.is_floating_point else (self == self) | self.isnan()
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.base.errors import ShapeError
+import numpy as np
+
+from pellucid.base.errors import ScalarError, ShapeError
 from pellucid.base.shapes import size_of
 from pellucid.ops import contraction, structure
 from pellucid.tensor import linalg
 from pellucid.tensor.arithmetic import ArithmeticMethods
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_operand, together
 
 
@@ -17,14 +20,14 @@ class ProductMethods(ArithmeticMethods):
 
     __slots__ = ()
 
-    def matmul(self, other: Any) -> Any:
+    def matmul(self, other: Tensor | np.ndarray) -> Tensor:
         """Matrix product; vectors count as a row on the left and a column on the right.
 
         Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
         """
         a, b = together(self, other)
         if not a.shape or not b.shape:
-            raise ShapeError(
+            raise ScalarError(
                 f"matmul got shapes {tuple(a.shape)} and {tuple(b.shape)}",
                 "use * for products with a scalar",
             )
@@ -48,13 +51,13 @@ class ProductMethods(ArithmeticMethods):
 
     mm = bmm = mv = matmul
 
-    def __matmul__(self, other: Any) -> Any:
+    def __matmul__(self, other: Tensor | np.ndarray) -> Tensor:
         return self.matmul(other)
 
-    def __rmatmul__(self, other: Any) -> Any:
+    def __rmatmul__(self, other: Tensor | np.ndarray) -> Tensor:
         return as_operand(other).matmul(self)
 
-    def dot(self, other: Any) -> Any:
+    def dot(self, other: Tensor) -> Tensor:
         """Sum of the products of two vectors of equal length."""
         other = as_operand(other)
         if len(self.shape) != 1 or tuple(self.shape) != tuple(other.shape):
@@ -66,7 +69,7 @@ class ProductMethods(ArithmeticMethods):
 
     vdot = dot
 
-    def inner(self, other: Any) -> Any:
+    def inner(self, other: Tensor) -> Tensor:
         """Sums of products over the last axis of both: (..., K), (..., K) → (..., ...)."""
         other = as_operand(other)
         if not self.shape or not other.shape:
@@ -76,42 +79,46 @@ class ProductMethods(ArithmeticMethods):
         product = rows.matmul(columns.T)
         return structure.reshape(product, (*self.shape[:-1], *other.shape[:-1]))
 
-    def outer(self, other: Any) -> Any:
+    def outer(self, other: Tensor) -> Tensor:
         """All products of two vectors' elements: (N,), (M,) → (N, M)."""
         return structure.reshape(self, (-1, 1)) * structure.reshape(other, (1, -1))
 
     ger = outer
 
-    def addmm(self, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
         """beta · self + alpha · (mat1 @ mat2); ``self`` broadcasts."""
         return _weighted(self, beta) + _weighted(mat1.matmul(mat2), alpha)
 
-    def addmv(self, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    def addmv(self, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
         """beta · self + alpha · (mat @ vec)."""
         return _weighted(self, beta) + _weighted(mat.matmul(vec), alpha)
 
-    def addr(self, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    def addr(self, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
         """beta · self + alpha · outer(vec1, vec2)."""
         return _weighted(self, beta) + _weighted(vec1.outer(vec2), alpha)
 
-    def baddbmm(self, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    def baddbmm(
+        self, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+    ) -> Tensor:
         """beta · self + alpha · (batch1 @ batch2), matrix by matrix."""
         return _weighted(self, beta) + _weighted(batch1.matmul(batch2), alpha)
 
-    def addbmm(self, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    def addbmm(
+        self, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+    ) -> Tensor:
         """beta · self + alpha · Σ over the batch of batch1 @ batch2."""
         return _weighted(self, beta) + _weighted(structure.sum(batch1.matmul(batch2), 0), alpha)
 
-    def cross(self, other: Any, dim: int | None = None) -> Any:
+    def cross(self, other: Tensor, dim: int | None = None) -> Tensor:
         """The vector product along ``dim``, by default the first axis of extent 3."""
         axis = list(self.shape).index(3) if dim is None and 3 in self.shape else dim or 0
         return linalg.cross(self, other, dim=axis)
 
-    def kron(self, other: Any) -> Any:
+    def kron(self, other: Tensor) -> Tensor:
         """Every element times the whole of ``other``, as blocks."""
         return linalg.kron(self, other)
 
-    def matrix_power(self, n: int) -> Any:
+    def matrix_power(self, n: int) -> Tensor:
         """The matrix multiplied n times (n ≥ 0)."""
         return linalg.matrix_power(self, n)
 

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import as_dtype, float32, float64, int64
+from pellucid.base.dtypes import DTypeLike, as_dtype, float32, float64, int64
 from pellucid.base.errors import ArgumentError
 from pellucid.ops import elementwise
 from pellucid.ops import random as ops_random
-from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.arguments import Extents
+from pellucid.tensor.core import lift
 from pellucid.tensor.creation import _shape_of
+from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.limits import iinfo
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.state import concrete
@@ -27,11 +30,16 @@ class Generator:
     advances it like a parameter.
     """
 
-    def __init__(self, device: Any = None) -> None:
+    def __init__(self, device: DeviceLike | None = None) -> None:
+        check_device(device)
         self._state: Any = None
 
+    def __repr__(self) -> str:
+        seed, draws = self.state.array().tolist()
+        return f"Generator(seed={seed}, draws={draws})"
+
     @property
-    def state(self) -> Any:
+    def state(self) -> Tensor:
         """int64[2]: seed and number of the next draw."""
         if self._state is None:
             with concrete():
@@ -55,15 +63,15 @@ class Generator:
         self.manual_seed(value)
         return value
 
-    def get_state(self) -> Any:
+    def get_state(self) -> Tensor:
         """A copy of the state, to be given to :meth:`set_state` later."""
         return self.state.clone()
 
-    def set_state(self, value: Any) -> None:
+    def set_state(self, value: Tensor) -> None:
         """Continue from a state that :meth:`get_state` returned."""
         self.state.assign(value)
 
-    def draw(self) -> Any:
+    def draw(self) -> Tensor:
         """The state for one draw; the generator moves on to the next."""
         current = self.state.clone()
         self.state.assign(self.state + lift(np.asarray([0, 1], np.int64)))
@@ -84,12 +92,12 @@ def initial_seed() -> int:
     return default_generator.initial_seed()
 
 
-def get_rng_state() -> Any:
+def get_rng_state() -> Tensor:
     """State of the default generator."""
     return default_generator.get_state()
 
 
-def set_rng_state(value: Any) -> None:
+def set_rng_state(value: Tensor) -> None:
     """Continue the default generator from a saved state."""
     default_generator.set_state(value)
 
@@ -112,58 +120,76 @@ def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> 
 
 
 def rand(
-    *size: Any,
+    *size: Extents,
     generator: Generator | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Uniform in [0, 1)."""
+    check_device(device)
     return _uniform(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
 
 
 def randn(
-    *size: Any,
+    *size: Extents,
     generator: Generator | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     requires_grad: bool = False,
-    device: Any = None,
-) -> Any:
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Standard normal."""
+    check_device(device)
     return _normal(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
 
 
 def rand_like(
-    input: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None
-) -> Any:
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Uniform in [0, 1), in the shape and dtype of ``input``."""
+    check_device(device)
     made = _uniform(tuple(input.shape), dtype or input.dtype, None)
     return made.requires_grad_(requires_grad)
 
 
 def randn_like(
-    input: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None
-) -> Any:
+    input: Tensor,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Standard normal, in the shape and dtype of ``input``."""
+    check_device(device)
     made = _normal(tuple(input.shape), dtype or input.dtype, None)
     return made.requires_grad_(requires_grad)
 
 
 def randint(
     low: int,
-    high: Any = None,
-    size: Any = None,
+    high: int | Extents | None = None,
+    size: Extents | None = None,
     *,
     generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
-) -> Any:
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Integers evenly in [low, high); ``randint(high, size)`` starts at 0. int64 by default.
 
     From 53 random bits: with ranges under 2^40 no value is off by more than 2^-13 of its share.
     """
+    check_device(device)
     if size is None:
         low, high, size = 0, low, high
+    if not isinstance(high, int) or size is None:
+        raise ArgumentError(
+            f"randint got high={high!r} and size={size!r}",
+            "use randint(high, size) or randint(low, high, size)",
+        )
     if high <= low:
         raise ArgumentError(
             f"randint got the empty range [{low}, {high})", "high must be larger than low"
@@ -173,36 +199,57 @@ def randint(
 
 
 def randint_like(
-    input: Any, low: int, high: int | None = None, *, dtype: Any = None, device: Any = None
-) -> Any:
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Integers evenly in [low, high), or [0, low), in the shape and dtype of ``input``."""
+    check_device(device)
     bounds = (0, low) if high is None else (low, high)
     return randint(*bounds, tuple(input.shape), dtype=dtype or input.dtype)
 
 
-def randperm(n: int, *, generator: Generator | None = None, device: Any = None) -> Any:
+def randperm(
+    n: int, *, generator: Generator | None = None, device: DeviceLike | None = None
+) -> Tensor:
     """0 … n − 1 in random order (int64)."""
+    check_device(device)
+    if n < 0:
+        raise ArgumentError(f"randperm got n={n}", "use 0 or more")
     return _uniform((n,), float64, generator).argsort(0)
 
 
-def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None) -> Any:
+def bernoulli(
+    input: Tensor, p: float | None = None, *, generator: Generator | None = None
+) -> Tensor:
     """1 with probability ``input`` (or ``p``), else 0, in the dtype of ``input``."""
     u = _uniform(tuple(input.shape), float32, generator)
     return elementwise.cast(u.lt(input if p is None else p), input.dtype)
 
 
 def normal(
-    mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None
-) -> Any:
+    mean: Tensor | float = 0.0,
+    std: Tensor | float = 1.0,
+    size: Extents | None = None,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
     """Normal with this mean and standard deviation (numbers, or tensors that broadcast)."""
     if size is None:
         size = (as_operand(mean) + as_operand(std)).shape
-    return _normal(_shape_of((tuple(size),)), float32, generator) * std + mean
+    return _normal(_shape_of((size,)), float32, generator) * std + mean
 
 
 def multinomial(
-    input: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
-) -> Any:
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
     """Positions drawn with probabilities proportional to the rows of ``input``: (..., n) int64.
 
     Without replacement by the exponential race (Efraimidis and Spirakis, 2006).
@@ -235,35 +282,35 @@ def _fill(tensor: Any, value: Any) -> Any:
     return tensor.copy_(value)
 
 
-class RandomMethods(TensorCore):
+class RandomMethods(Tensor):
     """In-place random fills of tensors."""
 
     __slots__ = ()
 
     def uniform_(
         self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
-    ) -> Any:
+    ) -> Tensor:
         """Overwrite with values evenly distributed in [a, b)."""
         return _fill(self, _uniform(self.shape, self.dtype, generator) * (b - a) + a)
 
     def normal_(
         self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
-    ) -> Any:
+    ) -> Tensor:
         """Overwrite with normally distributed values."""
         return _fill(self, _normal(self.shape, self.dtype, generator) * std + mean)
 
-    def bernoulli_(self, p: float = 0.5, *, generator: Generator | None = None) -> Any:
+    def bernoulli_(self, p: float = 0.5, *, generator: Generator | None = None) -> Tensor:
         """Overwrite with 1 (probability p) or 0."""
         u = _uniform(self.shape, float32, generator)
         return _fill(self, elementwise.cast(u.lt(p), self.dtype))
 
-    def exponential_(self, lambd: float = 1.0, *, generator: Generator | None = None) -> Any:
+    def exponential_(self, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
         """Overwrite with exponentially distributed values of rate ``lambd``."""
         return _fill(self, -(1 - _uniform(self.shape, self.dtype, generator)).log() / lambd)
 
     def random_(
         self, low: int = 0, high: int | None = None, *, generator: Generator | None = None
-    ) -> Any:
+    ) -> Tensor:
         """Overwrite with integers evenly in [low, high); ``random_(high)`` starts at 0.
 
         Without bounds: all integers up to the largest of the dtype, or up to which a float has
@@ -278,18 +325,18 @@ class RandomMethods(TensorCore):
 
     def cauchy_(
         self, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None
-    ) -> Any:
+    ) -> Tensor:
         """Overwrite with draws of density σ / (π (σ² + (x − median)²))."""
         turn = (_uniform(self.shape, self.dtype, generator) - 0.5) * math.pi
         return _fill(self, turn.tan() * sigma + median)
 
     def log_normal_(
         self, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None
-    ) -> Any:
+    ) -> Tensor:
         """Overwrite with e^z, z normal with this mean and standard deviation."""
         return _fill(self, (_normal(self.shape, self.dtype, generator) * std + mean).exp())
 
-    def geometric_(self, p: float, *, generator: Generator | None = None) -> Any:
+    def geometric_(self, p: float, *, generator: Generator | None = None) -> Tensor:
         """Overwrite with the number of the first success, which has probability p each time."""
         if not 0 < p < 1:
             raise ArgumentError(f"geometric_ got p={p}", "use a probability between 0 and 1")
@@ -299,10 +346,10 @@ class RandomMethods(TensorCore):
 
     def multinomial(
         self, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
-    ) -> Any:
+    ) -> Tensor:
         """See :func:`multinomial`."""
         return multinomial(self, num_samples, replacement, generator=generator)
 
-    def bernoulli(self, *, generator: Generator | None = None) -> Any:
+    def bernoulli(self, *, generator: Generator | None = None) -> Tensor:
         """See :func:`bernoulli`."""
         return bernoulli(self, generator=generator)

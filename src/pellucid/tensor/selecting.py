@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+import operator
+from collections.abc import Sequence
+from typing import Any, Literal, TypeGuard, overload
 
 import numpy as np
 
 from pellucid.base.dtypes import bool_, int64
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import (
+    ArgumentError,
+    AxisError,
+    IndexTypeError,
+    OutOfRangeError,
+    ShapeError,
+)
 from pellucid.base.shapes import broadcast_shapes, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
+from pellucid.tensor.arguments import Index, Operand
 from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.inplace import change
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_operand
+from pellucid.tensor.shaping import as_view
 from pellucid.tensor.state import state
 
 
@@ -30,7 +42,7 @@ def _expand_ellipsis(key: Any, rank: int) -> list[Any]:
             else 1
         )
     if used > rank:
-        raise ShapeError(f"too many indices: {used} for a tensor with {rank} axes", "use fewer")
+        raise AxisError(f"too many indices: {used} for a tensor with {rank} axes", "use fewer")
     where = [i for i, item in enumerate(items) if item is Ellipsis]
     fill = [slice(None)] * (rank - used)
     if len(where) > 1:
@@ -46,6 +58,17 @@ def _is_boolean(item: Any) -> bool:
 
 def _is_advanced(item: Any) -> bool:
     return isinstance(item, (TensorCore, np.ndarray, list))
+
+
+def _whole(item: Any) -> int:
+    """A position as an int; numbers with a fraction and texts are none."""
+    try:
+        return operator.index(item)
+    except TypeError:
+        raise IndexTypeError(
+            f"{item!r} ({type(item).__name__}) was used as an index",
+            "use integers, slices, ..., None, or tensors of integers or bools",
+        ) from None
 
 
 class _Plan:
@@ -80,16 +103,16 @@ class _Plan:
             tensor = item if isinstance(item, TensorCore) else lift(np.asarray(item))
             if tensor.dtype.kind != "int":
                 if tensor.shape != (0,):
-                    raise ArgumentError(
+                    raise IndexTypeError(
                         f"an index of {tensor.dtype.name}", "use integers or a bool mask"
                     )
                 tensor = lift(np.zeros(0, np.int64))
             self.advanced[axis] = _from_the_front(tensor, extent)
             self.layout.append(axis)
         else:
-            place = int(item)
+            place = _whole(item)
             if not -extent <= place < extent:
-                raise ArgumentError(
+                raise OutOfRangeError(
                     f"index {place} is out of range for axis {axis} of extent {extent}",
                     f"use {-extent} to {extent - 1}",
                 )
@@ -106,7 +129,7 @@ class _Plan:
         """A mask stands for the positions where it is true; its values must be known."""
         array = item.array() if isinstance(item, TensorCore) else item
         if array.shape != shape[axis : axis + array.ndim]:
-            raise ShapeError(
+            raise AxisError(
                 f"a mask of shape {array.shape} on axes of shape {shape[axis : axis + array.ndim]}",
                 "the mask needs the extents of the axes it covers",
             )
@@ -116,37 +139,38 @@ class _Plan:
         return axis
 
 
-def _is_mask_of(key: Any, shape: tuple[int, ...]) -> bool:
+def _is_mask_of(key: object, shape: tuple[int, ...]) -> TypeGuard[Tensor]:
     """Whether a key is one mask over the leading axes."""
-    mask = isinstance(key, TensorCore) and key.dtype is bool_
-    return mask and key.shape == shape[: len(key.shape)]
+    if not isinstance(key, TensorCore) or key.dtype is not bool_:
+        return False
+    return key.shape == shape[: len(key.shape)]
 
 
-class SelectingMethods(TensorCore):
+class SelectingMethods(Tensor):
     """``x[key]``, assignment to ``x[key]``, and the named forms of both."""
 
     __slots__ = ()
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Index) -> Tensor:
         plan = _Plan(self.shape, key)
         x = structure.slice_(self, plan.start, plan.stop, plan.step)
         if plan.advanced:
             return _take_advanced(x, plan)
         kept = [1 if a is None else x.shape[a] for a in plan.layout]
-        return structure.reshape(x, kept)
+        return as_view(structure.reshape(x, kept), self)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Index, value: Operand) -> None:
         tensor = elementwise.cast(as_operand(value, self.dtype), self.dtype)
-        records = state.grad_enabled and (self._requires_grad or tensor._requires_grad)
+        records = state.grad_enabled and (self.requires_grad or tensor.requires_grad)
         if state.trace is None and not records and self.array().flags.writeable:
             self._write(key, tensor.array())
         elif _is_mask_of(key, self.shape) and math.prod(tensor.shape) == 1:
             # One number wherever the mask says: needs no positions, so the mask may be traced.
             wide = structure.reshape(key, (*key.shape, *[1] * (len(self.shape) - len(key.shape))))
             number = structure.reshape(tensor, ())
-            self.copy_(elementwise.where(wide, number, self._shadow()))  # type: ignore[attr-defined]
+            change(self, elementwise.where(wide, number, self._shadow()))
         else:
-            self.copy_(self._shadow()._with(key, tensor))  # type: ignore[attr-defined]
+            change(self, self._shadow()._with(key, tensor))
 
     def _write(self, key: Any, value: np.ndarray) -> None:
         """Write ``value`` to ``key`` of the memory itself: only the elements named are touched."""
@@ -163,7 +187,7 @@ class SelectingMethods(TensorCore):
             ) from error
         self._cell.changes[0] += 1
 
-    def _with(self, key: Any, value: Any, mode: str = "set") -> Any:
+    def _with(self, key: Any, value: Any, mode: str = "set") -> Tensor:
         """A copy whose elements at ``key`` are ``value``, through positions in flat order."""
         where = lift(np.arange(math.prod(self.shape), dtype=np.int64).reshape(self.shape))[
             key
@@ -174,11 +198,11 @@ class SelectingMethods(TensorCore):
         changed = indexing.put(flat, places, structure.reshape(spread, (-1,)), 0, mode)
         return structure.reshape(changed, self.shape)
 
-    def gather(self, dim: int, index: Any) -> Any:
+    def gather(self, dim: int, index: Tensor) -> Tensor:
         """y[i][j] = x[index[i][j]][j] for dim 0, and likewise for other axes."""
         return indexing.gather(self, as_operand(index), dim)
 
-    def take_along_dim(self, indices: Any, dim: int | None = None) -> Any:
+    def take_along_dim(self, indices: Tensor, dim: int | None = None) -> Tensor:
         """:meth:`gather` whose other axes broadcast; without ``dim`` from the flattened tensor."""
         places = as_operand(indices)
         if dim is None:
@@ -192,12 +216,14 @@ class SelectingMethods(TensorCore):
         source = structure.broadcast_to(self, wide)
         return indexing.gather(source, structure.broadcast_to(places, narrow), axis)
 
-    def index_put(self, indices: Any, values: Any, accumulate: bool = False) -> Any:
+    def index_put(
+        self, indices: Sequence[Tensor], values: Operand, accumulate: bool = False
+    ) -> Tensor:
         """A copy with ``values`` written (or added) at ``self[indices]``."""
         value = elementwise.cast(as_operand(values, self.dtype), self.dtype)
         return self._with(tuple(indices), value, "add" if accumulate else "set")
 
-    def masked_scatter(self, mask: Any, source: Any) -> Any:
+    def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor:
         """A copy in which the elements where ``mask`` is true come, in order, from ``source``."""
         chosen = structure.broadcast_to(as_operand(mask), self.shape)
         count = int(np.count_nonzero(chosen.array()))
@@ -207,12 +233,12 @@ class SelectingMethods(TensorCore):
     def scatter(
         self,
         dim: int,
-        index: Any,
-        src: Any = None,
+        index: Tensor,
+        src: Operand | None = None,
         *,
         reduce: str | None = None,
         value: float | None = None,
-    ) -> Any:
+    ) -> Tensor:
         """A copy with ``src`` (or the number ``value``) written at ``index`` along ``dim``.
 
         ``reduce="add"`` adds it to what is there, ``"multiply"`` multiplies.
@@ -228,28 +254,28 @@ class SelectingMethods(TensorCore):
                 source, [0] * len(places.shape), places.shape, [1] * len(places.shape)
             )
         if reduce == "multiply":
-            return self.scatter_reduce(dim, places, source, "prod")  # type: ignore[attr-defined]
+            return self.scatter_reduce(dim, places, source, "prod")
         return indexing.scatter(self, places, source, dim, "add" if reduce == "add" else "set")
 
-    def scatter_add(self, dim: int, index: Any, src: Any) -> Any:
+    def scatter_add(self, dim: int, index: Tensor, src: Tensor) -> Tensor:
         """A copy with ``src`` added at ``index`` along ``dim``."""
         return self.scatter(dim, index, src, reduce="add")
 
-    def index_select(self, dim: int, index: Any) -> Any:
+    def index_select(self, dim: int, index: Tensor) -> Tensor:
         """The slices of the tensor at ``index`` along ``dim``."""
         return indexing.take(self, as_operand(index), dim)
 
-    def index_add(self, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
+    def index_add(self, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
         """A copy with ``alpha · source`` added to the slices at ``index`` along ``dim``."""
         return indexing.put(
             self, as_operand(index), source * alpha if alpha != 1 else source, dim, "add"
         )
 
-    def index_copy(self, dim: int, index: Any, source: Any) -> Any:
+    def index_copy(self, dim: int, index: Tensor, source: Tensor) -> Tensor:
         """A copy in which the slices at ``index`` along ``dim`` are ``source``."""
         return indexing.put(self, as_operand(index), source, dim, "set")
 
-    def index_fill(self, dim: int, index: Any, value: float) -> Any:
+    def index_fill(self, dim: int, index: Tensor, value: float) -> Tensor:
         """A copy in which the slices at ``index`` along ``dim`` are ``value``."""
         places = as_operand(index)
         axis = normalize_axis(dim, len(self.shape))
@@ -258,25 +284,29 @@ class SelectingMethods(TensorCore):
             self, places, structure.broadcast_to(as_operand(value, self.dtype), shape), axis, "set"
         )
 
-    def take(self, index: Any) -> Any:
+    def take(self, index: Tensor) -> Tensor:
         """Elements at positions of the flattened tensor (negative: from the back)."""
         flat = structure.reshape(self, (-1,))
         return indexing.take(flat, _from_the_front(as_operand(index), flat.shape[0]), 0)
 
-    def masked_select(self, mask: Any) -> Any:
+    def masked_select(self, mask: Tensor) -> Tensor:
         """The elements where ``mask`` is true, in a line; the mask's values must be known."""
         chosen = as_operand(mask)
         shape = broadcast_shapes(tuple(self.shape), tuple(chosen.shape))
         return structure.broadcast_to(self, shape)[structure.broadcast_to(chosen, shape)]
 
-    def nonzero(self, as_tuple: bool = False) -> Any:
+    @overload
+    def nonzero(self, as_tuple: Literal[False] = False) -> Tensor: ...
+    @overload
+    def nonzero(self, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
+    def nonzero(self, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
         """Positions of the nonzero elements: (count, axes), or a tuple of one vector per axis."""
         found = np.nonzero(self.array())
         if as_tuple:
             return tuple(lift(f.astype(np.int64)) for f in found)
         return lift(np.stack(found, 1).astype(np.int64) if found else np.zeros((1, 0), np.int64))
 
-    def one_hot(self, num_classes: int) -> Any:
+    def one_hot(self, num_classes: int) -> Tensor:
         """int64 with a 1 at each class id and 0 elsewhere, on a new last axis."""
         classes = lift(np.arange(num_classes, dtype=np.int64))
         return elementwise.cast(
@@ -331,7 +361,7 @@ def _take_advanced(x: Any, plan: _Plan) -> Any:
     return _arrange(found, x, plan, axes, others, shape)
 
 
-def indexing_check(index: Any, extent: int) -> None:
+def indexing_check(index: Tensor, extent: int) -> None:
     """Check an axis's positions by themselves where they are known: merged they could hide."""
     if index._cell.array is not None:
         indexing.check_positions("indexing", index._cell.array, extent)

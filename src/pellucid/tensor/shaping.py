@@ -3,46 +3,86 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.base.errors import ArgumentError, ShapeError
-from pellucid.base.shapes import broadcast_shapes, normalize_axis
+from pellucid.base.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    OutOfRangeError,
+    ScalarError,
+    ShapeError,
+)
+from pellucid.base.shapes import broadcast_shapes, contiguous_strides, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
+from pellucid.ops.registry import apply
+from pellucid.ops.structure import RESHAPE
+from pellucid.ops.views import DIAGONAL
+from pellucid.tensor.arguments import Axes, Extents
 from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import together
+from pellucid.tensor.state import state
 
 
 def _extents(args: tuple[Any, ...]) -> tuple[int, ...]:
     """Extents given either as several integers or as one sequence."""
     listed = args[0] if len(args) == 1 and not isinstance(args[0], (int, np.integer)) else args
-    return tuple(int(e) for e in listed)
+    try:
+        return tuple(operator.index(e) for e in listed)
+    except TypeError:
+        raise ArgumentTypeError(
+            f"{tuple(listed)} are no extents or axes of a tensor", "they are whole numbers"
+        ) from None
 
 
-class ShapingMethods(TensorCore):
+def as_view(result: Any, base: TensorCore) -> Any:
+    """The result of an operation on ``base``, which is never ``base`` itself but a view of it."""
+    return apply(RESHAPE, base, shape=tuple(base.shape)) if result is base else result
+
+
+def as_copy(result: Any, base: TensorCore) -> Any:
+    """The result of an operation on ``base``, in memory of its own."""
+    cell = result._cell
+    while cell is not base._cell and cell.base is not None:
+        cell = cell.base
+    return elementwise.copy(result) if cell is base._cell else result
+
+
+def several(views: Sequence[Any]) -> tuple[Any, ...]:
+    """Views that one function returned; see :class:`~pellucid.tensor.core.View`."""
+    for view in views:
+        if view._view is not None and view._view.kind == "plain":
+            view._view.kind = "several"
+    return tuple(views)
+
+
+class ShapingMethods(Tensor):
     """Views and rearrangements.
 
-    Results may share memory with the tensor while it is computed eagerly; to change elements,
-    assign to an index of the tensor itself.
+    As in PyTorch, those that only look at the elements in another way give views, which share the
+    tensor's memory; ``flip``, ``roll``, ``repeat`` and the like give copies.  ``reshape`` gives
+    a view where the elements' order in memory allows it, else a copy.
     """
 
     __slots__ = ()
 
-    def reshape(self, *shape: Any) -> Any:
+    def reshape(self, *shape: Extents) -> Tensor:
         """The same elements in the same order under ``shape``; one extent may be −1."""
-        return structure.reshape(self, _extents(shape))
+        return as_view(structure.reshape(self, _extents(shape)), self)
 
     view = reshape
 
-    def view_as(self, other: TensorCore) -> Any:
+    def view_as(self, other: TensorCore) -> Tensor:
         """Reshaped like ``other``."""
-        return structure.reshape(self, other.shape)
+        return as_view(structure.reshape(self, other.shape), self)
 
     reshape_as = view_as
 
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Any:
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """Axes ``start_dim`` to ``end_dim`` merged into one."""
         rank = len(self.shape)
         if rank == 0:
@@ -56,7 +96,7 @@ class ShapingMethods(TensorCore):
         merged = math.prod(self.shape[first : last + 1])
         return structure.reshape(self, (*self.shape[:first], merged, *self.shape[last + 1 :]))
 
-    def unflatten(self, dim: int, sizes: Sequence[int]) -> Any:
+    def unflatten(self, dim: int, sizes: Sequence[int]) -> Tensor:
         """Axis ``dim`` split into axes of extents ``sizes`` (one may be −1)."""
         axis = normalize_axis(dim, len(self.shape))
         known = math.prod(s for s in sizes if s != -1)
@@ -71,40 +111,42 @@ class ShapingMethods(TensorCore):
         filled = [extent // max(known, 1) if s == -1 else s for s in sizes]
         return structure.reshape(self, (*self.shape[:axis], *filled, *self.shape[axis + 1 :]))
 
-    def permute(self, *dims: Any) -> Any:
+    def permute(self, *dims: Extents) -> Tensor:
         """Axis i of the result is axis ``dims[i]``."""
-        return structure.transpose(self, _extents(dims))
+        return as_view(structure.transpose(self, _extents(dims)), self)
 
-    def transpose(self, dim0: int, dim1: int) -> Any:
-        """Axes ``dim0`` and ``dim1`` exchanged."""
+    def transpose(self, dim0: int | Sequence[int], dim1: int | None = None) -> Tensor:
+        """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
+        if dim1 is None or not isinstance(dim0, int):
+            return self.permute(dim0)
         rank = len(self.shape)
         order = list(range(rank))
         if rank:
             a, b = normalize_axis(dim0, rank), normalize_axis(dim1, rank)
             order[a], order[b] = order[b], order[a]
-        return structure.transpose(self, order)
+        return as_view(structure.transpose(self, order), self)
 
     swapaxes = transpose
 
-    def t(self) -> Any:
+    def t(self) -> Tensor:
         """The transposed matrix; vectors and scalars stay."""
         if len(self.shape) > 2:
             raise ShapeError(
                 f"t() got shape {tuple(self.shape)}", "use .transpose(dim0, dim1) or .mT"
             )
-        return self.transpose(0, 1) if len(self.shape) == 2 else self
+        return self.transpose(0, 1) if len(self.shape) == 2 else as_view(self, self)
 
     @property
-    def T(self) -> Any:  # noqa: N802  (PyTorch's name)
+    def T(self) -> Tensor:  # noqa: N802  (PyTorch's name)
         """All axes in reverse order."""
-        return structure.transpose(self, tuple(reversed(range(len(self.shape)))))
+        return as_view(structure.transpose(self, tuple(reversed(range(len(self.shape))))), self)
 
     @property
-    def mT(self) -> Any:  # noqa: N802
+    def mT(self) -> Tensor:  # noqa: N802
         """The last two axes exchanged."""
         return self.transpose(-2, -1)
 
-    def movedim(self, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    def movedim(self, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
         """Axes ``source`` moved to places ``destination``, the others in their order."""
         rank = len(self.shape)
         pairs = [
@@ -118,39 +160,39 @@ class ShapingMethods(TensorCore):
         order = [i for i in range(rank) if i not in pairs[0]]
         for place, axis in sorted(zip(pairs[1], pairs[0], strict=True)):
             order.insert(place, axis)
-        return structure.transpose(self, order)
+        return as_view(structure.transpose(self, order), self)
 
-    def squeeze(self, dim: int | Sequence[int] | None = None) -> Any:
+    def squeeze(self, dim: int | Sequence[int] | None = None) -> Tensor:
         """Without axes of extent 1: all of them, or those of ``dim`` that have extent 1."""
         rank = len(self.shape)
         listed = range(rank) if dim is None else [dim] if isinstance(dim, int) else dim
         chosen = {normalize_axis(d, rank) for d in listed}
         shape = [n for i, n in enumerate(self.shape) if not (i in chosen and n == 1)]
-        return structure.reshape(self, shape)
+        return as_view(structure.reshape(self, shape), self)
 
-    def unsqueeze(self, dim: int) -> Any:
+    def unsqueeze(self, dim: int) -> Tensor:
         """With a new axis of extent 1 at ``dim``."""
         place = normalize_axis(dim, len(self.shape) + 1)
         return structure.reshape(self, (*self.shape[:place], 1, *self.shape[place:]))
 
-    def expand(self, *sizes: Any) -> Any:
+    def expand(self, *sizes: Extents) -> Tensor:
         """Stretched to ``sizes``; −1 keeps an extent, new axes come in front."""
         wanted = _extents(sizes)
         lead = len(wanted) - len(self.shape)
         target = [
             self.shape[i - lead] if e == -1 and i >= lead else e for i, e in enumerate(wanted)
         ]
-        return structure.broadcast_to(self, target)
+        return as_view(structure.broadcast_to(self, target), self)
 
-    def expand_as(self, other: TensorCore) -> Any:
+    def expand_as(self, other: TensorCore) -> Tensor:
         """Stretched to the shape of ``other``."""
-        return structure.broadcast_to(self, other.shape)
+        return as_view(structure.broadcast_to(self, other.shape), self)
 
-    def broadcast_to(self, shape: Sequence[int]) -> Any:
+    def broadcast_to(self, shape: Sequence[int]) -> Tensor:
         """Stretched to ``shape`` by NumPy's rule."""
-        return structure.broadcast_to(self, tuple(shape))
+        return as_view(structure.broadcast_to(self, tuple(shape)), self)
 
-    def repeat(self, *repeats: Any) -> Any:
+    def repeat(self, *repeats: Extents) -> Tensor:
         """Tiled ``repeats[i]`` times along axis i (new axes in front)."""
         counts = _extents(repeats)
         shape = (1,) * (len(counts) - len(self.shape)) + tuple(self.shape)
@@ -162,16 +204,17 @@ class ShapingMethods(TensorCore):
         split = [e for n in shape for e in (1, n)]
         wide = [e for c, n in zip(counts, shape, strict=True) for e in (c, n)]
         spread = structure.broadcast_to(structure.reshape(self, split), wide)
-        return structure.reshape(spread, [c * n for c, n in zip(counts, shape, strict=True)])
+        tiled = structure.reshape(spread, [c * n for c, n in zip(counts, shape, strict=True)])
+        return as_copy(tiled, self)
 
-    def tile(self, *dims: Any) -> Any:
+    def tile(self, *dims: Extents) -> Tensor:
         """:meth:`repeat` that fills up missing counts with ones in front."""
         counts = _extents(dims)
         return self.repeat((1,) * (len(self.shape) - len(counts)) + counts)
 
     def repeat_interleave(
-        self, repeats: Any, dim: int | None = None, *, output_size: int | None = None
-    ) -> Any:
+        self, repeats: int | Tensor, dim: int | None = None, *, output_size: int | None = None
+    ) -> Tensor:
         """Each element repeated ``repeats`` times in place along ``dim`` (flattened by default).
 
         ``repeats`` is a number, or a vector of known values with one for each element.
@@ -184,19 +227,18 @@ class ShapingMethods(TensorCore):
             return indexing.take(x, lift(places), axis)
         wide = (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :])
         spread = structure.broadcast_to(x.unsqueeze(axis + 1), wide)
-        return structure.reshape(
-            spread, (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])
-        )
+        longer = (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])
+        return as_copy(structure.reshape(spread, longer), self)
 
-    def flip(self, *axes: Any, dims: Any = None) -> Any:
+    def flip(self, *axes: Extents, dims: Axes = None) -> Tensor:
         """Read backwards along ``dims``."""
-        return structure.flip(self, _extents(axes if dims is None else (dims,)))
+        return as_copy(structure.flip(self, _extents(axes if dims is None else (dims,))), self)
 
-    def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Any:
+    def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
         """Shifted by ``shifts`` along ``dims``; what falls out comes in on the other side."""
         if not isinstance(shifts, int):
             axes = [dims] * len(shifts) if dims is None or isinstance(dims, int) else list(dims)
-            result = self
+            result: Tensor = self
             for shift, one in zip(shifts, axes, strict=True):
                 result = result.roll(shift, one)
             return result
@@ -207,12 +249,12 @@ class ShapingMethods(TensorCore):
         axis = normalize_axis(dims, len(self.shape))
         extent = self.shape[axis]
         if extent == 0 or shifts % extent == 0:
-            return self
+            return elementwise.copy(self)
         cut = extent - shifts % extent
         parts = [self.narrow(axis, cut, extent - cut), self.narrow(axis, 0, cut)]
         return structure.concatenate(parts, axis)
 
-    def narrow(self, dim: int, start: int, length: int) -> Any:
+    def narrow(self, dim: int, start: int, length: int) -> Tensor:
         """``length`` elements from ``start`` along ``dim``."""
         axis = normalize_axis(dim, len(self.shape))
         first = start + self.shape[axis] if start < 0 else start
@@ -223,15 +265,20 @@ class ShapingMethods(TensorCore):
             )
         low = [first if i == axis else 0 for i in range(len(self.shape))]
         high = [first + length if i == axis else n for i, n in enumerate(self.shape)]
-        return structure.slice_(self, low, high, [1] * len(self.shape))
+        return as_view(structure.slice_(self, low, high, [1] * len(self.shape)), self)
 
-    def select(self, dim: int, index: int) -> Any:
+    def select(self, dim: int, index: int) -> Tensor:
         """The slice at ``index`` along ``dim``, without that axis."""
         axis = normalize_axis(dim, len(self.shape))
-        place = index + self.shape[axis] if index < 0 else index
-        return self.narrow(axis, place, 1).squeeze(axis)
+        extent = self.shape[axis]
+        if not -extent <= index < extent:
+            raise OutOfRangeError(
+                f"select({dim}, {index}) on an axis of extent {extent}",
+                f"use {-extent} to {extent - 1}" if extent else "the axis is empty",
+            )
+        return self.narrow(axis, index % extent, 1).squeeze(axis)
 
-    def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
+    def split(self, split_size: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
         """Pieces of ``split_size`` (the last may be smaller), or of the sizes in a list."""
         axis = normalize_axis(dim, len(self.shape))
         extent = self.shape[axis]
@@ -246,37 +293,51 @@ class ShapingMethods(TensorCore):
                     f"split sizes {sizes} do not add up to {extent}", "they must cover the axis"
                 )
         starts = np.cumsum([0, *sizes])[:-1]
-        return tuple(self.narrow(axis, int(s), n) for s, n in zip(starts, sizes, strict=True))
+        return several([self.narrow(axis, int(s), n) for s, n in zip(starts, sizes, strict=True)])
 
-    def chunk(self, chunks: int, dim: int = 0) -> tuple[Any, ...]:
+    def chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         """At most ``chunks`` pieces of equal size (the last may be smaller)."""
         extent = self.shape[normalize_axis(dim, len(self.shape))]
+        if chunks < 1:
+            raise ArgumentError(f"chunk got chunks={chunks}", "use 1 or more")
         return self.split(max(1, -(-extent // chunks)), dim)
 
-    def unbind(self, dim: int = 0) -> tuple[Any, ...]:
+    def unbind(self, dim: int = 0) -> tuple[Tensor, ...]:
         """The slices along ``dim``, each without that axis."""
-        return tuple(
-            self.select(dim, i) for i in range(self.shape[normalize_axis(dim, len(self.shape))])
-        )
+        extent = self.shape[normalize_axis(dim, len(self.shape))]
+        return several([self.select(dim, i) for i in range(extent)])
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
-            raise ShapeError("a 0-dimensional tensor cannot be iterated over", "use .item()")
+            raise ScalarError("a 0-dimensional tensor cannot be iterated over", "use .item()")
         return iter(self.unbind(0))
 
-    def contiguous(self, memory_format: Any = None) -> Any:
-        """The tensor itself; layouts are the compiler's business."""
-        return self
+    def contiguous(self, memory_format: object = None) -> Tensor:
+        """The tensor itself if its elements lie in C order in memory, else a copy in which they do.
+
+        Within a compiled function that decides only about sharing memory: layouts are the
+        compiler's business.
+        """
+        trace, cell = state.trace, self._cell
+        if trace is None:
+            lies_in_order = self.array().flags.c_contiguous
+        else:
+            lies_in_order = trace.strides_of(cell) == contiguous_strides(cell.shape)
+        if lies_in_order:
+            return self
+        ordered = structure.reshape(structure.reshape(self, (-1,)), self.shape)
+        ordered._view = None  # of a copy that nobody has
+        return ordered
 
     def is_contiguous(self) -> bool:
         """True: every tensor looks contiguous from outside."""
         return True
 
-    def tril(self, diagonal: int = 0) -> Any:
+    def tril(self, diagonal: int = 0) -> Tensor:
         """Zeros above the ``diagonal``-th diagonal of the last two axes."""
         return self._triangle(lambda rows, columns: columns - rows <= diagonal)
 
-    def triu(self, diagonal: int = 0) -> Any:
+    def triu(self, diagonal: int = 0) -> Tensor:
         """Zeros below the ``diagonal``-th diagonal of the last two axes."""
         return self._triangle(lambda rows, columns: columns - rows >= diagonal)
 
@@ -289,25 +350,16 @@ class ShapingMethods(TensorCore):
         zero = lift(self.dtype.array(0))
         return elementwise.where(lift(np.asarray(inside(rows, columns))), self, zero)
 
-    def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
         """Elements on a diagonal of axes ``dim1`` and ``dim2``, as a last axis."""
         rank = len(self.shape)
-        a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
-        order = [i for i in range(rank) if i not in (a, b)] + [a, b]
-        moved = structure.transpose(self, order)
-        rows, columns = moved.shape[-2:]
-        row0, column0 = max(-offset, 0), max(offset, 0)
-        count = max(0, min(rows - row0, columns - column0))
-        flat = structure.reshape(moved, (*moved.shape[:-2], rows * columns))
-        start = row0 * columns + column0
-        low = [0] * (rank - 2) + [start]
-        high = [*moved.shape[:-2], start + (count - 1) * (columns + 1) + 1 if count else start]
-        return structure.slice_(flat, low, high, [1] * (rank - 2) + [columns + 1])
+        axes = (normalize_axis(dim1, rank), normalize_axis(dim2, rank))
+        return apply(DIAGONAL, self, offset=offset, axes=axes)
 
-    def diag(self, diagonal: int = 0) -> Any:
+    def diag(self, diagonal: int = 0) -> Tensor:
         """A matrix's diagonal, or a vector as the diagonal of a square matrix."""
         if len(self.shape) == 2:
-            return self.diagonal(diagonal)
+            return as_copy(self.diagonal(diagonal), self)
         n = self.shape[0]
         size = n + abs(diagonal)
         spread = structure.pad(
@@ -322,35 +374,47 @@ class ShapingMethods(TensorCore):
         flat = structure.pad(flat, (lead,), (max(total - lead - flat.shape[0], 0),))
         return structure.reshape(flat.narrow(0, 0, total), (size, size))  # (size²,) -> matrix
 
-    def trace(self) -> Any:
+    def trace(self) -> Tensor:
         """Sum of a matrix's diagonal."""
         return structure.sum(self.diagonal())
 
 
-def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+def _need_tensors(name: str, tensors: Any) -> None:
+    """Raise unless ``tensors`` is a list or tuple of tensors."""
+    if isinstance(tensors, TensorCore):
+        raise ArgumentTypeError(
+            f"{name} got one tensor of shape {tuple(tensors.shape)}", f"use {name}([a, b])"
+        )
+    for position, tensor in enumerate(tensors):
+        if not isinstance(tensor, TensorCore):
+            raise ArgumentTypeError(
+                f"{name} got a {type(tensor).__name__} at position {position}",
+                "make tensors of all of them: pellucid.tensor(data)",
+            )
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors joined along ``dim``; all other extents must agree."""
-    return (
-        structure.concatenate(together(*tensors), dim)
-        if len(tensors)
-        else structure.concatenate([], dim)
-    )
+    _need_tensors("cat", tensors)
+    return structure.concatenate(together(*tensors) if len(tensors) else [], dim)
 
 
-def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape joined along a new axis ``dim``."""
+    _need_tensors("stack", tensors)
     shapes = {tuple(t.shape) for t in tensors}
     if len(shapes) > 1:
         raise ShapeError(f"stack got shapes {sorted(shapes)}", "all must be equal; use cat to join")
     return cat([t.unsqueeze(dim) for t in tensors], dim)
 
 
-def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """All tensors stretched to their common shape."""
     shape = broadcast_shapes(*(tuple(t.shape) for t in tensors))
     return tuple(structure.broadcast_to(t, shape) for t in tensors)
 
 
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
+def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
     """Coordinate grids of vectors; ``indexing="xy"`` exchanges the first two axes."""
     if indexing not in ("ij", "xy"):
         raise ArgumentError(f"meshgrid got indexing={indexing!r}", 'use "ij" or "xy"')

@@ -9,21 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.ops import structure
 from pellucid.tensor.core import lift
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_float, rounded_once, together
-
-
-class SignLog(NamedTuple):
-    """A determinant as its sign and the logarithm of its absolute value."""
-
-    sign: Any
-    logabsdet: Any
+from pellucid.tensor.results import SignLog
 
 
 def _square(name: str, matrices: Any) -> Any:
@@ -58,7 +53,7 @@ def _trace(a: Any) -> Any:
 
 
 @rounded_once
-def inv(A: Any) -> Any:  # noqa: N803  (PyTorch's name)
+def inv(A: Tensor) -> Tensor:  # noqa: N803  (PyTorch's name)
     """A⁻¹ of square matrices (…, n, n): (A₀ + Δ)⁻¹ = (1 − E + E² − …) A₀⁻¹.
 
     Raises ``ArgumentError`` for a singular matrix.
@@ -69,7 +64,7 @@ def inv(A: Any) -> Any:  # noqa: N803  (PyTorch's name)
 
 
 @rounded_once
-def slogdet(A: Any) -> SignLog:  # noqa: N803
+def slogdet(A: Tensor) -> SignLog:  # noqa: N803
     """(sign, ln |det A|) of square matrices (…, n, n) → (…); (0, −∞) for a singular one.
 
     ln det (A₀ + Δ) = ln det A₀ + tr E − ½ tr E² + …
@@ -84,7 +79,7 @@ def slogdet(A: Any) -> SignLog:  # noqa: N803
 
 
 @rounded_once
-def det(A: Any) -> Any:  # noqa: N803
+def det(A: Tensor) -> Tensor:  # noqa: N803
     """The determinant of square matrices (…, n, n) → (…).
 
     det (A₀ + Δ) = det A₀ (1 + tr E + ½ ((tr E)² − tr E²) + …); so no gradient where it is 0.
@@ -99,7 +94,7 @@ def det(A: Any) -> Any:  # noqa: N803
 
 
 @rounded_once
-def solve(A: Any, B: Any) -> Any:  # noqa: N803
+def solve(A: Tensor, B: Tensor) -> Tensor:  # noqa: N803
     """X with A X = B: (…, n, n) and (…, n, k), or (n,), → the shape of B.
 
     Raises ``ArgumentError`` for a singular matrix.
@@ -120,7 +115,7 @@ def solve(A: Any, B: Any) -> Any:  # noqa: N803
 
 
 @rounded_once
-def cholesky(A: Any, *, upper: bool = False) -> Any:  # noqa: N803
+def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:  # noqa: N803
     """The lower L with L Lᵀ = A for symmetric positive definite A (…, n, n), or Lᵀ with ``upper``.
 
     L = L₀ (1 + F₁ + F₂ + …) with F₁ = Φ(L₀⁻¹ Δ L₀⁻ᵀ), F₂ = −Φ(F₁ F₁ᵀ), Φ the lower half with half
@@ -142,7 +137,7 @@ def _lower_half(a: Any) -> Any:
 
 
 @rounded_once
-def pinv(A: Any, rcond: float = 1e-15) -> Any:  # noqa: N803
+def pinv(A: Tensor, rcond: float = 1e-15) -> Tensor:  # noqa: N803
     """The pseudoinverse of matrices (…, m, n) → (…, n, m): the smallest X for which A X is as
     close to 1 as can be.
 
@@ -161,7 +156,7 @@ def pinv(A: Any, rcond: float = 1e-15) -> Any:  # noqa: N803
 
 
 @rounded_once
-def matrix_exp(A: Any) -> Any:  # noqa: N803
+def matrix_exp(A: Tensor) -> Tensor:  # noqa: N803
     """e^A = Σ Aᵏ / k! of square matrices: halved until small, summed, and squared again.
 
     (Higham, 2005, with a Taylor polynomial of degree 18 of matrices with norm at most ½.)
@@ -181,20 +176,20 @@ def matrix_exp(A: Any) -> Any:  # noqa: N803
     return result
 
 
-class SolvingMethods:
+class SolvingMethods(Tensor):
     """Mixed into :class:`pellucid.Tensor`: the functions of this file as methods."""
 
     __slots__ = ()
 
-    def inverse(self) -> Any:
+    def inverse(self) -> Tensor:
         """The inverse of square matrices (…, n, n); see ``linalg.inv``."""
         return inv(self)
 
-    def pinverse(self, rcond: float = 1e-15) -> Any:
+    def pinverse(self, rcond: float = 1e-15) -> Tensor:
         """The pseudoinverse: (…, m, n) → (…, n, m); see ``linalg.pinv``."""
         return pinv(self, rcond)
 
-    def det(self) -> Any:
+    def det(self) -> Tensor:
         """The determinant of square matrices: (…, n, n) → (…)."""
         return det(self)
 
@@ -202,34 +197,34 @@ class SolvingMethods:
         """(sign, ln |det|) of square matrices: (…, n, n) → (…)."""
         return slogdet(self)
 
-    def logdet(self) -> Any:
+    def logdet(self) -> Tensor:
         """ln det of square matrices, NaN where that is negative: (…, n, n) → (…)."""
         sign, size = slogdet(self)
         return size.masked_fill(sign.lt(0), math.nan)
 
-    def matrix_exp(self) -> Any:
+    def matrix_exp(self) -> Tensor:
         """e^A of square matrices."""
         return matrix_exp(self)
 
-    def cholesky(self, upper: bool = False) -> Any:
+    def cholesky(self, upper: bool = False) -> Tensor:
         """The factor L of a symmetric positive definite matrix L Lᵀ, or Lᵀ with ``upper``."""
         return cholesky(self, upper=upper)
 
-    def cholesky_inverse(self: Any, upper: bool = False) -> Any:
+    def cholesky_inverse(self, upper: bool = False) -> Tensor:
         """The inverse of the matrix whose Cholesky factor this is."""
         return inv(_from_factor(self, upper))
 
-    def cholesky_solve(self: Any, input2: Any, upper: bool = False) -> Any:
+    def cholesky_solve(self, input2: Tensor, upper: bool = False) -> Tensor:
         """X with A X = self, A the matrix whose Cholesky factor ``input2`` is."""
         return solve(_from_factor(input2, upper), self)
 
     def triangular_solve(
-        self: Any,
-        A: Any,  # noqa: N803
+        self,
+        A: Tensor,  # noqa: N803
         upper: bool = True,
         transpose: bool = False,
         unitriangular: bool = False,
-    ) -> Any:
+    ) -> tuple[Tensor, Tensor]:
         """(X, A) with A X = self, of A only the ``upper`` or lower triangle being read.
 
         ``transpose`` takes Aᵀ, ``unitriangular`` ones on the diagonal.

@@ -5,24 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from pellucid.base.dtypes import bool_, float32, float64
 from pellucid.base.errors import ArgumentError, DTypeError
 from pellucid.ops import elementwise
+from pellucid.tensor.arguments import Operand
 from pellucid.tensor.arithmetic import ArithmeticMethods
 from pellucid.tensor.core import lift
 from pellucid.tensor.incomplete_gamma import incomplete_gamma
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_float, as_number, as_operand, together
-
-
-class Fraction(NamedTuple):
-    """A floating-point number in two parts: mantissa · 2^exponent."""
-
-    mantissa: Any
-    exponent: Any
+from pellucid.tensor.results import Fraction
 
 
 class SpecialMethods(ArithmeticMethods):
@@ -30,53 +26,53 @@ class SpecialMethods(ArithmeticMethods):
 
     __slots__ = ()
 
-    def exp2(self) -> Any:
+    def exp2(self) -> Tensor:
         """2^x, element by element; integers become float32."""
         x = as_float(self)
         return elementwise.pow(as_operand(2.0, x.dtype), x)
 
-    def sinc(self) -> Any:
+    def sinc(self) -> Tensor:
         """sin(πx) / (πx), 1 at 0; integers become float32."""
         x = as_float(self)
         zero = x.eq(0)
         turned = x.masked_fill(zero, 1.0) * math.pi
         return (turned.sin() / turned).masked_fill(zero, 1.0)
 
-    def deg2rad(self) -> Any:
+    def deg2rad(self) -> Tensor:
         """Degrees as radians: x · π / 180."""
         return as_float(self) * (math.pi / 180)
 
-    def rad2deg(self) -> Any:
+    def rad2deg(self) -> Tensor:
         """Radians as degrees: x · 180 / π."""
         return as_float(self) * (180 / math.pi)
 
-    def positive(self) -> Any:
+    def positive(self) -> Tensor:
         """The tensor itself: +x."""
         return self
 
-    def signbit(self) -> Any:
+    def signbit(self) -> Tensor:
         """True where the sign bit is set: x < 0 or x = −0."""
         if not self.dtype.is_floating_point:
             return self.lt(0) if self.dtype is not bool_ else elementwise.ne(self, self)
         return self.lt(0).logical_or(self.eq(0).logical_and(self.reciprocal().lt(0)))
 
-    def copysign(self, other: Any) -> Any:
+    def copysign(self, other: Operand) -> Tensor:
         """|self| with the sign of ``other``; a zero's sign counts too."""
         a, b = (as_float(t) for t in together(self, other))
         size = a.abs()
         return elementwise.where(b.signbit(), -size, size)
 
-    def isposinf(self) -> Any:
+    def isposinf(self) -> Tensor:
         """True where the element is +∞."""
         return self.eq(math.inf)
 
-    def isneginf(self) -> Any:
+    def isneginf(self) -> Tensor:
         """True where the element is −∞."""
         return self.eq(-math.inf)
 
     def nan_to_num(
         self, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
-    ) -> Any:
+    ) -> Tensor:
         """Finite numbers only: NaN → ``nan``, +∞ and −∞ → the largest and smallest by default."""
         if not self.dtype.is_floating_point:
             return self
@@ -86,76 +82,73 @@ class SpecialMethods(ArithmeticMethods):
         x = self.masked_fill(self.isnan(), nan)
         return x.masked_fill(self.isposinf(), high).masked_fill(self.isneginf(), low)
 
-    def fmax(self, other: Any) -> Any:
-        """The larger of each pair; a NaN loses against a number."""
+    def fmax(self, other: Operand) -> Tensor:
+        """The larger of each pair; a NaN loses against a number.  Ties give self the gradient."""
         a, b = together(self, other)
-        return elementwise.where(
-            a.isnan(), b, elementwise.where(b.isnan(), a, elementwise.maximum(a, b))
-        )
+        return elementwise.where(a.ge(b).logical_or(b.isnan()), a, b)
 
-    def fmin(self, other: Any) -> Any:
-        """The smaller of each pair; a NaN loses against a number."""
+    def fmin(self, other: Operand) -> Tensor:
+        """The smaller of each pair; a NaN loses against a number.  Ties give self the gradient."""
         a, b = together(self, other)
-        return elementwise.where(
-            a.isnan(), b, elementwise.where(b.isnan(), a, elementwise.minimum(a, b))
-        )
+        return elementwise.where(a.le(b).logical_or(b.isnan()), a, b)
 
-    def logaddexp(self, other: Any) -> Any:
+    def logaddexp(self, other: Operand) -> Tensor:
         """ln(e^self + e^other) without overflow."""
         a, b = (as_float(t) for t in together(self, other))
-        gap = (a - b).abs()
-        gap = gap.masked_fill(a.eq(b), 0.0)  # ∞ − ∞ would be NaN
-        return a.maximum(b) + (-gap).exp().log1p()
+        first = a.gt(b)  # no |a − b|, so that the second derivative at a = b is right
+        gap = elementwise.where(first, b - a, a - b)
+        gap = gap.masked_fill(a.eq(b).logical_and(a.isinf()), 0.0)  # ∞ − ∞ would be NaN
+        return elementwise.where(first, a, b) + gap.exp().log1p()
 
-    def logaddexp2(self, other: Any) -> Any:
+    def logaddexp2(self, other: Operand) -> Tensor:
         """log₂(2^self + 2^other) without overflow."""
         a, b = (as_float(t) for t in together(self, other))
         return (a * math.log(2)).logaddexp(b * math.log(2)) / math.log(2)
 
-    def float_power(self, exponent: Any) -> Any:
+    def float_power(self, exponent: Operand) -> Tensor:
         """self ^ exponent, computed in float64 whatever came."""
         power = exponent if isinstance(exponent, (int, float)) else as_operand(exponent).double()
         return elementwise.cast(self, float64).pow(power)
 
-    def heaviside(self, values: Any) -> Any:
-        """0 where self < 0, 1 where it is > 0, ``values`` at 0."""
+    def heaviside(self, values: Operand) -> Tensor:
+        """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0."""
         a, b = together(self, values)
         step = elementwise.cast(a.gt(0), a.dtype)
-        return elementwise.where(a.eq(0), b, elementwise.where(a.isnan(), a, step))
+        return elementwise.where(a.eq(0), b, step)
 
-    def ldexp(self, other: Any) -> Any:
+    def ldexp(self, other: Operand) -> Tensor:
         """self · 2^other."""
         return as_float(self) * as_float(as_operand(other)).exp2()
 
-    def rsub(self, other: Any, *, alpha: float = 1) -> Any:
+    def rsub(self, other: Operand, *, alpha: float = 1) -> Tensor:
         """other − alpha · self."""
         return as_operand(other).sub(self, alpha=alpha)
 
-    def dist(self, other: Any, p: float = 2) -> Any:
+    def dist(self, other: Operand, p: float = 2) -> Tensor:
         """The p-norm of self − other, one number."""
         return (self - other).norm(p)
 
-    def sgn(self) -> Any:
+    def sgn(self) -> Tensor:
         """sign(x)."""
         return self.sign()
 
-    def bitwise_and(self, other: Any) -> Any:
+    def bitwise_and(self, other: Operand) -> Tensor:
         """Bits set in both; integers and bool."""
         return self & other
 
-    def bitwise_or(self, other: Any) -> Any:
+    def bitwise_or(self, other: Operand) -> Tensor:
         """Bits set in at least one; integers and bool."""
         return self | other
 
-    def bitwise_xor(self, other: Any) -> Any:
+    def bitwise_xor(self, other: Operand) -> Tensor:
         """Bits set in exactly one; integers and bool."""
         return self ^ other
 
-    def bitwise_not(self) -> Any:
+    def bitwise_not(self) -> Tensor:
         """Every bit turned; integers and bool."""
         return ~self
 
-    def isin(self, test_elements: Any, *, invert: bool = False) -> Any:
+    def isin(self, test_elements: Operand, *, invert: bool = False) -> Tensor:
         """True where the element occurs in ``test_elements`` (false there with ``invert``)."""
         x, wanted = together(self, test_elements)
         flat = wanted.reshape(-1)
@@ -164,11 +157,11 @@ class SpecialMethods(ArithmeticMethods):
 
     # ---- whole numbers, and the parts of floating-point ones --------------------------------
 
-    def gcd(self, other: Any) -> Any:
+    def gcd(self, other: Operand) -> Tensor:
         """The greatest common divisor of integers, 0 or more; values must be known."""
         return _of_integers("gcd", np.gcd, self, other)
 
-    def lcm(self, other: Any) -> Any:
+    def lcm(self, other: Operand) -> Tensor:
         """The least common multiple of integers, 0 or more; values must be known."""
         return _of_integers("lcm", np.lcm, self, other)
 
@@ -186,7 +179,7 @@ class SpecialMethods(ArithmeticMethods):
         exact = lift(x.dtype.array(np.asarray(mantissa)))
         return Fraction(exact + _nothing(found), lift(exponent))
 
-    def nextafter(self, other: Any) -> Any:
+    def nextafter(self, other: Operand) -> Tensor:
         """The number next to self in the direction of ``other``; values must be known."""
         a, b = together(self, other)
         if a.dtype not in (float32, float64):
@@ -195,29 +188,29 @@ class SpecialMethods(ArithmeticMethods):
 
     # ---- complex functions of real numbers --------------------------------------------------
 
-    def conj(self) -> Any:
+    def conj(self) -> Tensor:
         """The tensor itself: real numbers are their own conjugates."""
         return self
 
     conj_physical = resolve_conj = resolve_neg = conj
 
-    def adjoint(self) -> Any:
+    def adjoint(self) -> Tensor:
         """The last two axes exchanged: the adjoint of a real matrix is its transpose."""
-        return self.mT  # type: ignore[attr-defined]
+        return self.mT
 
     mH = property(adjoint)  # noqa: N815  (PyTorch's name)
 
     @property
-    def H(self) -> Any:  # noqa: N802  (PyTorch's name)
+    def H(self) -> Tensor:  # noqa: N802  (PyTorch's name)
         """The transposed matrix."""
-        return self.t()  # type: ignore[attr-defined]
+        return self.t()
 
     @property
-    def real(self) -> Any:
+    def real(self) -> Tensor:
         """The tensor itself."""
         return self
 
-    def angle(self) -> Any:
+    def angle(self) -> Tensor:
         """0 for numbers of at least 0, π for negative ones, NaN for NaN."""
         x = as_float(self)
         turn = elementwise.where(x.lt(0), as_operand(math.pi, x.dtype), as_operand(0.0, x.dtype))
@@ -233,13 +226,14 @@ class SpecialMethods(ArithmeticMethods):
 
     # ---- special functions ------------------------------------------------------------------
 
-    def i0(self) -> Any:
+    def i0(self) -> Tensor:
         """I₀(x) = 1/π ∫₀^π e^(x cos t) dt, the modified Bessel function of order 0.
 
         Relative error up to 3e-14 in float64.  By Chebyshev series of e^−|x| I₀ in |x| up to 8
         and of √|x| e^−|x| I₀ in 1/|x| beyond (Clenshaw, 1962).
         """
-        x = as_float(self).abs()
+        x = as_float(self)
+        x = elementwise.where(x.lt(0), -x, x)  # |x| with a second derivative at 0
         near, far = (
             _chebyshev(coefficients, place)
             for coefficients, place in zip(
@@ -250,7 +244,7 @@ class SpecialMethods(ArithmeticMethods):
         )
         return elementwise.where(x.le(8.0), near, far / x.clamp(min=8.0).sqrt()) * x.exp()
 
-    def polygamma(self, n: int) -> Any:
+    def polygamma(self, n: int) -> Tensor:
         """The n-th derivative of ψ(x) = d/dx ln Γ(x): (−1)^(n+1) n! Σ_{k≥0} (x + k)^−(n+1).
 
         For n ≥ 2 by Euler's and Maclaurin's formula from the 32nd term on, so for x > −16;
@@ -263,14 +257,14 @@ class SpecialMethods(ArithmeticMethods):
             return elementwise.digamma(x) if n == 0 else elementwise.trigamma(x)
         return _zeta(x, n + 1) * (math.factorial(n) * (-1) ** (n + 1))
 
-    def igamma(self, other: Any) -> Any:
+    def igamma(self, other: Operand) -> Tensor:
         """P(a, x) = 1/Γ(a) ∫₀^x t^(a−1) e^−t dt for a = self, x = ``other``; from 0 to 1.
 
         Values must be known; the gradient goes to x alone.
         """
         return _incomplete(self, other, 0)
 
-    def igammac(self, other: Any) -> Any:
+    def igammac(self, other: Operand) -> Tensor:
         """Q(a, x) = 1 − P(a, x), accurate where it is small; see :meth:`igamma`."""
         return _incomplete(self, other, 1)
 

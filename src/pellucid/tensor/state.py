@@ -1,14 +1,14 @@
-"""What the tensors of one thread share: gradient mode, the running trace, the version counter.
+"""What the tensors of one thread share: gradient mode, the running trace; and their storage.
 
-Anything a compiled program depends on beyond its arguments (training mode, which parameters
-require gradients, which array a cell holds) bumps :data:`version` when it changes, so that a
-call can tell with one comparison that nothing has.
+What a compiled program depends on beyond its arguments (training mode, which parameters require
+gradients, which array a cell holds) is watched by it: see :mod:`.validity`.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -19,6 +19,7 @@ import numpy as np
 from pellucid.base.dtypes import DType, as_dtype
 from pellucid.base.shapes import Shape
 from pellucid.graph.node import Node
+from pellucid.tensor.validity import changed
 
 if TYPE_CHECKING:
     from pellucid.tensor.trace import Trace
@@ -33,6 +34,8 @@ class ThreadState(threading.local):
     trace: Trace | None = None
     eager_kernels: bool = os.environ.get("PELLUCID_EAGER_KERNELS", "1") not in ("0", "off", "")
     """Whether heavy operations outside of a trace may run natively; see :mod:`.eager`."""
+    gradient_order: tuple[int, ...] = ()
+    """ids of the leaves that the last backward on this thread reached, in the order it did."""
     watcher: Any = None
     """Is shown every operation and assignment outside of a trace; see :mod:`.nonfinite`."""
 
@@ -77,22 +80,6 @@ def are_eager_kernels_enabled() -> bool:
     return state.eager_kernels
 
 
-class Version:
-    """A counter of changes that compiled programs must notice."""
-
-    __slots__ = ("number",)
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def bump(self) -> None:
-        """Something a program may depend on has changed."""
-        self.number += 1
-
-
-version = Version()
-
-
 _NO_RUNS = [0]
 """The counter of cells that no program writes."""
 
@@ -102,9 +89,11 @@ class Cell:
 
     Tensors that share a cell (``x`` and ``x.detach()``) see each other's changes.  Cells whose
     arrays share memory (a view and its base) share ``changes``, the counter by which backward
-    notices that a value it needs was overwritten; ``runs`` counts the calls of the program that
-    writes the cell, once for all its cells.  ``recipe`` makes a value again that was dropped (see
-    :mod:`.rematerialize`), None for all others.
+    notices that a value it needs was overwritten, the number of those changes that have a history
+    of their own, and the records that read views of the memory (see :mod:`.inplace`); ``runs``
+    counts the calls of the program that writes the cell, once for all its cells.  ``recipe`` makes
+    a value again that was dropped (see :mod:`.rematerialize`), None for all others; ``past`` are
+    copies of earlier values that a tape may still hold.
     """
 
     __slots__ = (
@@ -117,6 +106,7 @@ class Cell:
         "runs",
         "base",
         "recipe",
+        "past",
         "_pointer",
         "__weakref__",
     )
@@ -135,7 +125,8 @@ class Cell:
         self.base = base
         self.recipe: Any = None
         self._pointer = 0
-        self.changes: list[int] = [0] if base is None else base.changes
+        self.past: list[weakref.ref[Cell]] | None = None
+        self.changes: list[Any] = [0, 0, None] if base is None else base.changes
         self.runs: list[int] = _NO_RUNS if base is None else base.runs
         if array is not None:
             self.shape: Shape = array.shape
@@ -155,6 +146,25 @@ class Cell:
         """Differs after every change of the value in place."""
         return self.changes[0], self.runs[0]
 
+    def take_age(self, other: Cell) -> None:
+        """Count as being of another cell's age, whatever happens to that one."""
+        self.changes, self.runs = [*other.changes[:2], None], [*other.runs]
+
+    def read_by(self, record: Any) -> None:
+        """The record of an operation reads this view: it may need a copy of it later."""
+        readers = self.changes[2]
+        if readers is None or len(readers) >= 16 and not len(readers) & (len(readers) - 1):
+            readers = self.changes[2] = [r for r in readers or () if r() is not None]
+        readers.append(weakref.ref(record))
+
+    def at(self, age: tuple[int, int]) -> Cell | None:
+        """The value of an earlier age, if a tape still holds it."""
+        for reference in self.past or ():
+            cell = reference()
+            if cell is not None and cell.age == age:
+                return cell
+        return None
+
     def written_by(self, runs: list[int]) -> None:
         """From now on the program with this counter of calls writes the cell."""
         if self.runs is not runs:
@@ -162,13 +172,14 @@ class Cell:
             self.changes[0] += 1
 
     def replace(self, array: np.ndarray) -> None:
-        """Hold another array; programs bound to the old one notice."""
+        """Hold another array; programs bound to the old one notice, and views show it no more."""
+        self.changes = [*self.changes[:2], None]
         self.array = array
         self.shape = array.shape
         self.dtype = as_dtype(array.dtype)
         self._pointer = 0
         self.changes[0] += 1
-        version.bump()
+        changed(self)
 
 
 @contextmanager
@@ -199,12 +210,25 @@ def host_value(read: Callable[[], float]) -> Any:
 
     Outside a trace simply ``read()``.  While tracing, a 0-dimensional float64 tensor that
     becomes an input of the program; ``read`` is called again before a step whenever something
-    it may depend on has changed (see :data:`version`).
+    that the program watches has changed (see :func:`watch`).
     """
     return read() if state.trace is None else state.trace.host_value(read)
 
 
-def guard(read: Callable[[], object]) -> None:
-    """Tell the running trace that the program is only valid while ``read()`` stays the same."""
+def guard(read: Callable[[], object], name: str = "") -> None:
+    """Tell the running trace that the program is only valid while ``read()`` stays the same.
+
+    It is asked again when something that the program watches has changed.  ``name`` says for
+    people what it reads.
+    """
     if state.trace is not None:
-        state.trace.guard(read)
+        state.trace.guard(read, name)
+
+
+def watch(subject: object) -> None:
+    """Let the program that is being traced look again after a change of ``subject``.
+
+    Whoever changes it says so by :func:`pellucid.tensor.validity.changed`.
+    """
+    if state.trace is not None:
+        state.trace.watch(subject)

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Literal, overload
 
 import numpy as np
 
-from pellucid.base.dtypes import as_dtype, int32, int64
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.dtypes import DTypeLike, as_dtype, int32, int64
+from pellucid.base.errors import ArgumentError, ShapeError, UnsupportedError
 from pellucid.base.shapes import normalize_axis
-from pellucid.ops import elementwise, indexing, structure
+from pellucid.ops import elementwise, indexing, log_sums, structure
+from pellucid.tensor.arguments import Axes
 from pellucid.tensor.core import lift
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_float, as_operand, together
-from pellucid.tensor.reducing import Axes, ReducingMethods, ValuesIndices
+from pellucid.tensor.reducing import ReducingMethods, need_elements, shared
+from pellucid.tensor.results import Extremes, Histogram, ValuesIndices
 from pellucid.tensor.state import state
-
-
-class Extremes(NamedTuple):
-    """Smallest and largest elements."""
-
-    min: Any
-    max: Any
-
-
-class Histogram(NamedTuple):
-    """Counts of the parts, and the edges between them."""
-
-    hist: Any
-    bin_edges: Any
 
 
 class StatisticsMethods(ReducingMethods):
@@ -36,26 +26,34 @@ class StatisticsMethods(ReducingMethods):
 
     __slots__ = ()
 
-    def var_mean(self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False) -> Any:
+    def var_mean(
+        self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """(variance, mean) over ``dim``."""
         return (
             self.var(dim, correction=correction, keepdim=keepdim),
             self.mean(dim, keepdim),
         )
 
-    def std_mean(self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False) -> Any:
+    def std_mean(
+        self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False
+    ) -> tuple[Tensor, Tensor]:
         """(standard deviation, mean) over ``dim``."""
         return (
             self.std(dim, correction=correction, keepdim=keepdim),
             self.mean(dim, keepdim),
         )
 
-    def nansum(self, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    def nansum(
+        self, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
+    ) -> Tensor:
         """Sum over ``dim``, NaN counted as 0."""
         x: Any = self if dtype is None else elementwise.cast(self, as_dtype(dtype))
         return x.masked_fill(x.isnan(), 0.0).sum(dim, keepdim) if _float(x) else x.sum(dim, keepdim)
 
-    def nanmean(self, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    def nanmean(
+        self, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
+    ) -> Tensor:
         """Mean over ``dim`` of the elements that are numbers; NaN where there is none."""
         x: Any = as_float(self if dtype is None else elementwise.cast(self, as_dtype(dtype)))
         count = x.isnan().logical_not().sum(dim, keepdim)
@@ -63,16 +61,17 @@ class StatisticsMethods(ReducingMethods):
 
     def aminmax(self, *, dim: int | None = None, keepdim: bool = False) -> Extremes:
         """(smallest, largest) over ``dim`` (all axes by default)."""
+        need_elements("aminmax", self, range(len(self.shape)) if dim is None else [dim])
         return Extremes(self.amin(dim, keepdim), self.amax(dim, keepdim))
 
     def quantile(
         self,
-        q: Any,
+        q: Tensor | float | Sequence[float],
         dim: int | None = None,
         keepdim: bool = False,
         *,
         interpolation: str = "linear",
-    ) -> Any:
+    ) -> Tensor:
         """The q-quantiles (0 ≤ q ≤ 1) along ``dim``, by default of all elements.
 
         ``q`` is a number, or a vector whose axis comes first in the result.  Between two
@@ -87,6 +86,7 @@ class StatisticsMethods(ReducingMethods):
             axis = normalize_axis(dim, len(x.shape))
             shape = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
         wanted = _shares("quantile", q)
+        need_elements("quantile", x, range(len(x.shape)))
         low, weight = _between(wanted.reshape(-1) * (x.shape[axis] - 1), interpolation)
         values = x.sort(axis).values.movedim(axis, -1)  # (..., n)
         values = elementwise.where(
@@ -101,14 +101,22 @@ class StatisticsMethods(ReducingMethods):
             mixed = structure.reshape(mixed, (len(low), *shape))
         return mixed if wanted.ndim else mixed.squeeze(0)
 
-    def nanmedian(self, dim: int | None = None, keepdim: bool = False) -> Any:
+    @overload
+    def nanmedian(self) -> Tensor: ...
+    @overload
+    def nanmedian(self, dim: int, keepdim: bool = False) -> ValuesIndices: ...
+    def nanmedian(self, dim: int | None = None, keepdim: bool = False) -> Tensor | ValuesIndices:
         """:meth:`median` of the elements that are numbers; NaN where there is none."""
         x: Any = self
         if dim is None:
-            return structure.reshape(x, (-1,)).nanmedian(0).values
+            flat = structure.reshape(x, (-1,))
+            if not flat.shape[0]:
+                return flat.median()
+            return shared(flat, flat.nanmedian(0).values)
         if not x.shape:
             return ValuesIndices(x, lift(np.asarray(0, np.int64)))
         axis = normalize_axis(dim, len(x.shape))
+        need_elements("nanmedian", x, [axis])
         values, order = x.sort(axis)  # NaN last
         count = x.isnan().logical_not().sum(axis, True)
         place = (count - 1).clamp(min=0).floor_divide(2)
@@ -117,15 +125,16 @@ class StatisticsMethods(ReducingMethods):
 
     def nanquantile(
         self,
-        q: Any,
+        q: Tensor | float | Sequence[float],
         dim: int | None = None,
         keepdim: bool = False,
         *,
         interpolation: str = "linear",
-    ) -> Any:
+    ) -> Tensor:
         """:meth:`quantile` of the elements that are numbers; NaN where there is none."""
         x: Any = as_float(self)
         wanted = _shares("nanquantile", q)
+        need_elements("nanquantile", x, range(len(x.shape)))
         flat = structure.reshape(x, (-1,)) if dim is None else x
         axis = 0 if dim is None else normalize_axis(dim, len(x.shape))
         shape = [1] * len(x.shape) if dim is None else list(x.shape)
@@ -147,7 +156,12 @@ class StatisticsMethods(ReducingMethods):
         return mixed if wanted.ndim else mixed.squeeze(0)
 
     def histogram(
-        self, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False
+        self,
+        bins: int | Tensor,
+        *,
+        range: tuple[float, float] | None = None,
+        weight: Tensor | None = None,
+        density: bool = False,
     ) -> Histogram:
         """(counts, edges) of ``bins`` equal parts of ``range``, or of parts between given edges.
 
@@ -158,20 +172,24 @@ class StatisticsMethods(ReducingMethods):
         x = self.array()
         if not self.dtype.is_floating_point:
             raise ArgumentError(f"histogram got {self.dtype.name}", "convert with .float()")
-        given = hasattr(bins, "array")
         low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
         low, high = (low, high) if range is None else (float(range[0]), float(range[1]))
         if low > high or not math.isfinite(high - low):
             raise ArgumentError(f"histogram got the range [{low}, {high}]", "give (low, high)")
         if low == high:
             low, high = low - 0.5, high + 0.5
-        edges = bins.array() if given else np.linspace(low, high, int(bins) + 1)
+        if isinstance(bins, Tensor):
+            edges = bins.array()
+        else:
+            edges = np.linspace(low, high, int(bins) + 1)
         extra = None if weight is None else as_operand(weight).array().reshape(-1)
         counts, _ = np.histogram(x.reshape(-1), edges, weights=extra, density=density)
         kind = self.dtype.numpy
         return Histogram(lift(counts.astype(kind)), lift(edges.astype(kind)))
 
-    def diff(self, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    def diff(
+        self, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
+    ) -> Tensor:
         """x[i + 1] − x[i] along ``dim``, ``n`` times; ``prepend``/``append`` are joined first."""
         parts = [t for t in (prepend, self, append) if t is not None]
         axis = normalize_axis(dim, len(self.shape))
@@ -214,14 +232,12 @@ class StatisticsMethods(ReducingMethods):
         """(smallest so far, its last position) along ``dim``."""
         return self._running_extreme(dim, False)
 
-    def logcumsumexp(self, dim: int) -> Any:
-        """ln Σ_{j≤i} e^{x_j} along ``dim``; shifted by the largest element of the line."""
+    def logcumsumexp(self, dim: int) -> Tensor:
+        """ln Σ_{j≤i} e^{x_j} along ``dim``, without overflow or underflow anywhere on the way."""
         x: Any = as_float(self)
-        largest = x.amax(dim, True).detach()
-        largest = largest.masked_fill(largest.isinf(), 0.0)
-        return (x - largest).exp().cumsum(dim).log() + largest
+        return log_sums.logcumsumexp(x, dim)
 
-    def renorm(self, p: float, dim: int, maxnorm: float) -> Any:
+    def renorm(self, p: float, dim: int, maxnorm: float) -> Tensor:
         """Slices along ``dim`` scaled down to a p-norm of at most ``maxnorm``."""
         axis = normalize_axis(dim, len(self.shape))
         others = [i for i in range(len(self.shape)) if i != axis]
@@ -231,17 +247,18 @@ class StatisticsMethods(ReducingMethods):
         )
         return elementwise.mul(self, factor)
 
-    def cov(self, *, correction: int = 1) -> Any:
+    def cov(self, *, correction: int = 1) -> Tensor:
         """Covariances of the rows (variables) over the columns (observations)."""
         x: Any = as_float(self)
         if len(x.shape) > 2:
             raise ShapeError(f"cov got shape {tuple(x.shape)}", "pass (variables, observations)")
         rows = x if len(x.shape) == 2 else structure.reshape(x, (1, -1))
         centred = rows - rows.mean(1, keepdim=True)
+        centred = centred - centred.mean(1, keepdim=True)  # what the mean was rounded by
         found = centred.matmul(centred.mT) / max(rows.shape[1] - correction, 0)
         return found if len(x.shape) == 2 else structure.reshape(found, ())
 
-    def corrcoef(self) -> Any:
+    def corrcoef(self) -> Tensor:
         """Pearson's correlation coefficients of the rows, in [−1, 1]."""
         found = self.cov()
         if not found.shape:
@@ -249,12 +266,16 @@ class StatisticsMethods(ReducingMethods):
         spread = found.diagonal().sqrt()
         return (found / spread.unsqueeze(1) / spread.unsqueeze(0)).clamp(-1, 1)
 
-    def histc(self, bins: int = 100, min: float = 0, max: float = 0) -> Any:
+    def histc(self, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
         """Counts in ``bins`` equal parts of [min, max] (of the data's range when both are 0)."""
-        x: Any = self.detach().reshape(-1)  # type: ignore[attr-defined]
+        x: Any = self.detach().reshape(-1)
         low, high = float(min), float(max)
-        if low == high:
+        if low == high and x.shape[0]:
             low, high = float(x.amin().item()), float(x.amax().item())
+        if not math.isfinite(high - low):
+            raise ArgumentError(
+                f"histc got the range [{low}, {high}]", "give min and max, both finite"
+            )
         if low == high:
             low, high = low - 1, high + 1
         if high < low:
@@ -265,24 +286,42 @@ class StatisticsMethods(ReducingMethods):
         zeros = structure.broadcast_to(as_operand(0, x.dtype), (bins,))
         return indexing.put(zeros, place, elementwise.cast(inside, x.dtype), 0, "add")
 
-    def bincount(self, weights: Any = None, minlength: int = 0) -> Any:
+    def bincount(self, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
         """How often 0, 1, 2, … occur (or the sums of their ``weights``); values must be known."""
         x = self.array()
         if x.ndim != 1 or x.dtype.kind not in "iub" or (x.size and x.min() < 0):
-            raise ArgumentError("bincount needs a vector of integers ≥ 0", "convert with .long()")
+            raise UnsupportedError(
+                "bincount needs a vector of integers ≥ 0", "convert with .long()"
+            )
         extra = None if weights is None else np.asarray(as_operand(weights).array())
         counts = np.bincount(x.astype(np.int64), extra, minlength)
         if extra is not None and extra.dtype == np.float32:
             counts = counts.astype(np.float32)
         return lift(counts)
 
+    @overload
+    def unique(
+        self,
+        sorted: bool = True,
+        return_inverse: Literal[False] = False,
+        return_counts: Literal[False] = False,
+        dim: int | None = None,
+    ) -> Tensor: ...
+    @overload
     def unique(
         self,
         sorted: bool = True,
         return_inverse: bool = False,
         return_counts: bool = False,
         dim: int | None = None,
-    ) -> Any:
+    ) -> tuple[Tensor, ...]: ...
+    def unique(
+        self,
+        sorted: bool = True,
+        return_inverse: bool = False,
+        return_counts: bool = False,
+        dim: int | None = None,
+    ) -> Tensor | tuple[Tensor, ...]:
         """The distinct elements in order (or slices along ``dim``); values must be known.
 
         With ``return_inverse`` also the place of each element among them, with
@@ -299,9 +338,20 @@ class StatisticsMethods(ReducingMethods):
             found.append(lift(counts.astype(np.int64)))
         return found[0] if len(found) == 1 else tuple(found)
 
+    @overload
+    def unique_consecutive(
+        self,
+        return_inverse: Literal[False] = False,
+        return_counts: Literal[False] = False,
+        dim: int | None = None,
+    ) -> Tensor: ...
+    @overload
     def unique_consecutive(
         self, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
-    ) -> Any:
+    ) -> tuple[Tensor, ...]: ...
+    def unique_consecutive(
+        self, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    ) -> Tensor | tuple[Tensor, ...]:
         """The flattened elements (or slices along ``dim``) without repeated neighbours.
 
         Values must be known; the other results as in :meth:`unique`.
@@ -324,9 +374,13 @@ class StatisticsMethods(ReducingMethods):
     def mode(self, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
         """(most frequent element, its last position) along ``dim``; of several the smallest."""
         x: Any = self
+        if not x.shape:
+            return ValuesIndices(x, lift(np.asarray(0, np.int64)))
         axis = normalize_axis(dim, len(x.shape))
+        need_elements("mode", x, [axis])
         moved = x.movedim(axis, -1)
-        same = moved.unsqueeze(-1).eq(moved.unsqueeze(-2))
+        first, second = moved.unsqueeze(-1), moved.unsqueeze(-2)
+        same = first.eq(second).logical_or(first.isnan().logical_and(second.isnan()))
         counts = same.sum(-1)
         frequent = counts.eq(counts.amax(-1, True))
         ranks = moved.argsort(-1).argsort(-1)
@@ -334,20 +388,24 @@ class StatisticsMethods(ReducingMethods):
         value = indexing.gather(moved, first.unsqueeze(-1), len(moved.shape) - 1)
         line = lift(np.arange(moved.shape[-1], dtype=np.int64))
         last = elementwise.where(moved.eq(value), line, as_operand(-1, int64)).amax(-1)
+        # Of a NaN, which equals nothing, the first.
+        last = elementwise.where(last.lt(0), structure.argmax(moved, -1), last)
         chosen = indexing.gather(moved, last.unsqueeze(-1), len(moved.shape) - 1)
         pair = (chosen.movedim(-1, axis), last.unsqueeze(-1).movedim(-1, axis))
         return ValuesIndices(*(pair if keepdim else (t.squeeze(axis) for t in pair)))
 
-    def bucketize(self, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Any:
+    def bucketize(
+        self, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
+    ) -> Tensor:
         """Number of the interval between ``boundaries`` (ascending) each element falls in.
 
         boundaries[i − 1] < x ≤ boundaries[i] gives i; with ``right``, the left end counts in.
         """
         return searchsorted(boundaries, self, out_int32=out_int32, right=right)
 
-    def argwhere(self) -> Any:
+    def argwhere(self) -> Tensor:
         """Positions of the nonzero elements: (count, axes); values must be known."""
-        return self.nonzero()  # type: ignore[attr-defined]
+        return self.nonzero()
 
 
 def _float(tensor: Any) -> bool:
@@ -386,13 +444,13 @@ def _between(position: np.ndarray, interpolation: str) -> tuple[np.ndarray, np.n
 
 
 def searchsorted(
-    sorted_sequence: Any,
-    input: Any,
+    sorted_sequence: Tensor,
+    input: Tensor,
     *,
     out_int32: bool = False,
     right: bool = False,
     side: str | None = None,
-) -> Any:
+) -> Tensor:
     """Where to insert ``input`` so that ``sorted_sequence`` stays sorted (int64).
 
     The sequence is a vector, or has the leading axes of ``input`` and its order along the last.
@@ -412,8 +470,10 @@ def _found(sorted_sequence: Any, input: Any, right: bool) -> Any:
     if state.trace is None and len(edges.shape) == 1:
         side = "right" if right else "left"
         found = np.searchsorted(edges.array(), x.array(), side)  # type: ignore[call-overload]
+        if x.dtype.is_floating_point:  # behind every number, also behind other NaN
+            found = np.where(np.isnan(x.array()), edges.shape[0], found)
         return lift(np.asarray(found, np.int64))
     if len(edges.shape) > 1:
         edges = edges.unsqueeze(-2)  # (..., 1, N) against (..., M, 1)
     x = x.unsqueeze(-1)
-    return (edges.le(x) if right else edges.lt(x)).sum(-1)
+    return (edges.le(x) if right else edges.lt(x)).logical_or(x.isnan()).sum(-1)

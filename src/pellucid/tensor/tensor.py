@@ -5,17 +5,17 @@ from __future__ import annotations
 import builtins
 import copy
 import functools
+import inspect
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from pellucid.base.dtypes import (
     DType,
-    as_dtype,
+    DTypeLike,
     bfloat16,
-    bool_,
     float16,
     float32,
     float64,
@@ -25,50 +25,36 @@ from pellucid.base.dtypes import (
     int64,
     uint8,
 )
-from pellucid.base.errors import AutogradError, DTypeError, ShapeError
-from pellucid.base.shapes import contiguous_strides, size_of
+from pellucid.base.errors import AutogradError, DTypeError, TraceError
+from pellucid.base.shapes import Shape, contiguous_strides, size_of
 from pellucid.ops import elementwise, structure
-from pellucid.tensor import autograd, creation
+from pellucid.tensor import autograd, creation, inplace
+from pellucid.tensor.arguments import Axes, Extents, Operand, TensorClass
 from pellucid.tensor.assembling import AssemblingMethods
 from pellucid.tensor.combining import CombiningMethods
+from pellucid.tensor.conversion import destination
 from pellucid.tensor.core import Record, TensorCore, initialize
+from pellucid.tensor.device import Device, DeviceLike, check_device
+from pellucid.tensor.hooks import HookHandle
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.parts import PartMethods
 from pellucid.tensor.products import ProductMethods
 from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
+from pellucid.tensor.signatures import present_as
 from pellucid.tensor.solving import SolvingMethods
 from pellucid.tensor.special import SpecialMethods
-from pellucid.tensor.state import Cell, state, version
+from pellucid.tensor.state import Cell, state
 from pellucid.tensor.statistics import StatisticsMethods
-
-
-class Device:
-    """Where a tensor lives; here always the CPU."""
-
-    type = "cpu"
-    index = None
-
-    def __init__(self, name: Any = "cpu") -> None:
-        if str(name).split(":")[0] != "cpu":
-            raise DTypeError(f"there is no device {name!r}", 'tensors live on "cpu"')
-
-    def __repr__(self) -> str:
-        return "device(type='cpu')"
-
-    def __str__(self) -> str:
-        return "cpu"
-
-    def __eq__(self, other: object) -> bool:
-        return str(other) == "cpu"
-
-    def __hash__(self) -> int:
-        return hash("cpu")
-
+from pellucid.tensor.validity import changed
+from pellucid.tensor.values import ValueMethods
+from pellucid.tensor.vocabulary import names_with
 
 _CPU = Device()
 
 
-class Tensor(
+class _WholeTensor(
+    ValueMethods,
     SpecialMethods,
     ProductMethods,
     StatisticsMethods,
@@ -91,12 +77,16 @@ class Tensor(
 
     is_cuda = is_sparse = is_quantized = is_meta = False
 
-    def __init__(self, data: Any = ()) -> None:
+    def __init__(self, data: object = ()) -> None:
         initialize(self, Cell(np.array(data, np.float32)))
 
     # ---- facts -----------------------------------------------------------------------------
 
-    def size(self, dim: int | None = None) -> Any:
+    @overload
+    def size(self, dim: None = None) -> Shape: ...
+    @overload
+    def size(self, dim: builtins.int) -> builtins.int: ...
+    def size(self, dim: builtins.int | None = None) -> Shape | builtins.int:
         """The shape, or the extent of one axis."""
         return self.shape if dim is None else self.shape[dim]
 
@@ -116,7 +106,11 @@ class Tensor(
         """Bytes of all elements."""
         return self.numel() * self.dtype.itemsize
 
-    def stride(self, dim: int | None = None) -> Any:
+    @overload
+    def stride(self, dim: None = None) -> Shape: ...
+    @overload
+    def stride(self, dim: builtins.int) -> builtins.int: ...
+    def stride(self, dim: builtins.int | None = None) -> Shape | builtins.int:
         """Elements between neighbours along each axis (or one), as if stored in C order."""
         strides = contiguous_strides(self.shape)
         return strides if dim is None else strides[dim]
@@ -144,207 +138,169 @@ class Tensor(
         """Where the tensor lives: the CPU."""
         return _CPU
 
-    def __len__(self) -> int:
-        if not self.shape:
-            raise ShapeError("a 0-dimensional tensor has no length", "use .item() or .numel()")
-        return self.shape[0]
-
-    def __repr__(self) -> str:
-        if self._cell.array is None:
-            return f"tensor(<traced>, shape={tuple(self.shape)}, dtype={self.dtype.name})"
-        body = np.array2string(
-            self.dtype.numbers(self._cell.array),
-            separator=", ",
-            prefix="tensor(",
-            precision=4,
-            threshold=1000,
-            floatmode="maxprec",
-        )
-        extra = "" if self.dtype in (float32, int64, bool_) else f", dtype={self.dtype!r}"
-        if self._record is not None:
-            extra += f", grad_fn={self._record!r}"
-        elif self._requires_grad:
-            extra += ", requires_grad=True"
-        return f"tensor({body}{extra})"
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if not self.shape else repr(self)
-
-    # ---- values ----------------------------------------------------------------------------
-
-    def item(self) -> Any:
-        """The single element as a Python number."""
-        if self.numel() != 1:
-            raise ShapeError(
-                f"item() needs exactly one element and got shape {tuple(self.shape)}",
-                "index or reduce it first",
-            )
-        return self.dtype.numbers(self.array()).item()
-
-    def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
-        return self.dtype.numbers(self.array()).tolist()
-
-    def numpy(self, *, force: builtins.bool = False) -> np.ndarray:
-        """The value as a NumPy array that shares memory with the tensor."""
-        if self._requires_grad and not force:
-            raise AutogradError(
-                "numpy() was called on a tensor that requires gradients", "use x.detach().numpy()"
-            )
-        if self.dtype is bfloat16:
-            raise DTypeError("NumPy has no bfloat16", "convert first: x.float().numpy()")
-        return self.array()
-
-    def __array__(self, dtype: Any = None, copy: builtins.bool | None = None) -> np.ndarray:
-        array = self.numpy()
-        if dtype is not None and array.dtype != dtype:
-            return array.astype(dtype)
-        return array.copy() if copy else array
-
-    def __bool__(self) -> builtins.bool:
-        return builtins.bool(self.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        if self.dtype.kind == "float":
-            raise DTypeError("a float tensor cannot be an index", "convert with .long()")
-        return int(self.item())
-
     # ---- conversion ------------------------------------------------------------------------
 
+    @overload
     def to(
         self,
-        *args: Any,
-        dtype: Any = None,
-        device: Any = None,
+        dtype: DType | builtins.type | np.dtype[Any],
+        non_blocking: builtins.bool = False,
         copy: builtins.bool = False,
-        **_: Any,
-    ) -> Any:
-        """The tensor in another dtype (or like another tensor); the device is always the CPU."""
-        target: DType | None = None if dtype is None else as_dtype(dtype)
-        for arg in args:
-            if isinstance(arg, TensorCore):
-                target = arg.dtype
-            elif isinstance(arg, (DType, type)):
-                target = as_dtype(arg)
-            elif not isinstance(arg, (bool, str, Device)):
-                target = as_dtype(arg)
-        for place in (device, *args):
-            if isinstance(place, str) and place.split(":")[0] != "cpu":
-                raise DTypeError(f"there is no device {place!r}", 'tensors live on "cpu"')
-        result = self if target is None else elementwise.cast(self, target)
-        return result.clone() if copy and result is self else result
+    ) -> Tensor: ...
+    @overload
+    def to(
+        self,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
+        non_blocking: builtins.bool = False,
+        copy: builtins.bool = False,
+    ) -> Tensor: ...
+    @overload
+    def to(
+        self,
+        other: Tensor,
+        non_blocking: builtins.bool = False,
+        copy: builtins.bool = False,
+    ) -> Tensor: ...
+    def to(
+        self,
+        *target: object,
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
+        other: Tensor | None = None,
+        non_blocking: builtins.bool = False,
+        copy: builtins.bool = False,
+        memory_format: object = None,
+    ) -> Tensor:
+        """The tensor in another dtype: ``to(dtype)``, ``to(device, dtype)`` or ``to(other)``.
 
-    def type(self, dtype: Any) -> Any:
+        The tensor itself if nothing changes, unless ``copy``.  The only device is the CPU: any
+        other raises a :class:`~pellucid.base.errors.DeviceError` (a ``RuntimeError``); a string
+        always names a device.  ``non_blocking`` and ``memory_format`` have no effect.
+        """
+        if other is not None:
+            target = (*target, other)
+        wanted = destination(target, dtype, device, copy)
+        result = self if wanted.dtype is None else elementwise.cast(self, wanted.dtype)
+        return result.clone() if wanted.copy and result is self else result
+
+    def type(self, dtype: DTypeLike) -> Tensor:
         """The tensor in another dtype."""
         return self.to(dtype=dtype)
 
-    def float(self) -> Any:
+    def float(self) -> Tensor:
         """As float32."""
         return elementwise.cast(self, float32)
 
-    def double(self) -> Any:
+    def double(self) -> Tensor:
         """As float64."""
         return elementwise.cast(self, float64)
 
-    def bfloat16(self) -> Any:
+    def bfloat16(self) -> Tensor:
         """As bfloat16: the range of float32 with 8 bits of precision."""
         return elementwise.cast(self, bfloat16)
 
-    def half(self) -> Any:
+    def half(self) -> Tensor:
         """As float16: 11 bits of precision, up to 65504."""
         return elementwise.cast(self, float16)
 
-    def long(self) -> Any:
+    def long(self) -> Tensor:
         """As int64."""
         return elementwise.cast(self, int64)
 
-    def int(self) -> Any:
+    def int(self) -> Tensor:
         """As int32."""
         return elementwise.cast(self, int32)
 
-    def short(self) -> Any:
+    def short(self) -> Tensor:
         """As int16."""
         return elementwise.cast(self, int16)
 
-    def char(self) -> Any:
+    def char(self) -> Tensor:
         """As int8."""
         return elementwise.cast(self, int8)
 
-    def byte(self) -> Any:
+    def byte(self) -> Tensor:
         """As uint8."""
         return elementwise.cast(self, uint8)
 
-    def bool(self) -> Any:
+    def bool(self) -> Tensor:
         """True where nonzero."""
         return self.bool_()
 
-    def cpu(self) -> Any:
+    def cpu(self) -> Tensor:
         """The tensor itself: it lives on the CPU."""
         return self
 
-    def type_as(self, other: TensorCore) -> Any:
+    def cuda(
+        self, device: DeviceLike | builtins.int | None = None, non_blocking: builtins.bool = False
+    ) -> Tensor:
+        """Raises :class:`~pellucid.base.errors.DeviceError`: tensors live on the CPU."""
+        return self.to(device="cuda")
+
+    def type_as(self, other: TensorCore) -> Tensor:
         """In the dtype of ``other``."""
         return elementwise.cast(self, other.dtype)
 
     def new_tensor(
         self,
-        data: Any,
+        data: object,
         *,
-        dtype: Any = None,
-        device: Any = None,
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
-    ) -> Any:
+    ) -> Tensor:
         """A tensor of ``data`` in this dtype."""
+        check_device(device)
         return creation.tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
     def new_full(
         self,
-        size: Any,
-        fill_value: Any,
+        size: Sequence[builtins.int],
+        fill_value: Operand,
         *,
-        dtype: Any = None,
-        device: Any = None,
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
-    ) -> Any:
+    ) -> Tensor:
         """``fill_value`` in the given size and this dtype."""
+        check_device(device)
         kind = dtype or self.dtype
-        return creation.full(size, fill_value, dtype=kind, requires_grad=requires_grad)
+        return creation.full(
+            creation._shape_of((size,)), fill_value, dtype=kind, requires_grad=requires_grad
+        )
 
     def new_zeros(
         self,
-        *size: Any,
-        dtype: Any = None,
-        device: Any = None,
+        *size: Extents,
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
-    ) -> Any:
+    ) -> Tensor:
         """Zeros of the given size in this dtype."""
+        check_device(device)
         return creation.zeros(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
     def new_ones(
         self,
-        *size: Any,
-        dtype: Any = None,
-        device: Any = None,
+        *size: Extents,
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
-    ) -> Any:
+    ) -> Tensor:
         """Ones of the given size in this dtype."""
+        check_device(device)
         return creation.ones(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
     new_empty = new_zeros
 
-    def new(self, *data: Any) -> Any:
+    def new(self, *data: Any) -> Tensor:
         """A tensor of this dtype: zeros of a size given as numbers, or a list of elements."""
         if all(isinstance(d, builtins.int) for d in data):
             return self.new_zeros(*(data or (0,)))
         return self.new_tensor(*data)
 
-    def as_subclass(self, cls: Any) -> Any:
+    def as_subclass(self, cls: builtins.type[TensorClass]) -> TensorClass:
         """The same storage and history as an object of ``cls``, a class derived from Tensor."""
         if not (isinstance(cls, builtins.type) and issubclass(cls, Tensor)):
             raise DTypeError(f"as_subclass got {cls!r}", "pass a class derived from Tensor")
@@ -355,40 +311,36 @@ class Tensor(
 
     # ---- copies and history ----------------------------------------------------------------
 
-    def detach(self) -> Any:
+    def detach(self) -> Tensor:
         """The same storage without history: gradients do not flow through."""
         if state.trace is not None and self.dtype.kind == "float":
-            return state.trace.detached(self)
+            return as_operand(state.trace.detached(self))
         return TensorCore.make(self._cell)
 
-    def detach_(self) -> Any:
-        """Forget the history in place."""
+    def detach_(self) -> Tensor:
+        """Forget the history in place; not for views, whose history is that of their base."""
+        if self._view is not None and self.requires_grad:
+            raise AutogradError("can't detach views in place", "use detach() instead")
         self._record = None
         self._requires_grad = False
         return self
 
     @property
-    def data(self) -> Any:
-        """The same storage without history; assigning replaces the value."""
+    def data(self) -> Tensor:
+        """The same storage without history; assigning lets the tensor show another's memory."""
         return self.detach()
 
     @data.setter
-    def data(self, value: Any) -> None:
+    def data(self, value: object) -> None:
         tensor = as_operand(value)
         if state.trace is not None:
             self.assign(elementwise.cast(tensor, self.dtype))
-        elif tuple(tensor.shape) == tuple(self.shape) and tensor.dtype is self.dtype:
-            self.assign(tensor)
         else:
-            self._cell.replace(np.array(tensor.array(), order="C"))
+            self._cell.replace(tensor.array())
 
-    def clone(self, *, memory_format: Any = None) -> Any:
+    def clone(self, *, memory_format: object = None) -> Tensor:
         """A copy with its own memory; gradients flow through."""
         return elementwise.copy(self)
-
-    def requires_grad_(self, requires_grad: builtins.bool = True) -> Any:
-        """Set ``requires_grad`` in place and return the tensor."""
-        return TensorCore.requires_grad_(self, requires_grad)
 
     def retain_grad(self) -> None:
         """Collect the gradient here too, although this is not a leaf."""
@@ -405,7 +357,7 @@ class Tensor(
         """Whether a tensor that is no leaf collects its gradient all the same."""
         return self._record is not None and self._record.owner is not None
 
-    def register_hook(self, hook: Callable[[Any], Any]) -> Any:
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> HookHandle:
         """Call ``hook(gradient)`` in backward; what it returns replaces the gradient.
 
         Returns a handle whose ``remove()`` takes the hook away again.
@@ -420,10 +372,10 @@ class Tensor(
         else:
             self._hooks = hooks = self._hooks or []
         hooks.append(hook)
-        version.bump()
-        return HookHandle(hooks, hook)
+        changed(self)
+        return HookHandle(hooks, hook, self)
 
-    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], None]) -> Any:
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> HookHandle:
         """Call ``hook(tensor)`` in backward, after the gradient was added to ``tensor.grad``.
 
         For leaves; so an optimizer may step and forget each gradient as soon as it is there.
@@ -438,12 +390,12 @@ class Tensor(
         self._hooks = hooks = self._hooks or []
         after = autograd.AfterGradient(hook)
         hooks.append(after)
-        version.bump()
-        return HookHandle(hooks, after)
+        changed(self)
+        return HookHandle(hooks, after, self)
 
     def backward(
         self,
-        gradient: Any = None,
+        gradient: Tensor | None = None,
         retain_graph: builtins.bool | None = None,
         create_graph: builtins.bool = False,
     ) -> None:
@@ -452,7 +404,7 @@ class Tensor(
 
     # ---- copies as Python objects ----------------------------------------------------------
 
-    def __deepcopy__(self, memo: dict[builtins.int, Any]) -> Any:
+    def __deepcopy__(self, memo: dict[builtins.int, Any]) -> Tensor:
         """A leaf of the same class with a copy of value and gradient; hooks stay behind."""
         if self._record is not None:
             raise AutogradError(
@@ -470,70 +422,49 @@ class Tensor(
 
     # ---- changes in place ------------------------------------------------------------------
 
-    def _update(self, value: Any) -> Any:
-        """Become ``value``: written over the memory, or, with history, taken over with it."""
-        new = elementwise.cast(as_operand(value, self.dtype), self.dtype)
-        if tuple(new.shape) != tuple(self.shape):
-            new = structure.broadcast_to(new, self.shape)
-        if state.grad_enabled and self._requires_grad and self._record is None:
-            raise AutogradError(
-                "a leaf that requires gradients cannot be changed in place while operations are "
-                "recorded",
-                "wrap the change in pellucid.no_grad()",
-            )
-        if state.grad_enabled and (new._requires_grad or self._requires_grad):
-            self._become(new)
-            return self
-        self.assign(new)
+    def _update(self, value: Any) -> Tensor:
+        """Become ``value``, the result of an operation in place; see :mod:`.inplace`.
+
+        Raises :class:`~pellucid.base.errors.InPlaceError` if it is of a higher kind of number.
+        """
+        new = as_operand(value, self.dtype)
+        inplace.check_result_type(new.dtype, self.dtype)
+        inplace.change(self, self._fitted(new))
         return self
 
-    def _become(self, new: Any) -> None:
-        """Take over value and history of ``new``; what this tensor is a view of changes too."""
-        cell, record = self._cell, self._record
-        self._cell, self._record = new._cell, new._record
-        self._requires_grad = new._requires_grad
-        if record is None or record.op.name not in VIEWS:
-            return
-        base: Any = record._tensors[0]
-        if base._cell is not record._cells[0] or not _shares_memory(cell, base._cell):
-            return
-        if base._requires_grad and base._record is None:
-            raise AutogradError(
-                "a view of a leaf that requires gradients cannot be changed in place while "
-                "operations are recorded",
-                "change a copy: x.clone(), or wrap the change in pellucid.no_grad()",
-            )
-        name, settings = record.op.name, record.settings
-        base._become(structure.put_back(name, settings, base._shadow(), self))
+    def _fitted(self, value: Any) -> Any:
+        """``value`` in the dtype and shape of this tensor."""
+        new = elementwise.cast(as_operand(value, self.dtype), self.dtype)
+        same = tuple(new.shape) == tuple(self.shape)
+        return new if same else structure.broadcast_to(new, self.shape)
 
-    def _shadow(self) -> Any:
-        """Another object with this storage and history, to be an operand of what replaces it.
+    def _shadow(self) -> Tensor:
+        """The value and history of now, as an operand of what replaces them."""
+        return inplace.shadow_of(self)
 
-        Without it the tape of ``x += y`` would name ``x`` itself, which by then is the result.
-        """
-        if not state.grad_enabled:
-            return self
-        shadow = TensorCore.make(self._cell)
-        shadow._requires_grad, shadow._record = self._requires_grad, self._record
-        return shadow
-
-    def copy_(self, source: Any, non_blocking: builtins.bool = False) -> Any:
+    def copy_(self, source: Operand, non_blocking: builtins.bool = False) -> Tensor:
         """Overwrite with ``source``, broadcast and converted."""
-        return self._update(source)
+        inplace.overwrite(self, self._fitted(source))
+        return self
 
-    def fill_(self, value: Any) -> Any:
-        """Overwrite every element with ``value``."""
-        return self._update(value)
+    def fill_(self, value: Operand) -> Tensor:
+        """Overwrite every element with ``value``, converted."""
+        view = self._view
+        if view is not None and view.op is structure.BROADCAST:
+            base: Any = view.owner()
+            base.fill_(value)
+            return self
+        return self.copy_(value)
 
-    def apply_(self, callable: Callable[[Any], Any]) -> Any:
+    def apply_(self, callable: Callable[[Any], object]) -> Tensor:
         """Overwrite every element with ``callable`` of it; slow, for values that are known."""
         return self._mapped(callable)
 
-    def map_(self, tensor: Any, callable: Callable[[Any, Any], Any]) -> Any:
+    def map_(self, tensor: Tensor, callable: Callable[[Any, Any], object]) -> Tensor:
         """Overwrite every element with ``callable`` of it and the one of ``tensor``."""
         return self._mapped(callable, tensor)
 
-    def map2_(self, x: Any, y: Any, callable: Callable[[Any, Any, Any], Any]) -> Any:
+    def map2_(self, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any], object]) -> Tensor:
         """Overwrite every element with ``callable`` of it and those of ``x`` and ``y``."""
         return self._mapped(callable, x, y)
 
@@ -544,83 +475,93 @@ class Tensor(
         values = np.asarray(results, arrays[0].dtype).reshape(self.shape)
         return self._update(creation.tensor(values))
 
-    def fill_diagonal_(self, fill_value: Any) -> Any:
+    def fill_diagonal_(self, fill_value: Operand) -> Tensor:
         """Overwrite the elements whose indices are all equal."""
         inside = np.zeros(self.shape, np.bool_)
         np.fill_diagonal(inside, True)
         return self._update(self._shadow().masked_fill(as_operand(inside), fill_value))
 
-    def _reshaped(self, value: Any) -> Any:
-        """Become ``value``, which has these elements in another shape."""
-        if state.trace is None and self._record is None and self._requires_grad:
+    def _reshaped(self, change: Callable[[Any], Any]) -> Any:
+        """Become ``change(self)``, which has these elements in another shape."""
+        trace = state.trace
+        if trace is None and self._record is None and self._requires_grad:
             raise AutogradError(
                 "a leaf that requires gradients cannot change its shape in place",
                 "use the form without underscore: it gives another tensor",
             )
-        self._cell, self._record = value._cell, value._record
+        if trace is not None and self._cell.trace is not trace:
+            raise TraceError(
+                f"a tensor of shape {tuple(self.shape)} from outside changes its shape in a "
+                f"compiled function{trace.where()}",
+                "use the form without underscore: it gives another tensor",
+            )
+        self.follow()
+        before: Any = _make(self._cell)
+        before._requires_grad, before._record = self._requires_grad, self._record
+        before._view = self._view
+        value = change(before)
+        if value is not before:
+            if value._view is not None:
+                value._view.kind = "plain" if self._view is None else self._view.kind
+            self._cell, self._record, self._view = value._cell, value._record, value._view
         return self
 
-    def unsqueeze_(self, dim: builtins.int) -> Any:
+    def unsqueeze_(self, dim: builtins.int) -> Tensor:
         """With a new axis of extent 1 at ``dim``, in place."""
-        return self._reshaped(self._shadow().unsqueeze(dim))
+        return self._reshaped(lambda x: x.unsqueeze(dim))
 
-    def squeeze_(self, dim: Any = None) -> Any:
+    def squeeze_(self, dim: Axes = None) -> Tensor:
         """Without axes of extent 1, in place."""
-        return self._reshaped(self._shadow().squeeze(dim))
+        return self._reshaped(lambda x: x.squeeze(dim))
 
-    def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Any:
+    def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """Axes ``dim0`` and ``dim1`` exchanged, in place."""
-        return self._reshaped(self._shadow().transpose(dim0, dim1))
+        return self._reshaped(lambda x: x.transpose(dim0, dim1))
 
     swapaxes_ = swapdims_ = transpose_
 
-    def t_(self) -> Any:
+    def t_(self) -> Tensor:
         """The transposed matrix, in place."""
-        return self._reshaped(self._shadow().t())
+        return self._reshaped(lambda x: x.t())
 
-    def zero_(self) -> Any:
+    def zero_(self) -> Tensor:
         """Overwrite with zeros."""
-        return self._update(0)
+        return self.fill_(0)
 
-    def __iadd__(self, other: Any) -> Any:
+    def __iadd__(self, other: Operand) -> Tensor:
         return self._update(self._shadow().add(other))
 
-    def __isub__(self, other: Any) -> Any:
+    def __isub__(self, other: Operand) -> Tensor:
         return self._update(self._shadow().sub(other))
 
-    def __imul__(self, other: Any) -> Any:
+    def __imul__(self, other: Operand) -> Tensor:
         return self._update(self._shadow().mul(other))
 
-    def __itruediv__(self, other: Any) -> Any:
+    def __itruediv__(self, other: Operand) -> Tensor:
         return self._update(self._shadow().div(other))
 
 
-class HookHandle:
-    """Takes a hook away again."""
-
-    def __init__(self, hooks: Any, hook: Any) -> None:
-        self._hooks = hooks
-        self._hook = hook
-
-    def remove(self) -> None:
-        """Remove the hook; a second time does nothing."""
-        if self._hook in self._hooks:
-            self._hooks.remove(self._hook)
-            version.bump()
+# The class has one name; to a type checker it is ``interface.pyi``, written from this one.
+_WholeTensor.__name__ = _WholeTensor.__qualname__ = "Tensor"
+if not TYPE_CHECKING:
+    Tensor = _WholeTensor
 
 
-def _in_place(name: str) -> Callable[..., Any]:
+def _in_place(name: str) -> Callable[..., Tensor]:
     """The in-place form ``name_`` of a method."""
 
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Tensor:
         result = getattr(self._shadow(), name)(*args, **kwargs)
         if result.dtype.kind == "bool":  # a comparison: 1 or 0 in the tensor's own type
             result = elementwise.cast(result, self.dtype)
         return self._update(result)
 
+    plain = getattr(_WholeTensor, name)
     method.__name__ = f"{name}_"
     method.__qualname__ = f"Tensor.{name}_"
-    method.__doc__ = f"Become ``self.{name}(...)``, in place."
+    said = inspect.cleandoc(plain.__doc__ or "")
+    method.__doc__ = f"{said}\n\nIn place: overwrites the tensor with the result and returns it."
+    present_as(method, plain, inspect.signature(plain).replace(return_annotation="Tensor"))
     return method
 
 
@@ -639,38 +580,12 @@ def _with_numpy_names(method: Callable[..., Any]) -> Callable[..., Any]:
     return renamed
 
 
-NUMPY_NAMES = (
-    "sum prod mean var std amax amin max min argmax argmin any all count_nonzero norm logsumexp "
-    "cumsum cumprod argsort sort squeeze unsqueeze softmax log_softmax nansum nanmean median"
-).split()
-for _name in NUMPY_NAMES:
-    setattr(Tensor, _name, _with_numpy_names(getattr(Tensor, _name)))
-
-IN_PLACE = (
-    "abs acos acosh add addbmm addcdiv addcmul addmm addmv addr asin asinh atan atanh baddbmm "
-    "bitwise_and bitwise_or ceil clamp clamp_max clamp_min clip copysign cos cosh cumprod "
-    "cumsum digamma div erf erfc erfinv exp exp2 expm1 floor floor_divide fmod frac hypot "
-    "index_add index_copy index_fill index_put lerp lgamma log log10 log1p log2 logical_and "
-    "logical_not logical_or logit masked_fill masked_scatter mul nan_to_num neg pow "
-    "reciprocal relu remainder renorm round rsqrt scatter scatter_add scatter_reduce sigmoid "
-    "sign sin sinh sqrt square sub tan tanh tril triu trunc xlogy "
-    "absolute arccos arccosh arcsin arcsinh arctan arctan2 arctanh atan2 bitwise_not "
-    "bitwise_xor bitwise_left_shift bitwise_right_shift deg2rad divide eq fix ge greater "
-    "greater_equal gt heaviside ldexp le less less_equal logical_xor lt multiply mvlgamma ne "
-    "negative not_equal rad2deg sgn sinc subtract true_divide "
-    "conj_physical float_power gcd i0 igamma igammac index_reduce lcm nextafter polygamma put"
-).split()
-for _name in IN_PLACE:
-    setattr(Tensor, f"{_name}_", _in_place(_name))
-
-
-for _name in (
-    "mean var std var_mean std_mean norm softmax log_softmax logsumexp lerp addcmul addcdiv addmm "
-    "baddbmm addbmm addmv prod cosine_similarity renorm logcumsumexp quantile median nanmean "
-    "nansum dist expm1 sinc logit exp2 logaddexp logaddexp2 hypot xlogy"
-).split():
-    if hasattr(Tensor, _name):
-        setattr(Tensor, _name, rounded_once(getattr(Tensor, _name)))
+for _name in names_with("axis"):
+    setattr(_WholeTensor, _name, _with_numpy_names(getattr(_WholeTensor, _name)))
+for _name in names_with("in_place"):
+    setattr(_WholeTensor, f"{_name}_", _in_place(_name))
+for _name in names_with("rounded"):
+    setattr(_WholeTensor, _name, rounded_once(getattr(_WholeTensor, _name)))
 
 
 def _rebuild(kind: Any, array: np.ndarray, requires_grad: builtins.bool) -> Any:
@@ -681,17 +596,6 @@ def _rebuild(kind: Any, array: np.ndarray, requires_grad: builtins.bool) -> Any:
     return tensor
 
 
-VIEWS = ("reshape", "transpose", "slice")
-"""Operations whose result shows the memory of their input."""
-
-
-def _shares_memory(view: Cell, base: Cell) -> builtins.bool:
-    """Whether a view shows its base's memory; while tracing it always does."""
-    if view.array is None or base.array is None:
-        return True
-    return builtins.bool(np.may_share_memory(view.array, base.array))
-
-
 _new_object = object.__new__
 
 
@@ -700,7 +604,7 @@ def _make(cell: Cell) -> Tensor:
     tensor = _new_object(Tensor)
     tensor._cell = cell  # as initialize() does, without a call for each result
     tensor._requires_grad = False
-    tensor._grad = tensor._record = tensor._hooks = None
+    tensor._grad = tensor._record = tensor._hooks = tensor._view = None
     return tensor
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.nn.modes import evaluation
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.compile import compile as compile_function
 from pellucid.tensor.creation import as_tensor
@@ -29,17 +30,14 @@ class Scorer:
         self._program: Any = None
         self._block = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_program": None}  # copies and pickles compile anew
+
     def __call__(self, features: Any) -> npt.NDArray[Any]:
-        """The scores of all rows; the model's mode is as before afterwards."""
+        """The scores of all rows; the mode of every layer is as before afterwards."""
         rows = np.asarray(features.detach().numpy() if hasattr(features, "detach") else features)
-        training = self.model.training
-        self.model.eval()
-        try:
-            with no_grad():
-                return self._scores(rows)
-        finally:
-            if training:
-                self.model.train()
+        with evaluation(self.model), no_grad():
+            return self._scores(rows)
 
     def _scores(self, rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if not self.compile or not len(rows):

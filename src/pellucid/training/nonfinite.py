@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pellucid.nn.modes import evaluation
 from pellucid.tensor.nonfinite import FirstNonFinite, find_first_nonfinite
 from pellucid.training.stepping import Learner
 
@@ -16,7 +17,8 @@ def find_origin(trainer: Any, features: Any, targets: Any) -> FirstNonFinite | N
     """Repeats the step of ``trainer`` on a batch from the weights of now, operation by operation,
     and returns where the first value that is not finite comes from.  Weights, slots and gradients
     are as before afterwards."""
-    trainer.model.train()
+    if not trainer.model.training:
+        trainer.model.train()
     step = Learner(
         trainer.model, trainer.loss, trainer.optimizer, trainer.clip_norm, lambda kind, traced: None
     )
@@ -25,15 +27,10 @@ def find_origin(trainer: Any, features: Any, targets: Any) -> FirstNonFinite | N
 
 def find_in_validation(trainer: Any, features: Any, targets: Any) -> FirstNonFinite | None:
     """The same for the loss on validation data."""
-    training = trainer.model.training
-    trainer.model.eval()
-    try:
+    with evaluation(trainer.model):
         return _find(
             trainer.model, lambda x, y: trainer.loss(trainer.model(x), y), features, targets
         )
-    finally:
-        if training:
-            trainer.model.train()
 
 
 def _find(model: Any, function: Any, features: Any, targets: Any) -> FirstNonFinite | None:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.data.json_checks import (
+    json_error,
+    json_integer,
+    json_list,
+    json_number,
+    json_object,
+)
+from pellucid.nn.modes import evaluation
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
 
@@ -69,6 +77,15 @@ class Distribution:
             counts=tuple(int(count) for count in shape.counts),
         )
 
+    @classmethod
+    def from_json(cls, value: object) -> Distribution:
+        """From ``to_json``'s values; ``RunFolderError`` for anything else."""
+        names = tuple(item.name for item in fields(cls))
+        given = json_object(value, "distribution", names)
+        counts = json_list(given.pop("counts"), "counts", BINS)
+        numbers = {name: json_number(number, name) for name, number in given.items()}
+        return cls(**numbers, counts=tuple(json_integer(n, "counts", 0, 2**53) for n in counts))
+
     def to_json(self) -> dict[str, Any]:
         """The statistics as JSON values."""
         return {**asdict(self), "counts": list(self.counts)}
@@ -81,6 +98,17 @@ class Observation:
     weights: Mapping[str, Distribution]
     outputs: Mapping[str, Distribution]
 
+    @classmethod
+    def from_json(cls, value: object) -> Observation:
+        """From ``to_json``'s values; ``RunFolderError`` for anything else."""
+        given = json_object(value, "distributions", ("weights", "outputs"))
+        found = []
+        for kind, listed in given.items():
+            if not isinstance(listed, dict):
+                raise json_error(kind, "an object", listed)
+            found.append({n: Distribution.from_json(entry) for n, entry in listed.items()})
+        return cls(**dict(zip(given, found, strict=True)))
+
     def to_json(self) -> dict[str, Any]:
         """The distributions as JSON values."""
         return {
@@ -92,15 +120,10 @@ class Observation:
 def observe(model: Any, features: npt.NDArray[Any]) -> Observation:
     """The distributions of all parameters, and of all layers' outputs on the first 512 rows of
     ``features`` in evaluation mode, read from the records of ``model.observe``."""
-    training = model.training
-    model.eval()
-    try:
-        with no_grad(), model.observe(of=_OF, statistics=_STATISTICS, bins=BINS) as seen:
+    with evaluation(model), no_grad():
+        with model.observe(of=_OF, statistics=_STATISTICS, bins=BINS) as seen:
             model(as_tensor(np.ascontiguousarray(features[:SAMPLE_ROWS])))
         record = seen.latest()
-    finally:
-        if training:
-            model.train()
     weights, outputs = (
         {name: Distribution.from_record(values) for name, values in record[kind].items()}
         for kind in ("parameter", "output")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.nn.modes import evaluation
 from pellucid.nn.recurrent import RNNBase
 from pellucid.nn.recurrent_cells import RNNCellBase
 from pellucid.tensor.autograd import no_grad
@@ -106,16 +107,12 @@ def summary(model: Any, input: Any) -> Summary:
         if next(layer.children(), None) is None:
             hook = _observer(path or type(layer).__name__, layers, counted, busy)
             handles.append(layer.register_forward_hook(hook))
-    training = model.training
-    model.eval()
     try:
-        with no_grad():
+        with evaluation(model), no_grad():
             model(x)
     finally:
         for handle in handles:
             handle.remove()
-        if training:
-            model.train()
     every = list(model.parameters())
     return Summary(
         model=type(model).__name__,
@@ -179,7 +176,7 @@ def _flop(module: Any, given: Any, result: Any) -> int:
     (embedding) multiplies nothing, a recurrent one uses all its matrices for every step."""
     if isinstance(module, (RNNBase, RNNCellBase)):
         matrices = sum(int(p.numel()) for p in module.parameters() if p.dim() == 2)
-        return 2 * matrices * math.prod(result.shape[:-1])
+        return 2 * matrices * int(math.prod(result.shape[:-1]))
     weight = getattr(module, "weight", None)
     if weight is None or len(weight.shape) < 2 or given.dtype.kind != "float":
         return 0

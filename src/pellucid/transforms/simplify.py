@@ -26,11 +26,10 @@ from pellucid.graph.node import (
     with_operands,
 )
 from pellucid.ops.structure import RESHAPE
+from pellucid.ops.views import VIEWS
 
 FOLD_LIMIT = 4096
 """Constants of up to so many elements are computed while compiling."""
-
-VIEWS = ("reshape", "transpose", "broadcast_to")
 
 Rule = Callable[[Node], Node | None]
 
@@ -158,7 +157,8 @@ def drop_broadcasts(node: Node) -> Node | None:
 
 def views_after(node: Node) -> Node | None:
     """after(view(x), g) → view(after(x, g)), so that views on both sides of it meet."""
-    if node.op.name != "after" or node.inputs[0].op.name not in VIEWS:
+    rule = VIEWS.get(node.inputs[0].op.name) if node.op.name == "after" else None
+    if rule is None or not rule.shows_all:
         return None
     view, awaited = node.inputs
     return make_node(view.op, [make_node(node.op, [view.inputs[0], awaited], {})], view.settings)

@@ -6,16 +6,19 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import ArgumentError, ShapeError, UnsupportedError
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.hints import rank_hint
 from pellucid.nn.functional.positions import need_channels
 from pellucid.ops import structure
+from pellucid.tensor.tensor import Tensor
 
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
-def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
     """``input`` with elements added around its last axes; negative amounts take elements away.
 
     ``pad``: (before, after) of the last axis, then of the one before it, and so on.  ``mode``:
@@ -28,7 +31,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     need_tensor("pad", input)
     amounts = [int(p) for p in pad]
     if mode not in MODES:
-        raise ArgumentError(f"pad got mode={mode!r}", "use one of " + ", ".join(MODES))
+        raise UnsupportedError(f"pad got mode={mode!r}", "use one of " + ", ".join(MODES))
     if len(amounts) % 2 or len(amounts) > 2 * input.dim():
         raise ArgumentError(
             f"pad got {amounts} for an input of shape {tuple(input.shape)}",
