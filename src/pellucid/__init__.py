@@ -269,6 +269,7 @@ __all__ = [
     "scan",
     "searchsorted",
     "set_eager_kernels",
+    "set_flush_denormal",
     "set_grad_enabled",
     "set_num_threads",
     "set_printoptions",
