@@ -7,7 +7,9 @@ cell is an output written in place over the input.  Nothing concrete silently be
 
 from __future__ import annotations
 
+import functools
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,12 +48,30 @@ def is_own_file(file: str) -> bool:
     return own
 
 
+def _library_folders() -> tuple[str, ...]:
+    """Where Python's own modules and installed commands are; installed packages are known by
+    their folder's name."""
+    paths = [Path(sysconfig.get_paths()[name]) for name in ("stdlib", "platstdlib", "scripts")]
+    return tuple({str(form) for path in paths for form in (path, path.resolve())})
+
+
+@functools.lru_cache(maxsize=4096)
+def is_user_file(file: str) -> bool:
+    """Whether code of this file is the user's: not ours, Python's, or an installed package's."""
+    if is_own_file(file):
+        return False
+    parts = file.replace("\\", "/").split("/")
+    if "site-packages" in parts or "dist-packages" in parts:
+        return False
+    return not file.startswith(_library_folders())
+
+
 def user_line() -> str:
-    """``file:line`` of the innermost frame outside of this package, empty if there is none."""
+    """``file:line`` of the innermost frame of the user's own code, empty if there is none."""
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not is_own_file(file):
+        if is_user_file(file):
             return f"{file}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return ""
