@@ -10,9 +10,12 @@ for the CPU at hand; everything inside is open to look at.
 tensor([2., 4.])
 """
 
+import pellucid._starting as _starting  # before anything that takes time
+
+# isort: split
+import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-import pellucid._starting as _starting  # before everything that takes time
 from pellucid.backends.cpu.subnormals import set_flush_denormal
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.caches import clear_caches

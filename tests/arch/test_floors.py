@@ -32,7 +32,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "threadpoolctl": ("training",),
     "matplotlib": ("insight",),
     "PIL": ("data", "insight", "models", "interop"),
-    "safetensors": ("interop", "training"),
+    "safetensors": ("interop",),
     "rich": ("cli",),
     "typer": ("cli",),
     "onnx": ("interop",),
