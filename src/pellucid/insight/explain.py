@@ -118,7 +118,8 @@ def shapley_values(
 
     ``row`` (inputs,), ``background`` (rows, inputs): an input that is "absent" takes the values of
     the background, over which the answer is averaged.  ``predict`` takes (n, inputs) and gives
-    (n,) or (n, outputs), of which ``output`` is explained.  Returns (inputs,); they sum to the answer minus the background's mean answer.
+    (n,) or (n, outputs), of which ``output`` is explained.  Returns (inputs,); they sum to the
+    answer minus the background's mean answer.
     Exact, so 2^inputs sets are tried: at most 10 inputs.  Raises ``ArgumentError`` for several
     outputs without a choice, ``NonFiniteError`` for answers that are NaN or infinite.
     (Shapley, 1953; Lundberg and Lee, 2017.)

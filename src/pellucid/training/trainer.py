@@ -26,7 +26,7 @@ from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.nonfinite import FirstNonFinite
 from pellucid.tensor.shaping import cat
 from pellucid.training.history import Callback, EpochRecord, Event, History
-from pellucid.training.inference import Scorer
+from pellucid.training.inference import Scorer, one_half
 from pellucid.training.interrupts import Interrupts
 from pellucid.training.nonfinite import advice_for, find_in_validation, find_origin
 from pellucid.training.snapshots import Snapshot, Weights
@@ -181,7 +181,8 @@ class Trainer:
 
     def predict_class(self, features: Any) -> Any:
         """Class numbers int64 (rows,): the largest score of each row; with a single output 1
-        where the score is positive (a probability above one half)."""
+        where the probability is above one half, be it that the network gives a score, or the
+        probability itself (a sigmoid as last layer, or a loss that takes probabilities)."""
         scores = self.scorer(features)
         if scores.ndim != 2:
             raise ArgumentError(
@@ -189,7 +190,8 @@ class Trainer:
                 "Use predict.",
             )
         if scores.shape[1] == 1:
-            return as_tensor((scores[:, 0] > 0).astype(np.int64))
+            half = one_half(self.model, self.loss, features)
+            return as_tensor((scores[:, 0] > half).astype(np.int64))
         return as_tensor(scores.argmax(axis=1).astype(np.int64))
 
     def evaluate(self, data: Any) -> dict[str, float]:
