@@ -145,7 +145,7 @@ def _unfinished(c: Curves) -> Finding | None:
 
 
 def _at_the_floor(c: Curves) -> Finding | None:
-    close = abs(c.held_end - c.end) <= 0.1 * max(c.learned, 0.0) + EQUAL * abs(c.start)
+    close = c.held_end - c.end <= GAP * max(c.learned, 0.0) + EQUAL * abs(c.start)
     if c.share <= BEGUN or c.share >= 1 - FALLEN or not close or c.still_falls(c.train):
         return None
     if c.reference is not None and c.lowest <= c.reference * (1 + EQUAL):

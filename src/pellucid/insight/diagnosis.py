@@ -88,8 +88,8 @@ def dead_units(model: Module, data: Any) -> list[DeadUnits]:
     ``data`` is an array or tensor (rows, …): take a whole epoch, as a unit that is silent for one
     batch may speak in the next.  A unit is a position along the last axis of (rows, units) and
     (rows, steps, units) outputs, and a channel of (rows, channels, height, width).  ``F.relu`` and
-    ``x.relu()`` count too, by the path of the module that calls them ("block.relu").  The model
-    runs in evaluation mode, whose outputs are those of prediction.
+    ``x.relu()`` count too, by the path of the module that calls them ("block.relu (function)").
+    The model runs in evaluation mode, whose outputs are those of prediction.
     """
     rows = np.asarray(data.detach().numpy() if isinstance(data, Tensor) else data)
     if not len(rows):
@@ -142,9 +142,10 @@ class _Units:
         if not np.array_equal(mask, x <= 0):
             return
         owner = current_layer()
-        path = "relu" if owner in ("", self._name) else f"{owner}.relu"
+        name = "relu (function)"
+        path = name if owner in ("", self._name) else f"{owner}.{name}"
         number = self.calls[path] = self.calls.get(path, 0) + 1
-        self._see(path if number == 1 else f"{path}{number}", result)
+        self._see(path if number == 1 else f"{path} {number}", result)
 
     def assignment(self, cell: Any, value: Any) -> None:
         """A value was overwritten: nothing to see."""
