@@ -47,14 +47,7 @@ ALIASES = {
 """Names of types that are no classes, and where they are defined."""
 
 
-UNLISTED = {
-    "__annotations__",
-    "__slots__",
-    "__module__",
-    "__doc__",
-    "__deepcopy__",
-    "__reduce_ex__",
-}
+UNLISTED = {"__annotations__", "__slots__", "__module__", "__doc__", "__reduce_ex__"}
 """Names with two underscores that are none of a user's business."""
 
 
@@ -225,7 +218,7 @@ def _property(name: str, value: property, imports: Imports) -> str:
     return found
 
 
-SHARED = {"_shadow", "_with"}
+SHARED = {"_shadow", "_update", "_with"}
 """Private methods of the class that the files below it call."""
 
 

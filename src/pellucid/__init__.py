@@ -14,6 +14,7 @@ import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
+import pellucid._starting as _starting  # before everything that takes time
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.dtypes import (
     DType as dtype,

@@ -21,12 +21,12 @@ FLOORS = {
     "optim": 7.2,  # an average of weights is itself a network
     "data": 7,
     "utils": 7,
+    "interop": 7,
     "training": 8,
     "insight": 9,
     "models": 9,
     "text": 9,
     "rl": 9,
-    "interop": 9,
     "cli": 10,
     "studio": 10,
 }

@@ -176,7 +176,7 @@ def test_a_defect_is_told_without_a_traceback(
     def broken(*arguments: object, **settings: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("pellucid.cli.train.load_source", broken)
+    monkeypatch.setattr("pellucid.training.run.load_source", broken)
     outcome = command("train", "digits")
     assert outcome.code == 70 and "defect of Pellucid" in outcome.err
     assert "Traceback" not in outcome.err

@@ -53,7 +53,7 @@ def test_digits_are_trained_natively_and_everything_is_written(
     assert files == ["model.json", "records.jsonl", "report.html", "weights.safetensors"]
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
     events = [record["event"] for record in read_records(tmp_path / "run")]
-    assert events.count("epoch") == 6 and events[0] == "start" and "figures" in events
+    assert events.count("epoch") == 6 and events[0] == "start" and "metrics" in events
     model = json.loads((tmp_path / "run" / "model.json").read_text())
     assert {"seed", "fingerprint", "versions", "preprocessing", "config", "task"} <= set(model)
 

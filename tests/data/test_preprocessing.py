@@ -16,7 +16,6 @@ from pellucid.data.preprocessing import (
     ImagePreprocessor,
     Preprocessor,
     TargetScaler,
-    check_columns,
     preprocessor_from_json,
 )
 
@@ -196,9 +195,10 @@ def test_text_where_numbers_were() -> None:
     )
 
 
-def test_all_missing_column() -> None:
-    with pytest.raises(DataError, match="'x' of cats.csv has no values: all 2 rows.*\n.*ignore"):
-        check_columns(table(x=[None, None], y=[1, 2]), all_missing=True)
+def test_all_missing_column_is_left_out_with_a_note() -> None:
+    made = Preprocessor.fit(table(x=[None, None, None], y=[1, 2, 4]))
+    assert made.feature_names == ("y",)
+    assert made.notes == ("Column 'x' has no values in the training rows: left out.",)
 
 
 def test_columns_of_another_kind_at_prediction() -> None:
@@ -293,7 +293,10 @@ HOSTILE = [
     (number_column(kind="category", scales=[], categories=["a"] * 20_000), "at most 10000"),
     (number_column(column="x" * 20_000), "expected a text"),
     (number_column(other=1), "true or false"),
-    (number_column(date_format="%s"), "one of"),
+    (number_column(date_format="%s"), "a date format such as"),
+    (number_column() | {"readings": [["x", {}]]}, "reading of column 'x': expected the keys"),
+    (number_column() | {"readings": [["x"]]}, "pairs of column name and reading"),
+    (number_column() | {"unused": ["a", "a"]}, "distinct names"),
     ({"kind": "images"}, "expected the keys"),
     (
         {"kind": "images", "version": 1, "shape": [60000] * 3, "maximum": 1, "mean": 0, "std": 1},

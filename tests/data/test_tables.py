@@ -85,7 +85,7 @@ def test_decimal_comma_and_markers_of_missing_numbers(tmp_path: Path) -> None:
     table = read_table(write(tmp_path, "a;b\n1,5;3\n-2;?\n"))
     assert table["a"].values.tolist() == [1.5, -2.0]
     assert table["b"].texts() == ["3", None]
-    assert table.notes == ("Column 'b': '?' was read as a missing number.",)
+    assert table.notes == ("Column 'b': '?' was read as a missing number (1 of 2 values).",)
 
 
 def test_ambiguous_dates_are_said_and_a_known_format_decides(tmp_path: Path) -> None:
@@ -161,10 +161,11 @@ BAD_FILES = {
     "no header": (b"5.1,3.5\n4.9,3\n", r"no column names: its first line holds only numbers"),
     "latin-1": (
         "name,x\ncafé,1\n".encode("latin-1"),
-        r"is not UTF-8: byte 0xe9 at position 10 \(line 2\)\n.*may be cp1252.*encoding=\"cp1252\"",
+        r"is not UTF-8: byte 0xe9 at position 10 \(line 2\)\n.*may be cp1252.*encoding='cp1252'",
     ),
     "chinese": ("姓名,分\n张,1\n".encode("gb18030"), r"position 0 \(line 1\)\n.*may be gb18030"),
-    "utf-16": ("a,b\n1,2\n".encode("utf-16"), r"is not UTF-8.*\n.*may be utf-16"),
+    "mark only": (b"\xef\xbb\xbf", r"data\.csv is empty \(3 bytes\)"),
+    "utf-16 mark only": (b"\xff\xfe", r"data\.csv is empty \(2 bytes\)"),
     "zero byte": (b"a,b\n1,\0\n", r"not a text file: a zero byte at position 6"),
     "spreadsheet": (b"PK\x03\x04rest", r"is a spreadsheet or a zip archive.*\n.*as CSV"),
     "truncated gzip": (

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
+import subprocess
+import sys
+import tempfile
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +27,11 @@ from pellucid.insight.report.charts import (
     thin,
 )
 from pellucid.insight.report.markup import number, safe, seconds_text
-from pellucid.insight.report.mistakes import certain_mistakes
 from pellucid.training.config import TrainingConfig
 from pellucid.training.job import RunResult, measure, train_network
+from pellucid.training.mistakes import worst_predictions
+from pellucid.training.run import write_result
+from pellucid.training.stored_run import read_run
 
 EVIL = '<script>alert("x")</script>\'"&\x1b[0m\u202e]]>{{7*7}}'
 
@@ -35,6 +42,19 @@ def run(table: Any, target: Any, **settings: Any) -> RunResult:
     measure(result)
     result.seconds["data"] = 0.1
     return result
+
+
+def certain_mistakes(result: RunResult) -> np.ndarray:
+    """The worst predictions on the test part."""
+    true = result.prepared.test.raw_targets
+    kind = result.prepared.task.kind
+    return worst_predictions(kind, result.predictions["test"], true, None, 16)
+
+
+def report_of(result: RunResult) -> str:
+    """The report of a result, by way of its folder."""
+    with tempfile.TemporaryDirectory() as place:
+        return render_report(write_result(result, Path(place) / "run"))
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +107,7 @@ def headings(page: str) -> list[str]:
 
 
 def test_a_report_of_images_has_every_picture(digits: RunResult) -> None:
-    page = render_report(digits)
+    page = report_of(digits)
     found = check(page)
     expected = [
         "Figures", "Loss", "Validation figure", "Confusion matrix", "Each class",
@@ -96,7 +116,7 @@ def test_a_report_of_images_has_every_picture(digits: RunResult) -> None:
     ]  # fmt: skip
     assert headings(page) == expected
     assert found.tags.count("polyline") >= 3 + 5  # curves, and outlines of what was before
-    assert found.tags.count("img") == len(certain_mistakes(digits, "test", 16)) > 0
+    assert found.tags.count("img") == len(certain_mistakes(digits)) > 0
     assert "64×8, bias" in page or "weight 8×64, bias 8" in page
     total = digits.parameters()
     assert total == 8 * 64 + 8 + 10 * 8 + 10 and f"{total:,}" in found.text
@@ -105,7 +125,7 @@ def test_a_report_of_images_has_every_picture(digits: RunResult) -> None:
 def test_a_report_of_a_regression_shows_predicted_against_true(rng: np.random.Generator) -> None:
     x = rng.normal(size=(120, 2))
     result = run({"a": x[:, 0], "b": x[:, 1], "y": x[:, 0] * 3 + 50}, "y")
-    page = render_report(result)
+    page = report_of(result)
     found = check(page)
     assert {"Predicted against true", "Errors", "Largest errors"} <= set(headings(page))
     assert found.tags.count("circle") >= len(result.prepared.test)
@@ -115,14 +135,14 @@ def test_a_report_of_a_regression_shows_predicted_against_true(rng: np.random.Ge
 def test_a_report_of_labels_has_figures_of_each(rng: np.random.Generator) -> None:
     x = rng.normal(size=(160, 2))
     table = {"a": x[:, 0], "b": x[:, 1], "u": (x[:, 0] > 0) * 1, "v": (x[:, 1] > 0) * 1}
-    page = render_report(run(table, ["u", "v"]))
+    page = report_of(run(table, ["u", "v"]))
     check(page)
     assert "Each class" in headings(page) and "multi-label" in page
     assert "Confusion matrix" not in headings(page)
 
 
 def test_the_confusion_matrix_shows_the_counts(digits: RunResult) -> None:
-    page = render_report(digits)
+    page = report_of(digits)
     cells = re.findall(r'title="(\d+) of class (\d) predicted as (\d)"', page)
     matrix = np.zeros((10, 10), int)
     for count, true, guess in cells:
@@ -131,7 +151,7 @@ def test_the_confusion_matrix_shows_the_counts(digits: RunResult) -> None:
 
 
 def test_the_most_certain_mistakes_are_wrong_and_in_order(digits: RunResult) -> None:
-    worst = certain_mistakes(digits, "test", 16)
+    worst = certain_mistakes(digits)
     predicted = digits.predictions["test"]
     true = digits.prepared.test.raw_targets
     certainty = predicted.max(1)
@@ -141,7 +161,7 @@ def test_the_most_certain_mistakes_are_wrong_and_in_order(digits: RunResult) -> 
 
 
 def test_nothing_is_asked_from_elsewhere(digits: RunResult) -> None:
-    page = render_report(digits)
+    page = report_of(digits)
     found = check(page)
     assert not {"script", "link", "iframe", "object", "embed", "base", "form"} & set(found.tags)
     for name, value in found.attributes:
@@ -150,6 +170,127 @@ def test_nothing_is_asked_from_elsewhere(digits: RunResult) -> None:
             assert value.startswith("data:image/png;base64,")
     assert "http://" not in page and "https://" not in page and "url(" not in page
     assert "default-src 'none'" in page
+
+
+# ---- from the folder alone -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a table with text, numbers and holes."""
+    generator = np.random.default_rng(9)
+    x = generator.normal(size=(160, 2))
+    table = {
+        "size": x[:, 0],
+        "colour": generator.choice(["red", "green", ""], 160),
+        "kind": np.where(x[:, 0] + x[:, 1] > 0, "large", "small"),
+    }
+    return write_result(run(table, "kind"), tmp_path_factory.mktemp("mixed") / "run")
+
+
+def copied(folder: Path, place: Path) -> Path:
+    place.mkdir()
+    for file in folder.iterdir():
+        (place / file.name).write_bytes(file.read_bytes())
+    return place
+
+
+def test_the_report_is_the_same_whoever_makes_it(mixed: Path, tmp_path: Path) -> None:
+    """Another process, another place: the same bytes."""
+    elsewhere = copied(mixed, tmp_path / "elsewhere")
+    code = (
+        "import sys; from pellucid.insight.report import render_report; "
+        "sys.stdout.buffer.write(render_report(sys.argv[1]).encode())"
+    )
+    made = subprocess.run([sys.executable, "-c", code, elsewhere], capture_output=True, check=True)
+    assert made.stdout.decode() == render_report(mixed)
+    assert "What is missing" not in made.stdout.decode()
+
+
+def test_the_rows_of_the_source_are_shown_as_they_stand_there(mixed: Path) -> None:
+    """The cells of the worst predictions, read from the data once."""
+    found = check(render_report(mixed))
+    assert "colour" in found.text and ("red" in found.text or "green" in found.text)
+    run = read_run(mixed)
+    assert run.shown is not None and run.predictions is not None
+    assert run.shown.columns == ("size", "colour")
+    generator = np.random.default_rng(9)
+    size = generator.normal(size=(160, 2))[:, 0]
+    for position, cells in zip(run.shown.positions.tolist(), run.shown.cells, strict=True):
+        assert float(str(cells[0])) == pytest.approx(size[run.predictions.rows[position]])
+
+
+EVENTS = (
+    "training", "data", "inside", "metrics", "baselines", "verdict", "predictions", "shown", "time"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("event", [*EVENTS, "epoch", "all"])
+def test_a_folder_without_a_part_has_a_report_that_says_so(
+    mixed: Path, tmp_path: Path, event: str
+) -> None:
+    folder = copied(mixed, tmp_path / "run")
+    records = folder / "records.jsonl"
+    lines = records.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if event != "all" and json.loads(line)["event"] != event]
+    records.write_text("".join(kept))
+    found = check(render_report(folder))
+    assert "kind" in found.text and "Settings" in found.text
+    if event != "epoch":
+        assert "What is missing" in found.text and "does not hold" in found.text
+
+
+@pytest.mark.parametrize("event", [*EVENTS, "epoch"])
+@pytest.mark.parametrize("value", [None, "x", 10**400, [[[]]], {"a": {"b": 1}}, -1, True])
+def test_damaged_and_hostile_records_cost_a_part_of_the_report(
+    mixed: Path, tmp_path: Path, event: str, value: object
+) -> None:
+    """Every field of the event in turn; never an error, never HTML of theirs."""
+    lines = [json.loads(line) for line in (mixed / "records.jsonl").read_text().splitlines()]
+    record = next(line for line in lines if line["event"] == event)
+    folder = copied(mixed, tmp_path / "run")
+    for name in set(record) - {"event", "time"}:
+        changed = [{**line, name: value} if line["event"] == event else line for line in lines]
+        text = "\n".join(json.dumps(line) for line in changed)
+        (folder / "records.jsonl").write_text(text + "\n")
+        page = render_report(folder)
+        assert "script" not in check(page).tags
+
+
+def test_damaged_weights_and_records_still_give_a_report(mixed: Path, tmp_path: Path) -> None:
+    folder = copied(mixed, tmp_path / "run")
+    (folder / "weights.safetensors").write_bytes(b"nothing")
+    (folder / "records.jsonl").write_text("{")
+    found = check(render_report(folder))
+    assert "The weights could not be read" in found.text
+    assert "The records could not be read" in found.text
+    assert "accuracy" in found.text  # from model.json
+
+
+def test_a_folder_of_an_older_version_has_a_report(mixed: Path, tmp_path: Path) -> None:
+    """Records as they were written before the report was made from them."""
+    folder = copied(mixed, tmp_path / "run")
+    lines = [json.loads(line) for line in (mixed / "records.jsonl").read_text().splitlines()]
+    kept = [line for line in lines if line["event"] in ("start", "epoch", "stop", "inside", "time")]
+    model = json.loads((mixed / "model.json").read_text())
+    kept.insert(-1, {"event": "figures", "time": 0.0, **model["figures"]})
+    (folder / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept))
+    page = render_report(folder)
+    found = check(page)
+    assert {"Figures", "Loss", "Weights", "Outputs of each layer", "Time"} <= set(headings(page))
+    assert "The folder does not hold the predictions" in found.text
+
+
+def test_very_many_predictions_are_kept_as_a_share_with_the_worst_among_them(
+    monkeypatch: pytest.MonkeyPatch, digits: RunResult, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("pellucid.training.stored_run.MOST_NUMBERS", 400)
+    stored = read_run(write_result(digits, tmp_path / "run"))
+    assert stored.predictions is not None and stored.shown is not None
+    assert 40 <= len(stored.predictions.rows) <= 40 + 16
+    worst = certain_mistakes(digits)
+    expected = digits.prepared.test.indices[worst]
+    np.testing.assert_array_equal(stored.predictions.rows[stored.shown.positions], expected)
 
 
 # ---- safe --------------------------------------------------------------------------------------
@@ -163,14 +304,11 @@ def test_names_from_the_data_are_text_and_nothing_else(rng: np.random.Generator)
         f"t{EVIL}": np.where(x[:, 0] + x[:, 1] > 0, f"yes{EVIL}", "no"),
     }
     result = run(table, f"t{EVIL}")
-    plain = render_report(result)
-    names = list(table)
-    rows = render_report(result, lambda rows: (names, [[EVIL] * 3 for _ in rows]))
-    for page in (plain, rows):
-        found = check(page)
-        assert "script" not in found.tags
-        assert "\x1b" not in page and "\u202e" not in page
-        assert "&lt;script&gt;" in page
+    page = report_of(result)
+    found = check(page)
+    assert "script" not in found.tags
+    assert "\x1b" not in page and "\u202e" not in page
+    assert page.count("&lt;script&gt;") > 20
 
 
 def test_text_is_escaped_cleaned_and_shortened() -> None:

@@ -509,10 +509,17 @@ def test_eager_steps_between_compiled_ones() -> None:
     assert_close(found[1], found[0], 1e-5, 1e-6)
 
 
-def test_results_carry_no_history() -> None:
+def test_results_carry_history_unless_the_function_itself_went_backward() -> None:
     w = leaf(3)
-    y = pl.compile(lambda x: x * w)(numbers(3))
-    assert not y.requires_grad
+    assert pl.compile(lambda x: x * w)(numbers(3)).requires_grad
+
+    def step(x: Any) -> Any:
+        y = x * w
+        loss = y.sum()
+        loss.backward()
+        return loss, y, y.exp()
+
+    assert not any(t.requires_grad for t in pl.compile(step)(numbers(3)))
 
 
 def test_grad_function_and_higher_orders_inside() -> None:

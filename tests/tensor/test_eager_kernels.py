@@ -40,7 +40,7 @@ CASES: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
     "matmul in batches": (lambda a, b: a @ b, [(3, 2, 65, 33), (2, 33, 129)]),
     "matmul, vector": (lambda a, b: a @ b, [(64, 1000, 33), (33,)]),
     "linear": (F.linear, [(65, 3, 127), (63, 127), (63,)]),
-    "linear without bias": (F.linear, [(257, 127), (63, 127)]),
+    "linear without bias": (F.linear, [(254, 127), (63, 127)]),
     "convolution": (_conv, [(3, 5, 19, 17), (7, 5, 3, 3), (7,)]),
     "convolution, one axis": (F.conv1d, [(3, 8, 257), (6, 8, 5), (6,)]),
     "depthwise": (lambda x, w: F.conv2d(x, w, groups=12), [(2, 12, 33, 31), (12, 1, 3, 3)]),
@@ -177,7 +177,7 @@ def test_recurrent_layers(kind: str, both: bool, rng: Any) -> None:
             ((output * output).sum() + last.sum()).backward()
         gradients = [p.grad for p in layer.parameters()]
         ways.append([output, last, given.grad, *gradients])
-    assert any(key[0] == "scan" for key in eager._table.kernels)
+    assert any(key[0].name == "scan" for key in eager._table.kernels)
     for native, defined in zip(*ways, strict=True):
         assert_close(native, defined, 1e-4, 1e-4)
 
@@ -380,7 +380,6 @@ def test_the_table_is_bounded(monkeypatch: Any, rng: Any) -> None:
     table = eager._Table()
     monkeypatch.setattr(eager, "_table", table)
     monkeypatch.setattr(eager, "KEPT_KERNELS", 3)
-    monkeypatch.setattr(eager, "SIGNATURES_OF_ONE_KIND", 5)
     inputs = [rng.standard_normal((n, 128)).astype(np.float32) for n in range(130, 138)]
     twice = []
     for _ in range(2):
@@ -388,7 +387,7 @@ def test_the_table_is_bounded(monkeypatch: Any, rng: Any) -> None:
         twice.append([t.grad_fn.kernel is not None for t in tensors])
         for tensor, x in zip(tensors, inputs, strict=True):
             assert_close(tensor, np.maximum(x, 0))
-    assert twice == [[True] * 5 + [False] * 3] * 2  # the same in every run
+    assert twice == [[True] * 8] * 2  # forgotten ones are made again
     assert len(table.kernels) <= 3
 
 

@@ -18,7 +18,8 @@ from pellucid.insight.report import render_report
 from pellucid.training.config import TrainingConfig
 from pellucid.training.job import RunResult, measure, train_network
 from pellucid.training.network import build_network, describe_layers, parameter_shapes
-from pellucid.training.run_folder import SavedModel
+from pellucid.training.run import write_result
+from pellucid.training.saved_model import SavedModel
 
 
 @pytest.mark.parametrize("activation", ["relu", "prelu", "gelu"])
@@ -109,8 +110,8 @@ def test_one_line_says_how_it_is_built(trained: RunResult) -> None:
     assert describe_layers((64,), TrainingConfig(widths=()), task) == "64 → 10, output: softmax"
 
 
-def test_its_report_shows_what_it_looks_for(trained: RunResult) -> None:
-    page = render_report(trained)
+def test_its_report_shows_what_it_looks_for(trained: RunResult, tmp_path: Path) -> None:
+    page = render_report(write_result(trained, tmp_path / "cnn"))
     assert "<h2>What the convolutions see</h2>" in page
     assert page.count('alt="filter ') == 8
     assert page.count('alt="layer 1 ') == 8 and page.count('alt="layer 4 ') == 16
@@ -118,7 +119,7 @@ def test_its_report_shows_what_it_looks_for(trained: RunResult) -> None:
     assert "<b>8×8</b>inputs" in page and f"{2 * 16 * 8 * 9 * 16:,}" in page
     dense = train_network(load_source("digits"), TrainingConfig(epochs=1, compile=False))
     measure(dense)
-    assert "What the convolutions see" not in render_report(dense)
+    assert "What the convolutions see" not in render_report(write_result(dense, tmp_path / "dense"))
 
 
 def test_a_saved_network_is_the_same(trained: RunResult) -> None:

@@ -11,6 +11,8 @@ apart: ``IndexError``, ``KeyError``, ``TypeError``, ``NotImplementedError``, ``O
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 
@@ -60,14 +62,14 @@ class DTypeError(PellucidError, TypeError, RuntimeError):
     """An operation does not exist for these dtypes."""
 
 
-class DTypeUnsupportedError(DTypeError, NotImplementedError):
-    """An operation on bits was asked for of numbers that have none to speak of."""
-
-
 class DeviceError(PellucidError, RuntimeError):
     """A device was named that does not exist here: tensors live on the CPU."""
 
     exit_code = 2
+
+
+class DTypeUnsupportedError(DTypeError, NotImplementedError):
+    """An operation on bits was asked for of numbers that have none to speak of."""
 
 
 class ArgumentError(PellucidError, ValueError, RuntimeError):
@@ -122,6 +124,14 @@ class TraceError(PellucidError, RuntimeError):
 
 class AutogradError(PellucidError, RuntimeError):
     """A gradient was asked for that does not exist."""
+
+
+def unknown_keyword(owner: str, name: str, known: Iterable[str]) -> ArgumentTypeError:
+    """The error for a keyword that ``owner`` does not take, with the nearest that it does."""
+    listed = sorted(known)
+    near = difflib.get_close_matches(name, listed, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(listed)}"
+    return ArgumentTypeError(f"{owner} got an unexpected keyword argument {name!r}", hint)
 
 
 class DataError(PellucidError, ValueError):

@@ -10,7 +10,7 @@ from pellucid.backends.cpu.cache import cache_state
 from pellucid.backends.cpu.target import host_target, measure_bandwidth, measure_peak
 from pellucid.backends.cpu.threads import available_cpus, get_num_threads
 from pellucid.cli.reporting import fact
-from pellucid.training.run_folder import software_versions
+from pellucid.training.saved_model import software_versions
 
 # Instruction sets that decide how kernels look; a processor lists a hundred others.
 _TELLING = (

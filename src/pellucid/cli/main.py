@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pellucid.cli.reporting import INTERRUPTED, complain, reported
+from pellucid import _starting
+from pellucid.cli.options import with_settings
+from pellucid.cli.reporting import reported
 
 app = typer.Typer(
     name="pellucid",
@@ -20,19 +22,13 @@ app = typer.Typer(
 )
 
 
-def _setting(name: str, *flags: str) -> Any:
-    """An option whose help is the setting's reason."""
-    from pellucid.training.config import setting_reason
-
-    return typer.Option(*flags, help=setting_reason(name), show_default=False)
-
-
 Encoding = Annotated[str, typer.Option(help="Encoding of CSV files.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
 @app.command()
 @reported
+@with_settings
 def train(
     source: Annotated[
         str,
@@ -60,79 +56,65 @@ def train(
     keep_leaks: Annotated[
         bool, typer.Option("--keep-leaks", help="Use columns that give the target away.")
     ] = False,
-    encoding: Encoding = "utf-8",
-    model: Annotated[str | None, _setting("model")] = None,
-    channels: Annotated[str | None, _setting("channels")] = None,
-    layers: Annotated[
-        int | None, typer.Option(help="Number of hidden layers; 0 is a linear model.")
+    group: Annotated[
+        str | None,
+        typer.Option(help="Column whose rows of equal value stay in one part, such as a patient."),
     ] = None,
-    width: Annotated[str | None, _setting("widths", "--width", "--widths")] = None,
-    activation: Annotated[str | None, _setting("activation")] = None,
-    initialization: Annotated[str | None, _setting("initialization", "--initialization")] = None,
-    loss: Annotated[str | None, _setting("loss")] = None,
-    optimizer: Annotated[str | None, _setting("optimizer")] = None,
-    learning_rate: Annotated[
-        float | None, _setting("learning_rate", "--learning-rate", "--lr")
+    time: Annotated[
+        str | None, typer.Option(help="Column of time: the last rows are for test.")
     ] = None,
-    momentum: Annotated[float | None, _setting("momentum")] = None,
-    schedule: Annotated[str | None, _setting("schedule")] = None,
-    batch_size: Annotated[int | None, _setting("batch_size", "--batch-size", "--batch")] = None,
-    epochs: Annotated[int | None, _setting("epochs")] = None,
-    l1: Annotated[float | None, _setting("l1", "--l1")] = None,
-    l2: Annotated[float | None, _setting("l2", "--l2")] = None,
-    dropout: Annotated[float | None, _setting("dropout")] = None,
-    clip_norm: Annotated[float | None, _setting("clip_norm")] = None,
-    ema_decay: Annotated[float | None, _setting("ema_decay")] = None,
-    accumulate: Annotated[int | None, _setting("accumulate")] = None,
-    patience: Annotated[int | None, _setting("patience")] = None,
-    seed: Annotated[int | None, _setting("seed")] = None,
-    threads: Annotated[int | None, _setting("threads")] = None,
-    fractions: Annotated[str | None, _setting("fractions")] = None,
-    eager: Annotated[
-        bool, typer.Option("--eager", help="Run with NumPy instead of native code.")
+    in_order: Annotated[
+        bool, typer.Option("--in-order", help="Rows are in order of time: the last are for test.")
     ] = False,
+    missing_value: Annotated[
+        list[str] | None,
+        typer.Option(help="Text that means no value, such as -999; may be repeated."),
+    ] = None,
+    keep_text: Annotated[
+        list[str] | None,
+        typer.Option(help="Text that is a value, such as NA for Namibia; may be repeated."),
+    ] = None,
+    date_format: Annotated[
+        list[str] | None,
+        typer.Option(help="Format of a column's dates, such as born=%d/%m/%Y; may be repeated."),
+    ] = None,
+    decimal: Annotated[
+        str, typer.Option(help="Decimal sign of CSV files, '.' or ','. [found out]")
+    ] = "",
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first line of a CSV file holds the column names.",
+            show_default=False,
+        ),
+    ] = None,
+    encoding: Encoding = "utf-8",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    **settings: Any,
 ) -> None:
     """Train a network; write weights, everything to predict again, records and a report."""
     from pellucid.cli import train as job
 
-    settings = {
-        "model": model,
-        "channels": _numbers("--channels", channels, int),
-        "widths": _numbers("--width", width, int),
-        "activation": activation,
-        "initialization": initialization,
-        "loss": loss,
-        "optimizer": optimizer,
-        "learning_rate": learning_rate,
-        "momentum": momentum,
-        "schedule": schedule,
-        "batch_size": batch_size,
-        "epochs": epochs,
-        "l1": l1,
-        "l2": l2,
-        "dropout": dropout,
-        "clip_norm": clip_norm,
-        "ema_decay": ema_decay,
-        "accumulate": accumulate,
-        "patience": patience,
-        "seed": seed,
-        "threads": threads,
-        "fractions": _numbers("--fractions", fractions, float),
-        "compile": False if eager else None,
-    }
     loading = {
         "task": task,
         "ignore": ignore or (),
         "text_columns": text_column or (),
         "keep_leaks": keep_leaks,
         "encoding": encoding,
+        "group": group,
+        "time": time,
+        "in_order": in_order,
+        "missing_values": missing_value or (),
+        "keep_texts": keep_text or (),
+        "date_formats": _pairs("--date-format", date_format or ()),
+        "decimal": decimal,
+        "header": header,
     }
-    config = job.make_config(settings, layers)
     job.train(
         source,
         target or [],
-        config,
+        settings,
         output=output,
         overwrite=overwrite,
         quiet=quiet,
@@ -152,12 +134,16 @@ def predict(
         Path | None, typer.Option("--output", "-o", help="CSV or Parquet file [print CSV].")
     ] = None,
     overwrite: Overwrite = False,
+    id: Annotated[
+        list[str] | None,
+        typer.Option("--id", help="Column to write beside the predictions; may be repeated."),
+    ] = None,
     encoding: Encoding = "utf-8",
 ) -> None:
     """Predict with a trained network."""
     from pellucid.cli import use
 
-    use.predict(run, file, output, overwrite, encoding)
+    use.predict(run, file, output, overwrite, encoding, id or ())
 
 
 @app.command()
@@ -180,6 +166,39 @@ def summary(run: Run) -> None:
     from pellucid.cli import use
 
     use.summary(run)
+
+
+@app.command()
+@reported
+def report(
+    run: Run,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write [report.html in RUN].")
+    ] = None,
+) -> None:
+    """Make the report of a run again, from its folder alone."""
+    from pellucid.cli import use
+
+    use.report(run, output)
+
+
+@app.command()
+@reported
+def recover(
+    place: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder in which runs were written [this one and runs].", metavar="PLACE"
+        ),
+    ] = None,
+    discard: Annotated[
+        bool, typer.Option("--discard", help="Delete what was left behind instead.")
+    ] = False,
+) -> None:
+    """Find what killed runs left behind, and make run folders of it."""
+    from pellucid.cli import use
+
+    use.recover(place, discard)
 
 
 @app.command()
@@ -208,27 +227,34 @@ def options(
     """Train a network on your data, natively compiled, and look inside."""
 
 
-def _numbers(name: str, text: str | None, kind: Any) -> tuple[Any, ...] | None:
-    """``128,64`` as numbers."""
+def _pairs(name: str, texts: Iterable[str]) -> dict[str, str]:
+    """``born=%d/%m/%Y`` and its like as a dictionary."""
     from pellucid.base.errors import ArgumentError
 
-    if text is None:
-        return None
-    try:
-        return tuple(kind(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise ArgumentError(
-            f"{name} {text!r} is no list of numbers", "Separate numbers by commas, such as 128,64."
-        ) from None
+    found = {}
+    for text in texts:
+        column, sign, value = text.partition("=")
+        if not column or not sign or not value:
+            raise ArgumentError(
+                f"{name} {text!r} does not say a column and its format",
+                "Write it as COLUMN=FORMAT, such as born=%d/%m/%Y.",
+            )
+        found[column] = value
+    return found
 
 
 def main() -> None:
-    """Entry point of the command ``pellucid``."""
+    """Entry point of the command ``pellucid``.
+
+    Exit codes: 0 done; 2 wrong arguments; 3 data that cannot be used; 4 files that cannot be read
+    or written (a run may be kept all the same, which is told); 5 a damaged run folder; 6 NaN or
+    infinity in training; 70 a defect; 128 + n ended by signal n: 130 by Ctrl-C, 143 by SIGTERM.
+    """
+    _starting.guard()
     try:
         app()
-    except KeyboardInterrupt:
-        complain("\nInterrupted; nothing was written.", fg="yellow")
-        sys.exit(INTERRUPTED)
+    finally:
+        _starting.over = True
 
 
 if __name__ == "__main__":

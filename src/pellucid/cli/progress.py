@@ -101,7 +101,8 @@ class Progress:
             rows = [[self._place(), *self._speed()], self._quality()]
         grid = Table.grid(padding=(0, 2))
         bar = ProgressBar(total=1.0, completed=self.share, width=BAR_WIDTH)
-        for first, row in zip((bar, ""), rows, strict=False):
+        lead: tuple[ProgressBar | str, ...] = (bar, "")
+        for first, row in zip(lead, rows, strict=False):
             grid.add_row(first, "  ".join(row))
         yield grid
 

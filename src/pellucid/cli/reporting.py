@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import os
+import signal
 import sys
+import threading
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 import typer
 
+from pellucid import _starting
+from pellucid._starting import SIGNALS
 from pellucid.base.errors import FileError, PellucidError
+from pellucid.base.phrases import option_words, worded
+from pellucid.training.interrupts import Interrupted
 
-INTERRUPTED = 130
 DEFECT = 70
 DEBUG = "PELLUCID_DEBUG"
 
 
 def clean(text: object) -> str:
     """``text`` for a terminal: control characters, which could move the cursor or hide other
-    text, become visible marks."""
+    text, become visible marks; settings are worded as options of the command line."""
+    text = worded(text, option_words) if isinstance(text, str) else text
     return "".join(
         c
         if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs")
@@ -47,24 +55,63 @@ def fact(name: str, text: object) -> None:
 
 
 def reported(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Errors of a command become a message and an exit code, never a traceback (unless
-    PELLUCID_DEBUG is set)."""
+    """Errors and signals of a command become a message and an exit code, never a traceback
+    (unless PELLUCID_DEBUG is set)."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except (typer.Exit, typer.Abort, SystemExit):
-            raise
-        except KeyboardInterrupt:
-            complain("\nInterrupted; nothing was written.", fg="yellow")
-            raise typer.Exit(INTERRUPTED) from None
-        except BaseException as error:
-            if os.environ.get(DEBUG):
+        with _signals() as seen:
+            try:
+                return command(*args, **kwargs)
+            except (typer.Exit, typer.Abort, SystemExit):
                 raise
-            raise typer.Exit(show_error(error)) from None
+            except BaseException as error:
+                # A library may have made another error of the interrupt.
+                if isinstance(error, KeyboardInterrupt) or seen:
+                    notes = getattr(error, "__notes__", ()) or ("nothing was written.",)
+                    complain(f"\nInterrupted; {' '.join(notes)}", fg="yellow")
+                    number = seen[0] if seen else getattr(error, "number", signal.SIGINT)
+                    raise typer.Exit(128 + number) from None
+                if os.environ.get(DEBUG):
+                    raise
+                raise typer.Exit(show_error(error)) from None
 
     return run
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Inside, SIGINT and SIGTERM raise ``Interrupted``; gives the numbers of those that came.
+
+    One that is raised where Python cannot pass it on (in a destructor) is raised again.
+    """
+    seen: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        raise Interrupted(number)
+
+    def unraisable(caught: sys.UnraisableHookArgs) -> None:
+        if not isinstance(caught.exc_value, KeyboardInterrupt):
+            told(caught)
+        elif seen:
+            threading.Timer(0.05, os.kill, (os.getpid(), seen[-1])).start()
+
+    told, sys.unraisablehook = sys.unraisablehook, unraisable
+    ignored = (signal.SIG_IGN, None)
+    before = {n: signal.getsignal(n) for n in SIGNALS if signal.getsignal(n) not in ignored}
+    try:
+        for number in before:
+            signal.signal(number, interrupt)
+        yield seen
+    finally:
+        _starting.over = True
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        sys.unraisablehook = told
 
 
 def show_error(error: BaseException) -> int:
@@ -81,11 +128,14 @@ def show_error(error: BaseException) -> int:
     if isinstance(error, MemoryError):
         error = PellucidError("There is not enough memory", "Use fewer rows or a smaller network.")
     if isinstance(error, PellucidError):
-        complain(f"Error: {error.message}", fg="red")
-        if error.hint:
-            complain(error.hint)
+        complain("Error: " + error.message, fg="red")
+        for text in (error.hint, *getattr(error, "__notes__", ())):
+            if text:
+                complain(text)
         return error.exit_code
     complain(f"Error: {type(error).__name__}: {error}", fg="red")
+    for text in getattr(error, "__notes__", ()):
+        complain(text)
     complain(f"This is a defect of Pellucid. Please report it; {DEBUG}=1 shows where it happened.")
     return DEFECT
 

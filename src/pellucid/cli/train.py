@@ -1,65 +1,41 @@
-"""``pellucid train``: from a file to a trained network, its figures and its report."""
+"""``pellucid train``: the face of the training job at the command line."""
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from pellucid.base.errors import ArgumentError
 from pellucid.cli.progress import Progress, shown
-from pellucid.cli.reporting import INTERRUPTED, complain, fact, figures_table, say, show_error
-from pellucid.data.sources import PreparedData, load_source
-from pellucid.data.tables import read_table
+from pellucid.cli.reporting import complain, fact, figures_table, say, show_error
+from pellucid.data.sources import PreparedData
 from pellucid.insight.report import render_report
 from pellucid.training.config import TrainingConfig
-from pellucid.training.history import Callback, Event
-from pellucid.training.job import PARTS, RunResult, describe_run, measure, train_network
+from pellucid.training.events import (
+    DataLoaded,
+    JobEvent,
+    LeftBehind,
+    Problem,
+    Trained,
+    TrainerEvent,
+)
+from pellucid.training.interrupts import Interrupts
+from pellucid.training.job import PARTS, RunResult
+from pellucid.training.leftovers import Leftover
 from pellucid.training.metrics import HEADLINES
 from pellucid.training.network import describe_layers, parameter_shapes
-from pellucid.training.run_folder import (
-    MODEL,
-    REPORT,
-    WEIGHTS,
-    RunWriter,
-    check_target,
-    default_target,
-    weights_to_bytes,
-)
-
-# The best weights are put on the disk at most this often while training goes on.
-SAVE_SECONDS = 5.0
-
-
-def make_config(settings: dict[str, Any], layers: int | None) -> TrainingConfig:
-    """The settings that were given, the others as they are by default.
-
-    ``layers`` hidden layers of one width, or of the given widths when their number agrees.
-    """
-    given = {name: value for name, value in settings.items() if value is not None}
-    widths = given.get("widths")
-    if layers is not None:
-        known = widths or TrainingConfig().widths
-        if layers == 0:
-            given["widths"] = ()
-        elif not widths or len(widths) == 1:
-            given["widths"] = (known[0],) * layers if 0 < layers <= 1000 else (0,)
-        elif len(widths) != layers:
-            raise ArgumentError(
-                f"--layers {layers} and {len(widths)} widths do not fit together",
-                "Give one width for all layers, or one for each.",
-            )
-    return TrainingConfig(**given)
+from pellucid.training.run import Job, Outcome
 
 
 def train(
     source: str,
     targets: Sequence[str],
-    config: TrainingConfig,
+    settings: dict[str, Any],
     *,
     output: Path | None,
     overwrite: bool,
@@ -67,45 +43,90 @@ def train(
     loading: dict[str, Any],
 ) -> None:
     """Runs the main job and prints what happens; ends the command with its exit code."""
-    if output is not None:
-        check_target(Path(os.path.abspath(output)), overwrite)
-    start = time.perf_counter()
-    prepared = load_source(source, targets, seed=config.seed, fractions=config.fractions, **loading)
-    loaded = time.perf_counter() - start
-    config.loss_for(prepared.task.kind, prepared.task.loss)
-    target = output if output is not None else default_target(prepared.name)
-    with RunWriter(target, overwrite=overwrite) as writer:
-        say_data(prepared)
-        progress = Progress(HEADLINES[prepared.task.kind])
-        say_plan(prepared, config)
-        callbacks: list[Callback] = [progress, _Recorder(writer, prepared, config)]
-        with shown(progress, quiet):
-            result = train_network(prepared, config, callbacks)
-        result.seconds["data"] = loaded
-        _save(writer, result)
-        say_end(result)
-        try:
-            measure(result)
-            _save(writer, result)
-            writer.record("figures", **result.saved_model().to_json()["figures"])
-            writer.record("inside", before=result.before.to_json(), after=result.after.to_json())
-            writer.record("time", seconds=result.seconds)
-            writer.write(REPORT, render_report(result, _row_texts(source, loading)))
-        except KeyboardInterrupt:
-            result.history.status = "interrupted"
-            complain("Interrupted: the weights are kept, figures and report are left out.")
-        folder = writer.finish()
-    say_figures(result)
-    fact("Written", f"{_shown(folder)}{os.sep}  ({WEIGHTS}, {MODEL}, records.jsonl, {REPORT})")
-    if result.failure is not None:
-        complain("")
-        raise typer.Exit(show_error(result.failure))
-    if result.history.status == "interrupted":
-        complain("Interrupted: what was learned up to then is kept.", fg="yellow")
-        raise typer.Exit(INTERRUPTED)
+    config = TrainingConfig(**settings)
+    with Interrupts(), _Face(quiet) as face:  # what a signal ends is up to the job
+        job = Job(
+            source,
+            targets,
+            config,
+            output=output,
+            overwrite=overwrite,
+            loading=loading,
+            listeners=[face],
+            report=render_report,
+        )
+        outcome = job.run()
+        face.close()
+        code = say_outcome(outcome)
+    if code:
+        raise typer.Exit(code)
+
+
+class _Face:
+    """A listener that prints what a job tells, with a progress bar while it trains."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.progress: Progress | None = None
+        self._bar = contextlib.ExitStack()
+
+    def __enter__(self) -> _Face:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Takes the progress bar away."""
+        self._bar.close()
+
+    def __call__(self, event: JobEvent) -> None:
+        if isinstance(event, TrainerEvent):
+            if self.progress is not None:
+                self.progress(event.event)
+        elif isinstance(event, LeftBehind):
+            say_leftovers(event.found)
+        elif isinstance(event, DataLoaded):
+            say_data(event.prepared)
+            say_plan(event.prepared, event.config)
+            self.progress = Progress(HEADLINES[event.prepared.task.kind])
+            self._bar.enter_context(shown(self.progress, self.quiet))
+        elif isinstance(event, Trained):
+            self.close()
+            say_end(event.result)
+        elif isinstance(event, Problem):
+            self.close()
+            complain(f"{event.message}.", fg="yellow")
+            if event.hint:
+                complain(event.hint)
 
 
 # ---- what is printed -----------------------------------------------------------------------
+
+
+def say_outcome(outcome: Outcome) -> int:
+    """Metrics, where the run is, and how it ended; returns the exit code."""
+    result, folder = outcome.result, outcome.folder
+    say_figures(result)
+    files = ", ".join(sorted(path.name for path in folder.iterdir()))
+    fact("Written", f"{_shown(folder)}{os.sep}  ({files})")
+    if result.failure is not None:
+        complain("")
+        return show_error(result.failure)
+    if outcome.signal:
+        complain("Interrupted: what was learned up to then is kept.", fg="yellow")
+        return 128 + outcome.signal
+    return max((problem.code for problem in outcome.problems), default=0)
+
+
+def say_leftovers(found: Sequence[Leftover]) -> None:
+    """What killed runs left behind, and what to do about it."""
+    usable = sum(one.usable for one in found)
+    place = _shown(found[0].folder.parent)
+    what = "a killed run" if len(found) == 1 else f"{len(found)} killed runs"
+    text = f"{what} left unfinished folders in {place}, {usable} with weights"
+    command = "pellucid recover" if place in (".", "runs") else f"pellucid recover {place}"
+    fact("Note", f"{text}: {command} (--discard deletes them)")
 
 
 def say_data(prepared: PreparedData) -> None:
@@ -125,7 +146,7 @@ def say_plan(prepared: PreparedData, config: TrainingConfig) -> None:
     """The network and how it will be trained."""
     row = prepared.row_shape
     shapes = parameter_shapes(row, config, prepared.task.output_units)
-    count = sum(_product(shape) for shape in shapes.values())
+    count = sum(math.prod(shape) for shape in shapes.values())
     fact("Network", f"{describe_layers(row, config, prepared.task)}; {count:,} parameters")
     loss = config.loss_for(prepared.task.kind, prepared.task.loss)
     fact(
@@ -135,18 +156,13 @@ def say_plan(prepared: PreparedData, config: TrainingConfig) -> None:
     )
 
 
-def _product(shape: tuple[int, ...]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total
-
-
 def say_end(result: RunResult) -> None:
     """How the training ended."""
     history = result.history
     text = {
         "finished": "all epochs done",
+        "stopped": "stopped",
+        "failed": "ended by an error",
         "stopped early": f"stopped early, {result.config.patience} epochs without a better loss",
         "interrupted": "interrupted",
         "not finite": "NaN or infinity",
@@ -175,55 +191,6 @@ def say_figures(result: RunResult) -> None:
     say()
     better, text = result.verdict()
     say(text, fg="green" if better else "yellow", bold=True)
-
-
-# ---- what is written -----------------------------------------------------------------------
-
-
-class _Recorder:
-    """Writes each epoch into the records, and the best weights to the disk now and then."""
-
-    def __init__(self, writer: RunWriter, prepared: PreparedData, config: TrainingConfig) -> None:
-        self.writer, self.prepared, self.config = writer, prepared, config
-        self.saved_at = time.perf_counter()
-        writer.record("start", name=prepared.name, config=config.to_json())
-
-    def __call__(self, event: Event) -> None:
-        if event.kind == "epoch":
-            self.writer.record("epoch", **event.facts["record"].to_json())
-        elif event.kind == "stop":
-            self.writer.record("stop", status=event.facts["status"], steps=event.step)
-        elif event.kind == "best" and time.perf_counter() - self.saved_at > SAVE_SECONDS:
-            model = event.facts["model"]
-            weights = {n: p.detach().numpy() for n, p in model.named_parameters()}
-            self.writer.write(WEIGHTS, weights_to_bytes(weights))
-            saved = describe_run(self.prepared, self.config, "interrupted", {})
-            self.writer.write(MODEL, _json(saved.to_json()))
-            self.saved_at = time.perf_counter()
-
-
-def _save(writer: RunWriter, result: RunResult) -> None:
-    writer.write(WEIGHTS, weights_to_bytes(result.weights))
-    writer.write(MODEL, _json(result.saved_model().to_json()))
-
-
-def _json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-
-
-def _row_texts(source: str, loading: dict[str, Any]) -> Callable[..., Any] | None:
-    """The cells of rows of the source file, read again: training keeps features only."""
-    if source == "digits" or Path(source).is_dir():
-        return None
-
-    def cells(rows: Any) -> tuple[list[str], list[list[str | None]]]:
-        table = read_table(source, encoding=loading["encoding"]).take(rows)
-        names = list(table.columns)
-        return names, [[table[name].text(i) for name in names] for i in range(len(table))]
-
-    return cells
 
 
 def _shown(folder: Path) -> str:

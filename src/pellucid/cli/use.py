@@ -6,43 +6,41 @@ import csv
 import io
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, DataError, FileError, RunFolderError
-from pellucid.cli.reporting import fact, figure_text, figures_table, say
+from pellucid.base.phrases import phrase
+from pellucid.cli.reporting import complain, fact, figure_text, figures_table, say
 from pellucid.data.sources import PredictionData, load_for_prediction
-from pellucid.tensor.autograd import no_grad
+from pellucid.insight.report import render_report
 from pellucid.training.files import write_file
 from pellucid.training.inference import Scorer
+from pellucid.training.leftovers import leftovers, remove
+from pellucid.training.leftovers import recover as recover_run
 from pellucid.training.metrics import HEADLINES, Metrics, metrics
-from pellucid.training.network import build_network, describe_layers, predictions_of
-from pellucid.training.run_folder import SavedModel, load_run
+from pellucid.training.network import describe_layers, predictions_of
+from pellucid.training.run_folder import REPORT
+from pellucid.training.saved_model import SavedModel
+from pellucid.training.stored_run import read_run, restore
 from pellucid.training.summary import summary as summarize
 from pellucid.training.summary import text_table
 
 _MOST_CLASS_COLUMNS = 50
 
 
-def restore(run: Path) -> tuple[SavedModel, Any]:
-    """The saved description and the network with its weights."""
-    saved, weights = load_run(run)
-    network = build_network(saved.row_shape, saved.config, saved.task.output_units)
-    with no_grad():
-        for name, parameter in network.named_parameters():
-            np.copyto(parameter.detach().numpy(), weights[name])
-    return saved, network.eval()
-
-
 def predictions(
-    run: Path, file: str, encoding: str, *, with_targets: bool
+    run: Path, file: str, encoding: str, *, with_targets: bool, ids: Sequence[str] = ()
 ) -> tuple[SavedModel, PredictionData, np.ndarray]:
     """The run, the new data, and predictions (rows, units)."""
     saved, network = restore(run)
     task = saved.task if with_targets else None
-    data = load_for_prediction(saved.preprocessor, file, task, encoding=encoding)
+    data = load_for_prediction(saved.preprocessor, file, task, encoding=encoding, ids=ids)
+    for note in data.notes:
+        complain(phrase("Note: ", note), fg="yellow")
     if not len(data.features):
         raise DataError(f"{file} has no rows", "Give at least one row.")
     scores = Scorer(network, compile=saved.config.compile)(data.features)
@@ -56,8 +54,16 @@ def predictions(
     return saved, data, values
 
 
-def predict(run: Path, file: str, output: Path | None, overwrite: bool, encoding: str) -> None:
-    """Writes a table with one line for each row of ``file``."""
+def predict(
+    run: Path,
+    file: str,
+    output: Path | None,
+    overwrite: bool,
+    encoding: str,
+    ids: Sequence[str] = (),
+) -> None:
+    """Writes a table with one line for each row of ``file``, with its columns ``ids`` as they are
+    written there."""
     if output is not None and os.path.lexists(output) and not overwrite:
         raise FileError(
             f"{output} exists already; nothing was changed",
@@ -67,8 +73,9 @@ def predict(run: Path, file: str, output: Path | None, overwrite: bool, encoding
         raise ArgumentError(
             f"--output {output} is neither .csv nor .parquet", "Choose one of these endings."
         )
-    saved, data, values = predictions(run, file, encoding, with_targets=False)
-    columns = prediction_columns(saved, values)
+    saved, data, values = predictions(run, file, encoding, with_targets=False, ids=ids)
+    made = prediction_columns(saved, values)
+    columns = {"row": made.pop("row"), **data.ids} | made
     if output is None:
         sys.stdout.write(_csv(columns))
         return
@@ -173,3 +180,36 @@ def summary(run: Path) -> None:
         parts = {k: v for k, v in saved.figures.items() if "validation" not in k or "," not in k}
         shown = {name.removesuffix(", test"): values for name, values in parts.items()}
         say(figures_table(shown, HEADLINES[saved.task.kind]))
+
+
+def report(run: Path, output: Path | None) -> None:
+    """Makes the report of a run from its folder."""
+    found = read_run(run)
+    page = render_report(found)
+    target = output or run / REPORT
+    write_file(Path(os.path.abspath(target)), page.encode())
+    for note in found.notes:
+        fact("Note", note)
+    fact("Written", str(target))
+
+
+def recover(place: Path | None, discard: bool) -> None:
+    """Finds what killed runs left behind and makes run folders of it, or deletes it."""
+    if place is not None and not place.is_dir():
+        raise FileError(f"{place} is no folder", "Give the folder in which the run was written.")
+    found = [one for at in ([place] if place else [Path(), Path("runs")]) for one in leftovers(at)]
+    if not found:
+        say("There is nothing that a killed run left behind.")
+    for one in found:
+        if discard:
+            remove(one)
+            fact("Deleted", str(one.folder))
+        elif one.usable:
+            try:
+                target = recover_run(one)
+            except RunFolderError as error:
+                fact("Damaged", f"{one.folder}: {error.message}; --discard deletes it")
+            else:
+                fact("Recovered", f"{target}  (predict, evaluate, summary and report work on it)")
+        else:
+            fact("Of no use", f"{one.folder}: {one.problem}; --discard deletes it")

@@ -15,6 +15,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, operand_indices, unravel
+from pellucid.compiler.pieces import ends_of_pieces
 from pellucid.compiler.placement import ASSEMBLY
 from pellucid.compiler.repeat import is_loop, operand_view
 from pellucid.compiler.stores import worth_storing
@@ -31,6 +32,10 @@ PRODUCTS = frozenset(("matmul", "strided_product"))
 
 MOST_COLUMN_SUMS = 9
 """Column sums that one pass over their operands computes at most."""
+
+MOST_SIDE_BY_SIDE = 16
+"""Parts of a concatenation that one loop chooses from: each element asks each part whether it
+lies there.  One of more parts is one of several concatenations, which are stored."""
 
 REDUCTIONS = frozenset(("sum", "prod", "max", "min", "argmax", "argmin"))
 
@@ -59,6 +64,8 @@ class Cluster:
     first: int = 0
     last: int = 0
     """Places of its first and last anchor among all nodes."""
+    operations: int = 0
+    """Of ``rows``: operations between what it reads and its anchors."""
 
     @property
     def size(self) -> int:
@@ -82,6 +89,8 @@ class Fusion:
     """Anchor → its place among all anchors."""
     placed: dict[Node, View] = field(default_factory=dict)
     """Anchor that is written into an assembly → where."""
+    ends: set[Node] = field(default_factory=set)
+    """Anchors at which long chains were cut: what follows on them is another kernel."""
 
 
 def reduction_axes(node: Node) -> tuple[int, ...]:
@@ -119,9 +128,17 @@ def choose_anchors(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:
                 anchors.update(operands_in_memory(node))
         elif node.op.name in COSTLY and len(using) > 1 and node.size > 1:
             anchors.add(node)
+        elif node.op.name == "concatenate" and len(node.inputs) == MOST_SIDE_BY_SIDE:
+            if any(user.op is node.op for user in using):
+                anchors.add(node)
     anchors = {n for n in anchors if n.op is not INPUT and n.op is not CONSTANT}
     anchors |= _long_reads(users, anchors)
     return anchors | worth_storing(users, anchors)
+
+
+LARGEST_CLUSTER = 512
+"""Operations of a cluster; a longer chain becomes several kernels, so that the time to compile it
+grows with its length and no faster.  Layers and optimizers of today have less than half of it."""
 
 
 MOST_READS = 2
@@ -163,6 +180,11 @@ def operands_in_memory(node: Node) -> list[Node]:
 
 def stored_reads(node: Node, anchors: set[Node]) -> list[Node]:
     """Anchors and inputs that are read when ``node`` is computed from stored values."""
+    return reads_and_operations(node, anchors)[0]
+
+
+def reads_and_operations(node: Node, anchors: set[Node]) -> tuple[list[Node], int]:
+    """What :func:`stored_reads` gives, and how many operations lie in between."""
     found: dict[Node, None] = {}
     stack = [*awaited(node), *reversed(operands_in_memory(node))]
     seen: set[Node] = set()
@@ -175,7 +197,7 @@ def stored_reads(node: Node, anchors: set[Node]) -> list[Node]:
             found[current] = None
         else:
             stack.extend(reversed(current.inputs))
-    return list(found)
+    return list(found), len(seen) - len(found) + 1
 
 
 def cluster_of(node: Node) -> Cluster:
@@ -215,16 +237,18 @@ def fuse(graph: Graph, enabled: bool = True) -> Fusion:
     nodes = graph.nodes()
     users = consumers(nodes)
     anchors = choose_anchors(graph, users)
-    fusion = Fusion(graph, [], anchors, {})
+    ends = ends_of_pieces(users, anchors)
+    anchors |= ends
+    fusion = Fusion(graph, [], anchors, {}, ends=ends)
     loops: dict[Hashable, Cluster] = {}
     for node in nodes:
         if node not in anchors:
             continue
-        fusion.reads[node] = stored_reads(node, anchors)
+        fusion.reads[node], operations = reads_and_operations(node, anchors)
         if node.op is ASSEMBLY:
             for part, (offset, strides) in zip(node.inputs, node.settings["places"], strict=True):
                 fusion.placed[part] = View(node, offset, strides)
-        home = _join(node, fusion) if enabled else None
+        home = _join(node, operations, fusion) if enabled else None
         if is_loop(node):
             home = loops.get(node.group)
             if home is not None:
@@ -233,6 +257,7 @@ def fuse(graph: Graph, enabled: bool = True) -> Fusion:
         if home is None:
             home = cluster_of(node)
             home.first = place
+            home.operations = operations
             fusion.clusters.append(home)
             if is_loop(node):
                 loops[node.group] = home
@@ -317,7 +342,7 @@ def _attach(product: Cluster, follower: Cluster, fusion: Fusion) -> None:
     fusion.clusters.remove(follower)
 
 
-def _join(node: Node, fusion: Fusion) -> Cluster | None:
+def _join(node: Node, operations: int, fusion: Fusion) -> Cluster | None:
     """The cluster that takes ``node`` in: one of those it reads, or one that reads the same.
 
     Other clusters that it reads, and that fit too, become one with it.
@@ -332,7 +357,10 @@ def _join(node: Node, fusion: Fusion) -> Cluster | None:
     if node.size == 0 or alone.size == 0:
         return None
     alone.first = alone.last = len(fusion.place)
-    read_from = [fusion.owner[n] for n in fusion.reads[node] if n in fusion.owner]
+    alone.operations = operations
+    read_from = [
+        fusion.owner[n] for n in fusion.reads[node] if n in fusion.owner and n not in fusion.ends
+    ]
     home: Cluster | None = None
     for cluster in dict.fromkeys([*reversed(read_from), *_siblings(node, fusion)]):
         if cluster is home:
@@ -411,6 +439,8 @@ def _merge(cluster: Cluster, other: Cluster, added: list[Node], fusion: Fusion) 
     """
     if cluster.kind != "rows" or other.kind != "rows":
         return False
+    if cluster.operations + other.operations > LARGEST_CLUSTER:
+        return False
     domain = common_domain(cluster, other)
     if domain is None or not _meets_by_rows(added, cluster, domain, fusion):
         return False
@@ -419,6 +449,7 @@ def _merge(cluster: Cluster, other: Cluster, added: list[Node], fusion: Fusion) 
     if _reaches(cluster, other, reads, fusion) or _reaches(other, cluster, own, fusion):
         return False
     cluster.rows, cluster.inner, cluster.flexible = domain
+    cluster.operations += other.operations
     return True
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 ALIGNMENT = 64
 """Bytes; a cache line, and the widest vector."""
 
@@ -24,24 +26,21 @@ def plan_memory(lifetimes: Sequence[Lifetime]) -> tuple[list[int], int]:
     Largest buffer first, each at the lowest place where no buffer alive at the same time lies
     (the greedy-by-size strategy of Pisarchyk and Lee, 2020).
     """
+    order = sorted(range(len(lifetimes)), key=lambda i: (-lifetimes[i].size, lifetimes[i].first, i))
+    # Rows of what is placed already: first and last step, begin and end in the arena.
+    placed = np.zeros((4, len(lifetimes)), np.int64)
     offsets = [0] * len(lifetimes)
-    placed: list[int] = []
     total = 0
-    for i in sorted(
-        range(len(lifetimes)), key=lambda i: (-lifetimes[i].size, lifetimes[i].first, i)
-    ):
+    for count, i in enumerate(order):
         own = lifetimes[i]
-        taken = sorted(
-            (offsets[j], offsets[j] + lifetimes[j].size)
-            for j in placed
-            if lifetimes[j].first <= own.last and own.first <= lifetimes[j].last
-        )
+        firsts, lasts, begins, ends = placed[:, :count]
+        together = np.flatnonzero((firsts <= own.last) & (lasts >= own.first))
         place = 0
-        for begin, end in taken:
-            if place + own.size <= begin:
+        for j in together[np.lexsort((ends[together], begins[together]))]:
+            if place + own.size <= begins[j]:
                 break
-            place = max(place, -(-end // ALIGNMENT) * ALIGNMENT)
+            place = max(place, -(-int(ends[j]) // ALIGNMENT) * ALIGNMENT)
         offsets[i] = place
-        placed.append(i)
+        placed[:, count] = own.first, own.last, place, place + own.size
         total = max(total, place + own.size)
     return offsets, -(-total // ALIGNMENT) * ALIGNMENT

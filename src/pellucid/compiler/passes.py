@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Collection
 
 from pellucid.base.dtypes import bfloat16
-from pellucid.compiler.clusters import REDUCTIONS, reduction_axes
+from pellucid.compiler.clusters import MOST_SIDE_BY_SIDE, REDUCTIONS, reduction_axes
 from pellucid.compiler.convolution import (
     drop_round_trip,
     lower_convolution,
@@ -239,13 +239,26 @@ def as_formulas(graph: Graph) -> Graph:
     return rewrite(graph, _formula)
 
 
+MOST_FACTORS = 64
+"""A product is taken apart into so many factors at most: a chain may be as long as a program."""
+
+
 def _factors(node: Node) -> list[Node]:
-    """The factors of a product of any number, −x counting as −1 · x."""
-    if node.op.name == "mul":
-        return [f for operand in node.inputs for f in _factors(operand)]
-    if node.op.name == "neg":
-        return [scalar(node, -1.0), *_factors(node.inputs[0])]
-    return [node]
+    """The factors of a product of any number, −x counting as −1 · x.
+
+    A product of very many is one factor beyond the first :data:`MOST_FACTORS`.
+    """
+    found: list[Node] = []
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if len(found) + len(stack) >= MOST_FACTORS or current.op.name not in ("mul", "neg"):
+            found.append(current)
+            continue
+        if current.op.name == "neg":
+            found.append(scalar(current, -1.0))
+        stack.extend(reversed(current.inputs))
+    return found
 
 
 def _factored(node: Node) -> Node | None:
@@ -313,6 +326,25 @@ def _sink(node: Node) -> Node | None:
     )
 
 
+def _in_parts(node: Node) -> Node | None:
+    if node.op.name != "concatenate" or len(node.inputs) <= MOST_SIDE_BY_SIDE:
+        return None
+    axis, row = node.settings["axis"], list(node.inputs)
+    while len(row) > 1:
+        groups = [row[i : i + MOST_SIDE_BY_SIDE] for i in range(0, len(row), MOST_SIDE_BY_SIDE)]
+        row = [g[0] if len(g) == 1 else structure.concatenate(g, axis) for g in groups]
+    return row[0]
+
+
+def split_wide_concatenations(graph: Graph) -> Graph:
+    """concatenate(x₁ … xₙ) → concatenations of a few, of a few, …
+
+    An element asks each part whether it lies there, so that n parts in one loop would cost n times
+    the work and n² times the compilation.
+    """
+    return rewrite(graph, _in_parts)
+
+
 def convolutions_as_products(graph: Graph) -> Graph:
     """convolution(x, w) → a product over a strided view of x, channels last.
 
@@ -350,6 +382,7 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
     plain_products,
     scatter_as_choice,
     write_rows_alone,
+    split_wide_concatenations,
     split_long_reductions,
     join_narrow_parts,
     assemble_in_place,

@@ -37,6 +37,9 @@ Part = tuple[Node, int, tuple[int, ...]]
 PLACING = frozenset(("matmul", "attention", "attention_gradient"))
 """Operations whose kernels can write their result through strides, the last axis contiguous."""
 
+MOST_PARTS = 64
+"""A sum of more parts than this is added up: each pair would have to be compared."""
+
 MOVES = frozenset(("transpose", "reshape", "concatenate", "add"))
 
 
@@ -169,6 +172,8 @@ def padded_parts(
         if min((*low, *node.settings["high"])) < 0:
             return []
         boxes.append((node.inputs[0], low))
+        if len(boxes) > MOST_PARTS:
+            return []
     disjoint = all(_apart(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
     return boxes if disjoint and sum(part.size for part, _ in boxes) == total.size else []
 

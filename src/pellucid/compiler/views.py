@@ -14,6 +14,13 @@ from pellucid.base.shapes import contiguous_strides
 from pellucid.compiler.index import is_inline
 from pellucid.graph.node import CONSTANT, INPUT, Node
 
+ATTENTION_READS = {
+    "attention": ("q", "k", "v"),
+    "attention_log_sum": ("q", "k"),
+    "attention_gradient": ("g", "q", "k", "v", "out", "log_sum"),
+}
+"""Operands of each operation; a mask and the state of dropout may follow."""
+
 MOVES = ("transpose", "reshape", "broadcast_to", "slice", "after")
 
 SLICE_SHARE = 4
@@ -155,19 +162,28 @@ def matrix_view(product: Node, position: int) -> MatrixView:
     return MatrixView(view.base, view.offset, (*[0] * lead, *batch), *view.strides[-2:])
 
 
-def rows_view(operand: Node) -> View:
-    """The view of a value whose rows a kernel reads in one piece, or repeats one element of."""
+def rows_view(operand: Node, steps: tuple[int, ...] = (1,)) -> View:
+    """The view of a value whose rows a kernel reads with one of these steps between elements.
+
+    A kernel that loads vectors of a row needs neighbours in memory: the default.  One that can
+    also repeat a single element says so with ``(0, 1)``.
+    """
     view = view_of(operand)
-    if view is None or (operand.shape[-1] > 1 and view.strides[-1] not in (0, 1)):
+    if view is None or (operand.shape[-1] > 1 and view.strides[-1] not in steps):
         return contiguous(operand)
     return view
 
 
 def attention_views(node: Node) -> list[View]:
-    """How an attention, or its gradient, reads its operands."""
+    """How an attention, or its gradient, reads its operands.
+
+    Queries, keys, values and cotangents are loaded in vectors; only a mask may repeat one element
+    for all keys.  A cotangent that is one number spread over its shape is therefore stored.
+    """
+    rank, dense = len(node.inputs[0].shape), len(ATTENTION_READS[node.op.name])
     return [
-        rows_view(x) if len(x.shape) == len(node.inputs[0].shape) else contiguous(x)
-        for x in node.inputs
+        rows_view(x, (1,) if i < dense else (0, 1)) if len(x.shape) == rank else contiguous(x)
+        for i, x in enumerate(node.inputs)
     ]
 
 

@@ -12,15 +12,15 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError
+from pellucid.data.readings import Kind, Reading
 
 Rows: TypeAlias = npt.NDArray[np.int64]
-Kind: TypeAlias = Literal["number", "boolean", "time", "text"]
 
 SECONDS_PER_DAY = 86_400.0
 
@@ -112,6 +112,7 @@ class Table:
     ``lines`` holds the line of the file where each row begins (int64, 1 is the header), or None
     for tables that came from memory.  ``notes`` are sentences for the user about how the table
     was read.  ``fingerprint`` is the SHA-256 of the file's bytes, or of the columns' content.
+    ``readings`` says how the cells of a CSV file were read, by column.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Table:
     lines: Rows | None = None
     notes: tuple[str, ...] = ()
     fingerprint: str = ""
+    readings: Mapping[str, Reading] = field(default_factory=dict)
     rows: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -151,13 +153,13 @@ class Table:
         """The table with only ``rows`` (positions or a mask), in that order."""
         columns = {name: column.take(rows) for name, column in self.columns.items()}
         lines = None if self.lines is None else self.lines[rows]
-        return Table(self.name, columns, lines, self.notes, self.fingerprint)
+        return replace(self, columns=columns, lines=lines)
 
     def without(self, names: Iterable[str]) -> Table:
         """The table without the columns ``names``."""
         left_out = set(names)
         columns = {name: c for name, c in self.columns.items() if name not in left_out}
-        return Table(self.name, columns, self.lines, self.notes, self.fingerprint)
+        return replace(self, columns=columns)
 
     def place(self, row: int) -> str:
         """Where a row is, for messages: its line in the file, or its position counted from 1."""

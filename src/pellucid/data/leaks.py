@@ -17,10 +17,12 @@ from pellucid.data.tasks import Task, distinct_values
 
 MIN_ROWS = 10
 _COUNTER_NAMES = re.compile(
-    r"(unnamed.*|.*[ _-]id|id|index|idx|row|no\.?|nr\.?|#|rownum|row[ _-]?(id|number|names?)|"
-    r"序号|编号)",
+    r"(unnamed.*|.*[ _-]id|id([ _-]?(no|nr|number))?|index|idx|key|row|no\.?|nr\.?|#|rownum|"
+    r"row[ _-]?(id|number|names?)|序号|编号)",
     re.IGNORECASE,
 )
+# Case tells PassengerId from humid.
+_CAMEL_NAMES = re.compile(r".*[a-z0-9](Id|ID|Nr|No)")
 
 
 def find_leaks(table: Table, targets: npt.NDArray[Any], task: Task) -> dict[str, str]:
@@ -89,16 +91,23 @@ def _affine(column: Column, target: npt.NDArray[np.float64]) -> str:
 
 
 def find_row_counters(table: Table, rows: Rows) -> dict[str, str]:
-    """Columns with a name like ``id`` that count the rows of the file.
+    """Columns with a name like ``id`` that count the rows of the file or name each of them.
 
-    ``table`` holds the training rows, ``rows`` their positions in the whole table.  Returns a
-    sentence for the user by column name.
+    ``table`` holds the training rows, ``rows`` their positions in the whole table.  Numbers of a
+    sequence may have gaps, and any order.  Returns a sentence for the user by column name.
     """
     found: dict[str, str] = {}
     for column in table.columns.values():
-        if column.kind != "number" or len(column) < MIN_ROWS:
+        if column.kind != "number" or len(column) < MIN_ROWS or bool(column.missing.any()):
+            continue
+        if not (_COUNTER_NAMES.fullmatch(column.name) or _CAMEL_NAMES.fullmatch(column.name)):
             continue
         offsets = column.values - rows
-        if _COUNTER_NAMES.fullmatch(column.name) and bool(np.all(offsets == offsets[0])):
+        if bool(np.all(offsets == offsets[0])):
             found[column.name] = f"Column {column.name!r} only counts the rows"
+        elif column.whole_numbers() and np.unique(column.values).size == len(column):
+            found[column.name] = (
+                f"Column {column.name!r} is an identifier: a different whole number in each of "
+                f"{len(column):,} training rows"
+            )
     return found

@@ -8,14 +8,15 @@ any later table into the same features.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError, RunFolderError
+from pellucid.base.phrases import Setting, join, phrase
 from pellucid.data.columns import SECONDS_PER_DAY, Column, Table, nearest_names
 from pellucid.data.json_checks import (
     json_bool,
@@ -27,7 +28,14 @@ from pellucid.data.json_checks import (
     json_object,
     json_text,
 )
-from pellucid.data.tables import DATE_FORMATS
+from pellucid.data.number_text import STRAY_SHARE
+from pellucid.data.readings import (
+    Reading,
+    checked_date_format,
+    readings_from_json,
+    readings_to_json,
+)
+from pellucid.data.time_text import example_of
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Features: TypeAlias = npt.NDArray[np.float32]
@@ -35,8 +43,6 @@ PlanKind: TypeAlias = Literal["number", "boolean", "category", "time"]
 
 MAX_CATEGORIES = 64
 MAX_FEATURES = 1_000_000
-# From this share of numbers on, a text column is taken for numbers with slips in them.
-STRAY_SHARE = 0.9
 TIME_PARTS = ("days", "year", "month", "day", "weekday", "hour")
 _VERSION = 1
 
@@ -101,11 +107,15 @@ class Preprocessor:
     - Times become days, year, month, day, weekday (Monday 0) and hour, standardized.
     - Constant columns, and text that is nearly different in every row, are left out.
 
-    ``notes`` tells the user what was left out and why.
+    ``notes`` tells the user what was left out and why.  ``readings`` says how the cells of the
+    training file were read (also of the targets), ``unused`` names its columns that are no
+    features; both in the order of the file.
     """
 
     plans: tuple[ColumnPlan, ...]
     notes: tuple[str, ...] = field(default=(), compare=False)
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -126,6 +136,22 @@ class Preprocessor:
     def date_formats(self) -> dict[str, str]:
         """The format of the times in training, by column."""
         return {plan.column: plan.date_format for plan in self.plans if plan.date_format}
+
+    def reading_of_columns(self) -> dict[str, Reading]:
+        """How a new file is to be read: as training was, by column."""
+        found = dict(self.readings)
+        for plan in self.plans:
+            kind = "text" if plan.kind == "category" else plan.kind
+            known = found.get(plan.column)
+            if known is None or known.kind != kind:
+                found[plan.column] = Reading(kind, date_format=plan.date_format)
+        return found
+
+    def of_file(self, table: Table) -> Preprocessor:
+        """The same with the readings and the other columns of the training file."""
+        used = {plan.column for plan in self.plans}
+        unused = tuple(name for name in table.columns if name not in used)
+        return replace(self, readings=dict(table.readings), unused=unused)
 
     @classmethod
     def fit(
@@ -162,7 +188,9 @@ class Preprocessor:
         if not plans:
             raise DataError(
                 f"{table.name} has no usable feature column" + (":" if notes else ""),
-                " ".join(notes) or "Add columns from which the target can be predicted.",
+                join(" ", notes)
+                if notes
+                else "Add columns from which the target can be predicted.",
             )
         return cls(tuple(plans), tuple(notes))
 
@@ -198,12 +226,21 @@ class Preprocessor:
             }
             for plan in self.plans
         ]
-        return {"kind": "table", "version": _VERSION, "columns": columns}
+        return {
+            "kind": "table",
+            "version": _VERSION,
+            "columns": columns,
+            "readings": readings_to_json(self.readings),
+            "unused": list(self.unused),
+        }
 
     @classmethod
     def from_json(cls, data: object) -> Preprocessor:
         """The preprocessor from ``to_json``'s values; ``RunFolderError`` for anything else."""
-        fields = json_object(data, "preprocessing", ("kind", "version", "columns"))
+        if isinstance(data, dict):
+            data = {"readings": [], "unused": []} | data  # folders of the first version lack them
+        keys = ("kind", "version", "columns", "readings", "unused")
+        fields = json_object(data, "preprocessing", keys)
         json_text(fields["kind"], "preprocessing kind", ("table",))
         json_integer(fields["version"], "preprocessing version", _VERSION, _VERSION)
         entries = json_list(fields["columns"], "preprocessing columns", MAX_FEATURES)
@@ -211,7 +248,9 @@ class Preprocessor:
         json_names([plan.column for plan in plans], "preprocessing columns")
         width = sum(plan.width for plan in plans)
         json_integer(width, "number of features", 1, MAX_FEATURES)
-        return cls(plans)
+        readings = readings_from_json(fields["readings"], MAX_FEATURES)
+        unused = json_names(fields["unused"], "columns that are no features", MAX_FEATURES)
+        return cls(plans, (), readings, unused)
 
 
 @dataclass(frozen=True)
@@ -353,25 +392,14 @@ class TargetScaler:
 # --- Checks ------------------------------------------------------------------------------------
 
 
-def check_columns(
-    table: Table, text_columns: Collection[str] = (), *, all_missing: bool = False
-) -> None:
-    """Raises ``DataError`` for a column that cannot be a feature as it is.
-
-    That is a column of numbers with infinite values, one with text in it (unless named in
-    ``text_columns``), and, with ``all_missing``, one without any value.
-    """
+def check_columns(table: Table, text_columns: Collection[str] = ()) -> None:
+    """Raises ``DataError`` for a column that cannot be a feature as it is: one of numbers with
+    infinite values, and one with text in it (unless named in ``text_columns``)."""
     for column in table.columns.values():
         if column.kind == "number":
             _check_finite(column, table)
         elif column.kind == "text" and column.name not in text_columns:
             _check_stray(column, table)
-        if all_missing and bool(column.missing.all()):
-            raise DataError(
-                f"Column {column.name!r} of {table.name} has no values: "
-                f"all {len(column)} rows are missing",
-                f"Remove the column, or leave it out (ignore={column.name!r}).",
-            )
 
 
 def _check_finite(column: Column, table: Table) -> None:
@@ -396,8 +424,11 @@ def _check_stray(column: Column, table: Table) -> None:
     raise DataError(
         f"Column {column.name!r} of {table.name} holds text where numbers were expected: "
         f"{column.text(row)!r} in {table.place(row)} ({strays.size} of {total} values are text)",
-        "Correct these cells or leave them empty, or say that the column is text "
-        f"(text_columns={column.name!r}).",
+        phrase(
+            "Correct these cells or leave them empty, or say that the column is text (",
+            Setting("text_columns", column.name),
+            ").",
+        ),
     )
 
 
@@ -591,7 +622,7 @@ def _as_kind(column: Column, plan: ColumnPlan, table: Table) -> Column:
     if kind == column.kind:
         return column
     wanted = {"number": "numbers", "boolean": "true and false", "time": "dates"}[kind]
-    raise _kind_error(column, int(np.argmin(column.missing)), wanted, table)
+    raise _kind_error(column, int(np.argmin(column.missing)), wanted, table, plan.date_format)
 
 
 def _parse_numbers(column: Column, plan: ColumnPlan, table: Table) -> Column:
@@ -607,11 +638,17 @@ def _parse_numbers(column: Column, plan: ColumnPlan, table: Table) -> Column:
     return Column(column.name, "number", numbers[column.values])
 
 
-def _kind_error(column: Column, row: int, wanted: str, table: Table) -> DataError:
+def _kind_error(
+    column: Column, row: int, wanted: str, table: Table, date_format: str = ""
+) -> DataError:
+    expected = (
+        f"Write the cells as in training, such as {example_of(date_format)} " if date_format else ""
+    )
+    hint = expected + f"({date_format}), or leave them empty: empty cells are filled in."
     return DataError(
         f"Column {column.name!r} of {table.name} held {wanted} in training and holds "
         f"{column.text(row)!r} in {table.place(row)}",
-        "Correct the cell, or leave it empty: empty cells are filled in.",
+        hint if date_format else "Correct the cell, or leave it empty: empty cells are filled in.",
     )
 
 
@@ -631,7 +668,7 @@ def _plan_from_json(entry: object) -> ColumnPlan:
     categories = json_names(fields["categories"], where, 10_000)
     other = json_bool(fields["other"], where)
     indicator = json_bool(fields["indicator"], where)
-    date_format = json_text(fields["date_format"], where, ("", *DATE_FORMATS))
+    date_format = checked_date_format(json_text(fields["date_format"], where), where)
     plan = ColumnPlan(name, kind, scales, categories, other, indicator, date_format)
     if (kind == "category" and scales) or (kind != "category" and (categories or other)):
         raise RunFolderError(

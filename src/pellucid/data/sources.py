@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError, FileError
+from pellucid.base.phrases import Setting, phrase
 from pellucid.data.columns import Rows, Table, as_table, text_column
 from pellucid.data.idx import read_idx, read_mnist_folder
 from pellucid.data.leaks import find_leaks, find_row_counters
@@ -28,9 +30,18 @@ from pellucid.data.preprocessing import (
     TargetScaler,
     check_columns,
 )
-from pellucid.data.splits import DEFAULT_FRACTIONS, check_fractions, split_indices
+from pellucid.data.readings import MISSING_TEXTS
+from pellucid.data.remarks import remarks
+from pellucid.data.resemblance import near_copies, ordered_series, repeated_identifier
+from pellucid.data.splits import (
+    DEFAULT_FRACTIONS,
+    check_fractions,
+    split_groups,
+    split_in_order,
+    split_indices,
+)
 from pellucid.data.tables import read_table
-from pellucid.data.tasks import Task, detect_task, encode_targets
+from pellucid.data.tasks import Task, detect_task, distinct_values, encode_targets
 
 # Where a data set brings its own test rows, this share of the others is for validation.
 VALIDATION_SHARE = 1 / 12
@@ -82,6 +93,9 @@ class PreparedData:
     rows: int
     rows_dropped: int
     seed: int
+    shown_rows: Table | None = None
+    """Of a table: the rows of the part that reports show (test, or validation without one, or
+    training) as they stand in the source."""
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -95,6 +109,7 @@ class PredictionData:
 
     ``targets`` is in the form of ``Part.raw_targets``, or None where the data have no target
     column.  ``present`` (rows,) says which rows have a target.  ``table`` is None for images.
+    ``ids`` holds the texts of the columns that were asked for, by name.
     """
 
     features: Features
@@ -103,6 +118,79 @@ class PredictionData:
     table: Table | None
     fingerprint: str
     notes: tuple[str, ...]
+    ids: Mapping[str, list[str | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """How the rows are cut into parts."""
+
+    group: str | None
+    time: str | None
+    in_order: bool
+    fractions: Sequence[float] = DEFAULT_FRACTIONS
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        asked = {"group": self.group, "time": self.time, "in_order": self.in_order or None}
+        given = [Setting(name, value) for name, value in asked.items() if value is not None]
+        if len(given) > 1:
+            raise ArgumentError(
+                phrase(given[0], " and ", given[1], " both say how to cut the rows"),
+                "Choose one of them.",
+            )
+
+    def refuse_for(self, name: str) -> None:
+        """``ArgumentError`` for images, which have no columns."""
+        if self.group or self.time or self.in_order:
+            raise ArgumentError(
+                f"{name} holds images, which have no column to cut the rows by",
+                phrase(
+                    "Leave out ",
+                    Setting("group"),
+                    ", ",
+                    Setting("time"),
+                    " and ",
+                    Setting("in_order"),
+                    ".",
+                ),
+            )
+
+    def parts(
+        self, table: Table, values: npt.NDArray[Any], task: Task, notes: list[str]
+    ) -> tuple[Rows, Rows, Rows]:
+        """Rows of training, validation and test."""
+        if self.group is not None:
+            column = table[self.group]
+            if empty := int(column.missing.sum()):
+                notes.append(f"{empty:,} rows have no {self.group!r}: they are one group.")
+            codes = distinct_values(column)[1]
+            parts = split_groups(codes, self.fractions, self.seed)
+            counts = " / ".join(str(np.unique(codes[part]).size) for part in parts)
+            notes.append(
+                f"Rows of one {self.group!r} stay in one part: groups in training / validation / "
+                f"test {counts}. The column is no feature."
+            )
+            return parts
+        if self.time is not None:
+            column = table[self.time]
+            if column.kind == "text":
+                raise DataError(
+                    f"Column {self.time!r} holds text, which has no order in time "
+                    f"({column.text(0)!r})",
+                    phrase(
+                        "Choose a column of dates or numbers, or give its format with ",
+                        Setting("date_formats", {self.time: "%d/%m/%Y"}),
+                        ".",
+                    ),
+                )
+            notes.append(f"Ordered by {self.time!r}: validation and test are the last rows.")
+            return split_in_order(column.values, self.fractions)
+        if self.in_order:
+            notes.append("In the order of the file: validation and test are the last rows.")
+            return split_in_order(np.arange(len(table)), self.fractions)
+        stratify = values if task.kind in ("binary", "multiclass") else None
+        return split_indices(len(table), self.fractions, self.seed, stratify)
 
 
 def load_source(
@@ -116,6 +204,14 @@ def load_source(
     text_columns: Collection[str] | str = (),
     keep_leaks: bool = False,
     encoding: str = "utf-8",
+    group: str | None = None,
+    time: str | None = None,
+    in_order: bool = False,
+    missing_values: Collection[str] | str = (),
+    keep_texts: Collection[str] | str = (),
+    date_formats: Mapping[str, str] | None = None,
+    decimal: str = "",
+    header: bool | None = None,
 ) -> PreparedData:
     """Loads, checks, splits and preprocesses data.
 
@@ -128,44 +224,49 @@ def load_source(
     are categories though they look like numbers.  Columns that are the target under another name
     are left out unless ``keep_leaks``.
 
+    ``group`` names a column whose rows of equal value stay in one part (it is no feature then).
+    ``time`` names a column, and ``in_order`` says of the rows, that they are ordered: validation
+    and test are then the last ones.  ``encoding``, ``missing_values``, ``keep_texts``,
+    ``date_formats``, ``decimal`` and ``header`` are those of ``read_table`` and count for CSV.
+
     Raises ``ArgumentError``, ``DataError`` or ``FileError`` with what is wrong and what to do.
     """
-    if isinstance(source, str) and source == "digits":
-        images, labels = _digits()
-        pool = _Images("digits", images, labels, None, None, 16.0)
+    names, cut = _names(targets), _Cut(group, time, in_order)
+    pool = _image_pool(source)
+    if pool is not None:
+        cut.refuse_for(pool.name)
         return _prepare_images(pool, seed, fractions, targets, task)
+    left_out, as_text = _names(ignore), _names(text_columns)
     if isinstance(source, str | os.PathLike):
         path = Path(source)
-        if path.is_dir():
-            folder = read_mnist_folder(path)
-            pool = _Images(
-                path.resolve().name,
-                folder.train_images,
-                folder.train_labels,
-                folder.test_images,
-                folder.test_labels,
-                _pixel_maximum(folder.train_images),
-            )
-            return _prepare_images(pool, seed, fractions, targets, task)
-        table = read_table(path, encoding=encoding)
+        table = read_table(
+            path,
+            encoding=encoding,
+            text_columns=as_text,
+            missing_values=_names(missing_values),
+            keep_texts=_names(keep_texts),
+            date_formats=date_formats,
+            decimal=decimal,
+            header=header,
+            targets=() if task == "regression" else names,
+        )
         name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
     else:
         table, name = as_table(source), "table"
-    names = (targets,) if isinstance(targets, str) else tuple(targets)
-    left_out = (ignore,) if isinstance(ignore, str) else tuple(ignore)
-    as_text = (text_columns,) if isinstance(text_columns, str) else tuple(text_columns)
-    if as_text and isinstance(source, str | os.PathLike):
-        table = read_table(source, encoding=encoding, text_columns=_known(table, as_text))
     table = _with_text(table, _known(table, as_text))
     _known(table, left_out)
-    if overlap := sorted(set(names) & set(left_out)):
+    if overlap := sorted(set(names) & {*left_out, *([group] if group else [])}):
         raise ArgumentError(
-            f"Column {overlap[0]!r} is named as a target and as one to ignore",
-            "Name it once.",
+            f"Column {overlap[0]!r} is named as a target and as one to leave out", "Name it once."
         )
-    shares = DEFAULT_FRACTIONS if fractions is None else fractions
+    cut = replace(cut, fractions=DEFAULT_FRACTIONS if fractions is None else fractions, seed=seed)
     found = detect_task(table, names, task)
-    return _prepare_table(table, name, found, seed, shares, left_out, as_text, keep_leaks)
+    return _prepare_table(table, name, found, cut, left_out, as_text, keep_leaks)
+
+
+def _names(names: Collection[str] | str) -> tuple[str, ...]:
+    """One name or several, as several."""
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def load_for_prediction(
@@ -174,17 +275,20 @@ def load_for_prediction(
     task: Task | None = None,
     *,
     encoding: str = "utf-8",
+    ids: Collection[str] = (),
 ) -> PredictionData:
     """Loads data for a network that has been trained.
 
     ``source`` is what ``load_source`` takes, or an idx file of images.  Of a folder the test
-    files are used where there are some.  Targets are returned when ``task`` is given and the
-    data have all of its target columns.
+    files are used where there are some.  Files are read as the training file was, and what is
+    written in another way is told in the notes.  Targets are returned when ``task`` is given and
+    the data have all of its target columns.  ``ids`` names columns to return as they are written.
 
     Raises ``DataError`` when the data do not have what training had.
     """
     if isinstance(preprocessor, ImagePreprocessor):
         return _images_for_prediction(preprocessor, source, task)
+    named: dict[str, list[str | None]] = {}
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         if str(source) == "digits" or path.is_dir():
@@ -192,24 +296,38 @@ def load_for_prediction(
                 f"{source} holds images, the network was trained on a table",
                 "Give a CSV or Parquet file with the columns of the training data.",
             )
-        table = read_table(path, encoding=encoding)
-        as_text = [name for name in preprocessor.text_columns if name in table.columns]
-        formats = preprocessor.date_formats
-        if formats or any(table[name].kind != "text" for name in as_text):
-            table = read_table(path, encoding=encoding, text_columns=as_text, date_formats=formats)
+        header = _header_of(preprocessor)
+        readings = preprocessor.reading_of_columns()
+        table = read_table(path, encoding=encoding, readings=readings, header=header)
+        if ids:
+            _known(table, tuple(ids))
+            plain = read_table(
+                path, encoding=encoding, header=header, text_columns=ids, keep_texts=MISSING_TEXTS
+            )
+            named = {name: plain[name].texts() for name in ids}
     else:
         table = as_table(source)
+        named = {name: table[name].texts() for name in ids}
     features = preprocessor.transform(table)
     targets: npt.NDArray[Any] | None = None
     present = np.zeros(len(table), dtype=np.bool_)
-    notes = list(table.notes)
+    known = (*(task.targets if task is not None else ()), *ids)
+    notes = [*table.notes, *remarks(preprocessor, table, known)]
     if task is not None:
         absent = [name for name in task.targets if name not in table.columns]
         if not absent:
             targets, present = encode_targets(table, task)
         elif len(absent) < len(task.targets):
             notes.append(f"There is no target column {absent[0]!r}: predictions only.")
-    return PredictionData(features, targets, present, table, table.fingerprint, tuple(notes))
+    return PredictionData(features, targets, present, table, table.fingerprint, tuple(notes), named)
+
+
+def _header_of(preprocessor: Preprocessor) -> bool | None:
+    """Whether the training file had a line of column names, where its names tell."""
+    names = [plan.column for plan in preprocessor.plans]
+    if all(re.fullmatch(r"column \d+", name) for name in names):
+        return False
+    return True if all(re.fullmatch(r"[\d.]+", name) for name in names) else None
 
 
 # --- Tables ------------------------------------------------------------------------------------
@@ -234,8 +352,7 @@ def _prepare_table(
     table: Table,
     name: str,
     task: Task,
-    seed: int,
-    fractions: Sequence[float],
+    cut: _Cut,
     ignore: tuple[str, ...],
     text_columns: tuple[str, ...],
     keep_leaks: bool,
@@ -247,17 +364,22 @@ def _prepare_table(
     if dropped:
         rows = "1 row was" if dropped == 1 else f"{dropped} rows were"
         notes.append(f"{rows} left out because a target is missing.")
-    features = table.without((*task.targets, *ignore))
+    usable = table.take(kept)
+    values = values[kept]
+    train, validation, test = cut.parts(usable, values, task, notes)
+    features = usable.without((*task.targets, *ignore, *([cut.group] if cut.group else ())))
     if not features.columns:
         raise DataError(
             f"{table.name} has no column besides the target", "Add columns to predict it from."
         )
-    check_columns(features, text_columns, all_missing=True)
-    features, values = features.take(kept), values[kept]
-    stratify = values if task.kind in ("binary", "multiclass") else None
-    train, validation, test = split_indices(len(kept), fractions, seed, stratify)
+    check_columns(features, text_columns)
+    _check_classes(values, train, task, cut)
     training = features.take(train)
     exclude = _exclude(training, values[train], kept[train], task, keep_leaks, notes)
+    if cut.group is None:
+        if not cut.time and not cut.in_order and (note := ordered_series(usable, values, task)):
+            notes.append(note)
+        notes.extend(repeated_identifier(training.without(exclude), values[train], task))
     preprocessor = Preprocessor.fit(training, exclude=exclude, text_columns=text_columns)
     notes.extend(preprocessor.notes)
     matrix = preprocessor.transform(features)
@@ -267,15 +389,14 @@ def _prepare_table(
         Part(matrix[rows], scaled[rows], values[rows], kept[rows])
         for rows in (train, validation, test)
     ]
-    if note := _repeated_rows(parts[0], parts[2]):
-        notes.append(note)
+    notes.extend(note for note in _resembling(parts[0], parts[2], cut) if note)
     return PreparedData(
         name=name,
         task=task,
         train=parts[0],
         validation=parts[1],
         test=parts[2],
-        preprocessor=preprocessor,
+        preprocessor=preprocessor.of_file(table),
         target_scaler=scaler,
         feature_names=preprocessor.feature_names,
         image_shape=None,
@@ -283,8 +404,37 @@ def _prepare_table(
         fingerprint=table.fingerprint,
         rows=len(table),
         rows_dropped=dropped,
-        seed=seed,
+        seed=cut.seed,
+        shown_rows=table.take(kept[next(rows for rows in (test, validation, train) if len(rows))]),
     )
+
+
+def _check_classes(values: npt.NDArray[Any], train: Rows, task: Task, cut: _Cut) -> None:
+    """``DataError`` where a cut by groups or order leaves a class without training rows."""
+    if task.kind not in ("binary", "multiclass"):
+        return
+    seen = np.unique(values[train])
+    absent = [name for number, name in enumerate(task.class_names) if number not in seen]
+    if absent:
+        how = "groups" if cut.group else "order"
+        raise DataError(
+            f"Cut by {how}, the training part has no row of class {absent[0]!r}",
+            phrase(
+                "Choose another column to cut by, another ",
+                Setting("seed"),
+                ", or other ",
+                Setting("fractions"),
+                ".",
+            ),
+        )
+
+
+def _resembling(train: Part, test: Part, cut: _Cut) -> list[str]:
+    """Notes where test rows are equal to training rows or nearly so."""
+    notes = [_repeated_rows(train, test)]
+    if cut.group is None and not cut.time and not cut.in_order:
+        notes.append(near_copies(train.features, test.features))
+    return notes
 
 
 def _exclude(
@@ -309,8 +459,12 @@ def _exclude(
         )
         return set()
     for column, sentence in found.items():
-        remedy = "; it is left out (keep_leaks uses it)." if column in leaks else "; left out."
-        notes.append(sentence + remedy)
+        if column in leaks:
+            notes.append(
+                phrase(sentence, "; it is left out (", Setting("keep_leaks"), " uses it).")
+            )
+        else:
+            notes.append(sentence + "; left out.")
     return set(found)
 
 
@@ -348,6 +502,24 @@ class _Images:
     test_images: npt.NDArray[Any] | None
     test_labels: Rows | None
     maximum: float
+
+
+def _image_pool(source: object) -> _Images | None:
+    """The images that ``source`` names, or None where it is a table."""
+    if isinstance(source, str) and source == "digits":
+        images, labels = _digits()
+        return _Images("digits", images, labels, None, None, 16.0)
+    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
+        folder = read_mnist_folder(Path(source))
+        return _Images(
+            Path(source).resolve().name,
+            folder.train_images,
+            folder.train_labels,
+            folder.test_images,
+            folder.test_labels,
+            _pixel_maximum(folder.train_images),
+        )
+    return None
 
 
 def _digits() -> tuple[npt.NDArray[Any], Rows]:
@@ -401,7 +573,8 @@ def _prepare_images(
     found = detect_task(as_table({"label": labels}), "label", task or "classification")
     if found.kind not in ("binary", "multiclass"):
         raise ArgumentError(
-            f"task={task!r} does not fit images with class labels", "Leave the task out."
+            phrase(Setting("task", task), " does not fit images with class labels"),
+            "Leave the task out.",
         )
     classes = np.array(found.classes, dtype=np.int64)
     numbers = np.searchsorted(classes, pool.labels)

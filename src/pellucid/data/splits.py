@@ -56,6 +56,78 @@ def split_indices(
     return train, validation, test
 
 
+def split_groups(
+    groups: npt.ArrayLike, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: int = 0
+) -> tuple[Rows, Rows, Rows]:
+    """Row numbers of the three parts, with all rows of a group in one part.
+
+    ``groups`` holds a group for each row (n,).  Groups are dealt in random order, each to the part
+    that is furthest behind its share of the rows.  Raises ``DataError`` when there are fewer
+    groups than parts.
+    """
+    shares = check_fractions(fractions)
+    generator = _generator(seed)
+    names, codes = np.unique(np.asarray(groups), return_inverse=True)
+    wanted = int(np.count_nonzero(shares))
+    if names.size < wanted:
+        raise DataError(
+            f"{names.size} groups cannot be cut into {wanted} parts",
+            f"Choose a column with at least {wanted} groups, or set the other fractions to 0.",
+        )
+    sizes = np.bincount(codes)
+    order = generator.permutation(names.size)
+    part_of = np.full(names.size, -1, dtype=np.int64)
+    filled = np.zeros(3)
+    # The first groups give every part one; small ones, so that no part gets too much by it.
+    starts = order[np.argsort(sizes[order], kind="stable")][:wanted]
+    for part, group in zip(np.flatnonzero(shares > 0), starts, strict=True):
+        part_of[group], filled[part] = part, sizes[group]
+    for group in order[part_of[order] < 0]:
+        behind = np.where(shares > 0, shares * len(codes) - filled, -np.inf)
+        lowest = int(np.argmax(behind))
+        part_of[group] = lowest
+        filled[lowest] += sizes[group]
+    train, validation, test = (np.flatnonzero(part_of[codes] == part) for part in range(3))
+    return train, validation, test
+
+
+def split_in_order(
+    values: npt.ArrayLike, fractions: Sequence[float] = DEFAULT_FRACTIONS
+) -> tuple[Rows, Rows, Rows]:
+    """Row numbers of the three parts by rank: the least ``values`` (n,) are for training, the
+    greatest for test, and rows of equal value stay in one part.
+
+    Raises ``DataError`` where values are missing, or too few differ for the parts.
+    """
+    shares = check_fractions(fractions)
+    ranks = np.asarray(values, dtype=np.float64)
+    if bool(np.isnan(ranks).any()):
+        raise DataError(
+            f"{int(np.isnan(ranks).sum())} of {ranks.size} rows have no time",
+            "Complete or remove these rows: without it they cannot be put in order.",
+        )
+    order = np.argsort(ranks, kind="stable")
+    ordered = ranks[order]
+    cuts = []
+    for share in np.cumsum(shares)[:2]:
+        cut = round(float(share) * ranks.size)
+        if 0 < cut < ranks.size:  # to the nearer end of a run of equal values
+            low, high = (
+                np.searchsorted(ordered, ordered[cut - 1], "left"),
+                np.searchsorted(ordered, ordered[cut - 1], "right"),
+            )
+            cut = int(high if low == 0 or high - cut <= cut - low else low)
+        cuts.append(cut)
+    parts = tuple(np.sort(part).astype(np.int64) for part in np.split(order, cuts))
+    if any(share > 0 and not part.size for share, part in zip(shares, parts, strict=True)):
+        raise DataError(
+            f"{np.unique(ranks).size} different times in {ranks.size} rows cannot be cut into "
+            f"{int(np.count_nonzero(shares))} parts",
+            "Choose a column with more different times, or other fractions.",
+        )
+    return parts[0], parts[1], parts[2]
+
+
 def kfold(
     n: int, k: int = 5, seed: int = 0, stratify: npt.ArrayLike | None = None
 ) -> Iterator[tuple[Rows, Rows]]:

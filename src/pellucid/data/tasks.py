@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError
+from pellucid.base.phrases import Setting, phrase
 from pellucid.data.columns import Column, Table, number_text
 from pellucid.data.json_checks import (
     json_error,
@@ -182,8 +183,17 @@ def detect_task(table: Table, targets: Sequence[str] | str, task: str | None = N
         if task == "regression":
             return _regression(columns)
         raise ArgumentError(
-            f"task={task!r} takes one target, {len(names)} were named: {', '.join(names)}",
-            "Name one target, or use task='multilabel' or task='regression'.",
+            phrase(
+                Setting("task", task),
+                f" takes one target, {len(names)} were named: {', '.join(names)}",
+            ),
+            phrase(
+                "Name one target, or use ",
+                Setting("task", "multilabel"),
+                " or ",
+                Setting("task", "regression"),
+                ".",
+            ),
         )
     if kind == "multilabel":
         return _multilabel(columns)
@@ -263,7 +273,11 @@ def _classes(column: Column, kind: TaskKind | None) -> Task:
         raise DataError(
             f"Target {column.name!r} has {count} distinct values in {len(column)} rows: "
             "it looks like a name or an identifier, not like classes",
-            "Choose another target, or task='regression' for numbers.",
+            phrase(
+                "Choose another target, or use ",
+                Setting("task", "regression"),
+                " for numbers.",
+            ),
         )
     if count > MAX_CLASSES:
         raise DataError(
@@ -274,9 +288,12 @@ def _classes(column: Column, kind: TaskKind | None) -> Task:
     members = np.bincount(codes, minlength=count)
     if kind == "binary" and count != 2:
         raise DataError(
-            f"task='binary' needs 2 classes, target {column.name!r} has {count}: "
-            + ", ".join(map(label_text, labels[:8])),
-            "Use task='multiclass', or choose another target.",
+            phrase(
+                Setting("task", "binary"),
+                f" needs 2 classes, target {column.name!r} has {count}: "
+                + ", ".join(map(label_text, labels[:8])),
+            ),
+            phrase("Use ", Setting("task", "multiclass"), ", or choose another target."),
         )
     alone = [label_text(labels[position]) for position in np.flatnonzero(members == 1)]
     if alone:
@@ -284,8 +301,14 @@ def _classes(column: Column, kind: TaskKind | None) -> Task:
         raise DataError(
             f"Class {alone[0]!r} of target {column.name!r} has a single row{more}: "
             "it cannot be both learned and tested",
-            "Remove the row, merge the class with another, or add rows of it"
-            + (", or use task='regression'." if column.kind == "number" else "."),
+            phrase(
+                "Remove the row, merge the class with another, or add rows of it",
+                *(
+                    (", or use ", Setting("task", "regression"), ".")
+                    if column.kind == "number"
+                    else (".",)
+                ),
+            ),
         )
     what = {"text": "text", "boolean": "truth", "number": "number"}[column.kind]
     if column.kind == "number" and column.whole_numbers():
@@ -300,9 +323,12 @@ def _regression(columns: list[Column]) -> Task:
     for column in columns:
         if column.kind == "text":
             raise DataError(
-                f"task='regression' needs numbers, target {column.name!r} holds text: "
-                f"{column.text(0)!r}",
-                "Use task='classification', or choose another target.",
+                phrase(
+                    Setting("task", "regression"),
+                    f" needs numbers, target {column.name!r} holds text: "
+                    f"{column.text(int(np.argmin(column.missing)))!r}",
+                ),
+                phrase("Use ", Setting("task", "classification"), ", or choose another target."),
             )
     names = tuple(column.name for column in columns)
     if len(columns) > 1:
@@ -320,8 +346,12 @@ def _multilabel(columns: list[Column]) -> Task:
             shown = ", ".join(label_text(label) for label in _labels(column, values))
             raise DataError(
                 f"Target {column.name!r} is no yes-or-no label: it holds {shown}",
-                "Multi-label targets hold 0 and 1, true and false, or yes and no. For several "
-                "numbers use task='regression'; for classes name one target.",
+                phrase(
+                    "Multi-label targets hold 0 and 1, true and false, or yes and no. For several "
+                    "numbers use ",
+                    Setting("task", "regression"),
+                    "; for classes name one target.",
+                ),
             )
     names = tuple(column.name for column in columns)
     count = f"{len(columns)} yes-or-no target{'s' if len(columns) > 1 else ''}"

@@ -215,7 +215,7 @@ class Node:
         if self.op.results is None:
             return None
         shared = tuple(p for p in self.params if p[0] != "output")
-        return (self.op.name, shared, tuple(id(n) for n in self.inputs))
+        return (self.op, shared, tuple(id(n) for n in self.inputs))
 
     def result(self, number: int) -> Node:
         """Another result of the same application."""
@@ -230,6 +230,11 @@ _interned: weakref.WeakValueDictionary[tuple[Any, ...], Node] = weakref.WeakValu
 _lock = threading.Lock()
 
 
+def _kind(value: Any) -> Any:
+    """What tells apart settings that Python takes for equal: 1, 1.0 and True, 0.0 and −0.0."""
+    return value.hex() if value.__class__ is float and not value else value.__class__
+
+
 def make_node(
     op: Primitive, inputs: Sequence[Node], params: Mapping[str, Any], spec: Spec | None = None
 ) -> Node:
@@ -238,7 +243,8 @@ def make_node(
     Shape and dtype come from the primitive's rule, which raises on bad input.
     """
     settings = tuple(sorted(params.items()))
-    key = (op.name, settings, tuple(id(n) for n in inputs))
+    kinds = tuple([_kind(value) for _, value in settings])
+    key = (op, settings, kinds, tuple(id(n) for n in inputs))
     with _lock:
         found = _interned.get(key)
     if found is not None:

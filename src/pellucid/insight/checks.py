@@ -235,8 +235,8 @@ def _hidden_sigmoid(path: str) -> Finding:
 
 def _check_pair(first: Use, second: Use) -> list[Finding]:
     """Two linear layers in a row, unless the first is a bottleneck, which has a purpose."""
-    inputs, middle = first.layer.in_features, first.layer.out_features  # type: ignore[attr-defined]
-    outputs = second.layer.out_features  # type: ignore[attr-defined]
+    inputs, middle = first.layer.in_features, first.layer.out_features
+    outputs = second.layer.out_features
     if middle < min(inputs, outputs):
         return []
     text = f"{first.path} and {second.path} are linear, so together they are one linear layer"

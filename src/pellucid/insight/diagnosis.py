@@ -25,7 +25,7 @@ from pellucid.insight.curves import diagnose_curves
 from pellucid.insight.finding import Finding
 from pellucid.nn.modes import evaluation
 from pellucid.nn.module import Module
-from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.autograd import has_gradient, no_grad, stored_gradient
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.state import state
 from pellucid.tensor.tensor import Tensor
@@ -166,7 +166,8 @@ def gradient_norms(model: Module) -> dict[str, float]:
     """
     norms: dict[str, float] = {}
     for path, layer in _in_order(model):
-        own = [p.grad for p in layer.parameters(recurse=False) if p.grad is not None]
+        found = [stored_gradient(p) for p in layer.parameters(recurse=False)]
+        own = [gradient for gradient in found if gradient is not None]
         if own:
             squares = sum(float((g.numpy().astype(np.float64) ** 2).sum()) for g in own)
             norms[path] = math.sqrt(squares)
@@ -227,7 +228,7 @@ def _without_gradient(model: Module) -> list[Finding]:
     for path, layer in model.named_modules():
         names = [n for n, p in layer.named_parameters(recurse=False) if p.requires_grad]
         own = dict(layer.named_parameters(recurse=False))
-        missing = [n for n in names if own[n].grad is None]
+        missing = [n for n in names if not has_gradient(own[n])]
         if missing:
             text = f"{', '.join(missing)} got no gradient, though the loss gave others theirs"
             advice = (

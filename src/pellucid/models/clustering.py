@@ -25,7 +25,8 @@ class Clusters:
 
     def predict(self, points: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """The nearest centre's number for each of the points (points, features)."""
-        return _squared_distances(_points(points), self.centres).argmin(axis=1)
+        nearest: npt.NDArray[np.int64] = _squared_distances(_points(points), self.centres).argmin(1)
+        return nearest
 
 
 def kmeans(

@@ -49,7 +49,7 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         width = features * 2 ** (_doublings(size) - 1)
-        layers = [nn.ConvTranspose2d(latent, width, 4, 1, 0, bias=False)]
+        layers: list[nn.Module] = [nn.ConvTranspose2d(latent, width, 4, 1, 0, bias=False)]
         for _ in range(_doublings(size) - 1):
             layers += [nn.BatchNorm2d(width), nn.ReLU(True)]
             layers += [nn.ConvTranspose2d(width, width // 2, 4, 2, 1, bias=False)]

@@ -118,7 +118,8 @@ class EncoderDecoder(nn.Module):
         with evaluation(self), pellucid.no_grad():
             memory = self.transformer.encoder(self._embedded(source))
             y, later = self._embedded(target), self._later(target)
-            for layer in self.transformer.decoder.layers:
+            layers: list[Any] = list(self.transformer.decoder.layers)
+            for layer in layers:
                 own = layer.norm1(y)
                 middle = y + layer.self_attn(own, own, own, None, False, later, is_causal=True)[0]
                 found.append(layer.multihead_attn(layer.norm2(middle), memory, memory)[1])

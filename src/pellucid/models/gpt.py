@@ -151,12 +151,15 @@ class GPT(nn.Module):
     (3, 16, 65)
     """
 
+    transformer: nn.ModuleDict[Any]
+
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.config = config
+        tokens = nn.Embedding(config.vocab_size, config.n_embd)
         self.transformer = nn.ModuleDict(
             {
-                "wte": nn.Embedding(config.vocab_size, config.n_embd),
+                "wte": tokens,
                 "wpe": nn.Embedding(config.block_size, config.n_embd),
                 "drop": nn.Dropout(config.dropout),
                 "h": nn.ModuleList([Block(config) for _ in range(config.n_layer)]),
@@ -164,7 +167,7 @@ class GPT(nn.Module):
             }
         )
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        self.lm_head.weight = self.transformer["wte"].weight
+        self.lm_head.weight = tokens.weight
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)

@@ -82,7 +82,8 @@ class Seq2Seq(nn.Module):
         """Outputs (B, S, hidden) for each source token, and the state at the end."""
         x = self.source_embedding(source)
         if lengths is None:
-            return self.encoder(x)
+            outputs, state = self.encoder(x)
+            return outputs, state
         packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         outputs, state = self.encoder(packed)
         padded, _ = pad_packed_sequence(outputs, batch_first=True, total_length=source.shape[1])

@@ -41,6 +41,7 @@ class Up(nn.Module):
     def __init__(self, inputs: int, outputs: int, bilinear: bool) -> None:
         super().__init__()
         self.bilinear = bilinear
+        self.up: nn.Module
         if bilinear:
             self.up = nn.Conv2d(inputs, outputs, 1)
         else:

@@ -43,7 +43,7 @@ class VGG(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for width in plan:
-            if width == "M":
+            if isinstance(width, str):
                 layers += [nn.MaxPool2d(2, stride=2)]
                 continue
             convolution = nn.Conv2d(channels, width, 3, padding=1)

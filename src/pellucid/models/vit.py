@@ -98,12 +98,13 @@ class ViT(nn.Module):
         self.class_token = nn.Parameter(pellucid.zeros(1, 1, features))
         hidden = 4 * features if hidden is None else hidden
         self.encoder = Encoder(patches + 1, features, heads, layers, hidden, dropout)
-        self.heads = nn.Sequential(OrderedDict(head=nn.Linear(features, num_classes)))
+        head = nn.Linear(features, num_classes)
+        self.heads = nn.Sequential(OrderedDict(head=head))
         fan_in = channels * patch_size**2
         nn.init.trunc_normal_(self.conv_proj.weight, std=fan_in**-0.5)
         nn.init.zeros_(self.conv_proj.bias)
-        nn.init.zeros_(self.heads.head.weight)
-        nn.init.zeros_(self.heads.head.bias)
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, image_size, image_size) → (N, num_classes)."""

@@ -10,8 +10,7 @@ Shape: (*) → (*) unless stated.
 
 from __future__ import annotations
 
-from typing import Any
-
+from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import functional as F  # noqa: N812  (the customary name)
 from pellucid.nn.functional.checks import need_tensor
@@ -19,6 +18,7 @@ from pellucid.nn.functional.hints import rank_hint
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.creation import full
+from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.tensor import Tensor
 
 
@@ -39,7 +39,7 @@ class Sigmoid(_Activation):
     output_bounds = (0.0, 1.0)
     output_kind = "probabilities"
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """σ(x)."""
         return F.sigmoid(input)
 
@@ -49,7 +49,7 @@ class Tanh(_Activation):
 
     output_bounds = (-1.0, 1.0)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """tanh(x)."""
         return F.tanh(input)
 
@@ -67,7 +67,7 @@ class ReLU(_InPlace):
 
     silent_when_negative = True
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """max(0, x)."""
         return F.relu(input, self.inplace)
 
@@ -78,7 +78,7 @@ class ReLU6(_InPlace):
     output_bounds = (0.0, 6.0)
     silent_when_negative = True
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """min(max(0, x), 6)."""
         return F.relu6(input, self.inplace)
 
@@ -86,7 +86,7 @@ class ReLU6(_InPlace):
 class SELU(_InPlace):
     """λ · ELU(x, α) with the self-normalizing constants."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """selu(x)."""
         return F.selu(input, self.inplace)
 
@@ -94,7 +94,7 @@ class SELU(_InPlace):
 class SiLU(_InPlace):
     """x · σ(x)."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """x · σ(x)."""
         return F.silu(input, self.inplace)
 
@@ -102,7 +102,7 @@ class SiLU(_InPlace):
 class Mish(_InPlace):
     """x · tanh(ln(1 + e^x))."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """mish(x)."""
         return F.mish(input, self.inplace)
 
@@ -113,7 +113,7 @@ class Hardsigmoid(_InPlace):
     output_bounds = (0.0, 1.0)
     output_kind = "probabilities"
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """hardsigmoid(x)."""
         return F.hardsigmoid(input, self.inplace)
 
@@ -121,7 +121,7 @@ class Hardsigmoid(_InPlace):
 class Hardswish(_InPlace):
     """x · hardsigmoid(x)."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """hardswish(x)."""
         return F.hardswish(input, self.inplace)
 
@@ -136,7 +136,7 @@ class LeakyReLU(_Activation):
         self.negative_slope = negative_slope
         self.inplace = inplace
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """leaky_relu(x)."""
         return F.leaky_relu(input, self.negative_slope, self.inplace)
 
@@ -150,14 +150,19 @@ class PReLU(_Activation):
     shown = ("num_parameters",)
 
     def __init__(
-        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+        self,
+        num_parameters: int = 1,
+        init: float = 0.25,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         self.num_parameters = num_parameters
         self.init = init
         self.weight = Parameter(full((num_parameters,), float(init), dtype=dtype))
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """prelu(x)."""
         return F.prelu(input, self.weight)
 
@@ -173,7 +178,7 @@ class RReLU(_Activation):
         self.upper = upper
         self.inplace = inplace
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """rrelu(x)."""
         return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
 
@@ -188,7 +193,7 @@ class ELU(_Activation):
         self.alpha = alpha
         self.inplace = inplace
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """elu(x)."""
         return F.elu(input, self.alpha, self.inplace)
 
@@ -196,7 +201,7 @@ class ELU(_Activation):
 class CELU(ELU):
     """x for x > 0, else α (e^(x/α) − 1)."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """celu(x)."""
         return F.celu(input, self.alpha, self.inplace)
 
@@ -210,7 +215,7 @@ class GELU(_Activation):
             raise ArgumentError(f"nn.GELU got approximate={approximate!r}", 'use "none" or "tanh"')
         self.approximate = approximate
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """gelu(x)."""
         return F.gelu(input, self.approximate)
 
@@ -229,7 +234,7 @@ class Softplus(_Activation):
         self.beta = beta
         self.threshold = threshold
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """softplus(x)."""
         return F.softplus(input, self.beta, self.threshold)
 
@@ -239,7 +244,7 @@ class Softsign(_Activation):
 
     output_bounds = (-1.0, 1.0)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """softsign(x)."""
         return F.softsign(input)
 
@@ -247,7 +252,7 @@ class Softsign(_Activation):
 class Tanhshrink(_Activation):
     """x − tanh(x)."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """tanhshrink(x)."""
         return F.tanhshrink(input)
 
@@ -257,7 +262,7 @@ class LogSigmoid(_Activation):
 
     output_kind = "log-probabilities"
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """logsigmoid(x)."""
         return F.logsigmoid(input)
 
@@ -269,7 +274,7 @@ class Softshrink(_Activation):
         super().__init__()
         self.lambd = lambd
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """softshrink(x)."""
         return F.softshrink(input, self.lambd)
 
@@ -281,7 +286,7 @@ class Softshrink(_Activation):
 class Hardshrink(Softshrink):
     """x where |x| > λ (0.5), else 0."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """hardshrink(x)."""
         return F.hardshrink(input, self.lambd)
 
@@ -302,7 +307,7 @@ class Hardtanh(_Activation):
         self.inplace = inplace
         self.output_bounds = (float(min_val), float(max_val))
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """hardtanh(x)."""
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
 
@@ -320,7 +325,7 @@ class Threshold(_Activation):
         self.value = value
         self.inplace = inplace
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """threshold(x)."""
         return F.threshold(input, self.threshold, self.value, self.inplace)
 
@@ -334,7 +339,7 @@ class GLU(_Activation):
         super().__init__()
         self.dim = dim
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """glu(x)."""
         return F.glu(input, self.dim)
 
@@ -370,7 +375,7 @@ class Softmax(_AlongAxis):
     output_bounds = (0.0, 1.0)
     output_kind = "probabilities"
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """softmax(x)."""
         return F.softmax(input, self.dim)
 
@@ -381,7 +386,7 @@ class Softmin(_AlongAxis):
     output_bounds = (0.0, 1.0)
     output_kind = "probabilities"
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """softmin(x)."""
         return F.softmin(input, self.dim)
 
@@ -391,7 +396,7 @@ class LogSoftmax(_AlongAxis):
 
     output_kind = "log-probabilities"
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """log_softmax(x)."""
         return F.log_softmax(input, self.dim)
 
@@ -402,7 +407,7 @@ class Softmax2d(Module):
     output_bounds = (0.0, 1.0)
     output_kind = "probabilities"
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """softmax(x) over the channels."""
         need_tensor("Softmax2d", input)
         if input.dim() not in (3, 4):

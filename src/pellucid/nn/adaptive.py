@@ -7,15 +7,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.base.dtypes import int64
+from pellucid.base.dtypes import DTypeLike, int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.containers import ModuleList, Sequential
 from pellucid.nn.functional.checks import check_values, has_values, need_tensor
 from pellucid.nn.linear import Linear, check_sizes
 from pellucid.nn.module import Module
 from pellucid.tensor.creation import as_tensor, zeros
+from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.functions import where
 from pellucid.tensor.shaping import cat
+from pellucid.tensor.tensor import Tensor
 
 
 class AdaptiveOutput(NamedTuple):
@@ -51,9 +53,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         cutoffs: Sequence[int],
         div_value: float = 4.0,
         head_bias: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         check_sizes("nn.AdaptiveLogSoftmaxWithLoss", in_features=in_features, n_classes=n_classes)
         edges = list(cutoffs)
@@ -72,7 +75,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         self.n_clusters = len(edges)
         self.head_size = self.shortlist_size + self.n_clusters
         self.head = Linear(in_features, self.head_size, bias=head_bias, dtype=dtype)
-        self.tail = ModuleList()
+        self.tail: ModuleList[Sequential] = ModuleList()
         for i in range(self.n_clusters):
             width = int(in_features // div_value ** (i + 1))
             classes = self.cutoffs[i + 1] - self.cutoffs[i]
@@ -86,11 +89,12 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def reset_parameters(self) -> None:
         """Draw all parameters again."""
         self.head.reset_parameters()
-        for narrow, wide in self.tail:
-            narrow.reset_parameters()
-            wide.reset_parameters()
+        for projection in self.tail:
+            for layer in projection:
+                if isinstance(layer, Linear):
+                    layer.reset_parameters()
 
-    def forward(self, input: Any, target: Any) -> AdaptiveOutput:
+    def forward(self, input: Tensor, target: Tensor) -> AdaptiveOutput:
         """(log P(target) of each row, its negative mean)."""
         self._check(input, target)
         batched = target.dim() == 1
@@ -115,7 +119,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         loss = -output.mean()
         return AdaptiveOutput(output if batched else output.squeeze(0), loss)
 
-    def log_prob(self, input: Any) -> Any:
+    def log_prob(self, input: Tensor) -> Tensor:
         """Log-probabilities of all classes: (N, in_features) → (N, n_classes)."""
         head = self.head(input).log_softmax(1)
         parts = [head.narrow(1, 0, self.shortlist_size)]
@@ -124,7 +128,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             parts.append(cluster(input).log_softmax(1) + chosen)
         return cat(parts, 1)
 
-    def predict(self, input: Any) -> Any:
+    def predict(self, input: Tensor) -> Tensor:
         """The likeliest class of each row, int64 (N,)."""
         return self.log_prob(input).argmax(1)
 

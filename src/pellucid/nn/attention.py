@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError
 from pellucid.nn import init
 from pellucid.nn.functional.multihead import Heads, Masks
@@ -11,6 +10,8 @@ from pellucid.nn.linear import Linear, check_sizes
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.creation import empty
+from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.tensor import Tensor
 
 
 class MultiheadAttention(Module):
@@ -39,9 +40,10 @@ class MultiheadAttention(Module):
         kdim: int | None = None,
         vdim: int | None = None,
         batch_first: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         check_sizes("nn.MultiheadAttention", embed_dim=embed_dim, num_heads=num_heads)
         if embed_dim <= 0 or num_heads <= 0 or embed_dim % num_heads:
@@ -97,15 +99,15 @@ class MultiheadAttention(Module):
 
     def forward(
         self,
-        query: Any,
-        key: Any,
-        value: Any,
-        key_padding_mask: Any = None,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
         need_weights: bool = True,
-        attn_mask: Any = None,
+        attn_mask: Tensor | None = None,
         average_attn_weights: bool = True,
         is_causal: bool = False,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Tensor, Tensor | None]:
         """(output, weights): query (L, N, E), key (S, N, kdim), value (S, N, vdim) → (L, N, E).
 
         With ``batch_first`` N comes first; without a batch the axis N is left out everywhere.

@@ -11,14 +11,17 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.base.errors import AutogradError
-from pellucid.tensor.state import version
+from pellucid.tensor.guards import Walk, exact, is_user_class
+from pellucid.tensor.state import state
 from pellucid.tensor.tensor import Tensor
+from pellucid.tensor.validity import changed
 
 if TYPE_CHECKING:
     from pellucid.nn.module import Module
@@ -35,20 +38,21 @@ class _Changes:
 changes = _Changes()
 
 
-def facts_changed() -> None:
-    """A setting, parameter, buffer or hook of some module changed; programs must look again."""
+def facts_changed(subject: object) -> None:
+    """A setting, parameter or buffer of a module, or its table of hooks, changed: the programs
+    that watch it must look again."""
     changes.facts += 1
-    version.bump()
+    changed(subject)
 
 
-def structure_changed() -> None:
-    """A module was added or taken away: paths and compiled programs may be out of date."""
+def structure_changed(subject: object) -> None:
+    """A module gained or lost a child: paths and compiled programs may be out of date."""
     changes.structure += 1
-    facts_changed()
+    facts_changed(subject)
 
 
 class FactsGuard:
-    """Whether what a traced call of a module depended on is still so.
+    """Whether what a traced call of a module depends on is still so.
 
     Looks only when some module has changed since it last looked: programs ask often, for
     example at every step of a learning rate's schedule.
@@ -68,6 +72,72 @@ class FactsGuard:
             self._seen = changes.facts
             self._valid = self._module._facts() == self._facts
         return self._valid
+
+
+def is_setting(value: object) -> bool:
+    """Whether an attribute may decide what a forward does and is compared by value or identity."""
+    plain = isinstance(value, (bool, int, float, str, tuple))
+    return plain or (callable(value) and not isinstance(value, Tensor))
+
+
+_INTERNAL = frozenset(
+    "training _parameters _buffers _modules _non_persistent _forward_pre_hooks _forward_hooks "
+    "_backward_hooks".split()
+)
+
+
+def guard_module(module: Module) -> None:
+    """Let the running trace depend on what a module and all below it are now."""
+    trace: Any = state.trace
+    while trace is not None and trace.is_body:
+        trace = trace.outer
+    if trace is None or id(module) in trace.modules:
+        return
+    for part in module.modules():
+        if id(part) not in trace.modules:
+            trace.modules[id(part)] = part
+            trace.guard(FactsGuard(part), f"a setting, parameter or part of {type(part).__name__}")
+            for subject in (
+                part,
+                part._forward_pre_hooks,
+                part._forward_hooks,
+                part._backward_hooks,
+            ):
+                trace.watch(subject)
+
+
+def read_module(walk: Walk, module: Module, name: str) -> None:
+    """What Python code may read of a module and those below it; see :mod:`pellucid.tensor.guards`.
+
+    Parameters, parts, flags and numbers are left to :func:`guard_module`.
+    """
+    walk.later.append(partial(guard_module, module))
+    for path, part in module.named_modules():
+        place = f"{name}.{path}" if path else name
+        own, cls = vars(part), type(part)
+        if is_user_class(cls):
+            walk.kind(cls)
+        else:
+            definer = next(c for c in cls.__mro__ if "forward" in vars(c))
+            walk.once(vars(definer), "forward", f"{definer.__name__}.forward")
+        for key, value in own.items():
+            if key in _INTERNAL:
+                continue
+            if is_user_class(cls) and walk.reads(key, value):
+                if is_setting(value) or value is None:
+                    walk.guards.append((f"{place}.{key}", partial(_setting, own, key)))
+                else:
+                    walk.place(own, key, f"{place}.{key}")
+            if callable(value):
+                walk.value(value, f"{place}.{key}")
+        for hook, _ in (*part._forward_pre_hooks.values(), *part._forward_hooks.values()):
+            walk.value(hook, f"a hook of {place}")
+        for hook in part._backward_hooks.values():
+            walk.value(hook, f"a hook of {place}")
+
+
+def _setting(own: dict[str, Any], key: str) -> object:
+    return exact(own.get(key))
 
 
 STEPS = 64
@@ -128,8 +198,9 @@ def shapes_in(value: Any) -> Any:
     if not isinstance(value, (tuple, list)):
         return None
     if hasattr(type(value), "batch_sizes"):  # packed sequences: what one step of one of them is
-        padded = getattr(value, "padded", None)
-        return "packed" + str(value.data.shape[1:] if padded is None else padded.shape[2:])
+        packed: Any = value
+        padded = getattr(packed, "padded", None)
+        return "packed" + str(packed.data.shape[1:] if padded is None else padded.shape[2:])
     shapes = [shapes_in(part) for part in value]
     return [shape for shape in shapes if shape is not None]
 
@@ -148,12 +219,12 @@ class RemovableHandle:
             hooks.clear()
         hooks[self.id] = hook
         hooks.update(later)
-        facts_changed()
+        facts_changed(hooks)
 
     def remove(self) -> None:
         """Remove the hook; a second time does nothing."""
         if self._hooks.pop(self.id, None) is not None:
-            facts_changed()
+            facts_changed(self._hooks)
 
     def __enter__(self) -> RemovableHandle:
         return self

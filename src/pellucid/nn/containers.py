@@ -6,7 +6,7 @@ import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, overload
 
 from pellucid.base.errors import ArgumentError, OutOfRangeError
 from pellucid.nn.calling import structure_changed
@@ -15,10 +15,20 @@ from pellucid.nn.module import Module, described, indented
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.tensor import Tensor
 
-Self = TypeVar("Self", bound="_Numbered")
+if TYPE_CHECKING:  # type variables have defaults from Python 3.13 on
+    from typing_extensions import TypeVar
+
+    Entry = TypeVar("Entry", bound=Module, default=Module)
+    """What a list or dictionary of modules holds, where a type checker can tell."""
+else:
+    from typing import TypeVar
+
+    Entry = TypeVar("Entry", bound=Module)
+
+Self = TypeVar("Self", bound="_Numbered[Any]")
 
 
-def _position(index: Any, length: int, name: str) -> int:
+def _position(index: SupportsIndex, length: int, name: str) -> int:
     """``index`` counted from the front; an IndexError where there is no such entry."""
     place = operator.index(index)
     if not -length <= place < length:
@@ -29,16 +39,20 @@ def _position(index: Any, length: int, name: str) -> int:
     return place % length
 
 
-class _Numbered(Module):
+class _Numbered(Module, Generic[Entry]):
     """Children named "0", "1", … ; what Sequential and ModuleList share."""
 
     def __len__(self) -> int:
         return len(self._modules)
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter(list(self._modules.values()))
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(list(self._modules.values()))  # type: ignore[arg-type]  # of this kind
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self: Self, index: slice) -> Self: ...
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Entry: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Any:
         entries = list(self._modules.items())
         if isinstance(index, slice):
             return self._part(entries[index])
@@ -51,7 +65,7 @@ class _Numbered(Module):
         name = list(self._modules)[_position(index, len(self), type(self).__name__)]
         setattr(self, name, module)
 
-    def __delitem__(self, index: Any) -> None:
+    def __delitem__(self, index: SupportsIndex | slice) -> None:
         kept = list(self._modules.values())
         if not isinstance(index, slice):
             index = _position(index, len(self), type(self).__name__)
@@ -61,7 +75,7 @@ class _Numbered(Module):
     def _renumber(self, modules: list[Any]) -> None:
         self._modules.clear()
         self._modules.update({str(i): module for i, module in enumerate(modules)})
-        structure_changed()
+        structure_changed(self)
 
     def append(self: Self, module: Module) -> Self:
         """Add a module at the end."""
@@ -83,14 +97,14 @@ class _Numbered(Module):
         self._renumber(changed)
         return self
 
-    def pop(self, index: int = -1) -> Any:
+    def pop(self, index: int = -1) -> Entry:
         """Take a module out and return it."""
         taken = self[index]
         del self[index]
         return taken
 
 
-class Sequential(_Numbered):
+class Sequential(_Numbered[Module]):
     """The modules one after the other: the result of each is the input of the next.
 
     f = f_n ∘ … ∘ f_1.  Shapes: input of the first module → output of the last.  Give modules,
@@ -98,34 +112,38 @@ class Sequential(_Numbered):
     with the same modules.
     """
 
-    def __init__(self, *args: Any) -> None:
+    @overload
+    def __init__(self, *args: Module) -> None: ...
+    @overload
+    def __init__(self, arg: Mapping[str, Module], /) -> None: ...
+    def __init__(self, *args: Module | Mapping[str, Module]) -> None:
         super().__init__()
-        if len(args) == 1 and isinstance(args[0], Mapping):
-            for name, module in args[0].items():
-                self.add_module(name, module)
-        else:
-            for position, module in enumerate(args):
-                self.add_module(str(position), module)
+        for position, module in enumerate(args):
+            if isinstance(module, Mapping) and len(args) == 1:
+                for name, child in module.items():
+                    self.add_module(name, child)
+            else:
+                self.add_module(str(position), module)  # type: ignore[arg-type]  # checked there
 
     def _part(self, entries: list[tuple[str, Any]]) -> Sequential:
         return Sequential(OrderedDict(entries))
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """Apply the modules in order."""
         for module in self._modules.values():
             input = module(input)  # type: ignore[misc]
         return input
 
 
-class ModuleList(_Numbered):
+class ModuleList(_Numbered[Entry]):
     """A list of modules whose parameters are found; it has no forward of its own."""
 
-    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+    def __init__(self, modules: Iterable[Entry] | None = None) -> None:
         super().__init__()
         if modules is not None:
             self.extend(modules)
 
-    def _part(self, entries: list[tuple[str, Any]]) -> ModuleList:
+    def _part(self, entries: list[tuple[str, Any]]) -> ModuleList[Entry]:
         return ModuleList(module for _, module in entries)
 
     def __repr__(self) -> str:
@@ -140,25 +158,25 @@ class ModuleList(_Numbered):
         return described(type(self).__name__, lines, bool(lines))
 
 
-class ModuleDict(Module):
+class ModuleDict(Module, Generic[Entry]):
     """A dictionary of modules whose parameters are found, in the order of insertion."""
 
     def __init__(
-        self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None
+        self, modules: Mapping[str, Entry] | Iterable[tuple[str, Entry]] | None = None
     ) -> None:
         super().__init__()
         if modules is not None:
             self.update(modules)
 
-    def __getitem__(self, key: str) -> Any:
-        return self._modules[key]
+    def __getitem__(self, key: str) -> Entry:
+        return self._modules[key]  # type: ignore[return-value]  # None is never put in
 
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
 
     def __delitem__(self, key: str) -> None:
         del self._modules[key]
-        structure_changed()
+        structure_changed(self)
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -173,24 +191,24 @@ class ModuleDict(Module):
         """The names."""
         return self._modules.keys()
 
-    def values(self) -> Iterable[Any]:
+    def values(self) -> Iterable[Entry]:
         """The modules."""
-        return self._modules.values()
+        return self._modules.values()  # type: ignore[return-value]
 
-    def items(self) -> Iterable[tuple[str, Any]]:
+    def items(self) -> Iterable[tuple[str, Entry]]:
         """(name, module) pairs."""
-        return self._modules.items()
+        return self._modules.items()  # type: ignore[return-value]
 
     def clear(self) -> None:
         """Take all modules out."""
         self._modules.clear()
-        structure_changed()
+        structure_changed(self)
 
-    def pop(self, key: str) -> Any:
+    def pop(self, key: str) -> Entry:
         """Take a module out and return it."""
         module = self._modules.pop(key)
-        structure_changed()
-        return module
+        structure_changed(self)
+        return module  # type: ignore[return-value]
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add or replace modules."""
@@ -217,7 +235,7 @@ def _parameter_line(name: str, parameter: Any) -> str:
 class ParameterList(Module):
     """A list of parameters; plain tensors become parameters."""
 
-    def __init__(self, values: Iterable[Any] | None = None) -> None:
+    def __init__(self, values: Iterable[Tensor] | None = None) -> None:
         super().__init__()
         if values is not None:
             self.extend(values)
@@ -225,24 +243,28 @@ class ParameterList(Module):
     def __len__(self) -> int:
         return len(self._parameters)
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter(list(self._parameters.values()))
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter([value for value in self._parameters.values() if value is not None])
 
-    def __getitem__(self, index: Any) -> Any:
-        entries = list(self._parameters.values())
+    @overload
+    def __getitem__(self, index: slice) -> ParameterList: ...
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Parameter: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Parameter | ParameterList:
+        entries = list(self)
         if isinstance(index, slice):
             return ParameterList(entries[index])
         return entries[_position(index, len(self), "ParameterList")]
 
-    def __setitem__(self, index: int, value: Any) -> None:
+    def __setitem__(self, index: int, value: Tensor) -> None:
         setattr(self, str(_position(index, len(self), "ParameterList")), _as_parameter(value))
 
-    def append(self, value: Any) -> ParameterList:
+    def append(self, value: Tensor) -> ParameterList:
         """Add a parameter at the end."""
         self.register_parameter(str(len(self)), _as_parameter(value))
         return self
 
-    def extend(self, values: Iterable[Any]) -> ParameterList:
+    def extend(self, values: Iterable[Tensor]) -> ParameterList:
         """Add several parameters at the end."""
         for value in list(values):
             self.append(value)
@@ -257,21 +279,21 @@ class ParameterDict(Module):
     """A dictionary of parameters in the order of insertion; plain tensors become parameters."""
 
     def __init__(
-        self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None
+        self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]] | None = None
     ) -> None:
         super().__init__()
         if parameters is not None:
             self.update(parameters)
 
-    def __getitem__(self, key: str) -> Any:
-        return self._parameters[key]
+    def __getitem__(self, key: str) -> Parameter:
+        return self._parameters[key]  # type: ignore[return-value]  # None is never put in
 
-    def __setitem__(self, key: str, value: Any) -> None:
+    def __setitem__(self, key: str, value: Tensor) -> None:
         self.register_parameter(key, _as_parameter(value))
 
     def __delitem__(self, key: str) -> None:
         del self._parameters[key]
-        structure_changed()
+        structure_changed(self)
 
     def __len__(self) -> int:
         return len(self._parameters)
@@ -286,15 +308,15 @@ class ParameterDict(Module):
         """The names."""
         return self._parameters.keys()
 
-    def values(self) -> Iterable[Any]:
+    def values(self) -> Iterable[Parameter]:
         """The parameters."""
-        return self._parameters.values()
+        return self._parameters.values()  # type: ignore[return-value]
 
-    def items(self) -> Iterable[tuple[str, Any]]:
+    def items(self) -> Iterable[tuple[str, Parameter]]:
         """(name, parameter) pairs."""
-        return self._parameters.items()
+        return self._parameters.items()  # type: ignore[return-value]
 
-    def update(self, parameters: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> None:
+    def update(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> None:
         """Add or replace parameters."""
         for name, value in parameters.items() if isinstance(parameters, Mapping) else parameters:
             self[name] = value

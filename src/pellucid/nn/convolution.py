@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError
 from pellucid.nn import init
 from pellucid.nn.functional import convolution as functional
@@ -15,6 +16,8 @@ from pellucid.nn.linear import check_sizes
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.creation import empty
+from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.tensor import Tensor
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -118,9 +121,10 @@ class _Direct(_Convolution):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         self._prepare(
             in_channels,
@@ -135,14 +139,14 @@ class _Direct(_Convolution):
             dtype,
         )
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """(N, C, spatial…) or (C, spatial…) → (N, O, out…) or (O, out…)."""
         padding: Any = self.padding
         if self.padding_mode != "zeros":
             sides = reversed(list(zip(self.low, self.high, strict=True)))
             input = pad(input, [n for side in sides for n in side], self.padding_mode)
             padding = 0
-        convolve = getattr(functional, f"conv{self.rank}d")
+        convolve: Callable[..., Tensor] = getattr(functional, f"conv{self.rank}d")
         return convolve(
             input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )
@@ -198,9 +202,10 @@ class _Transposed(_Convolution):
         bias: bool = True,
         dilation: Sizes = 1,
         padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         self._prepare(
             in_channels,
@@ -216,12 +221,12 @@ class _Transposed(_Convolution):
             output_padding,
         )
 
-    def forward(self, input: Any, output_size: Sequence[int] | None = None) -> Any:
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """(N, C, spatial…) → (N, O, out…); ``output_size`` chooses among the possible extents."""
         extra = self.output_padding
         if output_size is not None:
             extra = self._output_padding(input, tuple(output_size)[-self.rank :])
-        convolve = getattr(functional, f"conv_transpose{self.rank}d")
+        convolve: Callable[..., Tensor] = getattr(functional, f"conv_transpose{self.rank}d")
         return convolve(
             input,
             self.weight,

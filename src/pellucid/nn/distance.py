@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.nn.functional.common import cosine_similarity, pairwise_distance
 from pellucid.nn.module import Module
+from pellucid.tensor.tensor import Tensor
 
 
 class CosineSimilarity(Module):
@@ -19,7 +18,7 @@ class CosineSimilarity(Module):
         self.dim = dim
         self.eps = eps
 
-    def forward(self, x1: Any, x2: Any) -> Any:
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
         """The cosine of the angle of each pair."""
         return cosine_similarity(x1, x2, self.dim, self.eps)
 
@@ -36,6 +35,6 @@ class PairwiseDistance(Module):
         self.eps = eps
         self.keepdim = keepdim
 
-    def forward(self, x1: Any, x2: Any) -> Any:
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
         """The distance of each pair."""
         return pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)

@@ -6,8 +6,6 @@ their input unchanged, after ``model.train()`` they drop again.
 
 from __future__ import annotations
 
-from typing import Any
-
 from pellucid.base.errors import ArgumentError
 from pellucid.nn.functional.channels import (
     dropout1d,
@@ -17,6 +15,7 @@ from pellucid.nn.functional.channels import (
 )
 from pellucid.nn.functional.common import alpha_dropout, dropout
 from pellucid.nn.module import Module
+from pellucid.tensor.tensor import Tensor
 
 
 class _Dropout(Module):
@@ -43,7 +42,7 @@ class Dropout(_Dropout):
     Shape: (*) → (*).  (Srivastava et al., 2014; the scaled, "inverted" form.)
     """
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input, in training with random elements dropped."""
         return dropout(input, self.p, self.training, self.inplace)
 
@@ -55,7 +54,7 @@ class AlphaDropout(_Dropout):
     evaluation.  Shape: (*) → (*).  (Klambauer et al., 2017.)
     """
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input, in training with random elements dropped."""
         return alpha_dropout(input, self.p, self.training, self.inplace)
 
@@ -67,7 +66,7 @@ class Dropout1d(_Dropout):
     (Tompson et al., 2015.)
     """
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input, in training with random channels dropped."""
         return dropout1d(input, self.p, self.training, self.inplace)
 
@@ -75,7 +74,7 @@ class Dropout1d(_Dropout):
 class Dropout2d(_Dropout):
     """:class:`Dropout1d` for images: (N, C, H, W) → the same."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input, in training with random channels dropped."""
         return dropout2d(input, self.p, self.training, self.inplace)
 
@@ -83,7 +82,7 @@ class Dropout2d(_Dropout):
 class Dropout3d(_Dropout):
     """:class:`Dropout1d` for volumes: (N, C, D, H, W) or (C, D, H, W) → the same."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input, in training with random channels dropped."""
         return dropout3d(input, self.p, self.training, self.inplace)
 
@@ -91,6 +90,6 @@ class Dropout3d(_Dropout):
 class FeatureAlphaDropout(_Dropout):
     """:class:`AlphaDropout` of whole channels: (N, C, *) → the same, in training only."""
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input, in training with random channels dropped."""
         return feature_alpha_dropout(input, self.p, self.training, self.inplace)

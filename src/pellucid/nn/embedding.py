@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import init
 from pellucid.nn.functional.channels import embedding_bag
@@ -13,6 +14,8 @@ from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import empty
+from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.tensor import Tensor
 
 
 class _Table(Module):
@@ -51,14 +54,14 @@ class _Table(Module):
             self.reset_parameters()
 
     @classmethod
-    def from_pretrained(cls, embeddings: Any, freeze: bool = True, **settings: Any) -> Self:
+    def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, **settings: Any) -> Self:
         """A layer around a known table (V, D), not trained unless ``freeze=False``."""
         if embeddings.dim() != 2:
             raise ShapeError(
                 f"from_pretrained got shape {tuple(embeddings.shape)}", "a table has 2 axes: (V, D)"
             )
         rows, columns = embeddings.shape
-        layer = cls(rows, columns, _weight=embeddings, **settings)
+        layer = cls(rows, columns, _weight=embeddings, **settings)  # type: ignore[call-arg]
         layer.weight.requires_grad_(not freeze)
         return layer
 
@@ -90,11 +93,12 @@ class Embedding(_Table):
         norm_type: float = 2.0,
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
-        _weight: Any = None,
+        _weight: Tensor | None = None,
         _freeze: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         self.max_norm = max_norm
         self.norm_type = norm_type
@@ -102,7 +106,7 @@ class Embedding(_Table):
         self._make_table(num_embeddings, embedding_dim, padding_idx, sparse, _weight, dtype)
         self.weight.requires_grad_(not _freeze)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """(*) → (*, embedding_dim)."""
         return embedding(
             input,
@@ -147,12 +151,13 @@ class EmbeddingBag(_Table):
         scale_grad_by_freq: bool = False,
         mode: str = "mean",
         sparse: bool = False,
-        _weight: Any = None,
+        _weight: Tensor | None = None,
         include_last_offset: bool = False,
         padding_idx: int | None = None,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         self.max_norm = max_norm
         self.norm_type = norm_type
@@ -161,7 +166,9 @@ class EmbeddingBag(_Table):
         self.include_last_offset = include_last_offset
         self._make_table(num_embeddings, embedding_dim, padding_idx, sparse, _weight, dtype)
 
-    def forward(self, input: Any, offsets: Any = None, per_sample_weights: Any = None) -> Any:
+    def forward(
+        self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None
+    ) -> Tensor:
         """Ids → (B, embedding_dim)."""
         return embedding_bag(
             input,

@@ -7,6 +7,7 @@ from typing import Any
 
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.module import Module
+from pellucid.tensor.tensor import Tensor
 
 
 class Identity(Module):
@@ -15,7 +16,7 @@ class Identity(Module):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input itself."""
         return input
 
@@ -31,7 +32,7 @@ class Flatten(Module):
         self.start_dim = start_dim
         self.end_dim = end_dim
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input with the axes merged."""
         need_tensor("Flatten", input)
         return input.flatten(self.start_dim, self.end_dim)
@@ -52,7 +53,7 @@ class Unflatten(Module):
         self.dim = dim
         self.unflattened_size = tuple(unflattened_size)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input with the axis split."""
         need_tensor("Unflatten", input)
         return input.unflatten(self.dim, self.unflattened_size)

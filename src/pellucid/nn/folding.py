@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from pellucid.nn.functional.convolution import Sizes
 from pellucid.nn.functional.folding import fold, unfold
 from pellucid.nn.module import Module
+from pellucid.tensor.tensor import Tensor
 
 
 class Unfold(Module):
     """Each window of an image as a column: (N, C, H, W) → (N, C · k_h · k_w, windows)."""
 
     def __init__(
-        self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+        self, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
     ) -> None:
         super().__init__()
         self.kernel_size = kernel_size
@@ -20,7 +20,7 @@ class Unfold(Module):
         self.padding = padding
         self.stride = stride
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The columns."""
         return unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
 
@@ -40,11 +40,11 @@ class Fold(Module):
 
     def __init__(
         self,
-        output_size: Any,
-        kernel_size: Any,
-        dilation: Any = 1,
-        padding: Any = 0,
-        stride: Any = 1,
+        output_size: Sizes,
+        kernel_size: Sizes,
+        dilation: Sizes = 1,
+        padding: Sizes = 0,
+        stride: Sizes = 1,
     ) -> None:
         super().__init__()
         self.output_size = output_size
@@ -53,7 +53,7 @@ class Fold(Module):
         self.padding = padding
         self.stride = stride
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The image."""
         return fold(
             input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride

@@ -24,6 +24,7 @@ from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.core import lift
 from pellucid.tensor.random import Generator, rand, randn
 from pellucid.tensor.state import concrete
+from pellucid.tensor.tensor import Tensor
 
 
 def _filling(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,16 +84,16 @@ def _fan(tensor: Any, mode: str) -> int:
 
 @_filling
 def uniform_(
-    tensor: Any, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
-) -> Any:
+    tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Uniform in [a, b), by default [0, 1): mean (a + b)/2, variance (b − a)²/12."""
     return tensor.uniform_(a, b, generator=generator)
 
 
 @_filling
 def normal_(
-    tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
-) -> Any:
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Normal with this mean and standard deviation.
 
     For weights the deviation should be small (0.01, or 1/√fan_in), not of the size 1.
@@ -102,13 +103,13 @@ def normal_(
 
 @_filling
 def trunc_normal_(
-    tensor: Any,
+    tensor: Tensor,
     mean: float = 0.0,
     std: float = 1.0,
     a: float = -2.0,
     b: float = 2.0,
     generator: Generator | None = None,
-) -> Any:
+) -> Tensor:
     """Normal, but only values in [a, b]: the inverse distribution function of uniform numbers.
 
     ``a`` and ``b`` are bounds of the values themselves, not in units of ``std``.
@@ -123,25 +124,25 @@ def trunc_normal_(
 
 
 @_filling
-def constant_(tensor: Any, val: float) -> Any:
+def constant_(tensor: Tensor, val: float) -> Tensor:
     """Every element ``val``."""
     return tensor.fill_(val)
 
 
 @_filling
-def ones_(tensor: Any) -> Any:
+def ones_(tensor: Tensor) -> Tensor:
     """Every element 1."""
     return tensor.fill_(1.0)
 
 
 @_filling
-def zeros_(tensor: Any) -> Any:
+def zeros_(tensor: Tensor) -> Tensor:
     """Every element 0; for biases. Weights of hidden layers would never become different."""
     return tensor.fill_(0.0)
 
 
 @_filling
-def eye_(tensor: Any) -> Any:
+def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix (ones on the diagonal), for a tensor with 2 axes."""
     if tensor.dim() != 2:
         raise ShapeError(f"eye_ got shape {tuple(tensor.shape)}", "it needs 2 axes")
@@ -149,7 +150,7 @@ def eye_(tensor: Any) -> Any:
 
 
 @_filling
-def dirac_(tensor: Any, groups: int = 1) -> Any:
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """A convolution's weight (out, in, k…) that passes its input on: a 1 amid the kernel."""
     if tensor.dim() not in (3, 4, 5):
         raise ShapeError(f"dirac_ got shape {tuple(tensor.shape)}", "it needs 3, 4 or 5 axes")
@@ -167,7 +168,9 @@ def dirac_(tensor: Any, groups: int = 1) -> Any:
 
 
 @_filling
-def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
+def xavier_uniform_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
+) -> Tensor:
     """Uniform in ±gain·√(6 / (fan in + fan out)).  For tanh and sigmoid.
 
     (Glorot and Bengio, 2010.)
@@ -178,7 +181,7 @@ def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Generator | None 
 
 
 @_filling
-def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Generator | None = None) -> Any:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with std gain·√(2 / (fan in + fan out)).  (Glorot and Bengio, 2010.)"""
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     return tensor.normal_(0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator=generator)
@@ -186,12 +189,12 @@ def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Generator | None =
 
 @_filling
 def kaiming_uniform_(
-    tensor: Any,
+    tensor: Tensor,
     a: float = 0,
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
-) -> Any:
+) -> Tensor:
     """Uniform in ±gain·√(3 / fan); ``a`` is the slope of leaky ReLU (0: ReLU, gain √2).
 
     ``mode`` "fan_in" keeps the size of the signals, "fan_out" of the gradients.
@@ -203,19 +206,19 @@ def kaiming_uniform_(
 
 @_filling
 def kaiming_normal_(
-    tensor: Any,
+    tensor: Tensor,
     a: float = 0,
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
-) -> Any:
+) -> Tensor:
     """Normal with std gain / √fan; see :func:`kaiming_uniform_`.  (He et al., 2015.)"""
     std = calculate_gain(nonlinearity, a) / math.sqrt(max(_fan(tensor, mode), 1))
     return tensor.normal_(0.0, std, generator=generator)
 
 
 @_filling
-def orthogonal_(tensor: Any, gain: float = 1, generator: Generator | None = None) -> Any:
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """Rows (or columns, whichever are fewer) orthonormal, times ``gain``; later axes flattened.
 
     Q of a normal matrix, signs chosen so that Q is evenly distributed (Mezzadri, 2007).
@@ -236,8 +239,8 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Generator | None = None
 
 @_filling
 def sparse_(
-    tensor: Any, sparsity: float, std: float = 0.01, generator: Generator | None = None
-) -> Any:
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
     """Normal with std ``std``, but the share ``sparsity`` of each column is 0.  (Martens, 2010.)"""
     if tensor.dim() != 2:
         raise ShapeError(f"sparse_ got shape {tuple(tensor.shape)}", "it needs 2 axes")

@@ -30,7 +30,9 @@ from pellucid.nn.normalization import (
     InstanceNorm2d,
     InstanceNorm3d,
 )
+from pellucid.tensor.device import check_device
 from pellucid.tensor.state import concrete
+from pellucid.tensor.tensor import Tensor
 
 _KEPT = ("training", "_forward_pre_hooks", "_forward_hooks", "_backward_hooks")
 
@@ -45,14 +47,15 @@ class LazyModule(Module):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
-        inspect.signature(self.becomes).bind(0, *args, **kwargs)  # wrong arguments show at once
+        given = inspect.signature(self.becomes).bind(0, *args, **kwargs)  # wrong ones show at once
+        check_device(given.arguments.get("device"))
         self._given = (args, kwargs)
 
     def has_uninitialized_params(self) -> bool:
         """Whether the size of the input is still unknown."""
         return True
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """Become the layer that fits ``input``, and apply it."""
         need_tensor(type(self).__name__, input)
         if len(input.shape) < max(self.axis + 1, -self.axis):
@@ -63,7 +66,8 @@ class LazyModule(Module):
             )
         args, kwargs = self._given
         with concrete():
-            made = self.becomes(int(input.shape[self.axis]), *args, **kwargs)
+            make: Any = self.becomes
+            made: Module = make(int(input.shape[self.axis]), *args, **kwargs)
         before = dict(self.__dict__)
         for name, value in made.__dict__.items():
             if name not in _KEPT:
@@ -71,11 +75,12 @@ class LazyModule(Module):
         del self.__dict__["_given"]
         lazy, self.__class__ = type(self), self.becomes  # type: ignore[assignment]
         try:
-            return self.forward(input)
+            result: Tensor = self.forward(input)
+            return result
         except (ShapeError, DTypeError):  # an input that did not fit must not fix the sizes
             self.__dict__.clear()
             self.__dict__.update(before)
-            self.__class__ = lazy  # type: ignore[assignment]
+            self.__class__ = lazy
             raise
 
     def extra_repr(self) -> str:
@@ -90,7 +95,14 @@ def _lazy(kind: type[Module], axis: int) -> type[LazyModule]:
     text = f"""A :class:`{name}` without its first argument, which the first input tells.
 
     Its remaining arguments are those of ``{name}``; ``input.shape[{axis}]`` is the missing one."""
-    names = {"becomes": kind, "axis": axis, "__doc__": text, "__module__": __name__}
+    signature = inspect.signature(kind)
+    names = {
+        "becomes": kind,
+        "axis": axis,
+        "__doc__": text,
+        "__module__": __name__,
+        "__signature__": signature.replace(parameters=[*signature.parameters.values()][1:]),
+    }
     return type(f"Lazy{name}", (LazyModule,), names)
 
 

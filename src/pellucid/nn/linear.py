@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, ArgumentTypeError
 from pellucid.nn import init
 from pellucid.nn.functional.common import bilinear, linear
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.creation import empty
+from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.tensor import Tensor
 
 
 def check_sizes(name: str, **sizes: Any) -> None:
@@ -39,9 +42,10 @@ class Linear(Module):
         in_features: int,
         out_features: int,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         check_sizes("nn.Linear", in_features=in_features, out_features=out_features)
         self.in_features = in_features
@@ -60,7 +64,7 @@ class Linear(Module):
             bound = 1 / math.sqrt(self.in_features) if self.in_features > 0 else 0.0
             init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """(…, in_features) → (…, out_features)."""
         return linear(input, self.weight, self.bias)
 
@@ -85,9 +89,10 @@ class Bilinear(Module):
         in2_features: int,
         out_features: int,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         check_sizes(
             "nn.Bilinear",
@@ -114,7 +119,7 @@ class Bilinear(Module):
         if self.bias is not None:
             init.uniform_(self.bias, -bound, bound)
 
-    def forward(self, input1: Any, input2: Any) -> Any:
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
         """(…, in1_features), (…, in2_features) → (…, out_features)."""
         return bilinear(input1, input2, self.weight, self.bias)
 

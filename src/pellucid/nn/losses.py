@@ -10,11 +10,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.base.dtypes import DTypeLike
 from pellucid.nn import functional as F  # noqa: N812  (the customary name)
 from pellucid.nn.distance import PairwiseDistance
 from pellucid.nn.functional.loss import check_reduction
 from pellucid.nn.linear import Linear
 from pellucid.nn.module import Module
+from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.tensor import Tensor
 
 
 class _Loss(Module):
@@ -33,7 +36,7 @@ class _Loss(Module):
 class _WeightedLoss(_Loss):
     """A loss with weights for classes or elements."""
 
-    def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
+    def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.register_buffer("weight", weight)
 
@@ -44,7 +47,7 @@ class L1Loss(_Loss):
     Not differentiable at 0, which training tolerates; less drawn to outliers than the square.
     """
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of predictions ``input``."""
         return F.l1_loss(input, target, self.reduction)
 
@@ -56,7 +59,7 @@ class MSELoss(_Loss):
     ``reduction="sum"`` is Σ(x − y)².
     """
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of predictions ``input``."""
         return F.mse_loss(input, target, self.reduction)
 
@@ -68,7 +71,7 @@ class HuberLoss(_Loss):
         super().__init__(reduction)
         self.delta = delta
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of predictions ``input``."""
         return F.huber_loss(input, target, self.reduction, self.delta)
 
@@ -80,7 +83,7 @@ class SmoothL1Loss(_Loss):
         super().__init__(reduction)
         self.beta = beta
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of predictions ``input``."""
         return F.smooth_l1_loss(input, target, self.reduction, self.beta)
 
@@ -97,7 +100,7 @@ class CrossEntropyLoss(_WeightedLoss):
 
     def __init__(
         self,
-        weight: Any = None,
+        weight: Tensor | None = None,
         *,
         ignore_index: int = -100,
         reduction: str = "mean",
@@ -107,7 +110,7 @@ class CrossEntropyLoss(_WeightedLoss):
         self.ignore_index = ignore_index
         self.label_smoothing = label_smoothing
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of scores ``input``."""
         return F.cross_entropy(
             input, target, self.weight, self.ignore_index, self.reduction, self.label_smoothing
@@ -131,14 +134,15 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         *,
         out_features: tuple[int, ...] = (),
         bias: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
         reduction: str = "mean",
-        weight: Any = None,
+        weight: Tensor | None = None,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
         options: None = None,
     ) -> None:
+        check_device(device)
         super().__init__(weight, reduction)
         self.num_classes = num_classes
         self.out_features = tuple(out_features)
@@ -148,7 +152,7 @@ class LinearCrossEntropyLoss(_WeightedLoss):
         scores = math.prod(self.out_features, start=num_classes)
         self.linear = Linear(in_features, scores, bias=bias, dtype=dtype)
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of the features ``input``."""
         extents = (self.num_classes, *self.out_features)
         bias = self.linear.bias
@@ -183,12 +187,12 @@ class NLLLoss(_WeightedLoss):
     input_kind = "log-probabilities"
 
     def __init__(
-        self, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean"
+        self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
     ) -> None:
         super().__init__(weight, reduction)
         self.ignore_index = ignore_index
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of log-probabilities ``input``."""
         return F.nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
 
@@ -201,7 +205,7 @@ class BCELoss(_WeightedLoss):
 
     input_kind = "probabilities"
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of probabilities ``input``."""
         return F.binary_cross_entropy(input, target, self.weight, self.reduction)
 
@@ -216,13 +220,17 @@ class BCEWithLogitsLoss(_Loss):
     input_kind = "scores"
 
     def __init__(
-        self, weight: Any = None, *, reduction: str = "mean", pos_weight: Any = None
+        self,
+        weight: Tensor | None = None,
+        *,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
     ) -> None:
         super().__init__(reduction)
         self.register_buffer("weight", weight)
         self.register_buffer("pos_weight", pos_weight)
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of scores ``input``."""
         return F.binary_cross_entropy_with_logits(
             input, target, self.weight, self.reduction, self.pos_weight
@@ -242,7 +250,7 @@ class KLDivLoss(_Loss):
         super().__init__(reduction)
         self.log_target = log_target
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of log-probabilities ``input``."""
         return F.kl_div(input, target, self.reduction, self.log_target)
 
@@ -263,7 +271,7 @@ class PoissonNLLLoss(_Loss):
         self.full = full
         self.eps = eps
 
-    def forward(self, log_input: Any, target: Any) -> Any:
+    def forward(self, log_input: Tensor, target: Tensor) -> Tensor:
         """The loss of (logs of) rates."""
         return F.poisson_nll_loss(
             log_input, target, self.log_input, self.full, self.eps, self.reduction
@@ -278,7 +286,7 @@ class GaussianNLLLoss(_Loss):
         self.full = full
         self.eps = eps
 
-    def forward(self, input: Any, target: Any, var: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor, var: Tensor) -> Tensor:
         """The loss of means ``input`` and variances ``var``."""
         return F.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
 
@@ -286,7 +294,7 @@ class GaussianNLLLoss(_Loss):
 class SoftMarginLoss(_Loss):
     """ln(1 + e^(−y x)) for y = ±1.  Shapes: (*), (*) → () or (*)."""
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of scores ``input``."""
         return F.soft_margin_loss(input, target, self.reduction)
 
@@ -298,7 +306,7 @@ class HingeEmbeddingLoss(_Loss):
         super().__init__(reduction)
         self.margin = margin
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of distances ``input``."""
         return F.hinge_embedding_loss(input, target, self.margin, self.reduction)
 
@@ -310,7 +318,7 @@ class MarginRankingLoss(_Loss):
         super().__init__(reduction)
         self.margin = margin
 
-    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
+    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         """The loss of pairs of scores."""
         return F.margin_ranking_loss(input1, input2, target, self.margin, self.reduction)
 
@@ -325,7 +333,7 @@ class CosineEmbeddingLoss(_Loss):
         super().__init__(reduction)
         self.margin = margin
 
-    def forward(self, input1: Any, input2: Any, target: Any) -> Any:
+    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         """The loss of pairs of vectors."""
         return F.cosine_embedding_loss(input1, input2, target, self.margin, self.reduction)
 
@@ -351,7 +359,7 @@ class TripletMarginLoss(_Loss):
         self.eps = eps
         self.swap = swap
 
-    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
         """The loss of triplets of vectors."""
         return F.triplet_margin_loss(
             anchor, positive, negative, self.margin, self.p, self.eps, self.swap, self.reduction
@@ -374,7 +382,7 @@ class TripletMarginWithDistanceLoss(_Loss):
         self.margin = margin
         self.swap = swap
 
-    def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
         """The loss of triplets."""
         return F.triplet_margin_with_distance_loss(
             anchor,
@@ -391,13 +399,18 @@ class MultiMarginLoss(_WeightedLoss):
     """Σ_{j ≠ y} w[y] max(0, margin − x[y] + x[j])^p / C.  Shapes: (N, C), (N,) → () or (N,)."""
 
     def __init__(
-        self, p: int = 1, margin: float = 1.0, weight: Any = None, *, reduction: str = "mean"
+        self,
+        p: int = 1,
+        margin: float = 1.0,
+        weight: Tensor | None = None,
+        *,
+        reduction: str = "mean",
     ) -> None:
         super().__init__(weight, reduction)
         self.p = p
         self.margin = margin
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of scores ``input``."""
         return F.multi_margin_loss(input, target, self.p, self.margin, self.weight, self.reduction)
 
@@ -408,7 +421,7 @@ class MultiLabelMarginLoss(_Loss):
     Each row of the target lists the ids of the true classes, ended by −1.
     """
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of scores ``input``."""
         return F.multilabel_margin_loss(input, target, self.reduction)
 
@@ -418,7 +431,7 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 
     input_kind = "scores"
 
-    def forward(self, input: Any, target: Any) -> Any:
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of scores ``input``."""
         return F.multilabel_soft_margin_loss(input, target, self.weight, self.reduction)
 
@@ -438,7 +451,9 @@ class CTCLoss(_Loss):
         self.blank = blank
         self.zero_infinity = zero_infinity
 
-    def forward(self, log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any) -> Any:
+    def forward(
+        self, log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor
+    ) -> Tensor:
         """The loss of log-probabilities."""
         return F.ctc_loss(
             log_probs,

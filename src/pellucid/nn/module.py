@@ -5,19 +5,23 @@ from __future__ import annotations
 import difflib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
-from pellucid.base.dtypes import DType, as_dtype, bfloat16, float16, float32, float64
+import numpy as np
+
+from pellucid.base.dtypes import DType, DTypeLike, bfloat16, float16, float32, float64
 from pellucid.base.errors import ArgumentError, DTypeError, NamingError, UnsupportedError
 from pellucid.graph.node import current_layer, enter_layer
 from pellucid.nn.calling import (
     BackwardWatch,
-    FactsGuard,
     Pass,
     RemovableHandle,
     calls,
     facts_changed,
+    guard_module,
+    is_setting,
     path_outside,
+    read_module,
     shapes_in,
     structure_changed,
 )
@@ -26,17 +30,27 @@ from pellucid.nn.locating import Failure, locate
 from pellucid.nn.observing import observe
 from pellucid.nn.parameter import Buffer, Parameter, as_values
 from pellucid.nn.showing import module_html
-from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.autograd import has_gradient, no_grad, stored_gradient
+from pellucid.tensor.conversion import destination
+from pellucid.tensor.creation import zeros_like
+from pellucid.tensor.device import DeviceLike
+from pellucid.tensor.guards import READERS, exact
 from pellucid.tensor.observe import Observation
-from pellucid.tensor.state import guard, is_tracing
-from pellucid.tensor.tensor import Device, Tensor
+from pellucid.tensor.state import is_tracing
+from pellucid.tensor.tensor import Tensor
 from pellucid.transforms.observe import DEFAULT_BINS, DEFAULT_STATISTICS
 
 Self = TypeVar("Self", bound="Module")
+Taken = ParamSpec("Taken")
+Returned = TypeVar("Returned")
+Result = TypeVar("Result", covariant=True)
 
 
-PLAIN = (bool, int, float, str, tuple)
-"""Settings of these types may decide what a forward does; compiled programs notice changes."""
+class HasForward(Protocol[Taken, Result]):
+    """A module with a ``forward`` of its own: calling the module takes and returns the same."""
+
+    def forward(self, *args: Taken.args, **kwargs: Taken.kwargs) -> Result:
+        """What the module computes."""
 
 
 class IncompatibleKeys(NamedTuple):
@@ -83,8 +97,12 @@ class Module:
     """Whether the slope is 0 for all negative inputs, so that units before the layer can die."""
     training: bool
     _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Any]
+    _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module | None]
+    _non_persistent: set[str]
+    _forward_pre_hooks: dict[int, Any]
+    _forward_hooks: dict[int, Any]
+    _backward_hooks: dict[int, Any]
 
     def __init__(self) -> None:
         put = super().__setattr__
@@ -97,18 +115,26 @@ class Module:
         put("_forward_hooks", {})
         put("_backward_hooks", {})
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes; every subclass defines it."""
-        raise UnsupportedError(
-            f"{type(self).__name__} has no forward()", "define what it computes from its input"
-        )
+    if not TYPE_CHECKING:  # a subclass's forward takes and returns what it likes
+
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            """What the module computes; every subclass defines it."""
+            raise UnsupportedError(
+                f"{type(self).__name__} has no forward()", "define what it computes from its input"
+            )
 
     # ---- calling ---------------------------------------------------------------------------
 
+    @overload
+    def __call__(
+        self: HasForward[Taken, Returned], *args: Taken.args, **kwargs: Taken.kwargs
+    ) -> Returned: ...
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the hooks and ``forward``; operations inside belong to this layer's path."""
         if is_tracing():
-            guard(FactsGuard(self))
+            guard_module(self)
         running = calls.running
         outermost = running is None
         if running is None:
@@ -120,7 +146,7 @@ class Module:
             if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks:
                 result = self._call_with_hooks(args, kwargs)
             else:
-                result = self.forward(*args, **kwargs)
+                result = self.forward(*args, **kwargs)  # type: ignore[operator]
         except Exception as error:
             locate(error, Failure(self, path, args, kwargs, running))
             raise
@@ -135,14 +161,14 @@ class Module:
     def _facts(self) -> tuple[Any, ...]:
         """What a traced call depends on beyond its arguments; a program is valid while it stays.
 
-        Parts are compared by identity (modules, storage of parameters and buffers, hooks) and
-        plain settings, such as a dropout's p, by value.
+        Parts are compared by identity (modules, storage of parameters and buffers, hooks,
+        functions) and plain settings, such as a dropout's p, by value.
         """
-        storage = (*self._parameters.values(), *self._buffers.values())
+        storage = (*self._parameters.items(), *self._buffers.items())
         return (
-            *((k, v) for k, v in self.__dict__.items() if v is None or isinstance(v, PLAIN)),
-            *self._modules.values(),
-            *(None if tensor is None else tensor._cell for tensor in storage),
+            *((k, exact(v)) for k, v in self.__dict__.items() if v is None or is_setting(v)),
+            *((k, id(v)) for k, v in self._modules.items()),
+            *((k, None if tensor is None else id(tensor._cell)) for k, tensor in storage),
             *self._forward_pre_hooks,
             *self._forward_hooks,
             *self._backward_hooks,
@@ -159,7 +185,7 @@ class Module:
         if self._backward_hooks:
             watch = BackwardWatch(self, tuple(self._backward_hooks.values()))
             args = watch.watch_inputs(args)
-        output = self.forward(*args, **kwargs)
+        output = self.forward(*args, **kwargs)  # type: ignore[operator]
         for hook, with_kwargs in tuple(self._forward_hooks.values()):
             result = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
             output = output if result is None else result
@@ -246,7 +272,7 @@ class Module:
         elif isinstance(value, Module):
             self._forget(name, but=self._modules)
             self._modules[name] = value
-            structure_changed()
+            structure_changed(self)
         elif isinstance(value, Buffer):
             self._forget(name, but=self._buffers)
             self.register_buffer(name, value, value.persistent)
@@ -264,13 +290,12 @@ class Module:
                     "assign an nn.Module",
                 )
             self._modules[name] = None
-            structure_changed()
+            structure_changed(self)
         elif name in self._buffers:
             self._set_buffer(name, value)
         else:
-            if value is None or isinstance(value, PLAIN):
-                facts_changed()
             super().__setattr__(name, value)
+            facts_changed(self)
 
     def _set_buffer(self, name: str, value: Any) -> None:
         """Assign to a known buffer; in a traced program this is a change in place."""
@@ -285,13 +310,13 @@ class Module:
                 known.copy_(value)
             return
         self._buffers[name] = value
-        facts_changed()
+        facts_changed(self)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Tensor:  # what no class or __init__ names is a buffer
         for kind in ("_parameters", "_buffers", "_modules"):
             found = self.__dict__.get(kind)
             if found is not None and name in found:
-                return found[name]
+                return found[name]  # type: ignore[no-any-return]
         private = name.startswith("_")
         near = [] if private else difflib.get_close_matches(name, dir(self), 1)
         advice = f"; did you mean {near[0]!r}?" if near else ""
@@ -301,9 +326,10 @@ class Module:
         for found in (self._parameters, self._buffers, self._modules):
             if name in found:
                 self._forget(name)
-                structure_changed()
+                structure_changed(self)
                 return
         super().__delattr__(name)
+        facts_changed(self)
 
     def __dir__(self) -> list[str]:
         own = [*super().__dir__()]
@@ -350,9 +376,9 @@ class Module:
                 "parameters are leaves: use nn.Parameter(x.detach())",
             )
         self._parameters[name] = param
-        facts_changed()
+        facts_changed(self)
 
-    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state but not learned, such as a running mean.
 
         ``persistent=False`` keeps it out of :meth:`state_dict`.
@@ -367,7 +393,7 @@ class Module:
             self._non_persistent.discard(name)
         else:
             self._non_persistent.add(name)
-        facts_changed()
+        facts_changed(self)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child module under ``name``."""
@@ -378,7 +404,7 @@ class Module:
             )
         self._check_name(name, "module", self._modules)
         self._modules[name] = module
-        structure_changed()
+        structure_changed(self)
 
     register_module = add_module
 
@@ -491,7 +517,7 @@ class Module:
             )
         return found
 
-    def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
+    def apply(self: Self, fn: Callable[[Module], object]) -> Self:
         """Call ``fn`` with every module, children first; often used to initialize."""
         for child in self.children():
             child.apply(fn)
@@ -524,46 +550,58 @@ class Module:
         for parameter in self.parameters():
             if set_to_none:
                 parameter.grad = None
-            elif parameter.grad is not None:
+            elif (stored := stored_gradient(parameter)) is not None:
                 with no_grad():
-                    parameter.grad.zero_()
+                    stored.zero_()
+            elif has_gradient(parameter):
+                parameter.grad = zeros_like(parameter)
 
     # ---- conversion ------------------------------------------------------------------------
 
     def _convert(self: Self, dtype: DType) -> Self:
         for value in [*self.parameters(), *self.buffers()]:
             if value.dtype.is_floating_point and value.dtype is not dtype:
-                gradient = value.grad
+                gradient = stored_gradient(value)
                 value.grad = None
                 value.data = value.detach().to(dtype)
                 value.grad = None if gradient is None else gradient.to(dtype)
         return self
 
-    def to(self: Self, *args: Any, **kwargs: Any) -> Self:
-        """Floating-point parameters and buffers in another dtype; the device is always the CPU."""
-        target: DType | None = None
-        for value in (*args, *kwargs.values()):
-            if isinstance(value, Tensor):
-                target = value.dtype
-            elif isinstance(value, str) and value.split(":")[0] not in (
-                "float32",
-                "float64",
-                "double",
-                "bfloat16",
-                "float16",
-                "half",
-            ):
-                if value.split(":")[0] != "cpu":
-                    raise DTypeError(f"there is no device {value!r}", 'modules live on "cpu"')
-            elif not isinstance(value, (bool, Device)) and value is not None:
-                target = as_dtype(value)
-        if target is None:
+    @overload
+    def to(self: Self, dtype: DType | type | np.dtype[Any], non_blocking: bool = False) -> Self: ...
+    @overload
+    def to(
+        self: Self,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
+        non_blocking: bool = False,
+    ) -> Self: ...
+    @overload
+    def to(self: Self, tensor: Tensor, non_blocking: bool = False) -> Self: ...
+    def to(
+        self: Self,
+        *target: object,
+        dtype: DTypeLike | None = None,
+        device: DeviceLike | None = None,
+        tensor: Tensor | None = None,
+        non_blocking: bool = False,
+        memory_format: object = None,
+    ) -> Self:
+        """Floating-point parameters and buffers in another dtype, in place: the module itself.
+
+        ``to(dtype)``, ``to(device, dtype)`` or ``to(tensor)``, as :meth:`Tensor.to`.  The only
+        device is the CPU: any other raises a :class:`~pellucid.base.errors.DeviceError`.
+        """
+        if tensor is not None:
+            target = (*target, tensor)
+        wanted = destination(target, dtype, device).dtype
+        if wanted is None:
             return self
-        if not target.is_floating_point:
+        if not wanted.is_floating_point:
             raise DTypeError(
-                f"a module cannot be converted to {target.name}", "use float32 or float64"
+                f"a module cannot be converted to {wanted.name}", "use float32 or float64"
             )
-        return self._convert(target)
+        return self._convert(wanted)
 
     def float(self: Self) -> Self:
         """Floating-point parameters and buffers as float32."""
@@ -585,15 +623,19 @@ class Module:
         """The module itself: it lives on the CPU."""
         return self
 
+    def cuda(self: Self, device: DeviceLike | int | None = None) -> Self:
+        """Raises :class:`~pellucid.base.errors.DeviceError`: modules live on the CPU."""
+        return self.to(device="cuda")
+
     # ---- state -----------------------------------------------------------------------------
 
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Any]:
+    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
         """Path → tensor of all parameters and persistent buffers, in order.
 
         The tensors share memory with the module (copy them to keep a snapshot) and have no
         history unless ``keep_vars``.  Keys are PyTorch's.
         """
-        state: OrderedDict[str, Any] = OrderedDict()
+        state: OrderedDict[str, Tensor] = OrderedDict()
         for path, module in self.named_modules(prefix=prefix.rstrip("."), remove_duplicate=False):
             lead = f"{path}." if path else ""
             for name, parameter in module._parameters.items():
@@ -605,7 +647,7 @@ class Module:
         return state
 
     def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True
+        self, state_dict: Mapping[str, object], strict: bool = True
     ) -> IncompatibleKeys:
         """Copy values into parameters and buffers by name.
 
@@ -671,3 +713,6 @@ def described(name: str, lines: list[str], several: bool) -> str:
     if several or len(lines) > 1:
         return f"{name}(\n  " + "\n  ".join(lines) + "\n)"
     return f"{name}({''.join(lines)})"
+
+
+READERS.append((Module, read_module))

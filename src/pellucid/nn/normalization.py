@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import init
 from pellucid.nn.functional.channels import instance_norm, local_response_norm
@@ -22,6 +23,8 @@ from pellucid.nn.parameter import Parameter
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.core import lift
 from pellucid.tensor.creation import empty, ones, zeros
+from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.tensor import Tensor
 
 
 class _Affine(Module):
@@ -52,11 +55,12 @@ class _BatchNorm(_Affine):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
         *,
         bias: bool = True,
     ) -> None:
+        check_device(device)
         super().__init__()
         self.num_features = num_features
         self.eps = eps
@@ -82,7 +86,7 @@ class _BatchNorm(_Affine):
         self.reset_running_stats()
         super().reset_parameters()
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The standardized input, of the same shape."""
         need_tensor(type(self).__name__, input)
         if input.dim() not in self.ranks:
@@ -173,9 +177,10 @@ class LayerNorm(_Affine):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         self.normalized_shape = _extents(normalized_shape)
         self.eps = eps
@@ -183,7 +188,7 @@ class LayerNorm(_Affine):
         self._register(self.normalized_shape, dtype, weight=elementwise_affine, bias=bias)
         self.reset_parameters()
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The standardized input, of the same shape."""
         return layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
@@ -207,9 +212,10 @@ class RMSNorm(Module):
         normalized_shape: int | Sequence[int],
         eps: float | None = None,
         elementwise_affine: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         self.normalized_shape = _extents(normalized_shape)
         self.eps = eps
@@ -223,7 +229,7 @@ class RMSNorm(Module):
         if self.weight is not None:
             init.ones_(self.weight)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The scaled input, of the same shape."""
         return rms_norm(input, self.normalized_shape, self.weight, self.eps)
 
@@ -246,11 +252,12 @@ class GroupNorm(_Affine):
         num_channels: int,
         eps: float = 1e-5,
         affine: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
         *,
         bias: bool = True,
     ) -> None:
+        check_device(device)
         super().__init__()
         if num_groups < 1 or num_channels % num_groups:
             raise ArgumentError(
@@ -264,7 +271,7 @@ class GroupNorm(_Affine):
         self._register(num_channels, dtype, weight=affine, bias=bias)
         self.reset_parameters()
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The standardized input, of the same shape."""
         return group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
@@ -286,16 +293,17 @@ class _InstanceNorm(_BatchNorm):
         momentum: float = 0.1,
         affine: bool = False,
         track_running_stats: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
         *,
         bias: bool = True,
     ) -> None:
+        check_device(device)
         super().__init__(
             num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias
         )
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The standardized input, of the same shape."""
         name, rank = type(self).__name__, self.ranks[0]
         need_tensor(name, input)
@@ -359,7 +367,7 @@ class LocalResponseNorm(Module):
         self.beta = beta
         self.k = k
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The scaled input, of the same shape."""
         return local_response_norm(input, self.size, self.alpha, self.beta, self.k)
 

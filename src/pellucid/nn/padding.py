@@ -7,24 +7,24 @@ Shapes: (N, C, *) or (C, *) → the same with longer last axes.
 
 from __future__ import annotations
 
-from typing import Any
-
+from pellucid.nn.functional.convolution import Sizes
 from pellucid.nn.functional.padding import pad
 from pellucid.nn.functional.positions import numbers
 from pellucid.nn.module import Module
+from pellucid.tensor.tensor import Tensor
 
 
 class _Padding(Module):
     count: int
     mode: str
 
-    def __init__(self, padding: Any) -> None:
+    def __init__(self, padding: Sizes) -> None:
         super().__init__()
         self.padding = tuple(
             numbers(f"nn.{type(self).__name__}", "padding", padding, 2 * self.count)
         )
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The framed input."""
         return pad(input, self.padding, self.mode)
 
@@ -36,11 +36,11 @@ class _Padding(Module):
 class _ConstantPad(_Padding):
     mode = "constant"
 
-    def __init__(self, padding: Any, value: float) -> None:
+    def __init__(self, padding: Sizes, value: float) -> None:
         super().__init__(padding)
         self.value = value
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The framed input."""
         return pad(input, self.padding, "constant", self.value)
 
@@ -50,7 +50,7 @@ class _ConstantPad(_Padding):
 
 
 class _ZeroPad(_ConstantPad):
-    def __init__(self, padding: Any) -> None:
+    def __init__(self, padding: Sizes) -> None:
         super().__init__(padding, 0.0)
 
     def extra_repr(self) -> str:

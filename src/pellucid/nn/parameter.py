@@ -22,7 +22,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
+    def __init__(self, data: object = None, requires_grad: bool = True) -> None:
         source = empty(0) if data is None else data if isinstance(data, Tensor) else tensor(data)
         initialize(self, source._cell)
         if requires_grad:
@@ -41,15 +41,16 @@ class Buffer(Tensor):
 
     __slots__ = ("persistent",)
 
-    def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
+    def __init__(self, data: object = None, *, persistent: bool = True) -> None:
         source = empty(0) if data is None else data if isinstance(data, Tensor) else tensor(data)
         initialize(self, source._cell)
         self.persistent = persistent
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        copied = Tensor.__deepcopy__(self, memo)
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        copied: Any = Tensor.__deepcopy__(self, memo)
         copied.persistent = self.persistent
-        return copied
+        made: Tensor = copied
+        return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return _buffer, (self.detach(), self.persistent)
@@ -60,7 +61,7 @@ def _buffer(data: Any, persistent: bool) -> Buffer:
     return Buffer(data, persistent=persistent)
 
 
-def as_values(name: str, value: Any) -> Any:
+def as_values(name: str, value: Any) -> Tensor:
     """``value`` as a plain tensor: ours, an array, or any tensor that turns into a NumPy array.
 
     Raises :class:`DTypeError` with ``name`` for anything else.

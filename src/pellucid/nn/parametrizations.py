@@ -16,9 +16,10 @@ from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.random import randn
+from pellucid.tensor.tensor import Tensor
 
 
-class ParametrizationList(ModuleList):
+class ParametrizationList(ModuleList[Module]):
     """The modules that make a tensor of its originals: ``original``, or ``original0``, ….
 
     ``modules`` are applied in order; ``original`` is the value so far, from which the first
@@ -28,8 +29,9 @@ class ParametrizationList(ModuleList):
     def __init__(self, modules: Any, original: Any) -> None:
         super().__init__(modules)
         value = original.detach()
+        applied: list[Any] = list(self)
         with no_grad():
-            for module in reversed(list(self)):
+            for module in reversed(applied):
                 if hasattr(module, "right_inverse"):
                     value = module.right_inverse(value)
         self.is_tensor = not isinstance(value, (tuple, list))
@@ -41,13 +43,13 @@ class ParametrizationList(ModuleList):
             for place, part in enumerate(value):
                 setattr(self, f"original{place}", Parameter(part.detach().clone(), trained))
 
-    def originals(self) -> tuple[Any, ...]:
+    def originals(self) -> tuple[Tensor, ...]:
         """The parameters that are learned."""
         if self.is_tensor:
             return (self.original,)
         return tuple(getattr(self, f"original{i}") for i in range(self.ntensors))
 
-    def forward(self) -> Any:
+    def forward(self) -> Tensor:
         """The tensor as the layer sees it."""
         first, *others = list(self)
         value = first(*self.originals())
@@ -85,7 +87,7 @@ def register_parametrization(
     another shape.
     """
     if is_parametrized(module, tensor_name):
-        module.parametrizations[tensor_name].append(parametrization)
+        _parametrizations(module)[tensor_name].append(parametrization)
         return module
     original = module._parameters.get(tensor_name)
     if original is None:
@@ -103,10 +105,16 @@ def register_parametrization(
         )
     delattr(module, tensor_name)
     if not is_parametrized(module):
-        module.parametrizations = ModuleDict()
-    module.parametrizations[tensor_name] = made
+        module.add_module("parametrizations", ModuleDict())
+    _parametrizations(module)[tensor_name] = made
     _with_property(module, tensor_name)
     return module
+
+
+def _parametrizations(module: Module) -> ModuleDict[ParametrizationList]:
+    """Those of a module that has some, by the name of the tensor."""
+    found: Any = module._modules["parametrizations"]
+    return found  # type: ignore[no-any-return]
 
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
@@ -129,7 +137,7 @@ def remove_parametrizations(
             f"remove_parametrizations got the name {tensor_name!r}",
             f"{type(module).__name__} has no parametrization of it",
         )
-    made = module.parametrizations[tensor_name]
+    made = _parametrizations(module)[tensor_name]
     if not leave_parametrized and not made.is_tensor:
         raise ArgumentError(
             f"{tensor_name!r} is made of several tensors", "use leave_parametrized=True"
@@ -138,8 +146,8 @@ def remove_parametrizations(
         value = (made() if leave_parametrized else made.original).detach().clone()
     trained = made.originals()[0].requires_grad
     module.__class__ = type(module).__bases__[0]
-    del module.parametrizations[tensor_name]
-    others = list(module.parametrizations)
+    del _parametrizations(module)[tensor_name]
+    others = list(_parametrizations(module))
     if not others:
         del module.parametrizations
     else:  # the class taken off may have been another tensor's
@@ -151,7 +159,7 @@ def remove_parametrizations(
     return module
 
 
-def _norm_except(v: Any, dim: int | None) -> Any:
+def _norm_except(v: Tensor, dim: int | None) -> Tensor:
     """Euclidean norms over all axes but ``dim``, which stay as axes of extent 1."""
     if dim is None or dim == -1:
         return v.square().sum().sqrt()
@@ -166,11 +174,11 @@ class _WeightNorm(Module):
         super().__init__()
         self.dim = dim
 
-    def forward(self, weight_g: Any, weight_v: Any) -> Any:
+    def forward(self, weight_g: Tensor, weight_v: Tensor) -> Tensor:
         """Length and direction to weight."""
         return weight_v * (weight_g / _norm_except(weight_v, self.dim))
 
-    def right_inverse(self, weight: Any) -> tuple[Any, Any]:
+    def right_inverse(self, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Weight to length and direction."""
         return _norm_except(weight, self.dim), weight
 
@@ -188,7 +196,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
 class _SpectralNorm(Module):
     """w / σ(w), the largest singular value by power iteration."""
 
-    def __init__(self, weight: Any, n_power_iterations: int, dim: int, eps: float) -> None:
+    def __init__(self, weight: Tensor, n_power_iterations: int, dim: int, eps: float) -> None:
         super().__init__()
         self.dim = dim % weight.dim()
         self.eps = eps
@@ -219,7 +227,7 @@ class _SpectralNorm(Module):
         self._u.copy_(u)
         self._v.copy_(v)
 
-    def forward(self, weight: Any) -> Any:
+    def forward(self, weight: Tensor) -> Tensor:
         """The weight with the largest singular value 1."""
         if weight.dim() == 1:
             return normalize(weight, dim=0, eps=self.eps)
@@ -228,9 +236,10 @@ class _SpectralNorm(Module):
             with no_grad():
                 self._iterate(matrix.detach(), self.n_power_iterations)
         u, v = self._u.clone(), self._v.clone()
-        return weight / (u * matrix.mv(v)).sum()
+        scaled: Tensor = weight / (u * matrix.mv(v)).sum()
+        return scaled
 
-    def right_inverse(self, value: Any) -> Any:
+    def right_inverse(self, value: Tensor) -> Tensor:
         """The value itself; it is scaled when it is used."""
         return value
 

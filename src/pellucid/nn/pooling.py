@@ -6,11 +6,14 @@ Shapes: (N, C, *) or (C, *) → the same with shorter last axes.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pellucid.nn import functional as F  # noqa: N812  (the customary name)
+from pellucid.nn.functional.convolution import Sizes
 from pellucid.nn.functional.fractional_pooling import check_choice, check_ratios
 from pellucid.nn.module import Module
+from pellucid.tensor.tensor import Tensor
 
 
 def _tuple(value: Any, count: int) -> Any:
@@ -24,8 +27,9 @@ class _Pool(Module):
     kind: str
     shown: tuple[str, ...]
 
-    def _pooled(self, *arguments: Any) -> Any:
-        return getattr(F, f"{self.kind}{self.count}d")(*arguments)
+    def _pooled(self, *arguments: Any) -> Tensor:
+        pool: Callable[..., Tensor] = getattr(F, f"{self.kind}{self.count}d")
+        return pool(*arguments)
 
     def extra_repr(self) -> str:
         """Sizes and settings."""
@@ -38,10 +42,10 @@ class _MaxPool(_Pool):
 
     def __init__(
         self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        dilation: Any = 1,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
@@ -53,7 +57,7 @@ class _MaxPool(_Pool):
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The maxima, or (maxima, positions) with ``return_indices``."""
         return self._pooled(
             input,
@@ -93,13 +97,13 @@ class _MaxUnpool(_Pool):
     kind = "max_unpool"
     shown = ("kernel_size", "stride", "padding")
 
-    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+    def __init__(self, kernel_size: Sizes, stride: Sizes | None = None, padding: Sizes = 0) -> None:
         super().__init__()
         self.kernel_size = _tuple(kernel_size, self.count)
         self.stride = _tuple(kernel_size if stride is None else stride, self.count)
         self.padding = _tuple(padding, self.count)
 
-    def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sizes | None = None) -> Tensor:
         """The maxima at their positions, 0 elsewhere."""
         return self._pooled(
             input, indices, self.kernel_size, self.stride, self.padding, output_size
@@ -140,9 +144,9 @@ class AvgPool1d(_Pool):
 
     def __init__(
         self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        padding: Sizes = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
@@ -153,7 +157,7 @@ class AvgPool1d(_Pool):
         self.ceil_mode = ceil_mode
         self.count_include_pad = count_include_pad
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The means."""
         return self._pooled(
             input,
@@ -171,9 +175,9 @@ class _AvgPool(_Pool):
 
     def __init__(
         self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        padding: Sizes = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
@@ -186,7 +190,7 @@ class _AvgPool(_Pool):
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The means."""
         return self._pooled(
             input,
@@ -216,7 +220,11 @@ class _LPPool(_Pool):
     shown = ("norm_type", "kernel_size", "stride", "ceil_mode")
 
     def __init__(
-        self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
+        self,
+        norm_type: float,
+        kernel_size: Sizes,
+        stride: Sizes | None = None,
+        ceil_mode: bool = False,
     ) -> None:
         super().__init__()
         self.norm_type = norm_type
@@ -224,7 +232,7 @@ class _LPPool(_Pool):
         self.stride = stride
         self.ceil_mode = ceil_mode
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The norms."""
         return self._pooled(
             input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode
@@ -253,11 +261,11 @@ class _AdaptiveAvgPool(_Pool):
     kind = "adaptive_avg_pool"
     shown = ("output_size",)
 
-    def __init__(self, output_size: Any) -> None:
+    def __init__(self, output_size: Sizes) -> None:
         super().__init__()
         self.output_size = output_size
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The means."""
         return self._pooled(input, self.output_size)
 
@@ -287,12 +295,12 @@ class _AdaptiveMaxPool(_Pool):
     kind = "adaptive_max_pool"
     shown = ("output_size",)
 
-    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+    def __init__(self, output_size: Sizes, return_indices: bool = False) -> None:
         super().__init__()
         self.output_size = output_size
         self.return_indices = return_indices
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The maxima, or (maxima, positions) with ``return_indices``."""
         return self._pooled(input, self.output_size, self.return_indices)
 
@@ -321,11 +329,11 @@ class _FractionalMaxPool(_Pool):
 
     def __init__(
         self,
-        kernel_size: Any,
-        output_size: Any = None,
-        output_ratio: Any = None,
+        kernel_size: Sizes,
+        output_size: Sizes | None = None,
+        output_ratio: float | Sequence[float] | None = None,
         return_indices: bool = False,
-        _random_samples: Any = None,
+        _random_samples: Tensor | None = None,
     ) -> None:
         super().__init__()
         name = f"nn.{type(self).__name__}"
@@ -338,7 +346,7 @@ class _FractionalMaxPool(_Pool):
         self.return_indices = return_indices
         self.register_buffer("_random_samples", _random_samples)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The maxima, or (maxima, positions) with ``return_indices``."""
         return self._pooled(
             input,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import init
 from pellucid.nn.functional.checks import need_tensor
@@ -15,6 +14,7 @@ from pellucid.nn.parameter import Parameter
 from pellucid.tensor.core import lift
 from pellucid.tensor.creation import empty
 from pellucid.tensor.shaping import stack
+from pellucid.tensor.tensor import Tensor
 
 
 def _check_places(name: str, start: int, length: int, max_len: int) -> None:
@@ -42,7 +42,7 @@ class _Added(Module):
         self.max_len = max_len
         self.batch_first = batch_first
 
-    def forward(self, input: Any, start: int = 0) -> Any:
+    def forward(self, input: Tensor, start: int = 0) -> Tensor:
         """The input with position ``start`` + t added at place t; same shape."""
         name = f"nn.{type(self).__name__}"
         need_tensor(name, input)
@@ -97,7 +97,7 @@ class LearnedPositions(_Added):
         max_len: int,
         std: float = 0.02,
         batch_first: bool = True,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
         super().__init__(d_model, max_len, batch_first)
         self.weight = Parameter(empty(max_len, d_model, dtype=dtype))
@@ -133,7 +133,7 @@ class RotaryPositions(Module):
         self.register_buffer("cos", lift(np.cos(angles).astype(np.float32)), persistent=False)
         self.register_buffer("sin", lift(np.sin(angles).astype(np.float32)), persistent=False)
 
-    def forward(self, input: Any, start: int = 0) -> Any:
+    def forward(self, input: Tensor, start: int = 0) -> Tensor:
         """(…, T, d) turned as positions ``start``, ``start`` + 1, …"""
         need_tensor("nn.RotaryPositions", input)
         if input.dim() < 2 or input.shape[-1] != self.head_dim:

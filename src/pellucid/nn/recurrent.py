@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
+from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn import init
 from pellucid.nn.functional.common import dropout as drop
@@ -20,6 +21,7 @@ from pellucid.nn.utils.rnn import (
     padded_and_mask,
 )
 from pellucid.tensor.creation import empty, zeros
+from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.shaping import cat, stack
 from pellucid.tensor.tensor import Tensor
 
@@ -47,9 +49,10 @@ class RNNBase(Module):
         dropout: float = 0.0,
         bidirectional: bool = False,
         proj_size: int = 0,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         if mode not in CELLS:
             raise ArgumentError(f"nn.RNNBase got mode={mode!r}", f"use one of {', '.join(CELLS)}")
@@ -145,7 +148,7 @@ class RNNBase(Module):
         return Weights(*found)
 
     @property
-    def all_weights(self) -> list[list[Any]]:
+    def all_weights(self) -> list[list[Tensor]]:
         """The parameters of each layer and direction, in the order of ``parameters()``."""
         suffixes = [s for layer in range(self.num_layers) for s in self._suffixes(layer)]
         found = [self._weights(suffix) for suffix in suffixes]
@@ -177,7 +180,7 @@ class RNNBase(Module):
 
     # ---- the pass --------------------------------------------------------------------------
 
-    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
+    def forward(self, input: Tensor | PackedSequence, hx: Any = None) -> tuple[Any, Any]:
         """(output, last state); shapes at :class:`LSTM`."""
         if isinstance(input, PackedSequence):
             return self._packed(input, hx)
@@ -374,6 +377,17 @@ class RNN(RNNBase):
     what lies more than some tens of steps behind.  (Elman, 1990.)
     """
 
+    if TYPE_CHECKING:
+
+        @overload
+        def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
+        @overload
+        def forward(
+            self, input: PackedSequence, hx: Tensor | None = None
+        ) -> tuple[PackedSequence, Tensor]: ...
+        def forward(self, input: Any, hx: Any = None) -> Any:
+            """(output, last state)."""
+
     def __init__(
         self,
         input_size: int,
@@ -384,9 +398,10 @@ class RNN(RNNBase):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         if nonlinearity not in ("tanh", "relu"):
             raise ArgumentError(f"nn.RNN got nonlinearity={nonlinearity!r}", "use tanh or relu")
         super().__init__(
@@ -438,6 +453,19 @@ class LSTM(RNNBase):
     ((5, 3, 20), (2, 3, 20))
     """
 
+    if TYPE_CHECKING:
+
+        @overload
+        def forward(
+            self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
+        ) -> tuple[Tensor, tuple[Tensor, Tensor]]: ...
+        @overload
+        def forward(
+            self, input: PackedSequence, hx: tuple[Tensor, Tensor] | None = None
+        ) -> tuple[PackedSequence, tuple[Tensor, Tensor]]: ...
+        def forward(self, input: Any, hx: Any = None) -> Any:
+            """(output, last state)."""
+
     def __init__(
         self,
         input_size: int,
@@ -448,9 +476,10 @@ class LSTM(RNNBase):
         dropout: float = 0.0,
         bidirectional: bool = False,
         proj_size: int = 0,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__(
             "LSTM",
             input_size,
@@ -480,6 +509,17 @@ class GRU(RNNBase):
     paper's.  (Cho et al., 2014.)
     """
 
+    if TYPE_CHECKING:
+
+        @overload
+        def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
+        @overload
+        def forward(
+            self, input: PackedSequence, hx: Tensor | None = None
+        ) -> tuple[PackedSequence, Tensor]: ...
+        def forward(self, input: Any, hx: Any = None) -> Any:
+            """(output, last state)."""
+
     def __init__(
         self,
         input_size: int,
@@ -489,9 +529,10 @@ class GRU(RNNBase):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__(
             "GRU",
             input_size,

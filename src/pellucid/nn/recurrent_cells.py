@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn import init
 from pellucid.nn.functional.checks import need_tensor
@@ -13,6 +14,7 @@ from pellucid.nn.linear import check_sizes
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.creation import empty, zeros
+from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.tensor import Tensor
 
 
@@ -30,9 +32,10 @@ class RNNCellBase(Module):
         hidden_size: int,
         bias: bool,
         num_chunks: int,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         check_sizes(self._name(), input_size=input_size, hidden_size=hidden_size)
         self.input_size = input_size
@@ -63,7 +66,7 @@ class RNNCellBase(Module):
             text += f", nonlinearity={self.nonlinearity}"
         return text
 
-    def _step(self, kind: str, input: Any, states: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _step(self, kind: str, input: Tensor, states: tuple[Any, ...]) -> tuple[Tensor, ...]:
         """The states after one step; ``states`` are tensors or None."""
         need_tensor(self._name(), input)
         self._check_input(input)
@@ -128,15 +131,16 @@ class RNNCell(RNNCellBase):
         hidden_size: int,
         bias: bool = True,
         nonlinearity: str = "tanh",
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         if nonlinearity not in ("tanh", "relu"):
             raise ArgumentError(f"nn.RNNCell got nonlinearity={nonlinearity!r}", "use tanh or relu")
         super().__init__(input_size, hidden_size, bias, 1, dtype=dtype)
         self.nonlinearity = nonlinearity
 
-    def forward(self, input: Any, hx: Any = None) -> Any:
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """The next h."""
         return self._step(f"RNN_{self.nonlinearity.upper()}", input, (_single(self, hx),))[0]
 
@@ -154,21 +158,22 @@ class LSTMCell(RNNCellBase):
         input_size: int,
         hidden_size: int,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__(input_size, hidden_size, bias, 4, dtype=dtype)
 
-    def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
+    def forward(
+        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The next pair (h, c)."""
-        if hx is None:
-            hx = (None, None)
-        elif not isinstance(hx, (tuple, list)) or len(hx) != 2:
+        if hx is not None and not (isinstance(hx, (tuple, list)) and len(hx) == 2):
             raise DTypeError(
                 f"nn.LSTMCell got a {type(hx).__name__} as its state",
                 "its state is a pair (h, c) of tensors, or None for zeros",
             )
-        hidden, cell = self._step("LSTM", input, tuple(hx))
+        hidden, cell = self._step("LSTM", input, (None, None) if hx is None else tuple(hx))
         return hidden, cell
 
 
@@ -184,12 +189,13 @@ class GRUCell(RNNCellBase):
         input_size: int,
         hidden_size: int,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__(input_size, hidden_size, bias, 3, dtype=dtype)
 
-    def forward(self, input: Any, hx: Any = None) -> Any:
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         """The next h."""
         return self._step("GRU", input, (_single(self, hx),))[0]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
+from pellucid.nn.functional.convolution import Sizes
 from pellucid.nn.functional.resizing import (
     channel_shuffle,
     interpolate,
@@ -11,6 +12,7 @@ from pellucid.nn.functional.resizing import (
     pixel_unshuffle,
 )
 from pellucid.nn.module import Module
+from pellucid.tensor.tensor import Tensor
 
 
 class Upsample(Module):
@@ -23,23 +25,24 @@ class Upsample(Module):
 
     def __init__(
         self,
-        size: Any = None,
-        scale_factor: Any = None,
+        size: Sizes | None = None,
+        scale_factor: float | Sequence[float] | None = None,
         mode: str = "nearest",
         align_corners: bool | None = None,
         recompute_scale_factor: bool | None = None,
     ) -> None:
         super().__init__()
         self.size = size
-        if isinstance(scale_factor, (tuple, list)):
-            self.scale_factor: Any = tuple(float(f) for f in scale_factor)
+        self.scale_factor: float | tuple[float, ...] | None
+        if isinstance(scale_factor, Sequence):
+            self.scale_factor = tuple(float(f) for f in scale_factor)
         else:
             self.scale_factor = float(scale_factor) if scale_factor else None
         self.mode = mode
         self.align_corners = align_corners
         self.recompute_scale_factor = recompute_scale_factor
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The resampled input."""
         return interpolate(
             input,
@@ -59,14 +62,18 @@ class Upsample(Module):
 class UpsamplingNearest2d(Upsample):
     """Each element repeated: (N, C, H, W) → (N, C, H', W'); ``Upsample`` is the general form."""
 
-    def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
+    def __init__(
+        self, size: Sizes | None = None, scale_factor: float | Sequence[float] | None = None
+    ) -> None:
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
     """Bilinear with agreeing corner centres (``align_corners=True``): (N, C, H, W)."""
 
-    def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
+    def __init__(
+        self, size: Sizes | None = None, scale_factor: float | Sequence[float] | None = None
+    ) -> None:
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)
 
 
@@ -77,7 +84,7 @@ class PixelShuffle(Module):
         super().__init__()
         self.upscale_factor = upscale_factor
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The larger image with fewer channels."""
         return pixel_shuffle(input, self.upscale_factor)
 
@@ -93,7 +100,7 @@ class PixelUnshuffle(Module):
         super().__init__()
         self.downscale_factor = downscale_factor
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The smaller image with more channels."""
         return pixel_unshuffle(input, self.downscale_factor)
 
@@ -109,7 +116,7 @@ class ChannelShuffle(Module):
         super().__init__()
         self.groups = groups
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input with its channels in another order."""
         return channel_shuffle(input, self.groups)
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import init
 from pellucid.nn.attention import MultiheadAttention
@@ -20,15 +21,17 @@ from pellucid.nn.linear import Linear
 from pellucid.nn.module import Module
 from pellucid.nn.normalization import LayerNorm
 from pellucid.tensor.creation import zeros
+from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.tensor import Tensor
 
 Activation = str | Callable[[Any], Any]
 
 
 def _activation(given: Activation) -> Callable[[Any], Any]:
     """The function called ``relu`` or ``gelu``, or the function or module itself."""
-    if callable(given):
+    if not isinstance(given, str):
         return given
-    named = {"relu": relu, "gelu": gelu}
+    named: dict[str, Callable[[Any], Any]] = {"relu": relu, "gelu": gelu}
     if given not in named:
         raise ArgumentError(
             f"a Transformer layer got activation={given!r}", 'use "relu", "gelu" or a function'
@@ -40,6 +43,8 @@ class _Layer(Module):
     """What encoder and decoder layers share: the network on each position, and the order."""
 
     attentions: tuple[str, ...]
+    self_attn: MultiheadAttention
+    multihead_attn: MultiheadAttention
 
     def __init__(
         self,
@@ -52,9 +57,10 @@ class _Layer(Module):
         batch_first: bool = False,
         norm_first: bool = False,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         for name in self.attentions:
             attention = MultiheadAttention(
@@ -76,9 +82,10 @@ class _Layer(Module):
     def _feed_forward(self, x: Any) -> Any:
         return self.linear2(self.dropout(self.activation(self.linear1(x))))
 
-    def _residual(self, x: Any, number: int, part: Callable[[Any], Any]) -> Any:
+    def _residual(self, x: Tensor, number: int, part: Callable[[Tensor], Tensor]) -> Tensor:
         """x + part(norm(x)), or norm(x + part(x)), with the ``number``-th norm and dropout."""
-        norm, drop = getattr(self, f"norm{number}"), getattr(self, f"dropout{number}")
+        norm: Module = getattr(self, f"norm{number}")
+        drop: Module = getattr(self, f"dropout{number}")
         if self.norm_first:
             return x + drop(part(norm(x)))
         return norm(x + drop(part(x)))
@@ -98,14 +105,14 @@ class TransformerEncoderLayer(_Layer):
 
     def forward(
         self,
-        src: Any,
-        src_mask: Any = None,
-        src_key_padding_mask: Any = None,
+        src: Tensor,
+        src_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
-    ) -> Any:
+    ) -> Tensor:
         """The encoded sequence; masks are those of :class:`MultiheadAttention`."""
 
-        def attend(x: Any) -> Any:
+        def attend(x: Tensor) -> Tensor:
             return self.self_attn(
                 x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal
             )[0]
@@ -126,23 +133,23 @@ class TransformerDecoderLayer(_Layer):
 
     def forward(
         self,
-        tgt: Any,
-        memory: Any,
-        tgt_mask: Any = None,
-        memory_mask: Any = None,
-        tgt_key_padding_mask: Any = None,
-        memory_key_padding_mask: Any = None,
+        tgt: Tensor,
+        memory: Tensor,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
         tgt_is_causal: bool = False,
         memory_is_causal: bool = False,
-    ) -> Any:
+    ) -> Tensor:
         """The decoded sequence; masks are those of :class:`MultiheadAttention`."""
 
-        def attend(x: Any) -> Any:
+        def attend(x: Tensor) -> Tensor:
             return self.self_attn(
                 x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal
             )[0]
 
-        def look_up(x: Any) -> Any:
+        def look_up(x: Tensor) -> Tensor:
             return self.multihead_attn(
                 x,
                 memory,
@@ -184,11 +191,11 @@ class TransformerEncoder(Module):
 
     def forward(
         self,
-        src: Any,
-        mask: Any = None,
-        src_key_padding_mask: Any = None,
+        src: Tensor,
+        mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
         is_causal: bool | None = None,
-    ) -> Any:
+    ) -> Tensor:
         """The sequence through all layers; shapes and masks as for the layer."""
         for layer in self.layers:
             src = layer(src, mask, src_key_padding_mask, is_causal=bool(is_causal))
@@ -206,15 +213,15 @@ class TransformerDecoder(Module):
 
     def forward(
         self,
-        tgt: Any,
-        memory: Any,
-        tgt_mask: Any = None,
-        memory_mask: Any = None,
-        tgt_key_padding_mask: Any = None,
-        memory_key_padding_mask: Any = None,
+        tgt: Tensor,
+        memory: Tensor,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
         tgt_is_causal: bool | None = None,
         memory_is_causal: bool = False,
-    ) -> Any:
+    ) -> Tensor:
         """The target through all layers, each looking at ``memory``; masks as for the layer."""
         for layer in self.layers:
             tgt = layer(
@@ -254,9 +261,10 @@ class Transformer(Module):
         batch_first: bool = False,
         norm_first: bool = False,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
     ) -> None:
+        check_device(device)
         super().__init__()
         common = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps)
         order = (batch_first, norm_first, bias, device, dtype)
@@ -285,18 +293,18 @@ class Transformer(Module):
 
     def forward(
         self,
-        src: Any,
-        tgt: Any,
-        src_mask: Any = None,
-        tgt_mask: Any = None,
-        memory_mask: Any = None,
-        src_key_padding_mask: Any = None,
-        tgt_key_padding_mask: Any = None,
-        memory_key_padding_mask: Any = None,
+        src: Tensor,
+        tgt: Tensor,
+        src_mask: Tensor | None = None,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
         src_is_causal: bool | None = None,
         tgt_is_causal: bool | None = None,
         memory_is_causal: bool = False,
-    ) -> Any:
+    ) -> Tensor:
         """The decoded target; masks as in :class:`MultiheadAttention` (bool True is masked)."""
         axis = 0 if self.batch_first else 1
         if src.dim() == 3 and tgt.dim() == 3 and src.shape[axis] != tgt.shape[axis]:
@@ -325,7 +333,10 @@ class Transformer(Module):
         )
 
     @staticmethod
-    def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Any:
+    def generate_square_subsequent_mask(
+        sz: int, device: DeviceLike | None = None, dtype: DTypeLike | None = None
+    ) -> Tensor:
         """(sz, sz): 0 on and below the diagonal, −∞ above; query i looks at keys 0 … i."""
+        check_device(device)
         above = zeros(sz, sz).logical_not().triu(1)
         return zeros(sz, sz, dtype=dtype).masked_fill(above, -math.inf)

@@ -175,9 +175,14 @@ def _binary(
 
 NEGATIVE = _unary("neg", "-x", np.negative, lambda g, y, x: neg(g), infer=_infer_number("neg"))
 ABSOLUTE = _unary("abs", "|x|", np.abs, lambda g, y, x: mul(g, sign(x)), infer=_infer_number("abs"))
-SIGN = _unary(
-    "sign", "sign(x)", np.sign, lambda g, y, x: _flat(g, y, x), infer=_infer_number("sign")
-)
+
+
+def _sign(x: np.ndarray) -> np.ndarray:
+    """−1, 0 or 1; 0 for NaN, too."""
+    return np.asarray(np.where(x != x, 0, np.sign(x)), x.dtype)
+
+
+SIGN = _unary("sign", "sign(x)", _sign, lambda g, y, x: _flat(g, y, x), infer=_infer_number("sign"))
 ADD = _binary("add", "x + y", np.add, lambda g, o, x, y: (g, g), _infer_number("add"))
 SUBTRACT = _binary(
     "sub", "x - y", np.subtract, lambda g, o, x, y: (g, neg(g)), _infer_number("sub")
@@ -269,8 +274,8 @@ def _power_gradient(g: Value, out: Value, x: Value, y: Value) -> tuple[Value, Va
     # y * x^(y-1), with 0 where y = 0 so that 0^-1 does not make NaN out of nothing.
     gx = where(eq(y, zero), zero, mul(g, mul(y, pow(x, sub(y, one)))))
     # x^y * ln(x); at x = 0 with y >= 0 the limit is 0.
-    safe = where(eq(x, zero), one, x)
-    gy = where(logical_and_(eq(x, zero), ge(y, zero)), zero, mul(g, mul(out, log(safe))))
+    limit = logical_and_(eq(x, zero), ge(y, zero))
+    gy = where(limit, zero, mul(g, mul(out, log(where(limit, one, x)))))
     return gx, gy
 
 
@@ -323,12 +328,16 @@ ATAN2 = _binary(
     "atan2",
     "angle of the point (y, x) [first input: y]",
     np.arctan2,
-    lambda g, o, x, y: (
-        div(mul(g, y), add(mul(x, x), mul(y, y))),
-        neg(div(mul(g, x), add(mul(x, x), mul(y, y)))),
-    ),
+    lambda g, o, x, y: _atan2_gradient(g, x, y),
     _infer_binary_float("atan2"),
 )
+
+
+def _atan2_gradient(g: Value, x: Value, y: Value) -> tuple[Value, Value]:
+    """g · (y, −x) / (x² + y²); at the origin, which has no angle, 0."""
+    square = add(mul(x, x), mul(y, y))
+    square = where(eq(square, scalar(x, 0.0)), scalar(x, 1.0), square)
+    return div(mul(g, y), square), neg(div(mul(g, x), square))
 
 
 def _one_minus_square(x: Value) -> Value:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import bool_, int64
+from pellucid.base.dtypes import bool_, float64, int64
 from pellucid.base.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from pellucid.base.shapes import (
     Shape,
@@ -21,7 +21,7 @@ from pellucid.base.shapes import (
     normalize_axis,
     resolve_reshape,
 )
-from pellucid.graph.node import Sample, Spec
+from pellucid.graph.node import Primitive, Sample, Spec
 from pellucid.ops import elementwise
 from pellucid.ops.registry import Value, apply, define, ramp, same_dtype, scalar, sum_to
 
@@ -433,13 +433,36 @@ def _accumulator(x: np.ndarray) -> Any:
     return None if x.dtype.kind == "f" else np.int64
 
 
+def _sum(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
+    """NumPy adds neighbours in pairs, but rows one after the other: many rows are added in float64.
+
+    The sums are then about as exact as those of pairs (Higham, 1993).
+    """
+    if x.dtype.kind != "f":
+        return np.asarray(np.sum(x, axis=axes, dtype=np.int64))
+    if x.size > 4096 and x.dtype.itemsize == 4 and _rows_added(x, axes) > 128:
+        return np.asarray(np.sum(x, axis=axes, dtype=np.float64).astype(x.dtype))
+    return np.asarray(np.sum(x, axis=axes))
+
+
+def _rows_added(x: np.ndarray, axes: tuple[int, ...]) -> int:
+    """How many additions NumPy makes one after the other for an element of a sum."""
+    count, neighbours = 1, True
+    for axis in sorted(range(x.ndim), key=lambda a: x.strides[a]):
+        if axis not in axes:
+            neighbours = neighbours and x.shape[axis] == 1
+        elif not neighbours:
+            count *= x.shape[axis]
+    return count
+
+
 _REDUCES = "a loop that carries a value"
 SUM = define(
     "sum",
     "reduction",
     "sum over axes",
     infer=_infer_sum("sum"),
-    evaluate=lambda x, *, axes: np.asarray(np.sum(x, axis=axes, dtype=_accumulator(x))),
+    evaluate=_sum,
     gradient=lambda g, y, x, *, axes: (broadcast_to(_restored(g, x.shape, axes), x.shape),),
     samples=_reduction_samples,
     reason=_REDUCES,
@@ -530,7 +553,14 @@ def _reduce(primitive: Any) -> Callable[..., Value]:
     return call
 
 
-sum, prod, max_, min_ = map(_reduce, (SUM, PRODUCT, MAX, MIN))
+sum, product, max_, min_ = map(_reduce, (SUM, PRODUCT, MAX, MIN))
+
+
+def prod(x: Value, axes: int | Sequence[int] | None = None, keepdims: bool = False) -> Value:
+    """Product over axes (all by default), of float32 in float64; ``keepdims`` keeps the axes."""
+    if x.dtype.kind != "float":
+        return product(x, axes, keepdims)
+    return elementwise.cast(product(elementwise.cast(x, float64), axes, keepdims), x.dtype)
 
 
 def _at_least_a_line(x: Value) -> Value:
@@ -605,16 +635,23 @@ CUMPROD = define(
 )
 
 
+def _running(primitive: Primitive, x: Value, axis: int) -> Value:
+    """A running sum or product, which adds up the rounding of all before: float32 in float64."""
+    place = normalize_axis(axis, len(x.shape))
+    wide = elementwise.cast(x, float64) if x.dtype.kind == "float" else x
+    found = apply(primitive, _at_least_a_line(wide), axis=place)
+    found = reshape(found, x.shape)
+    return elementwise.cast(found, x.dtype) if x.dtype.kind == "float" else found
+
+
 def cumsum(x: Value, axis: int) -> Value:
     """y_i = x_0 + … + x_i along ``axis``."""
-    place = normalize_axis(axis, len(x.shape))
-    return reshape(apply(CUMSUM, _at_least_a_line(x), axis=place), x.shape)
+    return _running(CUMSUM, x, axis)
 
 
 def cumprod(x: Value, axis: int) -> Value:
     """y_i = x_0 · … · x_i along ``axis``."""
-    place = normalize_axis(axis, len(x.shape))
-    return reshape(apply(CUMPROD, _at_least_a_line(x), axis=place), x.shape)
+    return _running(CUMPROD, x, axis)
 
 
 def _evaluate_argsort(x: np.ndarray, *, axis: int, descending: bool) -> np.ndarray:

@@ -8,15 +8,17 @@ they are folded into the step size, so that each element costs one root and one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from pellucid.optim.optimizer import (
     FRACTION,
     NOT_NEGATIVE,
+    Execution,
+    FurtherExecution,
     Numbers,
     Optimizer,
     ParameterGroup,
+    Parameters,
     Slots,
     check_execution,
     fading,
@@ -90,7 +92,7 @@ class Adam(_Moments):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -100,7 +102,7 @@ class Adam(_Moments):
         maximize: bool = False,
         decoupled_weight_decay: bool = False,
         l1: float = 0,
-        **execution: Any,
+        **execution: Unpack[Execution],
     ) -> None:
         check_execution(type(self).__name__, execution)
         super().__init__(
@@ -157,7 +159,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -166,7 +168,7 @@ class AdamW(Adam):
         *,
         maximize: bool = False,
         l1: float = 0,
-        **execution: Any,
+        **execution: Unpack[Execution],
     ) -> None:
         super().__init__(
             params,
@@ -199,7 +201,7 @@ class SparseAdam(_Moments):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -247,7 +249,7 @@ class Adamax(_Moments):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 2e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -256,7 +258,7 @@ class Adamax(_Moments):
         *,
         maximize: bool = False,
         l1: float = 0,
-        **execution: Any,
+        **execution: Unpack[FurtherExecution],
     ) -> None:
         check_execution("Adamax", execution)
         super().__init__(
@@ -308,7 +310,7 @@ class NAdam(_Moments):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 2e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -318,7 +320,7 @@ class NAdam(_Moments):
         *,
         maximize: bool = False,
         l1: float = 0,
-        **execution: Any,
+        **execution: Unpack[Execution],
     ) -> None:
         check_execution("NAdam", execution)
         super().__init__(
@@ -380,7 +382,7 @@ class RAdam(_Moments):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -389,7 +391,7 @@ class RAdam(_Moments):
         *,
         maximize: bool = False,
         l1: float = 0,
-        **execution: Any,
+        **execution: Unpack[Execution],
     ) -> None:
         check_execution("RAdam", execution)
         super().__init__(

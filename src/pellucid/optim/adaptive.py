@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from pellucid.optim.optimizer import (
     NOT_NEGATIVE,
     PROPORTION,
+    FurtherExecution,
     Numbers,
     Optimizer,
     ParameterGroup,
+    Parameters,
     Slots,
     check_execution,
     fading,
@@ -72,7 +73,7 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-2,
         lr_decay: float = 0,
         weight_decay: float = 0,
@@ -82,7 +83,7 @@ class Adagrad(Optimizer):
         *,
         maximize: bool = False,
         l1: float = 0,
-        **execution: Any,
+        **execution: Unpack[FurtherExecution],
     ) -> None:
         check_execution("Adagrad", execution)
         super().__init__(
@@ -142,7 +143,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
@@ -220,7 +221,7 @@ class Adadelta(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1.0,
         rho: float = 0.9,
         eps: float = 1e-6,
@@ -229,7 +230,7 @@ class Adadelta(Optimizer):
         *,
         maximize: bool = False,
         l1: float = 0,
-        **execution: Any,
+        **execution: Unpack[FurtherExecution],
     ) -> None:
         check_execution("Adadelta", execution)
         super().__init__(

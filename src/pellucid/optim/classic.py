@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from pellucid.base.errors import ArgumentError
 from pellucid.optim.optimizer import (
     NOT_NEGATIVE,
+    Execution,
+    FurtherExecution,
     Numbers,
     Optimizer,
     ParameterGroup,
+    Parameters,
     Slots,
     check_execution,
 )
@@ -67,13 +69,13 @@ class Rprop(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-2,
         etas: tuple[float, float] = (0.5, 1.2),
         step_sizes: tuple[float, float] = (1e-6, 50),
         *,
         maximize: bool = False,
-        **execution: Any,
+        **execution: Unpack[Execution],
     ) -> None:
         check_execution("Rprop", execution)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
@@ -113,7 +115,7 @@ class ASGD(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-2,
         lambd: float = 1e-4,
         alpha: float = 0.75,
@@ -123,7 +125,7 @@ class ASGD(Optimizer):
         maximize: bool = False,
         *,
         l1: float = 0,
-        **execution: Any,
+        **execution: Unpack[FurtherExecution],
     ) -> None:
         check_execution("ASGD", execution)
         super().__init__(
@@ -180,7 +182,7 @@ class Adafactor(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-2,
         beta2_decay: float = -0.8,
         eps: tuple[float | None, float] = (None, 1e-3),

@@ -18,6 +18,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     Loshchilov and Hutter (2017).
     """
 
+    interval = "fraction"
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -66,7 +68,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
 
 class _Cycled(LRScheduler):
-    """Schedules that also cycle the momentum, or β₁ of the Adam family."""
+    """Schedules that also cycle the momentum, or β₁ of the Adam family; they count steps."""
+
+    interval = "step"
 
     def _prepare_momentum(self, base: Any, largest: Any, last_epoch: int) -> None:
         optimizer = self.optimizer

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from pellucid.base.errors import ArgumentError, TraceError
-from pellucid.optim.optimizer import NOT_NEGATIVE, Optimizer
+from pellucid.optim.optimizer import NOT_NEGATIVE, Loss, Optimizer, Parameters
 from pellucid.tensor.autograd import enable_grad, no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import tensor, zeros_like
@@ -165,7 +165,7 @@ class LBFGS(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1,
         max_iter: int = 20,
         max_eval: int | None = None,
@@ -199,7 +199,11 @@ class LBFGS(Optimizer):
             )
         super().add_param_group(param_group)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], Loss]) -> Loss: ...
+    def step(self, closure: Callable[[], Loss] | None = None) -> Loss | None:
         """Up to ``max_iter`` moves; returns the loss before the first."""
         if closure is None:
             raise ArgumentError(
@@ -214,7 +218,8 @@ class LBFGS(Optimizer):
             )
         self._stepped = True
         with no_grad():
-            return self._minimize(closure)
+            loss: Loss = self._minimize(closure)
+            return loss
 
     def _minimize(self, closure: Callable[[], Any]) -> Any:
         group = self.param_groups[0]

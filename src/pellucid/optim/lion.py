@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from pellucid.optim.optimizer import (
     FRACTION,
     NOT_NEGATIVE,
+    Execution,
     Numbers,
     Optimizer,
     ParameterGroup,
+    Parameters,
     Slots,
     check_execution,
 )
@@ -46,14 +47,14 @@ class Lion(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-4,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,
         *,
         maximize: bool = False,
         l1: float = 0,
-        **execution: Any,
+        **execution: Unpack[Execution],
     ) -> None:
         check_execution("Lion", execution)
         super().__init__(

@@ -19,6 +19,7 @@ from typing import Any
 from pellucid.optim.cycles import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
 from pellucid.optim.optimizer import Optimizer
 from pellucid.optim.schedule import LRScheduler, for_each_group, require, whole
+from pellucid.tensor.tensor import Tensor
 
 
 class _FunctionSchedule(LRScheduler):
@@ -257,6 +258,20 @@ class _Composed(LRScheduler):
 
     _schedulers: list[LRScheduler]
 
+    @property
+    def interval(self) -> str:  # type: ignore[override]
+        """That of its schedules; ``ArgumentError`` where they differ.  A schedule that alone takes
+        fractions of epochs is advanced by whole ones."""
+        found = {"epoch" if s.interval == "fraction" else s.interval for s in self._schedulers}
+        require(
+            len(found) == 1,
+            self,
+            "schedules of which some count epochs and others steps: "
+            + ", ".join(f"{type(s).__name__} ({s.interval})" for s in self._schedulers),
+            'combine schedules of one kind, or say which is meant: schedule_interval="step"',
+        )
+        return found.pop()
+
     def _check(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None) -> None:
         require(len(schedulers) > 0, self, "no schedules", "pass at least one")
         for position, scheduler in enumerate(schedulers):
@@ -384,6 +399,8 @@ class ReduceLROnPlateau(LRScheduler):
     made.  A metric that is not a number has not improved.
     """
 
+    watches_metric = True
+
     def __init__(
         self,
         optimizer: Optimizer,
@@ -415,7 +432,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.num_bad_epochs = 0
         self._last_lr = self._current()
 
-    def step(self, metrics: Any) -> None:  # type: ignore[override]
+    def step(self, metrics: Tensor | float) -> None:  # type: ignore[override]
         """Take the newest value of the metric into account; a number or one-element tensor."""
         value = float(metrics)
         self.last_epoch += 1

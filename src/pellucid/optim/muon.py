@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 from pellucid.base.errors import ArgumentError
@@ -12,6 +11,7 @@ from pellucid.optim.optimizer import (
     Numbers,
     Optimizer,
     ParameterGroup,
+    Parameters,
     Slots,
 )
 from pellucid.tensor.state import host_value
@@ -82,7 +82,7 @@ class Muon(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-3,
         weight_decay: float = 0.1,
         momentum: float = 0.95,

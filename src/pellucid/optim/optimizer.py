@@ -19,17 +19,23 @@ from __future__ import annotations
 import copy
 import math
 import weakref
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias, TypedDict, TypeVar, overload
 
 import numpy as np
 
 from pellucid.base.dtypes import DType, float32
-from pellucid.base.errors import ArgumentError, ArgumentTypeError, NamingError
+from pellucid.base.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    NamingError,
+    unknown_keyword,
+)
 from pellucid.graph.node import layer_scope
-from pellucid.tensor.autograd import enable_grad, no_grad
+from pellucid.optim.watched import ParameterGroup as ParameterGroup
+from pellucid.optim.watched import StateTable, WatchedDict, WatchedList
+from pellucid.tensor.autograd import enable_grad, has_gradient, no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import full_like, tensor, zeros_like
 from pellucid.tensor.functions import where
@@ -40,10 +46,11 @@ from pellucid.tensor.state import (
     host_value,
     is_tracing,
     is_watched,
-    version,
+    watch,
 )
 from pellucid.tensor.tensor import Tensor
 from pellucid.tensor.updating import NativeUpdate
+from pellucid.tensor.validity import changed
 
 Numbers = dict[str, Any]
 """Name → Python number, or 0-dimensional tensor where it depends on the step or a trace runs."""
@@ -70,52 +77,29 @@ NOT_NEGATIVE: Interval = (0.0, math.inf, "[)")
 FRACTION: Interval = (0.0, 1.0, "[)")
 PROPORTION: Interval = (0.0, 1.0, "[]")
 
+
+class FurtherExecution(TypedDict, total=False):
+    """:class:`Execution` without ``foreach``, where that is a parameter of its own."""
+
+    fused: bool | None
+    capturable: bool
+    differentiable: bool
+
+
+class Execution(FurtherExecution, total=False):
+    """PyTorch's keywords about how an update is run; see :func:`check_execution`."""
+
+    foreach: bool | None
+
+
+Parameters: TypeAlias = (
+    Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[Mapping[str, Any]]
+)
+"""What an optimizer is given: tensors, (name, tensor) pairs, or groups of these."""
+
+Loss = TypeVar("Loss")
+
 _EXECUTION = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
-
-
-class ParameterGroup(dict[str, Any]):
-    """Parameters with their hyperparameters: ``group["lr"] = 0.01`` changes one of these.
-
-    A dictionary that counts its changes, so that compiled steps read new values before they run.
-    """
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        super().__setitem__(key, value)
-        version.bump()
-
-    def __delitem__(self, key: str) -> None:
-        super().__delitem__(key)
-        version.bump()
-
-    def __ior__(self, other: Any) -> ParameterGroup:  # type: ignore[override, misc]
-        self.update(other)
-        return self
-
-    def update(self, *args: Any, **kwargs: Any) -> None:
-        """As ``dict.update``."""
-        super().update(*args, **kwargs)
-        version.bump()
-
-    def setdefault(self, key: str, default: Any = None) -> Any:
-        """As ``dict.setdefault``."""
-        if key not in self:
-            self[key] = default
-        return self[key]
-
-    def pop(self, *args: Any) -> Any:
-        """As ``dict.pop``."""
-        version.bump()
-        return super().pop(*args)
-
-    def popitem(self) -> tuple[str, Any]:
-        """As ``dict.popitem``."""
-        version.bump()
-        return super().popitem()
-
-    def clear(self) -> None:
-        """As ``dict.clear``."""
-        version.bump()
-        super().clear()
 
 
 class Optimizer:
@@ -140,18 +124,18 @@ class Optimizer:
     constants: ClassVar[tuple[str, ...]] = ()
     """Hyperparameters that are built into the program."""
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
+    def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, TensorCore):
             raise ArgumentTypeError(
                 f"{type(self).__name__} got one tensor of shape {tuple(params.shape)} as params",
                 "pass a list, [tensor], or model.parameters()",
             )
         self.defaults = defaults
-        self.state: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
-        self.param_groups: list[ParameterGroup] = []
+        self.state: StateTable = StateTable(WatchedDict)
+        self.param_groups: list[ParameterGroup] = WatchedList()
         self._layout = 0
         self._stepped = False
-        groups = list(params)
+        groups: list[Any] = list(params)
         if not groups:
             raise ArgumentError(
                 f"{type(self).__name__} got an empty list of parameters",
@@ -163,6 +147,17 @@ class Optimizer:
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "state" and not isinstance(value, StateTable):
+            table = StateTable(WatchedDict)
+            table.update(value)
+            value = table
+        elif name == "param_groups" and not isinstance(value, WatchedList):
+            value = WatchedList(value)
+        super().__setattr__(name, value)
+        if name in ("state", "param_groups"):
+            changed(self)
 
     # ---- parameter groups ------------------------------------------------------------------
 
@@ -182,7 +177,7 @@ class Optimizer:
         tensors = [entry[1] if isinstance(entry, tuple) else entry for entry in listed]
         if names and len(names) != len(tensors):
             raise ArgumentError("some parameters have a name and some do not", "name all or none")
-        group = ParameterGroup({**self.defaults, **param_group, "params": tensors})
+        group = ParameterGroup({**self.defaults, **param_group, "params": WatchedList(tensors)})
         if names:
             group["param_names"] = names
         self._check_tensors(tensors)
@@ -220,7 +215,7 @@ class Optimizer:
     def _changed(self) -> None:
         """Groups or slots are others than before: programs that use them are no longer valid."""
         self._layout += 1
-        version.bump()
+        changed(self)
 
     # ---- the step --------------------------------------------------------------------------
 
@@ -235,10 +230,14 @@ class Optimizer:
                 # Not read when it is dropped: a compiled step need not store what nobody reads.
                 if set_to_none:
                     parameter.grad = None
-                elif parameter.grad is not None:
+                elif has_gradient(parameter):
                     parameter.grad = zeros_like(parameter)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], Loss]) -> Loss: ...
+    def step(self, closure: Callable[[], Loss] | None = None) -> Loss | None:
         """Move every parameter that has a gradient; returns the closure's loss, if one is given.
 
         ``closure`` computes the loss and its gradients anew and returns the loss.
@@ -252,11 +251,40 @@ class Optimizer:
             bunches: list[Bunch] = [
                 (group, *b) for group in self.param_groups for b in self._bunches(group)
             ]
-            guard(lambda: self._layout)
-            guard(lambda: [self._structure(group) for group in self.param_groups])
             if not self._update_natively(bunches):
                 self._update(bunches)
+            if is_tracing():
+                self._guard()
         return loss
+
+    def _guard(self) -> None:
+        """What a compiled step relies on: the groups, what of them is built in, and the slots."""
+        kind = type(self).__name__
+        for subject in (self, self.param_groups, self.state, *self.state.values()):
+            watch(subject)
+        for group in self.param_groups:
+            watch(group)
+            watch(group["params"])
+        guard(lambda: self._layout, f"the groups of {kind}")
+        guard(
+            lambda: [(self._structure(g), [*map(id, g["params"])]) for g in self.param_groups],
+            f"a setting or the parameters of {kind}",
+        )
+        held = [
+            (slots, name, value)
+            for slots in self.state.values()
+            for name, value in slots.items()
+            if isinstance(value, TensorCore)
+        ]
+        table, listed = self.state, list(self.state.items())
+        guard(
+            lambda: (
+                self.state is table
+                and all(table.get(p) is slots for p, slots in listed)
+                and all(slots.get(name) is value for slots, name, value in held)
+            ),
+            f"the state of {kind}",
+        )
 
     def _update(self, bunches: list[Bunch]) -> None:
         """Compute all new values, then write them."""
@@ -436,7 +464,7 @@ class Optimizer:
         if groups, their sizes or the shapes of slots differ.
         """
         saved = self._check_saved(state_dict)
-        loaded: defaultdict[Any, dict[str, Any]] = defaultdict(dict)
+        loaded = StateTable(WatchedDict)
         for group, other in zip(self.param_groups, saved, strict=True):
             counters: dict[tuple[str, float], Any] = {}
             for parameter, index in zip(group["params"], other["params"], strict=True):
@@ -573,7 +601,7 @@ def check_number(owner: str, name: str, value: Any, interval: Interval) -> None:
         raise ArgumentError(f"{owner} got {name}={value}", f"{name} must be in {allowed}")
 
 
-def check_execution(owner: str, given: Mapping[str, Any]) -> None:
+def check_execution(owner: str, given: Mapping[str, object]) -> None:
     """Accept PyTorch's keywords about *how* to run; they change no result here.
 
     ``foreach``, ``fused`` and ``capturable`` are accepted and not needed: compiled steps are
@@ -581,8 +609,7 @@ def check_execution(owner: str, given: Mapping[str, Any]) -> None:
     """
     for name in given:
         if name not in _EXECUTION:
-            known = "it is not an argument of PyTorch's optimizer of this name either"
-            raise ArgumentError(f"{owner} got an unknown argument {name}={given[name]!r}", known)
+            raise unknown_keyword(owner, name, _EXECUTION)
     if given.get("differentiable"):
         raise ArgumentError(
             f"{owner} got differentiable=True, which does not exist here",

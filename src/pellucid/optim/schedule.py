@@ -45,6 +45,12 @@ class LRScheduler:
     """
 
     optimizer: Optimizer
+    interval: str = "epoch"
+    """How often a training loop advances it unless it was told otherwise: once an ``"epoch"``,
+    after every ``"step"`` of the optimizer, or after every step with the number of epochs done so
+    far, ``step(epoch + batch / batches)``: ``"fraction"``."""
+    watches_metric: bool = False
+    """Whether :meth:`step` takes the newest value of a metric."""
     _not_saved = frozenset({"optimizer"})
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError
 from pellucid.optim.optimizer import (
     NOT_NEGATIVE,
+    Execution,
     Numbers,
     Optimizer,
     ParameterGroup,
+    Parameters,
     Slots,
     check_execution,
     fading,
@@ -59,7 +60,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        params: Iterable[Any],
+        params: Parameters,
         lr: float = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
@@ -68,7 +69,7 @@ class SGD(Optimizer):
         *,
         maximize: bool = False,
         l1: float = 0,
-        **execution: Any,
+        **execution: Unpack[Execution],
     ) -> None:
         check_execution("SGD", execution)
         if nesterov and (momentum <= 0 or dampening != 0):

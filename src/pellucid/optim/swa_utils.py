@@ -13,6 +13,7 @@ they often generalize better than the last weights.  PyTorch's names:
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -26,8 +27,9 @@ from pellucid.optim.optimizer import Optimizer
 from pellucid.optim.schedule import LRScheduler, for_each_group, require, whole
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import tensor
+from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.functions import where
-from pellucid.tensor.state import version
+from pellucid.tensor.tensor import Tensor
 
 __all__ = [
     "SWALR",
@@ -50,55 +52,58 @@ def _check_decay(decay: float) -> None:
         raise ArgumentError(f"the decay of an average is {decay}", "use a number from 0 to 1")
 
 
+# The functions stand in the module, not in one another, so that what holds them can be pickled.
+
+
+@no_grad
+def _ema_multi(averages: Sequence[Any], currents: Sequence[Any], _: Any, *, decay: float) -> None:
+    for average, current in zip(averages, currents, strict=True):
+        if average.dtype.is_floating_point:
+            average.copy_(average.lerp(current, 1 - decay))
+        else:
+            average.copy_(average * decay + current * (1 - decay))
+
+
+@no_grad
+def _swa_multi(averages: Sequence[Any], currents: Sequence[Any], count: Any) -> None:
+    for average, current in zip(averages, currents, strict=True):
+        average.copy_(average + (current - average) / (count + 1))
+
+
+@no_grad
+def _ema(average: Any, current: Any, _: Any, *, decay: float) -> Any:
+    return decay * average + (1 - decay) * current
+
+
+@no_grad
+def _swa(average: Any, current: Any, count: Any) -> Any:
+    return average + (current - average) / (count + 1)
+
+
 def get_ema_multi_avg_fn(decay: float = 0.999) -> MultipleAverage:
     """Exponential moving average (Polyak and Juditsky, 1992): a ← d·a + (1 − d)·p, in place.
 
     ``decay`` d = 0.999 averages over about the last 1 / (1 − d) = 1000 steps.
     """
     _check_decay(decay)
-
-    @no_grad
-    def ema_update(averages: Sequence[Any], currents: Sequence[Any], _: Any) -> None:
-        for average, current in zip(averages, currents, strict=True):
-            if average.dtype.is_floating_point:
-                average.copy_(average.lerp(current, 1 - decay))
-            else:
-                average.copy_(average * decay + current * (1 - decay))
-
-    return ema_update
+    return functools.partial(_ema_multi, decay=decay)
 
 
 def get_swa_multi_avg_fn() -> MultipleAverage:
     """Stochastic weight averaging (Izmailov et al., 2018): the plain mean of all n + 1 weights,
     a ← a + (p − a) / (n + 1), in place."""
-
-    @no_grad
-    def swa_update(averages: Sequence[Any], currents: Sequence[Any], count: Any) -> None:
-        for average, current in zip(averages, currents, strict=True):
-            average.copy_(average + (current - average) / (count + 1))
-
-    return swa_update
+    return _swa_multi
 
 
 def get_ema_avg_fn(decay: float = 0.999) -> Average:
     """As :func:`get_ema_multi_avg_fn`, for one tensor: returns d·a + (1 − d)·p."""
     _check_decay(decay)
-
-    @no_grad
-    def ema_update(average: Any, current: Any, _: Any) -> Any:
-        return decay * average + (1 - decay) * current
-
-    return ema_update
+    return functools.partial(_ema, decay=decay)
 
 
 def get_swa_avg_fn() -> Average:
     """As :func:`get_swa_multi_avg_fn`, for one tensor: returns a + (p − a) / (n + 1)."""
-
-    @no_grad
-    def swa_update(average: Any, current: Any, count: Any) -> Any:
-        return average + (current - average) / (count + 1)
-
-    return swa_update
+    return _swa
 
 
 class AveragedModel(Module):
@@ -118,11 +123,12 @@ class AveragedModel(Module):
     def __init__(
         self,
         model: Module,
-        device: Any = None,
+        device: DeviceLike | None = None,
         avg_fn: Average | None = None,
         multi_avg_fn: MultipleAverage | None = None,
         use_buffers: bool = False,
     ) -> None:
+        check_device(device)
         super().__init__()
         if not isinstance(model, Module):
             raise ArgumentError(
@@ -145,7 +151,8 @@ class AveragedModel(Module):
     @no_grad
     def update_parameters(self, model: Module) -> None:
         """Take the parameters of ``model``, as they are now, into the average."""
-        averages, currents = list(self.module.parameters()), list(model.parameters())
+        averages: list[Tensor] = list(self.module.parameters())
+        currents: list[Tensor] = list(model.parameters())
         own_buffers, buffers = list(self.module.buffers()), list(model.buffers())
         _check_alike([*averages, *own_buffers], [*currents, *buffers])
         if self.use_buffers:
@@ -194,12 +201,13 @@ def _check_alike(averages: Sequence[Any], currents: Sequence[Any]) -> None:
 
 
 @no_grad
-def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
+def update_bn(loader: Iterable[Any], model: Module, device: DeviceLike | None = None) -> None:
     """Set the running statistics of all batch-normalization layers to means over ``loader``.
 
     Batches are tensors, or tuples whose first entry is the input.  An averaged network has
     weights that no batch has been through, so its statistics belong to others.
     """
+    check_device(device)
     layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
     if not layers:
         return
@@ -207,7 +215,6 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None
-    version.bump()
     try:
         with training(model):
             for batch in loader:

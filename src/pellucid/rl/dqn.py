@@ -109,11 +109,14 @@ class DQNLearner:
 
     def _actions(self, state: State) -> int:
         if not hasattr(self, "_count"):
-            self._count = self.values(state[None]).shape[1]
+            self._count: int = self.values(state[None]).shape[1]
         return self._count
 
-    def _learn(self, *batch: Tensor) -> Tensor:
+    def _learn(
+        self, states: Tensor, actions: Tensor, rewards: Tensor, later: Tensor, ended: Tensor
+    ) -> Tensor:
         self.optimizer.zero_grad()
+        batch = (states, actions, rewards, later, ended)
         loss = td_loss(self.network, self.target, *batch, self.discount, self.double)
         loss.backward()
         self.optimizer.step()

@@ -72,7 +72,8 @@ def greedy_policy(mdp: MDP, values: Array) -> Array:
     """The best action of each state with probability 1, the first of equal ones: (S, A)."""
     # Values that differ by rounding alone count as equal.
     best = np.round(mdp.action_values(values), 10).argmax(axis=1)
-    return np.eye(mdp.reward.shape[1])[best]
+    chosen: Array = np.eye(mdp.reward.shape[1])[best]
+    return chosen
 
 
 def solve_policy(mdp: MDP, policy: Array) -> Array:
@@ -141,7 +142,7 @@ def _sweep(
         if in_place:
             for state in np.flatnonzero(~mdp.ends):
                 own = mdp.reward[state] + mdp.discount * (mdp.chance[state] @ values)
-                values[state] = update(own, state)
+                values[state] = update(own, int(state))
         else:
             values = update(mdp.action_values(values), slice(None))
         if np.abs(values - before).max() < tolerance:

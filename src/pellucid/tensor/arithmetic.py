@@ -360,7 +360,7 @@ class ArithmeticMethods(Tensor):
     def logit(self, eps: float | None = None) -> Tensor:
         """ln(x / (1 − x)), the inverse of the sigmoid; ``eps`` clamps x to [eps, 1 − eps]."""
         x = self if eps is None else self.clamp(eps, 1 - eps)
-        return (x / (1 - x)).log()
+        return x.log() - (-x).log1p()  # of the quotient the slope at 0 and 1 would be ∞ · 0
 
     # ---- choosing --------------------------------------------------------------------------
 
@@ -373,16 +373,19 @@ class ArithmeticMethods(Tensor):
         return elementwise.minimum(*together(self, other))
 
     def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
+        """
         if min is None and max is None:
             raise ArgumentError("clamp got neither min nor max", "pass at least one of them")
-        x = self
+        x: Tensor = self
         if min is not None:
             x, low = together(x, min)
-            x = elementwise.where(elementwise.lt(x, low), low, x)
+            x = elementwise.where(_or_nan(elementwise.lt(x, low), low, min), low, x)
         if max is not None:
             x, high = together(x, max)
-            x = elementwise.where(elementwise.gt(x, high), high, x)
+            x = elementwise.where(_or_nan(elementwise.gt(x, high), high, max), high, x)
         return x
 
     clip = clamp
@@ -457,11 +460,24 @@ def _power_of_number(x: Any, exponent: Any) -> Any:
             )
             return elementwise.cast(wide, int64 if x.dtype is int64 else x.dtype)
     if whole and exponent != 0:
-        power = _product_power(x, int(abs(exponent)))
-        return power if exponent > 0 else 1.0 / power
+        # (1/x)^n: of 1/x^n the slope at 0 would be ∞ · 0.
+        return _product_power(x if exponent > 0 else 1.0 / x, int(abs(exponent)))
     if exponent == 0:
-        return x * 0 + 1 if x.dtype.kind == "int" else elementwise.pow(x, as_operand(0.0, x.dtype))
+        return constant_like(x, 1)
     return elementwise.pow(x, as_operand(exponent, x.dtype))
+
+
+def _or_nan(outside: Any, bound: Any, given: Any) -> Any:
+    """Where an element is outside of a bound, or the bound is NaN, as a number rarely is."""
+    if bound.dtype.kind != "float" or (isinstance(given, NUMBERS) and given == given):
+        return outside
+    return elementwise.logical_or_(outside, bound.isnan())
+
+
+def constant_like(x: Any, number: float) -> Any:
+    """``number`` in the shape of ``x``, whatever its elements, with gradients that are 0."""
+    never = elementwise.logical_not_(elementwise.eq(x, x).logical_or(x.isnan()))
+    return elementwise.where(never, x, as_operand(number, x.dtype))
 
 
 def _product_power(x: Any, count: int) -> Any:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from pellucid.base.dtypes import DType, as_dtype, bfloat16
+from pellucid.base.dtypes import DType, DTypeLike, as_dtype, bfloat16
 from pellucid.base.errors import ArgumentError, DTypeError
-from pellucid.tensor.state import state, version
+from pellucid.tensor.state import state
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class autocast:  # noqa: N801  (PyTorch's name)
@@ -28,7 +30,7 @@ class autocast:  # noqa: N801  (PyTorch's name)
     def __init__(
         self,
         device_type: str = "cpu",
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         enabled: bool = True,
         cache_enabled: bool | None = None,
     ) -> None:
@@ -52,7 +54,7 @@ class autocast:  # noqa: N801  (PyTorch's name)
     def __exit__(self, *_: object) -> None:
         _set(self._before.pop())
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: Function) -> Function:
         """As a decorator: every call of ``function`` runs inside."""
 
         @functools.wraps(function)
@@ -60,13 +62,11 @@ class autocast:  # noqa: N801  (PyTorch's name)
             with self:
                 return function(*args, **kwargs)
 
-        return wrapped
+        return cast(Function, wrapped)
 
 
 def _set(dtype: DType | None) -> None:
-    if state.autocast is not dtype:
-        state.autocast = dtype
-        version.bump()
+    state.autocast = dtype
 
 
 def is_autocast_enabled(device_type: str = "cpu") -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
 from pellucid.base.errors import AutogradError, ShapeError
 from pellucid.ops import elementwise
 from pellucid.tensor.core import Record, TensorCore, lift
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.rematerialize import release
 from pellucid.tensor.state import state
 from pellucid.transforms.differentiate import apply_rule, reverse
@@ -27,6 +28,11 @@ class set_grad_enabled:  # noqa: N801  (PyTorch's name)
         self._mode = bool(mode)
         state.grad_enabled = self._mode
 
+    def __call__(self, function: Function) -> Function:
+        """As a decorator: every call of ``function`` runs so; nothing else is set."""
+        state.grad_enabled = self._before
+        return GradMode(self._mode)(function)
+
     def __enter__(self) -> None:
         state.grad_enabled = self._mode
 
@@ -39,10 +45,14 @@ class set_grad_enabled:  # noqa: N801  (PyTorch's name)
         state.grad_enabled = self._before
 
 
-class _Mode:
-    """Context manager and decorator that sets the gradient mode while it is active."""
+class GradMode:
+    """Context manager and decorator that records operations, or not, while it is active.
 
-    mode: bool
+    What :func:`no_grad`, :func:`enable_grad` and :func:`inference_mode` return.
+    """
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = bool(mode)
 
     def __enter__(self) -> None:
         self._before = state.grad_enabled
@@ -56,32 +66,48 @@ class _Mode:
     ) -> None:
         state.grad_enabled = self._before
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        made = super().__new__(cls)
-        return made if function is None else made(function)
-
     def __call__(self, function: Function) -> Function:
+        """As a decorator: every call of ``function`` runs inside."""
+        mode = self.mode
+
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with type(self)():
+            with GradMode(mode):
                 return function(*args, **kwargs)
 
         return wrapped  # type: ignore[return-value]
 
 
-class no_grad(_Mode):  # noqa: N801
-    """Inside, nothing is recorded: no history, no memory for it. For inference and updates."""
+@overload
+def no_grad() -> GradMode: ...
+@overload
+def no_grad(function: Function) -> Function: ...
+def no_grad(function: Function | None = None) -> GradMode | Function:
+    """Inside, nothing is recorded: no history, no memory for it.  For inference and updates.
 
-    mode = False
+    A context manager, ``with no_grad():``, or a decorator, with parentheses or without.
+    """
+    mode = GradMode(False)
+    return mode if function is None else mode(function)
 
 
-class enable_grad(_Mode):  # noqa: N801
-    """Inside, operations are recorded again, also within :class:`no_grad`."""
+@overload
+def enable_grad() -> GradMode: ...
+@overload
+def enable_grad(function: Function) -> Function: ...
+def enable_grad(function: Function | None = None) -> GradMode | Function:
+    """Inside, operations are recorded again, also within :func:`no_grad`; used as that is."""
+    mode = GradMode(True)
+    return mode if function is None else mode(function)
 
-    mode = True
 
-
-inference_mode = no_grad
+@overload
+def inference_mode(mode: bool = True) -> GradMode: ...
+@overload
+def inference_mode(mode: Function) -> Function: ...
+def inference_mode(mode: bool | Function = True) -> GradMode | Function:
+    """:func:`no_grad` under PyTorch's other name; ``inference_mode(False)`` records operations."""
+    return GradMode(not mode) if isinstance(mode, bool) else GradMode(False)(mode)
 
 
 def is_grad_enabled() -> bool:
@@ -146,6 +172,7 @@ def _walk(
     cotangents: Sequence[TensorCore | None],
     create_graph: bool,
     wanted: Callable[[TensorCore], bool],
+    retain_graph: bool | None = None,
 ) -> dict[int, tuple[Any, Any]]:
     """Cotangents by :func:`key_of` the tensor; of intermediate tensors only the wanted ones."""
     seeds = _seed(outputs, cotangents)
@@ -158,6 +185,8 @@ def _walk(
             cotangent = cotangent if replaced is None else replaced
         if trace is not None:
             trace.cotangent = trace.node_of(cotangent._cell)
+            if record is not None and not (retain_graph or create_graph):
+                trace.consumed[id(record)] = record
         return cotangent
 
     before = None if trace is None else trace.cotangent
@@ -223,7 +252,9 @@ def backward(
     """
     taken = set() if gradient is None else {id(gradient._cell)}
     reached = []
-    for tensor, cotangent in _walk([output], [gradient], create_graph, _collects).values():
+    for tensor, cotangent in _walk(
+        [output], [gradient], create_graph, _collects, retain_graph
+    ).values():
         target = tensor
         if tensor._record is not None:
             target = tensor._record.owner() if tensor._record.owner is not None else None
@@ -240,6 +271,19 @@ def backward(
             if isinstance(hook, AfterGradient):
                 hook(target)
     state.gradient_order = tuple(reached)
+
+
+def stored_gradient(tensor: TensorCore) -> Any:
+    """``tensor.grad`` if it is in memory; None if there is none, or if a compiled step used it up
+    without storing it, where reading ``.grad`` raises."""
+    if state.trace is not None:
+        return tensor.grad
+    return tensor._grad if isinstance(tensor._grad, TensorCore) else None
+
+
+def has_gradient(tensor: TensorCore) -> bool:
+    """Whether ``tensor.grad`` is not None, also where a compiled step did not store it."""
+    return tensor.grad is not None if state.trace is not None else tensor._grad is not None
 
 
 def _own(cotangent: Any, taken: set[int], tensor: TensorCore) -> Any:
@@ -271,7 +315,7 @@ def grad(
     create_graph: bool = False,
     allow_unused: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Any, ...]:
+) -> tuple[Tensor, ...]:
     """Gradients of ``outputs`` to ``inputs``, returned instead of collected in ``.grad``.
 
     ``create_graph=True`` records the computation of the gradients, for gradients of gradients.
@@ -283,7 +327,7 @@ def grad(
     seeds = [grad_outputs] if isinstance(grad_outputs, TensorCore) else grad_outputs
     given = list(seeds) if seeds is not None else [None] * len(out)
     asked = {key_of(tensor) for tensor in wrt}
-    found = _walk(out, given, create_graph, lambda t: key_of(t) in asked)
+    found = _walk(out, given, create_graph, lambda t: key_of(t) in asked, retain_graph)
     result = []
     for position, tensor in enumerate(wrt):
         known = found.get(key_of(tensor))

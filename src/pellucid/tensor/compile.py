@@ -8,57 +8,96 @@ in place (:mod:`pellucid.tensor.program`).  Later calls with the same signature 
 from __future__ import annotations
 
 import functools
+import os
+import threading
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+import weakref
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import numpy as np
 
+from pellucid.backends import Executable
+from pellucid.base.caches import register_cache
 from pellucid.base.errors import ArgumentError, TraceError
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
-from pellucid.tensor.program import Program
-from pellucid.tensor.state import Cell, state, version
+from pellucid.tensor.guards import READERS, Walk
+from pellucid.tensor.program import NeedsIdentity, Program
+from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trees import flatten, map_tensors, rebuild, repeats, signature
 
+Taken = ParamSpec("Taken")
+Returned = TypeVar("Returned")
+
 RETRACES_BEFORE_WARNING = 8
-"""So many signatures of one function before the user is told which argument keeps changing."""
+"""So many programs of one function before the user is told what keeps changing."""
+
+KEPT_PROGRAMS = 64
+"""Programs of one function that are kept; the one that was not used for longest goes first."""
 
 
-class CompiledFunction:
+class CompiledFunction(Generic[Taken, Returned]):
     """A function that is compiled per signature; what :func:`compile` returns.
 
     ``explain()`` shows what the last used program became.
     """
 
-    def __init__(self, function: Callable[..., Any], backend: str, keep_gradients: bool) -> None:
+    def __init__(
+        self, function: Callable[Taken, Returned], backend: str, keep_gradients: bool
+    ) -> None:
         self.function = function
         self.backend = backend
         self.keep_gradients = keep_gradients
+        self.by_identity = False
         self._programs: dict[Any, list[Program]] = {}
+        self._order: OrderedDict[Program, Any] = OrderedDict()
+        """Programs and their signatures, the one that was used last at the end."""
         self._last: Program | None = None
         """The program to try first: the newest, if its arguments can be recognized quickly."""
         self._recent: Program | None = None
+        self._lock = threading.RLock()
+        self._making: dict[Any, threading.RLock] = {}
+        """Signature → lock: threads that meet it first at the same time make one program."""
         self.signatures: list[Any] = []
+        self._reasons: list[str] = []
+        """Why each program after the first one of its signature was made."""
         functools.update_wrapper(self, function, updated=())
+        _functions.add(self)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: Taken.args, **kwargs: Taken.kwargs) -> Returned:
         """What the function returns for these arguments, by its program for their signature."""
         last = self._last
         if (
             last is not None
-            and last.version == version.number
+            and last.validity.fresh
             and not kwargs
             and state.trace is None
             and last.grad_enabled == state.grad_enabled
+            and last.autocast is state.autocast
+            and (last.python is None or last.python.holds())
             and last.accepts(args)
         ):
-            return last.run(args)
+            return last.run(args)  # type: ignore[arg-type]  # accepts() looked
         if state.trace is not None:
             return self.function(*args, **kwargs)
-        leaves: list[TensorCore] = []
-        args, kwargs = map_tensors((args, kwargs), lambda t: _collect(t, leaves))
-        return self._program(args, kwargs, leaves).run(leaves)
+        program, leaves = self._program(args, kwargs)
+        return program.run(leaves)
+
+    def __repr__(self) -> str:
+        name = getattr(self.function, "__qualname__", None) or type(self.function).__name__
+        count = sum(len(programs) for programs in self._programs.values())
+        made = f"{count} program{'' if count == 1 else 's'}"
+        return f"CompiledFunction({name}, backend={self.backend!r}, {made})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Copies and pickles hold what was compiled; programs hold addresses and are made anew.
+        kept = ("function", "backend", "keep_gradients")
+        return {name: self.__dict__[name] for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
 
     def __getattr__(self, name: str) -> Any:
         # What was compiled keeps its own attributes: a module's parameters(), train(), …
@@ -66,11 +105,11 @@ class CompiledFunction:
             raise AttributeError(name)
         return getattr(self.function, name)
 
-    def many(self, steps: int, *args: Any) -> Any:
+    def many(self, steps: int, *args: TensorCore | np.ndarray) -> Returned:
         """Run ``steps`` times in one native call.
 
         Each tensor argument has a leading axis of extent ``steps``, one slice for each step;
-        results come back stacked the same way.
+        results come back stacked the same way, without history.
         """
         if state.trace is not None:
             raise TraceError(
@@ -92,15 +131,7 @@ class CompiledFunction:
         done = 0
         while done < steps:  # once, unless an observation changes the program on the way
             first = tuple(TensorCore.make(Cell(np.asarray(t.array()[done]))) for t in leaves)
-            last = self._last
-            program = (
-                last
-                if last is not None
-                and last.version == version.number
-                and last.accepts(first)
-                and last.grad_enabled == state.grad_enabled
-                else self._program(first, {}, list(first))
-            )
+            program, _ = self._program(first, {})
             count = min([steps - done, *(b.span for b in program.bindings)])
             count = 1 if program.changed_gradients else count
             part = leaves if count == steps else [_slices(t, done, done + count) for t in leaves]
@@ -108,42 +139,95 @@ class CompiledFunction:
             done += count
         return parts[0] if len(parts) == 1 else _joined(parts)
 
-    def _program(self, args: Any, kwargs: Any, leaves: Sequence[TensorCore]) -> Program:
-        key = (signature((args, kwargs)), state.grad_enabled, repeats(leaves))
-        known = self._programs.setdefault(key, [])
-        found = next((p for p in known if p.holds()), None)
-        if found is None:
-            found = Program(self, args, kwargs)
-            known.append(found)
-            self._notesignature(key)
-        if found.version != version.number:
-            found.rebind()
+    # ---- programs ----------------------------------------------------------------------------
+
+    def _program(self, args: Any, kwargs: Any) -> tuple[Program, list[TensorCore]]:
+        """The program for these arguments, ready to run, and the tensors to run it on."""
+        try:
+            return self._found(args, kwargs)
+        except NeedsIdentity:
+            self.by_identity = True
+            self.clear()
+            return self._found(args, kwargs)
+
+    def _found(self, args: Any, kwargs: Any) -> tuple[Program, list[TensorCore]]:
+        leaves: list[TensorCore] = []
+        args, kwargs = map_tensors((args, kwargs), lambda t: _collect(t, leaves), self.by_identity)
+        key = (
+            signature((args, kwargs), self.by_identity, state.grad_enabled),
+            state.grad_enabled,
+            repeats(leaves),
+        )
+        with self._lock:
+            making = self._making.setdefault(key, threading.RLock())
+        with making:
+            found, differences = None, []
+            for program in reversed(self._programs.get(key, ())):
+                difference = program.difference()
+                if difference is None:
+                    found = program
+                    break
+                differences.append(difference)
+            if found is None:
+                found = Program(self, args, kwargs)
+                self._note(key, differences)
+            if not found.validity.fresh:
+                found.rebind()
+        self._used(key, found)
         # Only flat positional tensors can be recognized without building the signature.
         flat = not kwargs and all(isinstance(a, TensorCore) for a in args)
         self._last = found if flat and len(args) == len(leaves) else None
         self._recent = found
-        return found
+        return found, leaves
 
-    def _notesignature(self, key: Any) -> None:
-        self.signatures.append(key)
-        if len(self.signatures) == RETRACES_BEFORE_WARNING:
-            changing = _what_changes([k[0] for k in self.signatures])
-            warnings.warn(
-                f"{getattr(self.function, '__name__', 'a function')} was compiled "
-                f"{RETRACES_BEFORE_WARNING} times because {changing} keeps changing; "
-                "pass equal shapes, or make a changing number a tensor",
-                RuntimeWarning,
-                stacklevel=4,
-            )
+    def _used(self, key: Any, program: Program) -> None:
+        """Keep a program, and forget the one that was not used for longest if there are many."""
+        with self._lock:
+            if program not in self._order:
+                self._programs.setdefault(key, []).append(program)
+            self._order[program] = key
+            self._order.move_to_end(program)
+            while len(self._order) > KEPT_PROGRAMS:
+                oldest, old_key = self._order.popitem(last=False)
+                known = self._programs[old_key]
+                known.remove(oldest)
+                if not known:
+                    del self._programs[old_key]
+                    self._making.pop(old_key, None)
+
+    def clear(self) -> None:
+        """Forget all programs; the next call compiles again."""
+        with self._lock:
+            self._programs.clear()
+            self._order.clear()
+            self._making.clear()
+            self._last = self._recent = None
+
+    def _note(self, key: Any, differences: list[str]) -> None:
+        """Remember why a program was made; tell the user once when there are many."""
+        with self._lock:
+            self.signatures.append(key)
+            if differences:
+                self._reasons.append(differences[0])
+            if len(self.signatures) != RETRACES_BEFORE_WARNING:
+                return
+            few = len(self._reasons) < RETRACES_BEFORE_WARNING // 2
+            changing = _what_changes(self.signatures) if few else _most_common(self._reasons)
+        warnings.warn(
+            f"{getattr(self.function, '__name__', 'a function')} was compiled "
+            f"{RETRACES_BEFORE_WARNING} times because {changing} keeps changing; "
+            "pass equal shapes, or make a changing number a tensor",
+            RuntimeWarning,
+            stacklevel=5,
+        )
 
     def keep_from_now_on(self) -> None:
         """Gradients are wanted after the step: compile again with them as outputs."""
         self.keep_gradients = True
-        self._programs.clear()
-        self._last = None
+        self.clear()
 
     @property
-    def executable(self) -> Any:
+    def executable(self) -> Executable:
         """The executable of the program that ran last."""
         if self._recent is None:
             raise ArgumentError("nothing has been compiled yet", "call the function once first")
@@ -165,21 +249,116 @@ class CompiledFunction:
         return executable.explain(inputs, calls)
 
 
+_functions: weakref.WeakSet[CompiledFunction[..., Any]] = weakref.WeakSet()
+
+
+def _clear_programs() -> None:
+    for function in list(_functions):
+        function.clear()
+
+
+def _after_fork_in_child() -> None:
+    """Another thread may have held a lock while the process was copied."""
+    for function in list(_functions):
+        function._lock = threading.RLock()
+        function._making = {}
+        for program in function._order:
+            program.lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+register_cache("programs of compiled functions", _clear_programs)
+
+
+def _read_compiled(walk: Walk, function: Any, name: str) -> None:
+    walk.value(function.function, name)
+
+
+READERS.append((CompiledFunction, _read_compiled))
+
+_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+
+
+@overload
 def compile(
-    function: Callable[..., Any] | None = None,
+    function: Callable[Taken, Returned],
     *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
     backend: str = "cpu",
+    mode: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    disable: bool = False,
+    keep_gradients: bool = False,
+) -> CompiledFunction[Taken, Returned]: ...
+@overload
+def compile(
+    function: None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str = "cpu",
+    mode: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    disable: bool = False,
+    keep_gradients: bool = False,
+) -> Callable[[Callable[Taken, Returned]], CompiledFunction[Taken, Returned]]: ...
+def compile(
+    function: Callable[Taken, Returned] | None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str = "cpu",
+    mode: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    disable: bool = False,
     keep_gradients: bool = False,
 ) -> Any:
     """Compile a function over tensors into one native program per signature.
 
     Works on any Python function, on a ``Module`` (its forward pass), and on a whole training
-    step with backward and optimizer.  ``backend="reference"`` runs the same program by its
-    NumPy definition.  ``keep_gradients`` stores ``.grad`` after each call; without it gradients
-    that only the optimizer needs are fused into its update.
+    step with backward and optimizer.  Results that depend on something that requires gradients
+    carry a history, so ``loss(compiled(x)).backward()`` works; a step that calls ``backward()``
+    itself returns its loss without one.  Second derivatives have to be taken inside.
+
+    ``backend="reference"`` runs the same program by its NumPy definition.  ``keep_gradients``
+    stores ``.grad`` after each call; without it gradients that only the optimizer needs are fused
+    into its update.  ``disable=True`` returns the function as it is.  PyTorch's ``fullgraph`` and
+    ``mode`` are accepted and change nothing: the whole function is always one program.
+
+    The function's Python runs once per signature.  When something that it read is another value
+    at a later call (a global, a variable of a closure, an attribute, a hook, …), it is traced
+    again; see "What compile relies on" in the guide.
+
+    Raises :class:`ArgumentError` for ``dynamic=True`` (each shape has a program of its own), an
+    unknown ``mode``, and ``options``, which belong to PyTorch's compiler.
     """
+    if dynamic:
+        raise ArgumentError(
+            "compile got dynamic=True: programs are made for the shapes of their arguments",
+            "leave it out; each new shape is compiled once when it is first met",
+        )
+    if mode is not None and mode not in _MODES:
+        raise ArgumentError(
+            f"compile got mode={mode!r}", f"leave it out, or use one of {', '.join(_MODES)}"
+        )
+    if options:
+        raise ArgumentError(
+            f"compile got options={dict(options)!r}, which belong to another compiler",
+            "leave them out; optimization needs no options here",
+        )
     if function is None:
-        return lambda f: compile(f, backend=backend, keep_gradients=keep_gradients)
+        return functools.partial(
+            compile, backend=backend, disable=disable, keep_gradients=keep_gradients
+        )
+    if disable:
+        return function
+    if not callable(function):
+        raise ArgumentError(
+            f"compile got a {type(function).__name__}", "pass a function or a module"
+        )
     return CompiledFunction(function, backend, keep_gradients)
 
 
@@ -200,18 +379,44 @@ def _joined(parts: Sequence[Any]) -> Any:
     return rebuild(structures[0], iter([TensorCore.make(Cell(a)) for a in together]))
 
 
+def _most_common(reasons: Sequence[str]) -> str:
+    """The reasons that come most often, up to three, with the newest values of each."""
+    newest = {reason.split(" (")[0]: reason for reason in reasons}
+    counts = Counter(reason.split(" (")[0] for reason in reasons).most_common(3)
+    if counts[0][1] * 2 > len(reasons):
+        counts = counts[:1]
+    return " or ".join(newest[name] for name, _ in counts)
+
+
 def _what_changes(signatures: Sequence[Any]) -> str:
     """Which argument differs between signatures, for the warning."""
-    positional = [s[1][1:] for s in signatures]
+    positional = [s[0][1][1:] for s in signatures]
     if len({len(p) for p in positional}) > 1:
         return "the number of arguments"
     for place, values in enumerate(zip(*positional, strict=True)):
         if len(set(values)) > 1:
-            shown = ", ".join(
-                str(v[0]) if isinstance(v, tuple) and v else str(v) for v in values[-3:]
-            )
-            return f"argument {place} ({shown}, …)"
-    return "a setting that the function reads (training mode, requires_grad, gradients)"
+            return f"argument {place} ({_last_values(values)}, …)"
+    keywords = [dict(s[0][2][1:]) for s in signatures]
+    for name in dict.fromkeys(name for known in keywords for name in known):
+        values = tuple(known.get(name) for known in keywords)
+        if len(set(values)) > 1:
+            return f"argument {name!r} ({_last_values(values)}, …)"
+    if len({s[1] for s in signatures}) > 1:
+        return "gradient mode"
+    return "which arguments are one tensor"
+
+
+def _last_values(values: Sequence[Any]) -> str:
+    """The last three distinct values of an argument: shapes of tensors, values of others."""
+    return ", ".join(_shown(v) for v in list(dict.fromkeys(values))[-3:])
+
+
+def _shown(part: Any) -> str:
+    if isinstance(part, tuple) and len(part) == 2 and part[0] is float:
+        return str(float.fromhex(part[1]))
+    if isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], type):
+        return repr(part[1])
+    return str(part[0]) if isinstance(part, tuple) and part else str(part)
 
 
 def _collect(tensor: TensorCore, leaves: list[TensorCore]) -> TensorCore:

@@ -17,7 +17,8 @@ from pellucid.base.errors import AllocationError, ArgumentTypeError, AutogradErr
 from pellucid.base.shapes import Shape, size_of
 from pellucid.graph.node import CONSTANT, Primitive, Spec, constant, constant_value, current_layer
 from pellucid.ops import elementwise
-from pellucid.tensor.state import Cell, state, version
+from pellucid.tensor.state import Cell, state
+from pellucid.tensor.validity import changed
 
 VALUE_FREE = frozenset({"add", "sub", "neg", "sum", "cumsum", "copy", "cast"})
 """Operations, beside those that only move elements, whose gradient reads no input's value."""
@@ -327,7 +328,7 @@ class TensorCore:
             raise AutogradError("only leaves can stop requiring gradients", "use .detach()")
         if bool(requires_grad) != self._requires_grad:
             self._requires_grad = bool(requires_grad)
-            version.bump()
+            changed(self)
         return self
 
     @property
@@ -350,9 +351,9 @@ class TensorCore:
                 "gradients have the shape of their tensor",
             )
         if state.trace is None:
-            if self._grad is not value:
-                version.bump()
-            self._grad = value
+            before, self._grad = self._grad, value
+            if before is not value:
+                changed(self)
         else:
             state.trace.write_grad(self, value)
 

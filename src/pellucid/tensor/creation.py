@@ -334,8 +334,8 @@ def eye(
     device: DeviceLike | None = None,
 ) -> Tensor:
     """The identity matrix (n, m), m = n by default."""
-    _shape_of((n, n if m is None else m))
     check_device(device)
+    _shape_of((n, n if m is None else m))
     return lift(as_dtype(dtype or float32).array(np.eye(n, m))).requires_grad_(requires_grad)
 
 
@@ -379,8 +379,8 @@ def linspace(
     device: DeviceLike | None = None,
 ) -> Tensor:
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
-    _shape_of((steps,))
     check_device(device)
+    _shape_of((steps,))
     values = as_dtype(dtype or float32).array(np.linspace(float(start), float(end), steps))
     return lift(values).requires_grad_(requires_grad)
 

@@ -6,7 +6,9 @@ one compiled graph for these shapes, with another one for its gradient.  Nothing
 and the last digits: values exist at once, hooks, layer names and second derivatives work as ever.
 
 Whether a kernel is used follows from shapes, dtypes and settings alone, never from how often
-something ran or what the disk's cache holds, so that equal programs give equal bits.
+something ran, what ran before it or what the disk's cache holds, so that equal programs give equal
+bits.  Kernels are found by the operation itself, not by its name: two functions that share a name
+share nothing else.
 """
 
 from __future__ import annotations
@@ -16,11 +18,12 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from pellucid.base.dtypes import DType
 from pellucid.base.errors import (
     ArgumentError,
     CompilationError,
@@ -47,10 +50,6 @@ from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trace import Trace
 from pellucid.transforms.differentiate import apply_rule
 
-SIGNATURES_OF_ONE_KIND = 24
-"""Kernels for calls that differ in the first operand's shape only, such as sequences of many
-lengths; further shapes are left to NumPy, because compiling for each would cost more."""
-SIGNATURES_OF_ONE_UNIT = 256
 KEPT_KERNELS = 1024
 """Kernels kept in this process; older ones are loaded again when they are needed."""
 
@@ -242,22 +241,11 @@ def _substitute(outputs: Sequence[Node], replaced: dict[Node, Node]) -> dict[Nod
 
 
 class _Table:
-    """Kernels by signature, and which signatures have one."""
+    """Kernels by signature."""
 
     def __init__(self) -> None:
         self.kernels: dict[Any, Kernel | None] = {}
-        self.admitted: dict[Any, set[Any]] = {}
         self.lock = threading.RLock()
-
-    def admits(self, unit: Any, kind: Any, key: Any) -> bool:
-        """Whether this signature gets a kernel; once said, the answer stays."""
-        for group, limit in ((kind, SIGNATURES_OF_ONE_KIND), (unit, SIGNATURES_OF_ONE_UNIT)):
-            known = self.admitted.setdefault(group, set())
-            if key not in known and len(known) >= limit:
-                return False
-        self.admitted[kind].add(key)
-        self.admitted[unit].add(key)
-        return True
 
     def keep(self, key: Any, kernel: Kernel | None) -> None:
         """Remember a kernel, or that there is none; the oldest is forgotten when there are many."""
@@ -266,9 +254,8 @@ class _Table:
             del self.kernels[next(iter(self.kernels))]
 
     def clear(self) -> None:
-        """Forget all kernels, and what was admitted."""
+        """Forget all kernels; they are made again when they are needed."""
         self.kernels.clear()
-        self.admitted.clear()
 
 
 _table = _Table()
@@ -282,14 +269,27 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def exact(value: Any) -> Any:
+    """A key for a setting: equal only for values of one class that no operation can tell apart.
+
+    Python's equality takes 1, 1.0 and True for one key, and 0.0 and −0.0; NaN equals nothing.
+    """
+    kind = value.__class__
+    if kind is tuple or kind is list:
+        return (tuple, *map(exact, value))
+    if isinstance(value, (float, np.floating)) and (not value or value != value):
+        return (kind, repr(value))
+    return (kind, value)
+
+
 def _kernel(
-    name: str,
+    op: Primitive,
     settings: tuple[Any, ...],
     tensors: Sequence[TensorCore],
     function: Callable[[], Callable[..., Any]],
 ) -> Kernel | None:
     """The kernel for this call, made if it is new; None where NumPy has to do."""
-    parts: list[Any] = [name, settings]
+    parts: list[Any] = [op, settings]
     for tensor in tensors:
         cell = tensor._cell
         parts.append(cell.shape)
@@ -305,10 +305,7 @@ def _kernel(
         return None
     with _table.lock:
         if key not in _table.kernels:
-            # Those of one kind differ in the first operand's shape.
-            kind = (*key[:2], *key[3:], len(tensors[0]._cell.shape))
-            found = _made(name, tensors, function()) if _table.admits(name, kind, key) else None
-            _table.keep(key, found)
+            _table.keep(key, _made(op.name, tensors, function()))
         return _table.kernels[key]
 
 
@@ -335,8 +332,20 @@ Worth = Callable[[Sequence[Any], Mapping[str, Any]], bool]
 """Whether a primitive with these operands and parameters is heavy."""
 
 
+def is_regular(extent: int) -> bool:
+    """Whether an axis has one of the extents that get kernels of their own: those that need at
+    most 8 binary digits in front of zeros, so all up to 256, even ones up to 512, and so on.
+
+    Sequences and images of ever-changing sizes would otherwise have native code made for each.
+    """
+    return extent <= 256 or extent // (extent & -extent) < 256
+
+
 def elements(least: int) -> Worth:
-    """Heavy when an operand has at least so many elements."""
+    """Heavy when an operand has at least so many elements.
+
+    For functions whose native code is one text for all extents, so that a new one costs little.
+    """
 
     def is_heavy(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
         for tensor in tensors:
@@ -347,24 +356,48 @@ def elements(least: int) -> Worth:
     return is_heavy
 
 
-def products(least: int, columns: int = -1) -> Worth:
-    """Heavy when a matrix product has at least so many multiplications.
+def rows(least: int, much: int = 1 << 20) -> Worth:
+    """Heavy when an operand has at least so many elements, for loops over whole rows.
 
-    The second operand's axis ``columns`` is that of the result's columns.
+    Their code depends on the inner extents: if those of the first operand are not regular it
+    takes ``much``, so many elements that a kernel is worth having for one shape.
     """
+    many = elements(least)
 
     def is_heavy(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
-        first, second = tensors[0].array(), tensors[1].array()
-        return second.ndim > 1 and bool(first.size * second.shape[columns] >= least)
+        if not many(tensors, params):
+            return False
+        first = tensors[0].array()
+        return bool(first.size >= much or all(map(is_regular, first.shape[1:])))
 
     return is_heavy
 
 
-def convolutions(least: int) -> Worth:
-    """Heavy when elements of input and weight multiply to so many."""
+def products(least: int, columns: int = -1, much: int = 1 << 26) -> Worth:
+    """Heavy when a matrix product has at least so many multiplications.
+
+    The second operand's axis ``columns`` is that of the result's columns.  Products of an
+    irregular number of rows are left to NumPy's library up to ``much``: it is nearly as fast.
+    """
 
     def is_heavy(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
-        return bool(tensors[0].array().size * tensors[1].array().size >= least)
+        first, second = tensors[0].array(), tensors[1].array()
+        if second.ndim < 2:
+            return False
+        work = first.size * second.shape[columns]
+        return bool(work >= much or (work >= least and all(map(is_regular, first.shape[:-1]))))
+
+    return is_heavy
+
+
+def convolutions(least: int, much: int = 1 << 20) -> Worth:
+    """Heavy when elements of input and weight multiply to so many; ``much`` if the input has
+    irregular extents."""
+
+    def is_heavy(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
+        first = tensors[0].array()
+        work = first.size * tensors[1].array().size
+        return bool(work >= much or (work >= least and all(map(is_regular, first.shape))))
 
     return is_heavy
 
@@ -393,7 +426,8 @@ def _kernel_of(
     def function(*tensors: TensorCore) -> Any:
         return tensors[0].apply_primitive(primitive, tensors, params)
 
-    return _kernel(primitive.name, tuple(params.items()), inputs, lambda: function)
+    settings = tuple([(name, exact(value)) for name, value in params.items()])
+    return _kernel(primitive, settings, inputs, lambda: function)
 
 
 def _run_results(
@@ -410,7 +444,7 @@ def _run_results(
         return tuple(tensors[0].apply_results(primitive, tensors, params, numbers))
 
     settings = (numbers, *params.items())
-    kernel = _kernel(primitive.name, settings, inputs, lambda: function)
+    kernel = _kernel(primitive, settings, inputs, lambda: function)
     made = None if kernel is None else kernel.run(inputs)
     return None if made is None else {k: t._cell for k, t in zip(numbers, made, strict=True)}
 
@@ -439,11 +473,15 @@ def unit(worth: Worth) -> Callable[[Function], Function]:
     have a hash; lists are taken as tuples.  The function stays the definition: small operands,
     traced ones, wrong ones and gradients of gradients run through it.  If it returns a tuple,
     gradients flow into the first entry only; let the others be detached.
+
+    What the function takes from a function around it may be numbers, text, None and tuples of
+    these: they belong to the signature.  Raises ``ArgumentError`` for anything else.
     """
 
     def decorate(function: Function) -> Function:
         name = function.__name__.strip("_")
         op = Primitive(name, "composite", name, _no_rule, _no_rule, None, tuple, "")
+        _refuse_objects(function)
 
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -455,9 +493,40 @@ def unit(worth: Worth) -> Callable[[Function], Function]:
                     return result
             return function(*args, **kwargs)
 
+        run.__dict__["unit"] = op
         return cast(Function, run)
 
     return decorate
+
+
+_PLAIN = (bool, int, float, str, bytes, type(None), DType)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value can never change, so that it can be part of a signature."""
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, _PLAIN)
+
+
+def _captured(function: Callable[..., Any]) -> list[tuple[str, Any]]:
+    """Names and values of what a function takes from the functions around it."""
+    found = []
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # not assigned yet
+            found.append((name, cell.cell_contents))
+    return found
+
+
+def _refuse_objects(function: Callable[..., Any]) -> None:
+    """Raise where a unit reads an object that may change behind its kernel."""
+    for name, value in _captured(function):
+        if not _is_plain(value):
+            raise ArgumentError(
+                f"a unit of eager mode, {function.__name__}, reads {name} from outside, a "
+                f"{type(value).__name__}",
+                "pass it as an argument; from outside may come numbers, text and tuples of them",
+            )
 
 
 def _no_rule(*_: Any, **__: Any) -> Any:
@@ -496,13 +565,14 @@ def _run_unit(
         return None
     settings: list[Any] = [*kwargs]
     for value in (*args, *kwargs.values()):
-        if isinstance(value, TensorCore):
-            settings.append(_TENSOR)
-        else:
-            settings.append(value.__class__)
-            settings.append(tuple(value) if isinstance(value, list) else value)
+        settings.append(_TENSOR if isinstance(value, TensorCore) else exact(value))
+    if function.__closure__:
+        outside = _captured(function)
+        if not all(_is_plain(value) for _, value in outside):
+            return None
+        settings.extend((name, exact(value)) for name, value in outside)
 
-    kernel = _kernel(op.name, tuple(settings), tensors, lambda: _filled(function, args, kwargs))
+    kernel = _kernel(op, tuple(settings), tensors, lambda: _filled(function, args, kwargs))
     result = None if kernel is None else kernel.run(tensors)
     if result is None:
         return None

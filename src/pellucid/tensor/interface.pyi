@@ -99,6 +99,10 @@ class Tensor(TensorCore):
         """A leaf of the same class around the same memory; hooks and gradient stay behind."""
         ...
 
+    def __deepcopy__(self, memo: builtins.dict[builtins.int, Any]) -> Tensor:
+        """A leaf of the same class with a copy of value and gradient; hooks stay behind."""
+        ...
+
     def __divmod__(self, other: Operand) -> builtins.tuple[Tensor, Tensor]:
         ...
 
@@ -273,6 +277,10 @@ class Tensor(TensorCore):
 
         Without it the tape of ``x += y`` would name ``x`` itself, which by then is the result.
         """
+        ...
+
+    def _update(self, value: Any) -> Tensor:
+        """Become ``value``: written over the memory, or, with history, taken over with it."""
         ...
 
     def _with(self, key: Any, value: Any, mode: builtins.str = 'set') -> Tensor:
@@ -871,11 +879,16 @@ class Tensor(TensorCore):
         ...
 
     def clamp(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
+        """
         ...
 
     def clamp_(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside.
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -904,11 +917,16 @@ class Tensor(TensorCore):
         ...
 
     def clip(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
+        """
         ...
 
     def clip_(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-        """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside.
+        """min(max(x, min), max), NaN where one of them is.
+
+        The gradient is 1 inside and at the bounds, 0 outside.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1363,11 +1381,11 @@ class Tensor(TensorCore):
         ...
 
     def fmax(self, other: Operand) -> Tensor:
-        """The larger of each pair; a NaN loses against a number."""
+        """The larger of each pair; a NaN loses against a number.  Ties give self the gradient."""
         ...
 
     def fmin(self, other: Operand) -> Tensor:
-        """The smaller of each pair; a NaN loses against a number."""
+        """The smaller of each pair; a NaN loses against a number.  Ties give self the gradient."""
         ...
 
     def fmod(self, other: Operand) -> Tensor:
@@ -1487,11 +1505,11 @@ class Tensor(TensorCore):
         ...
 
     def heaviside(self, values: Operand) -> Tensor:
-        """0 where self < 0, 1 where it is > 0, ``values`` at 0."""
+        """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0."""
         ...
 
     def heaviside_(self, values: Operand) -> Tensor:
-        """0 where self < 0, 1 where it is > 0, ``values`` at 0.
+        """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1948,7 +1966,7 @@ class Tensor(TensorCore):
         ...
 
     def logcumsumexp(self, dim: builtins.int) -> Tensor:
-        """ln Σ_{j≤i} e^{x_j} along ``dim``; shifted by the largest element of the line."""
+        """ln Σ_{j≤i} e^{x_j} along ``dim``, without overflow or underflow anywhere on the way."""
         ...
 
     def logdet(self) -> Tensor:
@@ -2131,11 +2149,17 @@ class Tensor(TensorCore):
 
     @overload
     def median(self) -> Tensor:
-        """The lower median: of all elements, or (values, positions) along ``dim``."""
+        """The lower median: of all elements, or (values, positions) along ``dim``.
+
+        NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+        """
         ...
     @overload
     def median(self, dim: builtins.int, keepdim: builtins.bool = False) -> ValuesIndices:
-        """The lower median: of all elements, or (values, positions) along ``dim``."""
+        """The lower median: of all elements, or (values, positions) along ``dim``.
+
+        NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+        """
         ...
 
     @overload
@@ -2448,7 +2472,8 @@ class Tensor(TensorCore):
     ) -> Tensor:
         """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
 
-        The gradient of the 2-norm at 0 is 0 (a subgradient).
+        The gradient where the norm is 0, and for p < 1 that of elements that are 0, is 0 (a
+        subgradient).
         """
         ...
 
@@ -3003,7 +3028,7 @@ class Tensor(TensorCore):
         *,
         correction: builtins.float = 1,
     ) -> Tensor:
-        """√var."""
+        """√var.  The gradient where all elements are equal is 0 (a subgradient)."""
         ...
 
     def std_mean(

@@ -8,10 +8,11 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.base.shapes import normalize_axis
-from pellucid.ops import structure
+from pellucid.ops import elementwise, structure
 from pellucid.tensor.arguments import Axes
+from pellucid.tensor.arithmetic import constant_like
 from pellucid.tensor.interface import Tensor
-from pellucid.tensor.promotion import as_float, together
+from pellucid.tensor.promotion import as_float, as_operand, together
 from pellucid.tensor.solving import cholesky as cholesky
 from pellucid.tensor.solving import det as det
 from pellucid.tensor.solving import inv as inv
@@ -102,18 +103,12 @@ def matrix_power(A: Tensor, n: int) -> Tensor:  # noqa: N803
     if n < 0:
         return matrix_power(inv(A), -n)
     if n == 0:
-        return A * 0 + _identity_like(A)
-    result, square = A if n & 1 else None, A
-    while n := n >> 1:
-        square = square.matmul(square)
+        return constant_like(A, 1).tril().triu()
+    result, square = None, A
+    while n:
         if n & 1:
             result = square if result is None else result.matmul(square)
     return A if result is None else result
-
-
-def _identity_like(A: Any) -> Any:  # noqa: N803
-    ones = structure.broadcast_to((A * 0 + 1).detach(), A.shape)
-    return ones.tril().triu()
 
 
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
@@ -127,7 +122,18 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
     ``compute_mode`` is accepted and changes nothing: differences are always taken.
     """
     a, b = (as_float(t) for t in together(x1, x2))
-    return (a.unsqueeze(-2) - b.unsqueeze(-3)).norm(p, -1)
+    return distances(a.unsqueeze(-2) - b.unsqueeze(-3), p)
+
+
+def distances(difference: Any, p: float) -> Any:
+    """p-norms over the last axis; for p = ∞ each of several largest |x| gets the whole gradient."""
+    if p != math.inf:
+        return difference.norm(p, -1)
+    size = difference.abs()
+    largest = size.detach().amax(-1, True)
+    hit = size.eq(largest).logical_and(largest.isfinite())
+    carried = elementwise.where(hit, size - size.detach(), as_operand(0.0, size.dtype)).sum(-1)
+    return largest.squeeze(-1) + carried
 
 
 def kron(input: Tensor, other: Tensor) -> Tensor:

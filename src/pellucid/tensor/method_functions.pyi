@@ -600,7 +600,10 @@ def chunk(
     ...
 
 def clamp(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-    """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+    """min(max(x, min), max), NaN where one of them is.
+
+    The gradient is 1 inside and at the bounds, 0 outside.
+    """
     ...
 
 def clamp_max(input: Operand, max: Operand) -> Tensor:
@@ -612,7 +615,10 @@ def clamp_min(input: Operand, min: Operand) -> Tensor:
     ...
 
 def clip(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
-    """min(max(x, min), max). The gradient is 1 inside and at the bounds, 0 outside."""
+    """min(max(x, min), max), NaN where one of them is.
+
+    The gradient is 1 inside and at the bounds, 0 outside.
+    """
     ...
 
 def clone(input: Operand, *, memory_format: builtins.object = None) -> Tensor:
@@ -828,11 +834,11 @@ def floor_divide(input: Operand, other: Operand) -> Tensor:
     ...
 
 def fmax(input: Operand, other: Operand) -> Tensor:
-    """The larger of each pair; a NaN loses against a number."""
+    """The larger of each pair; a NaN loses against a number.  Ties give self the gradient."""
     ...
 
 def fmin(input: Operand, other: Operand) -> Tensor:
-    """The smaller of each pair; a NaN loses against a number."""
+    """The smaller of each pair; a NaN loses against a number.  Ties give self the gradient."""
     ...
 
 def fmod(input: Operand, other: Operand) -> Tensor:
@@ -883,7 +889,7 @@ def hardshrink(input: Operand, lambd: builtins.float = ...) -> Tensor:
     ...
 
 def heaviside(input: Operand, values: Operand) -> Tensor:
-    """0 where self < 0, 1 where it is > 0, ``values`` at 0."""
+    """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0."""
     ...
 
 def histc(
@@ -1137,7 +1143,7 @@ def logaddexp2(input: Operand, other: Operand) -> Tensor:
     ...
 
 def logcumsumexp(input: Operand, dim: builtins.int) -> Tensor:
-    """ln Σ_{j≤i} e^{x_j} along ``dim``; shifted by the largest element of the line."""
+    """ln Σ_{j≤i} e^{x_j} along ``dim``, without overflow or underflow anywhere on the way."""
     ...
 
 def logdet(input: Operand) -> Tensor:
@@ -1237,11 +1243,17 @@ def mean(
 
 @overload
 def median(input: Operand) -> Tensor:
-    """The lower median: of all elements, or (values, positions) along ``dim``."""
+    """The lower median: of all elements, or (values, positions) along ``dim``.
+
+    NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+    """
     ...
 @overload
 def median(input: Operand, dim: builtins.int, keepdim: builtins.bool = False) -> ValuesIndices:
-    """The lower median: of all elements, or (values, positions) along ``dim``."""
+    """The lower median: of all elements, or (values, positions) along ``dim``.
+
+    NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+    """
     ...
 
 @overload
@@ -1422,7 +1434,8 @@ def norm(
 ) -> Tensor:
     """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
 
-    The gradient of the 2-norm at 0 is 0 (a subgradient).
+    The gradient where the norm is 0, and for p < 1 that of elements that are 0, is 0 (a
+    subgradient).
     """
     ...
 
@@ -1716,7 +1729,7 @@ def std(
     *,
     correction: builtins.float = 1,
 ) -> Tensor:
-    """√var."""
+    """√var.  The gradient where all elements are equal is 0 (a subgradient)."""
     ...
 
 def std_mean(

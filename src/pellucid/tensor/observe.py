@@ -18,7 +18,8 @@ from pellucid.base.errors import ArgumentError
 from pellucid.graph.node import layer_scope
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.core import TensorCore
-from pellucid.tensor.state import guard, state, version
+from pellucid.tensor.state import guard, state, watch
+from pellucid.tensor.validity import changed
 from pellucid.transforms.observe import check_statistics, measures, statistics_from
 
 KINDS = ("output", "gradient", "parameter", "parameter_gradient")
@@ -146,7 +147,7 @@ class Observation:
         before = self.due
         self.steps += count
         if self.due != before:
-            version.bump()
+            changed(self)
 
     def begin(self, training: bool) -> None:
         """The model is called: outside of a program a new step begins."""
@@ -163,7 +164,8 @@ class Observation:
         trace = _program()
         if self not in trace.watched:
             trace.watched[self] = []
-            guard(lambda: self.due)
+            watch(self)
+            guard(lambda: self.due, "whether an observation records")
         found: list[Any] = trace.watched[self]
         return found
 
@@ -319,7 +321,7 @@ class Observation:
         for step in undo:
             step()
         if undo:
-            version.bump()
+            changed(self)
 
     def __enter__(self) -> Observation:
         return self

@@ -10,15 +10,26 @@ from typing import Any, Protocol
 import numpy as np
 
 from pellucid import backends
-from pellucid.base.errors import ArgumentError, PellucidError, TraceError
+from pellucid.base.errors import ArgumentError, AutogradError, PellucidError, TraceError
 from pellucid.base.shapes import size_of
 from pellucid.graph.node import Graph, Node, Spec, set_line_source
 from pellucid.tensor.core import TensorCore
+from pellucid.tensor.guards import PythonState, Walk
 from pellucid.tensor.late import explanation, with_places
 from pellucid.tensor.observe import Binding
-from pellucid.tensor.state import Cell, state, version
-from pellucid.tensor.trace import FusedGradient, Trace, kind_of_gradient, real_tensor, user_line
+from pellucid.tensor.outer_gradient import outer_gradient
+from pellucid.tensor.state import Cell, state
+from pellucid.tensor.trace import (
+    FusedGradient,
+    Guard,
+    Trace,
+    kind_of_gradient,
+    real_tensor,
+    user_line,
+)
 from pellucid.tensor.trees import LEAF, flatten, map_tensors, rebuild, repeats
+from pellucid.tensor.validity import Validity
+from pellucid.tensor.validity import changed as tell_of_change
 
 SMALL_RESULT = 4096
 """Results of up to so many bytes are copied out of a fixed buffer; larger ones written in place."""
@@ -30,6 +41,8 @@ class Owner(Protocol):
     function: Callable[..., Any]
     backend: str
     keep_gradients: bool
+    by_identity: bool
+    """Whether arguments that are leaves and require gradients are recognized by identity."""
 
     def keep_from_now_on(self) -> None:
         """Gradients are wanted after the step: compile again with them as outputs."""
@@ -43,13 +56,20 @@ def _bytes(spec: Spec) -> int:
     return size_of(spec.shape) * spec.dtype.itemsize
 
 
+def _now(read: Callable[[], object]) -> tuple[Callable[[], object], object]:
+    """How to read something, and what it is now."""
+    return read, read()
+
+
 class Program:
     """One traced signature: the executable and what it is bound to."""
 
     def __init__(self, owner: Owner, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.owner = owner
         self.grad_enabled = state.grad_enabled
-        self.version = -1
+        self.autocast = state.autocast
+        self.validity = Validity()
+        """Whether everything that says when it changes is as it was when the program was bound."""
         self.changed_gradients = False
         self.repeats = False
         """Whether a tensor was passed in several places, so that only such calls fit."""
@@ -62,10 +82,16 @@ class Program:
         self._borrowed: list[tuple[np.ndarray, np.ndarray]] = []
         trace = Trace()
         results: list[TensorCore] = []
+        self.given: list[TensorCore] = []
         self.structure = flatten(self._trace(trace, args, kwargs), results)
-        self.graph = self._graph(trace, [trace.node_of(t._cell) for t in results])
+        self.outer = None
+        if self.grad_enabled:
+            self.outer = outer_gradient(trace, results, self.given, owner.backend)
+        saved = [] if self.outer is None else self.outer.saved
+        self.graph = self._graph(trace, [*(trace.node_of(t._cell) for t in results), *saved])
         self.late = trace.late
         self.guards = [*trace.guards, *self._facts(trace)]
+        self.validity.watch(self._subjects(trace))
         self.executable = backends.load(self.graph, owner.backend)
         self._prepare_buffers()
 
@@ -106,16 +132,22 @@ class Program:
         inputs = (*trace.argument_nodes, *hosts, *(trace.cells[cell] for cell in self.cells))
         return Graph(inputs, tuple(outputs), aliases)
 
-    def _facts(self, trace: Trace) -> list[tuple[Callable[[], object], object]]:
+    def _facts(self, trace: Trace) -> list[Guard]:
         """What must stay as it was: shapes of cells, and which leaves require gradients."""
         leaves = list(trace.leaves.values())
-        flags = [t._requires_grad for t in leaves]
-        facts: list[tuple[Callable[[], object], object]] = [
-            (lambda: [t._requires_grad for t in leaves], flags),
-            (lambda: state.autocast, state.autocast),
+        facts = [
+            Guard(*_now(lambda: [t._requires_grad for t in leaves]), "requires_grad of a tensor"),
+            Guard(*_now(lambda: [[*(t._hooks or ())] for t in leaves]), "hooks of a tensor"),
         ]
-        facts += [(functools.partial(_spec_of, cell), _spec_of(cell)) for cell in self.cells]
+        for cell in self.cells:
+            read = functools.partial(_spec_of, cell)
+            facts.append(Guard(*_now(read), "the shape or dtype of a tensor"))
         return facts
+
+    def _subjects(self, trace: Trace) -> list[object]:
+        """What says when it changes, and is read by guards, host values or this program."""
+        gradients = [change.tensor for change in trace.gradients.values()]
+        return [*trace.subjects, *trace.leaves.values(), *gradients, *self.cells]
 
     def _prepare_buffers(self) -> None:
         """Buffers of host values and of small results, bound once."""
@@ -129,7 +161,8 @@ class Program:
         self.large_results = [
             (i, s) for i, s in enumerate(self.result_specs) if self.small_results[i] is None
         ]
-        self.single = self.small_results[0] if self.structure is LEAF else None
+        plain = self.structure is LEAF and self.outer is None
+        self.single = self.small_results[0] if plain else None
         self.single_dtype = self.result_specs[0].dtype if self.result_specs else None
         self.pointers = self.executable.pointers
         self.first_output = len(self.graph.inputs)
@@ -137,22 +170,58 @@ class Program:
 
     # ---- tracing -----------------------------------------------------------------------------
 
+    def _python_state(self, walk: Walk, trace: Trace) -> PythonState | None:
+        """The Python values that were read, without those that the function itself replaced."""
+
+        def is_result(value: object) -> bool:
+            return isinstance(value, TensorCore) and value._cell.trace is trace
+
+        for name, before in walk.found.drop_results(is_result):
+            if isinstance(before, TensorCore) and before._cell in trace.cells:
+                raise TraceError(
+                    f"a compiled function reads {name} and puts a value of its own there, which "
+                    "the next call could not read",
+                    "write it in place: .copy_(...), or make it a buffer of a module",
+                )
+        return walk.found.sealed()
+
     def _trace(self, trace: Trace, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         before = state.trace
         state.trace = trace
         set_line_source(user_line)
         try:
+            walk = Walk.of(self.owner.function, (args, kwargs))
+            for name, read in walk.guards:
+                trace.guard(read, name)
             known: dict[int, TensorCore] = {}
 
             def replace(value: Any) -> Any:
                 # The same tensor in two places is one value that stands in two places.
                 name = f"argument{len(trace.arguments)}"
                 made = trace.add_argument(Spec(value.shape, value.dtype), name)
+                made._requires_grad = self.grad_enabled and value._requires_grad
+                self.given.append(made)
+                originals.append(value)
                 self.repeats = self.repeats or id(value._cell) in known
                 return known.setdefault(id(value._cell), made)
 
-            new_args, new_kwargs = map_tensors((args, kwargs), replace)
-            return self.owner.function(*new_args, **new_kwargs)
+            by_identity = self.owner.by_identity
+            originals: list[TensorCore] = []
+            new_args, new_kwargs = map_tensors((args, kwargs), replace, by_identity)
+            self.needs = [t._requires_grad for t in self.given]
+            found = self.owner.function(*new_args, **new_kwargs)
+            _check_gradients_of_arguments(trace, self.given, originals)
+            for call in walk.later:
+                call()
+            self.python = self._python_state(walk, trace)
+            return found
+        except RecursionError:
+            raise TraceError(
+                f"{getattr(self.owner.function, '__name__', 'a function')} calls itself, or others "
+                f"in turn, too deeply to be compiled{trace.where()}",
+                "a recursion has to end by Python values, such as a depth that counts down, within "
+                "sys.getrecursionlimit(); for many steps use pellucid.scan",
+            ) from None
         finally:
             state.trace = before
             set_line_source(None)
@@ -177,14 +246,24 @@ class Program:
 
     # ---- running -----------------------------------------------------------------------------
 
-    def holds(self) -> bool:
-        """Whether everything that was read while tracing is still as it was."""
-        return self.grad_enabled == state.grad_enabled and all(
-            read() == value for read, value in self.guards
-        )
+    def difference(self) -> str | None:
+        """The first thing that was read while tracing and is another one now; None if none is."""
+        if self.grad_enabled != state.grad_enabled:
+            return "gradient mode"
+        if self.autocast is not state.autocast:
+            return "autocast"
+        found = next((g.name for g in self.guards if not g.holds()), None)
+        if found is not None or self.python is None:
+            return found
+        return None if self.python.holds() else self.python.changed()
 
     def rebind(self) -> None:
         """Take up what changed since the last call: arrays of cells, host values, gradients."""
+        with self.lock:
+            self._rebind()
+
+    def _rebind(self) -> None:
+        self.validity.fresh = True  # before reading: a change from now on makes it look again
         for tensor, place in self.gradient_places:
             before, now = self.cells[place], tensor._grad._cell
             self.cells[place] = now
@@ -206,7 +285,7 @@ class Program:
         for i, read in enumerate(self.hosts):
             self.host_buffer[i] = read()
         self._keep = []
-        kinds = [kind_of_gradient(tensor._grad) for tensor, _ in self.gradients]
+        before_ = [tensor._grad for tensor, _ in self.gradients]
         for tensor, output in self.gradients:
             if output == -1:
                 tensor._grad = None
@@ -218,12 +297,15 @@ class Program:
                 self._keep.append(stored)
                 self.executable.bind_output(output, stored._cell.pointer)
                 tensor._grad = stored
-        self.version = version.number
-        self.changed_gradients = kinds != [
-            kind_of_gradient(tensor._grad) for tensor, _ in self.gradients
-        ]
-        if self.changed_gradients:  # what was read before is no longer so, for this program too
-            version.bump()
+        for (tensor, _), gradient in zip(self.gradients, before_, strict=True):
+            if tensor._grad is not gradient:
+                tell_of_change(tensor)  # other programs read or write it as well
+        self.changed_gradients = any(
+            kind_of_gradient(tensor._grad) != kind_of_gradient(gradient)
+            for (tensor, _), gradient in zip(self.gradients, before_, strict=True)
+        )
+        # If so, what was read before is no longer so, for this program too.
+        self.validity.fresh = not self.changed_gradients
 
     def _check_overlaps(self) -> None:
         """Raise if state is changed in place that another tensor of the program shows as well."""
@@ -258,13 +340,16 @@ class Program:
         specs = self.argument_specs
         if len(args) != len(specs):
             return False
+        needs = self.needs
         position = 0
         for value in args:
             if not isinstance(value, TensorCore):
                 return False
             cell = value._cell
             shape, dtype = specs[position]
-            if cell.shape != shape or cell.dtype is not dtype or value._requires_grad:
+            if cell.shape != shape or cell.dtype is not dtype:
+                return False
+            if value._requires_grad is not needs[position] and self.grad_enabled:
                 return False
             position += 1
         if self.repeats or self.writes_arguments:
@@ -315,6 +400,8 @@ class Program:
             TensorCore.make(Cell(next(arrays) if small is None else small.copy(), spec.dtype))
             for small, spec in zip(self.small_results, self.result_specs, strict=True)
         ]
+        if self.outer is not None:
+            self.outer.attach(made, leaves, self)
         return rebuild(self.structure, iter(made))
 
     def run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:
@@ -392,6 +479,26 @@ class Program:
             self.executable.bind_input(position, 0)
         for position, small in enumerate(self.small_results):
             self.executable.bind_output(position, 0 if small is None else small.ctypes.data)
+
+
+class NeedsIdentity(Exception):
+    """An argument is a leaf whose own gradient the function reads or writes."""
+
+
+def _check_gradients_of_arguments(
+    trace: Trace, given: Sequence[TensorCore], originals: Sequence[TensorCore]
+) -> None:
+    """See to it that a gradient collected for an argument is collected in the caller's tensor."""
+    for made, original in zip(given, originals, strict=True):
+        if id(made) in trace.gradients and original._record is not None:
+            raise AutogradError(
+                f"a backward pass inside of a compiled function{trace.where()} reached an argument "
+                f"of shape {tuple(made.shape)} that has a history outside",
+                "call backward() outside on what the function returns, or pass x.detach()",
+            )
+        is_leaf = original._requires_grad and original._record is None
+        if id(made) in trace.gradients or (is_leaf and original._cell in trace.cells):
+            raise NeedsIdentity
 
 
 def _add_outputs(

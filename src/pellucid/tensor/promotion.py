@@ -23,6 +23,7 @@ from pellucid.base.dtypes import (
 from pellucid.base.errors import DTypeError
 from pellucid.ops import elementwise
 from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.state import state
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -30,9 +31,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 NUMBERS = (int, float, bool, np.number, np.bool_)
 
 
-def as_operand(value: Any, dtype: DType | None = None) -> Any:
+def as_operand(value: object, dtype: DType | None = None) -> Tensor:
     """``value`` as a tensor: tensors stay, numbers and arrays become constants."""
-    if isinstance(value, TensorCore):
+    if isinstance(value, Tensor):
         return value
     if isinstance(value, NUMBERS):
         kind = dtype or of_scalar(value)
@@ -67,13 +68,13 @@ def common_dtype(values: list[Any]) -> DType:
     return result or float32
 
 
-def together(*values: Any, dtype: DType | None = None) -> list[Any]:
+def together(*values: Any, dtype: DType | None = None) -> list[Tensor]:
     """All ``values`` as tensors of one dtype (``dtype``, or the one they combine in)."""
     if dtype is None:
         first = values[0]
-        if len(values) == 2 and isinstance(first, TensorCore):
+        if len(values) == 2 and isinstance(first, Tensor):
             own, second = first._cell.dtype, values[1]
-            if isinstance(second, TensorCore):
+            if isinstance(second, Tensor):
                 if second._cell.dtype is own:
                     return [first, second]
             elif second.__class__ is float:
@@ -93,13 +94,13 @@ def together(*values: Any, dtype: DType | None = None) -> list[Any]:
     return [elementwise.cast(as_operand(v, target), target) for v in values]
 
 
-def as_float(value: Any) -> Any:
+def as_float(value: object) -> Tensor:
     """``value`` as a float tensor; integers and bool become float32."""
     tensor = as_operand(value)
     return tensor if tensor.dtype.is_floating_point else elementwise.cast(tensor, float32)
 
 
-def as_number(value: Any) -> Any:
+def as_number(value: object) -> Tensor:
     """``value`` as a tensor of numbers; bool becomes int64."""
     tensor = as_operand(value)
     return elementwise.cast(tensor, int64) if tensor.dtype is bool_ else tensor

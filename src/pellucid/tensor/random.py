@@ -34,6 +34,10 @@ class Generator:
         check_device(device)
         self._state: Any = None
 
+    def __repr__(self) -> str:
+        seed, draws = self.state.array().tolist()
+        return f"Generator(seed={seed}, draws={draws})"
+
     @property
     def state(self) -> Tensor:
         """int64[2]: seed and number of the next draw."""
@@ -212,9 +216,9 @@ def randperm(
     n: int, *, generator: Generator | None = None, device: DeviceLike | None = None
 ) -> Tensor:
     """0 … n − 1 in random order (int64)."""
+    check_device(device)
     if n < 0:
         raise ArgumentError(f"randperm got n={n}", "use 0 or more")
-    check_device(device)
     return _uniform((n,), float64, generator).argsort(0)
 
 

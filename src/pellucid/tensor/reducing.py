@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, overload
 
 from pellucid.base.dtypes import DTypeLike, as_dtype, bool_
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, OutOfRangeError
 from pellucid.base.shapes import normalize_axes, normalize_axis, size_of
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.arguments import Axes
 from pellucid.tensor.core import TensorCore
-from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_float
 from pellucid.tensor.results import ValuesIndices
@@ -23,9 +24,56 @@ def _axes(tensor: TensorCore, dim: Axes) -> tuple[int, ...]:
     return normalize_axes(None if whole else dim, len(tensor.shape))
 
 
+def need_elements(name: str, tensor: Any, axes: Sequence[int]) -> None:
+    """Raise where there is no element along some axis to choose from."""
+    for axis in axes if tensor.shape else ():
+        if tensor.shape[axis] == 0:
+            raise OutOfRangeError(
+                f"{name} over axis {axis} of shape {tuple(tensor.shape)}: there is no element to "
+                "choose from",
+                "reduce only axes with at least one element",
+            )
+
+
 def _cast(tensor: Any, dtype: Any) -> Any:
     """The tensor in the dtype in which to compute, if one is given."""
     return tensor if dtype is None else elementwise.cast(tensor, as_dtype(dtype))
+
+
+def root(total: Any, exponent: float) -> Any:
+    """total^exponent of sums that are not negative; the slope at 0 is 0, not infinite."""
+    zero = total.eq(0)
+    found = total.masked_fill(zero, 1.0).pow(exponent)
+    return found.masked_fill(zero, 0.0 if exponent > 0 else math.inf)
+
+
+def spread(x: Any, axes: tuple[int, ...], keepdim: bool, correction: float) -> Any:
+    """The variance of floating-point numbers over ``axes``; 0/0 is NaN, more than that / 0 is ∞.
+
+    (Σc² − (Σc)²/n) / (n − correction), c being the distances from the mean.  They are taken from
+    the first element first: such differences of near numbers are exact, so that a large mean
+    costs no digits and equal elements give exactly 0.  (Chan, Golub and LeVeque, 1983.)
+    """
+    count = size_of(x.shape[a] for a in axes)
+    if not count:
+        return structure.sum(x, axes, keepdim) + math.nan
+    fixed = x.detach()
+    stop = [1 if a in axes else n for a, n in enumerate(x.shape)]
+    first = structure.slice_(fixed, [0] * len(stop), stop, [1] * len(stop))
+    centred = (x - first) - (fixed - first).mean(axes, keepdim=True)
+    left = structure.sum(centred, axes, keepdim)
+    squares = structure.sum(centred * centred, axes, keepdim) - left * left * (1.0 / count)
+    freedom = count - correction
+    return squares * (1.0 / freedom) if freedom > 0 else squares / 0.0
+
+
+def shared(x: Any, value: Any) -> Any:
+    """``value``, one of the elements of a vector, with its gradient shared by equal elements."""
+    if not x.dtype.is_floating_point or not x.shape[0]:
+        return value
+    fixed = value.detach()
+    equal = x.eq(fixed).logical_or(x.isnan().logical_and(fixed.isnan()))
+    return structure.max_(x.masked_fill(equal.logical_not(), -math.inf), 0)
 
 
 class ReducingMethods(Tensor):
@@ -70,11 +118,7 @@ class ReducingMethods(Tensor):
         axes = _axes(x, dim)
         if unbiased is not None:
             correction = 1 if unbiased else 0
-        centred = x - x.mean(axes, keepdim=True)
-        freedom = size_of(x.shape[a] for a in axes) - correction
-        return structure.sum(centred * centred, axes, keepdim) * (
-            1.0 / freedom if freedom > 0 else math.nan
-        )
+        return spread(x, axes, keepdim, correction)
 
     def std(
         self,
@@ -84,38 +128,49 @@ class ReducingMethods(Tensor):
         *,
         correction: float = 1,
     ) -> Tensor:
-        """√var."""
-        return self.var(dim, unbiased, keepdim, correction=correction).sqrt()
+        """√var.  The gradient where all elements are equal is 0 (a subgradient)."""
+        return root(self.var(dim, unbiased, keepdim, correction=correction), 0.5)
 
     def norm(self, p: float | str = 2, dim: Axes = None, keepdim: bool = False) -> Tensor:
         """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
 
-        The gradient of the 2-norm at 0 is 0 (a subgradient).
+        The gradient where the norm is 0, and for p < 1 that of elements that are 0, is 0 (a
+        subgradient).
         """
         x = as_float(self)
         axes = _axes(x, dim)
         if p in (2, "fro"):
-            total = structure.sum(x * x, axes, keepdim)
-            zero = total.eq(0)
-            return total.masked_fill(zero, 1.0).sqrt().masked_fill(zero, 0.0)
+            return root(structure.sum(x * x, axes, keepdim), 0.5)
         if isinstance(p, str):
             raise ArgumentError(f"there is no norm {p!r}", 'use a number, inf, -inf or "fro"')
+        if p == math.inf or p < 0:
+            need_elements(f"norm with p={p}", x, axes)
         size = x.abs()
         if p == math.inf:
             return structure.max_(size, axes, keepdim)
         if p == -math.inf:
             return structure.min_(size, axes, keepdim)
         if p == 0:
-            return structure.sum(elementwise.cast(x.ne(0), x.dtype), axes, keepdim)
+            # Rounded down, 1 for what is not 0: a staircase, so that the gradient is 0, not none.
+            counted = size.masked_fill(x.ne(0), 1.0).floor()
+            return structure.sum(counted, axes, keepdim)
         if p == 1:
             return structure.sum(size, axes, keepdim)
-        return structure.sum(size.pow(p), axes, keepdim).pow(1.0 / p)
+        if p < 2:
+            zero = x.eq(0)  # where |x|^(p − 1) has no derivative, or no value
+            powers = size.masked_fill(zero, 1.0).pow(p)
+            powers = powers.masked_fill(zero, 0.0 if p > 0 else math.inf)
+        else:
+            powers = size.pow(p)
+        return root(structure.sum(powers, axes, keepdim), 1.0 / p)
 
-    @unit(elements(1 << 14))
+    @unit(rows(1 << 14))
     def logsumexp(self, dim: Axes, keepdim: bool = False) -> Tensor:
         """ln Σ e^x without overflow: m + ln Σ e^(x − m) with m the largest element."""
         x = as_float(self)
         axes = _axes(x, dim)
+        if any(x.shape[a] == 0 for a in axes):
+            return structure.sum(x, axes, keepdim) - math.inf  # nothing: ln 0
         largest = structure.max_(x, axes, True).detach()
         largest = largest.masked_fill(largest.isfinite().logical_not(), 0.0)
         total = structure.sum((x - largest).exp(), axes, True).log() + largest
@@ -123,10 +178,12 @@ class ReducingMethods(Tensor):
 
     def amax(self, dim: Axes = None, keepdim: bool = False) -> Tensor:
         """Largest element over ``dim``; equal ones share the gradient evenly."""
+        need_elements("amax", self, _axes(self, dim))
         return structure.max_(self, _axes(self, dim), keepdim)
 
     def amin(self, dim: Axes = None, keepdim: bool = False) -> Tensor:
         """Smallest element over ``dim``; equal ones share the gradient evenly."""
+        need_elements("amin", self, _axes(self, dim))
         return structure.min_(self, _axes(self, dim), keepdim)
 
     def _extreme(self, positions: Any, axis: int, keepdim: bool) -> ValuesIndices:
@@ -150,6 +207,7 @@ class ReducingMethods(Tensor):
         """
         if isinstance(dim, TensorCore):
             return self.maximum(dim)
+        need_elements("max", self, _axes(self, dim))
         if dim is None:
             return self.amax()
         axis = normalize_axis(dim, len(self.shape))
@@ -165,6 +223,7 @@ class ReducingMethods(Tensor):
         """Without ``dim`` the smallest element; with it (values, positions) along the axis."""
         if isinstance(dim, TensorCore):
             return self.minimum(dim)
+        need_elements("min", self, _axes(self, dim))
         if dim is None:
             return self.amin()
         axis = normalize_axis(dim, len(self.shape))
@@ -172,6 +231,7 @@ class ReducingMethods(Tensor):
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Position of the first largest element, in the flattened tensor or along ``dim``."""
+        need_elements("argmax", self, _axes(self, dim))
         if dim is None:
             return structure.argmax(structure.reshape(self, (-1,)), 0)
         axis = normalize_axis(dim, len(self.shape))
@@ -180,6 +240,7 @@ class ReducingMethods(Tensor):
 
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Position of the first smallest element, in the flattened tensor or along ``dim``."""
+        need_elements("argmin", self, _axes(self, dim))
         if dim is None:
             return structure.argmin(structure.reshape(self, (-1,)), 0)
         axis = normalize_axis(dim, len(self.shape))
@@ -239,6 +300,12 @@ class ReducingMethods(Tensor):
     def kthvalue(self, k: int, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
         """The k-th smallest (k counts from 1) along ``dim``: (value, position)."""
         axis = normalize_axis(dim, len(self.shape))
+        need_elements("kthvalue", self, [axis])
+        extent = self.shape[axis] if self.shape else 1
+        if not 1 <= k <= extent:
+            raise OutOfRangeError(
+                f"kthvalue got k={k} for an axis of extent {extent}", f"use 1 to {extent}"
+            )
         values, order = self.sort(axis)
         if not self.shape:
             return ValuesIndices(values, order)
@@ -252,15 +319,29 @@ class ReducingMethods(Tensor):
     @overload
     def median(self, dim: int, keepdim: bool = False) -> ValuesIndices: ...
     def median(self, dim: int | None = None, keepdim: bool = False) -> Tensor | ValuesIndices:
-        """The lower median: of all elements, or (values, positions) along ``dim``."""
+        """The lower median: of all elements, or (values, positions) along ``dim``.
+
+        NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+        """
         if dim is None:
             flat = structure.reshape(self, (-1,))
-            return flat.kthvalue((flat.shape[0] + 1) // 2).values
-        return self.kthvalue(
-            (self.shape[normalize_axis(dim, len(self.shape))] + 1) // 2, dim, keepdim
-        )
+            if not flat.shape[0]:
+                return structure.sum(as_float(flat)) + math.nan
+            return shared(flat, flat.median(0).values)
+        if not self.shape:
+            return self.kthvalue(1, dim, keepdim)
+        axis = normalize_axis(dim, len(self.shape))
+        need_elements("median", self, [axis])
+        middle = self.kthvalue((self.shape[axis] + 1) // 2, axis, True)
+        if not self.dtype.is_floating_point:
+            return middle if keepdim else ValuesIndices(*(t.squeeze(axis) for t in middle))
+        # The first NaN, which counts as the largest element, or the middle of the sorted ones.
+        first = structure.argmax(self, axis).unsqueeze(axis)
+        lacking = self.isnan().any(axis, True)
+        place = elementwise.where(lacking, first, middle.indices)
+        return self._extreme(place.squeeze(axis), axis, keepdim)
 
-    @unit(elements(1 << 14))
+    @unit(rows(1 << 14))
     def softmax(self, dim: int, dtype: DTypeLike | None = None) -> Tensor:
         """e^x / Σ e^x along ``dim``, shifted by the largest element so that nothing overflows."""
         x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))
@@ -271,7 +352,7 @@ class ReducingMethods(Tensor):
         grown = (x - largest).exp()
         return grown / structure.sum(grown, dim, True)
 
-    @unit(elements(1 << 14))
+    @unit(rows(1 << 14))
     def log_softmax(self, dim: int, dtype: DTypeLike | None = None) -> Tensor:
         """x − ln Σ e^x along ``dim``, stable for any finite input."""
         x = as_float(self) if dtype is None else elementwise.cast(self, as_dtype(dtype))

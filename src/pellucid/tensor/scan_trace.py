@@ -130,10 +130,15 @@ class BodyTrace(Trace):
         """The outer program's input, or the number itself where none is traced."""
         return read() if self.outer is None else self.outer.host_value(read)
 
-    def guard(self, read: Callable[[], object]) -> None:
+    def guard(self, read: Callable[[], object], name: str = "") -> None:
         """A condition of the outer program."""
         if self.outer is not None:
-            self.outer.guard(read)
+            self.outer.guard(read, name)
+
+    def watch(self, subject: object) -> None:
+        """Something that the outer program depends on."""
+        if self.outer is not None:
+            self.outer.watch(subject)
 
     def where(self) -> str:
         """For messages: the user's line in the body."""

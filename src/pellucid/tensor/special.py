@@ -83,25 +83,22 @@ class SpecialMethods(ArithmeticMethods):
         return x.masked_fill(self.isposinf(), high).masked_fill(self.isneginf(), low)
 
     def fmax(self, other: Operand) -> Tensor:
-        """The larger of each pair; a NaN loses against a number."""
+        """The larger of each pair; a NaN loses against a number.  Ties give self the gradient."""
         a, b = together(self, other)
-        return elementwise.where(
-            a.isnan(), b, elementwise.where(b.isnan(), a, elementwise.maximum(a, b))
-        )
+        return elementwise.where(a.ge(b).logical_or(b.isnan()), a, b)
 
     def fmin(self, other: Operand) -> Tensor:
-        """The smaller of each pair; a NaN loses against a number."""
+        """The smaller of each pair; a NaN loses against a number.  Ties give self the gradient."""
         a, b = together(self, other)
-        return elementwise.where(
-            a.isnan(), b, elementwise.where(b.isnan(), a, elementwise.minimum(a, b))
-        )
+        return elementwise.where(a.le(b).logical_or(b.isnan()), a, b)
 
     def logaddexp(self, other: Operand) -> Tensor:
         """ln(e^self + e^other) without overflow."""
         a, b = (as_float(t) for t in together(self, other))
-        gap = (a - b).abs()
-        gap = gap.masked_fill(a.eq(b), 0.0)  # ∞ − ∞ would be NaN
-        return a.maximum(b) + (-gap).exp().log1p()
+        first = a.gt(b)  # no |a − b|, so that the second derivative at a = b is right
+        gap = elementwise.where(first, b - a, a - b)
+        gap = gap.masked_fill(a.eq(b).logical_and(a.isinf()), 0.0)  # ∞ − ∞ would be NaN
+        return elementwise.where(first, a, b) + gap.exp().log1p()
 
     def logaddexp2(self, other: Operand) -> Tensor:
         """log₂(2^self + 2^other) without overflow."""
@@ -114,10 +111,10 @@ class SpecialMethods(ArithmeticMethods):
         return elementwise.cast(self, float64).pow(power)
 
     def heaviside(self, values: Operand) -> Tensor:
-        """0 where self < 0, 1 where it is > 0, ``values`` at 0."""
+        """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0."""
         a, b = together(self, values)
         step = elementwise.cast(a.gt(0), a.dtype)
-        return elementwise.where(a.eq(0), b, elementwise.where(a.isnan(), a, step))
+        return elementwise.where(a.eq(0), b, step)
 
     def ldexp(self, other: Operand) -> Tensor:
         """self · 2^other."""
@@ -235,7 +232,8 @@ class SpecialMethods(ArithmeticMethods):
         Relative error up to 3e-14 in float64.  By Chebyshev series of e^−|x| I₀ in |x| up to 8
         and of √|x| e^−|x| I₀ in 1/|x| beyond (Clenshaw, 1962).
         """
-        x = as_float(self).abs()
+        x = as_float(self)
+        x = elementwise.where(x.lt(0), -x, x)  # |x| with a second derivative at 0
         near, far = (
             _chebyshev(coefficients, place)
             for coefficients, place in zip(

@@ -1,8 +1,7 @@
-"""What the tensors of one thread share: gradient mode, the running trace, the version counter.
+"""What the tensors of one thread share: gradient mode, the running trace; and their storage.
 
-Anything a compiled program depends on beyond its arguments (training mode, which parameters
-require gradients, which array a cell holds) bumps :data:`version` when it changes, so that a
-call can tell with one comparison that nothing has.
+What a compiled program depends on beyond its arguments (training mode, which parameters require
+gradients, which array a cell holds) is watched by it: see :mod:`.validity`.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import numpy as np
 from pellucid.base.dtypes import DType, as_dtype
 from pellucid.base.shapes import Shape
 from pellucid.graph.node import Node
+from pellucid.tensor.validity import changed
 
 if TYPE_CHECKING:
     from pellucid.tensor.trace import Trace
@@ -77,22 +77,6 @@ class eager_kernels:  # noqa: N801  (a mode, as no_grad is)
 def are_eager_kernels_enabled() -> bool:
     """Whether heavy operations outside of ``compile`` may run as native kernels."""
     return state.eager_kernels
-
-
-class Version:
-    """A counter of changes that compiled programs must notice."""
-
-    __slots__ = ("number",)
-
-    def __init__(self) -> None:
-        self.number = 0
-
-    def bump(self) -> None:
-        """Something a program may depend on has changed."""
-        self.number += 1
-
-
-version = Version()
 
 
 _NO_RUNS = [0]
@@ -170,7 +154,7 @@ class Cell:
         self.dtype = as_dtype(array.dtype)
         self._pointer = 0
         self.changes[0] += 1
-        version.bump()
+        changed(self)
 
 
 @contextmanager
@@ -201,12 +185,25 @@ def host_value(read: Callable[[], float]) -> Any:
 
     Outside a trace simply ``read()``.  While tracing, a 0-dimensional float64 tensor that
     becomes an input of the program; ``read`` is called again before a step whenever something
-    it may depend on has changed (see :data:`version`).
+    that the program watches has changed (see :func:`watch`).
     """
     return read() if state.trace is None else state.trace.host_value(read)
 
 
-def guard(read: Callable[[], object]) -> None:
-    """Tell the running trace that the program is only valid while ``read()`` stays the same."""
+def guard(read: Callable[[], object], name: str = "") -> None:
+    """Tell the running trace that the program is only valid while ``read()`` stays the same.
+
+    It is asked again when something that the program watches has changed.  ``name`` says for
+    people what it reads.
+    """
     if state.trace is not None:
-        state.trace.guard(read)
+        state.trace.guard(read, name)
+
+
+def watch(subject: object) -> None:
+    """Let the program that is being traced look again after a change of ``subject``.
+
+    Whoever changes it says so by :func:`pellucid.tensor.validity.changed`.
+    """
+    if state.trace is not None:
+        state.trace.watch(subject)

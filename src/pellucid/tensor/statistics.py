@@ -11,12 +11,12 @@ import numpy as np
 from pellucid.base.dtypes import DTypeLike, as_dtype, int32, int64
 from pellucid.base.errors import ArgumentError, ShapeError, UnsupportedError
 from pellucid.base.shapes import normalize_axis
-from pellucid.ops import elementwise, indexing, structure
+from pellucid.ops import elementwise, indexing, log_sums, structure
 from pellucid.tensor.arguments import Axes
 from pellucid.tensor.core import lift
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_float, as_operand, together
-from pellucid.tensor.reducing import ReducingMethods
+from pellucid.tensor.reducing import ReducingMethods, need_elements, shared
 from pellucid.tensor.results import Extremes, Histogram, ValuesIndices
 from pellucid.tensor.state import state
 
@@ -61,6 +61,7 @@ class StatisticsMethods(ReducingMethods):
 
     def aminmax(self, *, dim: int | None = None, keepdim: bool = False) -> Extremes:
         """(smallest, largest) over ``dim`` (all axes by default)."""
+        need_elements("aminmax", self, range(len(self.shape)) if dim is None else [dim])
         return Extremes(self.amin(dim, keepdim), self.amax(dim, keepdim))
 
     def quantile(
@@ -85,6 +86,7 @@ class StatisticsMethods(ReducingMethods):
             axis = normalize_axis(dim, len(x.shape))
             shape = tuple(1 if i == axis else n for i, n in enumerate(x.shape))
         wanted = _shares("quantile", q)
+        need_elements("quantile", x, range(len(x.shape)))
         low, weight = _between(wanted.reshape(-1) * (x.shape[axis] - 1), interpolation)
         values = x.sort(axis).values.movedim(axis, -1)  # (..., n)
         values = elementwise.where(
@@ -107,10 +109,14 @@ class StatisticsMethods(ReducingMethods):
         """:meth:`median` of the elements that are numbers; NaN where there is none."""
         x: Any = self
         if dim is None:
-            return structure.reshape(x, (-1,)).nanmedian(0).values
+            flat = structure.reshape(x, (-1,))
+            if not flat.shape[0]:
+                return flat.median()
+            return shared(flat, flat.nanmedian(0).values)
         if not x.shape:
             return ValuesIndices(x, lift(np.asarray(0, np.int64)))
         axis = normalize_axis(dim, len(x.shape))
+        need_elements("nanmedian", x, [axis])
         values, order = x.sort(axis)  # NaN last
         count = x.isnan().logical_not().sum(axis, True)
         place = (count - 1).clamp(min=0).floor_divide(2)
@@ -128,6 +134,7 @@ class StatisticsMethods(ReducingMethods):
         """:meth:`quantile` of the elements that are numbers; NaN where there is none."""
         x: Any = as_float(self)
         wanted = _shares("nanquantile", q)
+        need_elements("nanquantile", x, range(len(x.shape)))
         flat = structure.reshape(x, (-1,)) if dim is None else x
         axis = 0 if dim is None else normalize_axis(dim, len(x.shape))
         shape = [1] * len(x.shape) if dim is None else list(x.shape)
@@ -226,11 +233,9 @@ class StatisticsMethods(ReducingMethods):
         return self._running_extreme(dim, False)
 
     def logcumsumexp(self, dim: int) -> Tensor:
-        """ln Σ_{j≤i} e^{x_j} along ``dim``; shifted by the largest element of the line."""
+        """ln Σ_{j≤i} e^{x_j} along ``dim``, without overflow or underflow anywhere on the way."""
         x: Any = as_float(self)
-        largest = x.amax(dim, True).detach()
-        largest = largest.masked_fill(largest.isinf(), 0.0)
-        return (x - largest).exp().cumsum(dim).log() + largest
+        return log_sums.logcumsumexp(x, dim)
 
     def renorm(self, p: float, dim: int, maxnorm: float) -> Tensor:
         """Slices along ``dim`` scaled down to a p-norm of at most ``maxnorm``."""
@@ -249,6 +254,7 @@ class StatisticsMethods(ReducingMethods):
             raise ShapeError(f"cov got shape {tuple(x.shape)}", "pass (variables, observations)")
         rows = x if len(x.shape) == 2 else structure.reshape(x, (1, -1))
         centred = rows - rows.mean(1, keepdim=True)
+        centred = centred - centred.mean(1, keepdim=True)  # what the mean was rounded by
         found = centred.matmul(centred.mT) / max(rows.shape[1] - correction, 0)
         return found if len(x.shape) == 2 else structure.reshape(found, ())
 
@@ -264,8 +270,12 @@ class StatisticsMethods(ReducingMethods):
         """Counts in ``bins`` equal parts of [min, max] (of the data's range when both are 0)."""
         x: Any = self.detach().reshape(-1)
         low, high = float(min), float(max)
-        if low == high:
+        if low == high and x.shape[0]:
             low, high = float(x.amin().item()), float(x.amax().item())
+        if not math.isfinite(high - low):
+            raise ArgumentError(
+                f"histc got the range [{low}, {high}]", "give min and max, both finite"
+            )
         if low == high:
             low, high = low - 1, high + 1
         if high < low:
@@ -364,9 +374,13 @@ class StatisticsMethods(ReducingMethods):
     def mode(self, dim: int = -1, keepdim: bool = False) -> ValuesIndices:
         """(most frequent element, its last position) along ``dim``; of several the smallest."""
         x: Any = self
+        if not x.shape:
+            return ValuesIndices(x, lift(np.asarray(0, np.int64)))
         axis = normalize_axis(dim, len(x.shape))
+        need_elements("mode", x, [axis])
         moved = x.movedim(axis, -1)
-        same = moved.unsqueeze(-1).eq(moved.unsqueeze(-2))
+        first, second = moved.unsqueeze(-1), moved.unsqueeze(-2)
+        same = first.eq(second).logical_or(first.isnan().logical_and(second.isnan()))
         counts = same.sum(-1)
         frequent = counts.eq(counts.amax(-1, True))
         ranks = moved.argsort(-1).argsort(-1)
@@ -374,6 +388,8 @@ class StatisticsMethods(ReducingMethods):
         value = indexing.gather(moved, first.unsqueeze(-1), len(moved.shape) - 1)
         line = lift(np.arange(moved.shape[-1], dtype=np.int64))
         last = elementwise.where(moved.eq(value), line, as_operand(-1, int64)).amax(-1)
+        # Of a NaN, which equals nothing, the first.
+        last = elementwise.where(last.lt(0), structure.argmax(moved, -1), last)
         chosen = indexing.gather(moved, last.unsqueeze(-1), len(moved.shape) - 1)
         pair = (chosen.movedim(-1, axis), last.unsqueeze(-1).movedim(-1, axis))
         return ValuesIndices(*(pair if keepdim else (t.squeeze(axis) for t in pair)))
@@ -454,8 +470,10 @@ def _found(sorted_sequence: Any, input: Any, right: bool) -> Any:
     if state.trace is None and len(edges.shape) == 1:
         side = "right" if right else "left"
         found = np.searchsorted(edges.array(), x.array(), side)  # type: ignore[call-overload]
+        if x.dtype.is_floating_point:  # behind every number, also behind other NaN
+            found = np.where(np.isnan(x.array()), edges.shape[0], found)
         return lift(np.asarray(found, np.int64))
     if len(edges.shape) > 1:
         edges = edges.unsqueeze(-2)  # (..., 1, N) against (..., M, 1)
     x = x.unsqueeze(-1)
-    return (edges.le(x) if right else edges.lt(x)).sum(-1)
+    return (edges.le(x) if right else edges.lt(x)).logical_or(x.isnan()).sum(-1)

@@ -44,8 +44,9 @@ from pellucid.tensor.random import RandomMethods
 from pellucid.tensor.signatures import present_as
 from pellucid.tensor.solving import SolvingMethods
 from pellucid.tensor.special import SpecialMethods
-from pellucid.tensor.state import Cell, state, version
+from pellucid.tensor.state import Cell, state
 from pellucid.tensor.statistics import StatisticsMethods
+from pellucid.tensor.validity import changed
 from pellucid.tensor.values import ValueMethods
 from pellucid.tensor.vocabulary import names_with
 
@@ -371,8 +372,8 @@ class _WholeTensor(
         else:
             self._hooks = hooks = self._hooks or []
         hooks.append(hook)
-        version.bump()
-        return HookHandle(hooks, hook)
+        changed(self)
+        return HookHandle(hooks, hook, self)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> HookHandle:
         """Call ``hook(tensor)`` in backward, after the gradient was added to ``tensor.grad``.
@@ -389,8 +390,8 @@ class _WholeTensor(
         self._hooks = hooks = self._hooks or []
         after = autograd.AfterGradient(hook)
         hooks.append(after)
-        version.bump()
-        return HookHandle(hooks, after)
+        changed(self)
+        return HookHandle(hooks, after, self)
 
     def backward(
         self,
@@ -403,7 +404,7 @@ class _WholeTensor(
 
     # ---- copies as Python objects ----------------------------------------------------------
 
-    def __deepcopy__(self, memo: dict[builtins.int, Any]) -> Any:
+    def __deepcopy__(self, memo: dict[builtins.int, Any]) -> Tensor:
         """A leaf of the same class with a copy of value and gradient; hooks stay behind."""
         if self._record is not None:
             raise AutogradError(
@@ -421,7 +422,7 @@ class _WholeTensor(
 
     # ---- changes in place ------------------------------------------------------------------
 
-    def _update(self, value: Any) -> Any:
+    def _update(self, value: Any) -> Tensor:
         """Become ``value``: written over the memory, or, with history, taken over with it."""
         new = elementwise.cast(as_operand(value, self.dtype), self.dtype)
         if tuple(new.shape) != tuple(self.shape):

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -86,6 +86,19 @@ VIEWS = frozenset(("reshape", "transpose", "slice", "broadcast_to"))
 """Primitives whose result shows the elements of their input."""
 
 
+class Guard(NamedTuple):
+    """A condition of a program's validity: ``read()`` gives ``value``."""
+
+    read: Callable[[], object]
+    value: object
+    name: str
+    """What is read, for people."""
+
+    def holds(self) -> bool:
+        """Whether it is still so."""
+        return self.read() == self.value
+
+
 @dataclass(frozen=True)
 class View:
     """How a cell shows elements of its base."""
@@ -116,12 +129,18 @@ class Trace:
     current: dict[Cell, Node] = field(default_factory=dict)
     """Cells whose value was assigned → the node it is now."""
     hosts: list[tuple[Node, Callable[[], float]]] = field(default_factory=list)
-    guards: list[tuple[Callable[[], object], object]] = field(default_factory=list)
+    guards: list[Guard] = field(default_factory=list)
+    subjects: list[object] = field(default_factory=list)
+    """Objects after whose changes the guards and host values are read again."""
     gradients: dict[int, GradientChange] = field(default_factory=dict)
     views: dict[Cell, View] = field(default_factory=dict)
     """Cells that show elements of another cell → how; they have no value of their own."""
     leaves: dict[int, TensorCore] = field(default_factory=dict)
     """Concrete tensors that took part: whether they require gradients decides what was recorded."""
+    modules: dict[int, object] = field(default_factory=dict)
+    """id → module whose settings and parts are guarded."""
+    consumed: dict[int, object] = field(default_factory=dict)
+    """id → record that a backward pass of the traced function itself has walked."""
     watched: dict[Any, list[tuple[bool, Any, TensorCore]]] = field(default_factory=dict)
     """Observation → (training mode, column, value) of what it saw; see :mod:`.observe`."""
     listeners: list[list[Cell]] = field(default_factory=list)
@@ -187,7 +206,7 @@ class Trace:
         """A symbolic tensor for ``primitive`` applied to ``inputs``."""
         node = make_node(primitive, [self.node_of(t._cell) for t in inputs], params)
         for tensor in inputs:
-            if tensor._cell.array is not None and tensor._record is None:
+            if tensor._cell.array is not None and (tensor._record is None or tensor._requires_grad):
                 self.leaves[id(tensor)] = tensor
         cell = Cell(None, node=node, trace=self)
         if primitive.name in VIEWS:
@@ -237,7 +256,7 @@ class Trace:
         if change is not None:
             return change.value
         found = tensor._grad
-        self.guard(lambda: kind_of_gradient(tensor._grad))
+        self.guard(lambda: kind_of_gradient(tensor._grad), "whether there is a gradient")
         if found is not None:
             if not isinstance(found, TensorCore):
                 return found
@@ -261,9 +280,13 @@ class Trace:
         made: TensorCore = TensorCore.make(Cell(None, node=node, trace=self))
         return made
 
-    def guard(self, read: Callable[[], object]) -> None:
+    def guard(self, read: Callable[[], object], name: str = "") -> None:
         """The program is only valid while ``read()`` gives what it gives now."""
-        self.guards.append((read, read()))
+        self.guards.append(Guard(read, read(), name))
+
+    def watch(self, subject: object) -> None:
+        """Guards and host values are read again after a change of ``subject``."""
+        self.subjects.append(subject)
 
     # ---- the result --------------------------------------------------------------------------
 

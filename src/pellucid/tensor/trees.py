@@ -9,25 +9,32 @@ import numpy as np
 
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
+from pellucid.tensor.guards import Identity, exact
 
 
-def map_tensors(tree: Any, change: Callable[[TensorCore], Any]) -> Any:
-    """The tree with every tensor (and NumPy array) replaced by ``change`` of it."""
+def map_tensors(tree: Any, change: Callable[[TensorCore], Any], by_identity: bool = True) -> Any:
+    """The tree with every tensor (and NumPy array) replaced by ``change`` of it.
+
+    With ``by_identity`` leaves that require gradients stay as they are; see :func:`is_state`.
+    """
     if isinstance(tree, TensorCore):
-        return tree if is_state(tree) else change(tree)
+        return tree if by_identity and is_state(tree) else change(tree)
     if isinstance(tree, np.ndarray):
         return change(from_numpy(tree))
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(map_tensors(v, change) for v in tree))
+        return type(tree)(*(map_tensors(v, change, by_identity) for v in tree))
     if isinstance(tree, (list, tuple)):
-        return type(tree)(map_tensors(v, change) for v in tree)
+        return type(tree)(map_tensors(v, change, by_identity) for v in tree)
     if isinstance(tree, dict):
-        return {k: map_tensors(v, change) for k, v in tree.items()}
+        return {k: map_tensors(v, change, by_identity) for k, v in tree.items()}
     return tree
 
 
 def is_state(tensor: TensorCore) -> bool:
-    """Whether an argument is a leaf that requires gradients: recognized by identity, not passed."""
+    """Whether an argument is a leaf that requires gradients.
+
+    Such a one is recognized by identity and not passed where the function collects its gradient.
+    """
     return tensor._requires_grad and tensor._record is None
 
 
@@ -38,34 +45,26 @@ def repeats(leaves: Sequence[TensorCore]) -> tuple[int, ...] | None:
     return None if len(first) == len(places) else places
 
 
-class _Identity:
-    """Stands for an argument that has no hash: equal only to itself, and kept alive, so that no
-    later object can be taken for it."""
+def signature(tree: Any, by_identity: bool = True, recorded: bool = False) -> Any:
+    """What a call is recognized by: shapes and dtypes of tensors, values of everything else.
 
-    __slots__ = ("value",)
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Identity) and self.value is other.value
-
-
-def signature(tree: Any) -> Any:
-    """What a call is recognized by: shapes and dtypes of tensors, values of everything else."""
+    ``recorded``: also which tensors require gradients.
+    """
     if isinstance(tree, TensorCore):
-        return ("state", id(tree)) if is_state(tree) else (tree.shape, tree.dtype)
+        if by_identity and is_state(tree):
+            return ("state", Identity(tree))
+        return (tree.shape, tree.dtype, recorded and tree._requires_grad)
     if isinstance(tree, (list, tuple)):
-        return (type(tree), *(signature(v) for v in tree))
+        return (type(tree), *(signature(v, by_identity, recorded) for v in tree))
     if isinstance(tree, dict):
-        return (dict, *((k, signature(v)) for k, v in tree.items()))
+        return (dict, *((k, signature(v, by_identity, recorded)) for k, v in tree.items()))
+    found = exact(tree)
+    if not isinstance(found, Identity):
+        return found
     try:
         hash(tree)
     except TypeError:
-        return _Identity(tree)
+        return found
     return (type(tree), tree)
 
 

@@ -92,9 +92,11 @@ def _setting(
     low: float | None = None,
     high: float | None = None,
     among: Iterable[str] = (),
+    flags: tuple[str, ...] = (),
 ) -> Any:
-    """A field with its reason and its allowed values."""
-    facts = {"reason": reason, "low": low, "high": high, "among": tuple(among)}
+    """A field with its reason, its allowed values, and its names at the command line where these
+    are not ``--name-of-the-field``."""
+    facts = {"reason": reason, "low": low, "high": high, "among": tuple(among), "flags": flags}
     return field(default=default, metadata=facts)
 
 
@@ -121,6 +123,7 @@ class TrainingConfig:
         "no widths make a linear model",
         low=1,
         high=MAX_WIDTH,
+        flags=("--width", "--widths"),
     )
     activation: str = _setting(
         "relu",
@@ -168,6 +171,7 @@ class TrainingConfig:
         "size of the updates: 0.001 suits Adam and its kin; SGD wants about 0.05",
         low=_TINY,
         high=1e3,
+        flags=("--learning-rate", "--lr"),
     )
     momentum: float = _setting(
         0.9,
@@ -204,6 +208,7 @@ class TrainingConfig:
         "rows in each update: fewer make noisier, more frequent updates",
         low=1,
         high=10_000_000,
+        flags=("--batch-size", "--batch"),
     )
     epochs: int = _setting(
         100,
@@ -239,7 +244,9 @@ class TrainingConfig:
         high=1.0,
     )
     compile: bool = _setting(
-        True, "run steps as native programs; without it NumPy runs them, operation by operation"
+        True,
+        "run steps as native programs; without it NumPy runs them, operation by operation",
+        flags=("--eager",),
     )
 
     def __post_init__(self) -> None:

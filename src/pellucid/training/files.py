@@ -17,6 +17,11 @@ from pathlib import Path
 
 from pellucid.base.errors import FileError, RunFolderError
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _EXCHANGE = 2  # RENAME_EXCHANGE of Linux's renameat2
@@ -49,6 +54,41 @@ def explain(path: Path, error: OSError) -> FileError:
         f"{path} cannot be written: {error.strerror or error}",
         "Check the path, or choose another place with --output.",
     )
+
+
+def no_space(error: BaseException | None) -> bool:
+    """Whether an error, or one that it was raised from, says that the disk is full."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            return True
+        error = error.__cause__
+    return False
+
+
+def hold(handle: int) -> None:
+    """Locks a file that this process writes, where the system can; :func:`held` asks for it."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def held(path: Path) -> bool | None:
+    """Whether a process that lives holds the file; None where the system cannot say."""
+    if fcntl is None:
+        return None
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    return False
 
 
 def write_file(path: Path, content: bytes) -> None:

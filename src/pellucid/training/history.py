@@ -41,6 +41,19 @@ class Event:
 Callback = Callable[[Event], None]
 
 
+class StopTraining(Exception):
+    """Raised by a callback, ends the run after the step (or the slice of steps) that runs.
+
+    The run ends as one that was stopped early does: with the best weights in the model, and the
+    status ``stopped``.  ``trainer.stop()`` does the same from anywhere, also another thread.
+
+    >>> from pellucid.training.history import StopTraining
+    >>> def good_enough(event):
+    ...     if event.kind == "epoch" and event.facts["record"].loss < 0.1:
+    ...         raise StopTraining
+    """
+
+
 @dataclass(frozen=True)
 class EpochRecord:
     """Figures of one epoch.
@@ -64,11 +77,13 @@ class EpochRecord:
         return asdict(self)
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """The epochs of a run and how it ended.
 
-    ``status`` is ``finished``, ``stopped early``, ``interrupted`` or ``not finite``.
+    ``status`` is ``finished``, ``stopped early`` (no better validation loss for ``patience``
+    epochs), ``stopped`` (by a callback or ``trainer.stop()``), ``interrupted``, ``not finite`` or
+    ``failed`` (an error that is none of the training's, such as one in a callback).
     ``best_epoch`` is the epoch whose weights the model holds now.  ``history["loss"]`` gives one
     figure over the epochs.
     """
@@ -89,6 +104,16 @@ class History:
 
     def __getitem__(self, name: str) -> list[Any]:
         return [getattr(record, name) for record in self.epochs]
+
+    def __repr__(self) -> str:
+        text = f"{len(self)} epochs, {self.steps:,} steps, {self.seconds:.3g} s, {self.status}"
+        if (best := self.best) is not None:
+            text += f"; best epoch {best.epoch}: loss {best.loss:.4g}"
+            if best.validation_loss is not None:
+                text += f", validation loss {best.validation_loss:.4g}"
+            if best.metric is not None:
+                text += f", {self.metric_name} {best.metric:.4g}"
+        return f"History({text})"
 
     @property
     def best(self) -> EpochRecord | None:

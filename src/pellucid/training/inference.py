@@ -43,6 +43,9 @@ class Scorer:
         self._program: Any = None
         self._block = 0
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_program": None}  # copies and pickles compile anew
+
     def __call__(self, features: Any) -> npt.NDArray[Any]:
         """The scores of all rows; the mode of every layer is as before afterwards."""
         rows = np.asarray(features.detach().numpy() if hasattr(features, "detach") else features)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ from pellucid.training.baselines import Baselines, baselines
 from pellucid.training.config import TrainingConfig
 from pellucid.training.history import Callback, History
 from pellucid.training.inference import Scorer
+from pellucid.training.interrupts import Interrupts
 from pellucid.training.metrics import HEADLINES, Metrics, metrics
 from pellucid.training.network import (
     build_loss,
@@ -29,10 +31,9 @@ from pellucid.training.network import (
     target_array,
 )
 from pellucid.training.observe import Observation, observe
-from pellucid.training.run_folder import SavedModel
+from pellucid.training.saved_model import PARTS, SavedModel, describe_run
 from pellucid.training.trainer import Trainer
-
-PARTS = ("train", "validation", "test")
+from pellucid.training.verdict import Comparison, compare, describe
 
 
 @dataclass(eq=False)
@@ -42,7 +43,8 @@ class RunResult:
     ``figures`` and ``predictions`` (probabilities, or numbers in the data's units) are by part.
     ``before`` and ``after`` are the distributions inside the network before and after training.
     ``seconds`` says where the time went.  ``failure`` is the error that ended the training, if
-    one did; the network then has the last good weights.
+    one did; the network then has the last good weights (NaN, infinity) or the best so far.
+    ``problems`` are errors that cost nothing but a part of the report.
     """
 
     prepared: PreparedData
@@ -50,13 +52,14 @@ class RunResult:
     model: Any
     history: History
     loss_name: str
-    before: Observation
-    after: Observation
+    before: Observation | None
+    after: Observation | None
     figures: dict[str, Metrics] = field(default_factory=dict)
     predictions: dict[str, npt.NDArray[np.float64]] = field(default_factory=dict)
     baselines: Baselines | None = None
     seconds: dict[str, float] = field(default_factory=dict)
-    failure: NonFiniteError | None = None
+    failure: Exception | None = None
+    problems: list[Exception] = field(default_factory=list)
     threads: int = 1
     scorer: Scorer | None = None
 
@@ -80,62 +83,47 @@ class RunResult:
                         figures[f"{simple.name}, {part}"] = dict(measured.values)
         return describe_run(self.prepared, self.config, self.history.status, figures)
 
-    def verdict(self) -> tuple[bool, str]:
-        """Whether the network beats the better of the simple models, and a sentence about it.
+    def comparison(self) -> tuple[Comparison, str] | None:
+        """How the network compares with the better of the simple models on the test part
+        (validation where there is none), and that model's name; None without either."""
+        part = "test" if "test" in self.figures else "validation"
+        if self.baselines is None or part not in self.figures:
+            return None
+        simple = max(
+            (self.baselines.constant, self.baselines.linear),
+            key=lambda b: _goodness(getattr(b, part)),
+        )
+        targets = getattr(self.prepared, part).raw_targets
+        own, other = self.predictions[part], simple.predictions[part]
+        return compare(self.prepared.task, targets, own, other), simple.name
 
-        Compared by the headline figure on the test part (validation where there is no test
-        part).  A difference smaller than one standard error of the network's figure is called
-        what it is: no difference.
+    def verdict(self) -> tuple[bool, str]:
+        """Whether the network is better than the better of the simple models, and a sentence.
+
+        Three answers: better, worse, and no difference seen; see ``training.verdict``.
         """
         if self.baselines is None or not self.figures:
             return False, "The network was not compared with simple models."
-        part = "test" if "test" in self.figures else "validation"
-        if part not in self.figures:
+        compared = self.comparison()
+        if compared is None:
             return False, "There are no rows to compare the network with simple models on."
-        own = self.figures[part]
-        simple = max(
-            (b for b in (self.baselines.constant, self.baselines.linear)),
-            key=lambda b: _goodness(getattr(b, part)),
+        comparison, name = compared
+        part = "test" if "test" in self.figures else "validation"
+        measured = getattr(
+            self.baselines.linear
+            if name == self.baselines.linear.name
+            else self.baselines.constant,
+            part,
         )
-        other = getattr(simple, part)
-        name = own.headline
-        compared = f"{name} {own[name]:.4g} against {other[name]:.4g} on the {part} part"
-        if not own.better_than(other):
-            return False, (
-                f"The network is NOT better than {simple.name} ({compared}): use {simple.name}, "
-                "or change the network or the data."
-            )
-        if own.headline == "accuracy":
-            error = float(np.sqrt(max(own[name] * (1 - own[name]), 1e-9) / own.rows))
-            if own[name] - other[name] < error:
-                return False, (
-                    f"The network is hardly better than {simple.name} ({compared}): the difference "
-                    f"is within the standard error of {error:.2g} that {own.rows} rows leave."
-                )
-        return True, f"The network is better than {simple.name}: {compared}."
-
-
-def describe_run(
-    prepared: PreparedData,
-    config: TrainingConfig,
-    status: str,
-    figures: Mapping[str, Mapping[str, float]],
-) -> SavedModel:
-    """What model.json holds about a network of ``config`` on these data."""
-    rows = {part: len(getattr(prepared, part)) for part in PARTS}
-    return SavedModel(
-        name=prepared.name,
-        created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        status=status,
-        fingerprint=prepared.fingerprint,
-        rows={"all": prepared.rows, "dropped": prepared.rows_dropped, **rows},
-        inputs=int(prepared.train.features.shape[1]),
-        task=prepared.task,
-        preprocessor=prepared.preprocessor,
-        target_scaler=prepared.target_scaler,
-        config=config,
-        figures=figures,
-    )
+        text = describe(
+            comparison,
+            name,
+            self.figures[part].values[comparison.metric],
+            measured.values[comparison.metric],
+            part,
+        )
+        note = self.baselines.linear.note
+        return comparison.answer == "better", f"{text} {note}".strip()
 
 
 def _goodness(figures: Metrics) -> float:
@@ -144,51 +132,70 @@ def _goodness(figures: Metrics) -> float:
 
 
 def train_network(
-    prepared: PreparedData, config: TrainingConfig, callbacks: Sequence[Callback] = ()
+    prepared: PreparedData,
+    config: TrainingConfig,
+    callbacks: Sequence[Callback] = (),
+    interrupts: Interrupts | None = None,
 ) -> RunResult:
-    """Builds the network that ``config`` describes and trains it; ``measure`` adds the figures.
+    """Builds the network that ``config`` describes and trains it; ``measure`` adds the metrics.
 
     NaN or infinity ends the training, not the job: the result then holds the error and the last
-    good weights.  Raises ``DataError`` when there are no validation rows for early stopping.
+    good weights.  So does any other error once there have been steps.  A signal while the network
+    is built raises in ``interrupts``; later it ends the training.  Raises ``DataError`` when there
+    are no validation rows for early stopping.
     """
     if config.patience and not len(prepared.validation):
         raise DataError(
             "There are no validation rows, which early stopping watches",
             "Give validation a share (--fractions), or switch early stopping off (--patience 0).",
         )
-    set_num_threads(config.threads or available_cpus())
     task = prepared.task
+    problems: list[Exception] = []
     loss_name = config.loss_for(task.kind, task.loss)
-    manual_seed(config.seed)
-    model = build_network(prepared.row_shape, config, task.output_units)
-    optimizer = build_optimizer(model, config)
-    watched = prepared.validation if len(prepared.validation) else prepared.train
-    before = observe(model, watched.features)
-    trainer = Trainer(
-        model,
-        build_loss(loss_name),
-        optimizer,
-        schedule=build_schedule(optimizer, config),
-        metric=_metric(prepared),
-        clip_norm=config.clip_norm,
-        accumulate=config.accumulate,
-        ema_decay=config.ema_decay,
-        callbacks=callbacks,
-        compile=config.compile,
-        seed=config.seed,
-    )
+    watched = (prepared.validation if len(prepared.validation) else prepared.train).features
+    with contextlib.nullcontext() if interrupts is None else interrupts.raising():
+        set_num_threads(config.threads or available_cpus())
+        manual_seed(config.seed)
+        model = build_network(prepared.row_shape, config, task.output_units)
+        optimizer = build_optimizer(model, config)
+        before = _observe(model, watched, problems)
+        trainer = Trainer(
+            model,
+            build_loss(loss_name),
+            optimizer,
+            schedule=build_schedule(optimizer, config),
+            metric=_metric(prepared),
+            clip_norm=config.clip_norm,
+            accumulate=config.accumulate,
+            ema_decay=config.ema_decay,
+            callbacks=callbacks,
+            compile=config.compile,
+            seed=config.seed,
+        )
     failure = _fit(trainer, prepared, config)
     trainer.history.metric_name = HEADLINES[task.kind]
-    after = observe(model, watched.features)
+    after = _observe(model, watched, problems)
     result = RunResult(prepared, config, model, trainer.history, loss_name, before, after)
     result.failure, result.threads = failure, get_num_threads()
+    result.problems = problems
     result.seconds["compilation"] = trainer.history.compile_seconds
     result.seconds["training"] = trainer.history.seconds - trainer.history.compile_seconds
     result.scorer = trainer.scorer
     return result
 
 
-def _fit(trainer: Trainer, prepared: PreparedData, config: TrainingConfig) -> NonFiniteError | None:
+def _observe(
+    model: Any, features: npt.NDArray[Any], problems: list[Exception]
+) -> Observation | None:
+    """What the inside looks like; no picture of it is worth a run."""
+    try:
+        return observe(model, features)
+    except Exception as error:
+        problems.append(error)
+        return None
+
+
+def _fit(trainer: Trainer, prepared: PreparedData, config: TrainingConfig) -> Exception | None:
     kind = prepared.task.kind
     train, validation = prepared.train, prepared.validation
     held = None
@@ -204,6 +211,10 @@ def _fit(trainer: Trainer, prepared: PreparedData, config: TrainingConfig) -> No
             row_numbers=train.indices,
         )
     except NonFiniteError as error:
+        return error
+    except Exception as error:
+        if not trainer.history.steps:
+            raise
         return error
     return None
 

@@ -15,6 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError
+from pellucid.data.json_checks import (
+    json_error,
+    json_integer,
+    json_list,
+    json_number,
+    json_object,
+    json_text,
+)
 from pellucid.data.tasks import Task
 
 # The figure by which models of a task are compared.
@@ -70,6 +78,38 @@ class Metrics:
             "per_class": [vars(figures).copy() for figures in self.per_class],
             "confusion": [list(row) for row in self.confusion],
         }
+
+    @classmethod
+    def from_json(cls, value: object) -> Metrics:
+        """From ``to_json``'s values; ``RunFolderError`` for anything else."""
+        given = json_object(
+            value, "metrics", ("values", "headline", "rows", "per_class", "confusion")
+        )
+        if not isinstance(given["values"], dict):
+            raise json_error("metrics", "an object of numbers", given["values"])
+        values = {json_text(n, "metric"): json_number(v, n) for n, v in given["values"].items()}
+        classes = [_class_from_json(c) for c in json_list(given["per_class"], "per_class")]
+        lines = [
+            json_list(line, "confusion") for line in json_list(given["confusion"], "confusion")
+        ]
+        if any(len(line) != len(lines) for line in lines):
+            raise json_error("confusion", "a square", [len(line) for line in lines[:4]])
+        return cls(
+            values,
+            json_text(given["headline"], "headline", tuple(values)),
+            json_integer(given["rows"], "rows", 0, 2**53),
+            tuple(classes),
+            tuple(tuple(json_integer(n, "confusion", 0, 2**53) for n in line) for line in lines),
+        )
+
+
+def _class_from_json(value: object) -> ClassFigures:
+    given = json_object(value, "per_class", ("name", "precision", "recall", "f1", "support"))
+    return ClassFigures(
+        json_text(given["name"], "name"),
+        *(json_number(given[name], name) for name in ("precision", "recall", "f1")),
+        json_integer(given["support"], "support", 0, 2**53),
+    )
 
 
 def metrics(task: Task, targets: npt.ArrayLike, predictions: npt.ArrayLike) -> Metrics:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.data.json_checks import (
+    json_error,
+    json_integer,
+    json_list,
+    json_number,
+    json_object,
+)
 from pellucid.nn.modes import evaluation
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
@@ -70,6 +77,15 @@ class Distribution:
             counts=tuple(int(count) for count in shape.counts),
         )
 
+    @classmethod
+    def from_json(cls, value: object) -> Distribution:
+        """From ``to_json``'s values; ``RunFolderError`` for anything else."""
+        names = tuple(item.name for item in fields(cls))
+        given = json_object(value, "distribution", names)
+        counts = json_list(given.pop("counts"), "counts", BINS)
+        numbers = {name: json_number(number, name) for name, number in given.items()}
+        return cls(**numbers, counts=tuple(json_integer(n, "counts", 0, 2**53) for n in counts))
+
     def to_json(self) -> dict[str, Any]:
         """The statistics as JSON values."""
         return {**asdict(self), "counts": list(self.counts)}
@@ -81,6 +97,17 @@ class Observation:
 
     weights: Mapping[str, Distribution]
     outputs: Mapping[str, Distribution]
+
+    @classmethod
+    def from_json(cls, value: object) -> Observation:
+        """From ``to_json``'s values; ``RunFolderError`` for anything else."""
+        given = json_object(value, "distributions", ("weights", "outputs"))
+        found = []
+        for kind, listed in given.items():
+            if not isinstance(listed, dict):
+                raise json_error(kind, "an object", listed)
+            found.append({n: Distribution.from_json(entry) for n, entry in listed.items()})
+        return cls(**dict(zip(given, found, strict=True)))
 
     def to_json(self) -> dict[str, Any]:
         """The distributions as JSON values."""

@@ -4,25 +4,23 @@ so that a damaged or hostile one is refused.
 ====================  ======================================================================
 weights.safetensors   the parameters, by their state-dict names
 model.json            everything needed to predict again: architecture, preprocessing, classes,
-                      settings, versions, seed, fingerprint of the data; and the figures
-records.jsonl         one JSON object a line: what happened, epoch by epoch
-report.html           the report
+                      settings, versions, seed, fingerprint of the data; and the metrics
+records.jsonl         one JSON object a line: what happened, epoch by epoch, and all that the
+                      report shows (see ``stored_run``)
+report.html           the report, which can be made again from the other three
 ====================  ======================================================================
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 import os
-import platform
 import secrets
-import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -30,209 +28,35 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.base.errors import ArgumentError, FileError, RunFolderError
-from pellucid.data.json_checks import (
-    json_error,
-    json_integer,
-    json_list,
-    json_number,
-    json_object,
-    json_text,
+from pellucid.base.errors import ArgumentError, DataError, FileError, RunFolderError
+from pellucid.data.json_checks import json_error
+from pellucid.interop.safetensors import Entry, header, load_arrays
+from pellucid.training.files import (
+    exchange,
+    explained,
+    flush_folder,
+    hold,
+    no_space,
+    read_limited,
+    write_file,
 )
-from pellucid.data.preprocessing import (
-    MAX_FEATURES,
-    ImagePreprocessor,
-    Preprocessor,
-    TargetScaler,
-    preprocessor_from_json,
-)
-from pellucid.data.tasks import Task
-from pellucid.training.config import TrainingConfig
-from pellucid.training.files import exchange, explained, flush_folder, read_limited, write_file
-from pellucid.training.network import parameter_shapes
+from pellucid.training.saved_model import FILE, SavedModel, parse_json
 
 WEIGHTS, MODEL, RECORDS, REPORT = FILES = (
     "weights.safetensors",
-    "model.json",
+    FILE,
     "records.jsonl",
     "report.html",
 )
-FORMAT = "pellucid-run"
-VERSION = 1
-STATUSES = ("finished", "stopped early", "interrupted", "not finite")
+UNFINISHED = f".{RECORDS}.partial"
+"""The records while the run goes on."""
 _MAX_MODEL_BYTES = 64 * 2**20
+_MAX_RECORD_BYTES = 256 * 2**20
 _MAX_HEADER_BYTES = 16 * 2**20
 _MAX_WEIGHT_BYTES = 16 * 2**30
 _DAMAGED = "The file is damaged or was changed by hand: train again, or restore it."
-_KEYS = (
-    "format",
-    "version",
-    "name",
-    "created",
-    "status",
-    "versions",
-    "seed",
-    "fingerprint",
-    "rows",
-    "inputs",
-    "architecture",
-    "task",
-    "preprocessing",
-    "target_scaler",
-    "config",
-    "figures",
-)
 
 Weights = Mapping[str, npt.NDArray[np.float32]]
-
-
-# --- What is kept ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class SavedModel:
-    """Everything about a trained network except its weights.
-
-    ``rows`` counts the rows of each part.  ``figures`` holds the metrics' values by part
-    (``train``, ``validation``, ``test``, and the baselines).  ``fingerprint`` is the SHA-256 of
-    the training data.
-    """
-
-    name: str
-    created: str
-    status: str
-    fingerprint: str
-    rows: Mapping[str, int]
-    inputs: int
-    task: Task
-    preprocessor: Preprocessor | ImagePreprocessor
-    target_scaler: TargetScaler | None
-    config: TrainingConfig
-    figures: Mapping[str, Mapping[str, float]]
-    versions: Mapping[str, str] = field(default_factory=lambda: software_versions())
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each parameter by its state-dict name."""
-        return parameter_shapes(self.row_shape, self.config, self.task.output_units)
-
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        """The shape of an image, or the number of features."""
-        if isinstance(self.preprocessor, ImagePreprocessor):
-            return self.preprocessor.shape
-        return (self.inputs,)
-
-    def to_json(self) -> dict[str, Any]:
-        """The content of model.json."""
-        return {
-            "format": FORMAT,
-            "version": VERSION,
-            "name": self.name,
-            "created": self.created,
-            "status": self.status,
-            "versions": dict(self.versions),
-            "seed": self.config.seed,
-            "fingerprint": self.fingerprint,
-            "rows": dict(self.rows),
-            "inputs": self.inputs,
-            "architecture": {name: list(shape) for name, shape in self.shapes.items()},
-            "task": self.task.to_json(),
-            "preprocessing": self.preprocessor.to_json(),
-            "target_scaler": None if self.target_scaler is None else self.target_scaler.to_json(),
-            "config": self.config.to_json(),
-            "figures": {part: dict(values) for part, values in self.figures.items()},
-        }
-
-    @classmethod
-    def from_json(cls, data: object) -> SavedModel:
-        """From ``to_json``'s values; ``RunFolderError`` for anything else, also where the parts
-        contradict each other."""
-        if isinstance(data, dict) and data.get("format") == FORMAT:
-            version = data.get("version")
-            if isinstance(version, int) and version > VERSION:
-                raise RunFolderError(
-                    f"The run folder has format version {version}, this Pellucid knows {VERSION}",
-                    "Install a newer Pellucid: pip install -U pellucid",
-                )
-        fields = json_object(data, MODEL, _KEYS)
-        json_text(fields["format"], "format", (FORMAT,))
-        json_integer(fields["version"], "version", VERSION, VERSION)
-        scaler = fields["target_scaler"]
-        made = cls(
-            name=json_text(fields["name"], "name"),
-            created=json_text(fields["created"], "created"),
-            status=json_text(fields["status"], "status", STATUSES),
-            fingerprint=json_text(fields["fingerprint"], "fingerprint"),
-            rows=_counts(fields["rows"]),
-            inputs=json_integer(fields["inputs"], "inputs", 1, MAX_FEATURES),
-            task=Task.from_json(fields["task"]),
-            preprocessor=preprocessor_from_json(fields["preprocessing"]),
-            target_scaler=None if scaler is None else TargetScaler.from_json(scaler),
-            config=TrainingConfig.from_json(fields["config"]),
-            figures=_figures(fields["figures"]),
-            versions=_texts(fields["versions"]),
-        )
-        made._check(fields)
-        return made
-
-    def _check(self, fields: Mapping[str, Any]) -> None:
-        """Parts of one file must agree: sizes are used for memory and for arithmetic."""
-        features = (
-            math.prod(self.preprocessor.shape)
-            if isinstance(self.preprocessor, ImagePreprocessor)
-            else sum(plan.width for plan in self.preprocessor.plans)
-        )
-        if features != self.inputs:
-            raise json_error("inputs", f"{features}, as preprocessing gives", self.inputs)
-        regression = self.task.kind == "regression"
-        if regression != (self.target_scaler is not None):
-            raise json_error("target_scaler", f"what a {self.task.kind} task has", "another")
-        if self.target_scaler and len(self.target_scaler.mean) != self.task.output_units:
-            raise json_error("target_scaler", "one mean for each target", self.target_scaler.mean)
-        if fields["seed"] != self.config.seed:
-            raise json_error("seed", f"{self.config.seed}, as config has", fields["seed"])
-        try:
-            listed = {name: list(shape) for name, shape in self.shapes.items()}
-        except ArgumentError as error:
-            raise RunFolderError(f"architecture: {error.message}", _DAMAGED) from None
-        if fields["architecture"] != listed:
-            raise json_error("architecture", "the shapes that config gives", fields["architecture"])
-
-
-def software_versions() -> dict[str, str]:
-    """Versions of what the numbers may depend on."""
-    found = {"python": platform.python_version(), "numpy": np.__version__}
-    # The package that runs, which need not be the one that is installed.
-    found["pellucid"] = str(getattr(sys.modules["pellucid"], "__version__", "unknown"))
-    try:
-        found["llvmlite"] = metadata.version("llvmlite")
-    except metadata.PackageNotFoundError:
-        found["llvmlite"] = "not installed"
-    return found
-
-
-def _counts(value: object) -> dict[str, int]:
-    names = ("all", "dropped", "train", "validation", "test")
-    fields = json_object(value, "rows", names)
-    return {name: json_integer(fields[name], f"rows {name}", 0, 2**53) for name in names}
-
-
-def _texts(value: object) -> dict[str, str]:
-    if not isinstance(value, dict) or len(value) > 100:
-        raise json_error("versions", "an object of texts", value)
-    return {json_text(k, "versions"): json_text(v, "versions") for k, v in value.items()}
-
-
-def _figures(value: object) -> dict[str, dict[str, float]]:
-    if not isinstance(value, dict) or len(value) > 100:
-        raise json_error("figures", "an object of objects", value)
-    found: dict[str, dict[str, float]] = {}
-    for part, values in value.items():
-        if not isinstance(values, dict) or len(values) > 100:
-            raise json_error("figures", "an object of numbers", values)
-        found[part] = {name: json_number(v, f"figures {part}") for name, v in values.items()}
-    return found
 
 
 # --- Weights -----------------------------------------------------------------------------------
@@ -240,16 +64,13 @@ def _figures(value: object) -> dict[str, dict[str, float]]:
 
 def weights_to_bytes(weights: Weights) -> bytes:
     """The weights in the safetensors format (float32, little-endian)."""
-    header: dict[str, Any] = {"__metadata__": {"format": "pt", "producer": "pellucid"}}
+    entries: dict[str, Entry] = {}
     at = 0
     for name, array in weights.items():
-        end = at + array.size * 4
-        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [at, end]}
-        at = end
-    text = json.dumps(header, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+        entries[name] = Entry("F32", tuple(array.shape), at, at + array.size * 4)
+        at += array.size * 4
     parts = [np.ascontiguousarray(array, "<f4").tobytes() for array in weights.values()]
-    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+    return b"".join([header(entries, {"format": "pt", "producer": "pellucid"}), *parts])
 
 
 def weights_from_bytes(
@@ -259,63 +80,35 @@ def weights_from_bytes(
 
     Raises ``RunFolderError`` for anything else; nothing is allocated by what the file declares.
     """
-    size = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or size > min(_MAX_HEADER_BYTES, len(content) - 8):
-        raise RunFolderError(
-            f"{where} declares a header of {size:,} bytes, the file has {len(content):,}", _DAMAGED
-        )
-    header = parse_json(content[8 : 8 + size], where)
-    if not isinstance(header, dict):
-        raise json_error(where, "an object as header", header)
-    header.pop("__metadata__", None)
-    if set(header) != set(shapes):
-        raise json_error(where, "the tensors " + ", ".join(shapes), list(header))
+    try:
+        arrays = load_arrays(content, where)
+    except DataError as error:
+        raise RunFolderError(error.message, _DAMAGED) from None
+    if set(arrays) != set(shapes):
+        raise json_error(where, "the tensors " + ", ".join(shapes), list(arrays))
     found: dict[str, npt.NDArray[np.float32]] = {}
-    used: list[tuple[int, int]] = []
     for name, shape in shapes.items():
-        entry = json_object(header[name], f"{where}: {name}", ("dtype", "shape", "data_offsets"))
-        if entry["dtype"] != "F32" or entry["shape"] != list(shape):
-            raise json_error(f"{where}: {name}", f"F32 of shape {list(shape)}", entry)
-        offsets = json_list(entry["data_offsets"], f"{where}: {name}", 2)
-        bounds = [json_integer(o, f"{where}: {name}", 0, len(content)) for o in offsets]
-        if len(bounds) != 2 or bounds[1] - bounds[0] != 4 * math.prod(shape):
-            raise json_error(f"{where}: {name}", f"{4 * math.prod(shape)} bytes", offsets)
-        used.append((bounds[0], bounds[1]))
-        start = 8 + size + bounds[0]
-        if start + 4 * math.prod(shape) > len(content):
-            raise json_error(f"{where}: {name}", "offsets inside the file", offsets)
-        array = np.frombuffer(content, "<f4", math.prod(shape), start).reshape(shape)
-        if not bool(np.isfinite(array).all()):
+        dtype, array = arrays[name]
+        if dtype != "F32" or array is None or array.shape != shape:
+            received = f"{dtype} of shape {None if array is None else list(array.shape)}"
+            raise json_error(f"{where}: {name}", f"F32 of shape {list(shape)}", received)
+        values = array.astype(np.float32, copy=False)
+        if not bool(np.isfinite(values).all()):
             raise RunFolderError(f"{where}: {name} holds NaN or infinite weights", _DAMAGED)
-        found[name] = array.astype(np.float32)
-    used.sort()
-    gaps = [a[1] != b[0] for a, b in zip(used, used[1:], strict=False)]
-    if any(gaps) or (used and used[-1][1] != len(content) - 8 - size):
-        raise json_error(where, "tensors one after the other", used[:4])
+        found[name] = values
     return found
 
 
-def parse_json(content: bytes, where: str) -> Any:
-    """JSON without NaN, doubled keys or bottomless nesting; ``RunFolderError`` otherwise."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) != len(pairs):
-            raise RunFolderError(f"{where} has a key twice", _DAMAGED)
-        return made
-
-    def refuse(text: str) -> Any:
-        raise RunFolderError(f"{where} holds {text}, which is no number", _DAMAGED)
-
-    try:
-        return json.loads(content.decode("utf-8"), object_pairs_hook=unique, parse_constant=refuse)
-    except RunFolderError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise RunFolderError(f"{where} is not readable JSON: {error}", _DAMAGED) from None
-
-
 # --- Reading -----------------------------------------------------------------------------------
+
+
+def load_model(folder: str | os.PathLike[str]) -> SavedModel:
+    """What model.json of a run folder holds.  Raises as :func:`load_run`."""
+    root = Path(folder)
+    if not root.is_dir():
+        what = "is a file, not a run folder" if root.exists() else "does not exist"
+        raise FileError(f"{root} {what}", "Give a folder that pellucid train has written.")
+    return SavedModel.from_json(parse_json(read_limited(root / MODEL, _MAX_MODEL_BYTES), MODEL))
 
 
 def load_run(folder: str | os.PathLike[str]) -> tuple[SavedModel, dict[str, npt.NDArray[Any]]]:
@@ -324,23 +117,23 @@ def load_run(folder: str | os.PathLike[str]) -> tuple[SavedModel, dict[str, npt.
     No code in it is executed and no path in it is followed.  Raises ``FileError`` when there is
     no such folder and ``RunFolderError`` when it is damaged, of another version or hostile.
     """
-    root = Path(folder)
-    if not root.is_dir():
-        what = "is a file, not a run folder" if root.exists() else "does not exist"
-        raise FileError(f"{root} {what}", "Give a folder that pellucid train has written.")
-    content = read_limited(root / MODEL, _MAX_MODEL_BYTES)
-    model = SavedModel.from_json(parse_json(content, MODEL))
+    model = load_model(folder)
     expected = sum(4 * math.prod(shape) for shape in model.shapes.values())
     if expected > _MAX_WEIGHT_BYTES:
         raise RunFolderError(f"{MODEL} declares {expected:,} bytes of weights", _DAMAGED)
-    weights = read_limited(root / WEIGHTS, expected + 8 + _MAX_HEADER_BYTES)
+    weights = read_limited(Path(folder) / WEIGHTS, expected + 8 + _MAX_HEADER_BYTES)
     return model, weights_from_bytes(weights, model.shapes)
 
 
 def read_records(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """The run's records, one dictionary for each line."""
-    content = read_limited(Path(folder) / RECORDS, _MAX_MODEL_BYTES)
-    records = [parse_json(line, RECORDS) for line in content.splitlines() if line.strip()]
+    """The run's records, one dictionary for each line; of a run that goes on or was killed those
+    that are complete."""
+    path, whole = Path(folder) / RECORDS, True
+    if not os.path.lexists(path) and os.path.lexists(Path(folder) / UNFINISHED):
+        path, whole = Path(folder) / UNFINISHED, False
+    content = read_limited(path, _MAX_RECORD_BYTES)
+    lines = content.splitlines() if whole else content.split(b"\n")[:-1]
+    records = [parse_json(line, RECORDS) for line in lines if line.strip()]
     if not all(isinstance(record, dict) for record in records):
         raise RunFolderError(f"{RECORDS} holds a line that is no object", _DAMAGED)
     return records
@@ -352,9 +145,10 @@ def read_records(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:
 class RunWriter:
     """Writes a run folder: beside its place first, renamed into it by ``finish``.
 
-    Nothing appears at ``target`` before ``finish``; without it (an error, Ctrl-C) what was
-    written is removed again.  After SIGKILL a hidden folder ``.NAME.….partial`` stays, with
-    whole files in it.
+    Nothing appears at ``target`` before ``finish``.  Where an error or Ctrl-C ends the block
+    before, a folder that holds a model is finished, as one that is not complete, and others are
+    removed.  After SIGKILL a hidden folder ``.NAME.….partial`` stays, with whole files in it; see
+    ``leftovers``.
 
     Raises ``FileError`` where ``target`` exists, unless ``overwrite`` and it is a run folder, and
     where the place cannot be written.
@@ -368,10 +162,12 @@ class RunWriter:
         self.folder = self.target.parent / name
         parents = [self.target.parent, *self.target.parent.parents]
         self._made = [folder for folder in parents if not folder.exists()]
+        self._written: dict[str, bytes] = {}
         with explained(self.target):
             self.target.parent.mkdir(parents=True, exist_ok=True)
             self.folder.mkdir()
-            self._records: IO[bytes] | None = open(self.folder / f".{RECORDS}.partial", "xb")
+            self._records: IO[bytes] | None = open(self.folder / UNFINISHED, "xb", buffering=0)
+            hold(self._records.fileno())
 
     def __enter__(self) -> RunWriter:
         return self
@@ -382,52 +178,107 @@ class RunWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._records is not None:
+        if self._records is None:
+            return
+        if not self.usable:
             self.discard()
+            return
+        place = self.finish(complete=False)
+        if error is not None:
+            error.add_note(f"What was learned is kept in {place}")
+
+    @property
+    def usable(self) -> bool:
+        """Whether weights and all that is needed to predict with them are on the disk."""
+        return WEIGHTS in self._written and MODEL in self._written
 
     def write(self, name: str, content: bytes | str) -> None:
-        """Puts one of the run's files in place, whole."""
+        """Puts one of the run's files in place, whole; what is there already is not written
+        again.  Where the disk is full, an older version of the file makes room."""
         if name not in FILES:
             raise ArgumentError(f"{name!r} is no file of a run", f"Use one of {FILES}.")
         data = content.encode() if isinstance(content, str) else content
-        write_file(self.folder / name, data)
+        digest = hashlib.sha256(data).digest()
+        if self._written.get(name) == digest:
+            return
+        path = self.folder / name
+        try:
+            write_file(path, data)
+        except FileError as error:
+            if name not in self._written or not no_space(error):
+                raise
+            del self._written[name]
+            with contextlib.suppress(OSError):
+                path.unlink()
+            write_file(path, data)
+        self._written[name] = digest
 
     def record(self, event: str, **fields: Any) -> None:
         """Adds a line to the run's records: what happened, when (seconds since 1970), and more."""
         if self._records is None:
             raise ArgumentError("The run folder is closed", "Record before finish().")
         line = json.dumps({"event": event, "time": round(time.time(), 3), **plain(fields)})
+        content = line.encode() + b"\n"
+        start = self._records.tell()
         with explained(self.folder / RECORDS):
-            self._records.write(line.encode() + b"\n")
-            self._records.flush()
+            try:
+                while content:
+                    content = content[self._records.write(content) or 0 :]
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    self._records.seek(start)
+                    self._records.truncate()  # no half line stays
+                raise
 
-    def finish(self) -> Path:
-        """Moves the folder to its place in one step and returns it."""
+    def copy_records(self, other: RunWriter) -> None:
+        """Takes over what another writer has recorded so far."""
+        with contextlib.suppress(OSError):
+            lines = (other.folder / UNFINISHED).read_bytes()
+            if self._records is not None:
+                self._records.write(lines[: lines.rfind(b"\n") + 1])
+
+    def finish(self, *, complete: bool = True) -> Path:
+        """Moves the folder to its place in one step and returns the place.
+
+        A run that is not ``complete`` replaces nothing: where ``target`` is taken, it is put beside
+        it, as ``NAME-interrupted``.  The same happens where ``target`` was taken meanwhile.  If it
+        cannot be moved at all, it stays where it was written.
+        """
         if self._records is None:
             raise ArgumentError("The run folder is closed", "Call finish() once.")
-        with explained(self.target):
+        with contextlib.suppress(OSError):  # the records are the least of a run
             os.fsync(self._records.fileno())
-            self._records.close()
-            os.replace(self.folder / f".{RECORDS}.partial", self.folder / RECORDS)
-            flush_folder(self.folder)
-            self._move()
-            flush_folder(self.target.parent)
+        self._records.close()
         self._records = None
-        return self.target
+        place = self.folder
+        with contextlib.suppress(OSError):
+            os.replace(self.folder / UNFINISHED, self.folder / RECORDS)
+            flush_folder(self.folder)
+            place = self._move(complete)
+            flush_folder(place.parent)
+        return place
 
-    def _move(self) -> None:
-        if not self.target.exists():
+    def _move(self, complete: bool) -> Path:
+        if not os.path.lexists(self.target):
             # Renaming onto a folder that appeared meanwhile fails unless it is empty.
             os.rename(self.folder, self.target)
-            return
-        check_target(self.target, self.overwrite)
+            return self.target
+        try:
+            check_target(self.target, self.overwrite)
+        except FileError:
+            complete = False
+        if not complete:
+            place = free_place(self.target, "interrupted")
+            os.rename(self.folder, place)
+            return place
         if exchange(self.folder, self.target):
-            _remove(self.folder)
-            return
+            remove_folder(self.folder)
+            return self.target
         old = self.folder.with_suffix(".old")
         os.rename(self.target, old)
         os.rename(self.folder, self.target)
-        _remove(old)
+        remove_folder(old)
+        return self.target
 
     def discard(self) -> None:
         """Removes what was written."""
@@ -435,7 +286,7 @@ class RunWriter:
             with contextlib.suppress(OSError):
                 self._records.close()
         self._records = None
-        _remove(self.folder)
+        remove_folder(self.folder)
         with contextlib.suppress(OSError):
             for folder in self._made:
                 folder.rmdir()  # only where it is empty
@@ -461,6 +312,13 @@ def check_target(target: Path, overwrite: bool) -> None:
         )
 
 
+def free_place(target: Path, what: str) -> Path:
+    """``NAME-WHAT`` beside ``target``, with a number where that is taken."""
+    stem = target.with_name(f"{target.name}-{what}")
+    candidates = [stem, *(stem.with_name(f"{stem.name}-{n}") for n in range(2, 10_000))]
+    return next(path for path in candidates if not os.path.lexists(path))
+
+
 def default_target(name: str, root: str | os.PathLike[str] = "runs") -> Path:
     """``runs/NAME-DATE-TIME``, with a number where that is taken."""
     plain_name = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-")[:60]
@@ -484,7 +342,7 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _remove(folder: Path) -> None:
+def remove_folder(folder: Path) -> None:
     """Deletes a folder of ours and the plain files in it."""
     with contextlib.suppress(OSError):
         for entry in folder.iterdir():

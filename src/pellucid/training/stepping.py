@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.autograd import no_grad, stored_gradient
 from pellucid.tensor.compile import compile as compile_function
-from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import as_tensor, zeros_like
-from pellucid.tensor.state import host_value, is_tracing, version
+from pellucid.tensor.state import host_value, is_tracing, watch
+from pellucid.tensor.validity import changed
 
 # A native call lasts about this long, so that the progress bar and Ctrl-C stay alive.
 SLICE_SECONDS = 0.08
@@ -80,7 +80,7 @@ class Learner:
     def begin(self) -> None:
         """Gradients of zero, to be added to."""
         for parameter in self.parameters:
-            if parameter.requires_grad and not is_stored(parameter.grad):
+            if parameter.requires_grad and stored_gradient(parameter) is None:
                 parameter.grad = zeros_like(parameter)
         self.optimizer.zero_grad(set_to_none=False)
         self._rows = 0
@@ -97,6 +97,7 @@ class Learner:
 
     def update(self) -> None:
         """Update with the mean over all rows collected, and begin anew."""
+        watch(self)
         share = host_value(lambda: self._share)
         with no_grad():
             for parameter in self.parameters:
@@ -110,13 +111,8 @@ class Learner:
         share = 1.0 / self._rows
         if share != self._share:
             self._share = share
-            version.bump()
+            changed(self)
         self._rows = 0
-
-
-def is_stored(gradient: Any) -> bool:
-    """Whether there is a gradient in memory."""
-    return isinstance(gradient, TensorCore)
 
 
 class Gathering:

@@ -176,7 +176,7 @@ def _flop(module: Any, given: Any, result: Any) -> int:
     (embedding) multiplies nothing, a recurrent one uses all its matrices for every step."""
     if isinstance(module, (RNNBase, RNNCellBase)):
         matrices = sum(int(p.numel()) for p in module.parameters() if p.dim() == 2)
-        return 2 * matrices * math.prod(result.shape[:-1])
+        return 2 * matrices * int(math.prod(result.shape[:-1]))
     weight = getattr(module, "weight", None)
     if weight is None or len(weight.shape) < 2 or given.dtype.kind != "float":
         return 0

@@ -2,57 +2,84 @@
 
 >>> from pellucid import nn, Trainer
 >>> trainer = Trainer(nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2)), "cross_entropy")
+>>> trainer
+Trainer(Sequential of 22 parameters, loss=cross_entropy, optimizer=AdamW(lr=0.001))
 >>> history = trainer.fit((x, y), (x_validation, y_validation), epochs=20)  # doctest: +SKIP
 >>> trainer.predict_class(x_new)  # doctest: +SKIP
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pellucid import optim
-from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
+from pellucid.base.errors import ArgumentError, DataError
 from pellucid.data.dataset import is_tensor_rows, tensors_of
 from pellucid.nn import functional
 from pellucid.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
-from pellucid.tensor.nonfinite import FirstNonFinite
-from pellucid.tensor.shaping import cat
-from pellucid.training.history import Callback, EpochRecord, Event, History
+from pellucid.training.config import nearest_option
+from pellucid.training.fitting import Fit, check_length, interval_of
+from pellucid.training.history import Callback, Event, History, StopTraining
 from pellucid.training.inference import Scorer, one_half
 from pellucid.training.interrupts import Interrupts
-from pellucid.training.nonfinite import advice_for, find_in_validation, find_origin
-from pellucid.training.snapshots import Snapshot, Weights
+from pellucid.training.rows import ArrayRows, LoaderBatches, Source
 from pellucid.training.stepping import ArraySteps, BatchSteps, Learner
 
 Metric = Callable[[npt.NDArray[Any], npt.NDArray[Any]], float]
 
-# A safety copy may take this share of the time; the steps since the last one can be repeated.
-_SNAPSHOT_SHARE = 0.01
-_SNAPSHOT_SECONDS = 0.2
-_KEPT_BATCH_BYTES = 256 * 2**20
+LOSSES = (
+    "cross_entropy",
+    "nll_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "poisson_nll_loss",
+    "kl_div",
+    "soft_margin_loss",
+    "hinge_embedding_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
+)
+"""Names of losses: the functions of ``pellucid.nn.functional`` that take (scores, targets)."""
 
 
 class Trainer:
     """Trains ``model`` to make ``loss(model(features), targets)`` small.
 
-    ``loss`` is a function of (scores, targets) that returns one number, a loss module, or a name
-    in ``pellucid.nn.functional``.  ``optimizer`` is AdamW with learning rate 0.001 unless given.
-    ``schedule`` is advanced once an epoch (a plateau schedule with the validation loss).
+    ``loss`` is a function of (scores, targets) that returns one number, a loss module, or one of
+    the names in ``LOSSES``.  ``optimizer`` is AdamW with learning rate 0.001 unless given.
+    ``schedule`` is advanced as its class says (``interval``): once an epoch (a plateau schedule
+    with the validation loss), after every step (OneCycleLR, CyclicLR), or after every step with
+    the epochs done so far (CosineAnnealingWarmRestarts, whose ``T_0`` counts epochs);
+    ``schedule_interval`` "epoch" or "step" says otherwise.  With a schedule of steps, every step
+    is a native call of its own.
     ``metric(scores, targets)`` (arrays) is measured on validation data after each epoch.
     ``clip_norm`` above 0 shortens longer gradients to it.  ``accumulate`` batches make one update:
     that of one large batch, with the memory of a small one.  ``ema_decay`` above 0 keeps a moving
     average of the weights (a ← d·a + (1 − d)·w after each update); validation and the choice of
     the best epoch use it, and it is what the model holds in the end.  ``callbacks`` are called
-    with every ``Event``.  ``compile=False`` runs steps in Python, operation by operation.  ``seed``
+    with every ``Event``; one that raises ``StopTraining`` ends the run, as ``stop()`` does; any
+    other error of a callback ends ``fit`` with that error and with the best weights so far in the
+    model.  ``compile=False`` runs steps in Python, operation by operation.  ``seed``
     decides the order of rows: equal seeds give equal bits, on any number of threads.
+
+    A second ``fit`` goes on where the first one ended: weights, the optimizer's state, schedule
+    and order of rows.  Without validation data (whose best weights are restored at the end) and
+    without ``ema_decay``, ``fit`` of 2 epochs twice is ``fit`` of 4, bit by bit.
+
+    A Trainer can be copied (``copy.deepcopy``) and pickled, also after ``fit``, if its parts can:
+    a loss or callback given as a ``lambda`` cannot be pickled.  Programs are not part of it; a
+    copy compiles anew.
     """
 
     def __init__(
@@ -62,6 +89,7 @@ class Trainer:
         optimizer: Any = None,
         *,
         schedule: Any = None,
+        schedule_interval: str | None = None,
         metric: Metric | None = None,
         clip_norm: float = 0.0,
         accumulate: int = 1,
@@ -70,20 +98,15 @@ class Trainer:
         compile: bool = True,
         seed: int = 0,
     ) -> None:
-        if isinstance(loss, str):
-            found = getattr(functional, loss, None)
-            if found is None:
-                raise ArgumentError(
-                    f"There is no loss {loss!r} in pellucid.nn.functional",
-                    "Use a name such as cross_entropy, or pass a function.",
-                )
-            loss = found
         self.model = model
-        self.loss: Any = loss
+        self.loss: Any = _loss(loss)
         self.optimizer = (
             optim.AdamW(model.parameters(), lr=1e-3) if optimizer is None else optimizer
         )
         self.schedule = schedule
+        self.schedule_interval = schedule_interval
+        if schedule is not None:
+            interval_of(schedule, schedule_interval)
         self.metric = metric
         self.clip_norm = float(clip_norm)
         _check_whole("accumulate", accumulate, 1)
@@ -97,9 +120,27 @@ class Trainer:
         self.seed = seed
         self.scorer = Scorer(model, compile=compile)
         self.history = History()
-        self._epoch = 0
-        self._steps: ArraySteps | BatchSteps | None = None
-        self._names: npt.NDArray[np.int64] | None = None
+        self.epoch = 0
+        """The epoch of this fit, from 1."""
+        self.epochs_trained = 0
+        """Whole epochs of all fits."""
+        self._stopping = False
+
+    def __repr__(self) -> str:
+        count = sum(int(p.numel()) for p in self.model.parameters())
+        loss = getattr(self.loss, "__name__", type(self.loss).__name__)
+        rates = sorted({float(group["lr"]) for group in self.optimizer.param_groups})
+        shown = ", ".join(f"{rate:g}" for rate in rates)
+        parts = [
+            f"{type(self.model).__name__} of {count:,} parameters",
+            f"loss={loss}",
+            f"optimizer={type(self.optimizer).__name__}(lr={shown})",
+        ]
+        if self.schedule is not None:
+            parts.append(f"schedule={type(self.schedule).__name__}")
+        if self.epochs_trained:
+            parts.append(f"{self.epochs_trained} epochs trained")
+        return f"Trainer({', '.join(parts)})"
 
     # ---- training --------------------------------------------------------------------------
 
@@ -131,39 +172,65 @@ class Trainer:
         infinite, with the last good weights in the model and ``history.status`` ``not finite``.
         """
         _check_fit(epochs, batch_size, patience, validation)
-        arrays = _pair(train)
-        checked = None if validation is None else _require_pair(validation)
+        pair = None if validation is None else _require_pair(validation)
         self.average = None
         if self.ema_decay:
             update = get_ema_multi_avg_fn(self.ema_decay)
             self.average = AveragedModel(self.model, multi_avg_fn=update)
             self.scorer = Scorer(self.average.module, compile=self.compile)
+        self.history, self.epoch, self._stopping = History(), 0, False
+        source = self._source(train, batch_size, shuffle, row_numbers)
+        interval = interval_of(self.schedule, self.schedule_interval)
+        check_length(self.schedule, interval, epochs * source.batches)
+        if not self.model.training:  # layers that were frozen on purpose stay so
+            self.model.train()
+        self.emit("start", epochs=epochs, rows=source.rows, batches=source.batches)
+        try:
+            with Interrupts() as interrupts:
+                before = self.epochs_trained
+                fit = Fit(self, source, pair, interrupts, interval=interval, epochs_before=before)
+                fit.run(epochs, patience, min_delta)
+        finally:
+            self._finish()
+        self.emit("stop", status=self.history.status)
+        return self.history
+
+    def _source(
+        self, train: Any, batch_size: int, shuffle: bool, names: npt.NDArray[np.int64] | None
+    ) -> Source:
+        """The training rows with the steps that learn from them."""
         learner = Learner(
             self.model, self.loss, self.optimizer, self.clip_norm, self._report, self.average
         )
-        self.history = History()
-        self._names = row_numbers
         several = self.accumulate > 1
+        arrays = _pair(train)
         if arrays is None:
-            self._steps = BatchSteps(learner, self.compile, several)
-            source: Any = _Batches(train, self.accumulate)
-        else:
-            part = batch_size if several else 0
-            self._steps = ArraySteps(learner, arrays[0], arrays[1], self.compile, part)
-            source = _Rows(arrays, batch_size * self.accumulate, shuffle, self.seed)
-        if not self.model.training:  # layers that were frozen on purpose stay so
-            self.model.train()
-        self._emit("start", epochs=epochs, rows=source.rows, batches=source.batches)
-        try:
-            with Interrupts() as interrupts:
-                _Fit(self, source, checked, interrupts).run(epochs, patience, min_delta)
-        finally:
-            self._finish()
-        self._emit("stop", status=self.history.status)
-        return self.history
+            steps = BatchSteps(learner, self.compile, several)
+            return LoaderBatches(train, steps, self.accumulate)
+        part = batch_size if several else 0
+        array_steps = ArraySteps(learner, arrays[0], arrays[1], self.compile, part)
+        size = batch_size * self.accumulate
+        return ArrayRows(arrays, array_steps, size, shuffle, self.seed, names)
+
+    def stop(self) -> None:
+        """Ends the run after the step (or the slice of steps, about a tenth of a second) that
+        runs: the best weights are restored and the status is ``stopped``.  May be called from a
+        callback or from another thread."""
+        self._stopping = True
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run has been asked to end."""
+        return self._stopping
+
+    @property
+    def validated(self) -> Any:
+        """The model that is measured and kept: the average where there is one."""
+        return self.model if self.average is None else self.average.module
 
     def _finish(self) -> None:
         """The average becomes the model's weights; collected gradients go."""
+        self.epochs_trained += len(self.history)
         if self.accumulate > 1:
             self.optimizer.zero_grad()
         if self.average is None:
@@ -197,10 +264,11 @@ class Trainer:
     def evaluate(self, data: Any) -> dict[str, float]:
         """Loss and, if there is one, metric on (features, targets)."""
         features, targets = _require_pair(data)
-        loss, metric = self._measure(features, targets)
+        loss, metric = self.measure(features, targets)
         return {"loss": loss} if metric is None else {"loss": loss, "metric": metric}
 
-    def _measure(self, features: Any, targets: Any) -> tuple[float, float | None]:
+    def measure(self, features: Any, targets: Any) -> tuple[float, float | None]:
+        """Loss and metric (None without one) on tensors of features and targets."""
         scores = self.scorer(features)
         with no_grad():
             loss = float(self.loss(as_tensor(scores), targets).item())
@@ -212,302 +280,31 @@ class Trainer:
 
     def _report(self, kind: str, traced: bool) -> None:
         if self.callbacks:
-            self._emit(kind, traced=traced)
+            self.emit(kind, traced=traced)
 
-    def _emit(self, kind: str, **facts: Any) -> None:
-        event = Event(kind, self.history.steps, self._epoch, facts)
+    def emit(self, kind: str, **facts: Any) -> None:
+        """Tells the callbacks what happened."""
+        event = Event(kind, self.history.steps, self.epoch, facts)
         for callback in self.callbacks:
-            callback(event)
+            try:
+                callback(event)
+            except StopTraining:
+                self._stopping = True
 
 
-class _Fit:
-    """One call of ``Trainer.fit``."""
-
-    def __init__(
-        self, trainer: Trainer, source: Any, validation: Any, interrupts: Interrupts
-    ) -> None:
-        self.trainer = trainer
-        self.source = source
-        self.validation = validation
-        self.interrupts = interrupts
-        self.steps: Any = trainer._steps
-        self.history = trainer.history
-        self.best = Weights(trainer.scorer.model)
-        self.safety = Snapshot(trainer.model, trainer.optimizer, trainer.average)
-        self.replay: list[tuple[int, int, Any]] = []
-        self.replay_bytes = 0
-        self.snapshot_at = -math.inf
-        self.snapshot_cost = 0.0
-
-    def run(self, epochs: int, patience: int, min_delta: float) -> None:
-        """All epochs, then the best weights."""
-        history, start = self.history, time.perf_counter()
-        lowest, waited = math.inf, 0
-        try:
-            for epoch in range(1, epochs + 1):
-                self.trainer._epoch = epoch
-                record = self._epoch(epoch, start)
-                if record is None:
-                    history.status = "interrupted"
-                    break
-                history.epochs.append(record)
-                self.trainer._emit("epoch", record=record)
-                if record.validation_loss is None:
-                    history.best_epoch = epoch
-                elif record.validation_loss < lowest - min_delta or lowest == math.inf:
-                    lowest, waited, history.best_epoch = record.validation_loss, 0, epoch
-                    self.best.take()
-                    self.trainer._emit("best", record=record, model=self.trainer.scorer.model)
-                else:
-                    waited += 1
-                if self.interrupts.requested:
-                    history.status = "interrupted"
-                    break
-                if patience and waited >= patience:
-                    history.status = "stopped early"
-                    break
-                self._advance(record)
-        finally:
-            history.seconds = time.perf_counter() - start
-            history.compile_seconds = self.steps.compile_seconds
-        if self.validation is not None and history.best_epoch:
-            self.best.restore()
-
-    def _epoch(self, epoch: int, start: float) -> EpochRecord | None:
-        """One pass over the training rows; None when it was interrupted."""
-        begun, total, rows = time.perf_counter(), 0.0, 0
-        before = self.steps.compile_seconds
-        for unit, count in self.source.slices(epoch, self.steps):
-            if self.interrupts.requested:
-                return None
-            self._protect(unit)
-            losses = self.source.run(self.steps, unit)
-            if not np.isfinite(losses).all():
-                self._fail()
-            total += float(losses.sum(dtype=np.float64)) * count
-            rows += count * len(losses)
-            self.history.steps += len(losses)
-            if self.trainer.callbacks:
-                facts = {"count": len(losses), "loss": float(losses[-1]), "rows": rows}
-                self.trainer._emit("steps", **facts)
-        if not rows:
-            raise DataError("There are no training rows", "Give at least one batch.")
-        now = time.perf_counter()
-        spent = now - begun - (self.steps.compile_seconds - before)
-        loss, metric = None, None
-        if self.validation is not None:
-            loss, metric = self.trainer._measure(*self.validation)
-            if not math.isfinite(loss):
-                self._fail_validation()
-        return EpochRecord(
-            epoch=epoch,
-            loss=total / rows,
-            validation_loss=loss,
-            metric=metric,
-            learning_rate=float(self.trainer.optimizer.param_groups[0]["lr"]),
-            steps=self.history.steps,
-            rows_per_second=rows / max(spent, 1e-9),
-            seconds=time.perf_counter() - start,
+def _loss(loss: Any) -> Any:
+    """The loss function; ``ArgumentError`` for what is none."""
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            hint = nearest_option("loss", loss, LOSSES).hint
+            raise ArgumentError(f"There is no loss {loss!r}", f"{hint} A function does as well.")
+        return getattr(functional, loss)
+    if not callable(loss):
+        raise ArgumentError(
+            f"loss={loss!r} is no function",
+            "Give a function of (scores, targets), a loss module, or a name: " + ", ".join(LOSSES),
         )
-
-    def _advance(self, record: EpochRecord) -> None:
-        """The schedule's step for the next epoch."""
-        schedule = self.trainer.schedule
-        if schedule is None:
-            return
-        if hasattr(schedule, "is_better") or type(schedule).__name__ == "ReduceLROnPlateau":
-            loss = record.validation_loss
-            schedule.step(record.loss if loss is None else loss)
-        else:
-            schedule.step()
-
-    # ---- NaN and infinity ------------------------------------------------------------------
-
-    def _protect(self, unit: Any) -> None:
-        """Take a safety copy when it costs little, and remember what happened since."""
-        now = time.perf_counter()
-        wait = max(_SNAPSHOT_SECONDS, self.snapshot_cost / _SNAPSHOT_SHARE)
-        if now - self.snapshot_at >= wait or self.replay_bytes > _KEPT_BATCH_BYTES:
-            if not self.safety.take():
-                self._fail()
-            self.replay, self.replay_bytes = [], 0
-            self.snapshot_at = time.perf_counter()
-            self.snapshot_cost = self.snapshot_at - now
-        self.replay.append((self.history.steps, self.trainer._epoch, unit))
-        self.replay_bytes += self.source.bytes_of(unit)
-
-    def _fail_validation(self) -> None:
-        """The loss on validation data is not finite: because of a weight, or of the data."""
-        if not self.safety.weights.finite():
-            self._fail()
-        self.history.status = "not finite"
-        trainer = self.trainer
-        origin = find_in_validation(trainer, *self.validation)
-        where = f", first in {origin.place}" if origin else ""
-        if origin is not None and origin.rows is not None and len(origin.rows):
-            shown = ", ".join(str(int(row)) for row in origin.rows[:10])
-            where += f"; validation rows {shown}" + (" and more" if len(origin.rows) > 10 else "")
-        if self.history.best_epoch:
-            self.best.restore()
-        trainer._emit("stop", status="not finite")
-        raise NonFiniteError(
-            f"{origin.value if origin else 'NaN or infinity'} appeared in the validation loss "
-            f"after step {self.history.steps} (epoch {trainer._epoch}){where}",
-            f"{advice_for(origin)} The best weights so far are kept.",
-        )
-
-    def _fail(self) -> None:
-        """Find the step where it began, restore the weights before it, and raise."""
-        self.history.status = "not finite"
-        trainer = self.trainer
-        self.safety.restore()
-        last_good = Snapshot(trainer.model, trainer.optimizer, trainer.average)
-        for first, epoch, unit in self.replay:
-            for offset, batch in enumerate(self.source.batches_of(unit)):
-                last_good.take()
-                loss = self.steps.batch(batch)
-                if math.isfinite(loss) and last_good.weights.finite():
-                    continue
-                last_good.restore()
-                origin = find_origin(trainer, *self.source.tensors(batch))
-                last_good.restore()
-                self.history.steps, trainer._epoch = first + offset, epoch
-                trainer._emit("stop", status="not finite")
-                raise _failure(origin, first + offset, trainer, self.source.rows_of(batch))
-        self.safety.restore()
-        raise NonFiniteError(
-            f"The loss became NaN or infinite before step {self.history.steps + 1}, and did not "
-            "when the steps were repeated",
-            "Some part of the training is not reproducible; the last good weights are kept.",
-        )
-
-
-def _failure(
-    origin: FirstNonFinite | None,
-    step: int,
-    trainer: Trainer,
-    rows: npt.NDArray[np.int64] | None,
-) -> NonFiniteError:
-    """The error that says where it began."""
-    value = origin.value if origin else "NaN or infinity"
-    place = origin.place if origin else "a place that the eager step does not show"
-    text = f"{value} appeared in step {step + 1} (epoch {trainer._epoch}), first in {place}"
-    if rows is not None:
-        names = rows if trainer._names is None else trainer._names[rows]
-        inside = origin.rows if origin is not None else None
-        guilty = names if inside is None or not len(inside) else names[inside]
-        shown = ", ".join(str(int(n)) for n in guilty[:10])
-        more = f" and {len(guilty) - 10} more" if len(guilty) > 10 else ""
-        what = "rows of the batch" if guilty is names else "row" + "s" * (len(guilty) > 1)
-        text += f"; {what}: {shown}{more}"
-    if origin is not None and origin.operands:
-        text += f"; computed from {' and '.join(str(o) for o in origin.operands)}"
-    return NonFiniteError(text, f"{advice_for(origin)} The weights before this step are kept.")
-
-
-# ---- where rows come from --------------------------------------------------------------------
-
-
-class _Rows:
-    """Rows of arrays in memory, in a new order each epoch."""
-
-    def __init__(self, arrays: tuple[Any, Any], size: int, shuffle: bool, seed: int) -> None:
-        self.features, self.targets = arrays
-        self.rows = int(self.features.shape[0])
-        self.size = min(size, self.rows)
-        self.batches = -(-self.rows // self.size) if self.rows else 0
-        self.shuffle = shuffle
-        self._seed = seed
-
-    def slices(self, epoch: int, steps: ArraySteps) -> Iterable[tuple[Any, int]]:
-        """(rows of some steps, batch size), full batches first."""
-        if self.shuffle:
-            # A generator for each epoch: any epoch's order can be had without those before it.
-            # NumPy's, because drawing the order must not take longer than a short epoch's steps.
-            generator = np.random.Generator(np.random.PCG64([self._seed, epoch]))
-            order = generator.permutation(self.rows)
-        else:
-            order = np.arange(self.rows, dtype=np.int64)
-        full = self.rows // self.size
-        lines = order[: full * self.size].reshape(full, self.size)
-        at = 0
-        while at < full:
-            until = min(full, at + steps.slice_steps)
-            yield lines[at:until], self.size
-            at = until
-        if full * self.size < self.rows:
-            yield order[None, full * self.size :], self.rows - full * self.size
-
-    def run(self, steps: ArraySteps, unit: Any) -> npt.NDArray[Any]:
-        return steps.timed(unit)
-
-    def batches_of(self, unit: Any) -> Any:
-        return unit
-
-    def tensors(self, batch: Any) -> tuple[Any, Any]:
-        rows = as_tensor(np.ascontiguousarray(batch))
-        return self.features.index_select(0, rows), self.targets.index_select(0, rows)
-
-    def rows_of(self, batch: Any) -> npt.NDArray[np.int64] | None:
-        return np.asarray(batch)
-
-    def bytes_of(self, unit: Any) -> int:
-        return 0  # a view of the epoch's order
-
-
-class _Batches:
-    """Batches (features, targets) from a loader, ``several`` in each step."""
-
-    def __init__(self, loader: Any, several: int = 1) -> None:
-        self.loader = loader
-        self.several = several
-        try:
-            self.batches = len(loader)
-            self.rows = self.batches * int(getattr(loader, "batch_size", 1))
-        except TypeError:
-            self.batches = self.rows = 0
-
-    def slices(self, epoch: int, steps: BatchSteps) -> Iterable[tuple[Any, int]]:
-        """(the batches of one step, their rows)."""
-        group: list[tuple[Any, Any]] = []
-        for pair in self._pairs():
-            group.append(pair)
-            if len(group) == self.several:
-                yield group, _count(group)
-                group = []
-        if group:
-            yield group, _count(group)
-
-    def _pairs(self) -> Iterable[tuple[Any, Any]]:
-        for batch in self.loader:
-            if not isinstance(batch, list | tuple) or len(batch) != 2:
-                raise DataError(
-                    "A batch is not a pair (features, targets)",
-                    "Let the data set return pairs, or the loader's collate_fn make them.",
-                )
-            yield as_tensor(batch[0]), as_tensor(batch[1])
-
-    def run(self, steps: BatchSteps, unit: Any) -> npt.NDArray[Any]:
-        return np.array([steps.batch(unit)])
-
-    def batches_of(self, unit: Any) -> Any:
-        return [unit]
-
-    def tensors(self, batch: Any) -> tuple[Any, Any]:
-        if len(batch) == 1:
-            return (batch[0][0], batch[0][1])
-        return cat([pair[0] for pair in batch]), cat([pair[1] for pair in batch])
-
-    def rows_of(self, batch: Any) -> npt.NDArray[np.int64] | None:
-        return None
-
-    def bytes_of(self, unit: Any) -> int:
-        return sum(int(features.nbytes + targets.nbytes) for features, targets in unit)
-
-
-def _count(batches: list[tuple[Any, Any]]) -> int:
-    """Rows of all batches."""
-    return sum(int(features.shape[0]) for features, _ in batches)
+    return loss
 
 
 def _pair(data: Any) -> tuple[Any, Any] | None:

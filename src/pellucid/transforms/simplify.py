@@ -37,8 +37,8 @@ Rule = Callable[[Node], Node | None]
 
 def _is_constant(node: Node, value: float) -> bool:
     """Whether the node is a constant with ``value`` everywhere."""
-    if node.op.name in ("broadcast_to", "reshape"):
-        return _is_constant(node.inputs[0], value)
+    while node.op.name in ("broadcast_to", "reshape"):
+        node = node.inputs[0]
     if node.op is not CONSTANT or not node.size:
         return False
     return bool(np.all(node.dtype.numbers(constant_value(node)) == value))

@@ -1,7 +1,8 @@
 """Gradient checkpointing: less memory for more arithmetic, under PyTorch's names.
 
 >>> import pellucid
->>> from pellucid import nn
+>>> from pellucid.tensor.tensor import Tensor
+from pellucid import nn
 >>> from pellucid.utils.checkpoint import checkpoint
 >>> block = nn.Sequential(nn.Linear(4, 16), nn.GELU(), nn.Linear(16, 4))
 >>> x = pellucid.randn(8, 4, requires_grad=True)
@@ -11,26 +12,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from pellucid.base.errors import ArgumentError, ArgumentTypeError
 from pellucid.tensor.random import default_generator
 from pellucid.tensor.rematerialize import Contexts, plain_contexts, run_checkpointed
+from pellucid.tensor.tensor import Tensor
 
 __all__ = ["checkpoint", "checkpoint_sequential"]
+
+Returned = TypeVar("Returned")
 
 CHECKS = ("default", "none")
 
 
 def checkpoint(
-    function: Callable[..., Any],
+    function: Callable[..., Returned],
     *args: Any,
     use_reentrant: bool = False,
     context_fn: Contexts = plain_contexts,
     determinism_check: str = "default",
     preserve_rng_state: bool = True,
     **kwargs: Any,
-) -> Any:
+) -> Returned:
     """``function(*args, **kwargs)``, whose intermediate values are not kept for backward but
     computed again when it needs them.
 
@@ -60,18 +64,19 @@ def checkpoint(
             "pass the function first, then its arguments: checkpoint(block, x)",
         )
     free = None if preserve_rng_state else default_generator.state._cell
-    return run_checkpointed(
+    result: Returned = run_checkpointed(
         function, args, kwargs, context_fn, free, determinism_check == "default"
     )
+    return result
 
 
 def checkpoint_sequential(
     functions: Iterable[Callable[..., Any]],
     segments: int,
-    input: Any,
+    input: Tensor,
     use_reentrant: bool = False,
     preserve_rng_state: bool = True,
-) -> Any:
+) -> Tensor:
     """A chain of layers in ``segments`` parts, all but the last of them checkpointed.
 
     ``functions`` is a ``Sequential`` or a list of modules or functions, applied one after the
@@ -98,4 +103,5 @@ def checkpoint_sequential(
         input = checkpoint(
             part, input, use_reentrant=use_reentrant, preserve_rng_state=preserve_rng_state
         )
-    return run(chain[(segments - 1) * size :])(input)
+    result: Tensor = run(chain[(segments - 1) * size :])(input)
+    return result

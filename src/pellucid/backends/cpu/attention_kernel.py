@@ -18,19 +18,12 @@ from pellucid.backends.cpu.loops import Kernel
 from pellucid.backends.cpu.target import Target
 from pellucid.base.shapes import contiguous_strides
 from pellucid.compiler.clusters import Cluster, Fusion
-from pellucid.compiler.views import View, contiguous, merge_axes
+from pellucid.compiler.views import ATTENTION_READS, View, contiguous, merge_axes
 from pellucid.graph.node import Node
 from pellucid.ops.attention import split_extra
 
 FLOP_PER_NANOSECOND = 60
 """What one core is expected to do; only for estimates."""
-
-READS = {
-    "attention": ("q", "k", "v"),
-    "attention_log_sum": ("q", "k"),
-    "attention_gradient": ("g", "q", "k", "v", "out", "log_sum"),
-}
-"""Operands of each operation; a mask and the state of dropout may follow."""
 
 Views = Callable[[Node, Fusion], list[View]]
 
@@ -94,7 +87,7 @@ def write_attention(cluster: Cluster, fusion: Fusion, views_of: Views, target: T
 
 
 def _mask_kind(node: Node) -> str:
-    mask, _ = split_extra(node.inputs[len(READS[node.op.name]) :])
+    mask, _ = split_extra(node.inputs[len(ATTENTION_READS[node.op.name]) :])
     return "" if not mask else ("bool" if mask[0].dtype.kind == "bool" else "float")
 
 
@@ -104,7 +97,7 @@ def _operands(
     """Shape and view of everything that the kernel reads and writes, by name."""
     found: dict[str, tuple[tuple[int, ...], View]] = {}
     for anchor in cluster.anchors:
-        reads = READS[anchor.op.name]
+        reads = ATTENTION_READS[anchor.op.name]
         mask, drawn = split_extra(anchor.inputs[len(reads) :])
         names = (*reads, *["mask"] * len(mask), *["state"] * len(drawn))
         for name, operand, view in zip(names, anchor.inputs, views_of(anchor, fusion), strict=True):

@@ -94,10 +94,15 @@ class Elements:
     """
 
     def __init__(
-        self, function: Function, operands: Operands, stored: set[Node], fixed: bool = True
+        self,
+        function: Function,
+        operands: Operands,
+        stored: set[Node],
+        fixed: bool = True,
+        piece: bool = False,
     ) -> None:
         self.f = function
-        self.numbers = RunTimeNumbers(self, fixed)
+        self.numbers = RunTimeNumbers(self, fixed, piece)
         self.operands = operands
         self.stored = stored
         self.lines: dict[int, list[str]] = {KERNEL: function.lines}

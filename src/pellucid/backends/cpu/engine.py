@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.backends.cpu import cache
 from pellucid.backends.cpu.threads import available_cpus
+from pellucid.base.caches import register_cache
 from pellucid.base.errors import CompilationError
 
 if TYPE_CHECKING:  # importing it would import llvmlite, which a process without kernels spares
@@ -44,16 +45,26 @@ PLAIN = "; plain\n"
 """A text that begins so is written as it shall run (register tiles): LLVM's passes are skipped,
 which takes more than half of the compile time away and changes nothing in the speed."""
 
+KEPT_KERNELS = 256
+"""Kernels that stay loaded although no program uses them; those not asked for longest go first."""
+
+
+class KernelAddress(int):
+    """The native address of a kernel, whose code stays loaded as long as this object lives."""
+
+    library: Any
+    """LLVM's handle of what was linked together; the code is unloaded with the last reference."""
+
+
 _lock = threading.Lock()
-_addresses: dict[bytes, int] = {}
+_addresses: dict[bytes, KernelAddress] = {}
 _linker: Any = None
 _library_numbers = itertools.count()
-_linked: list[Any] = []  # code lives as long as its tracker, that is, as long as the process
 _initialized = False
 
 
-def load_kernels(kernels: Mapping[str, str], target: Target) -> dict[str, int]:
-    """Native addresses of ``kernels`` (name → IR module text), valid until the process ends.
+def load_kernels(kernels: Mapping[str, str], target: Target) -> dict[str, KernelAddress]:
+    """Native addresses of ``kernels`` (name → IR module text), valid while they are kept.
 
     The function called like the kernel must be defined in its text.  Kernels made before in this
     process cost a look-up, kernels in the disk cache a file read, the others are compiled.
@@ -74,7 +85,25 @@ def load_kernels(kernels: Mapping[str, str], target: Target) -> dict[str, int]:
             _addresses.update({missing[name]: address for name, address in found.items()})
         for key in keys.values():
             _early.pop(key, None)  # found on disk meanwhile
-        return {name: _addresses[key] for name, key in keys.items()}
+        return _used(keys)
+
+
+def _used(keys: Mapping[str, bytes]) -> dict[str, KernelAddress]:
+    """The addresses of these kernels, which are loaded; the oldest others may be unloaded."""
+    result = {name: _addresses.pop(key) for name, key in keys.items()}
+    _addresses.update({keys[name]: address for name, address in result.items()})
+    while len(_addresses) > max(KEPT_KERNELS, len(keys)):
+        del _addresses[next(iter(_addresses))]
+    return result
+
+
+def unload_kernels() -> None:
+    """Forget all kernels; those that no program uses are unloaded."""
+    with _lock:
+        _addresses.clear()
+
+
+register_cache("native kernels", unload_kernels)
 
 
 class EarlyCompilation:
@@ -87,6 +116,7 @@ class EarlyCompilation:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._seen: set[str] = set()
+        self._own: dict[bytes, Any] = {}
         self._pool: Any = None
         if available_cpus() > 1:
             from concurrent.futures import ThreadPoolExecutor
@@ -101,7 +131,7 @@ class EarlyCompilation:
         self._seen.add(name)
         key = kernel_keys({name: text}, self._target)[name]
         if key not in _addresses and key not in _early:
-            _early[key] = self._pool.submit(self._make, name, text, key)
+            _early[key] = self._own[key] = self._pool.submit(self._make, name, text, key)
 
     def _make(self, name: str, text: str, key: bytes) -> bytes:
         known = cache.read_object(key)
@@ -111,6 +141,9 @@ class EarlyCompilation:
         """Nothing more will be added; what nobody began with is left to :func:`load_kernels`."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+            for key, future in self._own.items():
+                if future.cancelled() and _early.get(key) is future:
+                    _early.pop(key, None)
 
 
 _early: dict[bytes, Any] = {}
@@ -123,7 +156,7 @@ def kernel_keys(kernels: Mapping[str, str], target: Target) -> dict[str, bytes]:
     return {name: _digest(prefix, name, text) for name, text in kernels.items()}
 
 
-def find_kernels(keys: Mapping[str, bytes], target: Target) -> dict[str, int] | None:
+def find_kernels(keys: Mapping[str, bytes], target: Target) -> dict[str, KernelAddress] | None:
     """Addresses of kernels made before, by their cache keys; None if one is not to be found."""
     with _lock:
         missing = {name: key for name, key in keys.items() if key not in _addresses}
@@ -133,7 +166,7 @@ def find_kernels(keys: Mapping[str, bytes], target: Target) -> dict[str, int] | 
                 return None
             found = _link(objects, target)
             _addresses.update({missing[name]: address for name, address in found.items()})
-        return {name: _addresses[key] for name, key in keys.items()}
+        return _used(keys)
 
 
 def compile_kernel(name: str, text: str, target: Target) -> bytes:
@@ -190,11 +223,9 @@ def _compile_and_store(work: Mapping[str, tuple[str, bytes]], target: Target) ->
 
     def make(name: str) -> tuple[str, bytes]:
         text, key = work[name]
-        early = _early.pop(key, None)
-        if early is None or early.cancelled():
+        content = _early_result(_early.pop(key, None))
+        if content is None:
             content = compile_kernel(name, text, target)
-        else:
-            content = early.result()
         cache.write_object(key, content)
         return name, content
 
@@ -202,6 +233,23 @@ def _compile_and_store(work: Mapping[str, tuple[str, bytes]], target: Target) ->
     objects = dict(_in_threads(make, longest_first))
     cache.trim_cache()
     return objects
+
+
+def _early_result(early: Any) -> bytes | None:
+    """What an early compilation made; None if there is none or nobody has begun with it.
+
+    Asked first and then waited for, it may be taken back in between: another program's writing
+    ended, and with it what that program had only queued.
+    """
+    if early is None:
+        return None
+    from concurrent.futures import CancelledError
+
+    try:
+        result: bytes = early.result()
+    except CancelledError:
+        return None
+    return result
 
 
 def _in_threads(
@@ -216,7 +264,7 @@ def _in_threads(
         return list(pool.map(make, names))
 
 
-def _link(objects: Mapping[str, bytes], target: Target) -> dict[str, int]:
+def _link(objects: Mapping[str, bytes], target: Target) -> dict[str, KernelAddress]:
     """Load object code into this process; addresses of the functions named like the objects.
 
     LLVM's newer loader (JITLink) places the code and the constants of an object side by side,
@@ -239,8 +287,10 @@ def _link(objects: Mapping[str, bytes], target: Target) -> dict[str, int]:
             f"Kernels {', '.join(objects)} could not be linked: {str(error).strip()}",
             "If the cache folder comes from another machine, clear it; else please report this.",
         ) from error
-    _linked.append(tracker)
-    return {name: int(tracker[name]) for name in objects}
+    addresses = {name: KernelAddress(tracker[name]) for name in objects}
+    for address in addresses.values():
+        address.library = tracker
+    return addresses
 
 
 def _initialize(target: Target) -> Any:

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import itertools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +31,7 @@ from pellucid.backends.cpu.elements import METADATA, Operand, Operands
 from pellucid.backends.cpu.engine import (
     PLAIN,
     EarlyCompilation,
+    KernelAddress,
     find_kernels,
     kernel_keys,
     load_kernels,
@@ -546,7 +547,7 @@ class CpuExecutable:
             self._memory = _aligned(self.memory_bytes)
             self.place(int(self._memory.ctypes.data))
 
-    def _compile(self) -> tuple[dict[str, str], dict[str, int]]:
+    def _compile(self) -> tuple[dict[str, str], dict[str, KernelAddress]]:
         """Texts and addresses of all kernels, written on this thread and compiled on others."""
         early = EarlyCompilation(self.target)
         try:
@@ -583,7 +584,7 @@ class CpuExecutable:
 
     # ---- building ----------------------------------------------------------------------------
 
-    def _build(self, addresses: dict[str, int]) -> None:
+    def _build(self, addresses: Mapping[str, int]) -> None:
         """The native program: regions of kernels, and the table of addresses."""
         plan = self.plan
         self.regions = [_region(r, addresses) for r in plan.regions]
@@ -665,7 +666,7 @@ class CpuExecutable:
         return self.plan.arena_bytes
 
 
-def _region(plan: RegionPlan | LoopPlan, addresses: dict[str, int]) -> Region | Loop:
+def _region(plan: RegionPlan | LoopPlan, addresses: Mapping[str, int]) -> Region | Loop:
     """A region or loop with the addresses of its kernels."""
     if isinstance(plan, LoopPlan):
         inner = [_region(r, addresses) for r in plan.regions]
@@ -673,7 +674,7 @@ def _region(plan: RegionPlan | LoopPlan, addresses: dict[str, int]) -> Region | 
     return Region([_task(t, addresses) for t in plan.tasks], plan.parallel)
 
 
-def _task(plan: TaskPlan | StrandPlan, addresses: dict[str, int]) -> Task | Strand:
+def _task(plan: TaskPlan | StrandPlan, addresses: Mapping[str, int]) -> Task | Strand:
     """A task with the addresses of its kernels."""
     if isinstance(plan, TaskPlan):
         return Task(addresses[plan.kernel], plan.slots, plan.chunks, plan.cost)

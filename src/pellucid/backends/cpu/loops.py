@@ -170,7 +170,10 @@ class _RowKernel:
         self.operands = operands or Operands()
         # Short rows leave no time to compute with numbers that LLVM does not know.
         fixed = function is not None or self.flat or self.inner < LEAST_EXTENT
-        self.elements = Elements(self.f, self.operands, stored | self.fusion.anchors, fixed)
+        # The pieces of a long chain often differ in their constants alone.
+        piece = function is None and not fusion.ends.isdisjoint(self.anchors)
+        known = stored | self.fusion.anchors
+        self.elements = Elements(self.f, self.operands, known, fixed, piece)
         self.columns: tuple[Value, Value]
         self.stage = {}  # type: dict[Node, int]
         self._find_stages()

@@ -44,8 +44,9 @@ TABLE = NumberTable()
 class RunTimeNumbers:
     """Writes where a kernel's numbers come from: its text if they are ``fixed``, or its table."""
 
-    def __init__(self, elements: Elements, fixed: bool) -> None:
-        self.f, self.elements, self.fixed = elements.f, elements, fixed
+    def __init__(self, elements: Elements, fixed: bool, piece: bool = False) -> None:
+        """Of a ``piece`` of a long chain all real numbers are handed over: others may share it."""
+        self.f, self.elements, self.fixed, self.piece = elements.f, elements, fixed, piece
 
     def _word(self, type_: str, word: int, known: str = "") -> Value:
         """The next word of the table, read once per call.
@@ -67,7 +68,8 @@ class RunTimeNumbers:
     def real(self, type_: str, value: float) -> Value:
         """``value`` as a ``float`` or ``double``; only what looks like an extent or 1/extent."""
         size = abs(float(value))
-        if self.fixed or type_ not in ("float", "double") or not (32 < size or 0 < size < 1 / 32):
+        of_extent = not self.fixed and (32 < size or 0 < size < 1 / 32)
+        if type_ not in ("float", "double") or not (of_extent or self.piece):
             return self.f.constant(type_, value)
         bits = struct.pack("<fxxxx" if type_ == "float" else "<d", value)
         return self._word(type_, struct.unpack("<q", bits)[0])

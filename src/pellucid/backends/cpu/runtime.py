@@ -426,7 +426,8 @@ def shares(tasks: Sequence[Task | Strand], threads: int) -> list[list[tuple[int,
 class _Driver:
     """The native functions of :mod:`runtime_ir`, callable from Python."""
 
-    def __init__(self, addresses: dict[str, int]) -> None:
+    def __init__(self, addresses: Mapping[str, int]) -> None:
+        self._addresses = addresses  # keeps the code loaded
         word, pointer = ctypes.c_int64, ctypes.c_void_p
         # No result: making a Python integer of it would cost a third of the call.
         self.run: Callable[..., None] = _function(

@@ -17,6 +17,7 @@ from pellucid.backends.cpu.elements import (
 )
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.loops import ATTRIBUTES, PARAMETERS, Kernel, combine
+from pellucid.backends.cpu.special_exponential import exp, log1p
 from pellucid.base.dtypes import DType, int64
 from pellucid.graph.node import Node
 
@@ -90,10 +91,10 @@ def _copy(
 
 
 def _emit_cumulative(node: Node) -> Kernel:
-    """Running sum or product: chunk = what stands before the axis; the inner loop runs after it."""
+    """Running sum, product or the like: a chunk is what stands before the axis."""
     source = node.inputs[0]
     before, extent, after = _around(node.shape, node.settings["axis"])
-    kind = "sum" if node.op.name == "cumsum" else "prod"
+    neutral, join = RUNNING[node.op.name]
     w = _Writer()
     f = w.f
     x, y = w.pointer(source), w.pointer(node)
@@ -109,12 +110,26 @@ def _emit_cumulative(node: Node) -> Kernel:
             value = _widen(f, raw, source.dtype, node.dtype)
             previous = f.select(is_first, place, f.binary("sub nsw", place, f.i64(after)))
             before_value = f.load(MEMORY[node.dtype.name], w.at(y, previous, node.dtype))
-            neutral = f.constant(value.type, 0 if kind == "sum" else 1)
-            f.store(
-                combine(f, kind, f.select(is_first, neutral, before_value), value, node.dtype),
-                w.at(y, place, node.dtype),
-            )
+            known = f.select(is_first, f.constant(value.type, neutral), before_value)
+            f.store(join(f, known, value, node.dtype), w.at(y, place, node.dtype))
     return w.finish(before, 1.0 * node.size)
+
+
+def _log_sum(f: Function, a: Value, b: Value, dtype: DType) -> Value:
+    """ln(e^a + e^b) = m + ln(1 + e^−|a − b|), m the larger; NaN stays."""
+    first = f.compare("fcmp ogt", a, b)
+    gap = f.select(first, f.binary("fsub", b, a), f.binary("fsub", a, b))
+    equal = f.compare("fcmp oeq", a, b)  # infinities among them, whose difference is NaN
+    gap = f.select(equal, f.constant(gap.type, 0), gap)
+    return f.binary("fadd", f.select(first, a, b), log1p(f, exp(f, gap)))
+
+
+RUNNING: dict[str, tuple[float, Callable[[Function, Value, Value, DType], Value]]] = {
+    "cumsum": (0, lambda f, a, b, dtype: combine(f, "sum", a, b, dtype)),
+    "cumprod": (1, lambda f, a, b, dtype: combine(f, "prod", a, b, dtype)),
+    "logcumsumexp": (-math.inf, _log_sum),
+}
+"""Operation → what stands before the first element, and how an element joins those before."""
 
 
 def _widen(f: Function, value: Value, source: DType, target: DType) -> Value:
@@ -304,6 +319,7 @@ def before(f: Function, a: Value, b: Value, dtype: DType, descending: bool) -> V
 EMITTERS: dict[str, Callable[[Node], Kernel]] = {
     "cumsum": _emit_cumulative,
     "cumprod": _emit_cumulative,
+    "logcumsumexp": _emit_cumulative,
     "put": _emit_put,
     "scatter": _emit_scatter,
     "argsort": _emit_argsort,

@@ -58,10 +58,9 @@ def round(f: Function, x: Value) -> Value:
 
 
 def sign(f: Function, x: Value) -> Value:
-    """-1, 0 or 1; 0 for both zeros, NaN for NaN; exact."""
+    """-1, 0 or 1; 0 for both zeros and for NaN; exact."""
     v = Lanes(f, x)
-    result = (v > 0.0).where(v.constant(1.0), (v < 0.0).where(v.constant(-1.0), 0.0))
-    return v.is_nan().where(v, result).value
+    return (v > 0.0).where(v.constant(1.0), (v < 0.0).where(v.constant(-1.0), 0.0)).value
 
 
 def minimum(f: Function, x: Value, y: Value) -> Value:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
 from pellucid.insight.diagnosis import diagnose_curves
 from pellucid.insight.report import sections
 from pellucid.insight.report.features import features_section
 from pellucid.insight.report.markup import card, number, safe, seconds_text
-from pellucid.insight.report.mistakes import RowTexts, mistakes_section
+from pellucid.insight.report.mistakes import mistakes_section
 from pellucid.insight.report.style import CSS
-from pellucid.training.job import RunResult
-from pellucid.training.run_folder import software_versions
+from pellucid.training.stored_run import SimpleModel, StoredRun, read_run, shown_part
 
 # Nothing is loaded and nothing runs, whatever a name in the data may try.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -18,122 +20,134 @@ _STATUS = {
     "finished": "went through all its epochs",
     "stopped early": "stopped early",
     "interrupted": "was interrupted",
+    "stopped": "was stopped",
     "not finite": "ended with NaN or infinity",
+    "failed": "ended with an error",
 }
 
 
-def render_report(result: RunResult, row_texts: RowTexts | None = None) -> str:
-    """The report of a run as HTML text, complete in itself.
+def render_report(folder: str | os.PathLike[str] | StoredRun) -> str:
+    """The report of a run folder as HTML text, complete in itself.
 
-    ``row_texts`` gives the cells of rows of the source, for the table of mistakes; without it the
-    network's features are shown.
+    Everything in it comes from the folder (``read_run``).  What an older or interrupted run does
+    not hold is left out, and said.  Raises as ``read_run``.
     """
-    part = sections.report_part(result)
-    title = f"{safe(result.prepared.name)}: {safe(', '.join(result.prepared.task.targets))}"
-    body = _header(result, title) + _verdict(result) + _tiles(result, part)
-    body += '<div class="cards">' + "".join(_cards(result, part, row_texts)) + "</div>"
-    versions = ", ".join(f"{safe(k)} {safe(v)}" for k, v in software_versions().items())
+    run = folder if isinstance(folder, StoredRun) else read_run(folder)
+    title = f"{safe(run.saved.name)}: {safe(', '.join(run.saved.task.targets))}"
+    body = _header(run, title) + _verdict(run) + _tiles(run)
+    body += '<div class="cards">' + "".join(_cards(run)) + "</div>"
+    versions = ", ".join(f"{safe(k)} {safe(v)}" for k, v in run.saved.versions.items())
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{CSS}</style></head><body><main>{body}"
-        f"<footer>{versions}, seed {result.config.seed}</footer></main></body></html>\n"
+        f"<footer>{versions}, seed {run.saved.config.seed}</footer></main></body></html>\n"
     )
 
 
-def diagnosis_text(result: RunResult) -> str:
+def diagnosis_text(run: StoredRun) -> str:
     """What the curves say, as HTML; empty where there is nothing to say."""
-    history = result.history
-    kind = result.prepared.task.kind
-    figures = result.baselines.constant.validation if result.baselines else None
-    if result.config.loss != "auto" or figures is None or len(history) < 2:
+    history = run.history
+    kind = run.saved.task.kind
+    figures = run.baselines[0].metrics.get("validation") if run.baselines else None
+    if run.saved.config.loss != "auto" or figures is None or len(history) < 2:
         return ""  # other losses have another scale than the simple models' figures
     constant = 1.0 if kind == "regression" else figures.values["log_loss"]
+    if history.epochs[0].validation_loss is None:
+        return ""
     found = diagnose_curves(history, constant)
     title = found.what[:1].upper() + found.what[1:]
     return f"<b>{safe(title)}:</b> {safe(found.evidence, 400)}. {safe(found.remedy, 300)}"
 
 
-def _header(result: RunResult, title: str) -> str:
-    data = result.prepared
-    kind = {"multiclass": "multi-class", "multilabel": "multi-label"}.get(
-        data.task.kind, data.task.kind
-    )
+def _header(run: StoredRun, title: str) -> str:
+    task = run.saved.task
+    kind = {"multiclass": "multi-class", "multilabel": "multi-label"}.get(task.kind, task.kind)
     return (
         f'<header><p class="eyebrow">Training report · {safe(kind)}</p><h1>{title}</h1>'
-        f'<p class="lead">{safe(data.task.reason, 300)}. Loss: {safe(result.loss_name)}.</p>'
+        f'<p class="lead">{safe(task.reason, 300)}. Loss: {safe(run.training.loss)}.</p>'
         "</header>"
     )
 
 
-def _verdict(result: RunResult) -> str:
-    better, text = result.verdict()
-    status = result.history.status
-    css = "good" if better else "warn"
+def _verdict(run: StoredRun) -> str:
+    verdict, status = run.verdict, run.saved.status
+    css = "good" if verdict is not None and verdict.better else "warn"
+    text = verdict.text if verdict is not None else ""
     extra = ""
-    if result.failure is not None:
+    if run.training.failure is not None:
         css = "bad"
-        extra = f"<p>{safe(result.failure.message, 600)}. {safe(result.failure.hint, 300)}</p>"
+        message, hint = run.training.failure
+        extra = f"<p>{safe(message, 600)}. {safe(hint, 300)}</p>"
     elif status == "interrupted":
         extra = "<p>The run was interrupted; these are the best weights up to then.</p>"
-    return f'<div class="verdict {css}"><p>{safe(text, 400)}</p>{extra}</div>'
+    first = safe(text or "The network was not compared with simple models.", 400)
+    return f'<div class="verdict {css}"><p>{first}</p>{extra}</div>'
 
 
-def _tiles(result: RunResult, part: str) -> str:
-    tiles = []
-    if part in result.figures:
-        figures = result.figures[part]
-        name = figures.headline
-        value = sections.metric_text(name, figures[name])
+def _tiles(run: StoredRun) -> str:
+    tiles, part, history = [], run.part or shown_part(run.metrics), run.history
+    if part in run.metrics:
+        metrics = run.metrics[part]
+        name = metrics.headline
+        value = sections.metric_text(name, metrics[name])
         tiles.append((value, f"{sections.metric_name(name)} on the {part} part"))
-        best = result.baselines.best() if result.baselines else None
-        measured = getattr(best, part, None) if best and part != "train" else None
-        if best is not None and measured is not None:
+        best = _best(run.baselines)
+        measured = best.metrics.get(part) if best is not None else None
+        if best is not None and measured is not None and name in measured.values:
             tiles.append((sections.metric_text(name, measured[name]), safe(best.name)))
-    history = result.history
-    tiles.append((f"{result.parameters():,}", "parameters"))
-    tiles.append((f"{len(history):,}", f"epochs, best {history.best_epoch}"))
-    tiles.append((seconds_text(result.seconds.get("training", 0.0)), "training"))
-    tiles.append(
-        (number(result.prepared.rows), f"rows, {len(result.prepared.feature_names):,} features")
-    )
+    tiles.append((f"{run.parameters():,}", "parameters"))
+    tiles.append((f"{run.training.epochs:,}", f"epochs, best {history.best_epoch}"))
+    tiles.append((seconds_text(run.seconds.get("training", history.seconds)), "training"))
+    features = len(run.saved.preprocessor.feature_names)
+    tiles.append((number(run.saved.rows["all"]), f"rows, {features:,} features"))
     cells = "".join(
         f'<div class="tile"><b>{value}</b><span>{text}</span></div>' for value, text in tiles
     )
     return f'<div class="tiles">{cells}</div>'
 
 
-def _cards(result: RunResult, part: str, row_texts: RowTexts | None) -> list[str]:
-    history = result.history
-    ended = f"The run {_STATUS[history.status]} ({len(history)} epochs)"
+def _best(simple: Sequence[SimpleModel]) -> SimpleModel | None:
+    """The simple model with the better headline on the validation part; the last without one."""
+    found = None
+    for model in simple:
+        measured = model.metrics.get("validation")
+        other = found.metrics.get("validation") if found is not None else None
+        if measured is None or other is None or not other.better_than(measured):
+            found = model
+    return found
+
+
+def _cards(run: StoredRun) -> list[str]:
+    history, part = run.history, run.part or shown_part(run.metrics)
+    ended = f"The run {_STATUS[history.status]} ({run.training.epochs} epochs)"
     kept = f"; the weights of epoch {history.best_epoch} were kept." if history.best_epoch else "."
     cards = [
         card(
             "Figures",
-            sections.figures_section(result),
+            sections.figures_section(run),
             "Only the test rows were never looked at while training and choosing the epoch. The "
             "simple models see the same features; their figures are on the test rows. "
             "↓: lower is better.",
             wide=True,
         ),
-        card("Loss", sections.curves_section(result), f"{ended}{kept} {diagnosis_text(result)}"),
-        card("Validation figure", sections.metric_section(result), "After each epoch."),
+        card("Loss", sections.curves_section(run), f"{ended}{kept} {diagnosis_text(run)}"),
+        card("Validation figure", sections.metric_section(run), "After each epoch."),
     ]
     if part:
         of = f"On the {part} part."
-        if result.prepared.task.kind == "regression":
-            cards.append(card("Predicted against true", sections.scatter_section(result, part), of))
-            cards.append(card("Errors", sections.errors_section(result, part), of))
+        if run.saved.task.kind == "regression":
+            cards.append(card("Predicted against true", sections.scatter_section(run), of))
+            cards.append(card("Errors", sections.errors_section(run), of))
             title = "Largest errors"
         else:
-            cards.append(card("Confusion matrix", sections.confusion_section(result, part), of))
-            cards.append(card("Each class", sections.classes_section(result, part), of))
+            cards.append(card("Confusion matrix", sections.confusion_section(run, part), of))
+            cards.append(card("Each class", sections.classes_section(run, part), of))
             title = "Most certain mistakes"
         note = f"On the {part} part; rows are counted from 0."
-        body = mistakes_section(result, part, row_texts)
-        cards.append(card(title, body, note, wide=True))
-    seen = features_section(result, part)
+        cards.append(card(title, mistakes_section(run), note, wide=True))
+    seen = features_section(run)
     if seen:
         note = (
             "A filter is the pattern that a channel answers to: white counts for it, black against "
@@ -143,16 +157,17 @@ def _cards(result: RunResult, part: str, row_texts: RowTexts | None) -> list[str
         cards.append(card("What the convolutions see", seen, note, wide=True))
     rows = "The height of a bar is the square root of its share, so that rare values can be seen."
     cards += [
-        card("Network", sections.network_section(result), wide=True),
-        card("Weights", sections.weights_section(result), rows, wide=True),
+        card("Network", sections.network_section(run), wide=True),
+        card("Weights", sections.weights_section(run), rows, wide=True),
         card(
             "Outputs of each layer",
-            sections.activations_section(result),
+            sections.activations_section(run),
             "On up to 512 validation rows. " + rows,
             wide=True,
         ),
-        card("Time", sections.timings_section(result)),
-        card("Data", sections.data_section(result)),
-        card("Settings", sections.settings_section(result), "Bold: not the default.", wide=True),
+        card("Time", sections.timings_section(run)),
+        card("Data", sections.data_section(run)),
+        card("Settings", sections.settings_section(run), "Bold: not the default.", wide=True),
+        card("What is missing", sections.gaps_section(run), wide=True),
     ]
     return cards

@@ -1,4 +1,4 @@
-"""The parts of the report, each from a ``RunResult`` to HTML."""
+"""The parts of the report, each from a ``StoredRun`` to HTML."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from math import prod
 
 import numpy as np
 
+from pellucid.data.preprocessing import ImagePreprocessor
 from pellucid.insight.report.charts import histogram, legend, line_chart, scatter, stacked_bar
 from pellucid.insight.report.markup import number, safe, seconds_text, table
 from pellucid.training.config import ACTIVATIONS, TrainingConfig
-from pellucid.training.job import PARTS, RunResult
-from pellucid.training.metrics import LOWER_IS_BETTER
+from pellucid.training.metrics import LOWER_IS_BETTER, Metrics
 from pellucid.training.network import image_sizes
 from pellucid.training.observe import Distribution
+from pellucid.training.saved_model import PARTS
+from pellucid.training.stored_run import SimpleModel, StoredRun
 
 _MATRIX_CLASSES = 30
 _SHARES = frozenset(
@@ -32,59 +34,53 @@ def metric_text(name: str, value: float) -> str:
     return f"{value:.1%}" if name in _SHARES else number(value)
 
 
-def report_part(result: RunResult) -> str:
-    """The part whose predictions are shown in detail: test, or validation without one."""
-    return next((p for p in ("test", "validation", "train") if p in result.predictions), "")
+def measured_by(simple: SimpleModel) -> Metrics | None:
+    """The metrics of a simple model on the test part, or on validation without one."""
+    return simple.metrics.get("test") or simple.metrics.get("validation")
 
 
-def figures_section(result: RunResult) -> str:
+def figures_section(run: StoredRun) -> str:
     """Figures of the three parts beside those of the simple models."""
-    parts = [part for part in PARTS if part in result.figures]
+    parts = [part for part in PARTS if part in run.metrics]
     if not parts:
         return ""
-    names = list(result.figures[parts[0]].values)
-    heads = ["", *(f"{part} ({result.figures[part].rows:,})" for part in parts)]
-    simple = []
-    if result.baselines is not None:
-        simple = [
-            b
-            for b in (result.baselines.constant, result.baselines.linear)
-            if b.test or b.validation
-        ]
-        heads += [safe(b.name) for b in simple]
-    headline = result.figures[parts[0]].headline
+    names = list(run.metrics[parts[0]].values)
+    heads = ["", *(f"{part} ({run.metrics[part].rows:,})" for part in parts)]
+    simple = [b for b in run.baselines if measured_by(b) is not None]
+    heads += [safe(b.name) for b in simple]
+    headline = run.metrics[parts[0]].headline
     rows = []
     for name in names:
         label = metric_name(name) + (" ↓" if name in LOWER_IS_BETTER else "")
         cells = [f'<span class="{"strong" if name == headline else ""}">{label}</span>']
         for part in parts:
-            value = result.figures[part].values.get(name)
+            value = run.metrics[part].values.get(name)
             shown = "–" if value is None else metric_text(name, value)
             strong = "strong" if name == headline and part == parts[-1] else ""
             cells.append(f'<span class="{strong}">{shown}</span>')
         for model in simple:
-            measured = model.test or model.validation
+            measured = measured_by(model)
             value = measured.values.get(name) if measured else None
             cells.append("–" if value is None else metric_text(name, value))
         rows.append(cells)
     return table(heads, rows)
 
 
-def curves_section(result: RunResult) -> str:
+def curves_section(run: StoredRun) -> str:
     """Loss on training and validation rows over the epochs."""
-    history = result.history
+    history = run.history
     if not len(history):
         return ""
     epochs = [float(record.epoch) for record in history]
     lines = [("training loss", "a", epochs, history["loss"])]
     if history.epochs[0].validation_loss is not None:
         lines.append(("validation loss", "b", epochs, history["validation_loss"]))
-    return line_chart(lines, "epoch", safe(result.loss_name), float(history.best_epoch))
+    return line_chart(lines, "epoch", safe(run.training.loss), float(history.best_epoch))
 
 
-def metric_section(result: RunResult) -> str:
+def metric_section(run: StoredRun) -> str:
     """The headline figure on validation rows, and the learning rate where it changed."""
-    history = result.history
+    history = run.history
     if not len(history) or history.epochs[0].metric is None:
         return ""
     pairs = [(float(r.epoch), r.metric) for r in history if r.metric is not None]
@@ -98,12 +94,12 @@ def metric_section(result: RunResult) -> str:
     return picture
 
 
-def confusion_section(result: RunResult, part: str) -> str:
+def confusion_section(run: StoredRun, part: str) -> str:
     """The confusion matrix as a heat map, or for many classes the pairs most often confused."""
-    matrix = np.array(result.figures[part].confusion)
+    matrix = np.array(run.metrics[part].confusion if part in run.metrics else ())
     if not matrix.size:
         return ""
-    names = result.prepared.task.class_names
+    names = run.saved.task.class_names
     if len(names) > _MATRIX_CLASSES:
         return _confused_pairs(matrix, names)
     most = matrix.max(axis=1, keepdims=True).clip(min=1)
@@ -143,12 +139,13 @@ def _confused_pairs(matrix: np.ndarray, names: tuple[str, ...]) -> str:
     return table(["true", "predicted as", "rows", "share of the class"], rows, numeric_from=2)
 
 
-def scatter_section(result: RunResult, part: str) -> str:
+def scatter_section(run: StoredRun) -> str:
     """Predicted against true values, a picture for each target (six at most)."""
-    data = getattr(result.prepared, part)
-    true = data.raw_targets.reshape(len(data), -1)
-    predicted = result.predictions[part]
-    names = result.prepared.task.targets
+    if run.predictions is None:
+        return ""
+    predicted = run.predictions.predicted
+    true = run.predictions.true.reshape(predicted.shape)
+    names = run.saved.task.targets
     return "".join(
         (f"<h3>{safe(names[i])}</h3>" if len(names) > 1 else "")
         + scatter(true[:, i], predicted[:, i], names[i])
@@ -156,9 +153,9 @@ def scatter_section(result: RunResult, part: str) -> str:
     )
 
 
-def classes_section(result: RunResult, part: str) -> str:
+def classes_section(run: StoredRun, part: str) -> str:
     """Precision, recall and F1 of each class or label."""
-    figures = result.figures[part].per_class
+    figures = run.metrics[part].per_class if part in run.metrics else ()
     if not figures:
         return ""
 
@@ -176,14 +173,14 @@ def classes_section(result: RunResult, part: str) -> str:
         ]
         for f in shown
     ]
-    kind = "label" if result.prepared.task.kind == "multilabel" else "class"
+    kind = "label" if run.saved.task.kind == "multilabel" else "class"
     return table([kind, "precision", "recall", "F1", "rows"], rows)
 
 
-def network_section(result: RunResult) -> str:
+def network_section(run: StoredRun) -> str:
     """The network as a row of boxes, and a table of its layers."""
-    config, task = result.config, result.prepared.task
-    shape = result.prepared.row_shape
+    config, task = run.saved.config, run.saved.task
+    shape = run.saved.row_shape
     inputs = "×".join(f"{size:,}" for size in (shape if config.model == "cnn" else [prod(shape)]))
     boxes = [f'<div class="end"><b>{inputs}</b>inputs</div>']
     activation = safe(ACTIVATIONS[config.activation])
@@ -198,7 +195,7 @@ def network_section(result: RunResult) -> str:
     rows, total = [], 0
     # A 3×3 pattern is applied at every place of what comes in.
     resolutions = iter(image_sizes(shape, config) if config.model == "cnn" else [])
-    for path, layer in result.model.named_modules():
+    for path, layer in run.model.named_modules() if run.model is not None else ():
         if not path or next(layer.children(), None) is not None:
             continue
         own = [(name, tuple(p.shape)) for name, p in layer.named_parameters(recurse=False)]
@@ -213,6 +210,8 @@ def network_section(result: RunResult) -> str:
         rows.append(
             [safe(path), safe(type(layer).__name__), shapes, f"{count:,}" if own else "–", flop]
         )
+    if run.model is None:
+        return f'<div class="net">{"<i>→</i>".join(boxes)}</div>'
     rows.append(
         ["", '<span class="strong">all</span>', "", f'<span class="strong">{total:,}</span>', ""]
     )
@@ -221,11 +220,13 @@ def network_section(result: RunResult) -> str:
     return f'<div class="net">{arrow.join(boxes)}</div>' + table(heads, rows, numeric_from=3)
 
 
-def weights_section(result: RunResult) -> str:
+def weights_section(run: StoredRun) -> str:
     """Histograms of all weights and biases, before and after training."""
+    if run.before is None or run.after is None:
+        return ""
     parts = []
-    for name, after in list(result.after.weights.items())[:24]:
-        picture, text = _distribution(result.before.weights[name], after, name)
+    for name, after in list(run.after.weights.items())[:24]:
+        picture, text = _distribution(run.before.weights.get(name, after), after, name)
         parts.append(f"<div><h3>{safe(name)}</h3>{picture}<p>{text}</p></div>")
     keys = legend([("after training", "a"), ("before", "b")])
     return keys + f'<div class="small">{"".join(parts)}</div>'
@@ -247,11 +248,13 @@ def _distribution(before: Distribution, after: Distribution, name: str) -> tuple
     return picture, text
 
 
-def errors_section(result: RunResult, part: str) -> str:
+def errors_section(run: StoredRun) -> str:
     """How the errors (predicted - true) of each target are distributed."""
-    data = getattr(result.prepared, part)
-    errors = result.predictions[part] - data.raw_targets.reshape(len(data), -1)
-    names = result.prepared.task.targets
+    if run.predictions is None:
+        return ""
+    predicted = run.predictions.predicted
+    errors = predicted - run.predictions.true.reshape(predicted.shape)
+    names = run.saved.task.targets
     parts = []
     for i in range(min(len(names), 6)):
         shape = Distribution.of(errors[:, i])
@@ -269,12 +272,15 @@ def errors_section(result: RunResult, part: str) -> str:
     return "".join(parts)
 
 
-def activations_section(result: RunResult) -> str:
+def activations_section(run: StoredRun) -> str:
     """Histograms of every layer's output on validation rows."""
-    kinds = {path: type(layer).__name__ for path, layer in result.model.named_modules()}
+    if run.before is None or run.after is None:
+        return ""
+    layers = run.model.named_modules() if run.model is not None else ()
+    kinds = {path: type(layer).__name__ for path, layer in layers}
     parts = []
-    for path, after in list(result.after.outputs.items())[:24]:
-        picture, text = _distribution(result.before.outputs[path], after, path)
+    for path, after in list(run.after.outputs.items())[:24]:
+        picture, text = _distribution(run.before.outputs.get(path, after), after, path)
         parts.append(
             f"<div><h3>{safe(path)} {safe(kinds.get(path, ''))}</h3>{picture}<p>{text}</p></div>"
         )
@@ -282,55 +288,62 @@ def activations_section(result: RunResult) -> str:
     return keys + f'<div class="small">{"".join(parts)}</div>'
 
 
-def timings_section(result: RunResult) -> str:
+def timings_section(run: StoredRun) -> str:
     """Where the time went."""
     order = ("data", "compilation", "training", "evaluation", "baselines")
-    shown = [(n, result.seconds[n]) for n in order if n in result.seconds]
+    shown = [(n, run.seconds[n]) for n in order if n in run.seconds]
     bar = stacked_bar(
         [(f"{n} {seconds_text(s)}", s, css) for (n, s), css in zip(shown, "fbacd", strict=False)]
     )
-    history = result.history
-    facts = [["steps", f"{history.steps:,}"], ["threads", str(result.threads)]]
+    history = run.history
+    facts = [["steps", f"{history.steps:,}"], ["threads", str(run.training.threads)]]
     if len(history):
         speeds = sorted(history["rows_per_second"])
         facts.append(["rows per second (median of epochs)", number(speeds[len(speeds) // 2], 3)])
-        spent = result.seconds.get("training", 0.0)
+        spent = run.seconds.get("training", 0.0)
         facts.append(
             ["time a step, validation included", seconds_text(spent / max(history.steps, 1))]
         )
     return bar + table([], facts)
 
 
-def data_section(result: RunResult) -> str:
+def data_section(run: StoredRun) -> str:
     """What the data were and what was noticed about them."""
-    data = result.prepared
-    rows = [
-        ["source", safe(data.name)],
-        [
-            "rows",
-            f"{data.rows:,}" + (f" ({data.rows_dropped:,} left out)" if data.rows_dropped else ""),
-        ],
-        ["training / validation / test", " / ".join(f"{len(getattr(data, p)):,}" for p in PARTS)],
-        ["features", f"{len(data.feature_names):,}"],
-        ["target", safe(", ".join(data.task.targets), 200)],
-        ["fingerprint (SHA-256)", f"<code>{safe(data.fingerprint, 80)}</code>"],
+    saved = run.saved
+    rows = saved.rows
+    dropped = f" ({rows['dropped']:,} left out)" if rows["dropped"] else ""
+    features = saved.preprocessor.feature_names
+    facts = [
+        ["source", safe(saved.name)],
+        ["rows", f"{rows['all']:,}{dropped}"],
+        ["training / validation / test", " / ".join(f"{rows[part]:,}" for part in PARTS)],
+        ["features", f"{len(features):,}"],
+        ["target", safe(", ".join(saved.task.targets), 200)],
+        ["fingerprint (SHA-256)", f"<code>{safe(saved.fingerprint, 80)}</code>"],
     ]
-    notes = "".join(f"<li>{safe(note, 400)}</li>" for note in data.notes)
-    names = ", ".join(safe(name, 40) for name in data.feature_names[:200])
+    notes = "".join(f"<li>{safe(note, 400)}</li>" for note in run.data_notes)
+    names = ", ".join(safe(name, 40) for name in features[:200])
     listed = f"<details><summary>features</summary><p class='note'>{names}</p></details>"
-    shown = listed if data.image_shape is None else ""
+    images = isinstance(saved.preprocessor, ImagePreprocessor)
     return (
-        table([], rows, numeric_from=9)
+        table([], facts, numeric_from=9)
         + (f"<h3>Notes</h3><ul>{notes}</ul>" if notes else "")
-        + shown
+        + ("" if images else listed)
     )
 
 
-def settings_section(result: RunResult) -> str:
+def gaps_section(run: StoredRun) -> str:
+    """What the folder does not hold, and what went wrong beside the training."""
+    listed = [safe(note, 400) for note in run.notes]
+    listed += [safe(f"{message}. {hint}", 600) for message, hint in run.problems]
+    return f"<ul>{''.join(f'<li>{text}</li>' for text in listed)}</ul>" if listed else ""
+
+
+def settings_section(run: StoredRun) -> str:
     """Every setting with its reason; those that differ from the default stand out."""
     rows = []
     for item in dataclasses.fields(TrainingConfig):
-        value = getattr(result.config, item.name)
+        value = getattr(run.saved.config, item.name)
         shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         shown = "–" if value is None or value == () else safe(shown, 80)
         if value != item.default:

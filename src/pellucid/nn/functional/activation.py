@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.nn.functional.checks import need_tensor
@@ -18,6 +19,7 @@ from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import rounded_once
 from pellucid.tensor.random import rand_like
+from pellucid.tensor.tensor import Tensor
 
 
 def _applied(input: Any, function: Callable[[Any], Any], inplace: bool) -> Any:
@@ -26,7 +28,7 @@ def _applied(input: Any, function: Callable[[Any], Any], inplace: bool) -> Any:
     return input._update(function(input._shadow())) if inplace else function(input)
 
 
-def sigmoid(input: Any) -> Any:
+def sigmoid(input: Tensor) -> Tensor:
     """σ(x) = 1 / (1 + e^−x), in (0, 1), σ(0) = ½; σ' = σ (1 − σ) ≤ ¼.
 
     The gradient vanishes for large |x| (σ'(10) = 4.5e-5), so prefer it in the output layer of
@@ -35,18 +37,20 @@ def sigmoid(input: Any) -> Any:
     return input.sigmoid()
 
 
-def tanh(input: Any) -> Any:
+def tanh(input: Tensor) -> Tensor:
     """(e^x − e^−x) / (e^x + e^−x), in (−1, 1), odd, zero-centred; derivative 1 − tanh²(x)."""
     return input.tanh()
 
 
-def relu(input: Any, inplace: bool = False) -> Any:
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(0, x); derivative 1 for x > 0, 0 for x ≤ 0.  (Nair and Hinton, 2010.)"""
     return _applied(input, lambda x: x.relu(), inplace)
 
 
 @unit(elements(1 << 14))
-def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
     """x cut to [min_val, max_val]; derivative 1 strictly inside, 0 outside and at the corners."""
     if not min_val < max_val:
         raise ArgumentError(
@@ -60,14 +64,14 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
 
 
 @unit(elements(1 << 14))
-def relu6(input: Any, inplace: bool = False) -> Any:
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(0, x), 6).  (Krizhevsky, 2010.)"""
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
 @rounded_once
 @unit(elements(1 << 14))
-def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x for x > 0, else negative_slope · x: units with negative input still learn.
 
     Negative inputs give (small) negative activations.  (Maas, Hannun and Ng, 2013.)
@@ -77,7 +81,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
 
 @rounded_once
 @unit(elements(1 << 14))
-def prelu(input: Any, weight: Any) -> Any:
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x for x > 0, else a · x with learned a: one for all, or one per channel (axis 1).
 
     ``weight``: (1,) or (C,) for input (N, C, …).  (He et al., 2015.)
@@ -97,12 +101,12 @@ def prelu(input: Any, weight: Any) -> Any:
 
 @rounded_once
 def rrelu(
-    input: Any,
+    input: Tensor,
     lower: float = 1 / 8,
     upper: float = 1 / 3,
     training: bool = False,
     inplace: bool = False,
-) -> Any:
+) -> Tensor:
     """Leaky ReLU with a random slope in [lower, upper] per element in training.
 
     Outside of training the slope is (lower + upper) / 2.  (Xu et al., 2015.)
@@ -115,7 +119,7 @@ def rrelu(
 
 @rounded_once
 @unit(elements(1 << 14))
-def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x for x > 0, else α (e^x − 1).  (Clevert, Unterthiner and Hochreiter, 2016.)"""
     return _applied(input, lambda x: where(x > 0, x, x.clamp(max=0).expm1() * alpha), inplace)
 
@@ -126,7 +130,7 @@ _SELU_SCALE = 1.0507009873554804934193349852946
 
 @rounded_once
 @unit(elements(1 << 14))
-def selu(input: Any, inplace: bool = False) -> Any:
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """λ · ELU(x, α) with λ = 1.0507…, α = 1.6733…, which keep mean 0 and variance 1.
 
     (Klambauer et al., 2017.)
@@ -136,7 +140,7 @@ def selu(input: Any, inplace: bool = False) -> Any:
 
 @rounded_once
 @unit(elements(1 << 14))
-def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x for x > 0, else α (e^(x/α) − 1), smooth for every α.  (Barron, 2017.)"""
     if alpha == 0:
         raise ArgumentError("celu got alpha=0", "use a nonzero alpha")
@@ -150,7 +154,7 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
 
 @rounded_once
 @unit(elements(1 << 14))
-def gelu(input: Any, approximate: str = "none") -> Any:
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x · Φ(x) with Φ the normal distribution function: ½ x (1 + erf(x / √2)).
 
     ``approximate="tanh"``: ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
@@ -166,21 +170,21 @@ def gelu(input: Any, approximate: str = "none") -> Any:
 
 @rounded_once
 @unit(elements(1 << 14))
-def silu(input: Any, inplace: bool = False) -> Any:
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x · σ(x), also called swish.  (Elfwing, Uchibe and Doya, 2018.)"""
     return _applied(input, lambda x: x * x.sigmoid(), inplace)
 
 
 @rounded_once
 @unit(elements(1 << 14))
-def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """ln(1 + e^(βx)) / β, a smooth ReLU; x itself where βx > threshold.  (Dugas et al., 2001.)"""
     scaled = input if beta == 1 else input * beta
     bent = scaled.clamp(max=threshold).exp().log1p()
     return where(scaled > threshold, input, bent if beta == 1 else bent / beta)
 
 
-def log1p_exp(input: Any) -> Any:
+def log1p_exp(input: Tensor) -> Tensor:
     """ln(1 + e^x), exact to rounding in float32 and float64 for any x.
 
     Beyond 40 the difference to x is below e^−40 and lost in both.
@@ -190,35 +194,35 @@ def log1p_exp(input: Any) -> Any:
 
 @rounded_once
 @unit(elements(1 << 14))
-def mish(input: Any, inplace: bool = False) -> Any:
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x · tanh(softplus(x)).  (Misra, 2019.)"""
     return _applied(input, lambda x: x * softplus(x).tanh(), inplace)
 
 
 @rounded_once
 @unit(elements(1 << 14))
-def logsigmoid(input: Any) -> Any:
+def logsigmoid(input: Tensor) -> Tensor:
     """ln σ(x) = −ln(1 + e^−x), without overflow."""
     return -log1p_exp(-input)
 
 
 @rounded_once
 @unit(elements(1 << 14))
-def softsign(input: Any) -> Any:
+def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|).  (Bergstra et al., 2009.)"""
     return input / (input.abs() + 1)
 
 
 @rounded_once
 @unit(elements(1 << 14))
-def tanhshrink(input: Any) -> Any:
+def tanhshrink(input: Tensor) -> Tensor:
     """x − tanh(x)."""
     return input - input.tanh()
 
 
 @rounded_once
 @unit(elements(1 << 14))
-def softshrink(input: Any, lambd: float = 0.5) -> Any:
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x − λ for x > λ, x + λ for x < −λ, else 0."""
     if lambd < 0:
         raise ArgumentError(f"softshrink got lambd={lambd}", "use a value of at least 0")
@@ -227,14 +231,14 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
 
 @rounded_once
 @unit(elements(1 << 14))
-def hardshrink(input: Any, lambd: float = 0.5) -> Any:
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x where |x| > λ, else 0."""
     return where(input.abs() <= lambd, 0.0, input)
 
 
 @rounded_once
 @unit(elements(1 << 14))
-def hardsigmoid(input: Any, inplace: bool = False) -> Any:
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """x/6 + ½ cut to [0, 1]: 0 for x ≤ −3, 1 for x ≥ 3."""
 
     def line(x: Any) -> Any:
@@ -245,7 +249,7 @@ def hardsigmoid(input: Any, inplace: bool = False) -> Any:
 
 @rounded_once
 @unit(elements(1 << 14))
-def hardswish(input: Any, inplace: bool = False) -> Any:
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x · hardsigmoid(x): 0 for x ≤ −3, x for x ≥ 3.  (Howard et al., 2019.)"""
 
     def curve(x: Any) -> Any:
@@ -255,14 +259,14 @@ def hardswish(input: Any, inplace: bool = False) -> Any:
 
 
 @unit(elements(1 << 14))
-def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else ``value``."""
     return _applied(input, lambda x: where(x <= threshold, value, x), inplace)
 
 
 @rounded_once
 @unit(elements(1 << 14))
-def glu(input: Any, dim: int = -1) -> Any:
+def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a · σ(b), a and b the halves of the input along ``dim``.
 
     Shape: (…, 2n, …) → (…, n, …).  (Dauphin et al., 2017.)
@@ -292,7 +296,7 @@ def _need_dim(name: str, input: Any, dim: Any) -> int:
 
 
 @rounded_once
-def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
+def softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
     """e^(x_i − m) / Σ_j e^(x_j − m) along ``dim``, m the largest: positive, sums to 1.
 
     Subtracting m changes nothing but prevents overflow.  ``dim`` must be given.
@@ -303,14 +307,14 @@ def softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
 
 
 @rounded_once
-def softmin(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
+def softmin(input: Tensor, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
     """softmax(−x) along ``dim``, which must be given."""
     axis = _need_dim("softmin", input, dim)
     return (-input).softmax(axis, dtype)
 
 
 @rounded_once
-def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
+def log_softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
     """ln softmax(x) along ``dim`` (which must be given), computed without forming tiny values."""
     axis = _need_dim("log_softmax", input, dim)
     return input.log_softmax(axis, dtype)
@@ -318,8 +322,8 @@ def log_softmax(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
 
 @rounded_once
 def gumbel_softmax(
-    logits: Any, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
-) -> Any:
+    logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
     """softmax((logits + g) / τ) with Gumbel noise g: a differentiable draw of a class.
 
     ``hard`` returns one-hot values with the gradient of the soft ones.  ``eps`` is accepted and,

@@ -10,19 +10,20 @@ from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.common import check_probability, dropout
 from pellucid.ops.attention import attention
 from pellucid.tensor.creation import arange
-from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import narrow_product, rounded_once
 from pellucid.tensor.random import default_generator
 from pellucid.tensor.state import is_tracing
+from pellucid.tensor.tensor import Tensor
 
 
-def causal_mask(queries: int, keys: int) -> Any:
+def causal_mask(queries: int, keys: int) -> Tensor:
     """bool (queries, keys): True where key position ≤ query position, both counted from 0."""
     return arange(keys) <= arange(queries).unsqueeze(1)
 
 
-def masked_scores(scores: Any, attn_mask: Any, is_causal: bool) -> Any:
+def masked_scores(scores: Tensor, attn_mask: Tensor | None, is_causal: bool) -> Tensor:
     """Scores (…, L, S) with −∞ where a bool mask is False, or a float mask added."""
     if is_causal:
         scores = where(causal_mask(*scores.shape[-2:]), scores, -math.inf)
@@ -40,7 +41,7 @@ def masked_scores(scores: Any, attn_mask: Any, is_causal: bool) -> Any:
 
 
 @rounded_once
-def safe_softmax(scores: Any) -> Any:
+def safe_softmax(scores: Tensor) -> Tensor:
     """Softmax over the last axis; rows that are −∞ throughout become 0, with gradient 0."""
     if 0 in scores.shape:
         return scores
@@ -52,15 +53,15 @@ def safe_softmax(scores: Any) -> Any:
 
 @narrow_product
 def scaled_dot_product_attention(
-    query: Any,
-    key: Any,
-    value: Any,
-    attn_mask: Any = None,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
     dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
     enable_gqa: bool = False,
-) -> Any:
+) -> Tensor:
     """softmax(Q Kᵀ · scale + mask) V, with scale 1/√E by default.  (Vaswani et al., 2017.)
 
     Shapes: query (…, L, E), key (…, S, E), value (…, S, Ev) → (…, L, Ev); leading axes broadcast.
@@ -87,13 +88,14 @@ def scaled_dot_product_attention(
     check_probability("dropout", dropout_p)
     if _worth_a_kernel(query, key, value, attn_mask):
         mask = () if attn_mask is None else (_full_rank(attn_mask, query.dim()),)
-        state, settings = default_generator.draw(), {"scale": factor, "causal": is_causal}
+        settings: dict[str, Any] = {"scale": factor, "causal": is_causal}
+        state = default_generator.draw()
         return attention(query, key, value, *mask, **settings, dropout=dropout_p, state=state)
     weights = _weights(query, key, attn_mask, is_causal, factor)
     return dropout(weights, dropout_p).matmul(value)
 
 
-@unit(elements(1 << 13))
+@unit(rows(1 << 13))
 def _attended(
     query: Any, key: Any, value: Any, attn_mask: Any, is_causal: bool, factor: float
 ) -> Any:

@@ -15,21 +15,22 @@ from pellucid.tensor.creation import arange, zeros
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import rounded_once
 from pellucid.tensor.random import rand
+from pellucid.tensor.tensor import Tensor
 
 # ---- normalization --------------------------------------------------------------------------
 
 
 @rounded_once
 def instance_norm(
-    input: Any,
-    running_mean: Any = None,
-    running_var: Any = None,
-    weight: Any = None,
-    bias: Any = None,
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
     use_input_stats: bool = True,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> Any:
+) -> Tensor:
     """(x − mean) / √(var + ε) · γ + β for each channel of each sample.
 
     With ``use_input_stats`` mean and var are those of the channel itself, and running statistics,
@@ -76,8 +77,8 @@ def instance_norm(
 
 @rounded_once
 def local_response_norm(
-    input: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Any:
+    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
     """x / (k + α mean(x²))^β, the mean over ``size`` neighbouring channels (0 beyond the ends).
 
     Shape: (N, C, *) → the same.  (Krizhevsky et al., 2012.)
@@ -117,13 +118,17 @@ def _channel_dropout(
     return input._update(input._shadow() * mask) if inplace else input * mask
 
 
-def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+def dropout1d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """Whole channels 0 with probability p, the others / (1 − p).  Shapes: (N, C, L) or (C, L)."""
     _need_rank("dropout1d", input, (2, 3))
     return _channel_dropout("dropout1d", input, p, training, inplace, input.dim() - 1)
 
 
-def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """Whole channels 0 with probability p, the others / (1 − p).  Shape: (N, C, H, W).
 
     Neighbouring pixels are alike, so dropping single ones would change little.  A tensor with
@@ -143,7 +148,9 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     return _channel_dropout("dropout2d", input, p, training, inplace, 2)
 
 
-def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+def dropout3d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """Whole channels 0 with probability p.  Shapes: (N, C, D, H, W) or (C, D, H, W)."""
     need_tensor("dropout3d", input)
     if input.dim() < 1:
@@ -173,8 +180,8 @@ def _need_rank(name: str, input: Any, ranks: tuple[int, ...]) -> None:
 
 
 def feature_alpha_dropout(
-    input: Any, p: float = 0.5, training: bool = False, inplace: bool = False
-) -> Any:
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
     """Alpha dropout of whole channels: (N, C, *) → the same.  (Klambauer et al., 2017.)"""
     need_tensor("feature_alpha_dropout", input)
     if input.dim() < 2:
@@ -200,18 +207,18 @@ def feature_alpha_dropout(
 
 
 def embedding_bag(
-    input: Any,
-    weight: Any,
-    offsets: Any = None,
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
     max_norm: float | None = None,
     norm_type: float = 2,
     scale_grad_by_freq: bool = False,
     mode: str = "mean",
     sparse: bool = False,
-    per_sample_weights: Any = None,
+    per_sample_weights: Tensor | None = None,
     include_last_offset: bool = False,
     padding_idx: int | None = None,
-) -> Any:
+) -> Tensor:
     """Sums, means or maxima of the rows of ``weight`` at the ids of each bag.
 
     Shapes: ``input`` (B, n), a bag a row, or (n,) with ``offsets`` (B,), the place where each bag

@@ -15,17 +15,19 @@ from pellucid.nn.functional.hints import bilinear_hint, group_hint, last_axes_hi
 from pellucid.ops.normalization import mean_over, standardize, variance_over
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import from_numpy, zeros
-from pellucid.tensor.eager import elements, products, unit
+from pellucid.tensor.eager import elements, products, rows, unit
 from pellucid.tensor.functions import where
+from pellucid.tensor.linalg import distances
 from pellucid.tensor.promotion import narrow_product, rounded_once
 from pellucid.tensor.random import rand_like
+from pellucid.tensor.tensor import Tensor
 
 # ---- affine maps ----------------------------------------------------------------------------
 
 
 @narrow_product
 @unit(products(1 << 20, columns=0))
-def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x Wᵀ + b, an affine map.
 
     Shapes: input (…, in), weight (out, in), bias (out,) → (…, out).
@@ -42,7 +44,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
 
 
 @narrow_product
-def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y_o = x₁ᵀ W_o x₂ + b_o.
 
     Shapes: (…, in1), (…, in2), weight (out, in1, in2), bias (out,) → (…, out).
@@ -71,7 +73,7 @@ def check_probability(name: str, p: float) -> None:
         raise ArgumentError(f"{name} got p={p}", "p is a probability: from 0 to 1")
 
 
-def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Each element 0 with probability p, else x / (1 − p), so that the mean stays x.
 
     Outside of training the input itself.  (Srivastava et al., 2014, in the inverted form.)
@@ -92,7 +94,9 @@ def _dropped(input: Any, drawn: Any, p: float, scale: float) -> Any:
     return input * ((drawn >= p).to(input.dtype) * scale)
 
 
-def alpha_dropout(input: Any, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:
+def alpha_dropout(
+    input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
     """Dropout for SELU networks: dropped elements become −λα, then mean and variance are restored.
 
     (Klambauer et al., 2017.)
@@ -125,14 +129,14 @@ def refuse_sparse(name: str, sparse: bool) -> None:
 
 
 def embedding(
-    input: Any,
-    weight: Any,
+    input: Tensor,
+    weight: Tensor,
     padding_idx: int | None = None,
     max_norm: float | None = None,
     norm_type: float = 2.0,
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
-) -> Any:
+) -> Tensor:
     """Rows of ``weight`` at the ids in ``input``; gradients of repeated ids add up.
 
     Shapes: input (*) integers, weight (V, D) → (*, D).  The row ``padding_idx`` gets no
@@ -187,10 +191,14 @@ def _renormalize(weight: Any, ids: Any, max_norm: float, norm_type: float) -> No
         weight.copy_(weight.detach() * factor.unsqueeze(-1))
 
 
-def one_hot(tensor: Any, num_classes: int = -1) -> Any:
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """int64 with a 1 at each class id: (*) → (*, num_classes); −1 takes the largest id + 1."""
     if num_classes == -1:
-        num_classes = int(tensor.array().max()) + 1 if tensor.numel() else 0
+        if not tensor.numel():
+            raise ArgumentError(
+                "one_hot got no class ids and no num_classes", "say how many classes there are"
+            )
+        num_classes = int(tensor.array().max()) + 1
     return tensor.one_hot(num_classes)
 
 
@@ -198,30 +206,33 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Any:
 
 
 @rounded_once
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def layer_norm(
-    input: Any,
+    input: Tensor,
     normalized_shape: Sequence[int],
-    weight: Any = None,
-    bias: Any = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
     eps: float = 1e-5,
-) -> Any:
+) -> Tensor:
     """(x − mean) / √(var + ε) · γ + β over the last axes, for each sample by itself.
 
     Shapes: input (…, *normalized_shape), weight and bias normalized_shape → input's.
     (Ba, Kiros and Hinton, 2016.)
     """
     axes = _last_axes("layer_norm", input, normalized_shape)
-    result = standardize(input, axes, eps)
+    result = standardize(input, tuple(axes), eps)
     result = result if weight is None else result * weight
     return result if bias is None else result + bias
 
 
 @rounded_once
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def rms_norm(
-    input: Any, normalized_shape: Sequence[int], weight: Any = None, eps: float | None = None
-) -> Any:
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
     """x / √(mean(x²) + ε) · γ over the last axes; ε is the dtype's rounding unit by default.
 
     Shapes: input (…, *normalized_shape), weight normalized_shape → input's.
@@ -246,10 +257,14 @@ def _last_axes(name: str, input: Any, normalized_shape: Sequence[int]) -> list[i
 
 
 @rounded_once
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def group_norm(
-    input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
-) -> Any:
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
     """Layer norm over groups of channels.  Shape: (N, C, *) → (N, C, *).  (Wu and He, 2018.)"""
     need_tensor("group_norm", input)
     shape, channels = tuple(input.shape), None if weight is None else weight.shape[0]
@@ -269,15 +284,15 @@ def group_norm(
 
 @rounded_once
 def batch_norm(
-    input: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
+    input: Tensor,
+    running_mean: Tensor,
+    running_var: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
     training: bool = False,
-    momentum: Any = 0.1,
+    momentum: float | None = 0.1,
     eps: float = 1e-5,
-) -> Any:
+) -> Tensor:
     """(x − mean) / √(var + ε) · γ + β for each channel (axis 1).
 
     In training mean and var are those of the batch (over all other axes), and the running
@@ -305,7 +320,7 @@ def batch_norm(
     return _normalized_by(input, running_mean, running_var, weight, bias, eps)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _normalized_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Normalized by mean and variance of the batch, and these, (C,) and without history."""
     axes, seen = (0, *range(2, input.dim())), input.detach()
@@ -333,7 +348,7 @@ def _move(running: Any, batch: Any, momentum: Any) -> None:
 
 
 @rounded_once
-def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """x / max(‖x‖_p, ε) along ``dim``."""
     return input / input.norm(p, dim, keepdim=True).clamp(min=eps)
 
@@ -342,7 +357,7 @@ def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> A
 
 
 @rounded_once
-def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x₁·x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``.  Shapes broadcast; ``dim`` disappears."""
     x1, x2 = as_broadcast("cosine_similarity", x1, x2)
     first = x1 / x1.norm(2, dim, keepdim=True).clamp(min=eps)
@@ -352,14 +367,14 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
 
 @rounded_once
 def pairwise_distance(
-    x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
-) -> Any:
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
     """‖x₁ − x₂ + ε‖_p over the last axis.  Shapes: (N, D) or (D,) → (N,) or ()."""
     x1, x2 = as_broadcast("pairwise_distance", x1, x2)
     return (x1 - x2 + eps).norm(p, -1, keepdim)
 
 
-def pdist(input: Any, p: float = 2.0) -> Any:
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """Distances between all pairs of rows i < j, in the order (0, 1), (0, 2), …, (1, 2), ….
 
     Shapes: input (N, D) → (N·(N − 1)/2,).  ‖x_i − x_j‖_p.
@@ -372,4 +387,4 @@ def pdist(input: Any, p: float = 2.0) -> Any:
         )
     first, second = np.triu_indices(int(input.shape[0]), 1)
     rows = [input.index_select(0, from_numpy(i.astype(np.int64))) for i in (first, second)]
-    return (rows[0] - rows[1]).norm(p, -1)
+    return distances(rows[0] - rows[1], p)

@@ -11,6 +11,7 @@ from pellucid.nn.functional.hints import AXES, channels_hint, layer_of, rank_hin
 from pellucid.ops.convolution import convolution, transposed_convolution
 from pellucid.tensor.eager import convolutions, unit
 from pellucid.tensor.promotion import narrow_product
+from pellucid.tensor.tensor import Tensor
 
 Sizes = int | Sequence[int]
 
@@ -160,7 +161,7 @@ def _convolve(
     low, high = padding_amounts(name, padding, weight.shape[2:], steps, spread)
     _check_channels(name, input, channels, weight.shape[0], weight.shape[2:], parts)
     _need_same_dtype(name, input, weight)
-    settings = {"stride": steps, "dilation": spread, "groups": parts}
+    settings: dict[str, Any] = {"stride": steps, "dilation": spread, "groups": parts}
     try:
         result = convolution(x, weight, low=low, high=high, **settings)
     except ShapeError:
@@ -224,14 +225,14 @@ def _convolve_transposed(
 
 @narrow_product
 def conv1d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
     stride: Sizes = 1,
     padding: str | Sizes = 0,
     dilation: Sizes = 1,
     groups: int = 1,
-) -> Any:
+) -> Tensor:
     """y[n, o, p] = b[o] + Σ over c, k of x[n, c, s·p + d·k − padding] · w[o, c, k].
 
     Shapes: input (N, C, L) or (C, L), weight (O, C / groups, k), bias (O,) → (N, O, L′) with
@@ -243,14 +244,14 @@ def conv1d(
 
 @narrow_product
 def conv2d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
     stride: Sizes = 1,
     padding: str | Sizes = 0,
     dilation: Sizes = 1,
     groups: int = 1,
-) -> Any:
+) -> Tensor:
     """:func:`conv1d` over height and width.
 
     Shapes: input (N, C, H, W) or (C, H, W), weight (O, C / groups, kh, kw), bias (O,) →
@@ -261,14 +262,14 @@ def conv2d(
 
 @narrow_product
 def conv3d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
     stride: Sizes = 1,
     padding: str | Sizes = 0,
     dilation: Sizes = 1,
     groups: int = 1,
-) -> Any:
+) -> Tensor:
     """:func:`conv1d` over depth, height and width.
 
     Shapes: input (N, C, D, H, W) or (C, D, H, W), weight (O, C / groups, kd, kh, kw), bias (O,)
@@ -279,15 +280,15 @@ def conv3d(
 
 @narrow_product
 def conv_transpose1d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
     stride: Sizes = 1,
     padding: Sizes = 0,
     output_padding: Sizes = 0,
     groups: int = 1,
     dilation: Sizes = 1,
-) -> Any:
+) -> Tensor:
     """y[n, c, s·p + d·k − padding] += x[n, i, p] · w[i, c, k]: the gradient map of a convolution.
 
     Shapes: input (N, I, L) or (I, L), weight (I, C / groups, k), bias (C,) → (N, C, L′) with
@@ -300,15 +301,15 @@ def conv_transpose1d(
 
 @narrow_product
 def conv_transpose2d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
     stride: Sizes = 1,
     padding: Sizes = 0,
     output_padding: Sizes = 0,
     groups: int = 1,
     dilation: Sizes = 1,
-) -> Any:
+) -> Tensor:
     """:func:`conv_transpose1d` over height and width: (N, I, H, W) → (N, C, H′, W′)."""
     return _convolve_transposed(
         2, input, weight, bias, stride, padding, output_padding, groups, dilation
@@ -317,22 +318,22 @@ def conv_transpose2d(
 
 @narrow_product
 def conv_transpose3d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
     stride: Sizes = 1,
     padding: Sizes = 0,
     output_padding: Sizes = 0,
     groups: int = 1,
     dilation: Sizes = 1,
-) -> Any:
+) -> Tensor:
     """:func:`conv_transpose1d` over depth, height and width: (N, I, D, H, W) → (N, C, …)."""
     return _convolve_transposed(
         3, input, weight, bias, stride, padding, output_padding, groups, dilation
     )
 
 
-def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Any:
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
     """:func:`conv1d` of a signal with its axes in the order time, batch, channels.
 
     Shapes: input (T, N, C), weight (k, C, O), bias (O,) → (T + 2·pad − k + 1, N, O).

@@ -8,10 +8,12 @@ from typing import Any
 
 from pellucid.base.errors import ShapeError
 from pellucid.nn.functional.checks import need_tensor
+from pellucid.nn.functional.convolution import Sizes
 from pellucid.nn.functional.hints import rank_hint
 from pellucid.nn.functional.positions import need_channels, numbers
 from pellucid.ops import structure
 from pellucid.tensor.shaping import stack
+from pellucid.tensor.tensor import Tensor
 
 
 def _grid(
@@ -32,8 +34,8 @@ def _grid(
 
 
 def unfold(
-    input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Any:
+    input: Tensor, kernel_size: Sizes, dilation: Sizes = 1, padding: Sizes = 0, stride: Sizes = 1
+) -> Tensor:
     """Each window of an image as a column, channel by channel, row by row.
 
     Shapes: (N, C, H, W) → (N, C · k_h · k_w, windows), or both without N.  Zeros surround the
@@ -65,13 +67,13 @@ def unfold(
 
 
 def fold(
-    input: Any,
-    output_size: Any,
-    kernel_size: Any,
-    dilation: Any = 1,
-    padding: Any = 0,
-    stride: Any = 1,
-) -> Any:
+    input: Tensor,
+    output_size: Sizes,
+    kernel_size: Sizes,
+    dilation: Sizes = 1,
+    padding: Sizes = 0,
+    stride: Sizes = 1,
+) -> Tensor:
     """Columns of :func:`unfold` added up where their windows lie: its transpose.
 
     Shapes: (N, C · k_h · k_w, windows) → (N, C, *output_size), or both without N.
@@ -95,7 +97,7 @@ def fold(
     lead = (*input.shape[:-2], input.shape[-2] // area)
     windows = input.reshape(*lead, area, rows, columns)
     none = [0] * len(lead)
-    total = None
+    total: Any = None
     for place, (i, j) in enumerate(itertools.product(range(kernel[0]), range(kernel[1]))):
         part = windows.select(len(lead), place)  # (N, C, rows, columns)
         low = [i * apart[0] - frame[0], j * apart[1] - frame[1]]

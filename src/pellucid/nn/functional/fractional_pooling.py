@@ -6,16 +6,19 @@ give the same windows.)
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, overload
 
 from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
+from pellucid.nn.functional.convolution import Sizes
 from pellucid.nn.functional.pooling import first_maximum, with_indices
 from pellucid.nn.functional.positions import need_rank, numbers
 from pellucid.tensor.creation import arange
 from pellucid.tensor.functions import where
 from pellucid.tensor.random import rand
+from pellucid.tensor.tensor import Tensor
 
 _SAMPLE_OF_AXIS = {2: (1, 0), 3: (0, 1, 2)}
 """Which of the random numbers belongs to which axis; in two dimensions PyTorch has width first."""
@@ -92,7 +95,8 @@ def _fractional_max_pool(
             f"{name} got _random_samples of shape {tuple(samples.shape)}",
             f"they are (N, C, {count}), here {(*x.shape[:2], count)}",
         )
-    result, tag, scale = x, None, 1
+    tag: Any = None
+    result, scale = x, 1
     for i in reversed(range(count)):
         starts = _starts(
             samples.select(2, _SAMPLE_OF_AXIS[count][i]), extents[i], targets[i], kernel[i]
@@ -122,14 +126,33 @@ def _pooled_along(
     return first_maximum(slices, tags, [None] * kernel)
 
 
+@overload
 def fractional_max_pool2d(
-    input: Any,
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
+    input: Tensor,
+    kernel_size: Sizes,
+    output_size: Sizes | None = None,
+    output_ratio: float | Sequence[float] | None = None,
+    return_indices: Literal[False] = False,
+    _random_samples: Tensor | None = None,
+) -> Tensor: ...
+@overload
+def fractional_max_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    output_size: Sizes | None = None,
+    output_ratio: float | Sequence[float] | None = None,
+    *,
+    return_indices: Literal[True],
+    _random_samples: Tensor | None = None,
+) -> tuple[Tensor, Tensor]: ...
+def fractional_max_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    output_size: Sizes | None = None,
+    output_ratio: float | Sequence[float] | None = None,
     return_indices: bool = False,
-    _random_samples: Any = None,
-) -> Any:
+    _random_samples: Tensor | None = None,
+) -> Tensor | tuple[Tensor, Tensor]:
     """The largest element of each of ``output_size`` windows that stand at random distances.
 
     Instead of the size ``output_ratio`` in (0, 1) may be given: ⌊extent · ratio⌋ windows.
@@ -145,14 +168,33 @@ def fractional_max_pool2d(
     )
 
 
+@overload
 def fractional_max_pool3d(
-    input: Any,
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
+    input: Tensor,
+    kernel_size: Sizes,
+    output_size: Sizes | None = None,
+    output_ratio: float | Sequence[float] | None = None,
+    return_indices: Literal[False] = False,
+    _random_samples: Tensor | None = None,
+) -> Tensor: ...
+@overload
+def fractional_max_pool3d(
+    input: Tensor,
+    kernel_size: Sizes,
+    output_size: Sizes | None = None,
+    output_ratio: float | Sequence[float] | None = None,
+    *,
+    return_indices: Literal[True],
+    _random_samples: Tensor | None = None,
+) -> tuple[Tensor, Tensor]: ...
+def fractional_max_pool3d(
+    input: Tensor,
+    kernel_size: Sizes,
+    output_size: Sizes | None = None,
+    output_ratio: float | Sequence[float] | None = None,
     return_indices: bool = False,
-    _random_samples: Any = None,
-) -> Any:
+    _random_samples: Tensor | None = None,
+) -> Tensor | tuple[Tensor, Tensor]:
     """:func:`fractional_max_pool2d` over volumes: (N, C, D, H, W) or (C, D, H, W).
 
     ``_random_samples`` are (N, C, 3): depth, height, width.

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.base.dtypes import as_dtype
+from pellucid.base.dtypes import DTypeLike, as_dtype
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.tensor.shaping import cat, stack
+from pellucid.tensor.tensor import Tensor
 
 
 def grouped_mm(
-    mat_a: Any, mat_b: Any, *, offs: Any = None, bias: Any = None, out_dtype: Any = None
-) -> Any:
+    mat_a: Tensor,
+    mat_b: Tensor,
+    *,
+    offs: Tensor | None = None,
+    bias: Tensor | None = None,
+    out_dtype: DTypeLike | None = None,
+) -> Tensor:
     """Matrix products of groups that need not be equally large; ``offs`` (G,) says where each ends.
 
     Shapes: (M, K) · (G, K, N) → (M, N), groups of rows; (G, M, K) · (K, N) → (M, N), groups of

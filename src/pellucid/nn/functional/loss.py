@@ -18,12 +18,13 @@ from pellucid.nn.functional.activation import log1p_exp, logsigmoid
 from pellucid.nn.functional.checks import check_values, has_values, need_tensor
 from pellucid.nn.functional.common import linear
 from pellucid.nn.functional.hints import classes_hint, pair_hint
-from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import rounded_once
+from pellucid.tensor.tensor import Tensor
 
 
-def reduced(loss: Any, reduction: str) -> Any:
+def reduced(loss: Any, reduction: str) -> Tensor:
     """The single losses averaged, summed or kept."""
     if reduction == "mean":
         return loss.mean()
@@ -88,7 +89,9 @@ def same_shapes(name: str, input: Any, target: Any) -> None:
 
 
 @rounded_once
-def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+def l1_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None
+) -> Tensor:
     """|x − y|; the gradient is 0 where they are equal (a subgradient)."""
     warn_about_shapes("l1_loss", input, target)
     loss = (input - target).abs()
@@ -96,7 +99,9 @@ def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None
 
 
 @rounded_once
-def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+def mse_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None
+) -> Tensor:
     """(x − y)².  ``reduction="sum"`` is Σ(x − y)², ``"mean"`` divides by the number of elements."""
     warn_about_shapes("mse_loss", input, target)
     difference = input - target
@@ -113,8 +118,12 @@ def _weighted(loss: Any, weight: Any, reduction: str) -> Any:
 
 @rounded_once
 def huber_loss(
-    input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
-) -> Any:
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:
     """½ d² for |d| < δ, else δ (|d| − ½ δ), with d = x − y.  (Huber, 1964.)
 
     With ``weight`` the mean is that of w · loss, as in PyTorch; the other weighted losses divide
@@ -130,7 +139,9 @@ def huber_loss(
 
 
 @rounded_once
-def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
+def smooth_l1_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
+) -> Tensor:
     """½ d² / β for |d| < β, else |d| − ½ β, with d = x − y; β = 0 is L1.  (Girshick, 2015.)"""
     if beta < 0:
         raise ArgumentError(f"smooth_l1_loss got beta={beta}", "use a value of at least 0")
@@ -145,13 +156,13 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
 
 @rounded_once
 def poisson_nll_loss(
-    input: Any,
-    target: Any,
+    input: Tensor,
+    target: Tensor,
     log_input: bool = True,
     full: bool = False,
     eps: float = 1e-8,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """−ln of the Poisson probability of counts y, without terms that do not depend on x.
 
     e^x − y x when x is the log of the rate, else x − y ln(x + ε).  ``full`` adds Stirling's
@@ -174,13 +185,13 @@ def _stretches(part: Any, whole: Any) -> bool:
 
 @rounded_once
 def gaussian_nll_loss(
-    input: Any,
-    target: Any,
-    var: Any,
+    input: Tensor,
+    target: Tensor,
+    var: Tensor,
     full: bool = False,
     eps: float = 1e-6,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """½ (ln v + (x − y)² / v) with v = max(var, ε); ``full`` adds ½ ln 2π.
 
     ``var`` has the input's shape, or 1 on (or lacks) the last axis.  (Nix and Weigend, 1994.)
@@ -209,7 +220,9 @@ def gaussian_nll_loss(
 
 
 @rounded_once
-def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
+def kl_div(
+    input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
+) -> Tensor:
     """y (ln y − x), x the log of the model's probabilities, y the true ones (0 ln 0 = 0).
 
     ``reduction="batchmean"`` sums and divides by the batch size: the divergence of Kullback and
@@ -227,17 +240,26 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
 
 
 def _bounded_log(x: Any) -> Any:
-    """max(ln x, −100) with a gradient that is 1/x down to 1e-12 and stays 1e12 below."""
-    near = x < 1e-12
-    value = where(near, x, 1.0).detach().log().clamp(min=-100.0)
-    steep = value + (x - x.detach()) * 1e12
-    return where(near, steep, where(near, 1.0, x).log())
+    """max(ln x, −100), a constant to gradients."""
+    return x.detach().log().clamp(min=-100.0)
+
+
+def _bernoulli_loss(p: Any, y: Any) -> Any:
+    """−(y ln p + (1 − y) ln(1 − p)), its slope in p being (p − y) / max(p (1 − p), 1e-12).
+
+    The slope is taken in the middle between p and its own value, so that the second derivative is
+    right, too.
+    """
+    fixed = p.detach()
+    middle = (p + fixed) * 0.5
+    slope = (middle - y) / (middle * (1 - middle)).clamp(min=1e-12)
+    return (p - fixed) * slope - (y * _bounded_log(p) + (1 - y) * _bounded_log(1 - p))
 
 
 @rounded_once
 def binary_cross_entropy(
-    input: Any, target: Any, weight: Any = None, reduction: str = "mean"
-) -> Any:
+    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
     """−(y ln p + (1 − y) ln(1 − p)) for probabilities p, such as a sigmoid's output.
 
     The logarithms are not below −100, so p = 0 and p = 1 give finite losses and gradients.
@@ -252,14 +274,18 @@ def binary_cross_entropy(
                 "they must be between 0 and 1: apply sigmoid, or use "
                 "binary_cross_entropy_with_logits",
             )
-    loss = -(target * _bounded_log(input) + (1 - target) * _bounded_log(1 - input))
+    loss = _bernoulli_loss(input, target)
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
 @rounded_once
 def binary_cross_entropy_with_logits(
-    input: Any, target: Any, weight: Any = None, reduction: str = "mean", pos_weight: Any = None
-) -> Any:
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
     """Binary cross-entropy of σ(x): (1 − y) x + ln(1 + e^−x), stable for any x.
 
     Its gradient is σ(x) − y.  ``pos_weight`` c multiplies the positive part:
@@ -275,8 +301,8 @@ def binary_cross_entropy_with_logits(
 
 @rounded_once
 def multilabel_soft_margin_loss(
-    input: Any, target: Any, weight: Any = None, reduction: str = "mean"
-) -> Any:
+    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
     """Binary cross-entropy with logits, averaged over the classes (last axis): (N, C) → (N,)."""
     warn_about_shapes("multilabel_soft_margin_loss", input, target)
     if not input.shape:
@@ -289,7 +315,7 @@ def multilabel_soft_margin_loss(
 # ---- one of several classes -----------------------------------------------------------------
 
 
-def as_class_ids(name: str, target: Any) -> Any:
+def as_class_ids(name: str, target: Tensor) -> Tensor:
     """``target`` as int64; raises for anything but integers."""
     need_tensor(f"{name}'s target", target)
     if target.dtype.kind != "int":
@@ -375,8 +401,12 @@ def _averaged(loss: Any, weights: Any, reduction: str) -> Any:
 
 @rounded_once
 def nll_loss(
-    input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean"
-) -> Any:
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> Tensor:
     """−x[y] for log-probabilities x: (N, C, d…) and class ids y (N, d…).
 
     The mean is weighted by the classes' ``weight`` (C,); positions with ``ignore_index`` count
@@ -393,13 +423,13 @@ def nll_loss(
 
 @rounded_once
 def cross_entropy(
-    input: Any,
-    target: Any,
-    weight: Any = None,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
     ignore_index: int = -100,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Any:
+) -> Tensor:
     """−ln softmax(x)[y] from raw scores (logits) x; do not apply softmax before it.
 
     Shapes: x (N, C, d…) or (C,); y class ids (N, d…), or probabilities in the shape of x.
@@ -423,17 +453,17 @@ def cross_entropy(
 
 
 def linear_cross_entropy(
-    input: Any,
-    linear_weight: Any,
-    target: Any,
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
     *,
-    linear_bias: Any = None,
-    weight: Any = None,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
     reduction: str = "mean",
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     options: None = None,
-) -> Any:
+) -> Tensor:
     """:func:`cross_entropy` of the scores x Wᵀ + b: a language model's last layer and its loss.
 
     Shapes: input x (N, I) or (I,), ``linear_weight`` (C, d…, I), ``linear_bias`` (C, d…), target
@@ -471,7 +501,7 @@ def linear_cross_entropy(
     return cross_entropy(scores, target, weight, ignored, reduction, label_smoothing)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _class_cross_entropy(
     scores: Any, ids: Any, weight: Any, ignore_index: int, reduction: str, label_smoothing: float
 ) -> Any:
@@ -493,7 +523,7 @@ def _class_cross_entropy(
     return _averaged(loss, weights, reduction)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _soft_cross_entropy(
     scores: Any, share: Any, weight: Any, reduction: str, smoothing: float
 ) -> Any:

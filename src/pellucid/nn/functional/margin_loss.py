@@ -22,6 +22,7 @@ from pellucid.nn.functional.loss import (
 from pellucid.tensor.creation import zeros_like
 from pellucid.tensor.functions import where
 from pellucid.tensor.promotion import rounded_once
+from pellucid.tensor.tensor import Tensor
 
 
 def _same_ranks(name: str, *tensors: Any) -> None:
@@ -38,7 +39,7 @@ def _same_ranks(name: str, *tensors: Any) -> None:
 
 
 @rounded_once
-def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """ln(1 + e^(−y x)) for y = ±1, stable for any x."""
     warn_about_shapes("soft_margin_loss", input, target)
     if broadcast_shapes(tuple(input.shape), tuple(target.shape)) != tuple(input.shape):
@@ -48,8 +49,8 @@ def soft_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
 @rounded_once
 def hinge_embedding_loss(
-    input: Any, target: Any, margin: float = 1.0, reduction: str = "mean"
-) -> Any:
+    input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean"
+) -> Tensor:
     """x where y = 1, max(0, margin − x) where y = −1; x is a distance of two samples."""
     need_broadcast("hinge_embedding_loss", input, target)
     far = where(target.ne(1), (margin - input).clamp(min=0), 0.0)
@@ -59,8 +60,8 @@ def hinge_embedding_loss(
 
 @rounded_once
 def margin_ranking_loss(
-    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
-) -> Any:
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
+) -> Tensor:
     """max(0, −y (x₁ − x₂) + margin): y = 1 wants the first larger, y = −1 the second."""
     _same_ranks("margin_ranking_loss", input1, input2, target)
     return reduced((-target * (input1 - input2) + margin).clamp(min=0), reduction)
@@ -68,8 +69,8 @@ def margin_ranking_loss(
 
 @rounded_once
 def cosine_embedding_loss(
-    input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
-) -> Any:
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
+) -> Tensor:
     """1 − cos(x₁, x₂) where y = 1, max(0, cos − margin) where y = −1.
 
     Shapes: inputs (N, D) with target (N,), or (D,) with target ().
@@ -101,15 +102,15 @@ def cosine_embedding_loss(
 
 @rounded_once
 def triplet_margin_loss(
-    anchor: Any,
-    positive: Any,
-    negative: Any,
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
     margin: float = 1.0,
     p: float = 2.0,
     eps: float = 1e-6,
     swap: bool = False,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """max(0, d(a, p) − d(a, n) + margin) with d the p-norm of the difference.
 
     ``swap`` uses d(p, n) instead of d(a, n) where it is smaller.  Shapes (N, D) or (D,).
@@ -132,15 +133,15 @@ def triplet_margin_loss(
 
 @rounded_once
 def triplet_margin_with_distance_loss(
-    anchor: Any,
-    positive: Any,
-    negative: Any,
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
     *,
     distance_function: Callable[[Any, Any], Any] | None = None,
     margin: float = 1.0,
     swap: bool = False,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """:func:`triplet_margin_loss` with any distance; by default the Euclidean one."""
     if margin <= 0:
         raise ArgumentError(f"the triplet loss got margin={margin}", "use a positive margin")
@@ -154,13 +155,13 @@ def triplet_margin_with_distance_loss(
 
 @rounded_once
 def multi_margin_loss(
-    input: Any,
-    target: Any,
+    input: Tensor,
+    target: Tensor,
     p: int = 1,
     margin: float = 1.0,
-    weight: Any = None,
+    weight: Tensor | None = None,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """Σ_{j ≠ y} w[y] max(0, margin − x[y] + x[j])^p / C.
 
     Shapes: (N, C) with class ids (N,), or (C,) with ().  (Crammer and Singer, 2001.)
@@ -184,7 +185,7 @@ def multi_margin_loss(
         )
     need_class_ids("multi_margin_loss", ids, classes)
     place = ids.unsqueeze(-1)
-    gap = (margin - input.gather(-1, place) + input).clamp(min=0)  # (N, C)
+    gap = (margin - input.gather(-1, place) + input).relu()  # (N, C); slope 0 at 0
     gap = gap if p == 1 else gap * gap
     if weight is not None:
         gap = gap * weight.index_select(0, ids.reshape(-1)).reshape(*place.shape)
@@ -193,7 +194,7 @@ def multi_margin_loss(
 
 
 @rounded_once
-def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Σ_{j true, i not true} max(0, 1 − (x[y_j] − x[i])) / C.
 
     Shapes: (N, C) or (C,) both; each row of the target lists class ids, ended by −1.
@@ -205,7 +206,7 @@ def multilabel_margin_loss(input: Any, target: Any, reduction: str = "mean") -> 
     safe = where(listed, ids, 0)
     is_true = zeros_like(input.detach()).scatter_add(-1, safe, listed.to(input.dtype)) > 0
     score = input.gather(-1, safe)  # (N, J): scores of the true classes
-    gap = (1 - (score.unsqueeze(-1) - input.unsqueeze(-2))).clamp(min=0)  # (N, J, C)
+    gap = (1 - (score.unsqueeze(-1) - input.unsqueeze(-2))).relu()  # (N, J, C); slope 0 at 0
     counted = listed.unsqueeze(-1).logical_and(is_true.logical_not().unsqueeze(-2))
     loss = where(counted, gap, 0.0).sum((-2, -1)) * (1.0 / input.shape[-1])
     return reduced(loss, reduction)

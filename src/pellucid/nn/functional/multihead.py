@@ -18,6 +18,7 @@ from pellucid.nn.functional.common import dropout, linear
 from pellucid.tensor.creation import zeros
 from pellucid.tensor.functions import where
 from pellucid.tensor.shaping import cat
+from pellucid.tensor.tensor import Tensor
 
 
 class Masks(NamedTuple):
@@ -61,14 +62,14 @@ class Heads:
 
     def attend(
         self,
-        query: Any,
-        key: Any,
-        value: Any,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
         masks: Masks,
         drop: float,
         need_weights: bool,
         project: Callable[[Any], Any],
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Tensor, Tensor | None]:
         """``project`` of the heads' mixtures side by side, and the weights or None.
 
         Shapes: query (L, N, E), key (S, N, kdim), value (S, N, vdim) → (L, N, E) and
@@ -243,32 +244,32 @@ class Heads:
 
 
 def multi_head_attention_forward(
-    query: Any,
-    key: Any,
-    value: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
     embed_dim_to_check: int,
     num_heads: int,
-    in_proj_weight: Any,
-    in_proj_bias: Any,
-    bias_k: Any,
-    bias_v: Any,
+    in_proj_weight: Tensor,
+    in_proj_bias: Tensor,
+    bias_k: Tensor,
+    bias_v: Tensor,
     add_zero_attn: bool,
     dropout_p: float,
-    out_proj_weight: Any,
-    out_proj_bias: Any,
+    out_proj_weight: Tensor,
+    out_proj_bias: Tensor,
     training: bool = True,
-    key_padding_mask: Any = None,
+    key_padding_mask: Tensor | None = None,
     need_weights: bool = True,
-    attn_mask: Any = None,
+    attn_mask: Tensor | None = None,
     use_separate_proj_weight: bool = False,
-    q_proj_weight: Any = None,
-    k_proj_weight: Any = None,
-    v_proj_weight: Any = None,
-    static_k: Any = None,
-    static_v: Any = None,
+    q_proj_weight: Tensor | None = None,
+    k_proj_weight: Tensor | None = None,
+    v_proj_weight: Tensor | None = None,
+    static_k: Tensor | None = None,
+    static_v: Tensor | None = None,
     average_attn_weights: bool = True,
     is_causal: bool = False,
-) -> tuple[Any, Any]:
+) -> tuple[Tensor, Tensor | None]:
     """What :class:`pellucid.nn.MultiheadAttention` computes, with its parameters as arguments.
 
     Shapes: query (L, N, E), key (S, N, kdim), value (S, N, vdim) → (L, N, E) and weights

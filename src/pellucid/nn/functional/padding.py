@@ -11,11 +11,14 @@ from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.hints import rank_hint
 from pellucid.nn.functional.positions import need_channels
 from pellucid.ops import structure
+from pellucid.tensor.tensor import Tensor
 
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
-def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
     """``input`` with elements added around its last axes; negative amounts take elements away.
 
     ``pad``: (before, after) of the last axis, then of the one before it, and so on.  ``mode``:

@@ -7,22 +7,26 @@ everything fuses.
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, ParamSpec, overload
 
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional.checks import check_values, need_tensor
+from pellucid.nn.functional.convolution import Sizes
 from pellucid.nn.functional.hints import window_hint
 from pellucid.nn.functional.positions import need_channels, need_rank, numbers, select
 from pellucid.ops import structure
 from pellucid.ops.pooling import window_max
 from pellucid.tensor.core import lift
-from pellucid.tensor.eager import elements, unit
+from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.shaping import cat
+from pellucid.tensor.signatures import present_as
+from pellucid.tensor.tensor import Tensor
 
 MOST_IN_TILE = 16
 """Windows of more elements are reduced axis by axis."""
@@ -34,12 +38,12 @@ class Windows:
     def __init__(
         self,
         name: str,
-        input: Any,
+        input: Tensor,
         count: int,
-        kernel_size: Any,
-        stride: Any,
-        padding: Any = 0,
-        dilation: Any = 1,
+        kernel_size: Sizes,
+        stride: Sizes,
+        padding: Sizes = 0,
+        dilation: Sizes = 1,
         ceil_mode: bool = False,
     ) -> None:
         need_tensor(name, input)
@@ -83,7 +87,7 @@ class Windows:
             and math.prod(self.kernel) <= MOST_IN_TILE
         )
 
-    def as_tiles(self, x: Any) -> tuple[Any, tuple[int, ...]]:
+    def as_tiles(self, x: Tensor) -> tuple[Any, tuple[int, ...]]:
         """``x`` with each pooled axis as (windows, place in the window), and the latter axes."""
         lead = x.shape[: self.axes[0]]
         pairs = [(n // k, k) for n, k in zip(self.extent, self.kernel, strict=True)]
@@ -94,7 +98,7 @@ class Windows:
         """Unpadded positions along pooled axis ``i`` of the element ``offset`` of all windows."""
         return np.arange(self.out[i]) * self.stride[i] + offset * self.dilation[i] - self.padding[i]
 
-    def framed(self, x: Any, i: int, fill: Any) -> Any:
+    def framed(self, x: Tensor, i: int, fill: Any) -> Tensor:
         """``x`` with ``fill`` along pooled axis ``i`` wherever windows reach over its ends."""
         reach = int(self.places(i, self.kernel[i] - 1)[-1]) + 1
         low, high = [0] * x.dim(), [0] * x.dim()
@@ -162,7 +166,7 @@ class _Tags:
         self.index: Any = None
         self.scale = 1
 
-    def of(self, x: Any, axis: int, places: Sequence[np.ndarray]) -> list[Any] | None:
+    def of(self, x: Tensor, axis: int, places: Sequence[np.ndarray]) -> list[Any] | None:
         """The positions of the slices at ``places`` along an axis."""
         if not self.wanted:
             return None
@@ -181,7 +185,7 @@ class _Tags:
         self.scale *= extent
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _max_pool(
     count: int,
     input: Any,
@@ -204,15 +208,36 @@ def _max_pool(
     return (result, tags.index) if return_indices else result
 
 
+@overload
 def max_pool1d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Any:
+) -> Tensor | tuple[Tensor, Tensor]:
     """The largest element of each window along the last axis.
 
     ``stride`` is ``kernel_size`` by default; ``padding`` adds −∞ on both sides; ``dilation`` is
@@ -225,28 +250,70 @@ def max_pool1d(
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@overload
 def max_pool2d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Any:
+) -> Tensor | tuple[Tensor, Tensor]:
     """:func:`max_pool1d` over the last two axes: (N, C, H, W) or (C, H, W) → (…, H', W')."""
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@overload
 def max_pool3d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    return_indices: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    *,
+    return_indices: Literal[True],
+) -> tuple[Tensor, Tensor]: ...
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Any:
+) -> Tensor | tuple[Tensor, Tensor]:
     """:func:`max_pool1d` over the last three axes: (N, C, D, H, W) or (C, D, H, W)."""
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
@@ -308,13 +375,13 @@ def _check_places(name: str, indices: Any, size: list[int]) -> None:
 
 
 def max_unpool1d(
-    input: Any,
-    indices: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    output_size: Any = None,
-) -> Any:
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    output_size: Sizes | None = None,
+) -> Tensor:
     """The maxima put back at the positions max pooling gave, 0 elsewhere.
 
     ``output_size`` resolves which of several input sizes it was; by default
@@ -324,25 +391,25 @@ def max_unpool1d(
 
 
 def max_unpool2d(
-    input: Any,
-    indices: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    output_size: Any = None,
-) -> Any:
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    output_size: Sizes | None = None,
+) -> Tensor:
     """:func:`max_unpool1d` for images: (N, C, H, W) or (C, H, W)."""
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool3d(
-    input: Any,
-    indices: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    output_size: Any = None,
-) -> Any:
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    output_size: Sizes | None = None,
+) -> Tensor:
     """:func:`max_unpool1d` for volumes: (N, C, D, H, W) or (C, D, H, W)."""
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
 
@@ -371,7 +438,7 @@ def _counts(windows: Windows, i: int, include: bool) -> np.ndarray:
     return np.minimum(stop, high) - np.maximum(start, low)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _avg_pool(
     count: int,
     input: Any,
@@ -402,13 +469,13 @@ def _avg_pool(
 
 
 def avg_pool1d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
-) -> Any:
+) -> Tensor:
     """The mean of each window along the last axis; padding counts as 0 unless told otherwise.
 
     ``stride`` is ``kernel_size`` by default; ``count_include_pad=False`` divides by the number of
@@ -419,14 +486,14 @@ def avg_pool1d(
 
 
 def avg_pool2d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Any:
+) -> Tensor:
     """:func:`avg_pool1d` over (H, W); ``divisor_override`` is divided by instead of the size."""
     return _avg_pool(
         2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
@@ -434,21 +501,21 @@ def avg_pool2d(
 
 
 def avg_pool3d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
+    input: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Any:
+) -> Tensor:
     """:func:`avg_pool2d` over (D, H, W)."""
     return _avg_pool(
         3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _lp_pool(
     count: int, input: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool
 ) -> Any:
@@ -459,22 +526,34 @@ def _lp_pool(
 
 
 def lp_pool1d(
-    input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Any:
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
     """(Σ x^p)^(1/p) of each window along the last axis: (N, C, L) or (C, L)."""
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool2d(
-    input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Any:
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
     """(Σ x^p)^(1/p) of each window of (H, W): (N, C, H, W) or (C, H, W)."""
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool3d(
-    input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False
-) -> Any:
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
     """(Σ x^p)^(1/p) of each window of (D, H, W): (N, C, D, H, W) or (C, D, H, W)."""
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
 
@@ -505,7 +584,7 @@ def _bins(extent: int, count: int) -> list[tuple[int, int]]:
     return [(i * extent // count, -(-(i + 1) * extent // count)) for i in range(count)]
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _adaptive_avg(count: int, input: Any, output_size: Any) -> Any:
     targets = _targets(f"adaptive_avg_pool{count}d", input, count, output_size)
     x = input
@@ -524,7 +603,7 @@ def _adaptive_avg(count: int, input: Any, output_size: Any) -> Any:
     return x
 
 
-def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
+def adaptive_avg_pool1d(input: Tensor, output_size: Sizes) -> Tensor:
     """Means of ``output_size`` windows that cover the last axis.
 
     Window i is [⌊i L / L'⌋, ⌈(i + 1) L / L'⌉).  Shapes: (N, C, L) or (C, L) → (…, L').
@@ -532,17 +611,17 @@ def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
     return _adaptive_avg(1, input, output_size)
 
 
-def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
+def adaptive_avg_pool2d(input: Tensor, output_size: Sizes) -> Tensor:
     """:func:`adaptive_avg_pool1d` over (H, W); None in ``output_size`` keeps an extent."""
     return _adaptive_avg(2, input, output_size)
 
 
-def adaptive_avg_pool3d(input: Any, output_size: Any) -> Any:
+def adaptive_avg_pool3d(input: Tensor, output_size: Sizes) -> Tensor:
     """:func:`adaptive_avg_pool1d` over (D, H, W); None in ``output_size`` keeps an extent."""
     return _adaptive_avg(3, input, output_size)
 
 
-@unit(elements(1 << 14))
+@unit(rows(1 << 14))
 def _adaptive_max(count: int, input: Any, output_size: Any, return_indices: bool) -> Any:
     targets = _targets(f"adaptive_max_pool{count}d", input, count, output_size)
     tags, x = _Tags(return_indices), input
@@ -557,7 +636,17 @@ def _adaptive_max(count: int, input: Any, output_size: Any, return_indices: bool
     return (x, tags.index) if return_indices else x
 
 
-def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+@overload
+def adaptive_max_pool1d(
+    input: Tensor, output_size: Sizes, return_indices: Literal[False] = False
+) -> Tensor: ...
+@overload
+def adaptive_max_pool1d(
+    input: Tensor, output_size: Sizes, *, return_indices: Literal[True]
+) -> tuple[Tensor, Tensor]: ...
+def adaptive_max_pool1d(
+    input: Tensor, output_size: Sizes, return_indices: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
     """Maxima of ``output_size`` windows that cover the last axis: (…, L) → (…, L').
 
     Window i is [⌊i L / L'⌋, ⌈(i + 1) L / L'⌉); ``return_indices`` as in :func:`max_pool1d`.
@@ -565,24 +654,51 @@ def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = Fal
     return _adaptive_max(1, input, output_size, return_indices)
 
 
-def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+@overload
+def adaptive_max_pool2d(
+    input: Tensor, output_size: Sizes, return_indices: Literal[False] = False
+) -> Tensor: ...
+@overload
+def adaptive_max_pool2d(
+    input: Tensor, output_size: Sizes, *, return_indices: Literal[True]
+) -> tuple[Tensor, Tensor]: ...
+def adaptive_max_pool2d(
+    input: Tensor, output_size: Sizes, return_indices: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
     """:func:`adaptive_max_pool1d` over (H, W); None in ``output_size`` keeps an extent."""
     return _adaptive_max(2, input, output_size, return_indices)
 
 
-def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+@overload
+def adaptive_max_pool3d(
+    input: Tensor, output_size: Sizes, return_indices: Literal[False] = False
+) -> Tensor: ...
+@overload
+def adaptive_max_pool3d(
+    input: Tensor, output_size: Sizes, *, return_indices: Literal[True]
+) -> tuple[Tensor, Tensor]: ...
+def adaptive_max_pool3d(
+    input: Tensor, output_size: Sizes, return_indices: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
     """:func:`adaptive_max_pool1d` over (D, H, W); None in ``output_size`` keeps an extent."""
     return _adaptive_max(3, input, output_size, return_indices)
 
 
-def with_indices(pool: Any) -> Any:
+PAIR = "tuple[Tensor, Tensor]"
+Taken = ParamSpec("Taken")
+
+
+def with_indices(pool: Callable[Taken, object]) -> Callable[Taken, tuple[Tensor, Tensor]]:
     """The pooling with ``return_indices=True``."""
 
-    def function(*args: Any, **kwargs: Any) -> Any:
-        return pool(*args, **{**kwargs, "return_indices": True})
+    def function(*args: Taken.args, **kwargs: Taken.kwargs) -> Any:
+        kwargs["return_indices"] = True
+        return pool(*args, **kwargs)
 
-    function.__name__ = function.__qualname__ = f"{pool.__name__}_with_indices"
-    function.__doc__ = f"``{pool.__name__}`` with ``return_indices=True``: (values, positions)."
+    name = getattr(pool, "__name__", "")
+    function.__name__ = function.__qualname__ = f"{name}_with_indices"
+    function.__doc__ = f"``{name}`` with ``return_indices=True``: (values, positions)."
+    present_as(function, pool, inspect.signature(pool).replace(return_annotation=PAIR))
     return function
 
 

@@ -12,6 +12,7 @@ from pellucid.nn.functional.hints import rank_hint
 from pellucid.ops import structure
 from pellucid.tensor.core import lift
 from pellucid.tensor.shaping import cat
+from pellucid.tensor.tensor import Tensor
 
 _MOST_SLICES = 32
 """With more slices than this one lookup is cheaper."""
@@ -35,7 +36,7 @@ def runs(positions: Sequence[int]) -> list[tuple[int, int, int]]:
     return found
 
 
-def select(x: Any, axis: int, positions: Any) -> Any:
+def select(x: Tensor, axis: int, positions: Any) -> Tensor:
     """The slices of ``x`` at known ``positions`` along ``axis``, in their order.
 
     Shape: (A…, N, B…) → (A…, len(positions), B…).

@@ -15,6 +15,7 @@ from pellucid.tensor.creation import zeros
 from pellucid.tensor.functions import where
 from pellucid.tensor.scan import scan_again
 from pellucid.tensor.shaping import cat
+from pellucid.tensor.tensor import Tensor
 
 State = tuple[Any, ...]
 """(h,), for an LSTM (h, c); each (B, features)."""
@@ -38,14 +39,14 @@ class Weights(NamedTuple):
 Step = Callable[[Any, State, Weights], State]
 
 
-def joint_inputs(x: Any, weights: Weights) -> Any:
+def joint_inputs(x: Tensor, weights: Weights) -> Tensor:
     """W x + b_ih + b_hh for all rows: (rows, in) → (rows, G)."""
     if weights.input_bias is None:
         return linear(x, weights.input)
     return linear(x, weights.input, weights.input_bias + weights.hidden_bias)
 
 
-def gru_inputs(x: Any, weights: Weights) -> Any:
+def gru_inputs(x: Tensor, weights: Weights) -> Tensor:
     """As :func:`joint_inputs`, but without b_hn, which belongs inside the product with r."""
     if weights.input_bias is None:
         return linear(x, weights.input)
@@ -55,17 +56,17 @@ def gru_inputs(x: Any, weights: Weights) -> Any:
     return linear(x, weights.input, weights.input_bias + outside)
 
 
-def tanh_step(inputs: Any, state: State, weights: Weights) -> State:
+def tanh_step(inputs: Tensor, state: State, weights: Weights) -> State:
     """h' = tanh(inputs + W_hh h)."""
     return ((inputs + linear(state[0], weights.hidden)).tanh(),)
 
 
-def relu_step(inputs: Any, state: State, weights: Weights) -> State:
+def relu_step(inputs: Tensor, state: State, weights: Weights) -> State:
     """h' = max(0, inputs + W_hh h)."""
     return ((inputs + linear(state[0], weights.hidden)).relu(),)
 
 
-def lstm_step(inputs: Any, state: State, weights: Weights) -> State:
+def lstm_step(inputs: Tensor, state: State, weights: Weights) -> State:
     """(i, f, g, o) = inputs + W_hh h; c' = σ(f) c + σ(i) tanh(g); h' = W_hr? σ(o) tanh(c')."""
     hidden, cell = state
     gates = inputs + linear(hidden, weights.hidden)  # (B, 4H)
@@ -78,7 +79,7 @@ def lstm_step(inputs: Any, state: State, weights: Weights) -> State:
     return hidden, cell
 
 
-def gru_step(inputs: Any, state: State, weights: Weights) -> State:
+def gru_step(inputs: Tensor, state: State, weights: Weights) -> State:
     """r, z from inputs + W_hh h; n = tanh(in_n + r (W_hn h + b_hn)); h' = (1 − z) n + z h."""
     (hidden,) = state
     size = hidden.shape[-1]
@@ -113,7 +114,12 @@ CELLS = {
 
 
 def recur(
-    kind: str, x: Any, state: State, weights: Weights, mask: Any = None, reverse: bool = False
+    kind: str,
+    x: Tensor,
+    state: State,
+    weights: Weights,
+    mask: Tensor | None = None,
+    reverse: bool = False,
 ) -> tuple[Any, State]:
     """One layer in one direction over all time steps.
 
@@ -126,7 +132,7 @@ def recur(
     inputs = cell.inputs(x.reshape(steps * batch, features), weights)
     inputs = inputs.reshape(steps, batch, inputs.shape[-1])
     read = [w for w in weights if w is not None]
-    key = (kind, mask is None, tuple(w is None for w in weights))
+    key = (cell, mask is None, tuple(w is None for w in weights))
     if mask is None:
 
         def body(before: State, now: Any) -> tuple[State, Any]:

@@ -12,10 +12,12 @@ import numpy as np
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from pellucid.nn.functional import pooling
 from pellucid.nn.functional.checks import need_tensor
+from pellucid.nn.functional.convolution import Sizes
 from pellucid.nn.functional.hints import AXES
 from pellucid.nn.functional.positions import need_channels, numbers, select
 from pellucid.tensor.core import lift
 from pellucid.tensor.functions import where
+from pellucid.tensor.tensor import Tensor
 
 _AXES_OF_MODE = {
     "nearest": (1, 2, 3),
@@ -32,14 +34,14 @@ _AXES_OF_MODE = {
 
 
 def interpolate(
-    input: Any,
-    size: Any = None,
-    scale_factor: Any = None,
+    input: Tensor,
+    size: Sizes | None = None,
+    scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
-) -> Any:
+) -> Tensor:
     """Resampled to ``size``, or to ⌊extent · ``scale_factor``⌋ of each axis after the channels'.
 
     ``mode``: ``"nearest"``, ``"nearest-exact"``, ``"linear"`` (N, C, L), ``"bilinear"`` and
@@ -227,7 +229,7 @@ def _cubic(x: Any, axis: int, centre: np.ndarray) -> Any:
 # ---- elements moved between channels and positions ------------------------------------------
 
 
-def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
+def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """r² channels become an image r times as high and wide: (…, C r², H, W) → (…, C, H r, W r).
 
     (Shi et al., 2016.)  Raises ``ShapeError`` if the channels are not a multiple of r².
@@ -245,7 +247,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Any:
     return moved.reshape(*lead, c // (r * r), h * r, w * r)
 
 
-def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
+def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """The reverse of :func:`pixel_shuffle`: (…, C, H r, W r) → (…, C r², H, W)."""
     r = downscale_factor
     need_tensor("pixel_unshuffle", input)
@@ -260,7 +262,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Any:
     return moved.reshape(*lead, c * r * r, h // r, w // r)
 
 
-def channel_shuffle(input: Any, groups: int) -> Any:
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """Channels of g groups interleaved: channel i of group j comes to place i g + j.
 
     Shape: (N, C, *) → the same, C divisible by ``groups``.  (Zhang et al., 2018.)
@@ -278,7 +280,7 @@ def channel_shuffle(input: Any, groups: int) -> Any:
 # ---- sampling at given places ---------------------------------------------------------------
 
 
-def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = None) -> Any:
+def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     """Places at which to sample an image so that it is mapped by affine matrices.
 
     Shapes: theta (N, 2, 3) with size (N, C, H, W) → (N, H, W, 2), or (N, 3, 4) with
@@ -303,12 +305,12 @@ def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = No
 
 
 def grid_sample(
-    input: Any,
-    grid: Any,
+    input: Tensor,
+    grid: Tensor,
     mode: str = "bilinear",
     padding_mode: str = "zeros",
     align_corners: bool | None = None,
-) -> Any:
+) -> Tensor:
     """An image's values at the places of ``grid``, from −1 to 1 along each axis, x first.
 
     ``mode``: ``"bilinear"``, ``"nearest"`` or, for images, ``"bicubic"``; outside of the image
@@ -341,7 +343,7 @@ def grid_sample(
             centre = _inside(centre, extent, padding_mode, corners)
         centres.append(centre)
     taps = [_taps(c, mode) for c in centres]
-    total = None
+    total: Any = None
     for choice in itertools.product(*taps):
         part = _sampled(input, choice, padding_mode, corners, mode == "bicubic")
         total = part if total is None else total + part
@@ -403,11 +405,11 @@ def _sampled(
 
 
 def upsample(
-    input: Any,
-    size: Any = None,
-    scale_factor: Any = None,
+    input: Tensor,
+    size: Sizes | None = None,
+    scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
-) -> Any:
+) -> Tensor:
     """:func:`interpolate` under its older name."""
     return interpolate(input, size, scale_factor, mode, align_corners)

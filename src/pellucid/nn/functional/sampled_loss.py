@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.functional.activation import logsigmoid
 from pellucid.tensor.creation import from_numpy
+from pellucid.tensor.tensor import Tensor
 
 
 def negative_sampling_loss(
-    hidden: Any, weight: Any, targets: Any, negatives: Any, reduction: str = "mean"
-) -> Any:
+    hidden: Tensor, weight: Tensor, targets: Tensor, negatives: Tensor, reduction: str = "mean"
+) -> Tensor:
     """−log σ(h·w_t) − Σₖ log σ(−h·w_nₖ): is this the right class, and are those the wrong ones?
 
     ``hidden`` (N, D) float, ``weight`` (V, D) with a row for each class, ``targets`` (N,) and
@@ -69,7 +68,7 @@ class NegativeSampler:
         self.chances: npt.NDArray[np.float64] = weights / weights.sum()
         self._ends = self.chances.cumsum()
 
-    def draw(self, rows: int, count: int, random: np.random.Generator) -> Any:
+    def draw(self, rows: int, count: int, random: np.random.Generator) -> Tensor:
         """Class numbers, int64 (rows, count)."""
         places = random.random((rows, count)) * self._ends[-1]
         return from_numpy(np.searchsorted(self._ends, places, side="right").astype(np.int64))

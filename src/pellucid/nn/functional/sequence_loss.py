@@ -23,14 +23,14 @@ _NEVER = -1e30
 
 @rounded_once
 def ctc_loss(
-    log_probs: Any,
-    targets: Any,
-    input_lengths: Any,
-    target_lengths: Any,
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Tensor,
+    target_lengths: Tensor,
     blank: int = 0,
     reduction: str = "mean",
     zero_infinity: bool = False,
-) -> Any:
+) -> Tensor:
     """−ln p(target | input), summed over all alignments with blanks and repetitions.
 
     Shapes: ``log_probs`` (T, N, C) log-probabilities, or (T, C) for one sequence; ``targets``

@@ -19,7 +19,7 @@ def _listed(tensors: Any) -> list[Any]:
 
 def get_total_norm(
     tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
-) -> Any:
+) -> Tensor:
     """The norm of all elements of all ``tensors`` together, a 0-dimensional tensor.
 
     (Σ|x|^p)^(1/p); the largest |x| for ``norm_type=inf``.  0 for no tensors.
@@ -38,7 +38,7 @@ def get_total_norm(
 
 
 def clip_grads_with_norm_(
-    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Any
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor
 ) -> None:
     """Scale the gradients in place by min(1, max_norm / (total_norm + 1e-6))."""
     factor = (max_norm / (total_norm + 1e-6)).clamp(max=1.0)
@@ -53,7 +53,7 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
-) -> Any:
+) -> Tensor:
     """Scale all gradients in place so that their norm together is at most ``max_norm``.
 
     The direction stays.  Returns the norm before.  (Pascanu, Mikolov and Bengio, 2013.)
@@ -77,7 +77,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
                 parameter.grad.clamp_(-clip_value, clip_value)
 
 
-def parameters_to_vector(parameters: Iterable[Tensor]) -> Any:
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All parameters flattened and joined in order: a vector with all their elements."""
     return cat([p.reshape(-1) for p in parameters])
 

@@ -22,6 +22,7 @@ from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from pellucid.tensor.creation import arange, as_tensor, full
 from pellucid.tensor.functions import where
+from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.shaping import cat, stack
 from pellucid.tensor.tensor import Tensor
 
@@ -29,13 +30,13 @@ from pellucid.tensor.tensor import Tensor
 class _Fields(NamedTuple):
     """The four parts of a packed sequence."""
 
-    data: Any
+    data: Tensor
     """The elements, step by step: (Σ lengths, ...)."""
-    batch_sizes: Any
+    batch_sizes: Tensor
     """How many sequences have a step t: int64 (T,), falling."""
-    sorted_indices: Any
+    sorted_indices: Tensor | None
     """Numbers of the sequences, longest first: int64 (B,); None if they came in that order."""
-    unsorted_indices: Any
+    unsorted_indices: Tensor | None
     """Places of the sequences in that order: int64 (B,), or None."""
 
 
@@ -55,9 +56,9 @@ class PackedSequence(_Fields):
     def __new__(
         cls,
         data: Any,
-        batch_sizes: Any = None,
-        sorted_indices: Any = None,
-        unsorted_indices: Any = None,
+        batch_sizes: Tensor | None = None,
+        sorted_indices: Tensor | None = None,
+        unsorted_indices: Tensor | None = None,
     ) -> PackedSequence:
         """From the four parts, or from the pair (data, batch_sizes)."""
         if batch_sizes is None:
@@ -129,7 +130,7 @@ class MaskedSequence(PackedSequence):
     padded: Any
     lengths: Any
 
-    def __new__(cls, padded: Any, lengths: Any) -> MaskedSequence:
+    def __new__(cls, padded: Tensor, lengths: Tensor) -> MaskedSequence:
         """From data that are zero beyond each length."""
         made: MaskedSequence = tuple.__new__(cls, (None, None, None, None))
         made.padded, made.lengths = padded, lengths
@@ -158,7 +159,7 @@ class MaskedSequence(PackedSequence):
         return f"MaskedSequence(padded={self.padded}, lengths={self.lengths})"
 
 
-def invert_permutation(permutation: Any) -> Any:
+def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The permutation (B,) that undoes ``permutation``; None for None."""
     return None if permutation is None else permutation.argsort(0)
 
@@ -167,7 +168,10 @@ def invert_permutation(permutation: Any) -> Any:
 
 
 def pack_padded_sequence(
-    input: Any, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
+    input: Tensor,
+    lengths: Tensor | Sequence[int],
+    batch_first: bool = False,
+    enforce_sorted: bool = True,
 ) -> PackedSequence:
     """Pack a padded batch.
 
@@ -191,7 +195,7 @@ def pack_padded_sequence(
     padded = input.transpose(0, 1) if batch_first else input
     steps, batch = padded.shape[:2]
     known = _known_lengths(lengths)
-    count = known.shape if known is not None else tuple(lengths.shape)
+    count = known.shape if known is not None else tuple(as_operand(lengths).shape)
     if count != (batch,):
         raise ShapeError(
             f"pack_padded_sequence got lengths of shape {tuple(count)} for an input of shape "
@@ -200,9 +204,9 @@ def pack_padded_sequence(
             f"{0 if batch_first else 1} with batch_first={batch_first}",
         )
     if known is None:
-        lengths = lengths.to(dtype=int64)
-        real = arange(steps).unsqueeze(1) < lengths  # (T, B)
-        return MaskedSequence(_where_real(real, padded, 0), lengths)
+        counts = as_operand(lengths).to(dtype=int64)
+        inside = arange(steps).unsqueeze(1) < counts  # (T, B)
+        return MaskedSequence(_where_real(inside, padded, 0), counts)
     _check_lengths(known, steps, enforce_sorted)
     order = None
     if not enforce_sorted:
@@ -253,7 +257,7 @@ def pad_packed_sequence(
     batch_first: bool = False,
     padding_value: float = 0.0,
     total_length: int | None = None,
-) -> tuple[Any, Any]:
+) -> tuple[Tensor, Tensor]:
     """(padded, lengths) of a packed sequence, in the order of the sequences before packing.
 
     ``padded`` is (T, B, ...), or (B, T, ...) with ``batch_first``, with ``padding_value`` beyond
@@ -286,7 +290,7 @@ def pad_packed_sequence(
     return (padded.transpose(0, 1) if batch_first else padded), lengths
 
 
-def padded_and_mask(sequence: PackedSequence) -> tuple[Any, Any]:
+def padded_and_mask(sequence: PackedSequence) -> tuple[Tensor, Tensor]:
     """The data as (T, B, ...), longest sequence first, 0 beyond each length, and a mask (T, B).
 
     The mask is True where an element is real.  A :class:`MaskedSequence` keeps its order.
@@ -304,7 +308,7 @@ def padded_and_mask(sequence: PackedSequence) -> tuple[Any, Any]:
     return _where_real(real, found, 0), real
 
 
-def packed_like(sequence: PackedSequence, padded: Any) -> PackedSequence:
+def packed_like(sequence: PackedSequence, padded: Tensor) -> PackedSequence:
     """Padded data (T, B, ...) packed as ``sequence`` is, with its lengths and order."""
     if isinstance(sequence, MaskedSequence):
         real = arange(padded.shape[0]).unsqueeze(1) < sequence.lengths
@@ -349,11 +353,11 @@ def _where_real(real: Any, padded: Any, value: float) -> Any:
 
 
 def pad_sequence(
-    sequences: Any,
+    sequences: Sequence[Tensor],
     batch_first: bool = False,
     padding_value: float = 0.0,
     padding_side: str = "right",
-) -> Any:
+) -> Tensor:
     """Stack tensors (L_i, ...) of different lengths, filled up with ``padding_value``.
 
     Result (T, B, ...), or (B, T, ...) with ``batch_first``, T the longest length, in the dtype
@@ -399,7 +403,9 @@ def _check_list(name: str, listed: Sequence[Any]) -> None:
             )
 
 
-def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = False) -> list[Any]:
+def unpad_sequence(
+    padded_sequences: Tensor, lengths: Tensor | Sequence[int], batch_first: bool = False
+) -> list[Tensor]:
     """The sequences of a padded batch as a list of tensors (L_i, ...): undoes padding.
 
     Input (T, B, ...), or (B, T, ...) with ``batch_first``; B lengths as a list or tensor.
@@ -424,13 +430,13 @@ def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> Pack
     return pack_padded_sequence(pad_sequence(listed), lengths, enforce_sorted=enforce_sorted)
 
 
-def unpack_sequence(packed_sequences: PackedSequence) -> list[Any]:
+def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """The sequences of a packed batch as a list of tensors (L_i, ...), in their first order."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
 
 
-def sequence_mask(lengths: Any, max_len: int | None = None) -> Any:
+def sequence_mask(lengths: Tensor | Sequence[int], max_len: int | None = None) -> Tensor:
     """bool (..., max_len): True at the first ``lengths`` places, False where there is padding.
 
     ``lengths`` (...) is a tensor or list of whole numbers; ``max_len`` the longest by default,

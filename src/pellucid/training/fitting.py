@@ -1,0 +1,335 @@
+"""One call of ``Trainer.fit``: epochs, validation, early stopping, and every way it can end."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
+from pellucid.tensor.nonfinite import FirstNonFinite
+from pellucid.training.history import EpochRecord, History
+from pellucid.training.interrupts import Interrupted, Interrupts
+from pellucid.training.nonfinite import advice_for, find_in_validation, find_origin
+from pellucid.training.rows import Pair, Rows, Source
+from pellucid.training.snapshots import Snapshot, Weights
+
+# A safety copy may take this share of the time; the steps since the last one can be repeated.
+_SNAPSHOT_SHARE = 0.01
+_SNAPSHOT_SECONDS = 0.2
+_KEPT_BATCH_BYTES = 256 * 2**20
+
+INTERVALS = ("epoch", "step", "fraction")
+"""How often a schedule is advanced: once an epoch, once a step, or each step with the epochs done
+so far as a number with a fraction."""
+
+
+class Subject(Protocol):
+    """What is fitted: the Trainer, as a fit sees it."""
+
+    model: Any
+    loss: Any
+    optimizer: Any
+    clip_norm: float
+    average: Any
+    schedule: Any
+    history: History
+    epoch: int
+    callbacks: list[Any]
+
+    @property
+    def validated(self) -> Any:
+        """The model that is measured and whose best weights are kept: the average, or the model."""
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody has asked for the end of the run."""
+
+    def emit(self, kind: str, **facts: Any) -> None:
+        """Tell the callbacks."""
+
+    def measure(self, features: Any, targets: Any) -> tuple[float, float | None]:
+        """Loss and metric on all rows."""
+
+
+class Fit:
+    """One call of ``Trainer.fit``."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        source: Source,
+        validation: Pair | None,
+        interrupts: Interrupts,
+        *,
+        interval: str = "epoch",
+        epochs_before: int = 0,
+    ) -> None:
+        self.subject = subject
+        self.source = source
+        self.validation = validation
+        self.interrupts = interrupts
+        self.interval = interval
+        self.epochs_before = epochs_before
+        self.history = subject.history
+        self.best = Weights(subject.validated)
+        self.safety = Snapshot(subject.model, subject.optimizer, subject.average)
+        self.replay: list[_Replay] = []
+        self.replay_bytes = 0
+        self.snapshot_at = -math.inf
+        self.snapshot_cost = 0.0
+
+    def run(self, epochs: int, patience: int, min_delta: float) -> None:
+        """All epochs, then the best weights."""
+        history, start = self.history, time.perf_counter()
+        try:
+            self._epochs(epochs, patience, min_delta, start)
+        except Interrupted:
+            # A second signal, in the middle of a step: parts of it may be done, others not.
+            history.status = "interrupted"
+            if history.steps and not self._has_best():
+                self.safety.restore()
+        except BaseException as error:
+            if not isinstance(error, NonFiniteError):
+                history.status = "failed"
+                if self._has_best():
+                    self.best.restore()
+            raise
+        finally:
+            history.seconds = time.perf_counter() - start
+            history.compile_seconds = self.source.compile_seconds
+        if self._has_best():
+            self.best.restore()
+
+    def _has_best(self) -> bool:
+        return self.validation is not None and self.history.best_epoch > 0
+
+    def _epochs(self, epochs: int, patience: int, min_delta: float, start: float) -> None:
+        history, lowest, waited = self.history, math.inf, 0
+        for epoch in range(1, epochs + 1):
+            self.subject.epoch = epoch
+            record = self._epoch(epoch, start)
+            if record is None:
+                history.status = self._ended()
+                return
+            history.epochs.append(record)
+            self.subject.emit("epoch", record=record)
+            if record.validation_loss is None:
+                history.best_epoch = epoch
+            elif record.validation_loss < lowest - min_delta or lowest == math.inf:
+                lowest, waited, history.best_epoch = record.validation_loss, 0, epoch
+                self.best.take()
+                self.subject.emit("best", record=record, model=self.subject.validated)
+            else:
+                waited += 1
+            if self._ended():
+                history.status = self._ended()
+                return
+            if patience and waited >= patience:
+                history.status = "stopped early"
+                return
+            self._advance(record)
+
+    def _ended(self) -> str:
+        """Why the run ends before its time, empty where it does not."""
+        if self.interrupts.requested:
+            return "interrupted"
+        return "stopped" if self.subject.stopping else ""
+
+    def _epoch(self, epoch: int, start: float) -> EpochRecord | None:
+        """One pass over the training rows; None when it was ended."""
+        begun, total, rows, steps = time.perf_counter(), 0.0, 0, 0
+        before = self.source.compile_seconds
+        by_step = self.interval != "epoch" and self.subject.schedule is not None
+        for unit, count in self.source.units(self.epochs_before + epoch, by_step):
+            if self._ended():
+                return None
+            self._protect(unit)
+            with self.interrupts.second_raises():
+                losses = self.source.run(unit)
+            if not np.isfinite(losses).all():
+                self._fail()
+            total += float(losses.sum(dtype=np.float64)) * count
+            rows += count * len(losses)
+            steps += len(losses)
+            self.history.steps += len(losses)
+            if by_step:
+                self._advance_step(epoch, steps)
+            if self.subject.callbacks:
+                facts = {"count": len(losses), "loss": float(losses[-1]), "rows": rows}
+                self.subject.emit("steps", **facts)
+        if not rows:
+            raise DataError("There are no training rows", "Give at least one batch.")
+        now = time.perf_counter()
+        spent = now - begun - (self.source.compile_seconds - before)
+        loss, metric = None, None
+        if self.validation is not None:
+            with self.interrupts.second_raises():
+                loss, metric = self.subject.measure(*self.validation)
+            if not math.isfinite(loss):
+                self._fail_validation(self.validation)
+        return EpochRecord(
+            epoch=epoch,
+            loss=total / rows,
+            validation_loss=loss,
+            metric=metric,
+            learning_rate=float(self.subject.optimizer.param_groups[0]["lr"]),
+            steps=self.history.steps,
+            rows_per_second=rows / max(spent, 1e-9),
+            seconds=time.perf_counter() - start,
+        )
+
+    # ---- the schedule ----------------------------------------------------------------------
+
+    def _advance(self, record: EpochRecord) -> None:
+        """The schedule's step for the next epoch."""
+        schedule = self.subject.schedule
+        if schedule is None or self.interval != "epoch":
+            return
+        if getattr(schedule, "watches_metric", False):
+            loss = record.validation_loss
+            schedule.step(record.loss if loss is None else loss)
+        else:
+            schedule.step()
+
+    def _advance_step(self, epoch: int, steps: int) -> None:
+        """The schedule's step after a training step; ``steps`` of this epoch are done."""
+        schedule = self.subject.schedule
+        if self.interval == "step":
+            schedule.step()
+        else:
+            batches = self.source.batches
+            done = self.epochs_before + epoch - 1
+            schedule.step(done + min(1.0, steps / batches) if batches else done)
+
+    # ---- NaN and infinity ------------------------------------------------------------------
+
+    def _protect(self, unit: Any) -> None:
+        """Take a safety copy when it costs little, and remember what happened since."""
+        now = time.perf_counter()
+        wait = max(_SNAPSHOT_SECONDS, self.snapshot_cost / _SNAPSHOT_SHARE)
+        if now - self.snapshot_at >= wait or self.replay_bytes > _KEPT_BATCH_BYTES:
+            if not self.safety.take():
+                self._fail()
+            self.replay, self.replay_bytes = [], 0
+            self.snapshot_at = time.perf_counter()
+            self.snapshot_cost = self.snapshot_at - now
+        self.replay.append(_Replay(self.history.steps, self.subject, unit))
+        self.replay_bytes += self.source.bytes_of(unit)
+
+    def _fail_validation(self, validation: Pair) -> None:
+        """The loss on validation data is not finite: because of a weight, or of the data."""
+        if not self.safety.weights.finite():
+            self._fail()
+        self.history.status = "not finite"
+        subject = self.subject
+        origin = find_in_validation(subject, *validation)
+        where = f", first in {origin.place}" if origin else ""
+        if origin is not None and origin.rows is not None and len(origin.rows):
+            shown = ", ".join(str(int(row)) for row in origin.rows[:10])
+            where += f"; validation rows {shown}" + (" and more" if len(origin.rows) > 10 else "")
+        if self.history.best_epoch:
+            self.best.restore()
+        subject.emit("stop", status="not finite")
+        raise NonFiniteError(
+            f"{origin.value if origin else 'NaN or infinity'} appeared in the validation loss "
+            f"after step {self.history.steps} (epoch {subject.epoch}){where}",
+            f"{advice_for(origin)} The best weights so far are kept.",
+        )
+
+    def _fail(self) -> None:
+        """Find the step where it began, restore the weights before it, and raise."""
+        self.history.status = "not finite"
+        subject = self.subject
+        self.safety.restore()
+        last_good = Snapshot(subject.model, subject.optimizer, subject.average)
+        for replay in self.replay:
+            replay.set_rates(subject)
+            for offset, batch in enumerate(self.source.batches_of(replay.unit)):
+                last_good.take()
+                loss = self.source.repeat(batch)
+                if math.isfinite(loss) and last_good.weights.finite():
+                    continue
+                last_good.restore()
+                origin = find_origin(subject, *self.source.tensors(batch))
+                last_good.restore()
+                self.history.steps, subject.epoch = replay.step + offset, replay.epoch
+                subject.emit("stop", status="not finite")
+                rows = self.source.rows_of(batch)
+                raise _failure(origin, replay.step + offset, subject.epoch, rows)
+        self.safety.restore()
+        raise NonFiniteError(
+            f"The loss became NaN or infinite before step {self.history.steps + 1}, and did not "
+            "when the steps were repeated",
+            "Some part of the training is not reproducible; the last good weights are kept.",
+        )
+
+
+class _Replay:
+    """A unit that was run, and all that is needed to run it again."""
+
+    def __init__(self, step: int, subject: Subject, unit: Any) -> None:
+        self.step, self.epoch, self.unit = step, subject.epoch, unit
+        # What a schedule may have changed since.
+        self._rates = [
+            {name: group[name] for name in ("lr", "momentum", "betas") if name in group}
+            for group in subject.optimizer.param_groups
+        ]
+
+    def set_rates(self, subject: Subject) -> None:
+        """The learning rates and momenta of then."""
+        for group, rates in zip(subject.optimizer.param_groups, self._rates, strict=True):
+            for name, value in rates.items():
+                if group[name] != value:
+                    group[name] = value
+
+
+def interval_of(schedule: Any, asked: str | None) -> str:
+    """How often ``schedule`` is advanced: ``asked``, or what its class says (``interval``)."""
+    if asked is None:
+        return str(getattr(schedule, "interval", "epoch"))
+    if asked not in ("epoch", "step"):
+        raise ArgumentError(
+            f"schedule_interval={asked!r}", 'Give "epoch" or "step", or leave it out.'
+        )
+    return asked
+
+
+def check_length(schedule: Any, interval: str, steps: int) -> None:
+    """``ArgumentError`` where a schedule ends before so many training steps; 0: not known."""
+    total = getattr(schedule, "total_steps", None)
+    done = getattr(schedule, "last_epoch", 0)
+    if interval != "step" or not isinstance(total, int) or done + steps <= total:
+        return
+    raise ArgumentError(
+        f"{type(schedule).__name__} was made for total_steps={total}"
+        + (f", of which {done} are done" if done else "")
+        + f"; this run has up to {steps} steps",
+        f"Make it with total_steps={done + steps} (epochs · batches of an epoch).",
+    )
+
+
+def _failure(
+    origin: FirstNonFinite | None, step: int, epoch: int, rows: Rows | None
+) -> NonFiniteError:
+    """The error that says where it began; ``rows`` are the names of the batch's rows."""
+    value = origin.value if origin else "NaN or infinity"
+    place = origin.place if origin else "a place that the eager step does not show"
+    text = f"{value} appeared in step {step + 1} (epoch {epoch}), first in {place}"
+    if rows is not None:
+        text += _guilty_rows(rows, origin.rows if origin is not None else None)
+    if origin is not None and origin.operands:
+        text += f"; computed from {' and '.join(str(o) for o in origin.operands)}"
+    return NonFiniteError(text, f"{advice_for(origin)} The weights before this step are kept.")
+
+
+def _guilty_rows(rows: Rows, inside: npt.NDArray[Any] | None) -> str:
+    known = inside is not None and len(inside) > 0
+    guilty = rows[inside] if known else rows
+    shown = ", ".join(str(int(n)) for n in guilty[:10])
+    more = f" and {len(guilty) - 10} more" if len(guilty) > 10 else ""
+    what = "row" + "s" * (len(guilty) > 1) if known else "rows of the batch"
+    return f"; {what}: {shown}{more}"

@@ -1,0 +1,400 @@
+"""The training job: settings in, events out, a run folder left behind.
+
+The command line, a notebook, a server or a page run the same job:
+
+>>> from pellucid.training.run import train
+>>> outcome = train("digits", output="runs/first", epochs=20)             # doctest: +SKIP
+>>> outcome.folder, outcome.result.history                               # doctest: +SKIP
+
+Nothing that was learned is lost.  Ctrl-C or SIGTERM ends the training after the step that runs, a
+full disk, a read-only place, an error in a listener, in the metrics or in the report end only that
+part; what is whole is kept and told.  A run that is not complete never replaces another one.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pellucid.base.errors import FileError, PellucidError
+from pellucid.data.sources import PreparedData, load_source
+from pellucid.training.config import TrainingConfig
+from pellucid.training.events import (
+    DataLoaded,
+    JobEvent,
+    LeftBehind,
+    Listener,
+    Measured,
+    Problem,
+    Trained,
+    TrainerEvent,
+    Written,
+)
+from pellucid.training.history import Event, StopTraining
+from pellucid.training.interrupts import Interrupted, Interrupts
+from pellucid.training.job import RunResult, describe_run, measure, train_network
+from pellucid.training.leftovers import leftovers
+from pellucid.training.run_folder import (
+    MODEL,
+    REPORT,
+    WEIGHTS,
+    RunWriter,
+    check_target,
+    default_target,
+    weights_to_bytes,
+)
+from pellucid.training.saved_model import json_text_of
+from pellucid.training.stored_run import metric_records, training_records
+
+SAVE_SECONDS = 5.0
+"""The best weights are put on the disk at most this often while training goes on."""
+EPOCHS_RECORDED = 50_000
+"""Of longer runs every second, fourth, … epoch is recorded, so that the records stay readable."""
+
+_DEFECT = 70
+"""Exit code of errors that nobody foresaw."""
+
+Report = Callable[[Path], str]
+"""A run folder → its report, such as ``pellucid.insight.report.render_report``."""
+
+
+@dataclass(eq=False)
+class Outcome:
+    """What a job left: the folder, what is known about the network, and what went wrong.
+
+    ``complete`` says whether everything that was asked for is in the folder.  ``signal`` is the
+    number of the signal that ended the run, 0 without one.  An error that ended the training is
+    ``result.failure``.
+    """
+
+    folder: Path
+    result: RunResult
+    complete: bool
+    signal: int = 0
+    problems: tuple[Problem, ...] = ()
+
+
+def train(
+    source: object,
+    targets: Sequence[str] | str = (),
+    config: TrainingConfig | None = None,
+    *,
+    output: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    loading: Mapping[str, Any] | None = None,
+    listeners: Iterable[Listener] = (),
+    report: Report | None = None,
+    **settings: Any,
+) -> Outcome:
+    """Trains a network on data and leaves a run folder: :class:`Job`, made and run.
+
+    ``settings`` are fields of ``TrainingConfig`` in place of ``config``: ``epochs=20``.
+
+    >>> from pellucid.insight.report import render_report
+    >>> outcome = train("table.csv", "kind", report=render_report)        # doctest: +SKIP
+    """
+    if config is None:
+        config = TrainingConfig(**settings)
+    elif settings:
+        config = TrainingConfig(**{**vars(config), **settings})
+    job = Job(
+        source,
+        targets,
+        config,
+        output=output,
+        overwrite=overwrite,
+        loading=loading,
+        listeners=listeners,
+        report=report,
+    )
+    return job.run()
+
+
+def write_result(
+    result: RunResult, target: str | os.PathLike[str], *, overwrite: bool = False
+) -> Path:
+    """Writes a network that ``train_network`` has trained, and what ``measure`` has added, as a run
+    folder; returns its place.  Raises as ``RunWriter``."""
+    with RunWriter(target, overwrite=overwrite) as writer:
+        writer.record("start", name=result.prepared.name, config=result.config.to_json())
+        for epoch in result.history:
+            writer.record("epoch", **epoch.to_json())
+        writer.record("stop", status=result.history.status, steps=result.history.steps)
+        for records in (training_records, metric_records):
+            _record(writer, records(result))
+        writer.write(WEIGHTS, weights_to_bytes(result.weights))
+        writer.write(MODEL, json_text_of(result.saved_model().to_json()))
+        return writer.finish()
+
+
+class Job:
+    """A training job.
+
+    ``source`` and ``targets`` are what ``load_source`` takes, with its other arguments in
+    ``loading``: ``{"ignore": ["id"]}``.  The folder is
+    ``output``, or ``runs/NAME-TIME``; ``overwrite`` lets a complete run replace the one there.
+    ``listeners`` are called with every ``JobEvent``.  ``report`` makes the report from the folder;
+    without it there is none (``pellucid report FOLDER`` makes it later).
+    """
+
+    def __init__(
+        self,
+        source: object,
+        targets: Sequence[str] | str = (),
+        config: TrainingConfig | None = None,
+        *,
+        output: str | os.PathLike[str] | None = None,
+        overwrite: bool = False,
+        loading: Mapping[str, Any] | None = None,
+        listeners: Iterable[Listener] = (),
+        report: Report | None = None,
+    ) -> None:
+        self.source, self.targets = source, targets
+        self.config = config or TrainingConfig()
+        self.output = None if output is None else Path(os.path.abspath(output))
+        self.overwrite = overwrite
+        self.loading = dict(loading or {})
+        self.listeners = list(listeners)
+        self.report = report
+        self.problems: list[Problem] = []
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Ends the training after the step (or the slice of steps) that runs; the run is then
+        measured and written like any other.  May be called from another thread."""
+        self._stopping = True
+
+    def run(self) -> Outcome:
+        """Loads, trains, measures, writes.
+
+        Raises what ``load_source`` raises and ``FileError`` before anything was learned,
+        ``Interrupted`` (a ``KeyboardInterrupt``) where a signal comes before, and ``FileError``
+        where what was learned could not be written anywhere.
+        """
+        with Interrupts() as interrupts:
+            with interrupts.raising():
+                prepared = self._load()
+                place = self.output or Path(os.path.abspath(default_target(prepared.name)))
+                found = leftovers(place.parent)
+            if found:
+                self.tell(LeftBehind(tuple(found)))
+            with RunWriter(place, overwrite=self.overwrite) as writer:
+                return self._run(prepared, writer, interrupts)
+
+    def _load(self) -> PreparedData:
+        if self.output is not None:
+            check_target(self.output, self.overwrite)
+        start = time.perf_counter()
+        prepared = load_source(
+            self.source,
+            self.targets,
+            seed=self.config.seed,
+            fractions=self.config.fractions,
+            **self.loading,
+        )
+        self._loaded = time.perf_counter() - start
+        self.config.loss_for(prepared.task.kind, prepared.task.loss)
+        return prepared
+
+    def _run(self, prepared: PreparedData, writer: RunWriter, interrupts: Interrupts) -> Outcome:
+        recorder = _Recorder(self, writer, prepared)
+        self.tell(DataLoaded(prepared, self.config, self._loaded))
+        result = train_network(prepared, self.config, [recorder], interrupts)
+        if interrupts.requested and not result.history.steps:
+            raise Interrupted(interrupts.number)
+        result.seconds["data"] = self._loaded
+        for error in result.problems:
+            self._note("The inside of the network could not be looked at", error)
+        writer = self._save(writer, result)
+        self.tell(Trained(result))
+        with writer:  # perhaps another one, in another place
+            complete = self._finish(writer, result, interrupts)
+            folder = writer.finish(complete=complete)
+        self._tell_place(folder, writer, complete)
+        problems = tuple(self.problems)
+        return Outcome(folder, result, complete, interrupts.number, problems)
+
+    # ---- saving ----------------------------------------------------------------------------
+
+    def _save(self, writer: RunWriter, result: RunResult) -> RunWriter:
+        """Puts weights and model on the disk, in the system's folder for temporary files where
+        there is no room; returns the writer of the folder that holds them."""
+        content = weights_to_bytes(result.weights)
+        # Until the end it is what it would be if the process were killed now.
+        model = describe_run(result.prepared, self.config, "interrupted", {})
+        self._created = model.created
+        try:
+            writer.write(MODEL, json_text_of(model.to_json()))
+            writer.write(WEIGHTS, content)
+            return writer
+        except FileError as error:
+            first = error
+        rescue = _elsewhere(writer)
+        if rescue is None:
+            raise first
+        try:
+            rescue.write(MODEL, json_text_of(model.to_json()))
+            rescue.write(WEIGHTS, content)
+        except FileError:
+            rescue.discard()
+            raise first from None
+        self._note("The run is saved in another place", first)
+        rescue.copy_records(writer)
+        if not writer.usable:  # otherwise it holds weights of an earlier epoch
+            writer.discard()
+        return rescue
+
+    def _finish(self, writer: RunWriter, result: RunResult, interrupts: Interrupts) -> bool:
+        """Metrics, records and report; says whether the run is complete."""
+        whole = result.failure is None and result.history.status != "interrupted"
+        seen = interrupts.count
+
+        def measured() -> None:
+            measure(result)
+            self.tell(Measured(result))
+
+        whole &= self._leavable("The network could not be measured", measured, result, interrupts)
+        for records in (training_records, metric_records):
+            whole &= self._attempt("The records", lambda r=records: _record(writer, r(result)))
+        # The report is made from the folder, which says already how the run ended.
+        whole &= self._save_model(writer, result)
+        report = self.report
+        if report is not None and interrupts.count == seen:
+            what = "The report could not be written"
+            made = self._leavable(
+                what, lambda: writer.write(REPORT, report(writer.folder)), result, interrupts
+            )
+            whole &= made and self._save_model(writer, result)
+        for problem in self.problems:
+            self._attempt("The records", lambda p=problem: writer.record("problem", **vars(p)))
+        return self._save_model(writer, result) and whole
+
+    def _save_model(self, writer: RunWriter, result: RunResult) -> bool:
+        """Writes model.json with status and metrics, where they are not what it says already."""
+        saved = replace(result.saved_model(), created=self._created)
+        return self._attempt(
+            "The metrics", lambda: writer.write(MODEL, json_text_of(saved.to_json()))
+        )
+
+    def _leavable(
+        self, what: str, work: Callable[[], None], result: RunResult, interrupts: Interrupts
+    ) -> bool:
+        """Does work that a signal may end and whose errors cost nothing else; says whether it was
+        done."""
+        seen = interrupts.count
+        try:
+            with interrupts.raising():
+                if interrupts.count > seen:
+                    raise Interrupted(interrupts.number)
+                work()
+        except Interrupted:
+            result.history.status = "interrupted"
+            self.tell(Problem("Interrupted: the weights are kept; metrics or report are left out."))
+        except Exception as error:
+            self._note(what, error)
+        else:
+            return True
+        return False
+
+    def _attempt(self, what: str, write: Callable[[], None]) -> bool:
+        try:
+            write()
+        except Exception as error:
+            self._note(f"{what} could not be written", error)
+            return False
+        return True
+
+    # ---- telling ---------------------------------------------------------------------------
+
+    def tell(self, event: JobEvent) -> None:
+        """Calls the listeners; one that fails is not called again, and the job goes on."""
+        for listener in list(self.listeners):
+            try:
+                listener(event)
+            except Exception as error:
+                if listener in self.listeners:
+                    self.listeners.remove(listener)
+                name = getattr(listener, "__qualname__", type(listener).__name__)
+                self._note(f"The listener {name} failed and was left out", error)
+
+    def _note(self, what: str, error: BaseException) -> None:
+        """An error that costs no more than a part of the run."""
+        if isinstance(error, PellucidError):
+            problem = Problem(f"{what}: {error.message}", error.hint, error.exit_code)
+        elif isinstance(error, MemoryError):
+            problem = Problem(f"{what}: there is not enough memory", "Use fewer rows.", 1)
+        else:
+            problem = Problem(f"{what}: {type(error).__name__}: {error}", "", _DEFECT)
+        if problem not in self.problems:
+            self.problems.append(problem)
+            self.tell(problem)
+
+    def _tell_place(self, folder: Path, writer: RunWriter, complete: bool) -> None:
+        if folder == writer.folder:
+            problem = Problem(
+                f"The run could not be moved to {writer.target}; it is kept in {folder}",
+                "Move it where it can stay: it is a run folder like any other.",
+                FileError.exit_code,
+            )
+            self.problems.append(problem)
+            self.tell(problem)
+        elif folder != writer.target:
+            kept = f"{writer.target} was kept as it is, because this run is not complete"
+            self.tell(Problem(f"{kept}; it is in {folder}"))
+        self.tell(Written(folder, complete))
+
+
+class _Recorder:
+    """Writes each epoch into the records, and the best weights to the disk now and then; passes
+    the Trainer's events on."""
+
+    def __init__(self, job: Job, writer: RunWriter, prepared: PreparedData) -> None:
+        self.job, self.writer, self.prepared = job, writer, prepared
+        self.saved_at = time.perf_counter()
+        self._record("start", name=prepared.name, config=job.config.to_json())
+
+    def __call__(self, event: Event) -> None:
+        if event.kind == "epoch":
+            # 1 up to the limit, then 2, 4, …: from twice as many epochs on half of them.
+            step = 1 << max(0, (event.epoch - 1) // EPOCHS_RECORDED).bit_length()
+            if event.epoch % step == 0:
+                self._record("epoch", **event.facts["record"].to_json())
+        elif event.kind == "stop":
+            self._record("stop", status=event.facts["status"], steps=event.step)
+        elif event.kind == "best" and time.perf_counter() - self.saved_at > SAVE_SECONDS:
+            self._save(event.facts["model"])
+        self.job.tell(TrainerEvent(event))
+        if self.job._stopping:
+            raise StopTraining
+
+    def _record(self, event: str, **fields: Any) -> None:
+        self.job._attempt("The records", lambda: self.writer.record(event, **fields))
+
+    def _save(self, model: Any) -> None:
+        weights = {n: p.detach().numpy() for n, p in model.named_parameters()}
+        saved = describe_run(self.prepared, self.job.config, "interrupted", {})
+        content = json_text_of(saved.to_json())
+        what = "The best weights so far"
+        if self.job._attempt(what, lambda: self.writer.write(WEIGHTS, weights_to_bytes(weights))):
+            if not self.writer.usable:
+                self.job._attempt(what, lambda: self.writer.write(MODEL, content))
+        self.saved_at = time.perf_counter()
+
+
+def _record(writer: RunWriter, records: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    for event, fields in records:
+        writer.record(event, **fields)
+
+
+def _elsewhere(writer: RunWriter) -> RunWriter | None:
+    """A writer in the system's folder for temporary files, for a run that has no other place."""
+    try:
+        root = Path(tempfile.gettempdir())
+        return RunWriter(default_target(f"rescued-{writer.target.name}", root))
+    except (OSError, PellucidError):
+        return None

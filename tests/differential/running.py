@@ -1,0 +1,215 @@
+"""Runs a program in several ways and compares what comes out.
+
+``eager`` is the ground: the same operations one by one.  ``compiled`` differentiates inside of the
+compiled function, ``outside`` compiles the function and differentiates its result, ``reference``
+runs the program by its NumPy definition, ``again`` is a second call, on other numbers.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import pellucid
+from differential.programs import Program, tensor
+from pellucid.base.errors import PellucidError, TraceError
+
+Outcome = dict[str, np.ndarray | None]
+TOLERANCES = {"float64": (1e-6, 1e-9), "float32": (2e-3, 2e-4)}
+REFUSED = ("modified by an inplace operation", "in-place", "inplace", "view")
+"""PyTorch's words for programs that it does not differentiate because of a write."""
+
+
+class Difference(AssertionError):
+    """Two ways of running a program disagree."""
+
+
+@dataclass
+class Failure:
+    """A program that ended in an error."""
+
+    error: BaseException
+
+
+@dataclass
+class Tally:
+    """How often what was compared, and what was refused."""
+
+    compared: dict[str, int] = field(default_factory=dict)
+
+    def add(self, what: str) -> None:
+        self.compared[what] = self.compared.get(what, 0) + 1
+
+
+def function_of(
+    program: Program, library: ModuleType, gradients: bool
+) -> tuple[Any, dict[str, Any]]:
+    """The program's function in the library, and the names that it sees."""
+    space: dict[str, Any] = {"L": library, "F": library.nn.functional}
+    exec(program.source(gradients), space)  # text of our own making
+    return space["f"], space
+
+
+def run(
+    program: Program,
+    library: ModuleType,
+    compile: Callable[[Any], Any] = lambda f: f,
+    inside: bool = True,
+    change: Callable[[np.ndarray], np.ndarray] = lambda a: a,
+    first: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Outcome | Failure:
+    """What the program gives; with ``first``, at a second call, after one on other numbers."""
+    function, space = function_of(program, library, inside)
+    called = compile(function)
+    outcome: Outcome | Failure = {}
+    for transform in [first, change] if first is not None else [change]:
+        for i in program.inputs:
+            value = tensor(library, transform(i.array), i.grad)
+            if i.captured and i.name in space and space[i.name].shape == value.shape:
+                with library.no_grad():
+                    space[i.name].copy_(value)  # the same tensor, other numbers
+            else:
+                space[i.name] = value
+        arguments = [eval(a.text, space) for a in program.arguments]  # text of our own making
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                outcome = _collect(program, called(*arguments), library, inside, space)
+        except Exception as error:
+            outcome = Failure(error)
+    return outcome
+
+
+def _collect(
+    program: Program, given: Any, library: ModuleType, inside: bool, space: dict[str, Any]
+) -> Outcome:
+    results, *rest = given if program.loss else (given,)
+    outcome: Outcome = {}
+    if program.loss:
+        outcome["loss"] = array(rest[0])
+        slopes = rest[1] if inside else library.autograd.grad(
+            rest[0], [space[name] for name in program.leaves], allow_unused=True
+        )  # fmt: skip
+        for name, slope in zip(program.leaves, slopes, strict=True):
+            outcome[f"d loss / d {name}"] = None if slope is None else array(slope)
+    for name, value in zip(program.results, results, strict=True):
+        outcome[name] = array(value)
+    for i in program.inputs:
+        outcome[f"{i.name} afterwards"] = array(space[i.name])
+    return outcome
+
+
+def array(value: Any) -> np.ndarray:
+    """A tensor's elements."""
+    return np.array(value.detach().numpy())
+
+
+def compare(program: Program, left: Outcome, right: Outcome, ways: str) -> None:
+    """Raise :class:`Difference` where two outcomes differ beyond rounding."""
+    rtol, atol = TOLERANCES[program.dtype]
+    for name, expected in right.items():
+        actual = left[name]
+        if actual is None or expected is None:
+            # Zero and "does not depend on it" are the same statement.
+            other = actual if expected is None else expected
+            if other is None or not np.any(other):
+                continue
+            raise Difference(f"{ways}: {name} is {actual}, expected {expected}")
+        if actual.shape != expected.shape or actual.dtype != expected.dtype:
+            raise Difference(
+                f"{ways}: {name} is {actual.dtype}{actual.shape}, "
+                f"expected {expected.dtype}{expected.shape}"
+            )
+        if actual.dtype.kind != "f":
+            good = actual == expected
+        else:
+            finite = np.abs(expected[np.isfinite(expected)])
+            scale = float(finite.max()) if finite.size else 0.0
+            with np.errstate(all="ignore"):
+                good = np.isclose(
+                    actual, expected, rtol=rtol, atol=atol * max(1.0, scale), equal_nan=True
+                )
+        if not np.all(good):
+            raise Difference(f"{ways}: {name} is\n{actual}\nexpected\n{expected}")
+
+
+def well_conditioned(program: Program, library: ModuleType, ground: Outcome) -> bool:
+    """Whether inputs that differ by rounding alone give results that do, too."""
+    rounding = 1e-10 if program.dtype == "float64" else 1e-6
+
+    def change(values: np.ndarray) -> np.ndarray:
+        if values.dtype.kind != "f":
+            return values
+        noise = np.random.default_rng(0).uniform(-1, 1, values.shape)
+        return np.asarray(values * (1 + rounding * noise), values.dtype)
+
+    near = run(program, library, change=change)
+    if isinstance(near, Failure):
+        return False
+    near = {name: value for name, value in near.items() if name in ground}
+    try:
+        compare(program, near, ground, "")
+    except Difference:
+        return False
+    return True
+
+
+def check(
+    program: Program, torch: ModuleType | None, tally: Tally, leave_out: tuple[str, ...] = ()
+) -> None:
+    """Run the program in every way and compare; raises :class:`Difference`."""
+    eager = run(program, pellucid)
+    if isinstance(eager, Failure):
+        if not isinstance(eager.error, PellucidError):
+            raise Difference(f"eager: {type(eager.error).__name__}: {eager.error}") from eager.error
+        if torch is not None and not isinstance(run(program, torch), Failure):
+            raise Difference(f"eager refuses what PyTorch takes: {eager.error}") from eager.error
+        tally.add("refused by eager")
+        return
+    if not well_conditioned(program, pellucid, eager):
+        tally.add("ill-conditioned")
+        return
+    if torch is not None:
+        _with_torch(program, eager, torch, tally)
+    ways: dict[str, dict[str, Any]] = {
+        "compiled": {"compile": pellucid.compile},
+        "reference": {"compile": lambda f: pellucid.compile(f, backend="reference")},
+        "again": {"compile": pellucid.compile, "first": _other},
+    }
+    if program.loss:
+        ways["outside"] = {"compile": pellucid.compile, "inside": False}
+    for way, settings in ways.items():
+        if way in leave_out:
+            continue
+        outcome = run(program, pellucid, **settings)
+        if isinstance(outcome, Failure):
+            if isinstance(outcome.error, TraceError):
+                tally.add(f"{way} refused: {str(outcome.error).splitlines()[0]}"[:100])
+                continue
+            raise Difference(
+                f"{way}: {type(outcome.error).__name__}: {outcome.error}"
+            ) from outcome.error
+        compare(program, outcome, eager, f"{way} against eager")
+        tally.add(way)
+
+
+def _with_torch(program: Program, eager: Outcome, torch: ModuleType, tally: Tally) -> None:
+    theirs = run(program, torch)
+    if isinstance(theirs, Failure):
+        text = str(theirs.error)
+        if program.writes and any(word in text for word in REFUSED):
+            tally.add("refused by PyTorch, as a write would change what a gradient needs")
+            return
+        raise Difference(f"PyTorch refuses: {type(theirs.error).__name__}: {text}")
+    compare(program, eager, theirs, "eager against PyTorch")
+    tally.add("PyTorch")
+
+
+def _other(values: np.ndarray) -> np.ndarray:
+    """Other numbers of the same kind, for the call before the one that is compared."""
+    return np.asarray(values[::-1] if values.ndim else values * 0 + 1, values.dtype)
