@@ -63,6 +63,17 @@ RUNS: dict[str, tuple[str, Any, dict[str, float]]] = {
     ),
     "slow": ("underfitting", (2.3 * 0.99**E, 2.32 * 0.99**E), {}),
     "at chance": ("underfitting", ([2.3, 2.3, 2.3], [2.3, 2.31, 2.3]), {"baseline": LOG10}),
+    "thrown away in the first steps": (
+        "diverged",
+        ([2.6e8, 2.5, 2.4, 2.39], [14.3, 2.4, 2.36, 2.345]),
+        {"baseline": LOG10, "reference": 0.1067},
+    ),
+    "nothing falls": ("underfitting", ([2.303, 2.3029, 2.3028],) * 2, {"baseline": LOG10}),
+    "on the way to the linear model": (
+        "not finished",
+        ([1.82, 0.6, 0.3, 0.2, 0.17, 0.148], [1.25, 0.5, 0.3, 0.2, 0.17, 0.153]),
+        {"baseline": LOG10, "reference": 0.1067},
+    ),
     "falls for ever": ("loss below zero", ([1, -1e3, -8e9], [1, -1e3, -8e9]), {"baseline": LOG10}),
     "learned": ("good fit", (2.3 * 0.85**E + 0.05, 2.3 * 0.85**E + 0.12), {}),
     "learned in the first epoch": (

@@ -68,7 +68,16 @@ class Curves:
         whole = max(self.start, float(losses.max())) - float(losses[-1])
         steps = np.diff(losses[-recent - 1 :])
         brought = float(losses[-recent - 1] - losses[-1])
-        return whole > 0 and brought > RECENT * whole and bool((steps < 0).mean() >= 0.75)
+        if whole <= 0.25 * EQUAL * abs(self.start):
+            return False  # nothing has fallen, so nothing still falls
+        return brought > RECENT * whole and bool((steps < 0).mean() >= 0.75)
+
+    def may_reach(self, loss: float) -> bool:
+        """Whether both losses, falling on as in the last quarter, reach ``loss`` in as many
+        epochs again."""
+        recent = max(1, self.epochs // 4)
+        falls = [(x[-recent - 1] - x[-1]) / recent for x in (self.train, self.held)]
+        return min(falls) > 0 and self.held_end - falls[1] * self.epochs <= loss
 
 
 def _noise(losses: Floats) -> float:
@@ -82,7 +91,11 @@ def _say(curves: Curves, what: str, remedy: str) -> Finding:
 
 def _diverged(c: Curves) -> Finding | None:
     finite = np.isfinite(c.train).all() and np.isfinite(c.held).all()
-    if finite and not (c.end > c.start and c.end - c.train[0] > 0.5 * abs(c.train[0])):
+    rose = c.end > c.start and c.end - c.train[0] > 0.5 * abs(c.train[0])
+    # The weights were thrown so far in the first steps that what they knew is lost.
+    useless = c.baseline is not None and c.end >= (1 - EQUAL) * c.baseline
+    thrown = useless and float(c.train.max()) > 10 * abs(c.start)
+    if finite and not rose and not thrown:
         return None
     return _say(c, "diverged", "Lower the learning rate, or set clip_norm.")
 
@@ -127,8 +140,8 @@ def _overfitting(c: Curves) -> Finding | None:
 def _worse_than_simple(c: Curves) -> Finding | None:
     if c.reference is None or c.lowest <= c.reference * (1 + EQUAL):
         return None
-    if c.still_falls(c.train):
-        return None  # it may get there
+    if c.may_reach(c.reference) or c.still_falls(c.train):
+        return None
     advice = (
         "The simple model is better on the same rows: use it, or look for the fault here "
         "(learning rate, scale of the inputs, initial weights) before enlarging the network."
@@ -138,7 +151,8 @@ def _worse_than_simple(c: Curves) -> Finding | None:
 
 def _unfinished(c: Curves) -> Finding | None:
     early = c.epochs < FEW_EPOCHS or c.share > 1 - FALLEN
-    if not early or not c.still_falls(c.train):
+    behind = c.reference is not None and c.lowest > c.reference * (1 + EQUAL)
+    if not (early and c.still_falls(c.train)) and not behind:
         return None
     advice = "Train for more epochs; if the loss falls slowly, raise the learning rate."
     return _say(c, "not finished", advice)
