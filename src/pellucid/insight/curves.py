@@ -77,7 +77,7 @@ class Curves:
         epochs again."""
         recent = max(1, self.epochs // 4)
         falls = [(x[-recent - 1] - x[-1]) / recent for x in (self.train, self.held)]
-        return min(falls) > 0 and self.held_end - falls[1] * self.epochs <= loss
+        return bool(min(falls) > 0 and self.held_end - falls[1] * self.epochs <= loss)
 
 
 def _noise(losses: Floats) -> float:
