@@ -10,9 +10,9 @@ for the CPU at hand; everything inside is open to look at.
 tensor([2., 4.])
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-import pellucid._starting as _starting  # before everything that takes time
+from pellucid import _starting as _starting  # before everything that takes time
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.dtypes import (
     DType as dtype,
@@ -125,7 +125,7 @@ from pellucid.tensor.state import (
 from pellucid.tensor.statistics import searchsorted
 from pellucid.tensor.tensor import Tensor
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from pellucid import (
         autograd,
         cuda,
@@ -298,7 +298,7 @@ _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
 
 _neighbours.introduce_tensors()
 
-if not _TYPE_CHECKING:  # to a type checker they are what is imported above, and nothing else
+if not TYPE_CHECKING:  # to a type checker they are what is imported above, and nothing else
     __getattr__, _ = _lazy_face(__name__, _PLACES)
 
 

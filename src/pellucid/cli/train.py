@@ -25,11 +25,12 @@ from pellucid.training.events import (
     TrainerEvent,
 )
 from pellucid.training.interrupts import Interrupts
-from pellucid.training.job import PARTS, RunResult
+from pellucid.training.job import RunResult
 from pellucid.training.leftovers import Leftover
 from pellucid.training.metrics import HEADLINES
 from pellucid.training.network import describe_layers, parameter_shapes
 from pellucid.training.run import Job, Outcome
+from pellucid.training.saved_model import PARTS
 
 
 def train(

@@ -13,6 +13,7 @@ part; what is whole is kept and told.  A run that is not complete never replaces
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 import time
@@ -37,7 +38,7 @@ from pellucid.training.events import (
 )
 from pellucid.training.history import Event, StopTraining
 from pellucid.training.interrupts import Interrupted, Interrupts
-from pellucid.training.job import RunResult, describe_run, measure, train_network
+from pellucid.training.job import RunResult, measure, train_network
 from pellucid.training.leftovers import leftovers
 from pellucid.training.run_folder import (
     MODEL,
@@ -48,7 +49,7 @@ from pellucid.training.run_folder import (
     default_target,
     weights_to_bytes,
 )
-from pellucid.training.saved_model import json_text_of
+from pellucid.training.saved_model import describe_run, json_text_of
 from pellucid.training.stored_run import metric_records, training_records
 
 SAVE_SECONDS = 5.0
@@ -126,7 +127,7 @@ def write_result(
             writer.record("epoch", **epoch.to_json())
         writer.record("stop", status=result.history.status, steps=result.history.steps)
         for records in (training_records, metric_records):
-            _record(writer, records(result))
+            _record(writer, records, result)
         writer.write(WEIGHTS, weights_to_bytes(result.weights))
         writer.write(MODEL, json_text_of(result.saved_model().to_json()))
         return writer.finish()
@@ -260,7 +261,8 @@ class Job:
 
         whole &= self._leavable("The network could not be measured", measured, result, interrupts)
         for records in (training_records, metric_records):
-            whole &= self._attempt("The records", lambda r=records: _record(writer, r(result)))
+            write = functools.partial(_record, writer, records, result)
+            whole &= self._attempt("The records", write)
         # The report is made from the folder, which says already how the run ended.
         whole &= self._save_model(writer, result)
         report = self.report
@@ -271,7 +273,8 @@ class Job:
             )
             whole &= made and self._save_model(writer, result)
         for problem in self.problems:
-            self._attempt("The records", lambda p=problem: writer.record("problem", **vars(p)))
+            write = functools.partial(writer.record, "problem", **vars(problem))
+            self._attempt("The records", write)
         return self._save_model(writer, result) and whole
 
     def _save_model(self, writer: RunWriter, result: RunResult) -> bool:
@@ -386,8 +389,12 @@ class _Recorder:
         self.saved_at = time.perf_counter()
 
 
-def _record(writer: RunWriter, records: Iterable[tuple[str, dict[str, Any]]]) -> None:
-    for event, fields in records:
+def _record(
+    writer: RunWriter,
+    records: Callable[[RunResult], Iterable[tuple[str, dict[str, Any]]]],
+    result: RunResult,
+) -> None:
+    for event, fields in records(result):
         writer.record(event, **fields)
 
 
