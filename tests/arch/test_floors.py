@@ -88,12 +88,15 @@ def test_the_list_of_lazy_imports_has_no_dead_entries() -> None:
 
 
 def test_no_imports_in_a_circle() -> None:
+    """Imports for types count as well: a protocol below both opens such a circle."""
     edges = {
         name: sorted(
             {
                 f.target
                 for f in imports_of(name)
-                if f.target in modules() and not f.inside and not f.for_types_only
+                if f.target in modules()
+                and not f.inside
+                and not (f.for_types_only and name.startswith("pellucid.backends."))
             }
             - {name}
         )
