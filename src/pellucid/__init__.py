@@ -13,9 +13,6 @@ tensor([2., 4.])
 import pellucid._starting as _starting  # before anything that takes time
 
 # isort: split
-import importlib as _importlib
-from typing import TYPE_CHECKING as _TYPE_CHECKING
-
 from pellucid.backends.cpu.subnormals import set_flush_denormal
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.caches import clear_caches
@@ -130,24 +127,6 @@ from pellucid.tensor.state import (
 from pellucid.tensor.statistics import searchsorted
 from pellucid.tensor.tensor import Tensor
 
-if _TYPE_CHECKING:
-    from pellucid import (
-        autograd,
-        cuda,
-        data,
-        insight,
-        interop,
-        models,
-        nn,
-        optim,
-        rl,
-        text,
-        training,
-        utils,
-    )
-    from pellucid.training.summary import summary
-    from pellucid.training.trainer import Trainer
-
 __version__ = "0.1.0"
 
 float = float32
@@ -183,9 +162,9 @@ __all__ = [
     "cat",
     "cdist",
     "channels_last",
+    "clear_caches",
     "column_stack",
     "combinations",
-    "clear_caches",
     "compile",
     "concat",
     "concatenate",
@@ -305,8 +284,7 @@ _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
 
 _neighbours.introduce_tensors()
 
-if not _TYPE_CHECKING:  # to a type checker they are what is imported above, and nothing else
-    __getattr__, _ = _lazy_face(__name__, _PLACES)
+__getattr__, _ = _lazy_face(__name__, _PLACES)
 
 
 def __dir__() -> list[str]:

@@ -264,7 +264,9 @@ def _check_weights(values: np.ndarray) -> None:
         raise ArgumentError("multinomial got only weights of 0", "one must be positive")
 
 
-def _check_positive(name: str, what: str, value: float, least: float = math.ulp(0)) -> None:
+def _check_positive(
+    name: str, what: str, value: float | Tensor, least: float = math.ulp(0)
+) -> None:
     """Raise unless a parameter of a distribution is positive (at least ``least``)."""
     if not isinstance(value, TensorCore) and not value >= least:
         bound = "at least 0" if least == 0 else "positive"
