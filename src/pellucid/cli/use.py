@@ -80,7 +80,8 @@ def predict(
         sys.stdout.write(_csv(columns))
         return
     if output.suffix.lower() == ".parquet":
-        import polars
+        with needs("train", "Writing predictions"):
+            import polars
 
         buffer = io.BytesIO()
         polars.DataFrame(columns).write_parquet(buffer)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from pellucid.backends.cpu.threads import available_cpus, get_num_threads, set_num_threads
 from pellucid.base.errors import DataError, NonFiniteError
+from pellucid.base.extras import needs
 from pellucid.data.sources import Part, PreparedData
 from pellucid.tensor.random import manual_seed
 from pellucid.training.baselines import Baselines, baselines
@@ -252,6 +252,9 @@ def measure(result: RunResult) -> None:
     start = time.perf_counter()
     # On small matrices the threads of NumPy's BLAS wait for each other: one is up to a
     # hundred times faster on a busy machine.
+    with needs("train", "A training job"):
+        from threadpoolctl import threadpool_limits
+
     with threadpool_limits(1):
         result.baselines = baselines(prepared)
     result.seconds["baselines"] = time.perf_counter() - start
