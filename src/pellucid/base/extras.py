@@ -1,8 +1,8 @@
 """Packages that only some purposes need, and what to install where one is missing.
 
-The core is NumPy and llvmlite.  Everything else belongs to an extra of ``pyproject.toml``; the module
-that imports such a package does so inside of :func:`needs`, so that who lacks it reads which extra
-brings it.
+The core is NumPy and llvmlite.  Everything else belongs to an extra of ``pyproject.toml``; the
+module that imports such a package does so inside of :func:`needs`, so that users who lack it read
+which extra brings it.
 """
 
 from __future__ import annotations

@@ -338,10 +338,10 @@ def _entries(fields: Mapping[str, object], where: str | os.PathLike[str]) -> dic
             start, stop = value["data_offsets"]  # type: ignore[index]
             entry = Entry(value["dtype"], shape, start, stop)  # type: ignore[index]
             _check_shape(entry)
-            if entry.dtype in _TYPES and _bytes(entry) != stop - start:
-                raise ValueError(f"{stop - start} bytes for a shape of {shape}")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise _damaged(where, f"its entry {name!r} cannot be used: {error}") from None
+        if entry.dtype in _TYPES and _bytes(entry) != entry.stop - entry.start:
+            raise _damaged(where, f"{name!r} does not fill its bytes")
         found[name] = entry
     return found
 
