@@ -169,7 +169,7 @@ def train_network(
         model = build_network(prepared.row_shape, config, task.output_units)
         linear = starts_linear(prepared, config)
         if linear:
-            with threadpool_limits(1):
+            with _one_blas_thread():
                 start_at_linear(model, *linear_solution(prepared), config.activation)
         optimizer = build_optimizer(model, config)
         before = _observe(model, watched, problems)
@@ -301,11 +301,15 @@ def measure(result: RunResult) -> None:
         result.figures[name] = metrics(prepared.task, part.raw_targets, predictions)
     result.seconds["evaluation"] = time.perf_counter() - start
     start = time.perf_counter()
-    # On small matrices the threads of NumPy's BLAS wait for each other: one is up to a
-    # hundred times faster on a busy machine.
+    with _one_blas_thread():
+        result.baselines = baselines(prepared)
+    result.seconds["baselines"] = time.perf_counter() - start
+
+
+def _one_blas_thread() -> contextlib.AbstractContextManager[object]:
+    """On small matrices the threads of NumPy's BLAS wait for each other: one is up to a hundred
+    times faster on a busy machine."""
     with needs("train", "A training job"):
         from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):
-        result.baselines = baselines(prepared)
-    result.seconds["baselines"] = time.perf_counter() - start
+    return threadpool_limits(1)
