@@ -25,18 +25,11 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "numpy": tuple(FLOORS),
     "llvmlite": ("backends",),
     "polars": ("data", "training", "cli", "interop"),
-    "pandas": ("data", "interop"),
-    "pyarrow": ("data",),
-    "sklearn": ("data", "training"),
-    "scipy": ("data",),
     "threadpoolctl": ("training",),
     "matplotlib": ("insight",),
-    "PIL": ("data", "insight", "models", "interop"),
     "safetensors": ("interop",),
     "rich": ("cli",),
     "typer": ("cli",),
-    "onnx": ("interop",),
-    "torch": ("interop",),
     "gymnasium": ("rl",),
 }
 
