@@ -218,7 +218,8 @@ def load_source(
     folder of idx files, a data frame, or a dict of arrays.  ``targets`` names the columns to
     predict and ``task`` overrides the task that follows from them; see ``detect_task``.
     ``fractions`` are the shares of training, validation and test, (0.7, 0.15, 0.15) unless
-    given; a folder with test files keeps these, and one twelfth of its training rows is for validation.  ``seed``
+    given; a folder with test files keeps these, and one twelfth of its training rows is for
+    validation.  ``seed``
     decides the split.  ``ignore`` names columns that are left out, ``text_columns`` columns that
     are categories though they look like numbers.  Columns that are the target under another name
     are left out unless ``keep_leaks``.
