@@ -47,8 +47,6 @@ def refused(command: Command, tmp_path: Path, code: int, text: str, *arguments: 
         (table(), "y,b", 3, "Name several columns one by one: 'y', 'b'"),
         (table(y=lambda i: 1), "y", 3, "Target 'y' is constant"),
         (table(y=lambda i: "rare" if i == 3 else "ab"[i % 2]), "y", 3, "has a single row"),
-        (table(b=lambda i: ""), "y", 3, "Column 'b' of"),
-        (table(b=lambda i: "oops" if i == 5 else i), "y", 3, "holds text where numbers were"),
         (table(a=lambda i: "inf" if i == 5 else i), "y", 3, "infinite values"),
         (table().replace("\n", ",9\n", 3).replace(",9\n", "\n", 1), "y", 3, "line"),
         ("a,a,y\n1,2,0\n2,3,1\n", "y", 3, "two columns named 'a'"),

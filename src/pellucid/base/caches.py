@@ -6,6 +6,8 @@ page "State of the process" of the architecture lists them.
 
 from __future__ import annotations
 
+import functools
+import sys
 from collections.abc import Callable
 
 _caches: dict[str, Callable[[], object]] = {}
@@ -14,6 +16,18 @@ _caches: dict[str, Callable[[], object]] = {}
 def register_cache(name: str, clear: Callable[[], object]) -> None:
     """Let :func:`clear_caches` call ``clear()``; ``name`` says what it forgets."""
     _caches[name] = clear
+
+
+def _clear_functions() -> None:
+    """Forget what functions under ``functools.lru_cache`` remember."""
+    for name, module in list(sys.modules.items()):
+        if name == "pellucid" or name.startswith("pellucid."):
+            for value in list(vars(module).values()):
+                if isinstance(value, functools._lru_cache_wrapper):
+                    value.cache_clear()
+
+
+register_cache("results of pure functions", _clear_functions)
 
 
 def cache_names() -> list[str]:

@@ -160,3 +160,7 @@ class NonFiniteError(PellucidError, ArithmeticError):
 
 class CompilationError(PellucidError, RuntimeError):
     """Native code could not be made for a graph; a defect of ours, not of the user."""
+
+
+class InPlaceError(PellucidError, RuntimeError):
+    """A change in place that the memory or the dtype of its target does not allow."""

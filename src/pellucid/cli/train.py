@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 
+from pellucid.base.phrases import option_words
 from pellucid.cli.progress import Progress, shown
 from pellucid.cli.reporting import complain, fact, figures_table, say, show_error
 from pellucid.data.sources import PreparedData
@@ -27,6 +28,7 @@ from pellucid.training.events import (
 from pellucid.training.interrupts import Interrupts
 from pellucid.training.job import RunResult
 from pellucid.training.leftovers import Leftover
+from pellucid.training.linear_start import starts_linear
 from pellucid.training.metrics import HEADLINES
 from pellucid.training.network import describe_layers, parameter_shapes
 from pellucid.training.run import Job, Outcome
@@ -55,6 +57,7 @@ def train(
             loading=loading,
             listeners=[face],
             report=render_report,
+            word=option_words,
         )
         outcome = job.run()
         face.close()
@@ -150,10 +153,12 @@ def say_plan(prepared: PreparedData, config: TrainingConfig) -> None:
     count = sum(math.prod(shape) for shape in shapes.values())
     fact("Network", f"{describe_layers(row, config, prepared.task)}; {count:,} parameters")
     loss = config.loss_for(prepared.task.kind, prepared.task.loss)
+    epochs = config.for_rows(len(prepared.train)).epochs
+    start = ", begins at the linear model" if starts_linear(prepared, config) else ""
     fact(
         "Training",
         f"{loss}, {config.optimizer}, learning rate {config.learning_rate:g}, batches of "
-        f"{config.batch_size}, at most {config.epochs} epochs, seed {config.seed}",
+        f"{config.batch_size}, at most {epochs} epochs{start}, seed {config.seed}",
     )
 
 
@@ -169,6 +174,8 @@ def say_end(result: RunResult) -> None:
         "not finite": "NaN or infinity",
     }[history.status]
     best = f", kept epoch {history.best_epoch}" if history.best_epoch else ""
+    if not history.best_epoch and starts_linear(result.prepared, result.config) and len(history):
+        best = ", kept the linear model it began as: no epoch was better beyond chance"
     fact(
         "Trained",
         f"{len(history)} epochs, {history.steps:,} steps in {history.seconds:.2f} s "

@@ -16,6 +16,7 @@ from typing import Any
 import pellucid
 import pellucid.nn.functional as F
 from pellucid import Generator, nn
+from pellucid.base.caches import register_cache
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.modes import evaluation
 from pellucid.tensor.state import is_tracing
@@ -322,6 +323,7 @@ class Decoder:
 
 
 _decoders: weakref.WeakKeyDictionary[GPT, dict[int, Decoder]] = weakref.WeakKeyDictionary()
+register_cache("decoders of language models", _decoders.clear)
 
 
 def _chosen(scores: Any, temperature: float, top_k: int | None, generator: Generator | None) -> Any:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pellucid.base.caches import register_cache
 from pellucid.base.errors import AutogradError
 from pellucid.tensor.guards import Walk, exact, is_user_class
 from pellucid.tensor.state import state
@@ -169,6 +170,7 @@ class _Calls(threading.local):
 
 calls = _Calls()
 _tables: weakref.WeakKeyDictionary[Module, tuple[int, dict[int, str]]] = weakref.WeakKeyDictionary()
+register_cache("paths of modules", _tables.clear)
 
 
 def paths_from(root: Module) -> dict[int, str]:

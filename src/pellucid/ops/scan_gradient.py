@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.caches import register_cache
 from pellucid.base.dtypes import DType
 from pellucid.base.shapes import Shape
 from pellucid.graph.node import CONSTANT, INPUT, Node, Spec, make_node, new_input, topological
@@ -126,6 +127,7 @@ def _zeros(like: Value, shape: Shape, dtype: DType) -> Value:
 # ---- the reverse body --------------------------------------------------------------------------
 
 _known: dict[Any, ReverseLoop] = {}
+register_cache("reverse loops", _known.clear)
 KNOWN_LIMIT = 256
 
 
@@ -138,7 +140,7 @@ def _derived(
     if loop is None:
         loop = _known[key] = _Derivation(body, length, given, wanted, vjp).loop()
         while len(_known) > KNOWN_LIMIT:
-            del _known[next(iter(_known))]
+            _known.pop(next(iter(_known)), None)
     return loop
 
 
@@ -391,14 +393,16 @@ def _node(value: Value) -> Node:
 def with_residuals(body: Body, length: int, vjp: VectorJacobian) -> Body:
     """The body with further outputs: costly values of a step that its derivative reads."""
     key = (body, length)
-    if key not in _extended:
-        _extended[key] = _extend(body, length, vjp)
+    found = _extended.get(key)
+    if found is None:
+        found = _extended[key] = _extend(body, length, vjp)
         while len(_extended) > KNOWN_LIMIT:
-            del _extended[next(iter(_extended))]
-    return _extended[key]
+            _extended.pop(next(iter(_extended)), None)
+    return found
 
 
 _extended: dict[tuple[Body, int], Body] = {}
+register_cache("extended bodies of loops", _extended.clear)
 
 
 def _extend(body: Body, length: int, vjp: VectorJacobian) -> Body:

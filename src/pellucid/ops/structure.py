@@ -7,7 +7,7 @@ broadcast is a sum, that of a sum a broadcast.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -135,19 +135,6 @@ def _slice_gradient(
     g: Value, y: Value, x: Value, *, start: Shape, stop: Shape, step: Shape
 ) -> tuple[Value]:
     return (_unslice(g, x.shape, start, step, scalar(g, 0.0)),)
-
-
-def put_back(view: str, params: Mapping[str, Any], base: Value, value: Value) -> Value:
-    """``base`` with ``value`` where a view of it shows those elements.
-
-    ``view`` is the primitive that made the view, "reshape", "transpose" or "slice", and
-    ``params`` its parameters.
-    """
-    if view == "reshape":
-        return reshape(value, base.shape)
-    if view == "transpose":
-        return transpose(value, tuple(int(a) for a in np.argsort(params["axes"])))
-    return put_slice(base, value, **params)
 
 
 def put_slice(x: Value, value: Value, start: Shape, stop: Shape, step: Shape) -> Value:

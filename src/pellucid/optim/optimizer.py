@@ -25,6 +25,7 @@ from typing import Any, ClassVar, TypeAlias, TypedDict, TypeVar, overload
 
 import numpy as np
 
+from pellucid.base.caches import register_cache
 from pellucid.base.dtypes import DType, float32
 from pellucid.base.errors import (
     ArgumentError,
@@ -39,6 +40,7 @@ from pellucid.tensor.autograd import enable_grad, has_gradient, no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import full_like, tensor, zeros_like
 from pellucid.tensor.functions import where
+from pellucid.tensor.guards import Identity
 from pellucid.tensor.state import (
     are_eager_kernels_enabled,
     concrete,
@@ -267,7 +269,10 @@ class Optimizer:
             watch(group["params"])
         guard(lambda: self._layout, f"the groups of {kind}")
         guard(
-            lambda: [(self._structure(g), [*map(id, g["params"])]) for g in self.param_groups],
+            lambda: [
+                (Identity(g), self._structure(g), [*map(id, g["params"])])
+                for g in self.param_groups
+            ],
             f"a setting or the parameters of {kind}",
         )
         held = [
@@ -565,6 +570,7 @@ class _Update:
 
 _updates: weakref.WeakKeyDictionary[Optimizer, dict[Any, _Update]] = weakref.WeakKeyDictionary()
 """Programs of optimizers; not their attribute, because optimizers are copied and pickled."""
+register_cache("updates of optimizers", _updates.clear)
 
 
 def penalized(param: Any, grad: Any, group: Mapping[str, Any], numbers: Numbers) -> tuple[Any, Any]:

@@ -11,11 +11,21 @@ from pellucid.base.dtypes import DTypeLike, as_dtype, int64
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import indexing, structure
+from pellucid.ops.registry import apply
+from pellucid.ops.views import UNFOLD
 from pellucid.tensor.arguments import Extents
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_operand, together
-from pellucid.tensor.shaping import ShapingMethods, _extents, cat, meshgrid
+from pellucid.tensor.shaping import (
+    ShapingMethods,
+    _extents,
+    as_copy,
+    as_view,
+    cat,
+    meshgrid,
+    several,
+)
 
 
 class AssemblingMethods(ShapingMethods):
@@ -25,28 +35,31 @@ class AssemblingMethods(ShapingMethods):
 
     def ravel(self) -> Tensor:
         """All elements in one line."""
-        return structure.reshape(self, (-1,))
+        return as_view(structure.reshape(self, (-1,)), self)
 
     swapdims = ShapingMethods.transpose
     moveaxis = ShapingMethods.movedim
 
     def fliplr(self) -> Tensor:
         """Axis 1 read backwards."""
-        return structure.flip(self, (1,))
+        return as_copy(structure.flip(self, (1,)), self)
 
     def flipud(self) -> Tensor:
         """Axis 0 read backwards."""
-        return structure.flip(self, (0,))
+        return as_copy(structure.flip(self, (0,)), self)
 
     def rot90(self, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
         """Turned by k quarter turns from axis ``dims[0]`` towards ``dims[1]``."""
         a, b = dims
         turns = k % 4
-        if turns == 0:
-            return self
-        if turns == 2:
-            return structure.flip(self, (a, b))
-        return structure.flip(self, (b,)).transpose(a, b) if turns == 1 else _back(self, a, b)
+        turned = self
+        if turns == 1:
+            turned = structure.flip(self, (b,)).transpose(a, b)
+        elif turns == 2:
+            turned = structure.flip(self, (a, b))
+        elif turns == 3:
+            turned = structure.flip(self.transpose(a, b), (b,))
+        return as_copy(turned, self)
 
     def tensor_split(
         self, indices_or_sections: int | Sequence[int], dim: int = 0
@@ -60,9 +73,8 @@ class AssemblingMethods(ShapingMethods):
             return self.split(sizes, axis)
         cuts = [min(max(c + extent if c < 0 else c, 0), extent) for c in indices_or_sections]
         edges = [0, *cuts, extent]
-        return tuple(
-            self.narrow(axis, a, max(b - a, 0)) for a, b in zip(edges[:-1], edges[1:], strict=True)
-        )
+        pairs = zip(edges[:-1], edges[1:], strict=True)
+        return several([self.narrow(axis, a, max(b - a, 0)) for a, b in pairs])
 
     def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
         """The last axis as a diagonal of new axes ``dim1`` and ``dim2``, zeros around it."""
@@ -76,6 +88,10 @@ class AssemblingMethods(ShapingMethods):
         square = structure.reshape(filled, (*self.shape[:-1], size, size))
         rank = len(square.shape)
         a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
+        if a == b:
+            raise ArgumentError(
+                f"diag_embed got dim1={dim1} and dim2={dim2}, one axis", "give two axes"
+            )
         order = list(range(rank - 2))
         for where, source in sorted(((a, rank - 2), (b, rank - 1))):
             order.insert(where, source)
@@ -97,9 +113,7 @@ class AssemblingMethods(ShapingMethods):
                 f"unfold(size={size}, step={step}) on an axis of extent {extent}",
                 "windows must fit and the step be positive",
             )
-        starts = np.arange(0, extent - size + 1, step)
-        windows = indexing.take(self, lift(starts[:, None] + np.arange(size)), axis)
-        return windows.movedim(axis + 1, -1)
+        return apply(UNFOLD, self, axis=axis, size=size, step=step)
 
     def sum_to_size(self, *size: Extents) -> Tensor:
         """Summed over the axes along which ``size`` would be stretched to this shape."""
@@ -107,11 +121,6 @@ class AssemblingMethods(ShapingMethods):
         lead = len(self.shape) - len(shape)
         axes = [i for i, n in enumerate(self.shape) if i < lead or shape[i - lead] != n]
         return structure.reshape(structure.sum(self, axes) if axes else self, shape)
-
-
-def _back(x: Any, a: int, b: int) -> Any:
-    """A quarter turn the other way."""
-    return structure.flip(x.transpose(a, b), (b,))
 
 
 @overload
@@ -209,6 +218,8 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
 
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All choices of ``r`` elements of a vector in its order, one a row."""
+    if r < 0:
+        raise ArgumentError(f"combinations got r={r}", "use 0 or more")
     n = input.shape[0]
     grid = np.indices((n,) * r).reshape(r, -1).T  # (r, n, …) -> (n^r, r)
     steps = np.diff(grid, axis=1)

@@ -119,7 +119,7 @@ def _record_of(tensor: TensorCore) -> Record | None:
     """The tape entry, checked; tensors that need no gradient end the walk."""
     record = tensor._record
     if record is not None and record.op.results is not None:
-        record.check_unchanged()
+        record.check_unchanged(tensor)
     return record
 
 
@@ -143,7 +143,7 @@ def _seed(outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None]
     """The cotangents to start from; 1 for a single number."""
     seeds = []
     for output, given in zip(outputs, cotangents, strict=True):
-        if not output.requires_grad:
+        if not output.requires_grad:  # a view takes over its base's history here
             raise AutogradError(
                 "backward was called on a tensor that does not depend on anything that "
                 "requires gradients",
@@ -214,7 +214,7 @@ def _needs_gradient(tensor: TensorCore) -> bool:
 
 def _pulled(record: Record, cotangent: Any, value: Any) -> Sequence[Any]:
     """Cotangents of a recorded operation's inputs, which must be as they were."""
-    record.check_unchanged()
+    record.check_unchanged(value)
     if record.kernel is not None:
         found: Sequence[Any] = record.kernel.cotangents(record, cotangent, value)
         return found
@@ -299,7 +299,11 @@ def _own(cotangent: Any, taken: set[int], tensor: TensorCore) -> Any:
     if array is not None:
         shared = shared or array.base is not None or not array.flags.writeable
     taken.add(id(cell))
-    if state.trace is not None or not shared:
+    if state.trace is not None:
+        return (
+            elementwise.copy(cotangent) if shared or cell.base is not None else cotangent.detach()
+        )
+    if not shared:
         return cotangent.detach()
     made = lift(np.array(array, order="C"))
     if state.watcher is not None:
@@ -326,6 +330,8 @@ def grad(
     wrt = [inputs] if isinstance(inputs, TensorCore) else list(inputs)
     seeds = [grad_outputs] if isinstance(grad_outputs, TensorCore) else grad_outputs
     given = list(seeds) if seeds is not None else [None] * len(out)
+    for tensor in wrt:
+        tensor.follow()
     asked = {key_of(tensor) for tensor in wrt}
     found = _walk(out, given, create_graph, lambda t: key_of(t) in asked, retain_graph)
     result = []

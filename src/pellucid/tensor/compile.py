@@ -24,7 +24,7 @@ from pellucid.base.errors import ArgumentError, TraceError
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
 from pellucid.tensor.guards import READERS, Walk
-from pellucid.tensor.program import NeedsIdentity, Program
+from pellucid.tensor.program import Program
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trees import flatten, map_tensors, rebuild, repeats, signature
 
@@ -83,6 +83,10 @@ class CompiledFunction(Generic[Taken, Returned]):
         if state.trace is not None:
             return self.function(*args, **kwargs)
         program, leaves = self._program(args, kwargs)
+        if program.shares_memory(leaves):
+            program.stand_aside()
+            args, kwargs = map_tensors((args, kwargs), lambda tensor: tensor)
+            return self.function(*args, **kwargs)
         return program.run(leaves)
 
     def __repr__(self) -> str:
@@ -132,6 +136,12 @@ class CompiledFunction(Generic[Taken, Returned]):
         while done < steps:  # once, unless an observation changes the program on the way
             first = tuple(TensorCore.make(Cell(np.asarray(t.array()[done]))) for t in leaves)
             program, _ = self._program(first, {})
+            if program.shares_memory(first) or program.shares_memory(leaves):
+                raise TraceError(
+                    "many() got arguments that share memory with each other or with the state of "
+                    "the function, which writes it",
+                    "call the function step by step, or pass copies: x.clone()",
+                )
             count = min([steps - done, *(b.span for b in program.bindings)])
             count = 1 if program.changed_gradients else count
             part = leaves if count == steps else [_slices(t, done, done + count) for t in leaves]
@@ -143,14 +153,6 @@ class CompiledFunction(Generic[Taken, Returned]):
 
     def _program(self, args: Any, kwargs: Any) -> tuple[Program, list[TensorCore]]:
         """The program for these arguments, ready to run, and the tensors to run it on."""
-        try:
-            return self._found(args, kwargs)
-        except NeedsIdentity:
-            self.by_identity = True
-            self.clear()
-            return self._found(args, kwargs)
-
-    def _found(self, args: Any, kwargs: Any) -> tuple[Program, list[TensorCore]]:
         leaves: list[TensorCore] = []
         args, kwargs = map_tensors((args, kwargs), lambda t: _collect(t, leaves), self.by_identity)
         key = (
@@ -170,10 +172,15 @@ class CompiledFunction(Generic[Taken, Returned]):
                 differences.append(difference)
             if found is None:
                 found = Program(self, args, kwargs)
-                self._note(key, differences)
+                if not found.needs_identity:
+                    self._note(key, differences)
+            if found.needs_identity:
+                self.by_identity = True
+                self.clear()
+                return self._program(args, kwargs)
             if not found.validity.fresh:
                 found.rebind()
-        self._used(key, found)
+            self._used(key, found)
         # Only flat positional tensors can be recognized without building the signature.
         flat = not kwargs and all(isinstance(a, TensorCore) for a in args)
         self._last = found if flat and len(args) == len(leaves) else None

@@ -12,17 +12,22 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from pellucid.base.caches import register_cache
 from pellucid.base.dtypes import DType, as_dtype, float32
-from pellucid.base.errors import AllocationError, ArgumentTypeError, AutogradError, TraceError
+from pellucid.base.errors import (
+    AllocationError,
+    ArgumentTypeError,
+    AutogradError,
+    PellucidError,
+    TraceError,
+)
 from pellucid.base.shapes import Shape, size_of
 from pellucid.graph.node import CONSTANT, Primitive, Spec, constant, constant_value, current_layer
 from pellucid.ops import elementwise
+from pellucid.ops.views import VIEWS, is_stretched, stretched
+from pellucid.tensor.reads import rule_reads
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.validity import changed
-
-VALUE_FREE = frozenset({"add", "sub", "neg", "sum", "cumsum", "copy", "cast"})
-"""Operations, beside those that only move elements, whose gradient reads no input's value."""
-
 
 HEAVY: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], bool]] = {}
 """Name of a primitive → whether these operands and settings are worth a native kernel."""
@@ -85,6 +90,7 @@ class Record:
         "_records",
         "_ages",
         "_results",
+        "_result_ages",
         "__weakref__",
     )
 
@@ -94,29 +100,36 @@ class Record:
 
     kernel: Any
     """What computes value and gradient natively (:mod:`.eager`), or None."""
-    result_age: tuple[int, int] | None
-    """With a kernel: the age of the result, which the gradient may read."""
+    result_age: tuple[int, int]
+    """The age of the result, which the gradient may read."""
 
     def __init__(
         self,
         op: Primitive,
         inputs: Sequence[TensorCore],
         settings: Mapping[str, Any],
+        result: Cell,
         kernel: Any = None,
-        result: Cell | None = None,
     ) -> None:
         self.op = op
         self.kernel = kernel
-        self.result_age = None if result is None else result.age
+        self.result_age = (result.changes[0], result.runs[0])
         self.settings = settings
         self.layer = current_layer()
         self.hooks = None
         self.owner = None
         self._tensors = tuple(inputs)
-        self._cells = [t._cell for t in inputs]
+        self._cells = cells = [t._cell for t in inputs]
         self._records = [t._record for t in inputs]
-        self._ages = [cell.age for cell in self._cells]
+        for position, cell in enumerate(cells):
+            if cell.base is not None:  # a view, which changes with its base
+                if state.trace is None:
+                    cell.read_by(self)
+                else:
+                    cells[position] = state.trace.snapshot(inputs[position])
+        self._ages = [(cell.changes[0], cell.runs[0]) for cell in cells]
         self._results: dict[int, Cell] | None = None
+        self._result_ages: dict[int, tuple[int, int]] = {}
 
     def name(self) -> str:
         """The operation as PyTorch names its gradients: ``MulBackward0``."""
@@ -138,21 +151,37 @@ class Record:
         settings = {**self.settings, "output": number}
         if number not in cells and state.trace is not None:
             cells[number] = state.trace.apply(self.op, self.inputs, settings)._cell
-        made: TensorCore = TensorCore.make(cells[number])
+        made: TensorCore = TensorCore.make(self._as_it_was(number, cells[number]))
         if made.dtype.kind == "float":
             made._requires_grad = True
-            made._record = Record(self.op, self.inputs, settings)
-            made._record._results = cells
+            made._record = Record(self.op, self.inputs, settings, made._cell)
+            made._record.join(cells, self._result_ages)
         return made
+
+    def join(self, cells: dict[int, Cell], ages: dict[int, tuple[int, int]] | None = None) -> None:
+        """These are all results of the operation (or those known), now or at these ages."""
+        self._results = cells
+        self._result_ages = {k: c.age for k, c in cells.items()} if ages is None else ages
+
+    def _as_it_was(self, number: int, cell: Cell) -> Cell:
+        age = self._result_ages.get(number, cell.age)
+        if cell.age == age or self.op.family == "custom":  # whose rule looks at what it saved
+            return cell
+        past = cell.at(age)
+        if past is None:
+            raise changed_since(cell, self)
+        return past
 
     @property
     def inputs(self) -> tuple[TensorCore, ...]:
         """The inputs as they were when the operation was recorded."""
         position = 0
         for tensor in self._tensors:
+            cell = self._cells[position]
             if (
-                tensor._cell is not self._cells[position]
+                tensor._cell is not cell
                 or tensor._record is not self._records[position]
+                or cell.changes[0] != self._ages[position][0]
             ):
                 return self._remembered()
             position += 1
@@ -161,24 +190,65 @@ class Record:
     def _remembered(self) -> tuple[TensorCore, ...]:
         """The inputs, other tensors in place of those that have changed since."""
         found = []
-        for tensor, cell, record in zip(self._tensors, self._cells, self._records, strict=True):
-            if tensor._cell is not cell or tensor._record is not record:
-                requires_grad = record is not None or (tensor._requires_grad and tensor.is_leaf)
-                tensor = TensorCore.make(cell)
-                tensor._record, tensor._requires_grad = record, requires_grad
+        for tensor, cell, record, age in zip(
+            self._tensors, self._cells, self._records, self._ages, strict=True
+        ):
+            past = cell if cell.age == age else cell.at(age) or cell
+            if tensor._cell is not past or tensor._record is not record:
+                leaf = tensor._requires_grad and tensor._record is None
+                tensor = TensorCore.make(past)
+                tensor._record, tensor._requires_grad = record, leaf or record is not None
             found.append(tensor)
         return tuple(found)
 
-    def check_unchanged(self) -> None:
-        """Raise if an input was overwritten since: its gradient rule would use the wrong value.
+    def keep(self, position: int, past: Cell) -> None:
+        """An input is about to be overwritten; this is a copy of it."""
+        self._cells[position] = past
 
-        A function of the user's looks at what it saved itself.
+    def reads(self, changes: list[Any]) -> list[tuple[int, Cell]]:
+        """Positions and cells of inputs in the memory with these changes that are as they were."""
+        return [
+            (i, cell)
+            for i, cell in enumerate(self._cells)
+            if cell.changes is changes and cell.age == self._ages[i] and cell.array is not None
+        ]
+
+    def still_reads(self, position: int) -> None:
+        """Another part of the memory was overwritten: this input is as it was."""
+        self._ages[position] = self._cells[position].age
+
+    def check_unchanged(self, value: TensorCore) -> None:
+        """Raise if the gradient rule reads what was overwritten since: an input, or the value.
+
+        A kernel and a function of the user's look at what they read themselves.
         """
-        if self.op.family in ("movement", "custom") or self.op.name in VALUE_FREE:
+        if self.kernel is not None or self.op.family in ("movement", "custom"):
             return
-        for cell, age in zip(self._cells, self._ages, strict=True):
-            if cell.age != age:
-                raise changed_since(cell, self)
+        changed = self._changed(self.inputs, value)
+        if changed:
+            read = rule_reads(self.op, self.settings, self.inputs, value, changed)
+            if read is not None:
+                raise changed_since((*self.inputs, value)[read]._cell, self)
+
+    def check_read(
+        self, inputs: Sequence[TensorCore], value: TensorCore, operands: Sequence[int]
+    ) -> None:
+        """Raise if one of ``operands`` (the inputs, then the value) was overwritten since."""
+        for i in self._changed(inputs, value):
+            if i in operands:
+                raise changed_since((*inputs, value)[i]._cell, self)
+
+    def check_inputs_unchanged(self, value: TensorCore) -> None:
+        """Raise if an input was overwritten since: the whole function runs again."""
+        inputs = self.inputs
+        self.check_read(inputs, value, range(len(inputs)))
+
+    def _changed(self, inputs: Sequence[TensorCore], value: TensorCore) -> list[int]:
+        """Which of the inputs, and of the value after them, are not what they were."""
+        changed = [i for i, t in enumerate(inputs) if t._cell.age != self._ages[i]]
+        if value._cell.age != self.result_age:
+            changed.append(len(inputs))
+        return changed
 
 
 def changed_since(cell: Cell, record: Record) -> AutogradError:
@@ -191,10 +261,39 @@ def changed_since(cell: Cell, record: Record) -> AutogradError:
     )
 
 
+class View:
+    """How a tensor shows another one: by which operation, and which history it has seen.
+
+    ``kind`` is "plain", or says why a view may not be part of changes that have a history:
+    it is one of several results of a function ("several"), or was made under no_grad ("no_grad").
+    """
+
+    __slots__ = ("base", "cell", "op", "params", "kind", "rewrites")
+
+    def __init__(
+        self, base: TensorCore, op: Primitive, params: Mapping[str, Any], kind: str
+    ) -> None:
+        self.base = base
+        self.cell = base._cell
+        self.op = op
+        self.params = params
+        self.kind: str = "plain" if base._view is None else base._view.kind
+        if self.kind == "plain":
+            self.kind = kind
+        self.rewrites = base._cell.changes[1]
+
+    def owner(self) -> TensorCore:
+        """The tensor that is shown, also if it has got another shape in place since."""
+        base = self.base
+        while base._cell is not self.cell and base._view is not None:
+            base = base._view.base
+        return base
+
+
 class TensorCore:
     """What every tensor has: value or node, dtype, shape, gradient, history."""
 
-    __slots__ = ("_cell", "_requires_grad", "_grad", "_record", "_hooks", "__weakref__")
+    __slots__ = ("_cell", "_requires_grad", "_grad", "_record", "_hooks", "_view", "__weakref__")
 
     make: ClassVar[Callable[[Cell], Any]]
     """Makes a plain tensor around a cell; set by the class that puts the mixins together."""
@@ -210,6 +309,8 @@ class TensorCore:
     _grad: Any
     _record: Record | None
     _hooks: list[Callable[[Any], Any]] | None
+    _view: View | None
+    """What it is a view of; see :mod:`.inplace`."""
 
     # ---- application of primitives ---------------------------------------------------------
 
@@ -239,11 +340,16 @@ class TensorCore:
             result = trace.apply(primitive, inputs, params)
         if state.grad_enabled and primitive.gradient is not None and result.dtype.kind == "float":
             for tensor in inputs:
+                if tensor._view is not None:
+                    tensor.follow()
+            for tensor in inputs:
                 if tensor._requires_grad:
                     result._requires_grad = True
-                    made = None if kernel is None else result._cell
-                    result._record = Record(primitive, inputs, params, kernel, made)
+                    result._record = Record(primitive, inputs, params, result._cell, kernel)
                     break
+        if result._cell.base is not None:
+            kind = "plain" if state.grad_enabled else "no_grad"
+            result._view = View(inputs[0], primitive, params, kind)
         if state.watcher is not None and trace is None:
             state.watcher.operation(primitive, inputs, params, result)
         return result
@@ -259,7 +365,7 @@ class TensorCore:
 
         While it is recorded, all results are kept for the gradient.
         """
-        recorded = state.grad_enabled and any(t._requires_grad for t in inputs)
+        recorded = state.grad_enabled and any(t.requires_grad for t in inputs)
         trace = state.trace
         settings = [{**params, "output": k} for k in outputs]
         cells: dict[int, Cell]
@@ -272,8 +378,8 @@ class TensorCore:
         for tensor, own in zip(tensors, settings, strict=True):
             if recorded and tensor.dtype.kind == "float":
                 tensor._requires_grad = True
-                tensor._record = Record(primitive, inputs, own)
-                tensor._record._results = cells
+                tensor._record = Record(primitive, inputs, own, tensor._cell)
+                tensor._record.join(cells)
             if state.watcher is not None and trace is None:
                 state.watcher.operation(primitive, inputs, own, tensor)
         return tensors
@@ -281,6 +387,23 @@ class TensorCore:
     def lift(self, array: np.ndarray) -> Any:
         """A constant tensor; part of the program while tracing."""
         return lift(array)
+
+    def follow(self) -> None:
+        """A view takes over what has happened to the history of its base since."""
+        view = self._view
+        if view is None or view.rewrites == self._cell.changes[1]:
+            return
+        base = view.owner()
+        base.follow()
+        view.rewrites = self._cell.changes[1]
+        if self._requires_grad and self._record is None:
+            return  # a leaf by requires_grad_()
+        if not base._requires_grad or self._cell.dtype.kind != "float":
+            set_history(self, None, False)
+            return
+        if view.kind != "plain":
+            raise forbidden(view, "its base or another view of its base has been")
+        set_history(self, Record(view.op, (base,), view.params, self._cell), True)
 
     # ---- facts -----------------------------------------------------------------------------
 
@@ -302,16 +425,20 @@ class TensorCore:
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded operation made it; gradients are collected in leaves."""
+        self.follow()
         return self._record is None
 
     @property
     def grad_fn(self) -> Record | None:
         """The recorded operation that made it, None for a leaf."""
+        self.follow()
         return self._record
 
     @property
     def requires_grad(self) -> bool:
         """Whether operations on it are recorded for backward."""
+        if self._view is not None:
+            self.follow()
         return self._requires_grad
 
     @requires_grad.setter
@@ -389,13 +516,35 @@ class TensorCore:
             return
         if state.watcher is not None:
             state.watcher.assignment(cell, value)
-        if cell.array is None:
-            self.array()
-        elif cell.array.flags.writeable:
-            np.copyto(cell.array, value.array())
+        array = self.array() if cell.array is None else cell.array
+        if array.flags.writeable:
+            np.copyto(array, value.array())
             cell.changes[0] += 1
+        elif cell.base is not None and is_stretched(array.shape, array.strides):
+            raise stretched(array.shape)
         else:
             cell.replace(np.array(value.array(), order="C"))
+
+
+def set_history(tensor: TensorCore, record: Record | None, requires_grad: bool) -> None:
+    """Give a tensor another history; one from outside of the running trace only until its end."""
+    if state.trace is not None:
+        state.trace.borrow(tensor)
+    tensor._record, tensor._requires_grad = record, requires_grad
+
+
+def forbidden(view: View, what: str) -> AutogradError:
+    """The error for a view whose history cannot be told after a change in place."""
+    if view.kind == "several":
+        return AutogradError(
+            f"this tensor is one of several views that a function returned, and {what} modified "
+            "in place",
+            "index the base instead: x[i], or change a copy: x.clone()",
+        )
+    return AutogradError(
+        f"a view was created in no_grad mode, and {what} modified in place with grad mode enabled",
+        "make the view and the change both inside of no_grad, or both outside",
+    )
 
 
 def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]) -> Cell:
@@ -403,12 +552,30 @@ def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping
     spec = _result_spec(primitive, inputs, params)
     try:
         array = primitive.evaluate(*[t.array() for t in inputs], **params)
-    except MemoryError:
-        raise no_memory(spec.shape, spec.dtype) from None
+    except (MemoryError, OverflowError, ValueError) as error:
+        if isinstance(error, PellucidError):
+            raise
+        most = 0 if isinstance(error, MemoryError) else MOST_BYTES
+        check_size(spec.shape, spec.dtype, most)
+        raise
     if array.__class__ is not np.ndarray or array.dtype != spec.dtype.numpy:
         array = np.asarray(array, spec.dtype.numpy)
-    base = inputs[0]._cell if primitive.family == "movement" and array.base is not None else None
-    return Cell(array, spec.dtype, base=base)
+    if primitive.name in VIEWS:
+        shown = inputs[0].array()
+        copied = array.base is not shown and (array.base is None or array.base is not shown.base)
+        if primitive.name != "reshape" or not copied:
+            return Cell(array, spec.dtype, base=inputs[0]._cell)
+    return Cell(array, spec.dtype)
+
+
+MOST_BYTES = 1 << 47
+"""No tensor is larger: that is the address space of a process."""
+
+
+def check_size(shape: Shape, dtype: DType, most: int = MOST_BYTES) -> None:
+    """Raise ``AllocationError`` for a tensor of more than ``most`` bytes."""
+    if size_of(shape) * dtype.itemsize > most:
+        raise no_memory(shape, dtype) from None
 
 
 def no_memory(shape: Shape, dtype: DType) -> AllocationError:
@@ -447,6 +614,7 @@ def _compute_results(
 _specs: dict[tuple[Any, ...], Spec] = {}
 """What shape rules gave before: operation, parameters, shapes and dtypes → shape and dtype."""
 KNOWN_SPECS = 4096
+register_cache("shape rules", _specs.clear)
 
 
 def _result_spec(
@@ -485,3 +653,4 @@ def initialize(tensor: TensorCore, cell: Cell) -> None:
     tensor._grad = None
     tensor._record = None
     tensor._hooks = None
+    tensor._view = None

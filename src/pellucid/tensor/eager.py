@@ -23,6 +23,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from pellucid.base.caches import register_cache
 from pellucid.base.dtypes import DType
 from pellucid.base.errors import (
     ArgumentError,
@@ -44,7 +45,7 @@ from pellucid.graph.node import (
 )
 from pellucid.tensor import core
 from pellucid.tensor.autograd import gradients_at, set_grad_enabled
-from pellucid.tensor.core import Record, TensorCore, changed_since
+from pellucid.tensor.core import Record, TensorCore
 from pellucid.tensor.native import Layout, NativeFunction, layout_of, stored_array, stored_input
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trace import Trace
@@ -126,6 +127,7 @@ class Kernel:
             found = self._pull(record, inputs, cotangent, value)
             if found is not None:
                 return found
+        record.check_inputs_unchanged(value)
         if record.op.gradient is not None:
             return apply_rule(record, cotangent, value)
         with set_grad_enabled(True):
@@ -148,8 +150,7 @@ class Kernel:
         if found is None:
             found = self._backward[key] = self._differentiated(needs, value._cell, layout)
         program, operands, places = found
-        if len(inputs) in operands and value._cell.age != record.result_age:
-            raise changed_since(value._cell, record)
+        record.check_read(inputs, value, operands)
         tensors = [*inputs, value, cotangent]
         layouts = [*self._layouts, None, layout]
         held = [tensors[i].array() for i in operands]
@@ -249,16 +250,19 @@ class _Table:
 
     def keep(self, key: Any, kernel: Kernel | None) -> None:
         """Remember a kernel, or that there is none; the oldest is forgotten when there are many."""
-        self.kernels[key] = kernel
-        while len(self.kernels) > KEPT_KERNELS:
-            del self.kernels[next(iter(self.kernels))]
+        with self.lock:
+            self.kernels[key] = kernel
+            while len(self.kernels) > KEPT_KERNELS:
+                del self.kernels[next(iter(self.kernels))]
 
     def clear(self) -> None:
         """Forget all kernels; they are made again when they are needed."""
-        self.kernels.clear()
+        with self.lock:
+            self.kernels.clear()
 
 
 _table = _Table()
+register_cache("eager kernels", _table.clear)
 
 
 def _after_fork_in_child() -> None:
@@ -590,7 +594,7 @@ def _record(
 ) -> None:
     """Put the first result of a unit on the tape, if an input requires gradients."""
     for tensor in tensors:
-        if tensor._requires_grad:
+        if tensor.requires_grad:
             first._requires_grad = True
-            first._record = Record(op, tensors, {}, kernel, first._cell)
+            first._record = Record(op, tensors, {}, first._cell, kernel)
             break

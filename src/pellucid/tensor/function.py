@@ -145,7 +145,7 @@ class Function:
             bound.apply_defaults()
             args, kwargs = bound.args, bound.kwargs
         given = (*args, *kwargs.values())
-        needs = tuple(isinstance(a, TensorCore) and a._requires_grad for a in given)
+        needs = tuple(isinstance(a, TensorCore) and a.requires_grad for a in given)
         ctx.needs_input_grad = needs
         recorded = state.grad_enabled and any(needs)
         with no_grad():
@@ -193,8 +193,8 @@ def _recorded(
         tensor: TensorCore = _alias(result)
         if result.dtype.kind == "float" and id(result._cell) not in ctx._plain:
             tensor._requires_grad = True
-            tensor._record = Record(op, operands, {"output": k})
-            tensor._record._results = cells
+            tensor._record = Record(op, operands, {"output": k}, tensor._cell)
+            tensor._record.join(cells)
         made.append(tensor)
     return made
 

@@ -228,11 +228,11 @@ class PythonState:
         """Whether all of them are identical, fast; False also where one is only equal."""
         maps, cells, fields = self._expected
         try:
-            if not (
-                all(map(is_, map(getitem, self.holders, self.keys), maps))
-                and all(map(is_, map(_contents_of, self.cells), cells))
-                and all(map(is_, map(getattr, self.owners, self.fields), fields))
-            ):
+            if not all(map(is_, map(getitem, self.holders, self.keys), maps)):
+                return False
+            if cells and not all(map(is_, map(_contents_of, self.cells), cells)):
+                return False
+            if fields and not all(map(is_, map(getattr, self.owners, self.fields), fields)):
                 return False
         except (KeyError, ValueError, AttributeError):  # deleted
             return False
@@ -244,7 +244,10 @@ class PythonState:
         for _, array, form, known in self._arrays:
             if (array.shape, array.dtype) != form or not _equal_bytes(array, known):
                 return False
-        return all(read() == value for _, read, value in self._others)
+        for _, read, value in self._others:
+            if read() != value:
+                return False
+        return True
 
     def changed(self) -> str | None:
         """The first value that is another one now, in words; None if all are the same.
@@ -345,8 +348,17 @@ class PythonState:
                 if is_result(read(entries[i])):
                     found.append((entries[i].name, expected[i]))
                     del entries[i], expected[i]
+        for i, (name, container, items) in enumerate(self._contents):
+            now = list(_items(container))
+            if any(map(is_result, now)):
+                found += [(f"an entry of {name}", part) for part in items if not _is_in(part, now)]
+                self._contents[i] = (name, container, now)
         self._seal()
         return found
+
+
+def _is_in(part: object, parts: list[Any]) -> bool:
+    return any(part is other for other in parts)
 
 
 _contents_of = attrgetter("cell_contents")
@@ -581,8 +593,8 @@ class Walk:
             self._kinds[id(base)] = base
             names = vars(base)
             for name in list(names):
-                special = name.startswith("__") and name.endswith("__")
-                if self.reads(name, names[name]):
+                special = name.startswith("__") and name.endswith("__") and name != "__call__"
+                if self.reads(name, names[name]) and not special:
                     self.place(names, name, f"{base.__name__}.{name}")
                 elif special and isinstance(names[name], types.FunctionType):
                     self.value(names[name], f"{base.__name__}.{name}")

@@ -156,6 +156,34 @@ class Tensor(TensorCore):
     def __iadd__(self, other: Operand) -> Tensor:
         ...
 
+    def __iand__(self, other: Operand) -> Tensor:
+        """Bits set in both; integers and bool.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
+    def __ifloordiv__(self, other: Operand) -> Tensor:
+        """floor(self / other).
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
+    def __ilshift__(self, other: Operand) -> Tensor:
+        """self · 2^other, for integers; 0 where all bits leave.  ``self << other``.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
+    def __imod__(self, other: Operand) -> Tensor:
+        """self − floor(self / other) · other: the sign of the divisor, as Python's %.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
     def __imul__(self, other: Operand) -> Tensor:
         ...
 
@@ -171,6 +199,27 @@ class Tensor(TensorCore):
     def __invert__(self) -> Tensor:
         ...
 
+    def __ior__(self, other: Operand) -> Tensor:
+        """Bits set in at least one; integers and bool.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
+    def __ipow__(self, exponent: Operand) -> Tensor:
+        """self ^ exponent; small whole exponents become products.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
+    def __irshift__(self, other: Operand) -> Tensor:
+        """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
     def __isub__(self, other: Operand) -> Tensor:
         ...
 
@@ -180,11 +229,22 @@ class Tensor(TensorCore):
     def __itruediv__(self, other: Operand) -> Tensor:
         ...
 
+    def __ixor__(self, other: Operand) -> Tensor:
+        """Bits set in exactly one; integers and bool.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
     def __le__(self, other: Operand) -> Tensor:
         """self ≤ other, element by element, as a bool tensor; shapes broadcast."""
         ...
 
     def __len__(self) -> builtins.int:
+        ...
+
+    def __lshift__(self, other: Operand) -> Tensor:
+        """self · 2^other, for integers; 0 where all bits leave.  ``self << other``."""
         ...
 
     def __lt__(self, other: Operand) -> Tensor:
@@ -230,6 +290,9 @@ class Tensor(TensorCore):
     def __rfloordiv__(self, other: Operand) -> Tensor:
         ...
 
+    def __rlshift__(self, other: Operand) -> Tensor:
+        ...
+
     def __rmatmul__(self, other: Tensor | np.ndarray) -> Tensor:
         ...
 
@@ -246,6 +309,13 @@ class Tensor(TensorCore):
         ...
 
     def __rpow__(self, other: Operand) -> Tensor:
+        ...
+
+    def __rrshift__(self, other: Operand) -> Tensor:
+        ...
+
+    def __rshift__(self, other: Operand) -> Tensor:
+        """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``."""
         ...
 
     def __rsub__(self, other: Operand) -> Tensor:
@@ -273,14 +343,14 @@ class Tensor(TensorCore):
         ...
 
     def _shadow(self) -> Tensor:
-        """Another object with this storage and history, to be an operand of what replaces it.
-
-        Without it the tape of ``x += y`` would name ``x`` itself, which by then is the result.
-        """
+        """The value and history of now, as an operand of what replaces them."""
         ...
 
     def _update(self, value: Any) -> Tensor:
-        """Become ``value``: written over the memory, or, with history, taken over with it."""
+        """Become ``value``, the result of an operation in place; see :mod:`.inplace`.
+
+        Raises :class:`~pellucid.base.errors.InPlaceError` if it is of a higher kind of number.
+        """
         ...
 
     def _with(self, key: Any, value: Any, mode: builtins.str = 'set') -> Tensor:
@@ -747,11 +817,11 @@ class Tensor(TensorCore):
         ...
 
     def bitwise_left_shift(self, other: Operand) -> Tensor:
-        """self · 2^other, for integers."""
+        """self · 2^other, for integers; 0 where all bits leave.  ``self << other``."""
         ...
 
     def bitwise_left_shift_(self, other: Operand) -> Tensor:
-        """self · 2^other, for integers.
+        """self · 2^other, for integers; 0 where all bits leave.  ``self << other``.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -780,11 +850,11 @@ class Tensor(TensorCore):
         ...
 
     def bitwise_right_shift(self, other: Operand) -> Tensor:
-        """⌊self / 2^other⌋, for integers."""
+        """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``."""
         ...
 
     def bitwise_right_shift_(self, other: Operand) -> Tensor:
-        """⌊self / 2^other⌋, for integers.
+        """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -956,7 +1026,11 @@ class Tensor(TensorCore):
         ...
 
     def contiguous(self, memory_format: builtins.object = None) -> Tensor:
-        """The tensor itself; layouts are the compiler's business."""
+        """The tensor itself if its elements lie in C order in memory, else a copy in which they do.
+
+        Within a compiled function that decides only about sharing memory: layouts are the
+        compiler's business.
+        """
         ...
 
     def copy_(self, source: Operand, non_blocking: builtins.bool = False) -> Tensor:
@@ -1056,7 +1130,7 @@ class Tensor(TensorCore):
 
     @property
     def data(self) -> Tensor:
-        """The same storage without history; assigning replaces the value."""
+        """The same storage without history; assigning lets the tensor show another's memory."""
         ...
     @data.setter
     def data(self, value: builtins.object) -> None:
@@ -1086,7 +1160,7 @@ class Tensor(TensorCore):
         ...
 
     def detach_(self) -> Tensor:
-        """Forget the history in place."""
+        """Forget the history in place; not for views, whose history is that of their base."""
         ...
 
     @property
@@ -1309,7 +1383,7 @@ class Tensor(TensorCore):
         ...
 
     def fill_(self, value: Operand) -> Tensor:
-        """Overwrite every element with ``value``."""
+        """Overwrite every element with ``value``, converted."""
         ...
 
     def fill_diagonal_(self, fill_value: Operand) -> Tensor:

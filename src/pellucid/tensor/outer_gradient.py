@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pellucid import backends
-from pellucid.base.errors import AutogradError, PellucidError
+from pellucid.base.errors import AutogradError, GraphError
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, Primitive, make_node, new_input
 from pellucid.tensor.autograd import key_of, set_grad_enabled
 from pellucid.tensor.core import Record, TensorCore, changed_since
@@ -116,7 +116,7 @@ class OuterGradient:
             return cotangent
 
         def pulled(record: Record, cotangent: Any, value: Any) -> Sequence[Any]:
-            record.check_unchanged()
+            record.check_unchanged(value)
             return apply_rule(record, cotangent, value)
 
         before = (state.trace, trace.cotangent, trace.watched, state.autocast)
@@ -224,8 +224,8 @@ class OuterGradient:
         for k in self._wanted:
             tensor = made[k]
             tensor._requires_grad = True
-            tensor._record = Record(op, operands, {"output": k})
-            tensor._record._results = cells
+            tensor._record = Record(op, operands, {"output": k}, tensor._cell)
+            tensor._record.join(cells)
 
     def _operation(self, held: dict[Node, Cell], ages: dict[Node, tuple[int, int]]) -> Primitive:
         """One call as an operation, whose gradient rule runs the backward program."""
@@ -241,8 +241,7 @@ class OuterGradient:
             backward = self._backward(frozenset(cotangents))
             for node in backward.leaves:
                 if held[node].age != ages[node]:
-                    record = next(iter(cotangents.values()))._record or Record(op, (), {})
-                    raise changed_since(held[node], record)
+                    raise changed_since(held[node], Record(op, (), {}, held[node]))
             cells = [held[node] for node in backward.leaves]
             cells += [cotangents[k]._cell for k in sorted(cotangents)]
             found = backward(cells)
@@ -288,7 +287,10 @@ class _Backward:
         for node in order:
             if node not in new:
                 if node.op is INPUT:
-                    raise PellucidError(f"the gradient reads {node} that was not stored")
+                    raise GraphError(
+                        f"the gradient of a compiled function reads {node}, which was not stored",
+                        "this is a defect of Pellucid; please report it with the function",
+                    )
                 operands = [new[n] for n in node.inputs]
                 same = node.op is CONSTANT or tuple(operands) == node.inputs
                 new[node] = node if same else make_node(node.op, operands, node.settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -13,11 +14,13 @@ from pellucid import backends
 from pellucid.base.errors import ArgumentError, AutogradError, PellucidError, TraceError
 from pellucid.base.shapes import size_of
 from pellucid.graph.node import Graph, Node, Spec, set_line_source
+from pellucid.ops.views import is_stretched, stretched
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.guards import PythonState, Walk
 from pellucid.tensor.late import explanation, with_places
 from pellucid.tensor.observe import Binding
 from pellucid.tensor.outer_gradient import outer_gradient
+from pellucid.tensor.overlap import Overlaps
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trace import (
     FusedGradient,
@@ -78,15 +81,23 @@ class Program:
         self.runs = [0]
         self.lock = threading.RLock()
         """One program has one set of buffers: calls from several threads take turns."""
+        self.needs_identity = False
+        """Whether this is no program, because arguments have to be recognized by identity."""
         self._keep: list[Any] = []
         self._borrowed: list[tuple[np.ndarray, np.ndarray]] = []
         trace = Trace()
         results: list[TensorCore] = []
         self.given: list[TensorCore] = []
-        self.structure = flatten(self._trace(trace, args, kwargs), results)
-        self.outer = None
-        if self.grad_enabled:
-            self.outer = outer_gradient(trace, results, self.given, owner.backend)
+        try:
+            self.structure = flatten(self._trace(trace, args, kwargs), results)
+            self.outer = None
+            if self.needs_identity:
+                return  # to be traced again, with such arguments recognized by identity
+            if self.grad_enabled:
+                self.outer = outer_gradient(trace, results, self.given, owner.backend)
+        finally:
+            self._rewritten = trace.rewritten(self.given)
+            trace.give_back()
         saved = [] if self.outer is None else self.outer.saved
         self.graph = self._graph(trace, [*(trace.node_of(t._cell) for t in results), *saved])
         self.late = trace.late
@@ -106,6 +117,8 @@ class Program:
         for position, node in trace.changed_arguments():
             aliases[len(outputs)] = position
             outputs.append(node)
+        self.written = list(aliases.values())
+        """Positions of arguments that are changed in place."""
         self.writes_arguments = bool(aliases)
         for change in trace.gradients.values():
             if change.replaces():  # added up in place, as the next call will read it there
@@ -124,6 +137,9 @@ class Program:
             aliases[len(outputs)] = self.first_cell + place[cell]
             outputs.append(node)
         self.changed = [cell for cell, _ in changed]
+        self._needs_order = trace.reshapes_arguments and bool(aliases)
+        self._overlaps: Overlaps | None = None
+        self._sizes = [_bytes(spec) for spec in self.argument_specs]
         self.bindings = [
             Binding(observation, _add_outputs(trace, seen, outputs))
             for observation, seen in trace.watched.items()
@@ -210,7 +226,7 @@ class Program:
             new_args, new_kwargs = map_tensors((args, kwargs), replace, by_identity)
             self.needs = [t._requires_grad for t in self.given]
             found = self.owner.function(*new_args, **new_kwargs)
-            _check_gradients_of_arguments(trace, self.given, originals)
+            self.needs_identity = _needs_identity(trace, self.given, originals)
             for call in walk.later:
                 call()
             self.python = self._python_state(walk, trace)
@@ -269,10 +285,15 @@ class Program:
             self.cells[place] = now
             self.changed = [now if cell is before else cell for cell in self.changed]
         self._strided = []
-        self._check_overlaps()
+        if (self.changed or self.written) and not (
+            self._overlaps is not None and self._overlaps.is_of(self.cells)
+        ):
+            self._overlaps = Overlaps(self.cells, self.changed, self.written)
         for i, cell in enumerate(self.cells):
             array = cell.array
             if array is not None and cell in self.changed and not array.flags.writeable:
+                if cell.base is not None and is_stretched(array.shape, array.strides):
+                    raise stretched(array.shape)
                 cell.replace(array.copy())
             elif array is not None and not array.flags.c_contiguous:
                 copied = np.ascontiguousarray(array)
@@ -307,18 +328,26 @@ class Program:
         # If so, what was read before is no longer so, for this program too.
         self.validity.fresh = not self.changed_gradients
 
-    def _check_overlaps(self) -> None:
-        """Raise if state is changed in place that another tensor of the program shows as well."""
-        for changed in self.changed:
-            for cell in self.cells:
-                if cell is changed or cell.changes is not changed.changes:
-                    continue
-                if np.may_share_memory(cell.array, changed.array):
-                    raise TraceError(
-                        f"tensors of shapes {tuple(cell.shape)} and {tuple(changed.shape)} share "
-                        "memory, and a compiled function changes one of them in place",
-                        "use only one of them inside, and index it there: x[i]",
-                    )
+    def shares_memory(self, leaves: Sequence[TensorCore]) -> bool:
+        """Whether only eager mode gets a call with these arguments right.
+
+        That is so if the call writes memory that another argument or other state shows, or gives
+        an argument a history.
+        """
+        if self._rewritten:
+            return True
+        if self._overlaps is None:
+            return False
+        if self._needs_order and not all(t.array().flags.c_contiguous for t in leaves):
+            return True
+        return self._overlaps.is_torn or self._overlaps.among(leaves)
+
+    def stand_aside(self) -> None:
+        """A call runs eagerly: gradients are where eager mode looks for them."""
+        for tensor, _ in self.gradients:
+            if isinstance(tensor._grad, FusedGradient):
+                tensor._grad = None
+        self.validity.fresh = False
 
     def example_inputs(self) -> list[np.ndarray]:
         """Arrays for every input: normal numbers and zeros for arguments, copies of the state."""
@@ -340,7 +369,8 @@ class Program:
         specs = self.argument_specs
         if len(args) != len(specs):
             return False
-        needs = self.needs
+        needs, overlaps = self.needs, self._overlaps
+        is_near = self._rewritten or self.writes_arguments
         position = 0
         for value in args:
             if not isinstance(value, TensorCore):
@@ -351,10 +381,17 @@ class Program:
                 return False
             if value._requires_grad is not needs[position] and self.grad_enabled:
                 return False
+            if overlaps is not None:  # addresses first: a look at each array would cost calls
+                start = cell._pointer or cell.pointer
+                behind = bisect_left(overlaps.starts, start + self._sizes[position])
+                if not start or (behind and overlaps.reach[behind - 1] > start):
+                    is_near = True
             position += 1
-        if self.repeats or self.writes_arguments:
-            return not self.repeats and repeats(args) is None
-        return True
+        if self.repeats:
+            return False
+        return not is_near or not (
+            self.shares_memory(args) or (self.writes_arguments and repeats(args) is not None)
+        )
 
     def run(self, leaves: Sequence[TensorCore]) -> Any:
         """Run once on tensors."""
@@ -481,14 +518,11 @@ class Program:
             self.executable.bind_output(position, 0 if small is None else small.ctypes.data)
 
 
-class NeedsIdentity(Exception):
-    """An argument is a leaf whose own gradient the function reads or writes."""
-
-
-def _check_gradients_of_arguments(
+def _needs_identity(
     trace: Trace, given: Sequence[TensorCore], originals: Sequence[TensorCore]
-) -> None:
-    """See to it that a gradient collected for an argument is collected in the caller's tensor."""
+) -> bool:
+    """Whether the function reads or writes the gradient of an argument that is a leaf, which has
+    to be the caller's tensor itself then."""
     for made, original in zip(given, originals, strict=True):
         if id(made) in trace.gradients and original._record is not None:
             raise AutogradError(
@@ -498,7 +532,8 @@ def _check_gradients_of_arguments(
             )
         is_leaf = original._requires_grad and original._record is None
         if id(made) in trace.gradients or (is_leaf and original._cell in trace.cells):
-            raise NeedsIdentity
+            return True
+    return False
 
 
 def _add_outputs(

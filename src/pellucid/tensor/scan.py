@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.caches import register_cache
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.graph.node import Node, Spec
 from pellucid.ops import elementwise
@@ -106,6 +107,7 @@ def scan_again(
 KNOWN_STEPS = 64
 _known: dict[Hashable, tuple[_Step, list[int]]] = {}
 """Steps of layers that were traced outside of programs, and which captured tensors they read."""
+register_cache("steps of recurrent layers", _known.clear)
 
 
 def _known_step(
@@ -122,8 +124,9 @@ def _known_step(
     specs = [(tuple(t.shape), t.dtype) for t in (*initial[1], *inputs[1], *captured)]
     modes = (state.grad_enabled, state.autocast, tuple(t.requires_grad for t in captured))
     look = (key, len(initial[1]), len(inputs[1]), tuple(specs), tuple(first), modes)
-    if look in _known:
-        step, places = _known[look]
+    known = _known.get(look)
+    if known is not None:
+        step, places = known
         return step.again(initial[1], inputs[1], [captured[p] for p in places])
     step = _Step(body, initial, inputs)
     read = [tensor for tensor, _ in step.captured]
@@ -131,7 +134,7 @@ def _known_step(
         places = [next(j for j, c in enumerate(captured) if c is t) for t in read]
         _known[look] = step.again([], [], [None] * len(read)), places
         while len(_known) > KNOWN_STEPS:
-            del _known[next(iter(_known))]
+            _known.pop(next(iter(_known)), None)
     return step
 
 

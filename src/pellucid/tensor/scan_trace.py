@@ -11,7 +11,7 @@ from pellucid.graph.node import CONSTANT, Node, Primitive, Spec, make_node, new_
 from pellucid.ops.elementwise import DETACH
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.state import Cell, state
-from pellucid.tensor.trace import VIEWS, Trace, View, user_line
+from pellucid.tensor.trace import Trace, application, user_line
 
 
 class BodyTrace(Trace):
@@ -42,6 +42,7 @@ class BodyTrace(Trace):
             return body(*arguments)
         finally:
             state.trace = before
+            self.give_back()
 
     @contextlib.contextmanager
     def outside(self) -> Iterator[None]:
@@ -87,13 +88,15 @@ class BodyTrace(Trace):
     ) -> TensorCore:
         """A symbolic tensor for ``primitive`` applied to ``inputs``."""
         nodes = [self.node_of_tensor(t) for t in inputs]
-        node = make_node(primitive, nodes, params)
+        node = application(primitive, nodes, params)
         hidden = self.grad_enabled and not state.grad_enabled
-        if hidden and node.dtype.kind == "float":
+        hidden = hidden and node.dtype.kind == "float"
+        if hidden:
             node = make_node(DETACH, [node], {})
-        cell = Cell(None, node=node, trace=self)
-        if primitive.name in VIEWS and not hidden and nodes[0] is self.node_of(inputs[0]._cell):
-            self.views[cell] = View(inputs[0]._cell, primitive, params)
+        if nodes and nodes[0] is self.node_of(inputs[0]._cell):
+            cell = self.cell_for(node, primitive, inputs, params, hidden)
+        else:
+            cell = Cell(None, node=node, trace=self)
         made: TensorCore = TensorCore.make(cell)
         return made
 

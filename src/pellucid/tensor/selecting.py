@@ -21,8 +21,10 @@ from pellucid.base.shapes import broadcast_shapes, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.arguments import Index, Operand
 from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.inplace import change
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_operand
+from pellucid.tensor.shaping import as_view
 from pellucid.tensor.state import state
 
 
@@ -155,20 +157,20 @@ class SelectingMethods(Tensor):
         if plan.advanced:
             return _take_advanced(x, plan)
         kept = [1 if a is None else x.shape[a] for a in plan.layout]
-        return structure.reshape(x, kept)
+        return as_view(structure.reshape(x, kept), self)
 
     def __setitem__(self, key: Index, value: Operand) -> None:
         tensor = elementwise.cast(as_operand(value, self.dtype), self.dtype)
-        records = state.grad_enabled and (self._requires_grad or tensor._requires_grad)
+        records = state.grad_enabled and (self.requires_grad or tensor.requires_grad)
         if state.trace is None and not records and self.array().flags.writeable:
             self._write(key, tensor.array())
         elif _is_mask_of(key, self.shape) and math.prod(tensor.shape) == 1:
             # One number wherever the mask says: needs no positions, so the mask may be traced.
             wide = structure.reshape(key, (*key.shape, *[1] * (len(self.shape) - len(key.shape))))
             number = structure.reshape(tensor, ())
-            self.copy_(elementwise.where(wide, number, self._shadow()))
+            change(self, elementwise.where(wide, number, self._shadow()))
         else:
-            self.copy_(self._shadow()._with(key, tensor))
+            change(self, self._shadow()._with(key, tensor))
 
     def _write(self, key: Any, value: np.ndarray) -> None:
         """Write ``value`` to ``key`` of the memory itself: only the elements named are touched."""
@@ -202,7 +204,8 @@ class SelectingMethods(Tensor):
 
     def take_along_dim(self, indices: Tensor, dim: int | None = None) -> Tensor:
         """:meth:`gather` whose other axes broadcast; without ``dim`` from the flattened tensor."""
-        places = as_operand(indices)
+        extent = math.prod(self.shape) if dim is None else self.shape[dim]
+        places = _from_the_front(as_operand(indices), extent)
         if dim is None:
             return indexing.gather(structure.reshape(self, (-1,)), places.reshape(-1), 0)
         axis = normalize_axis(dim, len(self.shape))
@@ -261,7 +264,12 @@ class SelectingMethods(Tensor):
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """The slices of the tensor at ``index`` along ``dim``."""
-        return indexing.take(self, as_operand(index), dim)
+        places = as_operand(index)
+        if len(places.shape) > 1:
+            raise AxisError(
+                f"index_select got positions of shape {tuple(places.shape)}", "give a vector"
+            )
+        return indexing.take(self, places, dim)
 
     def index_add(self, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
         """A copy with ``alpha · source`` added to the slices at ``index`` along ``dim``."""
@@ -275,8 +283,8 @@ class SelectingMethods(Tensor):
 
     def index_fill(self, dim: int, index: Tensor, value: float) -> Tensor:
         """A copy in which the slices at ``index`` along ``dim`` are ``value``."""
-        places = as_operand(index)
         axis = normalize_axis(dim, len(self.shape))
+        places = _from_the_front(as_operand(index), self.shape[axis])
         shape = (*self.shape[:axis], *places.shape, *self.shape[axis + 1 :])
         return indexing.put(
             self, places, structure.broadcast_to(as_operand(value, self.dtype), shape), axis, "set"

@@ -16,12 +16,16 @@ from pellucid.base.errors import (
     ScalarError,
     ShapeError,
 )
-from pellucid.base.shapes import broadcast_shapes, normalize_axis
+from pellucid.base.shapes import broadcast_shapes, contiguous_strides, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
+from pellucid.ops.registry import apply
+from pellucid.ops.structure import RESHAPE
+from pellucid.ops.views import DIAGONAL
 from pellucid.tensor.arguments import Axes, Extents
-from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.core import TensorCore, check_size, lift
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import together
+from pellucid.tensor.state import state
 
 
 def _extents(args: tuple[Any, ...]) -> tuple[int, ...]:
@@ -35,24 +39,46 @@ def _extents(args: tuple[Any, ...]) -> tuple[int, ...]:
         ) from None
 
 
+def as_view(result: Any, base: TensorCore) -> Any:
+    """The result of an operation on ``base``, which is never ``base`` itself but a view of it."""
+    return apply(RESHAPE, base, shape=tuple(base.shape)) if result is base else result
+
+
+def as_copy(result: Any, base: TensorCore) -> Any:
+    """The result of an operation on ``base``, in memory of its own."""
+    cell = result._cell
+    while cell is not base._cell and cell.base is not None:
+        cell = cell.base
+    return elementwise.copy(result) if cell is base._cell else result
+
+
+def several(views: Sequence[Any]) -> tuple[Any, ...]:
+    """Views that one function returned; see :class:`~pellucid.tensor.core.View`."""
+    for view in views:
+        if view._view is not None and view._view.kind == "plain":
+            view._view.kind = "several"
+    return tuple(views)
+
+
 class ShapingMethods(Tensor):
     """Views and rearrangements.
 
-    Results may share memory with the tensor while it is computed eagerly; to change elements,
-    assign to an index of the tensor itself.
+    As in PyTorch, those that only look at the elements in another way give views, which share the
+    tensor's memory; ``flip``, ``roll``, ``repeat`` and the like give copies.  ``reshape`` gives
+    a view where the elements' order in memory allows it, else a copy.
     """
 
     __slots__ = ()
 
     def reshape(self, *shape: Extents) -> Tensor:
         """The same elements in the same order under ``shape``; one extent may be −1."""
-        return structure.reshape(self, _extents(shape))
+        return as_view(structure.reshape(self, _extents(shape)), self)
 
     view = reshape
 
     def view_as(self, other: TensorCore) -> Tensor:
         """Reshaped like ``other``."""
-        return structure.reshape(self, other.shape)
+        return as_view(structure.reshape(self, other.shape), self)
 
     reshape_as = view_as
 
@@ -87,7 +113,7 @@ class ShapingMethods(Tensor):
 
     def permute(self, *dims: Extents) -> Tensor:
         """Axis i of the result is axis ``dims[i]``."""
-        return structure.transpose(self, _extents(dims))
+        return as_view(structure.transpose(self, _extents(dims)), self)
 
     def transpose(self, dim0: int | Sequence[int], dim1: int | None = None) -> Tensor:
         """Axes ``dim0`` and ``dim1`` exchanged; or, as in NumPy, all axes in a given order."""
@@ -98,7 +124,7 @@ class ShapingMethods(Tensor):
         if rank:
             a, b = normalize_axis(dim0, rank), normalize_axis(dim1, rank)
             order[a], order[b] = order[b], order[a]
-        return structure.transpose(self, order)
+        return as_view(structure.transpose(self, order), self)
 
     swapaxes = transpose
 
@@ -108,12 +134,12 @@ class ShapingMethods(Tensor):
             raise ShapeError(
                 f"t() got shape {tuple(self.shape)}", "use .transpose(dim0, dim1) or .mT"
             )
-        return self.transpose(0, 1) if len(self.shape) == 2 else self
+        return self.transpose(0, 1) if len(self.shape) == 2 else as_view(self, self)
 
     @property
     def T(self) -> Tensor:  # noqa: N802  (PyTorch's name)
         """All axes in reverse order."""
-        return structure.transpose(self, tuple(reversed(range(len(self.shape)))))
+        return as_view(structure.transpose(self, tuple(reversed(range(len(self.shape))))), self)
 
     @property
     def mT(self) -> Tensor:  # noqa: N802
@@ -134,7 +160,7 @@ class ShapingMethods(Tensor):
         order = [i for i in range(rank) if i not in pairs[0]]
         for place, axis in sorted(zip(pairs[1], pairs[0], strict=True)):
             order.insert(place, axis)
-        return structure.transpose(self, order)
+        return as_view(structure.transpose(self, order), self)
 
     def squeeze(self, dim: int | Sequence[int] | None = None) -> Tensor:
         """Without axes of extent 1: all of them, or those of ``dim`` that have extent 1."""
@@ -142,7 +168,7 @@ class ShapingMethods(Tensor):
         listed = range(rank) if dim is None else [dim] if isinstance(dim, int) else dim
         chosen = {normalize_axis(d, rank) for d in listed}
         shape = [n for i, n in enumerate(self.shape) if not (i in chosen and n == 1)]
-        return structure.reshape(self, shape)
+        return as_view(structure.reshape(self, shape), self)
 
     def unsqueeze(self, dim: int) -> Tensor:
         """With a new axis of extent 1 at ``dim``."""
@@ -156,15 +182,20 @@ class ShapingMethods(Tensor):
         target = [
             self.shape[i - lead] if e == -1 and i >= lead else e for i, e in enumerate(wanted)
         ]
-        return structure.broadcast_to(self, target)
+        if any(e < 0 for e in target):
+            raise ShapeError(
+                f"expand got the sizes {wanted} for a tensor of shape {tuple(self.shape)}",
+                "extents are 0 or more; -1 keeps that of an axis that is there",
+            )
+        return as_view(structure.broadcast_to(self, target), self)
 
     def expand_as(self, other: TensorCore) -> Tensor:
         """Stretched to the shape of ``other``."""
-        return structure.broadcast_to(self, other.shape)
+        return as_view(structure.broadcast_to(self, other.shape), self)
 
     def broadcast_to(self, shape: Sequence[int]) -> Tensor:
         """Stretched to ``shape`` by NumPy's rule."""
-        return structure.broadcast_to(self, tuple(shape))
+        return as_view(structure.broadcast_to(self, tuple(shape)), self)
 
     def repeat(self, *repeats: Extents) -> Tensor:
         """Tiled ``repeats[i]`` times along axis i (new axes in front)."""
@@ -175,10 +206,14 @@ class ShapingMethods(Tensor):
                 f"repeat got {len(counts)} counts for a tensor with {len(self.shape)} axes",
                 "give one for each",
             )
+        if any(c < 0 for c in counts):
+            raise ArgumentError(f"repeat got the counts {counts}", "they are 0 or more")
+        check_size([c * n for c, n in zip(counts, shape, strict=True)], self.dtype)
         split = [e for n in shape for e in (1, n)]
         wide = [e for c, n in zip(counts, shape, strict=True) for e in (c, n)]
         spread = structure.broadcast_to(structure.reshape(self, split), wide)
-        return structure.reshape(spread, [c * n for c, n in zip(counts, shape, strict=True)])
+        tiled = structure.reshape(spread, [c * n for c, n in zip(counts, shape, strict=True)])
+        return as_copy(tiled, self)
 
     def tile(self, *dims: Extents) -> Tensor:
         """:meth:`repeat` that fills up missing counts with ones in front."""
@@ -196,17 +231,22 @@ class ShapingMethods(Tensor):
         axis = normalize_axis(dim or 0, len(x.shape))
         if isinstance(repeats, TensorCore):
             counts = np.broadcast_to(repeats.array(), (x.shape[axis],))
+            if counts.size and counts.min() < 0:
+                raise ArgumentError(
+                    f"repeat_interleave got the count {int(counts.min())}", "counts are 0 or more"
+                )
             places = np.repeat(np.arange(x.shape[axis]), counts)
             return indexing.take(x, lift(places), axis)
+        if repeats < 0:
+            raise ArgumentError(f"repeat_interleave got the count {repeats}", "use 0 or more")
         wide = (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :])
         spread = structure.broadcast_to(x.unsqueeze(axis + 1), wide)
-        return structure.reshape(
-            spread, (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])
-        )
+        longer = (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])
+        return as_copy(structure.reshape(spread, longer), self)
 
     def flip(self, *axes: Extents, dims: Axes = None) -> Tensor:
         """Read backwards along ``dims``."""
-        return structure.flip(self, _extents(axes if dims is None else (dims,)))
+        return as_copy(structure.flip(self, _extents(axes if dims is None else (dims,))), self)
 
     def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
         """Shifted by ``shifts`` along ``dims``; what falls out comes in on the other side."""
@@ -223,7 +263,7 @@ class ShapingMethods(Tensor):
         axis = normalize_axis(dims, len(self.shape))
         extent = self.shape[axis]
         if extent == 0 or shifts % extent == 0:
-            return self
+            return elementwise.copy(self)
         cut = extent - shifts % extent
         parts = [self.narrow(axis, cut, extent - cut), self.narrow(axis, 0, cut)]
         return structure.concatenate(parts, axis)
@@ -239,7 +279,7 @@ class ShapingMethods(Tensor):
             )
         low = [first if i == axis else 0 for i in range(len(self.shape))]
         high = [first + length if i == axis else n for i, n in enumerate(self.shape)]
-        return structure.slice_(self, low, high, [1] * len(self.shape))
+        return as_view(structure.slice_(self, low, high, [1] * len(self.shape)), self)
 
     def select(self, dim: int, index: int) -> Tensor:
         """The slice at ``index`` along ``dim``, without that axis."""
@@ -267,7 +307,7 @@ class ShapingMethods(Tensor):
                     f"split sizes {sizes} do not add up to {extent}", "they must cover the axis"
                 )
         starts = np.cumsum([0, *sizes])[:-1]
-        return tuple(self.narrow(axis, int(s), n) for s, n in zip(starts, sizes, strict=True))
+        return several([self.narrow(axis, int(s), n) for s, n in zip(starts, sizes, strict=True)])
 
     def chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         """At most ``chunks`` pieces of equal size (the last may be smaller)."""
@@ -278,9 +318,8 @@ class ShapingMethods(Tensor):
 
     def unbind(self, dim: int = 0) -> tuple[Tensor, ...]:
         """The slices along ``dim``, each without that axis."""
-        return tuple(
-            self.select(dim, i) for i in range(self.shape[normalize_axis(dim, len(self.shape))])
-        )
+        extent = self.shape[normalize_axis(dim, len(self.shape))]
+        return several([self.select(dim, i) for i in range(extent)])
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.shape:
@@ -288,8 +327,21 @@ class ShapingMethods(Tensor):
         return iter(self.unbind(0))
 
     def contiguous(self, memory_format: object = None) -> Tensor:
-        """The tensor itself; layouts are the compiler's business."""
-        return self
+        """The tensor itself if its elements lie in C order in memory, else a copy in which they do.
+
+        Within a compiled function that decides only about sharing memory: layouts are the
+        compiler's business.
+        """
+        trace, cell = state.trace, self._cell
+        if trace is None:
+            lies_in_order = self.array().flags.c_contiguous
+        else:
+            lies_in_order = trace.strides_of(cell) == contiguous_strides(cell.shape)
+        if lies_in_order:
+            return self
+        ordered = structure.reshape(structure.reshape(self, (-1,)), self.shape)
+        ordered._view = None  # of a copy that nobody has
+        return ordered
 
     def is_contiguous(self) -> bool:
         """True: every tensor looks contiguous from outside."""
@@ -315,22 +367,13 @@ class ShapingMethods(Tensor):
     def diagonal(self, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
         """Elements on a diagonal of axes ``dim1`` and ``dim2``, as a last axis."""
         rank = len(self.shape)
-        a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
-        order = [i for i in range(rank) if i not in (a, b)] + [a, b]
-        moved = structure.transpose(self, order)
-        rows, columns = moved.shape[-2:]
-        row0, column0 = max(-offset, 0), max(offset, 0)
-        count = max(0, min(rows - row0, columns - column0))
-        flat = structure.reshape(moved, (*moved.shape[:-2], rows * columns))
-        start = row0 * columns + column0
-        low = [0] * (rank - 2) + [start]
-        high = [*moved.shape[:-2], start + (count - 1) * (columns + 1) + 1 if count else start]
-        return structure.slice_(flat, low, high, [1] * (rank - 2) + [columns + 1])
+        axes = (normalize_axis(dim1, rank), normalize_axis(dim2, rank))
+        return apply(DIAGONAL, self, offset=offset, axes=axes)
 
     def diag(self, diagonal: int = 0) -> Tensor:
         """A matrix's diagonal, or a vector as the diagonal of a square matrix."""
         if len(self.shape) == 2:
-            return self.diagonal(diagonal)
+            return as_copy(self.diagonal(diagonal), self)
         n = self.shape[0]
         size = n + abs(diagonal)
         spread = structure.pad(

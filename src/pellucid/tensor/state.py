@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -88,9 +89,11 @@ class Cell:
 
     Tensors that share a cell (``x`` and ``x.detach()``) see each other's changes.  Cells whose
     arrays share memory (a view and its base) share ``changes``, the counter by which backward
-    notices that a value it needs was overwritten; ``runs`` counts the calls of the program that
-    writes the cell, once for all its cells.  ``recipe`` makes a value again that was dropped (see
-    :mod:`.rematerialize`), None for all others.
+    notices that a value it needs was overwritten, the number of those changes that have a history
+    of their own, and the records that read views of the memory (see :mod:`.inplace`); ``runs``
+    counts the calls of the program that writes the cell, once for all its cells.  ``recipe`` makes
+    a value again that was dropped (see :mod:`.rematerialize`), None for all others; ``past`` are
+    copies of earlier values that a tape may still hold.
     """
 
     __slots__ = (
@@ -103,6 +106,7 @@ class Cell:
         "runs",
         "base",
         "recipe",
+        "past",
         "_pointer",
         "__weakref__",
     )
@@ -121,7 +125,8 @@ class Cell:
         self.base = base
         self.recipe: Any = None
         self._pointer = 0
-        self.changes: list[int] = [0] if base is None else base.changes
+        self.past: list[weakref.ref[Cell]] | None = None
+        self.changes: list[Any] = [0, 0, None] if base is None else base.changes
         self.runs: list[int] = _NO_RUNS if base is None else base.runs
         if array is not None:
             self.shape: Shape = array.shape
@@ -141,6 +146,25 @@ class Cell:
         """Differs after every change of the value in place."""
         return self.changes[0], self.runs[0]
 
+    def take_age(self, other: Cell) -> None:
+        """Count as being of another cell's age, whatever happens to that one."""
+        self.changes, self.runs = [*other.changes[:2], None], [*other.runs]
+
+    def read_by(self, record: Any) -> None:
+        """The record of an operation reads this view: it may need a copy of it later."""
+        readers = self.changes[2]
+        if readers is None or len(readers) >= 16 and not len(readers) & (len(readers) - 1):
+            readers = self.changes[2] = [r for r in readers or () if r() is not None]
+        readers.append(weakref.ref(record))
+
+    def at(self, age: tuple[int, int]) -> Cell | None:
+        """The value of an earlier age, if a tape still holds it."""
+        for reference in self.past or ():
+            cell = reference()
+            if cell is not None and cell.age == age:
+                return cell
+        return None
+
     def written_by(self, runs: list[int]) -> None:
         """From now on the program with this counter of calls writes the cell."""
         if self.runs is not runs:
@@ -148,7 +172,8 @@ class Cell:
             self.changes[0] += 1
 
     def replace(self, array: np.ndarray) -> None:
-        """Hold another array; programs bound to the old one notice."""
+        """Hold another array; programs bound to the old one notice, and views show it no more."""
+        self.changes = [*self.changes[:2], None]
         self.array = array
         self.shape = array.shape
         self.dtype = as_dtype(array.dtype)

@@ -25,10 +25,10 @@ from pellucid.base.dtypes import (
     int64,
     uint8,
 )
-from pellucid.base.errors import AutogradError, DTypeError
+from pellucid.base.errors import AutogradError, DTypeError, TraceError
 from pellucid.base.shapes import Shape, contiguous_strides, size_of
 from pellucid.ops import elementwise, structure
-from pellucid.tensor import autograd, creation
+from pellucid.tensor import autograd, creation, inplace
 from pellucid.tensor.arguments import Axes, Extents, Operand, TensorClass
 from pellucid.tensor.assembling import AssemblingMethods
 from pellucid.tensor.combining import CombiningMethods
@@ -318,14 +318,16 @@ class _WholeTensor(
         return TensorCore.make(self._cell)
 
     def detach_(self) -> Tensor:
-        """Forget the history in place."""
+        """Forget the history in place; not for views, whose history is that of their base."""
+        if self._view is not None and self.requires_grad:
+            raise AutogradError("can't detach views in place", "use detach() instead")
         self._record = None
         self._requires_grad = False
         return self
 
     @property
     def data(self) -> Tensor:
-        """The same storage without history; assigning replaces the value."""
+        """The same storage without history; assigning lets the tensor show another's memory."""
         return self.detach()
 
     @data.setter
@@ -333,10 +335,8 @@ class _WholeTensor(
         tensor = as_operand(value)
         if state.trace is not None:
             self.assign(elementwise.cast(tensor, self.dtype))
-        elif tuple(tensor.shape) == tuple(self.shape) and tensor.dtype is self.dtype:
-            self.assign(tensor)
         else:
-            self._cell.replace(np.array(tensor.array(), order="C"))
+            self._cell.replace(tensor.array())
 
     def clone(self, *, memory_format: object = None) -> Tensor:
         """A copy with its own memory; gradients flow through."""
@@ -423,59 +423,38 @@ class _WholeTensor(
     # ---- changes in place ------------------------------------------------------------------
 
     def _update(self, value: Any) -> Tensor:
-        """Become ``value``: written over the memory, or, with history, taken over with it."""
-        new = elementwise.cast(as_operand(value, self.dtype), self.dtype)
-        if tuple(new.shape) != tuple(self.shape):
-            new = structure.broadcast_to(new, self.shape)
-        if state.grad_enabled and self._requires_grad and self._record is None:
-            raise AutogradError(
-                "a leaf that requires gradients cannot be changed in place while operations are "
-                "recorded",
-                "wrap the change in pellucid.no_grad()",
-            )
-        if state.grad_enabled and (new._requires_grad or self._requires_grad):
-            self._become(new)
-            return self
-        self.assign(new)
+        """Become ``value``, the result of an operation in place; see :mod:`.inplace`.
+
+        Raises :class:`~pellucid.base.errors.InPlaceError` if it is of a higher kind of number.
+        """
+        new = as_operand(value, self.dtype)
+        inplace.check_result_type(new.dtype, self.dtype)
+        inplace.change(self, self._fitted(new))
         return self
 
-    def _become(self, new: Any) -> None:
-        """Take over value and history of ``new``; what this tensor is a view of changes too."""
-        cell, record = self._cell, self._record
-        self._cell, self._record = new._cell, new._record
-        self._requires_grad = new._requires_grad
-        if record is None or record.op.name not in VIEWS:
-            return
-        base: Any = record._tensors[0]
-        if base._cell is not record._cells[0] or not _shares_memory(cell, base._cell):
-            return
-        if base._requires_grad and base._record is None:
-            raise AutogradError(
-                "a view of a leaf that requires gradients cannot be changed in place while "
-                "operations are recorded",
-                "change a copy: x.clone(), or wrap the change in pellucid.no_grad()",
-            )
-        name, settings = record.op.name, record.settings
-        base._become(structure.put_back(name, settings, base._shadow(), self))
+    def _fitted(self, value: Any) -> Any:
+        """``value`` in the dtype and shape of this tensor."""
+        new = elementwise.cast(as_operand(value, self.dtype), self.dtype)
+        same = tuple(new.shape) == tuple(self.shape)
+        return new if same else structure.broadcast_to(new, self.shape)
 
     def _shadow(self) -> Tensor:
-        """Another object with this storage and history, to be an operand of what replaces it.
-
-        Without it the tape of ``x += y`` would name ``x`` itself, which by then is the result.
-        """
-        if not state.grad_enabled:
-            return self
-        shadow = TensorCore.make(self._cell)
-        shadow._requires_grad, shadow._record = self._requires_grad, self._record
-        return shadow
+        """The value and history of now, as an operand of what replaces them."""
+        return inplace.shadow_of(self)
 
     def copy_(self, source: Operand, non_blocking: builtins.bool = False) -> Tensor:
         """Overwrite with ``source``, broadcast and converted."""
-        return self._update(source)
+        inplace.overwrite(self, self._fitted(source))
+        return self
 
     def fill_(self, value: Operand) -> Tensor:
-        """Overwrite every element with ``value``."""
-        return self._update(value)
+        """Overwrite every element with ``value``, converted."""
+        view = self._view
+        if view is not None and view.op is structure.BROADCAST:
+            base: Any = view.owner()
+            base.fill_(value)
+            return self
+        return self.copy_(value)
 
     def apply_(self, callable: Callable[[Any], object]) -> Tensor:
         """Overwrite every element with ``callable`` of it; slow, for values that are known."""
@@ -502,37 +481,52 @@ class _WholeTensor(
         np.fill_diagonal(inside, True)
         return self._update(self._shadow().masked_fill(as_operand(inside), fill_value))
 
-    def _reshaped(self, value: Any) -> Any:
-        """Become ``value``, which has these elements in another shape."""
-        if state.trace is None and self._record is None and self._requires_grad:
+    def _reshaped(self, change: Callable[[Any], Any]) -> Any:
+        """Become ``change(self)``, which has these elements in another shape."""
+        trace = state.trace
+        if trace is None and self._record is None and self._requires_grad:
             raise AutogradError(
                 "a leaf that requires gradients cannot change its shape in place",
                 "use the form without underscore: it gives another tensor",
             )
-        self._cell, self._record = value._cell, value._record
+        if trace is not None and self._cell.trace is not trace:
+            raise TraceError(
+                f"a tensor of shape {tuple(self.shape)} from outside changes its shape in a "
+                f"compiled function{trace.where()}",
+                "use the form without underscore: it gives another tensor",
+            )
+        self.follow()
+        before: Any = _make(self._cell)
+        before._requires_grad, before._record = self._requires_grad, self._record
+        before._view = self._view
+        value = change(before)
+        if value is not before:
+            if value._view is not None:
+                value._view.kind = "plain" if self._view is None else self._view.kind
+            self._cell, self._record, self._view = value._cell, value._record, value._view
         return self
 
     def unsqueeze_(self, dim: builtins.int) -> Tensor:
         """With a new axis of extent 1 at ``dim``, in place."""
-        return self._reshaped(self._shadow().unsqueeze(dim))
+        return self._reshaped(lambda x: x.unsqueeze(dim))
 
     def squeeze_(self, dim: Axes = None) -> Tensor:
         """Without axes of extent 1, in place."""
-        return self._reshaped(self._shadow().squeeze(dim))
+        return self._reshaped(lambda x: x.squeeze(dim))
 
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """Axes ``dim0`` and ``dim1`` exchanged, in place."""
-        return self._reshaped(self._shadow().transpose(dim0, dim1))
+        return self._reshaped(lambda x: x.transpose(dim0, dim1))
 
     swapaxes_ = swapdims_ = transpose_
 
     def t_(self) -> Tensor:
         """The transposed matrix, in place."""
-        return self._reshaped(self._shadow().t())
+        return self._reshaped(lambda x: x.t())
 
     def zero_(self) -> Tensor:
         """Overwrite with zeros."""
-        return self._update(0)
+        return self.fill_(0)
 
     def __iadd__(self, other: Operand) -> Tensor:
         return self._update(self._shadow().add(other))
@@ -590,6 +584,20 @@ for _name in names_with("axis"):
     setattr(_WholeTensor, _name, _with_numpy_names(getattr(_WholeTensor, _name)))
 for _name in names_with("in_place"):
     setattr(_WholeTensor, f"{_name}_", _in_place(_name))
+
+IN_PLACE_OPERATORS = {
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "pow",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}
+"""``x //= y`` and its like: Python's name of the operator → the method that changes x."""
+for _sign, _name in IN_PLACE_OPERATORS.items():
+    setattr(_WholeTensor, f"__i{_sign}__", getattr(_WholeTensor, f"{_name}_"))
 for _name in names_with("rounded"):
     setattr(_WholeTensor, _name, rounded_once(getattr(_WholeTensor, _name)))
 
@@ -602,17 +610,6 @@ def _rebuild(kind: Any, array: np.ndarray, requires_grad: builtins.bool) -> Any:
     return tensor
 
 
-VIEWS = ("reshape", "transpose", "slice")
-"""Operations whose result shows the memory of their input."""
-
-
-def _shares_memory(view: Cell, base: Cell) -> builtins.bool:
-    """Whether a view shows its base's memory; while tracing it always does."""
-    if view.array is None or base.array is None:
-        return True
-    return builtins.bool(np.may_share_memory(view.array, base.array))
-
-
 _new_object = object.__new__
 
 
@@ -621,7 +618,7 @@ def _make(cell: Cell) -> Tensor:
     tensor = _new_object(Tensor)
     tensor._cell = cell  # as initialize() does, without a call for each result
     tensor._requires_grad = False
-    tensor._grad = tensor._record = tensor._hooks = None
+    tensor._grad = tensor._record = tensor._hooks = tensor._view = None
     return tensor
 
 

@@ -17,9 +17,18 @@ import numpy as np
 
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import AutogradError, TraceError
-from pellucid.graph.node import CONSTANT, Node, Primitive, Spec, make_node, new_input
-from pellucid.ops import structure
-from pellucid.tensor.core import TensorCore
+from pellucid.base.shapes import Shape, contiguous_strides
+from pellucid.graph.node import Node, Primitive, Spec, make_node, new_input
+from pellucid.ops.elementwise import DETACH
+from pellucid.ops.views import (
+    VIEWS,
+    Strides,
+    is_stretched,
+    put_back,
+    stretched,
+    strides_of_view,
+)
+from pellucid.tensor.core import Record, TensorCore
 from pellucid.tensor.state import Cell, concrete
 
 _OWN_FOLDER = str(Path(__file__).resolve().parents[1])
@@ -82,10 +91,6 @@ class GradientChange:
         return tensors and self.value is not self.before
 
 
-VIEWS = frozenset(("reshape", "transpose", "slice", "broadcast_to"))
-"""Primitives whose result shows the elements of their input."""
-
-
 class Guard(NamedTuple):
     """A condition of a program's validity: ``read()`` gives ``value``."""
 
@@ -106,16 +111,27 @@ class View:
     base: Cell
     primitive: Primitive
     params: Mapping[str, Any]
+    is_detached: bool = False
+    """Whether no gradient flows through it; see :mod:`.scan_trace`."""
+
+    def of(self, base: Node) -> Node:
+        """What the view shows of a base's value."""
+        node = application(self.primitive, [base], self.params)
+        return make_node(DETACH, [node], {}) if self.is_detached else node
 
     def put_back(self, base: Node, value: Node) -> Node:
         """The base with ``value`` where the view shows it."""
-        if self.primitive.name == "broadcast_to":
-            raise TraceError(
-                f"a tensor stretched from {base.shape} to {value.shape} was changed in place",
-                "several of its elements are one in memory; make a copy first: x.clone()",
-            )
-        result: Node = structure.put_back(self.primitive.name, self.params, base, value)
+        result: Node = put_back(self.primitive.name, self.params, base, value)
         return result
+
+
+def application(primitive: Primitive, nodes: Sequence[Node], params: Mapping[str, Any]) -> Node:
+    """The node of ``primitive`` applied to nodes, composed where graphs do not have it."""
+    rule = VIEWS.get(primitive.name)
+    if rule is not None and rule.compose is not None:
+        composed: Node = rule.compose(*nodes, **params)
+        return composed
+    return make_node(primitive, nodes, params)
 
 
 @dataclass
@@ -135,6 +151,12 @@ class Trace:
     gradients: dict[int, GradientChange] = field(default_factory=dict)
     views: dict[Cell, View] = field(default_factory=dict)
     """Cells that show elements of another cell → how; they have no value of their own."""
+    strides: dict[Cell, Strides] = field(default_factory=dict)
+    """Cells whose elements would not lie in C order outside of a trace → how they would lie."""
+    reshapes_arguments: bool = False
+    """Whether an argument was reshaped: a view if its elements lie in C order, else a copy."""
+    borrowed: dict[int, tuple[TensorCore, Record | None, bool]] = field(default_factory=dict)
+    """Tensors from outside that got a history here, with the one to be given back at the end."""
     leaves: dict[int, TensorCore] = field(default_factory=dict)
     """Concrete tensors that took part: whether they require gradients decides what was recorded."""
     modules: dict[int, object] = field(default_factory=dict)
@@ -170,7 +192,7 @@ class Trace:
         """
         view = self.views.get(cell)
         if view is not None and view.base.trace in (None, self):
-            return make_node(view.primitive, [self.node_of(view.base)], view.params)
+            return view.of(self.node_of(view.base))
         found = self.current.get(cell)
         if found is not None:
             return found
@@ -196,6 +218,10 @@ class Trace:
         found: Node = cell.recipe.node_of(cell, cell.node)
         return found
 
+    def holds(self, tensor: TensorCore) -> bool:
+        """Whether a tensor's value belongs to this trace, not to one around it."""
+        return True
+
     def has_changed(self, cell: Cell) -> bool:
         """Whether a concrete cell was assigned, so that its array is not its value here."""
         return cell in self.current
@@ -204,17 +230,68 @@ class Trace:
         self, primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]
     ) -> TensorCore:
         """A symbolic tensor for ``primitive`` applied to ``inputs``."""
-        node = make_node(primitive, [self.node_of(t._cell) for t in inputs], params)
+        node = application(primitive, [self.node_of(t._cell) for t in inputs], params)
         for tensor in inputs:
             if tensor._cell.array is not None and (tensor._record is None or tensor._requires_grad):
                 self.leaves[id(tensor)] = tensor
-        cell = Cell(None, node=node, trace=self)
-        if primitive.name in VIEWS:
-            self.views[cell] = View(inputs[0]._cell, primitive, params)
+        cell = self.cell_for(node, primitive, inputs, params)
         for made_cells in self.listeners:
             made_cells.append(cell)
         made: TensorCore = TensorCore.make(cell)
         return made
+
+    def cell_for(
+        self,
+        node: Node,
+        primitive: Primitive,
+        inputs: Sequence[TensorCore],
+        params: Mapping[str, Any],
+        is_detached: bool = False,
+    ) -> Cell:
+        """The cell of a result: a view of the first input's wherever it would be one outside."""
+        if primitive.name in VIEWS:
+            base = inputs[0]._cell
+            if primitive.name == "reshape" and self._is_argument(base):
+                self.reshapes_arguments = True
+            strides = strides_of_view(primitive, base.shape, self.strides_of(base), params)
+            cell = Cell(None, node=node, trace=self, base=None if strides is None else base)
+            if strides is not None:
+                self.views[cell] = View(base, primitive, params, is_detached)
+                self._lies(cell, strides)
+            return cell
+        cell = Cell(None, node=node, trace=self)
+        if primitive.family == "elementwise" and self.strides:
+            # NumPy and PyTorch keep the order in memory of the first operand that has one.
+            like = next((t._cell for t in inputs if t._cell.shape == cell.shape), None)
+            if like is not None and like in self.strides:
+                self._lies(cell, dense_strides(cell.shape, self.strides[like]))
+        return cell
+
+    def _is_argument(self, cell: Cell) -> bool:
+        while cell in self.views:
+            cell = self.views[cell].base
+        return cell in self.arguments
+
+    def strides_of(self, cell: Cell) -> Strides:
+        """How the elements of a cell lie in memory, or would lie outside of the trace."""
+        if cell.array is not None:
+            size = cell.array.itemsize
+            return tuple(s // size for s in cell.array.strides)
+        return self.strides.get(cell) or contiguous_strides(cell.shape)
+
+    def _lies(self, cell: Cell, strides: Strides) -> None:
+        if strides != contiguous_strides(cell.shape):
+            self.strides[cell] = strides
+
+    def snapshot(self, tensor: TensorCore) -> Cell:
+        """A cell that keeps what a tensor holds at this point of the trace."""
+        now = tensor._cell
+        cell = Cell(None, node=self.node_of_tensor(tensor), trace=self)
+        cell.take_age(now)
+        self._lies(cell, self.strides_of(now))
+        for made_cells in self.listeners:
+            made_cells.append(cell)
+        return cell
 
     def node_of_tensor(self, tensor: TensorCore) -> Node:
         """The node that a tensor holds at this point of the trace."""
@@ -240,15 +317,37 @@ class Trace:
             )
         cell.changes[0] += 1  # so that backward notices a value that it still needs
         view = self.views.get(cell)
-        if view is not None and view.base.node is not None and view.base.node.op is CONSTANT:
-            del self.views[cell]  # zeros(3, 4) is one number stretched, yet has its own memory
-            view = None
         if view is None:
             self.current[cell] = node
-        else:
-            base = self.node_of(view.base)
-            changed = TensorCore.make(Cell(None, node=view.put_back(base, node), trace=self))
-            self.assign(view.base, changed)
+            return
+        if is_stretched(cell.shape, self.strides_of(cell)):
+            raise stretched(cell.shape)
+        base = self.node_of(view.base)
+        changed = TensorCore.make(Cell(None, node=view.put_back(base, node), trace=self))
+        self.assign(view.base, changed)
+
+    def borrow(self, tensor: TensorCore) -> None:
+        """A tensor is about to get another history; see :meth:`give_back`."""
+        if tensor._cell.trace is not self:
+            self.borrowed.setdefault(id(tensor), (tensor, tensor._record, tensor._requires_grad))
+
+    def rewritten(self, arguments: Sequence[TensorCore]) -> bool:
+        """Whether an argument got a history that the caller's tensor would have to have.
+
+        Not one that a backward pass inside has gone through.
+        """
+        return any(t._record is not None and id(t._record) not in self.consumed for t in arguments)
+
+    def give_back(self) -> None:
+        """Tensors from outside have the history from before the trace again.
+
+        A program changes their values; what it did is not recorded.
+        """
+        for tensor, record, requires_grad in self.borrowed.values():
+            tensor._record, tensor._requires_grad = record, requires_grad
+            if tensor._view is not None:
+                tensor._view.rewrites = tensor._cell.changes[1]
+        self.borrowed.clear()
 
     def read_grad(self, tensor: TensorCore) -> Any:
         """``tensor.grad`` at this point of the trace."""
@@ -311,6 +410,15 @@ class Trace:
             for position, cell in enumerate(self.arguments)
             if cell in self.current and self.current[cell] is not self.argument_nodes[position]
         ]
+
+
+def dense_strides(shape: Shape, like: Strides) -> Strides:
+    """Strides without gaps whose axes follow each other in memory as those of ``like`` do."""
+    result, step = [0] * len(shape), 1
+    for axis in sorted(range(len(shape)), key=lambda i: (like[i], -i)):
+        result[axis] = step
+        step *= max(shape[axis], 1)
+    return tuple(result)
 
 
 def kind_of_gradient(grad: Any) -> str:

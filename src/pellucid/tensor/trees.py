@@ -35,7 +35,7 @@ def is_state(tensor: TensorCore) -> bool:
 
     Such a one is recognized by identity and not passed where the function collects its gradient.
     """
-    return tensor._requires_grad and tensor._record is None
+    return tensor.requires_grad and tensor._record is None
 
 
 def repeats(leaves: Sequence[TensorCore]) -> tuple[int, ...] | None:

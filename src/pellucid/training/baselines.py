@@ -46,7 +46,7 @@ class Baseline:
     description: str
     validation: Metrics | None
     test: Metrics | None
-    predictions: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict)
+    predictions: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict, compare=False)
     note: str = ""
 
 

@@ -183,6 +183,22 @@ def _check(task: Task, targets: npt.NDArray[Any], predictions: npt.NDArray[np.fl
         )
 
 
+def row_losses(
+    task: Task, targets: npt.NDArray[Any], predictions: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The loss of each row (rows,): squared error, mean over targets, for regression; negative
+    log-likelihood of the truth for classes, its mean over labels for several."""
+    given = np.asarray(predictions, np.float64)
+    if task.kind == "regression":
+        wanted = np.asarray(targets, np.float64).reshape(len(given), -1)
+        return np.asarray(np.square(given.reshape(wanted.shape) - wanted).mean(axis=1))
+    if task.kind == "multiclass":
+        return -_log(given[np.arange(len(given)), np.asarray(targets, np.int64)])
+    truth = np.asarray(targets).reshape(len(given), -1) > 0.5
+    given = given.reshape(truth.shape)
+    return np.asarray(-_log(np.where(truth, given, 1 - given)).mean(axis=1))
+
+
 def _log(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Natural logarithm, kept finite where a probability is 0 in float64."""
     return np.log(np.clip(probabilities, np.finfo(np.float64).eps, 1.0))

@@ -14,7 +14,13 @@ from pellucid import nn, optim
 from pellucid.base.errors import ArgumentError
 from pellucid.data.tasks import Task, TaskKind
 from pellucid.nn import functional
-from pellucid.training.config import ACTIVATIONS, OPTIMIZERS, TrainingConfig
+from pellucid.training.config import (
+    ACTIVATIONS,
+    DEFAULT_EPOCHS,
+    DEFAULT_PATIENCE,
+    OPTIMIZERS,
+    TrainingConfig,
+)
 
 # The gain by which an initialization allows for the activation after it (He and others, 2015;
 # Klambauer and others, 2017, for SELU). Smooth relatives of ReLU take ReLU's gain.
@@ -225,7 +231,7 @@ def build_schedule(optimizer: Any, config: TrainingConfig) -> Any:
     half of the patience.
     """
     schedules = optim.lr_scheduler
-    rate, epochs = config.learning_rate, config.epochs
+    rate, epochs = config.learning_rate, config.epochs or DEFAULT_EPOCHS
     if config.schedule == "linear":
         return schedules.LinearLR(optimizer, 1.0, 0.01, total_iters=epochs)
     if config.schedule == "cosine":
@@ -235,7 +241,8 @@ def build_schedule(optimizer: Any, config: TrainingConfig) -> Any:
     if config.schedule == "step":
         return schedules.StepLR(optimizer, max(1, -(-epochs // 3)))
     if config.schedule == "plateau":
-        wait = max(1, config.patience // 2)
+        patience = DEFAULT_PATIENCE if config.patience is None else config.patience
+        wait = max(1, patience // 2)
         return schedules.ReduceLROnPlateau(optimizer, factor=0.5, patience=wait)
     return None
 

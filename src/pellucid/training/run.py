@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.base.errors import FileError, PellucidError
+from pellucid.base.phrases import Setting, worded
 from pellucid.data.sources import PreparedData, load_source
 from pellucid.training.config import TrainingConfig
 from pellucid.training.events import (
@@ -140,7 +141,8 @@ class Job:
     ``loading``: ``{"ignore": ["id"]}``.  The folder is
     ``output``, or ``runs/NAME-TIME``; ``overwrite`` lets a complete run replace the one there.
     ``listeners`` are called with every ``JobEvent``.  ``report`` makes the report from the folder;
-    without it there is none (``pellucid report FOLDER`` makes it later).
+    without it there is none (``pellucid report FOLDER`` makes it later).  ``word`` says how the
+    notes on the data name settings: ``ignore='x'``, or as options of the command line.
     """
 
     def __init__(
@@ -154,6 +156,7 @@ class Job:
         loading: Mapping[str, Any] | None = None,
         listeners: Iterable[Listener] = (),
         report: Report | None = None,
+        word: Callable[[Setting], str] = str,
     ) -> None:
         self.source, self.targets = source, targets
         self.config = config or TrainingConfig()
@@ -162,6 +165,7 @@ class Job:
         self.loading = dict(loading or {})
         self.listeners = list(listeners)
         self.report = report
+        self.word = word
         self.problems: list[Problem] = []
         self._stopping = False
 
@@ -198,6 +202,8 @@ class Job:
             fractions=self.config.fractions,
             **self.loading,
         )
+        prepared = replace(prepared, notes=tuple(worded(n, self.word) for n in prepared.notes))
+        self.config = self.config.for_rows(len(prepared.train))
         self._loaded = time.perf_counter() - start
         self.config.loss_for(prepared.task.kind, prepared.task.loss)
         return prepared

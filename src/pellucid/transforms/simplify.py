@@ -26,11 +26,10 @@ from pellucid.graph.node import (
     with_operands,
 )
 from pellucid.ops.structure import RESHAPE
+from pellucid.ops.views import VIEWS
 
 FOLD_LIMIT = 4096
 """Constants of up to so many elements are computed while compiling."""
-
-VIEWS = ("reshape", "transpose", "broadcast_to")
 
 Rule = Callable[[Node], Node | None]
 
@@ -58,13 +57,27 @@ def drop_copies(node: Node) -> Node | None:
 
 
 def fold_constants(node: Node) -> Node | None:
-    """An operation on small constants only → its value."""
+    """An operation on small constants only → its value.
+
+    Not where a number is subnormal: whether it counts as 0 is decided when the program runs.
+    """
     if not node.inputs or node.size > FOLD_LIMIT or node.op.family == "random":
         return None
     if any(n.op is not CONSTANT for n in node.inputs) or node.op.name == "broadcast_to":
         return None
     values = [constant_value(n) for n in node.inputs]
-    return constant(np.asarray(node.op.evaluate(*values, **node.settings), node.dtype.numpy))
+    result = np.asarray(node.op.evaluate(*values, **node.settings), node.dtype.numpy)
+    if node.op.family != "movement" and any(map(_has_subnormal, (*values, result))):
+        return None
+    return constant(result)
+
+
+def _has_subnormal(array: np.ndarray) -> bool:
+    """Whether a number is smaller than the smallest normal one of its type, and not 0."""
+    if array.dtype.kind != "f":
+        return False
+    size = np.abs(array)
+    return bool(((size > 0) & (size < np.finfo(array.dtype).tiny)).any())
 
 
 def drop_neutral(node: Node) -> Node | None:
@@ -144,7 +157,8 @@ def drop_broadcasts(node: Node) -> Node | None:
 
 def views_after(node: Node) -> Node | None:
     """after(view(x), g) → view(after(x, g)), so that views on both sides of it meet."""
-    if node.op.name != "after" or node.inputs[0].op.name not in VIEWS:
+    rule = VIEWS.get(node.inputs[0].op.name) if node.op.name == "after" else None
+    if rule is None or not rule.shows_all:
         return None
     view, awaited = node.inputs
     return make_node(view.op, [make_node(node.op, [view.inputs[0], awaited], {})], view.settings)

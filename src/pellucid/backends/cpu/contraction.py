@@ -52,7 +52,7 @@ KERNEL_PARAMETERS = [
     ("i64", "end"),
 ]
 # Short loops of stores stay loops: a call of memset or memcpy costs more than they do.
-KERNEL_ATTRIBUTES = 'nounwind "no-builtins"'
+KERNEL_ATTRIBUTES = 'nounwind "no-builtins" "denormal-fp-math"="dynamic,dynamic"'
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ from pellucid.backends.cpu.serial import EMITTERS
 from pellucid.backends.cpu.slots import Slots, Table
 from pellucid.backends.cpu.strands import blocks_of, in_blocks
 from pellucid.backends.cpu.target import Target, host_target
+from pellucid.base.caches import register_cache
 from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import size_of
 from pellucid.compiler import index
@@ -126,7 +127,7 @@ def emit_cluster(
         known = (kernels, order)
         _written[(key, target)] = known
         while len(_written) > WRITTEN_LIMIT:
-            del _written[next(iter(_written))]
+            _written.pop(next(iter(_written)), None)
     uses = []
     for kernel, numbers in zip(*known, strict=True):
         operands = tuple(nodes[o] if isinstance(o, int) else o for o in numbers)
@@ -137,6 +138,7 @@ def emit_cluster(
 WRITTEN_LIMIT = 4096
 _written: dict[object, tuple[list[Kernel], list[list[int | Operand]]]] = {}
 """Kernels written in this process, by what they compute."""
+register_cache("texts of kernels", _written.clear)
 
 
 def describe(cluster: Cluster, fusion: Fusion, stored: set[Node]) -> tuple[object, list[Node]]:

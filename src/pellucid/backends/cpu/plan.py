@@ -19,6 +19,7 @@ import numpy as np
 
 from pellucid.backends.cpu import cache
 from pellucid.backends.cpu.target import Target
+from pellucid.base.caches import register_cache
 from pellucid.base.dtypes import as_dtype
 from pellucid.base.errors import PellucidError
 from pellucid.graph.node import INPUT, Graph, Node
@@ -149,6 +150,7 @@ def plan_key(graph: Graph, target: Target) -> bytes:
 
 
 _known: dict[bytes, Plan] = {}
+register_cache("plans of programs", _known.clear)
 
 
 def find_plan(key: bytes) -> Plan | None:
@@ -171,7 +173,7 @@ def keep_plan(key: bytes, plan: Plan) -> None:
 def _remember(key: bytes, plan: Plan) -> None:
     _known[key] = plan
     while len(_known) > MEMORY_LIMIT:
-        del _known[next(iter(_known))]
+        _known.pop(next(iter(_known)), None)
 
 
 def _to_bytes(plan: Plan) -> bytes:

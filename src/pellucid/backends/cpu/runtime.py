@@ -27,6 +27,7 @@ import numpy.typing as npt
 from pellucid.backends.cpu import runtime_ir as ir
 from pellucid.backends.cpu import threads
 from pellucid.backends.cpu.engine import load_kernels
+from pellucid.backends.cpu.subnormals import flush_word
 from pellucid.backends.cpu.target import host_target
 from pellucid.backends.cpu.teams import LARGEST_COST, STEPS_A_CALL, TeamChoice
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
@@ -200,6 +201,7 @@ class NativeProgram:
             (ir.PROGRAM_REGIONS, self._regions.ctypes.data),
             (ir.PROGRAM_STRIDED_COUNT, len(strided)),
             (ir.PROGRAM_STRIDED, self._strided.ctypes.data),
+            (ir.PROGRAM_FLUSH, flush_word.ctypes.data),
         ):
             self._header[offset // 8] = value
         self.address = int(self._header.ctypes.data)

@@ -20,6 +20,12 @@ add up to the total.  A claim that comes too late finds a counter at or below ze
 next region has been published meanwhile, takes chunks of that region, which is as good.  The
 driver never waits for a thread, only for chunks in progress; a thread that sleeps costs nothing.
 
+**Subnormal numbers.**  Arithmetic on them takes some processors a hundred times as long.  The
+driver sets the control word of floating-point arithmetic when a run begins, as the program's
+header says (subnormal operands and results count as 0, or not), hands it to the others with each
+region, and puts the caller's own word back in the end.  A worker takes the region's word over with
+its claim and puts its own back before it parks: a chunk's bits do not depend on who runs it.
+
 **Memory order.**  The driver writes what describes a region, then the counters with release
 order; a claim reads its counter with acquire order; finished chunks are added with release order
 and read with acquire order, so the driver sees all results, and so does everybody who claims
@@ -42,6 +48,7 @@ POOL_YIELD: Final = 280
 POOL_SLEEP: Final = 288
 POOL_SLEEP_TIME: Final = 296
 POOL_IDLE_POLLS: Final = 304
+POOL_CONTROL: Final = 24
 POOL_COUNTERS: Final = 384
 POOL_COUNTER_STRIDE: Final = 128
 """Byte offsets in the pool's memory.  What is written at different times by different threads is
@@ -53,7 +60,8 @@ PROGRAM_REGIONS: Final = 16
 PROGRAM_STRIDED_COUNT: Final = 24
 PROGRAM_STRIDED: Final = 32
 PROGRAM_PROFILE: Final = 40
-PROGRAM_BYTES: Final = 48
+PROGRAM_FLUSH: Final = 48
+PROGRAM_BYTES: Final = 56
 """Byte offsets in a program's header; all fields are 8 bytes."""
 
 REGION_BYTES: Final = 40
@@ -97,6 +105,54 @@ _PAUSE = {
     "aarch64": ("declare void @llvm.aarch64.isb(i32)", "call void @llvm.aarch64.isb(i32 15)"),
 }
 
+_CONTROL = {
+    "x86_64": """
+declare void @llvm.x86.sse.stmxcsr(ptr)
+declare void @llvm.x86.sse.ldmxcsr(ptr)
+define internal i64 @get_control() nounwind {
+  %place = alloca i32, align 4
+  call void @llvm.x86.sse.stmxcsr(ptr %place)
+  %word = load i32, ptr %place, align 4
+  %wide = zext i32 %word to i64
+  ret i64 %wide
+}
+define internal void @set_control(i64 %wide) nounwind {
+  %place = alloca i32, align 4
+  %word = trunc i64 %wide to i32
+  store i32 %word, ptr %place, align 4
+  call void @llvm.x86.sse.ldmxcsr(ptr %place)
+  ret void
+}
+""",
+    "aarch64": """
+declare i64 @llvm.aarch64.get.fpcr()
+declare void @llvm.aarch64.set.fpcr(i64)
+define internal i64 @get_control() nounwind {
+  %word = call i64 @llvm.aarch64.get.fpcr()
+  ret i64 %word
+}
+define internal void @set_control(i64 %word) nounwind {
+  call void @llvm.aarch64.set.fpcr(i64 %word)
+  ret void
+}
+""",
+}
+"""The control word of floating-point arithmetic: MXCSR, or FPCR."""
+
+_NO_CONTROL = """
+define internal i64 @get_control() nounwind {
+  ret i64 0
+}
+define internal void @set_control(i64 %word) nounwind {
+  ret void
+}
+"""
+"""Of other processors: subnormal numbers stay what they are."""
+
+FLUSH_BITS: Final = {"x86_64": 0x8040, "aarch64": 1 << 24}
+"""MXCSR: flush to zero (bit 15) and denormals are zeros (bit 6).  FPCR: FZ (bit 24), which is both
+for float32 and float64."""
+
 _SHARE = """
 ; Claim and run chunks until nothing is left to claim; returns how many this thread ran.
 define internal i64 @share(ptr %pool, i64 %me, i1 %report) nounwind {
@@ -129,6 +185,9 @@ claim:
   %won = icmp sgt i64 %old, 0
   br i1 %won, label %run, label %finish
 run:
+  %control.at = getelementptr i8, ptr %pool, i64 {POOL_CONTROL}
+  %control = load i64, ptr %control.at, align 8
+  call void @set_control(i64 %control)
   %short = icmp slt i64 %old, %grain
   %size = select i1 %short, i64 %old, i64 %grain
   %region.at = getelementptr i8, ptr %pool, i64 {POOL_REGION}
@@ -197,8 +256,11 @@ exit:
 
 _FORK_JOIN = """
 ; Publish a region, work along, and wait until every chunk is done.
-define internal void @fork_join(ptr %pool, ptr %table, ptr %region, i64 %total) nounwind {
+define internal void @fork_join(ptr %pool, ptr %table, ptr %region, i64 %total, i64 %control)
+    nounwind {
 entry:
+  %control.at = getelementptr i8, ptr %pool, i64 {POOL_CONTROL}
+  store i64 %control, ptr %control.at, align 8
   %threads.at = getelementptr i8, ptr %pool, i64 {POOL_THREADS}
   %threads = load i64, ptr %threads.at, align 8
   %ends.at = getelementptr i8, ptr %region, i64 32
@@ -281,6 +343,15 @@ entry:
   %profile.at = getelementptr i8, ptr %program, i64 {PROGRAM_PROFILE}
   %profile = load ptr, ptr %profile.at, align 8
   %profiled = icmp ne ptr %profile, null
+  %flush.at = getelementptr i8, ptr %program, i64 {PROGRAM_FLUSH}
+  %flush.word = load ptr, ptr %flush.at, align 8
+  %flush = load i64, ptr %flush.word, align 8
+  %flushes = icmp ne i64 %flush, 0
+  %control.before = call i64 @get_control()
+  %control.on = or i64 %control.before, {FLUSH}
+  %control.off = and i64 %control.before, {KEPT}
+  %control = select i1 %flushes, i64 %control.on, i64 %control.off
+  call void @set_control(i64 %control)
   %busy.at = getelementptr i8, ptr %pool, i64 {POOL_BUSY}
   %pooled = icmp ne ptr %pool, null
   br i1 %pooled, label %acquire, label %start
@@ -374,7 +445,7 @@ work:
 forked:
   %total.at = getelementptr i8, ptr %region, i64 24
   %total = load i64, ptr %total.at, align 8
-  call void @fork_join(ptr %pool, ptr %table, ptr %region, i64 %total)
+  call void @fork_join(ptr %pool, ptr %table, ptr %region, i64 %total, i64 %control)
   br label %region.end
 serial:
   %tasks.at = getelementptr i8, ptr %region, i64 8
@@ -448,6 +519,7 @@ release:
   store atomic i64 0, ptr %busy.at release, align 8
   br label %exit
 exit:
+  call void @set_control(i64 %control.before)
   ret i64 0
 }
 """
@@ -460,6 +532,7 @@ entry:
   %busy.at = getelementptr i8, ptr %pool, i64 {POOL_BUSY}
   %idle.at = getelementptr i8, ptr %pool, i64 {POOL_IDLE_POLLS}
   %idle.polls = load i64, ptr %idle.at, align 8
+  %control.before = call i64 @get_control()
   br label %look
 look:
   %last = phi i64 [ -1, %entry ], [ %epoch, %help ], [ %last, %relax ], [ %last, %nap ]
@@ -499,8 +572,10 @@ relax:
   call void @relax(ptr %pool, i64 %polls)
   br label %look
 park:
+  call void @set_control(i64 %control.before)
   ret i64 0
 end:
+  call void @set_control(i64 %control.before)
   ret i64 1
 }
 """
@@ -647,6 +722,11 @@ define i64 @{TICKS_NAME}() nounwind {
 """
 
 
+def family_of(architecture: str) -> str:
+    """One name for an architecture that is known under several."""
+    return {"amd64": "x86_64", "arm64": "aarch64"}.get(architecture, architecture)
+
+
 def driver_kernels(architecture: str) -> dict[str, str]:
     """Name → IR text of the driver, the workers' loop and the clock, for one architecture.
 
@@ -658,18 +738,20 @@ def driver_kernels(architecture: str) -> dict[str, str]:
         void pellucid_strand(ptr table, ptr record, i64 begin, i64 end)
         i64 pellucid_ticks()
     """
-    family = {"amd64": "x86_64", "arm64": "aarch64"}.get(architecture, architecture)
+    family = family_of(architecture)
     declaration, pause = _PAUSE.get(family, ("", ""))
     # AArch64 keeps user programs from reading the cycle counter, but not the steady one.
     counter = "readcyclecounter" if family == "x86_64" else "readsteadycounter"
     fields = {name: value for name, value in globals().items() if name.isupper()}
     fields |= {"PAUSE": pause, "COUNTER": counter, "REGION_WORDS": REGION_BYTES // 8}
+    bits = FLUSH_BITS.get(family, 0)
+    fields |= {"FLUSH": bits, "KEPT": ~bits}
     clock = f"declare i64 @llvm.{counter}()\n"
 
     def text(*parts: str) -> str:
         return re.sub(r"\{([A-Z_]+)\}", lambda found: str(fields[found[1]]), "".join(parts))
 
-    shared = (declaration + "\n", _RELAX, _SHARE)
+    shared = (declaration + "\n", _CONTROL.get(family, _NO_CONTROL), _RELAX, _SHARE)
     return {
         RUN_NAME: text(*shared, _FORK_JOIN, clock, _RUN),
         WORK_NAME: text(*shared, _WORK),

@@ -175,8 +175,11 @@ def lgamma(f: Function, x: Value) -> Value:
     constant = 0.5 * math.log(2 * math.pi) - 0.5
     stirling = fma(y - 0.5, logarithm(y) - 1.0, series + constant)
     sine, _ = _sine_and_cosine_of_pi(v)
-    ratio = sine.absolute() / (product * math.pi)
+    # Beside a pole the ratio would be subnormal, which may count as 0: it is scaled by 2⁶⁴ there.
+    beside = reflect & (sine.absolute() < 2.0**-960)
+    ratio = sine.absolute() * beside.where(2.0**64, v.constant(1.0)) / (product * math.pi)
     rest = logarithm(reflect.where(ratio, product))
+    rest = rest - beside.where(64 * math.log(2.0), v.constant(0.0))
     result = reflect.where(-stirling, stirling) - rest
     # Around the zeros at 1 and 2 the difference cancels; a product does not.
     near = (v - 1.0) * (v - 2.0) * polynomial(v - 1.5625, COEFFICIENTS["log_gamma"]["double"])
