@@ -13,6 +13,7 @@ tensor([2., 4.])
 import pellucid._starting as _starting  # before anything that takes time
 
 # isort: split
+import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from pellucid.backends.cpu.subnormals import set_flush_denormal

@@ -298,7 +298,8 @@ def load_for_prediction(
             )
         header = _header_of(preprocessor)
         readings = preprocessor.reading_of_columns()
-        table = read_table(path, encoding=encoding, readings=readings, header=header)
+        used = [*(plan.column for plan in preprocessor.plans), *(task.targets if task else ())]
+        table = read_table(path, encoding=encoding, readings=readings, header=header, used=used)
         if ids:
             _known(table, tuple(ids))
             plain = read_table(
@@ -345,7 +346,7 @@ def _with_text(table: Table, names: tuple[str, ...]) -> Table:
     for name in names:
         if columns[name].kind != "text":
             columns[name] = text_column(name, columns[name].texts())
-    return Table(table.name, columns, table.lines, table.notes, table.fingerprint)
+    return replace(table, columns=columns)
 
 
 def _prepare_table(

@@ -46,6 +46,7 @@ def read_table(
     keep_texts: Sequence[str] = (),
     readings: Mapping[str, Reading] | None = None,
     targets: Collection[str] = (),
+    used: Collection[str] | None = None,
 ) -> Table:
     """Reads a CSV file (also gzipped) or a Parquet file.
 
@@ -66,6 +67,7 @@ def read_table(
 
     ``readings`` are those of training (``Table.readings``): they decide where the file itself
     does not.  In ``targets`` a text among at most 20 different numbers is a class, not a slip.
+    Where ``used`` is given, nothing is told about other columns.
 
     Raises ``FileError`` when the file is missing, a folder, or may not be read, and
     ``DataError`` when its content cannot be used: empty, header only, ragged rows, wrong
@@ -113,6 +115,7 @@ def read_table(
         tuple(keep_texts),
         targets,
         layout.separator,
+        used,
     )
     columns, found, more = read_columns(layout.header, _parse(layout), layout.lines, rules)
     return Table(str(file), columns, layout.lines, (*notes, *more), fingerprint, found)

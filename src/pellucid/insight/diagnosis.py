@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pellucid import nn
 from pellucid.base.errors import ArgumentError, AutogradError
-from pellucid.tensor.autograd import no_grad, stored_gradient
+from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
 
 SILENT_WHEN_NEGATIVE = (nn.ReLU, nn.ReLU6, nn.Threshold)
@@ -208,8 +208,7 @@ def gradient_norms(model: Any) -> dict[str, float]:
     """
     norms: dict[str, float] = {}
     for path, layer in model.named_modules():
-        found = [stored_gradient(p) for p in layer.parameters(recurse=False)]
-        own = [gradient for gradient in found if gradient is not None]
+        own = [p.grad for p in layer.parameters(recurse=False) if p.grad is not None]
         if own:
             squares = sum(float((g.numpy().astype(np.float64) ** 2).sum()) for g in own)
             norms[path] = math.sqrt(squares)
