@@ -10,9 +10,9 @@ for the CPU at hand; everything inside is open to look at.
 tensor([2., 4.])
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+import pellucid._starting as _starting  # before anything that takes time
 
-import pellucid._starting as _starting  # before everything that takes time
+# isort: split
 from pellucid.backends.cpu.subnormals import set_flush_denormal
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.caches import clear_caches
@@ -127,24 +127,6 @@ from pellucid.tensor.state import (
 from pellucid.tensor.statistics import searchsorted
 from pellucid.tensor.tensor import Tensor
 
-if _TYPE_CHECKING:
-    from pellucid import (
-        autograd,
-        cuda,
-        data,
-        insight,
-        interop,
-        models,
-        nn,
-        optim,
-        rl,
-        text,
-        training,
-        utils,
-    )
-    from pellucid.training.summary import summary
-    from pellucid.training.trainer import Trainer
-
 __version__ = "0.1.0"
 
 float = float32
@@ -180,6 +162,7 @@ __all__ = [
     "cat",
     "cdist",
     "channels_last",
+    "clear_caches",
     "column_stack",
     "combinations",
     "compile",
@@ -268,6 +251,7 @@ __all__ = [
     "scan",
     "searchsorted",
     "set_eager_kernels",
+    "set_flush_denormal",
     "set_grad_enabled",
     "set_num_threads",
     "set_printoptions",
@@ -300,8 +284,7 @@ _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
 
 _neighbours.introduce_tensors()
 
-if not _TYPE_CHECKING:  # to a type checker they are what is imported above, and nothing else
-    __getattr__, _ = _lazy_face(__name__, _PLACES)
+__getattr__, _ = _lazy_face(__name__, _PLACES)
 
 
 def __dir__() -> list[str]:

@@ -16,14 +16,14 @@ def lazy_face(
     stands for itself.  Type checkers see the package's imports under ``TYPE_CHECKING`` instead.
     """
 
-    def load(name: str) -> Any:
+    def __getattr__(name: str) -> Any:
         place = names.get(name)
         if place is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = importlib.import_module(place)
         return module if place == f"{package}.{name}" else getattr(module, name)
 
-    def listed() -> list[str]:
+    def __dir__() -> list[str]:
         return sorted(names)
 
-    return load, listed
+    return __getattr__, __dir__

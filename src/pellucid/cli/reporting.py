@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from pellucid import _starting
+import pellucid._starting as _starting
 from pellucid._starting import SIGNALS
 from pellucid.base.errors import FileError, PellucidError
 from pellucid.base.phrases import option_words, worded

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.base.extras import needs
 from pellucid.base.phrases import Setting, phrase
 from pellucid.data.columns import Column, Rows, encode_text, number_text
 from pellucid.data.number_text import (
@@ -162,7 +163,8 @@ def _look(name: str, series: Any, lines: Rows, rules: CellRules) -> Cells:
 
 def without(series: Any, markers: Sequence[str]) -> Any:
     """The series with null in place of the markers."""
-    import polars
+    with needs("train", "Reading tables"):
+        import polars
 
     return series.set(series.is_in(list(markers)), None).cast(polars.String)
 
@@ -172,7 +174,8 @@ def _plain_numbers(
 ) -> tuple[npt.NDArray[np.float64] | None, Evidence | None]:
     """Cells that are numbers without any dress as float64, NaN for null, with their evidence;
     two times None where some are something else."""
-    import polars
+    with needs("train", "Reading tables"):
+        import polars
 
     present = cells.drop_nulls()
     if not len(present) or present.str.contains(_LEADING_ZERO).any():

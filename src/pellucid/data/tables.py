@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, DataError
+from pellucid.base.extras import needs
 from pellucid.data.cells import CellRules, read_columns
 from pellucid.data.columns import Table, as_table, nearest_names
 from pellucid.data.csv_text import SEPARATORS, Layout, decode, lay_out, records_of
@@ -142,7 +143,8 @@ def _check_settings(formats: Mapping[str, str], decimal: str) -> None:
 
 def _parse(layout: Layout) -> list[Any]:
     """The cells as polars series of strings; a missing cell is null."""
-    import polars
+    with needs("train", "Reading tables"):
+        import polars
 
     width, rows = len(layout.header), layout.lines.size
     try:

@@ -173,6 +173,8 @@ class Trace:
     """Cells that show elements of another cell → how; they have no value of their own."""
     strides: dict[Cell, Strides] = field(default_factory=dict)
     """Cells whose elements would not lie in C order outside of a trace → how they would lie."""
+    inner: set[int] = field(default_factory=set)
+    """Identities of arguments that require gradients and are no leaves outside."""
     reshapes_arguments: bool = False
     """Whether an argument was reshaped: a view if its elements lie in C order, else a copy."""
     borrowed: dict[int, tuple[TensorCore, Record | None, bool]] = field(default_factory=dict)
@@ -350,6 +352,21 @@ class Trace:
         """A tensor is about to get another history; see :meth:`give_back`."""
         if tensor._cell.trace is not self:
             self.borrowed.setdefault(id(tensor), (tensor, tensor._record, tensor._requires_grad))
+
+    def shown_argument(
+        self, result: TensorCore, given: Sequence[TensorCore]
+    ) -> tuple[int, bool, list[tuple[Primitive, Mapping[str, Any]]]] | None:
+        """Which argument a result without history shows, whether it is that, and by which views."""
+        views: list[tuple[Primitive, Mapping[str, Any]]] = []
+        cell = result._cell
+        while cell in self.views:
+            view = self.views[cell]
+            views.insert(0, (view.primitive, view.params))
+            cell = view.base
+        if result._requires_grad or cell not in self.arguments:
+            return None
+        is_itself = bool(views) or any(result is tensor for tensor in given)
+        return self.arguments.index(cell), is_itself, views
 
     def rewritten(self, arguments: Sequence[TensorCore]) -> bool:
         """Whether an argument got a history that the caller's tensor would have to have.

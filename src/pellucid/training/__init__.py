@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pellucid.training.job import train_network as train_network
     from pellucid.training.metrics import Metrics as Metrics
     from pellucid.training.metrics import roc_auc as roc_auc
-    from pellucid.training.run_folder import SavedModel as SavedModel
     from pellucid.training.run_folder import load_run as load_run
+    from pellucid.training.saved_model import SavedModel as SavedModel
     from pellucid.training.search import Choice as Choice
     from pellucid.training.search import LogUniform as LogUniform
     from pellucid.training.search import SearchResult as SearchResult
@@ -93,7 +93,7 @@ _PLACES = {
     "LogUniform": "pellucid.training.search",
     "Metrics": "pellucid.training.metrics",
     "RunResult": "pellucid.training.job",
-    "SavedModel": "pellucid.training.run_folder",
+    "SavedModel": "pellucid.training.saved_model",
     "SearchResult": "pellucid.training.search",
     "StopTraining": "pellucid.training.history",
     "Summary": "pellucid.training.summary",

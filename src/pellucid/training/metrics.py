@@ -107,7 +107,9 @@ def _class_from_json(value: object) -> ClassFigures:
     given = json_object(value, "per_class", ("name", "precision", "recall", "f1", "support"))
     return ClassFigures(
         json_text(given["name"], "name"),
-        *(json_number(given[name], name) for name in ("precision", "recall", "f1")),
+        json_number(given["precision"], "precision"),
+        json_number(given["recall"], "recall"),
+        json_number(given["f1"], "f1"),
         json_integer(given["support"], "support", 0, 2**53),
     )
 

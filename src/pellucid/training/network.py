@@ -33,7 +33,7 @@ _GAIN_NAMES = {
 }
 
 
-def build_network(shape: Sequence[int], config: TrainingConfig, outputs: int) -> Any:
+def build_network(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.Sequential:
     """The network that ``config`` describes, for rows that are ``shape``: (features,), or an
     image's (height, width) or (height, width, channels), flattened.
 
@@ -45,7 +45,7 @@ def build_network(shape: Sequence[int], config: TrainingConfig, outputs: int) ->
     return build_mlp(math.prod(shape), config, outputs)
 
 
-def build_mlp(inputs: int, config: TrainingConfig, outputs: int) -> Any:
+def build_mlp(inputs: int, config: TrainingConfig, outputs: int) -> nn.Sequential:
     """A multi-layer perceptron: Linear, activation and dropout for each hidden layer, and a
     Linear output layer.
 
@@ -55,7 +55,7 @@ def build_mlp(inputs: int, config: TrainingConfig, outputs: int) -> Any:
     return nn.Sequential(*_hidden(inputs, config, outputs))
 
 
-def build_cnn(shape: Sequence[int], config: TrainingConfig, outputs: int) -> Any:
+def build_cnn(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.Sequential:
     """A convolutional network: 3×3 convolution, activation and 2×2 max pooling for each of
     ``config.channels``, then the layers of ``build_mlp``.
 
