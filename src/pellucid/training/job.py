@@ -134,6 +134,21 @@ def _goodness(figures: Metrics) -> float:
     return -value if figures.headline == "rmse" else value
 
 
+def _check_validation(prepared: PreparedData, config: TrainingConfig) -> None:
+    """``DataError`` for early stopping without validation rows."""
+    if config.patience and not len(prepared.validation):
+        raise DataError(
+            "There are no validation rows, which early stopping watches",
+            phrase(
+                "Give validation a share (",
+                Setting("fractions"),
+                "), or switch early stopping off (",
+                Setting("patience", 0),
+                ").",
+            ),
+        )
+
+
 def train_network(
     prepared: PreparedData,
     config: TrainingConfig,
@@ -148,17 +163,7 @@ def train_network(
     are no validation rows for early stopping.
     """
     config = config.for_rows(len(prepared.train))
-    if config.patience and not len(prepared.validation):
-        raise DataError(
-            "There are no validation rows, which early stopping watches",
-            phrase(
-                "Give validation a share (",
-                Setting("fractions"),
-                "), or switch early stopping off (",
-                Setting("patience", 0),
-                ").",
-            ),
-        )
+    _check_validation(prepared, config)
     task = prepared.task
     problems: list[Exception] = []
     loss_name = config.loss_for(task.kind, task.loss)
