@@ -67,7 +67,7 @@ EXACT: dict[str, Reference] = {
     "minimum": np.minimum,
     "remainder": np.remainder,
     "round": np.rint,
-    "sign": np.sign,
+    "sign": lambda x: np.where(np.isnan(x), x.dtype.type(0), np.sign(x)),
     "sqrt": np.sqrt,
     "trunc": np.trunc,
 }

@@ -131,7 +131,9 @@ class PartMethods:
     def bitwise_right_shift(self: Any, other: Any) -> Any:
         """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``."""
         x, places, bits = _shifted("bitwise_right_shift", self, other)
-        places = elementwise.where(places.lt(0), as_operand(bits, places.dtype), places).clamp(max=bits)
+        places = elementwise.where(places.lt(0), as_operand(bits, places.dtype), places).clamp(
+            max=bits
+        )
         half = places.floor_divide(2)  # in two steps, as 2^63 has no place in int64
         x = elementwise.floor_divide(x, _power_of_two(half, bits))
         return elementwise.floor_divide(x, _power_of_two(places - half, bits))

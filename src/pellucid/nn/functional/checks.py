@@ -61,9 +61,6 @@ def demanded(
 
     See :func:`pellucid.tensor.late.demanded`; a compiled program names the layer and the line.
     """
-    place = place_now() if is_tracing() else None
-    if place is not None:
-        tell(otherwise, place)
     return late.demanded(value, good, _located(check), *tensors, otherwise=otherwise)
 
 
