@@ -17,8 +17,10 @@ import numpy.typing as npt
 
 from pellucid import nn
 from pellucid.base.errors import ArgumentError, AutogradError
+from pellucid.nn.module import Module
 from pellucid.tensor.autograd import no_grad, stored_gradient
 from pellucid.tensor.creation import as_tensor
+from pellucid.training.history import History
 
 SILENT_WHEN_NEGATIVE = (nn.ReLU, nn.ReLU6, nn.Threshold)
 """Layers whose slope is 0 for all negative inputs: units behind them can die."""
@@ -60,7 +62,7 @@ class Finding:
 # ---- the network before training -----------------------------------------------------------------
 
 
-def check_model(model: Any) -> list[Finding]:
+def check_model(model: Module) -> list[Finding]:
     """What is suspicious about a network's weights and activations, before any training.
 
     Findings: ``zero weights`` and ``equal weights`` (units of a hidden layer that start equal stay
@@ -160,7 +162,7 @@ class DeadUnits:
         )
 
 
-def dead_units(model: Any, data: Any) -> list[DeadUnits]:
+def dead_units(model: Module, data: Any) -> list[DeadUnits]:
     """For each ReLU-like layer the units whose output is 0 for every row of ``data``.
 
     ``data`` is an array or tensor (rows, …): take a whole epoch, as a unit that is silent for one
@@ -201,7 +203,7 @@ def dead_units(model: Any, data: Any) -> list[DeadUnits]:
     ]
 
 
-def gradient_norms(model: Any) -> dict[str, float]:
+def gradient_norms(model: Module) -> dict[str, float]:
     """The Euclidean norm of the gradients of each layer's own parameters, by layer path.
 
     Call it after ``backward()``.  Raises ``AutogradError`` where no parameter has a gradient.
@@ -220,7 +222,7 @@ def gradient_norms(model: Any) -> dict[str, float]:
     return norms
 
 
-def check_gradients(model: Any) -> list[Finding]:
+def check_gradients(model: Module) -> list[Finding]:
     """Vanishing or exploding gradients, from the norms of the first and the last layer.
 
     ``vanishing gradients``: the first layer's norm is below a thousandth of the last one's;
@@ -246,7 +248,7 @@ def check_gradients(model: Any) -> list[Finding]:
 # ---- learning curves -----------------------------------------------------------------------------
 
 
-def diagnose_curves(history: Any, baseline: float | None = None) -> Finding:
+def diagnose_curves(history: History, baseline: float | None = None) -> Finding:
     """Whether a run fits well, over-fits or under-fits, from its learning curves.
 
     ``history`` is what ``Trainer.fit`` returned, or a pair (training losses, validation losses) of
