@@ -10,7 +10,9 @@ for the CPU at hand; everything inside is open to look at.
 tensor([2., 4.])
 """
 
-from pellucid import _starting as _starting  # before everything that takes time
+import pellucid._starting as _starting  # before anything that takes time
+
+# isort: split
 from pellucid.backends.cpu.subnormals import set_flush_denormal
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.caches import clear_caches

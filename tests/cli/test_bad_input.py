@@ -102,7 +102,7 @@ def test_idx_files_that_lie_or_are_cut(command: Command, tmp_path: Path) -> None
         (("--dropout", "2"), "Numbers from 0 to 0.95"),
         (("--width", "12,x"), "no list of numbers"),
         (("--layers", "3", "--width", "12,8"), "do not fit together"),
-        (("--layers", "-1"), "widths"),
+        (("--layers", "-1"), "--width 0 is not allowed"),
         (("--fractions", "0.5,0.1,0.1"), "sum to"),
         (("--task", "magic"), "There is no task 'magic'"),
         (("--epoch", "3"), "--epochs"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pellucid.insight.report import render_report
 from pellucid.training import events, files, job, run_folder
 from pellucid.training import run as run_module
 from pellucid.training.config import TrainingConfig
+from pellucid.training.interrupts import Interrupted
 from pellucid.training.leftovers import leftovers, recover, remove
 from pellucid.training.run import Job, Outcome, train
 from pellucid.training.run_folder import (
@@ -419,3 +421,56 @@ def test_a_job_tells_what_lies_beside_its_place(tmp_path: Path) -> None:
     small(tmp_path / "run", listeners=[seen.append])
     assert isinstance(seen[0], events.LeftBehind) and seen[0].found[0].usable
     assert len(leftovers(tmp_path)) == 1  # told, not touched
+
+
+# ---- signals -----------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("kind", ["Trained", "Measured", "epoch"])
+def test_a_signal_ends_what_runs_and_what_comes_after(
+    tmp_path: Path, number: int, kind: str
+) -> None:
+    """In the training, while the weights are saved, after the metrics: the finished run stays."""
+    small(tmp_path / "run")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()}
+    handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+
+    def listen(event: events.JobEvent) -> None:
+        inner = event.event.kind if isinstance(event, events.TrainerEvent) else ""
+        if kind in (type(event).__name__, inner):
+            made.listeners.clear()
+            os.kill(os.getpid(), number)
+
+    config = TrainingConfig(epochs=3, widths=(4,), compile=False)
+    made = Job(table(), "y", config, output=tmp_path / "run", overwrite=True, report=render_report)
+    made.listeners.append(listen)
+    outcome = made.run()
+    assert outcome.signal == number and not outcome.complete
+    assert {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()} == before
+    assert outcome.folder == tmp_path / "run-interrupted" and usable(outcome.folder)
+    assert load_run(outcome.folder)[0].status == "interrupted"
+    stored = read_run(outcome.folder)
+    assert bool(stored.metrics) == (kind != "Trained")
+    assert (outcome.folder / REPORT).exists() == (kind == "epoch")
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_a_signal_before_anything_was_learned_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(*arguments: Any, **settings: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("the signal was not raised")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run_module, "load_source", kill)
+        with pytest.raises(Interrupted) as caught:
+            small(tmp_path / "run")
+        assert caught.value.number == signal.SIGTERM
+    monkeypatch.setattr(job, "build_network", kill)
+    with pytest.raises(Interrupted):
+        small(tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []

@@ -11,11 +11,13 @@ from typing import Any
 
 import typer
 
+from pellucid.base.errors import PellucidError
 from pellucid.base.phrases import option_words
 from pellucid.cli.progress import Progress, shown
 from pellucid.cli.reporting import complain, fact, figures_table, say, show_error
 from pellucid.data.sources import PreparedData
 from pellucid.insight.report import render_report
+from pellucid.insight.runs import run_findings
 from pellucid.training.config import TrainingConfig
 from pellucid.training.events import (
     DataLoaded,
@@ -33,6 +35,7 @@ from pellucid.training.metrics import HEADLINES
 from pellucid.training.network import describe_layers, parameter_shapes
 from pellucid.training.run import Job, Outcome
 from pellucid.training.saved_model import PARTS
+from pellucid.training.stored_run import read_run
 
 
 def train(
@@ -112,6 +115,7 @@ def say_outcome(outcome: Outcome) -> int:
     """Metrics, where the run is, and how it ended; returns the exit code."""
     result, folder = outcome.result, outcome.folder
     say_figures(result)
+    say_findings(folder)
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
     fact("Written", f"{_shown(folder)}{os.sep}  ({files})")
     if result.failure is not None:
@@ -121,6 +125,14 @@ def say_outcome(outcome: Outcome) -> int:
         complain("Interrupted: what was learned up to then is kept.", fg="yellow")
         return 128 + outcome.signal
     return max((problem.code for problem in outcome.problems), default=0)
+
+
+def say_findings(folder: Path) -> None:
+    """What is noticed about the run: its network and its curves, and what to do."""
+    with contextlib.suppress(PellucidError):  # a run that could not be written whole
+        for finding in run_findings(read_run(folder)):
+            place = f" in layer {finding.where}" if finding.where else ""
+            fact("Diagnosis", f"{finding.what}{place}: {finding.evidence}. {finding.remedy}")
 
 
 def say_leftovers(found: Sequence[Leftover]) -> None:

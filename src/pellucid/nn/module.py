@@ -29,6 +29,7 @@ from pellucid.nn.errors import PathError, RegistrationError, SetupError
 from pellucid.nn.locating import Failure, locate
 from pellucid.nn.observing import observe
 from pellucid.nn.parameter import Buffer, Parameter, as_values
+from pellucid.nn.showing import module_html
 from pellucid.tensor.autograd import has_gradient, no_grad, stored_gradient
 from pellucid.tensor.compile import HasForward
 from pellucid.tensor.conversion import destination
@@ -678,6 +679,10 @@ class Module:
     def extra_repr(self) -> str:
         """Settings of the module for its text; subclasses override it."""
         return ""
+
+    def _repr_html_(self) -> str:
+        """The module in a notebook: a tree that opens, with settings and parameters."""
+        return module_html(self)
 
     def __repr__(self) -> str:
         extra = self.extra_repr()

@@ -298,7 +298,11 @@ class ArithmeticMethods(Tensor):
     neg = _number_method(elementwise.neg, "−x")
     abs = _number_method(elementwise.abs, "|x|")
     absolute = abs
-    sign = _number_method(elementwise.sign, "sign(x): −1, 0 or 1")
+
+    def sign(self) -> Tensor:
+        """sign(x): −1, 0 or 1, element by element. Shape and dtype stay."""
+        return elementwise.copy(self) if self.dtype is bool_ else elementwise.sign(self)
+
     exp = _float_method(elementwise.exp, "e^x")
     expm1 = _float_method(elementwise.expm1, "e^x − 1, accurate near 0")
     log = _float_method(elementwise.log, "ln x")

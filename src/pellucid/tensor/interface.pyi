@@ -244,7 +244,6 @@ class Tensor(TensorCore):
         ...
 
     def __lshift__(self, other: Operand) -> Tensor:
-        """self · 2^other, for integers; 0 where all bits leave.  ``self << other``."""
         ...
 
     def __lt__(self, other: Operand) -> Tensor:
@@ -315,7 +314,6 @@ class Tensor(TensorCore):
         ...
 
     def __rshift__(self, other: Operand) -> Tensor:
-        """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``."""
         ...
 
     def __rsub__(self, other: Operand) -> Tensor:

@@ -28,13 +28,13 @@ class Late(NamedTuple):
     """A check that waits for the values of these nodes."""
 
     nodes: tuple[Node, ...]
-    check: Callable[..., None]
+    check: Callable[..., object]
     otherwise: PellucidError | None = None
     """What to say when the values are not known any more, since the program changed its state."""
 
 
 def check_values(
-    check: Callable[..., None], *tensors: Any, otherwise: PellucidError | None = None
+    check: Callable[..., object], *tensors: Any, otherwise: PellucidError | None = None
 ) -> None:
     """``check(*arrays)``, which raises where values are wrong; not for empty tensors.
 
@@ -51,7 +51,7 @@ def check_values(
 def demanded(
     value: Any,
     good: Callable[[], Any],
-    check: Callable[..., None],
+    check: Callable[..., object],
     *tensors: Any,
     otherwise: PellucidError,
 ) -> Any:

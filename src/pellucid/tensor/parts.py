@@ -140,7 +140,11 @@ class PartMethods(Tensor):
         x = elementwise.floor_divide(x, _power_of_two(half, bits))
         return elementwise.floor_divide(x, _power_of_two(places - half, bits))
 
-    __lshift__, __rshift__ = bitwise_left_shift, bitwise_right_shift
+    def __lshift__(self, other: Operand) -> Tensor:
+        return self.bitwise_left_shift(other)
+
+    def __rshift__(self, other: Operand) -> Tensor:
+        return self.bitwise_right_shift(other)
 
     def __rlshift__(self, other: Operand) -> Tensor:
         return as_operand(other, self.dtype).bitwise_left_shift(self)

@@ -340,6 +340,15 @@ def _fill(tensor: Any, value: Any) -> Any:
     return tensor.copy_(value)
 
 
+def _check_takes_fractions(name: str, tensor: Tensor) -> None:
+    """Raise if a tensor could not hold what a continuous distribution draws."""
+    if tensor.dtype.kind != "float":
+        raise DTypeError(
+            f"{name} draws fractions and got a tensor of {tensor.dtype.name}",
+            "draw into a float tensor, or use random_(low, high) for whole numbers",
+        )
+
+
 class RandomMethods(Tensor):
     """In-place random fills of tensors."""
 
@@ -351,6 +360,7 @@ class RandomMethods(Tensor):
         """Overwrite with values evenly distributed in [a, b)."""
         if not a <= b:
             raise ArgumentError(f"uniform_ got the range [{a}, {b})", "b must not be smaller")
+        _check_takes_fractions("uniform_", self)
         return _fill(self, _uniform(self.shape, self.dtype, generator) * (b - a) + a)
 
     def normal_(
@@ -358,6 +368,7 @@ class RandomMethods(Tensor):
     ) -> Tensor:
         """Overwrite with normally distributed values."""
         _check_positive("normal_", "std", std, 0.0)
+        _check_takes_fractions("normal_", self)
         return _fill(self, _normal(self.shape, self.dtype, generator) * std + mean)
 
     def bernoulli_(self, p: float = 0.5, *, generator: Generator | None = None) -> Tensor:
@@ -369,6 +380,7 @@ class RandomMethods(Tensor):
     def exponential_(self, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
         """Overwrite with exponentially distributed values of rate ``lambd``."""
         _check_positive("exponential_", "lambd", lambd)
+        _check_takes_fractions("exponential_", self)
         return _fill(self, -(1 - _uniform(self.shape, self.dtype, generator)).log() / lambd)
 
     def random_(
@@ -391,6 +403,7 @@ class RandomMethods(Tensor):
     ) -> Tensor:
         """Overwrite with draws of density σ / (π (σ² + (x − median)²))."""
         _check_positive("cauchy_", "sigma", sigma)
+        _check_takes_fractions("cauchy_", self)
         turn = (_uniform(self.shape, self.dtype, generator) - 0.5) * math.pi
         return _fill(self, turn.tan() * sigma + median)
 
@@ -399,6 +412,7 @@ class RandomMethods(Tensor):
     ) -> Tensor:
         """Overwrite with e^z, z normal with this mean and standard deviation."""
         _check_positive("log_normal_", "std", std)
+        _check_takes_fractions("log_normal_", self)
         return _fill(self, (_normal(self.shape, self.dtype, generator) * std + mean).exp())
 
     def geometric_(self, p: float, *, generator: Generator | None = None) -> Tensor:

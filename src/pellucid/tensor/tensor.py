@@ -540,6 +540,30 @@ class _WholeTensor(
     def __itruediv__(self, other: Operand) -> Tensor:
         return self._update(self._shadow().div(other))
 
+    def __ifloordiv__(self, other: Operand) -> Tensor:
+        return self._update(self._shadow().floor_divide(other))
+
+    def __imod__(self, other: Operand) -> Tensor:
+        return self._update(self._shadow().remainder(other))
+
+    def __ipow__(self, other: Operand) -> Tensor:
+        return self._update(self._shadow().pow(other))
+
+    def __iand__(self, other: Operand) -> Tensor:
+        return self._update(self._shadow().bitwise_and(other))
+
+    def __ior__(self, other: Operand) -> Tensor:
+        return self._update(self._shadow().bitwise_or(other))
+
+    def __ixor__(self, other: Operand) -> Tensor:
+        return self._update(self._shadow().bitwise_xor(other))
+
+    def __ilshift__(self, other: Operand) -> Tensor:
+        return self._update(self._shadow().bitwise_left_shift(other))
+
+    def __irshift__(self, other: Operand) -> Tensor:
+        return self._update(self._shadow().bitwise_right_shift(other))
+
 
 # The class has one name; to a type checker it is ``interface.pyi``, written from this one.
 _WholeTensor.__name__ = _WholeTensor.__qualname__ = "Tensor"

@@ -23,6 +23,8 @@ class Tracing(Protocol):
     """Lists that every new cell is added to."""
     leaves: dict[int, Any]
     """Concrete tensors that took part."""
+    inner: set[int]
+    """Tensors that got their history in here."""
     consumed: dict[int, object]
     """Records that a backward pass of the traced function itself has walked."""
     modules: dict[int, object]

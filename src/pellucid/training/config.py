@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, RunFolderError
+from pellucid.base.phrases import Setting, phrase
 from pellucid.data.splits import DEFAULT_FRACTIONS
 from pellucid.data.tasks import TaskKind
 
@@ -275,7 +276,7 @@ class TrainingConfig:
             )
         if self.fractions is not None and abs(sum(self.fractions) - 1) > 1e-6:
             raise ArgumentError(
-                f"fractions={self.fractions} sum to {sum(self.fractions):g}",
+                phrase(Setting("fractions", self.fractions), f" sum to {sum(self.fractions):g}"),
                 "The shares of training, validation and test sum to 1, such as 0.7,0.15,0.15.",
             )
 
@@ -308,7 +309,7 @@ class TrainingConfig:
         if kind not in LOSSES[self.loss]:
             fitting = [name for name, kinds in LOSSES.items() if kind in kinds]
             raise ArgumentError(
-                f"loss={self.loss!r} does not fit a {kind} task",
+                phrase(Setting("loss", self.loss), f" does not fit a {kind} task"),
                 "Losses for it: " + ", ".join(fitting) + ".",
             )
         return self.loss
@@ -355,7 +356,8 @@ def nearest_option(name: str, value: str, options: Iterable[str]) -> ArgumentErr
     close = difflib.get_close_matches(value.lower(), listed, n=3, cutoff=0.5)
     start = "Did you mean " + " or ".join(close) + "? " if close else ""
     return ArgumentError(
-        f"{name}={value!r} is unknown", f"{start}The choices are {', '.join(listed)}."
+        phrase(Setting(name, value), " is unknown"),
+        f"{start}The choices are {', '.join(listed)}.",
     )
 
 
@@ -390,7 +392,7 @@ def _number(item: dataclasses.Field[Any], value: Any, whole: bool) -> int | floa
     if usable and (isinstance(value, int) or math.isfinite(value)) and abs(value) <= 2**63:
         number = int(value) if whole and value == int(value) else float(value)
     if number is None or (whole and isinstance(number, float)) or not low <= number <= high:
-        raise ArgumentError(f"{item.name}={value!r} is not allowed", _range(item))
+        raise ArgumentError(phrase(Setting(item.name, value), " is not allowed"), _range(item))
     return number
 
 

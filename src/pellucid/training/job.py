@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from pellucid.backends.cpu.threads import available_cpus, get_num_threads, set_num_threads
 from pellucid.base.errors import DataError, NonFiniteError
+from pellucid.base.extras import needs
 from pellucid.base.phrases import Setting, phrase
 from pellucid.data.sources import Part, PreparedData
 from pellucid.tensor.autograd import no_grad
@@ -169,7 +169,7 @@ def train_network(
         model = build_network(prepared.row_shape, config, task.output_units)
         linear = starts_linear(prepared, config)
         if linear:
-            with threadpool_limits(1):
+            with _one_blas_thread():
                 start_at_linear(model, *linear_solution(prepared), config.activation)
         optimizer = build_optimizer(model, config)
         before = _observe(model, watched, problems)
@@ -301,8 +301,16 @@ def measure(result: RunResult) -> None:
         result.figures[name] = metrics(prepared.task, part.raw_targets, predictions)
     result.seconds["evaluation"] = time.perf_counter() - start
     start = time.perf_counter()
-    # On small matrices the threads of NumPy's BLAS wait for each other: one is up to a
-    # hundred times faster on a busy machine.
-    with threadpool_limits(1):
+    with _one_blas_thread():
         result.baselines = baselines(prepared)
     result.seconds["baselines"] = time.perf_counter() - start
+
+
+def _one_blas_thread() -> contextlib.AbstractContextManager[object]:
+    """On small matrices the threads of NumPy's BLAS wait for each other: one is up to a hundred
+    times faster on a busy machine."""
+    with needs("train", "A training job"):
+        from threadpoolctl import threadpool_limits
+
+    single: contextlib.AbstractContextManager[object] = threadpool_limits(1)
+    return single

@@ -214,13 +214,14 @@ class Job:
         result = train_network(prepared, self.config, [recorder], interrupts)
         if interrupts.requested and not result.history.steps:
             raise Interrupted(interrupts.number)
+        seen = interrupts.count  # what comes later ends what comes later
         result.seconds["data"] = self._loaded
         for error in result.problems:
             self._note("The inside of the network could not be looked at", error)
         writer = self._save(writer, result)
         self.tell(Trained(result))
         with writer:  # perhaps another one, in another place
-            complete = self._finish(writer, result, interrupts)
+            complete = self._finish(writer, result, interrupts, seen)
             folder = writer.finish(complete=complete)
         self._tell_place(folder, writer, complete)
         problems = tuple(self.problems)
@@ -256,16 +257,21 @@ class Job:
             writer.discard()
         return rescue
 
-    def _finish(self, writer: RunWriter, result: RunResult, interrupts: Interrupts) -> bool:
-        """Metrics, records and report; says whether the run is complete."""
+    def _finish(
+        self, writer: RunWriter, result: RunResult, interrupts: Interrupts, seen: int
+    ) -> bool:
+        """Metrics, records and report; says whether the run is complete.  ``seen`` signals came
+        before the training was over."""
         whole = result.failure is None and result.history.status != "interrupted"
-        seen = interrupts.count
+
+        def leavable(what: str, work: Callable[[], None]) -> bool:
+            return self._leavable(what, work, result, interrupts, seen)
 
         def measured() -> None:
             measure(result)
             self.tell(Measured(result))
 
-        whole &= self._leavable("The network could not be measured", measured, result, interrupts)
+        whole &= leavable("The network could not be measured", measured)
         for records in (training_records, metric_records):
             write = functools.partial(_record, writer, records, result)
             whole &= self._attempt("The records", write)
@@ -274,11 +280,9 @@ class Job:
         report = self.report
         if report is not None and interrupts.count == seen:
             what = "The report could not be written"
-            made = self._leavable(
-                what, lambda: writer.write(REPORT, report(writer.folder)), result, interrupts
-            )
+            made = leavable(what, lambda: writer.write(REPORT, report(writer.folder)))
             whole &= made and self._save_model(writer, result)
-        for problem in self.problems:
+        for problem in list(self.problems):
             write = functools.partial(writer.record, "problem", **vars(problem))
             self._attempt("The records", write)
         return self._save_model(writer, result) and whole
@@ -291,11 +295,15 @@ class Job:
         )
 
     def _leavable(
-        self, what: str, work: Callable[[], None], result: RunResult, interrupts: Interrupts
+        self,
+        what: str,
+        work: Callable[[], None],
+        result: RunResult,
+        interrupts: Interrupts,
+        seen: int,
     ) -> bool:
-        """Does work that a signal may end and whose errors cost nothing else; says whether it was
-        done."""
-        seen = interrupts.count
+        """Does work that a signal may end (also one that came after ``seen`` others and before the
+        work) and whose errors cost nothing else; says whether it was done."""
         try:
             with interrupts.raising():
                 if interrupts.count > seen:

@@ -338,7 +338,12 @@ class Elements:
         return convert(self.f, place, int64, node.dtype)
 
     def _take(self, node: Node, index: Index) -> Value:
-        return self.value(node.inputs[0], operand_indices(node, index)[0])
+        source = node.inputs[0]
+        if source.shape[node.settings["axis"]] == 0:
+            # No position is in range, and there is no element to read instead.
+            self.f.store(self.f.i64(1), self.pointer(("error", 0)))
+            return self.f.constant(REGISTER[node.dtype.name], 0)
+        return self.value(source, operand_indices(node, index)[0])
 
     _gather = _take
 
