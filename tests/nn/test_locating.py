@@ -11,7 +11,7 @@ import pytest
 
 import pellucid
 from pellucid import nn
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.errors import DTypeError, OutOfRangeError, ShapeError
 from pellucid.nn.calling import STEPS, calls
 from pellucid.nn.locating import SHOWN
 
@@ -72,7 +72,7 @@ WRONG = {
     ),
     "an argument": (
         lambda block, x: x[:, 9],
-        ArgumentError,
+        OutOfRangeError,
         r"index 9 is out of range for axis 1 of extent 4, in layer block \(Block\)",
         BEFORE + "block Block",
     ),

@@ -17,8 +17,10 @@ import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, NonFiniteError, OutOfRangeError, ShapeError
 from pellucid.nn.modes import evaluation
+from pellucid.nn.module import Module
 from pellucid.tensor.autograd import enable_grad, grad, no_grad
 from pellucid.tensor.creation import as_tensor
+from pellucid.tensor.tensor import Tensor
 
 Predict = Callable[[Any], Any]
 Floats = npt.NDArray[np.float64]
@@ -29,7 +31,9 @@ Output = int | tuple[int, ...] | Sequence[Any] | npt.NDArray[Any] | None
 MAX_SHAPLEY_INPUTS = 10
 
 
-def saliency(model: Any, features: Any, output: Output = None) -> npt.NDArray[Any]:
+def saliency(
+    model: Module, features: npt.ArrayLike | Tensor, output: Output = None
+) -> npt.NDArray[Any]:
     """∂ score / ∂ input for each row: how much a small change of each input changes the score.
 
     ``features`` (rows, …) float; ``output`` is the position of the score (with several axes a
@@ -45,7 +49,9 @@ def saliency(model: Any, features: Any, output: Output = None) -> npt.NDArray[An
     return np.array(result.detach().numpy())
 
 
-def grad_cam(model: Any, layer: Any, images: Any, output: Output = None) -> npt.NDArray[Any]:
+def grad_cam(
+    model: Module, layer: Any, images: npt.ArrayLike | Tensor, output: Output = None
+) -> npt.NDArray[Any]:
     """Where in the pictures the evidence for a score lies: one map a picture, 0 … 1.
 
     ``layer`` is a module of ``model`` whose output is (rows, channels, height, width); the map is

@@ -14,18 +14,20 @@ import numpy.typing as npt
 from pellucid import nn
 from pellucid.base.errors import ArgumentError
 from pellucid.nn.modes import evaluation
+from pellucid.nn.module import Module
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
+from pellucid.tensor.tensor import Tensor
 
 Array = npt.NDArray[np.float64]
 
 
-def convolutions(model: Any) -> list[tuple[str, Any]]:
+def convolutions(model: Module) -> list[tuple[str, Any]]:
     """Paths and layers of the two-dimensional convolutions, in the order of the model."""
     return [(path, m) for path, m in model.named_modules() if isinstance(m, nn.Conv2d)]
 
 
-def filters(model: Any, layer: str | None = None) -> Array:
+def filters(model: Module, layer: str | None = None) -> Array:
     """The filters (outputs, inputs, height, width) of the convolution ``layer``, or of the first.
 
     ``ArgumentError`` for a model without convolutions and for a path that leads to none.
@@ -41,7 +43,7 @@ def filters(model: Any, layer: str | None = None) -> Array:
     )
 
 
-def feature_maps(model: Any, image: Any) -> dict[str, Array]:
+def feature_maps(model: Module, image: npt.ArrayLike | Tensor) -> dict[str, Array]:
     """What each convolution makes of an image, by its path: (channels, height, width).
 
     ``image`` is one input of the model without its batch axis.  A ReLU module that follows is

@@ -22,8 +22,10 @@ from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, FileError, ShapeError
 from pellucid.base.extras import needs
 from pellucid.insight.features import feature_maps, filters
+from pellucid.nn.module import Module
 from pellucid.tensor.autograd import enable_grad, grad, no_grad
 from pellucid.tensor.creation import as_tensor, linspace
+from pellucid.tensor.tensor import Tensor
 
 SUFFIXES = (".svg", ".png")
 _BLUE, _ORANGE, _GREY = "#2b6cb0", "#dd6b20", "#888888"
@@ -151,7 +153,7 @@ def draw_decision(
 
 
 def draw_filters(
-    model: Any, path: str | os.PathLike[str], layer: str | None = None, most: int = 64
+    model: Module, path: str | os.PathLike[str], layer: str | None = None, most: int = 64
 ) -> npt.NDArray[np.float64]:
     """Draws the filters of a convolution (the model's first, or the one at ``layer``) into a file
     and returns them, (outputs, inputs, height, width).
@@ -171,7 +173,7 @@ def draw_filters(
 
 
 def draw_feature_maps(
-    model: Any, image: Any, path: str | os.PathLike[str], most: int = 8
+    model: Module, image: npt.ArrayLike | Tensor, path: str | os.PathLike[str], most: int = 8
 ) -> dict[str, npt.NDArray[np.float64]]:
     """Draws what each convolution makes of an image, one row a layer, into a file, and returns
     the maps by the layers' paths (see ``pellucid.insight.features.feature_maps``).

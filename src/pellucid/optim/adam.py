@@ -28,6 +28,7 @@ from pellucid.optim.optimizer import (
 )
 from pellucid.tensor.functions import where
 from pellucid.tensor.state import host_value
+from pellucid.tensor.tensor import Tensor
 
 
 def moments(grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup) -> tuple[Any, Any]:
@@ -37,7 +38,7 @@ def moments(grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup) ->
     return mean, fading_square(square * beta2 + grad * grad * (1 - beta2), group["eps"])
 
 
-def adam_step(param: Any, numerator: Any, square: Any, eps: Any) -> Any:
+def adam_step(param: Tensor, numerator: Tensor, square: Tensor, eps: Tensor) -> Tensor:
     """θ ← θ − numerator / (√v + ε')."""
     return param - numerator / (square.sqrt() + eps)
 

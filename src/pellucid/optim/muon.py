@@ -15,16 +15,17 @@ from pellucid.optim.optimizer import (
     Slots,
 )
 from pellucid.tensor.state import host_value
+from pellucid.tensor.tensor import Tensor
 
 COEFFICIENTS = (3.4445, -4.775, 2.0315)
 
 
 def orthogonalize(
-    matrix: Any,
+    matrix: Tensor,
     ns_coefficients: tuple[float, float, float] = COEFFICIENTS,
     ns_steps: int = 5,
     eps: float = 1e-7,
-) -> Any:
+) -> Tensor:
     """Approximately U·Vᵀ of ``matrix`` = U·S·Vᵀ, shape (A, B), by Newton–Schulz iteration.
 
     X ← matrix/‖matrix‖; then ``ns_steps`` times X ← aX + (bXXᵀ + c(XXᵀ)²)X.  The quintic is

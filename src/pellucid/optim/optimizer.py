@@ -623,7 +623,7 @@ def check_execution(owner: str, given: Mapping[str, object]) -> None:
         )
 
 
-def fading(mean: Any) -> Any:
+def fading(mean: Tensor) -> Tensor:
     """A running mean of gradients, 0 where it is negligible (below 1e-30); same shape and dtype.
 
     Where a unit is dead, or a pixel always black, β·m reaches the subnormal numbers after some 700
@@ -634,7 +634,7 @@ def fading(mean: Any) -> Any:
     return where(mean.abs() < NEGLIGIBLE, 0.0, mean)
 
 
-def fading_square(square: Any, eps: float) -> Any:
+def fading_square(square: Tensor, eps: float) -> Tensor:
     """The same for a running mean of squares v that stands in √v + ε: 0 below 1e-37.
 
     Without ``eps`` the root divides alone, and v stays as it is.
@@ -647,7 +647,7 @@ def log_of(beta: float) -> float:
     return math.log(beta) if beta > 0 else -math.inf
 
 
-def one_minus_power(log_beta: Any, step: Any) -> Any:
+def one_minus_power(log_beta: float | Tensor, step: Tensor) -> Tensor:
     """1 − β^t as −expm1(t·ln β), in float64: accurate also where β^t is close to 1."""
     return -(step.double() * log_beta).expm1()
 

@@ -87,11 +87,11 @@ class ArithmeticMethods(Tensor):
     # ---- operators -------------------------------------------------------------------------
 
     def add(self, other: Operand, *, alpha: float = 1) -> Tensor:
-        """self + alpha · other; shapes broadcast."""
+        """self + alpha · other, element by element; shapes broadcast, dtypes are promoted."""
         return _binary("add", self, other if alpha == 1 else _binary("mul", other, alpha))
 
     def sub(self, other: Operand, *, alpha: float = 1) -> Tensor:
-        """self − alpha · other; shapes broadcast."""
+        """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
         return _binary("sub", self, other if alpha == 1 else _binary("mul", other, alpha))
 
     def mul(self, other: Operand) -> Tensor:
@@ -116,7 +116,7 @@ class ArithmeticMethods(Tensor):
         return elementwise.div(as_float(a), as_float(b))
 
     def floor_divide(self, other: Operand) -> Tensor:
-        """floor(self / other)."""
+        """floor(self / other), element by element; shapes broadcast."""
         return _binary("floor_divide", self, other)
 
     def remainder(self, other: Operand) -> Tensor:
@@ -244,31 +244,31 @@ class ArithmeticMethods(Tensor):
         return id(self)
 
     def logical_not(self) -> Tensor:
-        """True where the element is zero."""
+        """True where the element is zero, as a bool tensor."""
         return elementwise.logical_not_(self.bool_())
 
     def logical_and(self, other: Operand) -> Tensor:
-        """True where both are nonzero."""
+        """True where both are nonzero, as a bool tensor; shapes broadcast."""
         return elementwise.logical_and_(self.bool_(), as_operand(other).bool_())
 
     def logical_or(self, other: Operand) -> Tensor:
-        """True where at least one is nonzero."""
+        """True where at least one is nonzero, as a bool tensor; shapes broadcast."""
         return elementwise.logical_or_(self.bool_(), as_operand(other).bool_())
 
     def logical_xor(self, other: Operand) -> Tensor:
-        """True where exactly one is nonzero."""
+        """True where exactly one is nonzero, as a bool tensor; shapes broadcast."""
         return elementwise.logical_xor_(self.bool_(), as_operand(other).bool_())
 
     def bool_(self) -> Tensor:
-        """True where the element is not zero."""
+        """As bool: True where the element is not zero; bool tensors stay."""
         return self if self.dtype is bool_ else self.ne(0)
 
     def isnan(self) -> Tensor:
-        """True where the element is not a number."""
+        """True where the element is not a number, as a bool tensor."""
         return elementwise.ne(self, self)
 
     def isinf(self) -> Tensor:
-        """True where the element is +∞ or −∞."""
+        """True where the element is +∞ or −∞, as a bool tensor."""
         return self.abs().eq(math.inf) if self.dtype.is_floating_point else self.isnan()
 
     def isfinite(self) -> Tensor:
@@ -280,7 +280,7 @@ class ArithmeticMethods(Tensor):
     def isclose(
         self, other: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
     ) -> Tensor:
-        """|self − other| ≤ atol + rtol · |other|."""
+        """|self − other| ≤ atol + rtol · |other|, element by element, as a bool tensor."""
         a, b = together(self, other)
         distance = (as_number(a) - as_number(b)).abs()
         near = distance.le(as_number(b).abs() * rtol + atol).logical_and(distance.isfinite())
@@ -290,7 +290,7 @@ class ArithmeticMethods(Tensor):
     def allclose(
         self, other: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
     ) -> bool:
-        """Whether every element :meth:`isclose`."""
+        """Whether every element :meth:`isclose` to the other's: a Python bool."""
         return bool(self.isclose(other, rtol, atol, equal_nan).array().all())
 
     # ---- functions of one argument ---------------------------------------------------------
@@ -333,15 +333,15 @@ class ArithmeticMethods(Tensor):
         return function(self) if self.dtype.is_floating_point else self
 
     def floor(self) -> Tensor:
-        """The largest integer ≤ x, same dtype."""
+        """The largest integer ≤ x, element by element; shape and dtype stay."""
         return self._rounded(elementwise.floor)
 
     def ceil(self) -> Tensor:
-        """The smallest integer ≥ x, same dtype."""
+        """The smallest integer ≥ x, element by element; shape and dtype stay."""
         return self._rounded(elementwise.ceil)
 
     def trunc(self) -> Tensor:
-        """x without its fraction, same dtype."""
+        """x without its fraction, rounded towards zero; shape and dtype stay."""
         return self._rounded(elementwise.trunc)
 
     def round(self, *, decimals: int = 0) -> Tensor:
@@ -353,19 +353,19 @@ class ArithmeticMethods(Tensor):
         return (self * 10.0**decimals).round() / 10.0**decimals
 
     def frac(self) -> Tensor:
-        """x − trunc(x)."""
+        """The fraction with the sign of x: x − trunc(x)."""
         return self - self.trunc()
 
     def reciprocal(self) -> Tensor:
-        """1 / x."""
+        """1 / x, element by element; integers become float32."""
         return 1.0 / self
 
     def rsqrt(self) -> Tensor:
-        """1 / √x."""
+        """1 / √x, element by element; integers become float32."""
         return 1.0 / self.sqrt()
 
     def square(self) -> Tensor:
-        """x²."""
+        """x², element by element; shape and dtype stay."""
         return self * self
 
     @unit(elements(1 << 14))
@@ -408,11 +408,11 @@ class ArithmeticMethods(Tensor):
     clip = clamp
 
     def clamp_min(self, min: Operand) -> Tensor:
-        """max(x, min)."""
+        """max(x, min), element by element; ``min`` broadcasts."""
         return self.clamp(min=min)
 
     def clamp_max(self, max: Operand) -> Tensor:
-        """min(x, max)."""
+        """min(x, max), element by element; ``max`` broadcasts."""
         return self.clamp(max=max)
 
     def where(self, condition: Tensor, other: Operand) -> Tensor:
@@ -427,15 +427,15 @@ class ArithmeticMethods(Tensor):
         )
 
     def lerp(self, end: Tensor, weight: Operand) -> Tensor:
-        """self + weight · (end − self)."""
+        """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1)."""
         return self + (end - self) * weight
 
     def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-        """self + value · tensor1 · tensor2."""
+        """self + value · tensor1 · tensor2, element by element; shapes broadcast."""
         return self + tensor1 * tensor2 * value
 
     def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-        """self + value · tensor1 / tensor2."""
+        """self + value · tensor1 / tensor2, element by element; shapes broadcast."""
         return self + tensor1 / tensor2 * value
 
     def atan2(self, other: Operand) -> Tensor:
@@ -451,7 +451,7 @@ class ArithmeticMethods(Tensor):
         return large * (1 + ratio * ratio).sqrt()
 
     def xlogy(self, other: Operand) -> Tensor:
-        """self · ln(other), with 0 · ln(0) = 0."""
+        """self · ln(other), element by element, with 0 · ln(0) = 0."""
         a, b = together(self, other)
         safe = b.masked_fill(a.eq(0).logical_and(b.isnan().logical_not()), 1.0)
         return as_float(a) * as_float(safe).log()

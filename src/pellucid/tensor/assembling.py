@@ -33,18 +33,18 @@ class AssemblingMethods(ShapingMethods):
     __slots__ = ()
 
     def ravel(self) -> Tensor:
-        """All elements in one line."""
+        """All elements in one line, in the order of their indices."""
         return as_view(structure.reshape(self, (-1,)), self)
 
     swapdims = ShapingMethods.transpose
     moveaxis = ShapingMethods.movedim
 
     def fliplr(self) -> Tensor:
-        """Axis 1 read backwards."""
+        """Axis 1 read backwards: the columns of a matrix in reverse order."""
         return as_copy(structure.flip(self, (1,)), self)
 
     def flipud(self) -> Tensor:
-        """Axis 0 read backwards."""
+        """Axis 0 read backwards: the rows of a matrix in reverse order."""
         return as_copy(structure.flip(self, (0,)), self)
 
     def rot90(self, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:

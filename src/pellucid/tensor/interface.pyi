@@ -157,14 +157,14 @@ class Tensor(TensorCore):
         ...
 
     def __iand__(self, other: Operand) -> Tensor:
-        """Bits set in both; integers and bool.
+        """Bits set in both, element by element; for integers and bool, shapes broadcast.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def __ifloordiv__(self, other: Operand) -> Tensor:
-        """floor(self / other).
+        """floor(self / other), element by element; shapes broadcast.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -244,7 +244,6 @@ class Tensor(TensorCore):
         ...
 
     def __lshift__(self, other: Operand) -> Tensor:
-        """self · 2^other, for integers; 0 where all bits leave.  ``self << other``."""
         ...
 
     def __lt__(self, other: Operand) -> Tensor:
@@ -315,7 +314,6 @@ class Tensor(TensorCore):
         ...
 
     def __rshift__(self, other: Operand) -> Tensor:
-        """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``."""
         ...
 
     def __rsub__(self, other: Operand) -> Tensor:
@@ -402,11 +400,11 @@ class Tensor(TensorCore):
         ...
 
     def add(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
-        """self + alpha · other; shapes broadcast."""
+        """self + alpha · other, element by element; shapes broadcast, dtypes are promoted."""
         ...
 
     def add_(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
-        """self + alpha · other; shapes broadcast.
+        """self + alpha · other, element by element; shapes broadcast, dtypes are promoted.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -438,7 +436,7 @@ class Tensor(TensorCore):
         ...
 
     def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: builtins.float = 1) -> Tensor:
-        """self + value · tensor1 / tensor2."""
+        """self + value · tensor1 / tensor2, element by element; shapes broadcast."""
         ...
 
     def addcdiv_(
@@ -448,14 +446,14 @@ class Tensor(TensorCore):
         *,
         value: builtins.float = 1,
     ) -> Tensor:
-        """self + value · tensor1 / tensor2.
+        """self + value · tensor1 / tensor2, element by element; shapes broadcast.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: builtins.float = 1) -> Tensor:
-        """self + value · tensor1 · tensor2."""
+        """self + value · tensor1 · tensor2, element by element; shapes broadcast."""
         ...
 
     def addcmul_(
@@ -465,7 +463,7 @@ class Tensor(TensorCore):
         *,
         value: builtins.float = 1,
     ) -> Tensor:
-        """self + value · tensor1 · tensor2.
+        """self + value · tensor1 · tensor2, element by element; shapes broadcast.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -504,7 +502,7 @@ class Tensor(TensorCore):
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
-        """beta · self + alpha · (mat @ vec)."""
+        """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n)."""
         ...
 
     def addmv_(
@@ -515,7 +513,7 @@ class Tensor(TensorCore):
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
-        """beta · self + alpha · (mat @ vec).
+        """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n).
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -561,7 +559,7 @@ class Tensor(TensorCore):
         atol: builtins.float = ...,
         equal_nan: builtins.bool = False,
     ) -> builtins.bool:
-        """Whether every element :meth:`isclose`."""
+        """Whether every element :meth:`isclose` to the other's: a Python bool."""
         ...
 
     def amax(self, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
@@ -785,7 +783,7 @@ class Tensor(TensorCore):
         ...
 
     def bernoulli(self, *, generator: Generator | None = None) -> Tensor:
-        """See :func:`bernoulli`."""
+        """1 with the tensor's elements as probabilities, else 0; see :func:`pellucid.bernoulli`."""
         ...
 
     def bernoulli_(
@@ -794,7 +792,7 @@ class Tensor(TensorCore):
         *,
         generator: Generator | None = None,
     ) -> Tensor:
-        """Overwrite with 1 (probability p) or 0."""
+        """Overwrite with 1 (with probability ``p``) or 0, drawn from ``generator``."""
         ...
 
     def bfloat16(self) -> Tensor:
@@ -806,11 +804,11 @@ class Tensor(TensorCore):
         ...
 
     def bitwise_and(self, other: Operand) -> Tensor:
-        """Bits set in both; integers and bool."""
+        """Bits set in both, element by element; for integers and bool, shapes broadcast."""
         ...
 
     def bitwise_and_(self, other: Operand) -> Tensor:
-        """Bits set in both; integers and bool.
+        """Bits set in both, element by element; for integers and bool, shapes broadcast.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -828,11 +826,11 @@ class Tensor(TensorCore):
         ...
 
     def bitwise_not(self) -> Tensor:
-        """Every bit turned; integers and bool."""
+        """Every bit turned; for integers and bool, where it is logical not."""
         ...
 
     def bitwise_not_(self) -> Tensor:
-        """Every bit turned; integers and bool.
+        """Every bit turned; for integers and bool, where it is logical not.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -879,15 +877,15 @@ class Tensor(TensorCore):
         ...
 
     def bool(self) -> Tensor:
-        """True where nonzero."""
+        """As bool: True where the element is not zero."""
         ...
 
     def bool_(self) -> Tensor:
-        """True where the element is not zero."""
+        """As bool: True where the element is not zero; bool tensors stay."""
         ...
 
     def broadcast_to(self, shape: Sequence[builtins.int]) -> Tensor:
-        """Stretched to ``shape`` by NumPy's rule."""
+        """Stretched to ``shape`` by NumPy's rule, without a copy."""
         ...
 
     def bucketize(
@@ -904,7 +902,7 @@ class Tensor(TensorCore):
         ...
 
     def byte(self) -> Tensor:
-        """As uint8."""
+        """As uint8: whole numbers from 0 to 255, the fraction cut off."""
         ...
 
     def cauchy_(
@@ -918,18 +916,18 @@ class Tensor(TensorCore):
         ...
 
     def ceil(self) -> Tensor:
-        """The smallest integer ≥ x, same dtype."""
+        """The smallest integer ≥ x, element by element; shape and dtype stay."""
         ...
 
     def ceil_(self) -> Tensor:
-        """The smallest integer ≥ x, same dtype.
+        """The smallest integer ≥ x, element by element; shape and dtype stay.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def char(self) -> Tensor:
-        """As int8."""
+        """As int8: whole numbers from −128 to 127, the fraction cut off."""
         ...
 
     def cholesky(self, upper: builtins.bool = False) -> Tensor:
@@ -965,22 +963,22 @@ class Tensor(TensorCore):
         ...
 
     def clamp_max(self, max: Operand) -> Tensor:
-        """min(x, max)."""
+        """min(x, max), element by element; ``max`` broadcasts."""
         ...
 
     def clamp_max_(self, max: Operand) -> Tensor:
-        """min(x, max).
+        """min(x, max), element by element; ``max`` broadcasts.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def clamp_min(self, min: Operand) -> Tensor:
-        """max(x, min)."""
+        """max(x, min), element by element; ``min`` broadcasts."""
         ...
 
     def clamp_min_(self, min: Operand) -> Tensor:
-        """max(x, min).
+        """max(x, min), element by element; ``min`` broadcasts.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1022,7 +1020,7 @@ class Tensor(TensorCore):
         ...
 
     def const_data_ptr(self) -> builtins.int:
-        """Address of the first element."""
+        """Address of the first element in memory, an integer."""
         ...
 
     def contiguous(self, memory_format: builtins.object = None) -> Tensor:
@@ -1083,7 +1081,7 @@ class Tensor(TensorCore):
         ...
 
     def cpu(self) -> Tensor:
-        """The tensor itself: it lives on the CPU."""
+        """The tensor itself: every tensor lives on the CPU."""
         ...
 
     def cross(self, other: Tensor, dim: builtins.int | None = None) -> Tensor:
@@ -1107,22 +1105,22 @@ class Tensor(TensorCore):
         ...
 
     def cumprod(self, dim: builtins.int, *, dtype: DTypeLike | None = None) -> Tensor:
-        """Running product along ``dim``."""
+        """Running product along ``dim``: y_i = x_1 · … · x_i; the shape stays."""
         ...
 
     def cumprod_(self, dim: builtins.int, *, dtype: DTypeLike | None = None) -> Tensor:
-        """Running product along ``dim``.
+        """Running product along ``dim``: y_i = x_1 · … · x_i; the shape stays.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def cumsum(self, dim: builtins.int, *, dtype: DTypeLike | None = None) -> Tensor:
-        """Running sum along ``dim``."""
+        """Running sum along ``dim``: y_i = x_1 + … + x_i; the shape stays."""
         ...
 
     def cumsum_(self, dim: builtins.int, *, dtype: DTypeLike | None = None) -> Tensor:
-        """Running sum along ``dim``.
+        """Running sum along ``dim``: y_i = x_1 + … + x_i; the shape stays.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1137,15 +1135,15 @@ class Tensor(TensorCore):
         ...
 
     def data_ptr(self) -> builtins.int:
-        """Address of the first element."""
+        """Address of the first element in memory, an integer."""
         ...
 
     def deg2rad(self) -> Tensor:
-        """Degrees as radians: x · π / 180."""
+        """Degrees as radians: x · π / 180, element by element."""
         ...
 
     def deg2rad_(self) -> Tensor:
-        """Degrees as radians: x · π / 180.
+        """Degrees as radians: x · π / 180, element by element.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1201,7 +1199,7 @@ class Tensor(TensorCore):
         dim1: builtins.int = 0,
         dim2: builtins.int = 1,
     ) -> Tensor:
-        """A copy with ``src`` on a diagonal."""
+        """A copy with ``src`` on the ``offset``-th diagonal of axes ``dim1`` and ``dim2``."""
         ...
 
     def diff(
@@ -1226,11 +1224,11 @@ class Tensor(TensorCore):
         ...
 
     def dim(self) -> builtins.int:
-        """Number of axes."""
+        """Number of axes: 0 for a single number, 2 for a matrix."""
         ...
 
     def dist(self, other: Operand, p: builtins.float = 2) -> Tensor:
-        """The p-norm of self − other, one number."""
+        """The p-norm of self − other over all elements, one number."""
         ...
 
     def div(self, other: Operand, *, rounding_mode: builtins.str | None = None) -> Tensor:
@@ -1270,18 +1268,18 @@ class Tensor(TensorCore):
         ...
 
     def double(self) -> Tensor:
-        """As float64."""
+        """As float64; the tensor itself if it is that already."""
         ...
 
     def dsplit(
         self,
         sections: builtins.int | Sequence[builtins.int],
     ) -> builtins.tuple[Tensor, ...]:
-        """Parts along axis 2."""
+        """Parts along axis 2: equal ones, or cut at these positions."""
         ...
 
     def element_size(self) -> builtins.int:
-        """Bytes of one element."""
+        """Bytes of one element: 4 for float32."""
         ...
 
     def eq(self, other: Operand) -> Tensor:
@@ -1359,7 +1357,7 @@ class Tensor(TensorCore):
         ...
 
     def expand_as(self, other: Tensor) -> Tensor:
-        """Stretched to the shape of ``other``."""
+        """Stretched to the shape of ``other``, without a copy."""
         ...
 
     def expm1(self) -> Tensor:
@@ -1391,11 +1389,11 @@ class Tensor(TensorCore):
         ...
 
     def fix(self) -> Tensor:
-        """x without its fraction, same dtype."""
+        """x without its fraction, rounded towards zero; shape and dtype stay."""
         ...
 
     def fix_(self) -> Tensor:
-        """x without its fraction, same dtype.
+        """x without its fraction, rounded towards zero; shape and dtype stay.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1406,19 +1404,19 @@ class Tensor(TensorCore):
         ...
 
     def flip(self, *axes: Extents, dims: Axes = None) -> Tensor:
-        """Read backwards along ``dims``."""
+        """Read backwards along each of ``dims``; the shape stays."""
         ...
 
     def fliplr(self) -> Tensor:
-        """Axis 1 read backwards."""
+        """Axis 1 read backwards: the columns of a matrix in reverse order."""
         ...
 
     def flipud(self) -> Tensor:
-        """Axis 0 read backwards."""
+        """Axis 0 read backwards: the rows of a matrix in reverse order."""
         ...
 
     def float(self) -> Tensor:
-        """As float32."""
+        """As float32; the tensor itself if it is that already."""
         ...
 
     def float_power(self, exponent: Operand) -> Tensor:
@@ -1433,22 +1431,22 @@ class Tensor(TensorCore):
         ...
 
     def floor(self) -> Tensor:
-        """The largest integer ≤ x, same dtype."""
+        """The largest integer ≤ x, element by element; shape and dtype stay."""
         ...
 
     def floor_(self) -> Tensor:
-        """The largest integer ≤ x, same dtype.
+        """The largest integer ≤ x, element by element; shape and dtype stay.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def floor_divide(self, other: Operand) -> Tensor:
-        """floor(self / other)."""
+        """floor(self / other), element by element; shapes broadcast."""
         ...
 
     def floor_divide_(self, other: Operand) -> Tensor:
-        """floor(self / other).
+        """floor(self / other), element by element; shapes broadcast.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1474,11 +1472,11 @@ class Tensor(TensorCore):
         ...
 
     def frac(self) -> Tensor:
-        """x − trunc(x)."""
+        """The fraction with the sign of x: x − trunc(x)."""
         ...
 
     def frac_(self) -> Tensor:
-        """x − trunc(x).
+        """The fraction with the sign of x: x − trunc(x).
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1575,7 +1573,7 @@ class Tensor(TensorCore):
         ...
 
     def hardshrink(self, lambd: builtins.float = ...) -> Tensor:
-        """x where |x| > λ, else 0."""
+        """x where |x| > λ, else 0, element by element."""
         ...
 
     def heaviside(self, values: Operand) -> Tensor:
@@ -1786,7 +1784,7 @@ class Tensor(TensorCore):
         ...
 
     def int(self) -> Tensor:
-        """As int32."""
+        """As int32, the fraction cut off."""
         ...
 
     def inverse(self) -> Tensor:
@@ -1826,17 +1824,17 @@ class Tensor(TensorCore):
         ...
 
     def is_nonzero(self) -> builtins.bool:
-        """Whether the single element is not zero."""
+        """Whether the single element of the tensor is not zero."""
         ...
 
     is_quantized: builtins.bool
 
     def is_same_size(self, other: Tensor) -> builtins.bool:
-        """Whether both have the same shape."""
+        """Whether both tensors have the same shape."""
         ...
 
     def is_signed(self) -> builtins.bool:
-        """Whether the dtype has negative numbers."""
+        """Whether the dtype has negative numbers: all but uint8 and bool."""
         ...
 
     is_sparse: builtins.bool
@@ -1848,7 +1846,7 @@ class Tensor(TensorCore):
         atol: builtins.float = ...,
         equal_nan: builtins.bool = False,
     ) -> Tensor:
-        """|self − other| ≤ atol + rtol · |other|."""
+        """|self − other| ≤ atol + rtol · |other|, element by element, as a bool tensor."""
         ...
 
     def isfinite(self) -> Tensor:
@@ -1860,19 +1858,19 @@ class Tensor(TensorCore):
         ...
 
     def isinf(self) -> Tensor:
-        """True where the element is +∞ or −∞."""
+        """True where the element is +∞ or −∞, as a bool tensor."""
         ...
 
     def isnan(self) -> Tensor:
-        """True where the element is not a number."""
+        """True where the element is not a number, as a bool tensor."""
         ...
 
     def isneginf(self) -> Tensor:
-        """True where the element is −∞."""
+        """True where the element is −∞, as a bool tensor."""
         ...
 
     def isposinf(self) -> Tensor:
-        """True where the element is +∞."""
+        """True where the element is +∞, as a bool tensor."""
         ...
 
     def isreal(self) -> Tensor:
@@ -1880,7 +1878,7 @@ class Tensor(TensorCore):
         ...
 
     def item(self) -> builtins.bool | builtins.int | builtins.float:
-        """The single element as a Python number."""
+        """The single element as a Python number; for a tensor of one element."""
         ...
 
     def kron(self, other: Tensor) -> Tensor:
@@ -1908,11 +1906,11 @@ class Tensor(TensorCore):
         ...
 
     def ldexp(self, other: Operand) -> Tensor:
-        """self · 2^other."""
+        """self · 2^other, element by element; shapes broadcast."""
         ...
 
     def ldexp_(self, other: Operand) -> Tensor:
-        """self · 2^other.
+        """self · 2^other, element by element; shapes broadcast.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1930,11 +1928,11 @@ class Tensor(TensorCore):
         ...
 
     def lerp(self, end: Tensor, weight: Operand) -> Tensor:
-        """self + weight · (end − self)."""
+        """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1)."""
         ...
 
     def lerp_(self, end: Tensor, weight: Operand) -> Tensor:
-        """self + weight · (end − self).
+        """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1).
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -2032,7 +2030,7 @@ class Tensor(TensorCore):
         ...
 
     def logaddexp(self, other: Operand) -> Tensor:
-        """ln(e^self + e^other) without overflow."""
+        """ln(e^self + e^other), element by element, without overflow."""
         ...
 
     def logaddexp2(self, other: Operand) -> Tensor:
@@ -2048,44 +2046,44 @@ class Tensor(TensorCore):
         ...
 
     def logical_and(self, other: Operand) -> Tensor:
-        """True where both are nonzero."""
+        """True where both are nonzero, as a bool tensor; shapes broadcast."""
         ...
 
     def logical_and_(self, other: Operand) -> Tensor:
-        """True where both are nonzero.
+        """True where both are nonzero, as a bool tensor; shapes broadcast.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def logical_not(self) -> Tensor:
-        """True where the element is zero."""
+        """True where the element is zero, as a bool tensor."""
         ...
 
     def logical_not_(self) -> Tensor:
-        """True where the element is zero.
+        """True where the element is zero, as a bool tensor.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def logical_or(self, other: Operand) -> Tensor:
-        """True where at least one is nonzero."""
+        """True where at least one is nonzero, as a bool tensor; shapes broadcast."""
         ...
 
     def logical_or_(self, other: Operand) -> Tensor:
-        """True where at least one is nonzero.
+        """True where at least one is nonzero, as a bool tensor; shapes broadcast.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def logical_xor(self, other: Operand) -> Tensor:
-        """True where exactly one is nonzero."""
+        """True where exactly one is nonzero, as a bool tensor; shapes broadcast."""
         ...
 
     def logical_xor_(self, other: Operand) -> Tensor:
-        """True where exactly one is nonzero.
+        """True where exactly one is nonzero, as a bool tensor; shapes broadcast.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -2107,7 +2105,7 @@ class Tensor(TensorCore):
         ...
 
     def long(self) -> Tensor:
-        """As int64."""
+        """As int64, the fraction cut off; what indices are."""
         ...
 
     def lt(self, other: Operand) -> Tensor:
@@ -2178,11 +2176,11 @@ class Tensor(TensorCore):
         ...
 
     def matrix_exp(self) -> Tensor:
-        """e^A of square matrices."""
+        """e^A = Σ Aᵏ / k! of square matrices (…, n, n)."""
         ...
 
     def matrix_power(self, n: builtins.int) -> Tensor:
-        """The matrix multiplied n times (n ≥ 0)."""
+        """Square matrices (…, n, n) multiplied ``n`` times with themselves."""
         ...
 
     @overload
@@ -2281,7 +2279,7 @@ class Tensor(TensorCore):
         ...
 
     def msort(self) -> Tensor:
-        """Sorted along the first axis."""
+        """Sorted along the first axis, smallest first."""
         ...
 
     def mul(self, other: Operand) -> Tensor:
@@ -2302,7 +2300,7 @@ class Tensor(TensorCore):
         *,
         generator: Generator | None = None,
     ) -> Tensor:
-        """See :func:`multinomial`."""
+        """Positions drawn in proportion to these weights, see :func:`pellucid.multinomial`."""
         ...
 
     def multiply(self, other: Operand) -> Tensor:
@@ -2392,7 +2390,7 @@ class Tensor(TensorCore):
         *,
         dtype: DTypeLike | None = None,
     ) -> Tensor:
-        """Sum over ``dim``, NaN counted as 0."""
+        """Sum over ``dim`` (all axes by default), NaN counted as 0."""
         ...
 
     def narrow(self, dim: builtins.int, start: builtins.int, length: builtins.int) -> Tensor:
@@ -2414,7 +2412,7 @@ class Tensor(TensorCore):
         ...
 
     def ndimension(self) -> builtins.int:
-        """Number of axes."""
+        """Number of axes: 0 for a single number, 2 for a matrix."""
         ...
 
     def ne(self, other: Operand) -> Tensor:
@@ -2451,7 +2449,7 @@ class Tensor(TensorCore):
         ...
 
     def nelement(self) -> builtins.int:
-        """Number of elements."""
+        """Number of elements: the product of the extents."""
         ...
 
     def new(self, *data: Any) -> Tensor:
@@ -2465,7 +2463,7 @@ class Tensor(TensorCore):
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
     ) -> Tensor:
-        """Zeros of the given size in this dtype."""
+        """Zeros of the given size, in this tensor's dtype unless ``dtype`` is given."""
         ...
 
     def new_full(
@@ -2487,7 +2485,7 @@ class Tensor(TensorCore):
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
     ) -> Tensor:
-        """Ones of the given size in this dtype."""
+        """Ones of the given size, in this tensor's dtype unless ``dtype`` is given."""
         ...
 
     def new_tensor(
@@ -2498,7 +2496,7 @@ class Tensor(TensorCore):
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
     ) -> Tensor:
-        """A tensor of ``data`` in this dtype."""
+        """A copy of ``data`` in this tensor's dtype unless ``dtype`` is given."""
         ...
 
     def new_zeros(
@@ -2508,7 +2506,7 @@ class Tensor(TensorCore):
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
     ) -> Tensor:
-        """Zeros of the given size in this dtype."""
+        """Zeros of the given size, in this tensor's dtype unless ``dtype`` is given."""
         ...
 
     def nextafter(self, other: Operand) -> Tensor:
@@ -2573,7 +2571,7 @@ class Tensor(TensorCore):
         ...
 
     def numel(self) -> builtins.int:
-        """Number of elements."""
+        """Number of elements: the product of the extents."""
         ...
 
     def numpy(self, *, force: builtins.bool = False) -> np.ndarray:
@@ -2678,11 +2676,11 @@ class Tensor(TensorCore):
         ...
 
     def rad2deg(self) -> Tensor:
-        """Radians as degrees: x · 180 / π."""
+        """Radians as degrees: x · 180 / π, element by element."""
         ...
 
     def rad2deg_(self) -> Tensor:
-        """Radians as degrees: x · 180 / π.
+        """Radians as degrees: x · 180 / π, element by element.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -2703,7 +2701,7 @@ class Tensor(TensorCore):
         ...
 
     def ravel(self) -> Tensor:
-        """All elements in one line."""
+        """All elements in one line, in the order of their indices."""
         ...
 
     @property
@@ -2712,11 +2710,11 @@ class Tensor(TensorCore):
         ...
 
     def reciprocal(self) -> Tensor:
-        """1 / x."""
+        """1 / x, element by element; integers become float32."""
         ...
 
     def reciprocal_(self) -> Tensor:
-        """1 / x.
+        """1 / x, element by element; integers become float32.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -2792,7 +2790,7 @@ class Tensor(TensorCore):
         ...
 
     def reshape_as(self, other: Tensor) -> Tensor:
-        """Reshaped like ``other``."""
+        """The same elements in the same order under the shape of ``other``."""
         ...
 
     def resolve_conj(self) -> Tensor:
@@ -2836,18 +2834,18 @@ class Tensor(TensorCore):
         ...
 
     def rsqrt(self) -> Tensor:
-        """1 / √x."""
+        """1 / √x, element by element; integers become float32."""
         ...
 
     def rsqrt_(self) -> Tensor:
-        """1 / √x.
+        """1 / √x, element by element; integers become float32.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def rsub(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
-        """other − alpha · self."""
+        """other − alpha · self, element by element; shapes broadcast."""
         ...
 
     def scatter(
@@ -2938,18 +2936,18 @@ class Tensor(TensorCore):
         ...
 
     def sgn(self) -> Tensor:
-        """sign(x)."""
+        """sign(x): −1, 0 or 1, element by element."""
         ...
 
     def sgn_(self) -> Tensor:
-        """sign(x).
+        """sign(x): −1, 0 or 1, element by element.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def short(self) -> Tensor:
-        """As int16."""
+        """As int16: whole numbers from −32768 to 32767, the fraction cut off."""
         ...
 
     def sigmoid(self) -> Tensor:
@@ -3013,11 +3011,11 @@ class Tensor(TensorCore):
 
     @overload
     def size(self, dim: None = None) -> Shape:
-        """The shape, or the extent of one axis."""
+        """The shape, or with ``dim`` the extent of that axis."""
         ...
     @overload
     def size(self, dim: builtins.int) -> builtins.int:
-        """The shape, or the extent of one axis."""
+        """The shape, or with ``dim`` the extent of that axis."""
         ...
 
     def slice_scatter(
@@ -3061,7 +3059,7 @@ class Tensor(TensorCore):
         split_sizes: Sequence[builtins.int],
         dim: builtins.int = 0,
     ) -> builtins.tuple[Tensor, ...]:
-        """Parts of these extents along ``dim``."""
+        """Parts of these extents along ``dim``, which must add up to its extent."""
         ...
 
     def sqrt(self) -> Tensor:
@@ -3076,11 +3074,11 @@ class Tensor(TensorCore):
         ...
 
     def square(self) -> Tensor:
-        """x²."""
+        """x², element by element; shape and dtype stay."""
         ...
 
     def square_(self) -> Tensor:
-        """x².
+        """x², element by element; shape and dtype stay.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -3091,7 +3089,7 @@ class Tensor(TensorCore):
         ...
 
     def squeeze_(self, dim: Axes = None) -> Tensor:
-        """Without axes of extent 1, in place."""
+        """Without axes of extent 1 (all of them, or those of ``dim``), in place."""
         ...
 
     def std(
@@ -3125,22 +3123,22 @@ class Tensor(TensorCore):
         ...
 
     def sub(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
-        """self − alpha · other; shapes broadcast."""
+        """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
         ...
 
     def sub_(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
-        """self − alpha · other; shapes broadcast.
+        """self − alpha · other, element by element; shapes broadcast, dtypes are promoted.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def subtract(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
-        """self − alpha · other; shapes broadcast."""
+        """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
         ...
 
     def subtract_(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
-        """self − alpha · other; shapes broadcast.
+        """self − alpha · other, element by element; shapes broadcast, dtypes are promoted.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -3189,7 +3187,7 @@ class Tensor(TensorCore):
         ...
 
     def t_(self) -> Tensor:
-        """The transposed matrix, in place."""
+        """The transposed matrix, in place; vectors and numbers stay."""
         ...
 
     def take(self, index: Tensor) -> Tensor:
@@ -3279,7 +3277,7 @@ class Tensor(TensorCore):
         ...
 
     def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
+        """Nested lists of Python numbers; a single number for a tensor without axes."""
         ...
 
     def topk(
@@ -3293,7 +3291,7 @@ class Tensor(TensorCore):
         ...
 
     def trace(self) -> Tensor:
-        """Sum of a matrix's diagonal."""
+        """Sum of a matrix's diagonal: Σ x_ii, a tensor without axes."""
         ...
 
     def transpose(
@@ -3370,22 +3368,22 @@ class Tensor(TensorCore):
         ...
 
     def trunc(self) -> Tensor:
-        """x without its fraction, same dtype."""
+        """x without its fraction, rounded towards zero; shape and dtype stay."""
         ...
 
     def trunc_(self) -> Tensor:
-        """x without its fraction, same dtype.
+        """x without its fraction, rounded towards zero; shape and dtype stay.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def type(self, dtype: DTypeLike) -> Tensor:
-        """The tensor in another dtype."""
+        """The tensor in another dtype; itself if it has that dtype already."""
         ...
 
     def type_as(self, other: Tensor) -> Tensor:
-        """In the dtype of ``other``."""
+        """In the dtype of ``other``; the tensor itself if it has that already."""
         ...
 
     def unbind(self, dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
@@ -3472,7 +3470,7 @@ class Tensor(TensorCore):
         chunks: builtins.int,
         dim: builtins.int = 0,
     ) -> builtins.tuple[Tensor, ...]:
-        """As :meth:`chunk`."""
+        """As :meth:`chunk`, under the name that PyTorch also has."""
         ...
 
     def unsafe_split(
@@ -3480,7 +3478,7 @@ class Tensor(TensorCore):
         split_size: builtins.int,
         dim: builtins.int = 0,
     ) -> builtins.tuple[Tensor, ...]:
-        """As :meth:`split`."""
+        """As :meth:`split`, under the name that PyTorch also has."""
         ...
 
     def unsafe_split_with_sizes(
@@ -3488,11 +3486,11 @@ class Tensor(TensorCore):
         split_sizes: Sequence[builtins.int],
         dim: builtins.int = 0,
     ) -> builtins.tuple[Tensor, ...]:
-        """As :meth:`split_with_sizes`."""
+        """As :meth:`split_with_sizes`, under the name that PyTorch also has."""
         ...
 
     def unsqueeze(self, dim: builtins.int) -> Tensor:
-        """With a new axis of extent 1 at ``dim``."""
+        """With a new axis of extent 1 at position ``dim`` of the result."""
         ...
 
     def unsqueeze_(self, dim: builtins.int) -> Tensor:
@@ -3517,7 +3515,7 @@ class Tensor(TensorCore):
         correction: builtins.float = 1,
         keepdim: builtins.bool = False,
     ) -> builtins.tuple[Tensor, Tensor]:
-        """(variance, mean) over ``dim``."""
+        """(variance, mean) over ``dim``, as :meth:`var` and :meth:`mean` give them."""
         ...
 
     def vdot(self, other: Tensor) -> Tensor:
@@ -3529,14 +3527,14 @@ class Tensor(TensorCore):
         ...
 
     def view_as(self, other: Tensor) -> Tensor:
-        """Reshaped like ``other``."""
+        """The same elements in the same order under the shape of ``other``."""
         ...
 
     def vsplit(
         self,
         sections: builtins.int | Sequence[builtins.int],
     ) -> builtins.tuple[Tensor, ...]:
-        """Parts along axis 0."""
+        """Parts along axis 0: equal ones, or cut at these positions."""
         ...
 
     def where(self, condition: Tensor, other: Operand) -> Tensor:
@@ -3544,16 +3542,16 @@ class Tensor(TensorCore):
         ...
 
     def xlogy(self, other: Operand) -> Tensor:
-        """self · ln(other), with 0 · ln(0) = 0."""
+        """self · ln(other), element by element, with 0 · ln(0) = 0."""
         ...
 
     def xlogy_(self, other: Operand) -> Tensor:
-        """self · ln(other), with 0 · ln(0) = 0.
+        """self · ln(other), element by element, with 0 · ln(0) = 0.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def zero_(self) -> Tensor:
-        """Overwrite with zeros."""
+        """Overwrite every element with zero; returns the tensor."""
         ...

@@ -321,7 +321,7 @@ def acosh(input: Operand) -> Tensor:
     ...
 
 def add(input: Operand, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
-    """self + alpha · other; shapes broadcast."""
+    """self + alpha · other, element by element; shapes broadcast, dtypes are promoted."""
     ...
 
 def addbmm(
@@ -342,7 +342,7 @@ def addcdiv(
     *,
     value: builtins.float = 1,
 ) -> Tensor:
-    """self + value · tensor1 / tensor2."""
+    """self + value · tensor1 / tensor2, element by element; shapes broadcast."""
     ...
 
 def addcmul(
@@ -352,7 +352,7 @@ def addcmul(
     *,
     value: builtins.float = 1,
 ) -> Tensor:
-    """self + value · tensor1 · tensor2."""
+    """self + value · tensor1 · tensor2, element by element; shapes broadcast."""
     ...
 
 def addmm(
@@ -374,7 +374,7 @@ def addmv(
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
 ) -> Tensor:
-    """beta · self + alpha · (mat @ vec)."""
+    """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n)."""
     ...
 
 def addr(
@@ -403,7 +403,7 @@ def allclose(
     atol: builtins.float = ...,
     equal_nan: builtins.bool = False,
 ) -> builtins.bool:
-    """Whether every element :meth:`isclose`."""
+    """Whether every element :meth:`isclose` to the other's: a Python bool."""
     ...
 
 def amax(input: Operand, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
@@ -528,7 +528,7 @@ def bincount(
     ...
 
 def bitwise_and(input: Operand, other: Operand) -> Tensor:
-    """Bits set in both; integers and bool."""
+    """Bits set in both, element by element; for integers and bool, shapes broadcast."""
     ...
 
 def bitwise_left_shift(input: Operand, other: Operand) -> Tensor:
@@ -536,7 +536,7 @@ def bitwise_left_shift(input: Operand, other: Operand) -> Tensor:
     ...
 
 def bitwise_not(input: Operand) -> Tensor:
-    """Every bit turned; integers and bool."""
+    """Every bit turned; for integers and bool, where it is logical not."""
     ...
 
 def bitwise_or(input: Operand, other: Operand) -> Tensor:
@@ -559,7 +559,7 @@ def bmm(input: Operand, other: Tensor | np.ndarray) -> Tensor:
     ...
 
 def broadcast_to(input: Operand, shape: Sequence[builtins.int]) -> Tensor:
-    """Stretched to ``shape`` by NumPy's rule."""
+    """Stretched to ``shape`` by NumPy's rule, without a copy."""
     ...
 
 def bucketize(
@@ -576,7 +576,7 @@ def bucketize(
     ...
 
 def ceil(input: Operand) -> Tensor:
-    """The smallest integer ≥ x, same dtype."""
+    """The smallest integer ≥ x, element by element; shape and dtype stay."""
     ...
 
 def cholesky(input: Operand, upper: builtins.bool = False) -> Tensor:
@@ -607,11 +607,11 @@ def clamp(input: Operand, min: Operand | None = None, max: Operand | None = None
     ...
 
 def clamp_max(input: Operand, max: Operand) -> Tensor:
-    """min(x, max)."""
+    """min(x, max), element by element; ``max`` broadcasts."""
     ...
 
 def clamp_min(input: Operand, min: Operand) -> Tensor:
-    """max(x, min)."""
+    """max(x, min), element by element; ``min`` broadcasts."""
     ...
 
 def clip(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
@@ -670,15 +670,15 @@ def cummin(input: Operand, dim: builtins.int) -> ValuesIndices:
     ...
 
 def cumprod(input: Operand, dim: builtins.int, *, dtype: DTypeLike | None = None) -> Tensor:
-    """Running product along ``dim``."""
+    """Running product along ``dim``: y_i = x_1 · … · x_i; the shape stays."""
     ...
 
 def cumsum(input: Operand, dim: builtins.int, *, dtype: DTypeLike | None = None) -> Tensor:
-    """Running sum along ``dim``."""
+    """Running sum along ``dim``: y_i = x_1 + … + x_i; the shape stays."""
     ...
 
 def deg2rad(input: Operand) -> Tensor:
-    """Degrees as radians: x · π / 180."""
+    """Degrees as radians: x · π / 180, element by element."""
     ...
 
 def det(input: Operand) -> Tensor:
@@ -722,7 +722,7 @@ def diagonal_scatter(
     dim1: builtins.int = 0,
     dim2: builtins.int = 1,
 ) -> Tensor:
-    """A copy with ``src`` on a diagonal."""
+    """A copy with ``src`` on the ``offset``-th diagonal of axes ``dim1`` and ``dim2``."""
     ...
 
 def diff(
@@ -740,7 +740,7 @@ def digamma(input: Operand) -> Tensor:
     ...
 
 def dist(input: Operand, other: Operand, p: builtins.float = 2) -> Tensor:
-    """The p-norm of self − other, one number."""
+    """The p-norm of self − other over all elements, one number."""
     ...
 
 def div(input: Operand, other: Operand, *, rounding_mode: builtins.str | None = None) -> Tensor:
@@ -770,7 +770,7 @@ def dsplit(
     input: Operand,
     sections: builtins.int | Sequence[builtins.int],
 ) -> builtins.tuple[Tensor, ...]:
-    """Parts along axis 2."""
+    """Parts along axis 2: equal ones, or cut at these positions."""
     ...
 
 def eq(input: Operand, other: Operand) -> Tensor:
@@ -802,7 +802,7 @@ def expm1(input: Operand) -> Tensor:
     ...
 
 def fix(input: Operand) -> Tensor:
-    """x without its fraction, same dtype."""
+    """x without its fraction, rounded towards zero; shape and dtype stay."""
     ...
 
 def flatten(input: Operand, start_dim: builtins.int = 0, end_dim: builtins.int = -1) -> Tensor:
@@ -810,15 +810,15 @@ def flatten(input: Operand, start_dim: builtins.int = 0, end_dim: builtins.int =
     ...
 
 def flip(input: Operand, *axes: Extents, dims: Axes = None) -> Tensor:
-    """Read backwards along ``dims``."""
+    """Read backwards along each of ``dims``; the shape stays."""
     ...
 
 def fliplr(input: Operand) -> Tensor:
-    """Axis 1 read backwards."""
+    """Axis 1 read backwards: the columns of a matrix in reverse order."""
     ...
 
 def flipud(input: Operand) -> Tensor:
-    """Axis 0 read backwards."""
+    """Axis 0 read backwards: the rows of a matrix in reverse order."""
     ...
 
 def float_power(input: Operand, exponent: Operand) -> Tensor:
@@ -826,11 +826,11 @@ def float_power(input: Operand, exponent: Operand) -> Tensor:
     ...
 
 def floor(input: Operand) -> Tensor:
-    """The largest integer ≤ x, same dtype."""
+    """The largest integer ≤ x, element by element; shape and dtype stay."""
     ...
 
 def floor_divide(input: Operand, other: Operand) -> Tensor:
-    """floor(self / other)."""
+    """floor(self / other), element by element; shapes broadcast."""
     ...
 
 def fmax(input: Operand, other: Operand) -> Tensor:
@@ -846,7 +846,7 @@ def fmod(input: Operand, other: Operand) -> Tensor:
     ...
 
 def frac(input: Operand) -> Tensor:
-    """x − trunc(x)."""
+    """The fraction with the sign of x: x − trunc(x)."""
     ...
 
 def frexp(input: Operand) -> Fraction:
@@ -885,7 +885,7 @@ def gt(input: Operand, other: Operand) -> Tensor:
     ...
 
 def hardshrink(input: Operand, lambd: builtins.float = ...) -> Tensor:
-    """x where |x| > λ, else 0."""
+    """x where |x| > λ, else 0, element by element."""
     ...
 
 def heaviside(input: Operand, values: Operand) -> Tensor:
@@ -1024,15 +1024,15 @@ def is_neg(input: Operand) -> builtins.bool:
     ...
 
 def is_nonzero(input: Operand) -> builtins.bool:
-    """Whether the single element is not zero."""
+    """Whether the single element of the tensor is not zero."""
     ...
 
 def is_same_size(input: Operand, other: Tensor) -> builtins.bool:
-    """Whether both have the same shape."""
+    """Whether both tensors have the same shape."""
     ...
 
 def is_signed(input: Operand) -> builtins.bool:
-    """Whether the dtype has negative numbers."""
+    """Whether the dtype has negative numbers: all but uint8 and bool."""
     ...
 
 def isclose(
@@ -1042,7 +1042,7 @@ def isclose(
     atol: builtins.float = ...,
     equal_nan: builtins.bool = False,
 ) -> Tensor:
-    """|self − other| ≤ atol + rtol · |other|."""
+    """|self − other| ≤ atol + rtol · |other|, element by element, as a bool tensor."""
     ...
 
 def isfinite(input: Operand) -> Tensor:
@@ -1054,19 +1054,19 @@ def isin(input: Operand, test_elements: Operand, *, invert: builtins.bool = Fals
     ...
 
 def isinf(input: Operand) -> Tensor:
-    """True where the element is +∞ or −∞."""
+    """True where the element is +∞ or −∞, as a bool tensor."""
     ...
 
 def isnan(input: Operand) -> Tensor:
-    """True where the element is not a number."""
+    """True where the element is not a number, as a bool tensor."""
     ...
 
 def isneginf(input: Operand) -> Tensor:
-    """True where the element is −∞."""
+    """True where the element is −∞, as a bool tensor."""
     ...
 
 def isposinf(input: Operand) -> Tensor:
-    """True where the element is +∞."""
+    """True where the element is +∞, as a bool tensor."""
     ...
 
 def isreal(input: Operand) -> Tensor:
@@ -1091,7 +1091,7 @@ def lcm(input: Operand, other: Operand) -> Tensor:
     ...
 
 def ldexp(input: Operand, other: Operand) -> Tensor:
-    """self · 2^other."""
+    """self · 2^other, element by element; shapes broadcast."""
     ...
 
 def le(input: Operand, other: Operand) -> Tensor:
@@ -1099,7 +1099,7 @@ def le(input: Operand, other: Operand) -> Tensor:
     ...
 
 def lerp(input: Operand, end: Tensor, weight: Operand) -> Tensor:
-    """self + weight · (end − self)."""
+    """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1)."""
     ...
 
 def less(input: Operand, other: Operand) -> Tensor:
@@ -1135,7 +1135,7 @@ def log_softmax(input: Operand, dim: builtins.int, dtype: DTypeLike | None = Non
     ...
 
 def logaddexp(input: Operand, other: Operand) -> Tensor:
-    """ln(e^self + e^other) without overflow."""
+    """ln(e^self + e^other), element by element, without overflow."""
     ...
 
 def logaddexp2(input: Operand, other: Operand) -> Tensor:
@@ -1151,19 +1151,19 @@ def logdet(input: Operand) -> Tensor:
     ...
 
 def logical_and(input: Operand, other: Operand) -> Tensor:
-    """True where both are nonzero."""
+    """True where both are nonzero, as a bool tensor; shapes broadcast."""
     ...
 
 def logical_not(input: Operand) -> Tensor:
-    """True where the element is zero."""
+    """True where the element is zero, as a bool tensor."""
     ...
 
 def logical_or(input: Operand, other: Operand) -> Tensor:
-    """True where at least one is nonzero."""
+    """True where at least one is nonzero, as a bool tensor; shapes broadcast."""
     ...
 
 def logical_xor(input: Operand, other: Operand) -> Tensor:
-    """True where exactly one is nonzero."""
+    """True where exactly one is nonzero, as a bool tensor; shapes broadcast."""
     ...
 
 def logit(input: Operand, eps: builtins.float | None = None) -> Tensor:
@@ -1198,11 +1198,11 @@ def matmul(input: Operand, other: Tensor | np.ndarray) -> Tensor:
     ...
 
 def matrix_exp(input: Operand) -> Tensor:
-    """e^A of square matrices."""
+    """e^A = Σ Aᵏ / k! of square matrices (…, n, n)."""
     ...
 
 def matrix_power(input: Operand, n: builtins.int) -> Tensor:
-    """The matrix multiplied n times (n ≥ 0)."""
+    """Square matrices (…, n, n) multiplied ``n`` times with themselves."""
     ...
 
 @overload
@@ -1305,7 +1305,7 @@ def movedim(
     ...
 
 def msort(input: Operand) -> Tensor:
-    """Sorted along the first axis."""
+    """Sorted along the first axis, smallest first."""
     ...
 
 def mul(input: Operand, other: Operand) -> Tensor:
@@ -1377,7 +1377,7 @@ def nansum(
     *,
     dtype: DTypeLike | None = None,
 ) -> Tensor:
-    """Sum over ``dim``, NaN counted as 0."""
+    """Sum over ``dim`` (all axes by default), NaN counted as 0."""
     ...
 
 def narrow(
@@ -1444,7 +1444,7 @@ def not_equal(input: Operand, other: Operand) -> Tensor:
     ...
 
 def numel(input: Operand) -> builtins.int:
-    """Number of elements."""
+    """Number of elements: the product of the extents."""
     ...
 
 def outer(input: Operand, other: Tensor) -> Tensor:
@@ -1511,15 +1511,15 @@ def quantile(
     ...
 
 def rad2deg(input: Operand) -> Tensor:
-    """Radians as degrees: x · 180 / π."""
+    """Radians as degrees: x · 180 / π, element by element."""
     ...
 
 def ravel(input: Operand) -> Tensor:
-    """All elements in one line."""
+    """All elements in one line, in the order of their indices."""
     ...
 
 def reciprocal(input: Operand) -> Tensor:
-    """1 / x."""
+    """1 / x, element by element; integers become float32."""
     ...
 
 def relu(input: Operand) -> Tensor:
@@ -1581,11 +1581,11 @@ def round(input: Operand, *, decimals: builtins.int = 0) -> Tensor:
     ...
 
 def rsqrt(input: Operand) -> Tensor:
-    """1 / √x."""
+    """1 / √x, element by element; integers become float32."""
     ...
 
 def rsub(input: Operand, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
-    """other − alpha · self."""
+    """other − alpha · self, element by element; shapes broadcast."""
     ...
 
 def scatter(
@@ -1638,7 +1638,7 @@ def select_scatter(
     ...
 
 def sgn(input: Operand) -> Tensor:
-    """sign(x)."""
+    """sign(x): −1, 0 or 1, element by element."""
     ...
 
 def sigmoid(input: Operand) -> Tensor:
@@ -1706,7 +1706,7 @@ def split_with_sizes(
     split_sizes: Sequence[builtins.int],
     dim: builtins.int = 0,
 ) -> builtins.tuple[Tensor, ...]:
-    """Parts of these extents along ``dim``."""
+    """Parts of these extents along ``dim``, which must add up to its extent."""
     ...
 
 def sqrt(input: Operand) -> Tensor:
@@ -1714,7 +1714,7 @@ def sqrt(input: Operand) -> Tensor:
     ...
 
 def square(input: Operand) -> Tensor:
-    """x²."""
+    """x², element by element; shape and dtype stay."""
     ...
 
 def squeeze(input: Operand, dim: builtins.int | Sequence[builtins.int] | None = None) -> Tensor:
@@ -1743,11 +1743,11 @@ def std_mean(
     ...
 
 def sub(input: Operand, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
-    """self − alpha · other; shapes broadcast."""
+    """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
     ...
 
 def subtract(input: Operand, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
-    """self − alpha · other; shapes broadcast."""
+    """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
     ...
 
 def sum(
@@ -1819,7 +1819,7 @@ def topk(
     ...
 
 def trace(input: Operand) -> Tensor:
-    """Sum of a matrix's diagonal."""
+    """Sum of a matrix's diagonal: Σ x_ii, a tensor without axes."""
     ...
 
 def transpose(
@@ -1864,7 +1864,7 @@ def true_divide(
     ...
 
 def trunc(input: Operand) -> Tensor:
-    """x without its fraction, same dtype."""
+    """x without its fraction, rounded towards zero; shape and dtype stay."""
     ...
 
 def unbind(input: Operand, dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
@@ -1930,7 +1930,7 @@ def unique_consecutive(
     ...
 
 def unsqueeze(input: Operand, dim: builtins.int) -> Tensor:
-    """With a new axis of extent 1 at ``dim``."""
+    """With a new axis of extent 1 at position ``dim`` of the result."""
     ...
 
 def var(
@@ -1951,7 +1951,7 @@ def var_mean(
     correction: builtins.float = 1,
     keepdim: builtins.bool = False,
 ) -> builtins.tuple[Tensor, Tensor]:
-    """(variance, mean) over ``dim``."""
+    """(variance, mean) over ``dim``, as :meth:`var` and :meth:`mean` give them."""
     ...
 
 def vdot(input: Operand, other: Tensor) -> Tensor:
@@ -1962,9 +1962,9 @@ def vsplit(
     input: Operand,
     sections: builtins.int | Sequence[builtins.int],
 ) -> builtins.tuple[Tensor, ...]:
-    """Parts along axis 0."""
+    """Parts along axis 0: equal ones, or cut at these positions."""
     ...
 
 def xlogy(input: Operand, other: Operand) -> Tensor:
-    """self · ln(other), with 0 · ln(0) = 0."""
+    """self · ln(other), element by element, with 0 · ln(0) = 0."""
     ...

@@ -38,29 +38,29 @@ class PartMethods(Tensor):
         return self._split_along("hsplit", axis, 1, sections)
 
     def vsplit(self, sections: int | Sequence[int]) -> tuple[Tensor, ...]:
-        """Parts along axis 0."""
+        """Parts along axis 0: equal ones, or cut at these positions."""
         return self._split_along("vsplit", 0, 2, sections)
 
     def dsplit(self, sections: int | Sequence[int]) -> tuple[Tensor, ...]:
-        """Parts along axis 2."""
+        """Parts along axis 2: equal ones, or cut at these positions."""
         return self._split_along("dsplit", 2, 3, sections)
 
     def split_with_sizes(self, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-        """Parts of these extents along ``dim``."""
+        """Parts of these extents along ``dim``, which must add up to its extent."""
         return self.split(list(split_sizes), dim)
 
     def unsafe_chunk(self, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-        """As :meth:`chunk`."""
+        """As :meth:`chunk`, under the name that PyTorch also has."""
         return self.chunk(chunks, dim)
 
     def unsafe_split(self, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
-        """As :meth:`split`."""
+        """As :meth:`split`, under the name that PyTorch also has."""
         return self.split(split_size, dim)
 
     def unsafe_split_with_sizes(
         self, split_sizes: Sequence[int], dim: int = 0
     ) -> tuple[Tensor, ...]:
-        """As :meth:`split_with_sizes`."""
+        """As :meth:`split_with_sizes`, under the name that PyTorch also has."""
         return self.split_with_sizes(split_sizes, dim)
 
     def narrow_copy(self, dim: int, start: int, length: int) -> Tensor:
@@ -68,7 +68,7 @@ class PartMethods(Tensor):
         return self.narrow(dim, start, length).clone()
 
     def msort(self) -> Tensor:
-        """Sorted along the first axis."""
+        """Sorted along the first axis, smallest first."""
         return self.sort(0)[0]
 
     # ---- a tensor with a part replaced -------------------------------------------------------
@@ -112,7 +112,7 @@ class PartMethods(Tensor):
     def diagonal_scatter(
         self, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
     ) -> Tensor:
-        """A copy with ``src`` on a diagonal."""
+        """A copy with ``src`` on the ``offset``-th diagonal of axes ``dim1`` and ``dim2``."""
         diagonal = self.diagonal(offset, dim1, dim2)
         if tuple(src.shape) != tuple(diagonal.shape):
             raise ShapeError(
@@ -140,7 +140,11 @@ class PartMethods(Tensor):
         x = elementwise.floor_divide(x, _power_of_two(half, bits))
         return elementwise.floor_divide(x, _power_of_two(places - half, bits))
 
-    __lshift__, __rshift__ = bitwise_left_shift, bitwise_right_shift
+    def __lshift__(self, other: Operand) -> Tensor:
+        return self.bitwise_left_shift(other)
+
+    def __rshift__(self, other: Operand) -> Tensor:
+        return self.bitwise_right_shift(other)
 
     def __rlshift__(self, other: Operand) -> Tensor:
         return as_operand(other, self.dtype).bitwise_left_shift(self)
@@ -155,7 +159,7 @@ class PartMethods(Tensor):
         return self.clamp(min=0.0) + self.clamp(max=0.0) * weight
 
     def hardshrink(self, lambd: float = 0.5) -> Tensor:
-        """x where |x| > λ, else 0."""
+        """x where |x| > λ, else 0, element by element."""
         return self.masked_fill(self.abs() <= lambd, 0.0)
 
     def mvlgamma(self, p: int) -> Tensor:
@@ -175,15 +179,15 @@ class PartMethods(Tensor):
         return tuple(self.shape) == tuple(other.shape) and bool((self == other).all().item())
 
     def is_same_size(self, other: Tensor) -> bool:
-        """Whether both have the same shape."""
+        """Whether both tensors have the same shape."""
         return tuple(self.shape) == tuple(other.shape)
 
     def is_nonzero(self) -> bool:
-        """Whether the single element is not zero."""
+        """Whether the single element of the tensor is not zero."""
         return bool(self.item())
 
     def is_signed(self) -> bool:
-        """Whether the dtype has negative numbers."""
+        """Whether the dtype has negative numbers: all but uint8 and bool."""
         return self.dtype.name not in ("uint8", "bool")
 
     def isreal(self) -> Tensor:

@@ -90,7 +90,7 @@ class ProductMethods(ArithmeticMethods):
         return _weighted(self, beta) + _weighted(mat1.matmul(mat2), alpha)
 
     def addmv(self, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
-        """beta · self + alpha · (mat @ vec)."""
+        """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n)."""
         return _weighted(self, beta) + _weighted(mat.matmul(vec), alpha)
 
     def addr(self, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
@@ -119,7 +119,7 @@ class ProductMethods(ArithmeticMethods):
         return linalg.kron(self, other)
 
     def matrix_power(self, n: int) -> Tensor:
-        """The matrix multiplied n times (n ≥ 0)."""
+        """Square matrices (…, n, n) multiplied ``n`` times with themselves."""
         return linalg.matrix_power(self, n)
 
 

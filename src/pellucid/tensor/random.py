@@ -372,7 +372,7 @@ class RandomMethods(Tensor):
         return _fill(self, _normal(self.shape, self.dtype, generator) * std + mean)
 
     def bernoulli_(self, p: float = 0.5, *, generator: Generator | None = None) -> Tensor:
-        """Overwrite with 1 (probability p) or 0."""
+        """Overwrite with 1 (with probability ``p``) or 0, drawn from ``generator``."""
         check_share("bernoulli_", p)
         u = _uniform(self.shape, float32, generator)
         return _fill(self, elementwise.cast(u.lt(p), self.dtype))
@@ -426,9 +426,9 @@ class RandomMethods(Tensor):
     def multinomial(
         self, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
     ) -> Tensor:
-        """See :func:`multinomial`."""
+        """Positions drawn in proportion to these weights, see :func:`pellucid.multinomial`."""
         return multinomial(self, num_samples, replacement, generator=generator)
 
     def bernoulli(self, *, generator: Generator | None = None) -> Tensor:
-        """See :func:`bernoulli`."""
+        """1 with the tensor's elements as probabilities, else 0; see :func:`pellucid.bernoulli`."""
         return bernoulli(self, generator=generator)

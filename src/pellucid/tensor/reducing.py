@@ -264,11 +264,11 @@ class ReducingMethods(Tensor):
         return self._count_true(dim, False)
 
     def cumsum(self, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
-        """Running sum along ``dim``."""
+        """Running sum along ``dim``: y_i = x_1 + … + x_i; the shape stays."""
         return structure.cumsum(_cast(self, dtype), dim)
 
     def cumprod(self, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
-        """Running product along ``dim``."""
+        """Running product along ``dim``: y_i = x_1 · … · x_i; the shape stays."""
         return structure.cumprod(_cast(self, dtype), dim)
 
     def argsort(self, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:

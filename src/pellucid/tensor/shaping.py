@@ -77,7 +77,7 @@ class ShapingMethods(Tensor):
     view = reshape
 
     def view_as(self, other: TensorCore) -> Tensor:
-        """Reshaped like ``other``."""
+        """The same elements in the same order under the shape of ``other``."""
         return as_view(structure.reshape(self, other.shape), self)
 
     reshape_as = view_as
@@ -171,7 +171,7 @@ class ShapingMethods(Tensor):
         return as_view(structure.reshape(self, shape), self)
 
     def unsqueeze(self, dim: int) -> Tensor:
-        """With a new axis of extent 1 at ``dim``."""
+        """With a new axis of extent 1 at position ``dim`` of the result."""
         place = normalize_axis(dim, len(self.shape) + 1)
         return structure.reshape(self, (*self.shape[:place], 1, *self.shape[place:]))
 
@@ -190,11 +190,11 @@ class ShapingMethods(Tensor):
         return as_view(structure.broadcast_to(self, target), self)
 
     def expand_as(self, other: TensorCore) -> Tensor:
-        """Stretched to the shape of ``other``."""
+        """Stretched to the shape of ``other``, without a copy."""
         return as_view(structure.broadcast_to(self, other.shape), self)
 
     def broadcast_to(self, shape: Sequence[int]) -> Tensor:
-        """Stretched to ``shape`` by NumPy's rule."""
+        """Stretched to ``shape`` by NumPy's rule, without a copy."""
         return as_view(structure.broadcast_to(self, tuple(shape)), self)
 
     def repeat(self, *repeats: Extents) -> Tensor:
@@ -245,7 +245,7 @@ class ShapingMethods(Tensor):
         return as_copy(structure.reshape(spread, longer), self)
 
     def flip(self, *axes: Extents, dims: Axes = None) -> Tensor:
-        """Read backwards along ``dims``."""
+        """Read backwards along each of ``dims``; the shape stays."""
         return as_copy(structure.flip(self, _extents(axes if dims is None else (dims,))), self)
 
     def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
@@ -389,7 +389,7 @@ class ShapingMethods(Tensor):
         return structure.reshape(flat.narrow(0, 0, total), (size, size))  # (size²,) -> matrix
 
     def trace(self) -> Tensor:
-        """Sum of a matrix's diagonal."""
+        """Sum of a matrix's diagonal: Σ x_ii, a tensor without axes."""
         return structure.sum(self.diagonal())
 
 

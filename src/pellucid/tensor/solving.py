@@ -319,7 +319,7 @@ class SolvingMethods(Tensor):
         return size.masked_fill(sign.lt(0), math.nan)
 
     def matrix_exp(self) -> Tensor:
-        """e^A of square matrices."""
+        """e^A = Σ Aᵏ / k! of square matrices (…, n, n)."""
         return matrix_exp(self)
 
     def cholesky(self, upper: bool = False) -> Tensor:

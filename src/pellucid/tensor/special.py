@@ -39,11 +39,11 @@ class SpecialMethods(ArithmeticMethods):
         return (turned.sin() / turned).masked_fill(zero, 1.0)
 
     def deg2rad(self) -> Tensor:
-        """Degrees as radians: x · π / 180."""
+        """Degrees as radians: x · π / 180, element by element."""
         return as_float(self) * (math.pi / 180)
 
     def rad2deg(self) -> Tensor:
-        """Radians as degrees: x · 180 / π."""
+        """Radians as degrees: x · 180 / π, element by element."""
         return as_float(self) * (180 / math.pi)
 
     def positive(self) -> Tensor:
@@ -63,11 +63,11 @@ class SpecialMethods(ArithmeticMethods):
         return elementwise.where(b.signbit(), -size, size)
 
     def isposinf(self) -> Tensor:
-        """True where the element is +∞."""
+        """True where the element is +∞, as a bool tensor."""
         return self.eq(math.inf)
 
     def isneginf(self) -> Tensor:
-        """True where the element is −∞."""
+        """True where the element is −∞, as a bool tensor."""
         return self.eq(-math.inf)
 
     def nan_to_num(
@@ -93,7 +93,7 @@ class SpecialMethods(ArithmeticMethods):
         return elementwise.where(a.le(b).logical_or(b.isnan()), a, b)
 
     def logaddexp(self, other: Operand) -> Tensor:
-        """ln(e^self + e^other) without overflow."""
+        """ln(e^self + e^other), element by element, without overflow."""
         a, b = (as_float(t) for t in together(self, other))
         first = a.gt(b)  # no |a − b|, so that the second derivative at a = b is right
         gap = elementwise.where(first, b - a, a - b)
@@ -117,23 +117,23 @@ class SpecialMethods(ArithmeticMethods):
         return elementwise.where(a.eq(0), b, step)
 
     def ldexp(self, other: Operand) -> Tensor:
-        """self · 2^other."""
+        """self · 2^other, element by element; shapes broadcast."""
         return as_float(self) * as_float(as_operand(other)).exp2()
 
     def rsub(self, other: Operand, *, alpha: float = 1) -> Tensor:
-        """other − alpha · self."""
+        """other − alpha · self, element by element; shapes broadcast."""
         return as_operand(other).sub(self, alpha=alpha)
 
     def dist(self, other: Operand, p: float = 2) -> Tensor:
-        """The p-norm of self − other, one number."""
+        """The p-norm of self − other over all elements, one number."""
         return (self - other).norm(p)
 
     def sgn(self) -> Tensor:
-        """sign(x)."""
+        """sign(x): −1, 0 or 1, element by element."""
         return self.sign()
 
     def bitwise_and(self, other: Operand) -> Tensor:
-        """Bits set in both; integers and bool."""
+        """Bits set in both, element by element; for integers and bool, shapes broadcast."""
         return self & other
 
     def bitwise_or(self, other: Operand) -> Tensor:
@@ -145,7 +145,7 @@ class SpecialMethods(ArithmeticMethods):
         return self ^ other
 
     def bitwise_not(self) -> Tensor:
-        """Every bit turned; integers and bool."""
+        """Every bit turned; for integers and bool, where it is logical not."""
         return ~self
 
     def isin(self, test_elements: Operand, *, invert: bool = False) -> Tensor:

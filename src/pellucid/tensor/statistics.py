@@ -29,7 +29,7 @@ class StatisticsMethods(ReducingMethods):
     def var_mean(
         self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """(variance, mean) over ``dim``."""
+        """(variance, mean) over ``dim``, as :meth:`var` and :meth:`mean` give them."""
         return (
             self.var(dim, correction=correction, keepdim=keepdim),
             self.mean(dim, keepdim),
@@ -47,7 +47,7 @@ class StatisticsMethods(ReducingMethods):
     def nansum(
         self, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
     ) -> Tensor:
-        """Sum over ``dim``, NaN counted as 0."""
+        """Sum over ``dim`` (all axes by default), NaN counted as 0."""
         x: Any = self if dtype is None else elementwise.cast(self, as_dtype(dtype))
         return x.masked_fill(x.isnan(), 0.0).sum(dim, keepdim) if _float(x) else x.sum(dim, keepdim)
 

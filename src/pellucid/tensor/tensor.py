@@ -87,15 +87,15 @@ class _WholeTensor(
     @overload
     def size(self, dim: builtins.int) -> builtins.int: ...
     def size(self, dim: builtins.int | None = None) -> Shape | builtins.int:
-        """The shape, or the extent of one axis."""
+        """The shape, or with ``dim`` the extent of that axis."""
         return self.shape if dim is None else self.shape[dim]
 
     def dim(self) -> int:
-        """Number of axes."""
+        """Number of axes: 0 for a single number, 2 for a matrix."""
         return len(self.shape)
 
     def numel(self) -> int:
-        """Number of elements."""
+        """Number of elements: the product of the extents."""
         return size_of(self.shape)
 
     nelement = numel
@@ -116,7 +116,7 @@ class _WholeTensor(
         return strides if dim is None else strides[dim]
 
     def data_ptr(self) -> int:
-        """Address of the first element."""
+        """Address of the first element in memory, an integer."""
         return self._cell.pointer
 
     const_data_ptr = data_ptr
@@ -126,7 +126,7 @@ class _WholeTensor(
         return False
 
     def element_size(self) -> int:
-        """Bytes of one element."""
+        """Bytes of one element: 4 for float32."""
         return self.dtype.itemsize
 
     def is_floating_point(self) -> builtins.bool:
@@ -185,15 +185,15 @@ class _WholeTensor(
         return result.clone() if wanted.copy and result is self else result
 
     def type(self, dtype: DTypeLike) -> Tensor:
-        """The tensor in another dtype."""
+        """The tensor in another dtype; itself if it has that dtype already."""
         return self.to(dtype=dtype)
 
     def float(self) -> Tensor:
-        """As float32."""
+        """As float32; the tensor itself if it is that already."""
         return elementwise.cast(self, float32)
 
     def double(self) -> Tensor:
-        """As float64."""
+        """As float64; the tensor itself if it is that already."""
         return elementwise.cast(self, float64)
 
     def bfloat16(self) -> Tensor:
@@ -205,31 +205,31 @@ class _WholeTensor(
         return elementwise.cast(self, float16)
 
     def long(self) -> Tensor:
-        """As int64."""
+        """As int64, the fraction cut off; what indices are."""
         return elementwise.cast(self, int64)
 
     def int(self) -> Tensor:
-        """As int32."""
+        """As int32, the fraction cut off."""
         return elementwise.cast(self, int32)
 
     def short(self) -> Tensor:
-        """As int16."""
+        """As int16: whole numbers from −32768 to 32767, the fraction cut off."""
         return elementwise.cast(self, int16)
 
     def char(self) -> Tensor:
-        """As int8."""
+        """As int8: whole numbers from −128 to 127, the fraction cut off."""
         return elementwise.cast(self, int8)
 
     def byte(self) -> Tensor:
-        """As uint8."""
+        """As uint8: whole numbers from 0 to 255, the fraction cut off."""
         return elementwise.cast(self, uint8)
 
     def bool(self) -> Tensor:
-        """True where nonzero."""
+        """As bool: True where the element is not zero."""
         return self.bool_()
 
     def cpu(self) -> Tensor:
-        """The tensor itself: it lives on the CPU."""
+        """The tensor itself: every tensor lives on the CPU."""
         return self
 
     def cuda(
@@ -239,7 +239,7 @@ class _WholeTensor(
         return self.to(device="cuda")
 
     def type_as(self, other: TensorCore) -> Tensor:
-        """In the dtype of ``other``."""
+        """In the dtype of ``other``; the tensor itself if it has that already."""
         return elementwise.cast(self, other.dtype)
 
     def new_tensor(
@@ -250,7 +250,7 @@ class _WholeTensor(
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
     ) -> Tensor:
-        """A tensor of ``data`` in this dtype."""
+        """A copy of ``data`` in this tensor's dtype unless ``dtype`` is given."""
         check_device(device)
         return creation.tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
@@ -277,7 +277,7 @@ class _WholeTensor(
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
     ) -> Tensor:
-        """Zeros of the given size in this dtype."""
+        """Zeros of the given size, in this tensor's dtype unless ``dtype`` is given."""
         check_device(device)
         return creation.zeros(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
@@ -288,7 +288,7 @@ class _WholeTensor(
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
     ) -> Tensor:
-        """Ones of the given size in this dtype."""
+        """Ones of the given size, in this tensor's dtype unless ``dtype`` is given."""
         check_device(device)
         return creation.ones(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
@@ -511,7 +511,7 @@ class _WholeTensor(
         return self._reshaped(lambda x: x.unsqueeze(dim))
 
     def squeeze_(self, dim: Axes = None) -> Tensor:
-        """Without axes of extent 1, in place."""
+        """Without axes of extent 1 (all of them, or those of ``dim``), in place."""
         return self._reshaped(lambda x: x.squeeze(dim))
 
     def transpose_(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
@@ -521,11 +521,11 @@ class _WholeTensor(
     swapaxes_ = swapdims_ = transpose_
 
     def t_(self) -> Tensor:
-        """The transposed matrix, in place."""
+        """The transposed matrix, in place; vectors and numbers stay."""
         return self._reshaped(lambda x: x.t())
 
     def zero_(self) -> Tensor:
-        """Overwrite with zeros."""
+        """Overwrite every element with zero; returns the tensor."""
         return self.fill_(0)
 
     def __iadd__(self, other: Operand) -> Tensor:

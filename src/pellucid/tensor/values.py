@@ -34,7 +34,7 @@ class ValueMethods(TensorCore):
     # ---- numbers ---------------------------------------------------------------------------
 
     def item(self) -> builtins.bool | int | float:
-        """The single element as a Python number."""
+        """The single element as a Python number; for a tensor of one element."""
         if size_of(self.shape) != 1:
             raise ShapeError(
                 f"item() needs exactly one element and got shape {tuple(self.shape)}",
@@ -137,7 +137,7 @@ class ValueMethods(TensorCore):
         return made
 
     def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
+        """Nested lists of Python numbers; a single number for a tensor without axes."""
         return self.dtype.numbers(self.array()).tolist()
 
     # ---- arrays ----------------------------------------------------------------------------

@@ -328,4 +328,5 @@ def _one_blas_thread() -> contextlib.AbstractContextManager[object]:
     with needs("train", "A training job"):
         from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(1)
+    single: contextlib.AbstractContextManager[object] = threadpool_limits(1)
+    return single

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid import nn, optim
+from pellucid import Tensor, nn, optim
 from pellucid.base.errors import ArgumentError
 from pellucid.data.tasks import Task, TaskKind
 from pellucid.nn import functional
@@ -108,7 +108,7 @@ class Images(nn.Module):
         super().__init__()
         self.shape = (*shape, 1) if len(shape) == 2 else tuple(shape)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         """(N, H·W·C) → (N, C, H, W)."""
         return x.reshape(-1, *self.shape).permute(0, 3, 1, 2)
 
@@ -207,9 +207,9 @@ def build_loss(name: str) -> Callable[[Any, Any], Any]:
     return found
 
 
-def build_optimizer(model: Any, config: TrainingConfig) -> Any:
+def build_optimizer(model: nn.Module, config: TrainingConfig) -> optim.Optimizer:
     """The optimizer of ``config``; weight decay and L1 act on weights, not on biases."""
-    make = getattr(optim, OPTIMIZERS[config.optimizer])
+    make: Callable[..., optim.Optimizer] = getattr(optim, OPTIMIZERS[config.optimizer])
     named = list(model.named_parameters())
     weights = [parameter for name, parameter in named if name.endswith("weight")]
     others = [parameter for name, parameter in named if not name.endswith("weight")]

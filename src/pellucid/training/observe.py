@@ -17,6 +17,7 @@ from pellucid.data.json_checks import (
     json_object,
 )
 from pellucid.nn.modes import evaluation
+from pellucid.nn.module import Module
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
 
@@ -117,7 +118,7 @@ class Observation:
         }
 
 
-def observe(model: Any, features: npt.NDArray[Any]) -> Observation:
+def observe(model: Module, features: npt.NDArray[Any]) -> Observation:
     """The distributions of all parameters, and of all layers' outputs on the first 512 rows of
     ``features`` in evaluation mode, read from the records of ``model.observe``."""
     with evaluation(model), no_grad():

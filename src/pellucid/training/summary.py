@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from pellucid.nn.modes import evaluation
+from pellucid.nn.module import Module
 from pellucid.nn.recurrent import RNNBase
 from pellucid.nn.recurrent_cells import RNNCellBase
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import as_tensor, zeros
+from pellucid.tensor.tensor import Tensor
 
 _REPEATS = 5
 
@@ -90,7 +92,7 @@ class Summary:
         )
 
 
-def summary(model: Any, input: Any) -> Summary:
+def summary(model: Module, input: Tensor | np.ndarray | Sequence[Any]) -> Summary:
     """Runs ``model`` eagerly on ``input`` (in evaluation mode) and describes every layer.
 
     ``input`` is a tensor or array, or a shape such as ``(1, 784)`` for float32 zeros.  Layers are

@@ -11,12 +11,12 @@ Trainer(Sequential of 22 parameters, loss=cross_entropy, optimizer=AdamW(lr=0.00
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from pellucid import optim
+from pellucid import Tensor, nn, optim
 from pellucid.base.errors import ArgumentError, DataError
 from pellucid.data.dataset import is_tensor_rows, tensors_of
 from pellucid.nn import functional
@@ -52,6 +52,9 @@ LOSSES = (
 )
 """Names of losses: the functions of ``pellucid.nn.functional`` that take (scores, targets)."""
 
+Rows: TypeAlias = npt.ArrayLike | Tensor
+"""Rows as a tensor, an array or nested lists."""
+
 
 class Trainer:
     """Trains ``model`` to make ``loss(model(features), targets)`` small.
@@ -84,11 +87,11 @@ class Trainer:
 
     def __init__(
         self,
-        model: Any,
-        loss: Callable[[Any, Any], Any] | str,
-        optimizer: Any = None,
+        model: nn.Module,
+        loss: Callable[[Any, Any], Tensor] | str,
+        optimizer: optim.Optimizer | None = None,
         *,
-        schedule: Any = None,
+        schedule: optim.lr_scheduler.LRScheduler | None = None,
         schedule_interval: str | None = None,
         metric: Metric | None = None,
         clip_norm: float = 0.0,
@@ -224,7 +227,7 @@ class Trainer:
         return self._stopping
 
     @property
-    def validated(self) -> Any:
+    def validated(self) -> nn.Module:
         """The model that is measured and kept: the average where there is one."""
         return self.model if self.average is None else self.average.module
 
@@ -241,12 +244,12 @@ class Trainer:
 
     # ---- afterwards ------------------------------------------------------------------------
 
-    def predict(self, features: Any) -> Any:
+    def predict(self, features: Rows) -> Tensor:
         """Scores (rows, outputs): the model's output in evaluation mode, before sigmoid or
         softmax."""
         return as_tensor(self.scorer(features))
 
-    def predict_class(self, features: Any) -> Any:
+    def predict_class(self, features: Rows) -> Tensor:
         """Class numbers int64 (rows,): the largest score of each row; with a single output 1
         where the probability is above one half, be it that the network gives a score, or the
         probability itself (a sigmoid as last layer, or a loss that takes probabilities)."""
@@ -267,7 +270,7 @@ class Trainer:
         loss, metric = self.measure(features, targets)
         return {"loss": loss} if metric is None else {"loss": loss, "metric": metric}
 
-    def measure(self, features: Any, targets: Any) -> tuple[float, float | None]:
+    def measure(self, features: Tensor, targets: Tensor) -> tuple[float, float | None]:
         """Loss and metric (None without one) on tensors of features and targets."""
         scores = self.scorer(features)
         with no_grad():
