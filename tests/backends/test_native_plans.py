@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from native_graphs import assert_native_is_reference, run
-from pellucid.backends.cpu import load as cpu
+from pellucid.backends.cpu import analysis, executable
 from pellucid.backends.cpu import plan as plans
 from pellucid.backends.cpu.target import host_target
 from pellucid.base.dtypes import float32, float64, int64
@@ -46,7 +46,7 @@ def test_a_kept_plan_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> Non
     again, _ = mixed()  # other nodes, same graph
     assert plans.plan_key(graph, host_target()) == plans.plan_key(again, host_target())
     monkeypatch.setattr(plans, "_known", {})  # as in a new process, with the plan on disk
-    monkeypatch.setattr(cpu, "prepare", lambda g: pytest.fail("the plan was not found"))
+    monkeypatch.setattr(analysis, "prepare", lambda g: pytest.fail("the plan was not found"))
     for left, right in zip(first, run(again, arrays), strict=True):
         np.testing.assert_array_equal(left, right)
 
@@ -58,7 +58,7 @@ def test_a_damaged_plan_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(plans, "_known", {})
         monkeypatch.setattr(plans.cache, "read_object", lambda key, d=damage: d)
         monkeypatch.setattr(plans.cache, "write_object", lambda key, content: True)
-        monkeypatch.setattr(cpu, "find_kernels", lambda kernels, target: None)
+        monkeypatch.setattr(executable, "find_kernels", lambda kernels, target: None)
         assert_native_is_reference(graph, arrays)
 
 

@@ -24,7 +24,6 @@ from pellucid.base.errors import TraceError
 from pellucid.tensor.compile import KEPT_PROGRAMS, CompiledFunction
 from pellucid.tensor.guards import exact
 
-
 compiled_ = functools.partial(pl.compile, backend="reference")
 """What is guarded does not depend on the backend, and this one makes no machine code."""
 
