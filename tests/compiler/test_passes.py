@@ -163,7 +163,7 @@ def test_native_code_without_one_pass(
         pytest.skip("the kernels need it")
     graph, arrays = example()
     forget_plans(monkeypatch)
-    monkeypatch.setattr(analysis, "prepare", lambda g: prepare(g, without={name}))
+    monkeypatch.setattr(analysis, "prepare", lambda g, m: prepare(g, m, without={name}))
     expected = run(graph, arrays, "reference")
     assert_equal_outputs(run(graph, arrays, "cpu"), expected, graph)
 
@@ -175,7 +175,7 @@ def test_native_code_without_fusion(
     graph, arrays = example()
     forget_plans(monkeypatch)
     expected = run(graph, arrays, "cpu")
-    monkeypatch.setattr(analysis, "fuse", lambda g: fuse(g, enabled=False))
+    monkeypatch.setattr(analysis, "fuse", lambda g, m: fuse(g, m, enabled=False))
     plain = cpu.load(graph)
     fused_kernels = len(fuse(prepare(graph)).clusters)
     assert len(plain.analysis.fusion.clusters) >= fused_kernels

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 from pellucid.backends.cpu.loops import needs_memory
+from pellucid.backends.cpu.machine import machine_of
 from pellucid.backends.cpu.plan import (
     LoopPlan,
     Plan,
@@ -200,12 +201,12 @@ def _with_copies(graph: Graph) -> Graph:
 
 def rewriting(made: Analysis) -> None:
     """The passes of :mod:`pellucid.compiler.passes`; outputs that nobody computes are copies."""
-    made.graph = _with_copies(prepare(made.source))
+    made.graph = _with_copies(prepare(made.source, machine_of(made.target)))
 
 
 def fusing(made: Analysis) -> None:
     """Operations that are computed together become clusters."""
-    made.fusion = fuse(made.graph)
+    made.fusion = fuse(made.graph, machine_of(made.target))
 
 
 def cutting(made: Analysis) -> None:
