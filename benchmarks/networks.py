@@ -2,7 +2,7 @@
 
     python benchmarks/networks.py [--only cnn,lstm] [--markdown] [--quick] [--threads 2]
         [--rounds 15] [--seconds 20] [--without "torch.compile"] [--explain]
-        [--write README.md README.zh-CN.md]
+        [--write docs/performance.md]
 
 Training steps (forward, backward, update) and predictions in float32.  The networks are written
 once for both libraries (``networks_source.py``); ours is the compiled step, called from Python

@@ -1,7 +1,7 @@
 """One training step: ours against PyTorch, torch.compile and JAX, and the machine's limit.
 
     python benchmarks/steps.py [--quick] [--markdown] [--only tiny,mnist] [--threads 2]
-        [--write README.md README.zh-CN.md]
+        [--write docs/performance.md]
 
 Four multi-layer perceptrons, float32, cross-entropy, Adam; forward, backward and update.  "ours"
 is the compiled step called from Python once a step; "ours, many" runs many steps in one native

@@ -15,6 +15,30 @@ SEED = int(os.environ.get("PELLUCID_TEST_SEED", "20260"))
 """Seed of the ``rng`` fixture; set PELLUCID_TEST_SEED to try another."""
 
 
+QUICK = ("arch", "compiler", "graph", "ops", "transforms")
+"""Folders that ``--quick`` runs: the rules of the house and what everything else stands on."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds ``--quick``."""
+    parser.addoption("--quick", action="store_true", help=f"only tests of {', '.join(QUICK)}")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``--quick``, leaves out what is in other folders."""
+    below = Path(__file__).parent
+    if not config.getoption("--quick") or below not in collection_path.parents:
+        return None
+    return True if collection_path.relative_to(below).parts[0] not in QUICK else None
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Says how long it takes, before it begins."""
+    if config.getoption("--quick"):
+        return "quick: about two minutes on two cores"
+    return "all tests take about 15 minutes on two cores, --quick about two; -n 0 for one process"
+
+
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """A NumPy generator; a failing test's report says with which seed to run it again."""

@@ -3,8 +3,9 @@
     python tools/write_stubs.py          # write the stubs
     python tools/write_stubs.py --check  # exit code 1 if one is not current
 
-``tensor/interface.pyi`` is the class ``Tensor`` with every method, ``tensor/method_functions.pyi``
-every function that calls one.  Both are made from the signatures, the overloads and the
+``__init__.pyi`` is the package with the parts that it loads when they are first used,
+``tensor/interface.pyi`` the class ``Tensor`` with every method, ``tensor/method_functions.pyi``
+every function that calls one.  They are made from the signatures, the overloads and the
 docstrings that the running package has: change those, then run this.
 """
 
@@ -25,7 +26,7 @@ from pellucid.base import dtypes, shapes
 from pellucid.tensor import arguments, device, method_functions
 from pellucid.tensor.core import TensorCore
 
-FOLDER = Path(pellucid.__file__).parent / "tensor"
+FOLDER = Path(pellucid.__file__).parent
 HEADER = "# Written by tools/write_stubs.py from the running package; do not edit.\n"
 WIDTH = 100
 ALIASES = {
@@ -273,7 +274,31 @@ def functions_stub() -> str:
     return f"{HEADER}\n{extra}{kinds}\n__all__ = [\n{listed}]\n\n{tail}\n" + "\n".join(parts)
 
 
-STUBS = {"interface.pyi": class_stub, "method_functions.pyi": functions_stub}
+def package_stub() -> str:
+    """The text of ``__init__.pyi``: the package's own imports and definitions, and its parts."""
+    lines, names = [], set(pellucid.__all__)
+    for node in ast.parse((FOLDER / "__init__.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if alias.name == "*":
+                    lines.append(f"from {node.module} import *")
+                elif (name := alias.asname or alias.name) in names:
+                    lines.append(f"from {node.module} import {alias.name} as {name}")
+        elif isinstance(node, ast.Assign) and names.issuperset(map(ast.unparse, node.targets)):
+            text = ast.unparse(node)
+            lines.append("__version__: str" if text.startswith("__version__") else text)
+    for name, place in sorted(pellucid._PLACES.items()):
+        home = place.removesuffix(f".{name}") if place == f"pellucid.{name}" else place
+        lines.append(f"from {home} import {name} as {name}")
+    listed = "".join(f'    "{name}",\n' for name in sorted(names))
+    return f"{HEADER}\n" + "\n".join(lines) + f"\n\n__all__ = [\n{listed}]\n"
+
+
+STUBS = {
+    "__init__.pyi": package_stub,
+    "tensor/interface.pyi": class_stub,
+    "tensor/method_functions.pyi": functions_stub,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -10,17 +10,15 @@ for the CPU at hand; everything inside is open to look at.
 tensor([2., 4.])
 """
 
-import importlib as _importlib
-from typing import TYPE_CHECKING as _TYPE_CHECKING
-from typing import Any as _Any
+import pellucid._starting as _starting  # before anything that takes time
 
-import pellucid._starting as _starting  # before everything that takes time
+# isort: split
 from pellucid.backends.cpu.subnormals import set_flush_denormal
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
+from pellucid.base.caches import clear_caches
 from pellucid.base.dtypes import (
     DType as dtype,
 )
-from pellucid.base.caches import clear_caches
 from pellucid.base.dtypes import (
     bfloat16,
     float16,
@@ -36,6 +34,7 @@ from pellucid.base.dtypes import (
     bool_ as bool,
 )
 from pellucid.base.errors import PellucidError
+from pellucid.base.faces import lazy_face as _lazy_face
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.tensor import linalg
 from pellucid.tensor import method_functions as _method_functions
@@ -128,24 +127,6 @@ from pellucid.tensor.state import (
 from pellucid.tensor.statistics import searchsorted
 from pellucid.tensor.tensor import Tensor
 
-if _TYPE_CHECKING:
-    from pellucid import (
-        autograd,
-        cuda,
-        data,
-        insight,
-        interop,
-        models,
-        nn,
-        optim,
-        rl,
-        text,
-        training,
-        utils,
-    )
-    from pellucid.training.summary import summary
-    from pellucid.training.trainer import Trainer
-
 __version__ = "0.1.0"
 
 float = float32
@@ -181,6 +162,7 @@ __all__ = [
     "cat",
     "cdist",
     "channels_last",
+    "clear_caches",
     "column_stack",
     "combinations",
     "compile",
@@ -207,12 +189,14 @@ __all__ = [
     "float16",
     "float32",
     "float64",
+    "from_dlpack",
     "from_numpy",
     "full",
     "full_like",
     "get_autocast_dtype",
     "get_default_dtype",
     "get_num_threads",
+    "get_printoptions",
     "get_rng_state",
     "grad",
     "gradcheck",
@@ -252,6 +236,7 @@ __all__ = [
     "pi",
     "polygamma",
     "preserve_format",
+    "printoptions",
     "promote_types",
     "rand",
     "rand_like",
@@ -269,6 +254,7 @@ __all__ = [
     "set_flush_denormal",
     "set_grad_enabled",
     "set_num_threads",
+    "set_printoptions",
     "set_rng_state",
     "stack",
     "summary",
@@ -289,21 +275,17 @@ __all__ = [
 ]
 __all__ += _method_functions.__all__
 
-_LAZY = ("autograd cuda data insight interop models nn optim rl text training utils").split()
-"""Parts of the package that are loaded when they are first used."""
-_LAZY_NAMES = {"Trainer": "pellucid.training.trainer", "summary": "pellucid.training.summary"}
+_PARTS = ("autograd cuda data insight interop models nn optim rl text training utils").split()
+_PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
+    "Trainer": "pellucid.training.trainer",
+    "summary": "pellucid.training.summary",
+}
+"""Parts of the package that are loaded when they are first used, and where they are."""
 
 _neighbours.introduce_tensors()
 
-if not _TYPE_CHECKING:  # to a type checker the names are those imported above, and no others
-
-    def __getattr__(name: str) -> _Any:
-        if name in _LAZY:
-            return _importlib.import_module(f"pellucid.{name}")
-        if name in _LAZY_NAMES:
-            return getattr(_importlib.import_module(_LAZY_NAMES[name]), name)
-        raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+__getattr__, _ = _lazy_face(__name__, _PLACES)
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *(n for n in globals() if n.startswith("__"))})
+    return sorted(__all__)

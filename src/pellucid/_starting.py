@@ -8,8 +8,6 @@ is the command line.  In a command the signals raise ``Interrupted`` instead; se
 import os
 import signal
 import sys
-import threading
-from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NAMES = ("pellucid", "pellucid.exe", "pellucid-script.py", "pellucid-script.pyw")
@@ -32,13 +30,15 @@ def is_command() -> bool:
 
 def guard() -> None:
     """Signals end the process quietly from here on, unless they are ignored."""
-    if threading.current_thread() is threading.main_thread():
+    try:
         for number in SIGNALS:
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 signal.signal(number, _leave)
+    except ValueError:
+        pass  # signals are the main thread's
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _leave(number: int, frame: object) -> None:
     if over:
         return
     # Not by an exception: the initialization of an extension module may swallow or rename it.

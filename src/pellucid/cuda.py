@@ -14,3 +14,13 @@ def is_available() -> bool:
 def device_count() -> int:
     """Number of graphics processors that can be used: 0."""
     return 0
+
+
+__all__ = [
+    "device_count",
+    "is_available",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

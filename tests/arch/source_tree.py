@@ -76,8 +76,15 @@ def modules() -> dict[str, Module]:
     return found
 
 
+DOORS = {"pellucid._starting": -1, "pellucid.__main__": 11}
+"""Modules directly in the package that are no part of its floors: what runs before everything, and
+what runs the command line."""
+
+
 def floor_of(name: str) -> float:
     """Floor of a module of ours."""
+    if name in DOORS:
+        return DOORS[name]
     parts = name.split(".")
     if len(parts) == 1 or (ROOT / f"{parts[1]}.py").exists():
         return ROOT_FLOOR

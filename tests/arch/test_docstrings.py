@@ -29,6 +29,8 @@ ALSO_RAISED = {
     "click.UsageError": "the command line's own error",
     "SystemExit": "the end of a program",
     "KeyboardInterrupt": "passed on",
+    "Interrupted": "KeyboardInterrupt with the signal's number",
+    "StopTraining": "a callback's way to end a run, which ends in fit()",
 }
 INTERNAL = {
     ("backends/cpu/cache.py", "_read_file"): "caught there: like a file that cannot be read",

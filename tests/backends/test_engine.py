@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import hashlib
 import os
 import subprocess
 import sys
 import threading
+import time
+import weakref
+from concurrent.futures import CancelledError, Future
 from pathlib import Path
 
 import numpy as np
@@ -325,3 +329,78 @@ def test_one_processor_has_nothing_to_begin_early_on(
     early.add("alone", affine("alone", 2.0))
     early.close()
     assert compiled == [] and not engine._early
+
+
+class _CancelledWhileWaiting(Future[bytes]):
+    """Not cancelled when it is asked, cancelled while its result is waited for."""
+
+    def cancelled(self) -> bool:
+        return False
+
+    def result(self, timeout: float | None = None) -> bytes:
+        raise CancelledError
+
+
+def test_an_early_kernel_may_be_taken_back_while_another_thread_waits_for_it(
+    compiled: list[str],
+) -> None:
+    texts = {"taken_back": affine("taken_back", 2.0)}
+    (key,) = engine.kernel_keys(texts, host_target()).values()
+    engine._early[key] = _CancelledWhileWaiting()
+    check_affine(engine.load_kernels(texts, host_target())["taken_back"], 2.0)
+    assert compiled == ["taken_back"] and not engine._early
+
+
+def test_threads_that_write_the_same_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = engine.compile_kernel
+
+    def slow(name: str, text: str, target: Target) -> bytes:
+        time.sleep(0.02)  # others come to an end in the meantime, and take back what they queued
+        return original(name, text, target)
+
+    monkeypatch.setenv("PELLUCID_CACHE", "0")
+    monkeypatch.setattr(engine, "compile_kernel", slow)
+    monkeypatch.setattr(engine, "available_cpus", lambda: 2)
+    failed: list[BaseException] = []
+
+    def work(turn: int) -> None:
+        texts = {f"same{turn}_{i}": affine(f"same{turn}_{i}", float(i)) for i in range(4)}
+        try:
+            early = engine.EarlyCompilation(host_target())
+            for name, text in texts.items():
+                early.add(name, text)
+            early.close()
+            for i, address in enumerate(engine.load_kernels(texts, host_target()).values()):
+                check_affine(address, float(i))
+        except BaseException as error:
+            failed.append(error)
+
+    for turn in range(6):
+        workers = [threading.Thread(target=work, args=(turn,)) for _ in range(5)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+    assert not failed and not engine._early
+
+
+# ---- unloading ----------------------------------------------------------------------------------
+
+
+def test_kernels_are_unloaded_with_their_last_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "KEPT_KERNELS", 2)
+    texts = {f"kept{i}": affine(f"kept{i}", float(i)) for i in range(5)}
+    used = engine.load_kernels({"kept0": texts["kept0"]}, host_target())["kept0"]
+    disposed: list[str] = []
+    for name, text in texts.items():
+        address = engine.load_kernels({name: text}, host_target())[name]
+        weakref.finalize(address.library, disposed.append, name)
+    del address
+    gc.collect()
+    assert disposed == ["kept1", "kept2"]  # kept3 and kept4 are the newest, kept0 is in use
+    check_affine(used, 0.0)
+    engine.unload_kernels()
+    gc.collect()
+    assert sorted(disposed) == ["kept1", "kept2", "kept3", "kept4"]
+    check_affine(used, 0.0)
+    check_affine(engine.load_kernels(texts, host_target())["kept2"], 2.0)

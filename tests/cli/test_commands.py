@@ -165,7 +165,7 @@ def test_training_that_ends_in_nan_keeps_the_good_weights_and_says_where(
     table = write_table(tmp_path / "table.csv")
     outcome = command(
         "train", table, "-t", "size", "-o", "run", "--optimizer", "sgd", "--lr", 900, "--eager",
-        "--momentum", 0.99,
+        "--momentum", 0.99, "--start", "random",
     )  # fmt: skip
     assert outcome.code == 6
     assert "appeared in" in outcome.err and "layer" in outcome.err

@@ -179,8 +179,21 @@ def test_the_linear_model_of_many_cells_takes_a_sample(monkeypatch: pytest.Monke
     monkeypatch.setattr("pellucid.training.baselines.MAX_CELLS", 1)
     rows = 2400
     data = load_source({k: v for k, v in problem(rows).items() if k in ("x", "z", "two")}, "two")
-    description = baselines(data).linear.description
-    assert f"on 1000 of {len(data.train)} training rows" in description
+    linear = baselines(data).linear
+    assert "on 1,000 of 1,680 training rows" in linear.description
+    assert linear.note == (
+        "Logistic regression was fitted on 1,000 of 1,680 training rows, the network on all."
+    )
+
+
+def test_the_linear_model_is_fitted_on_all_rows() -> None:
+    """The last rows decide: without them the slope would be another."""
+    rows = 3000
+    x = np.linspace(-1, 1, rows)
+    data = load_source({"x": x, "y": np.where(x > 0.5, "b", "a")}, "y")
+    linear = baselines(data).linear
+    assert linear.note == "" and "training rows" not in linear.description
+    assert linear.test is not None and linear.test["accuracy"] > 0.97
 
 
 def test_parts_without_rows_have_no_figures() -> None:

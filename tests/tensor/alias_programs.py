@@ -8,9 +8,6 @@ from typing import Any
 
 import numpy as np
 
-Step = Callable[[Any, list[Any]], None]
-"""One line of a program: works on (library, tensors so far)."""
-
 
 def _view(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[str, Callable[[Any], Any]]:
     """A way to make a view of a tensor of this shape."""
@@ -39,9 +36,17 @@ def _view(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[str, Callab
             (f"swap({axis})", lambda x: x.transpose(axis, -1)),
             ("movedim", lambda x: x.movedim(axis, 0)),
             ("permute", lambda x: x.permute(*reversed(range(rank)))),
-            (f"select({axis},{-1})", lambda x: x.select(axis, -1)),
+            (f"select({axis},-1)", lambda x: x.select(axis, -1)),
+            (f"tensor_split({axis})", lambda x: x.tensor_split(2, axis)[0]),
             (f"unfold({axis})", lambda x: x.unfold(axis, count, count)),
         ]
+        if rng.random() < 0.1:  # PyTorch forbids to change these while it records
+            ways = [
+                (f"split[{low}]", lambda x: x.split(1, axis)[low]),
+                (f"unbind[{low}]", lambda x: x.unbind(axis)[low]),
+                (f"chunk[0]({axis})", lambda x: x.chunk(2, axis)[0]),
+                ("split([...])", lambda x: x.split([low, extent - low], axis)[1]),
+            ]
     if rank == 2:
         ways += [
             ("t", lambda x: x.t()),
@@ -96,20 +101,20 @@ def _add_unrecorded(lib: Any, x: Any, other: Any) -> None:
         x += 0.5
 
 
-def random_program(seed: int, length: int = 7) -> tuple[list[str], list[Any], np.ndarray]:
-    """Lines, steps ``(library, tensors)`` and the leaf's value of a random program.
-
-    Steps are drawn from the shapes that a dry run in NumPy terms would have, so a step that does
-    not fit a shape any more is left out when it runs.
-    """
+def random_program(seed: int, length: int = 7) -> tuple[list[int], np.ndarray]:
+    """The draws that a random program's steps are made of, and the value of its leaf."""
     rng = np.random.default_rng(seed)
     shape = [(4,), (2, 3), (3, 3), (2, 2, 3)][int(rng.integers(4))]
     draws = [int(d) for d in rng.integers(2**31, size=length)]
-    return [], draws, rng.uniform(0.5, 1.5, shape)
+    return draws, rng.uniform(0.5, 1.5, shape)
 
 
 def run_program(lib: Any, draws: list[int], w: Any, lines: list[str] | None = None) -> list[Any]:
-    """Run the steps that ``draws`` stand for; results: all tensors, then the gradient of ``w``."""
+    """Run the steps that ``draws`` stand for, and list them in ``lines``.
+
+    A step changes a tensor in place, makes a view of one, or reads one for the loss.  Results: all
+    tensors at the end, the loss (which reads all of them), and its gradient to ``w``.
+    """
     tensors = [w * 1.0]
     read: list[Any] = []
     for number, draw in enumerate(draws):
@@ -142,7 +147,4 @@ def run_program(lib: Any, draws: list[int], w: Any, lines: list[str] | None = No
     for part in read:
         loss = loss + part
     (gradient,) = lib.autograd.grad(loss, [w], allow_unused=True)
-    flags = [t.requires_grad for t in tensors[:1]]
-    if lines is not None:
-        lines.append(f"requires grad: {flags}")
     return [*(t.detach().clone() for t in tensors), loss.detach(), gradient]

@@ -83,7 +83,7 @@ def test_stubs_are_current() -> None:
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     for name, written in tool.STUBS.items():
-        path = ROOT / "src" / "pellucid" / "tensor" / name
+        path = ROOT / "src" / "pellucid" / name
         assert path.read_text(encoding="utf-8") == written(), "run tools/write_stubs.py"
 
 

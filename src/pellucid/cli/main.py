@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pellucid import _starting
+import pellucid._starting as _starting
 from pellucid.cli.options import with_settings
 from pellucid.cli.reporting import reported
 

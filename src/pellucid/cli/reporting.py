@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from pellucid import _starting
+import pellucid._starting as _starting
 from pellucid._starting import SIGNALS
 from pellucid.base.errors import FileError, PellucidError
 from pellucid.base.phrases import option_words, worded
@@ -142,7 +142,9 @@ def show_error(error: BaseException) -> int:
 
 def figure_text(name: str, value: float | None) -> str:
     """A figure with four significant digits; a dash where there is none."""
-    return "–" if value is None else f"{value:.4g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if 1e6 <= abs(value) < 1e12 else f"{value:.4g}"
 
 
 def figures_table(columns: Mapping[str, Mapping[str, float]], headline: str) -> str:

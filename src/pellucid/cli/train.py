@@ -11,10 +11,13 @@ from typing import Any
 
 import typer
 
+from pellucid.base.errors import PellucidError
+from pellucid.base.phrases import option_words
 from pellucid.cli.progress import Progress, shown
 from pellucid.cli.reporting import complain, fact, figures_table, say, show_error
 from pellucid.data.sources import PreparedData
 from pellucid.insight.report import render_report
+from pellucid.insight.runs import run_findings
 from pellucid.training.config import TrainingConfig
 from pellucid.training.events import (
     DataLoaded,
@@ -25,11 +28,14 @@ from pellucid.training.events import (
     TrainerEvent,
 )
 from pellucid.training.interrupts import Interrupts
-from pellucid.training.job import PARTS, RunResult
+from pellucid.training.job import RunResult
 from pellucid.training.leftovers import Leftover
+from pellucid.training.linear_start import starts_linear
 from pellucid.training.metrics import HEADLINES
 from pellucid.training.network import describe_layers, parameter_shapes
 from pellucid.training.run import Job, Outcome
+from pellucid.training.saved_model import PARTS
+from pellucid.training.stored_run import read_run
 
 
 def train(
@@ -54,6 +60,7 @@ def train(
             loading=loading,
             listeners=[face],
             report=render_report,
+            word=option_words,
         )
         outcome = job.run()
         face.close()
@@ -108,6 +115,7 @@ def say_outcome(outcome: Outcome) -> int:
     """Metrics, where the run is, and how it ended; returns the exit code."""
     result, folder = outcome.result, outcome.folder
     say_figures(result)
+    say_findings(folder)
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
     fact("Written", f"{_shown(folder)}{os.sep}  ({files})")
     if result.failure is not None:
@@ -117,6 +125,14 @@ def say_outcome(outcome: Outcome) -> int:
         complain("Interrupted: what was learned up to then is kept.", fg="yellow")
         return 128 + outcome.signal
     return max((problem.code for problem in outcome.problems), default=0)
+
+
+def say_findings(folder: Path) -> None:
+    """What is noticed about the run: its network and its curves, and what to do."""
+    with contextlib.suppress(PellucidError):  # a run that could not be written whole
+        for finding in run_findings(read_run(folder)):
+            place = f" in layer {finding.where}" if finding.where else ""
+            fact("Diagnosis", f"{finding.what}{place}: {finding.evidence}. {finding.remedy}")
 
 
 def say_leftovers(found: Sequence[Leftover]) -> None:
@@ -149,10 +165,12 @@ def say_plan(prepared: PreparedData, config: TrainingConfig) -> None:
     count = sum(math.prod(shape) for shape in shapes.values())
     fact("Network", f"{describe_layers(row, config, prepared.task)}; {count:,} parameters")
     loss = config.loss_for(prepared.task.kind, prepared.task.loss)
+    epochs = config.for_rows(len(prepared.train)).epochs
+    start = ", begins at the linear model" if starts_linear(prepared, config) else ""
     fact(
         "Training",
         f"{loss}, {config.optimizer}, learning rate {config.learning_rate:g}, batches of "
-        f"{config.batch_size}, at most {config.epochs} epochs, seed {config.seed}",
+        f"{config.batch_size}, at most {epochs} epochs{start}, seed {config.seed}",
     )
 
 
@@ -168,6 +186,8 @@ def say_end(result: RunResult) -> None:
         "not finite": "NaN or infinity",
     }[history.status]
     best = f", kept epoch {history.best_epoch}" if history.best_epoch else ""
+    if not history.best_epoch and starts_linear(result.prepared, result.config) and len(history):
+        best = ", kept the linear model it began as: no epoch was better beyond chance"
     fact(
         "Trained",
         f"{len(history)} epochs, {history.steps:,} steps in {history.seconds:.2f} s "

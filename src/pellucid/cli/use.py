@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, DataError, FileError, RunFolderError
+from pellucid.base.extras import needs
 from pellucid.base.phrases import phrase
 from pellucid.cli.reporting import complain, fact, figure_text, figures_table, say
 from pellucid.data.sources import PredictionData, load_for_prediction
@@ -80,7 +81,8 @@ def predict(
         sys.stdout.write(_csv(columns))
         return
     if output.suffix.lower() == ".parquet":
-        import polars
+        with needs("train", "Writing predictions"):
+            import polars
 
         buffer = io.BytesIO()
         polars.DataFrame(columns).write_parquet(buffer)

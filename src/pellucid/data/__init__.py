@@ -23,3 +23,7 @@ __all__ = [
     "default_collate",
     "random_split",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.tensor.creation import as_tensor
+from pellucid.tensor.tensor import Tensor
 
 Images = npt.NDArray[np.float32]
 Change = Callable[[Images, np.random.Generator], Images]
@@ -130,7 +131,7 @@ class AugmentedBatches:
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """(pictures, labels) as tensors, pictures in the form in which they were given."""
         random = np.random.default_rng([self.seed, self.passes])
         self.passes += 1

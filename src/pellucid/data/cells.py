@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.base.extras import needs
 from pellucid.base.phrases import Setting, phrase
 from pellucid.data.columns import Column, Rows, encode_text, number_text
 from pellucid.data.number_text import (
@@ -42,6 +43,7 @@ class CellRules:
     of training; ``decimal`` is ``.`` or ``,`` where the user names it; ``missing_values`` are
     further texts that mean "no value", ``keep_texts`` texts that are values though they look
     like none; ``strict`` names columns (targets) in which a text among few numbers is a class.
+    Nothing is told about columns that are not ``used``, where that is given.
     """
 
     text_columns: Collection[str] = ()
@@ -52,6 +54,11 @@ class CellRules:
     keep_texts: tuple[str, ...] = ()
     strict: Collection[str] = ()
     separator: str = ","
+    used: Collection[str] | None = None
+
+    def notes_for(self, name: str, notes: list[str]) -> list[str]:
+        """Where to write notes about a column."""
+        return notes if self.used is None or name in self.used else []
 
     def markers(self, usual: Sequence[str], prior: Reading | None) -> list[str]:
         """The texts that mean "no value" in a column."""
@@ -112,16 +119,17 @@ def read_columns(
     open_dates: list[tuple[Cells, TimeRule]] = []
     orders: set[str] = set()
     for cells in looked:
-        made = None
+        made, told = None, rules.notes_for(cells.name, notes)
         if cells.name not in rules.text_columns and not _as_text(cells):
             made = (
-                _numbers(cells, decimal, rules, notes)
+                _numbers(cells, decimal, rules, told)
                 or _truth(cells)
-                or _times(cells, rules, open_dates, orders, notes)
+                or _times(cells, rules, open_dates, orders, told)
             )
-        found[cells.name] = made or _texts(cells, rules, notes)
+        found[cells.name] = made or _texts(cells, rules, told)
     for cells, rule in open_dates:
-        found[cells.name] = _decide_order(cells, rule, orders, notes)
+        told = rules.notes_for(cells.name, notes)
+        found[cells.name] = _decide_order(cells, rule, orders, told)
     columns = {name: column for name, (column, _) in found.items()}
     return columns, {name: reading for name, (_, reading) in found.items()}, notes
 
@@ -155,7 +163,8 @@ def _look(name: str, series: Any, lines: Rows, rules: CellRules) -> Cells:
 
 def without(series: Any, markers: Sequence[str]) -> Any:
     """The series with null in place of the markers."""
-    import polars
+    with needs("train", "Reading tables"):
+        import polars
 
     return series.set(series.is_in(list(markers)), None).cast(polars.String)
 
@@ -165,7 +174,8 @@ def _plain_numbers(
 ) -> tuple[npt.NDArray[np.float64] | None, Evidence | None]:
     """Cells that are numbers without any dress as float64, NaN for null, with their evidence;
     two times None where some are something else."""
-    import polars
+    with needs("train", "Reading tables"):
+        import polars
 
     present = cells.drop_nulls()
     if not len(present) or present.str.contains(_LEADING_ZERO).any():
@@ -463,7 +473,8 @@ def _texts(cells: Cells, rules: CellRules, notes: list[str]) -> tuple[Column, Re
     """The column as text; markers of missing values that are like its other values stay."""
     texts, counts = cells.counted()
     by_text = dict(zip(texts, counts, strict=True))
-    kept = [m for m in cells.markers if m in by_text and _is_like(m, texts, cells.markers)]
+    usual_markers = [m for m in cells.markers if m not in rules.missing_values]
+    kept = [m for m in usual_markers if m in by_text and _is_like(m, texts, cells.markers)]
     if cells.prior is not None and cells.prior.kind == "text":
         kept = [m for m in kept if m in cells.prior.kept]
     lost = [m for m in cells.markers if m in by_text and m not in kept]

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError
+from pellucid.base.extras import needs
 from pellucid.data.readings import Kind, Reading
 
 Rows: TypeAlias = npt.NDArray[np.int64]
@@ -301,7 +302,8 @@ def _object_column(name: str, values: list[object]) -> Column:
 
 def _polars_column(series: Any) -> Column:
     """A column from a polars series."""
-    import polars
+    with needs("train", "Reading tables"):
+        import polars
 
     dtype, name = series.dtype, str(series.name)
     if dtype == polars.Boolean:
@@ -325,7 +327,8 @@ def _polars_column(series: Any) -> Column:
 
 def _floats(series: Any) -> npt.NDArray[np.float64]:
     """A polars series as float64 with NaN for null."""
-    import polars
+    with needs("train", "Reading tables"):
+        import polars
 
     values = series.cast(polars.Float64).fill_null(float("nan")).to_numpy()
     return np.array(values, dtype=np.float64)
@@ -333,7 +336,8 @@ def _floats(series: Any) -> npt.NDArray[np.float64]:
 
 def encode_text(name: str, series: Any) -> Column:
     """A text column from a polars series of strings; null is missing."""
-    import polars
+    with needs("train", "Reading tables"):
+        import polars
 
     categories = series.drop_nulls().unique().sort().to_list()
     if not categories:

@@ -107,12 +107,13 @@ def _guess_encoding(data: bytes) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
     try:
-        text = data.decode("gb18030")
+        data.decode("gb18030")
     except UnicodeDecodeError:
         return "cp1252"
-    chinese = sum("\u4e00" <= character <= "\u9fff" for character in text)
-    others = sum(character > "\x7f" for character in text) - chinese
-    return "gb18030" if chinese > others else "cp1252"
+    # Usual Chinese characters take two bytes above 0xA0; accented letters stand alone.
+    paired = 2 * len(re.findall(rb"[\xa1-\xf7][\xa1-\xfe]", data[:_SNIFFED_CHARACTERS]))
+    high = sum(byte >= 0x80 for byte in data[:_SNIFFED_CHARACTERS])
+    return "gb18030" if paired >= 0.8 * high else "cp1252"
 
 
 # --- The first lines ---------------------------------------------------------------------------

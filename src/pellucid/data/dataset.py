@@ -4,13 +4,33 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, overload
 
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.tensor.arguments import Index
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import Generator, default_generator, shuffle_rows
+from pellucid.tensor.tensor import Tensor
+
+if TYPE_CHECKING:  # type variables have defaults from Python 3.13 on
+    from typing_extensions import TypeVar
+
+    Row = TypeVar("Row", default=Any)
+else:
+    from typing import TypeVar
+
+    Row = TypeVar("Row")
+GivenRow = TypeVar("GivenRow", covariant=True)
+
+
+class RowsOf(Protocol[GivenRow]):
+    """Anything that has a length and gives rows by position."""
+
+    def __getitem__(self, index: int, /) -> GivenRow: ...
+
+    def __len__(self) -> int: ...
 
 
 class Dataset:
@@ -23,7 +43,8 @@ class Dataset:
         raise NotImplementedError(f"{type(self).__name__} defines no __getitem__")
 
     def __add__(self, other: Dataset) -> ConcatDataset:
-        return ConcatDataset([self, other])
+        parts: list[Any] = [self, other]
+        return ConcatDataset(parts)
 
 
 class TensorDataset(Dataset):
@@ -32,7 +53,7 @@ class TensorDataset(Dataset):
     ``tensors``: tensors or arrays, each (rows, …).  Raises ``ShapeError`` where lengths differ.
     """
 
-    def __init__(self, *tensors: Any) -> None:
+    def __init__(self, *tensors: Tensor | np.ndarray) -> None:
         self.tensors = tuple(as_tensor(tensor) for tensor in tensors)
         if not self.tensors:
             raise ArgumentError("TensorDataset got no tensors", "Pass at least one.")
@@ -42,23 +63,28 @@ class TensorDataset(Dataset):
                 f"TensorDataset got tensors of {lengths} rows", "All need the same number of rows."
             )
 
-    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+    def __getitem__(self, index: Index) -> tuple[Tensor, ...]:
         return tuple(tensor[index] for tensor in self.tensors)
 
     def __len__(self) -> int:
         return int(self.tensors[0].shape[0])
 
 
-class Subset(Dataset):
+class Subset(Dataset, Generic[Row]):
     """The rows ``indices`` of another data set, in that order."""
 
-    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+    def __init__(self, dataset: RowsOf[Row], indices: Sequence[int]) -> None:
         self.dataset = dataset
         self.indices = indices
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: list[int]) -> Any: ...
+    def __getitem__(self, index: int | list[int]) -> Any:
         if isinstance(index, list):
-            return self.dataset[[self.indices[i] for i in index]]
+            rows: Any = self.dataset
+            return rows[[self.indices[i] for i in index]]
         return self.dataset[int(self.indices[index])]
 
     def __len__(self) -> int:
@@ -68,7 +94,7 @@ class Subset(Dataset):
 class ConcatDataset(Dataset):
     """Several data sets one after the other."""
 
-    def __init__(self, datasets: Sequence[Any]) -> None:
+    def __init__(self, datasets: Sequence[RowsOf[Any]]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
             raise ArgumentError("ConcatDataset got no data sets", "Pass at least one.")
@@ -95,8 +121,8 @@ class IterableDataset(Dataset):
 
 
 def random_split(
-    dataset: Any, lengths: Sequence[float], generator: Generator | None = None
-) -> list[Subset]:
+    dataset: RowsOf[Row], lengths: Sequence[float], generator: Generator | None = None
+) -> list[Subset[Row]]:
     """Cuts a data set into disjoint parts at random.
 
     ``lengths`` are numbers of rows that sum to ``len(dataset)``, or shares that sum to 1; rows
@@ -127,7 +153,7 @@ def is_tensor_rows(dataset: Any) -> bool:
     return isinstance(dataset, TensorDataset)
 
 
-def tensors_of(dataset: Any) -> tuple[Any, ...]:
+def tensors_of(dataset: Any) -> tuple[Tensor, ...]:
     """The tensors of a ``TensorDataset``, or of a ``Subset`` of one (copied)."""
     if isinstance(dataset, TensorDataset):
         return tuple(dataset.tensors)

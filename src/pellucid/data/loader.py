@@ -6,18 +6,22 @@ Training on data in memory needs no loader: ``Trainer`` picks rows inside the na
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar, overload
 
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, DataError
-from pellucid.data.dataset import IterableDataset, is_tensor_rows, tensors_of
+from pellucid.data.dataset import IterableDataset, RowsOf, is_tensor_rows, tensors_of
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import Generator, default_generator, shuffle_rows
 from pellucid.tensor.shaping import stack
+from pellucid.tensor.tensor import Tensor
 
 Collate = Callable[[list[Any]], Any]
+Numeric: TypeAlias = Tensor | np.ndarray | np.generic | float
+"""What becomes a tensor when it is put into a batch."""
+Batch = TypeVar("Batch")
 
 
 def default_collate(rows: list[Any]) -> Any:
@@ -60,7 +64,7 @@ def default_collate(rows: list[Any]) -> Any:
     )
 
 
-class DataLoader:
+class DataLoader(Generic[Batch]):
     """Iterates over a data set in batches.
 
     ``dataset`` has ``__getitem__`` and ``__len__``, or only ``__iter__``.  ``shuffle`` draws a
@@ -71,6 +75,81 @@ class DataLoader:
     accepted for programs written for PyTorch and have no effect.
     """
 
+    @overload
+    def __init__(
+        self: DataLoader[Sequence[Tensor]],
+        dataset: RowsOf[tuple[Numeric, ...]],
+        batch_size: int | None = 1,
+        shuffle: bool = False,
+        sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[Sequence[int]] | None = None,
+        num_workers: int = 0,
+        collate_fn: None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        *,
+        generator: Generator | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: DataLoader[Tensor],
+        dataset: RowsOf[Numeric],
+        batch_size: int | None = 1,
+        shuffle: bool = False,
+        sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[Sequence[int]] | None = None,
+        num_workers: int = 0,
+        collate_fn: None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        *,
+        generator: Generator | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: DataLoader[dict[str, Tensor]],
+        dataset: RowsOf[Mapping[str, Numeric]],
+        batch_size: int | None = 1,
+        shuffle: bool = False,
+        sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[Sequence[int]] | None = None,
+        num_workers: int = 0,
+        collate_fn: None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        *,
+        generator: Generator | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self,
+        dataset: RowsOf[Any] | Iterable[Any],
+        batch_size: int | None = 1,
+        shuffle: bool = False,
+        sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[Sequence[int]] | None = None,
+        num_workers: int = 0,
+        *,
+        collate_fn: Callable[[list[Any]], Batch],
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        generator: Generator | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: DataLoader[Any],
+        dataset: RowsOf[Any] | Iterable[Any],
+        batch_size: int | None = 1,
+        shuffle: bool = False,
+        sampler: Iterable[int] | None = None,
+        batch_sampler: Iterable[Sequence[int]] | None = None,
+        num_workers: int = 0,
+        collate_fn: Collate | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        *,
+        generator: Generator | None = None,
+    ) -> None: ...
     def __init__(
         self,
         dataset: Any,
@@ -102,7 +181,7 @@ class DataLoader:
         self.sampler = sampler
         self.batch_sampler = batch_sampler
         self.drop_last = drop_last
-        self.collate_fn = collate_fn or default_collate
+        self.collate_fn: Collate = collate_fn or default_collate
         self.generator = generator
         self.num_workers = num_workers
 
@@ -114,7 +193,7 @@ class DataLoader:
         full, rest = divmod(rows, self.batch_size)
         return full if self.drop_last or not rest else full + 1
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Batch]:
         if self.iterable:
             return self._iterate_rows()
         if is_tensor_rows(self.dataset) and self.collate_fn is default_collate:

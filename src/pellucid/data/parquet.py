@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import DataError, FileError, PellucidError
+from pellucid.base.extras import needs
 from pellucid.data.columns import Column, Table, as_table, check_column_names
 from pellucid.data.files import available_memory
 
@@ -154,7 +155,8 @@ def child(memory: int) -> None:
 
 
 def _columns(data: bytes) -> list[Column]:
-    import polars
+    with needs("train", "Reading tables"):
+        import polars
 
     frame = polars.read_parquet(io.BytesIO(data))
     return list(as_table(frame).columns.values())

@@ -74,7 +74,7 @@ def _unknown(plan: ColumnPlan, column: Column) -> str:
     hint = ""
     if alike:
         meant = by_letters[alike[0].strip().lower()]
-        hint = f" Training had {meant!r}: write {alike[0]!r} so if it means the same."
+        hint = f" Training had {meant!r}: write {alike[0]!r} like that if it is the same."
     # With a place for others, rare categories of training are there too.
     what = "are among the rare or unseen" if plan.other else "were not among the"
     return (
@@ -88,7 +88,8 @@ def _empty(plan: ColumnPlan, column: Column) -> str:
     empty = int(column.missing.sum())
     if not empty:
         return ""
-    first = f"Column {column.name!r}: {empty:,} of {len(column):,} values are missing"
+    is_are = "is" if empty == 1 else "are"
+    first = f"Column {column.name!r}: {empty:,} of {len(column):,} values {is_are} missing"
     seen = "" if plan.indicator else ", and none was in training"
     if plan.kind == "category":
         return "" if plan.indicator else f"{first}{seen}: taken as none of its categories."

@@ -1,4 +1,4 @@
-"""Rows that are not independent of each other, which makes test figures untrue for new rows.
+"""Rows that are not independent of each other, which makes test metrics untrue for new rows.
 
 Near-copies of one thing, several rows of one person, and rows in the order of time: cut at random,
 each puts into the test part what training has already seen.
@@ -60,7 +60,7 @@ def near_copies(train: Features, test: Features) -> str:
         return ""
     return phrase(
         f"{near:,} of {len(tested):,} test rows are near-copies of training rows, as several rows "
-        "about one thing are: test figures are too good for new ones. Name the column that tells "
+        "about one thing are: test metrics are too good for new ones. Name the column that tells "
         "which rows belong together (",
         Setting("group"),
         ").",
@@ -92,7 +92,7 @@ def repeated_identifier(table: Table, targets: npt.NDArray[np.generic], task: Ta
             phrase(
                 f"Column {column.name!r} has {groups:,} values in {len(column):,} training rows. "
                 "If it names groups (several rows of one person or thing), a random split puts a "
-                "group into training and test, and test figures are too good; ",
+                "group into training and test, and test metrics are too good; ",
                 Setting("group", column.name),
                 " keeps groups together.",
             )
@@ -137,9 +137,9 @@ def ordered_series(table: Table, targets: npt.NDArray[np.generic], task: Task) -
     times = [name for name, column in table.columns.items() if column.kind == "time"]
     name = times[0] if times else None
     return phrase(
-        f"Rows that follow each other have like targets (autocorrelation {correlation:.2f}), as "
-        "in a series over time: with a random split the test rows lie between training rows, and "
-        "test figures are too good for the future. ",
+        f"Rows that follow each other have like targets (autocorrelation {correlation:.2f}). If "
+        "the file is in order of time, a random split puts test rows between training rows, and "
+        "test metrics are too good for the future: ",
         Setting("time", name) if name else Setting("in_order", True),
         " tests on the last rows.",
     )

@@ -7,7 +7,6 @@ honest: find the task, split the rows, then learn the preprocessing from the tra
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.base.errors import ArgumentError, DataError, FileError
+from pellucid.base.errors import ArgumentError, DataError
 from pellucid.base.phrases import Setting, phrase
 from pellucid.data.columns import Rows, Table, as_table, text_column
 from pellucid.data.idx import read_idx, read_mnist_folder
@@ -215,11 +214,12 @@ def load_source(
 ) -> PreparedData:
     """Loads, checks, splits and preprocesses data.
 
-    ``source`` is ``"digits"`` (scikit-learn's 8×8 digits), a CSV or Parquet file, a folder of
-    idx files, a data frame, or a dict of arrays.  ``targets`` names the columns to predict and
-    ``task`` overrides the task that follows from them; see ``detect_task``.  ``fractions`` are
-    the shares of training, validation and test, (0.7, 0.15, 0.15) unless given; a folder with
-    test files keeps these, and one twelfth of its training rows is for validation.  ``seed``
+    ``source`` is ``"digits"`` (1,797 handwritten ones of 8×8 pixels), a CSV or Parquet file, a
+    folder of idx files, a data frame, or a dict of arrays.  ``targets`` names the columns to
+    predict and ``task`` overrides the task that follows from them; see ``detect_task``.
+    ``fractions`` are the shares of training, validation and test, (0.7, 0.15, 0.15) unless
+    given; a folder with test files keeps these, and one twelfth of its training rows is for
+    validation.  ``seed``
     decides the split.  ``ignore`` names columns that are left out, ``text_columns`` columns that
     are categories though they look like numbers.  Columns that are the target under another name
     are left out unless ``keep_leaks``.
@@ -298,7 +298,8 @@ def load_for_prediction(
             )
         header = _header_of(preprocessor)
         readings = preprocessor.reading_of_columns()
-        table = read_table(path, encoding=encoding, readings=readings, header=header)
+        used = [*(plan.column for plan in preprocessor.plans), *(task.targets if task else ())]
+        table = read_table(path, encoding=encoding, readings=readings, header=header, used=used)
         if ids:
             _known(table, tuple(ids))
             plain = read_table(
@@ -345,7 +346,7 @@ def _with_text(table: Table, names: tuple[str, ...]) -> Table:
     for name in names:
         if columns[name].kind != "text":
             columns[name] = text_column(name, columns[name].texts())
-    return Table(table.name, columns, table.lines, table.notes, table.fingerprint)
+    return replace(table, columns=columns)
 
 
 def _prepare_table(
@@ -523,22 +524,14 @@ def _image_pool(source: object) -> _Images | None:
 
 
 def _digits() -> tuple[npt.NDArray[Any], Rows]:
-    """The 1,797 digits of scikit-learn: images float64 (n, 8, 8) from 0 to 16, labels (n,)."""
-    package = importlib.util.find_spec("sklearn")
-    if package is None or package.origin is None:
-        raise FileError(
-            "The digits are a file of scikit-learn, which is not installed",
-            "Install scikit-learn, or train on a file of your own.",
-        )
-    # Importing scikit-learn takes longer than training on these data; reading its file does not.
-    file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
-    if file.exists():
-        cells = np.loadtxt(file, delimiter=",")
-        return cells[:, :-1].reshape(-1, 8, 8), cells[:, -1].astype(np.int64)
-    from sklearn.datasets import load_digits
+    """1,797 handwritten digits: images float64 (n, 8, 8) from 0 to 16, labels (n,) int64.
 
-    digits = load_digits()
-    return digits.images, digits.target.astype(np.int64)
+    From the Optical Recognition of Handwritten Digits data (Alpaydin and Kaynak, 1998; UCI machine
+    learning repository, CC BY 4.0): its test part, in the order in which scikit-learn carries it.
+    """
+    folder = Path(__file__).parent / "digits"
+    images, labels = (read_idx(folder / f"{name}.idx.gz") for name in ("images", "labels"))
+    return images.astype(np.float64), labels.astype(np.int64)
 
 
 def _pixel_maximum(images: npt.NDArray[Any]) -> float:

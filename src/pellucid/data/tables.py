@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, DataError
+from pellucid.base.extras import needs
 from pellucid.data.cells import CellRules, read_columns
 from pellucid.data.columns import Table, as_table, nearest_names
 from pellucid.data.csv_text import SEPARATORS, Layout, decode, lay_out, records_of
@@ -46,6 +47,7 @@ def read_table(
     keep_texts: Sequence[str] = (),
     readings: Mapping[str, Reading] | None = None,
     targets: Collection[str] = (),
+    used: Collection[str] | None = None,
 ) -> Table:
     """Reads a CSV file (also gzipped) or a Parquet file.
 
@@ -66,6 +68,7 @@ def read_table(
 
     ``readings`` are those of training (``Table.readings``): they decide where the file itself
     does not.  In ``targets`` a text among at most 20 different numbers is a class, not a slip.
+    Where ``used`` is given, nothing is told about other columns.
 
     Raises ``FileError`` when the file is missing, a folder, or may not be read, and
     ``DataError`` when its content cannot be used: empty, header only, ragged rows, wrong
@@ -113,6 +116,7 @@ def read_table(
         tuple(keep_texts),
         targets,
         layout.separator,
+        used,
     )
     columns, found, more = read_columns(layout.header, _parse(layout), layout.lines, rules)
     return Table(str(file), columns, layout.lines, (*notes, *more), fingerprint, found)
@@ -133,7 +137,8 @@ def _check_settings(formats: Mapping[str, str], decimal: str) -> None:
 
 def _parse(layout: Layout) -> list[Any]:
     """The cells as polars series of strings; a missing cell is null."""
-    import polars
+    with needs("train", "Reading tables"):
+        import polars
 
     width, rows = len(layout.header), layout.lines.size
     try:

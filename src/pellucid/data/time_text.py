@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.base.extras import needs
 from pellucid.data.number_text import STRAY_SHARE
 
 Seconds = npt.NDArray[np.float64]
@@ -99,7 +100,8 @@ def _pattern(date_format: str) -> str:
 
 def _seconds(cells: Any, date_format: str) -> Seconds:
     """Texts (a polars series) as seconds since 1970 UTC, NaN where they are not of the format."""
-    import polars
+    with needs("train", "Reading tables"):
+        import polars
 
     text = cells.set(~cells.str.contains(_pattern(date_format)), None)
     wanted = date_format
@@ -136,7 +138,8 @@ def decide_times(
     or one that the user names); ``order`` (``month/day`` or ``day/month``) decides for formats
     that read as much as each other.
     """
-    import polars
+    with needs("train", "Reading tables"):
+        import polars
 
     likely = _likely(texts[:: max(1, len(texts) // _SNIFFED)], formats)
     if not likely:

@@ -3,25 +3,43 @@
 >>> for finding in check_model(model): print(finding)                          # doctest: +SKIP
 >>> loss.backward(); gradient_norms(model)                                     # doctest: +SKIP
 >>> print(diagnose_curves(trainer.fit((x, y), (x_held, y_held))))              # doctest: +SKIP
+
+The checks of a network before training are in :mod:`.checks`, those of learning curves in
+:mod:`.curves`; here are units and gradients, and all of them by one name.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pellucid import nn
 from pellucid.base.errors import ArgumentError, AutogradError
-from pellucid.tensor.autograd import no_grad, stored_gradient
+from pellucid.graph.node import current_layer
+from pellucid.insight.checks import check_model
+from pellucid.insight.curves import diagnose_curves
+from pellucid.insight.finding import Finding
+from pellucid.nn.modes import evaluation
+from pellucid.nn.module import Module
+from pellucid.tensor.autograd import has_gradient, no_grad, stored_gradient
 from pellucid.tensor.creation import as_tensor
+from pellucid.tensor.state import state
+from pellucid.tensor.tensor import Tensor
 
-SILENT_WHEN_NEGATIVE = (nn.ReLU, nn.ReLU6, nn.Threshold)
-"""Layers whose slope is 0 for all negative inputs: units behind them can die."""
+__all__ = [
+    "DeadUnits",
+    "Finding",
+    "check_gradients",
+    "check_model",
+    "dead_units",
+    "diagnose_curves",
+    "findings",
+    "gradient_norms",
+]
 
 BLOCK = 1024
 """Rows that are run at once."""
@@ -29,104 +47,8 @@ BLOCK = 1024
 SMALLEST_RATIO = 1e-3
 """Gradient norms of first and last layer further apart than this vanish (or explode)."""
 
-FALLEN = 0.5
-"""A training loss still above this share of where it began was not learned: under-fitting."""
-
-GAP = 0.3
-"""Validation loss above training loss by this share of what was learned: over-fitting."""
-
-RISE = 0.15
-"""Validation loss above its own lowest value by this share of what was learned: over-fitting."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that was noticed.
-
-    ``what`` names it (``zero weights``, ``overfitting`` …), ``where`` is a layer's path or empty,
-    ``evidence`` the figures it rests on, ``remedy`` what to do.
-    """
-
-    what: str
-    where: str
-    evidence: str
-    remedy: str
-
-    def __str__(self) -> str:
-        place = f" in {self.where}" if self.where else ""
-        return f"{self.what}{place}: {self.evidence}\n  {self.remedy}"
-
-
-# ---- the network before training -----------------------------------------------------------------
-
-
-def check_model(model: Any) -> list[Finding]:
-    """What is suspicious about a network's weights and activations, before any training.
-
-    Findings: ``zero weights`` and ``equal weights`` (units of a hidden layer that start equal stay
-    equal, because their gradients are equal), ``non-finite weights``, and ``sigmoid in a hidden
-    layer`` (its slope is at most 1/4; the output layer is its place).  Layers are taken in the
-    order in which the model holds them.
-    """
-    leaves = [(p, m) for p, m in model.named_modules() if next(m.children(), None) is None]
-    weighted = [path for path, layer in leaves if _matrix(layer) is not None]
-    findings = []
-    for path, layer in leaves:
-        weight = _matrix(layer)
-        if weight is not None:
-            findings += _check_weight(path, weight, alone=len(weighted) == 1)
-        if isinstance(layer, nn.Sigmoid) and _before(path, weighted, leaves):
-            findings.append(_hidden_sigmoid(path))
-    return findings
-
-
-def _matrix(layer: Any) -> npt.NDArray[Any] | None:
-    """The weight of a layer as (units, inputs), or None where it has no such weight."""
-    weight = getattr(layer, "weight", None)
-    if weight is None or len(weight.shape) < 2 or not weight.numel():
-        return None
-    return np.asarray(weight.detach().numpy()).reshape(weight.shape[0], -1)
-
-
-def _before(path: str, weighted: Sequence[str], leaves: Sequence[tuple[str, Any]]) -> bool:
-    """Whether a layer with weights comes after ``path``."""
-    order = [name for name, _ in leaves]
-    return any(order.index(name) > order.index(path) for name in weighted)
-
-
-def _check_weight(path: str, weight: npt.NDArray[Any], alone: bool) -> list[Finding]:
-    size = f"{weight.shape[0]} units of {weight.shape[1]} inputs"
-    if not np.isfinite(weight).all():
-        bad = int((~np.isfinite(weight)).sum())
-        return [
-            Finding(
-                "non-finite weights",
-                path,
-                f"{bad} of {weight.size} weights are NaN or infinite",
-                "Load good weights, or train again with a smaller learning rate or clip_norm.",
-            )
-        ]
-    if alone:
-        return []  # a single layer has no hidden units that could stay equal
-    random = "Use nn.init.kaiming_normal_ (ReLU) or xavier_normal_ (tanh); zeros are for biases."
-    if not weight.any():
-        text = f"all weights are 0 ({size}): no gradient passes to the layers before it"
-        return [Finding("zero weights", path, text, random)]
-    if len(weight) > 1 and (weight == weight[0]).all():
-        text = f"all units start with the same weights ({size}) and get the same gradients"
-        return [Finding("equal weights", path, text, random)]
-    return []
-
-
-def _hidden_sigmoid(path: str) -> Finding:
-    return Finding(
-        "sigmoid in a hidden layer",
-        path,
-        "its slope is at most 1/4, so gradients shrink from layer to layer, and its outputs are "
-        "not centred at 0",
-        "Use ReLU, or tanh where the output must be bounded; keep sigmoid for the output layer "
-        "of binary tasks.",
-    )
+DEAD_SHARE = 0.05
+"""Fewer units than this share may be dead without harm."""
 
 
 # ---- units and gradients -------------------------------------------------------------------------
@@ -148,8 +70,8 @@ class DeadUnits:
         return len(self.units) / self.total
 
     def finding(self) -> Finding | None:
-        """What to do about them, or None where there are none."""
-        if not self.units:
+        """What to do about them, or None where there are none or only a few (below 5%)."""
+        if self.share < DEAD_SHARE or not self.units:
             return None
         return Finding(
             "dead units",
@@ -160,54 +82,90 @@ class DeadUnits:
         )
 
 
-def dead_units(model: Any, data: Any) -> list[DeadUnits]:
+def dead_units(model: Module, data: Any) -> list[DeadUnits]:
     """For each ReLU-like layer the units whose output is 0 for every row of ``data``.
 
     ``data`` is an array or tensor (rows, …): take a whole epoch, as a unit that is silent for one
     batch may speak in the next.  A unit is a position along the last axis of (rows, units) and
-    (rows, steps, units) outputs, and a channel of (rows, channels, height, width).  The model runs
-    in evaluation mode, whose outputs are those of prediction.
+    (rows, steps, units) outputs, and a channel of (rows, channels, height, width).  ``F.relu`` and
+    ``x.relu()`` count too, by the path of the module that calls them ("block.relu (function)").
+    The model runs in evaluation mode, whose outputs are those of prediction.
     """
-    rows = np.asarray(data.detach().numpy() if hasattr(data, "detach") else data)
+    rows = np.asarray(data.detach().numpy() if isinstance(data, Tensor) else data)
     if not len(rows):
         raise ArgumentError("dead_units got no rows", "Give the rows of an epoch.")
-    alive: dict[str, npt.NDArray[np.bool_]] = {}
-
-    def watch(path: str) -> Any:
-        def look(layer: Any, args: Any, output: Any) -> None:
-            values = output.detach().numpy() != 0
-            units = 1 if values.ndim == 4 else values.ndim - 1
-            spoke = values.any(axis=tuple(a for a in range(values.ndim) if a != units))
-            alive[path] = alive[path] | spoke if path in alive else spoke
-
-        return look
-
-    layers = [(p, m) for p, m in model.named_modules() if isinstance(m, SILENT_WHEN_NEGATIVE)]
-    handles = [layer.register_forward_hook(watch(path)) for path, layer in layers]
-    training = model.training
-    model.eval()
+    seen = _Units(model)
+    layers = [(p, m) for p, m in model.named_modules() if m.silent_when_negative]
+    handles = [layer.register_forward_hook(seen.of_layer(path)) for path, layer in layers]
+    before, state.watcher = state.watcher, seen
     try:
-        with no_grad():
+        with evaluation(model), no_grad():
             for start in range(0, len(rows), BLOCK):
+                seen.calls.clear()
                 model(as_tensor(np.ascontiguousarray(rows[start : start + BLOCK])))
     finally:
+        state.watcher = before
         for handle in handles:
             handle.remove()
-        if training:
-            model.train()
     return [
         DeadUnits(path, tuple(int(u) for u in np.flatnonzero(~spoke)), len(spoke), len(rows))
-        for path, spoke in alive.items()
+        for path, spoke in seen.alive.items()
     ]
 
 
-def gradient_norms(model: Any) -> dict[str, float]:
+class _Units:
+    """Which units have given anything but 0, by layer.
+
+    As a watcher it is shown every operation, and knows ``x.relu()`` by what it computes: 0 where
+    x ≤ 0, else x.
+    """
+
+    takes_units = False
+
+    def __init__(self, model: Module) -> None:
+        self.alive: dict[str, npt.NDArray[np.bool_]] = {}
+        self.calls: dict[str, int] = {}
+        self._layers = {path for path, m in model.named_modules() if m.silent_when_negative}
+        self._name = type(model).__name__
+
+    def of_layer(self, path: str) -> Callable[[Any, Any, Any], None]:
+        """A hook for a layer."""
+        return lambda layer, args, output: self._see(path or self._name, output)
+
+    def operation(self, primitive: Any, inputs: Any, params: Any, result: Any) -> None:
+        """An operation was done; a ReLU that is no layer is looked at."""
+        if primitive.name != "where" or current_layer() in self._layers:
+            return
+        mask, chosen, x = (t.array() for t in inputs)
+        if chosen.size != 1 or chosen.any() or mask.shape != x.shape or x.ndim < 2:
+            return
+        if not np.array_equal(mask, x <= 0):
+            return
+        owner = current_layer()
+        name = "relu (function)"
+        path = name if owner in ("", self._name) else f"{owner}.{name}"
+        number = self.calls[path] = self.calls.get(path, 0) + 1
+        self._see(path if number == 1 else f"{path} {number}", result)
+
+    def assignment(self, cell: Any, value: Any) -> None:
+        """A value was overwritten: nothing to see."""
+
+    def _see(self, path: str, output: Any) -> None:
+        values = output.detach().numpy() != 0
+        units = 1 if values.ndim == 4 else values.ndim - 1
+        spoke = values.any(axis=tuple(a for a in range(values.ndim) if a != units))
+        self.alive[path] = self.alive[path] | spoke if path in self.alive else spoke
+
+
+def gradient_norms(model: Module) -> dict[str, float]:
     """The Euclidean norm of the gradients of each layer's own parameters, by layer path.
 
-    Call it after ``backward()``.  Raises ``AutogradError`` where no parameter has a gradient.
+    Call it after ``backward()``.  Layers stand in the order in which the last ``backward()`` of
+    this thread found them used, those it did not reach at the end.  Raises ``AutogradError``
+    where no parameter has a gradient.
     """
     norms: dict[str, float] = {}
-    for path, layer in model.named_modules():
+    for path, layer in _in_order(model):
         found = [stored_gradient(p) for p in layer.parameters(recurse=False)]
         own = [gradient for gradient in found if gradient is not None]
         if own:
@@ -220,19 +178,70 @@ def gradient_norms(model: Any) -> dict[str, float]:
     return norms
 
 
-def check_gradients(model: Any) -> list[Finding]:
-    """Vanishing or exploding gradients, from the norms of the first and the last layer.
+def _in_order(model: Module) -> list[tuple[str, Module]]:
+    """Layers with parameters in the order of use: backward reaches the first ones last."""
+    turn = {key: place for place, key in enumerate(reversed(state.gradient_order))}
+    far = len(turn)
 
-    ``vanishing gradients``: the first layer's norm is below a thousandth of the last one's;
-    ``exploding gradients``: above a thousand times; ``non-finite gradients``: NaN or infinity.
+    def place(entry: tuple[str, Module]) -> int:
+        own = [turn.get(id(p), far) for p in entry[1].parameters(recurse=False)]
+        return min(own, default=far)
+
+    return sorted(model.named_modules(), key=place)
+
+
+def check_gradients(model: Module) -> list[Finding]:
+    """Vanishing, exploding, missing and zero gradients, after ``backward()``.
+
+    ``no gradient``: parameters that require gradients and got none, as behind ``detach()``;
+    ``zero gradients``: all gradients are exactly 0; ``non-finite gradients``: NaN or infinity;
+    ``vanishing gradients``: the norm of the layer used first is below a thousandth of that of the
+    last one; ``exploding gradients``: above a thousand times.
     """
     norms = gradient_norms(model)
+    found = _without_gradient(model)
     bad = [path for path, norm in norms.items() if not math.isfinite(norm)]
     if bad:
         text = f"the gradients of {', '.join(bad)} are NaN or infinite"
         advice = "Lower the learning rate, or set clip_norm."
-        return [Finding("non-finite gradients", bad[0], text, advice)]
-    (first, low), (last, high) = list(norms.items())[0], list(norms.items())[-1]
+        return [*found, Finding("non-finite gradients", bad[0], text, advice)]
+    if not any(norms.values()):
+        text = f"all gradients of {len(norms)} layers are exactly 0, so no weight will change"
+        advice = (
+            "Look for dead units (dead_units), a constant output (softmax over one unit), "
+            "saturated activations, or a loss that does not depend on the answers."
+        )
+        return [*found, Finding("zero gradients", "", text, advice)]
+    reached = {path: norm for path, norm in norms.items() if norm > 0}
+    silent = [path for path in norms if path not in reached]
+    # Before an output layer that starts at 0 there is no gradient yet, and that is right.
+    if silent and not any(p.dim() > 1 and not p.any() for p in model.parameters()):
+        text = f"the gradients of {', '.join(silent)} are exactly 0, those of others are not"
+        advice = "Look for dead units behind it (dead_units), or for values cut off (clamp)."
+        found.append(Finding("zero gradients", silent[0], text, advice))
+    return found + _check_depth(list(reached.items()))
+
+
+def _without_gradient(model: Module) -> list[Finding]:
+    """Layers whose parameters wait for a gradient that did not come."""
+    found = []
+    for path, layer in model.named_modules():
+        names = [n for n, p in layer.named_parameters(recurse=False) if p.requires_grad]
+        own = dict(layer.named_parameters(recurse=False))
+        missing = [n for n in names if not has_gradient(own[n])]
+        if missing:
+            text = f"{', '.join(missing)} got no gradient, though the loss gave others theirs"
+            advice = (
+                "The loss does not depend on it: look for detach(), numpy(), no_grad() or a layer "
+                "that forward does not use; requires_grad_(False) freezes a layer on purpose."
+            )
+            found.append(Finding("no gradient", path or type(model).__name__, text, advice))
+    return found
+
+
+def _check_depth(norms: list[tuple[str, float]]) -> list[Finding]:
+    """Whether the gradients shrink or grow by far on their way to the first layer."""
+    (first, low), (last, high) = norms[0], norms[-1]
     text = f"the norm is {low:.3g} in {first} and {high:.3g} in {last}"
     if low < SMALLEST_RATIO * high:
         advice = "Use ReLU with He initialization, normalization layers, or residual connections."
@@ -243,61 +252,27 @@ def check_gradients(model: Any) -> list[Finding]:
     return []
 
 
-# ---- learning curves -----------------------------------------------------------------------------
+# ---- a whole run ---------------------------------------------------------------------------------
 
 
-def diagnose_curves(history: Any, baseline: float | None = None) -> Finding:
-    """Whether a run fits well, over-fits or under-fits, from its learning curves.
+def findings(
+    model: Module,
+    loss: Any = None,
+    history: Any = None,
+    data: Any = None,
+    baseline: float | None = None,
+    reference: float | None = None,
+) -> list[Finding]:
+    """All that can be said of a run from what is at hand, in the order in which to mend it.
 
-    ``history`` is what ``Trainer.fit`` returned, or a pair (training losses, validation losses) of
-    equal length.  ``baseline`` is the loss of a model that knows nothing (log k for k balanced
-    classes, the variance for squared error); unless given, the higher of the two losses of the
-    first epoch stands for it.  With start s (the baseline), training loss t and validation loss v
-    at the end and v₀ its lowest value:
-
-    - ``underfitting``: t > s/2, little was learned from the training rows themselves;
-    - ``overfitting``: v − t > 0.3 (s − t) or v − v₀ > 0.15 (s − t);
-    - ``good fit``: neither.
-
-    The thresholds are rules of thumb for losses that are 0 at best.  Raises ``ArgumentError`` for
-    fewer than two epochs or no validation losses.
+    The network and its end (:func:`check_model`), dead units where there are ``data`` (rows, …),
+    and the curves (:func:`diagnose_curves`) of a ``history`` of at least two epochs with
+    validation losses; ``baseline`` and ``reference`` as there.
     """
-    train, validation = _curves(history)
-    start = max(train[0], validation[0]) if baseline is None else float(baseline)
-    end, held = train[-1], validation[-1]
-    lowest, epoch = float(validation.min()), int(validation.argmin()) + 1
-    learned = start - end
-    figures = (
-        f"the training loss went from {start:.4g} to {end:.4g}, the validation loss ended at "
-        f"{held:.4g} (lowest {lowest:.4g} in epoch {epoch} of {len(train)})"
-    )
-    if not (np.isfinite(train).all() and np.isfinite(validation).all()):
-        return Finding("diverged", "", figures, "Lower the learning rate, or set clip_norm.")
-    if end > FALLEN * start:
-        return Finding(
-            "underfitting",
-            "",
-            figures,
-            "Use a larger network, better features, more epochs or another learning rate; "
-            "regularization would make it worse.",
-        )
-    if held - end > GAP * learned or held - lowest > RISE * learned:
-        return Finding(
-            "overfitting",
-            "",
-            figures,
-            "Get more data or augment it, stop early (patience), use dropout or weight decay, or "
-            "a smaller network.",
-        )
-    return Finding("good fit", "", figures, "Look at the test set once, and use the model.")
-
-
-def _curves(history: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    pair = history if isinstance(history, tuple) else None
-    train, validation = pair or (history["loss"], history["validation_loss"])
-    if len(train) < 2 or len(train) != len(validation) or None in list(validation):
-        raise ArgumentError(
-            f"diagnose_curves got {len(train)} training and {len(validation)} validation losses",
-            "Train for at least two epochs, with validation data.",
-        )
-    return np.array(train, np.float64), np.array(validation, np.float64)
+    found = check_model(model, data, loss)
+    if data is not None:
+        every = (layer.finding() for layer in dead_units(model, data))
+        found += [finding for finding in every if finding is not None]
+    if history is not None and len(history) > 1 and None not in history["validation_loss"]:
+        found.append(diagnose_curves(history, baseline, reference))
+    return found

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, FileError, ShapeError
+from pellucid.base.extras import needs
 from pellucid.insight.features import feature_maps, filters
 from pellucid.tensor.autograd import enable_grad, grad, no_grad
 from pellucid.tensor.creation import as_tensor, linspace
@@ -209,7 +210,8 @@ def _answers(scores: npt.NDArray[np.float64], targets: npt.NDArray[Any]) -> npt.
 
 
 def _figure(width: float, height: float) -> Any:
-    from matplotlib.figure import Figure
+    with needs("plot", "Drawing"):
+        from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 

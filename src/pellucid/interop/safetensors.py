@@ -37,6 +37,7 @@ from pellucid.base.dtypes import (
     uint8,
 )
 from pellucid.base.errors import ArgumentError, DataError
+from pellucid.base.extras import needs
 from pellucid.tensor.core import lift
 from pellucid.tensor.tensor import Tensor
 
@@ -256,7 +257,8 @@ def load_arrays(content: bytes, where: str) -> dict[str, tuple[str, Array | None
 
     Raises :class:`DataError` as :func:`load_file`; ``where`` names the content in it.
     """
-    from safetensors import SafetensorError, deserialize
+    with needs("weights", "Reading and writing weights"):
+        from safetensors import SafetensorError, deserialize
 
     try:
         data = dict(deserialize(content))  # type: ignore[no-untyped-call]
@@ -283,7 +285,8 @@ class _Opened(NamedTuple):
 @contextlib.contextmanager
 def _opened(filename: str | os.PathLike[str]) -> Iterator[_Opened]:
     """The file, while it is read."""
-    from safetensors import SafetensorError, safe_open
+    with needs("weights", "Reading and writing weights"):
+        from safetensors import SafetensorError, safe_open
 
     if os.path.exists(filename) and not os.path.isfile(filename):
         raise _damaged(filename, "it is a folder or a device")
@@ -335,10 +338,10 @@ def _entries(fields: Mapping[str, object], where: str | os.PathLike[str]) -> dic
             start, stop = value["data_offsets"]  # type: ignore[index]
             entry = Entry(value["dtype"], shape, start, stop)  # type: ignore[index]
             _check_shape(entry)
-            if entry.dtype in _TYPES and _bytes(entry) != stop - start:
-                raise ValueError(f"{stop - start} bytes for a shape of {shape}")
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise _damaged(where, f"its entry {name!r} cannot be used: {error}") from None
+        if entry.dtype in _TYPES and _bytes(entry) != entry.stop - entry.start:
+            raise _damaged(where, f"{name!r} does not fill its bytes")
         found[name] = entry
     return found
 

@@ -35,3 +35,40 @@ from pellucid.models.vgg import VGG as VGG
 from pellucid.models.vgg import vgg11_bn as vgg11_bn
 from pellucid.models.vgg import vgg16_bn as vgg16_bn
 from pellucid.models.vit import ViT as ViT
+
+__all__ = [
+    "ActorCritic",
+    "Autoencoder",
+    "Clusters",
+    "Components",
+    "DQN",
+    "Discriminator",
+    "EncoderDecoder",
+    "GPT",
+    "GPTConfig",
+    "Generator",
+    "LSTMLanguageModel",
+    "LeNet",
+    "MLPMixer",
+    "Perceptron",
+    "ResNet",
+    "Seq2Seq",
+    "UNet",
+    "VAE",
+    "VGG",
+    "ViT",
+    "gan_step",
+    "kmeans",
+    "mlp",
+    "negative_elbo",
+    "principal_components",
+    "reparametrize",
+    "resnet18",
+    "resnet34",
+    "vgg11_bn",
+    "vgg16_bn",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -66,7 +66,7 @@ class EncoderDecoder(nn.Module):
         )
         self.scores = nn.Linear(features, tokens)
 
-    def _embedded(self, ids: Any) -> Any:
+    def _embedded(self, ids: Tensor) -> Tensor:
         """(N, T) → (N, T, features)."""
         if ids.dim() != 2:
             raise ShapeError(
@@ -80,22 +80,22 @@ class EncoderDecoder(nn.Module):
             )
         return self.embedding(ids) * math.sqrt(self.features) + self.positions[: ids.shape[1]]
 
-    def forward(self, source: Any, target: Any) -> Any:
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
         """Scores (N, T, tokens) of the tokens after each of ``target`` (N, T)."""
         x, y = self._embedded(source), self._embedded(target)
         return self.scores(self.transformer(x, y, tgt_mask=self._later(target), tgt_is_causal=True))
 
-    def _later(self, target: Any) -> Any:
+    def _later(self, target: Tensor) -> Tensor:
         """(T, T): −∞ where a position of ``target`` (N, T) must not look, 0 elsewhere."""
         return nn.Transformer.generate_square_subsequent_mask(target.shape[1])
 
-    def loss(self, source: Any, target: Any) -> Any:
+    def loss(self, source: Tensor, target: Tensor) -> Tensor:
         """Mean cross-entropy, in nats, of ``target`` (N, T) from its second token on."""
         scores = self(source, target.narrow(1, 0, target.shape[1] - 1))
         wanted = target.narrow(1, 1, target.shape[1] - 1).reshape(-1)
         return F.cross_entropy(scores.reshape(-1, scores.shape[-1]), wanted)
 
-    def translate(self, source: Any, start: int, length: int) -> Any:
+    def translate(self, source: Tensor, start: int, length: int) -> Tensor:
         """The likeliest tokens (N, length) after the id ``start``, each chosen in its turn."""
         with evaluation(self), pellucid.no_grad():
             memory = self.transformer.encoder(self._embedded(source))
@@ -108,7 +108,7 @@ class EncoderDecoder(nn.Module):
                 ids = pellucid.cat([ids, last.argmax(-1, keepdim=True)], 1)
         return ids.narrow(1, 1, length)
 
-    def attention(self, source: Any, target: Any) -> list[Any]:
+    def attention(self, source: Tensor, target: Tensor) -> list[Tensor]:
         """For each decoder layer how much each target position looks at each source position.
 
         Shapes: source (N, S), target (N, T) → each (N, T, S), the mean over heads: at least 0,

@@ -15,13 +15,13 @@ from typing import Any
 
 import pellucid
 import pellucid.nn.functional as F
-from pellucid import Generator, nn
+from pellucid import Generator, Tensor, nn
 from pellucid.base.caches import register_cache
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.modes import evaluation
 from pellucid.tensor.state import is_tracing
 
-KeyValue = tuple[Any, Any]
+KeyValue = tuple[Tensor, Tensor]
 """Keys and values (N, heads, positions so far, E / heads) of one block."""
 
 
@@ -68,12 +68,12 @@ class CausalSelfAttention(nn.Module):
         self.n_embd = config.n_embd
         self.dropout = config.dropout
 
-    def heads(self, x: Any) -> Any:
+    def heads(self, x: Tensor) -> Tensor:
         """(N, T, E) → (N, H, T, E / H)."""
         n, t, e = x.shape
         return x.reshape(n, t, self.n_head, e // self.n_head).transpose(1, 2)
 
-    def forward(self, x: Any, past: KeyValue | None = None) -> tuple[Any, KeyValue]:
+    def forward(self, x: Tensor, past: KeyValue | None = None) -> tuple[Tensor, KeyValue]:
         """The mixture (N, T, E), and keys and values of all positions, those of ``past`` first."""
         n, t, e = x.shape
         packed = self.c_attn(x)  # (N, T, 3E)
@@ -92,7 +92,9 @@ class CausalSelfAttention(nn.Module):
         y = y.transpose(1, 2).reshape(n, t, e)  # (N, H, T, E/H) -> (N, T, E)
         return self.resid_dropout(self.c_proj(y)), (k, v)
 
-    def advance(self, x: Any, place: Any, known: Any, keys: Any, values: Any) -> Any:
+    def advance(
+        self, x: Tensor, place: Tensor, known: Tensor, keys: Tensor, values: Tensor
+    ) -> Tensor:
         """The mixture (N, 1, E) at one more position, whose key and value are written down.
 
         ``place`` (1,) int64 is the position, ``known`` bool (S,) says which are known with it, and
@@ -117,7 +119,7 @@ class MLP(nn.Module):
         self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         """(N, T, E) → (N, T, E)."""
         return self.dropout(self.c_proj(F.gelu(self.c_fc(x))))
 
@@ -132,7 +134,7 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.n_embd, bias=config.bias)
         self.mlp = MLP(config)
 
-    def forward(self, x: Any, past: KeyValue | None = None) -> tuple[Any, KeyValue]:
+    def forward(self, x: Tensor, past: KeyValue | None = None) -> tuple[Tensor, KeyValue]:
         """(N, T, E) → (N, T, E), and keys and values."""
         mixed, kept = self.attn(self.ln_1(x), past)
         x = x + mixed
@@ -176,17 +178,17 @@ class GPT(nn.Module):
                 ends = name.endswith("c_proj.weight")
                 nn.init.normal_(parameter, 0.0, 0.02 / math.sqrt(2 * config.n_layer if ends else 1))
 
-    def forward(self, ids: Any) -> Any:
+    def forward(self, ids: Tensor) -> Tensor:
         """Scores (N, T, vocab_size) of the tokens after each of ``ids`` (N, T)."""
         return self.lm_head(self._features(ids, [])[0])
 
-    def loss(self, ids: Any, targets: Any) -> Any:
+    def loss(self, ids: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy, in nats, of ``targets`` (N, T) after ``ids``; −1 is left out."""
         scores = self(ids)
         flat = scores.reshape(-1, self.config.vocab_size)  # (N, T, V) -> (N·T, V)
         return F.cross_entropy(flat, targets.reshape(-1), ignore_index=-1)
 
-    def step(self, ids: Any, cache: list[KeyValue]) -> tuple[Any, list[KeyValue]]:
+    def step(self, ids: Tensor, cache: list[KeyValue]) -> tuple[Tensor, list[KeyValue]]:
         """Scores (N, vocab_size) after the last of ``ids`` (N, T), which follow those in ``cache``.
 
         Returns the cache grown by T positions; an empty list begins a text.
@@ -194,7 +196,7 @@ class GPT(nn.Module):
         features, cache = self._features(ids, cache)
         return self.lm_head(features.select(1, features.shape[1] - 1)), cache
 
-    def _features(self, ids: Any, cache: list[KeyValue]) -> tuple[Any, list[KeyValue]]:
+    def _features(self, ids: Tensor, cache: list[KeyValue]) -> tuple[Tensor, list[KeyValue]]:
         """(N, T) → (N, T, E) before the scores, and keys and values of every block."""
         start = cache[0][0].shape[2] if cache else 0
         if ids.dim() != 2 or start + ids.shape[1] > self.config.block_size:
@@ -211,7 +213,9 @@ class GPT(nn.Module):
             kept.append(pair)
         return parts["ln_f"](x), kept
 
-    def advance(self, ids: Any, place: Any, keys: list[Any], values: list[Any]) -> Any:
+    def advance(
+        self, ids: Tensor, place: Tensor, keys: list[Tensor], values: list[Tensor]
+    ) -> Tensor:
         """Scores (N, vocab_size) after one more token of each text, in arrays of fixed size.
 
         ``ids`` (N, 1) stand at position ``place`` (1,) int64.  ``keys`` and ``values`` hold
@@ -227,13 +231,13 @@ class GPT(nn.Module):
 
     def generate(
         self,
-        ids: Any,
+        ids: Tensor,
         max_new_tokens: int,
         temperature: float = 1.0,
         top_k: int | None = None,
         generator: Generator | None = None,
         use_cache: bool = True,
-    ) -> Any:
+    ) -> Tensor:
         """``ids`` (N, T) and ``max_new_tokens`` more, each drawn by softmax(scores / temperature).
 
         ``temperature=0`` takes the likeliest token; ``top_k`` leaves all but the k likeliest out.
@@ -258,13 +262,13 @@ class GPT(nn.Module):
 
     def _continued(
         self,
-        ids: Any,
+        ids: Tensor,
         count: int,
         temperature: float,
         top_k: int | None,
         generator: Generator | None,
         use_cache: bool,
-    ) -> Any:
+    ) -> Tensor:
         block = self.config.block_size
         decoder: Decoder | None = None
         for _ in range(count):
@@ -295,7 +299,7 @@ class Decoder:
         self.values = [pellucid.zeros(*shape, dtype=dtype) for _ in range(model.config.n_layer)]
         owner = weakref.ref(model)  # the table of decoders must not keep models alive
 
-        def advance(ids: Any, place: Any) -> Any:
+        def advance(ids: Tensor, place: Tensor) -> Tensor:
             return owner().advance(ids, place, self.keys, self.values)  # type: ignore[union-attr]
 
         self._advance = pellucid.compile(advance)
@@ -317,7 +321,7 @@ class Decoder:
                 store.zero_()  # what an earlier text left may not be a number
                 store[:, :length] = given.transpose(1, 2).reshape(n, length, -1)  # heads packed
 
-    def scores(self, ids: Any, place: int) -> Any:
+    def scores(self, ids: Tensor, place: int) -> Tensor:
         """Scores (N, vocab_size) after ``ids`` (N, 1), which stand at position ``place``."""
         return self._advance(ids, pellucid.full((1,), place, dtype=pellucid.int64))
 
@@ -326,7 +330,9 @@ _decoders: weakref.WeakKeyDictionary[GPT, dict[int, Decoder]] = weakref.WeakKeyD
 register_cache("decoders of language models", _decoders.clear)
 
 
-def _chosen(scores: Any, temperature: float, top_k: int | None, generator: Generator | None) -> Any:
+def _chosen(
+    scores: Tensor, temperature: float, top_k: int | None, generator: Generator | None
+) -> Tensor:
     """One token for each row: (N, V) → (N, 1)."""
     if temperature == 0:
         return scores.argmax(-1, keepdim=True)

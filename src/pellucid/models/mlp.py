@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pellucid.base.errors import ArgumentError
+from pellucid.nn.containers import Sequential
 from pellucid.training.config import TrainingConfig
 from pellucid.training.network import build_mlp
 
@@ -17,7 +17,7 @@ def mlp(
     activation: str = "relu",
     initialization: str = "he_normal",
     dropout: float = 0.0,
-) -> Any:
+) -> Sequential:
     """A multi-layer perceptron of any depth: one hidden layer for each entry of ``widths``.
 
     Input (rows, inputs), output (rows, outputs): scores, to which the loss adds sigmoid or

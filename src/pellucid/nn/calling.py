@@ -13,19 +13,17 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pellucid.base.caches import register_cache
 from pellucid.base.errors import AutogradError
+from pellucid.nn.tree import ModuleTree
 from pellucid.tensor.guards import Walk, exact, is_user_class
 from pellucid.tensor.state import state
 from pellucid.tensor.tensor import Tensor
 from pellucid.tensor.validity import changed
-
-if TYPE_CHECKING:
-    from pellucid.nn.module import Module
 
 
 class _Changes:
@@ -61,7 +59,7 @@ class FactsGuard:
 
     __slots__ = ("_module", "_facts", "_seen", "_valid")
 
-    def __init__(self, module: Module) -> None:
+    def __init__(self, module: ModuleTree) -> None:
         self._module = module
         self._facts = module._facts()
         self._seen = changes.facts
@@ -87,7 +85,7 @@ _INTERNAL = frozenset(
 )
 
 
-def guard_module(module: Module) -> None:
+def guard_module(module: ModuleTree) -> None:
     """Let the running trace depend on what a module and all below it are now."""
     trace: Any = state.trace
     while trace is not None and trace.is_body:
@@ -107,7 +105,7 @@ def guard_module(module: Module) -> None:
                 trace.watch(subject)
 
 
-def read_module(walk: Walk, module: Module, name: str) -> None:
+def read_module(walk: Walk, module: ModuleTree, name: str) -> None:
     """What Python code may read of a module and those below it; see :mod:`pellucid.tensor.guards`.
 
     Parameters, parts, flags and numbers are left to :func:`guard_module`.
@@ -154,12 +152,12 @@ class Pass:
 
     __slots__ = ("root", "paths", "args", "kwargs", "steps")
 
-    def __init__(self, root: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(self, root: ModuleTree, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.root = root
         self.paths = paths_from(root)
         self.args = args
         self.kwargs = kwargs
-        self.steps: deque[tuple[str, Module, Any]] = deque(maxlen=STEPS)
+        self.steps: deque[tuple[str, ModuleTree, Any]] = deque(maxlen=STEPS)
 
 
 class _Calls(threading.local):
@@ -169,11 +167,13 @@ class _Calls(threading.local):
 
 
 calls = _Calls()
-_tables: weakref.WeakKeyDictionary[Module, tuple[int, dict[int, str]]] = weakref.WeakKeyDictionary()
+_tables: weakref.WeakKeyDictionary[ModuleTree, tuple[int, dict[int, str]]] = (
+    weakref.WeakKeyDictionary()
+)
 register_cache("paths of modules", _tables.clear)
 
 
-def paths_from(root: Module) -> dict[int, str]:
+def paths_from(root: ModuleTree) -> dict[int, str]:
     """id(module) → dotted path of every module under ``root``; ``root`` has its class name."""
     known = _tables.get(root)
     if known is not None and known[0] == changes.structure:
@@ -184,7 +184,7 @@ def paths_from(root: Module) -> dict[int, str]:
     return table
 
 
-def path_outside(module: Module, outer: str) -> str:
+def path_outside(module: ModuleTree, outer: str) -> str:
     """The path of a module that no parent owns: named by its class, inside of ``outer``."""
     return f"{outer}.{type(module).__name__}" if outer else type(module).__name__
 
@@ -242,7 +242,7 @@ class BackwardWatch:
     this call alone even if the same tensor is used elsewhere too.
     """
 
-    def __init__(self, module: Module, hooks: tuple[Callable[..., Any], ...]) -> None:
+    def __init__(self, module: ModuleTree, hooks: tuple[Callable[..., Any], ...]) -> None:
         self._module = module
         self._hooks = hooks
         self._grad_input: list[Any] = []

@@ -250,3 +250,26 @@ def sparse_(
     rank = rand(*tensor.shape, generator=generator).argsort(0).argsort(0)
     values = randn(*tensor.shape, generator=generator, dtype=tensor.dtype) * std
     return tensor.copy_(values.masked_fill(rank < zeros, 0.0))
+
+
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "dirac_",
+    "eye_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "sparse_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -21,14 +21,12 @@ import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pellucid.base.errors import ArgumentError, DTypeError, PellucidError, ShapeError
 from pellucid.nn.calling import STEPS, Pass, shapes_in
+from pellucid.nn.tree import ModuleTree
 from pellucid.tensor.trace import is_own_file
-
-if TYPE_CHECKING:
-    from pellucid.nn.module import Module
 
 LOCATED = (ShapeError, DTypeError, ArgumentError)
 """Errors that are told where they arose, in their text."""
@@ -45,7 +43,7 @@ WIDEST = 160
 class Failure(NamedTuple):
     """A call of a module out of which an error came."""
 
-    module: Module
+    module: ModuleTree
     path: str
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
@@ -111,7 +109,7 @@ def tell(error: Any, place: Place) -> None:
     error.args = (f"{error.message}\n  {error.hint}" if error.hint else error.message,)
 
 
-def described_module(module: Module) -> str:
+def described_module(module: ModuleTree) -> str:
     """A layer with its settings; a module that holds others by its class."""
     name = type(module).__name__
     if module._modules:
@@ -147,12 +145,12 @@ def chain_of(failure: Failure) -> list[str]:
     return [*chain, path if same else f"{path} {type(module).__name__}"]
 
 
-def _visible(steps: Any) -> Iterator[tuple[str, Module, Any]]:
+def _visible(steps: Any) -> Iterator[tuple[str, ModuleTree, Any]]:
     """The steps worth showing: layers, and modules that changed the shape after their last layer.
 
     A composite layer of ours, such as attention, hides what ran inside of it.
     """
-    shown: list[tuple[str, Module, Any]] = []
+    shown: list[tuple[str, ModuleTree, Any]] = []
     for path, module, shape in steps:
         if module._modules:
             if _is_own(module):
@@ -164,7 +162,7 @@ def _visible(steps: Any) -> Iterator[tuple[str, Module, Any]]:
     yield from shown
 
 
-def _is_own(module: Module) -> bool:
+def _is_own(module: ModuleTree) -> bool:
     """Whether it is a layer of ours made of others, and not a container."""
     source = type(module).__module__
     return source.startswith("pellucid.nn.") and source != "pellucid.nn.containers"

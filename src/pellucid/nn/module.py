@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
 
 import numpy as np
 
@@ -29,7 +29,9 @@ from pellucid.nn.errors import PathError, RegistrationError, SetupError
 from pellucid.nn.locating import Failure, locate
 from pellucid.nn.observing import observe
 from pellucid.nn.parameter import Buffer, Parameter, as_values
+from pellucid.nn.showing import module_html
 from pellucid.tensor.autograd import has_gradient, no_grad, stored_gradient
+from pellucid.tensor.compile import HasForward
 from pellucid.tensor.conversion import destination
 from pellucid.tensor.creation import zeros_like
 from pellucid.tensor.device import DeviceLike
@@ -42,14 +44,6 @@ from pellucid.transforms.observe import DEFAULT_BINS, DEFAULT_STATISTICS
 Self = TypeVar("Self", bound="Module")
 Taken = ParamSpec("Taken")
 Returned = TypeVar("Returned")
-Result = TypeVar("Result", covariant=True)
-
-
-class HasForward(Protocol[Taken, Result]):
-    """A module with a ``forward`` of its own: calling the module takes and returns the same."""
-
-    def forward(self, *args: Taken.args, **kwargs: Taken.kwargs) -> Result:
-        """What the module computes."""
 
 
 class IncompatibleKeys(NamedTuple):
@@ -685,6 +679,10 @@ class Module:
     def extra_repr(self) -> str:
         """Settings of the module for its text; subclasses override it."""
         return ""
+
+    def _repr_html_(self) -> str:
+        """The module in a notebook: a tree that opens, with settings and parameters."""
+        return module_html(self)
 
     def __repr__(self) -> str:
         extra = self.extra_repr()

@@ -5,32 +5,30 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pellucid.base.errors import ArgumentError
+from pellucid.nn.tree import ModuleTree
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.observe import Observation
 
-if TYPE_CHECKING:
-    from pellucid.nn.module import Module
 
-
-def bounds_of(module: Module) -> tuple[float, float] | None:
+def bounds_of(module: ModuleTree) -> tuple[float, float] | None:
     """Bounds of a saturating layer's outputs, None for any other layer: what it says itself."""
     return module.output_bounds
 
 
-def layer_names(model: Module) -> dict[str, Module]:
+def layer_names(model: ModuleTree) -> dict[str, ModuleTree]:
     """Path → layer, the model itself under the name of its class."""
     return {path or type(model).__name__: layer for path, layer in model.named_modules()}
 
 
-def parameter_name(model: Module, path: str, layer: Module, name: str) -> str:
+def parameter_name(model: ModuleTree, path: str, layer: ModuleTree, name: str) -> str:
     """Name of a layer's parameter as in ``named_parameters()``."""
     return name if layer is model else f"{path}.{name}"
 
 
-def observe(model: Module, names: str | Sequence[str], observation: Observation) -> Observation:
+def observe(model: ModuleTree, names: str | Sequence[str], observation: Observation) -> Observation:
     """Let ``observation`` watch the layers and parameters of ``model`` that match ``names``.
 
     Raises :class:`ArgumentError` for a pattern that matches nothing.
@@ -71,9 +69,9 @@ class _Layer:
     def __init__(
         self,
         observation: Observation,
-        model: Module,
+        model: ModuleTree,
         path: str,
-        layer: Module,
+        layer: ModuleTree,
         patterns: Sequence[str],
     ) -> None:
         self.observation = observation
@@ -95,7 +93,7 @@ class _Layer:
                 found.append((full, parameter))
         return found
 
-    def see_parameters(self, module: Module, args: Any) -> None:
+    def see_parameters(self, module: ModuleTree, args: Any) -> None:
         """Before the layer's forward: its parameters, and hooks for their gradients."""
         observation, training = self.observation, self.model.training
         if not observation.recording:
@@ -108,7 +106,7 @@ class _Layer:
                 if undo is not None:
                     self._hooked[id(parameter)] = (parameter, undo)
 
-    def see_outputs(self, module: Module, args: Any, output: Any) -> None:
+    def see_outputs(self, module: ModuleTree, args: Any, output: Any) -> None:
         """After the layer's forward: its outputs, and hooks for their gradients."""
         observation, training = self.observation, self.model.training
         if not observation.recording:

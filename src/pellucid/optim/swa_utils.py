@@ -272,3 +272,7 @@ class SWALR(LRScheduler):
             start = goal if before == 1 else (lr - before * goal) / (1 - before)
             rates.append(goal * now + start * (1 - now))
         return rates
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -29,3 +29,39 @@ from pellucid.rl.tables import Bandit as Bandit
 from pellucid.rl.tables import play_bandit as play_bandit
 from pellucid.rl.tables import q_learning as q_learning
 from pellucid.rl.tables import sarsa as sarsa
+
+__all__ = [
+    "A2CLoss",
+    "Bandit",
+    "Batch",
+    "CartPole",
+    "DQNLearner",
+    "Environment",
+    "GridWorld",
+    "Gymnasium",
+    "MDP",
+    "ReplayBuffer",
+    "Solution",
+    "Step",
+    "Transition",
+    "a2c_loss",
+    "epsilon_greedy",
+    "epsilon_greedy_probabilities",
+    "evaluate_policy",
+    "greedy",
+    "iterate_policy",
+    "iterate_values",
+    "play",
+    "play_bandit",
+    "q_learning",
+    "sarsa",
+    "soft_update",
+    "solve_policy",
+    "td_loss",
+    "train_a2c",
+    "train_dqn",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

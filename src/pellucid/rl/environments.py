@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError
+from pellucid.base.extras import needs
 from pellucid.rl.exact import MDP
 
 State = npt.NDArray[np.float32]
@@ -202,18 +203,13 @@ class Gymnasium:
     """An environment of the Gymnasium library, such as ``Gymnasium("CartPole-v1")``.
 
     Takes a name or an environment that has been made; its actions must be numbered and its states
-    arrays, which are flattened.  Needs the package ``gymnasium``.
+    arrays, which are flattened.  Needs the package ``gymnasium`` (``pellucid[rl]``).
     """
 
     def __init__(self, environment: Any) -> None:
         if isinstance(environment, str):
-            try:
+            with needs("rl", f"Gymnasium({environment!r})"):
                 library = importlib.import_module("gymnasium")
-            except ImportError:
-                raise ArgumentError(
-                    f"Gymnasium({environment!r}) needs the package gymnasium",
-                    "Install it with: pip install gymnasium. CartPole and GridWorld need nothing.",
-                ) from None
             environment = library.make(environment)
         count = getattr(environment.action_space, "n", None)
         shape = getattr(environment.observation_space, "shape", None)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeGuard
 
 from pellucid.base.dtypes import bool_, float32, float64, int64
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, ArgumentTypeError, DTypeError
 from pellucid.ops import elementwise
 from pellucid.tensor.arguments import Operand
 from pellucid.tensor.core import TensorCore
@@ -21,6 +21,7 @@ from pellucid.tensor.promotion import (
     common_dtype,
     together,
 )
+from pellucid.tensor.state import is_tracing
 
 
 def _float_method(function: Callable[[Any], Any], formula: str) -> Callable[[Any], Tensor]:
@@ -57,8 +58,18 @@ def _binary(name: str, first: Any, second: Any) -> Any:
     if a.dtype is bool_:
         if name in _OF_BOOL:
             return _OF_BOOL[name](a, b)
+        if name == "sub":
+            raise DTypeError("sub got two bool tensors", "use ^ (exclusive or), or convert one")
         a, b = as_number(a), as_number(b)
+    if name in _DIVISIONS and a.dtype.kind == "int" and not is_tracing() and not b.array().all():
+        raise ArgumentError(
+            f"{name} got integers to divide by 0 (ZeroDivisionError)",
+            "convert with .float() for inf or nan",
+        )
     return getattr(elementwise, name)(a, b)
+
+
+_DIVISIONS = ("floor_divide", "remainder", "fmod")
 
 
 _OPERANDS = (TensorCore, *NUMBERS)
@@ -287,7 +298,11 @@ class ArithmeticMethods(Tensor):
     neg = _number_method(elementwise.neg, "−x")
     abs = _number_method(elementwise.abs, "|x|")
     absolute = abs
-    sign = _number_method(elementwise.sign, "sign(x): −1, 0 or 1")
+
+    def sign(self) -> Tensor:
+        """sign(x): −1, 0 or 1, element by element. Shape and dtype stay."""
+        return elementwise.copy(self) if self.dtype is bool_ else elementwise.sign(self)
+
     exp = _float_method(elementwise.exp, "e^x")
     expm1 = _float_method(elementwise.expm1, "e^x − 1, accurate near 0")
     log = _float_method(elementwise.log, "ln x")
@@ -331,6 +346,8 @@ class ArithmeticMethods(Tensor):
 
     def round(self, *, decimals: int = 0) -> Tensor:
         """x rounded to ``decimals`` places, ties to the even neighbour."""
+        if not isinstance(decimals, int):
+            raise ArgumentTypeError(f"round got decimals={decimals!r}", "give a whole number")
         if decimals == 0:
             return self._rounded(elementwise.round)
         return (self * 10.0**decimals).round() / 10.0**decimals

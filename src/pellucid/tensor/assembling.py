@@ -24,7 +24,6 @@ from pellucid.tensor.shaping import (
     as_view,
     cat,
     meshgrid,
-    several,
 )
 
 
@@ -70,11 +69,12 @@ class AssemblingMethods(ShapingMethods):
         if isinstance(indices_or_sections, int):
             n = indices_or_sections
             sizes = [extent // n + (1 if i < extent % n else 0) for i in range(n)]
-            return self.split(sizes, axis)
-        cuts = [min(max(c + extent if c < 0 else c, 0), extent) for c in indices_or_sections]
-        edges = [0, *cuts, extent]
+            edges = [sum(sizes[:i]) for i in range(n + 1)]
+        else:
+            cuts = [min(max(c + extent if c < 0 else c, 0), extent) for c in indices_or_sections]
+            edges = [0, *cuts, extent]
         pairs = zip(edges[:-1], edges[1:], strict=True)
-        return several([self.narrow(axis, a, max(b - a, 0)) for a, b in pairs])
+        return tuple(self.narrow(axis, a, max(b - a, 0)) for a, b in pairs)
 
     def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
         """The last axis as a diagonal of new axes ``dim1`` and ``dim2``, zeros around it."""
@@ -88,6 +88,10 @@ class AssemblingMethods(ShapingMethods):
         square = structure.reshape(filled, (*self.shape[:-1], size, size))
         rank = len(square.shape)
         a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
+        if a == b:
+            raise ArgumentError(
+                f"diag_embed got dim1={dim1} and dim2={dim2}, one axis", "give two axes"
+            )
         order = list(range(rank - 2))
         for where, source in sorted(((a, rank - 2), (b, rank - 1))):
             order.insert(where, source)
@@ -214,6 +218,8 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
 
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All choices of ``r`` elements of a vector in its order, one a row."""
+    if r < 0:
+        raise ArgumentError(f"combinations got r={r}", "use 0 or more")
     n = input.shape[0]
     grid = np.indices((n,) * r).reshape(r, -1).T  # (r, n, …) -> (n^r, r)
     steps = np.diff(grid, axis=1)

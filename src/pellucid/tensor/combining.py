@@ -12,7 +12,7 @@ from pellucid.base.shapes import normalize_axis
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.core import lift
 from pellucid.tensor.interface import Tensor
-from pellucid.tensor.promotion import as_operand
+from pellucid.tensor.promotion import as_operand, as_source
 from pellucid.tensor.selecting import SelectingMethods
 
 REDUCTIONS = ("sum", "mean", "prod", "amax", "amin")
@@ -37,7 +37,7 @@ class CombiningMethods(SelectingMethods):
                 f"scatter_reduce got reduce={reduce!r}", "use " + ", ".join(map(repr, REDUCTIONS))
             )
         places = as_operand(index)
-        source = elementwise.cast(as_operand(src, self.dtype), self.dtype)
+        source = as_source(src, self.dtype)
         if source.shape != places.shape:
             source = structure.slice_(
                 source, [0] * len(places.shape), places.shape, [1] * len(places.shape)
@@ -94,7 +94,7 @@ class CombiningMethods(SelectingMethods):
         ``index`` and ``source`` have equally many elements; negative positions count from the
         back.
         """
-        places, values = as_operand(index), as_operand(source, self.dtype)
+        places, values = as_operand(index), as_source(source, self.dtype)
         if math.prod(places.shape) != math.prod(values.shape):
             raise ShapeError(
                 f"put got {math.prod(places.shape)} positions and {math.prod(values.shape)} values",

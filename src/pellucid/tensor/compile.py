@@ -14,7 +14,7 @@ import warnings
 import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 
@@ -30,12 +30,20 @@ from pellucid.tensor.trees import flatten, map_tensors, rebuild, repeats, signat
 
 Taken = ParamSpec("Taken")
 Returned = TypeVar("Returned")
+Result = TypeVar("Result", covariant=True)
 
 RETRACES_BEFORE_WARNING = 8
 """So many programs of one function before the user is told what keeps changing."""
 
 KEPT_PROGRAMS = 64
 """Programs of one function that are kept; the one that was not used for longest goes first."""
+
+
+class HasForward(Protocol[Taken, Result]):
+    """A module with a ``forward`` of its own: calling the module takes and returns the same."""
+
+    def forward(self, *args: Taken.args, **kwargs: Taken.kwargs) -> Result:
+        """What the module computes."""
 
 
 class CompiledFunction(Generic[Taken, Returned]):
@@ -290,6 +298,18 @@ _MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagra
 
 @overload
 def compile(
+    function: HasForward[Taken, Returned],
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str = "cpu",
+    mode: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    disable: bool = False,
+    keep_gradients: bool = False,
+) -> CompiledFunction[Taken, Returned]: ...
+@overload
+def compile(
     function: Callable[Taken, Returned],
     *,
     fullgraph: bool = False,
@@ -313,7 +333,7 @@ def compile(
     keep_gradients: bool = False,
 ) -> Callable[[Callable[Taken, Returned]], CompiledFunction[Taken, Returned]]: ...
 def compile(
-    function: Callable[Taken, Returned] | None = None,
+    function: Any = None,
     *,
     fullgraph: bool = False,
     dynamic: bool | None = None,

@@ -14,7 +14,13 @@ import numpy as np
 
 from pellucid.base.caches import register_cache
 from pellucid.base.dtypes import DType, as_dtype, float32
-from pellucid.base.errors import AllocationError, ArgumentTypeError, AutogradError, TraceError
+from pellucid.base.errors import (
+    AllocationError,
+    ArgumentTypeError,
+    AutogradError,
+    PellucidError,
+    TraceError,
+)
 from pellucid.base.shapes import Shape, size_of
 from pellucid.graph.node import CONSTANT, Primitive, Spec, constant, constant_value, current_layer
 from pellucid.ops import elementwise
@@ -546,8 +552,12 @@ def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping
     spec = _result_spec(primitive, inputs, params)
     try:
         array = primitive.evaluate(*[t.array() for t in inputs], **params)
-    except MemoryError:
-        raise no_memory(spec.shape, spec.dtype) from None
+    except (MemoryError, OverflowError, ValueError) as error:
+        if isinstance(error, PellucidError):
+            raise
+        most = 0 if isinstance(error, MemoryError) else MOST_BYTES
+        check_size(spec.shape, spec.dtype, most)
+        raise
     if array.__class__ is not np.ndarray or array.dtype != spec.dtype.numpy:
         array = np.asarray(array, spec.dtype.numpy)
     if primitive.name in VIEWS:
@@ -556,6 +566,16 @@ def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping
         if primitive.name != "reshape" or not copied:
             return Cell(array, spec.dtype, base=inputs[0]._cell)
     return Cell(array, spec.dtype)
+
+
+MOST_BYTES = 1 << 47
+"""No tensor is larger: that is the address space of a process."""
+
+
+def check_size(shape: Shape, dtype: DType, most: int = MOST_BYTES) -> None:
+    """Raise ``AllocationError`` for a tensor of more than ``most`` bytes."""
+    if size_of(shape) * dtype.itemsize > most:
+        raise no_memory(shape, dtype) from None
 
 
 def no_memory(shape: Shape, dtype: DType) -> AllocationError:

@@ -33,7 +33,7 @@ from pellucid.graph.node import constant, make_node
 from pellucid.ops import elementwise, structure
 from pellucid.ops.indexing import IOTA
 from pellucid.tensor.arguments import Extents, Operand
-from pellucid.tensor.core import TensorCore, lift, no_memory
+from pellucid.tensor.core import TensorCore, check_size, lift, no_memory
 from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.dlpack import to_array
 from pellucid.tensor.interface import Tensor
@@ -328,6 +328,10 @@ def full_like(
     return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
+MOST_KNOWN = 1 << 42
+"""More bytes than any memory has: refused before NumPy is asked for them."""
+
+
 def eye(
     n: int,
     m: int | None = None,
@@ -339,7 +343,9 @@ def eye(
     """The identity matrix (n, m), m = n by default."""
     check_device(device)
     _shape_of((n, n if m is None else m))
-    return lift(as_dtype(dtype or float32).array(np.eye(n, m))).requires_grad_(requires_grad)
+    kind = as_dtype(dtype or float32)
+    check_size((n, n if m is None else m), kind, MOST_KNOWN)
+    return lift(kind.array(np.eye(n, m))).requires_grad_(requires_grad)
 
 
 def arange(
@@ -361,9 +367,14 @@ def arange(
             f"arange from {first} to {last} never arrives with step {step}",
             "give the step the sign of end - start",
         )
+    if not math.isfinite((last - first) / step):
+        raise ArgumentError(
+            f"arange got the range from {first} to {last} in steps of {step}", "use finite numbers"
+        )
     whole = all(isinstance(v, (int, np.integer)) for v in (first, last, step))
     kind = as_dtype(dtype) if dtype is not None else int64 if whole else float32
     count = max(0, math.ceil((last - first) / step))
+    check_size((count,), kind, MOST_KNOWN)
     if state.trace is not None and kind is int64 and whole:
         node = make_node(IOTA, (), {"shape": (count,), "axis": 0, "dtype": int64})
         line = TensorCore.make(Cell(None, node=node, trace=state.trace))
@@ -384,7 +395,9 @@ def linspace(
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
     check_device(device)
     _shape_of((steps,))
-    values = as_dtype(dtype or float32).array(np.linspace(float(start), float(end), steps))
+    kind = as_dtype(dtype or float32)
+    check_size((steps,), kind, MOST_KNOWN)
+    values = kind.array(np.linspace(float(start), float(end), steps))
     return lift(values).requires_grad_(requires_grad)
 
 
@@ -400,5 +413,7 @@ def logspace(
 ) -> Tensor:
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
     check_device(device)
+    _shape_of((steps,))
+    check_size((steps,), as_dtype(dtype or float32), MOST_KNOWN)
     values = as_dtype(dtype or float32).array(base ** np.linspace(start, end, steps))
     return lift(values).requires_grad_(requires_grad)

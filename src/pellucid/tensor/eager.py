@@ -250,9 +250,10 @@ class _Table:
 
     def keep(self, key: Any, kernel: Kernel | None) -> None:
         """Remember a kernel, or that there is none; the oldest is forgotten when there are many."""
-        self.kernels[key] = kernel
-        while len(self.kernels) > KEPT_KERNELS:
-            del self.kernels[next(iter(self.kernels))]
+        with self.lock:
+            self.kernels[key] = kernel
+            while len(self.kernels) > KEPT_KERNELS:
+                del self.kernels[next(iter(self.kernels))]
 
     def clear(self) -> None:
         """Forget all kernels; they are made again when they are needed."""

@@ -22,19 +22,17 @@ import functools
 import itertools
 import random
 import sys
-import sysconfig
 import types
 from collections import deque
 from collections.abc import Callable, Mapping
 from operator import attrgetter, contains, getitem, is_
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pellucid.base.errors import TraceError
 from pellucid.tensor.core import TensorCore
-from pellucid.tensor.trace import is_own_file
+from pellucid.tensor.trace import is_user_file
 
 MOST_VALUES = 100_000
 """So many values are watched for one program; a function that reads more is refused."""
@@ -89,24 +87,6 @@ _ADDING = frozenset("append appendleft extend extendleft insert add".split())
 
 
 _LOADS_ATTRIBUTE = frozenset("LOAD_ATTR LOAD_METHOD LOAD_SUPER_ATTR IMPORT_FROM".split())
-
-
-@functools.lru_cache(maxsize=1)
-def _library_folders() -> tuple[str, ...]:
-    """Where Python's own modules are; installed packages are known by their folder's name."""
-    paths = [Path(sysconfig.get_paths()[name]) for name in ("stdlib", "platstdlib")]
-    return tuple({str(form) for path in paths for form in (path, path.resolve())})
-
-
-@functools.lru_cache(maxsize=4096)
-def is_user_file(file: str) -> bool:
-    """Whether code of this file is the user's: not ours, Python's, or an installed package's."""
-    if is_own_file(file):
-        return False
-    parts = file.replace("\\", "/").split("/")
-    if "site-packages" in parts or "dist-packages" in parts:
-        return False
-    return not file.startswith(_library_folders())
 
 
 def _is_user_module(name: str | None, namespace: Mapping[str, Any]) -> bool:

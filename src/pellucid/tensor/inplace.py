@@ -70,6 +70,16 @@ def check_result_type(result: DType, target: DType) -> None:
         )
 
 
+def is_recorded(tensor: TensorCore, new: TensorCore) -> bool:
+    """Whether a change of ``tensor`` to ``new`` is part of what gradients flow through."""
+    if not state.grad_enabled:
+        return False
+    if tensor.requires_grad or new.requires_grad:
+        return True
+    view = tensor._view  # made under no_grad, of a base that requires gradients
+    return view is not None and tensor._cell.dtype.kind == "float" and view.owner().requires_grad
+
+
 def check_history_allowed(tensor: TensorCore) -> None:
     """Raise if a change of this tensor that has a history could not be told apart on the tape."""
     if tensor._view is not None:
@@ -78,19 +88,26 @@ def check_history_allowed(tensor: TensorCore) -> None:
         root = tensor
         while root._view is not None:
             root = root._view.owner()
-        if root._requires_grad and root._record is None:
+        if _is_leaf(root):
             raise AutogradError(
                 "a view of a leaf that requires gradients cannot be changed in place while "
                 "operations are recorded: a view of a leaf Variable that requires grad is being "
                 "used in an in-place operation",
                 "change a copy: x.clone(), or wrap the change in pellucid.no_grad()",
             )
-    if tensor._requires_grad and tensor._record is None:
+    if _is_leaf(tensor):
         raise AutogradError(
             "a leaf that requires gradients cannot be changed in place while operations are "
             "recorded: a leaf Variable that requires grad is being used in an in-place operation",
             "wrap the change in pellucid.no_grad()",
         )
+
+
+def _is_leaf(tensor: TensorCore) -> bool:
+    """Whether gradients are collected in it; an argument may have a history outside."""
+    if not tensor._requires_grad or tensor._record is not None:
+        return False
+    return state.trace is None or id(tensor) not in state.trace.inner
 
 
 # ---- the value from before ------------------------------------------------------------------
@@ -223,7 +240,7 @@ def change(tensor: TensorCore, new: TensorCore) -> None:
         tensor.assign(new)
         return
     tensor.follow()
-    if not (new._requires_grad or tensor._requires_grad):
+    if not is_recorded(tensor, new):
         tensor.assign(new)
         return
     check_history_allowed(tensor)
@@ -246,7 +263,7 @@ def overwrite(tensor: TensorCore, source: TensorCore) -> None:
         tensor.assign(source)
         return
     tensor.follow()
-    if not (source.requires_grad or tensor._requires_grad):
+    if not is_recorded(tensor, source):
         tensor.assign(source)
         return
     check_history_allowed(tensor)

@@ -156,6 +156,34 @@ class Tensor(TensorCore):
     def __iadd__(self, other: Operand) -> Tensor:
         ...
 
+    def __iand__(self, other: Operand) -> Tensor:
+        """Bits set in both; integers and bool.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
+    def __ifloordiv__(self, other: Operand) -> Tensor:
+        """floor(self / other).
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
+    def __ilshift__(self, other: Operand) -> Tensor:
+        """self · 2^other, for integers; 0 where all bits leave.  ``self << other``.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
+    def __imod__(self, other: Operand) -> Tensor:
+        """self − floor(self / other) · other: the sign of the divisor, as Python's %.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
     def __imul__(self, other: Operand) -> Tensor:
         ...
 
@@ -171,6 +199,27 @@ class Tensor(TensorCore):
     def __invert__(self) -> Tensor:
         ...
 
+    def __ior__(self, other: Operand) -> Tensor:
+        """Bits set in at least one; integers and bool.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
+    def __ipow__(self, exponent: Operand) -> Tensor:
+        """self ^ exponent; small whole exponents become products.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
+    def __irshift__(self, other: Operand) -> Tensor:
+        """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
     def __isub__(self, other: Operand) -> Tensor:
         ...
 
@@ -180,11 +229,22 @@ class Tensor(TensorCore):
     def __itruediv__(self, other: Operand) -> Tensor:
         ...
 
+    def __ixor__(self, other: Operand) -> Tensor:
+        """Bits set in exactly one; integers and bool.
+
+        In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
     def __le__(self, other: Operand) -> Tensor:
         """self ≤ other, element by element, as a bool tensor; shapes broadcast."""
         ...
 
     def __len__(self) -> builtins.int:
+        ...
+
+    def __lshift__(self, other: Operand) -> Tensor:
+        """self · 2^other, for integers; 0 where all bits leave.  ``self << other``."""
         ...
 
     def __lt__(self, other: Operand) -> Tensor:
@@ -230,6 +290,9 @@ class Tensor(TensorCore):
     def __rfloordiv__(self, other: Operand) -> Tensor:
         ...
 
+    def __rlshift__(self, other: Operand) -> Tensor:
+        ...
+
     def __rmatmul__(self, other: Tensor | np.ndarray) -> Tensor:
         ...
 
@@ -246,6 +309,13 @@ class Tensor(TensorCore):
         ...
 
     def __rpow__(self, other: Operand) -> Tensor:
+        ...
+
+    def __rrshift__(self, other: Operand) -> Tensor:
+        ...
+
+    def __rshift__(self, other: Operand) -> Tensor:
+        """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``."""
         ...
 
     def __rsub__(self, other: Operand) -> Tensor:
@@ -747,11 +817,11 @@ class Tensor(TensorCore):
         ...
 
     def bitwise_left_shift(self, other: Operand) -> Tensor:
-        """self · 2^other, for integers."""
+        """self · 2^other, for integers; 0 where all bits leave.  ``self << other``."""
         ...
 
     def bitwise_left_shift_(self, other: Operand) -> Tensor:
-        """self · 2^other, for integers.
+        """self · 2^other, for integers; 0 where all bits leave.  ``self << other``.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -780,11 +850,11 @@ class Tensor(TensorCore):
         ...
 
     def bitwise_right_shift(self, other: Operand) -> Tensor:
-        """⌊self / 2^other⌋, for integers."""
+        """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``."""
         ...
 
     def bitwise_right_shift_(self, other: Operand) -> Tensor:
-        """⌊self / 2^other⌋, for integers.
+        """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``.
 
         In place: overwrites the tensor with the result and returns it.
         """

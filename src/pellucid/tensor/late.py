@@ -3,7 +3,9 @@
 A class id or the id of a row is known in eager mode, and an operation says at once what is wrong
 with it.  While a program is traced it is a symbol.  Kernels keep positions in range and set a
 flag; only then the checks that were put off are made up for, on the values of that call, so that
-the message is the same and the usual call pays nothing.
+the message is the same and the usual call pays nothing.  A value that is no position, such as a
+probability, gets one made of it, which is out of range where the value is wrong
+(:func:`demanded`).
 """
 
 from __future__ import annotations
@@ -13,9 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, PellucidError
 from pellucid.graph.evaluate import evaluate_node
 from pellucid.graph.node import INPUT, Graph, Node, topological
+from pellucid.ops import elementwise, indexing, structure
+from pellucid.tensor.core import lift
 from pellucid.tensor.state import state
 
 
@@ -24,33 +29,63 @@ class Late(NamedTuple):
 
     nodes: tuple[Node, ...]
     check: Callable[..., None]
+    otherwise: PellucidError | None = None
+    """What to say when the values are not known any more, since the program changed its state."""
 
 
-def check_values(check: Callable[..., None], *tensors: Any) -> None:
+def check_values(
+    check: Callable[..., None], *tensors: Any, otherwise: PellucidError | None = None
+) -> None:
     """``check(*arrays)``, which raises where values are wrong; not for empty tensors.
 
     In a traced function it is called only if the program met a position out of range.
     """
     trace = state.trace
     if trace is not None:
-        trace.late.append(Late(tuple(trace.node_of(t._cell) for t in tensors), check))
+        nodes = tuple(trace.node_of(t._cell) for t in tensors)
+        trace.late.append(Late(nodes, check, otherwise))
     elif all(tensor.numel() for tensor in tensors):
         check(*(tensor.array() for tensor in tensors))
 
 
+def demanded(
+    value: Any,
+    good: Callable[[], Any],
+    check: Callable[..., None],
+    *tensors: Any,
+    otherwise: PellucidError,
+) -> Any:
+    """``value``; ``check(*arrays)`` raises where not all of ``good()``, a bool tensor, is true.
+
+    A compiled program says so after its call, with the text of ``otherwise`` where the values that
+    were wrong are gone by then.
+    """
+    check_values(check, *tensors, otherwise=otherwise)
+    if state.trace is None:
+        return value
+    wrong = structure.sum(elementwise.cast(elementwise.logical_not_(good()), int64))
+    place = elementwise.cast(elementwise.gt(wrong, lift(np.asarray(0))), int64)
+    place = elementwise.mul(place, lift(np.asarray(2)))  # 0, or one behind the last
+    nothing = indexing.take(lift(np.arange(2).astype(value.dtype.numpy)), place, 0)
+    return elementwise.add(value, nothing)
+
+
 def explanation(late: Sequence[Late], known: dict[Node, np.ndarray]) -> PellucidError | None:
     """What the first check that was put off and fails says about these inputs."""
-    for nodes, check in late:
+    unknown = None
+    for nodes, check, otherwise in late:
         try:
             arrays = [_value(node, known) for node in nodes]
         except ArgumentError:  # another position out of range on the way to it
             continue
         try:
-            if all(array is not None and array.size for array in arrays):
+            if any(array is None for array in arrays):
+                unknown = unknown or otherwise
+            elif all(array.size for array in arrays if array is not None):
                 check(*arrays)
         except PellucidError as found:
             return found
-    return None
+    return unknown
 
 
 def with_places(error: ArgumentError, graph: Graph) -> ArgumentError:

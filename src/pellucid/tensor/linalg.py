@@ -76,6 +76,8 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
 
 def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     """The product of several matrices, multiplied in the order that needs the least work."""
+    if len(tensors) < 2:
+        raise ArgumentError(f"multi_dot got {len(tensors)} tensors", "give at least two")
     sizes = [t.shape[0] if len(t.shape) == 2 else 1 for t in tensors]
     sizes.append(tensors[-1].shape[-1] if len(tensors[-1].shape) == 2 else 1)
     count = len(tensors)
@@ -100,6 +102,10 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
 
 def matrix_power(A: Tensor, n: int) -> Tensor:  # noqa: N803
     """A · A · … (n times) by repeated squaring; for n < 0 of the inverse."""
+    if len(A.shape) < 2 or A.shape[-1] != A.shape[-2]:
+        raise ShapeError(
+            f"matrix_power got a tensor of shape {tuple(A.shape)}", "it needs square matrices"
+        )
     if n < 0:
         return matrix_power(inv(A), -n)
     if n == 0:
@@ -121,6 +127,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
 
     ``compute_mode`` is accepted and changes nothing: differences are always taken.
     """
+    if p < 0:
+        raise ArgumentError(f"cdist got p={p}", "use 0 or more")
     a, b = (as_float(t) for t in together(x1, x2))
     return distances(a.unsqueeze(-2) - b.unsqueeze(-3), p)
 
@@ -150,7 +158,35 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803
     """Powers of a vector as columns: x^(N−1) … x⁰, or x⁰ … x^(N−1) if ``increasing``."""
+    if len(x.shape) != 1:
+        raise ShapeError(f"vander got shape {tuple(x.shape)}", "it needs a vector")
     count = x.shape[0] if N is None else N
     powers = range(count) if increasing else range(count - 1, -1, -1)
     columns = [x.pow(k).unsqueeze(1) for k in powers]
     return structure.concatenate(columns, 1)
+
+
+__all__ = [
+    "cdist",
+    "cholesky",
+    "cross",
+    "det",
+    "distances",
+    "inv",
+    "kron",
+    "matrix_exp",
+    "matrix_norm",
+    "matrix_power",
+    "multi_dot",
+    "norm",
+    "pinv",
+    "slogdet",
+    "solve",
+    "vander",
+    "vecdot",
+    "vector_norm",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -532,7 +532,7 @@ def bitwise_and(input: Operand, other: Operand) -> Tensor:
     ...
 
 def bitwise_left_shift(input: Operand, other: Operand) -> Tensor:
-    """self · 2^other, for integers."""
+    """self · 2^other, for integers; 0 where all bits leave.  ``self << other``."""
     ...
 
 def bitwise_not(input: Operand) -> Tensor:
@@ -544,7 +544,7 @@ def bitwise_or(input: Operand, other: Operand) -> Tensor:
     ...
 
 def bitwise_right_shift(input: Operand, other: Operand) -> Tensor:
-    """⌊self / 2^other⌋, for integers."""
+    """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``."""
     ...
 
 def bitwise_xor(input: Operand, other: Operand) -> Tensor:

@@ -14,9 +14,11 @@ import numpy as np
 
 from pellucid.backends import SharingExecutable, load_sharing
 from pellucid.base.caches import register_cache
+from pellucid.base.dtypes import as_dtype
 from pellucid.base.shapes import Shape
 from pellucid.graph.node import Graph, Node, Spec, new_input
 from pellucid.ops import structure
+from pellucid.tensor.core import no_memory
 
 KEPT_BYTES = 256 << 20
 """Workspaces up to this size are kept for the next call; larger ones are given back at once."""
@@ -97,7 +99,10 @@ class NativeFunction:
             position += 1
         results = []
         for shape, dtype in self._results:
-            made = np.empty(shape, dtype)
+            try:
+                made = np.empty(shape, dtype)
+            except (MemoryError, ValueError):  # ValueError: more bytes than addresses
+                raise no_memory(shape, as_dtype(dtype)) from None
             pointers[position] = made.__array_interface__["data"][0]
             position += 1
             results.append(made)

@@ -6,12 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+import numpy as np
+
+from pellucid.base.errors import ArgumentError, DTypeUnsupportedError, ShapeError
 from pellucid.base.shapes import normalize_axis
-from pellucid.ops import elementwise, structure
+from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.arguments import Operand
+from pellucid.tensor.core import lift
 from pellucid.tensor.interface import Tensor
-from pellucid.tensor.promotion import as_float, as_operand
+from pellucid.tensor.promotion import as_float, as_operand, together
 
 
 class PartMethods(Tensor):
@@ -124,12 +127,26 @@ class PartMethods(Tensor):
     # ---- arithmetic ----------------------------------------------------------------------------
 
     def bitwise_left_shift(self, other: Operand) -> Tensor:
-        """self · 2^other, for integers."""
-        return self * _power_of_two("bitwise_left_shift", self, other)
+        """self · 2^other, for integers; 0 where all bits leave.  ``self << other``."""
+        x, places, bits = _shifted("bitwise_left_shift", self, other)
+        inside = places.ge(0).logical_and(places.lt(bits))
+        return x * _power_of_two(places, bits) * elementwise.cast(inside, x.dtype)
 
     def bitwise_right_shift(self, other: Operand) -> Tensor:
-        """⌊self / 2^other⌋, for integers."""
-        return self.floor_divide(_power_of_two("bitwise_right_shift", self, other))
+        """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``."""
+        x, places, bits = _shifted("bitwise_right_shift", self, other)
+        places = places.masked_fill(places.lt(0), bits).clamp(max=bits)
+        half = places.floor_divide(2)  # in two steps, as 2^63 has no place in int64
+        x = elementwise.floor_divide(x, _power_of_two(half, bits))
+        return elementwise.floor_divide(x, _power_of_two(places - half, bits))
+
+    __lshift__, __rshift__ = bitwise_left_shift, bitwise_right_shift
+
+    def __rlshift__(self, other: Operand) -> Tensor:
+        return as_operand(other, self.dtype).bitwise_left_shift(self)
+
+    def __rrshift__(self, other: Operand) -> Tensor:
+        return as_operand(other, self.dtype).bitwise_right_shift(self)
 
     def prelu(self, weight: Tensor) -> Tensor:
         """x where positive, else weight · x; one weight, or one for each entry of axis 1."""
@@ -186,11 +203,20 @@ class PartMethods(Tensor):
         return -1
 
 
-def _power_of_two(name: str, tensor: Any, exponent: Any) -> Any:
-    """2^exponent in the tensor's integer dtype."""
-    power = as_operand(exponent)
-    if tensor.dtype.kind != "int" or power.dtype.kind != "int":
-        raise DTypeError(
-            f"{name} got {tensor.dtype.name} and {power.dtype.name}", "both must be integers"
+def _shifted(name: str, tensor: Any, places: Any) -> tuple[Any, Any, int]:
+    """The integers to shift and by how much, in one dtype, and the bits of that."""
+    x, by = together(tensor, places)
+    if x.dtype.kind != "int":
+        raise DTypeUnsupportedError(
+            f"{name} got {tensor.dtype.name} and {as_operand(places).dtype.name}",
+            "both must be integers",
         )
-    return elementwise.cast((power.double() * math.log(2.0)).exp().round(), tensor.dtype)
+    return x, by, 8 * x.dtype.itemsize
+
+
+def _power_of_two(exponent: Any, bits: int) -> Any:
+    """2^exponent in the exponent's dtype, from a table; 1 for exponents out of range."""
+    table = np.left_shift(np.asarray(1, np.int64), np.arange(bits)).astype(exponent.dtype.numpy)
+    inside = exponent.ge(0).logical_and(exponent.lt(bits))
+    place = elementwise.where(inside, exponent, as_operand(0, exponent.dtype))
+    return indexing.take(lift(table), place, 0)

@@ -84,10 +84,17 @@ def get_printoptions() -> dict[str, Any]:
 
 
 @contextmanager
-def printoptions(**options: Any) -> Iterator[None]:
+def printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> Iterator[None]:
     """The options of :func:`set_printoptions` inside a ``with`` block."""
     before = get_printoptions()
-    set_printoptions(**options)
+    set_printoptions(precision, threshold, edgeitems, linewidth, profile, sci_mode)
     try:
         yield
     finally:

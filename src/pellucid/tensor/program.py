@@ -93,13 +93,19 @@ class Program:
             self.outer = None
             if self.needs_identity:
                 return  # to be traced again, with such arguments recognized by identity
-            if self.grad_enabled:
+            if self.grad_enabled and not trace.rewritten(self.given):
                 self.outer = outer_gradient(trace, results, self.given, owner.backend)
         finally:
             self._rewritten = trace.rewritten(self.given)
             trace.give_back()
         saved = [] if self.outer is None else self.outer.saved
         self.graph = self._graph(trace, [*(trace.node_of(t._cell) for t in results), *saved])
+        self._shown = [
+            (k, *found)
+            for k, found in enumerate(trace.shown_argument(t, self.given) for t in results)
+            if found is not None
+        ]
+        """Results that show an argument: their number, the argument's, and by which views."""
         self.late = trace.late
         self.guards = [*trace.guards, *self._facts(trace)]
         self.validity.watch(self._subjects(trace))
@@ -177,7 +183,7 @@ class Program:
         self.large_results = [
             (i, s) for i, s in enumerate(self.result_specs) if self.small_results[i] is None
         ]
-        plain = self.structure is LEAF and self.outer is None
+        plain = self.structure is LEAF and self.outer is None and not self._shown
         self.single = self.small_results[0] if plain else None
         self.single_dtype = self.result_specs[0].dtype if self.result_specs else None
         self.pointers = self.executable.pointers
@@ -218,6 +224,8 @@ class Program:
                 made._requires_grad = self.grad_enabled and value._requires_grad
                 self.given.append(made)
                 originals.append(value)
+                if value._record is not None:
+                    trace.inner.add(id(made))
                 self.repeats = self.repeats or id(value._cell) in known
                 return known.setdefault(id(value._cell), made)
 
@@ -439,6 +447,13 @@ class Program:
         ]
         if self.outer is not None:
             self.outer.attach(made, leaves, self)
+        for number, position, is_itself, views in self._shown:
+            shown: Any = leaves[position]
+            if not is_itself or (views and shown.requires_grad):
+                shown = shown.detach()
+            for primitive, params in views:
+                shown = shown.apply_primitive(primitive, (shown,), params)
+            made[number] = shown
         return rebuild(self.structure, iter(made))
 
     def run_many(self, leaves: Sequence[TensorCore], steps: int) -> Any:

@@ -47,6 +47,22 @@ def as_operand(value: object, dtype: DType | None = None) -> Tensor:
     )
 
 
+def as_source(values: Any, dtype: DType) -> Any:
+    """Values to be written into a tensor of ``dtype``, converted.
+
+    Raises :class:`~pellucid.base.errors.DTypeError` for a tensor of a higher kind of number, such
+    as fractions for places that hold whole numbers.
+    """
+    source = as_operand(values, dtype)
+    kinds = ("bool", "int", "float")
+    if kinds.index(source.dtype.kind) > kinds.index(dtype.kind):
+        raise DTypeError(
+            f"values of {source.dtype.name} were to be written into a tensor of {dtype.name}",
+            f"convert them first: values.to({dtype.name})",
+        )
+    return elementwise.cast(source, dtype)
+
+
 def common_dtype(values: list[Any]) -> DType:
     """The dtype in which tensors and numbers combine.
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.dtypes import DTypeLike, as_dtype, float32, float64, int64
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.ops import elementwise
 from pellucid.ops import random as ops_random
+from pellucid.tensor import late
 from pellucid.tensor.arguments import Extents
-from pellucid.tensor.core import lift
+from pellucid.tensor.core import TensorCore, check_size, lift
 from pellucid.tensor.creation import _shape_of
 from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.interface import Tensor
@@ -104,6 +105,7 @@ def set_rng_state(value: Tensor) -> None:
 
 def _uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
     kind = as_dtype(dtype or float32)
+    check_size(shape, kind)
     state = (generator or default_generator).draw()
     made = ops_random.random_uniform(state, shape, float32 if kind.is_narrow else kind)
     return elementwise.cast(made, kind)
@@ -113,6 +115,7 @@ def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> 
     """Box and Muller (1958): √(−2 ln u) · cos(2π v) with two lanes of one draw; u in (0, 1]."""
     wanted = as_dtype(dtype or float32)
     kind = float32 if wanted.is_narrow else wanted
+    check_size(shape, kind)
     draw = (generator or default_generator).draw()
     u = 1 - ops_random.random_uniform(draw, shape, kind, 0)
     v = ops_random.random_uniform(draw, shape, kind, 1)
@@ -226,8 +229,48 @@ def bernoulli(
     input: Tensor, p: float | None = None, *, generator: Generator | None = None
 ) -> Tensor:
     """1 with probability ``input`` (or ``p``), else 0, in the dtype of ``input``."""
+    if p is not None:
+        check_share("bernoulli", p)
+    else:
+        late.check_values(_check_shares, input)
     u = _uniform(tuple(input.shape), float32, generator)
     return elementwise.cast(u.lt(input if p is None else p), input.dtype)
+
+
+def check_share(name: str, p: float) -> None:
+    """Raise unless a probability lies in [0, 1]."""
+    if not 0 <= p <= 1:
+        raise ArgumentError(f"{name} got p={p}", "p is a probability: from 0 to 1")
+
+
+def _check_shares(values: np.ndarray) -> None:
+    numbers = as_dtype(values.dtype).numbers(values)
+    if not ((numbers >= 0) & (numbers <= 1)).all():
+        raise ArgumentError(
+            f"bernoulli got probabilities from {numbers.min():g} to {numbers.max():g}",
+            "they lie between 0 and 1: apply sigmoid",
+        )
+
+
+def _check_weights(values: np.ndarray) -> None:
+    """Raise unless the rows are weights of which at least one is positive."""
+    numbers = as_dtype(values.dtype).numbers(values)
+    if not (np.isfinite(numbers) & (numbers >= 0)).all():
+        raise ArgumentError(
+            f"multinomial got weights from {numbers.min():g} to {numbers.max():g}",
+            "they are finite and at least 0: apply softmax to scores",
+        )
+    if not numbers.any(-1).all():
+        raise ArgumentError("multinomial got only weights of 0", "one must be positive")
+
+
+def _check_positive(
+    name: str, what: str, value: float | Tensor, least: float = math.ulp(0)
+) -> None:
+    """Raise unless a parameter of a distribution is positive (at least ``least``)."""
+    if not isinstance(value, TensorCore) and not value >= least:
+        bound = "at least 0" if least == 0 else "positive"
+        raise ArgumentError(f"{name} got {what}={value}", f"it is {bound}")
 
 
 def normal(
@@ -237,7 +280,13 @@ def normal(
     *,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Normal with this mean and standard deviation (numbers, or tensors that broadcast)."""
+    """Normal with this mean and standard deviation (numbers, or tensors that broadcast).
+
+    Raises ``ArgumentError`` for a deviation below 0.
+    """
+    if isinstance(std, TensorCore):
+        late.check_values(lambda values: _check_positive("normal", "std", values.min(), 0.0), std)
+    _check_positive("normal", "std", std, 0.0)
     if size is None:
         size = (as_operand(mean) + as_operand(std)).shape
     return _normal(_shape_of((size,)), float32, generator) * std + mean
@@ -260,6 +309,15 @@ def multinomial(
             "without replacement",
             "pass replacement=True",
         )
+    if num_samples < 1:
+        raise ArgumentError(f"multinomial got num_samples={num_samples}", "draw at least 1")
+    if not input.dtype.is_floating_point:
+        raise DTypeError(f"multinomial got {input.dtype.name}", "convert with .float()")
+    if len(input.shape) not in (1, 2):
+        raise ShapeError(
+            f"multinomial got weights of shape {tuple(input.shape)}", "give (n,) or (rows, n)"
+        )
+    late.check_values(_check_weights, input)
     if not replacement:
         clock = -(1 - _uniform(tuple(input.shape), float64, generator)).log() / input.double()
         order = clock.argsort(-1)
@@ -282,6 +340,15 @@ def _fill(tensor: Any, value: Any) -> Any:
     return tensor.copy_(value)
 
 
+def _check_takes_fractions(name: str, tensor: Tensor) -> None:
+    """Raise if a tensor could not hold what a continuous distribution draws."""
+    if tensor.dtype.kind != "float":
+        raise DTypeError(
+            f"{name} draws fractions and got a tensor of {tensor.dtype.name}",
+            "draw into a float tensor, or use random_(low, high) for whole numbers",
+        )
+
+
 class RandomMethods(Tensor):
     """In-place random fills of tensors."""
 
@@ -291,21 +358,29 @@ class RandomMethods(Tensor):
         self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
     ) -> Tensor:
         """Overwrite with values evenly distributed in [a, b)."""
+        if not a <= b:
+            raise ArgumentError(f"uniform_ got the range [{a}, {b})", "b must not be smaller")
+        _check_takes_fractions("uniform_", self)
         return _fill(self, _uniform(self.shape, self.dtype, generator) * (b - a) + a)
 
     def normal_(
         self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
     ) -> Tensor:
         """Overwrite with normally distributed values."""
+        _check_positive("normal_", "std", std, 0.0)
+        _check_takes_fractions("normal_", self)
         return _fill(self, _normal(self.shape, self.dtype, generator) * std + mean)
 
     def bernoulli_(self, p: float = 0.5, *, generator: Generator | None = None) -> Tensor:
         """Overwrite with 1 (probability p) or 0."""
+        check_share("bernoulli_", p)
         u = _uniform(self.shape, float32, generator)
         return _fill(self, elementwise.cast(u.lt(p), self.dtype))
 
     def exponential_(self, lambd: float = 1.0, *, generator: Generator | None = None) -> Tensor:
         """Overwrite with exponentially distributed values of rate ``lambd``."""
+        _check_positive("exponential_", "lambd", lambd)
+        _check_takes_fractions("exponential_", self)
         return _fill(self, -(1 - _uniform(self.shape, self.dtype, generator)).log() / lambd)
 
     def random_(
@@ -327,6 +402,8 @@ class RandomMethods(Tensor):
         self, median: float = 0.0, sigma: float = 1.0, *, generator: Generator | None = None
     ) -> Tensor:
         """Overwrite with draws of density σ / (π (σ² + (x − median)²))."""
+        _check_positive("cauchy_", "sigma", sigma)
+        _check_takes_fractions("cauchy_", self)
         turn = (_uniform(self.shape, self.dtype, generator) - 0.5) * math.pi
         return _fill(self, turn.tan() * sigma + median)
 
@@ -334,6 +411,8 @@ class RandomMethods(Tensor):
         self, mean: float = 1.0, std: float = 2.0, *, generator: Generator | None = None
     ) -> Tensor:
         """Overwrite with e^z, z normal with this mean and standard deviation."""
+        _check_positive("log_normal_", "std", std)
+        _check_takes_fractions("log_normal_", self)
         return _fill(self, (_normal(self.shape, self.dtype, generator) * std + mean).exp())
 
     def geometric_(self, p: float, *, generator: Generator | None = None) -> Tensor:

@@ -27,7 +27,7 @@ from pellucid.ops import elementwise
 from pellucid.ops.ordering import after
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.state import Cell, eager_kernels, state
-from pellucid.tensor.trace import Trace
+from pellucid.tensor.tracing import Tracing
 from pellucid.tensor.trees import flatten, map_tensors
 
 Contexts = Callable[[], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]]
@@ -228,7 +228,7 @@ def _value(cell: Cell) -> np.ndarray:
 class TracedSegment:
     """The same in a program being traced: second nodes for the intermediate tensors."""
 
-    def __init__(self, trace: Trace, arguments: set[Node]) -> None:
+    def __init__(self, trace: Tracing, arguments: set[Node]) -> None:
         self._trace = trace
         self._arguments = arguments
         self._own: set[Node] = set()
@@ -304,7 +304,7 @@ def run_checkpointed(
 
 
 def _run_traced(
-    trace: Trace,
+    trace: Tracing,
     function: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],

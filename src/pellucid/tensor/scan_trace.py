@@ -12,6 +12,7 @@ from pellucid.ops.elementwise import DETACH
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trace import Trace, application, user_line
+from pellucid.tensor.tracing import Tracing
 
 
 class BodyTrace(Trace):
@@ -24,7 +25,7 @@ class BodyTrace(Trace):
 
     is_body = True
 
-    def __init__(self, outer: Trace | None) -> None:
+    def __init__(self, outer: Tracing | None) -> None:
         super().__init__()
         self.outer = outer
         self.grad_enabled = state.grad_enabled

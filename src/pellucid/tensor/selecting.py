@@ -21,9 +21,9 @@ from pellucid.base.shapes import broadcast_shapes, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.arguments import Index, Operand
 from pellucid.tensor.core import TensorCore, lift
-from pellucid.tensor.inplace import change
+from pellucid.tensor.inplace import change, is_recorded
 from pellucid.tensor.interface import Tensor
-from pellucid.tensor.promotion import as_operand
+from pellucid.tensor.promotion import as_operand, as_source
 from pellucid.tensor.shaping import as_view
 from pellucid.tensor.state import state
 
@@ -161,8 +161,7 @@ class SelectingMethods(Tensor):
 
     def __setitem__(self, key: Index, value: Operand) -> None:
         tensor = elementwise.cast(as_operand(value, self.dtype), self.dtype)
-        records = state.grad_enabled and (self.requires_grad or tensor.requires_grad)
-        if state.trace is None and not records and self.array().flags.writeable:
+        if state.trace is None and not is_recorded(self, tensor) and self.array().flags.writeable:
             self._write(key, tensor.array())
         elif _is_mask_of(key, self.shape) and math.prod(tensor.shape) == 1:
             # One number wherever the mask says: needs no positions, so the mask may be traced.
@@ -204,7 +203,8 @@ class SelectingMethods(Tensor):
 
     def take_along_dim(self, indices: Tensor, dim: int | None = None) -> Tensor:
         """:meth:`gather` whose other axes broadcast; without ``dim`` from the flattened tensor."""
-        places = as_operand(indices)
+        extent = math.prod(self.shape) if dim is None else self.shape[dim]
+        places = _from_the_front(as_operand(indices), extent)
         if dim is None:
             return indexing.gather(structure.reshape(self, (-1,)), places.reshape(-1), 0)
         axis = normalize_axis(dim, len(self.shape))
@@ -220,15 +220,15 @@ class SelectingMethods(Tensor):
         self, indices: Sequence[Tensor], values: Operand, accumulate: bool = False
     ) -> Tensor:
         """A copy with ``values`` written (or added) at ``self[indices]``."""
-        value = elementwise.cast(as_operand(values, self.dtype), self.dtype)
+        value = as_source(values, self.dtype)
         return self._with(tuple(indices), value, "add" if accumulate else "set")
 
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor:
         """A copy in which the elements where ``mask`` is true come, in order, from ``source``."""
         chosen = structure.broadcast_to(as_operand(mask), self.shape)
         count = int(np.count_nonzero(chosen.array()))
-        values = structure.reshape(as_operand(source), (-1,)).narrow(0, 0, count)
-        return self._with(chosen, elementwise.cast(values, self.dtype))
+        values = structure.reshape(as_source(source, self.dtype), (-1,)).narrow(0, 0, count)
+        return self._with(chosen, values)
 
     def scatter(
         self,
@@ -263,7 +263,12 @@ class SelectingMethods(Tensor):
 
     def index_select(self, dim: int, index: Tensor) -> Tensor:
         """The slices of the tensor at ``index`` along ``dim``."""
-        return indexing.take(self, as_operand(index), dim)
+        places = as_operand(index)
+        if len(places.shape) > 1:
+            raise AxisError(
+                f"index_select got positions of shape {tuple(places.shape)}", "give a vector"
+            )
+        return indexing.take(self, places, dim)
 
     def index_add(self, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
         """A copy with ``alpha · source`` added to the slices at ``index`` along ``dim``."""
@@ -277,8 +282,8 @@ class SelectingMethods(Tensor):
 
     def index_fill(self, dim: int, index: Tensor, value: float) -> Tensor:
         """A copy in which the slices at ``index`` along ``dim`` are ``value``."""
-        places = as_operand(index)
         axis = normalize_axis(dim, len(self.shape))
+        places = _from_the_front(as_operand(index), self.shape[axis])
         shape = (*self.shape[:axis], *places.shape, *self.shape[axis + 1 :])
         return indexing.put(
             self, places, structure.broadcast_to(as_operand(value, self.dtype), shape), axis, "set"

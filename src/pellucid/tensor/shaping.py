@@ -22,7 +22,7 @@ from pellucid.ops.registry import apply
 from pellucid.ops.structure import RESHAPE
 from pellucid.ops.views import DIAGONAL
 from pellucid.tensor.arguments import Axes, Extents
-from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.core import TensorCore, check_size, lift
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import together
 from pellucid.tensor.state import state
@@ -182,6 +182,11 @@ class ShapingMethods(Tensor):
         target = [
             self.shape[i - lead] if e == -1 and i >= lead else e for i, e in enumerate(wanted)
         ]
+        if any(e < 0 for e in target):
+            raise ShapeError(
+                f"expand got the sizes {wanted} for a tensor of shape {tuple(self.shape)}",
+                "extents are 0 or more; -1 keeps that of an axis that is there",
+            )
         return as_view(structure.broadcast_to(self, target), self)
 
     def expand_as(self, other: TensorCore) -> Tensor:
@@ -201,6 +206,9 @@ class ShapingMethods(Tensor):
                 f"repeat got {len(counts)} counts for a tensor with {len(self.shape)} axes",
                 "give one for each",
             )
+        if any(c < 0 for c in counts):
+            raise ArgumentError(f"repeat got the counts {counts}", "they are 0 or more")
+        check_size(tuple(c * n for c, n in zip(counts, shape, strict=True)), self.dtype)
         split = [e for n in shape for e in (1, n)]
         wide = [e for c, n in zip(counts, shape, strict=True) for e in (c, n)]
         spread = structure.broadcast_to(structure.reshape(self, split), wide)
@@ -223,8 +231,14 @@ class ShapingMethods(Tensor):
         axis = normalize_axis(dim or 0, len(x.shape))
         if isinstance(repeats, TensorCore):
             counts = np.broadcast_to(repeats.array(), (x.shape[axis],))
+            if counts.size and counts.min() < 0:
+                raise ArgumentError(
+                    f"repeat_interleave got the count {int(counts.min())}", "counts are 0 or more"
+                )
             places = np.repeat(np.arange(x.shape[axis]), counts)
             return indexing.take(x, lift(places), axis)
+        if repeats < 0:
+            raise ArgumentError(f"repeat_interleave got the count {repeats}", "use 0 or more")
         wide = (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :])
         spread = structure.broadcast_to(x.unsqueeze(axis + 1), wide)
         longer = (*x.shape[:axis], x.shape[axis] * repeats, *x.shape[axis + 1 :])

@@ -1,8 +1,8 @@
-"""Inverses, determinants and Cholesky factors: for matrices whose values are known.
+"""Inverses, determinants and Cholesky factors.
 
-NumPy (LAPACK) computes the value at A₀.  What is returned is its Taylor polynomial of second order
-in Δ = A − A₀, which is 0 but carries the gradient: first and second derivatives are exact, higher
-ones are not.  Not for compiled functions, where A₀ is not known.
+NumPy (LAPACK) computes the value at A₀, in compiled functions a loop of :mod:`.eliminating`.  What
+is returned is its Taylor polynomial of second order in Δ = A − A₀, which is 0 but carries the
+gradient: first and second derivatives are exact, higher ones are not.
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, ShapeError
-from pellucid.ops import structure
+from pellucid.ops import elementwise, structure
+from pellucid.tensor import eliminating
 from pellucid.tensor.core import lift
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.late import demanded
 from pellucid.tensor.promotion import as_float, rounded_once, together
 from pellucid.tensor.results import SignLog
+from pellucid.tensor.state import is_tracing
+
+SINGULAR_HINT = "add a small multiple of the identity, or look for equal rows and columns"
 
 
 def _square(name: str, matrices: Any) -> Any:
@@ -38,13 +43,29 @@ def _computed(name: str, function: Callable[..., Any], *arrays: np.ndarray) -> n
     except np.linalg.LinAlgError as error:
         raise ArgumentError(
             f"{name} got a matrix for which there is no result: {error}",
-            "add a small multiple of the identity, or look for equal rows and columns",
+            SINGULAR_HINT,
         ) from error
+
+
+def _inverse(name: str, a: Any) -> Any:
+    """A₀⁻¹ as a constant to gradients."""
+    if not math.prod(a.shape):
+        return a.detach()
+    if not is_tracing():
+        return lift(_computed(name, np.linalg.inv, a.array()))
+    found, pivots = eliminating.inverse(a.detach())
+    return demanded(
+        found,
+        lambda: pivots.ne(0),
+        lambda array: _computed(name, np.linalg.inv, array),
+        a.detach(),
+        otherwise=ArgumentError(f"{name} got a singular matrix", SINGULAR_HINT),
+    )
 
 
 def _change(name: str, a: Any) -> tuple[Any, Any]:
     """A₀⁻¹ and E = A₀⁻¹ Δ."""
-    inverse = lift(_computed(name, np.linalg.inv, a.array()))
+    inverse = _inverse(name, a)
     return inverse, inverse.matmul(a - a.detach())
 
 
@@ -70,27 +91,64 @@ def slogdet(A: Tensor) -> SignLog:  # noqa: N803
     ln det (A₀ + Δ) = ln det A₀ + tr E − ½ tr E² + …
     """
     a = _square("slogdet", A)
-    sign, size = (np.asarray(part) for part in np.linalg.slogdet(a.array()))
-    logarithm = lift(size.astype(a.dtype.numpy))
+    if not math.prod(a.shape):
+        nothing = _trace(a) * 0
+        return SignLog(nothing.detach() + 1, nothing)
+    if is_tracing():
+        sign, pivots = eliminating.pivots(a)
+        size = elementwise.where(pivots.lt(0), -pivots, pivots)  # with a slope at 0
+        return SignLog(sign.detach() * pivots.detach().sign().prod(0), size.log().sum(0))
+    signs, size = (np.asarray(part) for part in np.linalg.slogdet(a.array()))
+    logarithm, sign = (lift(part.astype(a.dtype.numpy)) for part in (size, signs))
     if a.requires_grad:
-        _, e = _change("slogdet", a)
+        lost = lift(signs == 0)
+        wide = lost.unsqueeze(-1).unsqueeze(-1)
+        unit = structure.broadcast_to(lift(np.eye(a.shape[-1], dtype=a.dtype.numpy)), a.shape)
+        _, e = _change("slogdet", elementwise.where(wide, unit, a))
         logarithm = logarithm + (_trace(e) - _trace(e.matmul(e)) / 2)
-    return SignLog(lift(sign.astype(a.dtype.numpy)), logarithm)
+        if not signs.all():  # −∞ with the slope of ln det
+            logarithm = elementwise.where(lost, det(a).log(), logarithm)
+    return SignLog(sign, logarithm)
 
 
 @rounded_once
 def det(A: Tensor) -> Tensor:  # noqa: N803
     """The determinant of square matrices (…, n, n) → (…).
 
-    det (A₀ + Δ) = det A₀ (1 + tr E + ½ ((tr E)² − tr E²) + …); so no gradient where it is 0.
+    With A₀ = U S Vᵀ and W = Uᵀ Δ V, det (A₀ + Δ) = det (U Vᵀ) · (Π s + Σᵢ pᵢ Wᵢᵢ +
+    ½ Σᵢⱼ pᵢⱼ (Wᵢᵢ Wⱼⱼ − Wᵢⱼ Wⱼᵢ) + …), pᵢ and pᵢⱼ being the products of all other singular
+    values.  So the gradient, the transposed adjugate, exists where the determinant is 0, too.
     """
     a = _square("det", A)
+    if not math.prod(a.shape):
+        return _trace(a) * 0 + 1
+    if is_tracing():
+        sign, pivots = eliminating.pivots(a)
+        return sign.detach() * pivots.prod(0)
     value = lift(np.asarray(np.linalg.det(a.array()), a.dtype.numpy))
     if not a.requires_grad:
         return value
-    _, e = _change("det", a)
-    first = _trace(e)
-    return value * (1 + first + (first * first - _trace(e.matmul(e))) / 2)
+    left, sizes, right = np.linalg.svd(a.array())
+    handed = np.asarray(np.linalg.det(left) * np.linalg.det(right)).round()
+    first, second = (lift((p.T * handed.T).T.astype(a.dtype.numpy)) for p in _others(sizes))
+    w = lift(left).mT.matmul(a - a.detach()).matmul(lift(right).mT)
+    own = w.diagonal(0, -2, -1)
+    pairs = own.unsqueeze(-1) * own.unsqueeze(-2) - w * w.mT
+    return value + (first * own).sum(-1) + (second * pairs).sum((-2, -1)) / 2
+
+
+def _others(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Products of all but the i-th, and of all but the i-th and j-th (0 for i = j): (…, n, n)."""
+
+    def without(x: np.ndarray) -> np.ndarray:
+        ones = np.ones_like(x[..., :1])
+        before = np.cumprod(np.concatenate([ones, x[..., :-1]], -1), -1)
+        after = np.cumprod(np.concatenate([ones, x[..., :0:-1]], -1), -1)[..., ::-1]
+        return np.asarray(before * after)
+
+    unit = np.eye(sizes.shape[-1], dtype=bool)
+    pairs = without(np.where(unit, 1, sizes[..., None, :]))  # row i: all but i and j
+    return without(sizes), np.where(unit, 0, pairs)
 
 
 @rounded_once
@@ -107,8 +165,11 @@ def solve(A: Tensor, B: Tensor) -> Tensor:  # noqa: N803
             "the right sides have as many rows as the matrices",
         )
     columns = b.unsqueeze(-1) if len(b.shape) == 1 else b
-    value = lift(_computed("solve", np.linalg.solve, a.array(), columns.array()))
-    if a.requires_grad or b.requires_grad:
+    if is_tracing():
+        value = inv(a).matmul(columns)
+    else:
+        value = lift(_computed("solve", np.linalg.solve, a.array(), columns.array()))
+    if not is_tracing() and (a.requires_grad or b.requires_grad):
         found = inv(a).matmul(columns)
         value = value + (found - found.detach())
     return value.squeeze(-1) if len(b.shape) == 1 else value
@@ -122,6 +183,18 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:  # noqa: N803
     of the diagonal.  Raises ``ArgumentError`` where A is not positive definite.
     """
     a = _square("cholesky", A)
+    if not math.prod(a.shape):
+        return a * 1
+    if is_tracing():
+        lower, pivots = eliminating.lower_factor((a + a.mT) / 2)
+        lower = demanded(
+            lower,
+            lambda: pivots.gt(0),
+            lambda array: _computed("cholesky", np.linalg.cholesky, array),
+            a.detach(),
+            otherwise=ArgumentError("cholesky got a matrix that is not positive definite"),
+        )
+        return lower.mT if upper else lower
     lower = lift(_computed("cholesky", np.linalg.cholesky, a.array()))
     if a.requires_grad:
         half = lift(_computed("cholesky", np.linalg.inv, lower.array()))
@@ -141,16 +214,26 @@ def pinv(A: Tensor, rcond: float = 1e-15) -> Tensor:  # noqa: N803
     """The pseudoinverse of matrices (…, m, n) → (…, n, m): the smallest X for which A X is as
     close to 1 as can be.
 
-    Singular values up to ``rcond`` of the largest count as 0.  The gradient needs full rank:
-    it is that of (AᵀA)⁻¹Aᵀ, or of Aᵀ(AAᵀ)⁻¹.  (Penrose, 1955.)
+    Singular values up to ``rcond`` of the largest count as 0.  The gradient is that of
+    (AᵀA)⁻¹Aᵀ, or of Aᵀ(AAᵀ)⁻¹, which compiled functions compute: they need full rank.  For less
+    the first derivative is that of Golub and Pereyra (1973).  (Penrose, 1955.)
     """
     a = as_float(A)
     if len(a.shape) < 2:
         raise ShapeError(f"pinv got a tensor of shape {tuple(a.shape)}", "it needs (…, m, n)")
-    value = lift(_computed("pinv", lambda x: np.linalg.pinv(x, rcond), a.array()))
-    if not a.requires_grad:
-        return value
     tall = a.shape[-2] >= a.shape[-1]
+    if is_tracing():
+        return inv(a.mT.matmul(a)).matmul(a.mT) if tall else a.mT.matmul(inv(a.matmul(a.mT)))
+    value = lift(_computed("pinv", lambda x: np.linalg.pinv(x, rcond), a.array()))
+    if not a.requires_grad or not math.prod(a.shape):
+        return value
+    if (np.linalg.matrix_rank(a.array()) < min(a.shape[-2:])).any():
+        change = a - a.detach()
+        rest = lift(np.eye(a.shape[-2], dtype=a.dtype.numpy)) - a.detach().matmul(value)
+        other = lift(np.eye(a.shape[-1], dtype=a.dtype.numpy)) - value.matmul(a.detach())
+        moved = value.matmul(value.mT).matmul(change.mT).matmul(rest)
+        moved = moved + other.matmul(change.mT).matmul(value.mT).matmul(value)
+        return value + moved - value.matmul(change).matmul(value)
     found = inv(a.mT.matmul(a)).matmul(a.mT) if tall else a.mT.matmul(inv(a.matmul(a.mT)))
     return value + (found - found.detach())
 
@@ -162,17 +245,40 @@ def matrix_exp(A: Tensor) -> Tensor:  # noqa: N803
     (Higham, 2005, with a Taylor polynomial of degree 18 of matrices with norm at most ½.)
     """
     a = _square("matrix_exp", A)
+    if is_tracing() and math.prod(a.shape):
+        return _traced_exp(a)
     norm = float(np.abs(a.array()).sum(-2).max()) if math.prod(a.shape) else 0.0
     if not math.isfinite(norm):
         return a * math.nan
     times = max(0, math.ceil(math.log2(norm)) + 1) if norm else 0
-    small = a * 0.5**times
+    result = _taylor(a * 0.5**times)
+    for _ in range(times):
+        result = result.matmul(result)
+    return result
+
+
+MOST_SQUARINGS = 16
+"""Of matrices that are not known: enough for norms up to 2¹⁵."""
+
+
+def _traced_exp(a: Any) -> Any:
+    """e^A, where each matrix is squared as often as its norm asks for."""
+    norm = a.detach().abs().sum(-2).amax(-1)
+    times = (norm.clamp(min=0.25).log2().ceil() + 1).clamp(0, MOST_SQUARINGS)
+    times = times.unsqueeze(-1).unsqueeze(-1)
+    result = _taylor(a * (-times).exp2())
+    for k in range(MOST_SQUARINGS):
+        result = elementwise.where(times.gt(k), result.matmul(result), result)
+    return result
+
+
+def _taylor(small: Any) -> Any:
+    """1 + A + A²/2 + … up to A¹⁸ for matrices of norm at most ½."""
+    a = small
     one = structure.broadcast_to(lift(np.eye(a.shape[-1], dtype=a.dtype.numpy)), a.shape)
     result = one
     for k in range(18, 0, -1):  # Horner: 1 + A (1 + A/2 (1 + A/3 (…)))
         result = one + small.matmul(result) / k
-    for _ in range(times):
-        result = result.matmul(result)
     return result
 
 

@@ -12,17 +12,15 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pellucid.base.dtypes import DType, as_dtype
 from pellucid.base.shapes import Shape
 from pellucid.graph.node import Node
+from pellucid.tensor.tracing import Tracing
 from pellucid.tensor.validity import changed
-
-if TYPE_CHECKING:
-    from pellucid.tensor.trace import Trace
 
 
 class ThreadState(threading.local):
@@ -31,7 +29,7 @@ class ThreadState(threading.local):
     grad_enabled: bool = True
     autocast: DType | None = None
     """The narrow dtype that matrix products are computed in; see :mod:`.autocast`."""
-    trace: Trace | None = None
+    trace: Tracing | None = None
     eager_kernels: bool = os.environ.get("PELLUCID_EAGER_KERNELS", "1") not in ("0", "off", "")
     """Whether heavy operations outside of a trace may run natively; see :mod:`.eager`."""
     gradient_order: tuple[int, ...] = ()
@@ -116,7 +114,7 @@ class Cell:
         array: np.ndarray | None,
         dtype: DType | None = None,
         node: Node | None = None,
-        trace: Trace | None = None,
+        trace: Tracing | None = None,
         base: Cell | None = None,
     ) -> None:
         self.array = array

@@ -239,6 +239,10 @@ class StatisticsMethods(ReducingMethods):
 
     def renorm(self, p: float, dim: int, maxnorm: float) -> Tensor:
         """Slices along ``dim`` scaled down to a p-norm of at most ``maxnorm``."""
+        if p <= 0 or maxnorm < 0:
+            raise ArgumentError(
+                f"renorm got p={p} and maxnorm={maxnorm}", "p is positive, maxnorm at least 0"
+            )
         axis = normalize_axis(dim, len(self.shape))
         others = [i for i in range(len(self.shape)) if i != axis]
         size = self.norm(p, others, keepdim=True)
@@ -401,6 +405,10 @@ class StatisticsMethods(ReducingMethods):
 
         boundaries[i − 1] < x ≤ boundaries[i] gives i; with ``right``, the left end counts in.
         """
+        if len(boundaries.shape) != 1:
+            raise ShapeError(
+                f"bucketize got boundaries of shape {tuple(boundaries.shape)}", "give a vector"
+            )
         return searchsorted(boundaries, self, out_int32=out_int32, right=right)
 
     def argwhere(self) -> Tensor:

@@ -7,7 +7,9 @@ cell is an output written in place over the input.  Nothing concrete silently be
 
 from __future__ import annotations
 
+import functools
 import sys
+import sysconfig
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,12 +48,30 @@ def is_own_file(file: str) -> bool:
     return own
 
 
+def _library_folders() -> tuple[str, ...]:
+    """Where Python's own modules and installed commands are; installed packages are known by
+    their folder's name."""
+    paths = [Path(sysconfig.get_paths()[name]) for name in ("stdlib", "platstdlib", "scripts")]
+    return tuple({str(form) for path in paths for form in (path, path.resolve())})
+
+
+@functools.lru_cache(maxsize=4096)
+def is_user_file(file: str) -> bool:
+    """Whether code of this file is the user's: not ours, Python's, or an installed package's."""
+    if is_own_file(file):
+        return False
+    parts = file.replace("\\", "/").split("/")
+    if "site-packages" in parts or "dist-packages" in parts:
+        return False
+    return not file.startswith(_library_folders())
+
+
 def user_line() -> str:
-    """``file:line`` of the innermost frame outside of this package, empty if there is none."""
+    """``file:line`` of the innermost frame of the user's own code, empty if there is none."""
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not is_own_file(file):
+        if is_user_file(file):
             return f"{file}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return ""
@@ -153,6 +173,8 @@ class Trace:
     """Cells that show elements of another cell → how; they have no value of their own."""
     strides: dict[Cell, Strides] = field(default_factory=dict)
     """Cells whose elements would not lie in C order outside of a trace → how they would lie."""
+    inner: set[int] = field(default_factory=set)
+    """Identities of arguments that require gradients and are no leaves outside."""
     reshapes_arguments: bool = False
     """Whether an argument was reshaped: a view if its elements lie in C order, else a copy."""
     borrowed: dict[int, tuple[TensorCore, Record | None, bool]] = field(default_factory=dict)
@@ -330,6 +352,21 @@ class Trace:
         """A tensor is about to get another history; see :meth:`give_back`."""
         if tensor._cell.trace is not self:
             self.borrowed.setdefault(id(tensor), (tensor, tensor._record, tensor._requires_grad))
+
+    def shown_argument(
+        self, result: TensorCore, given: Sequence[TensorCore]
+    ) -> tuple[int, bool, list[tuple[Primitive, Mapping[str, Any]]]] | None:
+        """Which argument a result without history shows, whether it is that, and by which views."""
+        views: list[tuple[Primitive, Mapping[str, Any]]] = []
+        cell = result._cell
+        while cell in self.views:
+            view = self.views[cell]
+            views.insert(0, (view.primitive, view.params))
+            cell = view.base
+        if result._requires_grad or cell not in self.arguments:
+            return None
+        is_itself = bool(views) or any(result is tensor for tensor in given)
+        return self.arguments.index(cell), is_itself, views
 
     def rewritten(self, arguments: Sequence[TensorCore]) -> bool:
         """Whether an argument got a history that the caller's tensor would have to have.

@@ -15,3 +15,25 @@ from pellucid.text.word2vec import CBOW as CBOW
 from pellucid.text.word2vec import Noise as Noise
 from pellucid.text.word2vec import SkipGram as SkipGram
 from pellucid.text.word2vec import windows as windows
+
+__all__ = [
+    "BigramModel",
+    "CBOW",
+    "Noise",
+    "SkipGram",
+    "Vocabulary",
+    "analogy",
+    "co_occurrence",
+    "cosine",
+    "most_similar",
+    "ngram_overlap",
+    "perplexity",
+    "ppmi",
+    "reduced",
+    "split_words",
+    "windows",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid import nn
+from pellucid import Tensor, nn
 from pellucid.base.errors import ArgumentError
 from pellucid.nn.functional.activation import logsigmoid
 from pellucid.nn.functional.loss import cross_entropy
@@ -20,7 +20,7 @@ from pellucid.nn.functional.loss import cross_entropy
 Ids = npt.NDArray[np.int64]
 
 
-def windows(ids: Any, window: int = 1) -> tuple[Ids, Ids]:
+def windows(ids: Tensor, window: int = 1) -> tuple[Ids, Ids]:
     """(contexts, targets) of a text (n,): each word with ``window`` neighbours on either side.
 
     Contexts int64 (n − 2·window, 2·window), targets (n − 2·window,); words at the ends, which
@@ -47,7 +47,7 @@ class Noise:
     A power below 1 gives rare words a larger share than they have in the text (0.75 by default).
     """
 
-    def __init__(self, ids: Any, words: int, power: float = 0.75) -> None:
+    def __init__(self, ids: Tensor, words: int, power: float = 0.75) -> None:
         weights = np.bincount(np.asarray(ids, np.int64), minlength=words).astype(np.float64)
         weights = np.where(weights > 0, weights**power, 0.0)
         self.probabilities: npt.NDArray[np.float64] = weights / weights.sum()
@@ -69,7 +69,7 @@ class _Word2Vec(nn.Module):
         for table in (self.seen, self.guessed):
             nn.init.normal_(table.weight, 0.0, 0.1)
 
-    def _loss(self, hidden: Any, targets: Any, noise: Any) -> Any:
+    def _loss(self, hidden: Any, targets: Tensor, noise: Any) -> Tensor:
         """Of guessing ``targets`` (N,) from ``hidden`` (N, D), among all words or among noise."""
         if noise is None:
             return cross_entropy(hidden.matmul(self.guessed.weight.t()), targets)
@@ -87,11 +87,11 @@ class _Word2Vec(nn.Module):
 class CBOW(_Word2Vec):
     """Continuous bag of words: a word is guessed from the mean vector of its neighbours."""
 
-    def forward(self, contexts: Any) -> Any:
+    def forward(self, contexts: Tensor) -> Tensor:
         """Mean vectors: ids (N, C) → (N, features)."""
         return self.seen(contexts).mean(1)
 
-    def loss(self, contexts: Any, targets: Any, noise: Any = None) -> Any:
+    def loss(self, contexts: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
         """Mean loss, in nats, of guessing ``targets`` (N,) from ``contexts`` (N, C).
 
         With ``noise`` (N, K), ids of :class:`Noise`, negative sampling: −log σ(right score)
@@ -103,11 +103,11 @@ class CBOW(_Word2Vec):
 class SkipGram(_Word2Vec):
     """Skip-gram: every neighbour is guessed from the word in the middle."""
 
-    def forward(self, targets: Any) -> Any:
+    def forward(self, targets: Tensor) -> Tensor:
         """Vectors: ids (N,) → (N, features)."""
         return self.seen(targets)
 
-    def loss(self, contexts: Any, targets: Any, noise: Any = None) -> Any:
+    def loss(self, contexts: Tensor, targets: Tensor, noise: Tensor | None = None) -> Tensor:
         """Mean loss, in nats, of guessing each of ``contexts`` (N, C) from ``targets`` (N,).
 
         With ``noise`` (N, C·K) ids negative sampling, K for each neighbour; see :class:`CBOW`.

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, RunFolderError
+from pellucid.base.phrases import Setting, phrase
 from pellucid.data.splits import DEFAULT_FRACTIONS
 from pellucid.data.tasks import TaskKind
 
@@ -81,8 +82,17 @@ MODELS: Mapping[str, str] = {
 MAX_WIDTH = 65_536
 MAX_LAYERS = 1_000
 _TINY = 1e-12
-# Settings that run folders of the first version may lack: their defaults are what was done then.
-_ADDED = ("model", "channels", "ema_decay", "accumulate")
+# Settings that run folders of the first version may lack, with what was done then.
+_ADDED: Mapping[str, Any] = {
+    "model": "mlp",
+    "channels": (32, 64),
+    "ema_decay": 0.0,
+    "accumulate": 1,
+    "start": "random",
+}
+DEFAULT_EPOCHS, DEFAULT_PATIENCE = 100, 10
+MIN_STEPS = 1_000
+PATIENT_STEPS = 200
 
 
 def _setting(
@@ -134,6 +144,12 @@ class TrainingConfig:
         "he_normal",
         "how weights start: He's variance 2/inputs keeps signals of equal size through ReLU layers",
         among=INITIALIZATIONS,
+    )
+    start: str = _setting(
+        "auto",
+        "what the first weights compute: linear begins at the solution of the linear model, and "
+        "training only adds what that misses; auto does so for tables that are not large",
+        among=("auto", "linear", "random"),
     )
     dropout: float = _setting(
         0.0,
@@ -210,15 +226,17 @@ class TrainingConfig:
         high=10_000_000,
         flags=("--batch-size", "--batch"),
     )
-    epochs: int = _setting(
-        100,
-        "most passes over the training rows; early stopping usually ends the run before",
+    epochs: int | None = _setting(
+        None,
+        "most passes over the training rows; unless given 100, and more of few rows, so that there "
+        f"are at least {MIN_STEPS:,} updates; early stopping usually ends the run before",
         low=1,
         high=10_000_000,
     )
-    patience: int = _setting(
-        10,
-        "epochs without a better validation loss before the run stops; 0 switches this off",
+    patience: int | None = _setting(
+        None,
+        "epochs without a better validation loss before the run stops; unless given 10, and more "
+        f"of few rows, so that there are at least {PATIENT_STEPS} updates; 0 switches this off",
         low=0,
         high=10_000_000,
     )
@@ -258,7 +276,7 @@ class TrainingConfig:
             )
         if self.fractions is not None and abs(sum(self.fractions) - 1) > 1e-6:
             raise ArgumentError(
-                f"fractions={self.fractions} sum to {sum(self.fractions):g}",
+                phrase(Setting("fractions", self.fractions), f" sum to {sum(self.fractions):g}"),
                 "The shares of training, validation and test sum to 1, such as 0.7,0.15,0.15.",
             )
 
@@ -269,6 +287,20 @@ class TrainingConfig:
             return self.l2
         return 0.01 if self.optimizer == "adamw" else 0.0
 
+    def for_rows(self, rows: int) -> TrainingConfig:
+        """The settings with ``epochs`` and ``patience`` as numbers, for so many training rows.
+
+        Unless given, epochs are 100 and patience is 10; where that would be fewer than 1,000 and
+        200 updates, as many epochs as have so many.
+        """
+        updates = max(1, -(-rows // (self.batch_size * self.accumulate)))
+        epochs, patience = self.epochs, self.patience
+        if epochs is None:
+            epochs = max(DEFAULT_EPOCHS, -(-MIN_STEPS // updates))
+        if patience is None:
+            patience = max(DEFAULT_PATIENCE, -(-PATIENT_STEPS // updates))
+        return dataclasses.replace(self, epochs=epochs, patience=patience)
+
     def loss_for(self, kind: TaskKind, default: str) -> str:
         """The loss by its name in ``pellucid.nn.functional``; ``ArgumentError`` where ``loss``
         does not fit a task of ``kind``."""
@@ -277,7 +309,7 @@ class TrainingConfig:
         if kind not in LOSSES[self.loss]:
             fitting = [name for name, kinds in LOSSES.items() if kind in kinds]
             raise ArgumentError(
-                f"loss={self.loss!r} does not fit a {kind} task",
+                phrase(Setting("loss", self.loss), f" does not fit a {kind} task"),
                 "Losses for it: " + ", ".join(fitting) + ".",
             )
         return self.loss
@@ -292,8 +324,7 @@ class TrainingConfig:
         """The settings from ``to_json``'s values; ``RunFolderError`` for anything else."""
         names = [item.name for item in dataclasses.fields(cls)]
         if isinstance(data, dict):
-            defaults = {item.name: item.default for item in dataclasses.fields(cls)}
-            data = {name: defaults[name] for name in _ADDED} | data
+            data = dict(_ADDED) | data
         if not isinstance(data, dict) or set(data) != set(names):
             raise RunFolderError(
                 "config: expected an object with the keys " + ", ".join(names),
@@ -325,7 +356,8 @@ def nearest_option(name: str, value: str, options: Iterable[str]) -> ArgumentErr
     close = difflib.get_close_matches(value.lower(), listed, n=3, cutoff=0.5)
     start = "Did you mean " + " or ".join(close) + "? " if close else ""
     return ArgumentError(
-        f"{name}={value!r} is unknown", f"{start}The choices are {', '.join(listed)}."
+        phrase(Setting(name, value), " is unknown"),
+        f"{start}The choices are {', '.join(listed)}.",
     )
 
 
@@ -350,7 +382,7 @@ def _checked(item: dataclasses.Field[Any], value: Any) -> Any:
             raise ArgumentError(f"{item.name}={value!r} is no list of numbers", _range(item))
         whole = kind.startswith("tuple[int")
         return tuple(_number(item, entry, whole) for entry in value)
-    return _number(item, value, kind == "int")
+    return _number(item, value, kind.startswith("int"))
 
 
 def _number(item: dataclasses.Field[Any], value: Any, whole: bool) -> int | float:
@@ -360,7 +392,7 @@ def _number(item: dataclasses.Field[Any], value: Any, whole: bool) -> int | floa
     if usable and (isinstance(value, int) or math.isfinite(value)) and abs(value) <= 2**63:
         number = int(value) if whole and value == int(value) else float(value)
     if number is None or (whole and isinstance(number, float)) or not low <= number <= high:
-        raise ArgumentError(f"{item.name}={value!r} is not allowed", _range(item))
+        raise ArgumentError(phrase(Setting(item.name, value), " is not allowed"), _range(item))
     return number
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
+from pellucid.base.phrases import phrase
 from pellucid.tensor.nonfinite import FirstNonFinite
 from pellucid.training.history import EpochRecord, History
 from pellucid.training.interrupts import Interrupted, Interrupts
@@ -237,7 +238,7 @@ class Fit:
         raise NonFiniteError(
             f"{origin.value if origin else 'NaN or infinity'} appeared in the validation loss "
             f"after step {self.history.steps} (epoch {subject.epoch}){where}",
-            f"{advice_for(origin)} The best weights so far are kept.",
+            phrase(advice_for(origin), " The best weights so far are kept."),
         )
 
     def _fail(self) -> None:
@@ -323,7 +324,9 @@ def _failure(
         text += _guilty_rows(rows, origin.rows if origin is not None else None)
     if origin is not None and origin.operands:
         text += f"; computed from {' and '.join(str(o) for o in origin.operands)}"
-    return NonFiniteError(text, f"{advice_for(origin)} The weights before this step are kept.")
+    return NonFiniteError(
+        text, phrase(advice_for(origin), " The weights before this step are kept.")
+    )
 
 
 def _guilty_rows(rows: Rows, inside: npt.NDArray[Any] | None) -> str:

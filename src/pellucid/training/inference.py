@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.nn.ends import last_layer, taken_by
 from pellucid.nn.modes import evaluation
+from pellucid.nn.module import Module
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.compile import compile as compile_function
 from pellucid.tensor.creation import as_tensor
+from pellucid.tensor.tensor import Tensor
 
 MAX_BLOCK = 1024
 _MIN_BLOCK = 64
+
+
+def one_half(model: Module, loss: object, features: Any) -> float:
+    """The output at which the probability of class 1 is one half: 0 for a score, 1/2 for a
+    probability, ln 1/2 for its logarithm."""
+    rows = features.detach() if isinstance(features, Tensor) else as_tensor(np.asarray(features))
+    last = last_layer(model, rows[:1] if len(rows) else None)
+    given = last.output_kind if last is not None and last.output_kind else taken_by(loss)
+    return {"probabilities": 0.5, "log-probabilities": math.log(0.5)}.get(given, 0.0)
 
 
 class Scorer:

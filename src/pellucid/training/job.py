@@ -10,18 +10,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from pellucid.backends.cpu.threads import available_cpus, get_num_threads, set_num_threads
 from pellucid.base.errors import DataError, NonFiniteError
+from pellucid.base.extras import needs
+from pellucid.base.phrases import Setting, phrase
 from pellucid.data.sources import Part, PreparedData
+from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.random import manual_seed
 from pellucid.training.baselines import Baselines, baselines
-from pellucid.training.config import TrainingConfig
+from pellucid.training.config import DEFAULT_EPOCHS, TrainingConfig
 from pellucid.training.history import Callback, History
 from pellucid.training.inference import Scorer
 from pellucid.training.interrupts import Interrupts
-from pellucid.training.metrics import HEADLINES, Metrics, metrics
+from pellucid.training.linear_start import linear_solution, start_at_linear, starts_linear
+from pellucid.training.metrics import HEADLINES, Metrics, metrics, row_losses
 from pellucid.training.network import (
     build_loss,
     build_network,
@@ -144,10 +147,17 @@ def train_network(
     is built raises in ``interrupts``; later it ends the training.  Raises ``DataError`` when there
     are no validation rows for early stopping.
     """
+    config = config.for_rows(len(prepared.train))
     if config.patience and not len(prepared.validation):
         raise DataError(
             "There are no validation rows, which early stopping watches",
-            "Give validation a share (--fractions), or switch early stopping off (--patience 0).",
+            phrase(
+                "Give validation a share (",
+                Setting("fractions"),
+                "), or switch early stopping off (",
+                Setting("patience", 0),
+                ").",
+            ),
         )
     task = prepared.task
     problems: list[Exception] = []
@@ -157,6 +167,10 @@ def train_network(
         set_num_threads(config.threads or available_cpus())
         manual_seed(config.seed)
         model = build_network(prepared.row_shape, config, task.output_units)
+        linear = starts_linear(prepared, config)
+        if linear:
+            with _one_blas_thread():
+                start_at_linear(model, *linear_solution(prepared), config.activation)
         optimizer = build_optimizer(model, config)
         before = _observe(model, watched, problems)
         trainer = Trainer(
@@ -172,7 +186,7 @@ def train_network(
             compile=config.compile,
             seed=config.seed,
         )
-    failure = _fit(trainer, prepared, config)
+    failure = _fit(trainer, prepared, config, keep_start=linear)
     trainer.history.metric_name = HEADLINES[task.kind]
     after = _observe(model, watched, problems)
     result = RunResult(prepared, config, model, trainer.history, loss_name, before, after)
@@ -195,19 +209,23 @@ def _observe(
         return None
 
 
-def _fit(trainer: Trainer, prepared: PreparedData, config: TrainingConfig) -> Exception | None:
+def _fit(
+    trainer: Trainer, prepared: PreparedData, config: TrainingConfig, *, keep_start: bool = False
+) -> Exception | None:
+    """Trains, and where no epoch was better than the start (``keep_start``), goes back to it."""
     kind = prepared.task.kind
     train, validation = prepared.train, prepared.validation
     held = None
     if len(validation):
         held = (validation.features, target_array(kind, validation.targets))
+    start = _Start(trainer, prepared) if keep_start and held is not None else None
     try:
         trainer.fit(
             (train.features, target_array(kind, train.targets)),
             held,
-            epochs=config.epochs,
+            epochs=config.epochs or DEFAULT_EPOCHS,
             batch_size=config.batch_size,
-            patience=config.patience,
+            patience=config.patience or 0,
             row_numbers=train.indices,
         )
     except NonFiniteError as error:
@@ -216,7 +234,40 @@ def _fit(trainer: Trainer, prepared: PreparedData, config: TrainingConfig) -> Ex
         if not trainer.history.steps:
             raise
         return error
+    if start is not None:
+        start.keep_unless_worse()
     return None
+
+
+class _Start:
+    """The weights before training, which stay where training has not made them better.
+
+    Better means: the loss on the validation rows is lower by more than one standard error of the
+    rows' differences (the rule by which Breiman and others, "Classification and Regression
+    Trees", 1984, take the simpler of two models).
+    """
+
+    def __init__(self, trainer: Trainer, prepared: PreparedData) -> None:
+        self.trainer, self.prepared = trainer, prepared
+        self.weights = [np.array(p.detach().numpy()) for p in trainer.model.parameters()]
+        self.losses = self._losses()
+
+    def _losses(self) -> npt.NDArray[np.float64]:
+        part, task = self.prepared.validation, self.prepared.task
+        scores = self.trainer.scorer(part.features)
+        return row_losses(task, part.targets, predictions_of(task, scores, None))
+
+    def keep_unless_worse(self) -> None:
+        """Goes back to the start where training gained nothing that can be told from chance."""
+        gain = self.losses - self._losses()
+        if float(gain.mean()) > float(gain.std()) / max(1.0, len(gain) - 1.0) ** 0.5:
+            return
+        with no_grad():
+            for parameter, values in zip(
+                self.trainer.model.parameters(), self.weights, strict=True
+            ):
+                np.copyto(parameter.detach().numpy(), values)
+        self.trainer.history.best_epoch = 0
 
 
 def _metric(prepared: PreparedData) -> Any:
@@ -250,8 +301,15 @@ def measure(result: RunResult) -> None:
         result.figures[name] = metrics(prepared.task, part.raw_targets, predictions)
     result.seconds["evaluation"] = time.perf_counter() - start
     start = time.perf_counter()
-    # On small matrices the threads of NumPy's BLAS wait for each other: one is up to a
-    # hundred times faster on a busy machine.
-    with threadpool_limits(1):
+    with _one_blas_thread():
         result.baselines = baselines(prepared)
     result.seconds["baselines"] = time.perf_counter() - start
+
+
+def _one_blas_thread() -> contextlib.AbstractContextManager[object]:
+    """On small matrices the threads of NumPy's BLAS wait for each other: one is up to a hundred
+    times faster on a busy machine."""
+    with needs("train", "A training job"):
+        from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)

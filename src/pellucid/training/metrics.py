@@ -107,7 +107,9 @@ def _class_from_json(value: object) -> ClassFigures:
     given = json_object(value, "per_class", ("name", "precision", "recall", "f1", "support"))
     return ClassFigures(
         json_text(given["name"], "name"),
-        *(json_number(given[name], name) for name in ("precision", "recall", "f1")),
+        json_number(given["precision"], "precision"),
+        json_number(given["recall"], "recall"),
+        json_number(given["f1"], "f1"),
         json_integer(given["support"], "support", 0, 2**53),
     )
 
@@ -179,6 +181,22 @@ def _check(task: Task, targets: npt.NDArray[Any], predictions: npt.NDArray[np.fl
             f"{targets.min()} to {targets.max()}",
             "Use the numbers that encode_targets gives.",
         )
+
+
+def row_losses(
+    task: Task, targets: npt.NDArray[Any], predictions: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """The loss of each row (rows,): squared error, mean over targets, for regression; negative
+    log-likelihood of the truth for classes, its mean over labels for several."""
+    given = np.asarray(predictions, np.float64)
+    if task.kind == "regression":
+        wanted = np.asarray(targets, np.float64).reshape(len(given), -1)
+        return np.asarray(np.square(given.reshape(wanted.shape) - wanted).mean(axis=1))
+    if task.kind == "multiclass":
+        return -_log(given[np.arange(len(given)), np.asarray(targets, np.int64)])
+    truth = np.asarray(targets).reshape(len(given), -1) > 0.5
+    given = given.reshape(truth.shape)
+    return np.asarray(-_log(np.where(truth, given, 1 - given)).mean(axis=1))
 
 
 def _log(probabilities: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

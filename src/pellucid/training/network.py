@@ -14,7 +14,13 @@ from pellucid import nn, optim
 from pellucid.base.errors import ArgumentError
 from pellucid.data.tasks import Task, TaskKind
 from pellucid.nn import functional
-from pellucid.training.config import ACTIVATIONS, OPTIMIZERS, TrainingConfig
+from pellucid.training.config import (
+    ACTIVATIONS,
+    DEFAULT_EPOCHS,
+    DEFAULT_PATIENCE,
+    OPTIMIZERS,
+    TrainingConfig,
+)
 
 # The gain by which an initialization allows for the activation after it (He and others, 2015;
 # Klambauer and others, 2017, for SELU). Smooth relatives of ReLU take ReLU's gain.
@@ -27,7 +33,7 @@ _GAIN_NAMES = {
 }
 
 
-def build_network(shape: Sequence[int], config: TrainingConfig, outputs: int) -> Any:
+def build_network(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.Sequential:
     """The network that ``config`` describes, for rows that are ``shape``: (features,), or an
     image's (height, width) or (height, width, channels), flattened.
 
@@ -39,7 +45,7 @@ def build_network(shape: Sequence[int], config: TrainingConfig, outputs: int) ->
     return build_mlp(math.prod(shape), config, outputs)
 
 
-def build_mlp(inputs: int, config: TrainingConfig, outputs: int) -> Any:
+def build_mlp(inputs: int, config: TrainingConfig, outputs: int) -> nn.Sequential:
     """A multi-layer perceptron: Linear, activation and dropout for each hidden layer, and a
     Linear output layer.
 
@@ -49,7 +55,7 @@ def build_mlp(inputs: int, config: TrainingConfig, outputs: int) -> Any:
     return nn.Sequential(*_hidden(inputs, config, outputs))
 
 
-def build_cnn(shape: Sequence[int], config: TrainingConfig, outputs: int) -> Any:
+def build_cnn(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.Sequential:
     """A convolutional network: 3×3 convolution, activation and 2×2 max pooling for each of
     ``config.channels``, then the layers of ``build_mlp``.
 
@@ -225,7 +231,7 @@ def build_schedule(optimizer: Any, config: TrainingConfig) -> Any:
     half of the patience.
     """
     schedules = optim.lr_scheduler
-    rate, epochs = config.learning_rate, config.epochs
+    rate, epochs = config.learning_rate, config.epochs or DEFAULT_EPOCHS
     if config.schedule == "linear":
         return schedules.LinearLR(optimizer, 1.0, 0.01, total_iters=epochs)
     if config.schedule == "cosine":
@@ -235,7 +241,8 @@ def build_schedule(optimizer: Any, config: TrainingConfig) -> Any:
     if config.schedule == "step":
         return schedules.StepLR(optimizer, max(1, -(-epochs // 3)))
     if config.schedule == "plateau":
-        wait = max(1, config.patience // 2)
+        patience = DEFAULT_PATIENCE if config.patience is None else config.patience
+        wait = max(1, patience // 2)
         return schedules.ReduceLROnPlateau(optimizer, factor=0.5, patience=wait)
     return None
 

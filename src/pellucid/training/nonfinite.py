@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pellucid.base.phrases import Setting, phrase
 from pellucid.nn.modes import evaluation
 from pellucid.tensor.nonfinite import FirstNonFinite, find_first_nonfinite
 from pellucid.training.stepping import Learner
 
-SMALLER = "Lower the learning rate, or clip gradients (clip_norm)."
+SMALLER = phrase("Lower the learning rate, or clip gradients (", Setting("clip_norm"), ").")
 _ARGUMENTS = {"argument 0": "the features", "argument 1": "the targets"}
 
 

@@ -13,6 +13,7 @@ part; what is whole is kept and told.  A run that is not complete never replaces
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 import time
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.base.errors import FileError, PellucidError
+from pellucid.base.phrases import Setting, worded
 from pellucid.data.sources import PreparedData, load_source
 from pellucid.training.config import TrainingConfig
 from pellucid.training.events import (
@@ -37,7 +39,7 @@ from pellucid.training.events import (
 )
 from pellucid.training.history import Event, StopTraining
 from pellucid.training.interrupts import Interrupted, Interrupts
-from pellucid.training.job import RunResult, describe_run, measure, train_network
+from pellucid.training.job import RunResult, measure, train_network
 from pellucid.training.leftovers import leftovers
 from pellucid.training.run_folder import (
     MODEL,
@@ -48,7 +50,7 @@ from pellucid.training.run_folder import (
     default_target,
     weights_to_bytes,
 )
-from pellucid.training.saved_model import json_text_of
+from pellucid.training.saved_model import describe_run, json_text_of
 from pellucid.training.stored_run import metric_records, training_records
 
 SAVE_SECONDS = 5.0
@@ -126,7 +128,7 @@ def write_result(
             writer.record("epoch", **epoch.to_json())
         writer.record("stop", status=result.history.status, steps=result.history.steps)
         for records in (training_records, metric_records):
-            _record(writer, records(result))
+            _record(writer, records, result)
         writer.write(WEIGHTS, weights_to_bytes(result.weights))
         writer.write(MODEL, json_text_of(result.saved_model().to_json()))
         return writer.finish()
@@ -139,7 +141,8 @@ class Job:
     ``loading``: ``{"ignore": ["id"]}``.  The folder is
     ``output``, or ``runs/NAME-TIME``; ``overwrite`` lets a complete run replace the one there.
     ``listeners`` are called with every ``JobEvent``.  ``report`` makes the report from the folder;
-    without it there is none (``pellucid report FOLDER`` makes it later).
+    without it there is none (``pellucid report FOLDER`` makes it later).  ``word`` says how the
+    notes on the data name settings: ``ignore='x'``, or as options of the command line.
     """
 
     def __init__(
@@ -153,6 +156,7 @@ class Job:
         loading: Mapping[str, Any] | None = None,
         listeners: Iterable[Listener] = (),
         report: Report | None = None,
+        word: Callable[[Setting], str] = str,
     ) -> None:
         self.source, self.targets = source, targets
         self.config = config or TrainingConfig()
@@ -161,6 +165,7 @@ class Job:
         self.loading = dict(loading or {})
         self.listeners = list(listeners)
         self.report = report
+        self.word = word
         self.problems: list[Problem] = []
         self._stopping = False
 
@@ -197,6 +202,8 @@ class Job:
             fractions=self.config.fractions,
             **self.loading,
         )
+        prepared = replace(prepared, notes=tuple(worded(n, self.word) for n in prepared.notes))
+        self.config = self.config.for_rows(len(prepared.train))
         self._loaded = time.perf_counter() - start
         self.config.loss_for(prepared.task.kind, prepared.task.loss)
         return prepared
@@ -207,13 +214,14 @@ class Job:
         result = train_network(prepared, self.config, [recorder], interrupts)
         if interrupts.requested and not result.history.steps:
             raise Interrupted(interrupts.number)
+        seen = interrupts.count  # what comes later ends what comes later
         result.seconds["data"] = self._loaded
         for error in result.problems:
             self._note("The inside of the network could not be looked at", error)
         writer = self._save(writer, result)
         self.tell(Trained(result))
         with writer:  # perhaps another one, in another place
-            complete = self._finish(writer, result, interrupts)
+            complete = self._finish(writer, result, interrupts, seen)
             folder = writer.finish(complete=complete)
         self._tell_place(folder, writer, complete)
         problems = tuple(self.problems)
@@ -249,29 +257,34 @@ class Job:
             writer.discard()
         return rescue
 
-    def _finish(self, writer: RunWriter, result: RunResult, interrupts: Interrupts) -> bool:
-        """Metrics, records and report; says whether the run is complete."""
+    def _finish(
+        self, writer: RunWriter, result: RunResult, interrupts: Interrupts, seen: int
+    ) -> bool:
+        """Metrics, records and report; says whether the run is complete.  ``seen`` signals came
+        before the training was over."""
         whole = result.failure is None and result.history.status != "interrupted"
-        seen = interrupts.count
+
+        def leavable(what: str, work: Callable[[], None]) -> bool:
+            return self._leavable(what, work, result, interrupts, seen)
 
         def measured() -> None:
             measure(result)
             self.tell(Measured(result))
 
-        whole &= self._leavable("The network could not be measured", measured, result, interrupts)
+        whole &= leavable("The network could not be measured", measured)
         for records in (training_records, metric_records):
-            whole &= self._attempt("The records", lambda r=records: _record(writer, r(result)))
+            write = functools.partial(_record, writer, records, result)
+            whole &= self._attempt("The records", write)
         # The report is made from the folder, which says already how the run ended.
         whole &= self._save_model(writer, result)
         report = self.report
         if report is not None and interrupts.count == seen:
             what = "The report could not be written"
-            made = self._leavable(
-                what, lambda: writer.write(REPORT, report(writer.folder)), result, interrupts
-            )
+            made = leavable(what, lambda: writer.write(REPORT, report(writer.folder)))
             whole &= made and self._save_model(writer, result)
-        for problem in self.problems:
-            self._attempt("The records", lambda p=problem: writer.record("problem", **vars(p)))
+        for problem in list(self.problems):
+            write = functools.partial(writer.record, "problem", **vars(problem))
+            self._attempt("The records", write)
         return self._save_model(writer, result) and whole
 
     def _save_model(self, writer: RunWriter, result: RunResult) -> bool:
@@ -282,11 +295,15 @@ class Job:
         )
 
     def _leavable(
-        self, what: str, work: Callable[[], None], result: RunResult, interrupts: Interrupts
+        self,
+        what: str,
+        work: Callable[[], None],
+        result: RunResult,
+        interrupts: Interrupts,
+        seen: int,
     ) -> bool:
-        """Does work that a signal may end and whose errors cost nothing else; says whether it was
-        done."""
-        seen = interrupts.count
+        """Does work that a signal may end (also one that came after ``seen`` others and before the
+        work) and whose errors cost nothing else; says whether it was done."""
         try:
             with interrupts.raising():
                 if interrupts.count > seen:
@@ -386,8 +403,12 @@ class _Recorder:
         self.saved_at = time.perf_counter()
 
 
-def _record(writer: RunWriter, records: Iterable[tuple[str, dict[str, Any]]]) -> None:
-    for event, fields in records:
+def _record(
+    writer: RunWriter,
+    records: Callable[[RunResult], Iterable[tuple[str, dict[str, Any]]]],
+    result: RunResult,
+) -> None:
+    for event, fields in records(result):
         writer.record(event, **fields)
 
 

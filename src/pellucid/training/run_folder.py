@@ -19,6 +19,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,6 +51,7 @@ WEIGHTS, MODEL, RECORDS, REPORT = FILES = (
 )
 UNFINISHED = f".{RECORDS}.partial"
 """The records while the run goes on."""
+_SPARE_BYTES = 2**13
 _MAX_MODEL_BYTES = 64 * 2**20
 _MAX_RECORD_BYTES = 256 * 2**20
 _MAX_HEADER_BYTES = 16 * 2**20
@@ -205,7 +207,7 @@ class RunWriter:
         try:
             write_file(path, data)
         except FileError as error:
-            if name not in self._written or not no_space(error):
+            if name not in self._written or not no_space(error) or not _makes_room(path, data):
                 raise
             del self._written[name]
             with contextlib.suppress(OSError):
@@ -290,6 +292,15 @@ class RunWriter:
         with contextlib.suppress(OSError):
             for folder in self._made:
                 folder.rmdir()  # only where it is empty
+
+
+def _makes_room(path: Path, data: bytes) -> bool:
+    """Whether ``data`` will fit on the disk when the older version is gone, with some to spare."""
+    try:
+        room = shutil.disk_usage(path.parent).free + path.stat().st_size
+    except OSError:
+        return False
+    return room >= len(data) + _SPARE_BYTES
 
 
 def check_target(target: Path, overwrite: bool) -> None:

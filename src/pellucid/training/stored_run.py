@@ -171,8 +171,9 @@ def training_records(result: RunResult) -> Iterator[tuple[str, dict[str, Any]]]:
     history, failure = result.history, result.failure
     told = None
     if failure is not None:
-        own = isinstance(failure, PellucidError)
-        told = (failure.message, failure.hint) if own else (repr(failure), "")
+        told = (repr(failure), "")
+        if isinstance(failure, PellucidError):
+            told = (str(failure.message), str(failure.hint))
     yield "data", {"notes": result.prepared.notes, "features": len(result.prepared.feature_names)}
     yield (
         "training",
@@ -266,8 +267,8 @@ def _cells(prepared: PreparedData, part: str, rows: Numbers) -> tuple[Any, Any]:
         values = getattr(prepared, part).features[rows][:, : len(names)]
         return names, [[f"{v:.4g}" for v in line] for line in values.tolist()]
     chosen = table.take(rows)
-    names = [n for n in chosen.columns if n not in prepared.task.targets][:SHOWN_COLUMNS]
-    return names, [[_short(chosen[n].text(i)) for n in names] for i in range(len(chosen))]
+    kept = [n for n in chosen.columns if n not in prepared.task.targets][:SHOWN_COLUMNS]
+    return kept, [[_short(chosen[n].text(i)) for n in kept] for i in range(len(chosen))]
 
 
 def _filled(prepared: PreparedData) -> dict[str, int]:

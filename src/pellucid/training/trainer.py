@@ -26,7 +26,7 @@ from pellucid.tensor.creation import as_tensor
 from pellucid.training.config import nearest_option
 from pellucid.training.fitting import Fit, check_length, interval_of
 from pellucid.training.history import Callback, Event, History, StopTraining
-from pellucid.training.inference import Scorer
+from pellucid.training.inference import Scorer, one_half
 from pellucid.training.interrupts import Interrupts
 from pellucid.training.rows import ArrayRows, LoaderBatches, Source
 from pellucid.training.stepping import ArraySteps, BatchSteps, Learner
@@ -248,7 +248,8 @@ class Trainer:
 
     def predict_class(self, features: Any) -> Any:
         """Class numbers int64 (rows,): the largest score of each row; with a single output 1
-        where the score is positive (a probability above one half)."""
+        where the probability is above one half, be it that the network gives a score, or the
+        probability itself (a sigmoid as last layer, or a loss that takes probabilities)."""
         scores = self.scorer(features)
         if scores.ndim != 2:
             raise ArgumentError(
@@ -256,7 +257,8 @@ class Trainer:
                 "Use predict.",
             )
         if scores.shape[1] == 1:
-            return as_tensor((scores[:, 0] > 0).astype(np.int64))
+            half = one_half(self.model, self.loss, features)
+            return as_tensor((scores[:, 0] > half).astype(np.int64))
         return as_tensor(scores.argmax(axis=1).astype(np.int64))
 
     def evaluate(self, data: Any) -> dict[str, float]:

@@ -3,3 +3,7 @@
 from pellucid.utils import checkpoint
 
 __all__ = ["checkpoint"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

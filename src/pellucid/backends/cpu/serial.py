@@ -86,7 +86,10 @@ def _copy(
 
 
 def _emit_cumulative(node: Node) -> Kernel:
-    """Running sum, product or the like: a chunk is what stands before the axis."""
+    """Running sum, product or the like: chunk = what stands before the axis.
+
+    The inner loop runs over what stands after it.
+    """
     source = node.inputs[0]
     before, extent, after = _around(node.shape, node.settings["axis"])
     neutral, join = RUNNING[node.op.name]

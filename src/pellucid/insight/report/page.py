@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from pellucid.insight.diagnosis import diagnose_curves
 from pellucid.insight.report import sections
 from pellucid.insight.report.features import features_section
 from pellucid.insight.report.markup import card, number, safe, seconds_text
 from pellucid.insight.report.mistakes import mistakes_section
 from pellucid.insight.report.style import CSS
+from pellucid.insight.runs import run_findings
 from pellucid.training.stored_run import SimpleModel, StoredRun, read_run, shown_part
 
 # Nothing is loaded and nothing runs, whatever a name in the data may try.
@@ -47,18 +47,15 @@ def render_report(folder: str | os.PathLike[str] | StoredRun) -> str:
 
 
 def diagnosis_text(run: StoredRun) -> str:
-    """What the curves say, as HTML; empty where there is nothing to say."""
-    history = run.history
-    kind = run.saved.task.kind
-    figures = run.baselines[0].metrics.get("validation") if run.baselines else None
-    if run.saved.config.loss != "auto" or figures is None or len(history) < 2:
-        return ""  # other losses have another scale than the simple models' figures
-    constant = 1.0 if kind == "regression" else figures.values["log_loss"]
-    if history.epochs[0].validation_loss is None:
-        return ""
-    found = diagnose_curves(history, constant)
-    title = found.what[:1].upper() + found.what[1:]
-    return f"<b>{safe(title)}:</b> {safe(found.evidence, 400)}. {safe(found.remedy, 300)}"
+    """What is noticed about network and curves, as HTML; empty where there is nothing to say."""
+    texts = []
+    for found in run_findings(run):
+        title = found.what[:1].upper() + found.what[1:]
+        title += f" in layer {found.where}" if found.where else ""
+        texts.append(
+            f"<b>{safe(title)}:</b> {safe(found.evidence, 400)}. {safe(found.remedy, 300)}"
+        )
+    return " ".join(texts)
 
 
 def _header(run: StoredRun, title: str) -> str:

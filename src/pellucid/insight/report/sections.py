@@ -263,9 +263,11 @@ def errors_section(run: StoredRun) -> str:
             f"mean {number(shape.mean, 3)} (0 would be no bias), deviation "
             f"{number(shape.deviation, 3)}; {inside:.0%} of the rows lie within one deviation "
             f"(68% for a normal distribution); half of all errors are below "
-            f"{number(float(np.median(np.abs(errors[:, i]))), 3)} in size"
+            f"{number(float(np.median(np.abs(errors[:, i]))), 3)} in size. Heights are numbers of "
+            f"rows; the highest bar has {max(shape.counts):,} of {len(errors):,}"
         )
-        picture = histogram(shape.counts, shape.low, shape.high, None, f"errors of {names[i]}")
+        label = f"errors of {names[i]}"
+        picture = histogram(shape.counts, shape.low, shape.high, None, label, roots=False)
         parts.append(
             f'<h3>{safe(names[i])}: predicted − true</h3>{picture}<p class="note">{text}</p>'
         )

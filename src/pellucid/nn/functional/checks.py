@@ -47,20 +47,40 @@ def check_values(check: Callable[..., None], *tensors: Any) -> None:
 
     Then too, the error tells the layer and the line that asked for the check.
     """
-    if not is_tracing():
-        late.check_values(check, *tensors)
-        return
-    place = place_now()
+    late.check_values(_located(check), *tensors)
+
+
+def demanded(
+    value: Any,
+    good: Callable[[], Any],
+    check: Callable[..., None],
+    *tensors: Any,
+    otherwise: PellucidError,
+) -> Any:
+    """``value``, of which ``check(*arrays)`` says what is wrong unless all of ``good()`` is true.
+
+    See :func:`pellucid.tensor.late.demanded`; a compiled program names the layer and the line.
+    """
+    place = place_now() if is_tracing() else None
+    if place is not None:
+        tell(otherwise, place)
+    return late.demanded(value, good, _located(check), *tensors, otherwise=otherwise)
+
+
+def _located(check: Callable[..., None]) -> Callable[..., None]:
+    """A check that tells, if it is put off, the layer and the line that asked for it."""
+    place = place_now() if is_tracing() else None
+    if place is None:
+        return check
 
     def located(*arrays: Any) -> None:
         try:
             check(*arrays)
         except PellucidError as error:
-            if place is not None:
-                tell(error, place)
+            tell(error, place)
             raise
 
-    late.check_values(located, *tensors)
+    return located
 
 
 def has_values(tensor: Any) -> bool:

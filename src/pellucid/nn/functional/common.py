@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
-from pellucid.nn.functional.checks import as_broadcast, check_values, need_tensor
+from pellucid.nn.functional.checks import as_broadcast, check_values, demanded, need_tensor
 from pellucid.nn.functional.hints import bilinear_hint, group_hint, last_axes_hint, linear_hint
 from pellucid.ops.normalization import mean_over, standardize, variance_over
 from pellucid.tensor.autograd import no_grad
@@ -192,14 +192,45 @@ def _renormalize(weight: Any, ids: Any, max_norm: float, norm_type: float) -> No
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """int64 with a 1 at each class id: (*) → (*, num_classes); −1 takes the largest id + 1."""
+    """int64 with a 1 at each class id: (*) → (*, num_classes); −1 takes the largest id + 1.
+
+    Raises ``DTypeError`` for ids that are no integers, ``OutOfRangeError`` for one outside of
+    0 … num_classes − 1.
+    """
+    need_tensor("one_hot", tensor)
+    if tensor.dtype.kind != "int":
+        raise DTypeError(
+            f"one_hot got class ids of {tensor.dtype.name}", "they are integers: use .long()"
+        )
+    if num_classes < 1 and num_classes != -1 and tensor.numel():
+        raise ArgumentError(f"one_hot got num_classes={num_classes}", "use 1 or more, or -1")
     if num_classes == -1:
         if not tensor.numel():
             raise ArgumentError(
                 "one_hot got no class ids and no num_classes", "say how many classes there are"
             )
-        num_classes = int(tensor.array().max()) + 1
-    return tensor.one_hot(num_classes)
+        num_classes = max(int(tensor.array().max()) + 1, 1)
+
+    def check(ids: np.ndarray) -> None:
+        low, high = int(ids.min()), int(ids.max())
+        if low < 0 or high >= num_classes:
+            raise OutOfRangeError(
+                f"one_hot got the class id {low if low < 0 else high} for {num_classes} classes",
+                f"class ids are 0 to {num_classes - 1}"
+                if low < 0 < num_classes
+                else f"use num_classes={high + 1} or more",
+            )
+
+    found = tensor.one_hot(num_classes)
+    return demanded(
+        found,
+        lambda: tensor.ge(0).logical_and(tensor.lt(num_classes)),
+        check,
+        tensor,
+        otherwise=OutOfRangeError(
+            f"one_hot got a class id outside of 0 to {num_classes - 1}", "look at num_classes"
+        ),
+    )
 
 
 # ---- normalization --------------------------------------------------------------------------
@@ -385,6 +416,8 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
             f"pdist expects a matrix (rows, features) and got shape {tuple(input.shape)}",
             "make one row of each point",
         )
+    if p < 0:
+        raise ArgumentError(f"pdist got p={p}", "use 0 or more")
     first, second = np.triu_indices(int(input.shape[0]), 1)
     rows = [input.index_select(0, from_numpy(i.astype(np.int64))) for i in (first, second)]
     return distances(rows[0] - rows[1], p)

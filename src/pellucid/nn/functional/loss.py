@@ -11,11 +11,13 @@ import math
 import warnings
 from typing import Any
 
+import numpy as np
+
 from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.nn.functional.activation import log1p_exp, logsigmoid
-from pellucid.nn.functional.checks import check_values, has_values, need_tensor
+from pellucid.nn.functional.checks import check_values, demanded, has_values, need_tensor
 from pellucid.nn.functional.common import linear
 from pellucid.nn.functional.hints import classes_hint, pair_hint
 from pellucid.tensor.eager import rows, unit
@@ -266,16 +268,35 @@ def binary_cross_entropy(
     :func:`binary_cross_entropy_with_logits` is more exact and faster.
     """
     same_shapes("binary_cross_entropy", input, target)
-    if has_values(input):
-        low, high = float(input.array().min()), float(input.array().max())
-        if low < 0 or high > 1:
-            raise ArgumentError(
-                f"binary_cross_entropy got probabilities from {low:g} to {high:g}",
-                "they must be between 0 and 1: apply sigmoid, or use "
-                "binary_cross_entropy_with_logits",
-            )
     loss = _bernoulli_loss(input, target)
-    return reduced(loss if weight is None else loss * weight, reduction)
+    loss = reduced(loss if weight is None else loss * weight, reduction)
+    return demanded(
+        loss,
+        lambda: _is_share(input).logical_and(_is_share(target)),
+        _check_shares,
+        input.detach(),
+        target,
+        otherwise=ArgumentError(
+            "binary_cross_entropy got probabilities or targets outside of 0 to 1", SHARES_HINT
+        ),
+    )
+
+
+SHARES_HINT = "they must be between 0 and 1: apply sigmoid, or use binary_cross_entropy_with_logits"
+
+
+def _is_share(x: Any) -> Any:
+    """True where a number lies in [0, 1]; not for NaN."""
+    return x.ge(0).logical_and(x.le(1))
+
+
+def _check_shares(input: np.ndarray, target: np.ndarray) -> None:
+    """Raise for probabilities or targets of :func:`binary_cross_entropy` outside of [0, 1]."""
+    for what, values in (("probabilities", input), ("targets", target)):
+        low, high = float(values.min()), float(values.max())
+        if not (low >= 0 and high <= 1):
+            hint = SHARES_HINT if what == "probabilities" else "they are shares: 0 to 1"
+            raise ArgumentError(f"binary_cross_entropy got {what} from {low:g} to {high:g}", hint)
 
 
 @rounded_once

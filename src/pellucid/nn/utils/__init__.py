@@ -11,3 +11,19 @@ from pellucid.nn.utils.gradients import vector_to_parameters as vector_to_parame
 
 parametrize = parametrizations
 """PyTorch's other name of the place where parametrizations are registered."""
+
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+    "parameters_to_vector",
+    "parametrizations",
+    "parametrize",
+    "rnn",
+    "vector_to_parameters",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

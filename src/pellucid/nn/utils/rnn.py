@@ -468,3 +468,21 @@ def _need(name: str, tensor: Any, axes: int) -> None:
             f"{name} got shape {tuple(tensor.shape)}",
             f"it needs at least {axes} {'axes: time and batch' if axes == 2 else 'axis: time'}",
         )
+
+
+__all__ = [
+    "MaskedSequence",
+    "PackedSequence",
+    "invert_permutation",
+    "pack_padded_sequence",
+    "pack_sequence",
+    "pad_packed_sequence",
+    "pad_sequence",
+    "sequence_mask",
+    "unpack_sequence",
+    "unpad_sequence",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

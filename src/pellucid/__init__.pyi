@@ -1,0 +1,550 @@
+# Written by tools/write_stubs.py from the running package; do not edit.
+
+from pellucid.backends.cpu.subnormals import set_flush_denormal as set_flush_denormal
+from pellucid.backends.cpu.threads import get_num_threads as get_num_threads
+from pellucid.backends.cpu.threads import set_num_threads as set_num_threads
+from pellucid.base.caches import clear_caches as clear_caches
+from pellucid.base.dtypes import DType as dtype
+from pellucid.base.dtypes import bfloat16 as bfloat16
+from pellucid.base.dtypes import float16 as float16
+from pellucid.base.dtypes import float32 as float32
+from pellucid.base.dtypes import float64 as float64
+from pellucid.base.dtypes import int8 as int8
+from pellucid.base.dtypes import int16 as int16
+from pellucid.base.dtypes import int32 as int32
+from pellucid.base.dtypes import int64 as int64
+from pellucid.base.dtypes import uint8 as uint8
+from pellucid.base.dtypes import bool_ as bool
+from pellucid.base.errors import PellucidError as PellucidError
+from pellucid.base.shapes import broadcast_shapes as broadcast_shapes
+from pellucid.tensor import linalg as linalg
+from pellucid.tensor.assembling import atleast_1d as atleast_1d
+from pellucid.tensor.assembling import atleast_2d as atleast_2d
+from pellucid.tensor.assembling import atleast_3d as atleast_3d
+from pellucid.tensor.assembling import block_diag as block_diag
+from pellucid.tensor.assembling import cartesian_prod as cartesian_prod
+from pellucid.tensor.assembling import column_stack as column_stack
+from pellucid.tensor.assembling import combinations as combinations
+from pellucid.tensor.assembling import dstack as dstack
+from pellucid.tensor.assembling import hstack as hstack
+from pellucid.tensor.assembling import tril_indices as tril_indices
+from pellucid.tensor.assembling import triu_indices as triu_indices
+from pellucid.tensor.assembling import vstack as vstack
+from pellucid.tensor.autocast import autocast as autocast
+from pellucid.tensor.autocast import get_autocast_dtype as get_autocast_dtype
+from pellucid.tensor.autocast import is_autocast_enabled as is_autocast_enabled
+from pellucid.tensor.autograd import enable_grad as enable_grad
+from pellucid.tensor.autograd import grad as grad
+from pellucid.tensor.autograd import inference_mode as inference_mode
+from pellucid.tensor.autograd import is_grad_enabled as is_grad_enabled
+from pellucid.tensor.autograd import no_grad as no_grad
+from pellucid.tensor.autograd import set_grad_enabled as set_grad_enabled
+from pellucid.tensor.compile import compile as compile
+from pellucid.tensor.creation import arange as arange
+from pellucid.tensor.creation import as_tensor as as_tensor
+from pellucid.tensor.creation import empty as empty
+from pellucid.tensor.creation import empty_like as empty_like
+from pellucid.tensor.creation import eye as eye
+from pellucid.tensor.creation import from_dlpack as from_dlpack
+from pellucid.tensor.creation import from_numpy as from_numpy
+from pellucid.tensor.creation import full as full
+from pellucid.tensor.creation import full_like as full_like
+from pellucid.tensor.creation import linspace as linspace
+from pellucid.tensor.creation import logspace as logspace
+from pellucid.tensor.creation import ones as ones
+from pellucid.tensor.creation import ones_like as ones_like
+from pellucid.tensor.creation import tensor as tensor
+from pellucid.tensor.creation import zeros as zeros
+from pellucid.tensor.creation import zeros_like as zeros_like
+from pellucid.tensor.device import Device as device
+from pellucid.tensor.functions import equal as equal
+from pellucid.tensor.functions import get_default_dtype as get_default_dtype
+from pellucid.tensor.functions import is_tensor as is_tensor
+from pellucid.tensor.functions import polygamma as polygamma
+from pellucid.tensor.functions import promote_types as promote_types
+from pellucid.tensor.functions import result_type as result_type
+from pellucid.tensor.functions import scalar_tensor as scalar_tensor
+from pellucid.tensor.functions import trapezoid as trapezoid
+from pellucid.tensor.functions import where as where
+from pellucid.tensor.gradcheck import gradcheck as gradcheck
+from pellucid.tensor.gradcheck import gradgradcheck as gradgradcheck
+from pellucid.tensor.gradcheck import numerical_grad as numerical_grad
+from pellucid.tensor.limits import e as e
+from pellucid.tensor.limits import finfo as finfo
+from pellucid.tensor.limits import iinfo as iinfo
+from pellucid.tensor.limits import inf as inf
+from pellucid.tensor.limits import nan as nan
+from pellucid.tensor.limits import pi as pi
+from pellucid.tensor.linalg import cdist as cdist
+from pellucid.tensor.linalg import vander as vander
+from pellucid.tensor.linear import einsum as einsum
+from pellucid.tensor.linear import tensordot as tensordot
+from pellucid.tensor.method_functions import *
+from pellucid.tensor.printing import get_printoptions as get_printoptions
+from pellucid.tensor.printing import printoptions as printoptions
+from pellucid.tensor.printing import set_printoptions as set_printoptions
+from pellucid.tensor.random import Generator as Generator
+from pellucid.tensor.random import bernoulli as bernoulli
+from pellucid.tensor.random import default_generator as default_generator
+from pellucid.tensor.random import get_rng_state as get_rng_state
+from pellucid.tensor.random import initial_seed as initial_seed
+from pellucid.tensor.random import manual_seed as manual_seed
+from pellucid.tensor.random import multinomial as multinomial
+from pellucid.tensor.random import normal as normal
+from pellucid.tensor.random import rand as rand
+from pellucid.tensor.random import rand_like as rand_like
+from pellucid.tensor.random import randint as randint
+from pellucid.tensor.random import randint_like as randint_like
+from pellucid.tensor.random import randn as randn
+from pellucid.tensor.random import randn_like as randn_like
+from pellucid.tensor.random import randperm as randperm
+from pellucid.tensor.random import set_rng_state as set_rng_state
+from pellucid.tensor.scan import scan as scan
+from pellucid.tensor.shaping import broadcast_tensors as broadcast_tensors
+from pellucid.tensor.shaping import cat as cat
+from pellucid.tensor.shaping import meshgrid as meshgrid
+from pellucid.tensor.shaping import stack as stack
+from pellucid.tensor.state import are_eager_kernels_enabled as are_eager_kernels_enabled
+from pellucid.tensor.state import eager_kernels as eager_kernels
+from pellucid.tensor.state import set_eager_kernels as set_eager_kernels
+from pellucid.tensor.statistics import searchsorted as searchsorted
+from pellucid.tensor.tensor import Tensor as Tensor
+__version__: str
+float = float32
+double = float64
+half = float16
+long = int64
+int = int32
+concat = concatenate = cat
+contiguous_format = preserve_format = channels_last = None
+from pellucid.training.trainer import Trainer as Trainer
+from pellucid import autograd as autograd
+from pellucid import cuda as cuda
+from pellucid import data as data
+from pellucid import insight as insight
+from pellucid import interop as interop
+from pellucid import models as models
+from pellucid import nn as nn
+from pellucid import optim as optim
+from pellucid import rl as rl
+from pellucid.training.summary import summary as summary
+from pellucid import text as text
+from pellucid import training as training
+from pellucid import utils as utils
+
+__all__ = [
+    "Generator",
+    "PellucidError",
+    "Tensor",
+    "Trainer",
+    "__version__",
+    "abs",
+    "absolute",
+    "acos",
+    "acosh",
+    "add",
+    "addbmm",
+    "addcdiv",
+    "addcmul",
+    "addmm",
+    "addmv",
+    "addr",
+    "adjoint",
+    "all",
+    "allclose",
+    "amax",
+    "amin",
+    "aminmax",
+    "angle",
+    "any",
+    "arange",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "are_eager_kernels_enabled",
+    "argmax",
+    "argmin",
+    "argsort",
+    "argwhere",
+    "as_tensor",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "autocast",
+    "autograd",
+    "baddbmm",
+    "bernoulli",
+    "bfloat16",
+    "bincount",
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "block_diag",
+    "bmm",
+    "bool",
+    "broadcast_shapes",
+    "broadcast_tensors",
+    "broadcast_to",
+    "bucketize",
+    "cartesian_prod",
+    "cat",
+    "cdist",
+    "ceil",
+    "channels_last",
+    "cholesky",
+    "cholesky_inverse",
+    "cholesky_solve",
+    "chunk",
+    "clamp",
+    "clamp_max",
+    "clamp_min",
+    "clear_caches",
+    "clip",
+    "clone",
+    "column_stack",
+    "combinations",
+    "compile",
+    "concat",
+    "concatenate",
+    "conj",
+    "conj_physical",
+    "contiguous_format",
+    "copysign",
+    "corrcoef",
+    "cos",
+    "cosh",
+    "count_nonzero",
+    "cov",
+    "cross",
+    "cuda",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
+    "data",
+    "default_generator",
+    "deg2rad",
+    "det",
+    "detach",
+    "device",
+    "diag",
+    "diag_embed",
+    "diagflat",
+    "diagonal",
+    "diagonal_scatter",
+    "diff",
+    "digamma",
+    "dist",
+    "div",
+    "divide",
+    "dot",
+    "double",
+    "dsplit",
+    "dstack",
+    "dtype",
+    "e",
+    "eager_kernels",
+    "einsum",
+    "empty",
+    "empty_like",
+    "enable_grad",
+    "eq",
+    "equal",
+    "erf",
+    "erfc",
+    "erfinv",
+    "exp",
+    "exp2",
+    "expm1",
+    "eye",
+    "finfo",
+    "fix",
+    "flatten",
+    "flip",
+    "fliplr",
+    "flipud",
+    "float",
+    "float16",
+    "float32",
+    "float64",
+    "float_power",
+    "floor",
+    "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
+    "frac",
+    "frexp",
+    "from_dlpack",
+    "from_numpy",
+    "full",
+    "full_like",
+    "gather",
+    "gcd",
+    "ge",
+    "ger",
+    "get_autocast_dtype",
+    "get_default_dtype",
+    "get_num_threads",
+    "get_printoptions",
+    "get_rng_state",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "greater",
+    "greater_equal",
+    "gt",
+    "half",
+    "hardshrink",
+    "heaviside",
+    "histc",
+    "histogram",
+    "hsplit",
+    "hstack",
+    "hypot",
+    "i0",
+    "igamma",
+    "igammac",
+    "iinfo",
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_put",
+    "index_reduce",
+    "index_select",
+    "inf",
+    "inference_mode",
+    "initial_seed",
+    "inner",
+    "insight",
+    "int",
+    "int16",
+    "int32",
+    "int64",
+    "int8",
+    "interop",
+    "inverse",
+    "is_autocast_enabled",
+    "is_complex",
+    "is_conj",
+    "is_floating_point",
+    "is_grad_enabled",
+    "is_neg",
+    "is_nonzero",
+    "is_same_size",
+    "is_signed",
+    "is_tensor",
+    "isclose",
+    "isfinite",
+    "isin",
+    "isinf",
+    "isnan",
+    "isneginf",
+    "isposinf",
+    "isreal",
+    "kron",
+    "kthvalue",
+    "lcm",
+    "ldexp",
+    "le",
+    "lerp",
+    "less",
+    "less_equal",
+    "lgamma",
+    "linalg",
+    "linspace",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "log_softmax",
+    "logaddexp",
+    "logaddexp2",
+    "logcumsumexp",
+    "logdet",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "logit",
+    "logspace",
+    "logsumexp",
+    "long",
+    "lt",
+    "manual_seed",
+    "masked_fill",
+    "masked_scatter",
+    "masked_select",
+    "matmul",
+    "matrix_exp",
+    "matrix_power",
+    "max",
+    "maximum",
+    "mean",
+    "median",
+    "meshgrid",
+    "min",
+    "minimum",
+    "mm",
+    "mode",
+    "models",
+    "moveaxis",
+    "movedim",
+    "msort",
+    "mul",
+    "multinomial",
+    "multiply",
+    "mv",
+    "mvlgamma",
+    "nan",
+    "nan_to_num",
+    "nanmean",
+    "nanmedian",
+    "nanquantile",
+    "nansum",
+    "narrow",
+    "ne",
+    "neg",
+    "negative",
+    "nextafter",
+    "nn",
+    "no_grad",
+    "nonzero",
+    "nonzero_static",
+    "norm",
+    "normal",
+    "not_equal",
+    "numel",
+    "numerical_grad",
+    "ones",
+    "ones_like",
+    "optim",
+    "outer",
+    "permute",
+    "pi",
+    "pinverse",
+    "polygamma",
+    "positive",
+    "pow",
+    "prelu",
+    "preserve_format",
+    "printoptions",
+    "prod",
+    "promote_types",
+    "put",
+    "quantile",
+    "rad2deg",
+    "rand",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "randperm",
+    "ravel",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "renorm",
+    "repeat_interleave",
+    "reshape",
+    "resolve_conj",
+    "resolve_neg",
+    "result_type",
+    "rl",
+    "roll",
+    "rot90",
+    "round",
+    "rsqrt",
+    "rsub",
+    "scalar_tensor",
+    "scan",
+    "scatter",
+    "scatter_add",
+    "scatter_reduce",
+    "searchsorted",
+    "select",
+    "select_scatter",
+    "set_eager_kernels",
+    "set_flush_denormal",
+    "set_grad_enabled",
+    "set_num_threads",
+    "set_printoptions",
+    "set_rng_state",
+    "sgn",
+    "sigmoid",
+    "sign",
+    "signbit",
+    "sin",
+    "sinc",
+    "sinh",
+    "slice_scatter",
+    "slogdet",
+    "softmax",
+    "sort",
+    "split",
+    "split_with_sizes",
+    "sqrt",
+    "square",
+    "squeeze",
+    "stack",
+    "std",
+    "std_mean",
+    "sub",
+    "subtract",
+    "sum",
+    "summary",
+    "swapaxes",
+    "swapdims",
+    "t",
+    "take",
+    "take_along_dim",
+    "tan",
+    "tanh",
+    "tensor",
+    "tensor_split",
+    "tensordot",
+    "text",
+    "tile",
+    "topk",
+    "trace",
+    "training",
+    "transpose",
+    "trapezoid",
+    "triangular_solve",
+    "tril",
+    "tril_indices",
+    "triu",
+    "triu_indices",
+    "true_divide",
+    "trunc",
+    "uint8",
+    "unbind",
+    "unflatten",
+    "unique",
+    "unique_consecutive",
+    "unsqueeze",
+    "utils",
+    "vander",
+    "var",
+    "var_mean",
+    "vdot",
+    "vsplit",
+    "vstack",
+    "where",
+    "xlogy",
+    "zeros",
+    "zeros_like",
+]
