@@ -157,31 +157,15 @@ class Tensor(TensorCore):
         ...
 
     def __iand__(self, other: Operand) -> Tensor:
-        """Bits set in both, element by element; for integers and bool, shapes broadcast.
-
-        In place: overwrites the tensor with the result and returns it.
-        """
         ...
 
     def __ifloordiv__(self, other: Operand) -> Tensor:
-        """floor(self / other), element by element; shapes broadcast.
-
-        In place: overwrites the tensor with the result and returns it.
-        """
         ...
 
     def __ilshift__(self, other: Operand) -> Tensor:
-        """self · 2^other, for integers; 0 where all bits leave.  ``self << other``.
-
-        In place: overwrites the tensor with the result and returns it.
-        """
         ...
 
     def __imod__(self, other: Operand) -> Tensor:
-        """self − floor(self / other) · other: the sign of the divisor, as Python's %.
-
-        In place: overwrites the tensor with the result and returns it.
-        """
         ...
 
     def __imul__(self, other: Operand) -> Tensor:
@@ -200,24 +184,12 @@ class Tensor(TensorCore):
         ...
 
     def __ior__(self, other: Operand) -> Tensor:
-        """Bits set in at least one; integers and bool.
-
-        In place: overwrites the tensor with the result and returns it.
-        """
         ...
 
-    def __ipow__(self, exponent: Operand) -> Tensor:
-        """self ^ exponent; small whole exponents become products.
-
-        In place: overwrites the tensor with the result and returns it.
-        """
+    def __ipow__(self, other: Operand) -> Tensor:
         ...
 
     def __irshift__(self, other: Operand) -> Tensor:
-        """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``.
-
-        In place: overwrites the tensor with the result and returns it.
-        """
         ...
 
     def __isub__(self, other: Operand) -> Tensor:
@@ -230,10 +202,6 @@ class Tensor(TensorCore):
         ...
 
     def __ixor__(self, other: Operand) -> Tensor:
-        """Bits set in exactly one; integers and bool.
-
-        In place: overwrites the tensor with the result and returns it.
-        """
         ...
 
     def __le__(self, other: Operand) -> Tensor:

@@ -558,10 +558,10 @@ class _WholeTensor(
     def __ixor__(self, other: Operand) -> Tensor:
         return self._update(self._shadow().bitwise_xor(other))
 
-    def __ilshift__(self, other: Operand) -> Tensor:  # type: ignore[misc]
+    def __ilshift__(self, other: Operand) -> Tensor:
         return self._update(self._shadow().bitwise_left_shift(other))
 
-    def __irshift__(self, other: Operand) -> Tensor:  # type: ignore[misc]
+    def __irshift__(self, other: Operand) -> Tensor:
         return self._update(self._shadow().bitwise_right_shift(other))
 
 
@@ -608,20 +608,6 @@ for _name in names_with("axis"):
     setattr(_WholeTensor, _name, _with_numpy_names(getattr(_WholeTensor, _name)))
 for _name in names_with("in_place"):
     setattr(_WholeTensor, f"{_name}_", _in_place(_name))
-
-IN_PLACE_OPERATORS = {
-    "floordiv": "floor_divide",
-    "mod": "remainder",
-    "pow": "pow",
-    "and": "bitwise_and",
-    "or": "bitwise_or",
-    "xor": "bitwise_xor",
-    "lshift": "bitwise_left_shift",
-    "rshift": "bitwise_right_shift",
-}
-"""``x //= y`` and its like: Python's name of the operator → the method that changes x."""
-for _sign, _name in IN_PLACE_OPERATORS.items():
-    setattr(_WholeTensor, f"__i{_sign}__", getattr(_WholeTensor, f"{_name}_"))
 for _name in names_with("rounded"):
     setattr(_WholeTensor, _name, rounded_once(getattr(_WholeTensor, _name)))
 
