@@ -10,7 +10,7 @@ import pytest
 
 from helpers import assert_close
 from pellucid import backends
-from pellucid.backends.cpu import load as cpu
+from pellucid.backends.cpu import executable as cpu
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.graph.node import Graph
 from pellucid.graph.show import format_graph

@@ -12,7 +12,7 @@ import pytest
 import pellucid
 from native_graphs import forget_plans
 from pellucid import nn, optim
-from pellucid.backends.cpu import load as cpu
+from pellucid.backends.cpu import executable as cpu
 from pellucid.backends.cpu.target import host_target
 from pellucid.compiler.passes import prepare
 from pellucid.models.gpt import GPT, GPTConfig

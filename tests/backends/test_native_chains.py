@@ -10,25 +10,26 @@ import pytest
 import pellucid
 from native_graphs import assert_equal_outputs, forget_plans, run_executable
 from pellucid import backends, nn
+from pellucid.backends.cpu import analysis
 from pellucid.backends.cpu.load import CpuExecutable
 from pellucid.backends.cpu.repeat import ChainUse
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.dtypes import float64
-from pellucid.compiler import chains, passes
 from pellucid.compiler.chains import find_chains
 from pellucid.compiler.clusters import fuse
+from pellucid.compiler.machine import Machine
 from pellucid.compiler.passes import prepare
 from pellucid.graph.node import Graph, Node, Spec, new_input
 from pellucid.ops import elementwise, structure
+
+SMALL = Machine(chained=1 << 8, long_reduction=1 << 8, part_elements=1 << 6)
 
 
 @pytest.fixture
 def everything_large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small values are chained, and their sums cut, as large ones are."""
     forget_plans(monkeypatch)
-    monkeypatch.setattr(chains, "LARGE", 1 << 8)
-    monkeypatch.setattr(passes, "LONG_REDUCTION", 1 << 8)
-    monkeypatch.setattr(passes, "PART_ELEMENTS", 1 << 6)
+    monkeypatch.setattr(analysis, "machine_of", lambda target: SMALL)
     threads = get_num_threads()
     yield
     set_num_threads(threads)
@@ -130,7 +131,7 @@ def test_frames_and_sums(everything_large: None, images: int, rest: tuple[int, .
 
 def test_a_chain_never_waits_for_itself(everything_large: None) -> None:
     graph, _ = framed_sums(32, (8, 9))
-    fusion = fuse(prepare(graph))
+    fusion = fuse(prepare(graph, SMALL), SMALL)
     found = find_chains(fusion)
     assert found
     for chain in found:
@@ -154,4 +155,4 @@ def test_a_chain_never_waits_for_itself(everything_large: None) -> None:
 
 def test_few_or_very_many_images_are_not_chained(everything_large: None) -> None:
     for images in (8, 15, 300):
-        assert not find_chains(fuse(prepare(framed_sums(images, (8, 9))[0])))
+        assert not find_chains(fuse(prepare(framed_sums(images, (8, 9))[0], SMALL), SMALL))

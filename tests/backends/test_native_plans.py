@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from native_graphs import assert_native_is_reference, run
-from pellucid.backends.cpu import load as cpu
+from pellucid.backends.cpu import analysis, executable
 from pellucid.backends.cpu import plan as plans
 from pellucid.backends.cpu.target import host_target
 from pellucid.base.dtypes import float32, float64, int64
+from pellucid.compiler.machine import Machine
 from pellucid.graph.node import Graph, Node, Spec, constant, new_input
 from pellucid.ops import elementwise as e
 from pellucid.ops import indexing, structure
@@ -46,9 +47,17 @@ def test_a_kept_plan_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> Non
     again, _ = mixed()  # other nodes, same graph
     assert plans.plan_key(graph, host_target()) == plans.plan_key(again, host_target())
     monkeypatch.setattr(plans, "_known", {})  # as in a new process, with the plan on disk
-    monkeypatch.setattr(cpu, "prepare", lambda g: pytest.fail("the plan was not found"))
+    monkeypatch.setattr(analysis, "prepare", lambda *_: pytest.fail("the plan was not found"))
     for left, right in zip(first, run(again, arrays), strict=True):
         np.testing.assert_array_equal(left, right)
+
+
+def test_a_plan_made_for_another_machine_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, _ = mixed()
+    before = plans.plan_key(graph, host_target())
+    other = Machine(long_reduction=1 << 10)
+    monkeypatch.setattr(plans, "machine_of", lambda target: other)
+    assert plans.plan_key(graph, host_target()) != before
 
 
 def test_a_damaged_plan_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +67,7 @@ def test_a_damaged_plan_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(plans, "_known", {})
         monkeypatch.setattr(plans.cache, "read_object", lambda key, d=damage: d)
         monkeypatch.setattr(plans.cache, "write_object", lambda key, content: True)
-        monkeypatch.setattr(cpu, "find_kernels", lambda kernels, target: None)
+        monkeypatch.setattr(executable, "find_kernels", lambda kernels, target: None)
         assert_native_is_reference(graph, arrays)
 
 

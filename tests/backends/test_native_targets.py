@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from native_graphs import assert_native_is_reference, forget_plans
-from pellucid.backends.cpu import load as cpu
+from pellucid.backends.cpu import executable as cpu
 from pellucid.backends.cpu.engine import compile_kernel
 from pellucid.backends.cpu.target import Target, named_target
 from pellucid.base.dtypes import float32, float64, int64, uint8

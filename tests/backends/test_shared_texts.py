@@ -9,7 +9,8 @@ import pytest
 
 from native_graphs import assert_native_is_reference
 from pellucid.backends.cpu.load import CpuExecutable
-from pellucid.backends.cpu.run_time_numbers import DIVISIBLE, NumberTable
+from pellucid.backends.cpu.operands import NumberTable
+from pellucid.backends.cpu.run_time_numbers import DIVISIBLE
 from pellucid.base.dtypes import DType, float32, float64
 from pellucid.graph.node import Graph, Spec, constant, new_input
 from pellucid.ops import elementwise, structure

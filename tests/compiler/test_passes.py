@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from native_graphs import assert_equal_outputs, forget_plans, run, run_executable
+from pellucid.backends.cpu import analysis
 from pellucid.backends.cpu import load as cpu
 from pellucid.base.dtypes import float32, float64, int32, int64
 from pellucid.compiler.clusters import fuse
@@ -162,7 +163,7 @@ def test_native_code_without_one_pass(
         pytest.skip("the kernels need it")
     graph, arrays = example()
     forget_plans(monkeypatch)
-    monkeypatch.setattr(cpu, "prepare", lambda g: prepare(g, without={name}))
+    monkeypatch.setattr(analysis, "prepare", lambda g, m: prepare(g, m, without={name}))
     expected = run(graph, arrays, "reference")
     assert_equal_outputs(run(graph, arrays, "cpu"), expected, graph)
 
@@ -174,7 +175,7 @@ def test_native_code_without_fusion(
     graph, arrays = example()
     forget_plans(monkeypatch)
     expected = run(graph, arrays, "cpu")
-    monkeypatch.setattr(cpu, "fuse", lambda g: fuse(g, enabled=False))
+    monkeypatch.setattr(analysis, "fuse", lambda g, m: fuse(g, m, enabled=False))
     plain = cpu.load(graph)
     fused_kernels = len(fuse(prepare(graph)).clusters)
     assert len(plain.analysis.fusion.clusters) >= fused_kernels

@@ -10,7 +10,7 @@ import pytest
 
 from helpers import assert_close
 from pellucid import autograd, cat, compile, ones, stack, tensor
-from pellucid.backends.cpu.load import Analysis
+from pellucid.backends.cpu.analysis import Analysis
 from pellucid.backends.cpu.target import host_target
 from pellucid.base.dtypes import float32, float64
 from pellucid.compiler.clusters import LARGEST_CLUSTER, fuse

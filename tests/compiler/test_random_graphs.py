@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 
 from helpers import assert_close
 from native_graphs import forget_plans, run
-from pellucid.backends.cpu import load, loops, repeat, serial
-from pellucid.compiler import passes
+from pellucid.backends.cpu import analysis, columns, loops, repeat, serial, writing
+from pellucid.compiler.machine import Machine
 from pellucid.graph.show import format_graph
 from random_graphs import Case, graphs
 
@@ -57,11 +57,11 @@ def small_limits() -> Iterator[None]:
         forget_plans(patch)
         patch.setattr(loops, "CHUNK_COST", 40.0)
         patch.setattr(loops, "SCRATCH_BYTES", 64)
-        patch.setattr(loops, "COLUMN_BLOCK", 8)
+        patch.setattr(columns, "COLUMN_BLOCK", 8)
         patch.setattr(serial, "COLUMN_BLOCK", 8)
-        patch.setattr(passes, "LONG_REDUCTION", 512)
+        patch.setattr(analysis, "machine_of", lambda target: Machine(long_reduction=512))
         patch.setattr(repeat, "SERIAL_COST", 0.0)
-        patch.setattr(load, "_written", {})
+        patch.setattr(writing, "_written", {})
         yield
 
 

@@ -150,6 +150,9 @@ def test_bad_requests() -> None:
 
 def test_a_class_that_training_did_not_have() -> None:
     task = detect_task(table(y=["a", "b"] * 3), "y")
+    numbers = detect_task(table(y=[0, 1] * 30), "y")
+    with pytest.raises(DataError, match="holds 'inf' in row 2"):
+        encode_targets(table(y=[0, np.inf]), numbers)
     with pytest.raises(DataError, match="holds 'c' in row 2 of cats.csv.*\n.*classes are a, b"):
         encode_targets(table(y=["a", "c"]), task)
 

@@ -164,7 +164,8 @@ SPECIAL = np.array(
     [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 1e300, -1e300, 5e-324, 0.5, -2.5]
 )
 NUMPY_UNARY = {
-    "neg": np.negative, "abs": np.abs, "sign": np.sign, "sqrt": np.sqrt, "exp": np.exp,
+    "neg": np.negative, "abs": np.abs, "sqrt": np.sqrt, "exp": np.exp,
+    "sign": lambda x: np.where(np.isnan(x), 0, np.sign(x)),  # as PyTorch
     "expm1": np.expm1, "log": np.log, "log1p": np.log1p, "log2": np.log2, "log10": np.log10,
     "sin": np.sin, "cos": np.cos, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos,
     "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh, "asinh": np.arcsinh,

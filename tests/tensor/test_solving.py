@@ -129,5 +129,118 @@ def test_errors_and_narrow_types() -> None:
     assert half.inverse().dtype is pellucid.bfloat16
     assert half.inverse().float().tolist() == [[0.25, 0.0], [0.0, 0.25]]
     assert pellucid.tensor([[2, 0], [0, 4]]).inverse().tolist() == [[0.5, 0.0], [0.0, 0.25]]
-    with pytest.raises(pellucid.PellucidError, match="not known while the program is being"):
-        pellucid.compile(linalg.inv)(pellucid.eye(2))
+
+
+def _matrices(rng: Any, count: int, n: int) -> np.ndarray:
+    """Matrices of which one has rank n − 1 and one has rank n − 2 or less."""
+    made = rng.standard_normal((count, n, n))
+    made[0, :, 0] = made[0, :, 1] * 2
+    made[1, :, 0] = 0
+    made[1, :, 2:] = made[1, :, 1:2]
+    return made
+
+
+def _adjugates(matrices: np.ndarray) -> np.ndarray:
+    """Transposed adjugates by minors."""
+    n = matrices.shape[-1]
+    found = np.empty_like(matrices)
+    for i in range(n):
+        for j in range(n):
+            minor = np.delete(np.delete(matrices, i, -2), j, -1)
+            found[:, i, j] = (-1) ** (i + j) * np.linalg.det(minor)
+    return found
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("n", [1, 3, 6])
+def test_determinants_have_gradients_where_they_are_zero(n: int, compiled: bool, rng: Any) -> None:
+    matrices = _matrices(rng, 5, n) if n > 2 else rng.standard_normal((5, n, n)) * [[[0.0]]]
+
+    def run(a: Any) -> tuple[Any, Any]:
+        value = linalg.det(a)
+        return value, pellucid.autograd.grad(value.sum(), [a])[0]
+
+    given = pellucid.tensor(matrices, requires_grad=True)
+    value, slope = (pellucid.compile(run) if compiled else run)(given)
+    assert_close(value, np.linalg.det(matrices), 1e-9, 1e-9)
+    expected = _adjugates(matrices) if n > 1 else np.ones_like(matrices)
+    assert_close(slope, expected, 1e-9, 1e-9)
+
+
+COMPILED = {
+    "inv": (linalg.inv, np.linalg.inv),
+    "slogdet": (lambda a: linalg.slogdet(a)[1], lambda a: np.linalg.slogdet(a)[1]),
+    "solve": (
+        lambda a: linalg.solve(a, a[..., :2].detach().cos()),
+        lambda a: np.linalg.solve(a, np.cos(a[..., :2])),
+    ),
+    "cholesky": (
+        lambda a: linalg.cholesky(a @ a.mT + 1e-3 * pellucid.eye(4, dtype=a.dtype)),
+        lambda a: np.linalg.cholesky(a @ np.swapaxes(a, -1, -2) + 1e-3 * np.eye(4)),
+    ),
+    "pinv": (lambda a: linalg.pinv(a[..., :3]), lambda a: np.linalg.pinv(a[..., :3])),
+}
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_in_a_compiled_function(name: str, rng: Any) -> None:
+    function, definition = COMPILED[name]
+    matrices = rng.standard_normal((3, 4, 4))
+
+    def run(a: Any) -> tuple[Any, Any]:
+        value = function(a)
+        weights = pellucid.tensor(np.cos(np.arange(value.numel()))).reshape(value.shape)
+        return value, pellucid.autograd.grad((value * weights).sum(), [a])[0]
+
+    given = pellucid.tensor(matrices, requires_grad=True)
+    value, slope = pellucid.compile(run)(given)
+    assert_close(value, definition(matrices), 1e-8, 1e-8)
+    assert_close(slope, run(given)[1], 1e-7, 1e-7)
+
+
+@pytest.mark.parametrize("size", [0.0, 0.01, 3.0, 40.0])
+def test_matrix_exp_in_a_compiled_function(size: float, rng: Any) -> None:
+    turned = np.array([[0.0, -size], [size, 0.0]])
+    expected = [[np.cos(size), -np.sin(size)], [np.sin(size), np.cos(size)]]
+    assert_close(pellucid.compile(linalg.matrix_exp)(pellucid.tensor(turned)), expected, 1e-9, 1e-9)
+
+
+def test_a_compiled_function_says_that_a_matrix_is_singular() -> None:
+    inverse = pellucid.compile(linalg.inv)
+    assert_close(inverse(pellucid.eye(2) * 4), np.eye(2) / 4)
+    with pytest.raises(ArgumentError, match="inv got a matrix for which there is no result"):
+        inverse(pellucid.ones(2, 2))
+    with pytest.raises(ArgumentError, match="cholesky got a matrix for which"):
+        pellucid.compile(linalg.cholesky)(pellucid.tensor([[1.0, 2.0], [2.0, 1.0]]))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_matrices_without_elements(compiled: bool) -> None:
+    for shape, ones in (((0, 2, 2), (0,)), ((2, 0, 0), (2,))):
+        for function in (linalg.det, linalg.inv, lambda a: linalg.slogdet(a)[1]):
+            run = pellucid.compile(function) if compiled else function
+            found = run(pellucid.zeros(*shape))
+            assert tuple(found.shape) == (shape if function is linalg.inv else ones)
+            if function is linalg.det:
+                assert found.tolist() == [1.0] * ones[0]
+
+
+def test_a_singular_matrix_has_a_logarithm_of_minus_infinity() -> None:
+    a = pellucid.tensor([[[1.0, 2.0], [2.0, 4.0]], [[2.0, 0.0], [0.0, 3.0]]], requires_grad=True)
+    sign, size = linalg.slogdet(a)
+    assert sign.tolist() == [0.0, 1.0]
+    assert size.tolist() == [-np.inf, pytest.approx(np.log(6))]
+    (slope,) = pellucid.autograd.grad(size.sum(), [a])
+    assert np.isinf(slope[0].numpy()).all()
+    assert_close(slope[1], [[0.5, 0.0], [0.0, 1 / 3]])
+
+
+def test_the_pseudoinverse_of_a_matrix_of_less_rank_has_a_gradient(rng: Any) -> None:
+    a = np.array([[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]])
+    given = pellucid.tensor(a, requires_grad=True)
+    (slope,) = pellucid.autograd.grad(linalg.pinv(given).sum(), [given])
+    # Along changes that keep the rank, it is the derivative.
+    left, right = rng.standard_normal(3), rng.standard_normal(2)
+    change = np.outer(left, [1.0, 2.0]) + np.outer([1.0, 2.0, 3.0], right)
+    ahead, behind = (np.linalg.pinv(a + s * 1e-6 * change, 1e-9).sum() for s in (1, -1))
+    assert (slope.numpy() * change).sum() == pytest.approx((ahead - behind) / 2e-6, rel=1e-5)

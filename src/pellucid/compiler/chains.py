@@ -15,13 +15,8 @@ from dataclasses import dataclass, field
 from pellucid.base.shapes import size_of
 from pellucid.compiler.blocks import reads_own_block
 from pellucid.compiler.clusters import Cluster, Fusion, reduction_axes
+from pellucid.compiler.machine import Machine
 from pellucid.graph.node import Node
-
-LARGE = 1 << 18
-"""Only passes over values of so many elements are chained: smaller ones stay in the caches."""
-FEWEST_BLOCKS = 16
-"""Blocks of images that threads share."""
-MOST_BLOCKS = 256
 
 
 @dataclass(eq=False)
@@ -47,7 +42,9 @@ def find_chains(fusion: Fusion) -> list[Chain]:
 
 def _read_inside(chain: Chain, fusion: Fusion) -> tuple[Node, ...]:
     """Large values of a chain that only its own clusters read."""
-    made = {a for cluster in chain.clusters for a in cluster.anchors if a.size >= LARGE}
+    made = {
+        a for cluster in chain.clusters for a in cluster.anchors if a.size >= fusion.machine.chained
+    }
     found = {a for a in made if a not in fusion.placed}.difference(fusion.graph.outputs)
     for anchor, reads in fusion.reads.items():
         if fusion.owner[anchor] not in chain.clusters:
@@ -73,7 +70,7 @@ class _Finder:
                 chain.clusters.append(cluster)
                 self.chain_of[id(cluster)] = chain
                 return
-        blocks = _blocks(cluster)
+        blocks = _blocks(cluster, self.fusion.machine)
         if blocks:
             chain = Chain(blocks, [cluster])
             self.chains.append(chain)
@@ -83,7 +80,7 @@ class _Finder:
         """Whether a cluster is a pass over something large that changes no state in place."""
         if cluster.kind not in ("rows", "columns") or not self.kept.isdisjoint(cluster.anchors):
             return False
-        return cluster.size >= LARGE
+        return cluster.size >= self.fusion.machine.chained
 
     def _chains_read(self, cluster: Cluster) -> list[Chain]:
         """Chains that make something large that the cluster reads, the latest first."""
@@ -92,7 +89,7 @@ class _Finder:
             for read in self.fusion.reads[anchor]:
                 owner = self.fusion.owner.get(read)
                 chain = None if owner is None else self.chain_of.get(id(owner))
-                if chain is not None and read.size >= LARGE:
+                if chain is not None and read.size >= self.fusion.machine.chained:
                     found[id(chain)] = chain
         return sorted(found.values(), key=lambda c: -c.clusters[-1].position)
 
@@ -141,12 +138,12 @@ class _Finder:
         return [c for c in found.values() if self.chain_of.get(id(c)) is not less]
 
 
-def _blocks(cluster: Cluster) -> int:
+def _blocks(cluster: Cluster, machine: Machine) -> int:
     """Into how many blocks a chain that begins with this cluster is cut: one for each image."""
     shape = cluster.anchors[0].shape
     if cluster.kind != "rows" or len(shape) < 3:
         return 0
-    if not FEWEST_BLOCKS <= shape[0] <= MOST_BLOCKS:
+    if not machine.fewest_blocks <= shape[0] <= machine.most_blocks:
         return 0
     if any(a.size % shape[0] for a in cluster.anchors):
         return 0

@@ -15,6 +15,7 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, operand_indices, unravel
+from pellucid.compiler.machine import DEFAULT, Machine
 from pellucid.compiler.pieces import ends_of_pieces
 from pellucid.compiler.placement import ASSEMBLY
 from pellucid.compiler.repeat import is_loop, operand_view
@@ -29,9 +30,6 @@ COSTLY = frozenset(
 """Operations that are stored rather than computed again when several kernels need them."""
 
 PRODUCTS = frozenset(("matmul", "strided_product"))
-
-MOST_COLUMN_SUMS = 9
-"""Column sums that one pass over their operands computes at most."""
 
 MOST_SIDE_BY_SIDE = 16
 """Parts of a concatenation that one loop chooses from: each element asks each part whether it
@@ -91,6 +89,8 @@ class Fusion:
     """Anchor that is written into an assembly → where."""
     ends: set[Node] = field(default_factory=set)
     """Anchors at which long chains were cut: what follows on them is another kernel."""
+    machine: Machine = DEFAULT
+    """What it was made for; chains and schedule go by it as well."""
 
 
 def reduction_axes(node: Node) -> tuple[int, ...]:
@@ -114,7 +114,9 @@ def is_trailing(node: Node) -> bool:
     return axes == tuple(range(len(node.inputs[0].shape) - len(axes), len(node.inputs[0].shape)))
 
 
-def choose_anchors(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:
+def choose_anchors(
+    graph: Graph, users: dict[Node, list[Node]], machine: Machine = DEFAULT
+) -> set[Node]:
     """The nodes that must exist."""
     anchors: set[Node] = set()
     for node in graph.outputs:
@@ -133,7 +135,7 @@ def choose_anchors(graph: Graph, users: dict[Node, list[Node]]) -> set[Node]:
                 anchors.add(node)
     anchors = {n for n in anchors if n.op is not INPUT and n.op is not CONSTANT}
     anchors |= _long_reads(users, anchors)
-    return anchors | worth_storing(users, anchors)
+    return anchors | worth_storing(users, anchors, machine)
 
 
 LARGEST_CLUSTER = 512
@@ -232,14 +234,14 @@ def _kept_tail(node: Node) -> int:
     return math.prod(source[max(axes, default=-1) + 1 :])
 
 
-def fuse(graph: Graph, enabled: bool = True) -> Fusion:
+def fuse(graph: Graph, machine: Machine = DEFAULT, enabled: bool = True) -> Fusion:
     """Clusters for a graph; with ``enabled=False`` each anchor has its own."""
     nodes = graph.nodes()
     users = consumers(nodes)
-    anchors = choose_anchors(graph, users)
+    anchors = choose_anchors(graph, users, machine)
     ends = ends_of_pieces(users, anchors)
     anchors |= ends
-    fusion = Fusion(graph, [], anchors, {}, ends=ends)
+    fusion = Fusion(graph, [], anchors, {}, ends=ends, machine=machine)
     loops: dict[Hashable, Cluster] = {}
     for node in nodes:
         if node not in anchors:
@@ -273,13 +275,6 @@ def fuse(graph: Graph, enabled: bool = True) -> Fusion:
     return fusion
 
 
-FULL_ROW_COLUMNS = 256
-"""Widest product whose epilogue may reduce over rows: such a product is only cut into rows."""
-FULL_ROW_BYTES = 1 << 16
-"""Largest right factor of such a product: all of it passes by for each block of rows, which must
-happen in cache (measured: 784 × 256 loses 60 µs of 300 where the pass of its own costs 5)."""
-
-
 def _attach_epilogues(fusion: Fusion) -> None:
     """Give each matrix product the work that follows on its result, element by element or row-wise.
 
@@ -306,15 +301,19 @@ def _follows(follower: Cluster, result: Node, fusion: Fusion) -> bool:
         return False
     if any(anchor in fusion.placed for anchor in follower.anchors):
         return False  # an epilogue stores block by block, not through strides
-    rows = result.size // columns
+    rows, machine = result.size // columns, fusion.machine
     if follower.flexible:
         if follower.size != result.size:
             return False
-    elif (follower.rows, follower.inner) != (rows, columns) or columns > FULL_ROW_COLUMNS:
+    elif (follower.rows, follower.inner) != (
+        rows,
+        columns,
+    ) or columns > machine.full_row_columns:
         return False
     elif (
         result.op.name == "matmul"
-        and result.inputs[0].shape[-1] * columns * result.dtype.itemsize > FULL_ROW_BYTES
+        and result.inputs[0].shape[-1] * columns * result.dtype.itemsize
+        > fusion.machine.full_row_bytes
     ):
         return False
     members = {*follower.anchors, result}
@@ -410,7 +409,7 @@ def _join_columns(node: Node, alone: Cluster, fusion: Fusion) -> Cluster | None:
             continue
         for cluster in fusion.readers.get(read, ()):
             first = cluster.anchors[0]
-            if cluster.kind != "columns" or len(cluster.anchors) >= MOST_COLUMN_SUMS:
+            if cluster.kind != "columns" or len(cluster.anchors) >= fusion.machine.most_column_sums:
                 continue
             if (first.inputs[0].shape, first.params) != (source, node.params):
                 continue

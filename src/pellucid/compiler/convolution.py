@@ -22,6 +22,7 @@ import numpy as np
 from pellucid.base.errors import CompilationError
 from pellucid.base.shapes import Shape
 from pellucid.compiler import winograd
+from pellucid.compiler.machine import DEFAULT, Machine
 from pellucid.compiler.views import view_of
 from pellucid.graph.node import CONSTANT, Node, Primitive, Spec, constant_value, make_node
 from pellucid.ops import elementwise, structure
@@ -156,7 +157,7 @@ def _divided(node: Node, axis: int, parts: int) -> Node:
     return _node(structure.reshape(node, shape))
 
 
-def lower_convolution(node: Node) -> Node | None:
+def lower_convolution(node: Node, machine: Machine = DEFAULT) -> Node | None:
     """A convolution as one product (grouped ones as a batch of them), else None."""
     if node.op.name != "convolution":
         return None
@@ -171,10 +172,10 @@ def lower_convolution(node: Node) -> Node | None:
     if groups > 1 and w.shape[0] == groups and math.prod(out) <= MOST_SLICES and x.shape[0] == 1:
         return _depthwise_weights(node)
     frame = _frame(node)
-    if winograd.fits(node, kernel, out, w.shape[1], w.shape[0], x.shape[0]):
-        return _by_patches(node, frame, x, w)
-    if winograd.fits(node, out, kernel, x.shape[0], w.shape[0], w.shape[1]):
-        return _weights_by_patches(node, frame, x, w)
+    if winograd.fits(node, kernel, out, w.shape[1], w.shape[0], x.shape[0], machine):
+        return _by_patches(node, frame, x, w, machine)
+    if winograd.fits(node, out, kernel, x.shape[0], w.shape[0], w.shape[1], machine):
+        return _weights_by_patches(node, frame, x, w, machine)
     if math.prod(kernel) > math.prod(out):
         return _batch_last(node, frame.with_batch_last(x), w)
     return _channels_last(node, frame.with_channels_last(x), w)
@@ -313,21 +314,21 @@ def _batch_last(node: Node, framed: tuple[Node, int], w: Node) -> Node:
     return _node(structure.reshape(back, node.shape))
 
 
-def _by_patches(node: Node, frame: _Frame, x: Node, w: Node) -> Node:
+def _by_patches(node: Node, frame: _Frame, x: Node, w: Node, machine: Machine) -> Node:
     """A convolution of 3 × 3 as 36 products for each square of 4 × 4 results."""
     out = (node.shape[2], node.shape[3])
     a, offset = frame.reaching(x.shape[2:], out).with_channels_last(x)
     weights = structure.transpose(w, (2, 3, 1, 0))  # (3, 3, C, O)
-    made = winograd.convolve(a, offset, _node(weights), out)
+    made = winograd.convolve(a, offset, _node(weights), out, machine)
     return _node(structure.transpose(made, (0, 3, 1, 2)))
 
 
-def _weights_by_patches(node: Node, frame: _Frame, x: Node, w: Node) -> Node:
+def _weights_by_patches(node: Node, frame: _Frame, x: Node, w: Node, machine: Machine) -> Node:
     """The gradient of 3 × 3 weights in the same way; images stand where channels do."""
     out = (w.shape[2], w.shape[3])
     a, offset = frame.reaching(x.shape[2:], out).with_batch_last(x)
     gradient = structure.transpose(w, (1, 2, 3, 0))  # (N, h, w, O)
-    made = winograd.weights_gradient(a, offset, _node(gradient))
+    made = winograd.weights_gradient(a, offset, _node(gradient), machine)
     return _node(structure.transpose(made, (2, 3, 0, 1)))
 
 

@@ -19,6 +19,7 @@ from pellucid.compiler.convolution import (
     sink_through_moves,
 )
 from pellucid.compiler.joining import join_in_place, narrow_parts
+from pellucid.compiler.machine import DEFAULT, Machine
 from pellucid.compiler.phases import split_phases
 from pellucid.compiler.placement import assemble_in_place
 from pellucid.compiler.repeat import single_step, tidy_loops
@@ -39,18 +40,6 @@ from pellucid.ops.normalization import standardize_formula
 from pellucid.ops.pooling import window_max_formula
 from pellucid.ops.registry import scalar
 from pellucid.transforms.simplify import settling_once, simplify, views_after
-
-LONG_REDUCTION = 1 << 15
-"""A reduction of so many elements into few results is cut into parts that run side by side."""
-MOST_PARTS = 256
-ENOUGH_ROWS = 64
-"""So many results are shared out among threads as they are, each row in one piece and in cache."""
-LONGEST_ROW = 1 << 16
-"""Longer rows are cut all the same: sums of parts keep the rounding error of a long sum small."""
-MOST_ROW_PARTS = 64
-"""Parts that a sum of rows is cut into at most: their sums are rows again."""
-PART_ELEMENTS = 1 << 14
-"""Elements that a part of a sum of rows should have at least."""
 
 
 def rewrite(graph: Graph, rule: Callable[[Node], Node | None]) -> Graph:
@@ -180,28 +169,28 @@ def _parts(count: int, least: int, most: int) -> int:
     return best
 
 
-def _split(node: Node) -> Node | None:
+def _split(node: Node, machine: Machine) -> Node | None:
     if node.op.name not in REDUCTIONS or node.op.name.startswith("arg"):
         return None
     source, axes = node.inputs[0].shape, reduction_axes(node)
     total, reduced = math.prod(source), math.prod(source[a] for a in axes)
-    if node.size > 4096 or total < LONG_REDUCTION:
+    if node.size > 4096 or total < machine.long_reduction:
         return None
     axis, together = axes[0], 1
     if len(source) - 1 not in axes:  # sums of whole rows
-        if total < 4 * LONG_REDUCTION or reduced < 64:
+        if total < 4 * machine.long_reduction or reduced < 64:
             return None
         # Reduced axes side by side count as one.
         while together < len(axes) and axes[together] == axis + together:
             together += 1
         place = max(1, math.prod(source[axis + together :]))
-        least, most = max(2, -(-PART_ELEMENTS // place)), MOST_ROW_PARTS
-    elif reduced < LONG_REDUCTION // 8 or total // max(node.size, 1) < 512:
+        least, most = max(2, -(-machine.part_elements // place)), machine.most_row_parts
+    elif reduced < machine.long_reduction // 8 or total // max(node.size, 1) < 512:
         return None
-    elif node.size >= ENOUGH_ROWS and reduced <= LONGEST_ROW:
+    elif node.size >= machine.enough_rows and reduced <= machine.longest_row:
         return None
     else:
-        least, most = 64, MOST_PARTS
+        least, most = 64, machine.most_parts
     extent = math.prod(source[axis : axis + together])
     parts = _parts(extent, least, most)
     if parts == 1:
@@ -213,12 +202,12 @@ def _split(node: Node) -> Node | None:
     return make_node(node.op, [partial], {"axes": (axis,)})
 
 
-def split_long_reductions(graph: Graph) -> Graph:
+def split_long_reductions(graph: Graph, machine: Machine = DEFAULT) -> Graph:
     """sum over n → sum over parts of sums over n/parts, so that threads can share the work.
 
     The cut follows from the shape alone, and with it the order of additions.
     """
-    return rewrite(graph, _split)
+    return rewrite(graph, functools.partial(_split, machine=machine))
 
 
 def _formula(node: Node) -> Node | None:
@@ -345,13 +334,15 @@ def split_wide_concatenations(graph: Graph) -> Graph:
     return rewrite(graph, _in_parts)
 
 
-def convolutions_as_products(graph: Graph) -> Graph:
+def convolutions_as_products(graph: Graph, machine: Machine = DEFAULT) -> Graph:
     """convolution(x, w) → a product over a strided view of x, channels last.
 
     The moves to and from channels last sink through element-wise work and meet: simplify ends
     them.
     """
-    lowered = rewrite(rewrite(graph, split_phases), lower_convolution)
+    lowered = rewrite(
+        rewrite(graph, split_phases), functools.partial(lower_convolution, machine=machine)
+    )
     if lowered.outputs == graph.outputs:
         return graph
     met = simplify(rewrite(simplify(lowered), drop_round_trip))
@@ -390,11 +381,18 @@ PASSES: tuple[Callable[[Graph], Graph], ...] = (
 )
 """The rewrites in their order."""
 
+TUNED: dict[str, Callable[[Graph, Machine], Graph]] = {
+    "convolutions_as_products": convolutions_as_products,
+    "split_long_reductions": split_long_reductions,
+}
+"""Those that weigh work against memory, and are told the machine."""
 
-def prepare(graph: Graph, without: Collection[str] = ()) -> Graph:
+
+def prepare(graph: Graph, machine: Machine = DEFAULT, without: Collection[str] = ()) -> Graph:
     """The graph after all passes but those named in ``without``."""
     with settling_once():
         for step in PASSES:
-            if step.__name__ not in without:
-                graph = step(graph)
+            name = step.__name__
+            if name not in without:
+                graph = TUNED[name](graph, machine) if name in TUNED else step(graph)
     return graph

@@ -210,10 +210,6 @@ def _levels(
     return level, refused
 
 
-POSTPONED_BYTES = 1 << 20
-"""Values of so many bytes are not computed long before they are read."""
-
-
 def _postpone(
     fusion: Fusion,
     stored: set[Node],
@@ -241,7 +237,7 @@ def _postpone(
             continue
         latest = min(level[id(c)] for c in after) - 1
         made = _bytes(a for a in cluster.anchors if a in stored)
-        if latest > level[id(cluster)] and made >= POSTPONED_BYTES:
+        if latest > level[id(cluster)] and made >= fusion.machine.postponed_bytes:
             reads = {r for a in cluster.anchors for r in fusion.reads[a] if r in fusion.owner}
             held = (r for r in reads if _last_read(r, readers, level) < latest)
             if made > _bytes(held):

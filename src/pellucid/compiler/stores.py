@@ -8,23 +8,11 @@ would be computed again for each row of something large.
 
 from __future__ import annotations
 
+from pellucid.compiler.machine import Machine
 from pellucid.graph.node import CONSTANT, INPUT, Node
 
-LARGE = 1 << 14
-"""Values of so many elements count as traffic; smaller ones stay in the nearest caches."""
-MOST_PASSES = 1.5
-"""How often slices of a value may read each of its elements before it is stored."""
-MOST_WORK = 10
-"""Operations on an element that several readers do again."""
-TURNED = 1 << 12
-TURNED_WORK = 4
-"""From so many elements and operations on, a value is computed before it is transposed: work on
-neighbours in memory is done in vectors."""
-SPREAD = 8
-"""A value this many times smaller than the loop that reads it is computed before the loop."""
 
-
-def worth_storing(users: dict[Node, list[Node]], anchors: set[Node]) -> set[Node]:
+def worth_storing(users: dict[Node, list[Node]], anchors: set[Node], machine: Machine) -> set[Node]:
     """Values that should be stored besides ``anchors``; ``users`` has all nodes in order."""
     chosen: set[Node] = set()
     work: dict[Node, int] = {}
@@ -34,26 +22,36 @@ def worth_storing(users: dict[Node, list[Node]], anchors: set[Node]) -> set[Node
             continue
         own = 1 if node.op.family == "elementwise" else 0
         steps = min(own + sum(work[n] for n in node.inputs), 1000)
-        if node.dtype.kind == "float" and _is_chosen(node, users, steps):
+        if node.dtype.kind == "float" and _is_chosen(node, users, steps, machine):
             chosen.add(node)
             steps = 0
         work[node] = steps
     return chosen
 
 
-def _is_chosen(node: Node, users: dict[Node, list[Node]], steps: int) -> bool:
+def _is_chosen(node: Node, users: dict[Node, list[Node]], steps: int, machine: Machine) -> bool:
     if node.op.family not in ("elementwise", "movement") or node.size < 2:
         return False
     computed = node.op.family == "elementwise"
-    if (computed or _turns_last_axis(node)) and _is_row_of_loop(node, users):
+    if (computed or _turns_last_axis(node)) and _is_row_of_loop(node, users, machine):
         return True
     if computed or node.op.name == "pad":
         sliced = sum(u.size for u in users[node] if u.op.name == "slice")
-        if sliced > MOST_PASSES * node.size:
+        if sliced > machine.most_passes * node.size:
             return True
-    if computed and node.size >= TURNED and steps >= TURNED_WORK and _is_turned(node, users):
+    if (
+        computed
+        and node.size >= machine.turned
+        and steps >= machine.turned_work
+        and _is_turned(node, users)
+    ):
         return True
-    return computed and node.size >= LARGE and len(set(users[node])) > 1 and steps > MOST_WORK
+    return (
+        computed
+        and node.size >= machine.large
+        and len(set(users[node])) > 1
+        and steps > machine.most_work
+    )
 
 
 def _turns_last_axis(node: Node) -> bool:
@@ -78,7 +76,7 @@ def _is_turned(node: Node, users: dict[Node, list[Node]]) -> bool:
     return False
 
 
-def _is_row_of_loop(node: Node, users: dict[Node, list[Node]]) -> bool:
+def _is_row_of_loop(node: Node, users: dict[Node, list[Node]], machine: Machine) -> bool:
     """Whether a much larger value needs this one again in each of its rows."""
     stack = [node]
     while stack:
@@ -88,6 +86,6 @@ def _is_row_of_loop(node: Node, users: dict[Node, list[Node]]) -> bool:
                 stack.append(user)
             elif user.op.family == "elementwise" or user.op.name == "broadcast_to":
                 last = current.shape[-1] if current.shape else 1
-                if user.size >= SPREAD * node.size and last > 1 and user.shape[-1] == last:
+                if user.size >= machine.spread * node.size and last > 1 and user.shape[-1] == last:
                     return True
     return False

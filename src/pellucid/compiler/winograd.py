@@ -31,6 +31,7 @@ import numpy as np
 
 from pellucid.base.dtypes import float32
 from pellucid.base.shapes import Shape, contiguous_strides
+from pellucid.compiler.machine import DEFAULT, Machine
 from pellucid.compiler.placement import ASSEMBLY
 from pellucid.graph.node import Node, Primitive, Spec, make_node, placeholder
 from pellucid.ops import structure
@@ -174,18 +175,6 @@ def patch_transform(
 
 # ---- convolutions -----------------------------------------------------------------------------
 
-DIRECT_SHARE = 0.9
-"""Of the processor's peak that products over strided views reach."""
-TRANSFORM = 16
-"""Multiplications that take as long as transforming an element of a plane of pictures."""
-TRANSFORM_OF_WEIGHTS = 30
-"""The same for weights, which mostly come from farther away."""
-SHARE_BYTES = 1 << 20
-"""Planes of so many bytes are made at once, of as many images as that gives: they stay in a core's
-second-level cache."""
-GRADIENT_SHARE_BYTES = 5 << 19
-"""The same for the gradient of weights, where each share writes a result of its own."""
-FEWEST_SHARES = 4
 SPREAD = 16
 """Elements by which the 36 planes of a value are moved against each other: a power of two apart,
 their lines would push each other out of the caches."""
@@ -196,17 +185,25 @@ def squares(extent: int) -> int:
     return -(-extent // SQUARE)
 
 
-def fits(node: Node, kernel: Shape, out: Shape, channels: int, filters: int, images: int) -> bool:
+def fits(
+    node: Node,
+    kernel: Shape,
+    out: Shape,
+    channels: int,
+    filters: int,
+    images: int,
+    machine: Machine,
+) -> bool:
     """Whether a convolution with these extents is computed by patches: it can be, and that costs
     less than multiplying."""
     settings = node.settings
     plain = tuple(settings["stride"]) == tuple(settings["dilation"]) == (1, 1)
     if node.dtype is not float32 or kernel != (KERNEL,) * 2 or settings["groups"] > 1 or not plain:
         return False
-    direct = images * math.prod(out) * KERNEL**2 * channels * filters / DIRECT_SHARE
+    direct = images * math.prod(out) * KERNEL**2 * channels * filters / machine.direct_share
     patches = images * math.prod(squares(n) for n in out)
-    each = channels * filters + TRANSFORM * (channels + filters)
-    return direct > PATCH**2 * (patches * each + TRANSFORM_OF_WEIGHTS * channels * filters)
+    each = channels * filters + machine.transform * (channels + filters)
+    return direct > PATCH**2 * (patches * each + machine.transform_of_weights * channels * filters)
 
 
 def _spread(rows: int, columns: int) -> int:
@@ -275,12 +272,12 @@ def _product_of(left: Node, right: Node) -> tuple[Node, int]:
     return make_node(ASSEMBLY, (product,), {"shape": shape, "places": places}), plane * columns
 
 
-def _share(images: int, bytes_of_image: int, bytes_of_weights: int, least: int) -> int:
+def _share(images: int, bytes_of_image: int, bytes_of_weights: int, least: int, fewest: int) -> int:
     """Images of which the planes are made at once: so many that planes stay in a core's cache, but
     not so few that weights cost more; all, where that gives few shares."""
     wanted = max(1, max(least, bytes_of_weights) // bytes_of_image)
     share = max(d for d in range(1, images + 1) if images % d == 0 and d <= wanted)
-    return share if images // share >= FEWEST_SHARES else images
+    return share if images // share >= fewest else images
 
 
 def _in_shares(
@@ -300,7 +297,9 @@ def _in_shares(
     return stacked
 
 
-def convolve(x: Node, offset: int, w: Node, out: tuple[int, int]) -> Node:
+def convolve(
+    x: Node, offset: int, w: Node, out: tuple[int, int], machine: Machine = DEFAULT
+) -> Node:
     """Framed pictures (N, H, W, C), read from ``offset`` on, and weights (3, 3, C, O).
 
     The result is (N, out…, O).
@@ -308,7 +307,9 @@ def convolve(x: Node, offset: int, w: Node, out: tuple[int, int]) -> Node:
     images, filters = x.shape[0], w.shape[3]
     weights = _of_weights(w)
     each = _bytes_of_image(x, out, filters)
-    share = _share(images, each, weights.size * x.dtype.itemsize, SHARE_BYTES)
+    share = _share(
+        images, each, weights.size * x.dtype.itemsize, machine.share_bytes, machine.fewest_shares
+    )
 
     def compute(pictures: Node, weights: Node) -> Node:
         return _convolved(pictures, offset, weights, out)
@@ -348,7 +349,7 @@ def _convolved(x: Node, offset: int, weights: Node, out: tuple[int, int]) -> Nod
     return cropped
 
 
-def weights_gradient(x: Node, offset: int, gradient: Node) -> Node:
+def weights_gradient(x: Node, offset: int, gradient: Node, machine: Machine = DEFAULT) -> Node:
     """Framed pictures (N, H, W, C) and the gradient (N, h, w, O) of their convolution.
 
     The result is (3, 3, C, O).
@@ -360,7 +361,7 @@ def weights_gradient(x: Node, offset: int, gradient: Node) -> Node:
         gradient = structure.pad(gradient, (0,) * 4, (0, *missing, 0))
     each = _bytes_of_image(x, out, filters)
     of_weights = PATCH**2 * channels * filters * x.dtype.itemsize
-    share = _share(images, each, of_weights, GRADIENT_SHARE_BYTES)
+    share = _share(images, each, of_weights, machine.gradient_share_bytes, machine.fewest_shares)
 
     def compute(pictures: Node, gradient: Node) -> Node:
         return _gradient_of_some(pictures, offset, gradient, out)

@@ -139,6 +139,11 @@ class _Cut:
                 "Choose one of them.",
             )
 
+    @property
+    def at_random(self) -> bool:
+        """Whether neither groups nor order say which rows go together."""
+        return not (self.group or self.time or self.in_order)
+
     def refuse_for(self, name: str) -> None:
         """``ArgumentError`` for images, which have no columns."""
         if self.group or self.time or self.in_order:
@@ -360,13 +365,8 @@ def _prepare_table(
 ) -> PreparedData:
     values, present = encode_targets(table, task)
     kept = np.flatnonzero(present)
-    notes = list(table.notes)
-    dropped = len(table) - len(kept)
-    if dropped:
-        rows = "1 row was" if dropped == 1 else f"{dropped} rows were"
-        notes.append(f"{rows} left out because a target is missing.")
-    usable = table.take(kept)
-    values = values[kept]
+    notes = [*table.notes, *_dropped_note(len(table) - len(kept))]
+    usable, values = table.take(kept), values[kept]
     train, validation, test = cut.parts(usable, values, task, notes)
     features = usable.without((*task.targets, *ignore, *([cut.group] if cut.group else ())))
     if not features.columns:
@@ -377,9 +377,9 @@ def _prepare_table(
     _check_classes(values, train, task, cut)
     training = features.take(train)
     exclude = _exclude(training, values[train], kept[train], task, keep_leaks, notes)
+    if cut.at_random and (note := ordered_series(usable, values, task)):
+        notes.append(note)
     if cut.group is None:
-        if not cut.time and not cut.in_order and (note := ordered_series(usable, values, task)):
-            notes.append(note)
         notes.extend(repeated_identifier(training.without(exclude), values[train], task))
     preprocessor = Preprocessor.fit(training, exclude=exclude, text_columns=text_columns)
     notes.extend(preprocessor.notes)
@@ -404,10 +404,15 @@ def _prepare_table(
         notes=tuple(notes),
         fingerprint=table.fingerprint,
         rows=len(table),
-        rows_dropped=dropped,
+        rows_dropped=len(table) - len(kept),
         seed=cut.seed,
         shown_rows=table.take(kept[next(rows for rows in (test, validation, train) if len(rows))]),
     )
+
+
+def _dropped_note(dropped: int) -> list[str]:
+    rows = "1 row was" if dropped == 1 else f"{dropped} rows were"
+    return [f"{rows} left out because a target is missing."] if dropped else []
 
 
 def _check_classes(values: npt.NDArray[Any], train: Rows, task: Task, cut: _Cut) -> None:
@@ -433,7 +438,7 @@ def _check_classes(values: npt.NDArray[Any], train: Rows, task: Task, cut: _Cut)
 def _resembling(train: Part, test: Part, cut: _Cut) -> list[str]:
     """Notes where test rows are equal to training rows or nearly so."""
     notes = [_repeated_rows(train, test)]
-    if cut.group is None and not cut.time and not cut.in_order:
+    if cut.at_random:
         notes.append(near_copies(train.features, test.features))
     return notes
 

@@ -79,23 +79,10 @@ def read_table(
     fingerprint = hashlib.sha256(data).hexdigest()
     if data[:4] == b"PAR1":
         return read_parquet(file, data, fingerprint)
-    if data[:2] == b"\x1f\x8b":
-        data = unpack_gzip(data, file)
-    elif len(data) > max(64 * 2**20, available_memory() * 2 // MEMORY_SHARE):
-        raise DataError(
-            f"{file} has {len(data) / 2**20:,.0f} MiB, too many for the "
-            f"{available_memory() / 2**20:,.0f} MiB of memory available",
-            "Give fewer rows, or write the table as Parquet, which takes less.",
-        )
     formats = dict(date_formats or {})
     _check_settings(formats, decimal)
     notes: list[str] = []
-    text = decode(data, file, encoding, notes)
-    if not text.strip():
-        raise DataError(
-            f"{file} is empty ({len(data)} bytes)",
-            "Give a file with a line of column names and a line for each row.",
-        )
+    text = _text_of(file, data, encoding, notes)
     layout = lay_out(file, text, separator, header, notes)
     if not layout.lines.size:
         names = ", ".join(repr(name) for name in layout.header[:10])
@@ -120,6 +107,25 @@ def read_table(
     )
     columns, found, more = read_columns(layout.header, _parse(layout), layout.lines, rules)
     return Table(str(file), columns, layout.lines, (*notes, *more), fingerprint, found)
+
+
+def _text_of(file: Path, data: bytes, encoding: str, notes: list[str]) -> str:
+    """The text of a CSV file that is neither empty nor too large."""
+    if data[:2] == b"\x1f\x8b":
+        data = unpack_gzip(data, file)
+    elif len(data) > max(64 * 2**20, available_memory() * 2 // MEMORY_SHARE):
+        raise DataError(
+            f"{file} has {len(data) / 2**20:,.0f} MiB, too many for the "
+            f"{available_memory() / 2**20:,.0f} MiB of memory available",
+            "Give fewer rows, or write the table as Parquet, which takes less.",
+        )
+    text = decode(data, file, encoding, notes)
+    if not text.strip():
+        raise DataError(
+            f"{file} is empty ({len(data)} bytes)",
+            "Give a file with a line of column names and a line for each row.",
+        )
+    return text
 
 
 def _check_settings(formats: Mapping[str, str], decimal: str) -> None:

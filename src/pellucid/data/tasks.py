@@ -140,7 +140,7 @@ def label_text(label: ClassLabel) -> str:
 
 
 def _whole(value: float) -> int | float:
-    return int(value) if value == int(value) else value
+    return int(value) if np.isfinite(value) and value == int(value) else value
 
 
 def detect_task(table: Table, targets: Sequence[str] | str, task: str | None = None) -> Task:

@@ -60,13 +60,18 @@ def demanded(
     A compiled program says so after its call, with the text of ``otherwise`` where the values that
     were wrong are gone by then.
     """
-    check_values(check, *tensors, otherwise=otherwise)
-    if state.trace is None:
+    trace = state.trace
+    if trace is None:
+        check_values(check, *tensors)
         return value
     wrong = structure.sum(elementwise.cast(elementwise.logical_not_(good()), int64))
     place = elementwise.cast(elementwise.gt(wrong, lift(np.asarray(0))), int64)
     place = elementwise.mul(place, lift(np.asarray(2)))  # 0, or one behind the last
     nothing = indexing.take(lift(np.arange(2).astype(value.dtype.numpy)), place, 0)
+    where = " at ".join(filter(None, trace.node_of(nothing._cell).origin))
+    if where:
+        otherwise = type(otherwise)(f"{otherwise.message}, in {where}", otherwise.hint)
+    check_values(check, *tensors, otherwise=otherwise)
     return elementwise.add(value, nothing)
 
 

@@ -337,7 +337,7 @@ class ReducingMethods(Tensor):
             return middle if keepdim else ValuesIndices(*(t.squeeze(axis) for t in middle))
         # The first NaN, which counts as the largest element, or the middle of the sorted ones.
         first = structure.argmax(self, axis).unsqueeze(axis)
-        lacking = self.isnan().any(axis, True)
+        lacking = elementwise.ne(self, self).any(axis, True)
         place = elementwise.where(lacking, first, middle.indices)
         return self._extreme(place.squeeze(axis), axis, keepdim)
 

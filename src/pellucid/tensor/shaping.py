@@ -208,7 +208,7 @@ class ShapingMethods(Tensor):
             )
         if any(c < 0 for c in counts):
             raise ArgumentError(f"repeat got the counts {counts}", "they are 0 or more")
-        check_size(tuple(c * n for c, n in zip(counts, shape, strict=True)), self.dtype)
+        check_size(tuple([c * n for c, n in zip(counts, shape, strict=True)]), self.dtype)
         split = [e for n in shape for e in (1, n)]
         wide = [e for c, n in zip(counts, shape, strict=True) for e in (c, n)]
         spread = structure.broadcast_to(structure.reshape(self, split), wide)

@@ -19,7 +19,7 @@ from pellucid.tensor import eliminating
 from pellucid.tensor.core import lift
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.late import demanded
-from pellucid.tensor.promotion import as_float, rounded_once, together
+from pellucid.tensor.promotion import as_float, as_operand, rounded_once, together
 from pellucid.tensor.results import SignLog
 from pellucid.tensor.state import is_tracing
 
@@ -107,7 +107,11 @@ def slogdet(A: Tensor) -> SignLog:  # noqa: N803
         _, e = _change("slogdet", elementwise.where(wide, unit, a))
         logarithm = logarithm + (_trace(e) - _trace(e.matmul(e)) / 2)
         if not signs.all():  # −∞ with the slope of ln det
-            logarithm = elementwise.where(lost, det(a).log(), logarithm)
+            left, right, first, _ = _singular(a.array())
+            adjugate = lift((left * first[..., None, :]) @ right)
+            change = (adjugate * (a - a.detach())).sum((-2, -1))
+            change = elementwise.where(lost, change, as_operand(1.0, a.dtype))
+            logarithm = elementwise.where(lost, change.log(), logarithm)
     return SignLog(sign, logarithm)
 
 
@@ -128,13 +132,19 @@ def det(A: Tensor) -> Tensor:  # noqa: N803
     value = lift(np.asarray(np.linalg.det(a.array()), a.dtype.numpy))
     if not a.requires_grad:
         return value
-    left, sizes, right = np.linalg.svd(a.array())
-    handed = np.asarray(np.linalg.det(left) * np.linalg.det(right)).round()
-    first, second = (lift((p.T * handed.T).T.astype(a.dtype.numpy)) for p in _others(sizes))
-    w = lift(left).mT.matmul(a - a.detach()).matmul(lift(right).mT)
+    left, right, first, second = (lift(part) for part in _singular(a.array()))
+    w = left.mT.matmul(a - a.detach()).matmul(right.mT)
     own = w.diagonal(0, -2, -1)
     pairs = own.unsqueeze(-1) * own.unsqueeze(-2) - w * w.mT
     return value + (first * own).sum(-1) + (second * pairs).sum((-2, -1)) / 2
+
+
+def _singular(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """U, Vᵀ, and det (U Vᵀ) times the products of all but one and all but two singular values."""
+    left, sizes, right = np.linalg.svd(a)
+    handed = np.asarray(np.linalg.det(left) * np.linalg.det(right)).round()
+    first, second = (np.asarray((p.T * handed.T).T, a.dtype) for p in _others(sizes))
+    return left, right, first, second
 
 
 def _others(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,8 @@ class Tracing(Protocol):
     """Cells that show elements of another cell → how."""
     listeners: list[list[Any]]
     """Lists that every new cell is added to."""
+    inner: set[int]
+    """Identities of arguments that require gradients and are no leaves outside."""
     leaves: dict[int, Any]
     """Concrete tensors that took part."""
     inner: set[int]

@@ -20,7 +20,7 @@ from pellucid.base.errors import (
 )
 from pellucid.base.shapes import size_of
 from pellucid.tensor.arguments import Operand
-from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.core import TensorCore, initialize, lift
 from pellucid.tensor.dlpack import CPU, to_capsule
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.printing import tensor_html, tensor_text
@@ -132,8 +132,8 @@ class ValueMethods(TensorCore):
     def __copy__(self) -> Self:
         """A leaf of the same class around the same memory; hooks and gradient stay behind."""
         made = type(self).__new__(type(self))
-        made._cell, made._requires_grad = self._cell, self._requires_grad
-        made._grad = made._record = made._hooks = None
+        initialize(made, self._cell)
+        made._requires_grad = self._requires_grad
         return made
 
     def tolist(self) -> Any:

@@ -134,6 +134,21 @@ def _goodness(figures: Metrics) -> float:
     return -value if figures.headline == "rmse" else value
 
 
+def _check_validation(prepared: PreparedData, config: TrainingConfig) -> None:
+    """``DataError`` for early stopping without validation rows."""
+    if config.patience and not len(prepared.validation):
+        raise DataError(
+            "There are no validation rows, which early stopping watches",
+            phrase(
+                "Give validation a share (",
+                Setting("fractions"),
+                "), or switch early stopping off (",
+                Setting("patience", 0),
+                ").",
+            ),
+        )
+
+
 def train_network(
     prepared: PreparedData,
     config: TrainingConfig,
@@ -148,17 +163,7 @@ def train_network(
     are no validation rows for early stopping.
     """
     config = config.for_rows(len(prepared.train))
-    if config.patience and not len(prepared.validation):
-        raise DataError(
-            "There are no validation rows, which early stopping watches",
-            phrase(
-                "Give validation a share (",
-                Setting("fractions"),
-                "), or switch early stopping off (",
-                Setting("patience", 0),
-                ").",
-            ),
-        )
+    _check_validation(prepared, config)
     task = prepared.task
     problems: list[Exception] = []
     loss_name = config.loss_for(task.kind, task.loss)
@@ -171,21 +176,8 @@ def train_network(
         if linear:
             with _one_blas_thread():
                 start_at_linear(model, *linear_solution(prepared), config.activation)
-        optimizer = build_optimizer(model, config)
         before = _observe(model, watched, problems)
-        trainer = Trainer(
-            model,
-            build_loss(loss_name),
-            optimizer,
-            schedule=build_schedule(optimizer, config),
-            metric=_metric(prepared),
-            clip_norm=config.clip_norm,
-            accumulate=config.accumulate,
-            ema_decay=config.ema_decay,
-            callbacks=callbacks,
-            compile=config.compile,
-            seed=config.seed,
-        )
+        trainer = _trainer(prepared, config, callbacks, model, loss_name)
     failure = _fit(trainer, prepared, config, keep_start=linear)
     trainer.history.metric_name = HEADLINES[task.kind]
     after = _observe(model, watched, problems)
@@ -196,6 +188,30 @@ def train_network(
     result.seconds["training"] = trainer.history.seconds - trainer.history.compile_seconds
     result.scorer = trainer.scorer
     return result
+
+
+def _trainer(
+    prepared: PreparedData,
+    config: TrainingConfig,
+    callbacks: Sequence[Callback],
+    model: Any,
+    loss_name: str,
+) -> Trainer:
+    """The Trainer that ``config`` describes."""
+    optimizer = build_optimizer(model, config)
+    return Trainer(
+        model,
+        build_loss(loss_name),
+        optimizer,
+        schedule=build_schedule(optimizer, config),
+        metric=_metric(prepared),
+        clip_norm=config.clip_norm,
+        accumulate=config.accumulate,
+        ema_decay=config.ema_decay,
+        callbacks=callbacks,
+        compile=config.compile,
+        seed=config.seed,
+    )
 
 
 def _observe(

@@ -11,10 +11,10 @@ from pellucid.backends.cpu.attention import (
     emit_attention_gradient,
 )
 from pellucid.backends.cpu.attention_plan import Attention, Rows
-from pellucid.backends.cpu.elements import Operand
 from pellucid.backends.cpu.engine import PLAIN
 from pellucid.backends.cpu.ir import module_text
-from pellucid.backends.cpu.loops import Kernel
+from pellucid.backends.cpu.kernel import Kernel
+from pellucid.backends.cpu.operands import Operand
 from pellucid.backends.cpu.target import Target
 from pellucid.base.shapes import contiguous_strides
 from pellucid.compiler.clusters import Cluster, Fusion

@@ -7,24 +7,26 @@ which all it needs is known, so that loop-invariant work is done once.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from pellucid.backends.cpu.arithmetic import (
+    MEMORY,
+    REGISTER,
+    convert,
+    emit_elementwise,
+    is_unsigned,
+)
 from pellucid.backends.cpu.ir import Function, Value
-from pellucid.backends.cpu.narrow_types import narrow, widen
+from pellucid.backends.cpu.operands import TABLE, Operand, Operands
 from pellucid.backends.cpu.random_bits import philox, uniform
 from pellucid.backends.cpu.run_time_numbers import (
     DIVISIBLE,
-    TABLE,
-    NumberTable,
     RunTimeNumbers,
 )
-from pellucid.backends.cpu.special import SPECIAL
-from pellucid.base.dtypes import DType, bool_, float32, float64, int64, uint8
+from pellucid.base.dtypes import bool_, float32, int64
 from pellucid.base.errors import CompilationError
 from pellucid.compiler.index import ZERO, Affine, Atom, Index, linear, operand_indices
 from pellucid.graph.node import CONSTANT, INPUT, Node, constant_value
@@ -33,9 +35,12 @@ KERNEL, ROW, INNER = 0, 1, 2
 """Loop levels: once per call, once per row, once per element."""
 
 ACCESS = ", !llvm.access.group !0"
+
 PARALLEL = ", !llvm.loop !1"
+
 CROWDED = ", !llvm.loop !3"
 """For loops with many accumulators: one vector of each, as two would not fit into registers."""
+
 METADATA = """!0 = distinct !{}
 !1 = distinct !{!1, !2}
 !2 = !{!"llvm.loop.parallel_accesses", !0}
@@ -46,42 +51,6 @@ METADATA = """!0 = distinct !{}
 """Says that turns of an inner loop do not depend on each other through memory: each element is
 computed from stored values that the loop does not change elsewhere.  Last, the range of
 :data:`~pellucid.backends.cpu.run_time_numbers.POSITIVE`."""
-
-REGISTER = {"float32": "float", "float64": "double", "bool": "i1", "int8": "i8", "uint8": "i8"} | {
-    f"int{bits}": f"i{bits}" for bits in (16, 32, 64)
-}
-REGISTER |= {"bfloat16": "i16", "float16": "i16"}  # bits, which only a cast makes a number
-MEMORY = REGISTER | {"bool": "i8"}
-
-Operand = Node | tuple[str, int] | NumberTable
-"""A stored value, a number handed over in its place (("size", n), ("error", 0)), or many."""
-
-
-def is_unsigned(dtype: DType) -> bool:
-    """Whether integers of this dtype have no sign."""
-    return dtype in (uint8, bool_)
-
-
-@dataclass
-class Operands:
-    """The kernel's operands in order of first use: position in ``slots`` by value."""
-
-    order: dict[Operand, int] = field(default_factory=dict)
-    next: int = 0
-    words: list[int] = field(default_factory=list)
-    """The content of the kernel's table of numbers so far."""
-
-    def position(self, operand: Operand) -> int:
-        """The operand's place, taken now if it is new."""
-        if operand not in self.order:
-            self.order[operand] = self.next
-            self.next += 1
-        return self.order[operand]
-
-    def finished(self) -> tuple[Operand, ...]:
-        """All operands, in their order."""
-        table = NumberTable(tuple(self.words))
-        return tuple(table if operand == TABLE else operand for operand in self.order)
 
 
 class Elements:
@@ -102,7 +71,6 @@ class Elements:
         piece: bool = False,
     ) -> None:
         self.f = function
-        self.numbers = RunTimeNumbers(self, fixed, piece)
         self.operands = operands
         self.stored = stored
         self.lines: dict[int, list[str]] = {KERNEL: function.lines}
@@ -112,11 +80,14 @@ class Elements:
         self.home: dict[Node, int] = {}
         """Nodes this kernel computes itself → the level at which they are known now."""
         self._pointers: dict[Operand, Value] = {}
-
-    @property
-    def entry(self) -> list[str]:
-        """The block that runs once per call."""
-        return self.lines[KERNEL]
+        self.numbers = RunTimeNumbers(
+            function,
+            operands.words,
+            lambda: self.pointer(TABLE),
+            lambda: self.lines[KERNEL],
+            fixed,
+            piece,
+        )
 
     # ---- operands and levels ---------------------------------------------------------------
 
@@ -295,10 +266,9 @@ class Elements:
 
     def _calculate(self, node: Node, index: Index) -> Value:
         """The element from those of the operands."""
-        special = getattr(self, f"_{node.op.name}", None)
+        special = _SPECIAL.get(node.op.name)
         if special is not None:
-            result: Value = special(node, index)
-            return result
+            return special(self, node, index)
         if node.op.family == "elementwise":
             values = [
                 self.value(n, i)
@@ -344,8 +314,6 @@ class Elements:
             self.f.store(self.f.i64(1), self.pointer(("error", 0)))
             return self.f.constant(REGISTER[node.dtype.name], 0)
         return self.value(source, operand_indices(node, index)[0])
-
-    _gather = _take
 
     def _random_uniform(self, node: Node, index: Index) -> Value:
         f = self.f
@@ -486,165 +454,20 @@ class Elements:
         return self.f.binary("and", a, b)
 
 
+_SPECIAL: dict[str, Callable[[Elements, Node, Index], Value]] = {
+    "iota": Elements._iota,
+    "take": Elements._take,
+    "gather": Elements._take,
+    "random_uniform": Elements._random_uniform,
+    "pad": Elements._pad,
+    "concatenate": Elements._concatenate,
+}
+"""Operations that are more than arithmetic on elements."""
+
+
 def clamp(formula: Affine, high: int) -> Affine:
     """The formula kept in [0, high]; itself where it cannot leave it."""
     low, most = formula.bounds()
     if low >= 0 and most <= high:
         return formula
     return Affine(((Atom("clamp", (formula, 0, high), high + 1), 1),))
-
-
-# ---- element-wise arithmetic -----------------------------------------------------------------
-
-# Sums and differences do not contract with a product into a fused multiply-add: a value that is
-# computed in two loops must come out with the same bits in both, or x = max(x) holds nowhere and
-# the gradient of a maximum is 0/0.  Products may, for the accumulators of reductions.
-_FLOAT_BINARY = {"add": "fadd", "sub": "fsub", "mul": "fmul contract", "div": "fdiv"}
-_INTEGER_BINARY = {"add": "add", "sub": "sub", "mul": "mul"}
-_BITWISE = {"bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor"}
-_COMPARE = {
-    "eq": ("fcmp oeq", "icmp eq", "icmp eq"),
-    "ne": ("fcmp une", "icmp ne", "icmp ne"),
-    "lt": ("fcmp olt", "icmp slt", "icmp ult"),
-    "le": ("fcmp ole", "icmp sle", "icmp ule"),
-    "gt": ("fcmp ogt", "icmp sgt", "icmp ugt"),
-    "ge": ("fcmp oge", "icmp sge", "icmp uge"),
-}
-
-
-def emit_elementwise(f: Function, node: Node, values: list[Value]) -> Value:
-    """Instructions of one element-wise operation on elements."""
-    name = node.op.name
-    operand = node.inputs[0].dtype
-    if name in ("copy", "detach"):
-        return values[0]
-    if name == "cast":
-        return convert(f, values[0], operand, node.dtype)
-    if name == "where":
-        return f.select(*values)
-    if name in _COMPARE:
-        kinds = _COMPARE[name]
-        opcode = kinds[0] if operand.kind == "float" else kinds[2 if is_unsigned(operand) else 1]
-        return f.compare(opcode, *values)
-    if name in _BITWISE:
-        return f.binary(_BITWISE[name], *values)
-    if name == "bitwise_not":
-        return f.binary(
-            "xor", values[0], f.constant(values[0].type, -1 if operand is not bool_ else 1)
-        )
-    if operand.kind == "float":
-        return _emit_float(f, name, values)
-    return _emit_integer(f, name, values, operand)
-
-
-def _emit_float(f: Function, name: str, values: list[Value]) -> Value:
-    if name in _FLOAT_BINARY:
-        return f.binary(_FLOAT_BINARY[name], *values)
-    if name == "neg":
-        return f.fneg(values[0])
-    if name == "abs":
-        return f.intrinsic("llvm.fabs", values[0].type, values[0])
-    if name == "floor_divide":
-        return _float_floor_divide(f, *values)
-    emitter: Callable[..., Value] | None = SPECIAL.get(name)
-    if emitter is None:
-        raise CompilationError(f"there are no instructions for {name}", "add an emitter to SPECIAL")
-    return emitter(f, *values)
-
-
-def _float_floor_divide(f: Function, x: Value, y: Value) -> Value:
-    """⌊x / y⌋ exactly, from the remainder; at y = 0 and y = ±∞ what NumPy gives."""
-    rest, plain = SPECIAL["remainder"](f, x, y), f.fdiv(x, y)
-    whole = SPECIAL["round"](f, f.fdiv(f.fsub(x, rest, ""), y))
-    # x / ±∞ is ±0; where the signs differ the remainder is not x, and the floor is -1.
-    minus_one = f.constant(x.type, -1.0)
-    of_infinite = f.select(f.compare("fcmp one", rest, x), minus_one, plain)
-    infinity = f.constant(x.type, math.inf)
-    infinite = f.compare("fcmp oeq", f.intrinsic("llvm.fabs", y.type, y), infinity)
-    by_zero = f.compare("fcmp oeq", y, f.constant(y.type, 0.0))
-    return f.select(by_zero, plain, f.select(infinite, of_infinite, whole))
-
-
-def _emit_integer(f: Function, name: str, values: list[Value], dtype: DType) -> Value:
-    unsigned = is_unsigned(dtype)
-    type_ = values[0].type
-    if name in _INTEGER_BINARY:
-        return f.binary(_INTEGER_BINARY[name], *values)
-    if name == "neg":
-        return f.binary("sub", f.constant(type_, 0), values[0])
-    if name in ("abs", "sign"):
-        if unsigned:
-            positive = f.compare("icmp ne", values[0], f.constant(type_, 0))
-            return values[0] if name == "abs" else f.cast("zext", positive, type_)
-        if name == "abs":
-            return f.intrinsic(
-                "llvm.abs", type_, values[0], f.constant("i1", False), overload=type_
-            )
-        low = f.intrinsic("llvm.smax", type_, values[0], f.constant(type_, -1))
-        return f.intrinsic("llvm.smin", type_, low, f.constant(type_, 1))
-    if name in ("maximum", "minimum"):
-        if dtype is bool_:
-            return f.binary("or" if name == "maximum" else "and", *values)
-        kind = f"llvm.{'u' if unsigned else 's'}{'max' if name == 'maximum' else 'min'}"
-        return f.intrinsic(kind, type_, *values)
-    if name in ("floor_divide", "remainder", "fmod"):
-        return _integer_division(f, name, values[0], values[1], unsigned)
-    raise CompilationError(
-        f"there are no instructions for {name} of integers", "convert to float first"
-    )
-
-
-def _integer_division(f: Function, name: str, x: Value, y: Value, unsigned: bool) -> Value:
-    """Quotient or remainder; division by 0 gives 0 as in NumPy, and nothing traps."""
-    type_ = x.type
-    zero, one = f.constant(type_, 0), f.constant(type_, 1)
-    by_zero = f.compare("icmp eq", y, zero)
-    safe = f.select(by_zero, one, y)
-    if unsigned:
-        result = f.binary("udiv" if name == "floor_divide" else "urem", x, safe)
-        return f.select(by_zero, zero, result)
-    # The most negative number divided by -1 overflows: divide by 1 and negate instead.
-    minus = f.compare("icmp eq", y, f.constant(type_, -1))
-    safe = f.select(minus, one, safe)
-    quotient, rest = f.binary("sdiv", x, safe), f.binary("srem", x, safe)
-    if name == "fmod":
-        return f.select(by_zero, zero, rest)
-    signs = f.compare("icmp slt", f.binary("xor", rest, safe), zero)
-    off = f.binary("and", signs, f.compare("icmp ne", rest, zero))
-    if name == "remainder":
-        return f.select(by_zero, zero, f.select(off, f.binary("add", rest, safe), rest))
-    lowered = f.binary("sub", quotient, f.cast("zext", off, type_))
-    lowered = f.select(minus, f.binary("sub", zero, x), lowered)
-    return f.select(by_zero, zero, lowered)
-
-
-def convert(f: Function, value: Value, source: DType, target: DType) -> Value:
-    """A value as another dtype, as NumPy's ``astype`` does."""
-    if source is target:
-        return value
-    if source.is_narrow:
-        return convert(f, widen(f, value, source), float32, target)
-    if target.is_narrow:
-        return narrow(f, convert(f, value, source, float32), target)
-    to = REGISTER[target.name]
-    if target is bool_:
-        if source.kind == "float":
-            return f.compare("fcmp une", value, f.constant(value.type, 0.0))
-        return f.compare("icmp ne", value, f.constant(value.type, 0))
-    if source.kind == "float" and target.kind == "float":
-        return f.cast("fpext" if target is float64 else "fptrunc", value, to)
-    if target.kind == "float":
-        return f.cast("uitofp" if is_unsigned(source) else "sitofp", value, to)
-    if source.kind == "float":
-        # Out-of-range values saturate instead of being undefined.
-        return f.intrinsic(
-            f"llvm.fpto{'ui' if is_unsigned(target) else 'si'}.sat",
-            to,
-            value,
-            overload=f"{to}.f{'32' if source is float32 else '64'}",
-        )
-    if source is bool_:
-        return f.cast("zext", value, to)
-    if source.itemsize < target.itemsize:
-        return f.cast("zext" if is_unsigned(source) else "sext", value, to)
-    return f.cast("trunc", value, to) if source.itemsize > target.itemsize else value

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from pellucid.backends.cpu.runtime import NativeProgram, Region, get_num_threads, in_order
+from pellucid.backends.cpu.analysis import Analysis
+from pellucid.backends.cpu.runtime import Loop, NativeProgram, Region, get_num_threads, in_order
+from pellucid.backends.cpu.writing import KernelUse
 from pellucid.compiler.explain import (
     BufferFacts,
     Explanation,
@@ -20,31 +22,31 @@ from pellucid.compiler.explain import (
 )
 from pellucid.graph.node import Graph, Node
 
-if TYPE_CHECKING:
-    from pellucid.backends.cpu.load import CpuExecutable, KernelUse
-
 
 def explain(
-    executable: CpuExecutable, inputs: Sequence[np.ndarray] | None, calls: int
+    analysis: Analysis,
+    program: NativeProgram,
+    regions: Sequence[Region | Loop],
+    inputs: Sequence[np.ndarray] | None,
+    calls: int,
 ) -> Explanation:
-    """Facts of a program; with ``inputs``, arrays that it may overwrite, also times.
+    """Facts of a program; with ``inputs``, arrays that it may overwrite, also its times.
 
     Kernels are timed one after the other, each with the threads that the program uses, ``calls``
     times after a first run; ``seconds`` of the whole is the program itself, ``calls`` times.
     """
-    graph = executable.graph
-    turns = executable.analysis.turns()
+    graph, turns = analysis.graph, analysis.turns()
     uses = [(i, use, count) for i, (step, count) in enumerate(turns) for use in step]
     times: list[float | None] = [None] * len(uses)
-    total, alone = None, executable.program.alone
+    total, alone = None, program.alone
     if inputs is not None and calls > 0:
-        measured, total, alone = _measure(executable, inputs, calls)
+        measured, total, alone = _measure(graph, program, regions, inputs, calls)
         times = list(measured)
     kernels = [
-        _facts(executable, number, use, count, seconds)
+        _facts(analysis, number, use, count, seconds)
         for (number, use, count), seconds in zip(uses, times, strict=True)
     ]
-    schedule = executable.schedule
+    schedule = analysis.schedule
     buffers = [
         BufferFacts(_label(node), schedule.places[node].number, _bytes_of(node), first, last)
         for node, (first, last) in schedule.lifetimes.items()
@@ -53,7 +55,7 @@ def explain(
     return Explanation(
         tuple(kernels),
         tuple(buffers),
-        len(executable.region_uses),
+        len(turns),
         len(schedule.steps),
         schedule.arena_bytes,
         sum(_bytes_of(n) for n in graph.inputs),
@@ -65,9 +67,9 @@ def explain(
 
 
 def _facts(
-    executable: CpuExecutable, region: int, use: KernelUse, turns: int, seconds: float | None
+    analysis: Analysis, region: int, use: KernelUse, turns: int, seconds: float | None
 ) -> KernelFacts:
-    anchors = executable.fusion.anchors | executable.analysis.inner_anchors()
+    anchors = analysis.fusion.anchors | analysis.inner_anchors()
     nodes = computed_nodes(use.cluster, anchors)
     written = set(use.cluster.anchors)
     operands = {o for o in use.kernel.operands if isinstance(o, Node)}
@@ -98,14 +100,18 @@ def _bytes_of(node: Node) -> int:
 
 
 def _measure(
-    executable: CpuExecutable, inputs: Sequence[np.ndarray], calls: int
+    graph: Graph,
+    program: NativeProgram,
+    regions: Sequence[Region | Loop],
+    inputs: Sequence[np.ndarray],
+    calls: int,
 ) -> tuple[list[float], float, bool]:
     """Mean seconds of each kernel, and of the whole program, on these inputs; and whether it runs
     on one thread because that is faster."""
-    table = np.array(executable.program.table)
-    kept = _bind(executable.graph, inputs, table)
-    plain = [region for region in in_order(executable.regions) if isinstance(region, Region)]
-    whole = NativeProgram(len(table), executable.regions, tries_threads=True)
+    table = np.array(program.table)
+    kept = _bind(graph, inputs, table)
+    plain = [region for region in in_order(regions) if isinstance(region, Region)]
+    whole = NativeProgram(len(table), regions, tries_threads=True)
     whole.table[:] = table
     whole.run()
     whole.settle()

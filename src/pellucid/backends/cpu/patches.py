@@ -14,7 +14,7 @@ from pellucid.backends.cpu.contraction import KERNEL_ATTRIBUTES, KERNEL_PARAMETE
 from pellucid.backends.cpu.contraction_tiles import load_lanes, multiply_add, store_lanes
 from pellucid.backends.cpu.engine import PLAIN
 from pellucid.backends.cpu.ir import Function, Value, module_text
-from pellucid.backends.cpu.loops import Kernel
+from pellucid.backends.cpu.kernel import Kernel
 from pellucid.backends.cpu.target import Target
 from pellucid.compiler.views import flat_base
 from pellucid.graph.node import Node

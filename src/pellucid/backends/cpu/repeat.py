@@ -11,10 +11,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from pellucid.backends.cpu.elements import Operand
+from pellucid.backends.cpu.operands import Operand
 from pellucid.backends.cpu.plan import LoopPlan, RegionPlan, StrandPlan, TaskPlan
+from pellucid.backends.cpu.slots import Slots
+from pellucid.backends.cpu.writing import KernelUse
 from pellucid.base.shapes import size_of
 from pellucid.compiler.chains import Chain
 from pellucid.compiler.clusters import Cluster, Fusion
@@ -24,15 +26,12 @@ from pellucid.compiler.repeat import (
     layout_of,
     operand_view,
 )
+from pellucid.compiler.schedule import Schedule
 from pellucid.compiler.views import View
 from pellucid.graph.node import Graph, Node, Spec, placeholder, unshared
 from pellucid.ops.elementwise import COPY
 from pellucid.ops.registry import apply
 from pellucid.ops.scan_body import Body, history_rows
-
-if TYPE_CHECKING:
-    from pellucid.backends.cpu.load import Analysis, KernelUse
-    from pellucid.backends.cpu.slots import Slots
 
 Move = tuple[int, int, int, int]
 
@@ -81,6 +80,33 @@ def task_plan(use: KernelUse, slots: Slots) -> TaskPlan:
     return TaskPlan(use.name, operands, use.kernel.chunks, use.kernel.cost)
 
 
+class BodyAnalysis(Protocol):
+    """What a loop needs to know of its body, which went through a pipeline of its own."""
+
+    blocks: int
+    """Into how many blocks of rows it is cut, if threads need not meet."""
+    packing: list[KernelUse]
+    """What runs once, before the first turn of a loop that is cut into blocks."""
+    schedule: Schedule
+    """When each of its clusters runs and where its values live."""
+    fusion: Fusion
+    """Which of its operations are computed together."""
+    loops: dict[int, LoopUse]
+    """Loops inside of it."""
+
+    def turns(self) -> list[tuple[list[KernelUse], int]]:
+        """The kernels of each region, and how often it runs."""
+
+    def region_plans(self, slots: Slots) -> list[RegionPlan | LoopPlan]:
+        """The regions as data."""
+
+    def inner_anchors(self) -> set[Node]:
+        """Anchors of the bodies of loops inside of it."""
+
+    def indexing(self) -> set[str]:
+        """Operations that read or write where data say."""
+
+
 @dataclass(frozen=True)
 class LoopUse:
     """A loop of a program: its cluster, its layout, the analysis of its body, and the kernels
@@ -88,7 +114,7 @@ class LoopUse:
 
     cluster: Cluster
     layout: LoopLayout
-    inner: Analysis
+    inner: BodyAnalysis
     copies: dict[int, KernelUse]
 
     @property
@@ -104,7 +130,7 @@ class LoopUse:
         Each has a workspace of its own, so that there are not too many.
         """
         uses = [u for found, _ in self.inner.turns() for u in found]
-        plain = not any(isinstance(part, LoopUse) for part in self.inner.parts)
+        plain = not self.inner.loops
         kinds = {o[0] for u in uses for o in u.kernel.operands if isinstance(o, tuple)}
         if self.layout.body.carries or self.inner.blocks or not plain or "scratch" in kinds:
             return 0
@@ -144,7 +170,7 @@ def copy_cluster(spec: Spec) -> tuple[Cluster, Fusion, Node]:
 
 def loop_use(
     cluster: Cluster,
-    analyse: Callable[[Body, frozenset[int]], Analysis],
+    analyse: Callable[[Body, frozenset[int]], BodyAnalysis],
     copy_kernel: Callable[[Spec], KernelUse],
 ) -> LoopUse:
     """What a loop's cluster becomes; ``analyse`` takes a body and the carries with a history."""

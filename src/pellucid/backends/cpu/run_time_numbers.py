@@ -10,13 +10,9 @@ the innermost loop, stays in the text.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from pellucid.backends.cpu.ir import Value
-
-if TYPE_CHECKING:
-    from pellucid.backends.cpu.elements import Elements
+from pellucid.backends.cpu.ir import Function, Value
 
 LARGEST_IN_TEXT = 2
 """Integers up to this size mean something else than an extent, and stay."""
@@ -30,33 +26,34 @@ DIVISIBLE = 1 << 32
 """Below this, a quotient is the upper half of a product (see :meth:`RunTimeNumbers.quotient`)."""
 
 
-@dataclass(frozen=True)
-class NumberTable:
-    """An operand: 64-bit words, integers or the bits of a floating-point number."""
-
-    words: tuple[int, ...] = ()
-
-
-TABLE = NumberTable()
-"""Stands for a kernel's table while the kernel is being written."""
-
-
 class RunTimeNumbers:
     """Writes where a kernel's numbers come from: its text if they are ``fixed``, or its table."""
 
-    def __init__(self, elements: Elements, fixed: bool, piece: bool = False) -> None:
-        """Of a ``piece`` of a long chain all real numbers are handed over: others may share it."""
-        self.f, self.elements, self.fixed, self.piece = elements.f, elements, fixed, piece
+    def __init__(
+        self,
+        function: Function,
+        words: list[int],
+        table: Callable[[], Value],
+        entry: Callable[[], list[str]],
+        fixed: bool,
+        piece: bool = False,
+    ) -> None:
+        """``words`` is the table's content so far, ``table()`` its address, ``entry()`` the block
+        that runs once per call.
+
+        Of a ``piece`` of a long chain all real numbers are handed over: others may share it.
+        """
+        self.f, self.words, self.table, self.entry = function, words, table, entry
+        self.fixed, self.piece = fixed, piece
 
     def _word(self, type_: str, word: int, known: str = "") -> Value:
         """The next word of the table, read once per call.
 
         Equal numbers have words of their own: they may differ in a kernel that shares the text.
         """
-        f, words = self.f, self.elements.operands.words
-        pointer = self.elements.pointer(TABLE)
+        f, words, pointer = self.f, self.words, self.table()
         words.append(word)
-        with f.into(self.elements.entry):
+        with f.into(self.entry()):
             return f.load(type_, f.gep(pointer, len(words) - 1, "i64"), 8, known)
 
     def integer(self, value: int) -> Value:
@@ -80,7 +77,7 @@ class RunTimeNumbers:
         if self.fixed or count < LEAST_EXTENT or multiple < LEAST_MULTIPLE:
             return self.f.i64(count)
         times = self._word("i64", count // multiple, POSITIVE)
-        with self.f.into(self.elements.entry):
+        with self.f.into(self.entry()):
             return self.f.binary("mul nuw nsw", times, self.f.i64(multiple))
 
     def quotient(self, value: Value, divisor: int) -> Value:

@@ -5,18 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from pellucid.backends.cpu.arithmetic import MEMORY, is_unsigned
 from pellucid.backends.cpu.contraction_tiles import when
-from pellucid.backends.cpu.elements import (
-    ACCESS,
-    MEMORY,
-    METADATA,
-    PARALLEL,
-    Operand,
-    Operands,
-    is_unsigned,
-)
+from pellucid.backends.cpu.elements import ACCESS, METADATA, PARALLEL
 from pellucid.backends.cpu.ir import Function, Value, module_text
-from pellucid.backends.cpu.loops import ATTRIBUTES, PARAMETERS, Kernel, combine
+from pellucid.backends.cpu.kernel import ATTRIBUTES, PARAMETERS, Kernel
+from pellucid.backends.cpu.operands import Operand, Operands
+from pellucid.backends.cpu.reducing import combine
 from pellucid.backends.cpu.special_exponential import exp, log1p
 from pellucid.base.dtypes import DType, int64
 from pellucid.graph.node import Node

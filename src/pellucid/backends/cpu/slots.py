@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pellucid.backends.cpu.elements import Operand
-from pellucid.backends.cpu.run_time_numbers import NumberTable
+from pellucid.backends.cpu.operands import NumberTable, Operand
 from pellucid.compiler.clusters import Cluster
 from pellucid.compiler.schedule import Schedule
 from pellucid.graph.node import Node, constant_value

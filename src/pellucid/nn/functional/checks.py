@@ -42,7 +42,7 @@ def as_broadcast(name: str, first: Any, second: Any) -> tuple[Any, Any]:
     return first.expand(*shape), second.expand(*shape)
 
 
-def check_values(check: Callable[..., None], *tensors: Any) -> None:
+def check_values(check: Callable[..., object], *tensors: Any) -> None:
     """``check(*arrays)`` on the values of tensors; in a compiled program when it met a bad one.
 
     Then too, the error tells the layer and the line that asked for the check.
@@ -53,7 +53,7 @@ def check_values(check: Callable[..., None], *tensors: Any) -> None:
 def demanded(
     value: Any,
     good: Callable[[], Any],
-    check: Callable[..., None],
+    check: Callable[..., object],
     *tensors: Any,
     otherwise: PellucidError,
 ) -> Any:
@@ -61,13 +61,10 @@ def demanded(
 
     See :func:`pellucid.tensor.late.demanded`; a compiled program names the layer and the line.
     """
-    place = place_now() if is_tracing() else None
-    if place is not None:
-        tell(otherwise, place)
     return late.demanded(value, good, _located(check), *tensors, otherwise=otherwise)
 
 
-def _located(check: Callable[..., None]) -> Callable[..., None]:
+def _located(check: Callable[..., object]) -> Callable[..., None]:
     """A check that tells, if it is put off, the layer and the line that asked for it."""
     place = place_now() if is_tracing() else None
     if place is None:
