@@ -558,10 +558,10 @@ class _WholeTensor(
     def __ixor__(self, other: Operand) -> Tensor:
         return self._update(self._shadow().bitwise_xor(other))
 
-    def __ilshift__(self, other: Operand) -> Tensor:  # type: ignore[misc]
+    def __ilshift__(self, other: Operand) -> Tensor:
         return self._update(self._shadow().bitwise_left_shift(other))
 
-    def __irshift__(self, other: Operand) -> Tensor:  # type: ignore[misc]
+    def __irshift__(self, other: Operand) -> Tensor:
         return self._update(self._shadow().bitwise_right_shift(other))
 
 

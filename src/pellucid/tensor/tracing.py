@@ -25,8 +25,6 @@ class Tracing(Protocol):
     """Identities of arguments that require gradients and are no leaves outside."""
     leaves: dict[int, Any]
     """Concrete tensors that took part."""
-    inner: set[int]
-    """Tensors that got their history in here."""
     consumed: dict[int, object]
     """Records that a backward pass of the traced function itself has walked."""
     modules: dict[int, object]

@@ -64,7 +64,7 @@ def demanded(
     return late.demanded(value, good, _located(check), *tensors, otherwise=otherwise)
 
 
-def _located(check: Callable[..., object]) -> Callable[..., None]:
+def _located(check: Callable[..., object]) -> Callable[..., object]:
     """A check that tells, if it is put off, the layer and the line that asked for it."""
     place = place_now() if is_tracing() else None
     if place is None:
