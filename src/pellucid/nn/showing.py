@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pellucid.nn.module import Module
+from pellucid.nn.tree import ModuleTree
 
 OPEN_DEPTH = 2
 """Levels of the tree that are open at first."""
@@ -14,7 +12,7 @@ WIDEST = 200
 """Characters of a layer's settings that are shown."""
 
 
-def module_html(module: Module, name: str = "", depth: int = 0) -> str:
+def module_html(module: ModuleTree, name: str = "", depth: int = 0) -> str:
     """The module as HTML: collapsible where it holds others or parameters; all text escaped."""
     own = [(n, p) for n, p in module.named_parameters(recurse=False)]
     buffers = [(n, b) for n, b in module.named_buffers(recurse=False)]
@@ -51,7 +49,7 @@ def _state(requires_grad: bool) -> str:
     return "learned" if requires_grad else "frozen"
 
 
-def _settings(module: Module) -> str:
+def _settings(module: ModuleTree) -> str:
     """The settings in a layer's text, cut where they are long."""
     try:
         text = " ".join(module.extra_repr().split())

@@ -42,8 +42,22 @@ class ModuleTree(Protocol):
     def named_modules(self) -> Iterator[tuple[str, Any]]:
         """(path, module) of the module itself and everything below it."""
 
-    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+    def parameters(self) -> Iterator[Tensor]:
+        """All parameters, shared ones once."""
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """(path, parameter) of all parameters."""
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """(path, buffer) of all buffers."""
+
+    def named_children(self) -> Iterator[tuple[str, Any]]:
+        """(name, module) of the direct children."""
+
+    def extra_repr(self) -> str:
+        """Settings of the module for its text."""
 
     def register_forward_pre_hook(self, hook: Callable[..., Any]) -> Removable:
         """Call ``hook(module, args)`` before each forward pass."""
