@@ -114,6 +114,8 @@ def matrix_power(A: Tensor, n: int) -> Tensor:  # noqa: N803
     while n:
         if n & 1:
             result = square if result is None else result.matmul(square)
+        n >>= 1
+        square = square.matmul(square) if n else square
     return A if result is None else result
 
 
