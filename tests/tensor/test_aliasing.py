@@ -763,3 +763,24 @@ def test_what_pytorch_converts_in_place_is_converted() -> None:
         assert k.tolist() == expected
     b = pellucid.tensor([True, False])
     assert b.sign_().tolist() == [True, False] and b.mul_(True).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_a_view_can_be_a_leaf(backend: str) -> None:
+    """w = x.reshape(…).requires_grad_() is a leaf, and a compiled function finds its gradient."""
+    storage = pellucid.tensor([1.0, -2.0, 3.0, -4.0])
+    w = storage[1:].requires_grad_()
+
+    def gradients() -> Any:
+        return pellucid.autograd.grad((w * w).sum(), [w])[0]
+
+    def step() -> Any:
+        loss = (w.abs() * w).sum()
+        loss.backward()
+        return loss
+
+    expected = [-4.0, 6.0, -8.0]
+    assert gradients().tolist() == expected
+    assert pellucid.compile(gradients, backend=backend)().tolist() == expected
+    pellucid.compile(step, backend=backend, keep_gradients=True)()
+    assert w.grad.tolist() == [4.0, 6.0, 8.0]

@@ -125,7 +125,8 @@ class Record:
             if cell.base is not None:  # a view, which changes with its base
                 if state.trace is None:
                     cell.read_by(self)
-                else:
+                elif not (inputs[position]._requires_grad and inputs[position]._record is None):
+                    # (A leaf stays itself: its gradient is looked up by it.)
                     cells[position] = state.trace.snapshot(inputs[position])
         self._ages = [(cell.changes[0], cell.runs[0]) for cell in cells]
         self._results: dict[int, Cell] | None = None
