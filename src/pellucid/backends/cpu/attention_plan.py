@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.backends.cpu.contraction_plan import Contraction, tile_shape
+from pellucid.backends.cpu.contraction_spec import Contraction
 from pellucid.backends.cpu.target import Target
+from pellucid.backends.cpu.tile_choice import tile_shape
 
 BLOCK = 64
 """About so many queries, and keys, are in a block: its scores stay in the first-level cache."""
