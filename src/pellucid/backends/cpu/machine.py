@@ -129,10 +129,30 @@ class ProductCosts:
 
 
 @dataclass(frozen=True)
+class AttentionCosts:
+    """Of attention."""
+
+    block: int = 64
+    """About so many queries, and keys, are in a block: its scores stay in the first-level cache."""
+    long_block: int = 128
+    """The same for long rows, where larger blocks scale earlier results less often (measured: 134
+    GFLOP/s instead of 122 for 2048 keys; the gradient gains nothing)."""
+    long_row: int = 512
+    """Keys of a long row."""
+    chunk_cycles: int = 40_000
+    """Cycles of a chunk, about: below this, handing it out costs more than it brings."""
+    most_chunks: int = 1024
+    """Chunks at most."""
+    flop_per_nanosecond: int = 60
+    """What one core is expected to do; only for estimates."""
+
+
+@dataclass(frozen=True)
 class Costs:
     """Tuned numbers of the kernels, by what is planned with them."""
 
     products: ProductCosts = field(default_factory=ProductCosts)
+    attention: AttentionCosts = field(default_factory=AttentionCosts)
 
 
 BY_TARGET: dict[str, Machine] = {}
