@@ -17,7 +17,7 @@ import pytest
 
 from native_products import CANARY, FORMS, SEED, SHAPES, Product, bias_and_relu, strides
 from pellucid.backends.cpu.contraction import Contraction, emit_contraction, plan_contraction
-from pellucid.backends.cpu.contraction_plan import ContractionPlan
+from pellucid.backends.cpu.contraction_spec import ContractionPlan
 from pellucid.backends.cpu.ir import module_text
 from pellucid.backends.cpu.target import Target, host_target, named_target, target_machine
 from pellucid.base.dtypes import bfloat16

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from native_graphs import assert_native_is_reference, run
-from pellucid.backends.cpu import analysis, executable
+from pellucid.backends.cpu import analysis, executable, machine
 from pellucid.backends.cpu import plan as plans
-from pellucid.backends.cpu.target import host_target
+from pellucid.backends.cpu.contraction import Contraction, plan_contraction
+from pellucid.backends.cpu.target import host_target, named_target
 from pellucid.base.dtypes import float32, float64, int64
 from pellucid.compiler.machine import Machine
 from pellucid.graph.node import Graph, Node, Spec, constant, new_input
@@ -112,3 +113,26 @@ def test_different_graphs_have_different_plans() -> None:
         rng = np.random.default_rng(1)
         arrays = [rng.standard_normal(n.shape).astype(n.dtype.numpy) for n in graph.inputs]
         assert_native_is_reference(graph, arrays)
+
+
+def test_a_plan_made_with_other_costs_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph, _ = mixed()
+    before = plans.plan_key(graph, host_target())
+    other = machine.Costs(machine.ProductCosts(chunk_cycles=1_000))
+    monkeypatch.setitem(machine.COSTS_BY_TARGET, host_target().key(), other)
+    assert plans.plan_key(graph, host_target()) != before
+
+
+def test_chunks_follow_the_costs_of_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = named_target("x86-64-avx2")
+    strides = (128 * 128, 128, 1)
+    spec = Contraction("float32", 1, 128, 128, 128, strides, strides, strides[:2])
+    usual = plan_contraction(spec, target).kernels[0].chunks
+    # 128³ multiply-adds, 16 in a cycle, are 131,072 cycles.
+    for cycles, most in ((131_073, 1), (60_000, 2), (10_000, 13)):
+        costs = machine.ProductCosts(chunk_cycles=cycles, small_chunk_cycles=1 << 40)
+        monkeypatch.setitem(machine.COSTS_BY_TARGET, target.key(), machine.Costs(costs))
+        chunks = plan_contraction(spec, target).kernels[0].chunks
+        assert most / 2 < chunks <= most
+    monkeypatch.delitem(machine.COSTS_BY_TARGET, target.key())
+    assert plan_contraction(spec, target).kernels[0].chunks == usual

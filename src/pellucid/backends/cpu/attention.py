@@ -16,12 +16,12 @@ from pellucid.backends.cpu.attention_plan import (
     AttentionPlan,
     plan_attention,
 )
-from pellucid.backends.cpu.contraction_plan import depth_unroll
 from pellucid.backends.cpu.contraction_tiles import Tile, load_lanes, store_lanes, when
 from pellucid.backends.cpu.ir import Function, Value
 from pellucid.backends.cpu.lanes import INFINITY, Lanes
 from pellucid.backends.cpu.special_exponential import logarithm
 from pellucid.backends.cpu.target import Target
+from pellucid.backends.cpu.tile_choice import depth_unroll
 
 FORWARD = ("q", "k", "v", "mask", "state", "out", "log_sum")
 BACKWARD = ("q", "k", "v", "mask", "state", "out", "log_sum", "g", "dq", "dk", "dv", "delta")

@@ -13,12 +13,12 @@ from pellucid.backends.cpu.attention_plan import (
 from pellucid.backends.cpu.contraction import KERNEL_ATTRIBUTES, KERNEL_PARAMETERS, operand
 from pellucid.backends.cpu.contraction_elements import Elements
 from pellucid.backends.cpu.contraction_packing import pack_panel_transpose
-from pellucid.backends.cpu.contraction_plan import depth_unroll
 from pellucid.backends.cpu.contraction_tiles import Tile, when
 from pellucid.backends.cpu.ir import Function, Value, mangle, vector
 from pellucid.backends.cpu.lanes import INFINITY, Lanes
 from pellucid.backends.cpu.random_bits import philox, uniform
 from pellucid.backends.cpu.special_exponential import exponential_of_negative
+from pellucid.backends.cpu.tile_choice import depth_unroll
 
 ROWS_TOGETHER = 4
 """Rows of scores that are worked on side by side: one alone waits for each of its steps."""

@@ -14,6 +14,7 @@ from pellucid.backends.cpu.attention_plan import Attention, Rows
 from pellucid.backends.cpu.engine import PLAIN
 from pellucid.backends.cpu.ir import module_text
 from pellucid.backends.cpu.kernel import Kernel
+from pellucid.backends.cpu.machine import costs_of
 from pellucid.backends.cpu.operands import Operand
 from pellucid.backends.cpu.target import Target
 from pellucid.base.shapes import contiguous_strides
@@ -21,9 +22,6 @@ from pellucid.compiler.clusters import Cluster, Fusion
 from pellucid.compiler.views import ATTENTION_READS, View, contiguous, merge_axes
 from pellucid.graph.node import Node
 from pellucid.ops.attention import split_extra
-
-FLOP_PER_NANOSECOND = 60
-"""What one core is expected to do; only for estimates."""
 
 Views = Callable[[Node, Fusion], list[View]]
 
@@ -83,7 +81,8 @@ def write_attention(cluster: Cluster, fusion: Fusion, views_of: Views, target: T
     products = len({*names} & {"dq", "dk", "dv"}) + 2 if backward else 2
     flop = products * spec.pairs * (spec.width + value)
     text = PLAIN + module_text([function])
-    return Kernel(text, tuple(operands), plan.chunks, flop / FLOP_PER_NANOSECOND, flop)
+    speed = costs_of(target).attention.flop_per_nanosecond
+    return Kernel(text, tuple(operands), plan.chunks, flop / speed, flop)
 
 
 def _mask_kind(node: Node) -> str:

@@ -11,17 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.backends.cpu.contraction_plan import Contraction, tile_shape
+from pellucid.backends.cpu.contraction_spec import Contraction
+from pellucid.backends.cpu.machine import costs_of
 from pellucid.backends.cpu.target import Target
-
-BLOCK = 64
-"""About so many queries, and keys, are in a block: its scores stay in the first-level cache."""
-LONG_BLOCK = 128
-"""The same for long rows, where larger blocks scale earlier results less often (measured: 134
-GFLOP/s instead of 122 for 2048 keys; the gradient gains nothing)."""
-LONG = 512
-_CHUNK_CYCLES = 40_000
-_MOST_CHUNKS = 1024
+from pellucid.backends.cpu.tile_choice import tile_shape
 
 
 @dataclass(frozen=True)
@@ -111,21 +104,25 @@ class AttentionPlan:
 def plan_attention(spec: Attention, target: Target, gradient: bool) -> AttentionPlan:
     """How ``spec`` runs on a processor."""
 
+    costs = costs_of(target).attention
+
     def tile(columns: int, depth: int) -> TileShape:
         work = Contraction(
-            spec.dtype, 1, BLOCK, columns, depth, (0, depth, 1), (0, columns, 1), (0, columns)
+            spec.dtype, 1, costs.block, columns, depth, (0, depth, 1), (0, columns, 1), (0, columns)
         )
         return TileShape(*tile_shape(work, target.lanes(spec.dtype), target.vector_registers))
 
-    scores = tile(BLOCK, spec.width)
+    scores = tile(costs.block, spec.width)
     both = math.lcm(scores.rows, scores.columns)
     # Whole tiles in both directions where that is possible without very large blocks.
-    step = both if both <= 2 * BLOCK else scores.columns
-    wanted_block = LONG_BLOCK if spec.keys >= LONG and not gradient else BLOCK
+    step = both if both <= 2 * costs.block else scores.columns
+    long = spec.keys >= costs.long_row and not gradient
+    wanted_block = costs.long_block if long else costs.block
     block = step * max(1, round(wanted_block / step))
     units = spec.matrices * (1 if gradient else math.ceil(spec.queries / block))
     cycles = spec.pairs * (spec.width + spec.value_width) / (2 * scores.lanes)
-    wanted = max(1, min(_MOST_CHUNKS, int((5 if gradient else 2) * cycles // _CHUNK_CYCLES)))
+    cycles *= 5 if gradient else 2
+    wanted = max(1, min(costs.most_chunks, int(cycles // costs.chunk_cycles)))
     group = max(1, math.ceil(units / wanted))
     return AttentionPlan(
         target.lanes(spec.dtype),

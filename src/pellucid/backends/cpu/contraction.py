@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pellucid.backends.cpu.chunk_choice import sum_chunks
 from pellucid.backends.cpu.contraction_packing import (
     pack_lines,
     pack_panel_gather,
@@ -23,16 +24,11 @@ from pellucid.backends.cpu.contraction_packing import (
     pack_panels_copy,
     pack_rows,
 )
-from pellucid.backends.cpu.contraction_plan import (
-    Axis,
-    Contraction,
-    ContractionPlan,
-    Kernel,
-    plan_contraction,
-    sum_chunks,
-)
+from pellucid.backends.cpu.contraction_plan import plan_contraction
+from pellucid.backends.cpu.contraction_spec import Axis, Contraction, ContractionPlan, Kernel
 from pellucid.backends.cpu.contraction_tiles import DotTile, Tile, load_lanes, store_lanes, when
 from pellucid.backends.cpu.ir import Function, Value, vector
+from pellucid.backends.cpu.machine import ProductCosts, costs_of
 from pellucid.backends.cpu.target import Target
 
 __all__ = [
@@ -93,7 +89,8 @@ def emit_contraction(
     first = _Emitter(name + plan.kernels[0].suffix, plan, epilogue).emit()
     if len(plan.kernels) == 1:
         return [first]
-    return [first, _emit_sum(name + plan.kernels[1].suffix, plan, epilogue)]
+    costs = costs_of(target).products
+    return [first, _emit_sum(name + plan.kernels[1].suffix, plan, costs, epilogue)]
 
 
 def emit_blocks(name: str, plan: ContractionPlan, epilogue: Epilogue | None = None) -> Function:
@@ -554,11 +551,13 @@ class _Emitter:
 # ---- adding the parts of a split sum ---------------------------------------------------------
 
 
-def _emit_sum(name: str, plan: ContractionPlan, epilogue: Epilogue | None) -> Function:
+def _emit_sum(
+    name: str, plan: ContractionPlan, costs: ProductCosts, epilogue: Epilogue | None
+) -> Function:
     """C (+)= Σ of the parts in scratch, in their order; then the epilogue, on whole rows."""
     spec, lanes = plan.spec, plan.lanes
     size, scalar = spec.itemsize, "float" if spec.dtype == "float32" else "double"
-    chunks, height = sum_chunks(spec, plan.splits, lanes)
+    chunks, height = sum_chunks(spec, plan.splits, lanes, costs)
     f = Function(name, KERNEL_PARAMETERS, attributes=KERNEL_ATTRIBUTES)
     c, parts = operand(f, 2), operand(f, 3)
     per_batch = chunks // spec.batch

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.backends.cpu import cache
-from pellucid.backends.cpu.machine import machine_of
+from pellucid.backends.cpu.machine import costs_of, machine_of
 from pellucid.backends.cpu.target import Target
 from pellucid.base.caches import register_cache
 from pellucid.base.dtypes import as_dtype
@@ -146,7 +146,7 @@ def _compiler_version() -> str:
 
 def plan_key(graph: Graph, target: Target) -> bytes:
     """The key of a graph's plan for a processor, as the compiler is tuned for it."""
-    tuned = repr(machine_of(target))
+    tuned = repr((machine_of(target), costs_of(target)))
     parts = ("plan", _compiler_version(), target.key(), tuned, describe_graph(graph))
     return hashlib.sha256("\0".join(parts).encode()).digest()
 

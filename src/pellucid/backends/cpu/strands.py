@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from pellucid.backends.cpu.contraction_plan import Contraction
+from pellucid.backends.cpu.contraction_spec import Contraction
 from pellucid.backends.cpu.target import Target
 from pellucid.compiler.clusters import Fusion
 from pellucid.compiler.strands import rows_apart

@@ -20,13 +20,12 @@ from pellucid.backends.cpu.contraction import (
     emit_packing,
 )
 from pellucid.backends.cpu.contraction_plan import (
-    Contraction,
-    ContractionPlan,
     packed_bytes,
     plan_blocks,
     plan_contraction,
     plan_packing,
 )
+from pellucid.backends.cpu.contraction_spec import Contraction, ContractionPlan
 from pellucid.backends.cpu.convolution import StridedProduct, emit_strided, plan_strided
 from pellucid.backends.cpu.elements import METADATA
 from pellucid.backends.cpu.engine import (
@@ -35,6 +34,7 @@ from pellucid.backends.cpu.engine import (
 from pellucid.backends.cpu.ir import Function, module_text
 from pellucid.backends.cpu.kernel import Kernel
 from pellucid.backends.cpu.loops import emit_epilogue, emit_rows
+from pellucid.backends.cpu.machine import costs_of
 from pellucid.backends.cpu.operands import Operand, Operands
 from pellucid.backends.cpu.patches import emit_patches
 from pellucid.backends.cpu.serial import EMITTERS
@@ -53,13 +53,6 @@ from pellucid.compiler.views import (
     merge_axes,
 )
 from pellucid.graph.node import INPUT, Graph, Node
-
-FLOP_PER_NANOSECOND = 80
-"""What one core is expected to do in a matrix product; only for estimates."""
-
-
-PACKING_COST = 0.1
-"""Nanoseconds to pack an element of a matrix."""
 
 
 @dataclass(frozen=True)
@@ -88,13 +81,13 @@ def emit_cluster(
         return []
     key, nodes = describe(cluster, fusion, stored)
     key = (key, blocks)
-    known = _written.get((key, target))
+    known = _written.get((key, target, costs_of(target)))
     if known is None:
         kernels = WRITERS[cluster.kind](cluster, fusion, stored, target, blocks)
         place = {node: i for i, node in enumerate(nodes)}
         order = [[place.get(o, o) for o in k.operands] for k in kernels]  # type: ignore[arg-type]
         known = (kernels, order)
-        _written[(key, target)] = known
+        _written[(key, target, costs_of(target))] = known
         while len(_written) > WRITTEN_LIMIT:
             _written.pop(next(iter(_written)), None)
     uses = []
@@ -216,7 +209,7 @@ def _write_product(
     kernels = []
     for part, function in zip(plan.kernels, functions, strict=True):
         function.name = "KERNEL"
-        cost = part.flop / FLOP_PER_NANOSECOND
+        cost = part.flop / costs_of(target).products.flop_per_nanosecond
         # Loops (of an epilogue, of the sum of a split product) want LLVM's passes, tiles do not.
         loops = after is not None or bool(part.suffix)
         text = ("" if loops else PLAIN) + module_text([function], METADATA if loops else "")
@@ -237,7 +230,8 @@ def _write_blocks(
     node, after = cluster.anchors[0], cluster.epilogue
     whole = contraction_of(node, fusion.placed.get(node) or contiguous(node))
     plan = plan_blocks(in_blocks(whole, blocks), target)
-    packing = plan_packing(plan)
+    costs = costs_of(target).products
+    packing = plan_packing(plan, costs)
     packed: Operand = ("scratch", packed_bytes(plan))
     own: list[Operand] = [matrix_view(node, 0).base, packed, node]
     operands = Operands({node: 2}, len(own))
@@ -249,11 +243,11 @@ def _write_blocks(
     function = emit_blocks("KERNEL", plan, epilogue if after else None)
     extra = [o for o, place in operands.order.items() if place >= len(own)]
     text = ("" if after else PLAIN) + module_text([function], METADATA if after else "")
-    cost = whole.flop / FLOP_PER_NANOSECOND
+    cost = whole.flop / costs.flop_per_nanosecond
     turn = Kernel(text, (*own, *extra), blocks, cost, whole.flop)
     text = PLAIN + module_text([emit_packing("KERNEL", packing)], "")
     (part,) = packing.kernels
-    cost = PACKING_COST * whole.depth * whole.columns
+    cost = costs.packing_nanoseconds * whole.depth * whole.columns
     return [Kernel(text, (matrix_view(node, 1).base, packed), part.chunks, cost), turn]
 
 
@@ -301,7 +295,7 @@ def _write_strided(cluster: Cluster, fusion: Fusion, stored: set[Node], target: 
     function = emit_strided("KERNEL", spec, plan, epilogue if after else None)
     extra = [o for o, place in operands.order.items() if place >= len(own)]
     text = ("" if after else PLAIN) + module_text([function], METADATA if after else "")
-    cost = spec.flop / FLOP_PER_NANOSECOND
+    cost = spec.flop / costs_of(target).products.flop_per_nanosecond
     return Kernel(text, (*own, *extra), plan.chunks, cost, spec.flop)
 
 
