@@ -210,7 +210,9 @@ def test_several_regression_targets() -> None:
         np.testing.assert_array_equal(part.raw_targets, wanted[part.indices])
         scaled = (part.raw_targets - rows.mean(0)) / rows.std(0)
         np.testing.assert_allclose(part.targets, scaled, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(data.target_scaler.inverse(part.targets), part.raw_targets, 1e-5, 1e-4)
+        np.testing.assert_allclose(
+            data.target_scaler.inverse(part.targets), part.raw_targets, 1e-5, 1e-4
+        )
 
 
 def test_equal_test_and_training_rows_are_counted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,33 @@ def test_D42_the_gradient_is_the_product_of_the_links() -> None:
     links = (1 - np.tanh(np.log(inner)) ** 2) / inner
     links = links * (np.exp(2 * np.sin(v)) * 2 * np.cos(v) + 0.5 / np.sqrt(v))
     assert_close(x.grad, links, 1e-10)
+
+
+def test_D43_the_graph_of_a_compiled_function_is_open(tmp_path: Path) -> None:
+    """Known operations, edges and a file, by public names alone."""
+    function = pellucid.compile(lambda x, w: (x @ w).tanh().sum())
+    for ask in (function.graph, lambda: function.draw(tmp_path / "early.dot")):
+        with pytest.raises(ArgumentError, match="nothing has been compiled yet"):
+            ask()
+    function(pellucid.ones(5, 3), pellucid.ones(3, 2))
+    graph = function.graph()
+    shown = [(n.op.name, n.shape, [m.op.name for m in n.inputs]) for n in graph.nodes()]
+    assert shown[-3:] == [
+        ("matmul", (5, 2), ["input", "input"]),
+        ("tanh", (5, 2), ["matmul"]),
+        ("sum", (), ["tanh"]),
+    ]
+    function(pellucid.ones(7, 3), pellucid.ones(3, 2))
+    assert function.graph().inputs[0].shape == (7, 3), "the program that was used last"
+    function(pellucid.ones(5, 3), pellucid.ones(3, 2))
+    text = function.draw(tmp_path / "step.dot")
+    assert (
+        (tmp_path / "step.dot").read_text(encoding="utf-8") == text + "\n" == to_dot(graph) + "\n"
+    )
+    assert text.count("->") == 4 and all(f'label="{op}\\n' in text for op in ("matmul", "tanh"))
+    with pytest.raises(ArgumentError, match=r"DOT language only\n.*dot -Tsvg") as caught:
+        function.draw(tmp_path / "step.svg")
+    assert isinstance(caught.value, ValueError) and not (tmp_path / "step.svg").exists()
 
 
 def test_D43_data_flow_and_gradient_flow_are_drawn() -> None:
