@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import inspect
 import os
 import struct
 from collections.abc import Callable
@@ -11,6 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pellucid.base.phrases import Setting, option_words
+from pellucid.cli.options import LOADING
+from pellucid.data.sources import load_source
 
 Command = Callable[..., Any]
 
@@ -181,3 +186,15 @@ def test_a_defect_is_told_without_a_traceback(
     monkeypatch.setenv("PELLUCID_DEBUG", "1")
     with pytest.raises(ZeroDivisionError):
         command("train", "digits")
+
+
+def test_every_argument_of_the_loader_is_an_option_by_the_name_that_hints_use() -> None:
+    arguments = inspect.signature(load_source).parameters
+    own = {"source", "targets", "seed", "fractions"}  # named by the command or by the settings
+    assert {option.name for option in LOADING} == set(arguments) - own
+    for option in LOADING:
+        assert option.flags[0].partition("/")[0] == option_words(Setting(option.name))
+        plain = option.value(option.default)
+        assert plain == arguments[option.name].default or not (
+            plain or arguments[option.name].default
+        )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from helpers import assert_close
+from native_graphs import run
 from pellucid import autograd, cat, compile, ones, stack, tensor
 from pellucid.backends.cpu.analysis import Analysis
 from pellucid.backends.cpu.target import host_target
@@ -146,8 +147,15 @@ def test_pieces_that_differ_in_constants_share_a_kernel() -> None:
     x = node = new_input(Spec((4,), float32))
     for number in range(500):
         node = elementwise.sin(elementwise.mul(node, scalar(node, 1 + number / 1000)))
-    texts = Analysis(Graph((x,), (node,)), host_target()).texts()
+    graph = Graph((x,), (node,))
+    texts = Analysis(graph, host_target()).texts()
     assert len(texts) <= 4
+    start = np.linspace(-1, 1, 4, dtype=np.float32)
+    value = start
+    for number in range(500):
+        value = np.sin(value * np.float32(1 + number / 1000))
+    (found,) = run(graph, [start])
+    np.testing.assert_allclose(found, value, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ("deep", "broad", "doubling"))

@@ -264,11 +264,15 @@ def test_a_header_of_years(tmp_path: Path) -> None:
 
 
 def test_a_table_without_header_predicts_from_one_without(tmp_path: Path) -> None:
-    rows = "".join(f"{i % 9}.5,{i % 2}\n" for i in range(40))
+    values = np.arange(40) % 9 + 0.5
+    rows = "".join(f"{value},{i % 2}\n" for i, value in enumerate(values))
     (tmp_path / "t.csv").write_text(rows)
     data = load_source(tmp_path / "t.csv", "column 2", header=False)
     (tmp_path / "new.csv").write_text("3.5\n4.5\n")
-    assert len(load_for_prediction(data.preprocessor, tmp_path / "new.csv").features) == 2
+    found = load_for_prediction(data.preprocessor, tmp_path / "new.csv").features
+    seen = values[data.train.indices]
+    expected = (np.array([[3.5], [4.5]]) - seen.mean()) / seen.std()
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_excel_and_utf16_files(tmp_path: Path) -> None:

@@ -216,7 +216,11 @@ def test_columns_of_another_kind_at_prediction() -> None:
         fitted.transform(table(**{k: v for k, v in good.items() if k != "x"}))
     with pytest.raises(DataError, match="'x' of cats.csv holds .* too far from the training"):
         fitted.transform(table(**good | {"x": [1e300]}))
-    assert fitted.transform(table(**good | {"b": [0], "d": [None], "x": [True]})).shape[0] == 1
+    # 0 is false, a truth is a number, and a missing date is the median of those of training.
+    found = fitted.transform(table(**good | {"b": [0], "d": [None], "x": [True]}))
+    same = table(b=[False], d=np.array([None], dtype="M8[D]"), x=[1])
+    np.testing.assert_array_equal(found, fitted.transform(same))
+    assert found[0, 0] == 0 and found[0, -1] == -1 and np.isfinite(found).all()
 
 
 # --- Images and targets ------------------------------------------------------------------------

@@ -203,8 +203,16 @@ def test_multilabel_to_arrays() -> None:
 def test_several_regression_targets() -> None:
     columns = frame() | {"a": np.arange(200) * 0.5, "b": np.arange(200)[::-1] * 2.0}
     data = load_source(columns, ["a", "b"], task="regression", ignore="y")
-    assert data.train.targets.shape[1] == 2
-    assert data.target_scaler is not None and len(data.target_scaler.mean) == 2
+    assert data.target_scaler is not None
+    wanted = np.column_stack([columns["a"], columns["b"]])
+    rows = wanted[data.train.indices]
+    for part in (data.train, data.validation, data.test):
+        np.testing.assert_array_equal(part.raw_targets, wanted[part.indices])
+        scaled = (part.raw_targets - rows.mean(0)) / rows.std(0)
+        np.testing.assert_allclose(part.targets, scaled, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            data.target_scaler.inverse(part.targets), part.raw_targets, 1e-5, 1e-4
+        )
 
 
 def test_equal_test_and_training_rows_are_counted() -> None:

@@ -65,7 +65,7 @@ def test_D21_attention_of_a_recurrent_decoder_points_at_the_source(rng) -> None:
     assert np.mean(shares) > 0.6  # by chance 0.44
 
 
-def test_padding_gets_no_attention_and_changes_nothing(rng) -> None:
+def test_D34_padding_gets_no_attention_and_changes_nothing(rng) -> None:
     model = Seq2Seq(9, features=8, hidden=8, view="attention")
     x, y = (pellucid.tensor(rng.integers(0, 9, (2, n))) for n in (5, 4))
     lengths = pellucid.tensor([5, 3])

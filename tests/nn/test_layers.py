@@ -140,11 +140,43 @@ def test_D30_documentation_says_why_activations_are_needed() -> None:
     assert "more than a linear model" in " ".join(nn.Linear.__doc__.split())
 
 
+def shapes(*listed: tuple[int, ...]) -> list[pellucid.Tensor]:
+    """Zeros of each of these shapes."""
+    return [pellucid.zeros(shape) for shape in listed]
+
+
+COUNTED: list[tuple[nn.Module, list[pellucid.Tensor], int]] = [
+    (
+        nn.Sequential(nn.Linear(784, 50), nn.ReLU(), nn.Linear(50, 10)),
+        shapes((1, 784), (7, 784), (2, 3, 784)),
+        785 * 50 + 51 * 10,
+    ),
+    (nn.Conv2d(3, 8, 5), shapes((1, 3, 9, 9), (4, 3, 28, 20)), 8 * 3 * 25 + 8),
+    (nn.LSTM(6, 4), shapes((2, 1, 6), (9, 3, 6)), 4 * (4 * 6 + 4 * 4 + 2 * 4)),
+    (nn.GRU(6, 4), shapes((2, 1, 6), (9, 3, 6)), 3 * (4 * 6 + 4 * 4 + 2 * 4)),
+    (nn.Embedding(11, 5), [x.long() for x in shapes((1, 2), (3, 8))], 11 * 5),
+    (
+        nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+        shapes((1, 2, 8), (3, 7, 8)),
+        4 * (8 * 8 + 8) + (8 * 16 + 16) + (16 * 8 + 8) + 2 * 2 * 8,
+    ),
+]
+"""Layer, inputs of several numbers of rows and lengths, and how many parameters it has."""
+
+
 def test_D31_the_number_of_parameters_depends_on_the_layers_alone() -> None:
-    net = nn.Sequential(nn.Linear(784, 50), nn.ReLU(), nn.Linear(50, 10))
-    for batch in (1, 7):
-        net(pellucid.zeros(batch, 784))
-        assert sum(p.numel() for p in net.parameters()) == 39_760
+    """Every layer that is applied to rows of any length has the weights that it was made with:
+    the formulas of its sizes before any input, and the same objects after inputs of all kinds."""
+    for layer, inputs, count in COUNTED:
+        made = dict(layer.named_parameters())
+        values = {name: p.detach().numpy().copy() for name, p in made.items()}
+        assert sum(p.numel() for p in made.values()) == count, layer
+        for x in inputs:
+            layer(x)
+        after = dict(layer.named_parameters())
+        assert list(after) == list(made) and all(after[name] is made[name] for name in made)
+        for name, value in values.items():
+            assert_close(after[name], value, 0, 0, name)
 
 
 def test_D32_activations_see_the_weighted_sum() -> None:
@@ -186,9 +218,13 @@ def test_C19_parameters_are_weights_and_biases_alone() -> None:
 
 def test_D36_inference_builds_no_graph() -> None:
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU()).eval()
+    x = pellucid.randn(4, 2)
+    learning = net(x)
+    assert learning.requires_grad and learning.grad_fn is not None
     with pellucid.no_grad():
-        y = net(pellucid.randn(4, 2))
+        y = net(x)
     assert not y.requires_grad and y.grad_fn is None
+    assert_close(y, learning, 0, 0)
 
 
 def test_bilinear_equals_its_sum(rng) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from optim.parity_cases import start_values, train
 from pellucid import optim
 from pellucid.base.errors import ArgumentError, AutogradError, TraceError
 from pellucid.tensor.validity import Validity
+from pellucid.training.config import setting_reason
 
 ALL = "SGD Adagrad RMSprop Adadelta Adam AdamW Adamax SparseAdam NAdam RAdam Lion Muon".split()
 
@@ -103,6 +105,14 @@ def test_C15_documentation_says_where_to_start() -> None:
     assert optim.SGD([parameter(1.0)]).param_groups[0]["lr"] == 1e-3
     assert "0.01 is the usual first try" in " ".join((optim.SGD.__doc__ or "").split())
     assert "start at" in (optim.__doc__ or "") and "0.01" in (optim.__doc__ or "")
+    # The settings of a run and both guides name the same two numbers.
+    assert "0.001 suits Adam and its kin; SGD starts at 0.01" in setting_reason("learning_rate")
+    for guide in ("guide.md", "guide.zh-CN.md"):
+        text = (Path(__file__).parents[2] / "docs" / guide).read_text(encoding="utf-8")
+        rows = [line.split("|") for line in text.splitlines() if line.startswith("| ")]
+        rates = {row[2].strip(): row[3].strip() for row in rows if len(row) == 5}
+        sgd = [rate for name, rate in rates.items() if "SGD" in name and "optim." not in name]
+        assert sgd == ["0.01", "0.01"] and "0.001" in rates.values(), guide
 
 
 def test_C18_D38_all_parameters_move_in_unison() -> None:

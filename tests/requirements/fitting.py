@@ -43,5 +43,4 @@ def graph_of(function: Callable[..., Any], *arguments: Any) -> Graph:
     """The graph of a function on these tensors."""
     compiled = pellucid.compile(function)
     compiled(*arguments)
-    graph: Graph = next(iter(compiled._programs.values()))[0].graph
-    return graph
+    return compiled.graph()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,7 @@ def test_D34_sequences_are_padded_and_cut_to_one_length() -> None:
 
 
 def test_D34_padded_positions_have_no_loss_and_no_attention() -> None:
+    """Ids that only fill up have no gradient, and no other position of a layer sees them."""
     ids, mask = pad_sequences([[3, 1, 2], [2]], max_len=4, value=-100)
     scores = pellucid.randn(2, 4, 5, requires_grad=True)
     loss = F.cross_entropy(scores.reshape(8, 5), pellucid.tensor(ids).reshape(8))
@@ -95,11 +97,18 @@ def test_D34_padded_positions_have_no_loss_and_no_attention() -> None:
     logs = F.log_softmax(scores.detach(), dim=-1).numpy()
     listed = [-logs[0, 0, 3], -logs[0, 1, 1], -logs[0, 2, 2], -logs[1, 0, 2]]
     assert loss.item() == pytest.approx(np.mean(listed), rel=1e-5)
-    # Scores of padded positions set to −∞ before softmax: weights exactly 0, the others sum to 1.
-    raw = pellucid.randn(2, 4).masked_fill(pellucid.tensor(~mask), float("-inf"))
-    weights = F.softmax(raw, dim=-1).numpy()
-    assert not weights[~mask].any()
-    assert_close(weights.sum(-1), np.ones(2, np.float32), 1e-6)
+    layer = nn.MultiheadAttention(6, 2, batch_first=True)
+    x, hidden = pellucid.randn(2, 4, 6), pellucid.tensor(~mask)
+    attended, weights = layer(x, x, x, key_padding_mask=hidden)
+    shares = weights.detach().numpy()
+    assert not shares.transpose(0, 2, 1)[~mask].any()
+    assert (shares.transpose(0, 2, 1)[mask] > 0).all()
+    assert_close(shares.sum(-1), np.ones((2, 4), np.float32), 1e-6)
+    other = x.masked_fill(hidden[:, :, None], 50.0)
+    again = layer(x, other, other, key_padding_mask=hidden)[0]
+    assert_close(again, attended, 1e-6, 1e-7)
+    short = x[1:, :1]
+    assert_close(layer(x[1:], short, short)[0], attended[1:], 1e-5, 1e-6)
 
 
 def test_D42_the_gradient_is_the_product_of_the_links() -> None:
@@ -116,6 +125,33 @@ def test_D42_the_gradient_is_the_product_of_the_links() -> None:
     links = (1 - np.tanh(np.log(inner)) ** 2) / inner
     links = links * (np.exp(2 * np.sin(v)) * 2 * np.cos(v) + 0.5 / np.sqrt(v))
     assert_close(x.grad, links, 1e-10)
+
+
+def test_D43_the_graph_of_a_compiled_function_is_open(tmp_path: Path) -> None:
+    """Known operations, edges and a file, by public names alone."""
+    function = pellucid.compile(lambda x, w: (x @ w).tanh().sum())
+    for ask in (function.graph, lambda: function.draw(tmp_path / "early.dot")):
+        with pytest.raises(ArgumentError, match="nothing has been compiled yet"):
+            ask()
+    function(pellucid.ones(5, 3), pellucid.ones(3, 2))
+    graph = function.graph()
+    shown = [(n.op.name, n.shape, [m.op.name for m in n.inputs]) for n in graph.nodes()]
+    assert shown[-3:] == [
+        ("matmul", (5, 2), ["input", "input"]),
+        ("tanh", (5, 2), ["matmul"]),
+        ("sum", (), ["tanh"]),
+    ]
+    function(pellucid.ones(7, 3), pellucid.ones(3, 2))
+    assert function.graph().inputs[0].shape == (7, 3), "the program that was used last"
+    function(pellucid.ones(5, 3), pellucid.ones(3, 2))
+    text = function.draw(tmp_path / "step.dot")
+    assert (
+        (tmp_path / "step.dot").read_text(encoding="utf-8") == text + "\n" == to_dot(graph) + "\n"
+    )
+    assert text.count("->") == 4 and all(f'label="{op}\\n' in text for op in ("matmul", "tanh"))
+    with pytest.raises(ArgumentError, match=r"DOT language only\n.*dot -Tsvg") as caught:
+        function.draw(tmp_path / "step.svg")
+    assert isinstance(caught.value, ValueError) and not (tmp_path / "step.svg").exists()
 
 
 def test_D43_data_flow_and_gradient_flow_are_drawn() -> None:

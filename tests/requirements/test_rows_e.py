@@ -54,6 +54,59 @@ def test_E6_real_runs_are_labelled_as_well() -> None:
     assert found == {"spiral": "underfitting", "gauss": "good fit"}
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_E6_noise_that_nobody_can_learn_is_no_underfitting(seed: int) -> None:
+    """Labels drawn with the chance σ(x₀): logistic regression, the true model, comes to their
+    entropy and stays there."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(3000, 2)).astype(np.float32)
+    chance = 1 / (1 + np.exp(-x[:, :1].astype(np.float64)))
+    y = (rng.random((3000, 1)) < chance).astype(np.float32)
+    pellucid.manual_seed(seed)
+    model = mlp(2, (), 1)
+    optimizer = optim.Adam(model.parameters(), lr=0.02)
+    trainer = Trainer(model, "binary_cross_entropy_with_logits", optimizer)
+    rows, held = (x[:2000], y[:2000]), (x[2000:], y[2000:])
+    history = trainer.fit(rows, held, epochs=25, batch_size=100)
+    q, truth = chance[2000:], y[2000:]
+    best = -(truth * np.log(q) + (1 - truth) * np.log(1 - q)).mean()
+    assert history["validation_loss"][-1] == pytest.approx(best, abs=0.02)
+    finding = diagnose_curves(history, baseline=np.log(2))
+    assert finding.what == "at the noise floor" and "noise that nobody can learn" in finding.remedy
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_E6_a_run_that_has_just_begun_is_not_finished(seed: int) -> None:
+    """The same line, three epochs and eighty: first it still learns, then it fits."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(300, 4)).astype(np.float32)
+    y = x @ np.array([[1.0], [2.0], [-1.0], [0.5]], np.float32)
+    found = {}
+    for epochs in (3, 80):
+        pellucid.manual_seed(seed)
+        model = mlp(4, (), 1)
+        trainer = Trainer(model, "mse_loss", optim.SGD(model.parameters(), lr=0.01))
+        history = trainer.fit((x[:200], y[:200]), (x[200:], y[200:]), epochs=epochs, batch_size=20)
+        found[epochs] = diagnose_curves(history)
+        shown = [history["loss"][0], history["loss"][-1]]
+        assert "training loss went from {:.4g} to {:.4g}".format(*shown) in found[epochs].evidence
+    assert {n: f.what for n, f in found.items()} == {3: "not finished", 80: "good fit"}
+    assert "more epochs" in found[3].remedy
+
+
+def test_E6_a_run_that_was_stopped_early_shows_why() -> None:
+    """Labels without any rule: the validation loss rose, which is what ended the run."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(120, 8)).astype(np.float32), rng.integers(0, 2, 120)
+    pellucid.manual_seed(0)
+    model = mlp(8, (64, 64), 2)
+    trainer = Trainer(model, "cross_entropy", optim.Adam(model.parameters(), lr=1e-2))
+    history = trainer.fit((x[:60], y[:60]), (x[60:], y[60:]), epochs=200, batch_size=20, patience=5)
+    finding = diagnose_curves(history, baseline=np.log(2))
+    assert history.status == "stopped early" and finding.what == "overfitting"
+    assert f"in epoch {history.best_epoch})" in finding.evidence
+
+
 def test_E7_regularization_helps_against_overfitting_only() -> None:
     """The remedies differ, and a penalty makes an under-fitted model worse."""
     over, under = (diagnose_curves(CURVES[k]).remedy for k in ("overfitting", "underfitting"))

@@ -9,6 +9,7 @@ import numpy as np
 import pellucid
 from models.learning import Arrays, accuracy, fit_classes, mnist
 from pellucid import nn, optim
+from pellucid.data.sources import Part, load_source
 from pellucid.insight.features import feature_maps, filters
 from pellucid.insight.pictures import draw_feature_maps, draw_filters
 from pellucid.models import LeNet, mlp
@@ -44,6 +45,36 @@ def test_B16_shuffled_pixels_are_the_same_to_an_mlp_and_harder_for_a_cnn(
     assert abs(found["dense"][0] - found["dense"][1]) < 0.005 and found["dense"][0] > 0.8
     assert found["convolutional"][0] > found["convolutional"][1] + 0.05
     assert found["convolutional"][0] > found["dense"][0] > found["convolutional"][1]
+
+
+def oriented(filters_: np.ndarray) -> np.ndarray:
+    """For each 5 × 5 filter the share of its variation that is an edge of some direction: its
+    best plane a·row + b·column against all of it.  1 for an edge, 1/12 for noise on average."""
+    centred = filters_.reshape(-1, 25) - filters_.reshape(-1, 25).mean(1, keepdims=True)
+    place = np.arange(5) - 2.0
+    plane = np.stack([np.repeat(place, 5), np.tile(place, 5)]) / np.sqrt(50)
+    return ((centred @ plane.T) ** 2).sum(1) / (centred**2).sum(1)
+
+
+def test_C8_the_first_layer_learns_edges_which_an_untrained_one_has_not() -> None:
+    """A LeNet on the digits at hand, enlarged threefold: how much its first filters are edges of
+    some direction, before and after training."""
+    edge = np.add.outer(np.arange(5.0), 2 * np.arange(5.0))
+    assert oriented(edge[None])[0] > 0.999 and oriented(abs(edge - edge.mean())[None])[0] < 0.01
+    data = load_source("digits")
+
+    def images(part: Part, rows: int | None = None) -> Arrays:
+        enlarged = np.kron(part.features.reshape(-1, 8, 8), np.ones((3, 3), np.float32))
+        return np.pad(enlarged, ((0, 0), (2, 2), (2, 2)))[:rows, None], part.targets[:rows]
+
+    pellucid.manual_seed(0)
+    model = LeNet()
+    before = oriented(filters(model, "conv1")).mean()
+    optimizer = optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.3)
+    fit_classes(model, optimizer, images(data.train, 800), 8, 40)
+    after = oriented(filters(model, "conv1")).mean()
+    assert accuracy(model, images(data.test)) > 0.9
+    assert before < 0.15 and after > 0.2 and after > 2 * before, (before, after)
 
 
 def test_A10_C8_a_cnn_finds_edges_first_and_larger_forms_later(

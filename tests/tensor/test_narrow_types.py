@@ -164,13 +164,19 @@ def test_arithmetic_is_pytorchs(name: str, kind: str) -> None:
 
 
 def test_mixed_operands_follow_pytorch() -> None:
-    narrow, wide = pellucid.ones(2, dtype=pellucid.bfloat16), pellucid.ones(2)
-    assert (narrow + wide).dtype is pellucid.float32
-    assert (narrow + narrow.half()).dtype is pellucid.float32
-    assert (narrow + 1).dtype is pellucid.bfloat16
-    assert (narrow * pellucid.tensor(2.0)).dtype is pellucid.bfloat16
-    assert (narrow + pellucid.ones(2, dtype=pellucid.int64)).dtype is pellucid.bfloat16
-    assert (narrow.double() + narrow).dtype is pellucid.float64
+    """1 + 2⁻¹⁰ is a number of float32 and none of bfloat16, which has seven bits after the 1."""
+    narrow, small = pellucid.ones(2, dtype=pellucid.bfloat16), 2.0**-10
+    cases = [
+        (narrow + pellucid.full((2,), small), pellucid.float32, 1 + small),
+        (narrow + pellucid.full((2,), small).half(), pellucid.float32, 1 + small),
+        (narrow + small, pellucid.bfloat16, 1.0),
+        (narrow * pellucid.tensor(1 + small), pellucid.bfloat16, 1.0),
+        (narrow + pellucid.tensor([1, 300]), pellucid.bfloat16, [2.0, 300.0]),
+        (narrow.double() + narrow * small, pellucid.float64, 1 + small),
+    ]
+    for found, dtype, value in cases:
+        assert found.dtype is dtype
+        np.testing.assert_array_equal(floats(found), np.broadcast_to(value, 2))
 
 
 @pytest.mark.parametrize("name", ["gelu", "silu", "softplus", "mish", "elu", "layer_norm"])
@@ -287,13 +293,22 @@ def test_what_autocasting_touches() -> None:
 
 def test_autocasting_as_a_decorator_and_in_compiled_functions() -> None:
     x = pellucid.tensor(X)
-    narrow = pellucid.autocast("cpu")(lambda t: t @ t.T)
-    assert narrow(x).dtype is pellucid.bfloat16
+    rows = rounded(X, pellucid.bfloat16)
+    short = rounded(rows @ rows.T, pellucid.bfloat16)
+
+    def check(found: pellucid.Tensor, dtype: pellucid.dtype) -> None:
+        assert found.dtype is dtype
+        wide = dtype is pellucid.float32
+        np.testing.assert_allclose(
+            floats(found), X @ X.T if wide else short, rtol=1e-5 if wide else 2**-8, atol=1e-6
+        )
+
+    check(pellucid.autocast("cpu")(lambda t: t @ t.T)(x), pellucid.bfloat16)
     product = pellucid.compile(lambda t: t @ t.T)
-    assert product(x).dtype is pellucid.float32
+    check(product(x), pellucid.float32)
     with pellucid.autocast("cpu"):
-        assert product(x).dtype is pellucid.bfloat16
-    assert product(x).dtype is pellucid.float32
+        check(product(x), pellucid.bfloat16)
+    check(product(x), pellucid.float32)
 
 
 def test_bad_arguments_of_autocast() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import pellucid
-from helpers import assert_close
+from helpers import assert_close, assert_same
 from pellucid.base.errors import AutogradError, DTypeError, PellucidError
 
 NUMPY_FIRST: dict[str, Any] = {
@@ -33,10 +33,11 @@ def test_numpy_on_the_left_leaves_the_operation_to_the_tensor(name: str) -> None
 
 
 def test_arrays_count_with_their_dtype() -> None:
-    x = pellucid.ones(2)
-    assert (x * np.ones(2)).dtype is pellucid.float64
-    assert (x * np.float64(1)).dtype is pellucid.float32
-    assert (x * np.ones(2, np.int64)).dtype is pellucid.float32
+    x, half = pellucid.tensor([1.5, -2.0]), np.array([1.5, -2.0])
+    thirds = half / 3  # no float32 numbers
+    assert_same(x * thirds, half * thirds, 0, 0)
+    assert_same(x * np.float64(1 / 3), half.astype(np.float32) * np.float32(1 / 3), 0, 0)
+    assert_same(x * np.array([2, 3]), np.array([3.0, -6.0], np.float32), 0, 0)
 
 
 def test_memory_is_shared_with_numpy_both_ways() -> None:

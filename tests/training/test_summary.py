@@ -29,6 +29,29 @@ def test_D31_parameters_do_not_depend_on_the_input(rows: int) -> None:
     assert [layer.output for layer in found.layers] == [(rows, 4), (rows, 4), (rows, 2)]
 
 
+@pytest.mark.parametrize("length", [3, 11])
+def test_D31_parameters_do_not_depend_on_the_length_of_sequences(length: int) -> None:
+    """A longer text is more work for the same weights."""
+
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(20, 6)
+            self.lstm = nn.LSTM(6, 5, batch_first=True)
+            self.head = nn.Linear(5, 2)
+
+        def forward(self, ids: pellucid.Tensor) -> pellucid.Tensor:
+            return self.head(self.lstm(self.embedding(ids))[0][:, -1])
+
+    found = summary(Reader(), pellucid.zeros(4, length, dtype=pellucid.int64))
+    counts = {layer.path: layer.parameters for layer in found.layers}
+    lstm = 4 * (5 * 6 + 5 * 5 + 2 * 5)
+    assert counts == {"embedding": 20 * 6, "lstm": lstm, "head": 5 * 2 + 2}
+    assert found.parameters == 120 + lstm + 12 and found.input == (4, length)
+    work = {layer.path: layer.flop for layer in found.layers}
+    assert work["lstm"] == 2 * 4 * length * 4 * (5 * 6 + 5 * 5)
+
+
 def test_E16_work_memory_and_time_are_told() -> None:
     model = nn.Sequential(nn.Linear(30, 20), nn.ReLU(), nn.Linear(20, 5))
     found = summary(model, pellucid.zeros(8, 30))

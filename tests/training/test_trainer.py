@@ -405,6 +405,13 @@ def test_the_average_survives_a_step_that_is_not_finite(rng: np.random.Generator
     with pytest.raises(pellucid.base.errors.NonFiniteError, match=r"step 4 .*row: 70"):
         trainer.fit((x, y), epochs=2, batch_size=10, shuffle=False)
     assert all(np.isfinite(w).all() for w in weights(model))
+    # The weights and their average are those after the three steps before.
+    for decay, left in ((0.0, model), (0.9, trainer.average.module)):
+        other = network(4, 8, 3)
+        short = Trainer(other, "cross_entropy", ema_decay=decay, accumulate=2)
+        short.fit((x[:60], y[:60]), epochs=1, batch_size=10, shuffle=False)
+        for one, wanted in zip(weights(left), weights(other), strict=True):
+            np.testing.assert_allclose(one, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_accumulation_and_averages_check_their_settings() -> None:

@@ -309,15 +309,37 @@ def test_a_name_of_no_loss_fails_at_once_with_the_list(name: str) -> None:
     assert all(loss in str(caught.value) for loss in LOSSES)
 
 
+S, T = np.array([[0.25, 0.5], [0.75, 0.125], [0.5, 0.25]]), np.array([[1, 0], [0, 1], [1, 1.0]])
+CLASSES, SIGNS, LABELS = np.array([0, 1, 1]), np.array([[1, -1], [-1, 1], [1, 1.0]]), [[1, -1]] * 3
+RIGHT = S[[0, 1, 2], CLASSES]
+SPLIT = T * np.logaddexp(0, -S) + (1 - T) * np.logaddexp(0, S)
+BY_HAND: dict[str, tuple[Any, Any]] = {
+    "cross_entropy": (CLASSES, (np.logaddexp(S[:, 0], S[:, 1]) - RIGHT).mean()),
+    "nll_loss": (CLASSES, -RIGHT.mean()),
+    "binary_cross_entropy": (T, -(T * np.log(S) + (1 - T) * np.log(1 - S)).mean()),
+    "binary_cross_entropy_with_logits": (T, SPLIT.mean()),
+    "mse_loss": (T, ((S - T) ** 2).mean()),
+    "l1_loss": (T, np.abs(S - T).mean()),
+    "smooth_l1_loss": (T, ((S - T) ** 2).mean() / 2),
+    "huber_loss": (T, ((S - T) ** 2).mean() / 2),
+    "poisson_nll_loss": (T, (np.exp(S) - T * S).mean()),
+    "kl_div": (T, -(T * S).mean()),
+    "soft_margin_loss": (SIGNS, np.logaddexp(0, -SIGNS * S).mean()),
+    "hinge_embedding_loss": (SIGNS, np.where(SIGNS > 0, S, 1 - S).mean()),
+    "multi_margin_loss": (CLASSES, (1 - RIGHT + S[[0, 1, 2], 1 - CLASSES]).mean() / 2),
+    "multilabel_margin_loss": (np.array(LABELS), (1 - S[:, 1] + S[:, 0]).mean() / 2),
+    "multilabel_soft_margin_loss": (T, SPLIT.mean()),
+}
+"""Name of a loss → targets for the scores ``S``, and the loss by its formula."""
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_listed_loss_takes_scores_and_targets(name: str) -> None:
-    scores = pellucid.full((3, 2), 0.25)
-    classes = name in ("cross_entropy", "nll_loss", "multi_margin_loss")
-    targets: Any = pellucid.tensor([0, 1, 1]) if classes else pellucid.ones(3, 2)
-    if name == "multilabel_margin_loss":
-        targets = pellucid.tensor([[1, -1], [0, -1], [0, 1]])
+    targets, expected = BY_HAND[name]
+    dtype = pellucid.int64 if targets.dtype == np.int64 else pellucid.float32
     trainer = Trainer(network(), name)
-    assert np.isfinite(trainer.loss(scores, targets).item())
+    found = trainer.loss(pellucid.tensor(S).float(), pellucid.tensor(targets, dtype=dtype))
+    assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_loss_that_cannot_be_called_is_refused() -> None:

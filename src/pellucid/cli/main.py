@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import pellucid._starting as _starting
-from pellucid.cli.options import with_settings
+from pellucid.cli.options import ENCODING, with_options
 from pellucid.cli.reporting import reported
 
 app = typer.Typer(
@@ -22,13 +21,13 @@ app = typer.Typer(
 )
 
 
-Encoding = Annotated[str, typer.Option(help="Encoding of CSV files.")]
+Encoding = Annotated[str, typer.Option(help=ENCODING)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
 @app.command()
 @reported
-@with_settings
+@with_options
 def train(
     source: Annotated[
         str,
@@ -42,75 +41,13 @@ def train(
         Path | None, typer.Option("--output", "-o", help="Folder to write [runs/NAME-TIME].")
     ] = None,
     overwrite: Overwrite = False,
-    task: Annotated[
-        str | None,
-        typer.Option(help="binary, multiclass, multilabel, regression or classification."),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(help="Column to leave out; may be repeated.")
-    ] = None,
-    text_column: Annotated[
-        list[str] | None,
-        typer.Option(help="Column of categories that look like numbers; may be repeated."),
-    ] = None,
-    keep_leaks: Annotated[
-        bool, typer.Option("--keep-leaks", help="Use columns that give the target away.")
-    ] = False,
-    group: Annotated[
-        str | None,
-        typer.Option(help="Column whose rows of equal value stay in one part, such as a patient."),
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="Column of time: the last rows are for test.")
-    ] = None,
-    in_order: Annotated[
-        bool, typer.Option("--in-order", help="Rows are in order of time: the last are for test.")
-    ] = False,
-    missing_value: Annotated[
-        list[str] | None,
-        typer.Option(help="Text that means no value, such as -999; may be repeated."),
-    ] = None,
-    keep_text: Annotated[
-        list[str] | None,
-        typer.Option(help="Text that is a value, such as NA for Namibia; may be repeated."),
-    ] = None,
-    date_format: Annotated[
-        list[str] | None,
-        typer.Option(help="Format of a column's dates, such as born=%d/%m/%Y; may be repeated."),
-    ] = None,
-    decimal: Annotated[
-        str, typer.Option(help="Decimal sign of CSV files, '.' or ','. [found out]")
-    ] = "",
-    header: Annotated[
-        bool | None,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether the first line of a CSV file holds the column names.",
-            show_default=False,
-        ),
-    ] = None,
-    encoding: Encoding = "utf-8",
+    loading: Annotated[dict[str, Any] | None, "options of the data"] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
     **settings: Any,
 ) -> None:
     """Train a network; write weights, everything to predict again, records and a report."""
     from pellucid.cli import train as job
 
-    loading = {
-        "task": task,
-        "ignore": ignore or (),
-        "text_columns": text_column or (),
-        "keep_leaks": keep_leaks,
-        "encoding": encoding,
-        "group": group,
-        "time": time,
-        "in_order": in_order,
-        "missing_values": missing_value or (),
-        "keep_texts": keep_text or (),
-        "date_formats": _pairs("--date-format", date_format or ()),
-        "decimal": decimal,
-        "header": header,
-    }
     job.train(
         source,
         target or [],
@@ -118,7 +55,7 @@ def train(
         output=output,
         overwrite=overwrite,
         quiet=quiet,
-        loading=loading,
+        loading=loading or {},
     )
 
 
@@ -225,22 +162,6 @@ def options(
     ] = False,
 ) -> None:
     """Train a network on your data, natively compiled, and look inside."""
-
-
-def _pairs(name: str, texts: Iterable[str]) -> dict[str, str]:
-    """``born=%d/%m/%Y`` and its like as a dictionary."""
-    from pellucid.base.errors import ArgumentError
-
-    found = {}
-    for text in texts:
-        column, sign, value = text.partition("=")
-        if not column or not sign or not value:
-            raise ArgumentError(
-                f"{name} {text!r} does not say a column and its format",
-                "Write it as COLUMN=FORMAT, such as born=%d/%m/%Y.",
-            )
-        found[column] = value
-    return found
 
 
 def main() -> None:

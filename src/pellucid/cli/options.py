@@ -1,14 +1,15 @@
-"""Options of commands that are declared elsewhere: the settings of a training run.
+"""Options of ``pellucid train`` that are many: how data are read, and the settings of a run.
 
 Each field of ``TrainingConfig`` becomes an option of its type, with its reason as help; nothing
-about a setting is said twice.
+about a setting is said twice.  How data are read (the arguments of ``load_source``) is one table
+here.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -23,19 +24,123 @@ _LAYERS = "Number of hidden layers; 0 is a linear model."
 _PLAIN = {"int": int, "float": float, "str": str}
 
 
-def with_settings(command: Command) -> Command:
-    """Gives ``command``, which ends in ``**settings``, an option for each setting.
+ENCODING = "Encoding of CSV files."
 
-    The settings that were given come in as ``settings``, as values of ``TrainingConfig``.
+
+@dataclasses.dataclass(frozen=True)
+class LoadingOption:
+    """An argument ``name`` of ``load_source`` as an option of the type ``kind``."""
+
+    name: str
+    kind: Any
+    text: str
+    flags: tuple[str, ...]
+    default: Any = None
+
+    @property
+    def parameter(self) -> inspect.Parameter:
+        """The parameter of a command that stands for it."""
+        kind, shown = self.kind, bool(self.default)
+        option = typer.Option(*self.flags, help=self.text, show_default=shown)
+        return inspect.Parameter(
+            self.name,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=self.default,
+            annotation=Annotated[kind, option],
+        )
+
+    def value(self, given: Any) -> Any:
+        """What was given, as ``load_source`` takes it."""
+        if self.name == "date_formats":
+            return _pairs(self.flags[0], given or ())
+        return given or () if self.kind == _TEXTS else given
+
+
+_TEXTS = list[str] | None
+LOADING = (
+    LoadingOption(
+        "task",
+        str | None,
+        "binary, multiclass, multilabel, regression or classification.",
+        ("--task",),
+    ),
+    LoadingOption("ignore", _TEXTS, "Column to leave out; may be repeated.", ("--ignore",)),
+    LoadingOption(
+        "text_columns",
+        _TEXTS,
+        "Column of categories that look like numbers; may be repeated.",
+        ("--text-column",),
+    ),
+    LoadingOption(
+        "keep_leaks", bool, "Use columns that give the target away.", ("--keep-leaks",), False
+    ),
+    LoadingOption(
+        "group",
+        str | None,
+        "Column whose rows of equal value stay in one part, such as a patient.",
+        ("--group",),
+    ),
+    LoadingOption("time", str | None, "Column of time: the last rows are for test.", ("--time",)),
+    LoadingOption(
+        "in_order",
+        bool,
+        "Rows are in order of time: the last are for test.",
+        ("--in-order",),
+        False,
+    ),
+    LoadingOption(
+        "missing_values",
+        _TEXTS,
+        "Text that means no value, such as -999; may be repeated.",
+        ("--missing-value",),
+    ),
+    LoadingOption(
+        "keep_texts",
+        _TEXTS,
+        "Text that is a value, such as NA for Namibia; may be repeated.",
+        ("--keep-text",),
+    ),
+    LoadingOption(
+        "date_formats",
+        _TEXTS,
+        "Format of a column's dates, such as born=%d/%m/%Y; may be repeated.",
+        ("--date-format",),
+    ),
+    LoadingOption(
+        "decimal", str, "Decimal sign of CSV files, '.' or ','. [found out]", ("--decimal",), ""
+    ),
+    LoadingOption(
+        "header",
+        bool | None,
+        "Whether the first line of a CSV file holds the column names.",
+        ("--header/--no-header",),
+    ),
+    LoadingOption("encoding", str, ENCODING, ("--encoding",), "utf-8"),
+)
+"""The options of data, in the order of the help."""
+
+
+def with_options(command: Command) -> Command:
+    """Gives ``command``, which takes ``loading`` and ends in ``**settings``, an option for each
+    argument of ``load_source`` and for each setting.
+
+    What was given comes in as the dictionary ``loading``, as ``load_source`` takes it, and as
+    ``settings``, as values of ``TrainingConfig``.
     """
     signature = inspect.signature(command, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    own: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        if parameter.name == "loading":
+            own.extend(option.parameter for option in LOADING)
+        elif parameter.kind is not parameter.VAR_KEYWORD:
+            own.append(parameter)
     names = {p.name for p in own}
 
     def run(**given: Any) -> Any:
         arguments = {name: value for name, value in given.items() if name in names}
         asked = {name: value for name, value in given.items() if name not in names}
-        return command(**arguments, **_settings(asked))
+        loading = {option.name: option.value(arguments.pop(option.name)) for option in LOADING}
+        return command(**arguments, loading=loading, **_settings(asked))
 
     parameters = [*own, *_options()]
     run.__name__, run.__doc__ = command.__name__, command.__doc__
@@ -111,3 +216,17 @@ def _widths(layers: int, widths: tuple[int, ...] | None) -> tuple[int, ...]:
             "Give one width for all layers, or one for each.",
         )
     return widths
+
+
+def _pairs(name: str, texts: Iterable[str]) -> dict[str, str]:
+    """``born=%d/%m/%Y`` and its like as a dictionary."""
+    found = {}
+    for text in texts:
+        column, sign, value = text.partition("=")
+        if not column or not sign or not value:
+            raise ArgumentError(
+                f"{name} {text!r} does not say a column and its format",
+                "Write it as COLUMN=FORMAT, such as born=%d/%m/%Y.",
+            )
+        found[column] = value
+    return found

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -224,10 +225,9 @@ def load_source(
     predict and ``task`` overrides the task that follows from them; see ``detect_task``.
     ``fractions`` are the shares of training, validation and test, (0.7, 0.15, 0.15) unless
     given; a folder with test files keeps these, and one twelfth of its training rows is for
-    validation.  ``seed``
-    decides the split.  ``ignore`` names columns that are left out, ``text_columns`` columns that
-    are categories though they look like numbers.  Columns that are the target under another name
-    are left out unless ``keep_leaks``.
+    validation.  ``seed`` decides the split.  ``ignore`` names columns that are left out,
+    ``text_columns`` columns that are categories though they look like numbers.  Columns that are
+    the target under another name are left out unless ``keep_leaks``.
 
     ``group`` names a column whose rows of equal value stay in one part (it is no feature then).
     ``time`` names a column, and ``in_order`` says of the rows, that they are ordered: validation
@@ -236,37 +236,48 @@ def load_source(
 
     Raises ``ArgumentError``, ``DataError`` or ``FileError`` with what is wrong and what to do.
     """
-    names, cut = _names(targets), _Cut(group, time, in_order)
+    shares = DEFAULT_FRACTIONS if fractions is None else fractions
+    names, cut = _names(targets), _Cut(group, time, in_order, shares, seed)
     pool = _image_pool(source)
     if pool is not None:
         cut.refuse_for(pool.name)
         return _prepare_images(pool, seed, fractions, targets, task)
     left_out, as_text = _names(ignore), _names(text_columns)
-    if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        table = read_table(
-            path,
-            encoding=encoding,
-            text_columns=as_text,
-            missing_values=_names(missing_values),
-            keep_texts=_names(keep_texts),
-            date_formats=date_formats,
-            decimal=decimal,
-            header=header,
-            targets=() if task == "regression" else names,
-        )
-        name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
-    else:
-        table, name = as_table(source), "table"
+    read = partial(
+        read_table,
+        encoding=encoding,
+        text_columns=as_text,
+        missing_values=_names(missing_values),
+        keep_texts=_names(keep_texts),
+        date_formats=date_formats,
+        decimal=decimal,
+        header=header,
+        targets=() if task == "regression" else names,
+    )
+    table, name = _table_of(source, read)
     table = _with_text(table, _known(table, as_text))
+    _check_left_out(table, names, left_out, group)
+    found = detect_task(table, names, task)
+    return _prepare_table(table, name, found, cut, left_out, as_text, keep_leaks)
+
+
+def _table_of(source: object, read: Callable[[Path], Table]) -> tuple[Table, str]:
+    """The table that ``source`` names or is, and what to call it."""
+    if not isinstance(source, str | os.PathLike):
+        return as_table(source), "table"
+    path = Path(source)
+    return read(path), path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+
+
+def _check_left_out(
+    table: Table, targets: tuple[str, ...], left_out: tuple[str, ...], group: str | None
+) -> None:
+    """Columns to leave out exist, and are no targets."""
     _known(table, left_out)
-    if overlap := sorted(set(names) & {*left_out, *([group] if group else [])}):
+    if overlap := sorted(set(targets) & {*left_out, *([group] if group else [])}):
         raise ArgumentError(
             f"Column {overlap[0]!r} is named as a target and as one to leave out", "Name it once."
         )
-    cut = replace(cut, fractions=DEFAULT_FRACTIONS if fractions is None else fractions, seed=seed)
-    found = detect_task(table, names, task)
-    return _prepare_table(table, name, found, cut, left_out, as_text, keep_leaks)
 
 
 def _names(names: Collection[str] | str) -> tuple[str, ...]:

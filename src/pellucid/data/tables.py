@@ -84,26 +84,10 @@ def read_table(
     notes: list[str] = []
     text = _text_of(file, data, encoding, notes)
     layout = lay_out(file, text, separator, header, notes)
-    if not layout.lines.size:
-        names = ", ".join(repr(name) for name in layout.header[:10])
-        raise DataError(
-            f"{file} has a header ({names}) and no rows",
-            "Give a file with at least one line below the column names.",
-        )
-    for name in (*text_columns, *formats):
-        if name not in layout.header:
-            hint = nearest_names(name, layout.header)
-            raise DataError(f"{file} has no column named {name!r}", hint)
+    _check_layout(file, layout, (*text_columns, *formats))
+    texts = tuple(missing_values), tuple(keep_texts)
     rules = CellRules(
-        text_columns,
-        formats,
-        readings or {},
-        decimal,
-        tuple(missing_values),
-        tuple(keep_texts),
-        targets,
-        layout.separator,
-        used,
+        text_columns, formats, readings or {}, decimal, *texts, targets, layout.separator, used
     )
     columns, found, more = read_columns(layout.header, _parse(layout), layout.lines, rules)
     return Table(str(file), columns, layout.lines, (*notes, *more), fingerprint, found)
@@ -126,6 +110,20 @@ def _text_of(file: Path, data: bytes, encoding: str, notes: list[str]) -> str:
             "Give a file with a line of column names and a line for each row.",
         )
     return text
+
+
+def _check_layout(file: Path, layout: Layout, named: Collection[str]) -> None:
+    """``DataError`` where there are no rows, or no column of one of these names."""
+    if not layout.lines.size:
+        names = ", ".join(repr(name) for name in layout.header[:10])
+        raise DataError(
+            f"{file} has a header ({names}) and no rows",
+            "Give a file with at least one line below the column names.",
+        )
+    for name in named:
+        if name not in layout.header:
+            hint = nearest_names(name, layout.header)
+            raise DataError(f"{file} has no column named {name!r}", hint)
 
 
 def _check_settings(formats: Mapping[str, str], decimal: str) -> None:

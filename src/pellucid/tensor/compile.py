@@ -21,6 +21,8 @@ import numpy as np
 from pellucid.backends import Executable
 from pellucid.base.caches import register_cache
 from pellucid.base.errors import ArgumentError, TraceError
+from pellucid.graph.node import Graph
+from pellucid.graph.show import to_dot
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
 from pellucid.tensor.guards import READERS, Walk
@@ -49,7 +51,8 @@ class HasForward(Protocol[Taken, Result]):
 class CompiledFunction(Generic[Taken, Returned]):
     """A function that is compiled per signature; what :func:`compile` returns.
 
-    ``explain()`` shows what the last used program became.
+    ``explain()`` shows what the last used program became, ``graph()`` and ``draw()`` the graph
+    that it was made from.
     """
 
     def __init__(
@@ -244,9 +247,44 @@ class CompiledFunction(Generic[Taken, Returned]):
     @property
     def executable(self) -> Executable:
         """The executable of the program that ran last."""
+        return self._used_last().executable
+
+    def _used_last(self) -> Program:
         if self._recent is None:
             raise ArgumentError("nothing has been compiled yet", "call the function once first")
-        return self._recent.executable
+        return self._recent
+
+    def graph(self) -> Graph:
+        """The graph of the last used program, as it was traced: backward pass and updates of the
+        optimizer included, before anything is fused or left out.
+
+        ``inputs``, ``outputs`` and ``nodes()`` of it are nodes with their operation (``op.name``),
+        operands (``inputs``), shape, dtype and ``origin`` (layer and source line).
+
+        Raises ``ArgumentError`` (a ``ValueError``) before the first call.
+        """
+        return self._used_last().graph
+
+    def draw(self, path: str | os.PathLike[str]) -> str:
+        """Writes the graph of the last used program to ``path`` in the DOT language, and returns
+        the text.  Data flow from top to bottom; a box for each operation, with its shape.
+
+        ``dot -Tsvg step.dot > step.svg`` (Graphviz) makes a picture of it.
+
+        Raises ``ArgumentError`` before the first call, and for a ``path`` that does not end in
+        ``.dot`` or ``.gv``.
+        """
+        name = os.fspath(path)
+        if not name.endswith((".dot", ".gv")):
+            raise ArgumentError(
+                f"draw got {name!r}, and writes the DOT language only",
+                "give a name that ends in .dot; Graphviz makes a picture of the file: "
+                "dot -Tsvg step.dot > step.svg",
+            )
+        text = to_dot(self._used_last().graph)
+        with open(name, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        return text
 
     def explain(self, calls: int = 20) -> Any:
         """What the last used program became: kernels, their layers, work, times, memory.

@@ -184,7 +184,7 @@ class TrainingConfig:
     )
     learning_rate: float = _setting(
         1e-3,
-        "size of the updates: 0.001 suits Adam and its kin; SGD wants about 0.05",
+        "size of the updates: 0.001 suits Adam and its kin; SGD starts at 0.01",
         low=_TINY,
         high=1e3,
         flags=("--learning-rate", "--lr"),
