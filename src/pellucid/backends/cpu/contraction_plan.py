@@ -375,7 +375,7 @@ def _finish(
         splits,
         split_depth,
         block,
-        # Broadcasts of pairs on ARM take a register for each address: longer turns spill.
+        # Broadcasts of pairs on ARM take a register for each address: longer iterations spill.
         depth_unroll(-(-split_depth // each), 4 if pairs == "bfdot" else 6),
         pack_a,
         pack_b,
@@ -391,7 +391,7 @@ def plan_blocks(spec: Contraction, target: Target) -> ContractionPlan:
     """A product whose chunks are its matrices, all columns each, with a B that is packed before.
 
     For loops: ``spec.batch`` counts blocks of rows, all of which read the same B, which does not
-    change from turn to turn and is packed once, by what :func:`plan_packing` plans.
+    change from iteration to iteration and is packed once, by what :func:`plan_packing` plans.
     """
     lanes = target.lanes(spec.dtype)
     # Few rows: tiles of 8 sums just wait for each other (164 GFLOP/s where those of 12 reach 178).
@@ -466,7 +466,7 @@ class _Shape:
 def _wants_dot(work: Contraction, lanes: int, near_bytes: int) -> bool:
     """Whether dot products along depth beat tiles: few rows or columns, both sides contiguous.
 
-    All of A passes by for every few columns, so it has to be near: at most ``near_bytes``.
+    All of A is read for every few columns, so it has to be near: at most ``near_bytes``.
     """
     contiguous = work.a_strides[2] == 1 and work.b_strides[1] == 1
     few = work.rows <= _DOT_ROWS or work.columns <= max(1, lanes // 4)
@@ -584,7 +584,7 @@ def _depth_block(work: Contraction, target: Target, width: int, each: int) -> in
 
 
 def _even_block(depth: int, most: int) -> int:
-    """Depth cut into as few nearly equal blocks ≤ ``most`` as possible, whole turns each."""
+    """Depth cut into as few nearly equal blocks ≤ ``most`` as possible, whole iterations each."""
     if depth <= most:
         return max(1, depth)
     turn = depth_unroll(depth)
@@ -597,7 +597,8 @@ def _even_block(depth: int, most: int) -> int:
 
 
 def depth_unroll(depth: int, most: int = 6) -> int:
-    """Steps along depth in one turn of a tile's loop: about 4, and without remainder if possible.
+    """Steps along depth in one iteration of a tile's loop: about 4, and without remainder if
+    possible.
 
     Code for a remainder would double the text that LLVM has to work through.
     """
