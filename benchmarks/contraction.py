@@ -4,7 +4,7 @@
 
 For each shape and each of the three forms of a linear layer (NN: C = A·B, NT: B given transposed,
 TN: A given transposed) prints GFLOP/s of all contestants, measured alternately in one run
-(medians), and our share of the multiply-add peak measured on the same number of threads.  PyTorch is left
+(medians), and our share of the multiply-add peak on the same number of threads.  PyTorch is left
 out if it is not installed.  Ours runs as it does inside a compiled step: the thread pool, and for
 short products many runs in one native call.
 """

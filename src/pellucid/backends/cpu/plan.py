@@ -46,8 +46,8 @@ class TaskPlan:
 @dataclass(frozen=True)
 class StrandPlan:
     """A loop of ``count`` iterations as one task of independent chunks: chunk c is, in every
-    iteration, chunk c of each kernel.  ``steps`` are (table entry, bytes on after each iteration), ``local``
-    (table entry, bytes of a chunk) of what only this chunk reads.
+    iteration, chunk c of each kernel.  ``steps`` are (table entry, bytes on after each
+    iteration), ``local`` (table entry, bytes of a chunk) of what only this chunk reads.
 
     With ``shifts``, (table entry, bytes on for each chunk), a chunk is ``count`` iterations of
     whole kernels.
