@@ -597,8 +597,7 @@ def _even_block(depth: int, most: int) -> int:
 
 
 def depth_unroll(depth: int, most: int = 6) -> int:
-    """Steps along depth in one iteration of a tile's loop: about 4, and without remainder if
-    possible.
+    """Steps along depth in one iteration of a tile's loop: about 4, without remainder if possible.
 
     Code for a remainder would double the text that LLVM has to work through.
     """
