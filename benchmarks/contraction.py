@@ -3,8 +3,8 @@
     python benchmarks/contraction.py [--threads 2] [--repeats 15] [--dtype float32]
 
 For each shape and each of the three forms of a linear layer (NN: C = A·B, NT: B given transposed,
-TN: A given transposed) prints GFLOP/s of all contestants, measured in turns in one run (medians),
-and our share of the multiply-add peak measured on the same number of threads.  PyTorch is left
+TN: A given transposed) prints GFLOP/s of all contestants, measured alternately in one run
+(medians), and our share of the multiply-add peak on the same number of threads.  PyTorch is left
 out if it is not installed.  Ours runs as it does inside a compiled step: the thread pool, and for
 short products many runs in one native call.
 """
@@ -79,7 +79,7 @@ def ours(
 def medians(
     contestants: dict[str, Callable[[int], object]], flop: int, repeats: int
 ) -> dict[str, float]:
-    """GFLOP/s of each, from the median of runs taken in turns; short ones are timed in batches."""
+    """GFLOP/s of each, from the median of alternating runs; short ones are timed in batches."""
     turns = max(3, min(300, int(2e8 // max(1, flop))))
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for repeat in range(repeats + 2):

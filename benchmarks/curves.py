@@ -3,7 +3,7 @@
     python benchmarks/curves.py [--only batch,attention,lstm,depth,threads] [--quick]
         [--rounds 5] [--threads 2] [--pictures docs/images]
 
-Training steps in float32, forward, backward and update; medians over rounds in turns.
+Training steps in float32, forward, backward and update; medians over alternating rounds.
 ``batch``: an MLP 784-256-128-10 with Adam, 1 to 4096 images.  ``attention``: a Transformer block of
 width 128 with 4 heads over 32 to 4096 positions, 4096 positions a batch.  ``lstm``: an LSTM of
 width 128 over 32 to 4096 positions, batch 8.  ``depth``: 2 to 100 layers of width 256, batch 64,

@@ -1,4 +1,4 @@
-"""Tokens a second of a GPT that writes one text: ours against PyTorch and JAX, in turns.
+"""Tokens a second of a GPT that writes one text: ours against PyTorch and JAX, alternately.
 
 Run it as ``python benchmarks/generate.py [--size gpt256] [--rounds 5] [--explain]``.  Batch 1,
 greedy choice, keys and values kept: ours by ``GPT.generate``; PyTorch by a loop over its modules

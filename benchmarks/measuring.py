@@ -153,7 +153,7 @@ def check_losses(found: Mapping[str, Mapping[str, Any]], relative: float = 2e-3)
         raise SystemExit(difference)
 
 
-# ---- in turns -----------------------------------------------------------------------------------
+# ---- alternating --------------------------------------------------------------------------------
 
 
 def in_turns(
@@ -164,9 +164,9 @@ def in_turns(
     warm_seconds: float = 0.1,
     seconds: float = math.inf,
 ) -> dict[str, float]:
-    """Median seconds of a step of each contestant that has run before, measured in turns.
+    """Median seconds of a step of each contestant that has run before, measured alternately.
 
-    Each turn: a pause, because idle workers of the one before still spin for a while; warming up,
+    Each time: a pause, because idle workers of the one before still spin for a while; warming up,
     because processors and our own workers fall asleep in a pause; then steps for about
     ``slice_seconds``, at most ``most`` of them.  It ends after ``rounds``, or, from the third round
     on, when ``seconds`` are over.

@@ -110,7 +110,7 @@ def test_a_report_of_images_has_every_picture(digits: RunResult) -> None:
     page = report_of(digits)
     found = check(page)
     expected = [
-        "Figures", "Loss", "Validation figure", "Confusion matrix", "Each class",
+        "Metrics", "Loss", "Validation metric", "Confusion matrix", "Each class",
         "Most certain mistakes", "Network", "Weights", "Outputs of each layer", "Time", "Data",
         "Settings",
     ]  # fmt: skip
@@ -277,7 +277,7 @@ def test_a_folder_of_an_older_version_has_a_report(mixed: Path, tmp_path: Path) 
     (folder / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in kept))
     page = render_report(folder)
     found = check(page)
-    assert {"Figures", "Loss", "Weights", "Outputs of each layer", "Time"} <= set(headings(page))
+    assert {"Metrics", "Loss", "Weights", "Outputs of each layer", "Time"} <= set(headings(page))
     assert "The folder does not hold the predictions" in found.text
 
 

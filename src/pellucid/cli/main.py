@@ -99,7 +99,7 @@ def evaluate(
 @app.command()
 @reported
 def summary(run: Run) -> None:
-    """Show a trained network: layers, shapes, parameters, figures."""
+    """Show a trained network: layers, shapes, parameters, metrics."""
     from pellucid.cli import use
 
     use.summary(run)

@@ -1,4 +1,4 @@
-"""One progress bar for the whole run, drawn by the clock: training only notes its figures."""
+"""One progress bar for the whole run, drawn by the clock: training only notes its numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BAR_WIDTH = 24
 
 
 class Progress:
-    """A callback of the Trainer that keeps the latest figures, and draws them when asked."""
+    """A callback of the Trainer that keeps the latest numbers, and draws them when asked."""
 
     def __init__(self, metric: str, clock: Callable[[], float] = time.perf_counter) -> None:
         self.metric_name, self._clock = metric, clock
@@ -92,7 +92,7 @@ class Progress:
         return (after - before) / (end - start)
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
-        """The bar and the figures as they are now: in one line if they fit, else in two."""
+        """The bar and the numbers as they are now: in one line if they fit, else in two."""
         from rich.progress_bar import ProgressBar
         from rich.table import Table
 
@@ -136,7 +136,7 @@ def _duration(seconds: float) -> str:
 @contextlib.contextmanager
 def shown(progress: Progress, quiet: bool) -> Iterator[None]:
     """Draws the bar on standard error while the block runs; where that is no terminal (a log
-    file), the figures are written as a line now and then."""
+    file), the numbers are written as a line now and then."""
     if quiet:
         yield
         return

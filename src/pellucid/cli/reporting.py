@@ -1,4 +1,4 @@
-"""What all commands share: clean text, tables of figures, errors as messages with exit codes."""
+"""What all commands share: clean text, tables of metrics, errors as messages with exit codes."""
 
 from __future__ import annotations
 
@@ -141,14 +141,14 @@ def show_error(error: BaseException) -> int:
 
 
 def figure_text(name: str, value: float | None) -> str:
-    """A figure with four significant digits; a dash where there is none."""
+    """A metric with four significant digits; a dash where there is none."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if 1e6 <= abs(value) < 1e12 else f"{value:.4g}"
 
 
 def figures_table(columns: Mapping[str, Mapping[str, float]], headline: str) -> str:
-    """Figures by column (parts and simple models) as text, the headline figure first."""
+    """Metrics by column (parts and simple models) as text, the headline metric first."""
     from pellucid.training.summary import text_table
 
     names = list(dict.fromkeys(name for values in columns.values() for name in values))

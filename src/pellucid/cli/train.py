@@ -196,7 +196,7 @@ def say_end(result: RunResult) -> None:
 
 
 def say_figures(result: RunResult) -> None:
-    """Figures of all parts beside those of the simple models, and what follows."""
+    """Metrics of all parts beside those of the simple models, and what follows."""
     if not result.figures:
         return
     columns = {part: result.figures[part].values for part in PARTS if part in result.figures}

@@ -128,7 +128,7 @@ def _csv(columns: dict[str, list[Any]]) -> str:
 
 
 def evaluate(run: Path, file: str, encoding: str) -> None:
-    """Prints the figures of the network on data with targets."""
+    """Prints the metrics of the network on data with targets."""
     saved, data, values = predictions(run, file, encoding, with_targets=True)
     if data.targets is None or not data.present.any():
         raise DataError(
@@ -138,7 +138,7 @@ def evaluate(run: Path, file: str, encoding: str) -> None:
     measured = metrics(saved.task, data.targets[data.present], values[data.present])
     fact("Run", f"{saved.name}, {saved.created}, {saved.status}")
     if data.fingerprint == saved.fingerprint:
-        fact("Note", "these are the data of the training: the figures include training rows")
+        fact("Note", "these are the data of the training: the metrics include training rows")
     left_out = int((~data.present).sum())
     if left_out:
         fact("Note", f"{left_out:,} rows without a target were left out")

@@ -26,8 +26,8 @@ class KernelFacts:
     arithmetic operation on an element, two for each multiply-add of a product; ``read_bytes`` and
     ``written_bytes`` count each buffer once; ``chunks`` is into how many pieces threads may share
     the work; ``seconds`` its mean measured time, None if it was not measured.  A kernel of a loop
-    runs ``turns`` times; work, bytes and seconds are those of all turns.  ``arithmetic`` says how a
-    product of bfloat16 operands is computed, and is empty for everything else.
+    runs ``turns`` times; work, bytes and seconds are those of all iterations.  ``arithmetic`` says
+    how a product of bfloat16 operands is computed, and is empty for everything else.
     """
 
     name: str
@@ -267,7 +267,7 @@ def lines_of(nodes: Iterable[Node]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n.origin.line for n in nodes if n.origin.line))
 
 
-# ---- words and figures -------------------------------------------------------------------------
+# ---- words and numbers -------------------------------------------------------------------------
 
 
 def _count(value: float) -> str:

@@ -43,7 +43,7 @@ class Machine:
     full_row_columns: int = 256
     """Widest product whose epilogue may reduce over rows: such a product is only cut into rows."""
     full_row_bytes: int = 1 << 16
-    """Largest right factor of such a product: all of it passes by for each block of rows, which
+    """Largest right factor of such a product: all of it is read for each block of rows, which
     must happen in cache (measured: 784 × 256 loses 60 µs of 300 where the pass of its own costs
     5)."""
 

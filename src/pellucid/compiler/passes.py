@@ -296,7 +296,8 @@ def _sum_of_nothing(node: Node) -> Node | None:
 
 
 def fill_empty_reductions(graph: Graph) -> Graph:
-    """Sums over no elements → 0, products → 1: no kernel has to think of loops without turns."""
+    """Sums over no elements → 0, products → 1: no kernel has to think of loops without
+    iterations."""
     return rewrite(graph, _sum_of_nothing)
 
 

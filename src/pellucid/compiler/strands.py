@@ -1,11 +1,12 @@
-"""Loops whose rows do not need each other: a thread may take some of them through all turns.
+"""Loops whose rows do not need each other: a thread may take some of them through all iterations.
 
 In a recurrent layer each row of the batch is a sequence of its own; what rows share, the weights,
-no turn changes.  Such a loop needs no meeting of the threads between its turns: each takes a block
-of rows from the first turn to the last, and what it wrote is in its own cache when it reads it.
+no iteration changes.  Such a loop needs no meeting of the threads between its iterations: each
+takes a block of rows from the first iteration to the last, and what it wrote is in its own cache
+when it reads it.
 
-before: T turns of a few kernels, the threads waiting for each other after each; after: one task
-for each block of rows.
+before: T iterations of a few kernels, the threads waiting for each other after each; after: one
+task for each block of rows.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from pellucid.graph.node import Node
 def rows_apart(fusion: Fusion, varying: int) -> int:
     """The number of rows of a loop's body that do not need each other; 0 if it has none.
 
-    The first ``varying`` inputs change from turn to turn (carries and columns), the others do
-    not.  Row r of a value with ``rows · e`` elements is its elements from r · e on.
+    The first ``varying`` inputs change from iteration to iteration (carries and columns), the
+    others do not.  Row r of a value with ``rows · e`` elements is its elements from r · e on.
     """
     products = [c.anchors[0] for c in fusion.clusters if c.kind == "product"]
     if not products or len(products[0].shape) != 2:

@@ -144,7 +144,7 @@ def lay_out(
 
     ``separator`` and ``header`` (whether the first line holds the column names) are found out
     unless given.  Raises ``DataError`` for ragged rows, broken quotes, lines without names and
-    doubled names.
+    duplicate names.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text, first, separator = _skip_preamble(file, text, separator, notes)

@@ -1,6 +1,6 @@
 """Columns that give the answer away, or only count the rows.
 
-A column from which the target can be read off makes every figure look perfect and the network
+A column from which the target can be read off makes every metric look perfect and the network
 useless, because it is not known when a prediction is needed.
 """
 

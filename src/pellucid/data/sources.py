@@ -495,7 +495,7 @@ def _repeated_rows(train: Part, test: Part) -> str:
         return ""
     return (
         f"{repeated} of {len(test)} test rows are equal to a training row (features and target): "
-        "test figures may be a little too good."
+        "test metrics may be a little too good."
     )
 
 

@@ -63,7 +63,7 @@ class TimeRule:
 
 
 def day_order(date_format: str) -> str:
-    """``month/day`` or ``day/month`` for formats of figures that end in the year."""
+    """``month/day`` or ``day/month`` for formats of digits that end in the year."""
     return _ORDERS.get(date_format[:5], "")
 
 
@@ -180,7 +180,7 @@ def _likely(sample: Sequence[str], formats: Sequence[str]) -> list[str]:
 
 
 def _skeleton(text: str) -> str:
-    """What is left of a text without letters, figures and blanks."""
+    """What is left of a text without letters, digits and blanks."""
     return re.sub(r"[0-9A-Za-z ]+", "", text)
 
 

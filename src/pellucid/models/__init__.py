@@ -1,4 +1,4 @@
-"""Ready networks, each in its plainest form: perceptrons, networks for images, a GPT, an
+"""Ready networks, each written as simply as possible: perceptrons, networks for images, a GPT, an
 encoder-decoder Transformer, recurrent networks for text, a variational autoencoder, a pair that
 draws images, and networks that learn from rewards.
 

@@ -1,4 +1,4 @@
-"""The Transformer and its layers: attention and a small network on each position, in turns.
+"""The Transformer and its layers: attention and a small network on each position, alternately.
 
 (Vaswani et al., 2017; with ``norm_first`` in the order of Xiong et al., 2020.)
 """

@@ -1,4 +1,4 @@
-"""The loop over time: a body graph applied again and again to a carry that it hands on.
+"""The loop over time: a body graph applied repeatedly, each step passing its carry to the next.
 
 A :class:`Body` is a graph of one step; the primitive ``scan`` applies it ``length`` times.  Its
 results are nodes of their own (see :class:`pellucid.graph.node.Primitive`), so a result that

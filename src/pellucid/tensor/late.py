@@ -2,10 +2,9 @@
 
 A class id or the id of a row is known in eager mode, and an operation says at once what is wrong
 with it.  While a program is traced it is a symbol.  Kernels keep positions in range and set a
-flag; only then the checks that were put off are made up for, on the values of that call, so that
-the message is the same and the usual call pays nothing.  A value that is no position, such as a
-probability, gets one made of it, which is out of range where the value is wrong
-(:func:`demanded`).
+flag; only then the deferred checks are made, on the values of that call, so that the message is
+the same and the usual call pays nothing.  A value that is no position, such as a probability, gets
+one made of it, which is out of range where the value is wrong (:func:`demanded`).
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ def demanded(
 
 
 def explanation(late: Sequence[Late], known: dict[Node, np.ndarray]) -> PellucidError | None:
-    """What the first check that was put off and fails says about these inputs."""
+    """What the first deferred check that fails says about these inputs."""
     unknown = None
     for nodes, check, otherwise in late:
         try:

@@ -1,4 +1,4 @@
-"""``scan``: a loop over time with a state that each step hands to the next."""
+"""``scan``: a loop over time with a state that each step passes to the next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training: the Trainer, its settings, figures, baselines and run folders."""
+"""Training: the Trainer, its settings, metrics, baselines and run folders."""
 
 from typing import TYPE_CHECKING
 

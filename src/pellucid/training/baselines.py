@@ -1,6 +1,6 @@
 """What a model that needs no network reaches on the same data.
 
-A figure means something beside two others: always guessing the most frequent class (or the
+A metric means something beside two others: always guessing the most frequent class (or the
 mean), and a linear model.  A network that is no better than these is not worth its weights.
 """
 
@@ -36,7 +36,7 @@ Model: TypeAlias = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Baseline:
-    """A simple model: ``name`` for tables, ``description`` for reports, its figures.
+    """A simple model: ``name`` for tables, ``description`` for reports, its metrics.
 
     ``predictions`` by part are what ``metrics`` takes.  ``note`` says where the model was not
     fitted on all training rows, and is empty otherwise.
@@ -52,13 +52,13 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Baselines:
-    """The two simple models; figures are None where a part has no rows."""
+    """The two simple models; metrics are None where a part has no rows."""
 
     constant: Baseline
     linear: Baseline
 
     def best(self) -> Baseline:
-        """The one with the better headline figure on the validation part."""
+        """The one with the better headline metric on the validation part."""
         if self.linear.validation is None or self.constant.validation is None:
             return self.linear
         better = self.linear.validation.better_than(self.constant.validation)
@@ -72,7 +72,7 @@ def baselines(prepared: PreparedData) -> Baselines:
     The linear model is logistic regression (L2, C = 1; at most 100 iterations of L-BFGS, for more
     than 10 million numbers six passes of Adam) or ridge regression (alpha = 1) on the network's
     features, fitted on all training rows (up to 400 million numbers; what is more is told in
-    ``note``).  Equal data and seed give equal figures.
+    ``note``).  Equal data and seed give equal metrics.
     """
     linear, description, note = _linear(prepared)
     classes = prepared.task.kind != "regression"

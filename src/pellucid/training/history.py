@@ -56,7 +56,7 @@ class StopTraining(Exception):
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """Figures of one epoch.
+    """Metrics of one epoch.
 
     ``loss`` is the mean over the training rows while they were learned from (penalties not
     included); ``validation_loss`` and ``metric`` were measured after the epoch and are None
@@ -73,7 +73,7 @@ class EpochRecord:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """The figures as JSON values."""
+        """The record as JSON values."""
         return asdict(self)
 
 
@@ -85,7 +85,7 @@ class History:
     epochs), ``stopped`` (by a callback or ``trainer.stop()``), ``interrupted``, ``not finite`` or
     ``failed`` (an error that is none of the training's, such as one in a callback).
     ``best_epoch`` is the epoch whose weights the model holds now.  ``history["loss"]`` gives one
-    figure over the epochs.
+    metric over the epochs.
     """
 
     epochs: list[EpochRecord] = field(default_factory=list)

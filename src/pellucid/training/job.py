@@ -1,4 +1,4 @@
-"""The main job: from prepared data to a trained network and its figures."""
+"""The main job: from prepared data to a trained network and its metrics."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ from pellucid.training.verdict import Comparison, compare, describe
 class RunResult:
     """A trained network with everything that is known about it.
 
-    ``figures`` and ``predictions`` (probabilities, or numbers in the data's units) are by part.
+    ``figures`` (the metrics) and ``predictions`` (probabilities, or numbers in the data's units)
+    are by part.
     ``before`` and ``after`` are the distributions inside the network before and after training.
     ``seconds`` says where the time went.  ``failure`` is the error that ended the training, if
     one did; the network then has the last good weights (NaN, infinity) or the best so far.
@@ -287,7 +288,7 @@ class _Start:
 
 
 def _metric(prepared: PreparedData) -> Any:
-    """The headline figure of (scores, targets) on the validation part, in the data's units."""
+    """The headline metric of (scores, targets) on the validation part, in the data's units."""
     task, raw = prepared.task, prepared.validation.raw_targets
 
     def measure(scores: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
@@ -301,7 +302,7 @@ def _metric(prepared: PreparedData) -> Any:
 
 
 def measure(result: RunResult) -> None:
-    """Adds predictions and figures of all parts, and the simple models beside them."""
+    """Adds predictions and metrics of all parts, and the simple models beside them."""
     start = time.perf_counter()
     scorer = result.scorer or Scorer(result.model, compile=result.config.compile)
     prepared = result.prepared

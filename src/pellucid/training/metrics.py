@@ -1,4 +1,4 @@
-"""Figures of merit for predictions, computed with NumPy alone.
+"""Metrics of predictions, computed with NumPy alone.
 
 Definitions follow scikit-learn's (Pedregosa and others, 2011), against which the tests hold
 them: a ratio with a zero divisor is 0, and averages over classes take the classes that occur
@@ -25,7 +25,7 @@ from pellucid.data.json_checks import (
 )
 from pellucid.data.tasks import Task
 
-# The figure by which models of a task are compared.
+# The metric by which models of a task are compared.
 HEADLINES: Mapping[str, str] = {
     "binary": "accuracy",
     "multiclass": "accuracy",
@@ -37,7 +37,7 @@ LOWER_IS_BETTER = frozenset({"log_loss", "mae", "rmse"})
 
 @dataclass(frozen=True)
 class ClassFigures:
-    """Figures of one class (or label): ``support`` is the number of rows that have it."""
+    """Metrics of one class (or label): ``support`` is the number of rows that have it."""
 
     name: str
     precision: float
@@ -48,9 +48,9 @@ class ClassFigures:
 
 @dataclass(frozen=True)
 class Metrics:
-    """The figures of one set of predictions.
+    """The metrics of one set of predictions.
 
-    ``values`` holds the figures by name, ``headline`` names the one to compare models by.
+    ``values`` holds them by name, ``headline`` names the one to compare models by.
     ``per_class`` is empty for regression.  ``confusion[true][predicted]`` holds counts and is
     empty except for binary and multi-class.  ``rows`` is the number of rows.
     """
@@ -65,12 +65,12 @@ class Metrics:
         return self.values[name]
 
     def better_than(self, other: Metrics) -> bool:
-        """True where the headline figure is strictly better than the other's."""
+        """True where the headline metric is strictly better than the other's."""
         mine, theirs = self.values[self.headline], other.values[other.headline]
         return mine < theirs if self.headline in LOWER_IS_BETTER else mine > theirs
 
     def to_json(self) -> dict[str, Any]:
-        """The figures as JSON values."""
+        """The metrics as JSON values."""
         return {
             "values": dict(self.values),
             "headline": self.headline,
@@ -115,7 +115,7 @@ def _class_from_json(value: object) -> ClassFigures:
 
 
 def metrics(task: Task, targets: npt.ArrayLike, predictions: npt.ArrayLike) -> Metrics:
-    """The figures of predictions for a task.
+    """The metrics of predictions for a task.
 
     ===========  =========================  ===========================================
     task         targets                    predictions
@@ -152,7 +152,7 @@ def metrics(task: Task, targets: npt.ArrayLike, predictions: npt.ArrayLike) -> M
 def _check(task: Task, targets: npt.NDArray[Any], predictions: npt.NDArray[np.float64]) -> None:
     rows = len(targets) if targets.ndim else 0
     if not rows:
-        raise ArgumentError("There are no rows to compute figures of", "Give at least one row.")
+        raise ArgumentError("There are no rows to compute metrics of", "Give at least one row.")
     expected: tuple[int, ...] = (rows,) if task.kind == "binary" else (rows, task.output_units)
     own = (rows,) if task.kind in ("binary", "multiclass") else (rows, task.output_units)
     if predictions.shape != expected or targets.shape != own:

@@ -240,7 +240,7 @@ def json_text_of(value: object) -> str:
 
 
 def parse_json(content: bytes, where: str) -> Any:
-    """JSON without NaN, doubled keys or bottomless nesting; ``RunFolderError`` otherwise."""
+    """JSON without NaN, duplicate keys or too deep nesting; ``RunFolderError`` otherwise."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)

@@ -118,7 +118,7 @@ def search(
     ``train`` may also be a whole ``PreparedData``, whose two parts are then used.  Trial i starts
     from seed ``seed`` + i, so equal arguments give equal trials.
 
-    The test set has no place here: settings chosen by it would make its figure too good.
+    The test set has no place here: settings chosen by it would make its metrics look too good.
     ``ArgumentError`` for a test set, for validation rows that are the training or test rows, and
     for settings of a kind that is not known.
     """

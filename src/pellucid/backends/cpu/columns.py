@@ -1,6 +1,6 @@
 """Reductions that keep the last axes, as the gradient of a bias does: sums of whole rows.
 
-Blocks of columns have accumulators that stay in the nearest cache while the rows pass by.
+Blocks of columns have accumulators that stay in the nearest cache while the rows are read.
 """
 
 from __future__ import annotations

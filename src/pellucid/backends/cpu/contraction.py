@@ -143,8 +143,8 @@ def _matrix(f: Function, spec: Contraction, which: int, pointer: Value, at: list
     return pointer
 
 
-_FEWEST_ROWS_FOR_ONE_DONE_AGAIN = 200
-"""A product of fewer rows has a lower last tile: there, doing some again costs what one can see."""
+_MIN_ROWS_TO_RECOMPUTE_ONE = 200
+"""A product of fewer rows has a lower last tile: computing some rows twice would be felt."""
 _LONG_FLOP = 1 << 28
 """So has a product of so many FLOP: it gains the one or two percent in every step that its code for
 the lower tile costs once to compile."""
@@ -315,13 +315,13 @@ class _Emitter:
         """Call ``body(start, height, done)`` for tiles of rows.
 
         Among many tiles the last one begins earlier instead of being lower, since code for another
-        height would double the text; its first ``done`` rows were done before.  They are 0 where
-        rows may be stored twice (``repeatable``), as they may unless sums are added to them.
+        height would double the text; its first ``done`` rows are computed before.  They are 0
+        where rows may be stored twice (``repeatable``), as they may unless sums are added to them.
         """
         f, axis = self.f, self.plan.rows
-        again = -axis.extent % axis.tile * _FEWEST_ROWS_FOR_ONE_DONE_AGAIN
+        recomputed = -axis.extent % axis.tile * _MIN_ROWS_TO_RECOMPUTE_ONE
         is_long = self.plan.work.flop >= _LONG_FLOP
-        if not axis.tails or axis.extent < axis.tile + again or is_long:
+        if not axis.tails or axis.extent < axis.tile + recomputed or is_long:
             self._tiles(axis, bounds, lambda row, height: body(row, height, f.i64(0)))
             return
         with f.loop(bounds[0], bounds[1], axis.tile, hint="tile") as loop:

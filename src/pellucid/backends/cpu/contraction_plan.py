@@ -154,7 +154,7 @@ def plan_blocks(spec: Contraction, target: Target) -> ContractionPlan:
     """A product whose chunks are its matrices, all columns each, with a B that is packed before.
 
     For loops: ``spec.batch`` counts blocks of rows, all of which read the same B, which does not
-    change from turn to turn and is packed once, by what :func:`plan_packing` plans.
+    change from iteration to iteration and is packed once, by what :func:`plan_packing` plans.
     """
     costs = costs_of(target).products
     lanes, height, width = tile_shape(

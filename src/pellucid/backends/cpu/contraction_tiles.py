@@ -94,9 +94,9 @@ class Tile:
 
     ``a_row`` and ``a_depth`` are the byte steps of A, ``b_depth`` and ``c_row`` those of B and C.
     ``exact`` says that B ends at the last column; otherwise it is padded to whole vectors.
-    ``unroll`` is the number of steps along depth in one turn of the loop.  ``pairs`` names the kind
-    of :func:`pair_dot` for operands in pairs; ``source`` says how B is read where it is not packed
-    and not in the form that is multiplied.
+    ``unroll`` is the number of steps along depth in one iteration of the loop.  ``pairs`` names the
+    kind of :func:`pair_dot` for operands in pairs; ``source`` says how B is read where it is not
+    packed and not in the form that is multiplied.
     """
 
     scalar: str

@@ -48,7 +48,7 @@ METADATA = """!0 = distinct !{}
 !4 = !{!"llvm.loop.interleave.count", i32 1}
 !5 = !{i64 1, i64 1099511627776}
 """
-"""Says that turns of an inner loop do not depend on each other through memory: each element is
+"""Says that iterations of an inner loop do not depend on each other through memory: each element is
 computed from stored values that the loop does not change elsewhere.  Last, the range of
 :data:`~pellucid.backends.cpu.run_time_numbers.POSITIVE`."""
 

@@ -321,7 +321,7 @@ class Function:
         hint: str = "i",
         metadata: str = "",
     ) -> Iterator[Loop]:
-        """``for i in range(start, stop, step)`` with values carried from turn to turn.
+        """``for i in range(start, stop, step)`` with values carried from iteration to iteration.
 
         Inside, ``loop.index`` is the counter and ``loop.values`` the carried values; assign
         ``loop.next`` (same length) before the block ends.  Afterwards ``loop.results`` holds the

@@ -262,7 +262,7 @@ class _RowKernel:
                 self._emit_stage(stage)
 
     def _visited(self, turn: Value) -> Value:
-        """The row that is visited at a turn of the loop."""
+        """The row that is visited at an iteration of the loop."""
         if self.layout.visit is None:
             return turn
         f, row, rest = self.f, self.f.i64(0), turn

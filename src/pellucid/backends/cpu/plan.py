@@ -45,12 +45,12 @@ class TaskPlan:
 
 @dataclass(frozen=True)
 class StrandPlan:
-    """A loop of ``count`` turns as one task of independent chunks: chunk c is, in every turn,
-    chunk c of each kernel.  ``steps`` are (table entry, bytes on after each turn), ``local`` (table
-    entry, bytes of a chunk) of what only this chunk reads.
+    """A loop of ``count`` iterations as one task of independent chunks: chunk c is, in every
+    iteration, chunk c of each kernel.  ``steps`` are (table entry, bytes on after each
+    iteration), ``local`` (table entry, bytes of a chunk) of what only this chunk reads.
 
-    With ``shifts``, (table entry, bytes on for each chunk), a chunk is ``count`` turns of whole
-    kernels.
+    With ``shifts``, (table entry, bytes on for each chunk), a chunk is ``count`` iterations of
+    whole kernels.
     """
 
     count: int
@@ -73,7 +73,7 @@ class RegionPlan:
 @dataclass(frozen=True)
 class LoopPlan:
     """Regions that run ``count`` times; ``moves`` are (table entry, entry it starts from, bytes
-    after that, bytes on after each turn)."""
+    after that, bytes on after each iteration)."""
 
     count: int
     moves: tuple[tuple[int, int, int, int], ...]

@@ -1,9 +1,9 @@
 """Loops as native regions: a body's program, spliced in, whose table entries move on.
 
 A step's kernels find their operands in table entries of their own.  When the loop begins, an
-entry is set to the first row of a column or history (the last, in reverse); after each turn it
-moves on by one row.  Turns of a loop without carries need nothing of each other: shares of them are
-tasks, each with a workspace and a table of its own.
+entry is set to the first row of a column or history (the last, in reverse); after each iteration it
+moves on by one row.  Iterations of a loop without carries need nothing of each other: shares of
+them are tasks, each with a workspace and a table of its own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Move = tuple[int, int, int, int]
 
 MOST_SHARES = 16
 FEWEST_SHARES = 4
-"""Into so many tasks a loop is cut whose turns do not need each other."""
+"""Into so many tasks a loop is cut whose iterations do not need each other."""
 SERIAL_COST = 2_500.0
 """A region of fewer estimated nanoseconds runs on the calling thread alone."""
 
@@ -66,7 +66,7 @@ def region_plan(uses: Sequence[KernelUse | ChainUse], slots: Slots) -> RegionPla
 
 
 def chain_plan(chain: ChainUse, slots: Slots) -> StrandPlan:
-    """A chain as data: a strand of one turn."""
+    """A chain as data: a strand of one iteration."""
     tasks = tuple(task_plan(use, slots) for use in chain.uses)
     cluster = chain.uses[0].cluster
     local = tuple((slots.of(n, cluster), bytes_of(n.spec) // chain.blocks) for n in chain.local)
@@ -86,7 +86,7 @@ class BodyAnalysis(Protocol):
     blocks: int
     """Into how many blocks of rows it is cut, if threads need not meet."""
     packing: list[KernelUse]
-    """What runs once, before the first turn of a loop that is cut into blocks."""
+    """What runs once, before the first iteration of a loop that is cut into blocks."""
     schedule: Schedule
     """When each of its clusters runs and where its values live."""
     fusion: Fusion
@@ -125,7 +125,7 @@ class LoopUse:
 
     @functools.cached_property
     def shares(self) -> int:
-        """Into how many tasks the turns are cut where they do not need each other, else 0.
+        """Into how many tasks the iterations are cut where they do not need each other, else 0.
 
         Each has a workspace of its own, so that there are not too many.
         """
@@ -154,7 +154,7 @@ class LoopUse:
         return [*([(before, 1)] if before else []), *inside, *([(after, 1)] if after else [])]
 
     def turns_of_strand(self) -> tuple[list[KernelUse], int]:
-        """All kernels of a turn, one after the other, and the number of turns."""
+        """All kernels of an iteration, one after the other, and the number of iterations."""
         return [use for uses, _ in self.inner.turns() for use in uses], self.length
 
 
@@ -224,12 +224,12 @@ class _LoopPlanner:
     # ---- loops whose rows do not need each other -----------------------------------------------
 
     def _packing(self, slots: Slots) -> RegionPlan:
-        """What runs once before the first turn."""
+        """What runs once before the first iteration."""
         return region_plan(self.use.inner.packing, slots)
 
     def _strand(self, slots: Slots) -> RegionPlan:
-        """The kernels of all turns as tasks: all turns for each block of rows or, where turns need
-        nothing of each other, some turns."""
+        """The kernels of all iterations as tasks: all iterations for each block of rows or, where
+        iterations need nothing of each other, some iterations."""
         uses, turns = self.use.turns_of_strand()
         tasks = tuple(task_plan(u, slots) for u in uses)
         steps = tuple((entry, step) for entry, _, _, step in self.moves if step)

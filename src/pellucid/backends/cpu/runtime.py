@@ -67,17 +67,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Strand:
-    """A loop as one task, for turns that need of each other only what the same chunk wrote.
+    """A loop as one task, for iterations that need of each other only what the same chunk wrote.
 
-    Chunk c of the strand is: for ``count`` turns, chunk c of every task, in order.  All tasks have
-    ``chunks`` chunks.  ``steps`` says by how many bytes table entries move on after each turn;
-    each chunk does that in a table of its own, so no thread waits for another between turns.
-    ``local`` are the entries of values that no other chunk and no other task reads, and the bytes
-    of each chunk's part: they may be written where another chunk's part would stand, so that those
-    of few chunks are used, again and again.
+    Chunk c of the strand is: for ``count`` iterations, chunk c of every task, in order.  All tasks
+    have ``chunks`` chunks.  ``steps`` says by how many bytes table entries move on after each
+    iteration; each chunk does that in a table of its own, so no thread waits for another between
+    iterations. ``local`` are the entries of values that no other chunk and no other task reads, and
+    the bytes of each chunk's part: they may be written where another chunk's part would stand, so
+    that those of few chunks are used, again and again.
 
-    With ``shifts``, how many bytes further on the entries of each following chunk start, turns
-    need nothing of each other: chunk c is ``count`` turns of whole tasks.
+    With ``shifts``, how many bytes further on the entries of each following chunk start, iterations
+    need nothing of each other: chunk c is ``count`` iterations of whole tasks.
     """
 
     count: int
@@ -115,7 +115,7 @@ class Region:
 @dataclass(frozen=True)
 class Move:
     """A table entry that a loop moves: it starts ``offset`` bytes after what the entry ``base``
-    holds when the loop begins, and is moved on by ``step`` bytes after each turn."""
+    holds when the loop begins, and is moved on by ``step`` bytes after each iteration."""
 
     entry: int
     base: int
@@ -125,7 +125,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Loop:
-    """Regions (and inner loops) that run ``count`` times, one turn after the other."""
+    """Regions (and inner loops) that run ``count`` times, one iteration after the other."""
 
     count: int
     moves: Sequence[Move]

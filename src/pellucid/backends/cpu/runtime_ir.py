@@ -3,8 +3,8 @@
 A program is data (see :mod:`pellucid.backends.cpu.runtime`): regions of tasks of chunks.  The
 driver runs the regions in order; in a parallel region the chunks are claimed by whoever comes.
 Between the begin and the end of a loop they run again and again, while table entries move on.
-A loop whose chunks do not need each other is a *strand*: a task whose chunk is all turns of it; so
-is one whose turns do not need each other: there a chunk is some of the turns.
+A loop whose chunks do not need each other is a *strand*: a task whose chunk is all iterations of
+it; so is one whose iterations do not need each other: there a chunk is some of the iterations.
 
 **How chunks are claimed.**  The chunks 0 … total−1 of a region are cut into one contiguous range
 per thread, as :mod:`pellucid.backends.cpu.runtime` laid them out; range t has a counter of the
@@ -71,8 +71,8 @@ ends of the threads' ranges.  Or the begin (2) or end (3) of a loop, and the add
 
 LOOP_HEAD_BYTES: Final = 32
 MOVE_BYTES: Final = 32
-"""A loop: turns left, turns, address of its first region, number of moves; then the moves: table
-entry, entry it starts from, bytes after that, bytes on after each turn."""
+"""A loop: iterations left, iterations, address of its first region, number of moves; then the
+moves: table entry, entry it starts from, bytes after that, bytes on after each iteration."""
 
 TASK_BYTES: Final = 40
 """A run of chunks of one kernel: kernel address, address of its slots (int32), number of chunks,
@@ -82,12 +82,12 @@ STRAND_HEAD_BYTES: Final = 56
 STRAND_THREADS: Final = 32
 STRAND_ENTRY_BYTES: Final = 32
 STRAND_TASK_BYTES: Final = 24
-"""A strand: turns, number of entries of its own table, number of tasks, whether a chunk is some
-turns of whole tasks (else it is, in all turns, this chunk of each task), number of threads (0 if it
-has no local values), number of chunks, places of local values in use (a bit for each); then the
-entries (entry of the program's table that it starts from, bytes on after each turn, bytes on for
-each chunk, bytes of a chunk if it is local) and the tasks (kernel address, address of its slots,
-which count in the strand's own table, its chunks)."""
+"""A strand: iterations, number of entries of its own table, number of tasks, whether a chunk is
+some iterations of whole tasks (else it is, in all iterations, this chunk of each task), number of
+threads (0 if it has no local values), number of chunks, places of local values in use (a bit for
+each); then the entries (entry of the program's table that it starts from, bytes on after each
+iteration, bytes on for each chunk, bytes of a chunk if it is local) and the tasks (kernel address,
+address of its slots, which count in the strand's own table, its chunks)."""
 
 RUN_NAME: Final = "pellucid_run"
 STRAND_NAME: Final = "pellucid_strand"

@@ -1,4 +1,4 @@
-"""Kernels whose turns depend on each other: running sums, sorting, writes where data say."""
+"""Kernels whose iterations depend on each other: running sums, sorting, writes where data say."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Loops over time whose threads never wait for each other (see :mod:`pellucid.compiler.strands`).
 
-The rows of the batch are cut into blocks, by shapes alone; a block runs through all turns as one
-task.  The weights are packed once, before the first turn, into the panels that register tiles
-read; a block's kernels find what they wrote in the turn before in their own core's cache.
+The rows of the batch are cut into blocks, by shapes alone; a block runs through all iterations as
+one task.  The weights are packed once, before the first iteration, into the panels that register
+tiles read; a block's kernels find what they wrote in the iteration before in their own core's
+cache.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MOST_BLOCKS = 64
 THREADS = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 0.3), (16, 0.1))
 """Weight of each number of threads when cuts are compared."""
 MOST_WEIGHTS = 8
-"""Weights of so many second-level caches are still read by every thread in every turn."""
+"""Weights of so many second-level caches are still read by every thread in every iteration."""
 INNER_BYTES_A_CYCLE = 32
 OUTER_BYTES_A_CYCLE = 12
 """That one core reads from the second-level cache, and from the third; half of it hides behind the
@@ -35,7 +36,7 @@ def blocks_of(fusion: Fusion, varying: int, target: Target) -> int:
     products = [c.anchors[0] for c in fusion.clusters if c.kind == "product"]
     weights = sum(n.inputs[1].size * n.dtype.itemsize for n in products)
     if any(map(is_narrow_product, products)):
-        return 0  # both of their operands are packed, anew for every turn
+        return 0  # both of their operands are packed, anew for every iteration
     if rows < 2 * FEWEST_ROWS or weights > MOST_WEIGHTS * target.l2_bytes:
         return 0
     work = sum(n.inputs[1].size / (2 * target.lanes(n.dtype.name)) for n in products)

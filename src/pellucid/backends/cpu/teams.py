@@ -16,7 +16,7 @@ from collections.abc import Callable
 LARGEST_COST = 300_000.0
 """Programs with more work than this (nanoseconds on one thread) always use all threads."""
 BLOCKS = 3
-"""Each way is tried in so many blocks of calls, in turns."""
+"""Each way is tried in so many blocks of calls, alternately."""
 SKIPPED, MEASURED = 2, 4
 """Calls of a block: the first ones bring the data into the caches of who works on them."""
 STEPS_A_CALL = 4

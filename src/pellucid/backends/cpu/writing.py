@@ -226,7 +226,7 @@ def _is_updated(value: Node, graph: Graph) -> bool:
 def _write_blocks(
     cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target, blocks: int
 ) -> list[Kernel]:
-    """The product of a strand's body: a kernel that packs the weights, and that of a turn."""
+    """The product of a strand's body: a kernel that packs the weights, and that of an iteration."""
     node, after = cluster.anchors[0], cluster.epilogue
     whole = contraction_of(node, fusion.placed.get(node) or contiguous(node))
     plan = plan_blocks(in_blocks(whole, blocks), target)

@@ -122,15 +122,15 @@ def _cards(run: StoredRun) -> list[str]:
     kept = f"; the weights of epoch {history.best_epoch} were kept." if history.best_epoch else "."
     cards = [
         card(
-            "Figures",
+            "Metrics",
             sections.figures_section(run),
             "Only the test rows were never looked at while training and choosing the epoch. The "
-            "simple models see the same features; their figures are on the test rows. "
+            "simple models see the same features; their metrics are on the test rows. "
             "↓: lower is better.",
             wide=True,
         ),
         card("Loss", sections.curves_section(run), f"{ended}{kept} {diagnosis_text(run)}"),
-        card("Validation figure", sections.metric_section(run), "After each epoch."),
+        card("Validation metric", sections.metric_section(run), "After each epoch."),
     ]
     if part:
         of = f"On the {part} part."

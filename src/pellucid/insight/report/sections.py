@@ -25,12 +25,12 @@ _NAMES = {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "roc_auc": "ROC AUC", "log_
 
 
 def metric_name(name: str) -> str:
-    """A figure's name for people."""
+    """A metric's name for people."""
     return _NAMES.get(name, name.replace("_", " "))
 
 
 def metric_text(name: str, value: float) -> str:
-    """A figure's value for people: shares in per cent."""
+    """A metric's value for people: shares in per cent."""
     return f"{value:.1%}" if name in _SHARES else number(value)
 
 
@@ -40,7 +40,7 @@ def measured_by(simple: SimpleModel) -> Metrics | None:
 
 
 def figures_section(run: StoredRun) -> str:
-    """Figures of the three parts beside those of the simple models."""
+    """Metrics of the three parts beside those of the simple models."""
     parts = [part for part in PARTS if part in run.metrics]
     if not parts:
         return ""
@@ -79,7 +79,7 @@ def curves_section(run: StoredRun) -> str:
 
 
 def metric_section(run: StoredRun) -> str:
-    """The headline figure on validation rows, and the learning rate where it changed."""
+    """The headline metric on validation rows, and the learning rate where it changed."""
     history = run.history
     if not len(history) or history.epochs[0].metric is None:
         return ""

@@ -65,7 +65,7 @@ def demanded(
 
 
 def _located(check: Callable[..., object]) -> Callable[..., object]:
-    """A check that tells, if it is put off, the layer and the line that asked for it."""
+    """A check that tells, if it is deferred, the layer and the line that asked for it."""
     place = place_now() if is_tracing() else None
     if place is None:
         return check

@@ -28,7 +28,7 @@ sizes = st.integers(2, 60)
 
 @cases
 @given(seeds, sizes)
-def test_binary_figures_are_scikit_learns(seed: int, n: int) -> None:
+def test_binary_metrics_are_scikit_learns(seed: int, n: int) -> None:
     generator = np.random.default_rng(seed)
     targets, scores = generator.integers(0, 2, n), generator.integers(0, 11, n) / 10
     result = metrics(BINARY, targets, scores[:, None])
@@ -49,7 +49,7 @@ def test_binary_figures_are_scikit_learns(seed: int, n: int) -> None:
 
 @cases
 @given(seeds, sizes)
-def test_multiclass_figures_are_scikit_learns(seed: int, n: int) -> None:
+def test_multiclass_metrics_are_scikit_learns(seed: int, n: int) -> None:
     generator = np.random.default_rng(seed)
     targets, scores = generator.integers(0, 3, n), generator.dirichlet(np.ones(3), n)
     result = metrics(THREE, targets, scores)
@@ -74,7 +74,7 @@ def test_multiclass_figures_are_scikit_learns(seed: int, n: int) -> None:
 
 @cases
 @given(seeds, sizes)
-def test_multilabel_figures_are_scikit_learns(seed: int, n: int) -> None:
+def test_multilabel_metrics_are_scikit_learns(seed: int, n: int) -> None:
     generator = np.random.default_rng(seed)
     targets = generator.integers(0, 2, (n, 3)).astype(np.float32)
     scores = generator.random((n, 3))
@@ -91,7 +91,7 @@ def test_multilabel_figures_are_scikit_learns(seed: int, n: int) -> None:
 
 @cases
 @given(seeds, sizes)
-def test_regression_figures_are_scikit_learns(seed: int, n: int) -> None:
+def test_regression_metrics_are_scikit_learns(seed: int, n: int) -> None:
     generator = np.random.default_rng(seed)
     targets, guess = generator.normal(size=(2, n, 2))
     result = metrics(NUMBERS, targets, guess)
@@ -196,7 +196,7 @@ def test_the_linear_model_is_fitted_on_all_rows() -> None:
     assert linear.test is not None and linear.test["accuracy"] > 0.97
 
 
-def test_parts_without_rows_have_no_figures() -> None:
+def test_parts_without_rows_have_no_metrics() -> None:
     columns = {k: v for k, v in problem().items() if k in ("x", "two")}
     data = load_source(columns, "two", fractions=(1, 0, 0))
     result = baselines(data)
