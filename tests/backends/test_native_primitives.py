@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pellucid
 from native_graphs import assert_native_is_reference, run
 from pellucid import backends
 from pellucid.base.dtypes import ALL, as_dtype, bool_, float32, float64, int32, uint8
@@ -170,6 +171,15 @@ def to_dtype(array: np.ndarray, dtype: Any) -> np.ndarray:
     return array.astype(dtype.numpy)
 
 
+@pytest.fixture
+def subnormals() -> Iterator[None]:
+    """Native code computes with subnormal numbers, as NumPy does."""
+    pellucid.set_flush_denormal(False)
+    yield
+    pellucid.set_flush_denormal(True)
+
+
+@pytest.mark.usefixtures("subnormals")
 @pytest.mark.parametrize("dtype", FLOATS, ids=lambda d: d.name)
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_special_values_follow_numpy(name: str, dtype: Any) -> None:
@@ -198,6 +208,7 @@ def test_signs_of_zero_are_kept() -> None:
         )
 
 
+@pytest.mark.usefixtures("subnormals")
 @pytest.mark.parametrize("target", ALL, ids=lambda d: d.name)
 def test_casts_between_all_dtypes(target: Any) -> None:
     primitive = PRIMITIVES["cast"]

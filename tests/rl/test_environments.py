@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.extras import MissingPackageError
 from pellucid.rl import CartPole, GridWorld, Gymnasium, ReplayBuffer, Step, play
 
 
@@ -131,7 +132,7 @@ def test_an_environment_with_gymnasiums_interface_can_be_used() -> None:
 
 def test_a_missing_gymnasium_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "gymnasium", None)
-    with pytest.raises(ArgumentError, match="needs the package gymnasium[^\n]*\n.*pip install"):
+    with pytest.raises(MissingPackageError, match=r"package gymnasium.*\n.*pellucid\[rl\]"):
         Gymnasium("CartPole-v1")
 
 

@@ -386,7 +386,7 @@ x.nansum(1, dtype=m.float64)
 x.nanmean(1, dtype=m.float64)
 x.scatter(1, m.tensor([[0], [1]]), value=3.0)
 m.flip(x, dims=(0,))
-m.empty_like(x, device="cpu") * 0
+m.empty_like(x, device="cpu").zero_()
 m.rand_like(x, device="cpu", requires_grad=True) * 0
 m.randn_like(x, dtype=m.float64, device="cpu") * 0
 m.randint(0, 5, (2,), device="cpu") * 0

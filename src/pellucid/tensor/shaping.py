@@ -368,6 +368,11 @@ class ShapingMethods(Tensor):
         """Elements on a diagonal of axes ``dim1`` and ``dim2``, as a last axis."""
         rank = len(self.shape)
         axes = (normalize_axis(dim1, rank), normalize_axis(dim2, rank))
+        if axes[0] == axes[1]:
+            raise ShapeError(
+                f"diagonal got the axis {dim1} twice (dim1={dim1}, dim2={dim2})",
+                "name two different axes",
+            )
         return apply(DIAGONAL, self, offset=offset, axes=axes)
 
     def diag(self, diagonal: int = 0) -> Tensor:
