@@ -64,6 +64,8 @@ class Program:
     """Names, inside the function, of what gradients are taken for."""
     dtype: str = "float64"
     writes: bool = False
+    rows: list[str] = field(default_factory=list)
+    """The rows it was made of."""
 
     def source(self, gradients: bool) -> str:
         """The function's text; with ``gradients`` it differentiates its loss itself."""
@@ -221,6 +223,7 @@ class Builder:
         if not hasattr(result, "shape") or result.numel() > MOST_ELEMENTS:
             return self.undo(before)
         self.count += 1
+        self.program.rows.append(row.text)
         self.program.lines.append(f"{name} = {text}")
         if result.dtype.is_floating_point:
             self.floats.append(name)

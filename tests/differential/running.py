@@ -17,6 +17,7 @@ import numpy as np
 
 import pellucid
 from differential.programs import Program, tensor
+from differential.vocabulary import ORDINARY_ONLY, OURS_ONLY
 from pellucid.base.errors import PellucidError, TraceError
 
 Outcome = dict[str, np.ndarray | None]
@@ -174,7 +175,7 @@ def check(
     if not well_conditioned(program, pellucid, eager):
         tally.add("ill-conditioned")
         return
-    if torch is not None:
+    if torch is not None and comparable(program):
         _with_torch(program, eager, torch, tally)
     ways: dict[str, dict[str, Any]] = {
         "compiled": {"compile": pellucid.compile},
@@ -196,6 +197,12 @@ def check(
             ) from outcome.error
         compare(program, outcome, eager, f"{way} against eager")
         tally.add(way)
+
+
+def comparable(program: Program) -> bool:
+    """Whether PyTorch is expected to agree; see the two tables of :mod:`.vocabulary`."""
+    ordinary = all(i.array.size and np.isfinite(i.array).all() for i in program.inputs)
+    return not any(r in OURS_ONLY or (r in ORDINARY_ONLY and not ordinary) for r in program.rows)
 
 
 def _with_torch(program: Program, eager: Outcome, torch: ModuleType, tally: Tally) -> None:

@@ -638,3 +638,69 @@ VIEWS = rows("""
 
 VALUES: list[Row] = [*ELEMENTWISE, *INTEGERS, *SHAPING, *REDUCING, *PRODUCTS]
 """Every row that gives a new value."""
+
+ORDINARY_ONLY: dict[str, str] = {
+    **dict.fromkeys(
+        """x.nan_to_num()
+        x.clip(y, z)
+        F.hardsigmoid(x)
+        F.hardswish(x)
+        F.softshrink(x)
+        x.maximum(y)
+        x.minimum(y)
+        x.copysign(y)
+        x.lerp(y, z)
+        F.huber_loss(x, s, delta=0.5)
+        F.smooth_l1_loss(x, s)
+        F.hinge_embedding_loss(x, s.sign())
+        F.margin_ranking_loss(x, s, s.sign())
+        x.div(y, rounding_mode='trunc')
+        x.norm(1, d)
+        x.norm(float('inf'), d)
+        x.topk(1, d)[0]
+        x.prod(d)
+        x.cumprod(d)
+        L.trapezoid(x)
+        x.scatter_reduce(d, L.zeros_like(x, dtype=L.int64), s, 'amax')
+        x.scatter_reduce(d, L.zeros_like(x, dtype=L.int64), s, 'prod')
+        L.cdist(x, s, p=1.0)
+        F.triplet_margin_loss(x, s, x.flip(0))""".replace("        ", "").splitlines(),
+        "slopes at NaN and infinity: PyTorch's differ from case to case",
+    ),
+    **dict.fromkeys(
+        """x.det()
+        L.linalg.det(x)
+        x.logdet()
+        x.slogdet()[1]
+        x.inverse()
+        L.linalg.inv(x)
+        L.linalg.solve(x, s)
+        x.matrix_exp()
+        x.pinverse() if x.dim() == 2 else x.mT
+        L.linalg.cholesky(x @ x.mT + L.eye(x.shape[-1], dtype=x.dtype))
+        (x @ x.mT + L.eye(x.shape[-1], dtype=x.dtype)).cholesky()""".replace(
+            "        ", ""
+        ).splitlines(),
+        "matrices with NaN or infinity: what is NaN and what is not depends on the order of steps",
+    ),
+    **dict.fromkeys(
+        """F.multi_margin_loss(x, L.zeros(x.shape[0], dtype=L.int64))
+        F.conv1d(x, x.new_ones(2, x.shape[1], 1))
+        F.conv1d(x, x.new_ones(2, x.shape[1], 2) * 0.5, padding=1)
+        F.conv2d(x, x.new_ones(2, x.shape[1], 1, 1))
+        F.conv2d(x, x.new_ones(2, x.shape[1], 2, 2) * 0.5, padding=1, stride=2)
+        F.pixel_unshuffle(x.repeat(1, 1, 2, 2), 2)""".replace("        ", "").splitlines(),
+        "no classes, channels or rows: PyTorch reads memory it has not written, or shapes differ",
+    ),
+}
+"""Rows that are compared with PyTorch on finite numbers and without empty axes, and why."""
+
+OURS_ONLY: dict[str, str] = {
+    "x.sgn()": "PyTorch's gradient cannot be read as an array",
+    "x.logit()": "outside of [0, 1] the value is NaN in both, the slope only in PyTorch",
+    "x.xlogy(y)": "at x = y = 0 the slope is 0 here, NaN in PyTorch",
+    "x.hypot(y)": "at x = y = 0 the slope is 0 here, NaN in PyTorch",
+    "x.ldexp(i)": "PyTorch's slope for negative whole numbers is 0",
+    "x.heaviside(y)": "PyTorch has no gradient",
+}
+"""Rows that are not compared with PyTorch, and why."""

@@ -114,3 +114,14 @@ def test_the_verdict_of_a_run_names_the_answer(rng: np.random.Generator) -> None
         "No difference between the network and linear regression is seen",
     )
     assert answers[1] == (True, "The network is better than mean") or answers[1][0]
+
+
+def test_rounding_is_no_difference() -> None:
+    """The same model in float32 and in float64 gets no verdict, a slightly better one does."""
+    targets = np.random.default_rng(0).normal(size=(200, 1))
+    exact = targets * 0.9 + 0.05
+    rounded = exact + 1e-8 * np.sign(exact - targets)
+    assert compare(NUMBER, targets, exact, rounded).answer == "no difference seen"
+    assert (
+        compare(NUMBER, targets, exact, exact + 1e-3 * np.sign(exact - targets)).answer == "better"
+    )

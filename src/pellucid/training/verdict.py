@@ -24,6 +24,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 LEVEL = 0.95
 MIN_ROWS = 20
+ROUNDING = 1e-5
+"""Relative to the metric, differences that small are rounding of float32, not a better model."""
 RESAMPLES = 2000
 _SEED = 20
 
@@ -33,8 +35,8 @@ class Comparison:
     """The difference of a metric between two models on the same rows.
 
     ``difference`` is positive where the first model is better; ``low`` and ``high`` bound it at
-    95 %.  ``answer`` is ``no difference seen`` where the interval holds 0 or there are fewer than
-    20 rows.
+    95 %.  ``answer`` is ``no difference seen`` where the interval holds 0, where the difference is
+    rounding (1e-5 of the metric) or there are fewer than 20 rows.
     """
 
     metric: str
@@ -69,6 +71,7 @@ def compare(task: Task, targets: npt.NDArray[Any], first: Floats, second: Floats
     low, high = (float(x) for x in np.quantile(samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     low, high = min(low, difference), max(high, difference)
     seen = rows >= MIN_ROWS and (low > 0 or high < 0)
+    seen &= abs(difference) > ROUNDING * max(abs(float(value)) for value in whole)
     if seen and name == "accuracy":
         seen = mcnemar(own, other) < 1 - LEVEL
     answer: Answer = "no difference seen"
