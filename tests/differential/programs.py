@@ -143,7 +143,7 @@ class Builder:
 
     def input(self, array: np.ndarray, grad: bool) -> str:
         name = f"t{len(self.program.inputs)}"
-        grad = grad and array.dtype.kind == "f"
+        grad = grad and self.grad and array.dtype.kind == "f"
         captured = self.chance(20)
         self.program.inputs.append(Input(name, array, grad, captured))
         for space, library in zip(self.spaces, self.libraries, strict=True):

@@ -49,10 +49,10 @@ class LoadingOption:
             annotation=Annotated[kind, option],
         )
 
-    def value(self, given: Any) -> Any:
+    def value(self, given: object) -> object:
         """What was given, as ``load_source`` takes it."""
         if self.name == "date_formats":
-            return _pairs(self.flags[0], given or ())
+            return _pairs(self.flags[0], given if isinstance(given, (list, tuple)) else ())
         return given or () if self.kind == _TEXTS else given
 
 

@@ -90,7 +90,13 @@ class OuterGradient:
         }
         self._places = self._available()
         self.saved: list[Node] = []
-        gradients = self._gradients(frozenset(wanted))
+        self._refused: AutogradError | None = None
+        """Why there is no gradient, which is told to whoever asks for it."""
+        try:
+            gradients = self._gradients(frozenset(wanted))
+        except AutogradError as error:
+            self._refused = error
+            gradients = [None] * len(self._sources)
         self._first = (frozenset(wanted), gradients)
         self._save(gradients)
         read = _topological([n for n in gradients if n is not None], self._places)
@@ -238,6 +244,8 @@ class OuterGradient:
             vector_jacobian: Callable[..., Any],
         ) -> list[Any]:
             _check_plain_backward()
+            if self._refused is not None:
+                raise AutogradError(self._refused.message, self._refused.hint)
             backward = self._backward(frozenset(cotangents))
             for node in backward.leaves:
                 if held[node].age != ages[node]:

@@ -1,8 +1,7 @@
 """Gradient checkpointing: less memory for more arithmetic, under PyTorch's names.
 
 >>> import pellucid
->>> from pellucid.tensor.tensor import Tensor
-from pellucid import nn
+>>> from pellucid import nn
 >>> from pellucid.utils.checkpoint import checkpoint
 >>> block = nn.Sequential(nn.Linear(4, 16), nn.GELU(), nn.Linear(16, 4))
 >>> x = pellucid.randn(8, 4, requires_grad=True)
