@@ -784,3 +784,17 @@ def test_a_view_can_be_a_leaf(backend: str) -> None:
     assert pellucid.compile(gradients, backend=backend)().tolist() == expected
     pellucid.compile(step, backend=backend, keep_gradients=True)()
     assert w.grad.tolist() == [4.0, 6.0, 8.0]
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_nothing_is_not_stretched(backend: str) -> None:
+    """Of no elements none shares its memory: a change in place is a change of nothing."""
+
+    def change(x: Any) -> Any:
+        view = x.unsqueeze(0)
+        view.add_(1)
+        return view
+
+    x = pellucid.zeros(2, 0)
+    assert change(x).tolist() == [[[], []]]
+    assert pellucid.compile(change, backend=backend)(x).tolist() == [[[], []]]

@@ -256,4 +256,4 @@ def reshaped_strides(shape: Shape, strides: Strides, target: Shape) -> Strides |
 
 def is_stretched(shape: Shape, strides: Strides) -> bool:
     """Whether neighbours along an axis are one element in memory."""
-    return any(s == 0 and n > 1 for n, s in zip(shape, strides, strict=True))
+    return 0 not in shape and any(s == 0 and n > 1 for n, s in zip(shape, strides, strict=True))
