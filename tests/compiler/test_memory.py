@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from unittest import mock
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pellucid.compiler import memory
 from pellucid.compiler.memory import ALIGNMENT, Lifetime, plan_memory
 
 LIFETIMES = st.lists(
@@ -20,14 +23,26 @@ LIFETIMES = st.lists(
 )
 
 
+ORDERS = pytest.mark.parametrize("most_compared", [0, memory.MOST_COMPARED])
+"""Placed by the time at which they are needed, as very many buffers are, and by their size."""
+
+
+def planned(lifetimes: list[Lifetime], most_compared: int) -> tuple[list[int], int]:
+    with mock.patch.object(memory, "MOST_COMPARED", most_compared):
+        return plan_memory(lifetimes)
+
+
 def alive_together(a: Lifetime, b: Lifetime) -> bool:
     return a.first <= b.last and b.first <= a.last
 
 
+@ORDERS
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(lifetimes=LIFETIMES)
-def test_buffers_alive_together_do_not_overlap(lifetimes: list[Lifetime]) -> None:
-    offsets, total = plan_memory(lifetimes)
+def test_buffers_alive_together_do_not_overlap(
+    lifetimes: list[Lifetime], most_compared: int
+) -> None:
+    offsets, total = planned(lifetimes, most_compared)
     assert len(offsets) == len(lifetimes)
     for (a, at), (b, bt) in itertools.combinations(zip(lifetimes, offsets, strict=True), 2):
         if alive_together(a, b):
@@ -38,12 +53,13 @@ def test_buffers_alive_together_do_not_overlap(lifetimes: list[Lifetime]) -> Non
     assert total % ALIGNMENT == 0
 
 
+@ORDERS
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(lifetimes=LIFETIMES)
 def test_never_more_than_side_by_side_and_never_less_than_the_peak(
-    lifetimes: list[Lifetime],
+    lifetimes: list[Lifetime], most_compared: int
 ) -> None:
-    _, total = plan_memory(lifetimes)
+    _, total = planned(lifetimes, most_compared)
     rounded = [-(-b.size // ALIGNMENT) * ALIGNMENT for b in lifetimes]
     assert total <= sum(rounded)
     steps = range(max((b.last for b in lifetimes), default=-1) + 1)
@@ -51,10 +67,25 @@ def test_never_more_than_side_by_side_and_never_less_than_the_peak(
     assert total >= peak
 
 
-def test_buffers_after_one_another_share_memory() -> None:
+@ORDERS
+def test_buffers_after_one_another_share_memory(most_compared: int) -> None:
     chain = [Lifetime(1000, i, i) for i in range(10)]
-    assert plan_memory(chain)[1] == 1024
+    assert planned(chain, most_compared)[1] == 1024
 
 
-def test_no_buffers_need_no_memory() -> None:
-    assert plan_memory([]) == ([], 0)
+@ORDERS
+def test_no_buffers_need_no_memory(most_compared: int) -> None:
+    assert planned([], most_compared) == ([], 0)
+
+
+@ORDERS
+def test_a_chain_and_its_gradient_need_their_peak(most_compared: int) -> None:
+    """Each result stays until the gradient passes it, on the way back one more is there."""
+    count = 50
+    forward = [Lifetime(256, i, 2 * count - i) for i in range(count)]
+    back = [Lifetime(256, 2 * count - i, 2 * count - i + 1) for i in range(count)]
+    peak = max(
+        sum(b.size for b in (*forward, *back) if b.first <= step <= b.last)
+        for step in range(2 * count + 2)
+    )
+    assert planned([*forward, *back], most_compared)[1] == peak

@@ -36,8 +36,9 @@ class First(nn.Module):
 
 
 def with_dropout() -> nn.Module:
+    # No bias before a normalization: its gradient is 0, and what is computed for it rounding.
     return nn.Sequential(
-        nn.Linear(4, 8),
+        nn.Linear(4, 8, bias=False),
         nn.BatchNorm1d(8),
         nn.ReLU(),
         nn.Dropout(0.4),
@@ -51,7 +52,10 @@ MODELS: list[tuple[Callable[[], nn.Module], tuple[int, ...]]] = [
     (lambda: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (2, 5, 8)),
     (
         lambda: nn.Sequential(
-            nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm2d(3), nn.GELU(), nn.MaxPool2d(2)
+            nn.Conv2d(2, 3, 3, padding=1, bias=False),
+            nn.BatchNorm2d(3),
+            nn.GELU(),
+            nn.MaxPool2d(2),
         ),
         (2, 2, 6, 6),
     ),

@@ -433,6 +433,15 @@ def test_a_signal_ends_what_runs_and_what_comes_after(
     tmp_path: Path, number: int, kind: str
 ) -> None:
     """In the training, while the weights are saved, after the metrics: the finished run stays."""
+    # A shell starts what runs in the background with Ctrl-C ignored, and a job respects that.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        _interrupted_run(tmp_path, number, kind)
+    finally:
+        signal.signal(signal.SIGINT, inherited)
+
+
+def _interrupted_run(tmp_path: Path, number: int, kind: str) -> None:
     small(tmp_path / "run")
     before = {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()}
     handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]

@@ -145,26 +145,41 @@ grows with its length and no faster.  Layers and optimizers of today have less t
 
 MOST_READS = 2
 """A shared value that is computed from more stored values of its size is stored itself."""
+MOST_PLACES = 16
+"""The same for stored values of any size: a kernel has a text for each place that it reads."""
 
 
 def _long_reads(users: dict[Node, list[Node]], anchors: set[Node]) -> set[Node]:
     """Shared values that would be computed again and again from too many stored ones.
 
     The residual sum of a deep network reads the results of all layers before; without this every
-    layer norm would add them all up.
+    layer norm would add them all up.  One stored value read at two places counts twice: each step
+    of ``x = x + shift(x)`` doubles the places, and ten of them would be a thousand.
     """
     found: set[Node] = set()
-    reads: dict[Node, frozenset[Node]] = {}
-    for node, using in users.items():
-        if node in anchors or node.op is INPUT:
-            reads[node] = frozenset((node,))
+    reads: dict[Node, tuple[tuple[Node, int], ...]] = {}
+    for number, (node, using) in enumerate(users.items()):
+        if node in anchors or not node.inputs:
+            reads[node] = ((node, 0),)
             continue
-        below = [r for n in node.inputs for r in reads[n] if 2 * r.size >= node.size]
-        reads[node] = frozenset(below[: 4 * MOST_READS])
-        if len(reads[node]) > MOST_READS and len(using) > 1 and node.size > 1:
-            found.add(node)
-            reads[node] = frozenset((node,))
+        below = dict.fromkeys(
+            (stored, hash((way, number, position)) if _moves(node, operand) else way)
+            for position, operand in enumerate(node.inputs)
+            for stored, way in reads[operand]
+        )
+        large = [read for read in below if 2 * read[0].size >= node.size]
+        reads[node] = (*large, *(read for read in below if read not in large))[: MOST_PLACES + 1]
+        if len(using) > 1 and node.size > 1:
+            if len(large) > MOST_READS or len(below) > MOST_PLACES:
+                found.add(node)
+                reads[node] = ((node, 0),)
     return found
+
+
+def _moves(node: Node, operand: Node) -> bool:
+    """Whether an element of ``node`` may be computed from one of ``operand`` at another index."""
+    same = node.op.family == "elementwise" and node.shape == operand.shape
+    return not same and operand.size > 1
 
 
 def operands_in_memory(node: Node) -> list[Node]:
