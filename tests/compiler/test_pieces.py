@@ -86,6 +86,26 @@ def oscillator(x: Tensor) -> Tensor:
     return place + speed
 
 
+def rotations(x: Tensor) -> Tensor:
+    for _ in range(200):
+        x = cat([x[:, 1:], x[:, :1] * 1.01], 1)
+    return x
+
+
+def shifted_sums(x: Tensor) -> Tensor:
+    """Each turn reads the one before at two places: 2⁴⁰ ways from the result to the input."""
+    for _ in range(40):
+        x = (x + x.roll(1, 1) + x.T.flip(0)) / 3
+    return x
+
+
+def shifted_copies(x: Tensor) -> Tensor:
+    """The same where what is read is smaller than half of what is computed."""
+    for _ in range(40):
+        x = cat([x, x * 0.5, x[:, 1:], x], 1)[:, :2]
+    return x
+
+
 LONG = (
     additions,
     iteration,
@@ -97,6 +117,9 @@ LONG = (
     side_by_side,
     on_top_of_each_other,
     oscillator,
+    rotations,
+    shifted_sums,
+    shifted_copies,
 )
 
 
@@ -106,7 +129,10 @@ def test_a_long_program_compiled_is_the_eager_one(function: Callable[[Tensor], T
     assert_close(compile(function)(x), function(x), 1e-10, 1e-10)
 
 
-@pytest.mark.parametrize("function", (iteration, wide_sum, side_by_side, oscillator))
+@pytest.mark.parametrize(
+    "function",
+    (iteration, wide_sum, side_by_side, oscillator, rotations, shifted_sums, shifted_copies),
+)
 def test_the_gradient_of_a_long_program(function: Callable[[Tensor], Tensor]) -> None:
     def slope(x: Tensor) -> Tensor:
         return autograd.grad(function(x).sum(), [x])[0]

@@ -586,3 +586,36 @@ def test_threads_that_meet_a_signature_at_once_make_one_program() -> None:
 )
 def test_when_two_values_are_the_same(a: object, b: object, same: bool) -> None:
     assert (exact(a) == exact(b)) is same
+
+
+# ---- leaves that a function makes -------------------------------------------------------------
+
+
+def test_a_leaf_made_inside_is_made_anew_by_the_same_program() -> None:
+    def slope(x: Any) -> Any:
+        leaf = x.detach().requires_grad_()
+        (leaf**3).sum().backward()
+        return leaf.grad
+
+    compiled = compiled_(slope)
+    for value in (1.0, 2.0, -3.0):
+        assert compiled(pl.tensor([value])).tolist() == [3 * value**2]
+    assert len(compiled.signatures) == 1
+
+
+def test_a_leaf_that_a_function_returns_has_its_gradient_and_collects_more() -> None:
+    def make(x: Any) -> Any:
+        first, second = x.clone().requires_grad_(), (x + 1).requires_grad_()
+        (first**2).sum().backward()
+        return first, {"second": second}, x * 2
+
+    for function in (make, compiled_(make)):
+        for _ in range(2):
+            first, named, double = function(pl.tensor([3.0, -1.0]))
+            second = named["second"]
+            assert first.is_leaf and second.is_leaf
+            assert first.requires_grad and second.requires_grad and not double.requires_grad
+            assert first.grad.tolist() == [6.0, -2.0] and second.grad is None
+            (first * 10 + second * double).sum().backward()
+            assert first.grad.tolist() == [16.0, 8.0]
+            assert second.grad.tolist() == [6.0, -2.0]

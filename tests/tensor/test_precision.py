@@ -111,3 +111,20 @@ def test_gradients_of_them_agree_with_differences(name: str, rng: Any) -> None:
         step[i, j] = 1e-6
         rise = total(pellucid.tensor(x + step)) - total(pellucid.tensor(x - step))
         assert slope[i, j].item() == pytest.approx(rise.item() / 2e-6, rel=1e-6, abs=1e-8)
+
+
+def test_the_gradient_of_a_running_product_needs_memory_in_proportion() -> None:
+    """200,000 elements, two of them 0: as a table of all pairs they would need 320 GB."""
+    count, zero, other = 200_000, 120_000, 150_000
+    x = np.random.default_rng(3).uniform(0.9999, 1.0001, count)
+    x[[zero, other]] = 0.0
+    weights = np.random.default_rng(4).normal(size=count)
+    leaf = pellucid.tensor(x, requires_grad=True)
+    (pellucid.cumprod(leaf, 0) * pellucid.tensor(weights)).sum().backward()
+    # Before the first 0 by division; at the first 0 what follows it up to the second; then 0.
+    before = np.cumprod(x[:zero])
+    expected = np.zeros(count)
+    expected[:zero] = np.cumsum((weights[:zero] * before)[::-1])[::-1] / x[:zero]
+    between = np.concatenate([[1.0], np.cumprod(x[zero + 1 : other])])
+    expected[zero] = before[-1] * (weights[zero:other] * between).sum()
+    np.testing.assert_allclose(leaf.grad.numpy(), expected, rtol=1e-9, atol=1e-9)

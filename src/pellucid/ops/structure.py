@@ -581,23 +581,32 @@ def _cumulative_samples() -> Iterable[Sample]:
 
 
 def _cumprod_gradient(g: Value, y: Value, x: Value, *, axis: int) -> tuple[Value]:
-    """dL/dx_j = Σ_{i≥j} g_i · Π_{k≤i, k≠j} x_k, as a sum over an extra axis; right where x is 0."""
+    """dL/dx_j = Σ_{i≥j} g_i · Π_{k≤i, k≠j} x_k = (Π_{k<j} x_k) · r_j; right also where x is 0.
+
+    ``r_j = g_j + x_{j+1} · r_{j+1}`` is a linear recurrence, solved by doubling (Blelloch, "Prefix
+    Sums and Their Applications", 1990): r_j = rest_j + factor_j · r_{j+step} holds for steps of 1,
+    2, 4, ….
+    """
     n = x.shape[axis]
     if n == 0:
         return (g,)
-    rank = len(x.shape)
-    order = (*(i for i in range(rank) if i != axis), axis)
-    moved, cotangent = transpose(x, order), transpose(g, order)  # (..., n)
-    lead = moved.shape[:-1]
-    wide = broadcast_to(reshape(moved, (*lead, 1, n)), (*lead, n, n))  # row j: all x_k
-    identity = x.lift(np.eye(n, dtype=bool))
-    without = elementwise.where(identity, scalar(x, 1.0), wide)  # row j: x_k but 1 at k = j
-    running = cumprod(without, rank)  # row j, column i: product over k <= i, k != j
-    later = x.lift(np.triu(np.ones((n, n), bool)))
-    terms = elementwise.where(
-        later, elementwise.mul(running, reshape(cotangent, (*lead, 1, n))), scalar(x, 0.0)
-    )
-    return (transpose(sum(terms, (rank,)), tuple(int(a) for a in np.argsort(order))),)
+
+    def later(value: Value, step: int) -> Value:
+        """The value ``step`` places further on, and 0 beyond the end."""
+        start = [step if i == axis else 0 for i in range(len(x.shape))]
+        kept = slice_(value, start, list(x.shape), [1] * len(x.shape))
+        gone = [step if i == axis else extent for i, extent in enumerate(x.shape)]
+        return concatenate([kept, broadcast_to(scalar(value, 0.0), gone)], axis)
+
+    factor, rest, step = later(x, 1), g, 1
+    while step < n:
+        rest = elementwise.add(rest, elementwise.mul(factor, later(rest, step)))
+        factor = elementwise.mul(factor, later(factor, step))
+        step *= 2
+    end = [n - 1 if i == axis else extent for i, extent in enumerate(x.shape)]
+    one = broadcast_to(scalar(y, 1.0), [1 if i == axis else e for i, e in enumerate(x.shape)])
+    before = concatenate([one, slice_(y, [0] * len(end), end, [1] * len(end))], axis)
+    return (elementwise.mul(before, rest),)
 
 
 CUMSUM = define(

@@ -59,6 +59,27 @@ def _bytes(spec: Spec) -> int:
     return size_of(spec.shape) * spec.dtype.itemsize
 
 
+def _own_leaves(
+    trace: Trace, results: list[TensorCore], given: Sequence[TensorCore]
+) -> list[tuple[int, int | None]]:
+    """Results that are leaves which the function made itself, and where their gradients stand.
+
+    Those are added to ``results``.
+    """
+    found: list[tuple[int, int | None]] = []
+    for number, tensor in enumerate(tuple(results)):
+        if tensor.is_leaf and tensor._requires_grad and tensor._cell.trace is trace:
+            if any(tensor is argument for argument in given):
+                continue
+            change = trace.gradients.get(id(tensor))
+            if change is None or change.value is None:
+                found.append((number, None))
+            else:
+                found.append((number, len(results)))
+                results.append(change.value.detach())
+    return found
+
+
 def _now(read: Callable[[], object]) -> tuple[Callable[[], object], object]:
     """How to read something, and what it is now."""
     return read, read()
@@ -93,6 +114,7 @@ class Program:
             self.outer = None
             if self.needs_identity:
                 return  # to be traced again, with such arguments recognized by identity
+            self._own_leaves = _own_leaves(trace, results, self.given)
             if self.grad_enabled and not trace.rewritten(self.given):
                 self.outer = outer_gradient(trace, results, self.given, owner.backend)
         finally:
@@ -183,7 +205,8 @@ class Program:
         self.large_results = [
             (i, s) for i, s in enumerate(self.result_specs) if self.small_results[i] is None
         ]
-        plain = self.structure is LEAF and self.outer is None and not self._shown
+        special = self.outer is not None or self._shown or self._own_leaves
+        plain = self.structure is LEAF and not special
         self.single = self.small_results[0] if plain else None
         self.single_dtype = self.result_specs[0].dtype if self.result_specs else None
         self.pointers = self.executable.pointers
@@ -256,6 +279,8 @@ class Program:
         """Which gradients are stored (their output), fused (None) or cleared (-1)."""
         result: list[tuple[TensorCore, int | None]] = []
         for change in trace.gradients.values():
+            if change.tensor._cell.trace is trace:
+                continue  # a leaf of the program's own, which nobody sees afterwards
             if change.value is None:
                 result.append((change.tensor, -1))
                 continue
@@ -447,6 +472,9 @@ class Program:
         ]
         if self.outer is not None:
             self.outer.attach(made, leaves, self)
+        for number, gradient in self._own_leaves:
+            made[number]._requires_grad = True
+            made[number]._grad = None if gradient is None else made[gradient]
         for number, position, is_itself, views in self._shown:
             shown: Any = leaves[position]
             if not is_itself or (views and shown.requires_grad):

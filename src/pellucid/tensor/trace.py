@@ -392,7 +392,8 @@ class Trace:
         if change is not None:
             return change.value
         found = tensor._grad
-        self.guard(lambda: kind_of_gradient(tensor._grad), "whether there is a gradient")
+        if tensor._cell.trace is not self:  # a leaf of the program's own has none when it begins
+            self.guard(lambda: kind_of_gradient(tensor._grad), "whether there is a gradient")
         if found is not None:
             if not isinstance(found, TensorCore):
                 return found
