@@ -20,7 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+# In place of the folder of this file, whose own name hides the package of the tests.
+sys.path[0] = str(Path(__file__).resolve().parents[1] / "tests")
 
 from hypothesis import HealthCheck, given, seed, settings
 

@@ -1,8 +1,8 @@
 """Prints the oldest versions that ``pyproject.toml`` declares, for pip.
 
-    pip install $(python tools/lowest_versions.py train)
+    pip install $(python tools/lowest_versions.py train pandas)
 
-The core's, and those of the extras named.
+The core's, those of the extras named, and the packages named that any extra lists.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import tomllib
 from pathlib import Path
 
 
-def lowest(extras: list[str]) -> list[str]:
-    """``name==version`` of every requirement of the core and of ``extras``."""
+def lowest(wanted: list[str]) -> list[str]:
+    """``name==version`` of every requirement of the core and of the extras and packages wanted."""
     text = (Path(__file__).resolve().parents[1] / "pyproject.toml").read_text(encoding="utf-8")
     project = tomllib.loads(text)["project"]
     listed = [*project["dependencies"]]
-    for extra in extras:
-        listed += project["optional-dependencies"][extra]
+    extras = project["optional-dependencies"]
+    known = {r.split(">=")[0]: r for requirements in extras.values() for r in requirements}
+    for name in wanted:
+        listed += extras[name] if name in extras else [known[name]]
     return [requirement.replace(">=", "==") for requirement in listed]
 
 

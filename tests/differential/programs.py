@@ -21,6 +21,7 @@ from differential.vocabulary import VALUES, VIEWS, WRITES, Row
 EXTENTS = (1, 2, 3, 3, 4, 5, 0)
 LARGE = (130, 140)
 """Extents whose product is beyond the size from which operations run by native kernels."""
+AUGMENTED = re.compile(r"(\w+) \S+= ")
 LOSSES = (
     "{v}.sum()",
     "{v}.mean()",
@@ -282,7 +283,7 @@ class Builder:
         if writes and choice >= 4:
             before = len(self.program.inputs)
             text = self.line(self.pick(WRITES), target)
-            if text is not None and self.run(text):
+            if text is not None and not self.binds_global(text) and self.run(text):
                 self.program.lines.append(text)
                 self.plain.clear()
             else:
@@ -293,6 +294,11 @@ class Builder:
             if name is not None:
                 return name if name in self.floats else None
         return None
+
+    def binds_global(self, text: str) -> bool:
+        """Whether ``t0 *= 2`` names a global, which Python would take for an unbound local."""
+        found = AUGMENTED.match(text)
+        return bool(found) and any(i.captured for i in self.program.inputs if i.name == found[1])
 
     def overlapping(self, first: str) -> str:
         """Another argument over the memory of the first."""

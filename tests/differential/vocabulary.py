@@ -656,6 +656,7 @@ ORDINARY_ONLY: dict[str, str] = {
         x.norm(1, d)
         x.norm(float('inf'), d)
         x.topk(1, d)[0]
+        x.prod()
         x.prod(d)
         x.cumprod(d)
         L.trapezoid(x)

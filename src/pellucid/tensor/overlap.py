@@ -24,8 +24,11 @@ def bounds_of(cell: Cell, array: np.ndarray) -> tuple[int, int]:
     start = cell._pointer or cell.pointer
     if start:
         return start, start + array.nbytes
-    low, high = np.lib.array_utils.byte_bounds(array)
-    return int(low), int(high)
+    low = high = int(array.__array_interface__["data"][0])
+    for count, stride in zip(array.shape, array.strides, strict=True):
+        reach = (count - 1) * stride
+        low, high = low + min(reach, 0), high + max(reach, 0)
+    return low, high + array.itemsize
 
 
 def shares(a: np.ndarray, b: np.ndarray) -> bool:
