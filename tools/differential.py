@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 # In place of the folder of this file, whose own name hides the package of the tests.
-sys.path[0] = str(Path(__file__).resolve().parents[1] / "tests")
+sys.path.pop(0)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from hypothesis import HealthCheck, given, seed, settings
 

@@ -216,14 +216,33 @@ def test_casts_between_all_dtypes(target: Any) -> None:
     for seed, source in enumerate(ALL):
         array = values((3, 11), source, seed)
         if source.is_floating_point:
-            array = (array * (100 if target is not uint8 else 255)).astype(source.numpy)
-            if target is not uint8:
-                array[0] *= -1
+            array = (array * 300).astype(source.numpy)
+            array[0] *= -1
         samples.append(Sample((array,), {"dtype": target}))
-        if source.is_floating_point and target.is_floating_point or target is bool_:
-            if source.is_floating_point:
-                samples.append(Sample((to_dtype(SPECIAL, source),), {"dtype": target}))
+        if source.is_floating_point:
+            samples.append(Sample((to_dtype(SPECIAL, source),), {"dtype": target}))
     assert_native_is_reference(*many(primitive, samples))
+
+
+@pytest.mark.parametrize("source", FLOATS, ids=lambda d: d.name)
+def test_casts_out_of_range_on_every_processor(source: Any) -> None:
+    """By int32 or int64, whose lowest number stands for what lies outside; narrower ones wrap."""
+    x = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 3e9, -3e9, 300.7, -1.5, 200], source.numpy)
+    low, lowest = -(2**31), -(2**63)
+    expected = {
+        "int64": [lowest] * 5 + [int(source.numpy.type(3e9)), -int(source.numpy.type(3e9)), 300],
+        "int32": [low] * 7 + [300],
+        "int16": [0] * 7 + [300],
+        "int8": [0] * 7 + [44],
+        "uint8": [0] * 7 + [44],
+    }
+    ends = {"int8": [-1, -56], "uint8": [255, 200]}
+    for name, numbers in expected.items():
+        target = next(d for d in ALL if d.name == name)
+        graph, arrays = many(PRIMITIVES["cast"], [Sample((x,), {"dtype": target})])
+        for backend in ("cpu", "reference"):
+            (found,) = run(graph, arrays, backend)
+            assert found.tolist() == numbers + ends.get(name, [-1, 200]), (name, backend)
 
 
 @pytest.mark.parametrize("name", ["max", "min", "argmax", "argmin", "sum", "prod", "argsort"])

@@ -363,3 +363,22 @@ def test_what_reads_gradients_after_a_fused_step(change: str) -> None:
         model.to(kind) if change == "float64" else getattr(model, change)()
         assert model.weight.dtype is kind and model.weight.grad is None
         assert step(pl.ones(4, 3, dtype=kind)).dtype is kind
+
+
+def test_a_result_without_gradient_leaves_those_of_the_others() -> None:
+    def function(x: Any) -> Any:
+        y = x * 1
+        lost = y.abs()  # its gradient needs what is changed next
+        y.view(-1).add_(1)
+        return lost, y.square().sum()
+
+    for run in (function, pl.compile(function)):
+        x = pl.tensor([3.0, -2.0], requires_grad=True)
+        lost, loss = run(x)
+        loss.backward()
+        assert x.grad.tolist() == [8.0, -2.0]
+        with pytest.raises(AutogradError, match="abs needs for its gradient was modified in place"):
+            lost.sum().backward()
+        lost, loss = run(x)
+        with pytest.raises(AutogradError, match="abs needs for its gradient was modified in place"):
+            (lost.sum() + loss).backward()

@@ -6,6 +6,7 @@ Inputs broadcast against each other by NumPy's rule and must have one dtype (flo
 from __future__ import annotations
 
 import math
+import platform
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -571,10 +572,29 @@ def _infer_cast(x: Spec, *, dtype: DType) -> Spec:
 
 def _evaluate_cast(x: np.ndarray, *, dtype: DType) -> np.ndarray:
     source = as_dtype(x.dtype)
-    if not (source.is_narrow or dtype.is_narrow):
-        return x.astype(dtype.numpy)
-    numbers = source.numbers(x)
-    return dtype.array(numbers) if dtype.is_narrow else numbers.astype(dtype.numpy)
+    numbers = source.numbers(x) if source.is_narrow else x
+    if dtype.is_narrow:
+        return dtype.array(numbers)
+    if source.kind == "float" and dtype.kind == "int":
+        return _whole_numbers(numbers, dtype.numpy)
+    return numbers.astype(dtype.numpy)
+
+
+def _whole_numbers(numbers: np.ndarray, to: np.dtype) -> np.ndarray:
+    """Without fractions; out of range of int32 (or of int64, for that) the lowest number of it.
+
+    So do x86 processors; NumPy leaves it to the processor, and others saturate.
+    """
+    wide = to if to.itemsize > 4 else np.dtype(np.int32)
+    lowest = np.iinfo(wide).min
+    with np.errstate(invalid="ignore"):
+        found = numbers.astype(wide)
+        if not _IS_X86:
+            found = np.where(numbers < -float(lowest), found, lowest).astype(wide)
+    return found.astype(to, copy=False)
+
+
+_IS_X86 = platform.machine().lower() in ("x86_64", "amd64", "i386", "i686")
 
 
 def _cast_samples() -> Iterable[Sample]:
@@ -681,7 +701,12 @@ where: Function = _function(WHERE)
 
 
 def cast(x: Value, dtype: DType) -> Value:
-    """``x`` with elements of ``dtype``; the same value when it already has it."""
+    """``x`` with elements of ``dtype``; the same value when it already has it.
+
+    A floating-point number loses its fraction as an integer.  What int32 cannot hold (for int64:
+    what that cannot hold), NaN included, becomes its lowest number; narrower integers are the
+    lowest bits of that int32.
+    """
     return x if x.dtype is dtype else apply(CAST, x, dtype=dtype)
 
 

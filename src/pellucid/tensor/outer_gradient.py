@@ -90,19 +90,28 @@ class OuterGradient:
         }
         self._places = self._available()
         self.saved: list[Node] = []
-        self._refused: AutogradError | None = None
-        """Why there is no gradient, which is told to whoever asks for it."""
-        try:
-            gradients = self._gradients(frozenset(wanted))
-        except AutogradError as error:
-            self._refused = error
-            gradients = [None] * len(self._sources)
-        self._first = (frozenset(wanted), gradients)
+        self._refused: dict[int, AutogradError] = {}
+        """Results → why they have no gradient, which is told to whoever asks for it."""
+        self._first = self._of_all(frozenset(wanted))
+        gradients = self._first[1]
         self._save(gradients)
         read = _topological([n for n in gradients if n is not None], self._places)
         self._places = {n: self._places[n] for n in read if n in self._places}
 
     # ---- tracing the gradient ----------------------------------------------------------------
+
+    def _of_all(self, wanted: frozenset[int]) -> tuple[frozenset[int], list[Node | None]]:
+        """The gradient of all results that have one together; why the others have none is kept."""
+        try:
+            return wanted, self._gradients(wanted)
+        except AutogradError:
+            for k in sorted(wanted):
+                try:
+                    self._gradients(frozenset((k,)))
+                except AutogradError as error:
+                    self._refused[k] = error
+        rest = wanted.difference(self._refused)
+        return rest, self._gradients(rest) if rest else [None] * len(self._sources)
 
     def _gradients(self, present: frozenset[int]) -> list[Node | None]:
         """The cotangents of all sources from those of these results."""
@@ -244,8 +253,9 @@ class OuterGradient:
             vector_jacobian: Callable[..., Any],
         ) -> list[Any]:
             _check_plain_backward()
-            if self._refused is not None:
-                raise AutogradError(self._refused.message, self._refused.hint)
+            for k in sorted(cotangents):
+                if k in self._refused:
+                    raise AutogradError(self._refused[k].message, self._refused[k].hint)
             backward = self._backward(frozenset(cotangents))
             for node in backward.leaves:
                 if held[node].age != ages[node]:

@@ -154,6 +154,19 @@ def _integer_division(f: Function, name: str, x: Value, y: Value, unsigned: bool
     return f.select(by_zero, zero, lowered)
 
 
+def _to_integer(f: Function, value: Value, source: DType, target: DType) -> Value:
+    """A floating-point number as an integer; see ``cast`` for what is out of range."""
+    bits = max(8 * target.itemsize, 32)
+    wide, most = f"i{bits}", 2 ** (bits - 1)
+    # The intrinsic saturates, which is right below the range and wrong above it and for a NaN.
+    saturated = f.intrinsic(
+        "llvm.fptosi.sat", wide, value, overload=f"{wide}.f{8 * source.itemsize}"
+    )
+    below = f.compare("fcmp olt", value, f.constant(value.type, float(most)))
+    found = f.select(below, saturated, f.constant(wide, -most))
+    return found if target.itemsize >= 4 else f.cast("trunc", found, REGISTER[target.name])
+
+
 def convert(f: Function, value: Value, source: DType, target: DType) -> Value:
     """A value as another dtype, as NumPy's ``astype`` does."""
     if source is target:
@@ -172,13 +185,7 @@ def convert(f: Function, value: Value, source: DType, target: DType) -> Value:
     if target.kind == "float":
         return f.cast("uitofp" if is_unsigned(source) else "sitofp", value, to)
     if source.kind == "float":
-        # Out-of-range values saturate instead of being undefined.
-        return f.intrinsic(
-            f"llvm.fpto{'ui' if is_unsigned(target) else 'si'}.sat",
-            to,
-            value,
-            overload=f"{to}.f{'32' if source is float32 else '64'}",
-        )
+        return _to_integer(f, value, source, target)
     if source is bool_:
         return f.cast("zext", value, to)
     if source.itemsize < target.itemsize:
