@@ -11,10 +11,19 @@ before: exp, sum, div as three loops over memory; after: one loop over rows (sof
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
-from pellucid.compiler.index import Affine, Index, is_inline, linear, loop, operand_indices, unravel
+from pellucid.compiler.index import (
+    Affine,
+    Index,
+    is_inline,
+    linear,
+    loop,
+    operand_indices,
+    read_indices,
+    unravel,
+)
 from pellucid.compiler.machine import DEFAULT, Machine
 from pellucid.compiler.pieces import ends_of_pieces
 from pellucid.compiler.placement import ASSEMBLY
@@ -533,8 +542,8 @@ def _reads_own_row(
         start = [(node.inputs[0], reduction_index(node, row, place))]
     else:
         index = anchor_index(node, rows, inner)
-        start = list(zip(node.inputs, operand_indices(node, index), strict=True))
-    for operand, index in cone(start, anchors):
+        start = list(zip(node.inputs, read_indices(node, index), strict=True))
+    for operand, index in cone(start, anchors, read_indices):
         if operand in members and not _same_row(operand, index, rows, inner, flexible):
             return False
     return True
@@ -555,7 +564,11 @@ def reads_only_own_element(cluster: Cluster, value: Node, fusion: Fusion) -> boo
     return True
 
 
-def cone(start: Iterable[tuple[Node, Index]], anchors: set[Node]) -> list[tuple[Node, Index]]:
+def cone(
+    start: Iterable[tuple[Node, Index]],
+    anchors: set[Node],
+    places: Callable[[Node, Index], list[Index]] = operand_indices,
+) -> list[tuple[Node, Index]]:
     """Every stored value read, with the index it is read at, starting from these reads."""
     reads: list[tuple[Node, Index]] = []
     stack = list(start)
@@ -568,7 +581,7 @@ def cone(start: Iterable[tuple[Node, Index]], anchors: set[Node]) -> list[tuple[
         if node in anchors or node.op is INPUT or node.op is CONSTANT or not node.inputs:
             reads.append((node, index))
         else:
-            stack.extend(zip(node.inputs, operand_indices(node, index), strict=True))
+            stack.extend(zip(node.inputs, places(node, index), strict=True))
     return reads
 
 

@@ -24,7 +24,8 @@ class Atom:
     """A variable with values in [0, extent): a loop counter, or something computed from one.
 
     ``kind`` is ``loop`` (``payload`` its name), ``div``/``mod`` (payload: an Affine and a
-    divisor) or ``data`` (payload: the index node and the position it is read at).
+    divisor), ``clamp`` (payload: an Affine and the bounds it is kept in) or ``data`` (payload: the
+    index node and the position it is read at).
     """
 
     kind: str
@@ -257,6 +258,40 @@ def operand_indices(node: Node, index: Index) -> list[Index]:
     raise CompilationError(
         f"{name} has no rule for where it reads its operands", "add one beside the others"
     )
+
+
+def read_indices(node: Node, index: Index) -> list[Index]:
+    """Where a kernel reads each operand: as :func:`operand_indices`, but always inside of it.
+
+    Where ``pad`` and ``concatenate`` have no element of an operand, the nearest one is read, and
+    not used.
+    """
+    places = operand_indices(node, index)
+    if node.op.name == "pad":
+        shape, settings = node.inputs[0].shape, node.settings
+        inside = []
+        for place, low, gap, extent in zip(
+            index, settings["low"], settings["interior"], shape, strict=True
+        ):
+            near = clamp(place + (-low), (extent - 1) * (gap + 1))
+            whole = Affine(((Atom("div", (near, gap + 1), extent), 1),))
+            inside.append(whole if gap else near)
+        return [tuple(inside), ()]
+    if node.op.name == "concatenate":
+        axis = node.settings["axis"]
+        return [
+            tuple(clamp(p, n.shape[axis] - 1) if i == axis else p for i, p in enumerate(where))
+            for n, where in zip(node.inputs, places, strict=True)
+        ]
+    return places
+
+
+def clamp(formula: Affine, high: int) -> Affine:
+    """The formula kept in [0, high]; itself where it cannot leave it."""
+    low, most = formula.bounds()
+    if low >= 0 and most <= high:
+        return formula
+    return Affine(((Atom("clamp", (formula, 0, high), high + 1), 1),))
 
 
 def is_inline(node: Node) -> bool:

@@ -28,7 +28,16 @@ from pellucid.backends.cpu.run_time_numbers import (
 )
 from pellucid.base.dtypes import bool_, float32, int64
 from pellucid.base.errors import CompilationError
-from pellucid.compiler.index import ZERO, Affine, Atom, Index, linear, operand_indices
+from pellucid.compiler.index import (
+    ZERO,
+    Affine,
+    Atom,
+    Index,
+    clamp,
+    linear,
+    operand_indices,
+    read_indices,
+)
 from pellucid.graph.node import CONSTANT, INPUT, Node, constant_value
 
 KERNEL, ROW, INNER = 0, 1, 2
@@ -336,19 +345,15 @@ class Elements:
             return outside_value
         settings = node.settings
         condition: Value | None = None
-        inside: list[Affine] = []
         for i, low, gap, extent in zip(
             index, settings["low"], settings["interior"], source.shape, strict=True
         ):
-            shifted = i + (-low)
-            condition = self._both(condition, self._in_range(shifted, (extent - 1) * (gap + 1) + 1))
-            safe = clamp(shifted, (extent - 1) * (gap + 1))
+            shifted, last = i + (-low), (extent - 1) * (gap + 1)
+            condition = self._both(condition, self._in_range(shifted, last + 1))
             if gap:
-                from_zero = f.binary("urem", self.position(safe), f.i64(gap + 1))
+                from_zero = f.binary("urem", self.position(clamp(shifted, last)), f.i64(gap + 1))
                 condition = self._both(condition, f.compare("icmp eq", from_zero, f.i64(0)))
-                safe = Affine(((Atom("div", (safe, gap + 1), extent), 1),))
-            inside.append(safe)
-        value = self.value(source, tuple(inside))
+        value = self.value(source, read_indices(node, index)[0])
         return value if condition is None else f.select(condition, value, outside_value)
 
     def _concatenate(self, node: Node, index: Index) -> Value:
@@ -357,12 +362,12 @@ class Elements:
             return chosen
         axis = node.settings["axis"]
         result: Value | None = None
-        for operand, where in zip(node.inputs, operand_indices(node, index), strict=True):
-            extent = operand.shape[axis]
+        for operand, where, inside in zip(
+            node.inputs, operand_indices(node, index), read_indices(node, index), strict=True
+        ):
             if not operand.size:
                 continue
-            safe = tuple(clamp(p, extent - 1) if i == axis else p for i, p in enumerate(where))
-            value = self.value(operand, safe)
+            value = self.value(operand, inside)
             if result is None:
                 result = value
                 continue
@@ -384,12 +389,12 @@ class Elements:
             return None
         within: Affine | None = None
         parts: list[tuple[Node, Affine, Affine]] = []
-        for operand, where in zip(node.inputs, places, strict=True):
-            extent = operand.shape[axis]
+        for operand, where, inside in zip(
+            node.inputs, places, read_indices(node, index), strict=True
+        ):
             if not operand.size:
                 continue
-            safe = tuple(clamp(p, extent - 1) if i == axis else p for i, p in enumerate(where))
-            found = self._in_memory(operand, safe)
+            found = self._in_memory(operand, inside)
             if found is None:
                 return None
             inner = Affine(
@@ -463,11 +468,3 @@ _SPECIAL: dict[str, Callable[[Elements, Node, Index], Value]] = {
     "concatenate": Elements._concatenate,
 }
 """Operations that are more than arithmetic on elements."""
-
-
-def clamp(formula: Affine, high: int) -> Affine:
-    """The formula kept in [0, high]; itself where it cannot leave it."""
-    low, most = formula.bounds()
-    if low >= 0 and most <= high:
-        return formula
-    return Affine(((Atom("clamp", (formula, 0, high), high + 1), 1),))

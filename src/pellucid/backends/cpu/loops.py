@@ -41,6 +41,7 @@ from pellucid.compiler.index import (
     linear,
     loop,
     operand_indices,
+    read_indices,
     recombine,
     unravel,
 )
@@ -148,8 +149,9 @@ class RowLayout:
             start = [(node.inputs[0], reduction_index(node, row, place))]
         else:
             index = anchor_index(node, self.rows, self.inner)
-            start = list(zip(node.inputs, operand_indices(node, index), strict=True))
-        return [(n, i) for n, i in cone(start, self.fusion.anchors) if n in self.members]
+            start = list(zip(node.inputs, read_indices(node, index), strict=True))
+        found = cone(start, self.fusion.anchors, read_indices)
+        return [(n, i) for n, i in found if n in self.members]
 
     def _find_stages(self) -> None:
         """Stage of each member: after every reduction, or row as a whole, that it needs."""
