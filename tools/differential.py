@@ -51,6 +51,7 @@ def _shrunk(strategy: Any, judge: Callable[[Any], None]) -> Callable[[int], None
         @seed(number)
         @settings(
             max_examples=EXAMPLES, deadline=None, database=None, print_blob=False,
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(strategy)

@@ -220,4 +220,4 @@ def _with_torch(program: Program, eager: Outcome, torch: ModuleType, tally: Tall
 
 def _other(values: np.ndarray) -> np.ndarray:
     """Other numbers of the same kind, for the call before the one that is compared."""
-    return np.asarray(values[::-1] if values.ndim else values * 0 + 1, values.dtype)
+    return values[::-1].copy() if values.ndim else np.ones_like(values)

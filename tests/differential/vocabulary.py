@@ -645,8 +645,6 @@ ORDINARY_ONLY: dict[str, str] = {
         F.hardsigmoid(x)
         F.hardswish(x)
         F.softshrink(x)
-        x.maximum(y)
-        x.minimum(y)
         x.copysign(y)
         x.lerp(y, z)
         F.huber_loss(x, s, delta=0.5)

@@ -195,7 +195,8 @@ DIVIDE = _binary(
     "div",
     "x / y",
     np.divide,
-    lambda g, o, x, y: (div(g, y), neg(div(mul(g, o), y))),
+    # Not from the result, which may be changed in place; in a graph this is the result's node.
+    lambda g, o, x, y: (div(g, y), neg(div(mul(g, div(x, y)), y))),
     _infer_binary_float("div"),
     _samples_binary(low2=0.5, high2=3.0),
 )
@@ -229,26 +230,24 @@ MAXIMUM = _binary(
     "maximum",
     "max(x, y)",
     np.maximum,
-    lambda g, o, x, y: _share_ties(g, o, x, y),
+    lambda g, o, x, y: _share_ties(g, x, y, lt(x, y), lt(y, x)),
     _infer_any("maximum"),
 )
 MINIMUM = _binary(
     "minimum",
     "min(x, y)",
     np.minimum,
-    lambda g, o, x, y: _share_ties(g, o, x, y),
+    lambda g, o, x, y: _share_ties(g, x, y, lt(y, x), lt(x, y)),
     _infer_any("minimum"),
 )
 
 
-def _share_ties(g: Value, out: Value, x: Value, y: Value) -> tuple[Value, Value]:
-    """The side that was taken gets the cotangent; at a tie each side gets half (as PyTorch)."""
-    zero, half = scalar(g, 0.0), mul(g, scalar(g, 0.5))
-    tie = where(eq(x, y), half, zero)
-    return (
-        where(eq(x, y), tie, where(eq(x, out), g, zero)),
-        where(eq(x, y), tie, where(eq(y, out), g, zero)),
-    )
+def _share_ties(g: Value, x: Value, y: Value, x_lost: Value, y_lost: Value) -> tuple[Value, Value]:
+    """The side that was taken gets the cotangent; at a tie each side gets half, and beside a NaN
+    both get it (as PyTorch)."""
+    zero, tie = scalar(g, 0.0), eq(x, y)
+    shared = where(tie, mul(g, scalar(g, 0.5)), g)
+    return where(x_lost, zero, shared), where(y_lost, zero, shared)
 
 
 # ---- powers, exponentials, logarithms -------------------------------------------------------
@@ -435,7 +434,7 @@ ERFINV = _unary(
     "erfinv",
     "the y with erf(y) = x",
     _by_element(_erfinv),
-    lambda g, y, x: mul(g, mul(scalar(x, math.sqrt(math.pi) / 2), exp(mul(y, y)))),
+    lambda g, y, x: mul(g, mul(scalar(x, math.sqrt(math.pi) / 2), exp(mul(erfinv(x), erfinv(x))))),
     -0.9,
     0.9,
 )
