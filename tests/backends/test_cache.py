@@ -178,6 +178,19 @@ def test_least_recently_used_entries_go_first(folder: Path) -> None:
     assert cache.trim_cache(limit=2 * entry) == 0
 
 
+def test_the_folder_is_looked_at_first_and_then_at_times(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(cache, "_written", cache._Written())
+    monkeypatch.setattr(cache, "_LOOK_BYTES", 5000)
+    monkeypatch.setattr(cache, "trim_cache", lambda: looks.append(step) or 0)
+    for step in range(20):
+        cache.trim_cache_at_times()
+        cache.write_object(hashlib.sha256(bytes([step])).digest(), bytes(1000))
+    assert looks == [1, 6, 11, 16]
+
+
 def test_killed_writer_leaves_nothing_for_long(folder: Path) -> None:
     script = (
         "import os, signal\n"

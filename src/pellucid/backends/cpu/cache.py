@@ -24,6 +24,7 @@ import secrets
 import stat
 import struct
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -44,7 +45,34 @@ _LARGEST_ENTRY = 64 * 2**20
 _TOUCH_SECONDS = 3600.0
 _ABANDONED_SECONDS = 3600.0
 
+_LOOK_BYTES = LIMIT_BYTES // 64
+"""So much is written between two looks at the whole folder, which takes microseconds an entry."""
+
 _warned: set[str] = set()
+
+
+class _Written:
+    """How much this process has written since it last looked at the whole folder."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._due = 1
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self._bytes += count
+
+    def is_due(self) -> bool:
+        """Whether it is time to look; the count then begins again."""
+        with self._lock:
+            if self._bytes < self._due:
+                return False
+            self._bytes, self._due = 0, _LOOK_BYTES
+            return True
+
+
+_written = _Written()
 
 
 class CacheState(NamedTuple):
@@ -123,11 +151,20 @@ def write_object(key: bytes, content: bytes) -> bool:
         with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(header + content)
         os.replace(temporary, folder / (key.hex() + _SUFFIX))
+        _written.add(len(content))
     except OSError as error:
         _delete(temporary)
         _warn(f"{folder} cannot be written ({error.strerror or error})")
         return False
     return True
+
+
+def trim_cache_at_times() -> int:
+    """:func:`trim_cache` after the first entries that a process writes, then every 8 MiB.
+
+    The cache may be larger than its limit by that much for each process.
+    """
+    return trim_cache() if _written.is_due() else 0
 
 
 def trim_cache(limit: int = LIMIT_BYTES) -> int:
@@ -236,16 +273,14 @@ def _distrust(folder: Path, forbidden: int) -> str:
     return ""
 
 
-def _files(folder: Path, suffix: str) -> Iterator[tuple[Path, os.stat_result]]:
+def _files(folder: Path, suffix: str) -> Iterator[tuple[str, os.stat_result]]:
     """Entries (``suffix`` given) or temporary files (empty ``suffix``) of ``folder``."""
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return
-    for name in names:
-        if name.endswith(suffix) if suffix else name.startswith(_TEMPORARY):
-            with contextlib.suppress(OSError):  # another process may have deleted it meanwhile
-                yield folder / name, os.stat(folder / name, follow_symlinks=False)
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name
+            if name.endswith(suffix) if suffix else name.startswith(_TEMPORARY):
+                with contextlib.suppress(OSError):  # another process may have deleted it meanwhile
+                    yield entry.path, entry.stat(follow_symlinks=False)
 
 
 def _open_flags() -> int:
@@ -254,7 +289,7 @@ def _open_flags() -> int:
     return sum(getattr(os, name, 0) for name in names)
 
 
-def _delete(path: Path) -> bool:
+def _delete(path: Path | str) -> bool:
     """Delete a file if that is possible; whether it was."""
     try:
         os.unlink(path)

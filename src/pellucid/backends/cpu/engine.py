@@ -231,7 +231,7 @@ def _compile_and_store(work: Mapping[str, tuple[str, bytes]], target: Target) ->
 
     longest_first = sorted(work, key=lambda name: -len(work[name][0]))
     objects = dict(_in_threads(make, longest_first))
-    cache.trim_cache()
+    cache.trim_cache_at_times()
     return objects
 
 
