@@ -798,3 +798,58 @@ def test_nothing_is_not_stretched(backend: str) -> None:
     x = pellucid.zeros(2, 0)
     assert change(x).tolist() == [[[], []]]
     assert pellucid.compile(change, backend=backend)(x).tolist() == [[[], []]]
+
+
+def _windows(t: Any) -> Any:
+    return t.unfold(0, 3, 1)
+
+
+def _stacked(t: Any) -> Any:
+    return t.expand(2, 5)
+
+
+@pytest.mark.parametrize(
+    ("show", "write", "expected"),
+    [
+        (_stacked, lambda e: e[0].add_(1), [1, 1, 1, 1, 1]),
+        (_stacked, lambda e: e[1, 3].add_(2), [0, 0, 0, 2, 0]),
+        (_stacked, lambda e: e[:1].sub_(1), [-1, -1, -1, -1, -1]),
+        (_stacked, lambda e: e.t()[2, 0].add_(1), [0, 0, 1, 0, 0]),
+        (_stacked, lambda e: e.__setitem__(1, pellucid.arange(5.0)), [0, 1, 2, 3, 4]),
+        (_stacked, lambda e: e.view(2, 5)[1].narrow(0, 3, 2).fill_(7), [0, 0, 0, 7, 7]),
+        (_windows, lambda u: u[1].add_(1), [0, 1, 1, 1, 0]),
+        (_windows, lambda u: u[:, 0].add_(1), [1, 1, 1, 0, 0]),
+        (_windows, lambda u: u[0, 2].add_(5), [0, 0, 5, 0, 0]),
+        (_windows, lambda u: u.__setitem__(2, 9.0), [0, 0, 9, 9, 9]),
+    ],
+)
+@pytest.mark.parametrize("mode", ["eager", "argument"])
+def test_a_part_of_a_stretched_tensor_writes_through(
+    show: Any, write: Any, expected: list[float], mode: str
+) -> None:
+    """Rows of a stretched tensor and single windows have each element once, and show the base."""
+    t = pellucid.zeros(5)
+    shown = show(t)
+    if mode == "eager":
+        write(shown)
+    else:
+        pellucid.compile(lambda e: (write(e), e.sum())[1])(shown)
+    assert t.tolist() == expected
+    assert_close(shown, show(pellucid.tensor(expected, dtype=pellucid.float32)), 0.0)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda t: _stacked(t).add_(1),
+        lambda t: _stacked(t)[:, 0].add_(1),
+        lambda t: _stacked(t).__setitem__(slice(None), 1.0),
+        lambda t: _windows(t).mul_(2),
+        lambda t: _windows(t)[:2].add_(1),
+    ],
+)
+def test_elements_that_are_one_in_memory_cannot_be_changed(write: Any) -> None:
+    t = pellucid.zeros(5)
+    with pytest.raises(InPlaceError, match="more than one of its elements refers to a single"):
+        write(t)
+    assert t.tolist() == [0.0] * 5

@@ -81,12 +81,19 @@ def _infer_broadcast(x: Spec, *, shape: Shape) -> Spec:
     return Spec(shape, x.dtype)
 
 
+def _evaluate_broadcast(x: np.ndarray, *, shape: Shape) -> np.ndarray:
+    shown = np.broadcast_to(x, shape)
+    if isinstance(x, np.ndarray) and x.flags.writeable:
+        shown.flags.writeable = True  # NumPy gives it, and so all views of it, for reading only
+    return shown
+
+
 BROADCAST = define(
     "broadcast_to",
     "movement",
     "repeated along axes of extent 1 and along new axes in front",
     infer=_infer_broadcast,
-    evaluate=lambda x, *, shape: np.broadcast_to(x, shape),
+    evaluate=_evaluate_broadcast,
     gradient=lambda g, y, x, *, shape: (sum_to(g, x.shape),),
     samples=lambda: [
         Sample((ramp(3, 1),), {"shape": (3, 4)}),

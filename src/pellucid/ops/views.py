@@ -124,10 +124,7 @@ def _unfold_back(base: Value, value: Value, *, axis: int, size: int, step: int) 
 
 
 def _evaluate_unfold(x: np.ndarray, *, axis: int, size: int, step: int) -> np.ndarray:
-    overlap = step < size
-    windows = np.lib.stride_tricks.sliding_window_view(
-        x, size, axis, writeable=x.flags.writeable and not overlap
-    )
+    windows = np.lib.stride_tricks.sliding_window_view(x, size, axis, writeable=x.flags.writeable)
     return windows[(slice(None),) * axis + (slice(None, None, step),)]
 
 
@@ -254,6 +251,23 @@ def reshaped_strides(shape: Shape, strides: Strides, target: Shape) -> Strides |
     return tuple(result)
 
 
-def is_stretched(shape: Shape, strides: Strides) -> bool:
-    """Whether neighbours along an axis are one element in memory."""
-    return 0 not in shape and any(s == 0 and n > 1 for n, s in zip(shape, strides, strict=True))
+def is_stretched(shape: Shape, strides: Strides, unit: int = 1) -> bool:
+    """Whether two elements may be one in memory; ``unit`` is an element in the unit of strides.
+
+    So they are where an axis is stretched, and in windows that overlap.
+    """
+    if 0 in shape:
+        return False
+    reach = unit
+    for stride, extent in sorted((abs(s), n) for n, s in zip(shape, strides, strict=True) if n > 1):
+        if stride < reach:
+            return True
+        reach += stride * (extent - 1)
+    return False
+
+
+def is_stretched_view(base: object, array: np.ndarray) -> bool:
+    """Whether an array that shows elements of ``base`` (None: of nobody) cannot be written."""
+    if base is None or array.flags.c_contiguous:
+        return False
+    return is_stretched(array.shape, array.strides, array.itemsize)

@@ -24,7 +24,7 @@ from pellucid.base.errors import (
 from pellucid.base.shapes import Shape, size_of
 from pellucid.graph.node import CONSTANT, Primitive, Spec, constant, constant_value, current_layer
 from pellucid.ops import elementwise
-from pellucid.ops.views import VIEWS, is_stretched, stretched
+from pellucid.ops.views import VIEWS, is_stretched_view, stretched
 from pellucid.tensor.reads import rule_reads
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.validity import changed
@@ -518,11 +518,11 @@ class TensorCore:
         if state.watcher is not None:
             state.watcher.assignment(cell, value)
         array = self.array() if cell.array is None else cell.array
+        if is_stretched_view(cell.base, array):
+            raise stretched(array.shape)
         if array.flags.writeable:
             np.copyto(array, value.array())
             cell.changes[0] += 1
-        elif cell.base is not None and is_stretched(array.shape, array.strides):
-            raise stretched(array.shape)
         else:
             cell.replace(np.array(value.array(), order="C"))
 

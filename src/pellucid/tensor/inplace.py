@@ -23,7 +23,7 @@ from pellucid.base.errors import AutogradError, InPlaceError
 from pellucid.graph.node import Primitive
 from pellucid.ops import structure
 from pellucid.ops.registry import Value, scalar
-from pellucid.ops.views import PUT_VIEW
+from pellucid.ops.views import PUT_VIEW, is_stretched_view
 from pellucid.tensor.core import Record, TensorCore, View, forbidden, set_history
 from pellucid.tensor.state import Cell, state
 
@@ -180,7 +180,7 @@ def _write(tensor: TensorCore, new: TensorCore) -> None:
     found = [reference() for reference in cell.past or ()]
     sharing = [past for past in found if past is not None and past.array is array]
     found.clear()
-    if not array.flags.writeable:
+    if not array.flags.writeable or is_stretched_view(cell.base, array):
         tensor.assign(new)
         return
     if state.watcher is not None:

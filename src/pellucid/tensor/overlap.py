@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pellucid.ops.views import is_stretched_view
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.state import Cell
 
@@ -108,7 +109,7 @@ class Overlaps:
                 return True
         for position in self._written:
             start, end, cell, array = places[position]
-            if not array.flags.writeable:
+            if not array.flags.writeable or is_stretched_view(cell.base, array):
                 return True  # eager mode knows what to do, or what to say
             for begin, stop, other, shown in places:
                 if begin < end and start < stop and other is not cell and shares(shown, array):

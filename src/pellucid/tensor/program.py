@@ -14,7 +14,7 @@ from pellucid import backends
 from pellucid.base.errors import ArgumentError, AutogradError, PellucidError, TraceError
 from pellucid.base.shapes import size_of
 from pellucid.graph.node import Graph, Node, Spec, set_line_source
-from pellucid.ops.views import is_stretched, stretched
+from pellucid.ops.views import is_stretched_view, stretched
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.guards import PythonState, Walk
 from pellucid.tensor.late import explanation, with_places
@@ -324,9 +324,9 @@ class Program:
             self._overlaps = Overlaps(self.cells, self.changed, self.written)
         for i, cell in enumerate(self.cells):
             array = cell.array
+            if array is not None and cell in self.changed and is_stretched_view(cell.base, array):
+                raise stretched(array.shape)
             if array is not None and cell in self.changed and not array.flags.writeable:
-                if cell.base is not None and is_stretched(array.shape, array.strides):
-                    raise stretched(array.shape)
                 cell.replace(array.copy())
             elif array is not None and not array.flags.c_contiguous:
                 copied = np.ascontiguousarray(array)

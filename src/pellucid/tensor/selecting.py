@@ -19,6 +19,7 @@ from pellucid.base.errors import (
 )
 from pellucid.base.shapes import broadcast_shapes, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
+from pellucid.ops.views import is_stretched, is_stretched_view, stretched
 from pellucid.tensor.arguments import Index, Operand
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.inplace import change, is_recorded
@@ -177,8 +178,13 @@ class SelectingMethods(Tensor):
         for axis, index in plan.advanced.items():
             indexing_check(index, self.shape[axis])
         items = [_plain_item(item) for item in (key if isinstance(key, tuple) else (key,))]
+        array = self.array()
+        if is_stretched_view(self._cell.base, array):
+            shown = array[tuple(items)]
+            if plan.advanced or is_stretched(shown.shape, shown.strides, array.itemsize):
+                raise stretched(array.shape)
         try:
-            self.array()[tuple(items)] = value
+            array[tuple(items)] = value
         except ValueError as error:
             raise ShapeError(
                 f"a value of shape {value.shape} does not fit what the index selects: {error}",

@@ -8,6 +8,7 @@ import numpy as np
 
 from pellucid.backends import SharingExecutable, load_sharing
 from pellucid.graph.node import Graph
+from pellucid.ops.views import is_stretched_view
 from pellucid.tensor.native import with_workspace
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trace import Trace
@@ -82,8 +83,12 @@ class NativeUpdate:
         if len(arrays) != len(self._writable) or any(
             a is not b for a, b in zip(arrays, self._writable, strict=True)
         ):
-            if any(c.array is None or not c.array.flags.writeable for c in self.changed):
-                return None
+            for cell in self.changed:
+                array = cell.array
+                if array is None or not array.flags.writeable:
+                    return None
+                if is_stretched_view(cell.base, array):
+                    return None
             self._writable = arrays
         if len(set(addresses)) != len(addresses):
             return None  # a gradient that is its parameter's memory, or a parameter given twice
