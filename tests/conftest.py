@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,13 @@ def pytest_report_header(config: pytest.Config) -> str:
     if config.getoption("--quick"):
         return "quick: about two minutes on two cores"
     return "all tests take about 15 minutes on two cores, --quick about two; -n 0 for one process"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Takes what was collected out of the garbage collector's sight, which looks at it often."""
+    if not session.config.option.collectonly:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture

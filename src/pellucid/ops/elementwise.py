@@ -275,7 +275,7 @@ def _power_gradient(g: Value, out: Value, x: Value, y: Value) -> tuple[Value, Va
     gx = where(eq(y, zero), zero, mul(g, mul(y, pow(x, sub(y, one)))))
     # x^y * ln(x); at x = 0 with y >= 0 the limit is 0.
     limit = logical_and_(eq(x, zero), ge(y, zero))
-    gy = where(limit, zero, mul(g, mul(out, log(where(limit, one, x)))))
+    gy = mul(g, where(limit, zero, mul(out, log(where(limit, one, x)))))
     return gx, gy
 
 
