@@ -136,3 +136,20 @@ def test_chunks_follow_the_costs_of_the_target(monkeypatch: pytest.MonkeyPatch) 
         assert most / 2 < chunks <= most
     monkeypatch.delitem(machine.COSTS_BY_TARGET, target.key())
     assert plan_contraction(spec, target).kernels[0].chunks == usual
+
+
+def chunks_of(graph: Graph) -> list[int]:
+    found = analysis.Analysis(graph, host_target())
+    return [u.kernel.chunks for uses in found.region_uses for u in uses]
+
+
+def test_loops_follow_the_costs_of_the_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, tall = new_input(Spec((96, 100), float32)), new_input(Spec((100, 512), float32))
+    rows = Graph((x,), (structure.sum(e.exp(x), (1,)),))
+    columns = Graph((tall,), (structure.sum(tall, (0,)),))
+    assert chunks_of(columns) == [2]  # 256 columns each
+    usual = chunks_of(rows)
+    costs = machine.Costs(loops=machine.LoopCosts(chunk_nanoseconds=1.0, column_block=64))
+    monkeypatch.setitem(machine.COSTS_BY_TARGET, host_target().key(), costs)
+    assert chunks_of(rows) == [96] > usual  # a row each
+    assert chunks_of(columns) == [8]

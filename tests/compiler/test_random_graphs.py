@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 
 from helpers import assert_close
 from native_graphs import forget_plans, run
-from pellucid.backends.cpu import analysis, columns, loops, repeat, serial, writing
+from pellucid.backends.cpu import analysis, machine, writing
+from pellucid.backends.cpu.machine import Costs, LoopCosts
 from pellucid.compiler.machine import Machine
 from pellucid.graph.show import format_graph
 from random_graphs import Case, graphs
@@ -55,12 +56,17 @@ def small_limits() -> Iterator[None]:
     """
     with pytest.MonkeyPatch.context() as patch:
         forget_plans(patch)
-        patch.setattr(loops, "CHUNK_COST", 40.0)
-        patch.setattr(loops, "SCRATCH_BYTES", 64)
-        patch.setattr(columns, "COLUMN_BLOCK", 8)
-        patch.setattr(serial, "COLUMN_BLOCK", 8)
+        costs = Costs(
+            loops=LoopCosts(
+                chunk_nanoseconds=40.0,
+                scratch_bytes=64,
+                column_block=8,
+                put_columns=8,
+                serial_nanoseconds=0.0,
+            )
+        )
+        patch.setattr(machine, "DEFAULT_COSTS", costs)
         patch.setattr(analysis, "machine_of", lambda target: Machine(long_reduction=512))
-        patch.setattr(repeat, "SERIAL_COST", 0.0)
         patch.setattr(writing, "_written", {})
         yield
 

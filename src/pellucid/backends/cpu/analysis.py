@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 from pellucid.backends.cpu.loops import needs_memory
-from pellucid.backends.cpu.machine import machine_of
+from pellucid.backends.cpu.machine import costs_of, machine_of
 from pellucid.backends.cpu.plan import (
     LoopPlan,
     Plan,
@@ -156,7 +156,8 @@ class Analysis:
         """The program as data; ``keys`` are those of its kernels in the code cache."""
         inputs, outputs = len(self.graph.inputs), len(self.graph.outputs)
         table = Table(inputs + outputs)
-        slots = Slots(table, self.schedule, range(inputs), range(inputs, inputs + outputs))
+        costs = costs_of(self.target).loops
+        slots = Slots(table, self.schedule, costs, range(inputs), range(inputs, inputs + outputs))
         regions = tuple(self.region_plans(slots))
         return Plan(
             inputs,
@@ -220,7 +221,7 @@ def storing(made: Analysis) -> None:
     kernel's own stack."""
     extra: set[Node] = set()
     for cluster in made.fusion.clusters:
-        extra |= needs_memory(cluster, made.fusion)
+        extra |= needs_memory(cluster, made.fusion, costs_of(made.target).loops)
     made.stored = stored_values(made.fusion, extra)
 
 

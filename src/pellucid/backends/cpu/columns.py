@@ -22,6 +22,7 @@ from pellucid.backends.cpu.elements import (
 )
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.kernel import ATTRIBUTES, PARAMETERS, Kernel
+from pellucid.backends.cpu.machine import LoopCosts
 from pellucid.backends.cpu.operands import Operands
 from pellucid.backends.cpu.reducing import combine, neutral
 from pellucid.backends.cpu.together import Read, compute_together, rows_together
@@ -38,32 +39,32 @@ from pellucid.compiler.index import (
 )
 from pellucid.graph.node import Node
 
-COLUMN_BLOCK = 256
-"""Columns that a column reduction adds up at a time, in an accumulator that stays in cache."""
 
-
-def emit_columns(cluster: Cluster, fusion: Fusion, stored: set[Node], chunks: int = 0) -> Kernel:
+def emit_columns(
+    cluster: Cluster, fusion: Fusion, stored: set[Node], costs: LoopCosts, chunks: int = 0
+) -> Kernel:
     """The kernel of reductions that keep the last axes: sums of whole rows, block by block.
 
     Result index = (a, b), reduced index = r: for each a and each block of b, for all r, the inner
     loop adds a stretch of a row to accumulators that stay in the nearest cache.  ``chunks`` demands
     so many chunks, each of equally many a.
     """
-    return _ColumnKernel(cluster, fusion, stored, chunks).emit()
+    return _ColumnKernel(cluster, fusion, stored, costs, chunks).emit()
 
 
 class _ColumnKernel:
     """Writes the kernel of one ``columns`` cluster."""
 
     def __init__(
-        self, cluster: Cluster, fusion: Fusion, stored: set[Node], chunks: int = 0
+        self, cluster: Cluster, fusion: Fusion, stored: set[Node], costs: LoopCosts, chunks: int = 0
     ) -> None:
+        self.block = costs.column_block
         self.nodes, self.fusion, self.chunks = cluster.anchors, fusion, chunks
         node = cluster.anchors[0]
         source, axes = node.inputs[0].shape, reduction_axes(node)
         self.tail = math.prod(source[max(axes, default=-1) + 1 :])
         self.outer, self.depth = node.size // self.tail if self.tail else 0, cluster.inner
-        blocks = math.ceil(self.tail / COLUMN_BLOCK)
+        blocks = math.ceil(self.tail / self.block)
         self.width = -(-self.tail // max(blocks, 1))
         self.blocks = -(-self.tail // max(self.width, 1))
         self.f = Function("KERNEL", PARAMETERS, attributes=ATTRIBUTES)
@@ -91,7 +92,7 @@ class _ColumnKernel:
         """The finished kernel."""
         f = self.f
         sums = [
-            f.assign("ptr", f"alloca {MEMORY[d.name]}, i64 {COLUMN_BLOCK}, align 64", "sums")
+            f.assign("ptr", f"alloca {MEMORY[d.name]}, i64 {self.block}, align 64", "sums")
             for d in self.dtypes
         ]
         entry = f.lines

@@ -31,26 +31,11 @@ from pellucid.backends.cpu.contraction_tiles import (
     when,
 )
 from pellucid.backends.cpu.ir import Function, Value, vector
+from pellucid.backends.cpu.machine import costs_of
 from pellucid.backends.cpu.target import Target
 from pellucid.compiler.convolution import Strided
 from pellucid.graph.node import Node
 
-_BLOCK_DEPTH = 768
-"""Steps along depth in one block, at most where axes allow: the panel of B stays in cache."""
-_BLOCK_LINES = 192
-"""The same where rows of A lie side by side: each step reads another cache line, of which the
-next tiles want the rest, so that all lines of a block should stay in the nearest cache."""
-_PANEL_BYTES = 192 << 10
-_CHUNK_FLOP = 8_000_000
-_SMALL_CHUNK_FLOP = 500_000
-_LEAST_CHUNKS = 8
-"""Smaller products are cut into so many chunks, if each is worth it: three for two threads would
-let one of them wait for a third of the time."""
-_MOST_CHUNKS = 64
-_CHUNK_ROWS = 256
-"""Rows that one packing of B should serve at least."""
-_FEW_CHUNKS = 32
-"""Fewer chunks of rows than this are cut along columns too."""
 _UNROLL = 4
 _STRAIGHT = 10
 """A sum of so many steps, or fewer, is written without a loop."""
@@ -132,26 +117,30 @@ class StridedPlan:
 
 def plan_strided(spec: StridedProduct, target: Target, full_rows: bool = False) -> StridedPlan:
     """Tile, chunks and blocks for ``spec`` on ``target``; ``full_rows`` keeps columns together."""
+    costs = costs_of(target).convolutions
     lanes = target.lanes(spec.dtype)
     many = target.vector_registers >= 32
     vectors = min(3 if many else 2, -(-spec.columns // lanes))
     # Rows have pointers of their own: not more of them than there are address registers.
     tile_rows = 8 if many or vectors == 1 else 6
-    least = min(_LEAST_CHUNKS, spec.flop // _SMALL_CHUNK_FLOP)
-    wanted = min(_MOST_CHUNKS, max(1, least, spec.flop // _CHUNK_FLOP)) / spec.count
-    by_rows = min(wanted, max(1, spec.height // _CHUNK_ROWS))
+    least = min(costs.least_chunks, spec.flop // costs.small_chunk_flop)
+    wanted = min(costs.most_chunks, max(1, least, spec.flop // costs.chunk_flop)) / spec.count
+    by_rows = min(wanted, max(1, spec.height // costs.chunk_rows))
     tiles = -(-spec.height // tile_rows)
     chunk_rows = max(1, math.ceil(tiles / max(1.0, math.ceil(by_rows)))) * tile_rows
     row_chunks = -(-spec.height // chunk_rows)
     panel = lanes * vectors
     panels, cuts = -(-spec.columns // panel), 1
-    if row_chunks * spec.count < _FEW_CHUNKS and not full_rows:
+    if row_chunks * spec.count < costs.few_chunks and not full_rows:
         cuts = max(1, min(panels, int(wanted / row_chunks)))
     chunk_columns = -(-panels // cuts) * panel
     column_chunks = -(-spec.columns // chunk_columns)
     size = 8 if spec.dtype == "float64" else 4
     side_by_side = spec.rows[-1][1] == 1 and spec.rows[-1][0] >= tile_rows
-    most = min(_BLOCK_LINES if side_by_side else _BLOCK_DEPTH, _PANEL_BYTES // (panel * size))
+    most = min(
+        costs.block_lines if side_by_side else costs.block_depth,
+        costs.panel_bytes // (panel * size),
+    )
     level, below = len(spec.depth) - 1, 1
     while level > 0 and below * spec.depth[level][0] <= most:
         below *= spec.depth[level][0]
@@ -170,7 +159,7 @@ def plan_strided(spec: StridedProduct, target: Target, full_rows: bool = False) 
         level,
         block,
         spec.count * row_chunks * column_chunks,
-        max(1, min(chunk_columns // panel, _PANEL_BYTES // (block * below * panel * size))),
+        max(1, min(chunk_columns // panel, costs.panel_bytes // (block * below * panel * size))),
         target.triple.startswith("x86_64"),
     )
 

@@ -8,10 +8,6 @@ from pellucid.compiler.clusters import (
 )
 from pellucid.graph.node import INPUT, Node
 
-CHUNK_COST = 3_000.0
-"""Estimated nanoseconds of work in one chunk: ten times what handing it out costs, and small
-enough that the update of a layer of some thousand parameters is shared by two threads."""
-
 ELEMENT_COSTS = dict.fromkeys(COSTLY, 0.6) | {
     "erf": 1.0,
     "pow": 3.5,
@@ -28,8 +24,10 @@ ELEMENT_COSTS = dict.fromkeys(COSTLY, 0.6) | {
 """Nanoseconds for one float32 on one core, measured on 16,384 elements with vectors of 8."""
 
 CHEAP_COST = 0.012
+"""The same for an operation that is not named."""
 
 READ_COST = 0.05
+"""The same for reading one from beyond the nearest cache."""
 
 
 def element_cost(roots: list[Node], stored: set[Node], size: int) -> float:

@@ -11,7 +11,7 @@ import math
 
 from pellucid.backends.cpu.arithmetic import MEMORY
 from pellucid.backends.cpu.contraction import Block
-from pellucid.backends.cpu.costs import CHUNK_COST, element_cost
+from pellucid.backends.cpu.costs import element_cost
 from pellucid.backends.cpu.elements import (
     CROWDED,
     INNER,
@@ -23,6 +23,7 @@ from pellucid.backends.cpu.elements import (
 )
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.kernel import ATTRIBUTES, PARAMETERS, Kernel
+from pellucid.backends.cpu.machine import LoopCosts
 from pellucid.backends.cpu.operands import Operands
 from pellucid.backends.cpu.reducing import Accumulator
 from pellucid.backends.cpu.run_time_numbers import LEAST_EXTENT
@@ -49,13 +50,6 @@ from pellucid.graph.node import CONSTANT, INPUT, Node
 
 LINE = 64
 """Chunks of a flat loop begin at multiples of so many elements."""
-
-SCRATCH_BYTES = 16 << 10
-"""Rows of values that only one kernel needs live on its stack up to this size."""
-
-MANY_REDUCTIONS = 5
-"""A loop with so many accumulators is not interleaved (measured with 16 vector registers: six
-accumulators take 54 µs instead of 75 for 200,000 elements)."""
 
 
 class RowLayout:
@@ -185,10 +179,12 @@ class _RowKernel:
         cluster: Cluster,
         fusion: Fusion,
         stored: set[Node],
+        costs: LoopCosts,
         function: Function | None = None,
         operands: Operands | None = None,
         blocks: int = 0,
     ) -> None:
+        self.costs = costs
         layout = self.layout = RowLayout(cluster, fusion, function is None, blocks)
         self.rows, self.inner, self.stage = layout.rows, layout.inner, layout.stage
         self.blocks, self.stored, self.fusion = blocks, stored, fusion
@@ -213,7 +209,9 @@ class _RowKernel:
             chunks = self._emit_flat()
             cost = per_row
         else:
-            per_chunk = min(max(1, round(CHUNK_COST / per_row)), max(self.rows, 1))
+            per_chunk = min(
+                max(1, round(self.costs.chunk_nanoseconds / per_row)), max(self.rows, 1)
+            )
             if self.blocks:
                 per_chunk = self.rows // self.blocks
             chunks = math.ceil(self.rows / per_chunk)
@@ -225,7 +223,7 @@ class _RowKernel:
     def _emit_flat(self) -> int:
         """One loop over all elements; their number is an operand, not part of the text."""
         per_element = element_cost(self.anchors, self.fusion.anchors, self.inner)
-        usual = max(1024, 1 << round(math.log2(CHUNK_COST / per_element)))
+        usual = max(1024, 1 << round(math.log2(self.costs.chunk_nanoseconds / per_element)))
         chunks = math.ceil(self.inner / usual)
         length = 2 * usual  # never the size itself: two operands in every text
         if chunks > 1:
@@ -372,7 +370,7 @@ class _RowKernel:
         index.add(step, f.label)
         for accumulator in accumulators:
             accumulator.close(f.label)
-        loop_kind = CROWDED if len(reductions) >= MANY_REDUCTIONS else PARALLEL
+        loop_kind = CROWDED if len(reductions) >= self.costs.many_reductions else PARALLEL
         f.line(f"br label %{head}{loop_kind}")
         f.start_block(done)
         setup.append(f"br label %{head}")
@@ -413,12 +411,14 @@ class _RowKernel:
         self.elements.scratch[node] = (pointer, loop("r", self.rows) * self.inner)
 
 
-def emit_rows(cluster: Cluster, fusion: Fusion, stored: set[Node], blocks: int = 0) -> Kernel:
+def emit_rows(
+    cluster: Cluster, fusion: Fusion, stored: set[Node], costs: LoopCosts, blocks: int = 0
+) -> Kernel:
     """The kernel of a ``rows`` cluster; ``stored`` says which values live in memory.
 
     ``blocks`` demands so many chunks, of equally many rows each.
     """
-    return _RowKernel(cluster, fusion, stored, blocks=blocks).emit()
+    return _RowKernel(cluster, fusion, stored, costs, blocks=blocks).emit()
 
 
 def emit_epilogue(
@@ -429,17 +429,18 @@ def emit_epilogue(
     fusion: Fusion,
     stored: set[Node],
     operands: Operands,
+    costs: LoopCosts,
 ) -> None:
     """A ``rows`` cluster as what follows a matrix product, on a block that is still in cache.
 
     ``rows`` is the number of rows of one product of the batch.
     """
-    _RowKernel(cluster, fusion, stored, function, operands).emit_block(block, rows)
+    _RowKernel(cluster, fusion, stored, costs, function, operands).emit_block(block, rows)
 
 
-def needs_memory(cluster: Cluster, fusion: Fusion) -> set[Node]:
+def needs_memory(cluster: Cluster, fusion: Fusion, costs: LoopCosts) -> set[Node]:
     """Members that later stages of the cluster read back and that are too long for the stack."""
     if cluster.kind != "rows":
         return set()
     layout = RowLayout(cluster, fusion)
-    return {n for n in layout.reused if layout.inner * n.dtype.itemsize > SCRATCH_BYTES}
+    return {n for n in layout.reused if layout.inner * n.dtype.itemsize > costs.scratch_bytes}

@@ -148,11 +148,86 @@ class AttentionCosts:
 
 
 @dataclass(frozen=True)
+class LoopCosts:
+    """Of passes over elements: rows, sums of columns, writes at positions, programs of them."""
+
+    chunk_nanoseconds: float = 3_000.0
+    """Estimated work of a chunk: ten times what handing it out costs, and small enough that the
+    update of a layer of some thousand parameters is shared by two threads."""
+    scratch_bytes: int = 16 << 10
+    """Rows of values that only one kernel needs live on its stack up to this size."""
+    many_reductions: int = 5
+    """A loop with so many accumulators is not interleaved (measured with 16 vector registers: six
+    accumulators take 54 µs instead of 75 for 200,000 elements)."""
+    column_block: int = 256
+    """Columns that a column reduction adds up at a time, in an accumulator that stays in cache."""
+    put_columns: int = 64
+    """Columns that one chunk of a put handles."""
+    serial_nanoseconds: float = 2_500.0
+    """A region of less estimated work runs on the calling thread alone."""
+    most_shares: int = 16
+    fewest_shares: int = 4
+    """Into so many tasks a loop is cut whose iterations do not need each other."""
+
+
+@dataclass(frozen=True)
+class StrandCosts:
+    """Of loops whose rows do not need each other: into how many blocks of rows they are cut."""
+
+    fewest_rows: int = 4
+    """Rows of a block: fewer use each element of the weights too seldom."""
+    most_blocks: int = 64
+    threads: tuple[tuple[int, float], ...] = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 0.3), (16, 0.1))
+    """Weight of each number of threads when cuts are compared."""
+    most_weights: int = 8
+    """Weights of so many second-level caches are still read by every thread in every iteration."""
+    inner_bytes_a_cycle: int = 32
+    outer_bytes_a_cycle: int = 12
+    """That one core reads from the second-level cache, and from the third; half of it hides behind
+    the multiplications (measured: blocks of 16, 8 and 5 rows are equally fast, 4 rows lose a
+    tenth)."""
+
+
+@dataclass(frozen=True)
+class ConvolutionCosts:
+    """Of products over strided views, and of the patches of 3 × 3 convolutions."""
+
+    block_depth: int = 768
+    """Steps along depth in one block, at most where axes allow: the panel of B stays in cache."""
+    block_lines: int = 192
+    """The same where rows of A lie side by side: each step reads another cache line, of which the
+    next tiles want the rest, so that all lines of a block should stay in the nearest cache."""
+    panel_bytes: int = 192 << 10
+    """Of a panel of B, which stays in the second-level cache."""
+    chunk_flop: int = 8_000_000
+    """Of a chunk of a large product."""
+    small_chunk_flop: int = 500_000
+    """Of a chunk of a product that has few."""
+    least_chunks: int = 8
+    """Smaller products are cut into so many chunks, if each is worth it: three for two threads
+    would let one of them wait for a third of the time."""
+    most_chunks: int = 64
+    chunk_rows: int = 256
+    """Rows that one packing of B should serve at least."""
+    few_chunks: int = 32
+    """Fewer chunks of rows than this are cut along columns too."""
+    patch_values: int = 1 << 14
+    """Values of the patches that a chunk reads, about."""
+    patch_columns: int = 1024
+    """Columns of a chunk of patches, at most."""
+    patch_nanoseconds: float = 0.1
+    """For a value of a patch that is read or written, on one core."""
+
+
+@dataclass(frozen=True)
 class Costs:
     """Tuned numbers of the kernels, by what is planned with them."""
 
     products: ProductCosts = field(default_factory=ProductCosts)
     attention: AttentionCosts = field(default_factory=AttentionCosts)
+    loops: LoopCosts = field(default_factory=LoopCosts)
+    strands: StrandCosts = field(default_factory=StrandCosts)
+    convolutions: ConvolutionCosts = field(default_factory=ConvolutionCosts)
 
 
 BY_TARGET: dict[str, Machine] = {}

@@ -15,28 +15,23 @@ from pellucid.backends.cpu.contraction_tiles import load_lanes, multiply_add, st
 from pellucid.backends.cpu.engine import PLAIN
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.kernel import Kernel
+from pellucid.backends.cpu.machine import costs_of
 from pellucid.backends.cpu.target import Target
 from pellucid.compiler.views import flat_base
 from pellucid.graph.node import Node
 
-_CHUNK_VALUES = 1 << 14
-"""Values of the patches that a chunk reads, about."""
-_MOST_COLUMNS = 1024
-"""Columns of a chunk, at most."""
-_COST = 0.1
-"""Nanoseconds for a value that is read or written, on one core."""
-
 
 def emit_patches(node: Node, target: Target) -> Kernel:
     """The kernel of a ``patch_transform``; operands: x, the result."""
+    costs = costs_of(target).convolutions
     settings = node.settings
     matrix, columns = settings["matrix"], settings["columns"]
     lanes = target.lanes(node.dtype.name)
     count = math.prod(extent for extent, _, _ in settings["batch"])
     values = len(matrix[0]) ** 2
-    block = min(columns, _MOST_COLUMNS)
+    block = min(columns, costs.patch_columns)
     blocks = -(-columns // block)
-    together = max(1, min(count, _CHUNK_VALUES // (values * block)))
+    together = max(1, min(count, costs.patch_values // (values * block)))
     parts = -(-count // together)
     f = Function("KERNEL", KERNEL_PARAMETERS, attributes=KERNEL_ATTRIBUTES)
     writer = _Patches(f, node, lanes)
@@ -54,7 +49,8 @@ def emit_patches(node: Node, target: Target) -> Kernel:
     f.ret()
     moved = count * columns * (values + len(matrix) ** 2)
     text = PLAIN + module_text([f])
-    return Kernel(text, (flat_base(node.inputs[0]), node), parts * blocks, _COST * moved)
+    cost = costs.patch_nanoseconds * moved
+    return Kernel(text, (flat_base(node.inputs[0]), node), parts * blocks, cost)
 
 
 class _Patches:

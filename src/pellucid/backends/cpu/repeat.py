@@ -13,9 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pellucid.backends.cpu.machine import costs_of
 from pellucid.backends.cpu.operands import Operand
 from pellucid.backends.cpu.plan import LoopPlan, RegionPlan, StrandPlan, TaskPlan
 from pellucid.backends.cpu.slots import Slots
+from pellucid.backends.cpu.target import Target
 from pellucid.backends.cpu.writing import KernelUse
 from pellucid.base.shapes import size_of
 from pellucid.compiler.chains import Chain
@@ -34,12 +36,6 @@ from pellucid.ops.registry import apply
 from pellucid.ops.scan_body import Body, history_rows
 
 Move = tuple[int, int, int, int]
-
-MOST_SHARES = 16
-FEWEST_SHARES = 4
-"""Into so many tasks a loop is cut whose iterations do not need each other."""
-SERIAL_COST = 2_500.0
-"""A region of fewer estimated nanoseconds runs on the calling thread alone."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ def region_plan(uses: Sequence[KernelUse | ChainUse], slots: Slots) -> RegionPla
     tasks = tuple(
         chain_plan(u, slots) if isinstance(u, ChainUse) else task_plan(u, slots) for u in uses
     )
-    return RegionPlan(sum(t.cost for t in tasks) > SERIAL_COST, tasks)
+    return RegionPlan(sum(t.cost for t in tasks) > slots.costs.serial_nanoseconds, tasks)
 
 
 def chain_plan(chain: ChainUse, slots: Slots) -> StrandPlan:
@@ -83,6 +79,8 @@ def task_plan(use: KernelUse, slots: Slots) -> TaskPlan:
 class BodyAnalysis(Protocol):
     """What a loop needs to know of its body, which went through a pipeline of its own."""
 
+    target: Target
+    """The processor that it is compiled for."""
     blocks: int
     """Into how many blocks of rows it is cut, if threads need not meet."""
     packing: list[KernelUse]
@@ -134,8 +132,9 @@ class LoopUse:
         kinds = {o[0] for u in uses for o in u.kernel.operands if isinstance(o, tuple)}
         if self.layout.body.carries or self.inner.blocks or not plain or "scratch" in kinds:
             return 0
-        most = max(d for d in range(1, MOST_SHARES + 1) if self.length % d == 0)
-        return most if most >= FEWEST_SHARES else 0
+        costs = costs_of(self.inner.target).loops
+        most = max(d for d in range(1, costs.most_shares + 1) if self.length % d == 0)
+        return most if most >= costs.fewest_shares else 0
 
     @property
     def workspace(self) -> int:
@@ -242,7 +241,7 @@ class _LoopPlanner:
             own = self._in_workspace(tasks)
             shifts = (*((entry, step * each) for entry, step in steps), *own)
             strand = StrandPlan(each, steps, tasks, self.use.shares, cost, shifts, own)
-        return RegionPlan(cost > SERIAL_COST, (strand,))
+        return RegionPlan(cost > slots.costs.serial_nanoseconds, (strand,))
 
     def _in_workspace(self, tasks: Sequence[TaskPlan]) -> tuple[tuple[int, int], ...]:
         """The table entries of tasks that point into the workspace of a share, and its bytes."""

@@ -10,14 +10,12 @@ from pellucid.backends.cpu.contraction_tiles import when
 from pellucid.backends.cpu.elements import ACCESS, METADATA, PARALLEL
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.kernel import ATTRIBUTES, PARAMETERS, Kernel
+from pellucid.backends.cpu.machine import LoopCosts
 from pellucid.backends.cpu.operands import Operand, Operands
 from pellucid.backends.cpu.reducing import combine
 from pellucid.backends.cpu.special_exponential import exp, log1p
 from pellucid.base.dtypes import DType, int64
 from pellucid.graph.node import Node
-
-COLUMN_BLOCK = 64
-"""Columns that one chunk of a put handles."""
 
 
 class _Writer:
@@ -85,7 +83,7 @@ def _copy(
         f.store(value, w.at(target, place, dtype), suffix=ACCESS)
 
 
-def _emit_cumulative(node: Node) -> Kernel:
+def _emit_cumulative(node: Node, costs: LoopCosts) -> Kernel:
     """Running sum, product or the like: chunk = what stands before the axis.
 
     The inner loop runs over what stands after it.
@@ -137,7 +135,7 @@ def _widen(f: Function, value: Value, source: DType, target: DType) -> Value:
     return f.cast("zext" if is_unsigned(source) else "sext", value, MEMORY[target.name])
 
 
-def _emit_put(node: Node) -> Kernel:
+def _emit_put(node: Node, costs: LoopCosts) -> Kernel:
     """put: x copied, then slices added or written in order; chunks share out the columns.
 
     Where the result stands in x's own place nothing is copied.
@@ -146,18 +144,17 @@ def _emit_put(node: Node) -> Kernel:
     settings = node.settings
     before, extent, after = _around(x.shape, settings["axis"])
     count = index.size
-    blocks = max(1, math.ceil(after / COLUMN_BLOCK))
+    columns = costs.put_columns
+    blocks = max(1, math.ceil(after / columns))
     w = _Writer()
     f = w.f
     pointers = [w.pointer(n) for n in (x, index, values, node)]
     flag = w.pointer(("error", 0))
     with f.loop(f.argument("begin"), f.argument("end"), hint="c") as chunk:
         a = f.binary("udiv", chunk.index, f.i64(blocks))
-        block = f.binary(
-            "mul nsw", f.binary("urem", chunk.index, f.i64(blocks)), f.i64(COLUMN_BLOCK)
-        )
+        block = f.binary("mul nsw", f.binary("urem", chunk.index, f.i64(blocks)), f.i64(columns))
         width = f.intrinsic(
-            "llvm.smin", "i64", f.i64(COLUMN_BLOCK), f.binary("sub nsw", f.i64(after), block)
+            "llvm.smin", "i64", f.i64(columns), f.binary("sub nsw", f.i64(after), block)
         )
 
         def keep(a: Value = a, block: Value = block, width: Value = width) -> None:
@@ -182,7 +179,7 @@ def _emit_put(node: Node) -> Kernel:
     return w.finish(before * blocks, 0.2 * (node.size + values.size))
 
 
-def _emit_scatter(node: Node) -> Kernel:
+def _emit_scatter(node: Node, costs: LoopCosts) -> Kernel:
     """scatter: x copied (unless it stands there), then elements added or written in order."""
     x, index, values = node.inputs
     axis, mode = node.settings["axis"], node.settings["mode"]
@@ -211,7 +208,7 @@ def _emit_scatter(node: Node) -> Kernel:
     return w.finish(1, 0.2 * x.size + 2.0 * index.size)
 
 
-def _emit_argsort(node: Node) -> Kernel:
+def _emit_argsort(node: Node, costs: LoopCosts) -> Kernel:
     """argsort: bottom-up merge sort of positions, one line a chunk, two lines of scratch each."""
     x = node.inputs[0]
     before, extent, after = _around(x.shape, node.settings["axis"])
@@ -314,7 +311,7 @@ def before(f: Function, a: Value, b: Value, dtype: DType, descending: bool) -> V
     return f.binary("or", less, nan)
 
 
-EMITTERS: dict[str, Callable[[Node], Kernel]] = {
+EMITTERS: dict[str, Callable[[Node, LoopCosts], Kernel]] = {
     "cumsum": _emit_cumulative,
     "cumprod": _emit_cumulative,
     "logcumsumexp": _emit_cumulative,

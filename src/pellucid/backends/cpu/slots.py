@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pellucid.backends.cpu.machine import LoopCosts
 from pellucid.backends.cpu.operands import NumberTable, Operand
 from pellucid.compiler.clusters import Cluster
 from pellucid.compiler.schedule import Schedule
@@ -64,17 +65,19 @@ class Slots:
     """Finds the table entries that the operands of a program, or of a loop's body, need.
 
     ``inputs`` and ``outputs`` are the entries of its inputs and outputs, ``arena`` is where its
-    own part of the arena begins.
+    own part of the arena begins, ``costs`` says when regions are worth several threads.
     """
 
     def __init__(
         self,
         table: Table,
         schedule: Schedule,
+        costs: LoopCosts,
         inputs: Sequence[int],
         outputs: Sequence[int],
         arena: int = 0,
     ) -> None:
+        self.costs = costs
         self.table, self.schedule, self.arena = table, schedule, arena
         self.inputs, self.outputs = inputs, outputs
         self.number = table.count()
@@ -84,7 +87,7 @@ class Slots:
         self, schedule: Schedule, inputs: Sequence[int], outputs: Sequence[int], arena: int
     ) -> Slots:
         """The same for the body of a loop."""
-        return Slots(self.table, schedule, inputs, outputs, arena)
+        return Slots(self.table, schedule, self.costs, inputs, outputs, arena)
 
     def of(self, operand: Operand, cluster: Cluster) -> int:
         """The table entry of an operand of a cluster's kernel."""

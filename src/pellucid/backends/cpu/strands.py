@@ -12,41 +12,31 @@ import math
 from dataclasses import replace
 
 from pellucid.backends.cpu.contraction_spec import Contraction
+from pellucid.backends.cpu.machine import costs_of
 from pellucid.backends.cpu.target import Target
 from pellucid.compiler.clusters import Fusion
 from pellucid.compiler.strands import rows_apart
 from pellucid.compiler.views import is_narrow_product
 
-FEWEST_ROWS = 4
-"""Rows of a block: fewer use each element of the weights too seldom."""
-MOST_BLOCKS = 64
-THREADS = ((1, 1.0), (2, 2.0), (4, 1.5), (8, 0.3), (16, 0.1))
-"""Weight of each number of threads when cuts are compared."""
-MOST_WEIGHTS = 8
-"""Weights of so many second-level caches are still read by every thread in every iteration."""
-INNER_BYTES_A_CYCLE = 32
-OUTER_BYTES_A_CYCLE = 12
-"""That one core reads from the second-level cache, and from the third; half of it hides behind the
-multiplications (measured: blocks of 16, 8 and 5 rows are equally fast, 4 rows lose a tenth)."""
-
 
 def blocks_of(fusion: Fusion, varying: int, target: Target) -> int:
     """Into how many blocks of rows a loop's body is cut; 0 where threads must meet."""
+    costs = costs_of(target).strands
     rows = rows_apart(fusion, varying)
     products = [c.anchors[0] for c in fusion.clusters if c.kind == "product"]
     weights = sum(n.inputs[1].size * n.dtype.itemsize for n in products)
     if any(map(is_narrow_product, products)):
         return 0  # both of their operands are packed, anew for every iteration
-    if rows < 2 * FEWEST_ROWS or weights > MOST_WEIGHTS * target.l2_bytes:
+    if rows < 2 * costs.fewest_rows or weights > costs.most_weights * target.l2_bytes:
         return 0
     work = sum(n.inputs[1].size / (2 * target.lanes(n.dtype.name)) for n in products)
-    speed = INNER_BYTES_A_CYCLE if weights <= target.l2_bytes else OUTER_BYTES_A_CYCLE
+    speed = costs.inner_bytes_a_cycle if weights <= target.l2_bytes else costs.outer_bytes_a_cycle
     best, least = 0, math.inf
-    for count in range(1, min(rows // FEWEST_ROWS, MOST_BLOCKS) + 1):
+    for count in range(1, min(rows // costs.fewest_rows, costs.most_blocks) + 1):
         if rows % count == 0:
             block = rows // count * work + weights / speed / 2
             ideal = rows * work
-            score = sum(w * math.ceil(count / t) * block * t / ideal for t, w in THREADS)
+            score = sum(w * math.ceil(count / t) * block * t / ideal for t, w in costs.threads)
             if score < least:
                 best, least = count, score
     return best if best > 1 else 0

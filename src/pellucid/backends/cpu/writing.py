@@ -202,7 +202,9 @@ def _write_product(
 
     def epilogue(function: Function, block: Block) -> None:
         if after is not None:
-            emit_epilogue(function, block, rows, after, fusion, stored, operands)
+            emit_epilogue(
+                function, block, rows, after, fusion, stored, operands, costs_of(target).loops
+            )
 
     functions = emit_contraction("KERNEL", spec, target, epilogue if after else None, full_rows)
     extra = [o for o, place in operands.order.items() if place >= len(own)]
@@ -238,7 +240,16 @@ def _write_blocks(
 
     def epilogue(function: Function, block: Block) -> None:
         if after is not None:
-            emit_epilogue(function, block, plan.spec.rows, after, fusion, stored, operands)
+            emit_epilogue(
+                function,
+                block,
+                plan.spec.rows,
+                after,
+                fusion,
+                stored,
+                operands,
+                costs_of(target).loops,
+            )
 
     function = emit_blocks("KERNEL", plan, epilogue if after else None)
     extra = [o for o, place in operands.order.items() if place >= len(own)]
@@ -290,7 +301,16 @@ def _write_strided(cluster: Cluster, fusion: Fusion, stored: set[Node], target: 
 
     def epilogue(function: Function, block: Block) -> None:
         if after is not None:
-            emit_epilogue(function, block, spec.height, after, fusion, stored, operands)
+            emit_epilogue(
+                function,
+                block,
+                spec.height,
+                after,
+                fusion,
+                stored,
+                operands,
+                costs_of(target).loops,
+            )
 
     function = emit_strided("KERNEL", spec, plan, epilogue if after else None)
     extra = [o for o, place in operands.order.items() if place >= len(own)]
@@ -337,19 +357,20 @@ def _write_patches(
 def _write_rows(
     cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target, blocks: int
 ) -> list[Kernel]:
-    return [emit_rows(cluster, fusion, stored, blocks)]
+    return [emit_rows(cluster, fusion, stored, costs_of(target).loops, blocks)]
 
 
 def _write_columns(
     cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target, blocks: int
 ) -> list[Kernel]:
-    return [emit_columns(cluster, fusion, stored, blocks)]
+    return [emit_columns(cluster, fusion, stored, costs_of(target).loops, blocks)]
 
 
 def _write_serial(
     cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target, blocks: int
 ) -> list[Kernel]:
-    return [EMITTERS[cluster.anchors[0].op.name](cluster.anchors[0])]
+    node = cluster.anchors[0]
+    return [EMITTERS[node.op.name](node, costs_of(target).loops)]
 
 
 Writer = Callable[[Cluster, Fusion, set[Node], Target, int], list[Kernel]]
