@@ -651,6 +651,7 @@ ORDINARY_ONLY: dict[str, str] = {
         F.smooth_l1_loss(x, s)
         F.hinge_embedding_loss(x, s.sign())
         F.margin_ranking_loss(x, s, s.sign())
+        F.binary_cross_entropy(x.sigmoid(), s.sigmoid())
         x.norm(1, d)
         x.norm(float('inf'), d)
         x.topk(1, d)[0]

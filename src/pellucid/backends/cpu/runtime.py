@@ -27,6 +27,16 @@ import numpy.typing as npt
 from pellucid.backends.cpu import runtime_ir as ir
 from pellucid.backends.cpu import threads
 from pellucid.backends.cpu.engine import load_kernels
+from pellucid.backends.cpu.records import (
+    ENTRY,
+    LOOP,
+    MOVE,
+    PROGRAM,
+    REGION,
+    STRAND,
+    STRAND_TASK,
+    TASK,
+)
 from pellucid.backends.cpu.subnormals import flush_word
 from pellucid.backends.cpu.target import host_target
 from pellucid.backends.cpu.teams import LARGEST_COST, STEPS_A_CALL, TeamChoice
@@ -188,22 +198,22 @@ class NativeProgram:
             for task in region.tasks
             if isinstance(task, Strand)
         }
-        self._regions = np.zeros((len(order), ir.REGION_BYTES // 8), dtype=np.int64)
+        self._regions = np.zeros((len(order), len(REGION.fields)), dtype=np.int64)
         self._loops = self._loop_records(table_size)
         self._strided = np.array(strided, dtype=np.int64).reshape(len(strided), 2)
         self._profile = np.zeros(len(order), dtype=np.int64)
         self._threads = 0
         self._share_out(get_num_threads())
-        self._header = np.zeros(ir.PROGRAM_BYTES // 8, dtype=np.int64)
-        for offset, value in (
-            (ir.PROGRAM_TABLE, self.table.ctypes.data),
-            (ir.PROGRAM_REGION_COUNT, len(order)),
-            (ir.PROGRAM_REGIONS, self._regions.ctypes.data),
-            (ir.PROGRAM_STRIDED_COUNT, len(strided)),
-            (ir.PROGRAM_STRIDED, self._strided.ctypes.data),
-            (ir.PROGRAM_FLUSH, flush_word.ctypes.data),
-        ):
-            self._header[offset // 8] = value
+        header = PROGRAM.row(
+            table=self.table.ctypes.data,
+            region_count=len(order),
+            regions=self._regions.ctypes.data,
+            strided_count=len(strided),
+            strided=self._strided.ctypes.data,
+            profile=0,
+            flush=flush_word.ctypes.data,
+        )
+        self._header = np.array(header, dtype=np.int64)
         self.address = int(self._header.ctypes.data)
         self._pointer = ctypes.c_void_p(self.address)
         self._parallel = bool((self._regions[:, 0] == 1).any())
@@ -228,15 +238,21 @@ class NativeProgram:
             for move in item.loop.moves:
                 _check_slot(move.entry, table_size, "A loop")
                 _check_slot(move.base, table_size, "A loop")
-            first = self._regions.ctypes.data + ir.REGION_BYTES * (place + 1)
-            moves = [(m.entry, m.base, m.offset, m.step) for m in item.loop.moves]
-            head = [(item.loop.count, item.loop.count, first, len(moves))]
-            records[id(item.loop)] = np.array([*head, *moves], dtype=np.int64)
+            first = self._regions.ctypes.data + REGION.bytes * (place + 1)
+            count, moves = item.loop.count, item.loop.moves
+            rows = [
+                LOOP.row(left=count, iterations=count, first_region=first, move_count=len(moves)),
+                *(
+                    MOVE.row(entry=m.entry, base=m.base, offset=m.offset, step=m.step)
+                    for m in moves
+                ),
+            ]
+            records[id(item.loop)] = np.array(rows, dtype=np.int64)
         return records
 
     def _share_out(self, threads: int) -> None:
         """Write the records of regions and tasks for so many threads."""
-        records: list[tuple[int, int, int, int, int]] = []
+        records: list[tuple[int, ...]] = []
         heads: list[tuple[int, int, int, int]] = []
         ends: list[int] = []
         slot = int(self._slots.ctypes.data)
@@ -263,17 +279,30 @@ class NativeProgram:
                 for number, start, count in share:
                     task = region.tasks[number]
                     kernel = task.kernel_address if isinstance(task, Task) else strand_driver
-                    records.append((kernel, addresses[number], count, before, start))
+                    records.append(
+                        TASK.row(
+                            kernel=kernel,
+                            slots=addresses[number],
+                            chunks=count,
+                            before=before,
+                            first=start,
+                        )
+                    )
                     before += count
                 ends.append(before)
             ends.extend([before] * (threads - len(parts)))
             heads.append((int(shared), first, len(records) - first, chunks))
-        self._tasks = np.array(records, dtype=np.int64).reshape(len(records), ir.TASK_BYTES // 8)
+        self._tasks = np.array(records, dtype=np.int64).reshape(len(records), len(TASK.fields))
         self._ends = np.array(ends, dtype=np.int64)
         for r, (kind, first, count, chunks) in enumerate(heads):
-            tasks = self._tasks.ctypes.data + ir.TASK_BYTES * first
-            end = self._ends.ctypes.data + 8 * r * threads
-            self._regions[r] = (kind, first if kind > 1 else tasks, count, chunks, end)
+            tasks = self._tasks.ctypes.data + TASK.bytes * first
+            self._regions[r] = REGION.row(
+                kind=kind,
+                first=first if kind > 1 else tasks,
+                task_count=count,
+                chunks=chunks,
+                ends=self._ends.ctypes.data + 8 * r * threads,
+            )
         self._threads = threads
 
     def run(self, steps: int = 1) -> None:
@@ -338,7 +367,7 @@ class NativeProgram:
     def enable_profile(self, enabled: bool = True) -> None:
         """Measure the time of each region from the next run on, from zero; or stop to."""
         self._profile[:] = 0
-        self._header[ir.PROGRAM_PROFILE // 8] = self._profile.ctypes.data if enabled else 0
+        self._header[PROGRAM.place("profile")] = self._profile.ctypes.data if enabled else 0
 
     def profile(self) -> npt.NDArray[np.float64]:
         """Seconds spent in each region since :meth:`enable_profile`, summed over all steps.
@@ -382,21 +411,31 @@ class _StrandRecord:
         own = [place[s] for task in strand.tasks for s in task.slots]
         self._slots = np.array(own, dtype=np.int32)
         self._most_threads = min(strand.chunks, MOST_PLACES) if strand.local else 0
-        words = [strand.count, len(entries), len(strand.tasks), int(whole), 0, strand.chunks, 0]
+        words = [
+            *STRAND.row(
+                iterations=strand.count,
+                entry_count=len(entries),
+                task_count=len(strand.tasks),
+                whole=int(whole),
+                threads=0,
+                chunks=strand.chunks,
+                used=0,
+            )
+        ]
         shifts = strand.shifts or {}
         for entry in entries:
             step, local = strand.steps.get(entry, 0), strand.local.get(entry, 0)
-            words += [entry, step, shifts.get(entry, 0), local]
+            words += ENTRY.row(entry=entry, step=step, shift=shifts.get(entry, 0), local=local)
         slot = int(self._slots.ctypes.data)
         for task in strand.tasks:
-            words += [task.kernel_address, slot, task.chunks]
+            words += STRAND_TASK.row(kernel=task.kernel_address, slots=slot, chunks=task.chunks)
             slot += 4 * len(task.slots)
         self._words = np.array(words, dtype=np.int64)
         self.address = int(self._words.ctypes.data)
 
     def share_out(self, threads: int) -> None:
         """Write for how many threads local values have places."""
-        self._words[ir.STRAND_THREADS // 8] = min(threads, self._most_threads)
+        self._words[STRAND.place("threads")] = min(threads, self._most_threads)
 
 
 def shares(tasks: Sequence[Task | Strand], threads: int) -> list[list[tuple[int, int, int]]]:

@@ -35,7 +35,9 @@ from a region published later.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
+
+from pellucid.backends.cpu import records
 
 POOL_EPOCH: Final = 0
 POOL_REGION: Final = 8
@@ -53,41 +55,6 @@ POOL_COUNTERS: Final = 384
 POOL_COUNTER_STRIDE: Final = 128
 """Byte offsets in the pool's memory.  What is written at different times by different threads is
 128 bytes apart: two cache lines, since processors fetch lines in pairs."""
-
-PROGRAM_TABLE: Final = 0
-PROGRAM_REGION_COUNT: Final = 8
-PROGRAM_REGIONS: Final = 16
-PROGRAM_STRIDED_COUNT: Final = 24
-PROGRAM_STRIDED: Final = 32
-PROGRAM_PROFILE: Final = 40
-PROGRAM_FLUSH: Final = 48
-PROGRAM_BYTES: Final = 56
-"""Byte offsets in a program's header; all fields are 8 bytes."""
-
-REGION_BYTES: Final = 40
-"""A region: parallel (0 or 1), address of its tasks, number of tasks, total chunks, address of the
-ends of the threads' ranges.  Or the begin (2) or end (3) of a loop, and the address of its record.
-"""
-
-LOOP_HEAD_BYTES: Final = 32
-MOVE_BYTES: Final = 32
-"""A loop: iterations left, iterations, address of its first region, number of moves; then the
-moves: table entry, entry it starts from, bytes after that, bytes on after each iteration."""
-
-TASK_BYTES: Final = 40
-"""A run of chunks of one kernel: kernel address, address of its slots (int32), number of chunks,
-chunks of the records before it, the kernel's own number of the first one."""
-
-STRAND_HEAD_BYTES: Final = 56
-STRAND_THREADS: Final = 32
-STRAND_ENTRY_BYTES: Final = 32
-STRAND_TASK_BYTES: Final = 24
-"""A strand: iterations, number of entries of its own table, number of tasks, whether a chunk is
-some iterations of whole tasks (else it is, in all iterations, this chunk of each task), number of
-threads (0 if it has no local values), number of chunks, places of local values in use (a bit for
-each); then the entries (entry of the program's table that it starts from, bytes on after each
-iteration, bytes on for each chunk, bytes of a chunk if it is local) and the tasks (kernel address,
-address of its slots, which count in the strand's own table, its chunks)."""
 
 RUN_NAME: Final = "pellucid_run"
 STRAND_NAME: Final = "pellucid_strand"
@@ -194,21 +161,21 @@ run:
   %table.at = getelementptr i8, ptr %pool, i64 {POOL_TABLE}
   %region = load ptr, ptr %region.at, align 8
   %table = load ptr, ptr %table.at, align 8
-  %ends.at = getelementptr i8, ptr %region, i64 32
+  %ends.at = getelementptr i8, ptr %region, i64 {REGION_ENDS}
   %ends = load ptr, ptr %ends.at, align 8
   %end.at = getelementptr i64, ptr %ends, i64 %t
   %end = load i64, ptr %end.at, align 8
   %first = sub i64 %end, %old
   %last = add i64 %first, %size
-  %tasks.at = getelementptr i8, ptr %region, i64 8
+  %tasks.at = getelementptr i8, ptr %region, i64 {REGION_FIRST}
   %tasks = load ptr, ptr %tasks.at, align 8
   br label %task
 task:
   ; chunks %from to %last - 1 are ours; this record has those from %before on
   %record = phi ptr [ %tasks, %run ], [ %record.next, %task.next ]
   %from = phi i64 [ %first, %run ], [ %from.next, %task.next ]
-  %chunks.at = getelementptr i8, ptr %record, i64 16
-  %before.at = getelementptr i8, ptr %record, i64 24
+  %chunks.at = getelementptr i8, ptr %record, i64 {TASK_CHUNKS}
+  %before.at = getelementptr i8, ptr %record, i64 {TASK_BEFORE}
   %chunks = load i64, ptr %chunks.at, align 8
   %before = load i64, ptr %before.at, align 8
   %begin = sub i64 %from, %before
@@ -219,9 +186,9 @@ task.run:
   %beyond = icmp slt i64 %want, %chunks
   %stop = select i1 %beyond, i64 %want, i64 %chunks
   %kernel = load ptr, ptr %record, align 8
-  %slots.at = getelementptr i8, ptr %record, i64 8
+  %slots.at = getelementptr i8, ptr %record, i64 {TASK_SLOTS}
   %slots = load ptr, ptr %slots.at, align 8
-  %own.at = getelementptr i8, ptr %record, i64 32
+  %own.at = getelementptr i8, ptr %record, i64 {TASK_FIRST}
   %own = load i64, ptr %own.at, align 8
   %own.begin = add i64 %own, %begin
   %own.stop = add i64 %own, %stop
@@ -263,7 +230,7 @@ entry:
   store i64 %control, ptr %control.at, align 8
   %threads.at = getelementptr i8, ptr %pool, i64 {POOL_THREADS}
   %threads = load i64, ptr %threads.at, align 8
-  %ends.at = getelementptr i8, ptr %region, i64 32
+  %ends.at = getelementptr i8, ptr %region, i64 {REGION_ENDS}
   %ends = load ptr, ptr %ends.at, align 8
   %region.at = getelementptr i8, ptr %pool, i64 {POOL_REGION}
   store ptr %region, ptr %region.at, align 8
@@ -381,15 +348,15 @@ choose:
   %looped = icmp ugt i64 %flag, 1
   br i1 %looped, label %loop, label %work
 loop:
-  %record.at = getelementptr i8, ptr %region, i64 8
+  %record.at = getelementptr i8, ptr %region, i64 {REGION_FIRST}
   %record = load ptr, ptr %record.at, align 8
-  %move.count.at = getelementptr i8, ptr %record, i64 24
+  %move.count.at = getelementptr i8, ptr %record, i64 {LOOP_MOVE_COUNT}
   %move.count = load i64, ptr %move.count.at, align 8
-  %moves = getelementptr i8, ptr %record, i64 {LOOP_HEAD_BYTES}
+  %moves = getelementptr i8, ptr %record, i64 {LOOP_BYTES}
   %opens = icmp eq i64 %flag, 2
   br i1 %opens, label %open, label %close
 open:
-  %turns.at = getelementptr i8, ptr %record, i64 8
+  %turns.at = getelementptr i8, ptr %record, i64 {LOOP_ITERATIONS}
   %turns = load i64, ptr %turns.at, align 8
   store i64 %turns, ptr %record, align 8
   br label %open.head
@@ -401,9 +368,9 @@ open.move:
   %o.bytes = mul i64 %o, {MOVE_BYTES}
   %o.at = getelementptr i8, ptr %moves, i64 %o.bytes
   %o.entry = load i64, ptr %o.at, align 8
-  %o.base.at = getelementptr i8, ptr %o.at, i64 8
+  %o.base.at = getelementptr i8, ptr %o.at, i64 {MOVE_BASE}
   %o.base = load i64, ptr %o.base.at, align 8
-  %o.offset.at = getelementptr i8, ptr %o.at, i64 16
+  %o.offset.at = getelementptr i8, ptr %o.at, i64 {MOVE_OFFSET}
   %o.offset = load i64, ptr %o.offset.at, align 8
   %o.source.at = getelementptr i64, ptr %table, i64 %o.base
   %o.source = load i64, ptr %o.source.at, align 8
@@ -426,7 +393,7 @@ close.move:
   %c.bytes = mul i64 %c, {MOVE_BYTES}
   %c.at = getelementptr i8, ptr %moves, i64 %c.bytes
   %c.entry = load i64, ptr %c.at, align 8
-  %c.step.at = getelementptr i8, ptr %c.at, i64 24
+  %c.step.at = getelementptr i8, ptr %c.at, i64 {MOVE_STEP}
   %c.step = load i64, ptr %c.step.at, align 8
   %c.target.at = getelementptr i64, ptr %table, i64 %c.entry
   %c.address = load i64, ptr %c.target.at, align 8
@@ -435,7 +402,7 @@ close.move:
   %c.next = add i64 %c, 1
   br label %close.head
 turn:
-  %first.at = getelementptr i8, ptr %record, i64 16
+  %first.at = getelementptr i8, ptr %record, i64 {LOOP_FIRST_REGION}
   %first.region = load ptr, ptr %first.at, align 8
   br label %region.head
 work:
@@ -443,14 +410,14 @@ work:
   %fork = and i1 %shared, %parallel
   br i1 %fork, label %forked, label %serial
 forked:
-  %total.at = getelementptr i8, ptr %region, i64 24
+  %total.at = getelementptr i8, ptr %region, i64 {REGION_CHUNKS}
   %total = load i64, ptr %total.at, align 8
   call void @fork_join(ptr %pool, ptr %table, ptr %region, i64 %total, i64 %control)
   br label %region.end
 serial:
-  %tasks.at = getelementptr i8, ptr %region, i64 8
+  %tasks.at = getelementptr i8, ptr %region, i64 {REGION_FIRST}
   %tasks = load ptr, ptr %tasks.at, align 8
-  %task.count.at = getelementptr i8, ptr %region, i64 16
+  %task.count.at = getelementptr i8, ptr %region, i64 {REGION_TASK_COUNT}
   %task.count = load i64, ptr %task.count.at, align 8
   br label %task.head
 task.head:
@@ -461,11 +428,11 @@ task.run:
   %task.offset = mul i64 %n, {TASK_BYTES}
   %task = getelementptr i8, ptr %tasks, i64 %task.offset
   %kernel = load ptr, ptr %task, align 8
-  %slots.at = getelementptr i8, ptr %task, i64 8
+  %slots.at = getelementptr i8, ptr %task, i64 {TASK_SLOTS}
   %slots = load ptr, ptr %slots.at, align 8
-  %chunks.at = getelementptr i8, ptr %task, i64 16
+  %chunks.at = getelementptr i8, ptr %task, i64 {TASK_CHUNKS}
   %chunks = load i64, ptr %chunks.at, align 8
-  %own.at = getelementptr i8, ptr %task, i64 32
+  %own.at = getelementptr i8, ptr %task, i64 {TASK_FIRST}
   %own = load i64, ptr %own.at, align 8
   %own.stop = add i64 %own, %chunks
   call void %kernel(ptr %table, ptr %slots, i64 %own, i64 %own.stop)
@@ -589,22 +556,22 @@ _STRAND = """
 define void @{STRAND_NAME}(ptr %table, ptr %record, i64 %begin, i64 %end) nounwind {
 entry:
   %turns = load i64, ptr %record, align 8
-  %entries.at = getelementptr i8, ptr %record, i64 8
+  %entries.at = getelementptr i8, ptr %record, i64 {STRAND_ENTRY_COUNT}
   %entries = load i64, ptr %entries.at, align 8
-  %tasks.at = getelementptr i8, ptr %record, i64 16
+  %tasks.at = getelementptr i8, ptr %record, i64 {STRAND_TASK_COUNT}
   %tasks = load i64, ptr %tasks.at, align 8
-  %whole.at = getelementptr i8, ptr %record, i64 24
+  %whole.at = getelementptr i8, ptr %record, i64 {STRAND_WHOLE}
   %whole.flag = load i64, ptr %whole.at, align 8
   %whole = icmp ne i64 %whole.flag, 0
-  %first.entry = getelementptr i8, ptr %record, i64 {STRAND_HEAD_BYTES}
-  %entries.size = mul i64 %entries, {STRAND_ENTRY_BYTES}
+  %first.entry = getelementptr i8, ptr %record, i64 {STRAND_BYTES}
+  %entries.size = mul i64 %entries, {ENTRY_BYTES}
   %first.task = getelementptr i8, ptr %first.entry, i64 %entries.size
   %own = alloca i64, i64 %entries, align 64
   %threads.at = getelementptr i8, ptr %record, i64 {STRAND_THREADS}
   %threads = load i64, ptr %threads.at, align 8
-  %all.at = getelementptr i8, ptr %record, i64 40
+  %all.at = getelementptr i8, ptr %record, i64 {STRAND_CHUNKS}
   %all = load i64, ptr %all.at, align 8
-  %used.at = getelementptr i8, ptr %record, i64 48
+  %used.at = getelementptr i8, ptr %record, i64 {STRAND_USED}
   %local = icmp ne i64 %threads, 0
   br i1 %local, label %take, label %chunk
 take:
@@ -643,16 +610,16 @@ fill:
   %e.more = icmp slt i64 %e, %entries
   br i1 %e.more, label %fill.one, label %turn
 fill.one:
-  %e.offset = mul i64 %e, {STRAND_ENTRY_BYTES}
+  %e.offset = mul i64 %e, {ENTRY_BYTES}
   %e.at = getelementptr i8, ptr %first.entry, i64 %e.offset
   %e.slot = load i64, ptr %e.at, align 8
   %e.from = getelementptr i64, ptr %table, i64 %e.slot
   %e.source = load i64, ptr %e.from, align 8
-  %e.shift.at = getelementptr i8, ptr %e.at, i64 16
+  %e.shift.at = getelementptr i8, ptr %e.at, i64 {ENTRY_SHIFT}
   %e.shift = load i64, ptr %e.shift.at, align 8
   %e.moved = mul i64 %e.shift, %c
   %e.start = add i64 %e.source, %e.moved
-  %e.size.at = getelementptr i8, ptr %e.at, i64 24
+  %e.size.at = getelementptr i8, ptr %e.at, i64 {ENTRY_LOCAL}
   %e.size = load i64, ptr %e.size.at, align 8
   %e.back = mul i64 %e.size, %away
   %e.address = add i64 %e.start, %e.back
@@ -672,9 +639,9 @@ task.run:
   %n.offset = mul i64 %n, {STRAND_TASK_BYTES}
   %n.at = getelementptr i8, ptr %first.task, i64 %n.offset
   %kernel = load ptr, ptr %n.at, align 8
-  %slots.at = getelementptr i8, ptr %n.at, i64 8
+  %slots.at = getelementptr i8, ptr %n.at, i64 {STRAND_TASK_SLOTS}
   %slots = load ptr, ptr %slots.at, align 8
-  %chunks.at = getelementptr i8, ptr %n.at, i64 16
+  %chunks.at = getelementptr i8, ptr %n.at, i64 {STRAND_TASK_CHUNKS}
   %chunks = load i64, ptr %chunks.at, align 8
   %from = select i1 %whole, i64 0, i64 %c
   %to = select i1 %whole, i64 %chunks, i64 %c.next
@@ -686,9 +653,9 @@ move:
   %m.more = icmp slt i64 %m, %entries
   br i1 %m.more, label %move.one, label %turn.done
 move.one:
-  %m.offset = mul i64 %m, {STRAND_ENTRY_BYTES}
+  %m.offset = mul i64 %m, {ENTRY_BYTES}
   %m.at = getelementptr i8, ptr %first.entry, i64 %m.offset
-  %m.step.at = getelementptr i8, ptr %m.at, i64 8
+  %m.step.at = getelementptr i8, ptr %m.at, i64 {ENTRY_STEP}
   %m.step = load i64, ptr %m.step.at, align 8
   %m.place = getelementptr i64, ptr %own, i64 %m
   %m.address = load i64, ptr %m.place, align 8
@@ -742,8 +709,10 @@ def driver_kernels(architecture: str) -> dict[str, str]:
     declaration, pause = _PAUSE.get(family, ("", ""))
     # AArch64 keeps user programs from reading the cycle counter, but not the steady one.
     counter = "readcyclecounter" if family == "x86_64" else "readsteadycounter"
-    fields = {name: value for name, value in globals().items() if name.isupper()}
-    fields |= {"PAUSE": pause, "COUNTER": counter, "REGION_WORDS": REGION_BYTES // 8}
+    fields: dict[str, Any] = {n: value for n, value in globals().items() if n.isupper()}
+    for record in records.ALL:
+        fields |= record.offsets()
+    fields |= {"PAUSE": pause, "COUNTER": counter, "REGION_WORDS": len(records.REGION.fields)}
     bits = FLUSH_BITS.get(family, 0)
     fields |= {"FLUSH": bits, "KEPT": ~bits}
     clock = f"declare i64 @llvm.{counter}()\n"
