@@ -14,6 +14,7 @@ import argparse
 import random
 import sys
 import time
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -129,6 +130,9 @@ def search(minutes: float, first: int, kinds: list[str]) -> Counter[str]:
                 if text not in seen:
                     seen.add(text)
                     print(f"\n== {kind}, seed {number}: {error}", *notes[:1], sep="\n", flush=True)
+            except Exception:  # where programs are made: the search goes on
+                found[kind] += 1
+                print(f"\n== {kind}, seed {number}: {traceback.format_exc()}", flush=True)
         number += 1
     return found
 

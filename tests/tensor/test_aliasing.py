@@ -853,3 +853,16 @@ def test_elements_that_are_one_in_memory_cannot_be_changed(write: Any) -> None:
     with pytest.raises(InPlaceError, match="more than one of its elements refers to a single"):
         write(t)
     assert t.tolist() == [0.0] * 5
+
+
+def test_a_view_whose_history_is_lost_says_so_each_time() -> None:
+    """One of several views, after a change of the base: facts can be read, gradients cannot."""
+    x = pellucid.ones(4, requires_grad=True)
+    base = x * 1
+    first, _ = base.split(2)
+    base.add_(1)
+    for _ in range(2):
+        assert first.requires_grad and not first.is_leaf and first.tolist() == [2.0, 2.0]
+        with pytest.raises(AutogradError, match="one of several views that a function returned"):
+            (first * 2).sum().backward()
+    assert x.grad is None

@@ -396,15 +396,14 @@ class TensorCore:
             return
         base = view.owner()
         base.follow()
+        is_leaf = self._requires_grad and self._record is None  # by requires_grad_()
+        if not is_leaf:
+            has_history = base._requires_grad and self._cell.dtype.kind == "float"
+            if has_history and view.kind != "plain":  # and so at each further look
+                raise forbidden(view, "its base or another view of its base has been")
+            record = Record(view.op, (base,), view.params, self._cell) if has_history else None
+            set_history(self, record, has_history)
         view.rewrites = self._cell.changes[1]
-        if self._requires_grad and self._record is None:
-            return  # a leaf by requires_grad_()
-        if not base._requires_grad or self._cell.dtype.kind != "float":
-            set_history(self, None, False)
-            return
-        if view.kind != "plain":
-            raise forbidden(view, "its base or another view of its base has been")
-        set_history(self, Record(view.op, (base,), view.params, self._cell), True)
 
     # ---- facts -----------------------------------------------------------------------------
 
@@ -426,8 +425,7 @@ class TensorCore:
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded operation made it; gradients are collected in leaves."""
-        self.follow()
-        return self._record is None
+        return not self._has_lost_history() and self._record is None
 
     @property
     def grad_fn(self) -> Record | None:
@@ -438,9 +436,16 @@ class TensorCore:
     @property
     def requires_grad(self) -> bool:
         """Whether operations on it are recorded for backward."""
+        return self._has_lost_history() or self._requires_grad
+
+    def _has_lost_history(self) -> bool:
+        """Whether it has a history that cannot be told, after :meth:`follow`."""
         if self._view is not None:
-            self.follow()
-        return self._requires_grad
+            try:
+                self.follow()
+            except AutogradError:
+                return True
+        return False
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
