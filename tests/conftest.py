@@ -37,7 +37,7 @@ def pytest_report_header(config: pytest.Config) -> str:
     """Says how long it takes, before it begins."""
     if config.getoption("--quick"):
         return "quick: about two minutes on two cores"
-    return "all tests take about 15 minutes on two cores, --quick about two; -n 0 for one process"
+    return "all tests take 10 to 25 minutes on two cores, --quick about two; -n 0 for one process"
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
