@@ -160,7 +160,7 @@ def build(integer: Choose, training: bool) -> History:
             lines.append("log.append(w)")
     head = textwrap.dedent("""\
         w = L.nn.Parameter(L.tensor([0.5, -1.0, 2.0], dtype=L.float64))
-        x = L.tensor([1.0, 2.0, 3.0], dtype=L.float64)
+        x = L.tensor([0.25, 0.5, 0.75], dtype=L.float64)
         log, handles = Log(), []
         """)
     function = "\n".join(["def f(x):", *(f"    {line}" for line in body), "    return y"])
