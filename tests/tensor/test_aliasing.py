@@ -866,3 +866,28 @@ def test_a_view_whose_history_is_lost_says_so_each_time() -> None:
         with pytest.raises(AutogradError, match="one of several views that a function returned"):
             (first * 2).sum().backward()
     assert x.grad is None
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("count", [4, 50_000])  # by NumPy, and by native kernels
+@pytest.mark.parametrize("name", ["exp", "tanh", "sqrt", "div", "abs"])
+def test_a_result_written_through_a_view_is_read_or_refused(
+    name: str, count: int, create_graph: bool
+) -> None:
+    """Where PyTorch's rule reads the result it is an error; elsewhere the gradient is right."""
+    values = np.linspace(0.1, 1, count)
+    x = pellucid.tensor(values, requires_grad=True)
+    y = 1.5 / x if name == "div" else getattr(x, name)()
+    y[0].add_(1)
+    loss = (y * y).sum()
+    if name in ("exp", "tanh", "sqrt"):
+        with pytest.raises(AutogradError, match=f"{name} needs for its gradient was modified"):
+            pellucid.grad(loss, [x], create_graph=create_graph)
+        return
+    found = pellucid.grad(loss, [x], create_graph=create_graph)[0].detach().numpy()
+    first = np.eye(1, count)[0]
+    if name == "abs":
+        expected = 2 * (values + first)
+    else:
+        expected = -2 * (1.5 / values + first) * 1.5 / values**2
+    assert_close(found, expected, 1e-9, 1e-12)

@@ -223,8 +223,11 @@ class Record:
 
         A kernel and a function of the user's look at what they read themselves.
         """
-        if self.kernel is not None or self.op.family in ("movement", "custom"):
-            return
+        if self.kernel is None and self.op.family not in ("movement", "custom"):
+            self.check_rule(value)
+
+    def check_rule(self, value: TensorCore) -> None:
+        """Raise if the gradient rule itself reads what was overwritten since."""
         changed = self._changed(self.inputs, value)
         if changed:
             read = rule_reads(self.op, self.settings, self.inputs, value, changed)

@@ -127,9 +127,10 @@ class Kernel:
             found = self._pull(record, inputs, cotangent, value)
             if found is not None:
                 return found
-        record.check_inputs_unchanged(value)
         if record.op.gradient is not None:
+            record.check_rule(value)
             return apply_rule(record, cotangent, value)
+        record.check_inputs_unchanged(value)
         with set_grad_enabled(True):
             again = self._function(*inputs)
         return gradients_at(again[0] if self._several else again, cotangent, inputs)
