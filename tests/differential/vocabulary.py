@@ -647,8 +647,6 @@ ORDINARY_ONLY: dict[str, str] = {
         F.softshrink(x)
         x.copysign(y)
         x.lerp(y, z)
-        F.huber_loss(x, s, delta=0.5)
-        F.smooth_l1_loss(x, s)
         F.hinge_embedding_loss(x, s.sign())
         F.margin_ranking_loss(x, s, s.sign())
         F.binary_cross_entropy(x.sigmoid(), s.sigmoid())

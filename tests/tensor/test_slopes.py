@@ -62,6 +62,17 @@ def _powers() -> dict[str, Case]:
         lambda t, f, x, y: x**y,
         [_line(0, 0, 0, 0, 2, 0, 0), _line(0, 1, 2, 0.5, 0, -1, -0.5)],
     )
+    for name in ("smooth_l1_loss", "huber_loss"):
+        cases[f"{name} of infinite differences"] = (
+            lambda t, f, x, y, name=name: getattr(f, name)(x, y, reduction="none"),
+            [_line(INF, -INF, 0.5, 3, 1), _line(0, 1, 0, 1, -INF)],
+        )
+    cases["hardswish of infinity"] = (lambda t, f, x: f.hardswish(x), [_line(INF, 3, -3, 1)])
+    cases["power whose result has an infinite slope"] = (
+        lambda t, f, x, y: t.where(x**y > 0, (x**y).sqrt(), 0.0),
+        [_line(0, 4), _line(0.5, 2)],
+    )
+    cases["covariance of one variable"] = (lambda t, f, x: t.cov(x), [_line(1, 2, 4)[None]])
     cases["sqrt"] = (lambda t, f, x: x.sqrt(), [_line(0, 1, 4)])
     cases["rsqrt"] = (lambda t, f, x: x.rsqrt(), [_line(0, 1, 4)])
     cases["atan2"] = (lambda t, f, x, y: t.atan2(x, y), [_line(0, 0, 1), _line(0, 1, 0)])

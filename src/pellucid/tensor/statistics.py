@@ -252,7 +252,10 @@ class StatisticsMethods(ReducingMethods):
         return elementwise.mul(self, factor)
 
     def cov(self, *, correction: int = 1) -> Tensor:
-        """Covariances of the rows (variables) over the columns (observations)."""
+        """Covariances of the rows (variables) over the columns (observations).
+
+        (V, N) → (V, V); of one variable, (N,) or (1, N), its variance as a number, shape ().
+        """
         x: Any = as_float(self)
         if len(x.shape) > 2:
             raise ShapeError(f"cov got shape {tuple(x.shape)}", "pass (variables, observations)")
@@ -260,7 +263,7 @@ class StatisticsMethods(ReducingMethods):
         centred = rows - rows.mean(1, keepdim=True)
         centred = centred - centred.mean(1, keepdim=True)  # what the mean was rounded by
         found = centred.matmul(centred.mT) / max(rows.shape[1] - correction, 0)
-        return found if len(x.shape) == 2 else structure.reshape(found, ())
+        return structure.reshape(found, ()) if rows.shape[0] == 1 else found
 
     def corrcoef(self) -> Tensor:
         """Pearson's correlation coefficients of the rows, in [−1, 1]."""

@@ -253,7 +253,8 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x · hardsigmoid(x): 0 for x ≤ −3, x for x ≥ 3.  (Howard et al., 2019.)"""
 
     def curve(x: Any) -> Any:
-        return where(x >= 3, x, where(x <= -3, x * 0, x * (x / 6 + 0.5)))
+        bent = where(x.abs() >= 3, 0.0, x)  # infinity has no slope there, not even NaN
+        return where(x >= 3, x, where(x <= -3, x * 0, bent * (bent / 6 + 0.5)))
 
     return _applied(input, curve, inplace)
 

@@ -136,7 +136,9 @@ def huber_loss(
     warn_about_shapes("huber_loss", input, target)
     difference = input - target
     size = difference.abs()
-    loss = where(size < delta, difference * difference * 0.5, (size - 0.5 * delta) * delta)
+    near = size < delta
+    inner = where(near, difference, 0.0)  # an infinite difference has no slope there, not even NaN
+    loss = where(near, inner * inner * 0.5, (size - 0.5 * delta) * delta)
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
@@ -152,7 +154,9 @@ def smooth_l1_loss(
     warn_about_shapes("smooth_l1_loss", input, target)
     difference = input - target
     size = difference.abs()
-    loss = where(size < beta, difference * difference * (0.5 / beta), size - 0.5 * beta)
+    near = size < beta
+    inner = where(near, difference, 0.0)  # an infinite difference has no slope there, not even NaN
+    loss = where(near, inner * inner * (0.5 / beta), size - 0.5 * beta)
     return reduced(loss, reduction)
 
 
