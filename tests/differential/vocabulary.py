@@ -653,6 +653,7 @@ ORDINARY_ONLY: dict[str, str] = {
         x.norm(1, d)
         x.norm(float('inf'), d)
         x.topk(1, d)[0]
+        x.quantile(0.5, d)
         x.prod()
         x.prod(d)
         x.cumprod(d)

@@ -136,3 +136,27 @@ def test_a_position_along_an_axis_without_elements_is_out_of_range(
     for call in (choose, compile(choose)):
         with pytest.raises(ArgumentError, match="position"):
             call(x, places)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_one_value_joined_with_itself(count: int) -> None:
+    """Of one element each, the part that is meant is known before any loop begins."""
+    values = np.linspace(0.5, 1.5, count)
+
+    def slope(x: Tensor) -> tuple[Tensor, Tensor]:
+        joined = pellucid.cat([x, x * 2, x], -1)
+        first, second = joined.chunk(3, -1)[0], joined[..., -count:]
+        loss = (first * second.sigmoid()).sum() + joined.abs().square().sum()
+        return joined, pellucid.grad(loss, [x])[0]
+
+    x = pellucid.tensor(values, requires_grad=True)
+    joined, found = pellucid.compile(slope)(x)
+    np.testing.assert_array_equal(joined.detach().numpy(), [*values, *(2 * values), *values])
+    s = 1 / (1 + np.exp(-values))
+    assert_close(found, s + values * s * (1 - s) + 12 * values, 1e-12)
+
+
+def test_prelu_of_a_number_is_a_number() -> None:
+    for run in (pellucid.nn.functional.prelu, pellucid.compile(pellucid.nn.functional.prelu)):
+        found = run(pellucid.tensor(-2.0), pellucid.tensor([0.25]))
+        assert tuple(found.shape) == () and found.item() == -0.5

@@ -387,6 +387,8 @@ class Elements:
         axis, places = node.settings["axis"], operand_indices(node, index)
         if node.dtype is bool_ or INNER not in self.lines or self.level_of(index[axis]) == INNER:
             return None
+        if max(self.level_of(place) for place in index) == KERNEL:
+            return None  # the address would be chosen after its use
         within: Affine | None = None
         parts: list[tuple[Node, Affine, Affine]] = []
         for operand, where, inside in zip(

@@ -86,7 +86,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
     ``weight``: (1,) or (C,) for input (N, C, …).  (He et al., 2015.)
     """
-    slope = weight
+    slope = weight.reshape(()) if weight.numel() == 1 else weight
     if weight.numel() > 1:
         axis = 1 if input.dim() > 1 else 0
         if input.shape[axis] != weight.numel():
