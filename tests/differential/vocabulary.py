@@ -644,6 +644,7 @@ ORDINARY_ONLY: dict[str, str] = {
         """x.nan_to_num()
         F.hardsigmoid(x)
         F.hardswish(x)
+        F.celu(x)
         F.softshrink(x)
         x.copysign(y)
         x.lerp(y, z)

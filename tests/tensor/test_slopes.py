@@ -203,3 +203,26 @@ def test_a_power_of_zero_is_one_everywhere() -> None:
     assert y.tolist() == [1.0] * 4
     (slope,) = pellucid.autograd.grad(y.sum(), [x])
     assert slope.tolist() == [0.0] * 4
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_lerp_reaches_both_ends_exactly(weight: float) -> None:
+    """A step from a large number to a small one would lose the small one in rounding."""
+    start, end = pellucid.tensor([1e17, 3.0, INF]), pellucid.tensor([1.5, -1.0, 2.0])
+    start, end = start.double(), end.double()
+    for share in (weight, pellucid.tensor(weight, dtype=pellucid.float64)):
+        found = start.lerp(end, share).tolist()
+        assert found[1] == 3.0 - 4.0 * weight
+        assert found[0] == 1.5 if weight == 1 else found[0] == pytest.approx(1e17 * (1 - weight))
+        assert found[2] == INF if 0.5 <= weight < 1 else math.isnan(found[2])  # as PyTorch
+
+
+def test_windows_of_nothing_are_written_by_definition_too() -> None:
+    def double(x: Any) -> Any:
+        y = x * 1
+        y.unfold(0, 1, 1).mul_(2)
+        return y
+
+    for backend in ("cpu", "reference"):
+        found = pellucid.compile(double, backend=backend)(pellucid.zeros(3, 0))
+        assert found.shape == (3, 0)

@@ -102,7 +102,7 @@ def _evaluate_put(
     if mode == "add":
         np.add.at(moved, index, spread)
     else:
-        flat = spread.reshape(-1, *moved.shape[1:])  # (I..., rest) -> (count, rest)
+        flat = spread.reshape(index.size, *moved.shape[1:])  # (I..., rest) -> (count, rest)
         for position, value in zip(index.reshape(-1), flat, strict=True):
             moved[position] = value
     return np.moveaxis(moved, 0, axis)

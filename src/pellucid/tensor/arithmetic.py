@@ -427,8 +427,15 @@ class ArithmeticMethods(Tensor):
         )
 
     def lerp(self, end: Tensor, weight: Operand) -> Tensor:
-        """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1)."""
-        return self + (end - self) * weight
+        """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1).
+
+        From a weight of ½ on computed from the other end, which is reached exactly.
+        """
+        step = end - self
+        if isinstance(weight, (int, float)):
+            return self + step * weight if abs(weight) < 0.5 else end - step * (1 - weight)
+        share: Any = as_operand(weight)
+        return elementwise.where(share.abs().lt(0.5), self + step * share, end - step * (1 - share))
 
     def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
         """self + value · tensor1 · tensor2, element by element; shapes broadcast."""
