@@ -198,12 +198,15 @@ def run(history: History, library: ModuleType, compile: Callable[[Any], Any]) ->
 def check(history: History, torch: ModuleType | None) -> None:
     """Compare the log of the compiled function with the eager ones."""
     eager = run(history, pellucid, lambda f: f)
+    # Adam divides by what it has seen: of a slope near 0, few digits of which are exact, it makes a
+    # step like any other.
+    rtol, atol = (1e-6, 1e-6) if "L.optim" in history.text else (1e-9, 1e-12)
     others = {"compiled": run(history, pellucid, pellucid.compile)}
     if torch is not None:
         others["PyTorch"] = run(history, torch, lambda f: f)
     for name, log in others.items():
         for call, (left, right) in enumerate(zip(log, eager, strict=True)):
-            if not np.allclose(left, right, rtol=1e-9, atol=1e-12, equal_nan=True):
+            if not np.allclose(left, right, rtol=rtol, atol=atol, equal_nan=True):
                 raise Difference(f"entry {call} of the log is {left} ({name}), {right} (eager)")
 
 
