@@ -110,6 +110,9 @@ KINDS: dict[str, Callable[[int], None]] = {
     "namesakes": _circumstance(circumstances.namesakes),
     "chains": _circumstance(circumstances.long_chains, most=10_000),
     "precision": _circumstance(circumstances.precision, torch=torch),
+    "sums": _circumstance(circumstances.plain_sums),
+    "edges": _circumstance(circumstances.edges),
+    "refusals": _circumstance(circumstances.refusals, torch=torch),
 }
 
 
@@ -123,13 +126,15 @@ def search(minutes: float, first: int, kinds: list[str]) -> Counter[str]:
         for kind in kinds:
             try:
                 KINDS[kind](number)
-            except Difference as error:
+            except Exception as error:  # one that is no Difference came out of growing a program
                 notes = [n for n in getattr(error, "__notes__", []) if "Explanation" not in n]
-                text = str(error).splitlines()[0]
+                name = "" if isinstance(error, Difference) else f"{type(error).__name__}: "
+                text = (name + str(error)).splitlines()[0]
                 found[kind] += 1
                 if text not in seen:
                     seen.add(text)
-                    print(f"\n== {kind}, seed {number}: {error}", *notes[:1], sep="\n", flush=True)
+                    shown = f"\n== {kind}, seed {number}: {name}{error}"
+                    print(shown, *notes[:1], sep="\n", flush=True)
             except Exception:  # where programs are made: the search goes on
                 found[kind] += 1
                 print(f"\n== {kind}, seed {number}: {traceback.format_exc()}", flush=True)

@@ -1,4 +1,5 @@
 """What must not matter: other threads, what ran before, equal names, the length of a program.
+And what is refused: whole numbers that become fractions, numbers of classes that do not exist.
 
 Each function checks one circumstance on choices made by ``integer(low, high)`` and raises
 :class:`Difference` with what was tried.
@@ -6,16 +7,28 @@ Each function checks one circumstance on choices made by ``integer(low, high)`` 
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 import pellucid
-from differential.programs import Builder, Program
-from differential.running import Difference, Failure, array, run
+from differential.programs import Builder, Program, tensor
+from differential.running import (
+    Difference,
+    Failure,
+    array,
+    collect,
+    compare,
+    function_of,
+    run,
+    well_conditioned,
+)
+from differential.vocabulary import CASTS, ELEMENTWISE, INTEGERS, PRODUCTS, REDUCING
+from pellucid.base.errors import PellucidError
 
 Choose = Callable[[int, int], int]
 
@@ -34,16 +47,17 @@ def _bits(outcome: Any) -> Any:
 
 def threads(integer: Choose) -> None:
     """Programs compiled and run by several threads at once give the bits that they give alone."""
+    if integer(0, 1):
+        for program in _programs(integer, 1):
+            _one_function(program, integer(2, 6))
+        return
     programs = _programs(integer, integer(2, 4))
     alone = [_bits(run(p, pellucid, pellucid.compile)) for p in programs]
     pellucid.clear_caches()
     wrong: list[str] = []
     jobs = [(p, bits) for p, bits in zip(programs, alone, strict=True)] * 3
-    barrier = threading.Barrier(len(jobs)) if jobs else None
 
     def work(program: Program, expected: Any) -> None:
-        assert barrier is not None
-        barrier.wait()
         try:
             outcome = run(program, pellucid, pellucid.compile)
         except BaseException as error:  # CancelledError, say
@@ -53,13 +67,48 @@ def threads(integer: Choose) -> None:
             shown = outcome.error if isinstance(outcome, Failure) else "other bits"
             wrong.append(f"{type(shown).__name__} {shown}\n{program}")
 
-    workers = [threading.Thread(target=work, args=job) for job in jobs]
+    _at_once([functools.partial(work, *job) for job in jobs])
+    if wrong:
+        raise Difference(f"with {len(jobs)} threads: {wrong[0]}")
+
+
+def _at_once(jobs: Sequence[Callable[[], None]]) -> None:
+    """Run each job in a thread of its own."""
+    barrier = threading.Barrier(max(1, len(jobs)))
+
+    def work(job: Callable[[], None]) -> None:
+        barrier.wait()
+        job()
+
+    workers = [threading.Thread(target=work, args=(job,)) for job in jobs]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    if wrong:
-        raise Difference(f"with {len(jobs)} threads: {wrong[0]}")
+
+
+def _one_function(program: Program, count: int) -> None:
+    """Several threads that call one compiled function at once compile it once."""
+    function, space = function_of(program, pellucid, True)
+    for i in program.inputs:
+        space[i.name] = tensor(pellucid, i.array, i.grad)
+    arguments = [eval(a.text, space) for a in program.arguments]  # text of our own making
+
+    def outcome(compiled: Any) -> Any:
+        try:
+            return _bits(collect(program, compiled(*arguments), pellucid, True, space))
+        except Exception as error:
+            return _bits(Failure(error))
+
+    expected = outcome(pellucid.compile(function))
+    shared = pellucid.compile(function)
+    given: list[Any] = []
+    _at_once([lambda: given.append(outcome(shared))] * count)
+    if any(bits != expected for bits in given):
+        raise Difference(f"threads that share a function get other bits\n{program}")
+    times = len(shared.signatures)
+    if times > 1:
+        raise Difference(f"{count} threads compiled one function {times} times\n{program}")
 
 
 POINTWISE = ("exp", "tanh", "sigmoid", "sin", "erf", "log1p", "softmax(-1)",
@@ -125,6 +174,17 @@ def make(k):
         optimizer.zero_grad(); (w * x).sum().backward(); optimizer.step()
         return w.detach() * 1
     return compile(step)
+""",
+    """
+def make(k):
+    from pellucid.tensor.eager import elements, unit
+    if k > 0:
+        @unit(elements(1))
+        def scaled(x): return x.sin() * 2
+    else:
+        @unit(elements(1))
+        def scaled(x): return x.cos() * 3
+    return compile(scaled)
 """,
 )
 
@@ -218,3 +278,104 @@ def precision(integer: Choose, torch: ModuleType | None = None) -> None:
                 f"{way} {name} of {length} numbers around {mean:g}: relative error {reached:.2g}, "
                 f"allowed {allowed:.2g}"
             )
+
+
+IN_PLACE = ("i.add_(k)", "i.sub_(k)", "i.mul_(k)", "i.div_(k)", "i.pow_(2)", "i += k", "i -= k",
+            "i *= k", "i /= k", "i.add_(x[:, 0])", "i.mul_(x[:, 0])", "i.copy_(x[:, 0])",
+            "i.fill_(k)", "i[0] = k", "i.masked_fill_(i > 0, k)", "i.clamp_(-1, 1)", "i.add_(c)",
+            "i.mul_(c)", "i.neg_()", "i.abs_()", "i.sqrt_()", "i.exp_()", "i.sigmoid_()",
+            "i.div_(i)", "i.zero_()", "i.square_()", "c.add_(1)", "c.mul_(k)", "c.fill_(k)",
+            "c.copy_(x[:, 0])", "x.add_(i[:, None])", "x.mul_(c[:, None])",
+            "x.div_(k)")  # fmt: skip
+"""Statements on whole numbers ``i``, truth values ``c`` and numbers ``x``, of which PyTorch refuses
+those that would squeeze fractions into ``i`` or numbers into ``c``."""
+
+CHOICES = ("F.cross_entropy(x, i)", "F.cross_entropy(x, i, ignore_index=-1)",
+           "F.cross_entropy(x, i, reduction='sum')", "F.nll_loss(x, i)", "F.embedding(i, x)",
+           "F.multi_margin_loss(x, i)", "F.one_hot(i, 3)", "x.index_select(0, i)", "x[i]",
+           "x.gather(1, i[:, None])", "x.scatter(1, i[:, None], 2.0)",
+           "x.scatter_add(1, i[:, None], x)", "x.index_add(0, i, x)",
+           "x.index_fill(0, i, 2.0)")  # fmt: skip
+"""Expressions that choose among three by ``i``, some of which is 3 or less than 0."""
+
+
+def refusals(integer: Choose, torch: ModuleType | None = None) -> None:
+    """What PyTorch refuses is refused, compiled or not, and the rest has its value."""
+    in_place = integer(0, 1) == 0
+    options = IN_PLACE if in_place else CHOICES
+    text = options[integer(0, len(options) - 1)]
+    number = (2, 0, -1, 3, 0.5, -1.5, 2.0)[integer(0, 6)]
+    rng = np.random.default_rng(integer(0, 99))
+    ids = rng.integers(*((-3, 4) if in_place else (-1, 4) if integer(0, 1) else (0, 3)), 3)
+    numbers, flags = rng.normal(size=(3, 3)), rng.random(3) < 0.5
+    kept = text.split("[")[0].split(".")[0].split(" ")[0]
+    body = f"    {text}\n    return {kept}" if in_place else f"    return {text}"
+
+    def outcome(library: ModuleType, compile: Callable[[Any], Any] = lambda f: f) -> Any:
+        space: dict[str, Any] = {"L": library, "F": library.nn.functional, "k": number}
+        exec(f"def f(x, i, c):\n{body}", space)  # text of our own making
+        given = [library.tensor(a.tolist(), dtype=getattr(library, str(a.dtype)))
+                 for a in (numbers, ids, flags)]  # fmt: skip
+        try:
+            with np.errstate(all="ignore"):
+                return array(compile(space["f"])(*given))
+        except Exception as error:
+            return error
+
+    def same(left: Any, right: Any) -> bool:
+        if isinstance(left, Exception) or isinstance(right, Exception):
+            return isinstance(left, Exception) and isinstance(right, Exception)
+        return left.dtype == right.dtype and np.allclose(left, right, equal_nan=True)
+
+    eager = outcome(pellucid)
+    ways = {"compiled": outcome(pellucid, pellucid.compile)}
+    if torch is not None:
+        ways["PyTorch"] = outcome(torch)
+    for way, found in ways.items():
+        if not same(eager, found):
+            raise Difference(f"{text} with k = {number}, i = {ids}, c = {flags}, x = "
+                             f"{numbers.tolist()}: eager {eager!r}, {way} {found!r}")  # fmt: skip
+
+
+EDGES = (float("nan"), float("inf"), -float("inf"), 0.0, -0.0, 1.0, -1.0, 0.5, -2.5)
+LARGE = (3e9, -3e9, 200.0, -200.0, 70_000.0)
+"""Beyond whole numbers of 32, 8 and 16 bits."""
+
+
+def edges(integer: Choose) -> None:
+    """NaN, infinity, zeros of both signs, nothing at all: eager and compiled agree on them."""
+    choice = integer(0, 2)
+    rows, values = CASTS, EDGES + LARGE
+    if choice:
+        table, values = REDUCING if choice == 1 else ELEMENTWISE + INTEGERS, EDGES
+        rows = [table[integer(0, len(table) - 1)] for _ in range(30)]
+    program = Builder(integer, [pellucid]).many(rows, values)
+    _compiled_as_eager(program)
+
+
+def plain_sums(integer: Choose) -> None:
+    """Gradients that arrive as one number for a whole shape, compiled: those of eager."""
+    builder = Builder(integer, [pellucid])
+    builder.losses = ("{v}.sum()", "{v}.mean()")
+    program = builder.alone(PRODUCTS[integer(0, len(PRODUCTS) - 1)])
+    if program is not None and program.loss:
+        _compiled_as_eager(program)
+
+
+def _compiled_as_eager(program: Program) -> None:
+    eager = run(program, pellucid)
+    if program.loss and not isinstance(eager, Failure):
+        if not well_conditioned(program, pellucid, eager):
+            return
+    compiled = run(program, pellucid, pellucid.compile)
+    for found in (eager, compiled):
+        if isinstance(found, Failure):
+            if not isinstance(found.error, PellucidError):
+                raise Difference(f"{type(found.error).__name__}: {found.error}\n{program}")
+            return
+    assert not isinstance(eager, Failure) and not isinstance(compiled, Failure)
+    try:
+        compare(program, compiled, eager, "compiled against eager")
+    except Difference as error:
+        error.add_note(str(program))
+        raise

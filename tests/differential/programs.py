@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from differential.vocabulary import VALUES, VIEWS, WRITES, Row
+from differential.vocabulary import OVERLAPPING, VALUES, VIEWS, WRITES, Row
 
 EXTENTS = (1, 2, 3, 3, 4, 5, 0)
 LARGE = (130, 140)
@@ -91,7 +91,8 @@ class Program:
             for i in self.inputs
         ]
         call = ", ".join(a.text for a in self.arguments)
-        return "\n".join([*given, self.source(True), f"f({call})"]).replace("nan", "float('nan')")
+        text = "\n".join([*given, self.source(True), f"f({call})"])
+        return re.sub(r"\b(nan|inf)\b(?!')", r"float('\1')", text)
 
 
 class Builder:
@@ -99,6 +100,7 @@ class Builder:
 
     grad = True
     """Whether gradients are taken."""
+    losses = LOSSES
 
     def __init__(self, integer: Callable[[int, int], int], libraries: Sequence[ModuleType]) -> None:
         self.integer = integer
@@ -276,6 +278,17 @@ class Builder:
         self.finish(name)
         return self.program
 
+    def many(self, rows: Sequence[Row], values: Sequence[float]) -> Program:
+        """A program that applies each row to one tensor that is drawn from ``values``."""
+        self.grad = False
+        self.program.dtype = self.pick(("float64", "float32"))
+        shape = tuple(self.pick((3, 8, 40, 1, 0)) for _ in range(self.integer(1, 2)))
+        rng = np.random.default_rng(self.integer(0, 99))
+        first = self.input(np.asarray(rng.choice(values, shape), self.program.dtype), False)
+        names = [self.value(row, first) for row in rows]
+        self.program.results = [name for name in names if name is not None]
+        return self.program
+
     def step(self, target: str, writes: bool) -> str | None:
         choice = self.integer(0, 9)
         if writes and choice >= 7:
@@ -304,7 +317,7 @@ class Builder:
         """Another argument over the memory of the first."""
         text = None
         for _ in range(4):
-            text = self.line(self.pick(VIEWS), first)
+            text = self.line(self.pick(OVERLAPPING), first)
             if text and self.run(f"a1 = {text}"):
                 break
             text = None
@@ -321,9 +334,11 @@ class Builder:
         program.results = [*dict.fromkeys([*made[-3:], last])]
         leaves = [i.name for i in program.inputs if i.grad]
         value = self.spaces[0][last]
-        if not (self.grad and leaves and value.requires_grad and value.numel()):
+        if not (self.grad and leaves and self.run(f"{last}.requires_grad")):
+            return  # a view whose history nobody knows any more says so when it is asked
+        if not (value.requires_grad and value.numel()):
             return
-        text = str(self.pick(LOSSES))
+        text = str(self.pick(self.losses))
         weight = self.operand("s", tuple(value.shape)) if "{w}" in text else ""
         program.loss = text.format(v=last, w=weight)
         program.leaves = [i.name for i in program.inputs if i.grad]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -87,15 +87,16 @@ def run(
         try:
             with np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                outcome = _collect(program, called(*arguments), library, inside, space)
+                outcome = collect(program, called(*arguments), library, inside, space)
         except Exception as error:
             outcome = Failure(error)
     return outcome
 
 
-def _collect(
+def collect(
     program: Program, given: Any, library: ModuleType, inside: bool, space: dict[str, Any]
 ) -> Outcome:
+    """What a call gave, by name."""
     results, *rest = given if program.loss else (given,)
     outcome: Outcome = {}
     if program.loss:
@@ -236,10 +237,46 @@ def _with_torch(program: Program, eager: Outcome, torch: ModuleType, tally: Tall
         text = str(theirs.error)
         if program.writes and any(word in text for word in REFUSED):
             tally.add("refused by PyTorch, as a write would change what a gradient needs")
+            _with_differences(program, eager, tally)
             return
         raise Difference(f"PyTorch refuses: {type(theirs.error).__name__}: {text}")
     compare(program, eager, theirs, "eager against PyTorch")
     tally.add("PyTorch")
+
+
+def _with_differences(program: Program, eager: Outcome, tally: Tally) -> None:
+    """The gradient of the loss along a direction against differences of the loss itself.
+
+    Only where the loss is smooth there: steps to both sides and of two sizes tell the same slope.
+    """
+    smooth = not any(w in line for line in program.lines for w in (".detach()", ".data"))
+    if not program.loss or program.dtype != "float64" or not smooth:
+        return
+    rng = np.random.default_rng(0)
+    ways = {i.name: rng.normal(size=i.array.shape) for i in program.inputs if i.grad}
+    found = 0.0
+    for name in program.leaves:
+        slope = eager[f"d loss / d {name}"]
+        found += 0.0 if slope is None else float((slope * ways[name]).sum())
+
+    def loss(step: float) -> float:
+        moved = [replace(i, array=i.array + step * ways[i.name]) if i.grad else i
+                 for i in program.inputs]  # fmt: skip
+        outcome = run(replace(program, inputs=moved), pellucid, inside=False)
+        value = None if isinstance(outcome, Failure) else outcome["loss"]
+        return np.nan if value is None else float(value)
+
+    here = loss(0.0)
+    slopes = [(loss(h) - here) / h for h in (1e-5, -1e-5, 1e-6, -1e-6)]
+    if not np.isfinite([found, here, *slopes]).all() or abs(here) > 1e3:
+        return
+    if np.ptp(slopes) > 1e-3 * max(1.0, abs(slopes[0])):
+        return
+    tally.add("differences")
+    if abs(found - slopes[0]) > 1e-2 * max(1.0, abs(slopes[0])):
+        raise Difference(
+            f"PyTorch refuses, and the slope of the loss is {found}, {slopes[0]} by differences"
+        )
 
 
 def _other(values: np.ndarray) -> np.ndarray:

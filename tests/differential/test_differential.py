@@ -103,11 +103,15 @@ def test_every_operation_alone(row: Row) -> None:
         (circumstances.namesakes, 8),
         (circumstances.long_chains, 4),
         (circumstances.precision, 12),
+        (circumstances.refusals, 12),
+        (circumstances.edges, 2),
+        (circumstances.plain_sums, 4),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_what_must_not_matter(circumstance: Any, count: int) -> None:
-    settings = {"torch": torch} if circumstance is circumstances.precision else {}
+    compared = circumstance in (circumstances.precision, circumstances.refusals)
+    settings = {"torch": torch} if compared else {}
     for number in range(count):
         choices = random.Random(f"{SEED} {number}")
         try:

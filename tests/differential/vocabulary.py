@@ -636,8 +636,15 @@ VIEWS = rows("""
 """, least=1)  # fmt: skip
 """Expressions that share the memory of ``x``."""
 
+OVERLAPPING = [*VIEWS, *[Row("x.expand(2, *x.shape)")] * 8]
+"""What arguments show of each other's memory: often one element at several places."""
+
 VALUES: list[Row] = [*ELEMENTWISE, *INTEGERS, *SHAPING, *REDUCING, *PRODUCTS]
 """Every row that gives a new value."""
+
+CASTS = methods("int long short byte bool char", exact=True)
+"""Numbers as whole numbers; what is out of range is another number from one processor to another,
+and the same one in all of ours."""
 
 ORDINARY_ONLY: dict[str, str] = {
     **dict.fromkeys(
@@ -645,6 +652,9 @@ ORDINARY_ONLY: dict[str, str] = {
         F.hardsigmoid(x)
         F.hardswish(x)
         F.celu(x)
+        x.clamp(-0.5, 0.5)
+        x.clamp(min=0.0)
+        x.clamp(max=0)
         F.softshrink(x)
         x.copysign(y)
         x.lerp(y, z)
