@@ -17,7 +17,7 @@ import numpy as np
 
 import pellucid
 from differential.programs import Program, tensor
-from differential.vocabulary import ORDINARY_ONLY, OURS_ONLY
+from differential.vocabulary import ELIMINATION, ORDINARY_ONLY, OURS_ONLY
 from pellucid.base.errors import PellucidError, TraceError
 
 Outcome = dict[str, np.ndarray | None]
@@ -187,7 +187,12 @@ def check(
     if not well_conditioned(program, pellucid, eager):
         tally.add("ill-conditioned")
         return
-    if torch is not None and comparable(program):
+    if not comparable(program, eager) and any(
+        ORDINARY_ONLY.get(r) == ELIMINATION for r in program.rows
+    ):
+        tally.add(ELIMINATION)
+        return
+    if torch is not None and comparable(program, eager):
         _with_torch(program, eager, torch, tally)
     ways: dict[str, dict[str, Any]] = {
         "compiled": {"compile": pellucid.compile},
@@ -225,9 +230,16 @@ def _both_refuse(program: Program, error: BaseException, torch: ModuleType) -> b
     return isinstance(theirs, Failure) and any(word in str(theirs.error) for word in REFUSED)
 
 
-def comparable(program: Program) -> bool:
-    """Whether PyTorch is expected to agree; see the two tables of :mod:`.vocabulary`."""
-    ordinary = all(i.array.size and np.isfinite(i.array).all() for i in program.inputs)
+def comparable(program: Program, eager: Outcome | None = None) -> bool:
+    """Whether PyTorch is expected to agree; see the two tables of :mod:`.vocabulary`.
+
+    ``eager`` has the values that came out: numbers may also become infinite on the way.
+    """
+    arrays = [i.array for i in program.inputs]
+    arrays += [a for n, a in (eager or {}).items() if a is not None and not n.startswith("d loss")]
+    ordinary = all(
+        a.size and (a.dtype.kind != "f" or np.isfinite(a).all()) for a in map(np.asarray, arrays)
+    )
     return not any(r in OURS_ONLY or (r in ORDINARY_ONLY and not ordinary) for r in program.rows)
 
 
