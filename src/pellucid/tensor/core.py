@@ -408,6 +408,15 @@ class TensorCore:
             set_history(self, record, has_history)
         view.rewrites = self._cell.changes[1]
 
+    def _has_lost_history(self) -> bool:
+        """Whether it has a history that cannot be told, after :meth:`follow`."""
+        if self._view is not None:
+            try:
+                self.follow()
+            except AutogradError:
+                return True
+        return False
+
     # ---- facts -----------------------------------------------------------------------------
 
     @property
@@ -440,15 +449,6 @@ class TensorCore:
     def requires_grad(self) -> bool:
         """Whether operations on it are recorded for backward."""
         return self._has_lost_history() or self._requires_grad
-
-    def _has_lost_history(self) -> bool:
-        """Whether it has a history that cannot be told, after :meth:`follow`."""
-        if self._view is not None:
-            try:
-                self.follow()
-            except AutogradError:
-                return True
-        return False
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:

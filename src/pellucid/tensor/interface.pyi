@@ -1045,7 +1045,10 @@ class Tensor(TensorCore):
         ...
 
     def cov(self, *, correction: builtins.int = 1) -> Tensor:
-        """Covariances of the rows (variables) over the columns (observations)."""
+        """Covariances of the rows (variables) over the columns (observations).
+
+        (V, N) → (V, V); of one variable, (N,) or (1, N), its variance as a number, shape ().
+        """
         ...
 
     def cpu(self) -> Tensor:
@@ -1896,11 +1899,16 @@ class Tensor(TensorCore):
         ...
 
     def lerp(self, end: Tensor, weight: Operand) -> Tensor:
-        """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1)."""
+        """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1).
+
+        From a weight of ½ on computed from the other end, which is reached exactly.
+        """
         ...
 
     def lerp_(self, end: Tensor, weight: Operand) -> Tensor:
         """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1).
+
+        From a weight of ½ on computed from the other end, which is reached exactly.
 
         In place: overwrites the tensor with the result and returns it.
         """

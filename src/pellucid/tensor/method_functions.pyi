@@ -654,7 +654,10 @@ def count_nonzero(input: Operand, dim: Axes = None) -> Tensor:
     ...
 
 def cov(input: Operand, *, correction: builtins.int = 1) -> Tensor:
-    """Covariances of the rows (variables) over the columns (observations)."""
+    """Covariances of the rows (variables) over the columns (observations).
+
+    (V, N) → (V, V); of one variable, (N,) or (1, N), its variance as a number, shape ().
+    """
     ...
 
 def cross(input: Operand, other: Tensor, dim: builtins.int | None = None) -> Tensor:
@@ -1099,7 +1102,10 @@ def le(input: Operand, other: Operand) -> Tensor:
     ...
 
 def lerp(input: Operand, end: Tensor, weight: Operand) -> Tensor:
-    """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1)."""
+    """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1).
+
+    From a weight of ½ on computed from the other end, which is reached exactly.
+    """
     ...
 
 def less(input: Operand, other: Operand) -> Tensor:
