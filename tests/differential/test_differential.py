@@ -29,7 +29,7 @@ except ImportError:  # compared with ours alone
 
 LIBRARIES: list[ModuleType] = [pellucid] + ([torch] if torch is not None else [])
 SHORT = settings(
-    max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
@@ -64,7 +64,7 @@ def test_arguments_that_share_memory_agree(program: Program) -> None:
 
 
 @seed(SEED + 3)
-@settings(SHORT, max_examples=30)
+@settings(SHORT, max_examples=60)
 @given(changes.histories())
 def test_changed_python_state_is_followed(history: changes.History) -> None:
     changes.check(history, torch)
@@ -99,7 +99,7 @@ def test_every_operation_alone(row: Row) -> None:
     ("circumstance", "count"),
     [
         (circumstances.threads, 4),
-        (circumstances.what_ran_before, 6),
+        (circumstances.what_ran_before, 12),
         (circumstances.namesakes, 8),
         (circumstances.long_chains, 4),
         (circumstances.precision, 12),

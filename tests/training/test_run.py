@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -426,6 +426,15 @@ def test_a_job_tells_what_lies_beside_its_place(tmp_path: Path) -> None:
 # ---- signals -----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def ctrl_c_is_heard() -> Iterator[None]:
+    """A shell starts what runs in the background with Ctrl-C ignored, and a job respects that."""
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, inherited)
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("kind", ["Trained", "Measured", "epoch"])
@@ -433,15 +442,6 @@ def test_a_signal_ends_what_runs_and_what_comes_after(
     tmp_path: Path, number: int, kind: str
 ) -> None:
     """In the training, while the weights are saved, after the metrics: the finished run stays."""
-    # A shell starts what runs in the background with Ctrl-C ignored, and a job respects that.
-    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        _interrupted_run(tmp_path, number, kind)
-    finally:
-        signal.signal(signal.SIGINT, inherited)
-
-
-def _interrupted_run(tmp_path: Path, number: int, kind: str) -> None:
     small(tmp_path / "run")
     before = {p.name: p.read_bytes() for p in (tmp_path / "run").iterdir()}
     handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]

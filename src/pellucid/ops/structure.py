@@ -598,12 +598,14 @@ def _cumprod_gradient(g: Value, y: Value, x: Value, *, axis: int) -> tuple[Value
     if n == 0:
         return (g,)
 
+    none, whole, ones = [0] * len(x.shape), list(x.shape), [1] * len(x.shape)
+
+    def along(step: int) -> list[int]:
+        return [step if i == axis else 0 for i in range(len(x.shape))]
+
     def later(value: Value, step: int) -> Value:
         """The value ``step`` places further on, and 0 beyond the end."""
-        start = [step if i == axis else 0 for i in range(len(x.shape))]
-        kept = slice_(value, start, list(x.shape), [1] * len(x.shape))
-        gone = [step if i == axis else extent for i, extent in enumerate(x.shape)]
-        return concatenate([kept, broadcast_to(scalar(value, 0.0), gone)], axis)
+        return pad(slice_(value, along(step), whole, ones), none, along(step))
 
     factor, rest, step = later(x, 1), g, 1
     while step < n:
@@ -611,8 +613,7 @@ def _cumprod_gradient(g: Value, y: Value, x: Value, *, axis: int) -> tuple[Value
         factor = elementwise.mul(factor, later(factor, step))
         step *= 2
     end = [n - 1 if i == axis else extent for i, extent in enumerate(x.shape)]
-    one = broadcast_to(scalar(y, 1.0), [1 if i == axis else e for i, e in enumerate(x.shape)])
-    before = concatenate([one, slice_(y, [0] * len(end), end, [1] * len(end))], axis)
+    before = pad(slice_(y, none, end, ones), along(1), none, fill=1.0)
     return (elementwise.mul(before, rest),)
 
 

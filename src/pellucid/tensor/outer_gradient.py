@@ -362,13 +362,12 @@ def outer_gradient(
     A result whose history the function itself has walked with ``backward()`` has none left, as a
     loss that a training step returns; a leaf that the function made itself never had one.
     """
-    given = {id(t) for t in arguments}
     wanted = [
         k
         for k, t in enumerate(results)
         if t._requires_grad
         and not _is_consumed(t, trace.consumed)
-        and not (t._record is None and t._cell.trace is trace and id(t) not in given)
+        and not trace.made_leaf(t, arguments)
     ]
     return OuterGradient(trace, results, wanted, arguments, backend) if wanted else None
 

@@ -68,15 +68,14 @@ def _own_leaves(
     """
     found: list[tuple[int, int | None]] = []
     for number, tensor in enumerate(tuple(results)):
-        if tensor.is_leaf and tensor._requires_grad and tensor._cell.trace is trace:
-            if any(tensor is argument for argument in given):
-                continue
-            change = trace.gradients.get(id(tensor))
-            if change is None or change.value is None:
-                found.append((number, None))
-            else:
-                found.append((number, len(results)))
-                results.append(change.value.detach())
+        if not trace.made_leaf(tensor, given):
+            continue
+        change = trace.gradients.get(id(tensor))
+        if change is None or change.value is None:
+            found.append((number, None))
+        else:
+            found.append((number, len(results)))
+            results.append(change.value.detach())
     return found
 
 

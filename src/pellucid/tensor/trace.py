@@ -386,6 +386,11 @@ class Trace:
                 tensor._view.rewrites = tensor._cell.changes[1]
         self.borrowed.clear()
 
+    def made_leaf(self, tensor: TensorCore, arguments: Sequence[TensorCore]) -> bool:
+        """Whether a tensor is a leaf that the function itself made, and no argument."""
+        made = tensor._record is None and tensor._cell.trace is self
+        return made and tensor._requires_grad and not any(tensor is a for a in arguments)
+
     def read_grad(self, tensor: TensorCore) -> Any:
         """``tensor.grad`` at this point of the trace."""
         change = self.gradients.get(id(tensor))

@@ -219,9 +219,10 @@ def cutting(made: Analysis) -> None:
 def storing(made: Analysis) -> None:
     """Values that live in memory: what clusters read of each other, and rows too long for a
     kernel's own stack."""
+    costs = costs_of(made.target).loops
     extra: set[Node] = set()
     for cluster in made.fusion.clusters:
-        extra |= needs_memory(cluster, made.fusion, costs_of(made.target).loops)
+        extra |= needs_memory(cluster, made.fusion, costs)
     made.stored = stored_values(made.fusion, extra)
 
 
