@@ -219,6 +219,7 @@ __all__ = [
     "is_tensor",
     "linalg",
     "linspace",
+    "load",
     "logspace",
     "long",
     "manual_seed",
@@ -247,6 +248,7 @@ __all__ = [
     "randperm",
     "result_type",
     "rl",
+    "save",
     "scalar_tensor",
     "scan",
     "searchsorted",
@@ -256,6 +258,7 @@ __all__ = [
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
+    "serialization",
     "stack",
     "summary",
     "tensor",
@@ -275,9 +278,13 @@ __all__ = [
 ]
 __all__ += _method_functions.__all__
 
-_PARTS = ("autograd cuda data insight interop models nn optim rl text training utils").split()
+_PARTS = (
+    "autograd cuda data insight interop models nn optim rl serialization text training utils"
+).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",
+    "load": "pellucid.serialization",
+    "save": "pellucid.serialization",
     "summary": "pellucid.training.summary",
 }
 """Parts of the package that are loaded when they are first used, and where they are."""

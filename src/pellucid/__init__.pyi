@@ -123,10 +123,13 @@ from pellucid import cuda as cuda
 from pellucid import data as data
 from pellucid import insight as insight
 from pellucid import interop as interop
+from pellucid.serialization import load as load
 from pellucid import models as models
 from pellucid import nn as nn
 from pellucid import optim as optim
 from pellucid import rl as rl
+from pellucid.serialization import save as save
+from pellucid import serialization as serialization
 from pellucid.training.summary import summary as summary
 from pellucid import text as text
 from pellucid import training as training
@@ -365,6 +368,7 @@ __all__ = [
     "lgamma",
     "linalg",
     "linspace",
+    "load",
     "log",
     "log10",
     "log1p",
@@ -469,6 +473,7 @@ __all__ = [
     "round",
     "rsqrt",
     "rsub",
+    "save",
     "scalar_tensor",
     "scan",
     "scatter",
@@ -477,6 +482,7 @@ __all__ = [
     "searchsorted",
     "select",
     "select_scatter",
+    "serialization",
     "set_eager_kernels",
     "set_flush_denormal",
     "set_grad_enabled",

@@ -140,6 +140,26 @@ def recover(
 
 @app.command()
 @reported
+def weights(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="Weights: .safetensors, PyTorch's .pt or .bin, .npz, a list of shards, a folder."
+        ),
+    ],
+    match: Annotated[
+        str | None, typer.Option("--match", "-m", help="Only names like this, e.g. 'layers.*'.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what is in a file of weights: names, shapes, figures, suspicious values."""
+    from pellucid.cli import weights as tensors
+
+    tensors.show(file, match, as_json)
+
+
+@app.command()
+@reported
 def doctor() -> None:
     """Show the machine: processor, threads, measured limits, versions, code cache."""
     from pellucid.cli import doctor as machine

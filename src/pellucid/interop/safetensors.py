@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import mmap as memory_maps
 import os
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from io import BufferedReader
@@ -39,6 +40,7 @@ from pellucid.base.dtypes import (
 from pellucid.base.errors import ArgumentError, DataError
 from pellucid.base.extras import needs
 from pellucid.tensor.core import lift
+from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.tensor import Tensor
 
 _NAMES: dict[DType, str] = {
@@ -70,7 +72,7 @@ class Entry(NamedTuple):
     stop: int
 
 
-# ---- writing -----------------------------------------------------------------------------------
+# ---- writing -------------------------------------------------------------------------------------
 
 
 def header(entries: Mapping[str, Entry], metadata: Mapping[str, str] | None = None) -> bytes:
@@ -135,7 +137,7 @@ def save_file(
         part.unlink(missing_ok=True)
 
 
-# ---- reading -----------------------------------------------------------------------------------
+# ---- reading -------------------------------------------------------------------------------------
 
 
 class PartlyReadable(dict[str, Tensor]):
@@ -218,8 +220,13 @@ class PartlyReadable(dict[str, Tensor]):
         return f"PartlyReadable(tensors: {readable}; unreadable: {self._unreadable})"
 
 
-def load_file(filename: str | os.PathLike[str]) -> dict[str, Tensor]:
+def load_file(
+    filename: str | os.PathLike[str], device: DeviceLike = "cpu", *, mmap: bool = False
+) -> dict[str, Tensor]:
     """The tensors of a file by name, in the order of its header.
+
+    ``mmap=True`` leaves the bytes in the file until they are used; what is written to such tensors
+    stays in memory.
 
     A tensor of a dtype that Pellucid has not (float8, uint16, uint32, uint64, complex64, …) is
     refused by name when it is asked for (:class:`PartlyReadable`); the others can be read.
@@ -228,21 +235,32 @@ def load_file(filename: str | os.PathLike[str]) -> dict[str, Tensor]:
     cannot hold; memory is taken for the header and for the bytes that are there.  Errors of the
     operating system (no such file) are raised as they are.
     """
+    check_device(device)
     readable: dict[str, Tensor] = {}
     unreadable: dict[str, str] = {}
     with _opened(filename) as opened:
+        mapped = _mapped(opened) if mmap else None
         for name, entry in opened.entries.items():
             if entry.dtype not in _TYPES:
                 unreadable[name] = entry.dtype
                 continue
-            opened.file.seek(opened.begin + entry.start)
-            content = bytearray(entry.stop - entry.start)
+            begin, length = opened.begin + entry.start, entry.stop - entry.start
+            if mapped is not None and begin % _TYPES[entry.dtype].itemsize == 0:
+                readable[name] = lift(_array(entry, mapped[begin : begin + length]))
+                continue
+            opened.file.seek(begin)
+            content = bytearray(length)
             if opened.file.readinto(content) != len(content):
                 raise _damaged(filename, f"it ended while {name!r} was read")
             readable[name] = lift(_array(entry, content))
     if unreadable:
         return PartlyReadable(readable, unreadable, os.fspath(filename))
     return readable
+
+
+def _mapped(opened: _Opened) -> memoryview:
+    """The file in memory, page by page as it is read; changes are not written to it."""
+    return memoryview(memory_maps.mmap(opened.file.fileno(), 0, access=memory_maps.ACCESS_COPY))
 
 
 def load_metadata(filename: str | os.PathLike[str]) -> dict[str, str]:
@@ -359,8 +377,8 @@ def _bytes(entry: Entry) -> int:
     return math.prod(entry.shape) * _TYPES[entry.dtype].itemsize
 
 
-def _array(entry: Entry, content: bytearray) -> Array:
-    """The array of an entry; it owns the bytes."""
+def _array(entry: Entry, content: bytearray | memoryview) -> Array:
+    """The array of an entry; it owns the bytes, or shows those of the file."""
     dtype = _TYPES[entry.dtype]
     array: Array = np.frombuffer(content, np.uint8 if dtype is bool_ else dtype.numpy)
     if dtype is bool_:
