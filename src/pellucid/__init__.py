@@ -271,6 +271,7 @@ __all__ = [
     "uint8",
     "utils",
     "vander",
+    "vision",
     "vstack",
     "where",
     "zeros",
@@ -279,7 +280,7 @@ __all__ = [
 __all__ += _method_functions.__all__
 
 _PARTS = (
-    "autograd cuda data insight interop models nn optim rl serialization text training utils"
+    "autograd cuda data insight interop models nn optim rl serialization text training utils vision"
 ).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",

@@ -134,6 +134,7 @@ from pellucid.training.summary import summary as summary
 from pellucid import text as text
 from pellucid import training as training
 from pellucid import utils as utils
+from pellucid import vision as vision
 
 __all__ = [
     "Generator",
@@ -547,6 +548,7 @@ __all__ = [
     "var",
     "var_mean",
     "vdot",
+    "vision",
     "vsplit",
     "vstack",
     "where",

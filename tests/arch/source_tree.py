@@ -25,10 +25,12 @@ FLOORS = {
     "training": 8,
     "insight": 9,
     "models": 9,
+    "vision": 9,
     "text": 9,
     "rl": 9,
     "cli": 10,
     "studio": 10,
+    "as_torch": 10,
 }
 """Folder → floor.  A module imports from its own folder and from lower floors only."""
 

@@ -18,6 +18,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 CORE = {"numpy", "llvmlite"}
 DYNAMIC = {"gymnasium": "pellucid.rl.environments"}
 """Packages imported by name, not by a statement, and where."""
+DISTRIBUTIONS = {"PIL": "pillow"}
+"""Packages that are installed under another name than they are imported by."""
 HOSTS = {"einops"}
 """Packages that are only used where they are installed already, to register tensors with them."""
 
@@ -33,7 +35,8 @@ def _imported() -> set[str]:
         for i in imports_of(name)
         if not i.for_types_only
     }
-    return {p for p in found if p not in sys.stdlib_module_names} - {"pellucid"} - HOSTS
+    others = {p for p in found if p not in sys.stdlib_module_names} - {"pellucid"} - HOSTS
+    return {DISTRIBUTIONS.get(package, package) for package in others}
 
 
 def test_the_core_is_numpy_and_llvmlite() -> None:

@@ -31,6 +31,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "rich": ("cli",),
     "typer": ("cli",),
     "gymnasium": ("rl",),
+    "PIL": ("vision",),
 }
 
 HEAVY = (
