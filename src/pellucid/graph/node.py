@@ -94,6 +94,9 @@ class Primitive:
     """Of an operation with several results, each a node of its own with the parameter ``output``:
     ``results(*arrays, outputs=numbers, **params)`` computes those asked for (None: all).  Its
     ``gradient`` is asked once for all results; see :mod:`pellucid.transforms.differentiate`."""
+    host: bool = False
+    """Whether compiled programs call its NumPy meaning back, since it has no native code.  It may
+    raise errors of :mod:`pellucid.base.errors`, which then end the step."""
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"
@@ -104,6 +107,11 @@ class Origin(NamedTuple):
 
     layer: str = ""
     line: str = ""
+
+    @property
+    def text(self) -> str:
+        """``layer at line``; empty where nothing is known."""
+        return " at ".join(filter(None, self))
 
 
 class _Origins(threading.local):
