@@ -88,6 +88,10 @@ class ArgumentError(PellucidError, ValueError, RuntimeError):
     exit_code = 2
 
 
+class LinAlgError(ArgumentError):
+    """A matrix for which there is no result: singular, not positive definite, not finite."""
+
+
 class OutOfRangeError(ArgumentError, IndexError):
     """An index, a position or a class id lies outside of what there is."""
 
