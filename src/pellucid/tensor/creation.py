@@ -37,6 +37,7 @@ from pellucid.tensor.core import TensorCore, check_size, lift, no_memory
 from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.dlpack import to_array
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.state import Cell, state
 
 
@@ -227,6 +228,7 @@ def _shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
+@takes_out
 def full(
     size: Sequence[int],
     fill_value: Operand,
@@ -234,6 +236,7 @@ def full(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A tensor of shape ``size`` with every element ``fill_value``."""
     check_device(device)
@@ -260,22 +263,26 @@ def _filled(shape: tuple[int, ...], value: Any, kind: DType) -> np.ndarray:
         raise no_memory(shape, kind) from None
 
 
+@takes_out
 def zeros(
     *size: Extents,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Zeros, float32 by default."""
     check_device(device)
     return full(_shape_of(size), 0, dtype=dtype or float32, requires_grad=requires_grad)
 
 
+@takes_out
 def ones(
     *size: Extents,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Ones, float32 by default."""
     check_device(device)
@@ -332,6 +339,7 @@ MOST_KNOWN = 1 << 42
 """More bytes than any memory has: refused before NumPy is asked for them."""
 
 
+@takes_out
 def eye(
     n: int,
     m: int | None = None,
@@ -339,6 +347,7 @@ def eye(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The identity matrix (n, m), m = n by default."""
     check_device(device)
@@ -348,6 +357,7 @@ def eye(
     return lift(kind.array(np.eye(n, m))).requires_grad_(requires_grad)
 
 
+@takes_out
 def arange(
     start: float,
     end: float | None = None,
@@ -356,6 +366,7 @@ def arange(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """start, start + step, … up to but without ``end``; int64 for integers, else float32."""
     check_device(device)
@@ -383,6 +394,7 @@ def arange(
     return lift(kind.array(wide * step + first)).requires_grad_(requires_grad)
 
 
+@takes_out
 def linspace(
     start: float,
     end: float,
@@ -391,6 +403,7 @@ def linspace(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
     check_device(device)
@@ -401,6 +414,7 @@ def linspace(
     return lift(values).requires_grad_(requires_grad)
 
 
+@takes_out
 def logspace(
     start: float,
     end: float,
@@ -410,6 +424,7 @@ def logspace(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
     check_device(device)

@@ -214,6 +214,7 @@ __all__ = [
     "nanquantile",
     "nansum",
     "narrow",
+    "narrow_copy",
     "ne",
     "neg",
     "negative",
@@ -304,23 +305,29 @@ __all__ = [
 
 FUNCTIONS: dict[str, Callable[..., Any]]
 
-def abs(input: Operand) -> Tensor:
+def abs(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """|x|, element by element. Shape and dtype stay."""
     ...
 
-def absolute(input: Operand) -> Tensor:
+def absolute(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """|x|, element by element. Shape and dtype stay."""
     ...
 
-def acos(input: Operand) -> Tensor:
+def acos(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arccos x, element by element. Shape stays; integers become float32."""
     ...
 
-def acosh(input: Operand) -> Tensor:
+def acosh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arcosh x, element by element. Shape stays; integers become float32."""
     ...
 
-def add(input: Operand, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+def add(
+    input: Operand,
+    other: Operand,
+    *,
+    alpha: builtins.float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """self + alpha · other, element by element; shapes broadcast, dtypes are promoted."""
     ...
 
@@ -331,6 +338,7 @@ def addbmm(
     *,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """beta · self + alpha · Σ over the batch of batch1 @ batch2."""
     ...
@@ -341,6 +349,7 @@ def addcdiv(
     tensor2: Tensor,
     *,
     value: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """self + value · tensor1 / tensor2, element by element; shapes broadcast."""
     ...
@@ -351,6 +360,7 @@ def addcmul(
     tensor2: Tensor,
     *,
     value: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """self + value · tensor1 · tensor2, element by element; shapes broadcast."""
     ...
@@ -362,6 +372,7 @@ def addmm(
     *,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """beta · self + alpha · (mat1 @ mat2); ``self`` broadcasts."""
     ...
@@ -373,6 +384,7 @@ def addmv(
     *,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n)."""
     ...
@@ -384,6 +396,7 @@ def addr(
     *,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """beta · self + alpha · outer(vec1, vec2)."""
     ...
@@ -392,7 +405,13 @@ def adjoint(input: Operand) -> Tensor:
     """The last two axes exchanged: the adjoint of a real matrix is its transpose."""
     ...
 
-def all(input: Operand, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
+def all(
+    input: Operand,
+    dim: Axes = None,
+    keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Whether every element over ``dim`` is nonzero (true for none)."""
     ...
 
@@ -406,11 +425,23 @@ def allclose(
     """Whether every element :meth:`isclose` to the other's: a Python bool."""
     ...
 
-def amax(input: Operand, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
+def amax(
+    input: Operand,
+    dim: Axes = None,
+    keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Largest element over ``dim``; equal ones share the gradient evenly."""
     ...
 
-def amin(input: Operand, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
+def amin(
+    input: Operand,
+    dim: Axes = None,
+    keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Smallest element over ``dim``; equal ones share the gradient evenly."""
     ...
 
@@ -419,43 +450,50 @@ def aminmax(
     *,
     dim: builtins.int | None = None,
     keepdim: builtins.bool = False,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> Extremes:
     """(smallest, largest) over ``dim`` (all axes by default)."""
     ...
 
-def angle(input: Operand) -> Tensor:
+def angle(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """0 for numbers of at least 0, π for negative ones, NaN for NaN."""
     ...
 
-def any(input: Operand, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
+def any(
+    input: Operand,
+    dim: Axes = None,
+    keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Whether any element over ``dim`` is nonzero."""
     ...
 
-def arccos(input: Operand) -> Tensor:
+def arccos(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arccos x, element by element. Shape stays; integers become float32."""
     ...
 
-def arccosh(input: Operand) -> Tensor:
+def arccosh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arcosh x, element by element. Shape stays; integers become float32."""
     ...
 
-def arcsin(input: Operand) -> Tensor:
+def arcsin(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arcsin x, element by element. Shape stays; integers become float32."""
     ...
 
-def arcsinh(input: Operand) -> Tensor:
+def arcsinh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arsinh x, element by element. Shape stays; integers become float32."""
     ...
 
-def arctan(input: Operand) -> Tensor:
+def arctan(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arctan x, element by element. Shape stays; integers become float32."""
     ...
 
-def arctan2(input: Operand, other: Operand) -> Tensor:
+def arctan2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Angle of the point (x = other, y = self) in (−π, π]."""
     ...
 
-def arctanh(input: Operand) -> Tensor:
+def arctanh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """artanh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -463,6 +501,8 @@ def argmax(
     input: Operand,
     dim: builtins.int | None = None,
     keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Position of the first largest element, in the flattened tensor or along ``dim``."""
     ...
@@ -471,6 +511,8 @@ def argmin(
     input: Operand,
     dim: builtins.int | None = None,
     keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Position of the first smallest element, in the flattened tensor or along ``dim``."""
     ...
@@ -488,23 +530,23 @@ def argwhere(input: Operand) -> Tensor:
     """Positions of the nonzero elements: (count, axes); values must be known."""
     ...
 
-def asin(input: Operand) -> Tensor:
+def asin(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arcsin x, element by element. Shape stays; integers become float32."""
     ...
 
-def asinh(input: Operand) -> Tensor:
+def asinh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arsinh x, element by element. Shape stays; integers become float32."""
     ...
 
-def atan(input: Operand) -> Tensor:
+def atan(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arctan x, element by element. Shape stays; integers become float32."""
     ...
 
-def atan2(input: Operand, other: Operand) -> Tensor:
+def atan2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Angle of the point (x = other, y = self) in (−π, π]."""
     ...
 
-def atanh(input: Operand) -> Tensor:
+def atanh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """artanh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -515,6 +557,7 @@ def baddbmm(
     *,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """beta · self + alpha · (batch1 @ batch2), matrix by matrix."""
     ...
@@ -527,31 +570,31 @@ def bincount(
     """How often 0, 1, 2, … occur (or the sums of their ``weights``); values must be known."""
     ...
 
-def bitwise_and(input: Operand, other: Operand) -> Tensor:
+def bitwise_and(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Bits set in both, element by element; for integers and bool, shapes broadcast."""
     ...
 
-def bitwise_left_shift(input: Operand, other: Operand) -> Tensor:
+def bitwise_left_shift(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self · 2^other, for integers; 0 where all bits leave.  ``self << other``."""
     ...
 
-def bitwise_not(input: Operand) -> Tensor:
+def bitwise_not(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Every bit turned; for integers and bool, where it is logical not."""
     ...
 
-def bitwise_or(input: Operand, other: Operand) -> Tensor:
+def bitwise_or(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Bits set in at least one; integers and bool."""
     ...
 
-def bitwise_right_shift(input: Operand, other: Operand) -> Tensor:
+def bitwise_right_shift(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``."""
     ...
 
-def bitwise_xor(input: Operand, other: Operand) -> Tensor:
+def bitwise_xor(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Bits set in exactly one; integers and bool."""
     ...
 
-def bmm(input: Operand, other: Tensor | np.ndarray) -> Tensor:
+def bmm(input: Operand, other: Tensor | np.ndarray, *, out: Tensor | None = None) -> Tensor:
     """Matrix product; vectors count as a row on the left and a column on the right.
 
     Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
@@ -568,6 +611,7 @@ def bucketize(
     *,
     out_int32: builtins.bool = False,
     right: builtins.bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Number of the interval between ``boundaries`` (ascending) each element falls in.
 
@@ -575,19 +619,35 @@ def bucketize(
     """
     ...
 
-def ceil(input: Operand) -> Tensor:
+def ceil(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The smallest integer ≥ x, element by element; shape and dtype stay."""
     ...
 
-def cholesky(input: Operand, upper: builtins.bool = False) -> Tensor:
+def cholesky(
+    input: Operand,
+    upper: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The factor L of a symmetric positive definite matrix L Lᵀ, or Lᵀ with ``upper``."""
     ...
 
-def cholesky_inverse(input: Operand, upper: builtins.bool = False) -> Tensor:
+def cholesky_inverse(
+    input: Operand,
+    upper: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The inverse of the matrix whose Cholesky factor this is."""
     ...
 
-def cholesky_solve(input: Operand, input2: Tensor, upper: builtins.bool = False) -> Tensor:
+def cholesky_solve(
+    input: Operand,
+    input2: Tensor,
+    upper: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """X with A X = self, A the matrix whose Cholesky factor ``input2`` is."""
     ...
 
@@ -599,22 +659,34 @@ def chunk(
     """At most ``chunks`` pieces of equal size (the last may be smaller)."""
     ...
 
-def clamp(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+def clamp(
+    input: Operand,
+    min: Operand | None = None,
+    max: Operand | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """min(max(x, min), max), NaN where one of them is.
 
     The gradient is 1 inside and at the bounds, 0 outside.
     """
     ...
 
-def clamp_max(input: Operand, max: Operand) -> Tensor:
+def clamp_max(input: Operand, max: Operand, *, out: Tensor | None = None) -> Tensor:
     """min(x, max), element by element; ``max`` broadcasts."""
     ...
 
-def clamp_min(input: Operand, min: Operand) -> Tensor:
+def clamp_min(input: Operand, min: Operand, *, out: Tensor | None = None) -> Tensor:
     """max(x, min), element by element; ``min`` broadcasts."""
     ...
 
-def clip(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+def clip(
+    input: Operand,
+    min: Operand | None = None,
+    max: Operand | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """min(max(x, min), max), NaN where one of them is.
 
     The gradient is 1 inside and at the bounds, 0 outside.
@@ -629,11 +701,11 @@ def conj(input: Operand) -> Tensor:
     """The tensor itself: real numbers are their own conjugates."""
     ...
 
-def conj_physical(input: Operand) -> Tensor:
+def conj_physical(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The tensor itself: real numbers are their own conjugates."""
     ...
 
-def copysign(input: Operand, other: Operand) -> Tensor:
+def copysign(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """|self| with the sign of ``other``; a zero's sign counts too."""
     ...
 
@@ -641,11 +713,11 @@ def corrcoef(input: Operand) -> Tensor:
     """Pearson's correlation coefficients of the rows, in [−1, 1]."""
     ...
 
-def cos(input: Operand) -> Tensor:
+def cos(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """cos x, element by element. Shape stays; integers become float32."""
     ...
 
-def cosh(input: Operand) -> Tensor:
+def cosh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """cosh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -660,27 +732,55 @@ def cov(input: Operand, *, correction: builtins.int = 1) -> Tensor:
     """
     ...
 
-def cross(input: Operand, other: Tensor, dim: builtins.int | None = None) -> Tensor:
+def cross(
+    input: Operand,
+    other: Tensor,
+    dim: builtins.int | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The vector product along ``dim``, by default the first axis of extent 3."""
     ...
 
-def cummax(input: Operand, dim: builtins.int) -> ValuesIndices:
+def cummax(
+    input: Operand,
+    dim: builtins.int,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> ValuesIndices:
     """(largest so far, its last position) along ``dim``."""
     ...
 
-def cummin(input: Operand, dim: builtins.int) -> ValuesIndices:
+def cummin(
+    input: Operand,
+    dim: builtins.int,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> ValuesIndices:
     """(smallest so far, its last position) along ``dim``."""
     ...
 
-def cumprod(input: Operand, dim: builtins.int, *, dtype: DTypeLike | None = None) -> Tensor:
+def cumprod(
+    input: Operand,
+    dim: builtins.int,
+    *,
+    dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """Running product along ``dim``: y_i = x_1 · … · x_i; the shape stays."""
     ...
 
-def cumsum(input: Operand, dim: builtins.int, *, dtype: DTypeLike | None = None) -> Tensor:
+def cumsum(
+    input: Operand,
+    dim: builtins.int,
+    *,
+    dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """Running sum along ``dim``: y_i = x_1 + … + x_i; the shape stays."""
     ...
 
-def deg2rad(input: Operand) -> Tensor:
+def deg2rad(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Degrees as radians: x · π / 180, element by element."""
     ...
 
@@ -692,7 +792,7 @@ def detach(input: Operand) -> Tensor:
     """The same storage without history: gradients do not flow through."""
     ...
 
-def diag(input: Operand, diagonal: builtins.int = 0) -> Tensor:
+def diag(input: Operand, diagonal: builtins.int = 0, *, out: Tensor | None = None) -> Tensor:
     """A matrix's diagonal, or a vector as the diagonal of a square matrix."""
     ...
 
@@ -734,11 +834,13 @@ def diff(
     dim: builtins.int = -1,
     prepend: Tensor | None = None,
     append: Tensor | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """x[i + 1] − x[i] along ``dim``, ``n`` times; ``prepend``/``append`` are joined first."""
     ...
 
-def digamma(input: Operand) -> Tensor:
+def digamma(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """the derivative of ln Γ(x), element by element. Shape stays; integers become float32."""
     ...
 
@@ -746,7 +848,13 @@ def dist(input: Operand, other: Operand, p: builtins.float = 2) -> Tensor:
     """The p-norm of self − other over all elements, one number."""
     ...
 
-def div(input: Operand, other: Operand, *, rounding_mode: builtins.str | None = None) -> Tensor:
+def div(
+    input: Operand,
+    other: Operand,
+    *,
+    rounding_mode: builtins.str | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """self / other; ``rounding_mode`` "floor" or "trunc" rounds the quotient.
 
     Without rounding the result is floating point also for integers.
@@ -758,6 +866,7 @@ def divide(
     other: Operand,
     *,
     rounding_mode: builtins.str | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """self / other; ``rounding_mode`` "floor" or "trunc" rounds the quotient.
 
@@ -765,7 +874,7 @@ def divide(
     """
     ...
 
-def dot(input: Operand, other: Tensor) -> Tensor:
+def dot(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Sum of the products of two vectors of equal length."""
     ...
 
@@ -776,35 +885,35 @@ def dsplit(
     """Parts along axis 2: equal ones, or cut at these positions."""
     ...
 
-def eq(input: Operand, other: Operand) -> Tensor:
+def eq(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self = other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def erf(input: Operand) -> Tensor:
+def erf(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """the error function, element by element. Shape stays; integers become float32."""
     ...
 
-def erfc(input: Operand) -> Tensor:
+def erfc(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """1 − erf(x), accurate for large x, element by element. Shape stays; integers become float32."""
     ...
 
-def erfinv(input: Operand) -> Tensor:
+def erfinv(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """the inverse of erf, element by element. Shape stays; integers become float32."""
     ...
 
-def exp(input: Operand) -> Tensor:
+def exp(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """e^x, element by element. Shape stays; integers become float32."""
     ...
 
-def exp2(input: Operand) -> Tensor:
+def exp2(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """2^x, element by element; integers become float32."""
     ...
 
-def expm1(input: Operand) -> Tensor:
+def expm1(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """e^x − 1, accurate near 0, element by element. Shape stays; integers become float32."""
     ...
 
-def fix(input: Operand) -> Tensor:
+def fix(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """x without its fraction, rounded towards zero; shape and dtype stay."""
     ...
 
@@ -824,74 +933,85 @@ def flipud(input: Operand) -> Tensor:
     """Axis 0 read backwards: the rows of a matrix in reverse order."""
     ...
 
-def float_power(input: Operand, exponent: Operand) -> Tensor:
+def float_power(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ^ exponent, computed in float64 whatever came."""
     ...
 
-def floor(input: Operand) -> Tensor:
+def floor(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The largest integer ≤ x, element by element; shape and dtype stay."""
     ...
 
-def floor_divide(input: Operand, other: Operand) -> Tensor:
+def floor_divide(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """floor(self / other), element by element; shapes broadcast."""
     ...
 
-def fmax(input: Operand, other: Operand) -> Tensor:
+def fmax(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The larger of each pair; a NaN loses against a number.  Ties give self the gradient."""
     ...
 
-def fmin(input: Operand, other: Operand) -> Tensor:
+def fmin(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The smaller of each pair; a NaN loses against a number.  Ties give self the gradient."""
     ...
 
-def fmod(input: Operand, other: Operand) -> Tensor:
+def fmod(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self − trunc(self / other) · other: the sign of the dividend, as C's fmod."""
     ...
 
-def frac(input: Operand) -> Tensor:
+def frac(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The fraction with the sign of x: x − trunc(x)."""
     ...
 
-def frexp(input: Operand) -> Fraction:
+def frexp(input: Operand, *, out: builtins.tuple[Tensor, ...] | None = None) -> Fraction:
     """(m, e) with x = m · 2^e and ½ ≤ |m| < 1, e int32; 0, ∞ and NaN have e = 0.
 
     Values must be known; the gradient of m is that of x / 2^e.
     """
     ...
 
-def gather(input: Operand, dim: builtins.int, index: Tensor) -> Tensor:
+def gather(
+    input: Operand,
+    dim: builtins.int,
+    index: Tensor,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """y[i][j] = x[index[i][j]][j] for dim 0, and likewise for other axes."""
     ...
 
-def gcd(input: Operand, other: Operand) -> Tensor:
+def gcd(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The greatest common divisor of integers, 0 or more; values must be known."""
     ...
 
-def ge(input: Operand, other: Operand) -> Tensor:
+def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≥ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def ger(input: Operand, other: Tensor) -> Tensor:
+def ger(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """All products of two vectors' elements: (N,), (M,) → (N, M)."""
     ...
 
-def greater(input: Operand, other: Operand) -> Tensor:
+def greater(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self > other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def greater_equal(input: Operand, other: Operand) -> Tensor:
+def greater_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≥ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def gt(input: Operand, other: Operand) -> Tensor:
+def gt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self > other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def hardshrink(input: Operand, lambd: builtins.float = ...) -> Tensor:
+def hardshrink(
+    input: Operand,
+    lambd: builtins.float = ...,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """x where |x| > λ, else 0, element by element."""
     ...
 
-def heaviside(input: Operand, values: Operand) -> Tensor:
+def heaviside(input: Operand, values: Operand, *, out: Tensor | None = None) -> Tensor:
     """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0."""
     ...
 
@@ -900,6 +1020,8 @@ def histc(
     bins: builtins.int = 100,
     min: builtins.float = 0,
     max: builtins.float = 0,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Counts in ``bins`` equal parts of [min, max] (of the data's range when both are 0)."""
     ...
@@ -911,6 +1033,7 @@ def histogram(
     range: builtins.tuple[builtins.float, builtins.float] | None = None,
     weight: Tensor | None = None,
     density: builtins.bool = False,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> Histogram:
     """(counts, edges) of ``bins`` equal parts of ``range``, or of parts between given edges.
 
@@ -927,11 +1050,11 @@ def hsplit(
     """Parts along axis 1 (along axis 0 of a vector): equal ones, or cut at these positions."""
     ...
 
-def hypot(input: Operand, other: Operand) -> Tensor:
+def hypot(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """√(self² + other²), without overflow in between."""
     ...
 
-def i0(input: Operand) -> Tensor:
+def i0(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """I₀(x) = 1/π ∫₀^π e^(x cos t) dt, the modified Bessel function of order 0.
 
     Relative error up to 3e-14 in float64.  By Chebyshev series of e^−|x| I₀ in |x| up to 8
@@ -939,14 +1062,14 @@ def i0(input: Operand) -> Tensor:
     """
     ...
 
-def igamma(input: Operand, other: Operand) -> Tensor:
+def igamma(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """P(a, x) = 1/Γ(a) ∫₀^x t^(a−1) e^−t dt for a = self, x = ``other``; from 0 to 1.
 
     Values must be known; the gradient goes to x alone.
     """
     ...
 
-def igammac(input: Operand, other: Operand) -> Tensor:
+def igammac(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Q(a, x) = 1 − P(a, x), accurate where it is small; see :meth:`igamma`."""
     ...
 
@@ -957,11 +1080,19 @@ def index_add(
     source: Tensor,
     *,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with ``alpha · source`` added to the slices at ``index`` along ``dim``."""
     ...
 
-def index_copy(input: Operand, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor:
+def index_copy(
+    input: Operand,
+    dim: builtins.int,
+    index: Tensor,
+    source: Tensor,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """A copy in which the slices at ``index`` along ``dim`` are ``source``."""
     ...
 
@@ -991,6 +1122,7 @@ def index_reduce(
     reduce: builtins.str,
     *,
     include_self: builtins.bool = True,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with the slices of ``source`` combined at ``index`` along ``dim``.
 
@@ -998,15 +1130,21 @@ def index_reduce(
     """
     ...
 
-def index_select(input: Operand, dim: builtins.int, index: Tensor) -> Tensor:
+def index_select(
+    input: Operand,
+    dim: builtins.int,
+    index: Tensor,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The slices of the tensor at ``index`` along ``dim``."""
     ...
 
-def inner(input: Operand, other: Tensor) -> Tensor:
+def inner(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Sums of products over the last axis of both: (..., K), (..., K) → (..., ...)."""
     ...
 
-def inverse(input: Operand) -> Tensor:
+def inverse(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The inverse of square matrices (…, n, n); see ``linalg.inv``."""
     ...
 
@@ -1052,7 +1190,13 @@ def isfinite(input: Operand) -> Tensor:
     """True where the element is neither infinite nor NaN."""
     ...
 
-def isin(input: Operand, test_elements: Operand, *, invert: builtins.bool = False) -> Tensor:
+def isin(
+    input: Operand,
+    test_elements: Operand,
+    *,
+    invert: builtins.bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
     """True where the element occurs in ``test_elements`` (false there with ``invert``)."""
     ...
 
@@ -1064,11 +1208,11 @@ def isnan(input: Operand) -> Tensor:
     """True where the element is not a number, as a bool tensor."""
     ...
 
-def isneginf(input: Operand) -> Tensor:
+def isneginf(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where the element is −∞, as a bool tensor."""
     ...
 
-def isposinf(input: Operand) -> Tensor:
+def isposinf(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where the element is +∞, as a bool tensor."""
     ...
 
@@ -1076,7 +1220,7 @@ def isreal(input: Operand) -> Tensor:
     """True everywhere: there are no complex numbers."""
     ...
 
-def kron(input: Operand, other: Tensor) -> Tensor:
+def kron(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Every element times the whole of ``other``, as blocks."""
     ...
 
@@ -1085,70 +1229,78 @@ def kthvalue(
     k: builtins.int,
     dim: builtins.int = -1,
     keepdim: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> ValuesIndices:
     """The k-th smallest (k counts from 1) along ``dim``: (value, position)."""
     ...
 
-def lcm(input: Operand, other: Operand) -> Tensor:
+def lcm(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The least common multiple of integers, 0 or more; values must be known."""
     ...
 
-def ldexp(input: Operand, other: Operand) -> Tensor:
+def ldexp(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self · 2^other, element by element; shapes broadcast."""
     ...
 
-def le(input: Operand, other: Operand) -> Tensor:
+def le(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≤ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def lerp(input: Operand, end: Tensor, weight: Operand) -> Tensor:
+def lerp(input: Operand, end: Tensor, weight: Operand, *, out: Tensor | None = None) -> Tensor:
     """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1).
 
     From a weight of ½ on computed from the other end, which is reached exactly.
     """
     ...
 
-def less(input: Operand, other: Operand) -> Tensor:
+def less(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self < other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def less_equal(input: Operand, other: Operand) -> Tensor:
+def less_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≤ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def lgamma(input: Operand) -> Tensor:
+def lgamma(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """ln |Γ(x)|, element by element. Shape stays; integers become float32."""
     ...
 
-def log(input: Operand) -> Tensor:
+def log(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """ln x, element by element. Shape stays; integers become float32."""
     ...
 
-def log10(input: Operand) -> Tensor:
+def log10(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """log₁₀ x, element by element. Shape stays; integers become float32."""
     ...
 
-def log1p(input: Operand) -> Tensor:
+def log1p(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """ln(1 + x), accurate near 0, element by element. Shape stays; integers become float32."""
     ...
 
-def log2(input: Operand) -> Tensor:
+def log2(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """log₂ x, element by element. Shape stays; integers become float32."""
     ...
 
-def log_softmax(input: Operand, dim: builtins.int, dtype: DTypeLike | None = None) -> Tensor:
+def log_softmax(
+    input: Operand,
+    dim: builtins.int,
+    dtype: DTypeLike | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """x − ln Σ e^x along ``dim``, stable for any finite input."""
     ...
 
-def logaddexp(input: Operand, other: Operand) -> Tensor:
+def logaddexp(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """ln(e^self + e^other), element by element, without overflow."""
     ...
 
-def logaddexp2(input: Operand, other: Operand) -> Tensor:
+def logaddexp2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """log₂(2^self + 2^other) without overflow."""
     ...
 
-def logcumsumexp(input: Operand, dim: builtins.int) -> Tensor:
+def logcumsumexp(input: Operand, dim: builtins.int, *, out: Tensor | None = None) -> Tensor:
     """ln Σ_{j≤i} e^{x_j} along ``dim``, without overflow or underflow anywhere on the way."""
     ...
 
@@ -1156,31 +1308,42 @@ def logdet(input: Operand) -> Tensor:
     """ln det of square matrices, NaN where that is negative: (…, n, n) → (…)."""
     ...
 
-def logical_and(input: Operand, other: Operand) -> Tensor:
+def logical_and(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where both are nonzero, as a bool tensor; shapes broadcast."""
     ...
 
-def logical_not(input: Operand) -> Tensor:
+def logical_not(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where the element is zero, as a bool tensor."""
     ...
 
-def logical_or(input: Operand, other: Operand) -> Tensor:
+def logical_or(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where at least one is nonzero, as a bool tensor; shapes broadcast."""
     ...
 
-def logical_xor(input: Operand, other: Operand) -> Tensor:
+def logical_xor(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where exactly one is nonzero, as a bool tensor; shapes broadcast."""
     ...
 
-def logit(input: Operand, eps: builtins.float | None = None) -> Tensor:
+def logit(
+    input: Operand,
+    eps: builtins.float | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """ln(x / (1 − x)), the inverse of the sigmoid; ``eps`` clamps x to [eps, 1 − eps]."""
     ...
 
-def logsumexp(input: Operand, dim: Axes, keepdim: builtins.bool = False) -> Tensor:
+def logsumexp(
+    input: Operand,
+    dim: Axes,
+    keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """ln Σ e^x without overflow: m + ln Σ e^(x − m) with m the largest element."""
     ...
 
-def lt(input: Operand, other: Operand) -> Tensor:
+def lt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self < other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
@@ -1192,11 +1355,11 @@ def masked_scatter(input: Operand, mask: Tensor, source: Tensor) -> Tensor:
     """A copy in which the elements where ``mask`` is true come, in order, from ``source``."""
     ...
 
-def masked_select(input: Operand, mask: Tensor) -> Tensor:
+def masked_select(input: Operand, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where ``mask`` is true, in a line; the mask's values must be known."""
     ...
 
-def matmul(input: Operand, other: Tensor | np.ndarray) -> Tensor:
+def matmul(input: Operand, other: Tensor | np.ndarray, *, out: Tensor | None = None) -> Tensor:
     """Matrix product; vectors count as a row on the left and a column on the right.
 
     Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
@@ -1207,33 +1370,39 @@ def matrix_exp(input: Operand) -> Tensor:
     """e^A = Σ Aᵏ / k! of square matrices (…, n, n)."""
     ...
 
-def matrix_power(input: Operand, n: builtins.int) -> Tensor:
+def matrix_power(input: Operand, n: builtins.int, *, out: Tensor | None = None) -> Tensor:
     """Square matrices (…, n, n) multiplied ``n`` times with themselves."""
     ...
 
 @overload
-def max(input: Operand) -> Tensor:
+def max(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Without ``dim`` the largest element; with it (values, positions) along the axis.
 
     Another tensor as ``dim`` gives :meth:`maximum`.
     """
     ...
 @overload
-def max(input: Operand, dim: builtins.int, keepdim: builtins.bool = False) -> ValuesIndices:
+def max(
+    input: Operand,
+    dim: builtins.int,
+    keepdim: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> ValuesIndices:
     """Without ``dim`` the largest element; with it (values, positions) along the axis.
 
     Another tensor as ``dim`` gives :meth:`maximum`.
     """
     ...
 @overload
-def max(input: Operand, dim: Tensor) -> Tensor:
+def max(input: Operand, dim: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Without ``dim`` the largest element; with it (values, positions) along the axis.
 
     Another tensor as ``dim`` gives :meth:`maximum`.
     """
     ...
 
-def maximum(input: Operand, other: Operand) -> Tensor:
+def maximum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The larger of each pair; NaN if one is. At ties each side gets half the gradient."""
     ...
 
@@ -1243,19 +1412,26 @@ def mean(
     keepdim: builtins.bool = False,
     *,
     dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum divided by the number of elements; NaN for none."""
     ...
 
 @overload
-def median(input: Operand) -> Tensor:
+def median(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The lower median: of all elements, or (values, positions) along ``dim``.
 
     NaN where there is one, and where there is no element; see :meth:`nanmedian`.
     """
     ...
 @overload
-def median(input: Operand, dim: builtins.int, keepdim: builtins.bool = False) -> ValuesIndices:
+def median(
+    input: Operand,
+    dim: builtins.int,
+    keepdim: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> ValuesIndices:
     """The lower median: of all elements, or (values, positions) along ``dim``.
 
     NaN where there is one, and where there is no element; see :meth:`nanmedian`.
@@ -1263,23 +1439,29 @@ def median(input: Operand, dim: builtins.int, keepdim: builtins.bool = False) ->
     ...
 
 @overload
-def min(input: Operand) -> Tensor:
+def min(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Without ``dim`` the smallest element; with it (values, positions) along the axis."""
     ...
 @overload
-def min(input: Operand, dim: builtins.int, keepdim: builtins.bool = False) -> ValuesIndices:
+def min(
+    input: Operand,
+    dim: builtins.int,
+    keepdim: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> ValuesIndices:
     """Without ``dim`` the smallest element; with it (values, positions) along the axis."""
     ...
 @overload
-def min(input: Operand, dim: Tensor) -> Tensor:
+def min(input: Operand, dim: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Without ``dim`` the smallest element; with it (values, positions) along the axis."""
     ...
 
-def minimum(input: Operand, other: Operand) -> Tensor:
+def minimum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The smaller of each pair; NaN if one is. At ties each side gets half the gradient."""
     ...
 
-def mm(input: Operand, other: Tensor | np.ndarray) -> Tensor:
+def mm(input: Operand, other: Tensor | np.ndarray, *, out: Tensor | None = None) -> Tensor:
     """Matrix product; vectors count as a row on the left and a column on the right.
 
     Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
@@ -1290,6 +1472,8 @@ def mode(
     input: Operand,
     dim: builtins.int = -1,
     keepdim: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> ValuesIndices:
     """(most frequent element, its last position) along ``dim``; of several the smallest."""
     ...
@@ -1310,26 +1494,26 @@ def movedim(
     """Axes ``source`` moved to places ``destination``, the others in their order."""
     ...
 
-def msort(input: Operand) -> Tensor:
+def msort(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Sorted along the first axis, smallest first."""
     ...
 
-def mul(input: Operand, other: Operand) -> Tensor:
+def mul(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self · other, element by element; shapes broadcast."""
     ...
 
-def multiply(input: Operand, other: Operand) -> Tensor:
+def multiply(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self · other, element by element; shapes broadcast."""
     ...
 
-def mv(input: Operand, other: Tensor | np.ndarray) -> Tensor:
+def mv(input: Operand, other: Tensor | np.ndarray, *, out: Tensor | None = None) -> Tensor:
     """Matrix product; vectors count as a row on the left and a column on the right.
 
     Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
     """
     ...
 
-def mvlgamma(input: Operand, p: builtins.int) -> Tensor:
+def mvlgamma(input: Operand, p: builtins.int, *, out: Tensor | None = None) -> Tensor:
     """ln Γ_p(x) = p(p − 1)/4 · ln π + Σ_{j<p} ln Γ(x − j/2)."""
     ...
 
@@ -1338,6 +1522,8 @@ def nan_to_num(
     nan: builtins.float = ...,
     posinf: builtins.float | None = None,
     neginf: builtins.float | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Finite numbers only: NaN → ``nan``, +∞ and −∞ → the largest and smallest by default."""
     ...
@@ -1348,12 +1534,13 @@ def nanmean(
     keepdim: builtins.bool = False,
     *,
     dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Mean over ``dim`` of the elements that are numbers; NaN where there is none."""
     ...
 
 @overload
-def nanmedian(input: Operand) -> Tensor:
+def nanmedian(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """:meth:`median` of the elements that are numbers; NaN where there is none."""
     ...
 @overload
@@ -1361,6 +1548,8 @@ def nanmedian(
     input: Operand,
     dim: builtins.int,
     keepdim: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> ValuesIndices:
     """:meth:`median` of the elements that are numbers; NaN where there is none."""
     ...
@@ -1372,6 +1561,7 @@ def nanquantile(
     keepdim: builtins.bool = False,
     *,
     interpolation: builtins.str = 'linear',
+    out: Tensor | None = None,
 ) -> Tensor:
     """:meth:`quantile` of the elements that are numbers; NaN where there is none."""
     ...
@@ -1382,6 +1572,7 @@ def nansum(
     keepdim: builtins.bool = False,
     *,
     dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum over ``dim`` (all axes by default), NaN counted as 0."""
     ...
@@ -1395,28 +1586,49 @@ def narrow(
     """``length`` elements from ``start`` along ``dim``."""
     ...
 
-def ne(input: Operand, other: Operand) -> Tensor:
+def narrow_copy(
+    input: Operand,
+    dim: builtins.int,
+    start: builtins.int,
+    length: builtins.int,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """As :meth:`narrow`, in memory of its own."""
+    ...
+
+def ne(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≠ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def neg(input: Operand) -> Tensor:
+def neg(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """−x, element by element. Shape and dtype stay."""
     ...
 
-def negative(input: Operand) -> Tensor:
+def negative(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """−x, element by element. Shape and dtype stay."""
     ...
 
-def nextafter(input: Operand, other: Operand) -> Tensor:
+def nextafter(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The number next to self in the direction of ``other``; values must be known."""
     ...
 
 @overload
-def nonzero(input: Operand, as_tuple: Literal[False] = False) -> Tensor:
+def nonzero(
+    input: Operand,
+    as_tuple: Literal[False] = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Positions of the nonzero elements: (count, axes), or a tuple of one vector per axis."""
     ...
 @overload
-def nonzero(input: Operand, as_tuple: Literal[True]) -> builtins.tuple[Tensor, ...]:
+def nonzero(
+    input: Operand,
+    as_tuple: Literal[True],
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> builtins.tuple[Tensor, ...]:
     """Positions of the nonzero elements: (count, axes), or a tuple of one vector per axis."""
     ...
 
@@ -1425,6 +1637,7 @@ def nonzero_static(
     *,
     size: builtins.int,
     fill_value: builtins.int = -1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The first ``size`` positions of nonzero elements: (size, axes), filled up if fewer.
 
@@ -1437,6 +1650,8 @@ def norm(
     p: builtins.float | builtins.str = 2,
     dim: Axes = None,
     keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
 
@@ -1445,7 +1660,7 @@ def norm(
     """
     ...
 
-def not_equal(input: Operand, other: Operand) -> Tensor:
+def not_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≠ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
@@ -1453,7 +1668,7 @@ def numel(input: Operand) -> builtins.int:
     """Number of elements: the product of the extents."""
     ...
 
-def outer(input: Operand, other: Tensor) -> Tensor:
+def outer(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """All products of two vectors' elements: (N,), (M,) → (N, M)."""
     ...
 
@@ -1469,7 +1684,7 @@ def positive(input: Operand) -> Tensor:
     """The tensor itself: +x."""
     ...
 
-def pow(input: Operand, exponent: Operand) -> Tensor:
+def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ^ exponent; small whole exponents become products."""
     ...
 
@@ -1483,6 +1698,7 @@ def prod(
     keepdim: builtins.bool = False,
     *,
     dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Product over ``dim`` (all axes by default)."""
     ...
@@ -1507,6 +1723,7 @@ def quantile(
     keepdim: builtins.bool = False,
     *,
     interpolation: builtins.str = 'linear',
+    out: Tensor | None = None,
 ) -> Tensor:
     """The q-quantiles (0 ≤ q ≤ 1) along ``dim``, by default of all elements.
 
@@ -1516,7 +1733,7 @@ def quantile(
     """
     ...
 
-def rad2deg(input: Operand) -> Tensor:
+def rad2deg(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Radians as degrees: x · 180 / π, element by element."""
     ...
 
@@ -1524,7 +1741,7 @@ def ravel(input: Operand) -> Tensor:
     """All elements in one line, in the order of their indices."""
     ...
 
-def reciprocal(input: Operand) -> Tensor:
+def reciprocal(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """1 / x, element by element; integers become float32."""
     ...
 
@@ -1532,7 +1749,7 @@ def relu(input: Operand) -> Tensor:
     """max(0, x), NaN for NaN; the gradient at 0 is 0."""
     ...
 
-def remainder(input: Operand, other: Operand) -> Tensor:
+def remainder(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self − floor(self / other) · other: the sign of the divisor, as Python's %."""
     ...
 
@@ -1541,6 +1758,8 @@ def renorm(
     p: builtins.float,
     dim: builtins.int,
     maxnorm: builtins.float,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Slices along ``dim`` scaled down to a p-norm of at most ``maxnorm``."""
     ...
@@ -1582,11 +1801,11 @@ def rot90(input: Operand, k: builtins.int = 1, dims: Sequence[builtins.int] = ..
     """Turned by k quarter turns from axis ``dims[0]`` towards ``dims[1]``."""
     ...
 
-def round(input: Operand, *, decimals: builtins.int = 0) -> Tensor:
+def round(input: Operand, *, decimals: builtins.int = 0, out: Tensor | None = None) -> Tensor:
     """x rounded to ``decimals`` places, ties to the even neighbour."""
     ...
 
-def rsqrt(input: Operand) -> Tensor:
+def rsqrt(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """1 / √x, element by element; integers become float32."""
     ...
 
@@ -1602,6 +1821,7 @@ def scatter(
     *,
     reduce: builtins.str | None = None,
     value: builtins.float | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with ``src`` (or the number ``value``) written at ``index`` along ``dim``.
 
@@ -1609,7 +1829,14 @@ def scatter(
     """
     ...
 
-def scatter_add(input: Operand, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor:
+def scatter_add(
+    input: Operand,
+    dim: builtins.int,
+    index: Tensor,
+    src: Tensor,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """A copy with ``src`` added at ``index`` along ``dim``."""
     ...
 
@@ -1621,6 +1848,7 @@ def scatter_reduce(
     reduce: builtins.str,
     *,
     include_self: builtins.bool = True,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with ``src`` combined at ``index`` along ``dim``.
 
@@ -1643,31 +1871,31 @@ def select_scatter(
     """A copy with ``src`` in place of the entry ``index`` along ``dim``."""
     ...
 
-def sgn(input: Operand) -> Tensor:
+def sgn(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """sign(x): −1, 0 or 1, element by element."""
     ...
 
-def sigmoid(input: Operand) -> Tensor:
+def sigmoid(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """1 / (1 + e^−x), element by element. Shape stays; integers become float32."""
     ...
 
-def sign(input: Operand) -> Tensor:
+def sign(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """sign(x): −1, 0 or 1, element by element. Shape and dtype stay."""
     ...
 
-def signbit(input: Operand) -> Tensor:
+def signbit(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where the sign bit is set: x < 0 or x = −0."""
     ...
 
-def sin(input: Operand) -> Tensor:
+def sin(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """sin x, element by element. Shape stays; integers become float32."""
     ...
 
-def sinc(input: Operand) -> Tensor:
+def sinc(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """sin(πx) / (πx), 1 at 0; integers become float32."""
     ...
 
-def sinh(input: Operand) -> Tensor:
+def sinh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """sinh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -1678,15 +1906,23 @@ def slice_scatter(
     start: builtins.int | None = None,
     end: builtins.int | None = None,
     step: builtins.int = 1,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with ``src`` in place of ``self[start:end:step]`` along ``dim``."""
     ...
 
-def slogdet(input: Operand) -> SignLog:
+def slogdet(input: Operand, *, out: builtins.tuple[Tensor, ...] | None = None) -> SignLog:
     """(sign, ln |det|) of square matrices: (…, n, n) → (…)."""
     ...
 
-def softmax(input: Operand, dim: builtins.int, dtype: DTypeLike | None = None) -> Tensor:
+def softmax(
+    input: Operand,
+    dim: builtins.int,
+    dtype: DTypeLike | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """e^x / Σ e^x along ``dim``, shifted by the largest element so that nothing overflows."""
     ...
 
@@ -1695,6 +1931,8 @@ def sort(
     dim: builtins.int = -1,
     descending: builtins.bool = False,
     stable: builtins.bool = True,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> ValuesIndices:
     """(values, positions) sorted along ``dim``; NaN counts as largest."""
     ...
@@ -1715,11 +1953,11 @@ def split_with_sizes(
     """Parts of these extents along ``dim``, which must add up to its extent."""
     ...
 
-def sqrt(input: Operand) -> Tensor:
+def sqrt(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """√x, element by element. Shape stays; integers become float32."""
     ...
 
-def square(input: Operand) -> Tensor:
+def square(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """x², element by element; shape and dtype stay."""
     ...
 
@@ -1734,6 +1972,7 @@ def std(
     keepdim: builtins.bool = False,
     *,
     correction: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """√var.  The gradient where all elements are equal is 0 (a subgradient)."""
     ...
@@ -1748,11 +1987,23 @@ def std_mean(
     """(standard deviation, mean) over ``dim``."""
     ...
 
-def sub(input: Operand, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+def sub(
+    input: Operand,
+    other: Operand,
+    *,
+    alpha: builtins.float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
     ...
 
-def subtract(input: Operand, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+def subtract(
+    input: Operand,
+    other: Operand,
+    *,
+    alpha: builtins.float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
     ...
 
@@ -1762,6 +2013,7 @@ def sum(
     keepdim: builtins.bool = False,
     *,
     dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum over ``dim`` (all axes by default). Integers and bool sum to int64."""
     ...
@@ -1786,19 +2038,25 @@ def t(input: Operand) -> Tensor:
     """The transposed matrix; vectors and scalars stay."""
     ...
 
-def take(input: Operand, index: Tensor) -> Tensor:
+def take(input: Operand, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Elements at positions of the flattened tensor (negative: from the back)."""
     ...
 
-def take_along_dim(input: Operand, indices: Tensor, dim: builtins.int | None = None) -> Tensor:
+def take_along_dim(
+    input: Operand,
+    indices: Tensor,
+    dim: builtins.int | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """:meth:`gather` whose other axes broadcast; without ``dim`` from the flattened tensor."""
     ...
 
-def tan(input: Operand) -> Tensor:
+def tan(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """tan x, element by element. Shape stays; integers become float32."""
     ...
 
-def tanh(input: Operand) -> Tensor:
+def tanh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """tanh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -1820,6 +2078,8 @@ def topk(
     dim: builtins.int = -1,
     largest: builtins.bool = True,
     sorted: builtins.bool = True,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> ValuesIndices:
     """The ``k`` largest (or smallest) along ``dim``, in order: (values, positions)."""
     ...
@@ -1842,6 +2102,8 @@ def triangular_solve(
     upper: builtins.bool = True,
     transpose: builtins.bool = False,
     unitriangular: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> builtins.tuple[Tensor, Tensor]:
     """(X, A) with A X = self, of A only the ``upper`` or lower triangle being read.
 
@@ -1849,11 +2111,11 @@ def triangular_solve(
     """
     ...
 
-def tril(input: Operand, diagonal: builtins.int = 0) -> Tensor:
+def tril(input: Operand, diagonal: builtins.int = 0, *, out: Tensor | None = None) -> Tensor:
     """Zeros above the ``diagonal``-th diagonal of the last two axes."""
     ...
 
-def triu(input: Operand, diagonal: builtins.int = 0) -> Tensor:
+def triu(input: Operand, diagonal: builtins.int = 0, *, out: Tensor | None = None) -> Tensor:
     """Zeros below the ``diagonal``-th diagonal of the last two axes."""
     ...
 
@@ -1862,6 +2124,7 @@ def true_divide(
     other: Operand,
     *,
     rounding_mode: builtins.str | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """self / other; ``rounding_mode`` "floor" or "trunc" rounds the quotient.
 
@@ -1869,7 +2132,7 @@ def true_divide(
     """
     ...
 
-def trunc(input: Operand) -> Tensor:
+def trunc(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """x without its fraction, rounded towards zero; shape and dtype stay."""
     ...
 
@@ -1946,6 +2209,7 @@ def var(
     keepdim: builtins.bool = False,
     *,
     correction: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Σ(x − mean)² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
     ...
@@ -1960,7 +2224,7 @@ def var_mean(
     """(variance, mean) over ``dim``, as :meth:`var` and :meth:`mean` give them."""
     ...
 
-def vdot(input: Operand, other: Tensor) -> Tensor:
+def vdot(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Sum of the products of two vectors of equal length."""
     ...
 
@@ -1971,6 +2235,6 @@ def vsplit(
     """Parts along axis 0: equal ones, or cut at these positions."""
     ...
 
-def xlogy(input: Operand, other: Operand) -> Tensor:
+def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self · ln(other), element by element, with 0 · ln(0) = 0."""
     ...

@@ -20,6 +20,7 @@ from pellucid.tensor.creation import _shape_of
 from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.limits import iinfo
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.state import concrete
 
@@ -122,24 +123,28 @@ def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> 
     return elementwise.cast((u.log() * -2.0).sqrt() * (v * (2 * math.pi)).cos(), wanted)
 
 
+@takes_out
 def rand(
     *size: Extents,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Uniform in [0, 1)."""
     check_device(device)
     return _uniform(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
 
 
+@takes_out
 def randn(
     *size: Extents,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Standard normal."""
     check_device(device)
@@ -172,6 +177,7 @@ def randn_like(
     return made.requires_grad_(requires_grad)
 
 
+@takes_out
 def randint(
     low: int,
     high: int | Extents | None = None,
@@ -180,6 +186,7 @@ def randint(
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     device: DeviceLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Integers evenly in [low, high); ``randint(high, size)`` starts at 0. int64 by default.
 
@@ -215,8 +222,13 @@ def randint_like(
     return randint(*bounds, tuple(input.shape), dtype=dtype or input.dtype)
 
 
+@takes_out
 def randperm(
-    n: int, *, generator: Generator | None = None, device: DeviceLike | None = None
+    n: int,
+    *,
+    generator: Generator | None = None,
+    device: DeviceLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """0 … n − 1 in random order (int64)."""
     check_device(device)
@@ -225,8 +237,13 @@ def randperm(
     return _uniform((n,), float64, generator).argsort(0)
 
 
+@takes_out
 def bernoulli(
-    input: Tensor, p: float | None = None, *, generator: Generator | None = None
+    input: Tensor,
+    p: float | None = None,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """1 with probability ``input`` (or ``p``), else 0, in the dtype of ``input``."""
     if p is not None:
@@ -273,12 +290,14 @@ def _check_positive(
         raise ArgumentError(f"{name} got {what}={value}", f"it is {bound}")
 
 
+@takes_out
 def normal(
     mean: Tensor | float = 0.0,
     std: Tensor | float = 1.0,
     size: Extents | None = None,
     *,
     generator: Generator | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Normal with this mean and standard deviation (numbers, or tensors that broadcast).
 
@@ -292,12 +311,14 @@ def normal(
     return _normal(_shape_of((size,)), float32, generator) * std + mean
 
 
+@takes_out
 def multinomial(
     input: Tensor,
     num_samples: int,
     replacement: bool = False,
     *,
     generator: Generator | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Positions drawn with probabilities proportional to the rows of ``input``: (..., n) int64.
 

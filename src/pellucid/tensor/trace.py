@@ -289,6 +289,10 @@ class Trace:
                 self._lies(cell, dense_strides(cell.shape, self.strides[like]))
         return cell
 
+    def made(self, cell: Cell) -> bool:
+        """Whether a cell was made inside, so that nobody outside knows it."""
+        return cell.trace is self and not self._is_argument(cell)
+
     def _is_argument(self, cell: Cell) -> bool:
         while cell in self.views:
             cell = self.views[cell].base

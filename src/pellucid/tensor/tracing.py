@@ -64,6 +64,9 @@ class Tracing(Protocol):
     def holds(self, tensor: Any) -> bool:
         """Whether a tensor's value belongs to this trace."""
 
+    def made(self, cell: Any) -> bool:
+        """Whether a cell was made inside, so that nobody outside knows it."""
+
     def has_changed(self, cell: Any) -> bool:
         """Whether a concrete cell was assigned."""
 
