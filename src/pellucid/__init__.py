@@ -36,7 +36,6 @@ from pellucid.base.dtypes import (
 from pellucid.base.errors import PellucidError
 from pellucid.base.faces import lazy_face as _lazy_face
 from pellucid.base.shapes import broadcast_shapes
-from pellucid.tensor import linalg
 from pellucid.tensor import method_functions as _method_functions
 from pellucid.tensor import neighbours as _neighbours
 from pellucid.tensor.assembling import (
@@ -82,6 +81,7 @@ from pellucid.tensor.creation import (
     zeros_like,
 )
 from pellucid.tensor.device import Device as device
+from pellucid.tensor.factoring import lu_unpack
 from pellucid.tensor.functions import (
     equal,
     get_default_dtype,
@@ -94,10 +94,13 @@ from pellucid.tensor.functions import (
     where,
 )
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad
+from pellucid.tensor.least_squares import lobpcg, pca_lowrank, svd_lowrank
 from pellucid.tensor.limits import e, finfo, iinfo, inf, nan, pi
-from pellucid.tensor.linalg import cdist, vander
+from pellucid.tensor.linalg import chain_matmul
+from pellucid.tensor.linalg import descending_vander as vander
 from pellucid.tensor.linear import einsum, tensordot
 from pellucid.tensor.method_functions import *
+from pellucid.tensor.norms import cdist, nuclear_norm
 from pellucid.tensor.printing import get_printoptions, printoptions, set_printoptions
 from pellucid.tensor.random import (
     Generator,
@@ -161,6 +164,7 @@ __all__ = [
     "cartesian_prod",
     "cat",
     "cdist",
+    "chain_matmul",
     "channels_last",
     "clear_caches",
     "column_stack",
@@ -220,8 +224,10 @@ __all__ = [
     "linalg",
     "linspace",
     "load",
+    "lobpcg",
     "logspace",
     "long",
+    "lu_unpack",
     "manual_seed",
     "meshgrid",
     "models",
@@ -230,10 +236,12 @@ __all__ = [
     "nn",
     "no_grad",
     "normal",
+    "nuclear_norm",
     "numerical_grad",
     "ones",
     "ones_like",
     "optim",
+    "pca_lowrank",
     "pi",
     "polygamma",
     "preserve_format",
@@ -261,6 +269,7 @@ __all__ = [
     "serialization",
     "stack",
     "summary",
+    "svd_lowrank",
     "tensor",
     "tensordot",
     "text",
@@ -280,7 +289,8 @@ __all__ = [
 __all__ += _method_functions.__all__
 
 _PARTS = (
-    "autograd cuda data insight interop models nn optim rl serialization text training utils vision"
+    "autograd cuda data insight interop linalg models nn optim rl serialization text training "
+    "utils vision"
 ).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",

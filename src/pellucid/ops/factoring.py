@@ -382,7 +382,7 @@ def _reflectors(a: np.ndarray, *, outputs: tuple[int, ...] | None = None) -> dic
 REFLECTORS = define(
     "qr_reflectors",
     "factors",
-    "R above, and the vectors v of the reflections 1 − τ v vᵀ that multiply to Q below the diagonal",
+    "R above the diagonal, below it the vectors v of the reflections 1 − τ v vᵀ whose product is Q",
     infer=_infer_reflectors,
     evaluate=lambda a, *, output: _reflectors(a, outputs=(output,))[output],
     gradient=None,

@@ -37,12 +37,12 @@ from pellucid.tensor.core import Record, TensorCore, initialize
 from pellucid.tensor.device import Device, DeviceLike, check_device
 from pellucid.tensor.hooks import HookHandle
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.matrix_methods import MatrixMethods
 from pellucid.tensor.parts import PartMethods
 from pellucid.tensor.products import ProductMethods
 from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
 from pellucid.tensor.signatures import present_as
-from pellucid.tensor.solving import SolvingMethods
 from pellucid.tensor.special import SpecialMethods
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.statistics import StatisticsMethods
@@ -62,7 +62,7 @@ class _WholeTensor(
     CombiningMethods,
     RandomMethods,
     PartMethods,
-    SolvingMethods,
+    MatrixMethods,
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 

@@ -119,6 +119,7 @@ frexp                function out
 gather               function out
 gcd                  function in_place out
 ge                   function in_place out
+geqrf                function out
 ger                  function out
 greater              function in_place out
 greater_equal        function in_place out
@@ -180,6 +181,8 @@ logical_xor          function in_place out
 logit                function in_place rounded out
 logsumexp            function axis rounded out
 lt                   function in_place out
+lu                   function
+lu_solve             function out
 masked_fill          function in_place
 masked_scatter       function in_place
 masked_select        function out
@@ -217,6 +220,8 @@ nonzero_static       function out
 norm                 function axis rounded out
 not_equal            function in_place out
 numel                function
+orgqr                function out
+ormqr                function out
 outer                function out
 permute              function
 pinverse             function
@@ -226,6 +231,7 @@ pow                  function in_place out
 prelu                function
 prod                 function axis rounded out
 put                  function in_place
+qr                   function out
 quantile             function rounded out
 rad2deg              function in_place out
 ravel                function
@@ -268,6 +274,7 @@ std_mean             function rounded
 sub                  function in_place out
 subtract             function in_place out
 sum                  function axis out
+svd                  function out
 swapaxes             function
 swapdims             function
 t                    function

@@ -17,7 +17,7 @@ from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import from_numpy, zeros
 from pellucid.tensor.eager import elements, products, rows, unit
 from pellucid.tensor.functions import where
-from pellucid.tensor.linalg import distances
+from pellucid.tensor.norms import distances
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import narrow_product, rounded_once
 from pellucid.tensor.random import rand_like
