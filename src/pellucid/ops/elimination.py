@@ -88,12 +88,12 @@ def symmetric_factored(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     """(LD, pivots, info) with A = L D Lᵀ by diagonal pivoting; only the lower triangle is read.
 
     (…, n, n) → (…, n, n), (…, n), (…).  D has blocks of extent 1 and 2; it and L (unit diagonal)
-    share the lower triangle.  A positive pivot says that these two rows and columns were
-    exchanged, two equal negative ones belong to a block of extent 2.  ``info`` counts from 1 the
-    first block that is zero, 0 if none is.  (Bunch and Kaufman, 1977.)
+    share the lower triangle, above which are zeros.  A positive pivot says that these two rows and
+    columns were exchanged, two equal negative ones belong to a block of extent 2.  ``info`` counts
+    from 1 the first block that is zero, 0 if none is.  (Bunch and Kaufman, 1977.)
     """
     *batch, n, _ = a.shape
-    flat = np.array(a, order="C").reshape(math.prod(batch), n, n)
+    flat = np.tril(a).reshape(math.prod(batch), n, n)
     pivots = np.zeros((len(flat), n), np.int32)
     info = np.zeros(len(flat), np.int32)
     for i in range(len(flat)):

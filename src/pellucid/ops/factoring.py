@@ -9,7 +9,7 @@ divided by the difference is infinite or NaN.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from pellucid.ops.registry import Value, apply, define, ramp, require_float, sam
 Cotangents = Mapping[int, Value]
 Result = Callable[[int], Value]
 
+SLOW = "the iteration did not converge"
 NONFINITE = "the matrix has entries that are infinite or NaN"
 
 
@@ -170,9 +171,9 @@ def _svd(
 ) -> dict[int, np.ndarray]:
     _require_finite("svd", a)
     if outputs == (1,):
-        values = computed("svd", "it did not converge", lambda x: np.linalg.svd(x, False, False), a)
+        values = computed("svd", SLOW, lambda x: np.linalg.svd(x, False, False), a)
         return {1: values}
-    found = computed("svd", "it did not converge", lambda x: np.linalg.svd(x, full), a)
+    found = computed("svd", SLOW, lambda x: np.linalg.svd(x, full), a)
     return _wanted(dict(enumerate(found)), outputs)
 
 
@@ -240,21 +241,24 @@ SVD = define(
 # ---- eigenvalues of symmetric matrices -----------------------------------------------------------
 
 
-def _infer_eigh(a: Spec, *, output: int) -> Spec:
+def _infer_eigh(a: Spec, *, upper: bool, output: int) -> Spec:
     _check("eigh", a, square=True)
     return Spec(a.shape[:-1] if output == 0 else a.shape, a.dtype)
 
 
-def _eigh(a: np.ndarray, *, outputs: tuple[int, ...] | None = None) -> dict[int, np.ndarray]:
+def _eigh(
+    a: np.ndarray, *, upper: bool, outputs: tuple[int, ...] | None = None
+) -> dict[int, np.ndarray]:
+    triangle: Literal["L", "U"] = "U" if upper else "L"
     bad = ~np.isfinite(a).all((-2, -1))
     even = (a + a.swapaxes(-1, -2)) / 2
     if bad.any():
         even = np.where(bad[..., None, None], 0, even).astype(a.dtype)
     if outputs == (0,):
-        found = [computed("eigh", "it did not converge", np.linalg.eigvalsh, even)]
+        parts = (computed("eigh", SLOW, lambda x: np.linalg.eigvalsh(x, triangle), even),)
     else:
-        found = [*computed("eigh", "it did not converge", np.linalg.eigh, even)]
-    found = [np.asarray(part) for part in found]
+        parts = computed("eigh", SLOW, lambda x: np.linalg.eigh(x, triangle), even)
+    found = [np.asarray(part) for part in parts]
     for part in found if bad.any() else ():
         part[bad] = np.nan
     return _wanted(dict(enumerate(found)), outputs)
@@ -266,6 +270,8 @@ def _eigh_gradient(
     inputs: Sequence[Value],
     wanted: Sequence[bool],
     pull: Any,
+    *,
+    upper: bool,
 ) -> list[Value]:
     """V (skew(Vᵀ V̄) / 2E + diag L̄) Vᵀ with E[i, j] = l[j] − l[i]  (Magnus, 1985)."""
     values, vectors = result(0), result(1)
@@ -280,11 +286,14 @@ def _eigh_gradient(
 EIGH = define(
     "eigh",
     "factors",
-    "(A + Aᵀ)/2 = V diag(L) Vᵀ, V orthogonal, L ascending",
+    "(A + Aᵀ)/2 = V diag(L) Vᵀ, V orthogonal, L ascending; LAPACK reads the lower or upper half",
     infer=_infer_eigh,
-    evaluate=lambda a, *, output: _eigh(a, outputs=(output,))[output],
+    evaluate=lambda a, *, upper, output: _eigh(a, upper=upper, outputs=(output,))[output],
     gradient=_eigh_gradient,
-    samples=lambda: _samples_of((3, 3), (2, 2, 2), count=2),
+    samples=lambda: [
+        *_samples_of((3, 3), (2, 2, 2), count=2, upper=False),
+        *_samples_of((3, 3), count=2, upper=True),
+    ],
     reason="an iteration until convergence, which LAPACK has",
     results=_eigh,
     host=True,
@@ -595,7 +604,7 @@ def _pinv(a: np.ndarray, atol: np.ndarray, rtol: np.ndarray, *, hermitian: bool)
         return np.zeros((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
     if hermitian:
         lower = np.tril(a)
-        found = _eigh(lower + np.tril(lower, -1).swapaxes(-1, -2))
+        found = _eigh(lower + np.tril(lower, -1).swapaxes(-1, -2), upper=False)
         sizes, left = found[0], found[1]
         right = left.swapaxes(-1, -2)
     else:

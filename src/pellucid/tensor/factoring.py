@@ -97,7 +97,8 @@ def eigh(
     (A + Aᵀ)/2.  Gradients of V are finite where the eigenvalues differ.  Signs of eigenvectors are
     LAPACK's.  A matrix with infinities or NaN has NaN for results.
     """
-    return Eigen(*results_of(factoring.EIGH, symmetric("eigh", A, UPLO), 2))
+    a = symmetric("eigh", A, UPLO)
+    return Eigen(*results_of(factoring.EIGH, a, 2, upper=UPLO.upper() == "U"))
 
 
 @takes_out
@@ -109,7 +110,9 @@ def eigvalsh(
 ) -> Tensor:
     """The eigenvalues of symmetric matrices (…, n, n), ascending: (…, n); see ``eigh``."""
     a = symmetric("eigvalsh", A, UPLO)
-    return cast(Tensor, a.apply_results(factoring.EIGH, (a,), {}, (0,))[0])
+    return cast(
+        Tensor, a.apply_results(factoring.EIGH, (a,), {"upper": UPLO.upper() == "U"}, (0,))[0]
+    )
 
 
 # ---- orthogonal and triangular -------------------------------------------------------------------

@@ -105,12 +105,14 @@ def _least_columns(a: Any, b: Any) -> tuple[Any, Any, bool]:
     return (*batches_together("lstsq", a, columns), vectors)
 
 
+@takes_out
 def lstsq(
     A: Tensor,  # noqa: N803
     B: Tensor,  # noqa: N803
     rcond: float | None = None,
     *,
     driver: str | None = None,
+    out: tuple[Tensor, ...] | None = None,
 ) -> LeastSquares:
     """The X that makes ‖A X − B‖ least, the smallest of those: (…, m, n) and (…, m, k) → (…, n, k).
 

@@ -145,11 +145,12 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:  # noqa: N803
     N is by default n.  (``pellucid.vander`` has them in descending order.)
     """
     numbers = as_number(x)
-    count = (numbers.shape[-1] if numbers.shape else 0) if N is None else N
-    if not numbers.shape or count <= 1:
+    numbers = numbers if numbers.shape else numbers.unsqueeze(0)
+    count = numbers.shape[-1] if N is None else N
+    if count <= 1:
         raise ArgumentError(
             f"linalg.vander got a tensor of shape {tuple(numbers.shape)} and N={N}",
-            "it needs vectors, and N must be greater than 1",
+            "N, by default the length of the vectors, must be greater than 1",
         )
     return _powers(numbers, count)
 

@@ -20,7 +20,7 @@ from pellucid.ops import elementwise, structure
 from pellucid.tensor.core import lift
 from pellucid.tensor.late import demanded
 from pellucid.tensor.promotion import as_operand
-from pellucid.tensor.state import state
+from pellucid.tensor.state import is_tracing, state
 
 
 def as_matrices(name: str, value: Any, square: bool = False) -> Any:
@@ -109,19 +109,31 @@ def count_from_one(bad: Any) -> Any:
     return elementwise.cast(first * bad.any(-1), int32)
 
 
-def required(name: str, value: Any, info: Any, what: Callable[[int], str], hint: str) -> Any:
+def required(
+    name: str,
+    value: Any,
+    info: Any,
+    what: Callable[[int], str],
+    hint: str,
+    again: tuple[Any, Callable[[np.ndarray], np.ndarray]] | None = None,
+) -> Any:
     """``value``, if ``info`` is 0 everywhere; else :class:`LinAlgError` for the first matrix.
 
     ``what`` says in words what a number of ``info`` means, 0 being one that is not known.  A
-    compiled program says it after its call.
+    compiled program says it after its call, with the numbers that ``again`` finds: a tensor, and
+    what computes info of its array by NumPy.
     """
 
+    traced = is_tracing()
+
     def check(array: np.ndarray) -> None:
-        failed = np.flatnonzero(array)
+        orders = array if again is None or not traced else again[1](array)
+        failed = np.flatnonzero(orders)
         if failed.size:
-            where = f"(Batch element {failed[0]}): " if array.ndim else ""
-            order = int(array.reshape(-1)[failed[0]])
+            where = f"(Batch element {failed[0]}): " if orders.ndim else ""
+            order = int(orders.reshape(-1)[failed[0]])
             raise LinAlgError(f"linalg.{name}: {where}{what(order)}", hint)
 
+    subject = again[0] if again is not None and traced else info
     otherwise = LinAlgError(f"linalg.{name}: {what(0)}", hint)
-    return demanded(value, lambda: info.eq(0), check, info, otherwise=otherwise)
+    return demanded(value, lambda: info.eq(0), check, subject, otherwise=otherwise)

@@ -94,7 +94,10 @@ def matrix_norm(
         )
     inner, outer = (rows, columns) if abs(cast(float, ord)) == 1 else (columns, rows)
     sums = x.abs().sum(inner, keepdim=True)
-    found = sums.amax(outer, True) if cast(float, ord) > 0 else sums.amin(outer, True)
+    if cast(float, ord) < 0:
+        found = sums.amin(outer, True)
+    else:  # of nothing it is 0
+        found = sums.amax(outer, True) if sums.shape[outer] else sums.sum(outer, keepdim=True)
     return cast(Tensor, found if keepdim else found.squeeze((rows, columns)))
 
 

@@ -64,18 +64,22 @@ def _inverse(name: str, a: Any, may_fail: bool = False) -> tuple[Any, Any]:
         try:
             found, info = lift(np.linalg.inv(a.array())), _no_info(a)
         except np.linalg.LinAlgError:
-            info = _zero_pivots(a)
+            info = lift(_zero_pivots(a.array()))
             found = lift(_by_matrix(np.linalg.inv, a.array()))
-    return (found if may_fail else required(name, found, info, _singular, SINGULAR_HINT)), info
+    if not may_fail:
+        again = (a.detach(), _zero_pivots)
+        found = required(name, found, info, _singular, SINGULAR_HINT, again)
+    return found, info
 
 
 def _no_info(a: Any) -> Any:
     return lift(np.zeros(tuple(a.shape[:-2]), np.int32))
 
 
-def _zero_pivots(a: Any) -> Any:
-    packed, _, _ = factored(a.array())
-    return count_from_one(lift(np.diagonal(packed, 0, -2, -1) == 0))
+def _zero_pivots(a: np.ndarray) -> np.ndarray:
+    """The first pivot that is 0, from 1 on, for each matrix; 0 if none is."""
+    zero = np.diagonal(factored(a)[0], 0, -2, -1) == 0
+    return np.asarray(np.where(zero.any(-1), zero.argmax(-1) + 1, 0), np.int32)
 
 
 def _by_matrix(function: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
@@ -258,7 +262,7 @@ def _plain_solution(name: str, a: Any, b: Any, may_fail: bool) -> tuple[Any, Any
     try:
         return lift(np.linalg.solve(a.array(), b.array())), _no_info(a)
     except np.linalg.LinAlgError:
-        info = _zero_pivots(a.detach())
+        info = lift(_zero_pivots(a.array()))
         value = lift(_by_matrix(np.linalg.solve, a.array(), b.array()))
         return (value if may_fail else required(name, value, info, _singular, SINGULAR_HINT)), info
 
@@ -371,7 +375,8 @@ def _factor(name: str, matrices: Any, upper: bool, may_fail: bool) -> tuple[Any,
         if may_fail:
             lower = lower.masked_fill(info.ne(0).unsqueeze(-1).unsqueeze(-1), math.nan)
         else:
-            lower = required(name, lower, info, _not_positive, hint)
+            again = (a.detach(), _minors)
+            lower = required(name, lower, info, _not_positive, hint, again)
         return (lower.mT if upper else lower), info
     try:
         lower, info = lift(np.linalg.cholesky(a.array())), _no_info(a)
