@@ -60,6 +60,13 @@ CALLS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "bucketize": lambda m: (m.tensor(X), m.tensor([0.2, 0.5])),
     "cholesky_solve": lambda m: (m.ones(2, 1), m.eye(2)),
     "cross": lambda m: (m.tensor(X), m.ones(2, 3)),
+    "geqrf": lambda m: (m.tensor(X),),
+    "lu": lambda m: (m.tensor(X),),
+    "lu_solve": lambda m: (m.ones(2, 1), *m.linalg.lu_factor(m.tensor(X[:, :2]))),
+    "orgqr": lambda m: tuple(m.geqrf(m.tensor(X).mT)),
+    "ormqr": lambda m: (*m.geqrf(m.tensor(X).mT), m.ones(3, 2)),
+    "qr": lambda m: (m.tensor(X),),
+    "svd": lambda m: (m.tensor(X),),
     "gather": lambda m: (m.tensor(X), 1, m.tensor([[0], [2]])),
     "histogram": lambda m: (m.tensor(X), 4),
     "index_reduce": lambda m: (m.ones(2, 3), 0, m.tensor([1]), m.tensor(X[:1]), "prod"),
@@ -289,7 +296,7 @@ def test_what_cannot_be_written_to() -> None:
 def test_pytorch_takes_it_too(name: str) -> None:
     """Where there is an ``out`` here, PyTorch writes the same into its own."""
     torch = pytest.importorskip("torch")
-    if name == "cholesky" or name == "triangular_solve" or name == "slogdet":
+    if name in ("cholesky", "triangular_solve", "slogdet", "lu", "qr", "svd"):
         return  # deprecated there, or only in linalg
     keywords = _keywords(name)
     ours = getattr(pellucid, name)(*_arguments(name, pellucid), **keywords)

@@ -13,7 +13,11 @@ from pellucid.tensor.interface import Tensor as Tensor
 from pellucid.tensor.results import Extremes as Extremes
 from pellucid.tensor.results import Fraction as Fraction
 from pellucid.tensor.results import Histogram as Histogram
+from pellucid.tensor.results import OrthogonalTriangular as OrthogonalTriangular
+from pellucid.tensor.results import Reflectors as Reflectors
 from pellucid.tensor.results import SignLog as SignLog
+from pellucid.tensor.results import SingularFactors as SingularFactors
+from pellucid.tensor.results import TriangularSolution as TriangularSolution
 from pellucid.tensor.results import ValuesIndices as ValuesIndices
 from typing import Literal as Literal
 from typing import overload as overload
@@ -126,6 +130,7 @@ __all__ = [
     "gather",
     "gcd",
     "ge",
+    "geqrf",
     "ger",
     "greater",
     "greater_equal",
@@ -187,6 +192,8 @@ __all__ = [
     "logit",
     "logsumexp",
     "lt",
+    "lu",
+    "lu_solve",
     "masked_fill",
     "masked_scatter",
     "masked_select",
@@ -224,6 +231,8 @@ __all__ = [
     "norm",
     "not_equal",
     "numel",
+    "orgqr",
+    "ormqr",
     "outer",
     "permute",
     "pinverse",
@@ -232,6 +241,7 @@ __all__ = [
     "prelu",
     "prod",
     "put",
+    "qr",
     "quantile",
     "rad2deg",
     "ravel",
@@ -274,6 +284,7 @@ __all__ = [
     "sub",
     "subtract",
     "sum",
+    "svd",
     "swapaxes",
     "swapdims",
     "t",
@@ -986,6 +997,10 @@ def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≥ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
+def geqrf(input: Operand, *, out: builtins.tuple[Tensor, ...] | None = None) -> Reflectors:
+    """QR as LAPACK keeps it: (a, tau); see ``geqrf``."""
+    ...
+
 def ger(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """All products of two vectors' elements: (N,), (M,) → (N, M)."""
     ...
@@ -1347,6 +1362,26 @@ def lt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self < other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
+def lu(
+    input: Operand,
+    pivot: builtins.bool = True,
+    get_infos: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> builtins.tuple[Tensor, ...]:
+    """(LU, pivots), and with ``get_infos`` info; see ``linalg.lu_factor_ex``."""
+    ...
+
+def lu_solve(
+    input: Operand,
+    LU_data: Tensor,
+    LU_pivots: Tensor,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """X with A X = self, A given by what ``linalg.lu_factor`` returns of it."""
+    ...
+
 def masked_fill(input: Operand, mask: Tensor, value: Operand) -> Tensor:
     """``value`` where ``mask`` is true, else self."""
     ...
@@ -1653,7 +1688,8 @@ def norm(
     *,
     out: Tensor | None = None,
 ) -> Tensor:
-    """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
+    """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros;
+    "fro": p = 2; "nuc", over two axes: sum of the singular values.
 
     The gradient where the norm is 0, and for p < 1 that of elements that are 0, is 0 (a
     subgradient).
@@ -1666,6 +1702,22 @@ def not_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> T
 
 def numel(input: Operand) -> builtins.int:
     """Number of elements: the product of the extents."""
+    ...
+
+def orgqr(input: Operand, input2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Q of what ``geqrf`` gives, ``input2`` being tau; see ``linalg.householder_product``."""
+    ...
+
+def ormqr(
+    input: Operand,
+    input2: Tensor,
+    input3: Tensor,
+    left: builtins.bool = True,
+    transpose: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Q · input3 (or input3 · Q) for the Q of what ``geqrf`` gives; see ``ormqr``."""
     ...
 
 def outer(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -1713,6 +1765,17 @@ def put(
 
     ``index`` and ``source`` have equally many elements; negative positions count from the
     back.
+    """
+    ...
+
+def qr(
+    input: Operand,
+    some: builtins.bool = True,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> OrthogonalTriangular:
+    """A = Q R of matrices (…, m, n); see ``linalg.qr``, whose mode is "reduced" with ``some``
+    and otherwise "complete".
     """
     ...
 
@@ -2018,6 +2081,19 @@ def sum(
     """Sum over ``dim`` (all axes by default). Integers and bool sum to int64."""
     ...
 
+def svd(
+    input: Operand,
+    some: builtins.bool = True,
+    compute_uv: builtins.bool = True,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> SingularFactors:
+    """A = U diag(S) Vᵀ of matrices (…, m, n) as (U, S, V); see ``linalg.svd``.
+
+    ``some`` leaves out the columns beyond min(m, n); without ``compute_uv`` U and V are 0.
+    """
+    ...
+
 def swapaxes(
     input: Operand,
     dim0: builtins.int | Sequence[builtins.int],
@@ -2104,10 +2180,10 @@ def triangular_solve(
     unitriangular: builtins.bool = False,
     *,
     out: builtins.tuple[Tensor, ...] | None = None,
-) -> builtins.tuple[Tensor, Tensor]:
+) -> TriangularSolution:
     """(X, A) with A X = self, of A only the ``upper`` or lower triangle being read.
 
-    ``transpose`` takes Aᵀ, ``unitriangular`` ones on the diagonal.
+    ``transpose`` takes Aᵀ, ``unitriangular`` ones on the diagonal.  The leading axes broadcast.
     """
     ...
 

@@ -181,7 +181,7 @@ logical_xor          function in_place out
 logit                function in_place rounded out
 logsumexp            function axis rounded out
 lt                   function in_place out
-lu                   function
+lu                   function out
 lu_solve             function out
 masked_fill          function in_place
 masked_scatter       function in_place
