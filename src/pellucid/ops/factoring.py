@@ -75,12 +75,14 @@ def _masked(x: Value, mask: np.ndarray) -> Value:
 
 def tril(x: Value, diagonal: int = 0) -> Value:
     """The lower triangle up to a diagonal, zeros above."""
-    return _masked(x, np.tri(*x.shape[-2:], diagonal, dtype=bool))
+    m, n = x.shape[-2:]
+    return _masked(x, np.tri(m, n, diagonal, dtype=bool))
 
 
 def triu(x: Value, diagonal: int = 0) -> Value:
     """The upper triangle from a diagonal on, zeros below."""
-    return _masked(x, ~np.tri(*x.shape[-2:], diagonal - 1, dtype=bool))
+    m, n = x.shape[-2:]
+    return _masked(x, ~np.tri(m, n, diagonal - 1, dtype=bool))
 
 
 def _diagonal_matrix(x: Value) -> Value:
@@ -314,7 +316,7 @@ def _qr(
     a: np.ndarray, *, complete: bool, outputs: tuple[int, ...] | None = None
 ) -> dict[int, np.ndarray]:
     if outputs == (1,) and not complete:
-        return {1: np.linalg.qr(a, "r")}
+        return {1: np.asarray(np.linalg.qr(a, "r"))}
     found = np.linalg.qr(a, "complete" if complete else "reduced")
     return _wanted(dict(enumerate(found)), outputs)
 
@@ -615,7 +617,7 @@ def _pinv(a: np.ndarray, atol: np.ndarray, rtol: np.ndarray, *, hermitian: bool)
     counts = np.abs(sizes) > least
     inverses = np.where(counts, 1 / np.where(counts, sizes, 1), 0)
     found_inverse = (right.swapaxes(-1, -2) * inverses[..., None, :]) @ left.swapaxes(-1, -2)
-    return found_inverse.astype(a.dtype)
+    return np.asarray(found_inverse, a.dtype)
 
 
 def _pinv_gradient(

@@ -105,7 +105,8 @@ class MatrixMethods(Tensor):
         a = as_matrices("cholesky_solve", input2, square=True)
         b = as_matrices("cholesky_solve", self)
         same_types("cholesky_solve", a, b)
-        return cast(Tensor, _by_factor(*batches_together("cholesky_solve", a, b), upper))
+        a, b = batches_together("cholesky_solve", a, b)
+        return cast(Tensor, _by_factor(a, b, upper))
 
     def triangular_solve(
         self,

@@ -92,9 +92,9 @@ def matrix_norm(
             f"linalg.matrix_norm: order {ord!r} is not supported",
             'use "fro", "nuc", 1, -1, 2, -2, inf or -inf',
         )
-    inner, outer = (rows, columns) if abs(cast(float, ord)) == 1 else (columns, rows)
+    inner, outer = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums = x.abs().sum(inner, keepdim=True)
-    if cast(float, ord) < 0:
+    if ord < 0:
         found = sums.amin(outer, True)
     else:  # of nothing it is 0
         found = sums.amax(outer, True) if sums.shape[outer] else sums.sum(outer, keepdim=True)
