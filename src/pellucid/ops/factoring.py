@@ -31,7 +31,6 @@ from pellucid.ops.registry import Value, apply, define, ramp, require_float, sam
 Cotangents = Mapping[int, Value]
 Result = Callable[[int], Value]
 
-SLOW = "the iteration did not converge"
 NONFINITE = "the matrix has entries that are infinite or NaN"
 
 
@@ -112,20 +111,22 @@ def _sum(*parts: Value | None) -> Value:
 # ---- LAPACK by NumPy -----------------------------------------------------------------------------
 
 
-def computed(name: str, why: str, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
+def _computed(
+    name: str, function: Callable[..., Any], *arrays: np.ndarray
+) -> tuple[np.ndarray, ...]:
     """What NumPy gives; raises :class:`LinAlgError` with the first matrix for which it fails."""
     try:
-        return function(*arrays)
+        found = function(*arrays)
     except np.linalg.LinAlgError:
-        raise LinAlgError(f"linalg.{name}: {_where(function, *arrays)}{why}", HINTS[name]) from None
+        raise LinAlgError(
+            f"linalg.{name}: {_where(function, *arrays)}the iteration did not converge", HINTS[name]
+        ) from None
+    return (found,) if isinstance(found, np.ndarray) else tuple(map(np.asarray, found))
 
 
 HINTS = {
     "svd": "look for what made them: too large a step, a division by 0",
     "eigh": "scale the matrix, or use float64",
-    "inv": "add a small multiple of the identity, or look for equal rows and columns",
-    "solve": "add a small multiple of the identity, or use linalg.lstsq",
-    "cholesky": "add a small multiple of the identity, or look for equal rows and columns",
 }
 
 
@@ -173,9 +174,8 @@ def _svd(
 ) -> dict[int, np.ndarray]:
     _require_finite("svd", a)
     if outputs == (1,):
-        values = computed("svd", SLOW, lambda x: np.linalg.svd(x, False, False), a)
-        return {1: values}
-    found = computed("svd", SLOW, lambda x: np.linalg.svd(x, full), a)
+        return {1: _computed("svd", lambda x: np.linalg.svd(x, False, False), a)[0]}
+    found = _computed("svd", lambda x: np.linalg.svd(x, full), a)
     return _wanted(dict(enumerate(found)), outputs)
 
 
@@ -257,10 +257,9 @@ def _eigh(
     if bad.any():
         even = np.where(bad[..., None, None], 0, even).astype(a.dtype)
     if outputs == (0,):
-        parts = (computed("eigh", SLOW, lambda x: np.linalg.eigvalsh(x, triangle), even),)
+        found = _computed("eigh", lambda x: np.linalg.eigvalsh(x, triangle), even)
     else:
-        parts = computed("eigh", SLOW, lambda x: np.linalg.eigh(x, triangle), even)
-    found = [np.asarray(part) for part in parts]
+        found = _computed("eigh", lambda x: np.linalg.eigh(x, triangle), even)
     for part in found if bad.any() else ():
         part[bad] = np.nan
     return _wanted(dict(enumerate(found)), outputs)
@@ -598,6 +597,11 @@ LDL_SOLVE = define(
 
 def _infer_pinv(a: Spec, atol: Spec, rtol: Spec, *, hermitian: bool) -> Spec:
     _check("pinv", a, square=hermitian)
+    if not atol.shape == rtol.shape == a.shape[:-2]:
+        raise ShapeError(
+            f"pinv got matrices {tuple(a.shape)} and tolerances {atol.shape} and {rtol.shape}",
+            "there is one of each for each matrix",
+        )
     return Spec((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
 
 
@@ -642,8 +646,9 @@ def _pinv_gradient(
 
 def _pinv_samples() -> Iterable[Sample]:
     none, some = np.asarray(0.0), np.asarray(1e-6)
-    for shape in ((3, 3), (4, 2), (2, 2, 3)):
+    for shape in ((3, 3), (4, 2)):
         yield Sample((ramp(*shape), none, some), {"hermitian": False})
+    yield Sample((ramp(2, 2, 3), np.zeros(2), np.full(2, 1e-6)), {"hermitian": False})
 
 
 PINV = define(

@@ -62,7 +62,10 @@ def pinv(
     or NaN.  (Penrose, 1955; Golub and Pereyra, 1973.)
     """
     a = as_matrices("pinv", A, square=hermitian)
-    tolerances = _tolerances(a, atol, rcond if rtol is None else rtol)
+    tolerances = [
+        structure.broadcast_to(t, tuple(a.shape[:-2]))
+        for t in _tolerances(a, atol, rcond if rtol is None else rtol)
+    ]
     return cast(Tensor, apply(factoring.PINV, a, *tolerances, hermitian=bool(hermitian)))
 
 
