@@ -17,7 +17,6 @@ from pellucid.base.dtypes import uint8 as uint8
 from pellucid.base.dtypes import bool_ as bool
 from pellucid.base.errors import PellucidError as PellucidError
 from pellucid.base.shapes import broadcast_shapes as broadcast_shapes
-from pellucid.tensor import linalg as linalg
 from pellucid.tensor.assembling import atleast_1d as atleast_1d
 from pellucid.tensor.assembling import atleast_2d as atleast_2d
 from pellucid.tensor.assembling import atleast_3d as atleast_3d
@@ -57,6 +56,7 @@ from pellucid.tensor.creation import tensor as tensor
 from pellucid.tensor.creation import zeros as zeros
 from pellucid.tensor.creation import zeros_like as zeros_like
 from pellucid.tensor.device import Device as device
+from pellucid.tensor.factoring import lu_unpack as lu_unpack
 from pellucid.tensor.functions import equal as equal
 from pellucid.tensor.functions import get_default_dtype as get_default_dtype
 from pellucid.tensor.functions import is_tensor as is_tensor
@@ -69,17 +69,22 @@ from pellucid.tensor.functions import where as where
 from pellucid.tensor.gradcheck import gradcheck as gradcheck
 from pellucid.tensor.gradcheck import gradgradcheck as gradgradcheck
 from pellucid.tensor.gradcheck import numerical_grad as numerical_grad
+from pellucid.tensor.least_squares import lobpcg as lobpcg
+from pellucid.tensor.least_squares import pca_lowrank as pca_lowrank
+from pellucid.tensor.least_squares import svd_lowrank as svd_lowrank
 from pellucid.tensor.limits import e as e
 from pellucid.tensor.limits import finfo as finfo
 from pellucid.tensor.limits import iinfo as iinfo
 from pellucid.tensor.limits import inf as inf
 from pellucid.tensor.limits import nan as nan
 from pellucid.tensor.limits import pi as pi
-from pellucid.tensor.linalg import cdist as cdist
-from pellucid.tensor.linalg import vander as vander
+from pellucid.tensor.linalg import chain_matmul as chain_matmul
+from pellucid.tensor.linalg import descending_vander as vander
 from pellucid.tensor.linear import einsum as einsum
 from pellucid.tensor.linear import tensordot as tensordot
 from pellucid.tensor.method_functions import *
+from pellucid.tensor.norms import cdist as cdist
+from pellucid.tensor.norms import nuclear_norm as nuclear_norm
 from pellucid.tensor.printing import get_printoptions as get_printoptions
 from pellucid.tensor.printing import printoptions as printoptions
 from pellucid.tensor.printing import set_printoptions as set_printoptions
@@ -123,6 +128,7 @@ from pellucid import cuda as cuda
 from pellucid import data as data
 from pellucid import insight as insight
 from pellucid import interop as interop
+from pellucid import linalg as linalg
 from pellucid.serialization import load as load
 from pellucid import models as models
 from pellucid import nn as nn
@@ -206,6 +212,7 @@ __all__ = [
     "cat",
     "cdist",
     "ceil",
+    "chain_matmul",
     "channels_last",
     "cholesky",
     "cholesky_inverse",
@@ -298,6 +305,7 @@ __all__ = [
     "gather",
     "gcd",
     "ge",
+    "geqrf",
     "ger",
     "get_autocast_dtype",
     "get_default_dtype",
@@ -370,6 +378,7 @@ __all__ = [
     "linalg",
     "linspace",
     "load",
+    "lobpcg",
     "log",
     "log10",
     "log1p",
@@ -388,6 +397,9 @@ __all__ = [
     "logsumexp",
     "long",
     "lt",
+    "lu",
+    "lu_solve",
+    "lu_unpack",
     "manual_seed",
     "masked_fill",
     "masked_scatter",
@@ -432,12 +444,16 @@ __all__ = [
     "norm",
     "normal",
     "not_equal",
+    "nuclear_norm",
     "numel",
     "numerical_grad",
     "ones",
     "ones_like",
     "optim",
+    "orgqr",
+    "ormqr",
     "outer",
+    "pca_lowrank",
     "permute",
     "pi",
     "pinverse",
@@ -450,6 +466,7 @@ __all__ = [
     "prod",
     "promote_types",
     "put",
+    "qr",
     "quantile",
     "rad2deg",
     "rand",
@@ -514,6 +531,8 @@ __all__ = [
     "subtract",
     "sum",
     "summary",
+    "svd",
+    "svd_lowrank",
     "swapaxes",
     "swapdims",
     "t",
