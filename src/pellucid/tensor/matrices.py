@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,12 +18,13 @@ from pellucid.base.errors import (
 from pellucid.base.shapes import Shape, broadcast_shapes
 from pellucid.ops import elementwise, structure
 from pellucid.tensor.core import lift
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.late import demanded
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.state import is_tracing, state
 
 
-def as_matrices(name: str, value: Any, square: bool = False) -> Any:
+def as_matrices(name: str, value: Any, square: bool = False) -> Tensor:
     """The matrices (…, m, n) in float32 or float64.
 
     Raises ``ShapeError`` and ``DTypeError``: LAPACK has no other types.  While autocasting, narrow
@@ -45,29 +46,29 @@ def as_matrices(name: str, value: Any, square: bool = False) -> Any:
     return a
 
 
-def symmetric(name: str, value: Any, triangle: str) -> Any:
+def symmetric(name: str, value: Any, triangle: str) -> Tensor:
     """The symmetric matrices that one triangle says, "L" or "U"; the gradient is not cut."""
     a = as_matrices(name, value, square=True)
     if str(triangle).upper() not in ("L", "U"):
         raise ArgumentError(f"linalg.{name} got UPLO={triangle!r}", 'use "L" or "U"')
     still = a.detach()
-    lower = still.tril() if str(triangle).upper() == "L" else still.triu().mT
-    whole = lower + lower.tril(-1).mT
+    lower = still.tril() if str(triangle).upper() == "L" else still.triu().mH
+    whole = lower + lower.tril(-1).mH
     return whole if not a.requires_grad else whole + (a - still)
 
 
-def as_real(name: str, value: Any) -> Any:
+def as_real(name: str, value: Any) -> Tensor:
     """A tensor of float32 or float64; see :func:`as_matrices`."""
     a = as_operand(value)
     if a.dtype.is_narrow:
         if state.autocast is not None:
-            return elementwise.cast(a, float32)
+            return cast(Tensor, elementwise.cast(a, float32))
         raise DTypeUnsupportedError(
             f"linalg.{name} is not implemented for {a.dtype.name}: low precision dtypes are not "
             "supported",
             "convert it with .float()",
         )
-    if not a.dtype.is_floating_point:
+    if a.dtype.kind in ("bool", "int"):
         raise DTypeError(
             f"linalg.{name} expected a floating point tensor and got {a.dtype.name}",
             "convert it with .float() or .double()",
@@ -95,18 +96,18 @@ def batches_together(name: str, *tensors: Any) -> list[Any]:
     return [structure.broadcast_to(t, (*batch, *t.shape[-2:])) for t in tensors]
 
 
-def unit_matrices(shape: Shape, like: Any) -> Any:
+def unit_matrices(shape: Shape, like: Any) -> Tensor:
     """Identities (…, n, n) in the dtype of ``like``."""
     one = lift(np.eye(shape[-1], dtype=like.dtype.numpy))
-    return structure.broadcast_to(one, tuple(shape))
+    return cast(Tensor, structure.broadcast_to(one, tuple(shape)))
 
 
-def count_from_one(bad: Any) -> Any:
+def count_from_one(bad: Any) -> Tensor:
     """The position, from 1 on, of the first that is true along the last axis; 0 if none (int32)."""
     if not bad.shape[-1]:
-        return structure.sum(elementwise.cast(bad, int32), -1)
+        return cast(Tensor, structure.sum(elementwise.cast(bad, int32), -1))
     first = structure.argmax(elementwise.cast(bad, int32), len(bad.shape) - 1) + 1
-    return elementwise.cast(first * bad.any(-1), int32)
+    return cast(Tensor, elementwise.cast(first * bad.any(-1), int32))
 
 
 def required(
@@ -116,7 +117,7 @@ def required(
     what: Callable[[int], str],
     hint: str,
     again: tuple[Any, Callable[[np.ndarray], np.ndarray]] | None = None,
-) -> Any:
+) -> Tensor:
     """``value``, if ``info`` is 0 everywhere; else :class:`LinAlgError` for the first matrix.
 
     ``what`` says in words what a number of ``info`` means, 0 being one that is not known.  A
@@ -136,4 +137,4 @@ def required(
 
     subject = again[0] if again is not None and traced else info
     otherwise = LinAlgError(f"linalg.{name}: {what(0)}", hint)
-    return demanded(value, lambda: info.eq(0), check, subject, otherwise=otherwise)
+    return cast(Tensor, demanded(value, lambda: info.eq(0), check, subject, otherwise=otherwise))

@@ -137,17 +137,17 @@ def _by_factor(factor: Any, b: Any, upper: bool) -> Any:
     The gradient is that of the product L Lᵀ to all elements of L, as PyTorch has it.  With
     L Lᵀ = A₀ + Δ the solution is X₀ − A₀⁻¹ Δ (X₀ − A₀⁻¹ Δ X₀), up to second order.
     """
-    lower = factor.mT if upper else factor
+    lower = factor.mH if upper else factor
     still = lower.detach().tril()
 
     def solved(columns: Any) -> Any:
         half = factoring.solve_triangular(still, columns, upper=False)
-        return factoring.solve_triangular(still.mT, half, upper=True)
+        return factoring.solve_triangular(still.mH, half, upper=True)
 
     found = solved(b)
     if lower.requires_grad:
         moved = still + (lower - lower.detach())
-        product = moved.matmul(moved.mT)
+        product = moved.matmul(moved.mH)
         change = product - product.detach()
         found = found - solved(change.matmul(found - solved(change.matmul(found))))
     return found

@@ -169,7 +169,7 @@ def cond(
         return smallest / largest if p == -2 else largest / smallest
     as_matrices(f"cond(ord={p})", a, square=True)
     if not a.shape[-1]:
-        return cast(Tensor, a.sum((-2, -1)))
+        return a.sum((-2, -1))
     inverse, info = inv_ex(a)
     found = matrix_norm(a, cast(float, p)) * matrix_norm(_finite(inverse, info), cast(float, p))
     return found.masked_fill(info.ne(0), math.inf)

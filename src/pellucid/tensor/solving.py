@@ -15,8 +15,9 @@ from typing import Any, cast
 import numpy as np
 
 from pellucid.base.errors import ShapeError
+from pellucid.base.shapes import size_of
 from pellucid.ops import elementwise, factoring, structure
-from pellucid.ops.elimination import factored
+from pellucid.ops.elimination import factored, substituted
 from pellucid.tensor import eliminating
 from pellucid.tensor.core import lift
 from pellucid.tensor.interface import Tensor
@@ -28,7 +29,6 @@ from pellucid.tensor.matrices import (
     required,
     same_types,
     symmetric,
-    unit_matrices,
 )
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_operand, rounded_once
@@ -194,7 +194,7 @@ def det(
     if not a.requires_grad:
         return value
     left, right, first, second = (lift(part) for part in _by_factors(a.array()))
-    w = left.mT.matmul(a - a.detach()).matmul(right.mT)
+    w = left.mH.matmul(a - a.detach()).matmul(right.mH)
     own = w.diagonal(0, -2, -1)
     pairs = own.unsqueeze(-1) * own.unsqueeze(-2) - w * w.mT
     return value + (first * own).sum(-1) + (second * pairs).sum((-2, -1)) / 2
@@ -370,14 +370,14 @@ def _factor(name: str, matrices: Any, upper: bool, may_fail: bool) -> tuple[Any,
         return a * 1, _no_info(a)
     hint = SINGULAR_HINT
     if is_tracing():
-        lower, pivots = eliminating.lower_factor((a + a.mT) / 2)
+        lower, pivots = eliminating.lower_factor((a + a.mH) / 2)
         info = count_from_one(pivots.gt(0).logical_not().movedim(0, -1))
         if may_fail:
             lower = lower.masked_fill(info.ne(0).unsqueeze(-1).unsqueeze(-1), math.nan)
         else:
             again = (a.detach(), _minors)
             lower = required(name, lower, info, _not_positive, hint, again)
-        return (lower.mT if upper else lower), info
+        return (lower.mH if upper else lower), info
     try:
         lower, info = lift(np.linalg.cholesky(a.array())), _no_info(a)
     except np.linalg.LinAlgError:
@@ -386,12 +386,13 @@ def _factor(name: str, matrices: Any, upper: bool, may_fail: bool) -> tuple[Any,
     if not may_fail:
         lower = required(name, lower, info, _not_positive, hint)
     if a.requires_grad:
-        half = factoring.solve_triangular(lower, unit_matrices(lower.shape, lower), False)
+        unit = np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype.numpy), a.shape)
+        half = lift(substituted(lower.array(), unit, upper=False, unit=False))
         change = a - a.detach()
-        moved = half.matmul((change + change.mT) / 2).matmul(half.mT)
+        moved = half.matmul((change + change.mH) / 2).matmul(half.mH)
         first = _lower_half(moved)
-        lower = lower + lower.matmul(first - _lower_half(first.matmul(first.mT)))
-    return (lower.mT if upper else lower), info
+        lower = lower + lower.matmul(first - _lower_half(first.matmul(first.mH)))
+    return (lower.mH if upper else lower), info
 
 
 def _minors(a: np.ndarray) -> np.ndarray:
@@ -418,7 +419,7 @@ def matrix_exp(A: Tensor) -> Tensor:
     (Higham, 2005, with a Taylor polynomial of degree 18 of matrices with norm at most ½.)
     """
     a = as_matrices("matrix_exp", A, square=True)
-    if is_tracing() and math.prod(a.shape):
+    if is_tracing() and size_of(a.shape):
         return _traced_exp(a)
     norm = float(np.abs(a.array()).sum(-2).max()) if math.prod(a.shape) else 0.0
     if not math.isfinite(norm):
