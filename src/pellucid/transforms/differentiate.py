@@ -63,7 +63,7 @@ def reverse(
     pull = pull or apply_rule
     for output, cotangent in zip(outputs, cotangents, strict=True):
         _accumulate(found, key_of(output), output, cotangent)
-    history = _history(outputs, record_of, key_of)
+    history = ordered_history(outputs, record_of, key_of)
     groups = _groups(history, record_of)
     for value in reversed(history):
         key = key_of(value)
@@ -83,7 +83,7 @@ def reverse(
         else:
             parts = None
             if key in found:
-                with layer_scope(_layer_of(record)):
+                with layer_scope(layer_of(record)):
                     parts = pull(record, found[key][1], value)
         if parts is None:
             continue
@@ -128,7 +128,7 @@ def _joint_rule(
         return None
     settings = {k: v for k, v in record.settings.items() if k != "output"}
     wanted = [x.dtype.kind == "float" and (needs is None or needs(x)) for x in record.inputs]
-    with layer_scope(_layer_of(record)):
+    with layer_scope(layer_of(record)):
         return record.op.gradient(
             cotangents, record.result, record.inputs, wanted, vector_jacobian, **settings
         )
@@ -142,7 +142,7 @@ def vector_jacobian(
     return [found[id(node)][1] if id(node) in found else None for node in wrt]
 
 
-def _layer_of(record: Record) -> str:
+def layer_of(record: Record) -> str:
     """Layer path of the forward operation: its gradient belongs to the same layer."""
     return record.origin.layer if isinstance(record, Node) else getattr(record, "layer", "")
 
@@ -159,7 +159,7 @@ def apply_rule(record: Record, cotangent: Value, value: Value) -> Sequence[Value
     return record.op.gradient(cotangent, value, *record.inputs, **record.settings)
 
 
-def _history(
+def ordered_history(
     outputs: Iterable[Value],
     record_of: Callable[[Value], Record | None],
     key_of: Callable[[Value], int],
