@@ -126,6 +126,7 @@ from pellucid.tensor.state import (
 )
 from pellucid.tensor.statistics import searchsorted
 from pellucid.tensor.tensor import Tensor
+from pellucid.tensor.vmap import vmap
 
 __version__ = "0.1.0"
 
@@ -193,6 +194,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "get_autocast_dtype",
     "get_default_dtype",
     "get_num_threads",
@@ -272,6 +274,7 @@ __all__ = [
     "utils",
     "vander",
     "vision",
+    "vmap",
     "vstack",
     "where",
     "zeros",
@@ -280,7 +283,8 @@ __all__ = [
 __all__ += _method_functions.__all__
 
 _PARTS = (
-    "autograd cuda data insight interop models nn optim rl serialization text training utils vision"
+    "autograd cuda data func insight interop models nn optim rl serialization text training utils "
+    "vision"
 ).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",

@@ -36,11 +36,11 @@ class BodyTrace(Trace):
         self.seen: list[tuple[Callable[[Any], None], TensorCore]] = []
         """What is to be shown a value of all steps, and that value in this one."""
 
-    def run(self, body: Callable[..., Any], *arguments: Any) -> Any:
+    def run(self, body: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """The body's result on symbolic arguments."""
         before, state.trace = state.trace, self
         try:
-            return body(*arguments)
+            return body(*arguments, **named)
         finally:
             state.trace = before
             self.give_back()

@@ -32,6 +32,8 @@ class ThreadState(threading.local):
     trace: Tracing | None = None
     eager_kernels: bool = os.environ.get("PELLUCID_EAGER_KERNELS", "1") not in ("0", "off", "")
     """Whether heavy operations outside of a trace may run natively; see :mod:`.eager`."""
+    inline: bool = False
+    """Whether compiled functions run as plain Python; see :mod:`.differentials`."""
     gradient_order: tuple[int, ...] = ()
     """ids of the leaves that the last backward on this thread reached, in the order it did."""
     watcher: Any = None
