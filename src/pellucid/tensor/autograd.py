@@ -311,21 +311,34 @@ def _own(cotangent: Any, taken: set[int], tensor: TensorCore) -> Any:
     return made
 
 
+def _no_rows(*_: Any) -> list[Any]:
+    raise AutogradError("gradients in rows need pellucid.vmap", "import pellucid first")
+
+
+batched_grad: Callable[..., list[Any]] = _no_rows
+"""Gradients for many rows of cotangents; set by :mod:`.vmap`, which stands above."""
+
+
 def grad(
     outputs: TensorCore | Sequence[TensorCore],
     inputs: TensorCore | Sequence[TensorCore],
     grad_outputs: TensorCore | Sequence[TensorCore | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    allow_unused: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
     """Gradients of ``outputs`` to ``inputs``, returned instead of collected in ``.grad``.
 
     ``create_graph=True`` records the computation of the gradients, for gradients of gradients.
     An input that does not take part raises unless ``allow_unused`` (then None) or
-    ``materialize_grads`` (then zeros).
+    ``materialize_grads`` (then zeros).  With ``is_grads_batched`` each of ``grad_outputs`` has an
+    axis of rows in front, and so has each result: one pass for all rows (:func:`pellucid.vmap`).
     """
+    if is_grads_batched:
+        settings = (retain_graph, create_graph, allow_unused, materialize_grads)
+        return tuple(batched_grad(outputs, inputs, grad_outputs, *settings))
     out = [outputs] if isinstance(outputs, TensorCore) else list(outputs)
     wrt = [inputs] if isinstance(inputs, TensorCore) else list(inputs)
     seeds = [grad_outputs] if isinstance(grad_outputs, TensorCore) else grad_outputs

@@ -41,7 +41,7 @@ class Variables:
         """Whether the results have a history beyond the variables that the caller records."""
         if not self.recorded:
             return False
-        return self._inner or _reaches(results, self._keys)
+        return self._inner or reaches_others(results, self._keys)
 
     def released(self, result: TensorCore, keeps: bool) -> Any:
         """A result as the caller sees it: with a history only if it ``keeps`` one."""
@@ -125,7 +125,7 @@ def ones_of(tensor: TensorCore) -> Any:
     return lift(tensor.dtype.array(np.ones(tensor.shape)))
 
 
-def _reaches(results: Sequence[TensorCore], own: set[int]) -> bool:
+def reaches_others(results: Sequence[TensorCore], own: set[int]) -> bool:
     """Whether the history of the results has a leaf that is none of ``own``."""
     stack: list[TensorCore] = [t for t in results if t.requires_grad]
     seen: set[int] = set()

@@ -12,10 +12,11 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pellucid.base.errors import ArgumentError, ArgumentTypeError, AutogradError
+from pellucid.base.errors import ArgumentError, ArgumentTypeError, AutogradError, ShapeError
 from pellucid.graph.node import Node, Spec
 from pellucid.ops import elementwise, structure
 from pellucid.ops.rows import Rows, moved, stretched
+from pellucid.tensor import autograd
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.inplace import overwrite
 from pellucid.tensor.random import default_generator
@@ -357,3 +358,58 @@ def leaves_of(tree: Any) -> tuple[Any, list[TensorCore]]:
     """The tree without its tensors, and the tensors."""
     leaves: list[TensorCore] = []
     return flatten(tree, leaves), leaves
+
+
+def batched_grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any,
+    retain_graph: bool | None,
+    create_graph: bool,
+    allow_unused: bool | None,
+    materialize_grads: bool,
+) -> list[Any]:
+    """:func:`pellucid.autograd.grad` for rows of cotangents."""
+    out = [outputs] if isinstance(outputs, TensorCore) else list(outputs)
+    wrt = [inputs] if isinstance(inputs, TensorCore) else list(inputs)
+    seeds = [grad_outputs] if isinstance(grad_outputs, TensorCore) else list(grad_outputs or ())
+    if len(seeds) != len(out) or any(g is None for g in seeds):
+        raise AutogradError(
+            "grad can be implicitly created only for scalar outputs: is_grads_batched=True needs "
+            "grad_outputs",
+            "pass one for each output, with an axis of rows in front",
+        )
+    for number, (seed, output) in enumerate(zip(seeds, out, strict=True)):
+        if tuple(seed.shape[1:]) != tuple(output.shape):
+            raise ShapeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output "
+                "as the batch dimension. The sizes of the remaining dimensions are expected to "
+                "match the shape of corresponding output, but a mismatch was detected: "
+                f"grad_output[{number}] has a shape of {tuple(seed.shape)} and output[{number}] "
+                f"has a shape of {tuple(output.shape)}.",
+                "stack cotangents of the shape of the output",
+            )
+    used: list[int] = []
+
+    def one_row(*cotangents: TensorCore) -> list[Any]:
+        found = autograd.grad(
+            out,
+            wrt,
+            cotangents,
+            retain_graph,
+            create_graph,
+            allow_unused=allow_unused,
+            materialize_grads=materialize_grads,
+        )
+        used[:] = [i for i, part in enumerate(found) if part is not None]
+        return [found[i] for i in used]
+
+    with autograd.set_grad_enabled(create_graph):
+        columns = vmap(one_row)(*seeds)
+    whole: list[Any] = [None] * len(wrt)
+    for number, column in zip(used, columns, strict=True):
+        whole[number] = column
+    return whole
+
+
+autograd.batched_grad = batched_grad
