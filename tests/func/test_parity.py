@@ -126,9 +126,9 @@ NESTED: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
         F.vmap(F.grad(row_changed_in_place)), (x,), (x,)
     ),
     "inner no_grad": lambda m, F, x, w: F.grad(lambda y: (detached(m, y) * y).sum())(x),
-    "inner detach under vmap": lambda m, F, x, w: F.vmap(
-        F.grad(lambda y: (y.detach() * y).sum())
-    )(x),
+    "inner detach under vmap": lambda m, F, x, w: F.vmap(F.grad(lambda y: (y.detach() * y).sum()))(
+        x
+    ),
     "sorting": lambda m, F, x, w: F.vmap(F.grad(lambda y: (y.sort()[0] * w[0]).sum()))(x),
     "indexing": lambda m, F, x, w: F.vmap(lambda y, i: y[i] * w[i], (0, 0))(
         x, m.tensor([2, 0, 1, 1])

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import numpy as np
 import pytest
 
 from helpers import assert_close
+from pellucid.backends.reference.evaluate import evaluate
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError
-from pellucid.backends.reference.evaluate import evaluate
 from pellucid.graph.node import Graph, Node, Primitive, Sample, Spec, make_node, new_input
 from pellucid.ops import PRIMITIVES, elementwise, structure
-from pellucid.ops.registry import apply
 from pellucid.ops.random import UNIFORM
+from pellucid.ops.registry import apply
 from pellucid.tensor.core import lift
 from pellucid.transforms.batch import batch_graph
 from pellucid.transforms.forward import GENERAL as TANGENTS

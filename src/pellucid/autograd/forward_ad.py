@@ -145,3 +145,7 @@ def unpack_dual(tensor: TensorCore, *, level: int | None = None) -> UnpackedDual
         tangent = pushed([tensor], current.tangents)[0]
     primal = tensor if keeps else TensorCore.make(tensor._cell)
     return UnpackedDualTensor(primal, tangent)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

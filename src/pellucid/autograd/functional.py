@@ -24,6 +24,8 @@ from pellucid.tensor.differentials import Variables, in_body, ones_of, recording
 from pellucid.tensor.shaping import stack
 from pellucid.tensor.vmap import vmap
 
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
+
 Function = Callable[..., Any]
 STRATEGIES = ("forward-mode", "reverse-mode")
 
@@ -291,7 +293,7 @@ def _check_strategy(strategy: str, create_graph: bool, strict: bool, vectorize: 
     if strategy not in STRATEGIES:
         raise ArgumentError(
             'Expected strategy to be either "forward-mode" or "reverse-mode", got '
-            f"{strategy!r}. Hint: If your function has more outputs than inputs, \"forward-mode\" "
+            f'{strategy!r}. Hint: If your function has more outputs than inputs, "forward-mode" '
             'tends to be more performant. Otherwise, prefer to use "reverse-mode".',
             "use one of these",
         )
@@ -399,9 +401,7 @@ def hessian(
         output = run.scalar_output()
         if strict:
             run.check_differentiable()
-        found = run.filled(
-            run.slopes([output], [ones_of(output)], True), strict, _INDEPENDENT
-        )
+        found = run.filled(run.slopes([output], [ones_of(output)], True), strict, _INDEPENDENT)
         if strict and not all(part.requires_grad for part in found):
             number = next(i for i, part in enumerate(found) if not part.requires_grad)
             raise AutogradError(_TWICE.format(number), "pass strict=False to get zeros")
@@ -409,3 +409,7 @@ def hessian(
 
     table = jacobian(slopes, given, create_graph, strict, vectorize, outer_jacobian_strategy)
     return table if several else table[0][0]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

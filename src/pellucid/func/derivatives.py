@@ -79,7 +79,8 @@ class Call:
         return map_tensors(
             tree,
             lambda t: self.variables.released(
-                t, self.keeps or self.variables.others([t])  # what is beside the result
+                t,
+                self.keeps or self.variables.others([t]),  # what is beside the result
             ),
             by_identity=False,
         )
@@ -106,8 +107,7 @@ def _bare(tree: Any, leaves: list[TensorCore], what: str) -> Any:
     bare = flatten(tree, leaves)
     if len(leaves) == first:
         raise ArgumentTypeError(
-            f"{what}: an argument to differentiate for holds no tensor but "
-            f"{type(tree).__name__}",
+            f"{what}: an argument to differentiate for holds no tensor but {type(tree).__name__}",
             "pass tensors, in tuples, lists or dicts; choose others with argnums",
         )
     return bare

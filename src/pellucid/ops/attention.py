@@ -298,9 +298,7 @@ def _second_gradient(
 # ---- tangents, and many rows at once ----------------------------------------------------------
 
 
-def _to_weights(
-    tangents: Sequence[Value | None], q: Value, k: Value, scale: float
-) -> Value | None:
+def _to_weights(tangents: Sequence[Value | None], q: Value, k: Value, scale: float) -> Value | None:
     """The tangent of the scores, from those of q, k and the mask."""
     to_q, to_k, *to_mask = tangents
     parts = [] if to_q is None else [matmul(to_q, swap(k))]
@@ -353,9 +351,7 @@ def _log_sum_tangent(
     return sum_(mul(weights, to_scores), len(weights.shape) - 1)
 
 
-def _batch(
-    inputs: Sequence[Value], batched: Sequence[bool], rows: Rows, **params: Any
-) -> Value:
+def _batch(inputs: Sequence[Value], batched: Sequence[bool], rows: Rows, **params: Any) -> Value:
     return _in_rows(ATTENTION, 3, inputs, batched, rows, params)
 
 

@@ -272,9 +272,7 @@ def _batch(
     x, w = inputs
     count = rows.count
     if not batched[1]:
-        y = convolution(
-            reshape(x, (count * x.shape[1], *x.shape[2:])), w, groups=groups, **params
-        )
+        y = convolution(reshape(x, (count * x.shape[1], *x.shape[2:])), w, groups=groups, **params)
         return reshape(y, (count, x.shape[1], *y.shape[1:]))
     if not batched[0]:
         parts = reshape(w, (count, groups, w.shape[1] // groups, *w.shape[2:]))

@@ -44,9 +44,7 @@ def _gradient(g: Value, y: Value, x: Value, *, axis: int) -> tuple[Value]:
     return (elementwise.sub(*parts),)
 
 
-def _tangent(
-    tangents: Sequence[Value | None], y: Value, x: Value, *, axis: int
-) -> Value | None:
+def _tangent(tangents: Sequence[Value | None], y: Value, x: Value, *, axis: int) -> Value | None:
     """Σ_{j≤i} t_j e^{x_j − y_i}, as the gradient: positive and negative t apart."""
     t = tangents[0]
     if t is None or 0 in x.shape:

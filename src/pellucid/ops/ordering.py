@@ -15,9 +15,7 @@ def _infer(x: Spec, awaited: Spec) -> Spec:
     return x
 
 
-def _tangent(
-    tangents: Sequence[Value | None], y: Value, x: Value, awaited: Value
-) -> Value | None:
+def _tangent(tangents: Sequence[Value | None], y: Value, x: Value, awaited: Value) -> Value | None:
     return None if tangents[0] is None else after(tangents[0], awaited)
 
 

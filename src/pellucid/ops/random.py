@@ -51,9 +51,7 @@ def _unit_interval(first: np.ndarray, second: np.ndarray, dtype: DType) -> np.nd
     return np.asarray((wide >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
-def _batch(
-    inputs: Sequence[Value], batched: Sequence[bool], rows: Rows, **params: Any
-) -> Value:
+def _batch(inputs: Sequence[Value], batched: Sequence[bool], rows: Rows, **params: Any) -> Value:
     """One draw for all rows: each has its own elements of it."""
     rows.check_random("random_uniform")
     if batched[0]:

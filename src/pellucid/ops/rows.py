@@ -7,13 +7,15 @@ which ``batched`` says so with an axis of ``rows.count`` rows in front; the resu
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from pellucid.base.errors import ArgumentError
 from pellucid.ops.registry import PRIMITIVES, Value, apply
 
 
-class Rows(NamedTuple):
+@dataclass(frozen=True)
+class Rows:
     """How many rows there are, and what random numbers they get."""
 
     count: int

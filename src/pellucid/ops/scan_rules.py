@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from pellucid.graph.node import Node, Spec, new_input
 from pellucid.ops.registry import Value, scalar
@@ -102,8 +101,12 @@ def scan_batch(
         stretched(node, (rows.count, *node.shape)) if k < n and flags[k] and not flag else node
         for k, (node, flag) in enumerate(found)
     ]
-    operands = all_batched(inputs[:n], [b or not f for b, f in zip(batched, flags, strict=True)][:n], rows)
-    operands += [moved(x, 0, 1) if f else x for x, f in zip(inputs[n : n + m], flags[n:], strict=False)]
+    operands = all_batched(
+        inputs[:n], [b or not f for b, f in zip(batched, flags, strict=True)][:n], rows
+    )
+    operands += [
+        moved(x, 0, 1) if f else x for x, f in zip(inputs[n : n + m], flags[n:], strict=False)
+    ]
     operands += list(inputs[n + m :])
     made = scan(make_body(n, m, places, outputs), operands, length, reverse, numbers)
     varies = [*flags[:n], *flags[:n], *(flag for _, flag in found[n:])]

@@ -153,9 +153,7 @@ def _composed(
     def gradient(g: Value, y: Value, x: Value, **params: Any) -> tuple[Value]:
         return (pull(g, x, **params),)
 
-    return Primitive(
-        name, "movement", formula, infer, evaluate, gradient, tuple, tangent="linear"
-    )
+    return Primitive(name, "movement", formula, infer, evaluate, gradient, tuple, tangent="linear")
 
 
 DIAGONAL = _composed(

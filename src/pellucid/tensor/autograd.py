@@ -194,7 +194,15 @@ def _walk(
     try:
         with set_grad_enabled(create_graph):
             return reverse(
-                outputs, seeds, _record_of, key_of, visit, _needs_gradient, wanted, _pulled
+                outputs,
+                seeds,
+                _record_of,
+                key_of,
+                visit,
+                _needs_gradient,
+                wanted,
+                _pulled,
+                state.anomaly,
             )
     finally:
         state.autocast = autocast
@@ -214,6 +222,9 @@ def _needs_gradient(tensor: TensorCore) -> bool:
 
 def _pulled(record: Record, cotangent: Any, value: Any) -> Sequence[Any]:
     """Cotangents of a recorded operation's inputs, which must be as they were."""
+    if record.packed is not None:
+        unpacked: Sequence[Any] = record.packed.pull(record, cotangent, value)
+        return unpacked
     record.check_unchanged(value)
     if record.kernel is not None:
         found: Sequence[Any] = record.kernel.cotangents(record, cotangent, value)

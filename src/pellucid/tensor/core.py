@@ -84,6 +84,8 @@ class Record:
         "hooks",
         "owner",
         "kernel",
+        "line",
+        "packed",
         "result_age",
         "_tensors",
         "_cells",
@@ -100,6 +102,10 @@ class Record:
 
     kernel: Any
     """What computes value and gradient natively (:mod:`.eager`), or None."""
+    line: str
+    """The user's line, where someone wants to know it (:mod:`.anomaly`)."""
+    packed: Any
+    """What hooks made of the values that the gradient reads (:mod:`.saved`), or None."""
     result_age: tuple[int, int]
     """The age of the result, which the gradient may read."""
 
@@ -116,6 +122,7 @@ class Record:
         self.result_age = (result.changes[0], result.runs[0])
         self.settings = settings
         self.layer = current_layer()
+        self.line = "" if state.recorded_line is None else state.recorded_line()
         self.hooks = None
         self.owner = None
         self._tensors = tuple(inputs)
@@ -131,6 +138,29 @@ class Record:
         self._ages = [(cell.changes[0], cell.runs[0]) for cell in cells]
         self._results: dict[int, Cell] | None = None
         self._result_ages: dict[int, tuple[int, int]] = {}
+        self.packed = None
+        if state.saved_hooks is not None and state.trace is None:
+            self.packed = state.saved_hooks.packed(self, inputs, result)
+
+    def replace_inputs(self, tensors: Sequence[TensorCore]) -> None:
+        """Others stand for the inputs from now on, with their history and without their values."""
+        self._tensors = tuple(tensors)
+        self._cells = [t._cell for t in tensors]
+        self._records = [t._record for t in tensors]
+        self._ages = [(cell.changes[0], cell.runs[0]) for cell in self._cells]
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """What made each input, and which of its results that is: (None, 0) where no gradient
+        flows, an :class:`AccumulateGrad` for a leaf."""
+        found: list[tuple[Any, int]] = []
+        for tensor in self.inputs:
+            record = tensor._record
+            if record is not None:
+                found.append((record, record.settings.get("output", 0)))
+            else:
+                found.append((AccumulateGrad(tensor) if tensor._requires_grad else None, 0))
+        return tuple(found)
 
     def name(self) -> str:
         """The operation as PyTorch names its gradients: ``MulBackward0``."""
@@ -253,6 +283,30 @@ class Record:
         if value._cell.age != self.result_age:
             changed.append(len(inputs))
         return changed
+
+
+class AccumulateGrad:
+    """The end of a history: the leaf ``variable``, in which the gradient is collected."""
+
+    __slots__ = ("variable",)
+
+    next_functions: tuple[tuple[Any, int], ...] = ()
+
+    def __init__(self, variable: TensorCore) -> None:
+        self.variable = variable
+
+    def name(self) -> str:
+        """``AccumulateGrad``."""
+        return "AccumulateGrad"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+
+    def __hash__(self) -> int:
+        return id(self.variable)
+
+    def __repr__(self) -> str:
+        return "<AccumulateGrad>"
 
 
 def changed_since(cell: Cell, record: Record) -> AutogradError:

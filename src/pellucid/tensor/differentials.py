@@ -18,7 +18,7 @@ import numpy as np
 from pellucid.base.errors import AutogradError
 from pellucid.ops.structure import RESHAPE
 from pellucid.tensor.autograd import grad, key_of, set_grad_enabled
-from pellucid.tensor.core import Record, TensorCore, lift
+from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.state import eager_kernels, state
 from pellucid.transforms.forward import forward
 
@@ -83,7 +83,7 @@ def pushed(outputs: Sequence[TensorCore], start: dict[int, Any]) -> list[Any]:
         state.autocast = autocast
 
 
-def _check(record: Record, value: TensorCore) -> None:
+def _check(record: Any, value: TensorCore) -> None:
     record.check_unchanged(value)
 
 

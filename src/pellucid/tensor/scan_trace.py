@@ -75,7 +75,7 @@ class BodyTrace(Trace):
         cell = tensor._cell
         if self.holds(tensor):
             return self.node_of(cell)
-        if cell.node is not None and cell.node.op is CONSTANT:
+        if cell.node is not None and cell.node.op is CONSTANT and not tensor._requires_grad:
             return cell.node
         key = (cell, id(tensor._record), tensor._requires_grad)
         known = self.captured.get(key)

@@ -101,9 +101,7 @@ def batched_application(
     return GENERAL[rule](op, inputs, batched, rows, params)
 
 
-def _apply_group(
-    members: list[Node], known: dict[Node, Flagged], rows: Rows, like: Value
-) -> None:
+def _apply_group(members: list[Node], known: dict[Node, Flagged], rows: Rows, like: Value) -> None:
     """All results of one application at once."""
     first = members[0]
     numbers = [node.settings["output"] for node in members]

@@ -50,6 +50,7 @@ def reverse(
     needs: Callable[[Value], bool] | None = None,
     wanted: Callable[[Value], bool] | None = None,
     pull: Callable[[Any, Value, Value], Sequence[Value | None]] | None = None,
+    check: Callable[[Any, Sequence[Value | None]], None] | None = None,
 ) -> dict[int, tuple[Value, Value]]:
     """Cotangents of everything that ``outputs`` depend on.
 
@@ -57,7 +58,8 @@ def reverse(
     a complete cotangent before it flows on (gradient hooks); ``needs(value)`` says whether
     a cotangent is computed at all; ``wanted(value)`` whether it is kept once it has flowed on
     (by default all are).  ``pull(record, cotangent, value)`` may stand in for the gradient rule
-    of the recorded operation.  Returns key → (value, cotangent).
+    of the recorded operation; ``check(record, cotangents)`` is shown what each rule gave.  Returns
+    key → (value, cotangent).
     """
     found: dict[int, tuple[Value, Value]] = {}
     pull = pull or apply_rule
@@ -87,6 +89,8 @@ def reverse(
                     parts = pull(record, found[key][1], value)
         if parts is None:
             continue
+        if check is not None:
+            check(record, parts)
         for member in members:
             if wanted is not None and not wanted(member):
                 found.pop(key_of(member), None)
