@@ -24,6 +24,7 @@ from pellucid.base.errors import ArgumentError, ArgumentTypeError, AutogradError
 from pellucid.tensor.autograd import key_of, set_grad_enabled
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.differentials import pushed, reaches_others, recording, variable
+from pellucid.tensor.interface import Tensor
 
 __all__ = [
     "UnpackedDualTensor",
@@ -97,7 +98,7 @@ class dual_level:  # noqa: N801  (PyTorch's name)
         exit_dual_level()
 
 
-def make_dual(tensor: TensorCore, tangent: TensorCore, *, level: int | None = None) -> Any:
+def make_dual(tensor: TensorCore, tangent: TensorCore, *, level: int | None = None) -> Tensor:
     """A tensor with the value of ``tensor`` and this tangent, of its shape and dtype.
 
     Raises where there is no level, or the tangent does not fit.

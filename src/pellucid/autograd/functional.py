@@ -21,6 +21,7 @@ from pellucid.tensor.autograd import grad, set_grad_enabled
 from pellucid.tensor.basis import row_parts, unit_vectors
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.differentials import Variables, in_body, ones_of, recording, zeros_of
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.shaping import stack
 from pellucid.tensor.vmap import vmap
 
@@ -261,7 +262,7 @@ def jacobian(
     strict: bool = False,
     vectorize: bool = False,
     strategy: str = "reverse-mode",
-) -> Any:
+) -> Tensor | tuple[Any, ...]:
     """The Jacobian of ``func`` at ``inputs``: of shape (output..., input...) for each pair.
 
     Nested by outputs, then inputs, where these are tuples.  ``vectorize`` computes all rows at
@@ -286,7 +287,8 @@ def jacobian(
     else:
         table = [_row_by_row(run, i, y, create_graph, strict) for i, y in enumerate(run.outputs)]
     found = [run.of_inputs(row) for row in table]
-    return tuple(found) if run.several_outputs else found[0]
+    whole: Tensor | tuple[Any, ...] = tuple(found) if run.several_outputs else found[0]
+    return whole
 
 
 def _check_strategy(strategy: str, create_graph: bool, strict: bool, vectorize: bool) -> None:
@@ -331,12 +333,12 @@ def _row_by_row(
             own.append(part)
     shapes = [(*output.shape, *x.shape) for x in run.inputs]
     return [
-        reshaped(stack(own), shape) if own else zeros_with(x, shape)
+        reshaped(stack(own), shape) if own else _zeros_with(x, shape)
         for own, shape, x in zip(rows, shapes, run.inputs, strict=True)
     ]
 
 
-def zeros_with(like: TensorCore, shape: Sequence[int]) -> Any:
+def _zeros_with(like: TensorCore, shape: Sequence[int]) -> Any:
     """Zeros of a tensor's dtype and another shape."""
     return like.new_zeros(tuple(shape))  # type: ignore[attr-defined]
 
@@ -383,7 +385,7 @@ def hessian(
     strict: bool = False,
     vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
-) -> Any:
+) -> Tensor | tuple[Any, ...]:
     """The second derivatives of a function that returns one number, nested by inputs twice.
 
     >>> import pellucid
@@ -407,8 +409,9 @@ def hessian(
             raise AutogradError(_TWICE.format(number), "pass strict=False to get zeros")
         return tuple(found)
 
-    table = jacobian(slopes, given, create_graph, strict, vectorize, outer_jacobian_strategy)
-    return table if several else table[0][0]
+    table: Any = jacobian(slopes, given, create_graph, strict, vectorize, outer_jacobian_strategy)
+    second: Tensor | tuple[Any, ...] = table if several else table[0][0]
+    return second
 
 
 def __dir__() -> list[str]:

@@ -152,7 +152,7 @@ def _tied(places: Mapping[str, Place], given: Mapping[str, tuple[Any, Any]]) -> 
         values = [given[n][0] for n in same if n in given]
         if any(v is not values[0] for v in values):
             raise ArgumentError(
-                f"functional_call got multiple values for keys {same}, which are tied in the module",
+                f"functional_call got multiple values for keys {same}, which are tied",
                 "give one of them, or pass tie_weights=False",
             )
         if values:

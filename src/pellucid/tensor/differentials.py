@@ -19,6 +19,7 @@ from pellucid.base.errors import AutogradError
 from pellucid.ops.structure import RESHAPE
 from pellucid.tensor.autograd import grad, key_of, set_grad_enabled
 from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.state import eager_kernels, state
 from pellucid.transforms.forward import forward
 
@@ -43,7 +44,7 @@ class Variables:
             return False
         return self._inner or reaches_others(results, self._keys)
 
-    def released(self, result: TensorCore, keeps: bool) -> Any:
+    def released(self, result: TensorCore, keeps: bool) -> TensorCore:
         """A result as the caller sees it: with a history only if it ``keeps`` one."""
         if keeps or not result.requires_grad:
             return result
@@ -97,7 +98,7 @@ def in_body() -> bool:
     return state.trace is not None and state.trace.is_body
 
 
-def variable(tensor: TensorCore) -> Any:
+def variable(tensor: TensorCore) -> Tensor:
     """A tensor that shows the value of another and begins a history, after that one's own."""
     if not tensor.dtype.is_floating_point:
         raise AutogradError(
@@ -106,21 +107,22 @@ def variable(tensor: TensorCore) -> Any:
             "convert with .float(), or leave the argument out of argnums",
         )
     if tensor.requires_grad:
-        return tensor.apply_primitive(RESHAPE, (tensor,), {"shape": tuple(tensor.shape)})
+        shown: Tensor = tensor.apply_primitive(RESHAPE, (tensor,), {"shape": tuple(tensor.shape)})
+        return shown
     trace = state.trace
     # In a trace a place of its own: what is read from outside is the tensor as it is there.
     cell = tensor._cell if trace is None else trace.snapshot(tensor)
-    made: TensorCore = TensorCore.make(cell)
+    made: Tensor = TensorCore.make(cell)
     made._requires_grad = True
     return made
 
 
-def zeros_of(tensor: TensorCore) -> Any:
+def zeros_of(tensor: TensorCore) -> Tensor:
     """Zeros of a tensor's shape and dtype."""
     return lift(np.zeros(tensor.shape, tensor.dtype.numpy))
 
 
-def ones_of(tensor: TensorCore) -> Any:
+def ones_of(tensor: TensorCore) -> Tensor:
     """Ones of a tensor's shape and dtype."""
     return lift(tensor.dtype.array(np.ones(tensor.shape)))
 

@@ -120,7 +120,7 @@ class saved_tensors_hooks:  # noqa: N801  (PyTorch's name)
         self._kernels.__exit__(kind, error, trace)
         state.saved_hooks = self._before
 
-    def packed(self, record: Record, inputs: Sequence[TensorCore], result: Cell) -> Any:
+    def packed(self, record: Record, inputs: Sequence[TensorCore], result: Cell) -> _Packed | None:
         """What a new record keeps instead of its values."""
         op = record.op
         if op.results is not None or op.gradient is None or op.family == "custom":
@@ -178,9 +178,8 @@ class disable_saved_tensors_hooks:  # noqa: N801  (PyTorch's name)
     def __init__(self, error_message: str) -> None:
         self.message = error_message
 
-    def packed(self, record: Record, inputs: Sequence[TensorCore], result: Cell) -> Any:
+    def packed(self, record: Record, inputs: Sequence[TensorCore], result: Cell) -> None:
         """Nothing: records keep their values."""
-        return None
 
     def __enter__(self) -> None:
         self._before, state.saved_hooks = state.saved_hooks, self

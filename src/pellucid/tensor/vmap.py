@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from pellucid.base.errors import ArgumentError, ArgumentTypeError, AutogradError, ShapeError
 from pellucid.graph.node import Node, Spec
@@ -40,7 +40,7 @@ class RowTrace(BodyTrace):
             f".item() do not work there{f' ({line})' * bool(line)}"
         )
 
-    def read_grad(self, tensor: TensorCore) -> Any:
+    def read_grad(self, tensor: TensorCore) -> NoReturn:
         """Raises: gradients are collected outside."""
         raise AutogradError(
             f"a function under vmap uses .grad of a tensor of shape {tuple(tensor.shape)}",
