@@ -379,8 +379,10 @@ class TensorCore:
         if state.autocast is not None and primitive.family == "contraction":
             inputs = [narrowed(t, state.autocast) for t in inputs]
         if (
-            inputs[0]._cell.dtype.is_narrow or inputs[-1]._cell.dtype.is_narrow
-        ) and primitive.name not in FORM_FREE:
+            inputs
+            and (inputs[0]._cell.dtype.is_narrow or inputs[-1]._cell.dtype.is_narrow)
+            and primitive.name not in FORM_FREE
+        ):
             return in_float32(primitive, inputs, params)
         trace = state.trace
         if primitive.results is not None:
@@ -555,17 +557,17 @@ class TensorCore:
 
     def array(self) -> np.ndarray:
         """The value as a NumPy array that shares memory; raises while it is only traced."""
-        cell = self._cell
-        if state.trace is not None and cell.node is not None and cell.node.op is CONSTANT:
+        cell, trace = self._cell, state.trace
+        if trace is not None and cell.node is not None and cell.node.op is CONSTANT:
             return constant_value(cell.node)
         found = cell.array
-        if found is None and cell.recipe is not None and state.trace is None:
+        if found is None and cell.recipe is not None and trace is None:
             restored: np.ndarray = cell.recipe.restore(cell)
             return restored
-        if found is None or state.trace is not None:
+        if found is None or (trace is not None and not trace.knows(cell)):
             raise TraceError(
                 f"the value of a tensor of shape {tuple(self.shape)} is not known while the "
-                f"program is being compiled{state.trace.where() if state.trace else ''}",
+                f"program is being compiled{trace.where() if trace else ''}",
                 "inside a compiled function use tensor operations such as pellucid.where instead "
                 "of Python's if, and return what you want to print",
             )

@@ -64,6 +64,9 @@ class Tracing(Protocol):
     def holds(self, tensor: Any) -> bool:
         """Whether a tensor's value belongs to this trace."""
 
+    def knows(self, cell: Any) -> bool:
+        """Whether Python may read a concrete cell's value here."""
+
     def has_changed(self, cell: Any) -> bool:
         """Whether a concrete cell was assigned."""
 

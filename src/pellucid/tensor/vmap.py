@@ -9,13 +9,14 @@ being traced, which may itself be the row of another ``vmap``.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from pellucid.base.errors import ArgumentError, ArgumentTypeError, AutogradError, ShapeError
-from pellucid.graph.node import Node, Spec
+from pellucid.graph.node import Node, Primitive, Spec
 from pellucid.ops import elementwise, structure
 from pellucid.ops.rows import Rows, moved, stretched
+from pellucid.ops.views import VIEWS
 from pellucid.tensor import autograd
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.inplace import overwrite
@@ -31,6 +32,23 @@ RANDOMNESS = ("error", "different", "same")
 
 class RowTrace(BodyTrace):
     """One row being recorded: the values of tensors are those of all rows and so not known."""
+
+    def knows(self, cell: Cell) -> bool:
+        """A tensor from outside, where nothing is compiled: the graph of a row is used once."""
+        if cell.array is None or cell in self.current or cell in self.views:
+            return False
+        return self.outer is None or (isinstance(self.outer, RowTrace) and self.outer.knows(cell))
+
+    def apply(
+        self, primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping[str, Any]
+    ) -> TensorCore:
+        """A symbolic tensor; one with a value where no row and no gradient has a part in it."""
+        plain = primitive.name not in VIEWS and primitive.family != "random" and inputs
+        if plain and all(not t._requires_grad and self.knows(t._cell) for t in inputs):
+            with self.outside(), autograd.set_grad_enabled(False):
+                known: TensorCore = inputs[0].apply_primitive(primitive, inputs, params)
+            return known
+        return super().apply(primitive, inputs, params)
 
     def where(self) -> str:
         """For messages: why no value is known, and the user's line."""
