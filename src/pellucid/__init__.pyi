@@ -109,6 +109,7 @@ from pellucid.tensor.state import eager_kernels as eager_kernels
 from pellucid.tensor.state import set_eager_kernels as set_eager_kernels
 from pellucid.tensor.statistics import searchsorted as searchsorted
 from pellucid.tensor.tensor import Tensor as Tensor
+from pellucid.tensor.vmap import vmap as vmap
 __version__: str
 float = float32
 double = float64
@@ -121,6 +122,7 @@ from pellucid.training.trainer import Trainer as Trainer
 from pellucid import autograd as autograd
 from pellucid import cuda as cuda
 from pellucid import data as data
+from pellucid import func as func
 from pellucid import insight as insight
 from pellucid import interop as interop
 from pellucid.serialization import load as load
@@ -295,6 +297,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "gather",
     "gcd",
     "ge",

@@ -241,3 +241,36 @@ def test_models_that_cannot_be_stacked() -> None:
     with pytest.raises(ArgumentError, match="remove"):
         func.functionalize(lambda x: x, remove="all")
     assert_close(func.functionalize(lambda x: x.add_(1))(tensor(X)), X + 1)
+
+
+def test_second_derivatives_of_a_loop() -> None:
+    lstm = nn.LSTM(3, 4, batch_first=True).double()
+    x = tensor(RNG.standard_normal((2, 5, 3)))
+
+    def loss(y: Any) -> Any:
+        return (lstm(y)[0] ** 2).sum()
+
+    forward = func.hessian(loss)(x)
+    assert_close(forward, func.jacrev(func.grad(loss))(x), 1e-9, 1e-12)
+    step = 1e-5
+    slope = func.grad(loss)
+    shift = pellucid.zeros_like(x)
+    shift[1, 2, 0] = step
+    expected = (slope(x + shift) - slope(x - shift)) / (2 * step)
+    assert_close(forward[..., 1, 2, 0], expected, 1e-5, 1e-7)
+
+
+def test_tensors_from_outside_have_values() -> None:
+    chosen = pellucid.tensor([True, False, True])
+    found = pellucid.vmap(lambda x: x[chosen] * chosen.sum().item())(tensor(X))
+    assert_close(found, 2 * X[:, [0, 2]])
+    total = tensor(np.zeros(3))
+
+    def body(x: Any) -> Any:
+        before = total * 1
+        total.add_(1.0)
+        return x + before + total
+
+    assert_close(pellucid.vmap(body)(tensor(X)), X + 1)
+    with pytest.raises(TraceError, match="not known"):
+        pellucid.compile(pellucid.vmap(lambda x: x[chosen]))(tensor(X))

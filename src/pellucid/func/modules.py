@@ -11,6 +11,7 @@ from pellucid.nn.calling import facts_changed, guard_module
 from pellucid.nn.module import Module
 from pellucid.nn.normalization import _BatchNorm
 from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.compile import CompiledFunction
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.shaping import stack
 from pellucid.tensor.state import is_tracing
@@ -37,7 +38,8 @@ def functional_call(
     dictionary that it came from.
 
     Args:
-        module: the model, for its ``forward``.
+        module: the model, for its ``forward``; a compiled one runs as the Python it is (compile
+            the function around the call instead).
         parameter_and_buffer_dicts: name → tensor, or several such dictionaries.
         args: the arguments, a tuple; anything else is the only one.
         kwargs: those by keyword.
@@ -51,6 +53,8 @@ def functional_call(
     >>> functional_call(layer, {"weight": pellucid.tensor([[1.0, 2.0]])}, pellucid.ones(2))
     tensor([3.])
     """
+    if isinstance(module, CompiledFunction):
+        module = module.function
     if not isinstance(module, Module):
         raise ArgumentTypeError(
             f"functional_call got {type(module).__name__} as its module", "pass an nn.Module"

@@ -185,9 +185,16 @@ class Record:
         made: TensorCore = TensorCore.make(self._as_it_was(number, cells[number]))
         if made.dtype.kind == "float":
             made._requires_grad = True
-            made._record = Record(self.op, self.inputs, settings, made._cell)
+            made._record = Record(self.op, (), settings, made._cell)
+            made._record.read_as(self)
             made._record.join(cells, self._result_ages)
         return made
+
+    def read_as(self, other: Record) -> None:
+        """The operation read what another result's record says, whichever trace runs now."""
+        self.layer, self.line = other.layer, other.line
+        self._tensors, self._cells = other._tensors, list(other._cells)
+        self._records, self._ages = list(other._records), list(other._ages)
 
     def join(self, cells: dict[int, Cell], ages: dict[int, tuple[int, int]] | None = None) -> None:
         """These are all results of the operation (or those known), now or at these ages."""
