@@ -77,6 +77,9 @@ NESTED: dict[str, Callable[[Any, Any, Any, Any], Any]] = {
     "vmap of vmap": lambda m, F, x, w: F.vmap(F.vmap(lambda a: a * a.exp()), 1, 1)(x),
     "jvp": lambda m, F, x, w: F.jvp(layer(m, w), (x,), (x * 2,)),
     "vjp": lambda m, F, x, w: F.vjp(layer(m, w), x)[1](x),
+    "vmap of a vjp's function": lambda m, F, x, w: F.vmap(F.vjp(layer(m, w), x)[1])(
+        m.stack([x, x * 2])
+    ),
     "jvp of vmap": lambda m, F, x, w: F.jvp(F.vmap(wave(m)), (x,), (x,)),
     "vmap of jvp": lambda m, F, x, w: F.vmap(lambda y: F.jvp(wave(m), (y,), (y.cos(),)))(x),
     "jvp of grad": lambda m, F, x, w: F.jvp(F.grad(wave(m)), (x,), (x,)),
@@ -326,3 +329,42 @@ def test_statistics_of_a_batch_in_each_model() -> None:
         return run, (m.stack([tensor(m, X), tensor(m, X) * 3]),)
 
     check(case)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lengths"),
+    [
+        ("a b c -> c a b", {}),
+        ("a b c -> (a b) c", {}),
+        ("a b (c d) -> a d b c", {"c": 2}),
+        ("a ... -> ... a", {}),
+        ("... (c d) -> d ... c", {"d": 3}),
+        ("a b c -> a 1 (c b)", {}),
+        ("a b c -> a b () c", {}),
+        ("a (b e) c -> (a c) (e b)", {"b": 3, "e": 1}),
+    ],
+)
+def test_axes_are_rearranged(pattern: str, lengths: dict[str, int]) -> None:
+    x = np.arange(2 * 3 * 6.0).reshape(2, 3, 6)
+    found = pellucid.func.rearrange(pellucid.tensor(x), pattern, **lengths)
+    assert_close(found, torch.func.rearrange(torch.tensor(x), pattern, **lengths))
+    several = pellucid.func.rearrange([pellucid.tensor(part) for part in x], pattern, **lengths)
+    assert_close(several, found)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "lengths"),
+    [
+        ("a b -> b a", {}),
+        ("a b c", {}),
+        ("a b c -> a b", {}),
+        ("a b (c d) -> a b c d", {}),
+        ("a b (c d) -> a b c d", {"c": 4}),
+        ("a (b c -> a b c", {}),
+        ("a b c -> a b c", {"d": 1}),
+        ("a b ? -> a b ?", {}),
+    ],
+)
+def test_patterns_that_make_no_sense(pattern: str, lengths: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="rearrange|axis|axes|parentheses|extents"):
+        pellucid.func.rearrange(pellucid.zeros(2, 3, 6), pattern, **lengths)

@@ -17,6 +17,7 @@ from pellucid.func.modules import (
     stack_module_state,
 )
 from pellucid.func.purity import debug_unwrap, functionalize
+from pellucid.func.rearranging import rearrange
 from pellucid.tensor.vmap import vmap
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "rearrange",
     "replace_all_batch_norm_modules_",
     "stack_module_state",
     "vjp",

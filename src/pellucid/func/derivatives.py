@@ -73,6 +73,7 @@ class Call:
         self.result = result
         self.tree, self.outputs = leaves_of(result)
         self.keeps = self.variables.others(self.outputs)
+        self.variables.finish(self.keeps)
 
     def released(self, tree: Any) -> Any:
         """A tree of what the function returned, as the caller sees it."""

@@ -9,6 +9,7 @@ traced where a trace runs; so transformations nest in any order.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -22,6 +23,20 @@ from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.state import eager_kernels, state
 from pellucid.transforms.forward import forward
+
+_private: weakref.WeakValueDictionary[int, TensorCore] = weakref.WeakValueDictionary()
+"""Variables of calls that are over, on which nothing depends that the caller records."""
+
+
+def as_outside(tensor: TensorCore) -> TensorCore:
+    """A tensor as whoever stands outside of all transformations sees it: what depends on nothing
+    but variables of theirs has no history there."""
+    if not (_private and state.grad_enabled and tensor._requires_grad):
+        return tensor
+    if tensor._cell.array is None or reaches_others([tensor], set(_private)):
+        return tensor
+    made: TensorCore = TensorCore.make(tensor._cell)
+    return made
 
 
 class Variables:
@@ -37,6 +52,13 @@ class Variables:
         with set_grad_enabled(True):
             self.tensors = [variable(t) for t in tensors]
         self._keys = {key_of(t) for t in self.tensors}
+
+    def finish(self, keeps: bool) -> None:
+        """The call is over; only if the results ``keep`` a history do others record its slopes."""
+        if not keeps:
+            for tensor in self.tensors:
+                if tensor._record is None:
+                    _private[id(tensor)] = tensor
 
     def others(self, results: Sequence[TensorCore]) -> bool:
         """Whether the results have a history beyond the variables that the caller records."""

@@ -19,6 +19,7 @@ from pellucid.ops.rows import Rows, moved, stretched
 from pellucid.ops.views import VIEWS
 from pellucid.tensor import autograd
 from pellucid.tensor.core import TensorCore
+from pellucid.tensor.differentials import as_outside
 from pellucid.tensor.inplace import overwrite
 from pellucid.tensor.random import default_generator
 from pellucid.tensor.scan_trace import BodyTrace
@@ -325,7 +326,9 @@ def _batched(
         changed.append(node)
     outside = trace.changed_outside()
     changed += [node for _, _, node in outside]
-    known: dict[Node, tuple[Any, bool]] = {n: (t, False) for t, n in trace.captured.values()}
+    known: dict[Node, tuple[Any, bool]] = {
+        n: (as_outside(t), False) for t, n in trace.captured.values()
+    }
     for cell, before, _ in outside:
         # A copy: the value is written back before what is recorded reads it.
         known[before] = elementwise.copy(TensorCore.make(cell)), False
