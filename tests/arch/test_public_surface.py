@@ -97,6 +97,7 @@ TAKES_ANY_KEYWORD = {
     "checkpoint": "keywords of the function that is called",
     "find_first_nonfinite": "keywords of the function that is called",
     "grid_search": "keywords of Trainer.fit",
+    "rearrange": "extents of axes that the pattern names",
     "resnet18": "keywords of ResNet",
     "resnet34": "keywords of ResNet",
     "vgg11_bn": "keywords of VGG",

@@ -53,12 +53,12 @@ def functional_call(
     >>> functional_call(layer, {"weight": pellucid.tensor([[1.0, 2.0]])}, pellucid.ones(2))
     tensor([3.])
     """
-    if isinstance(module, CompiledFunction):
-        module = module.function
-    if not isinstance(module, Module):
+    given_module: Any = module.function if isinstance(module, CompiledFunction) else module
+    if not isinstance(given_module, Module):
         raise ArgumentTypeError(
-            f"functional_call got {type(module).__name__} as its module", "pass an nn.Module"
+            f"functional_call got {type(given_module).__name__} as its module", "pass an nn.Module"
         )
+    module = given_module
     given = _merged(parameter_and_buffer_dicts)
     listed = args if isinstance(args, tuple) else () if args is None else (args,)
     with _replaced(module, given, tie_weights, strict):
