@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -100,6 +101,22 @@ def test_tangents_are_directional_derivatives(primitive: Primitive, sample: Samp
         for s in (1, -1)
     )
     assert_close(pushed, (ahead - behind) / (2 * step), 2e-5, 2e-6)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 4])
+def test_the_transpose_of_several_results_is_their_tangent(number: int) -> None:
+    """The general rule of operations with several results, on a loop, which has one of its own."""
+    samples = [s for s in PRIMITIVES["scan"].samples() if s.params["output"] == number]
+    scan = PRIMITIVES["scan"]
+    general = dataclasses.replace(scan, tangent="reverse")
+    for sample in samples:
+        graph, arrays = graph_of(scan, sample)
+        twin = make_node(general, graph.inputs, sample.params)
+        pushed = push_forward(Graph(graph.inputs, (twin,)))
+        given = [*arrays, *directions(arrays, 5)]
+        assert_close(
+            evaluate(pushed, given)[1], evaluate(push_forward(graph), given)[1], 1e-9, 1e-12
+        )
 
 
 def rows_of(arrays: list[np.ndarray], which: tuple[bool, ...], count: int) -> list[np.ndarray]:

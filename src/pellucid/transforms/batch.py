@@ -3,7 +3,9 @@
 Each operation is replaced by one that does it for all rows, by its ``batch`` rule: a function
 ``rule(inputs, batched, rows, **params)`` (see :mod:`pellucid.ops.rows`), or the name of a general
 rule.  What no row makes different is computed once.  Values may be nodes, which gives a graph, or
-tensors: then the rows are computed, recorded or traced as any other operations.
+tensors: then the rows are computed, recorded or traced as any other operations.  Of an operation
+with several results it is ``rule(inputs, batched, rows, numbers, batch, **params)``, which returns
+pairs of a value and whether it has rows, or ``"leading"``.
 
 ================= ==============================================================================
 ``"elementwise"`` operands that broadcast against each other
@@ -111,6 +113,10 @@ def _apply_group(members: list[Node], known: dict[Node, Flagged], rows: Rows, li
     rule = first.op.batch
     if callable(rule) and (any(batched) or first.op.family in ("custom", "loop")):
         found = rule(inputs, batched, rows, numbers, batch, **params)
+    elif any(batched) and rule == "leading":
+        whole = all_batched(inputs, batched, rows)
+        made = like.apply_results(first.op, whole, shifted(params, rows), numbers)
+        found = [(value, True) for value in made]
     elif any(batched):
         raise GraphError(f"{first.op.name!r} has no rule for many rows", "give it one")
     else:

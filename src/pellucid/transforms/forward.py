@@ -5,7 +5,9 @@ those of its inputs.  As in :mod:`.differentiate` the walk does not care what re
 nodes of a graph, or the tape of tensors.
 
 An operation's ``tangent`` is a function ``rule(tangents, output, *inputs, **params)`` with None
-where an input has no tangent, or the name of a general rule:
+where an input has no tangent, or the name of a general rule; of an operation with several results
+``rule(tangents, result, inputs, numbers, jacobian_vector, **params)``, which returns tangents by
+number, or ``"reverse"`` or ``"zero"``:
 
 ================= ==============================================================================
 ``"linear"``      the operation itself, of the tangents; 0 where there is none
@@ -23,7 +25,16 @@ from functools import lru_cache
 from typing import Any
 
 from pellucid.base.errors import AutogradError
-from pellucid.graph.node import Graph, Node, Primitive, Spec, layer_scope, new_input, placeholder
+from pellucid.graph.node import (
+    Graph,
+    Node,
+    Primitive,
+    Spec,
+    layer_scope,
+    make_node,
+    new_input,
+    placeholder,
+)
 from pellucid.graph.replay import replay
 from pellucid.ops import elementwise, structure
 from pellucid.ops.registry import Value, apply, scalar
@@ -107,6 +118,10 @@ def _joint(record: Record, given: Tangents, numbers: Sequence[int]) -> dict[int,
     """Tangents of those results of one application of an operation with several."""
     settings = {k: v for k, v in record.settings.items() if k != "output"}
     rule = record.op.tangent
+    if rule == "zero":
+        return {}
+    if rule == "reverse":
+        return _joint_reverse(record, given, numbers, settings)
     if not callable(rule):
         raise AutogradError(
             f"the operation {record.op.name!r} has no derivative in forward mode",
@@ -229,6 +244,66 @@ def _transposed(
         zero = structure.broadcast_to(scalar(cotangent, 0), cotangent.shape)
         result = replay([result], {cotangent: zero}, cotangent)[0]
     return [output, *inputs, *tangents], result
+
+
+def _joint_reverse(
+    record: Record, given: Tangents, numbers: Sequence[int], params: Mapping[str, Any]
+) -> dict[int, Value]:
+    """As ``"reverse"``, of an operation with several results: all asked for are differentiated."""
+    specs = tuple(Spec(tuple(x.shape), x.dtype) for x in record.inputs)
+    present = tuple(t is not None for t in given)
+    chosen = tuple(k for k in sorted(set(numbers)) if record.result(k).dtype.kind in CONTINUOUS)
+    places, read, outputs = _transposed_results(
+        record.op, specs, present, tuple(sorted(params.items())), chosen
+    )
+    values = [*record.inputs, *(t for t in given if t is not None)]
+    known = dict(zip(places, values, strict=True))
+    known |= {node: record.result(k) for k, node in read.items()}
+    present_outputs = {k: node for k, node in outputs.items() if node is not None}
+    found = replay(list(present_outputs.values()), known, record.inputs[0])
+    return dict(zip(present_outputs, found, strict=True))
+
+
+@lru_cache(maxsize=256)
+def _transposed_results(
+    op: Primitive,
+    specs: tuple[Spec, ...],
+    present: tuple[bool, ...],
+    params: tuple[Any, ...],
+    numbers: tuple[int, ...],
+) -> tuple[list[Node], dict[int, Node], dict[int, Node | None]]:
+    """(inputs and tangents, results that are read by number, tangents by number) as a graph."""
+    inputs = [placeholder(spec, i) for i, spec in enumerate(specs)]
+    settings = dict(params)
+    read: dict[int, Node] = {}
+
+    def result(number: int) -> Node:
+        if number not in read:
+            read[number] = make_node(op, inputs, {**settings, "output": number})
+        return read[number]
+
+    whole = {k: result(k) for k in numbers}
+    cotangents = {k: placeholder(y.spec, len(specs) + k) for k, y in whole.items()}
+    rule = op.gradient
+    parts: Sequence[Node | None] = [None] * len(inputs)
+    if rule is not None and cotangents:
+        parts = rule(dict(cotangents), result, inputs, list(present), vector_jacobian, **settings)
+    tangents, pulled, along = [], [], []
+    first = len(specs) + 1 + max(numbers, default=0)
+    for i, (is_present, spec, part) in enumerate(zip(present, specs, parts, strict=True)):
+        if is_present:
+            tangents.append(placeholder(spec, first + i))
+            if part is not None:
+                pulled.append(part)
+                along.append(tangents[-1])
+    wrt = list(cotangents.values())
+    found = vector_jacobian(pulled, along, wrt) if pulled else [None] * len(wrt)
+    zeros = {u: _zeros(u) for u in wrt}
+    outputs = {
+        k: None if y is None else replay([y], dict(zeros), y)[0]
+        for k, y in zip(cotangents, found, strict=True)
+    }
+    return [*inputs, *tangents], read, outputs
 
 
 def _none(
