@@ -43,7 +43,17 @@ def define(
     meaning = evaluate if family == "movement" else _quiet(evaluate)
     several = None if results is None else _quiet(results)
     primitive = Primitive(
-        name, family, formula, infer, meaning, gradient, samples, reason, several, tangent, batch
+        name,
+        family,
+        formula,
+        infer,
+        meaning,
+        gradient,
+        samples,
+        reason,
+        several,
+        tangent=tangent,
+        batch=batch,
     )
     PRIMITIVES[name] = primitive
     return primitive

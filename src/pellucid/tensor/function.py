@@ -312,7 +312,7 @@ def _operation(
         tuple,
         "",
         _nothing,
-        tangent,
+        tangent=tangent,
     )
 
 
