@@ -119,14 +119,23 @@ def test_the_transpose_of_several_results_is_their_tangent(number: int) -> None:
         )
 
 
-def rows_of(arrays: list[np.ndarray], which: tuple[bool, ...], count: int) -> list[np.ndarray]:
-    """Operands of ``count`` rows where ``which`` says so: other numbers, still in their range."""
-    found = []
-    for array, flag in zip(arrays, which, strict=True):
-        if flag:
-            turned = [np.roll(array.reshape(-1), r).reshape(array.shape) for r in range(count)]
-            array = np.stack(turned)
-        found.append(array)
+def rows_of(
+    primitive: Primitive, sample: Sample, arrays: list[np.ndarray], count: int
+) -> list[np.ndarray]:
+    """Operands of ``count`` rows: other numbers, where the operation allows them."""
+
+    def turned(whole: bool) -> list[np.ndarray]:
+        return [
+            np.stack([np.roll(a, r * (whole or is_continuous(a))) for r in range(count)])
+            for a in arrays
+        ]
+
+    found = turned(True)
+    try:
+        for r in range(count):
+            primitive.evaluate(*(a[r] for a in found), **sample.params)
+    except (IndexError, ValueError):  # positions that belong to their numbers
+        return turned(False)
     return found
 
 
@@ -137,8 +146,9 @@ def test_batches_are_rows_one_after_the_other(primitive: Primitive, sample: Samp
     subsets = [w for w in itertools.product((False, True), repeat=len(arrays)) if any(w)]
     if len(subsets) > 15:  # one alone, all but one, all
         subsets = [w for w in subsets if sum(w) in (1, len(w) - 1, len(w))]
+    many = rows_of(primitive, sample, arrays, count)
     for which in subsets:
-        given = rows_of(arrays, which, count)
+        given = [m if flag else a for m, a, flag in zip(many, arrays, which, strict=True)]
         batched = batch_graph(graph, count, which, randomness="same")
         found = evaluate(batched, given)[0]
         for r in range(count):

@@ -188,6 +188,8 @@ def _diagonal(
     total: Value | None = None
     if op.gradient is None or output.dtype.kind not in CONTINUOUS:
         return None
+    if any(x.dtype.kind == "complex" for x in (output, *inputs)):
+        return _reverse(op, tangents, output, inputs, params)  # slopes there are conjugated
     shape = tuple(output.shape)
     whole = [structure.broadcast_to(x, shape) for x in inputs]
     for position, tangent in enumerate(tangents):
