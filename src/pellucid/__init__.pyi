@@ -552,6 +552,7 @@ __all__ = [
     "var_mean",
     "vdot",
     "vision",
+    "vmap",
     "vsplit",
     "vstack",
     "where",
