@@ -39,6 +39,7 @@ from pellucid.base.shapes import broadcast_shapes
 from pellucid.tensor import linalg
 from pellucid.tensor import method_functions as _method_functions
 from pellucid.tensor import neighbours as _neighbours
+from pellucid.tensor.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from pellucid.tensor.assembling import (
     atleast_1d,
     atleast_2d,
@@ -216,6 +217,8 @@ __all__ = [
     "int64",
     "int8",
     "interop",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_autocast_enabled",
     "is_grad_enabled",
     "is_tensor",

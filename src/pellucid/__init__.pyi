@@ -18,6 +18,8 @@ from pellucid.base.dtypes import bool_ as bool
 from pellucid.base.errors import PellucidError as PellucidError
 from pellucid.base.shapes import broadcast_shapes as broadcast_shapes
 from pellucid.tensor import linalg as linalg
+from pellucid.tensor.anomaly import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+from pellucid.tensor.anomaly import is_anomaly_enabled as is_anomaly_enabled
 from pellucid.tensor.assembling import atleast_1d as atleast_1d
 from pellucid.tensor.assembling import atleast_2d as atleast_2d
 from pellucid.tensor.assembling import atleast_3d as atleast_3d
@@ -343,6 +345,8 @@ __all__ = [
     "int8",
     "interop",
     "inverse",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_autocast_enabled",
     "is_complex",
     "is_conj",

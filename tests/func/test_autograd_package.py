@@ -237,7 +237,9 @@ def test_the_birth_of_a_nan_in_backward_is_named(compiled: bool) -> None:
     with pellucid.autograd.detect_anomaly(), pytest.raises(RuntimeError, match=line):
         run(x).sum().backward()
     with pellucid.autograd.detect_anomaly(check_nan=False):
+        assert pellucid.is_anomaly_enabled() and not pellucid.is_anomaly_check_nan_enabled()
         run(x).sum().backward()
+    assert not pellucid.is_anomaly_enabled()
     with pellucid.autograd.set_detect_anomaly(True), pytest.raises(RuntimeError, match="nan"):
         run(x).sum().backward()
     run(x).sum().backward()
