@@ -155,3 +155,13 @@ def test_what_a_function_lacks_is_said() -> None:
     with pytest.raises(AutogradError, match="must implement the jvp function"):
         func.jvp(Old.apply, (x,), (x,))
     assert_close(func.grad(lambda y: Old.apply(y).sum())(x), np.full_like(X, 2.0))
+
+
+def test_a_loop_says_that_it_does_not_know_a_derivative_of_your_own() -> None:
+    def body(carry: Any, x: Any) -> Any:
+        return carry + Old.apply(x), carry
+
+    plain = pellucid.tensor([1.0, 2.0])
+    assert float(pellucid.scan(body, pellucid.zeros(()), plain)[0]) == 6.0
+    with pytest.raises(RuntimeError, match=r"body of a scan applies Old.*does not know"):
+        pellucid.scan(body, pellucid.zeros(()), plain.requires_grad_())

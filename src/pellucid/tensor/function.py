@@ -22,6 +22,7 @@ from pellucid.ops import elementwise, structure
 from pellucid.ops.rows import Rows, moved
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.core import Record, TensorCore, changed_since, lift
+from pellucid.tensor.scan_trace import BodyTrace
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.vmap import RowTrace, vmap
 
@@ -190,6 +191,8 @@ class Function:
         in_rows = isinstance(state.trace, RowTrace)
         if in_rows:
             _check_rows(cls, separate, kwargs)
+        elif isinstance(state.trace, BodyTrace):
+            state.trace.functions.append(cls.__name__)
         needs = tuple(isinstance(a, TensorCore) and a.requires_grad for a in given)
         ctx.needs_input_grad = needs
         recorded = state.grad_enabled and any(needs)

@@ -33,6 +33,8 @@ class BodyTrace(Trace):
         """Tensors from outside, told apart by storage and history → their node."""
         self.sources: dict[Cell, Node] = {}
         """Storage from outside → the node that it was first read as."""
+        self.functions: list[str] = []
+        """Names of the user's Functions that were applied, whose derivatives a graph drops."""
         self.seen: list[tuple[Callable[[Any], None], TensorCore]] = []
         """What is to be shown a value of all steps, and that value in this one."""
 
