@@ -38,6 +38,7 @@ from pellucid.base.faces import lazy_face as _lazy_face
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.tensor import method_functions as _method_functions
 from pellucid.tensor import neighbours as _neighbours
+from pellucid.tensor.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from pellucid.tensor.assembling import (
     atleast_1d,
     atleast_2d,
@@ -129,6 +130,7 @@ from pellucid.tensor.state import (
 )
 from pellucid.tensor.statistics import searchsorted
 from pellucid.tensor.tensor import Tensor
+from pellucid.tensor.vmap import vmap
 
 __version__ = "0.1.0"
 
@@ -197,6 +199,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "get_autocast_dtype",
     "get_default_dtype",
     "get_num_threads",
@@ -218,6 +221,8 @@ __all__ = [
     "int64",
     "int8",
     "interop",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_autocast_enabled",
     "is_grad_enabled",
     "is_tensor",
@@ -281,6 +286,7 @@ __all__ = [
     "utils",
     "vander",
     "vision",
+    "vmap",
     "vstack",
     "where",
     "zeros",
@@ -289,7 +295,7 @@ __all__ = [
 __all__ += _method_functions.__all__
 
 _PARTS = (
-    "autograd cuda data insight interop linalg models nn optim rl serialization text training "
+    "autograd cuda data func insight interop linalg models nn optim rl serialization text training "
     "utils vision"
 ).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {

@@ -17,6 +17,8 @@ from pellucid.base.dtypes import uint8 as uint8
 from pellucid.base.dtypes import bool_ as bool
 from pellucid.base.errors import PellucidError as PellucidError
 from pellucid.base.shapes import broadcast_shapes as broadcast_shapes
+from pellucid.tensor.anomaly import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+from pellucid.tensor.anomaly import is_anomaly_enabled as is_anomaly_enabled
 from pellucid.tensor.assembling import atleast_1d as atleast_1d
 from pellucid.tensor.assembling import atleast_2d as atleast_2d
 from pellucid.tensor.assembling import atleast_3d as atleast_3d
@@ -114,6 +116,7 @@ from pellucid.tensor.state import eager_kernels as eager_kernels
 from pellucid.tensor.state import set_eager_kernels as set_eager_kernels
 from pellucid.tensor.statistics import searchsorted as searchsorted
 from pellucid.tensor.tensor import Tensor as Tensor
+from pellucid.tensor.vmap import vmap as vmap
 __version__: str
 float = float32
 double = float64
@@ -126,6 +129,7 @@ from pellucid.training.trainer import Trainer as Trainer
 from pellucid import autograd as autograd
 from pellucid import cuda as cuda
 from pellucid import data as data
+from pellucid import func as func
 from pellucid import insight as insight
 from pellucid import interop as interop
 from pellucid import linalg as linalg
@@ -302,6 +306,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "gather",
     "gcd",
     "ge",
@@ -348,6 +353,8 @@ __all__ = [
     "int8",
     "interop",
     "inverse",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_autocast_enabled",
     "is_complex",
     "is_conj",
@@ -569,6 +576,7 @@ __all__ = [
     "var_mean",
     "vdot",
     "vision",
+    "vmap",
     "vsplit",
     "vstack",
     "where",

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 PACKAGES = (
-    "pellucid pellucid.autograd pellucid.cuda pellucid.data pellucid.insight pellucid.interop "
+    "pellucid pellucid.autograd pellucid.autograd.forward_ad pellucid.autograd.functional "
+    "pellucid.autograd.graph pellucid.cuda pellucid.data pellucid.func pellucid.insight "
+    "pellucid.interop "
     "pellucid.linalg pellucid.models pellucid.nn pellucid.nn.functional pellucid.nn.init "
     "pellucid.nn.utils pellucid.nn.utils.rnn pellucid.optim pellucid.optim.lr_scheduler "
     "pellucid.optim.swa_utils pellucid.rl pellucid.text pellucid.training pellucid.utils"
@@ -95,6 +97,7 @@ TAKES_ANY_KEYWORD = {
     "checkpoint": "keywords of the function that is called",
     "find_first_nonfinite": "keywords of the function that is called",
     "grid_search": "keywords of Trainer.fit",
+    "rearrange": "extents of axes that the pattern names",
     "resnet18": "keywords of ResNet",
     "resnet34": "keywords of ResNet",
     "vgg11_bn": "keywords of VGG",

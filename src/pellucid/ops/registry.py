@@ -37,6 +37,8 @@ def define(
     reason: str,
     results: Callable[..., dict[int, np.ndarray]] | None = None,
     host: bool = False,
+    tangent: str | Callable[..., Any] | None = None,
+    batch: str | Callable[..., Any] | None = None,
 ) -> Primitive:
     """Make a primitive and enter it into the table.
 
@@ -45,7 +47,18 @@ def define(
     meaning = evaluate if family == "movement" else _quiet(evaluate)
     several = None if results is None else _quiet(results)
     primitive = Primitive(
-        name, family, formula, infer, meaning, gradient, samples, reason, several, host
+        name,
+        family,
+        formula,
+        infer,
+        meaning,
+        gradient,
+        samples,
+        reason,
+        several,
+        host,
+        tangent=tangent,
+        batch=batch,
     )
     PRIMITIVES[name] = primitive
     return primitive

@@ -194,7 +194,15 @@ def _walk(
     try:
         with set_grad_enabled(create_graph):
             return reverse(
-                outputs, seeds, _record_of, key_of, visit, _needs_gradient, wanted, _pulled
+                outputs,
+                seeds,
+                _record_of,
+                key_of,
+                visit,
+                _needs_gradient,
+                wanted,
+                _pulled,
+                state.anomaly,
             )
     finally:
         state.autocast = autocast
@@ -214,6 +222,9 @@ def _needs_gradient(tensor: TensorCore) -> bool:
 
 def _pulled(record: Record, cotangent: Any, value: Any) -> Sequence[Any]:
     """Cotangents of a recorded operation's inputs, which must be as they were."""
+    if record.packed is not None:
+        unpacked: Sequence[Any] = record.packed.pull(record, cotangent, value)
+        return unpacked
     record.check_unchanged(value)
     if record.kernel is not None:
         found: Sequence[Any] = record.kernel.cotangents(record, cotangent, value)
@@ -311,21 +322,34 @@ def _own(cotangent: Any, taken: set[int], tensor: TensorCore) -> Any:
     return made
 
 
+def _no_rows(*_: Any) -> list[Any]:
+    raise AutogradError("gradients in rows need pellucid.vmap", "import pellucid first")
+
+
+batched_grad: Callable[..., list[Any]] = _no_rows
+"""Gradients for many rows of cotangents; set by :mod:`.vmap`, which stands above."""
+
+
 def grad(
     outputs: TensorCore | Sequence[TensorCore],
     inputs: TensorCore | Sequence[TensorCore],
     grad_outputs: TensorCore | Sequence[TensorCore | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    allow_unused: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
     """Gradients of ``outputs`` to ``inputs``, returned instead of collected in ``.grad``.
 
     ``create_graph=True`` records the computation of the gradients, for gradients of gradients.
     An input that does not take part raises unless ``allow_unused`` (then None) or
-    ``materialize_grads`` (then zeros).
+    ``materialize_grads`` (then zeros).  With ``is_grads_batched`` each of ``grad_outputs`` has an
+    axis of rows in front, and so has each result: one pass for all rows (:func:`pellucid.vmap`).
     """
+    if is_grads_batched:
+        settings = (retain_graph, create_graph, allow_unused, materialize_grads)
+        return tuple(batched_grad(outputs, inputs, grad_outputs, *settings))
     out = [outputs] if isinstance(outputs, TensorCore) else list(outputs)
     wrt = [inputs] if isinstance(inputs, TensorCore) else list(inputs)
     seeds = [grad_outputs] if isinstance(grad_outputs, TensorCore) else grad_outputs

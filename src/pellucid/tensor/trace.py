@@ -244,6 +244,10 @@ class Trace:
         """Whether a tensor's value belongs to this trace, not to one around it."""
         return True
 
+    def knows(self, cell: Cell) -> bool:
+        """Never: a program runs again with other values of what is concrete."""
+        return False
+
     def has_changed(self, cell: Cell) -> bool:
         """Whether a concrete cell was assigned, so that its array is not its value here."""
         return cell in self.current

@@ -67,6 +67,9 @@ class Tracing(Protocol):
     def made(self, cell: Any) -> bool:
         """Whether a cell was made inside, so that nobody outside knows it."""
 
+    def knows(self, cell: Any) -> bool:
+        """Whether Python may read a concrete cell's value here."""
+
     def has_changed(self, cell: Any) -> bool:
         """Whether a concrete cell was assigned."""
 
