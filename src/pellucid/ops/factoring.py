@@ -26,7 +26,15 @@ from pellucid.ops.elimination import (
     symmetric_factored,
     symmetric_solved,
 )
-from pellucid.ops.registry import Value, apply, define, ramp, require_float, same_dtype
+from pellucid.ops.registry import (
+    PRIMITIVES,
+    Value,
+    apply,
+    define,
+    ramp,
+    require_float,
+    same_dtype,
+)
 
 Cotangents = Mapping[int, Value]
 Result = Callable[[int], Value]
@@ -161,6 +169,24 @@ def _require_finite(name: str, a: np.ndarray) -> None:
 # ---- singular values -----------------------------------------------------------------------------
 
 
+def _in_stacks(name: str) -> Callable[..., list[tuple[Value, bool]]]:
+    """The rule for many rows: they are one more leading axis of the matrices."""
+
+    def rule(
+        inputs: Sequence[Value],
+        batched: Sequence[bool],
+        rows: Any,
+        numbers: Sequence[int],
+        batch: Any,
+        **params: Any,
+    ) -> list[tuple[Value, bool]]:
+        a = inputs[0]
+        found = a.apply_results(PRIMITIVES[name], (a,), params, tuple(numbers))
+        return [(value, True) for value in found]
+
+    return rule
+
+
 def _infer_svd(a: Spec, *, full: bool, output: int) -> Spec:
     _check("svd", a)
     *batch, m, n = a.shape
@@ -237,6 +263,8 @@ SVD = define(
     reason="an iteration until convergence, which LAPACK has",
     results=_svd,
     host=True,
+    tangent="reverse",
+    batch=_in_stacks("svd"),
 )
 
 
@@ -298,6 +326,8 @@ EIGH = define(
     reason="an iteration until convergence, which LAPACK has",
     results=_eigh,
     host=True,
+    tangent="reverse",
+    batch=_in_stacks("eigh"),
 )
 
 
@@ -376,6 +406,8 @@ QR = define(
     reason="reflections one after the other, which LAPACK has in blocks",
     results=_qr,
     host=True,
+    tangent="reverse",
+    batch=_in_stacks("qr"),
 )
 
 
@@ -400,6 +432,8 @@ REFLECTORS = define(
     reason="the form in which LAPACK keeps Q, which ormqr and householder_product take",
     results=_reflectors,
     host=True,
+    tangent="zero",
+    batch=_in_stacks("qr_reflectors"),
 )
 
 
@@ -443,6 +477,8 @@ TRIANGULAR = define(
     samples=_triangular_samples,
     reason="each row of the result needs those before it",
     host=True,
+    tangent="reverse",
+    batch="leading",
 )
 
 
@@ -521,6 +557,8 @@ LU = define(
     reason="each column needs those before it, and the order of rows follows from values",
     results=_lu,
     host=True,
+    tangent="reverse",
+    batch=_in_stacks("lu"),
 )
 
 
@@ -541,6 +579,8 @@ PIVOT_ROWS = define(
     ],
     reason="each exchange needs those before it",
     host=True,
+    tangent="zero",
+    batch="leading",
 )
 
 
@@ -567,6 +607,8 @@ LDL = define(
     reason="each column needs those before it, and the order of rows follows from values",
     results=_ldl,
     host=True,
+    tangent="zero",
+    batch=_in_stacks("ldl"),
 )
 
 
@@ -589,6 +631,8 @@ LDL_SOLVE = define(
     ],
     reason="each row of the result needs those before it",
     host=True,
+    tangent="zero",
+    batch="leading",
 )
 
 
@@ -662,6 +706,8 @@ PINV = define(
     reason="its gradient exists where those of the factors it is made of do not: equal singular "
     "values, and zeros",
     host=True,
+    tangent="reverse",
+    batch="leading",
 )
 
 

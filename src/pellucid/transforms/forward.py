@@ -13,7 +13,8 @@ number, or ``"reverse"`` or ``"zero"``:
 ``"linear"``      the operation itself, of the tangents; 0 where there is none
 ``"multilinear"`` the sum over the inputs of the operation with the tangent in that input's place
 ``"diagonal"``    element by element: the gradient rule, which multiplies by the same slopes
-``"reverse"``     the transpose of the gradient rule, by differentiating it for its cotangent
+``"reverse"``     the transpose of the gradient rule, by differentiating it for its cotangent (or
+                  those of several results)
 ``"zero"``        none: whole numbers, truth values, constants
 ================= ==============================================================================
 """
@@ -306,6 +307,73 @@ def _transposed_results(
         for k, y in zip(cotangents, found, strict=True)
     }
     return [*inputs, *tangents], read, outputs
+
+
+def _joint_reverse(
+    record: Record, tangents: Tangents, numbers: Sequence[int], params: Mapping[str, Any]
+) -> dict[int, Value]:
+    """The transpose of the joint rule of an operation with several results."""
+    specs = tuple(Spec(tuple(x.shape), x.dtype) for x in record.inputs)
+    present = tuple(t is not None for t in tangents)
+    settings = tuple(sorted(params.items()))
+    asked, given, wanted = _jointly_transposed(
+        record.op, specs, present, tuple(sorted(set(numbers))), settings
+    )
+    values = [
+        *record.inputs,
+        *(record.result(k) for k in asked),
+        *(t for t in tangents if t is not None),
+    ]
+    known = dict(zip(given, values, strict=True))
+    found = replay(list(wanted.values()), known, record.inputs[0])
+    return dict(zip(wanted, found, strict=True))
+
+
+@lru_cache(maxsize=256)
+def _jointly_transposed(
+    op: Primitive,
+    specs: tuple[Spec, ...],
+    present: tuple[bool, ...],
+    numbers: tuple[int, ...],
+    params: tuple[Any, ...],
+) -> tuple[tuple[int, ...], list[Node], dict[int, Node]]:
+    """Which results the rule reads; (inputs, these results, tangents); the tangents of the results
+    with these numbers as a graph of them."""
+    settings, places = dict(params), iter(range(1 << 30))
+    inputs = [placeholder(spec, next(places)) for spec in specs]
+    asked: dict[int, Node] = {}
+
+    def result(number: int) -> Node:
+        if number not in asked:
+            spec = op.infer(*specs, **settings, output=number)
+            asked[number] = placeholder(spec, next(places))
+        return asked[number]
+
+    kinds = {k: op.infer(*specs, **settings, output=k) for k in numbers}
+    cotangents = {
+        k: placeholder(spec, next(places))
+        for k, spec in kinds.items()
+        if spec.dtype.kind in CONTINUOUS
+    }
+    rule = op.gradient or (lambda *_, **__: [None] * len(inputs))
+    every = [True] * len(inputs)
+    parts = rule(dict(cotangents), result, inputs, every, vector_jacobian, **settings)
+    tangents, pulled, along = [], [], []
+    for is_present, spec, part in zip(present, specs, parts, strict=True):
+        if is_present:
+            tangents.append(placeholder(spec, next(places)))
+            if part is not None:
+                pulled.append(part)
+                along.append(tangents[-1])
+    wrt = list(cotangents.values())
+    found = vector_jacobian(pulled, along, wrt) if pulled and wrt else [None] * len(wrt)
+    zeros = {c: structure.broadcast_to(scalar(c, 0), c.shape) for c in wrt}
+    wanted = {
+        k: replay([node], dict(zeros), node)[0]
+        for k, node in zip(cotangents, found, strict=True)
+        if node is not None
+    }
+    return tuple(asked), [*inputs, *asked.values(), *tangents], wanted
 
 
 def _none(
