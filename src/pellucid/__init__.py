@@ -295,8 +295,8 @@ __all__ = [
 __all__ += _method_functions.__all__
 
 _PARTS = (
-    "autograd cuda data func insight interop linalg models nn optim rl serialization text training "
-    "utils vision"
+    "autograd cuda data distributions func insight interop linalg models nn optim rl serialization "
+    "text training utils vision"
 ).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",

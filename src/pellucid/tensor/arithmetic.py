@@ -460,7 +460,8 @@ class ArithmeticMethods(Tensor):
     def xlogy(self, other: Operand) -> Tensor:
         """self · ln(other), element by element, with 0 · ln(0) = 0."""
         a, b = together(self, other)
-        safe = b.masked_fill(a.eq(0).logical_and(b.isnan().logical_not()), 1.0)
+        bad = b.le(0).logical_or(b.eq(math.inf))  # elsewhere 0 · ln b has the derivative ln b
+        safe = b.masked_fill(a.eq(0).logical_and(bad), 1.0)
         return as_float(a) * as_float(safe).log()
 
 

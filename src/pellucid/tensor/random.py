@@ -343,11 +343,20 @@ def multinomial(
         clock = -(1 - _uniform(tuple(input.shape), float64, generator)).log() / input.double()
         order = clock.argsort(-1)
         return order.narrow(-1, 0, num_samples)
-    total = input.double().cumsum(-1)
-    last = total.narrow(-1, input.shape[-1] - 1, 1)
-    u = _uniform((*input.shape[:-1], num_samples), float64, generator) * last
-    hit = u.unsqueeze(-1).ge(total.unsqueeze(-2))  # (..., n, categories)
-    return hit.sum(-1).clamp(max=input.shape[-1] - 1)
+    return draw_positions(input.unsqueeze(-2), (*input.shape[:-1], num_samples), generator)
+
+
+def draw_positions(
+    weights: Any, shape: tuple[int, ...], generator: Generator | None = None
+) -> Tensor:
+    """Positions along the last axis of ``weights``, drawn in proportion: int64 of ``shape``.
+
+    The other axes of ``weights`` broadcast to ``shape``.  By inversion of the running sum.
+    """
+    total = weights.double().cumsum(-1)  # (…, categories)
+    most = weights.shape[-1] - 1
+    u = _uniform(shape, float64, generator) * total.narrow(-1, most, 1).squeeze(-1)
+    return u.unsqueeze(-1).ge(total).sum(-1).clamp(max=most)
 
 
 def shuffle_rows(count: int, generator: Generator) -> np.ndarray:

@@ -234,15 +234,7 @@ class SpecialMethods(ArithmeticMethods):
         """
         x = as_float(self)
         x = elementwise.where(x.lt(0), -x, x)  # |x| with a second derivative at 0
-        near, far = (
-            _chebyshev(coefficients, place)
-            for coefficients, place in zip(
-                _bessel_series(),
-                (x.clamp(max=8.0) / 2 - 2, 32 / x.clamp(min=8.0) - 2),
-                strict=True,
-            )
-        )
-        return elementwise.where(x.le(8.0), near, far / x.clamp(min=8.0).sqrt()) * x.exp()
+        return _scaled_i0(x) * x.exp()
 
     def polygamma(self, n: int) -> Tensor:
         """The n-th derivative of ψ(x) = d/dx ln Γ(x): (−1)^(n+1) n! Σ_{k≥0} (x + k)^−(n+1).
@@ -309,6 +301,24 @@ def _incomplete(shape: Any, x: Any, which: int) -> Any:
     density = (elementwise.sub(a, as_operand(1, a.dtype)).xlogy(middle) - middle - a.lgamma()).exp()
     density = elementwise.where(density.isfinite(), density, as_operand(0, x.dtype))
     return value + _nothing(x) * (density if which == 0 else -density)
+
+
+def _scaled_i0(x: Any) -> Any:
+    """e^−x I₀(x) for x ≥ 0."""
+    near, far = (
+        _chebyshev(coefficients, place)
+        for coefficients, place in zip(
+            _bessel_series(),
+            (x.clamp(max=8.0) / 2 - 2, 32 / x.clamp(min=8.0) - 2),
+            strict=True,
+        )
+    )
+    return elementwise.where(x.le(8.0), near, far / x.clamp(min=8.0).sqrt())
+
+
+def log_i0(x: Any) -> Any:
+    """ln I₀(x) for x ≥ 0, also where I₀ is beyond the largest number."""
+    return _scaled_i0(x).log() + x
 
 
 def _chebyshev(coefficients: tuple[float, ...], place: Any) -> Any:

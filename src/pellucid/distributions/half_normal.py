@@ -1,0 +1,67 @@
+"""The absolute value of a normal number."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pellucid.distributions import constraints
+from pellucid.distributions.distribution import Size
+from pellucid.distributions.normal import Normal
+from pellucid.distributions.transformed_distribution import TransformedDistribution
+from pellucid.distributions.transforms import AbsTransform
+from pellucid.tensor.creation import zeros_like
+from pellucid.tensor.functions import where
+from pellucid.tensor.tensor import Tensor
+
+__all__ = ["HalfNormal"]
+
+
+class HalfNormal(TransformedDistribution):
+    """2 exp(−(x / s)² / 2) / (s √(2π)) for x ≥ 0, s = ``scale``."""
+
+    arg_constraints = {"scale": constraints.positive}
+    support = constraints.nonnegative
+    has_rsample = True
+
+    def __init__(self, scale: Tensor | float, validate_args: bool | None = None) -> None:
+        base = Normal(0, scale, validate_args=False)
+        super().__init__(base, AbsTransform(), validate_args=validate_args)
+
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+        new = self._get_checked_instance(HalfNormal, _instance)
+        return super().expand(batch_shape, new)
+
+    @property
+    def scale(self) -> Tensor:
+        """The standard deviation of the normal number."""
+        return self.base_dist.scale  # type: ignore[no-any-return]
+
+    @property
+    def mean(self) -> Tensor:
+        return self.scale * math.sqrt(2 / math.pi)
+
+    @property
+    def mode(self) -> Tensor:
+        return zeros_like(self.scale)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.scale.square() * (1 - 2 / math.pi)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        found = self.base_dist.log_prob(value) + math.log(2)
+        return where(value.ge(0), found, -math.inf)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        return (value / (self.scale * math.sqrt(2))).erf()
+
+    def icdf(self, value: Tensor) -> Tensor:
+        return self.scale * value.erfinv() * math.sqrt(2)
+
+    def entropy(self) -> Tensor:
+        return self.base_dist.entropy() - math.log(2)  # type: ignore[no-any-return]
