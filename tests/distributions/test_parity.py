@@ -17,7 +17,9 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.parity
 
 RTOL, ATOL = 1e-10, 1e-10
-OURS_IS_FINER = {"VonMises": 1e-3, "Multinomial": 1e-7, "Wishart": 1e-7, "Gamma": 1e-9, "Chi2": 1e-9}
+OURS_IS_FINER = {"VonMises": 1e-3, "Multinomial": 1e-7, "Wishart": 1e-7, "Gamma": 1e-9, "Chi2": 1e-9,
+    "Dirichlet": 1e-8, "Poisson": 1e-9,
+}
 """Where PyTorch computes by a series of few digits, or in float32; see test_against_scipy."""
 
 MOMENTS = "mean mode variance stddev".split()
