@@ -121,6 +121,7 @@ from pellucid.tensor.random import (
     randperm,
     set_rng_state,
 )
+from pellucid.tensor.sampling import binomial, poisson
 from pellucid.tensor.scan import scan
 from pellucid.tensor.shaping import broadcast_tensors, cat, meshgrid, stack
 from pellucid.tensor.state import (
@@ -159,6 +160,7 @@ __all__ = [
     "autograd",
     "bernoulli",
     "bfloat16",
+    "binomial",
     "block_diag",
     "bool",
     "broadcast_shapes",
@@ -179,6 +181,7 @@ __all__ = [
     "data",
     "default_generator",
     "device",
+    "distributions",
     "double",
     "dstack",
     "dtype",
@@ -248,6 +251,7 @@ __all__ = [
     "optim",
     "pca_lowrank",
     "pi",
+    "poisson",
     "polygamma",
     "preserve_format",
     "printoptions",

@@ -21,6 +21,7 @@ FLOORS = {
     "autograd": 7,
     "func": 7.2,  # models as functions of their parameters
     "optim": 7.2,  # an average of weights is itself a network
+    "distributions": 7.2,  # densities are made of losses and activations
     "data": 7,
     "utils": 7,
     "interop": 7.3,  # files hold parameters and modules

@@ -13,8 +13,8 @@ import pytest
 
 PACKAGES = (
     "pellucid pellucid.autograd pellucid.autograd.forward_ad pellucid.autograd.functional "
-    "pellucid.autograd.graph pellucid.cuda pellucid.data pellucid.func pellucid.insight "
-    "pellucid.interop "
+    "pellucid.autograd.graph pellucid.cuda pellucid.data pellucid.distributions pellucid.func "
+    "pellucid.insight pellucid.interop "
     "pellucid.linalg pellucid.models pellucid.nn pellucid.nn.functional pellucid.nn.init "
     "pellucid.nn.utils pellucid.nn.utils.rnn pellucid.optim pellucid.optim.lr_scheduler "
     "pellucid.optim.swa_utils pellucid.rl pellucid.text pellucid.training pellucid.utils"

@@ -17,8 +17,14 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.parity
 
 RTOL, ATOL = 1e-10, 1e-10
-OURS_IS_FINER = {"VonMises": 1e-3, "Multinomial": 1e-7, "Wishart": 1e-7, "Gamma": 1e-9, "Chi2": 1e-9,
-    "Dirichlet": 1e-8, "Poisson": 1e-9,
+OURS_IS_FINER = {
+    "VonMises": 1e-3,
+    "Multinomial": 1e-7,
+    "Wishart": 1e-7,
+    "Gamma": 1e-9,
+    "Chi2": 1e-9,
+    "Dirichlet": 1e-8,
+    "Poisson": 1e-9,
 }
 """Where PyTorch computes by a series of few digits, or in float32; see test_against_scipy."""
 
@@ -72,7 +78,12 @@ class Twins:
         self.theirs = [Side(case, torch, kind, dtype) for kind in dict.fromkeys((dtype, "float64"))]
 
     def compare(
-        self, name: str, question: Any, rtol: float, atol: float, grads: bool = True,
+        self,
+        name: str,
+        question: Any,
+        rtol: float,
+        atol: float,
+        grads: bool = True,
         value: np.ndarray | None = None,
     ) -> bool:
         """The answers of both, and their gradients; False if PyTorch has none."""

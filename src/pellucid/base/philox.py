@@ -61,3 +61,20 @@ def philox_numpy(
         keys = [(keys[i] + WEYL[i]) & 0xFFFFFFFF for i in range(2)]
     a, b, c, d = (word.astype(np.uint32) for word in words)
     return a, b, c, d
+
+
+def philox_one(key: int, low: int, high: int) -> tuple[int, int, int, int]:
+    """The four words of one element: for a few elements faster than :func:`philox_numpy`.
+
+    >>> [hex(word) for word in philox_one(0, 0, 0)]
+    ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
+    """
+    a, b = low & 0xFFFFFFFF, (low >> 32) & 0xFFFFFFFF
+    c, d = high & 0xFFFFFFFF, (high >> 32) & 0xFFFFFFFF
+    k, m = key & 0xFFFFFFFF, (key >> 32) & 0xFFFFFFFF
+    for _ in range(ROUNDS):
+        first, second = a * MULTIPLIERS[0], c * MULTIPLIERS[1]
+        a, b = (second >> 32) ^ b ^ k, second & 0xFFFFFFFF
+        c, d = (first >> 32) ^ d ^ m, first & 0xFFFFFFFF
+        k, m = (k + WEYL[0]) & 0xFFFFFFFF, (m + WEYL[1]) & 0xFFFFFFFF
+    return a, b, c, d

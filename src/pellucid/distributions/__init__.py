@@ -14,7 +14,7 @@ learns.  Everything works inside ``pellucid.compile``: each call draws new numbe
 ``pellucid.manual_seed``; values are not checked there, shapes are.
 """
 
-from pellucid.distributions import constraints, utils
+from pellucid.distributions import constraints
 from pellucid.distributions.bernoulli import Bernoulli
 from pellucid.distributions.beta import Beta
 from pellucid.distributions.binomial import Binomial
@@ -48,14 +48,38 @@ from pellucid.distributions.multinomial import Multinomial
 from pellucid.distributions.multivariate_normal import MultivariateNormal
 from pellucid.distributions.negative_binomial import NegativeBinomial
 from pellucid.distributions.normal import Normal
-from pellucid.distributions.one_hot_categorical import OneHotCategorical, OneHotCategoricalStraightThrough
+from pellucid.distributions.one_hot_categorical import (
+    OneHotCategorical,
+    OneHotCategoricalStraightThrough,
+)
 from pellucid.distributions.pareto import Pareto
 from pellucid.distributions.poisson import Poisson
 from pellucid.distributions.relaxed_bernoulli import RelaxedBernoulli
 from pellucid.distributions.relaxed_categorical import RelaxedOneHotCategorical
 from pellucid.distributions.studentT import StudentT
 from pellucid.distributions.transformed_distribution import TransformedDistribution
-from pellucid.distributions.transforms import AbsTransform, AffineTransform, CatTransform, ComposeTransform, CorrCholeskyTransform, CumulativeDistributionTransform, ExpTransform, IndependentTransform, LowerCholeskyTransform, PositiveDefiniteTransform, PowerTransform, ReshapeTransform, SigmoidTransform, SoftmaxTransform, SoftplusTransform, StackTransform, StickBreakingTransform, TanhTransform, Transform, identity_transform
+from pellucid.distributions.transforms import (
+    AbsTransform,
+    AffineTransform,
+    CatTransform,
+    ComposeTransform,
+    CorrCholeskyTransform,
+    CumulativeDistributionTransform,
+    ExpTransform,
+    IndependentTransform,
+    LowerCholeskyTransform,
+    PositiveDefiniteTransform,
+    PowerTransform,
+    ReshapeTransform,
+    SigmoidTransform,
+    SoftmaxTransform,
+    SoftplusTransform,
+    StackTransform,
+    StickBreakingTransform,
+    TanhTransform,
+    Transform,
+    identity_transform,
+)
 from pellucid.distributions.uniform import Uniform
 from pellucid.distributions.von_mises import VonMises
 from pellucid.distributions.weibull import Weibull

@@ -52,9 +52,10 @@ class Bernoulli(ExponentialFamily):
 
     @property
     def _param(self) -> Tensor:
-        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]  # type: ignore
+        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Bernoulli:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         return self._expanded(Bernoulli, batch_shape, _instance, ("probs", "logits"))
 
     @lazy_property
@@ -74,6 +75,7 @@ class Bernoulli(ExponentialFamily):
 
     @property
     def mean(self) -> Tensor:
+        """p."""
         return self.probs
 
     @property
@@ -84,22 +86,27 @@ class Bernoulli(ExponentialFamily):
 
     @property
     def variance(self) -> Tensor:
+        """p (1 − p)."""
         return self.probs * (1 - self.probs)
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws of shape sample_shape + batch_shape + event_shape, without gradients."""
         shape = self._extended_shape(sample_shape)
         with no_grad():
             return rand(shape, dtype=self._param.dtype).lt(self.probs).to(self._param.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability of ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         return -binary_cross_entropy(self.logits, value)
 
     def entropy(self) -> Tensor:
+        """−p ln p − (1 − p) ln(1 − p)."""
         return binary_cross_entropy(self.logits, self.probs)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All values along a new first axis; without ``expand`` the batch axes have extent 1."""
         values = arange(2, dtype=self._param.dtype)
         values = values.view((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1, *self._batch_shape)) if expand else values

@@ -16,7 +16,10 @@ __all__ = ["Beta"]
 
 
 class Beta(ExponentialFamily):
-    """x^(α−1) (1 − x)^(β−1) Γ(α + β) / (Γ(α) Γ(β)), α = ``concentration1``, β = ``concentration0``."""
+    """x^(α−1) (1 − x)^(β−1) Γ(α + β) / (Γ(α) Γ(β)).
+
+    α = ``concentration1``, β = ``concentration0``.
+    """
 
     arg_constraints = {
         "concentration1": constraints.positive,
@@ -35,7 +38,8 @@ class Beta(ExponentialFamily):
         self._dirichlet = Dirichlet(stack(pair, -1), validate_args=False)
         super().__init__(self._dirichlet._batch_shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Beta:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(Beta, _instance)
         new._dirichlet = self._dirichlet.expand(batch_shape)
         Distribution.__init__(new, batch_shape, validate_args=False)
@@ -54,21 +58,26 @@ class Beta(ExponentialFamily):
 
     @property
     def mean(self) -> Tensor:
+        """α / (α + β)."""
         return self.concentration1 / (self.concentration1 + self.concentration0)
 
     @property
     def mode(self) -> Tensor:
+        """The value of the highest density."""
         return self._dirichlet.mode[..., 0]
 
     @property
     def variance(self) -> Tensor:
+        """α β / ((α + β)² (α + β + 1))."""
         total = self.concentration1 + self.concentration0
         return self.concentration1 * self.concentration0 / (total.square() * (total + 1))
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
         return self._dirichlet.rsample(sample_shape)[..., 0]
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         a, b, x = wide(self.concentration1, self.concentration0, value)
@@ -76,6 +85,7 @@ class Beta(ExponentialFamily):
         return narrow(found, self._dirichlet.concentration, value)
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         return self._dirichlet.entropy()
 
     @property

@@ -53,29 +53,33 @@ class Binomial(Distribution):
 
     @property
     def _param(self) -> Tensor:
-        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]  # type: ignore
+        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Binomial:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         names = ("total_count", "probs", "logits")
         new = self._expanded(Binomial, batch_shape, _instance, names)
         new._same_count = self._same_count
         return new
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
-    def support(self) -> Any:
+    def support(self) -> constraints.Constraint:
         """0 … total_count."""
         return constraints.integer_interval(0, self.total_count)
 
     @property
     def mean(self) -> Tensor:
+        """n p."""
         return self.total_count * self.probs
 
     @property
     def mode(self) -> Tensor:
+        """The likeliest value."""
         return ((self.total_count + 1) * self.probs).floor().minimum(self.total_count)
 
     @property
     def variance(self) -> Tensor:
+        """n p (1 − p)."""
         return self.total_count * self.probs * (1 - self.probs)
 
     @lazy_property
@@ -94,11 +98,13 @@ class Binomial(Distribution):
         return self._param.size()
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws of shape sample_shape + batch_shape + event_shape, without gradients."""
         shape = self._extended_shape(sample_shape)
         with no_grad():
             return sampling.binomial(self.total_count.expand(shape), self.probs.expand(shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability of ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         n, logits, k = wide(self.total_count, self.logits, value)
@@ -124,6 +130,7 @@ class Binomial(Distribution):
         return -(chances.exp() * chances).sum(0)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All values along a new first axis; without ``expand`` the batch axes have extent 1."""
         values = arange(1 + self._count(), dtype=self._param.dtype)
         values = values.view((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1, *self._batch_shape)) if expand else values

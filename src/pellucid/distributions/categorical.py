@@ -53,21 +53,22 @@ class Categorical(Distribution):
         if probs is not None:
             self.probs = probs / probs.sum(-1, True)
         else:
-            self.logits = given - given.logsumexp(-1, True)
+            self.logits = given.log_softmax(-1)
         self._num_events = given.shape[-1]
         super().__init__(tuple(given.shape)[:-1], validate_args=validate_args)
 
     @property
     def _param(self) -> Tensor:
-        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]  # type: ignore
+        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Categorical:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._expanded(Categorical, batch_shape, _instance, ("probs", "logits"))
         new._num_events = self._num_events
         return new
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
-    def support(self) -> Any:
+    def support(self) -> constraints.Constraint:
         """0 … n − 1."""
         return constraints.integer_interval(0, self._num_events - 1)
 
@@ -93,6 +94,7 @@ class Categorical(Distribution):
 
     @property
     def mode(self) -> Tensor:
+        """The likeliest value."""
         return self.probs.argmax(-1)
 
     @property
@@ -101,22 +103,29 @@ class Categorical(Distribution):
         return full(self._extended_shape(), math.nan, dtype=self._param.dtype)
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws of shape sample_shape + batch_shape + event_shape, without gradients."""
         with no_grad():
             return draw_positions(self.probs, self._extended_shape(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability of ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         logits = self.logits
-        shape = broadcast_shapes(tuple(value.shape), tuple(logits.shape)[:-1])
-        place = value.to(int64).expand(shape).unsqueeze(-1)
-        return logits.expand((*shape, self._num_events)).gather(-1, place).squeeze(-1)
+        place, batch = value.to(int64), tuple(logits.shape)[:-1]
+        if tuple(value.shape) != batch:
+            shape = broadcast_shapes(tuple(value.shape), batch)
+            place = place.expand(shape)
+            logits = logits.expand((*shape, self._num_events))
+        return logits.gather(-1, place.unsqueeze(-1)).squeeze(-1)
 
     def entropy(self) -> Tensor:
+        """−Σ p ln p."""
         logits = self.logits.clamp(min=finfo(self.logits.dtype).min)
         return -(logits * self.probs).sum(-1)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All values along a new first axis; without ``expand`` the batch axes have extent 1."""
         values = arange(self._num_events, dtype=int64)
         values = values.view((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1, *self._batch_shape)) if expand else values

@@ -20,9 +20,11 @@ class Chi2(Gamma):
     def __init__(self, df: Tensor | float, validate_args: bool | None = None) -> None:
         super().__init__(df * 0.5, 0.5, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Chi2:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(Chi2, _instance)
-        return super().expand(batch_shape, new)
+        super().expand(batch_shape, new)
+        return new
 
     @property
     def df(self) -> Tensor:

@@ -27,14 +27,21 @@ class ConstraintRegistry:
     def __init__(self) -> None:
         self._registry: dict[type, Factory] = {}
 
-    def register(self, constraint: Any, factory: Any = None) -> Any:
+    def register(
+        self, constraint: Any, factory: Factory | None = None
+    ) -> Factory | Callable[[Factory], Factory]:
         """Enter what makes the transform for a class of constraints, or for an instance's class.
 
         Without ``factory`` it is a decorator.  Raises ``ArgumentTypeError`` for anything that is no
         constraint.
         """
         if factory is None:
-            return lambda given: self.register(constraint, given)
+
+            def enter(given: Factory) -> Factory:
+                self.register(constraint, given)
+                return given
+
+            return enter
         kind = type(constraint) if isinstance(constraint, constraints.Constraint) else constraint
         if not (isinstance(kind, type) and issubclass(kind, constraints.Constraint)):
             raise ArgumentTypeError(
@@ -58,93 +65,63 @@ biject_to = ConstraintRegistry()
 transform_to = ConstraintRegistry()
 
 
-def _both(*kinds: Any) -> Callable[[Factory], Factory]:
-    """Decorator: the same transform for both tables."""
-
-    def enter(factory: Factory) -> Factory:
-        for kind in kinds:
-            biject_to.register(kind, factory)
-            transform_to.register(kind, factory)
-        return factory
-
-    return enter
-
-
-@_both(constraints.real)
-def _to_real(constraint: Any) -> transforms.Transform:
-    return transforms.identity_transform
-
-
-@_both(constraints.greater_than, constraints.greater_than_eq)
 def _to_greater_than(constraint: Any) -> transforms.Transform:
-    raised: Any = transforms.ExpTransform()
+    raised = transforms.ExpTransform()
     if isinstance(constraint.lower_bound, (int, float)) and constraint.lower_bound == 0:
         return raised
-    return transforms.ComposeTransform(
-        [raised, transforms.AffineTransform(constraint.lower_bound, 1)]
-    )
+    moved = transforms.AffineTransform(constraint.lower_bound, 1)
+    return transforms.ComposeTransform([raised, moved])
 
 
-@_both(constraints.less_than)
 def _to_less_than(constraint: Any) -> transforms.Transform:
-    return transforms.ComposeTransform(
-        [transforms.ExpTransform(), transforms.AffineTransform(constraint.upper_bound, -1)]
-    )
+    turned = transforms.AffineTransform(constraint.upper_bound, -1)
+    return transforms.ComposeTransform([transforms.ExpTransform(), turned])
 
 
-@_both(constraints.interval, constraints.half_open_interval)
 def _to_interval(constraint: Any) -> transforms.Transform:
     low, high = constraint.lower_bound, constraint.upper_bound
     if isinstance(low, (int, float)) and isinstance(high, (int, float)) and (low, high) == (0, 1):
         return transforms.SigmoidTransform()
-    return transforms.ComposeTransform(
-        [transforms.SigmoidTransform(), transforms.AffineTransform(low, high - low)]
-    )
-
-
-@_both(constraints.corr_cholesky)
-def _to_corr_cholesky(constraint: Any) -> transforms.Transform:
-    return transforms.CorrCholeskyTransform()
-
-
-@biject_to.register(constraints.simplex)
-def _biject_to_simplex(constraint: Any) -> transforms.Transform:
-    return transforms.StickBreakingTransform()
-
-
-@transform_to.register(constraints.simplex)
-def _transform_to_simplex(constraint: Any) -> transforms.Transform:
-    return transforms.SoftmaxTransform()
-
-
-@transform_to.register(constraints.lower_cholesky)
-def _to_lower_cholesky(constraint: Any) -> transforms.Transform:
-    return transforms.LowerCholeskyTransform()
-
-
-@transform_to.register(constraints.positive_definite)
-@transform_to.register(constraints.positive_semidefinite)
-def _to_positive_definite(constraint: Any) -> transforms.Transform:
-    return transforms.PositiveDefiniteTransform()
+    stretched = transforms.AffineTransform(low, high - low)
+    return transforms.ComposeTransform([transforms.SigmoidTransform(), stretched])
 
 
 def _enter_compounds(table: ConstraintRegistry) -> None:
     """Constraints that are made of others."""
 
-    @table.register(constraints.independent)
-    def _to_independent(constraint: Any) -> transforms.Transform:
+    def independent(constraint: Any) -> transforms.Transform:
         base = table(constraint.base_constraint)
         return transforms.IndependentTransform(base, constraint.reinterpreted_batch_ndims)
 
-    @table.register(constraints.cat)
-    def _to_cat(constraint: Any) -> transforms.Transform:
+    def cat(constraint: Any) -> transforms.Transform:
         parts = [table(c) for c in constraint.cseq]
         return transforms.CatTransform(parts, constraint.dim, constraint.lengths)
 
-    @table.register(constraints.stack)
-    def _to_stack(constraint: Any) -> transforms.Transform:
+    def stack(constraint: Any) -> transforms.Transform:
         return transforms.StackTransform([table(c) for c in constraint.cseq], constraint.dim)
 
+    table.register(constraints.independent, independent)
+    table.register(constraints.cat, cat)
+    table.register(constraints.stack, stack)
 
-_enter_compounds(biject_to)
-_enter_compounds(transform_to)
+
+_IN_BOTH: tuple[tuple[Any, Factory], ...] = (
+    (constraints.real, lambda _: transforms.identity_transform),
+    (constraints.greater_than, _to_greater_than),
+    (constraints.greater_than_eq, _to_greater_than),
+    (constraints.less_than, _to_less_than),
+    (constraints.interval, _to_interval),
+    (constraints.half_open_interval, _to_interval),
+    (constraints.corr_cholesky, lambda _: transforms.CorrCholeskyTransform()),
+)
+
+for _table in (biject_to, transform_to):
+    _enter_compounds(_table)
+    for _kind, _factory in _IN_BOTH:
+        _table.register(_kind, _factory)
+
+biject_to.register(constraints.simplex, lambda _: transforms.StickBreakingTransform())
+transform_to.register(constraints.simplex, lambda _: transforms.SoftmaxTransform())
+transform_to.register(constraints.lower_cholesky, lambda _: transforms.LowerCholeskyTransform())
+for _kind in (constraints.positive_definite, constraints.positive_semidefinite):
+    transform_to.register(_kind, lambda _: transforms.PositiveDefiniteTransform())

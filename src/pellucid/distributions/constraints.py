@@ -90,12 +90,12 @@ class _Dependent(Constraint):
         return value
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         """Whether the set is discrete, where that was stated."""
         return bool(self._static("is_discrete", self._is_discrete))
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         """How many axes are one value, where that was stated."""
         return int(self._static("event_dim", self._event_dim))
 
@@ -142,9 +142,15 @@ class _DependentProperty(property, _Dependent):
         property.__init__(self, fn)
         _Dependent.__init__(self, is_discrete=is_discrete, event_dim=event_dim)
 
-    def __call__(self, fn: Callable[..., Any]) -> _DependentProperty:  # type: ignore[override]
+    def __call__(
+        self, fn: Any = None, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented
+    ) -> _DependentProperty:
         """The property of ``fn``, with the facts that were stated."""
-        return _DependentProperty(fn, is_discrete=self._is_discrete, event_dim=self._event_dim)
+        return _DependentProperty(
+            fn,
+            is_discrete=self._is_discrete if is_discrete is NotImplemented else is_discrete,
+            event_dim=self._event_dim if event_dim is NotImplemented else event_dim,
+        )
 
 
 class _IndependentConstraint(Constraint):
@@ -162,12 +168,12 @@ class _IndependentConstraint(Constraint):
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         """Whether the base is discrete."""
         return bool(self.base_constraint.is_discrete)
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         """Axes of the base and the reinterpreted ones."""
         return int(self.base_constraint.event_dim) + self.reinterpreted_batch_ndims
 
@@ -197,12 +203,12 @@ class MixtureSameFamilyConstraint(Constraint):
         self.base_constraint = base_constraint
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         """Whether the base is discrete."""
         return bool(self.base_constraint.is_discrete)
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         """Axes of one value."""
         return int(self.base_constraint.event_dim)
 
@@ -232,6 +238,11 @@ class _OneHot(Constraint):
         return flags.logical_and(value.sum(-1).eq(1))
 
 
+def _is_whole(value: Any) -> bool:
+    """Whether a tensor can hold whole numbers only."""
+    return value.dtype.kind != "float"
+
+
 def _whole(value: Any) -> Any:
     return (value % 1).eq(0)
 
@@ -244,7 +255,7 @@ class _IntegerInterval(Constraint):
 
     def check(self, value: Any) -> Tensor:
         inside = value.ge(self.lower_bound).logical_and(value.le(self.upper_bound))
-        return _whole(value).logical_and(inside)
+        return inside if _is_whole(value) else _whole(value).logical_and(inside)
 
     def __repr__(self) -> str:
         return f"IntegerInterval(lower_bound={self.lower_bound}, upper_bound={self.upper_bound})"
@@ -257,7 +268,8 @@ class _IntegerLessThan(Constraint):
         self.upper_bound = upper_bound
 
     def check(self, value: Any) -> Tensor:
-        return _whole(value).logical_and(value.le(self.upper_bound))
+        inside = value.le(self.upper_bound)
+        return inside if _is_whole(value) else _whole(value).logical_and(inside)
 
     def __repr__(self) -> str:
         return f"IntegerLessThan(upper_bound={self.upper_bound})"
@@ -270,7 +282,8 @@ class _IntegerGreaterThan(Constraint):
         self.lower_bound = lower_bound
 
     def check(self, value: Any) -> Tensor:
-        return _whole(value).logical_and(value.ge(self.lower_bound))
+        inside = value.ge(self.lower_bound)
+        return inside if _is_whole(value) else _whole(value).logical_and(inside)
 
     def __repr__(self) -> str:
         return f"IntegerGreaterThan(lower_bound={self.lower_bound})"
@@ -372,7 +385,7 @@ class _Square(Constraint):
 
     def check(self, value: Any) -> Tensor:
         flags: Any = lift(np.full(value.shape[:-2], value.shape[-1] == value.shape[-2]))
-        return flags  # type: ignore[no-any-return]
+        return flags
 
 
 class _Symmetric(_Square):
@@ -380,7 +393,7 @@ class _Symmetric(_Square):
         if value.shape[-1] != value.shape[-2]:
             return super().check(value)
         gap = (value - value.mT).abs()
-        return _all_of_matrix(gap.le(value.mT.abs() * 1e-5 + 1e-6))  # type: ignore[no-any-return]
+        return _all_of_matrix(gap.le(value.mT.abs() * 1e-5 + 1e-6))
 
 
 class _PositiveSemidefinite(_Symmetric):
@@ -392,7 +405,7 @@ class _PositiveSemidefinite(_Symmetric):
         if value.shape[-1] != value.shape[-2] or not flags.array().all():
             return flags
         found: Any = lift(np.asarray(self._holds(array)))
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _holds(self, matrices: np.ndarray) -> Any:
         return (np.linalg.eigvalsh(matrices) >= 0).all(-1)
@@ -440,12 +453,12 @@ class _Cat(Constraint):
         self.dim = dim
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         """Whether any of the sets is discrete."""
         return any(c.is_discrete for c in self.cseq)
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         """The most axes of any of the sets."""
         return max(int(c.event_dim) for c in self.cseq)
 
@@ -467,12 +480,12 @@ class _Stack(Constraint):
         self.dim = dim
 
     @property
-    def is_discrete(self) -> bool:  # type: ignore[override]
+    def is_discrete(self) -> bool:
         """Whether any of the sets is discrete."""
         return any(c.is_discrete for c in self.cseq)
 
     @property
-    def event_dim(self) -> int:  # type: ignore[override]
+    def event_dim(self) -> int:
         """The most axes of any of the sets, with the new one where it belongs to a value."""
         most = max(int(c.event_dim) for c in self.cseq)
         return most + 1 if self.dim + most < 0 else most

@@ -57,9 +57,10 @@ class ContinuousBernoulli(ExponentialFamily):
 
     @property
     def _param(self) -> Tensor:
-        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]  # type: ignore
+        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> ContinuousBernoulli:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._expanded(ContinuousBernoulli, batch_shape, _instance, ("probs", "logits"))
         new._lims = self._lims
         return new
@@ -81,12 +82,14 @@ class ContinuousBernoulli(ExponentialFamily):
 
     @property
     def mean(self) -> Tensor:
+        """The mean, of the parameters' shape."""
         safe, x = self._safe(), self.probs - 0.5
         closed = safe / (2 * safe - 1) + 1 / ((-safe).log1p() - safe.log())
         return where(self._far(), closed, (1 / 3 + 16 / 45 * x.square()) * x + 0.5)
 
     @property
     def variance(self) -> Tensor:
+        """The variance."""
         safe, x = self._safe(), (self.probs - 0.5).square()
         closed = safe * (safe - 1) / (1 - 2 * safe).square()
         closed = closed + 1 / ((-safe).log1p() - safe.log()).square()
@@ -94,6 +97,7 @@ class ContinuousBernoulli(ExponentialFamily):
 
     @property
     def stddev(self) -> Tensor:
+        """The standard deviation."""
         return self.variance.sqrt()
 
     @lazy_property
@@ -112,18 +116,22 @@ class ContinuousBernoulli(ExponentialFamily):
         return self._param.size()
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws of shape sample_shape + batch_shape + event_shape, without gradients."""
         with no_grad():
             return self.rsample(sample_shape)
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
         return self.icdf(uniform(self._extended_shape(sample_shape), self.probs))
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         return self._log_norm() - binary_cross_entropy(self.logits, value)
 
     def cdf(self, value: Tensor) -> Tensor:
+        """The probability of values up to ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         safe = self._safe()
@@ -133,11 +141,13 @@ class ContinuousBernoulli(ExponentialFamily):
         return where(value.ge(1), 1.0, inside)
 
     def icdf(self, value: Tensor) -> Tensor:
+        """The value up to which the probability is ``value``."""
         safe = self._safe()
         top = (value * (2 * safe - 1) - safe).log1p() - (-safe).log1p()
         return where(self._far(), top / (safe.log() - (-safe).log1p()), value)
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         rest, own = (-self.probs).log1p(), self.probs.log()
         return self.mean * (rest - own) - self._log_norm() - rest
 

@@ -38,13 +38,16 @@ class Dirichlet(ExponentialFamily):
         shape = tuple(concentration.shape)
         super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Dirichlet:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         return self._expanded(Dirichlet, batch_shape, _instance, ("concentration",))
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
         return dirichlet(self.concentration.expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         alpha, x = wide(self.concentration, value)
@@ -53,6 +56,7 @@ class Dirichlet(ExponentialFamily):
 
     @property
     def mean(self) -> Tensor:
+        """α / Σ α."""
         return self.concentration / self.concentration.sum(-1, True)
 
     @property
@@ -67,11 +71,13 @@ class Dirichlet(ExponentialFamily):
 
     @property
     def variance(self) -> Tensor:
+        """The variance."""
         total = self.concentration.sum(-1, True)
         rest = total - self.concentration
         return self.concentration * rest / (total * total * (total + 1))
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         (alpha,) = wide(self.concentration)
         total, count = alpha.sum(-1), alpha.shape[-1]
         found = alpha.lgamma().sum(-1) - total.lgamma() - (count - total) * total.digamma()

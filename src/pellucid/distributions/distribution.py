@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pellucid.base.errors import ArgumentError, ArgumentTypeError, ShapeError, UnsupportedError
 from pellucid.distributions import constraints
@@ -17,7 +17,6 @@ __all__ = ["Distribution"]
 
 Shape = tuple[int, ...]
 Size = Sequence[int]
-Self = TypeVar("Self", bound="Distribution")
 
 
 class Distribution:
@@ -78,7 +77,7 @@ class Distribution:
             ):
                 continue  # it follows from others
             value = getattr(self, name)
-            if not constraint.check(value).array().all():
+            if not _all_good(constraint, value):
                 raise ArgumentError(
                     f"Expected parameter {name} ({type(value).__name__} of shape "
                     f"{tuple(value.shape)}) of distribution {self!r} to satisfy the constraint "
@@ -86,7 +85,7 @@ class Distribution:
                     "mend the values, or pass validate_args=False",
                 )
 
-    def expand(self: Self, batch_shape: Size, _instance: Any = None) -> Self:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Distribution:
         """The distribution with its parameters expanded to ``batch_shape``; nothing is copied."""
         raise NotImplementedError
 
@@ -116,12 +115,12 @@ class Distribution:
         return self._event_shape
 
     @property
-    def arg_constraints(self) -> Any:
+    def arg_constraints(self) -> Mapping[str, constraints.Constraint]:
         """What the parameters have to satisfy, by name."""
         raise NotImplementedError
 
     @property
-    def support(self) -> Any:
+    def support(self) -> constraints.Constraint:
         """The set of values."""
         raise NotImplementedError
 
@@ -216,8 +215,7 @@ class Distribution:
         shape, event = tuple(value.shape), self._event_shape
         if shape[len(shape) - len(event) :] != event:
             raise ShapeError(
-                "The right-most size of value must match event_shape: "
-                f"{shape} vs {event}.",
+                f"The right-most size of value must match event_shape: {shape} vs {event}.",
                 "one value has the shape event_shape",
             )
         expected = self._batch_shape + event
@@ -241,7 +239,7 @@ class Distribution:
                 stacklevel=5,
             )
             return
-        if not support.check(value).array().all():
+        if not _all_good(support, value):
             raise ArgumentError(
                 f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) "
                 f"to be within the support ({support!r}) of the distribution {self!r}, but found "
@@ -266,3 +264,10 @@ class Distribution:
                 short = value.numel() == 1 and not is_tracing()
                 shown.append(f"{name}: {value if short else tuple(value.shape)}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _all_good(constraint: Any, value: Any) -> bool:
+    """Whether all values lie in a set."""
+    if isinstance(constraint, constraints.independent) and value.dim() >= constraint.event_dim:
+        return _all_good(constraint.base_constraint, value)  # which axes belong together is the same
+    return bool(constraint.check(value).array().all())

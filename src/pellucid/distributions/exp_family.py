@@ -43,4 +43,4 @@ class ExponentialFamily(Distribution):
         for param, slope in zip(params, slopes, strict=True):
             own = (param * slope).reshape((*self._batch_shape, -1)).sum(-1)
             result = result - own
-        return result  # type: ignore[no-any-return]
+        return result

@@ -26,43 +26,53 @@ class Exponential(ExponentialFamily):
         (self.rate,) = broadcast_all(rate)
         super().__init__(self.rate.shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Exponential:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         return self._expanded(Exponential, batch_shape, _instance, ("rate",))
 
     @property
     def mean(self) -> Tensor:
+        """1 / λ."""
         return self.rate.reciprocal()
 
     @property
     def mode(self) -> Tensor:
+        """0."""
         return zeros_like(self.rate)
 
     @property
     def stddev(self) -> Tensor:
+        """1 / λ."""
         return self.rate.reciprocal()
 
     @property
     def variance(self) -> Tensor:
+        """1 / λ²."""
         return self.rate.pow(-2)
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
         u = uniform(self._extended_shape(sample_shape), self.rate)
         return -(-u).log1p() / self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         return self.rate.log() - self.rate * value
 
     def cdf(self, value: Tensor) -> Tensor:
+        """1 − e^(−λ x)."""
         if self._validate_args:
             self._validate_sample(value)
         return -(-self.rate * value).expm1()
 
     def icdf(self, value: Tensor) -> Tensor:
+        """−ln(1 − value) / λ."""
         return -(-value).log1p() / self.rate
 
     def entropy(self) -> Tensor:
+        """1 − ln λ."""
         return 1.0 - self.rate.log()
 
     @property

@@ -31,7 +31,8 @@ class FisherSnedecor(Distribution):
         self._gamma2 = Gamma(self.df2 * 0.5, self.df2, validate_args=False)
         super().__init__(self.df1.shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> FisherSnedecor:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._expanded(FisherSnedecor, batch_shape, _instance, ("df1", "df2"))
         new._gamma1 = self._gamma1.expand(batch_shape)
         new._gamma2 = self._gamma2.expand(batch_shape)
@@ -57,12 +58,14 @@ class FisherSnedecor(Distribution):
         return top / (self.df1 * (df2 - 2).square() * (df2 - 4))
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
         tiny = finfo(self.df1.dtype).tiny
         first = self._gamma1.rsample(sample_shape)
         ratio = first / self._gamma2.rsample(sample_shape).clamp(min=tiny)
         return ratio.clamp(min=tiny)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         df1, df2, x = wide(self.df1, self.df2, value)

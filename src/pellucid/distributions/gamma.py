@@ -29,19 +29,23 @@ class Gamma(ExponentialFamily):
         self.concentration, self.rate = broadcast_all(concentration, rate)
         super().__init__(self.concentration.shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Gamma:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         return self._expanded(Gamma, batch_shape, _instance, ("concentration", "rate"))
 
     @property
     def mean(self) -> Tensor:
+        """α / β."""
         return self.concentration / self.rate
 
     @property
     def mode(self) -> Tensor:
+        """(α − 1) / β, at least 0."""
         return ((self.concentration - 1) / self.rate).clamp(min=0.0)
 
     @property
     def variance(self) -> Tensor:
+        """α / β²."""
         return self.concentration / self.rate.square()
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
@@ -52,6 +56,7 @@ class Gamma(ExponentialFamily):
         return value + least
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         a, b, x = wide(self.concentration, self.rate, value)
@@ -59,11 +64,13 @@ class Gamma(ExponentialFamily):
         return narrow(found, self.concentration, value)
 
     def cdf(self, value: Tensor) -> Tensor:
+        """P(α, β x), the incomplete gamma function."""
         if self._validate_args:
             self._validate_sample(value)
         return gamma_share(*broadcast_all(self.concentration, self.rate * value))
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         a, b = wide(self.concentration, self.rate)
         found = a - b.log() + a.lgamma() + (1 - a) * a.digamma()
         return narrow(found, self.concentration)

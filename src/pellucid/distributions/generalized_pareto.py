@@ -40,12 +40,13 @@ class GeneralizedPareto(Distribution):
         self.loc, self.scale, self.concentration = broadcast_all(loc, scale, concentration)
         super().__init__(self.loc.shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> GeneralizedPareto:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         names = ("loc", "scale", "concentration")
         return self._expanded(GeneralizedPareto, batch_shape, _instance, names)
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
-    def support(self) -> Any:
+    def support(self) -> constraints.Constraint:
         """[loc, ∞), or [loc, loc − scale / k] for k < 0."""
         k = self.concentration
         end = self.loc - self.scale / where(k.lt(0), k, -1.0)
@@ -57,9 +58,11 @@ class GeneralizedPareto(Distribution):
         return zero, where(zero, 1.0, self.concentration)
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
         return self.icdf(uniform(self._extended_shape(sample_shape), self.loc))
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         z, (zero, k) = (value - self.loc) / self.scale, self._zero()
@@ -78,9 +81,11 @@ class GeneralizedPareto(Distribution):
         return (-self.log_survival_function(value).exp()).log1p()
 
     def cdf(self, value: Tensor) -> Tensor:
+        """The probability of values up to ``value``."""
         return -self.log_survival_function(value).expm1()
 
     def icdf(self, value: Tensor) -> Tensor:
+        """The value up to which the probability is ``value``."""
         rest, (zero, k) = (-value).log1p(), self._zero()
         return self.loc + self.scale * where(zero, -rest, (-k * rest).expm1() / k)
 
@@ -93,6 +98,7 @@ class GeneralizedPareto(Distribution):
 
     @property
     def mode(self) -> Tensor:
+        """``loc``."""
         return self.loc
 
     @property
@@ -103,4 +109,5 @@ class GeneralizedPareto(Distribution):
         return where(good, self.scale.square() / ((1 - k).square() * (1 - 2 * k)), math.nan)
 
     def entropy(self) -> Tensor:
+        """ln scale + k + 1."""
         return self.scale.log() + self.concentration + 1

@@ -53,19 +53,23 @@ class Geometric(Distribution):
                     "a success that never comes has no distribution",
                 )
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Geometric:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         return self._expanded(Geometric, batch_shape, _instance, ("probs", "logits"))
 
     @property
     def mean(self) -> Tensor:
+        """1/p − 1."""
         return 1.0 / self.probs - 1.0
 
     @property
     def mode(self) -> Tensor:
+        """0."""
         return zeros_like(self.probs)
 
     @property
     def variance(self) -> Tensor:
+        """(1/p − 1) / p."""
         return (1.0 / self.probs - 1.0) / self.probs
 
     @lazy_property
@@ -79,15 +83,18 @@ class Geometric(Distribution):
         return logits_to_probs(self.logits, is_binary=True)
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws of shape sample_shape + batch_shape + event_shape, without gradients."""
         with no_grad():
             u = uniform(self._extended_shape(sample_shape), self.probs)
             return ((-u).log1p() / (-self.probs).log1p()).floor()
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability of ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         p = where(self.probs.eq(1).logical_and(value.eq(0)), 0.0, self.probs)
         return value * (-p).log1p() + self.probs.log()
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         return binary_cross_entropy(self.logits, self.probs) / self.probs

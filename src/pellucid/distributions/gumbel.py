@@ -39,38 +39,47 @@ class Gumbel(TransformedDistribution):
         ]
         super().__init__(base, steps, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Gumbel:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(Gumbel, _instance)
         new.loc = self.loc.expand(tuple(batch_shape))
         new.scale = self.scale.expand(tuple(batch_shape))
-        return super().expand(batch_shape, new)
+        super().expand(batch_shape, new)
+        return new
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         z = (self.loc - value) / self.scale
         return z - z.exp() - self.scale.log()
 
     def cdf(self, value: Tensor) -> Tensor:
+        """The probability of values up to ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         return (-((self.loc - value) / self.scale).exp()).exp()
 
     @property
     def mean(self) -> Tensor:
+        """loc + γ scale, γ Euler's constant."""
         return self.loc + self.scale * euler_constant
 
     @property
     def mode(self) -> Tensor:
+        """The value of the highest density."""
         return self.loc
 
     @property
     def stddev(self) -> Tensor:
+        """π scale / √6."""
         return self.scale * (math.pi / math.sqrt(6))
 
     @property
     def variance(self) -> Tensor:
+        """The variance."""
         return self.stddev.square()
 
     def entropy(self) -> Tensor:
+        """ln scale + 1 + γ."""
         return self.scale.log() + (1 + euler_constant)

@@ -28,40 +28,49 @@ class HalfNormal(TransformedDistribution):
         base = Normal(0, scale, validate_args=False)
         super().__init__(base, AbsTransform(), validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> HalfNormal:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(HalfNormal, _instance)
-        return super().expand(batch_shape, new)
+        super().expand(batch_shape, new)
+        return new
 
     @property
     def scale(self) -> Tensor:
         """The standard deviation of the normal number."""
-        return self.base_dist.scale  # type: ignore[no-any-return]
+        return self.base_dist.scale
 
     @property
     def mean(self) -> Tensor:
+        """scale √(2/π)."""
         return self.scale * math.sqrt(2 / math.pi)
 
     @property
     def mode(self) -> Tensor:
+        """The value of the highest density."""
         return zeros_like(self.scale)
 
     @property
     def variance(self) -> Tensor:
+        """scale² (1 − 2/π)."""
         return self.scale.square() * (1 - 2 / math.pi)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         found = self.base_dist.log_prob(value) + math.log(2)
         return where(value.ge(0), found, -math.inf)
 
     def cdf(self, value: Tensor) -> Tensor:
+        """The probability of values up to ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         return (value / (self.scale * math.sqrt(2))).erf()
 
     def icdf(self, value: Tensor) -> Tensor:
+        """The value up to which the probability is ``value``."""
         return self.scale * value.erfinv() * math.sqrt(2)
 
     def entropy(self) -> Tensor:
-        return self.base_dist.entropy() - math.log(2)  # type: ignore[no-any-return]
+        """−E ln p, in nats, of shape batch_shape."""
+        return self.base_dist.entropy() - math.log(2)

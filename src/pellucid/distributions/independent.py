@@ -40,7 +40,8 @@ class Independent(Distribution):
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
         super().__init__(batch[:cut], batch[cut:] + event, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Independent:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(Independent, _instance)
         batch = tuple(batch_shape)
         axes = self.event_shape[: self.reinterpreted_batch_ndims]
@@ -51,17 +52,17 @@ class Independent(Distribution):
         return new
 
     @property
-    def has_rsample(self) -> Any:
+    def has_rsample(self) -> bool:
         """Whether the base has it."""
         return self.base_dist.has_rsample
 
     @property
-    def has_enumerate_support(self) -> Any:
+    def has_enumerate_support(self) -> bool:
         """Whether the base has it and no axis was taken."""
         return self.reinterpreted_batch_ndims == 0 and self.base_dist.has_enumerate_support
 
     @constraints.dependent_property
-    def support(self) -> Any:
+    def support(self) -> constraints.Constraint:
         """The base's, with more axes."""
         found = self.base_dist.support
         count = self.reinterpreted_batch_ndims
@@ -69,37 +70,45 @@ class Independent(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return self.base_dist.mean  # type: ignore[no-any-return]
+        """The mean, of the parameters' shape."""
+        return self.base_dist.mean
 
     @property
     def mode(self) -> Tensor:
-        return self.base_dist.mode  # type: ignore[no-any-return]
+        """The value of the highest density."""
+        return self.base_dist.mode
 
     @property
     def variance(self) -> Tensor:
-        return self.base_dist.variance  # type: ignore[no-any-return]
+        """The variance."""
+        return self.base_dist.variance
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
-        return self.base_dist.sample(sample_shape)  # type: ignore[no-any-return]
+        """Draws of shape sample_shape + batch_shape + event_shape, without gradients."""
+        return self.base_dist.sample(sample_shape)
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
-        return self.base_dist.rsample(sample_shape)  # type: ignore[no-any-return]
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
+        return self.base_dist.rsample(sample_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The base's, summed over the axes that were taken."""
         own = self.base_dist.log_prob(value)
-        return sum_rightmost(own, self.reinterpreted_batch_ndims)  # type: ignore[no-any-return]
+        return sum_rightmost(own, self.reinterpreted_batch_ndims)
 
     def entropy(self) -> Tensor:
+        """The base's, summed over the axes that were taken."""
         own = self.base_dist.entropy()
-        return sum_rightmost(own, self.reinterpreted_batch_ndims)  # type: ignore[no-any-return]
+        return sum_rightmost(own, self.reinterpreted_batch_ndims)
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All values along a new first axis; without ``expand`` the batch axes have extent 1."""
         if self.reinterpreted_batch_ndims > 0:
             raise UnsupportedError(
                 "Enumeration over cartesian product is not implemented",
                 "enumerate the base's values and combine them with itertools.product",
             )
-        return self.base_dist.enumerate_support(expand=expand)  # type: ignore[no-any-return]
+        return self.base_dist.enumerate_support(expand=expand)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_dist}, {self.reinterpreted_batch_ndims})"

@@ -30,19 +30,21 @@ class InverseGamma(TransformedDistribution):
         base = Gamma(concentration, rate, validate_args=validate_args)
         super().__init__(base, PowerTransform(-1.0), validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> InverseGamma:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(InverseGamma, _instance)
-        return super().expand(batch_shape, new)
+        super().expand(batch_shape, new)
+        return new
 
     @property
     def concentration(self) -> Tensor:
         """α."""
-        return self.base_dist.concentration  # type: ignore[no-any-return]
+        return self.base_dist.concentration
 
     @property
     def rate(self) -> Tensor:
         """β."""
-        return self.base_dist.rate  # type: ignore[no-any-return]
+        return self.base_dist.rate
 
     @property
     def mean(self) -> Tensor:
@@ -52,6 +54,7 @@ class InverseGamma(TransformedDistribution):
 
     @property
     def mode(self) -> Tensor:
+        """β / (α + 1)."""
         return self.rate / (self.concentration + 1)
 
     @property
@@ -62,13 +65,15 @@ class InverseGamma(TransformedDistribution):
         return where(a.gt(2), found, math.inf)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         a, b, x = wide(self.concentration, self.rate, value)
         found = a * b.log() - (a + 1) * x.log() - b / x - a.lgamma()
-        return narrow(found, self.concentration, value)  # type: ignore[no-any-return]
+        return narrow(found, self.concentration, value)
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         a, b = wide(self.concentration, self.rate)
         found = a + b.log() + a.lgamma() - (1 + a) * a.digamma()
-        return narrow(found, self.concentration)  # type: ignore[no-any-return]
+        return narrow(found, self.concentration)

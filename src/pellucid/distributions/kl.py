@@ -44,7 +44,6 @@ from pellucid.distributions.utils import (
     narrow,
     solve_lower,
     sum_rightmost,
-    wide,
     xlogx,
 )
 from pellucid.tensor.autograd import enable_grad, grad
@@ -82,7 +81,7 @@ def register_kl(type_p: type, type_q: type) -> Callable[[Formula], Formula]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _found(type_p: type, type_q: type) -> Formula | None:
+def _found(type_p: Any, type_q: Any) -> Formula | None:
     """The formula of the nearest pair of classes."""
     order_p, order_q = type_p.__mro__, type_q.__mro__
     fitting = [(p, q) for p, q in _formulas if p in order_p and q in order_q]
@@ -109,19 +108,19 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     >>> kl_divergence(Normal(0.0, 1.0), Normal(1.0, 1.0))
     tensor(0.5000)
     """
-    formula = _found(type(p), type(q))
+    kinds: Any = type(p), type(q)
+    formula = _found(*kinds)
     if formula is None:
         raise UnsupportedError(
             f"No KL(p || q) is implemented for p type {type(p).__name__} and q type "
             f"{type(q).__name__}",
             "register one with register_kl, or average p.log_prob − q.log_prob over samples",
         )
-    return formula(p, q)  # type: ignore[no-any-return]
+    return formula(p, q)
 
 
 def _in_double(formula: Formula) -> Formula:
-    """A formula of differences of ln Γ computed in float64: ``formula(a, b)`` gets functions that
-    look attributes up."""
+    """A formula of differences of ln Γ, computed in float64."""
 
     @functools.wraps(formula)
     def wrapped(p: Any, q: Any) -> Any:

@@ -52,16 +52,19 @@ class Kumaraswamy(TransformedDistribution):
         base = Uniform(*ends, validate_args=validate_args)
         super().__init__(base, steps, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Kumaraswamy:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(Kumaraswamy, _instance)
         new.concentration1 = self.concentration1.expand(tuple(batch_shape))
         new.concentration0 = self.concentration0.expand(tuple(batch_shape))
-        return super().expand(batch_shape, new)
+        super().expand(batch_shape, new)
+        return new
 
     @property
     def mean(self) -> Tensor:
+        """The mean, of the parameters' shape."""
         a, b = wide(self.concentration1, self.concentration0)
-        return narrow(_moment(a, b, 1), self.concentration1)  # type: ignore[no-any-return]
+        return narrow(_moment(a, b, 1), self.concentration1)
 
     @property
     def mode(self) -> Tensor:
@@ -72,11 +75,13 @@ class Kumaraswamy(TransformedDistribution):
 
     @property
     def variance(self) -> Tensor:
+        """The variance."""
         a, b = wide(self.concentration1, self.concentration0)
         found = _moment(a, b, 2) - _moment(a, b, 1).square()
-        return narrow(found, self.concentration1)  # type: ignore[no-any-return]
+        return narrow(found, self.concentration1)
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         a, b = self.concentration1, self.concentration0
         harmonic = (b + 1).digamma() + euler_constant
         return (1 - 1 / b) + (1 - 1 / a) * harmonic - a.log() - b.log()

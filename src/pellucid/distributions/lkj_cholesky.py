@@ -54,13 +54,15 @@ class LKJCholesky(Distribution):
         batch = self.concentration.shape
         super().__init__(batch, (dim, dim), validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> LKJCholesky:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._expanded(LKJCholesky, batch_shape, _instance, ("concentration",))
         new.dim = self.dim
         new._beta = self._beta.expand((*batch_shape, self.dim))
         return new
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws of shape sample_shape + batch_shape + event_shape, without gradients."""
         with no_grad():
             length = self._beta.sample(sample_shape).unsqueeze(-1)
             noise = standard_normal(self._extended_shape(sample_shape), self.concentration)
@@ -72,6 +74,7 @@ class LKJCholesky(Distribution):
             return rows + rest.sqrt().diag_embed()
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         eta, factor = wide(self.concentration, value)
@@ -82,4 +85,4 @@ class LKJCholesky(Distribution):
         constant = log_multigamma(alpha - 0.5, count) - alpha.lgamma() * count
         constant = constant + 0.5 * count * math.log(math.pi)
         found = (order * diagonal.log()).sum(-1) - constant
-        return narrow(found, self.concentration, value)  # type: ignore[no-any-return]
+        return narrow(found, self.concentration, value)

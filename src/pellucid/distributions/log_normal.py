@@ -27,32 +27,38 @@ class LogNormal(TransformedDistribution):
         base = Normal(loc, scale, validate_args=validate_args)
         super().__init__(base, ExpTransform(), validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> LogNormal:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(LogNormal, _instance)
-        return super().expand(batch_shape, new)
+        super().expand(batch_shape, new)
+        return new
 
     @property
     def loc(self) -> Tensor:
         """The mean of ln x."""
-        return self.base_dist.loc  # type: ignore[no-any-return]
+        return self.base_dist.loc
 
     @property
     def scale(self) -> Tensor:
         """The standard deviation of ln x."""
-        return self.base_dist.scale  # type: ignore[no-any-return]
+        return self.base_dist.scale
 
     @property
     def mean(self) -> Tensor:
+        """e^(loc + scale²/2)."""
         return (self.loc + self.scale.square() / 2).exp()
 
     @property
     def mode(self) -> Tensor:
+        """e^(loc − scale²)."""
         return (self.loc - self.scale.square()).exp()
 
     @property
     def variance(self) -> Tensor:
+        """The variance."""
         spread = self.scale.square()
         return spread.expm1() * (2 * self.loc + spread).exp()
 
     def entropy(self) -> Tensor:
-        return self.base_dist.entropy() + self.loc  # type: ignore[no-any-return]
+        """That of the normal number, plus loc."""
+        return self.base_dist.entropy() + self.loc

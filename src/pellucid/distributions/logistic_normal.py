@@ -29,16 +29,18 @@ class LogisticNormal(TransformedDistribution):
             base = base.expand([1])
         super().__init__(base, StickBreakingTransform(), validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> LogisticNormal:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(LogisticNormal, _instance)
-        return super().expand(batch_shape, new)
+        super().expand(batch_shape, new)
+        return new
 
     @property
     def loc(self) -> Tensor:
         """The mean of the normal numbers."""
-        return self.base_dist.base_dist.loc  # type: ignore[no-any-return]
+        return self.base_dist.base_dist.loc
 
     @property
     def scale(self) -> Tensor:
         """The standard deviation of the normal numbers."""
-        return self.base_dist.base_dist.scale  # type: ignore[no-any-return]
+        return self.base_dist.base_dist.scale

@@ -25,18 +25,18 @@ from pellucid.tensor.tensor import Tensor
 __all__ = ["LowRankMultivariateNormal"]
 
 
-def capacitance_factor(factor: Any, diagonal: Any) -> Any:
+def capacitance_factor(factor: Any, diagonal: Any) -> Tensor:
     """The Cholesky factor of 1 + Wᵀ D⁻¹ W, (…, m, m)."""
     inner = factor.mT @ (factor / diagonal.unsqueeze(-1))
     return cholesky(inner + lift(np.eye(inner.shape[-1], dtype=inner.dtype.numpy)))
 
 
-def low_rank_log_det(diagonal: Any, capacitance: Any) -> Any:
+def low_rank_log_det(diagonal: Any, capacitance: Any) -> Tensor:
     """ln det(W Wᵀ + D) = 2 Σ ln Lᵢᵢ + Σ ln D, L the capacitance's factor (Sylvester)."""
     return 2 * log_diagonal(capacitance) + diagonal.log().sum(-1)
 
 
-def low_rank_distance(factor: Any, diagonal: Any, difference: Any, capacitance: Any) -> Any:
+def low_rank_distance(factor: Any, diagonal: Any, difference: Any, capacitance: Any) -> Tensor:
     """dᵀ (W Wᵀ + D)⁻¹ d by Woodbury's identity."""
     scaled = factor.mT / diagonal.unsqueeze(-2)  # Wᵀ D⁻¹
     inner = (scaled @ difference.unsqueeze(-1)).squeeze(-1)
@@ -79,7 +79,8 @@ class LowRankMultivariateNormal(Distribution):
         self._capacitance_tril = capacitance_factor(cov_factor, cov_diag)
         super().__init__(batch, event, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> LowRankMultivariateNormal:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         names = ("loc", "cov_diag", "cov_factor")
         new = self._expanded(LowRankMultivariateNormal, batch_shape, _instance, names)
         for name in "_unbroadcasted_cov_factor _unbroadcasted_cov_diag _capacitance_tril".split():
@@ -91,14 +92,16 @@ class LowRankMultivariateNormal(Distribution):
 
     @property
     def mean(self) -> Tensor:
+        """The mean, of the parameters' shape."""
         return self.loc
 
     @property
     def mode(self) -> Tensor:
+        """The value of the highest density."""
         return self.loc
 
     @lazy_property
-    def variance(self) -> Tensor:  # type: ignore[override]
+    def variance(self) -> Tensor:
         """The diagonal of the covariance."""
         found = self._unbroadcasted_cov_factor.square().sum(-1) + self._unbroadcasted_cov_diag
         return found.expand(self._batch_shape + self._event_shape)
@@ -124,6 +127,7 @@ class LowRankMultivariateNormal(Distribution):
         return whole.expand(self._shape())
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
         shape = self._extended_shape(sample_shape)
         narrow = (*shape[:-1], self.cov_factor.shape[-1], 1)
         common = self._unbroadcasted_cov_factor @ standard_normal(narrow, self.loc)
@@ -131,6 +135,7 @@ class LowRankMultivariateNormal(Distribution):
         return self.loc + common.squeeze(-1) + own
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         diagonal, inner = self._unbroadcasted_cov_diag, self._capacitance_tril
@@ -138,12 +143,13 @@ class LowRankMultivariateNormal(Distribution):
         distance = low_rank_distance(factor, diagonal, value - self.loc, inner)
         constant = self._event_shape[0] * math.log(2 * math.pi)
         found = -0.5 * (constant + low_rank_log_det(diagonal, inner) + distance)
-        return found  # type: ignore[no-any-return]
+        return found
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         size = low_rank_log_det(self._unbroadcasted_cov_diag, self._capacitance_tril)
         found = 0.5 * (self._event_shape[0] * (1 + math.log(2 * math.pi)) + size)
-        return found.expand(self._batch_shape)  # type: ignore[no-any-return]
+        return found.expand(self._batch_shape)
 
 
 def _check_shapes(loc: Tensor, factor: Tensor, diagonal: Tensor) -> None:
@@ -156,6 +162,8 @@ def _check_shapes(loc: Tensor, factor: Tensor, diagonal: Tensor) -> None:
         )
     event = tuple(loc.shape)[-1:]
     if tuple(factor.shape)[-2:-1] != event:
-        raise ShapeError(f"cov_factor must be a batch of matrices with shape {event[0]} x m", "n x m")
+        raise ShapeError(
+            f"cov_factor must be a batch of matrices with shape {event[0]} x m", "n x m"
+        )
     if tuple(diagonal.shape)[-1:] != event:
         raise ShapeError(f"cov_diag must be a batch of vectors with shape {event}", "give (…, n)")

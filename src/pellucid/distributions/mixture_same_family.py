@@ -62,7 +62,8 @@ class MixtureSameFamily(Distribution):
         self._event_ndims = len(event)
         super().__init__(parts[:-1], event, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> MixtureSameFamily:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(MixtureSameFamily, _instance)
         batch = tuple(batch_shape)
         new._component_distribution = self._component_distribution.expand(
@@ -75,7 +76,7 @@ class MixtureSameFamily(Distribution):
         return new
 
     @constraints.dependent_property
-    def support(self) -> Any:
+    def support(self) -> constraints.Constraint:
         """That of the components."""
         return constraints.MixtureSameFamilyConstraint(self._component_distribution.support)
 
@@ -96,6 +97,7 @@ class MixtureSameFamily(Distribution):
 
     @property
     def mean(self) -> Tensor:
+        """Σₖ wₖ meanₖ."""
         return (self._weights() * self._component_distribution.mean).sum(-1 - self._event_ndims)
 
     @property
@@ -107,10 +109,12 @@ class MixtureSameFamily(Distribution):
         return inside + (weights * off.square()).sum(axis)
 
     def cdf(self, value: Tensor) -> Tensor:
+        """The probability of values up to ``value``."""
         parts = self._component_distribution.cdf(self._padded(value))
         return (parts * self._mixture_distribution.probs).sum(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         parts = self._component_distribution.log_prob(self._padded(value))
@@ -118,6 +122,7 @@ class MixtureSameFamily(Distribution):
         return (parts + weights).logsumexp(-1)
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws of shape sample_shape + batch_shape + event_shape, without gradients."""
         with no_grad():
             chosen = self._mixture_distribution.sample(sample_shape)
             values = self._component_distribution.sample(sample_shape)

@@ -48,7 +48,8 @@ class Multinomial(Distribution):
         batch, event = self._categorical.batch_shape, self._categorical.param_shape[-1:]
         super().__init__(batch, event, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Multinomial:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(Multinomial, _instance)
         new.total_count = self.total_count
         new._categorical = self._categorical.expand(batch_shape)
@@ -58,16 +59,18 @@ class Multinomial(Distribution):
         return new
 
     @constraints.dependent_property(is_discrete=True, event_dim=1)
-    def support(self) -> Any:
+    def support(self) -> constraints.Constraint:
         """Counts up to the total."""
         return constraints.multinomial(self.total_count)
 
     @property
     def mean(self) -> Tensor:
+        """N p."""
         return self.probs * self.total_count
 
     @property
     def variance(self) -> Tensor:
+        """N p (1 − p)."""
         return self.total_count * self.probs * (1 - self.probs)
 
     @property
@@ -106,12 +109,13 @@ class Multinomial(Distribution):
         chances = self._binomial.log_prob(values).exp().double()
         factorials = ((values.double() + 1).lgamma() * chances).sum(0).sum(-1)
         total = lift(np.asarray(self.total_count + 1.0)).lgamma()
-        return narrow(self.total_count * own - total + factorials, self.probs)  # type: ignore
+        return narrow(self.total_count * own - total + factorials, self.probs)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability of ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         logits, x = wide(self.logits, value)
         powers = where(x.eq(0).logical_and(logits.isneginf()), 0.0, logits) * x
         found = (x.sum(-1) + 1).lgamma() - (x + 1).lgamma().sum(-1) + powers.sum(-1)
-        return narrow(found, self.logits, value)  # type: ignore[no-any-return]
+        return narrow(found, self.logits, value)

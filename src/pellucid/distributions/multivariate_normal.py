@@ -68,7 +68,8 @@ class MultivariateNormal(Distribution):
         super().__init__(batch, tuple(loc.shape)[-1:], validate_args=validate_args)
         self._unbroadcasted_scale_tril = factor_of(name, matrix)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> MultivariateNormal:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         names = ("loc", "covariance_matrix", "precision_matrix", "scale_tril")
         new = self._expanded(MultivariateNormal, batch_shape, _instance, names)
         new._unbroadcasted_scale_tril = self._unbroadcasted_scale_tril
@@ -95,22 +96,27 @@ class MultivariateNormal(Distribution):
 
     @property
     def mean(self) -> Tensor:
+        """The mean, of the parameters' shape."""
         return self.loc
 
     @property
     def mode(self) -> Tensor:
+        """The value of the highest density."""
         return self.loc
 
     @property
     def variance(self) -> Tensor:
+        """The variance."""
         spread = self._unbroadcasted_scale_tril.square().sum(-1)
         return spread.expand(self._batch_shape + self._event_shape)
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
         noise = standard_normal(self._extended_shape(sample_shape), self.loc)
         return self.loc + (self._unbroadcasted_scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         distance = mahalanobis(self._unbroadcasted_scale_tril, value - self.loc)
@@ -118,6 +124,7 @@ class MultivariateNormal(Distribution):
         return -0.5 * (constant + distance) - log_diagonal(self._unbroadcasted_scale_tril)
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         constant = 0.5 * self._event_shape[0] * (1 + math.log(2 * math.pi))
         found = log_diagonal(self._unbroadcasted_scale_tril) + constant
         return found.expand(self._batch_shape)

@@ -55,22 +55,26 @@ class NegativeBinomial(Distribution):
 
     @property
     def _param(self) -> Tensor:
-        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]  # type: ignore
+        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> NegativeBinomial:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         names = ("total_count", "probs", "logits")
         return self._expanded(NegativeBinomial, batch_shape, _instance, names)
 
     @property
     def mean(self) -> Tensor:
+        """r p / (1 − p)."""
         return self.total_count * self.logits.exp()
 
     @property
     def mode(self) -> Tensor:
+        """The likeliest value."""
         return ((self.total_count - 1) * self.logits.exp()).floor().clamp(min=0.0)
 
     @property
     def variance(self) -> Tensor:
+        """r p / (1 − p)²."""
         return self.mean / (-self.logits).sigmoid()
 
     @lazy_property
@@ -95,10 +99,11 @@ class NegativeBinomial(Distribution):
             return sampling.poisson(scale.sample(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability of ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         r, logits, k = wide(self.total_count, self.logits, value)
         choices = (r + k).lgamma() - (k + 1).lgamma() - r.lgamma()
         choices = where(r.add(k).eq(0), 0.0, choices)
         found = choices - r * softplus(logits) - k * softplus(-logits)
-        return narrow(found, self._param, value)  # type: ignore[no-any-return]
+        return narrow(found, self._param, value)

@@ -34,7 +34,8 @@ class OneHotCategorical(Distribution):
         batch, event = self._categorical.batch_shape, self._categorical.param_shape[-1:]
         super().__init__(batch, event, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> OneHotCategorical:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(OneHotCategorical, _instance)
         new._categorical = self._categorical.expand(batch_shape)
         Distribution.__init__(new, batch_shape, self._event_shape, validate_args=False)
@@ -57,14 +58,17 @@ class OneHotCategorical(Distribution):
 
     @property
     def mean(self) -> Tensor:
+        """p."""
         return self._categorical.probs
 
     @property
     def mode(self) -> Tensor:
+        """The likeliest value."""
         return one_hot(self._categorical.mode, self._event_shape[0]).to(self._param.dtype)
 
     @property
     def variance(self) -> Tensor:
+        """p (1 − p)."""
         return self.probs * (1 - self.probs)
 
     @property
@@ -73,25 +77,29 @@ class OneHotCategorical(Distribution):
         return self._categorical.param_shape
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws of shape sample_shape + batch_shape + event_shape, without gradients."""
         with no_grad():
             chosen = self._categorical.sample(sample_shape)
             return one_hot(chosen, self._event_shape[0]).to(self._param.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability of ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         return self._categorical.log_prob(value.argmax(-1))
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         return self._categorical.entropy()
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All values along a new first axis; without ``expand`` the batch axes have extent 1."""
         n = self._event_shape[0]
         rows: Any = lift(np.eye(n, dtype=self._param.dtype.numpy))
         values = rows.view((n,) + (1,) * len(self._batch_shape) + (n,))
         if expand:
             values = values.expand((n, *self._batch_shape, n))
-        return values  # type: ignore[no-any-return]
+        return values
 
 
 class OneHotCategoricalStraightThrough(OneHotCategorical):

@@ -28,11 +28,13 @@ class Pareto(TransformedDistribution):
         steps = [ExpTransform(), AffineTransform(0, self.scale)]
         super().__init__(base, steps, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Pareto:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(Pareto, _instance)
         new.scale = self.scale.expand(tuple(batch_shape))
         new.alpha = self.alpha.expand(tuple(batch_shape))
-        return super().expand(batch_shape, new)
+        super().expand(batch_shape, new)
+        return new
 
     @property
     def mean(self) -> Tensor:
@@ -42,6 +44,7 @@ class Pareto(TransformedDistribution):
 
     @property
     def mode(self) -> Tensor:
+        """``scale``."""
         return self.scale
 
     @property
@@ -51,9 +54,10 @@ class Pareto(TransformedDistribution):
         return self.scale.square() * a / ((a - 1).square() * (a - 2))
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
-    def support(self) -> Any:
+    def support(self) -> constraints.Constraint:
         """[s, ∞)."""
         return constraints.greater_than_eq(self.scale)
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         return (self.scale / self.alpha).log() + (1 + self.alpha.reciprocal())

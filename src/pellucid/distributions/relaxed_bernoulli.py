@@ -47,9 +47,10 @@ class LogitRelaxedBernoulli(Distribution):
 
     @property
     def _param(self) -> Tensor:
-        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]  # type: ignore
+        return self.__dict__["probs" if "probs" in self.__dict__ else "logits"]
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> LogitRelaxedBernoulli:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._expanded(LogitRelaxedBernoulli, batch_shape, _instance, ("probs", "logits"))
         new.temperature = self.temperature
         return new
@@ -70,10 +71,12 @@ class LogitRelaxedBernoulli(Distribution):
         return self._param.size()
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
         u = clamp_probs(uniform(self._extended_shape(sample_shape), self._param))
         return (u.log() - (-u).log1p() + self.logits) / self.temperature
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         gap = self.logits - value * self.temperature
@@ -102,21 +105,23 @@ class RelaxedBernoulli(TransformedDistribution):
         base = LogitRelaxedBernoulli(temperature, probs, logits)
         super().__init__(base, SigmoidTransform(), validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> RelaxedBernoulli:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(RelaxedBernoulli, _instance)
-        return super().expand(batch_shape, new)
+        super().expand(batch_shape, new)
+        return new
 
     @property
-    def temperature(self) -> Any:
+    def temperature(self) -> Tensor:
         """How soft the numbers are."""
         return self.base_dist.temperature
 
     @property
     def logits(self) -> Tensor:
         """ln(p / (1 − p))."""
-        return self.base_dist.logits  # type: ignore[no-any-return]
+        return self.base_dist.logits
 
     @property
     def probs(self) -> Tensor:
         """σ(logits)."""
-        return self.base_dist.probs  # type: ignore[no-any-return]
+        return self.base_dist.probs

@@ -35,7 +35,8 @@ class ExpRelaxedCategorical(Distribution):
         batch, event = self._categorical.batch_shape, self._categorical.param_shape[-1:]
         super().__init__(batch, event, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> ExpRelaxedCategorical:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(ExpRelaxedCategorical, _instance)
         new.temperature = self.temperature
         new._categorical = self._categorical.expand(batch_shape)
@@ -59,10 +60,12 @@ class ExpRelaxedCategorical(Distribution):
         return self._categorical.probs
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
         u = clamp_probs(uniform(self._extended_shape(sample_shape), self.logits))
         return ((self.logits - (-u.log()).log()) / self.temperature).log_softmax(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         n = self._categorical._num_events
@@ -94,21 +97,23 @@ class RelaxedOneHotCategorical(TransformedDistribution):
         base = ExpRelaxedCategorical(temperature, probs, logits, validate_args=validate_args)
         super().__init__(base, ExpTransform(), validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> RelaxedOneHotCategorical:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(RelaxedOneHotCategorical, _instance)
-        return super().expand(batch_shape, new)
+        super().expand(batch_shape, new)
+        return new
 
     @property
-    def temperature(self) -> Any:
+    def temperature(self) -> Tensor:
         """How soft the vectors are."""
         return self.base_dist.temperature
 
     @property
     def logits(self) -> Tensor:
         """ln p, (…, n)."""
-        return self.base_dist.logits  # type: ignore[no-any-return]
+        return self.base_dist.logits
 
     @property
     def probs(self) -> Tensor:
         """p, (…, n)."""
-        return self.base_dist.probs  # type: ignore[no-any-return]
+        return self.base_dist.probs

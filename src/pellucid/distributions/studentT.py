@@ -37,7 +37,8 @@ class StudentT(Distribution):
         self._chi2 = Chi2(self.df, validate_args=False)
         super().__init__(self.df.shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> StudentT:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._expanded(StudentT, batch_shape, _instance, ("df", "loc", "scale"))
         new._chi2 = self._chi2.expand(batch_shape)
         return new
@@ -49,6 +50,7 @@ class StudentT(Distribution):
 
     @property
     def mode(self) -> Tensor:
+        """The value of the highest density."""
         return self.loc
 
     @property
@@ -60,21 +62,24 @@ class StudentT(Distribution):
         return where(self.df.gt(1), found, math.nan)
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
         noise = standard_normal(self._extended_shape(sample_shape), self.df)
         spread = self._chi2.rsample(sample_shape)
         return self.loc + self.scale * noise * (spread / self.df).rsqrt()
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         df, loc, scale, x = wide(self.df, self.loc, self.scale, value)
         z, half = (x - loc) / scale, (df + 1) / 2
         constant = scale.log() + (df * math.pi).log() / 2 + (df / 2).lgamma() - half.lgamma()
-        return narrow(-half * (z * z / df).log1p() - constant, self.df, value)  # type: ignore
+        return narrow(-half * (z * z / df).log1p() - constant, self.df, value)
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         df, scale = wide(self.df, self.scale)
         half = (df + 1) / 2
         found = half * (half.digamma() - (df / 2).digamma()) + (df * math.pi).log() / 2
         found = found + (df / 2).lgamma() - half.lgamma() + scale.log()
-        return narrow(found, self.df)  # type: ignore[no-any-return]
+        return narrow(found, self.df)

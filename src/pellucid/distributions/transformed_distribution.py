@@ -55,7 +55,8 @@ class TransformedDistribution(Distribution):
         cut = len(after) - max(whole.codomain.event_dim, events + change)
         super().__init__(after[:cut], after[cut:], validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> TransformedDistribution:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(TransformedDistribution, _instance)
         new.transforms = self.transforms
         shape: Any = tuple(batch_shape) + self.event_shape
@@ -67,7 +68,7 @@ class TransformedDistribution(Distribution):
         return new
 
     @constraints.dependent_property(is_discrete=False)
-    def support(self) -> Any:
+    def support(self) -> constraints.Constraint:
         """Where the last transform leads."""
         if not self.transforms:
             return self.base_dist.support
@@ -76,15 +77,17 @@ class TransformedDistribution(Distribution):
         return constraints.independent(found, more) if more > 0 else found
 
     @property
-    def has_rsample(self) -> Any:
+    def has_rsample(self) -> bool:
         """Whether the base has it."""
         return self.base_dist.has_rsample
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws of shape sample_shape + batch_shape + event_shape, without gradients."""
         with no_grad():
             return self._carried(self.base_dist.sample(sample_shape))
 
     def rsample(self, sample_shape: Size = ()) -> Tensor:
+        """Draws as :meth:`sample` gives them, with gradients for the parameters."""
         return self._carried(self.base_dist.rsample(sample_shape))
 
     def _carried(self, x: Any) -> Any:
@@ -93,6 +96,7 @@ class TransformedDistribution(Distribution):
         return x
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """ln p_base(x) − ln |det dy/dx| at x = t⁻¹(value)."""
         if self._validate_args:
             self._validate_sample(value)
         events, found, y = len(self.event_shape), None, value
@@ -103,7 +107,7 @@ class TransformedDistribution(Distribution):
             found = -change if found is None else found - change
             y = x
         own = sum_rightmost(self.base_dist.log_prob(y), events - len(self.base_dist.event_shape))
-        return own if found is None else found + own  # type: ignore[no-any-return]
+        return own if found is None else found + own
 
     def _turned(self, share: Any) -> Any:
         """A share, counted from the other end where the transforms fall."""
@@ -113,12 +117,14 @@ class TransformedDistribution(Distribution):
         return share if isinstance(sign, int) and sign == 1 else sign * (share - 0.5) + 0.5
 
     def cdf(self, value: Tensor) -> Tensor:
+        """That of the base at t⁻¹(value), or 1 minus it where t falls."""
         for t in reversed(self.transforms):
             value = t.inv(value)
-        return self._turned(self.base_dist.cdf(value))  # type: ignore[no-any-return]
+        return self._turned(self.base_dist.cdf(value))
 
     def icdf(self, value: Tensor) -> Tensor:
-        return self._carried(self.base_dist.icdf(self._turned(value)))  # type: ignore
+        """t of the base's."""
+        return self._carried(self.base_dist.icdf(self._turned(value)))
 
 
 def _listed(transforms: Any) -> list[Transform]:

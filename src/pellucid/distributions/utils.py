@@ -60,9 +60,7 @@ def broadcast_all(*values: Tensor | float) -> tuple[Tensor, ...]:
                 "parameters are tensors or numbers",
             )
     if plain:
-        values = tuple(
-            v if isinstance(v, Tensor) else _number(v, dtype) for v in values
-        )
+        values = tuple(v if isinstance(v, Tensor) else _number(v, dtype) for v in values)
     first = values[0]
     shapes = {v.shape for v in values if isinstance(v, Tensor)}
     if len(shapes) == 1 and isinstance(first, Tensor):
@@ -86,7 +84,7 @@ def uniform(shape: Shape, like: Tensor) -> Tensor:
     return rand(shape, dtype=like.dtype)
 
 
-def sum_rightmost(value: Any, dims: int) -> Any:
+def sum_rightmost(value: Any, dims: int) -> Tensor:
     """Sum over the last ``dims`` axes."""
     if dims == 0:
         return value
@@ -158,7 +156,9 @@ def vec_to_tril_matrix(vec: Tensor, diag: int = 0) -> Tensor:
     Raises ``ArgumentTypeError`` where no n fits.
     """
     k = vec.shape[-1]
-    n = round((-(1 + 2 * diag) + ((1 + 2 * diag) ** 2 + 8 * k + 4 * abs(diag) * (diag + 1)) ** 0.5) / 2)
+    n = round(
+        (-(1 + 2 * diag) + ((1 + 2 * diag) ** 2 + 8 * k + 4 * abs(diag) * (diag + 1)) ** 0.5) / 2
+    )
     where_to = np.tril(np.ones((n, n), bool), diag) if n > 0 else np.zeros((0, 0), bool)
     if where_to.sum() != k:
         raise ArgumentTypeError(
@@ -191,7 +191,7 @@ def log_diagonal(factor: Tensor) -> Tensor:
 
 
 def precision_to_scale_tril(precision: Tensor) -> Tensor:
-    """The factor L of the covariance P⁻¹ = L Lᵀ: the mirrored factor of the mirrored P, inverted."""
+    """The factor L of the covariance P⁻¹ = L Lᵀ: that of the mirrored P, inverted."""
     lower = precision.flip((-2, -1)).cholesky().flip((-2, -1)).mT  # Uᵀ with P = U Uᵀ
     return solve_lower(lower, lift(np.eye(precision.shape[-1], dtype=precision.dtype.numpy)))
 
@@ -219,7 +219,7 @@ def wide(*tensors: Tensor) -> tuple[Any, ...]:
     return tuple(t.double() for t in tensors)
 
 
-def narrow(result: Any, *like: Tensor) -> Any:
+def narrow(result: Any, *like: Tensor) -> Tensor:
     """A result in the dtype in which these combine."""
     dtype = like[0].dtype
     for other in like[1:]:
@@ -228,13 +228,13 @@ def narrow(result: Any, *like: Tensor) -> Any:
     return result.to(dtype)
 
 
-def log_multigamma(a: Any, p: int) -> Any:
+def log_multigamma(a: Any, p: int) -> Tensor:
     """ln Γ_p(a) = p (p − 1)/4 ln π + Σ_{j<p} ln Γ(a − j/2)."""
     halves = lift(np.arange(p) / 2).to(a.dtype)
     return (a.unsqueeze(-1) - halves).lgamma().sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
 
 
-def binary_cross_entropy(logits: Any, target: Any) -> Any:
+def binary_cross_entropy(logits: Any, target: Any) -> Tensor:
     """−t ln σ(x) − (1 − t) ln σ(−x), shapes broadcast."""
     return (1 - target) * logits + softplus(-logits)
 

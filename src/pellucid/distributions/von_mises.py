@@ -34,7 +34,8 @@ class VonMises(Distribution):
         self.loc, self.concentration = broadcast_all(loc, concentration)
         super().__init__(self.loc.shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> VonMises:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         return self._expanded(VonMises, batch_shape, _instance, ("loc", "concentration"))
 
     @property
@@ -44,10 +45,11 @@ class VonMises(Distribution):
 
     @property
     def mode(self) -> Tensor:
+        """The value of the highest density."""
         return self.loc
 
     @lazy_property
-    def variance(self) -> Tensor:  # type: ignore[override]
+    def variance(self) -> Tensor:
         """The circular variance 1 − I₁(κ) / I₀(κ)."""
         (k,) = wide(self.concentration)
         with enable_grad():
@@ -55,16 +57,17 @@ class VonMises(Distribution):
             (ratio,) = grad(log_i0(moving).sum(), [moving], create_graph=True)
         if not self.concentration.requires_grad:
             ratio = ratio.detach()
-        return narrow(1 - ratio, self.concentration)  # type: ignore[no-any-return]
+        return narrow(1 - ratio, self.concentration)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         k, loc, x = wide(self.concentration, self.loc, value)
         # κ (cos d − 1) = −2 κ sin²(d/2), so that large κ cost no digits
         half = ((x - loc) / 2).sin()
         found = -2 * k * half * half - (log_i0(k) - k) - math.log(2 * math.pi)
-        return narrow(found, self.concentration, value)  # type: ignore[no-any-return]
+        return narrow(found, self.concentration, value)
 
     def sample(self, sample_shape: Size = ()) -> Tensor:
         """Angles in [−π, π), by wrapped Cauchy proposals.

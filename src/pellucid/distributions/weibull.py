@@ -34,18 +34,22 @@ class Weibull(TransformedDistribution):
         steps = [PowerTransform(self.concentration_reciprocal), AffineTransform(0, self.scale)]
         super().__init__(base, steps, validate_args=validate_args)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Weibull:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         new = self._get_checked_instance(Weibull, _instance)
         for name in ("scale", "concentration", "concentration_reciprocal"):
             setattr(new, name, getattr(self, name).expand(tuple(batch_shape)))
-        return super().expand(batch_shape, new)
+        super().expand(batch_shape, new)
+        return new
 
     @property
     def mean(self) -> Tensor:
+        """scale Γ(1 + 1/k)."""
         return self.scale * (1 + self.concentration_reciprocal).lgamma().exp()
 
     @property
     def mode(self) -> Tensor:
+        """The value of the highest density."""
         k = self.concentration
         return self.scale * ((k - 1) / k).pow(self.concentration_reciprocal)
 
@@ -58,5 +62,6 @@ class Weibull(TransformedDistribution):
         return self.scale.square() * narrow(spread, self.scale)
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         shape = self.concentration_reciprocal
         return euler_constant * (1 - shape) + (self.scale * shape).log() + 1

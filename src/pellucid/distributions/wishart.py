@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,8 @@ class Wishart(ExponentialFamily):
         steps = lift(np.arange(event[-1])).to(self.df.dtype)
         self._dist_chi2 = Chi2(self.df.unsqueeze(-1) - steps, validate_args=False)
 
-    def expand(self, batch_shape: Size, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Size, _instance: Any = None) -> Wishart:
+        """The distribution with its parameters expanded to ``batch_shape``."""
         names = ("df", "covariance_matrix", "precision_matrix", "scale_tril")
         new = self._expanded(Wishart, batch_shape, _instance, names)
         new._unbroadcasted_scale_tril = self._unbroadcasted_scale_tril
@@ -99,7 +101,7 @@ class Wishart(ExponentialFamily):
         return new
 
     @property
-    def arg_constraints(self) -> Any:
+    def arg_constraints(self) -> Mapping[str, constraints.Constraint]:
         """V is positive definite and df above n − 1."""
         return {
             "covariance_matrix": constraints.positive_definite,
@@ -129,6 +131,7 @@ class Wishart(ExponentialFamily):
 
     @property
     def mean(self) -> Tensor:
+        """df V."""
         return self._df() * self.covariance_matrix
 
     @property
@@ -139,6 +142,7 @@ class Wishart(ExponentialFamily):
 
     @property
     def variance(self) -> Tensor:
+        """The variance."""
         v = self.covariance_matrix
         diagonal = v.diagonal(dim1=-2, dim2=-1)
         outer = diagonal.unsqueeze(-1) * diagonal.unsqueeze(-2)
@@ -155,6 +159,7 @@ class Wishart(ExponentialFamily):
         return factor @ factor.mT
 
     def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at ``value``."""
         if self._validate_args:
             self._validate_sample(value)
         df, lower, x = wide(self.df, self._unbroadcasted_scale_tril, value)
@@ -164,16 +169,17 @@ class Wishart(ExponentialFamily):
         trace = inside.diagonal(dim1=-2, dim2=-1).sum(-1)
         constant = df * n / 2 * math.log(2) + df * log_diagonal(lower) + log_multigamma(df / 2, n)
         found = (df - n - 1) / 2 * size - trace / 2 - constant
-        return narrow(found, self.df, value)  # type: ignore[no-any-return]
+        return narrow(found, self.df, value)
 
     def entropy(self) -> Tensor:
+        """−E ln p, in nats, of shape batch_shape."""
         df, lower = wide(self.df, self._unbroadcasted_scale_tril)
         n = self._event_shape[-1]
         found = (n + 1) * log_diagonal(lower) + n * (n + 1) / 2 * math.log(2)
         found = found + log_multigamma(df / 2, n) + df * n / 2
         digammas = ((df / 2).unsqueeze(-1) - lift(np.arange(n) / 2)).digamma().sum(-1)
         found = found - (df - n - 1) / 2 * digammas
-        return narrow(found, self.df)  # type: ignore[no-any-return]
+        return narrow(found, self.df)
 
     @property
     def _natural_params(self) -> tuple[Tensor, Tensor]:

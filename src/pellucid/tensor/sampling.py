@@ -59,7 +59,7 @@ def uniform_rounds(generator: Generator | None) -> Callable[[int, tuple[int, ...
     return uniform
 
 
-def first_accepted(propose: Callable[[int], tuple[Any, Any]], rounds: int, few: int) -> Any:
+def first_accepted(propose: Callable[[int], tuple[Any, Any]], rounds: int, few: int) -> Tensor:
     """The first accepted proposal of each element.
 
     ``propose(n)`` gives n rounds of proposals and whether each is accepted, both (n, *shape).
@@ -81,7 +81,7 @@ def first_accepted(propose: Callable[[int], tuple[Any, Any]], rounds: int, few: 
 # ---- the gamma family ---------------------------------------------------------------------------
 
 
-def log_gamma_draws(concentration: Any, generator: Generator | None = None) -> Any:
+def log_gamma_draws(concentration: Any, generator: Generator | None = None) -> Tensor:
     """ln of gamma draws, float64, of the shape of ``concentration``, without history.
 
     d · v with v = (1 + c · normal)³, d = α − ⅓, c = 1/√(9 d), accepted in the mean 95 to 100 times
@@ -127,7 +127,7 @@ def _slope(
     change: Callable[[Any], Any],
     score: Callable[[Any], Any],
     step: float = 0.1,
-) -> Any:
+) -> Tensor:
     """dz/dα of a draw z whose place in its distribution stays: −(1/p(z)) ∫_{−∞}^z p s, or
     (1/p(z)) ∫_z^∞ p s, with s = ∂ ln p/∂α, on the side where the density falls.
 
@@ -140,7 +140,7 @@ def _slope(
     return direction * width * parts.sum(-1)
 
 
-def gamma_slope(alpha: Any, z: Any, area: bool = False) -> Any:
+def gamma_slope(alpha: Any, z: Any, area: bool = False) -> Tensor:
     """d ln x/dα of gamma draws x, z = ln x; float64, to 10⁻⁶ for α from 10⁻³ to 10⁶.
 
     With ``area``, instead, the share on the side of x where the density falls, divided by the
@@ -160,7 +160,7 @@ def gamma_slope(alpha: Any, z: Any, area: bool = False) -> Any:
     return _slope(width, direction, change, lambda q: c + q)
 
 
-def beta_slope(a: Any, b: Any, z: Any) -> Any:
+def beta_slope(a: Any, b: Any, z: Any) -> Tensor:
     """dz/da of z = ln x − ln(1 − x) for beta draws x ~ Beta(a, b); float64, to 10⁻⁶."""
     place = z.sigmoid()
     total = a + b
@@ -212,7 +212,9 @@ class _GammaShare(Function):
         slope = -density * _GammaSlope.apply(concentration, value.log())
         along = gradient * elementwise.cast(density, gradient.dtype)
         nothing = gradient * 0
-        found = elementwise.where(x.gt(0), gradient * elementwise.cast(slope, gradient.dtype), nothing)
+        found = elementwise.where(
+            x.gt(0), gradient * elementwise.cast(slope, gradient.dtype), nothing
+        )
         return found, elementwise.where(x.gt(0), along, nothing)
 
 

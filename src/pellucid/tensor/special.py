@@ -316,7 +316,7 @@ def _scaled_i0(x: Any) -> Any:
     return elementwise.where(x.le(8.0), near, far / x.clamp(min=8.0).sqrt())
 
 
-def log_i0(x: Any) -> Any:
+def log_i0(x: Any) -> Tensor:
     """ln I₀(x) for x ≥ 0, also where I₀ is beyond the largest number."""
     return _scaled_i0(x).log() + x
 
