@@ -50,7 +50,7 @@ class LKJCholesky(Distribution):
         # How long each row is below its diagonal: 0 for the first, which has nothing there.
         rows = lift(np.maximum(np.arange(dim) - 1, 0)).to(self.concentration.dtype)
         rest = (self.concentration + 0.5 * (dim - 2)).unsqueeze(-1)
-        self._beta = Beta(rows + 0.5, rest - 0.5 * rows, validate_args=False)
+        self._beta = Beta(0.5 * rows + 0.5, rest - 0.5 * rows, validate_args=False)
         batch = self.concentration.shape
         super().__init__(batch, (dim, dim), validate_args=validate_args)
 
