@@ -42,6 +42,7 @@ from pellucid.distributions.utils import (
     log_diagonal,
     mahalanobis,
     narrow,
+    softplus,
     solve_lower,
     sum_rightmost,
     xlogx,
@@ -150,9 +151,10 @@ class _Wide:
 
 @register_kl(Bernoulli, Bernoulli)
 def _bernoulli(p: Any, q: Any) -> Any:
-    chance, rest = p.probs, 1 - p.probs
-    found = xlogx(chance) + xlogx(rest) - chance.xlogy(q.probs) - rest.xlogy(1 - q.probs)
-    return found
+    one = p.probs * (softplus(-q.logits) - softplus(-p.logits))
+    one = where(p.probs.eq(0), 0.0, where(q.probs.eq(0), math.inf, one))
+    zero = (1 - p.probs) * (softplus(q.logits) - softplus(p.logits))
+    return one + where(p.probs.eq(1), 0.0, where(q.probs.eq(1), math.inf, zero))
 
 
 @register_kl(Beta, Beta)
