@@ -106,6 +106,8 @@ from pellucid.tensor.random import randn as randn
 from pellucid.tensor.random import randn_like as randn_like
 from pellucid.tensor.random import randperm as randperm
 from pellucid.tensor.random import set_rng_state as set_rng_state
+from pellucid.tensor.sampling import binomial as binomial
+from pellucid.tensor.sampling import poisson as poisson
 from pellucid.tensor.scan import scan as scan
 from pellucid.tensor.shaping import broadcast_tensors as broadcast_tensors
 from pellucid.tensor.shaping import cat as cat
@@ -129,6 +131,7 @@ from pellucid.training.trainer import Trainer as Trainer
 from pellucid import autograd as autograd
 from pellucid import cuda as cuda
 from pellucid import data as data
+from pellucid import distributions as distributions
 from pellucid import func as func
 from pellucid import insight as insight
 from pellucid import interop as interop
@@ -199,6 +202,7 @@ __all__ = [
     "bernoulli",
     "bfloat16",
     "bincount",
+    "binomial",
     "bitwise_and",
     "bitwise_left_shift",
     "bitwise_not",
@@ -262,6 +266,7 @@ __all__ = [
     "diff",
     "digamma",
     "dist",
+    "distributions",
     "div",
     "divide",
     "dot",
@@ -464,6 +469,7 @@ __all__ = [
     "permute",
     "pi",
     "pinverse",
+    "poisson",
     "polygamma",
     "positive",
     "pow",

@@ -106,6 +106,30 @@ def test_a_cache_keeps_the_last_pair() -> None:
     assert again == t and as_array(again(x)) == as_array(t(x))
 
 
+def test_a_trace_leaves_no_marks() -> None:
+    """Transforms made outside keep their pairs in a compiled function, and it is traced once."""
+    squash = transforms.TanhTransform(cache_size=1)
+    affine = transforms.ComposeTransform([transforms.AffineTransform(1.0, 2.0)])
+    traces = []
+
+    @pellucid.compile
+    def step(mean: Any) -> tuple[Any, Any]:
+        traces.append(1)
+        policy = distributions.TransformedDistribution(
+            distributions.Normal(mean, 1.0), [affine, squash]
+        )
+        action = policy.rsample()
+        return action, policy.log_prob(action)
+
+    for scale in (1.0, 1.0, 20.0):  # of the last, tanh is 1 and has an inverse in the cache alone
+        action, score = step(pellucid.full((3,), scale))
+        assert score.isfinite().all()
+    assert action.eq(1).all() and len(traces) == 1
+    assert squash._cached_x_y == (None, None) and squash._inv is None
+    x = pellucid.tensor([0.5])
+    assert squash.inv(squash(x)) is x
+
+
 def test_wrong_uses() -> None:
     with pytest.raises(ValueError, match="different numbers of elements"):
         transforms.ReshapeTransform((2, 3), (5,))

@@ -62,6 +62,11 @@ def _powers() -> dict[str, Case]:
         lambda t, f, x, y: x**y,
         [_line(0, 0, 0, 0, 2, 0, 0), _line(0, 1, 2, 0.5, 0, -1, -0.5)],
     )
+    cases["xlogy"] = (lambda t, f, x, y: t.xlogy(x, y), [_line(0, 0, 0, 2), _line(3, 0.5, 1, 2)])
+    cases["xlogy where nothing counts"] = (
+        lambda t, f, x, y: t.xlogy(x, y).detach() + y,
+        [_line(0, 0, 0), _line(0, INF, -1)],
+    )
     for name in ("smooth_l1_loss", "huber_loss"):
         cases[f"{name} of infinite differences"] = (
             lambda t, f, x, y, name=name: getattr(f, name)(x, y, reduction="none"),

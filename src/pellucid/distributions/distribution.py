@@ -269,5 +269,5 @@ class Distribution:
 def _all_good(constraint: Any, value: Any) -> bool:
     """Whether all values lie in a set."""
     if isinstance(constraint, constraints.independent) and value.dim() >= constraint.event_dim:
-        return _all_good(constraint.base_constraint, value)  # which axes belong together is the same
+        return _all_good(constraint.base_constraint, value)  # whichever axes belong together
     return bool(constraint.check(value).array().all())

@@ -12,6 +12,7 @@ from pellucid.distributions import constraints
 from pellucid.distributions.utils import sum_rightmost
 from pellucid.tensor.creation import zeros_like
 from pellucid.tensor.limits import finfo
+from pellucid.tensor.state import is_tracing, state
 from pellucid.tensor.tensor import Tensor
 
 Shape = tuple[int, ...]
@@ -51,9 +52,12 @@ class Transform:
     @property
     def inv(self) -> Transform:
         """The inverse transform; its inverse is this one."""
-        if self._inv is None:
-            self._inv = _InverseTransform(self)
-        return self._inv
+        if self._inv is not None:
+            return self._inv
+        made = _InverseTransform(self)
+        if not is_tracing():  # a trace leaves no marks on what is outside of it
+            self._inv = made
+        return made
 
     @property
     def sign(self) -> int | Tensor:
@@ -82,20 +86,33 @@ class Transform:
         """y = t(x)."""
         if self._cache_size == 0:
             return self._call(x)
-        known, y = self._cached_x_y
+        known, y = self._last()
         if x is not known:
             y = self._call(x)
-            self._cached_x_y = x, y
+            self._keep(x, y)
         return y
 
     def _inv_call(self, y: Any) -> Any:
         if self._cache_size == 0:
             return self._inverse(y)
-        x, known = self._cached_x_y
+        x, known = self._last()
         if y is not known:
             x = self._inverse(y)
-            self._cached_x_y = x, y
+            self._keep(x, y)
         return x
+
+    def _last(self) -> tuple[Any, Any]:
+        """The last pair; that of a trace is the trace's, so that it stays valid afterwards."""
+        if state.trace is None:
+            return self._cached_x_y
+        _, x, y = state.trace.kept.get((Transform, id(self)), (self, None, None))
+        return x, y
+
+    def _keep(self, x: Any, y: Any) -> None:
+        if state.trace is None:
+            self._cached_x_y = x, y
+        else:
+            state.trace.kept[Transform, id(self)] = self, x, y
 
     def _call(self, x: Any) -> Any:
         raise NotImplementedError
@@ -232,10 +249,13 @@ class ComposeTransform(Transform):
     @property
     def inv(self) -> Transform:
         """The parts' inverses, last one first."""
-        if self._inv is None:
-            self._inv = ComposeTransform([p.inv for p in reversed(self.parts)])
-            self._inv._inv = self
-        return self._inv
+        if self._inv is not None:
+            return self._inv
+        made = ComposeTransform([p.inv for p in reversed(self.parts)])
+        made._inv = self
+        if not is_tracing():
+            self._inv = made
+        return made
 
     def with_cache(self, cache_size: int = 1) -> Transform:
         """The same with another size of the parts' caches."""

@@ -47,12 +47,11 @@ def a2c_loss(
     Shapes: logits (N, actions), values (N,), actions int64 (N,), returns (N,), the discounted
     rewards after each step.
     """
-    log_chances = F.log_softmax(logits, dim=1)
-    chosen = log_chances.gather(1, actions.unsqueeze(1)).squeeze(1)
+    policy = pellucid.distributions.Categorical(logits=logits)
     advantage = (returns - values).detach()
-    actor = -(chosen * advantage).mean()
+    actor = -(policy.log_prob(actions) * advantage).mean()
     critic = F.mse_loss(values, returns)
-    entropy = -(log_chances.exp() * log_chances).sum(1).mean()
+    entropy = policy.entropy().mean()
     total = actor + critic_weight * critic - entropy_weight * entropy
     return A2CLoss(total, actor, critic, entropy)
 

@@ -191,6 +191,8 @@ class Trace:
     """Lists that every new cell is added to; see :mod:`.rematerialize`."""
     late: list[Any] = field(default_factory=list)
     """Checks of values that wait until the program runs; see :mod:`.late`."""
+    kept: dict[Any, Any] = field(default_factory=dict)
+    """What objects outside remember only while this trace runs, by keys of their own."""
     is_body: ClassVar[bool] = False
     """Whether it records one step of a loop, whose program is another trace's."""
     cotangent: Node | None = None

@@ -33,6 +33,8 @@ class Tracing(Protocol):
     """What observations saw."""
     late: list[Any]
     """Checks of values that wait until the program runs."""
+    kept: dict[Any, Any]
+    """What objects outside remember only while this trace runs, by keys of their own."""
     cotangent: Node | None
     """During a backward pass, the last gradient that was complete."""
 
