@@ -20,6 +20,7 @@ from pellucid.distributions.utils import (
 from pellucid.tensor import sampling
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import arange
+from pellucid.tensor.functions import where
 from pellucid.tensor.tensor import Tensor
 
 __all__ = ["Binomial"]
@@ -75,7 +76,8 @@ class Binomial(Distribution):
     @property
     def mode(self) -> Tensor:
         """The likeliest value."""
-        return ((self.total_count + 1) * self.probs).floor().minimum(self.total_count)
+        found = ((self.total_count + 1) * self.probs).floor()
+        return where(found.gt(self.total_count), self.total_count, found)
 
     @property
     def variance(self) -> Tensor:

@@ -70,8 +70,9 @@ class Kumaraswamy(TransformedDistribution):
     def mode(self) -> Tensor:
         """((a − 1) / (a b − 1))^(1/a), NaN where a or b is below 1."""
         a, b = self.concentration1, self.concentration0
-        found = (((a - 1) / (a * b - 1)).log() / a).exp()
-        return where(a.lt(1).logical_or(b.lt(1)), math.nan, found)
+        none = a.lt(1).logical_or(b.lt(1))
+        a, b = where(none, 2.0, a), where(none, 2.0, b)
+        return where(none, math.nan, (((a - 1) / (a * b - 1)).log() / a).exp())
 
     @property
     def variance(self) -> Tensor:
