@@ -177,6 +177,7 @@ __all__ = [
     "data",
     "default_generator",
     "device",
+    "distributed",
     "double",
     "dstack",
     "dtype",
@@ -232,6 +233,7 @@ __all__ = [
     "meshgrid",
     "models",
     "multinomial",
+    "multiprocessing",
     "nan",
     "nn",
     "no_grad",
@@ -289,8 +291,8 @@ __all__ = [
 __all__ += _method_functions.__all__
 
 _PARTS = (
-    "autograd cuda data insight interop linalg models nn optim rl serialization text training "
-    "utils vision"
+    "autograd cuda data distributed insight interop linalg models multiprocessing nn optim rl "
+    "serialization text training utils vision"
 ).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",

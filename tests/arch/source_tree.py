@@ -17,9 +17,11 @@ FLOORS = {
     "compiler": 4,
     "backends": 5,
     "tensor": 6,
+    "distributed": 6.5,  # layers and samplers ask for the number of processes
+    "multiprocessing": 7,
     "nn": 7,
     "optim": 7.2,  # an average of weights is itself a network
-    "data": 7,
+    "data": 7.2,  # its face offers the data sets and loaders of utils
     "utils": 7,
     "interop": 7.3,  # files hold parameters and modules
     "training": 8,

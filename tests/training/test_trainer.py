@@ -12,7 +12,7 @@ from helpers import assert_same
 from pellucid import nn, optim
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.errors import ArgumentError, DataError
-from pellucid.data import DataLoader, TensorDataset
+from pellucid.utils.data import DataLoader, TensorDataset
 from pellucid.training.history import Event
 from pellucid.training.trainer import Trainer
 

@@ -13,7 +13,7 @@ import pytest
 import pellucid
 from pellucid import nn, optim
 from pellucid.base.errors import ArgumentError
-from pellucid.data import DataLoader, TensorDataset
+from pellucid.utils.data import DataLoader, TensorDataset
 from pellucid.nn import functional
 from pellucid.optim import lr_scheduler
 from pellucid.training.history import Event, History, StopTraining

@@ -2,7 +2,7 @@
 
 import pellucid
 from pellucid import Tensor, Trainer, nn
-from pellucid.data import DataLoader, Dataset, TensorDataset, random_split
+from pellucid.utils.data import DataLoader, Dataset, TensorDataset, random_split
 
 x, y = pellucid.randn(6, 4), pellucid.randint(0, 3, (6,))
 rows = TensorDataset(x, y)

@@ -231,5 +231,6 @@ def _after_fork_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    # Before: a process with threads is not safe to copy, and Python (3.12) warns of it.
+    os.register_at_fork(before=shut_down, after_in_child=_after_fork_in_child)
 atexit.register(shut_down)

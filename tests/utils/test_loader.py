@@ -10,7 +10,7 @@ import pytest
 import pellucid
 from helpers import assert_same
 from pellucid.base.errors import ArgumentError, DataError, ShapeError
-from pellucid.data import (
+from pellucid.utils.data import (
     ConcatDataset,
     DataLoader,
     Dataset,
