@@ -30,7 +30,7 @@ def _names(requirements: list[str]) -> set[str]:
 
 def _imported() -> set[str]:
     found = {
-        i.target.split(".")[0]
+        i.target.split(".")[0].lower()
         for name in modules()
         for i in imports_of(name)
         if not i.for_types_only

@@ -71,7 +71,7 @@ def map_block(descriptor: int, size: int, keep: bool = False) -> memoryview:
             f"Shared memory of {size} bytes cannot be mapped: {os.strerror(ctypes.get_errno())}",
             "Make batches smaller, or let go of some.",
         )
-    kind = type("SharedBytes", (SharedBytes,), {"_length_": size, "_type_": ctypes.c_char})
+    kind: Any = type("SharedBytes", (SharedBytes,), {"_length_": size, "_type_": ctypes.c_char})
     memory = kind.from_address(address)
     if keep:
         memory.descriptor = descriptor
@@ -125,4 +125,3 @@ def write_at(descriptor: int, start: int, part: memoryview) -> None:
     left = part
     while left.nbytes:
         left = left[os.write(descriptor, left) :]
-

@@ -242,9 +242,7 @@ def all_to_all_single(
     return _done(async_op, output)
 
 
-def all_gather_object(
-    object_list: list[Any], obj: Any, group: ProcessGroup | None = None
-) -> None:
+def all_gather_object(object_list: list[Any], obj: Any, group: ProcessGroup | None = None) -> None:
     """Put copies of the members' objects into ``object_list``, which has one entry."""
     member_of(group)
     _check_list("object_list", object_list)

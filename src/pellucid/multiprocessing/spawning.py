@@ -47,7 +47,7 @@ class ProcessExitedException(ProcessException):
         signal_name: str | None = None,
     ) -> None:
         super().__init__(message, error_index, error_pid)
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]  # of that process, not of this one
         self.signal_name = signal_name
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -55,9 +55,7 @@ class ProcessExitedException(ProcessException):
         return type(self), facts
 
 
-def _run(
-    fn: Callable[..., object], index: int, args: Sequence[Any], told: Connection
-) -> None:
+def _run(fn: Callable[..., object], index: int, args: Sequence[Any], told: Connection) -> None:
     """The life of one process."""
     try:
         fn(index, *args)
@@ -87,13 +85,11 @@ class ProcessContext:
         (5 unless given).  Raises ``ProcessRaisedException`` with its traceback, or
         ``ProcessExitedException`` where there is none.
         """
-        if self._running:
-            signs = [process.sentinel for process in self._running.values()]
-            mp_connection.wait(signs, timeout)
-        ended = [i for i, process in self._running.items() if process.exitcode is not None]
-        failed = next((i for i in ended if self._running[i].exitcode != 0), None)
+        signs = {process.sentinel: i for i, process in self._running.items()}
+        ended = [signs[sign] for sign in mp_connection.wait(list(signs), timeout)] if signs else []
         for index in ended:
             self._running.pop(index).join()
+        failed = next((i for i in ended if self.processes[i].exitcode != 0), None)
         if failed is None:
             return not self._running
         self._end_all(GRACE if grace_period is None else grace_period)

@@ -13,6 +13,4 @@ if TYPE_CHECKING:
 __all__ = ["checkpoint", "data", "tensorboard"]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_face(
-        __name__, {name: f"pellucid.utils.{name}" for name in __all__}
-    )
+    __getattr__, __dir__ = lazy_face(__name__, {name: f"pellucid.utils.{name}" for name in __all__})

@@ -6,7 +6,6 @@
 [[0, 1, 2, 3], [4, 5]]
 """
 
-from pellucid.utils.data import _utils, dataloader, dataset, distributed, sampler
 from pellucid.utils.data._utils.collate import default_collate, default_convert
 from pellucid.utils.data._utils.worker import get_worker_info
 from pellucid.utils.data.dataloader import DataLoader

@@ -46,9 +46,7 @@ Numeric: TypeAlias = Tensor | np.ndarray | np.generic | float
 Batch = TypeVar("Batch")
 BatchOut = TypeVar("BatchOut", covariant=True)
 
-_FIXED = frozenset(
-    "batch_size batch_sampler sampler drop_last dataset persistent_workers".split()
-)
+_FIXED = frozenset("batch_size batch_sampler sampler drop_last dataset persistent_workers".split())
 """Attributes that cannot change once the loader is made."""
 
 

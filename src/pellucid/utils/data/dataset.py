@@ -6,7 +6,7 @@ import bisect
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, overload
 
 import numpy as np
 
@@ -170,7 +170,7 @@ class Subset(Dataset[Row]):
         if isinstance(index, list):
             rows: Any = self.dataset
             return rows[[self.indices[i] for i in index]]
-        return self.dataset[cast(int, self.indices[index])]
+        return self.dataset[self.indices[index]]
 
     def __getitems__(self, indices: Sequence[int]) -> list[Row]:
         return rows_at(self.dataset, [self.indices[i] for i in indices])
@@ -265,9 +265,7 @@ def random_split(
         )
     order = shuffle_rows(rows, generator or default_generator).tolist()
     ends = list(itertools.accumulate(sizes))
-    return [
-        Subset(dataset, order[end - size : end]) for end, size in zip(ends, sizes, strict=True)
-    ]
+    return [Subset(dataset, order[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
 
 
 def rows_at(dataset: Any, positions: Sequence[Any]) -> list[Any]:

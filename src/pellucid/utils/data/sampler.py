@@ -228,7 +228,7 @@ class BatchSampler(Sampler[list[int]]):
     The last list may be shorter; ``drop_last`` leaves it out then.
     """
 
-    def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
+    def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool) -> None:
         self.batch_size = check_count("BatchSampler", "batch_size", batch_size)
         _check_flag("BatchSampler", "drop_last", drop_last)
         self.sampler = sampler

@@ -26,9 +26,7 @@ def graph_definition(graph: Graph, names: dict[int, str]) -> Any:
 
     def boxed(name: str, op: str, node: Node, inputs: list[str]) -> Any:
         extents = [TensorShapeProto.Dim(size=extent) for extent in node.shape]
-        shape = AttrValue(
-            list=AttrValue.ListValue(shape=[TensorShapeProto(dim=extents)])
-        )
+        shape = AttrValue(list=AttrValue.ListValue(shape=[TensorShapeProto(dim=extents)]))
         shown = {"_output_shapes": shape}
         for key, value in {"dtype": node.dtype.name, **node.settings}.items():
             if key not in ("data", "shape", "name"):

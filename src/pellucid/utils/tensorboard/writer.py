@@ -111,9 +111,7 @@ class SummaryWriter:
             raise ArgumentError(
                 f"add_histogram got {what} for {tag!r}", "Give at least one value, all finite."
             )
-        self._writer.add_histogram(
-            tag, array, _step(global_step), plain(bins), walltime, max_bins
-        )
+        self._writer.add_histogram(tag, array, _step(global_step), plain(bins), walltime, max_bins)
 
     def add_histogram_raw(
         self,
@@ -444,4 +442,3 @@ def _setting(name: str, value: Any) -> bool | str | float | None:
 def _state_of(model: Any) -> list[Tensor]:
     """The buffers of a model, which its forward pass may change."""
     return list(model.buffers()) if hasattr(model, "buffers") else []
-

@@ -67,7 +67,7 @@ def _collate_mappings(rows: Sequence[Any], known: CollateMap | None) -> Any:
             made = copy.copy(first)
             made.update(parts)
             return made
-        return type(first)(parts)  # type: ignore[call-arg]
+        return type(first)(parts)
     except TypeError:
         return parts
 
@@ -102,7 +102,7 @@ def _collate_sequences(rows: Sequence[Any], known: CollateMap | None) -> Any:
             for place, column in enumerate(columns):
                 made[place] = column
             return made
-        return type(first)(columns)  # type: ignore[call-arg]
+        return type(first)(columns)
     except TypeError:
         return columns
 

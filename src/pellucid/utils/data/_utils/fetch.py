@@ -78,8 +78,7 @@ class _TensorRows:
         rows = np.asarray(wanted, np.int64)
         if rows.size and not -self.length <= rows.min() <= rows.max() < self.length:
             raise OutOfRangeError(
-                f"A sampler gave the positions {rows.min()} to {rows.max()} for "
-                f"{self.length} rows",
+                f"A sampler gave the positions {rows.min()} to {rows.max()} for {self.length} rows",
                 f"Positions are −{self.length} … {self.length - 1}.",
             )
         if self.chosen is not None:

@@ -159,14 +159,14 @@ class WorkerPool:
             with contextlib.suppress(OSError, ValueError):
                 worker.tasks.send(("stop", None))
         deadline = time.monotonic() + GRACE
-        waiting = {worker.results: worker for worker in self._workers}
+        waiting: dict[Any, _Worker] = {worker.results: worker for worker in self._workers}
         while waiting and (left := deadline - time.monotonic()) > 0:
             # What is still on its way is taken, so that nobody waits for room in a pipe.
             for sign in mp_connection.wait(list(waiting), left):
                 try:
-                    waiting[sign].channel.receive()  # type: ignore[index]
+                    waiting[sign].channel.receive()
                 except (EOFError, OSError):
-                    del waiting[sign]  # type: ignore[arg-type]
+                    del waiting[sign]
         for worker in self._workers:
             _end(worker.process, max(0.0, deadline - time.monotonic()))
             worker.tasks.close()

@@ -103,8 +103,8 @@ def _sendable_class(kind: type[BaseException]) -> type[BaseException]:
     """The class itself, or its nearest base that the other process can find by name."""
     for candidate in kind.__mro__:
         with contextlib.suppress(Exception):
-            if pickle.loads(pickle.dumps(candidate)) is candidate:
-                return candidate
+            pickle.dumps(candidate)
+            return candidate
     return RuntimeError
 
 
