@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, UnsupportedError
+from pellucid.tensor.tensor import Tensor
 
 _BACKENDS = ("gloo", "nccl", "mpi", "ucc", "xccl", "fake")
 
@@ -54,8 +55,8 @@ class ReduceOp(enum.Enum):
 class Work:
     """What an operation with ``async_op=True`` returns; it is done already."""
 
-    def __init__(self, result: Any = None) -> None:
-        self._result = result
+    def __init__(self, result: Sequence[Tensor] = ()) -> None:
+        self._result = list(result)
 
     def wait(self, timeout: timedelta | None = None) -> bool:
         """Wait until the operation is done; returns True."""
@@ -69,7 +70,7 @@ class Work:
         """Whether the operation went well: yes."""
         return True
 
-    def result(self) -> Any:
+    def result(self) -> list[Tensor]:
         """The tensors that the operation wrote."""
         return self._result
 

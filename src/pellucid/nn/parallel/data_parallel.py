@@ -7,6 +7,7 @@ from typing import Any
 
 from pellucid.nn.module import Module
 from pellucid.tensor.device import Device
+from pellucid.tensor.tensor import Tensor
 
 Devices = Sequence[int | str | Device] | None
 
@@ -33,7 +34,7 @@ class DataParallel(Module):
         self.device_ids: list[int] = []
         self.output_device = None
 
-    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+    def forward(self, *inputs: Any, **kwargs: Any) -> Tensor:
         """What the wrapped module gives."""
         return self.module(*inputs, **kwargs)
 
@@ -45,7 +46,7 @@ def data_parallel(
     output_device: int | str | Device | None = None,
     dim: int = 0,
     module_kwargs: Mapping[str, Any] | None = None,
-) -> Any:
+) -> Tensor:
     """``module(*inputs, **module_kwargs)``, as :class:`DataParallel` would compute it."""
     given = inputs if isinstance(inputs, tuple) else (inputs,)
     return module(*given, **(module_kwargs or {}))

@@ -11,6 +11,7 @@ from pellucid.distributed.group import ProcessGroup, member_of
 from pellucid.nn.module import Module
 from pellucid.nn.parallel.data_parallel import Devices
 from pellucid.tensor.device import Device
+from pellucid.tensor.tensor import Tensor
 
 __all__ = ["DistributedDataParallel"]
 
@@ -68,7 +69,7 @@ class DistributedDataParallel(Module):
         self.static_graph = static_graph
         self.require_backward_grad_sync = True
 
-    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+    def forward(self, *inputs: Any, **kwargs: Any) -> Tensor:
         """What the wrapped module gives."""
         return self.module(*inputs, **kwargs)
 
