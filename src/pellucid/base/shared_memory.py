@@ -12,7 +12,6 @@ import functools
 import mmap
 import os
 import sys
-import tempfile
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -31,6 +30,8 @@ def new_block(size: int) -> int:
         if hasattr(os, "memfd_create"):
             descriptor = os.memfd_create("pellucid", os.MFD_CLOEXEC)
         else:
+            import tempfile  # late: it takes a while, and few systems need it
+
             descriptor, path = tempfile.mkstemp(prefix="pellucid-")
             os.unlink(path)
         try:
