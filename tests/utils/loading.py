@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import sys
@@ -150,3 +151,16 @@ def seed_of_worker(number: int) -> None:
 def refuse(number: int) -> None:
     """A worker_init_fn that fails."""
     raise ValueError(f"worker {number} will not begin")
+
+
+class Imports(Rows):
+    """Row i imports a module and compiles a function."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(len(names), 2)
+        self.names = names
+
+    def __getitem__(self, index: int) -> int:
+        importlib.import_module(self.names[index])
+        found = pellucid.compile(lambda x: (x + index).sum())(pellucid.ones(50, 50))
+        return round(found.item() / 2500) - 1

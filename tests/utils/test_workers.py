@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,8 @@ def children() -> set[int]:
 @pytest.fixture
 def no_process_is_left() -> Any:
     """After the test there are no more children than before it."""
+    forkserver.ensure_running()  # helpers of multiprocessing itself, which stay
+    resource_tracker.ensure_running()
     before = children()
     yield
     gc.collect()
@@ -237,7 +242,7 @@ def test_worker_init_fn_runs_in_every_worker() -> None:
         list(DataLoader(Rows(), num_workers=2, worker_init_fn=loading.refuse))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS[:2])
 def test_workers_compute_natively_after_this_process_did(
     method: str, no_process_is_left: None
 ) -> None:
@@ -334,3 +339,33 @@ def test_a_program_that_is_ended_leaves_no_workers(tmp_path: Path, number: int) 
     while any(Path(f"/proc/{pid}").exists() for pid in workers):
         assert time.monotonic() < deadline, "a worker is left"
         time.sleep(0.02)
+
+
+def test_workers_begin_while_other_threads_compute_and_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_process_is_left: None
+) -> None:
+    """A copied process does not inherit what other threads had locked."""
+    for number in range(4):
+        (tmp_path / f"slowly{number}.py").write_text("import time\ntime.sleep(0.05)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    over = threading.Event()
+
+    def work() -> None:
+        number = 0
+        while not over.is_set():
+            if number < 4:
+                importlib.import_module(f"slowly{number}")
+            number += 1
+            compiled = pellucid.compile(lambda x: (x * float(number)).exp().sum())  # noqa: B023
+            compiled(pellucid.ones(300, 300))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for _ in range(6):
+            data = loading.Imports([f"slowly{number}" for number in range(4)])
+            loader = DataLoader(data, 1, num_workers=2, timeout=60, multiprocessing_context="fork")
+            assert [batch.item() for batch in loader] == [0, 1, 2, 3]
+    finally:
+        over.set()
+        thread.join()

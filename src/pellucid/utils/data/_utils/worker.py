@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
+import numpy.random  # NumPy loads it late otherwise, in every worker
 
 from pellucid.backends.cpu.threads import set_num_threads
 from pellucid.base.errors import PellucidError, WorkerError
