@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import importlib
 import os
@@ -188,7 +189,10 @@ def test_persistent_workers_stay(no_process_is_left: None) -> None:
     second = [batch[1].tolist() for batch in loader]
     assert first == second and len({pid for batch in first for pid in batch}) == 2
     assert first[0] != first[1]
-    del loader
+    other = copy.deepcopy(loader)
+    pids = {pid for batch in other for pid in batch[1].tolist()}
+    assert len(pids) == 2 and not pids & {pid for batch in first for pid in batch}
+    del loader, other
 
 
 def test_rows_in_turn_are_divided_by_worker_info(no_process_is_left: None) -> None:

@@ -244,6 +244,10 @@ class DataLoader(Generic[Batch]):
             )
         super().__setattr__(name, value)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies have workers of their own."""
+        return {**self.__dict__, "_iterator": None}
+
     def _choose_order(
         self,
         batch_size: int | None,
