@@ -201,7 +201,7 @@ class SummaryWriter:
         walltime: float | None = None,
     ) -> None:
         """A figure of matplotlib, or a list of them, as picture; closed afterwards."""
-        with needs("tensorboard", "Writing figures"):
+        with needs("plot", "Writing figures"):
             self._writer.add_figure(tag, figure, _step(global_step), close, walltime)
 
     def add_video(
