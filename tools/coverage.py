@@ -32,9 +32,8 @@ LIMITS = {
 REASONS = [
     ("with_indices", "the same with `return_indices=True`"),
     ("quant qint q_ =int_repr =qscheme =scaled_mm =scaled_grouped_mm", "quantization"),
-    ("DataParallel SyncBatchNorm", "more than one device"),
     (
-        "cuda =xpu =hpu =ipu =mtia pinned pin_memory record_stream share_memory =is_shared mkldnn "
+        "cuda =xpu =hpu =ipu =mtia pinned pin_memory record_stream mkldnn "
         "xla vulkan maia =module_load",
         "devices and memory other than the process's own",
     ),

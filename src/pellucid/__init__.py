@@ -181,6 +181,7 @@ __all__ = [
     "data",
     "default_generator",
     "device",
+    "distributed",
     "distributions",
     "double",
     "dstack",
@@ -240,6 +241,7 @@ __all__ = [
     "meshgrid",
     "models",
     "multinomial",
+    "multiprocessing",
     "nan",
     "nn",
     "no_grad",
@@ -298,10 +300,10 @@ __all__ = [
 ]
 __all__ += _method_functions.__all__
 
-_PARTS = (
-    "autograd cuda data distributions func insight interop linalg models nn optim rl serialization "
-    "text training utils vision"
-).split()
+_PARTS = """
+    autograd cuda data distributed distributions func insight interop linalg models multiprocessing
+    nn optim rl serialization text training utils vision
+""".split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",
     "load": "pellucid.serialization",

@@ -131,6 +131,7 @@ from pellucid.training.trainer import Trainer as Trainer
 from pellucid import autograd as autograd
 from pellucid import cuda as cuda
 from pellucid import data as data
+from pellucid import distributed as distributed
 from pellucid import distributions as distributions
 from pellucid import func as func
 from pellucid import insight as insight
@@ -138,6 +139,7 @@ from pellucid import interop as interop
 from pellucid import linalg as linalg
 from pellucid.serialization import load as load
 from pellucid import models as models
+from pellucid import multiprocessing as multiprocessing
 from pellucid import nn as nn
 from pellucid import optim as optim
 from pellucid import rl as rl
@@ -266,6 +268,7 @@ __all__ = [
     "diff",
     "digamma",
     "dist",
+    "distributed",
     "distributions",
     "div",
     "divide",
@@ -435,6 +438,7 @@ __all__ = [
     "mul",
     "multinomial",
     "multiply",
+    "multiprocessing",
     "mv",
     "mvlgamma",
     "nan",

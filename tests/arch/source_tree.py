@@ -17,12 +17,14 @@ FLOORS = {
     "compiler": 4,
     "backends": 5,
     "tensor": 6,
+    "distributed": 6.5,  # layers and samplers ask for the number of processes
+    "multiprocessing": 7,
     "nn": 7,
     "autograd": 7,
     "func": 7.2,  # models as functions of their parameters
     "optim": 7.2,  # an average of weights is itself a network
     "distributions": 7.2,  # densities are made of losses and activations
-    "data": 7,
+    "data": 7.2,  # its face offers the data sets and loaders of utils
     "utils": 7,
     "interop": 7.3,  # files hold parameters and modules
     "training": 8,

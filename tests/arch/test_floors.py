@@ -32,6 +32,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "typer": ("cli",),
     "gymnasium": ("rl",),
     "PIL": ("vision",),
+    "tensorboardX": ("utils",),
 }
 
 HEAVY = (

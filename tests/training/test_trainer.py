@@ -12,9 +12,9 @@ from helpers import assert_same
 from pellucid import nn, optim
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.errors import ArgumentError, DataError
-from pellucid.data import DataLoader, TensorDataset
 from pellucid.training.history import Event
 from pellucid.training.trainer import Trainer
+from pellucid.utils.data import DataLoader, TensorDataset
 
 
 def blobs(rng: np.random.Generator, rows: int = 200) -> tuple[np.ndarray, np.ndarray]:

@@ -13,11 +13,11 @@ import pytest
 import pellucid
 from pellucid import nn, optim
 from pellucid.base.errors import ArgumentError
-from pellucid.data import DataLoader, TensorDataset
 from pellucid.nn import functional
 from pellucid.optim import lr_scheduler
 from pellucid.training.history import Event, History, StopTraining
 from pellucid.training.trainer import LOSSES, Trainer
+from pellucid.utils.data import DataLoader, TensorDataset
 
 
 def data(rows: int = 80) -> tuple[np.ndarray, np.ndarray]:

@@ -154,6 +154,18 @@ class DataError(PellucidError, ValueError):
     exit_code = 3
 
 
+class RowsError(ShapeError, DataError, AssertionError):
+    """Rows of a batch, or data sets that are put together, do not fit each other."""
+
+
+class RowTypeError(DataError, TypeError):
+    """Rows of a data set are of a type of which no batch is made."""
+
+
+class WorkerError(PellucidError, RuntimeError):
+    """A process that loads data ended, did not answer in time, or could not be started."""
+
+
 class FileError(PellucidError, OSError):
     """A file or folder cannot be read or written."""
 

@@ -1,17 +1,18 @@
-"""Data: reading, splitting and preparing it, data sets and loaders.
+"""Data: reading, splitting and preparing it; also the data sets and loaders of ``utils.data``.
 
 Importing this package needs NumPy alone; readers import what they need when they run.
 """
 
-from pellucid.data.dataset import (
+from pellucid.utils.data import (
     ConcatDataset,
+    DataLoader,
     Dataset,
     IterableDataset,
     Subset,
     TensorDataset,
+    default_collate,
     random_split,
 )
-from pellucid.data.loader import DataLoader, default_collate
 
 __all__ = [
     "ConcatDataset",

@@ -6,6 +6,7 @@ Formulas stand in the documentation of each class; ``nn.functional`` has the sam
 
 from pellucid.nn import functional as functional
 from pellucid.nn import init as init
+from pellucid.nn import parallel as parallel
 from pellucid.nn import utils as utils
 from pellucid.nn.activations import CELU as CELU
 from pellucid.nn.activations import ELU as ELU
@@ -126,6 +127,7 @@ from pellucid.nn.padding import ReplicationPad3d as ReplicationPad3d
 from pellucid.nn.padding import ZeroPad1d as ZeroPad1d
 from pellucid.nn.padding import ZeroPad2d as ZeroPad2d
 from pellucid.nn.padding import ZeroPad3d as ZeroPad3d
+from pellucid.nn.parallel import DataParallel as DataParallel
 from pellucid.nn.parameter import Buffer as Buffer
 from pellucid.nn.parameter import Parameter as Parameter
 from pellucid.nn.pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
@@ -165,6 +167,7 @@ from pellucid.nn.resizing import PixelUnshuffle as PixelUnshuffle
 from pellucid.nn.resizing import Upsample as Upsample
 from pellucid.nn.resizing import UpsamplingBilinear2d as UpsamplingBilinear2d
 from pellucid.nn.resizing import UpsamplingNearest2d as UpsamplingNearest2d
+from pellucid.nn.synchronized import SyncBatchNorm as SyncBatchNorm
 from pellucid.nn.transformer import Transformer as Transformer
 from pellucid.nn.transformer import TransformerDecoder as TransformerDecoder
 from pellucid.nn.transformer import TransformerDecoderLayer as TransformerDecoderLayer
@@ -208,6 +211,7 @@ __all__ = [
     "CosineEmbeddingLoss",
     "CosineSimilarity",
     "CrossEntropyLoss",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -317,6 +321,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",
@@ -337,6 +342,7 @@ __all__ = [
     "ZeroPad3d",
     "functional",
     "init",
+    "parallel",
     "utils",
 ]
 

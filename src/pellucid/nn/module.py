@@ -551,6 +551,15 @@ class Module:
 
     # ---- conversion ------------------------------------------------------------------------
 
+    def share_memory(self: Self) -> Self:
+        """Parameters and buffers in memory that other processes see: the module itself.
+
+        See :meth:`Tensor.share_memory_`.
+        """
+        for value in [*self.parameters(), *self.buffers()]:
+            value.share_memory_()
+        return self
+
     def _convert(self: Self, dtype: DType) -> Self:
         for value in [*self.parameters(), *self.buffers()]:
             if value.dtype.is_floating_point and value.dtype is not dtype:

@@ -1812,6 +1812,12 @@ class Tensor(TensorCore):
         """Whether both tensors have the same shape."""
         ...
 
+    def is_shared(self) -> builtins.bool:
+        """Whether other processes can see the tensor's memory: after :meth:`share_memory_`, and
+        for batches that the workers of a loader have made.
+        """
+        ...
+
     def is_signed(self) -> builtins.bool:
         """Whether the dtype has negative numbers: all but uint8 and bool."""
         ...
@@ -2960,6 +2966,17 @@ class Tensor(TensorCore):
         """sign(x): −1, 0 or 1, element by element.
 
         In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
+    def share_memory_(self) -> Tensor:
+        """Move the values to shared memory, in place; returns the tensor.
+
+        Processes that get the tensor afterwards, by fork or through ``multiprocessing``, see and
+        write the same values; gradients stay each process's own.  Tensors with the same storage
+        (``detach()``, a parameter made of it) move with it; views made before show the old
+        memory, and a view itself cannot be moved (``InPlaceError``): share the tensor it shows.
+        Raises ``UnsupportedError`` on Windows.
         """
         ...
 

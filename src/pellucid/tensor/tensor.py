@@ -42,6 +42,7 @@ from pellucid.tensor.parts import PartMethods
 from pellucid.tensor.products import ProductMethods
 from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
+from pellucid.tensor.sharing import SharingMethods
 from pellucid.tensor.signatures import present_as
 from pellucid.tensor.special import SpecialMethods
 from pellucid.tensor.state import Cell, state
@@ -63,6 +64,7 @@ class _WholeTensor(
     RandomMethods,
     PartMethods,
     MatrixMethods,
+    SharingMethods,
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 

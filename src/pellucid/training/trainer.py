@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from pellucid import Tensor, nn, optim
 from pellucid.base.errors import ArgumentError, DataError
-from pellucid.data.dataset import is_tensor_rows, tensors_of
 from pellucid.nn import functional
 from pellucid.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pellucid.tensor.autograd import no_grad
@@ -30,6 +29,7 @@ from pellucid.training.inference import Scorer, one_half
 from pellucid.training.interrupts import Interrupts
 from pellucid.training.rows import ArrayRows, LoaderBatches, Source
 from pellucid.training.stepping import ArraySteps, BatchSteps, Learner
+from pellucid.utils.data.dataset import is_tensor_rows, tensors_of
 
 Metric = Callable[[npt.NDArray[Any], npt.NDArray[Any]], float]
 

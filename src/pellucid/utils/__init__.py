@@ -1,9 +1,16 @@
-"""What PyTorch keeps in ``torch.utils``: gradient checkpointing."""
+"""What PyTorch keeps in ``torch.utils``: data sets and loaders, gradient checkpointing, records for
+TensorBoard."""
 
-from pellucid.utils import checkpoint
+from typing import TYPE_CHECKING
 
-__all__ = ["checkpoint"]
+from pellucid.base.faces import lazy_face
 
+if TYPE_CHECKING:
+    from pellucid.utils import checkpoint as checkpoint
+    from pellucid.utils import data as data
+    from pellucid.utils import tensorboard as tensorboard
 
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = ["checkpoint", "data", "tensorboard"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_face(__name__, {name: f"pellucid.utils.{name}" for name in __all__})

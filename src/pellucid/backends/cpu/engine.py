@@ -28,6 +28,7 @@ from pellucid.backends.cpu import cache
 from pellucid.backends.cpu.threads import available_cpus
 from pellucid.base.caches import register_cache
 from pellucid.base.errors import CompilationError
+from pellucid.base.forking import PATIENCE
 
 if TYPE_CHECKING:  # importing it would import llvmlite, which a process without kernels spares
     from pellucid.backends.cpu.target import Target
@@ -385,6 +386,20 @@ def _unlocked(name: str) -> Any:
     return function
 
 
+_held_for_fork = False
+
+
+def _before_fork() -> None:
+    """Let another thread end its work in LLVM, whose own locks a copied process would inherit."""
+    global _held_for_fork
+    _held_for_fork = _lock.acquire(timeout=PATIENCE)
+
+
+def _after_fork_in_parent() -> None:
+    if _held_for_fork:
+        _lock.release()
+
+
 def _after_fork_in_child() -> None:
     """Another thread may have held the lock while the process was copied, or have been at work."""
     global _lock
@@ -393,4 +408,8 @@ def _after_fork_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

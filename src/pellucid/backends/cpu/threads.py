@@ -24,6 +24,7 @@ import numpy as np
 
 from pellucid.backends.cpu import runtime_ir as ir
 from pellucid.base.errors import ArgumentError
+from pellucid.base.forking import wait_for_imports
 
 IDLE_POLLS = 8000
 """Polls of 20 to 50 ns each that a worker makes after a program ended before it parks."""
@@ -223,6 +224,12 @@ def _quota_of(folder: Path) -> float | None:
     return None
 
 
+def _before_fork() -> None:
+    """A process with threads is not safe to copy, and Python (3.12) warns of it."""
+    shut_down()
+    wait_for_imports()
+
+
 def _after_fork_in_child() -> None:
     """A copied process has none of the workers; their memory and locks are left alone."""
     global _pool, _lock
@@ -231,5 +238,5 @@ def _after_fork_in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)
 atexit.register(shut_down)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, FileError
-from pellucid.data.dataset import Dataset
+from pellucid.utils.data.dataset import Dataset
 
 Change = Callable[..., Any]
 
