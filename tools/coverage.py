@@ -43,11 +43,7 @@ REASONS = [
         "sparse tensors",
     ),
     ("nested =to_padded_tensor", "nested tensors"),
-    (
-        "complex =imag =real conj =angle =adjoint =mH =H =cfloat =cdouble =chalf =is_neg stft "
-        "resolve_",
-        "complex numbers",
-    ),
+    ("=chalf", "complex numbers of 16 bits a part"),
     ("=names align_ rename refine_names has_names", "named axes"),
     (
         "storage =set_ strided resize =is_set_to =dim_order =is_contiguous",

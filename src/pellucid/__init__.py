@@ -21,6 +21,8 @@ from pellucid.base.dtypes import (
 )
 from pellucid.base.dtypes import (
     bfloat16,
+    complex64,
+    complex128,
     float16,
     float32,
     float64,
@@ -63,6 +65,14 @@ from pellucid.tensor.autograd import (
     set_grad_enabled,
 )
 from pellucid.tensor.compile import compile
+from pellucid.tensor.complex import (
+    complex,
+    imag,
+    polar,
+    real,
+    view_as_complex,
+    view_as_real,
+)
 from pellucid.tensor.creation import (
     arange,
     as_tensor,
@@ -132,11 +142,20 @@ from pellucid.tensor.state import (
 from pellucid.tensor.statistics import searchsorted
 from pellucid.tensor.tensor import Tensor
 from pellucid.tensor.vmap import vmap
+from pellucid.tensor.windows import (
+    bartlett_window,
+    blackman_window,
+    hamming_window,
+    hann_window,
+    kaiser_window,
+)
 
 __version__ = "0.1.0"
 
 float = float32
 double = float64
+cfloat = complex64
+cdouble = complex128
 half = float16
 long = int64
 int = int32
@@ -158,9 +177,11 @@ __all__ = [
     "atleast_3d",
     "autocast",
     "autograd",
+    "bartlett_window",
     "bernoulli",
     "bfloat16",
     "binomial",
+    "blackman_window",
     "block_diag",
     "bool",
     "broadcast_shapes",
@@ -168,12 +189,17 @@ __all__ = [
     "cartesian_prod",
     "cat",
     "cdist",
+    "cdouble",
+    "cfloat",
     "chain_matmul",
     "channels_last",
     "clear_caches",
     "column_stack",
     "combinations",
     "compile",
+    "complex",
+    "complex64",
+    "complex128",
     "concat",
     "concatenate",
     "contiguous_format",
@@ -194,6 +220,7 @@ __all__ = [
     "enable_grad",
     "equal",
     "eye",
+    "fft",
     "finfo",
     "float",
     "float16",
@@ -213,8 +240,11 @@ __all__ = [
     "gradcheck",
     "gradgradcheck",
     "half",
+    "hamming_window",
+    "hann_window",
     "hstack",
     "iinfo",
+    "imag",
     "inf",
     "inference_mode",
     "initial_seed",
@@ -227,6 +257,7 @@ __all__ = [
     "interop",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
+    "kaiser_window",
     "is_autocast_enabled",
     "is_grad_enabled",
     "is_tensor",
@@ -254,6 +285,7 @@ __all__ = [
     "pca_lowrank",
     "pi",
     "poisson",
+    "polar",
     "polygamma",
     "preserve_format",
     "printoptions",
@@ -265,6 +297,7 @@ __all__ = [
     "randn",
     "randn_like",
     "randperm",
+    "real",
     "result_type",
     "rl",
     "save",
@@ -291,6 +324,8 @@ __all__ = [
     "uint8",
     "utils",
     "vander",
+    "view_as_complex",
+    "view_as_real",
     "vision",
     "vmap",
     "vstack",
@@ -301,8 +336,8 @@ __all__ = [
 __all__ += _method_functions.__all__
 
 _PARTS = """
-    autograd cuda data distributed distributions func insight interop linalg models multiprocessing
-    nn optim rl serialization text training utils vision
+    autograd cuda data distributed distributions fft func insight interop linalg models
+    multiprocessing nn optim rl serialization text training utils vision
 """.split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",

@@ -21,6 +21,7 @@ PACKAGES = """
     pellucid.data
     pellucid.distributed
     pellucid.distributions
+    pellucid.fft
     pellucid.func
     pellucid.insight
     pellucid.interop

@@ -43,7 +43,6 @@ LACKING = {
     "U16": 2,
     "U32": 4,
     "U64": 8,
-    "C64": 8,
 }
 """Dtypes of the format that Pellucid has not, and their bytes an element."""
 

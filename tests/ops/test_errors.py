@@ -214,9 +214,11 @@ def test_axes_that_do_not_exist() -> None:
 
 
 def test_element_types_that_do_not_exist() -> None:
-    for unknown in ("complex64", np.dtype("complex64"), object, "nonsense"):
+    for unknown in ("uint16", np.dtype("complex256"), object, "nonsense"):
         with pytest.raises(
             DTypeError, match="there is no element type .*\n.*use one of: bool, uint8"
         ):
             as_dtype(unknown)
+    with pytest.raises(DTypeError, match="no complex numbers of 16 bits a part"):
+        as_dtype("complex32")
     assert as_dtype("long") is int64 and as_dtype(np.int32) is int32 and as_dtype(float) is float32

@@ -115,8 +115,8 @@ def test_what_cannot_be_shared_says_so() -> None:
     for settings in ({"stream": 5}, {"dl_device": (2, 0)}):
         with pytest.raises(ExchangeError, match=r"device \(1, 0\), which has no streams"):
             pellucid.ones(2).__dlpack__(**settings)
-    with pytest.raises(DTypeError, match="no element type dtype.*complex64"):
-        pellucid.from_dlpack(np.ones(2, np.complex64))
+    with pytest.raises(DTypeError, match="no element type dtype.*uint16"):
+        pellucid.from_dlpack(np.ones(2, np.uint16))
     with pytest.raises(ExchangeError, match="int is no DLPack capsule"):
         pellucid.from_dlpack(5)
     with pytest.raises(RuntimeError, match="tensors live on"):
@@ -198,8 +198,8 @@ def test_dtypes_of_pytorch() -> None:
         dtype = getattr(torch, name)
         assert pellucid.ones(1, dtype=dtype).dtype is pellucid.ones(1).to(dtype).dtype
         assert pellucid.ones(1, dtype=dtype).dtype.name == name
-    with pytest.raises(DTypeError, match="no element type torch.complex64"):
-        pellucid.ones(1, dtype=torch.complex64)
+    with pytest.raises(DTypeError, match="no complex numbers of 16 bits"):
+        pellucid.ones(1, dtype=torch.complex32)
 
 
 def test_bfloat16_of_ml_dtypes() -> None:

@@ -53,7 +53,7 @@ def test_memory_is_shared_with_numpy_both_ways() -> None:
     assert copied[2].item() == 2
     assert np.shares_memory(pellucid.as_tensor(array).numpy(), array)
     with pytest.raises(DTypeError, match="there is no element type"):
-        pellucid.from_numpy(np.zeros(2, np.complex128))
+        pellucid.from_numpy(np.zeros(2, np.uint32))
 
 
 def test_a_read_only_array_is_not_overwritten() -> None:

@@ -12,7 +12,7 @@ function can mistake for a number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,18 +22,36 @@ from pellucid.base.errors import DTypeError
 
 @dataclass(frozen=True, eq=False)
 class DType:
-    """An element type: name, NumPy dtype and kind (``bool``, ``int`` or ``float``)."""
+    """An element type: name, NumPy dtype and kind (``bool``, ``int``, ``float``, ``complex``)."""
 
     name: str
     numpy: np.dtype[np.generic]
     kind: str
     is_narrow: bool = False
     """True for bfloat16 and float16, which are computed with in float32."""
+    is_differentiable: bool = field(init=False)
+    """True for floating-point and complex types: values of them may have gradients."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_differentiable", self.kind in ("float", "complex"))
 
     @property
     def is_floating_point(self) -> bool:
         """True for float32, float64, bfloat16 and float16."""
         return self.kind == "float"
+
+    @property
+    def is_complex(self) -> bool:
+        """True for complex64 and complex128."""
+        return self.kind == "complex"
+
+    def to_real(self) -> DType:
+        """The type of the real part of a complex number; of any other type itself."""
+        return {"complex64": float32, "complex128": float64}.get(self.name, self)
+
+    def to_complex(self) -> DType:
+        """The complex type of this precision: complex128 for float64, else complex64."""
+        return complex128 if self.name in ("float64", "complex128") else complex64
 
     @property
     def itemsize(self) -> int:
@@ -87,19 +105,30 @@ int32 = DType("int32", np.dtype(np.int32), "int")
 int64 = DType("int64", np.dtype(np.int64), "int")
 uint8 = DType("uint8", np.dtype(np.uint8), "int")
 bool_ = DType("bool", np.dtype(np.bool_), "bool")
+complex64 = DType("complex64", np.dtype(np.complex64), "complex")
+complex128 = DType("complex128", np.dtype(np.complex128), "complex")
 
 ALL = (bool_, uint8, int8, int16, int32, int64, float32, float64)
-"""The types that are computed with."""
+"""The real types that are computed with."""
 NARROW = (bfloat16, float16)
-_BY_NUMPY = {d.numpy: d for d in (*ALL, *NARROW)}
-_BY_NAME = {d.name: d for d in (*ALL, *NARROW)} | {
+COMPLEX = (complex64, complex128)
+_EVERY = (*ALL, *NARROW, *COMPLEX)
+_BY_NUMPY = {d.numpy: d for d in _EVERY}
+_BY_NAME = {d.name: d for d in _EVERY} | {
     "half": float16,
     "float": float32,
     "double": float64,
     "long": int64,
     "int": int32,
+    "cfloat": complex64,
+    "cdouble": complex128,
 }
-_BY_PYTHON: dict[object, DType] = {float: float32, int: int64, bool: bool_}
+_BY_PYTHON: dict[object, DType] = {
+    float: float32,
+    int: int64,
+    bool: bool_,
+    complex: complex128,
+}
 
 DTypeLike: TypeAlias = DType | np.dtype[Any] | type | str
 """What names an element type: a :class:`DType`, one of NumPy's, a Python type or a name."""
@@ -129,7 +158,9 @@ def as_dtype(value: object) -> DType:
     except TypeError:
         found = None
     if found is None:
-        known = ", ".join(d.name for d in (*ALL, *NARROW))
+        known = ", ".join(d.name for d in _EVERY)
+        if str(value).rpartition(".")[2] in ("complex32", "chalf"):
+            raise DTypeError("there are no complex numbers of 16 bits a part", "use complex64")
         raise DTypeError(f"there is no element type {value!r}", f"use one of: {known}")
     return found
 
@@ -144,6 +175,10 @@ def is_foreign_bfloat16(value: object) -> bool:
     return getattr(value, "name", getattr(value, "__name__", "")) == "bfloat16"
 
 
+RANK = {"bool": 0, "int": 1, "float": 2, "complex": 3}
+"""The kinds of numbers, each holding those before it."""
+
+
 def promote(a: DType, b: DType) -> DType:
     """The type in which a value of ``a`` and a value of ``b`` are combined (PyTorch's lattice)."""
     if a is b:
@@ -152,6 +187,9 @@ def promote(a: DType, b: DType) -> DType:
         if a.is_narrow and b.is_narrow:
             return float32  # neither holds all values of the other
         return a if a.itemsize >= b.itemsize else b
+    if "complex" in (a.kind, b.kind):
+        wide = "float64" in (a.to_real().name, b.to_real().name)
+        return complex128 if wide else complex64
     if "float" in (a.kind, b.kind):
         return a if a.kind == "float" else b
     if "bool" in (a.kind, b.kind):
@@ -163,10 +201,16 @@ def of_scalar(value: object) -> DType:
     """The type a bare Python number has before it meets a tensor."""
     if isinstance(value, (bool, np.bool_)):
         return bool_
+    if isinstance(value, (complex, np.complexfloating)):
+        return complex64
     return int64 if isinstance(value, (int, np.integer)) else float32
 
 
 def with_scalar(tensor: DType, scalar: DType) -> DType:
-    """The type of ``tensor (op) number``: the number only counts when it is of a higher kind."""
-    order = {"bool": 0, "int": 1, "float": 2}
-    return scalar if order[scalar.kind] > order[tensor.kind] else tensor
+    """The type of ``tensor (op) number``: the number only counts when it is of a higher kind.
+
+    With a complex number a floating-point tensor becomes complex of its own precision.
+    """
+    if RANK[scalar.kind] <= RANK[tensor.kind]:
+        return tensor
+    return tensor.to_complex() if scalar.is_complex and tensor.kind == "float" else scalar

@@ -103,6 +103,10 @@ class Primitive:
     raise errors of :mod:`pellucid.base.errors`, which then end the step."""
     tangent: str | Callable[..., Any] | None = None
     batch: str | Callable[..., Any] | None = None
+    is_holomorphic: bool = False
+    """Takes complex operands, and has a complex derivative, for which ``gradient`` is the rule as
+    for real numbers: differentiation conjugates around it.  Operations that only move or add
+    elements need no conjugates, and others that take complex operands have a rule of their own."""
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"

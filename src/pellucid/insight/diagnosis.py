@@ -169,7 +169,7 @@ def gradient_norms(model: Module) -> dict[str, float]:
         found = [stored_gradient(p) for p in layer.parameters(recurse=False)]
         own = [gradient for gradient in found if gradient is not None]
         if own:
-            squares = sum(float((g.numpy().astype(np.float64) ** 2).sum()) for g in own)
+            squares = sum(float((np.abs(g.numpy()).astype(np.float64) ** 2).sum()) for g in own)
             norms[path] = math.sqrt(squares)
     if not norms:
         raise AutogradError(

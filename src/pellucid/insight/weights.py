@@ -18,8 +18,8 @@ class TensorFacts:
     """A tensor in figures.
 
     ``mean``, ``std`` (of the values given, not an estimate), ``low`` and ``high`` are those of the
-    finite values, NaN where there are none; ``zeros`` is the share of values that are 0;
-    ``suspicious`` says in words what looks wrong.
+    finite values (of complex ones, of their sizes), NaN where there are none; ``zeros`` is the
+    share of values that are 0; ``suspicious`` says in words what looks wrong.
     """
 
     name: str
@@ -40,7 +40,8 @@ def facts_of(name: str, tensor: Tensor) -> TensorFacts:
     array = _seen_once(tensor.array())
     sums = _Sums()
     for block in _blocks(array):
-        sums.add(np.asarray(tensor.dtype.numbers(block), np.float64))
+        numbers = tensor.dtype.numbers(block)
+        sums.add(np.asarray(np.abs(numbers) if tensor.dtype.is_complex else numbers, np.float64))
     count = tensor.numel()
     return TensorFacts(
         name,

@@ -28,6 +28,7 @@ from pellucid.base.dtypes import (
     DType,
     bfloat16,
     bool_,
+    complex64,
     float16,
     float32,
     float64,
@@ -54,6 +55,7 @@ _NAMES: dict[DType, str] = {
     bfloat16: "BF16",
     float32: "F32",
     float64: "F64",
+    complex64: "C64",
 }
 _TYPES = {name: dtype for dtype, name in _NAMES.items()}
 _METADATA = "__metadata__"
@@ -109,7 +111,8 @@ def save_file(
     """Write named tensors (such as ``model.state_dict()``) and texts to a file.
 
     The file appears under its name once it is complete.  Raises :class:`ArgumentError` for values
-    that are no tensors and metadata that are no texts.
+    that are no tensors, for complex128, which the format has not, and for metadata that are no
+    texts.
     """
     arrays: list[Array] = []
     entries: dict[str, Entry] = {}
@@ -118,6 +121,11 @@ def save_file(
         if not isinstance(tensor, Tensor):
             raise ArgumentError(
                 f"save_file got a {type(tensor).__name__} as {name!r}", "pass tensors"
+            )
+        if tensor.dtype not in _NAMES:
+            raise ArgumentError(
+                f"{name!r} is of {tensor.dtype.name}, which a safetensors file cannot hold",
+                "convert it: complex64 it can hold, or the parts by pellucid.view_as_real(x)",
             )
         array = np.ascontiguousarray(tensor.array())
         end = offset + array.nbytes
@@ -228,7 +236,7 @@ def load_file(
     ``mmap=True`` leaves the bytes in the file until they are used; what is written to such tensors
     stays in memory.
 
-    A tensor of a dtype that Pellucid has not (float8, uint16, uint32, uint64, complex64, …) is
+    A tensor of a dtype that Pellucid has not (float8, uint16, uint32, uint64, …) is
     refused by name when it is asked for (:class:`PartlyReadable`); the others can be read.
 
     Raises :class:`DataError` for a file that the format does not allow, and for shapes that NumPy

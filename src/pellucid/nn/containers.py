@@ -220,7 +220,7 @@ def _as_parameter(value: Any) -> Parameter:
     if isinstance(value, Parameter):
         return value
     if isinstance(value, Tensor):
-        return Parameter(value, requires_grad=value.is_floating_point())
+        return Parameter(value, requires_grad=value.dtype.is_differentiable)
     raise ArgumentError(
         f"a parameter container got a {type(value).__name__}",
         "give nn.Parameter objects or tensors",

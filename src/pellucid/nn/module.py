@@ -560,9 +560,11 @@ class Module:
             value.share_memory_()
         return self
 
-    def _convert(self: Self, dtype: DType) -> Self:
+    def _convert(self: Self, dtype: DType, complex_too: bool = False) -> Self:
         for value in [*self.parameters(), *self.buffers()]:
-            if value.dtype.is_floating_point and value.dtype is not dtype:
+            known = value.dtype
+            taken = known.is_differentiable if complex_too else known.is_floating_point
+            if taken and known is not dtype:
                 gradient = stored_gradient(value)
                 value.grad = None
                 value.data = value.detach().to(dtype)
@@ -589,7 +591,7 @@ class Module:
         non_blocking: bool = False,
         memory_format: object = None,
     ) -> Self:
-        """Floating-point parameters and buffers in another dtype, in place: the module itself.
+        """Floating-point and complex parameters and buffers in another dtype: the module itself.
 
         ``to(dtype)``, ``to(device, dtype)`` or ``to(tensor)``, as :meth:`Tensor.to`.  The only
         device is the CPU: any other raises a :class:`~pellucid.base.errors.DeviceError`.
@@ -599,11 +601,11 @@ class Module:
         wanted = destination(target, dtype, device).dtype
         if wanted is None:
             return self
-        if not wanted.is_floating_point:
+        if not wanted.is_differentiable:
             raise DTypeError(
                 f"a module cannot be converted to {wanted.name}", "use float32 or float64"
             )
-        return self._convert(wanted)
+        return self._convert(wanted, complex_too=True)
 
     def float(self: Self) -> Self:
         """Floating-point parameters and buffers as float32."""

@@ -2,10 +2,12 @@
 
 from pellucid.ops import (
     attention,
+    complex,
     contraction,
     convolution,
     elementwise,
     factoring,
+    fourier,
     indexing,
     log_sums,
     normalization,
@@ -20,10 +22,12 @@ from pellucid.ops.registry import PRIMITIVES
 __all__ = [
     "PRIMITIVES",
     "attention",
+    "complex",
     "contraction",
     "convolution",
     "elementwise",
     "factoring",
+    "fourier",
     "indexing",
     "log_sums",
     "normalization",

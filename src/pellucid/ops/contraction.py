@@ -80,6 +80,7 @@ MATMUL = define(
     reason="its speed depends on tiling that no composition of loops expresses",
     tangent="multilinear",
     batch=_batch,
+    holomorphic=True,
 )
 
 

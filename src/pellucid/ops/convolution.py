@@ -64,7 +64,8 @@ def _infer(
     x: Spec, w: Spec, *, stride: Shape, low: Shape, high: Shape, dilation: Shape, groups: int
 ) -> Spec:
     dtype = same_dtype("convolution", x, w)
-    require_float("convolution", x)
+    if not dtype.is_complex:
+        require_float("convolution", x)
     _check(x, w, groups, stride=stride, low=low, high=high, dilation=dilation)
     out = tuple(
         convolved_extent(*axis)
@@ -302,6 +303,7 @@ CONVOLUTION = define(
     reason="its speed depends on tiling that no composition of loops expresses",
     tangent="multilinear",
     batch=_batch,
+    holomorphic=True,
 )
 
 

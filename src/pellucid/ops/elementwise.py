@@ -15,12 +15,14 @@ from pellucid.base.dtypes import DType, as_dtype, bool_, float32, float64, int32
 from pellucid.base.errors import DTypeError, DTypeUnsupportedError
 from pellucid.base.shapes import Shape, broadcast_shapes
 from pellucid.graph.node import Primitive, Sample, Spec
+from pellucid.ops.complex import real
 from pellucid.ops.registry import (
     PRIMITIVES,
     Value,
     apply,
     define,
     ramp,
+    refuse_complex,
     require_float,
     same_dtype,
     scalar,
@@ -29,13 +31,21 @@ from pellucid.ops.registry import (
 
 _NATIVE = "a single machine operation, or a special function that the backend writes out"
 
+HOLOMORPHIC = frozenset(
+    "mul div pow sqrt exp expm1 log log1p log2 log10 sin cos tan asin acos atan sinh cosh tanh "
+    "asinh acosh atanh sigmoid".split()
+)
+"""Operations that take complex operands and have a complex derivative; see ``Primitive``."""
+_TAKES_COMPLEX = HOLOMORPHIC | {"neg", "add", "sub", "abs"}
+
 
 # ---- shape and dtype rules ------------------------------------------------------------------
 
 
 def _infer_float(name: str) -> Callable[[Spec], Spec]:
     def infer(x: Spec) -> Spec:
-        require_float(name, x)
+        if not (name in _TAKES_COMPLEX and x.dtype.is_complex):
+            require_float(name, x)
         return x
 
     return infer
@@ -44,6 +54,8 @@ def _infer_float(name: str) -> Callable[[Spec], Spec]:
 def _infer_number(name: str) -> Callable[..., Spec]:
     def infer(*specs: Spec) -> Spec:
         dtype = same_dtype(name, *specs)
+        if name not in _TAKES_COMPLEX:
+            refuse_complex(name, dtype)
         if dtype is bool_:
             raise DTypeError(f"{name} is not defined for bool", "convert with .int() or .float()")
         return Spec(broadcast_shapes(*(s.shape for s in specs)), dtype)
@@ -51,16 +63,19 @@ def _infer_number(name: str) -> Callable[..., Spec]:
     return infer
 
 
-def _infer_any(name: str) -> Callable[..., Spec]:
+def _infer_extreme(name: str) -> Callable[..., Spec]:
     def infer(*specs: Spec) -> Spec:
-        return Spec(broadcast_shapes(*(s.shape for s in specs)), same_dtype(name, *specs))
+        dtype = same_dtype(name, *specs)
+        refuse_complex(name, dtype)
+        return Spec(broadcast_shapes(*(s.shape for s in specs)), dtype)
 
     return infer
 
 
 def _infer_binary_float(name: str) -> Callable[[Spec, Spec], Spec]:
     def infer(x: Spec, y: Spec) -> Spec:
-        require_float(name, x)
+        if not (name in _TAKES_COMPLEX and x.dtype.is_complex):
+            require_float(name, x)
         return Spec(broadcast_shapes(x.shape, y.shape), same_dtype(name, x, y))
 
     return infer
@@ -68,7 +83,9 @@ def _infer_binary_float(name: str) -> Callable[[Spec, Spec], Spec]:
 
 def _infer_compare(name: str) -> Callable[[Spec, Spec], Spec]:
     def infer(x: Spec, y: Spec) -> Spec:
-        same_dtype(name, x, y)
+        dtype = same_dtype(name, x, y)
+        if name not in ("eq", "ne"):
+            refuse_complex(name, dtype)  # they have no order
         return Spec(broadcast_shapes(x.shape, y.shape), bool_)
 
     return infer
@@ -77,7 +94,7 @@ def _infer_compare(name: str) -> Callable[[Spec, Spec], Spec]:
 def _infer_bits(name: str) -> Callable[..., Spec]:
     def infer(*specs: Spec) -> Spec:
         dtype = same_dtype(name, *specs)
-        if dtype.is_floating_point:
+        if dtype.is_differentiable:
             raise DTypeUnsupportedError(
                 f"{name} needs integers or bool and got {dtype.name}", "compare first"
             )
@@ -143,6 +160,7 @@ def _unary(
         reason=_NATIVE,
         tangent="zero" if gradient is None else tangent,
         batch="elementwise",
+        holomorphic=name in HOLOMORPHIC,
     )
 
 
@@ -175,6 +193,7 @@ def _binary(
         reason=_NATIVE,
         tangent="zero" if gradient is None else tangent,
         batch="elementwise",
+        holomorphic=name in HOLOMORPHIC,
     )
 
 
@@ -183,7 +202,27 @@ def _binary(
 NEGATIVE = _unary(
     "neg", "-x", np.negative, lambda g, y, x: neg(g), infer=_infer_number("neg"), tangent="linear"
 )
-ABSOLUTE = _unary("abs", "|x|", np.abs, lambda g, y, x: mul(g, sign(x)), infer=_infer_number("abs"))
+
+
+def _infer_abs(x: Spec) -> Spec:
+    return _infer_number("abs")(Spec(x.shape, x.dtype.to_real()))
+
+
+def _abs_gradient(g: Value, y: Value, x: Value) -> Value:
+    if x.dtype.is_complex:
+        return mul(cast(g, x.dtype), direction(x))
+    return mul(g, sign(x))
+
+
+def direction(x: Value) -> Value:
+    """x / |x| of complex numbers; 0 for 0."""
+    size = abs(x)
+    zero = eq(size, scalar(size, 0.0))
+    found = div(x, cast(where(zero, scalar(size, 1.0), size), x.dtype))
+    return where(zero, scalar(x, 0.0), found)
+
+
+ABSOLUTE = _unary("abs", "|x|", np.abs, _abs_gradient, infer=_infer_abs)
 
 
 def _sign(x: np.ndarray) -> np.ndarray:
@@ -251,14 +290,14 @@ MAXIMUM = _binary(
     "max(x, y)",
     np.maximum,
     lambda g, o, x, y: _share_ties(g, x, y, lt(x, y), lt(y, x)),
-    _infer_any("maximum"),
+    _infer_extreme("maximum"),
 )
 MINIMUM = _binary(
     "minimum",
     "min(x, y)",
     np.minimum,
     lambda g, o, x, y: _share_ties(g, x, y, lt(y, x), lt(x, y)),
-    _infer_any("minimum"),
+    _infer_extreme("minimum"),
 )
 
 
@@ -294,7 +333,8 @@ def _power_gradient(g: Value, out: Value, x: Value, y: Value) -> tuple[Value, Va
     # y * x^(y-1), with 0 where y = 0 so that 0^-1 does not make NaN out of nothing.
     gx = where(eq(y, zero), zero, mul(g, mul(y, pow(x, sub(y, one)))))
     # x^y * ln(x); at x = 0 with y >= 0 the limit is 0.
-    limit = logical_and_(eq(x, zero), ge(y, zero))
+    above = ge(real(y), scalar(real(y), 0.0))
+    limit = logical_and_(eq(x, zero), above)
     gy = mul(g, where(limit, zero, mul(out, log(where(limit, one, x)))))
     return gx, gy
 
@@ -337,7 +377,7 @@ ACOSH = _unary(
     "acosh",
     "arcosh(x)",
     np.arccosh,
-    lambda g, y, x: div(g, sqrt(sub(mul(x, x), scalar(x, 1.0)))),
+    lambda g, y, x: div(g, _acosh_root(x)),
     1.2,
     3.0,
 )
@@ -360,6 +400,14 @@ def _atan2_gradient(g: Value, x: Value, y: Value) -> tuple[Value, Value]:
     return div(mul(g, y), square), neg(div(mul(g, x), square))
 
 
+def _acosh_root(x: Value) -> Value:
+    """√(x² − 1); of complex numbers √(x − 1) √(x + 1), which has the cut where arcosh has it."""
+    one = scalar(x, 1.0)
+    if x.dtype.is_complex:
+        return mul(sqrt(sub(x, one)), sqrt(add(x, one)))
+    return sqrt(sub(mul(x, x), one))
+
+
 def _one_minus_square(x: Value) -> Value:
     return sub(scalar(x, 1.0), mul(x, x))
 
@@ -369,8 +417,9 @@ def _one_minus_square(x: Value) -> Value:
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
     """1 / (1 + e^-x) without overflow in either tail."""
-    decay = np.exp(-np.abs(x))
-    return np.asarray(np.where(x >= 0, 1 / (1 + decay), decay / (1 + decay)), x.dtype)
+    above = x.real >= 0
+    decay = np.exp(np.where(above, -x, x))
+    return np.asarray(np.where(above, 1 / (1 + decay), decay / (1 + decay)), x.dtype)
 
 
 def _by_element(function: Callable[[float], float]) -> Callable[[np.ndarray], np.ndarray]:
@@ -596,6 +645,8 @@ def _infer_cast(x: Spec, *, dtype: DType) -> Spec:
 def _evaluate_cast(x: np.ndarray, *, dtype: DType) -> np.ndarray:
     source = as_dtype(x.dtype)
     numbers = source.numbers(x) if source.is_narrow else x
+    if source.is_complex and dtype is not bool_ and not dtype.is_complex:
+        numbers, source = numbers.real, source.to_real()
     if dtype.is_narrow:
         return dtype.array(numbers)
     if source.kind == "float" and dtype.kind == "int":
@@ -627,7 +678,7 @@ def _cast_samples() -> Iterable[Sample]:
 
 
 def _cast_gradient(g: Value, out: Value, x: Value, *, dtype: DType) -> tuple[Value | None]:
-    both = dtype.is_floating_point and x.dtype.is_floating_point
+    both = dtype.is_differentiable and x.dtype.is_differentiable
     return (cast(g, x.dtype) if both else None,)
 
 

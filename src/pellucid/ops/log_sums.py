@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pellucid.base.dtypes import float64
+from pellucid.base.dtypes import complex128, float64
 from pellucid.base.shapes import normalize_axis
 from pellucid.graph.node import Sample, Spec
 from pellucid.ops import elementwise
+from pellucid.ops.complex import real
 from pellucid.ops.registry import Value, apply, define, ramp, require_float, scalar
-from pellucid.ops.structure import flip, reshape
+from pellucid.ops.structure import cumsum, flip, max_, reshape
 
 
 def _infer(x: Spec, *, axis: int) -> Spec:
-    require_float("logcumsumexp", x)
+    if not x.dtype.is_complex:
+        require_float("logcumsumexp", x)
     return x
 
 
 def _evaluate(x: np.ndarray, *, axis: int) -> np.ndarray:
+    if x.dtype.kind == "c" and x.size:
+        lines = np.moveaxis(x, axis, 0)
+        sums = itertools.accumulate(lines, _log_sum)
+        return np.moveaxis(np.stack(list(sums)), 0, axis)
     return np.asarray(np.logaddexp.accumulate(x, axis) if x.size else x.copy(), x.dtype)
+
+
+def _log_sum(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """ln(e^a + e^b) of complex numbers, from the one with the larger real part."""
+    first = a.real > b.real
+    large, small = np.where(first, a, b), np.where(first, b, a)
+    found: np.ndarray = large + np.log1p(np.exp(np.where(small == large, 0, small - large)))
+    return found
 
 
 def _later(x: Value, axis: int) -> Value:
@@ -33,6 +48,11 @@ def _gradient(g: Value, y: Value, x: Value, *, axis: int) -> tuple[Value]:
     """Σ_{i≥j} g_i e^{x_j − y_i}: sums of logarithms, those of positive and negative g apart."""
     if 0 in x.shape:
         return (g,)
+    if x.dtype.is_complex:  # which have no sign: sums of e^−y, shifted by its real parts
+        shift = elementwise.cast(_shift(y, axis), x.dtype)
+        weights = elementwise.mul(g, elementwise.exp(elementwise.sub(shift, y)))
+        later = flip(cumsum(flip(weights, (axis,)), axis), (axis,))
+        return (elementwise.mul(later, elementwise.exp(elementwise.sub(x, shift))),)
     zero, one, low = scalar(x, 0.0), scalar(x, 1.0), scalar(x, -math.inf)
     shift = elementwise.where(elementwise.eq(y, low), zero, y)
     parts = []
@@ -49,6 +69,10 @@ def _tangent(tangents: Sequence[Value | None], y: Value, x: Value, *, axis: int)
     t = tangents[0]
     if t is None or 0 in x.shape:
         return t
+    if x.dtype.is_complex:
+        level = elementwise.cast(_shift(y, axis), x.dtype)
+        total = cumsum(elementwise.mul(t, elementwise.exp(elementwise.sub(x, level))), axis)
+        return elementwise.mul(total, elementwise.exp(elementwise.sub(level, y)))
     zero, one, low = scalar(x, 0.0), scalar(x, 1.0), scalar(x, -math.inf)
     shift = elementwise.where(elementwise.eq(y, low), zero, y)
     parts = []
@@ -59,6 +83,11 @@ def _tangent(tangents: Sequence[Value | None], y: Value, x: Value, *, axis: int)
         total = apply(LOGCUMSUMEXP, term, axis=axis)
         parts.append(elementwise.exp(elementwise.sub(total, shift)))
     return elementwise.sub(*parts)
+
+
+def _shift(y: Value, axis: int) -> Value:
+    """The largest real part along an axis, a constant to gradients."""
+    return elementwise.detach(max_(real(y), axis, True))
 
 
 def _samples() -> Iterable[Sample]:
@@ -78,6 +107,7 @@ LOGCUMSUMEXP = define(
     reason="each element needs the one before",
     tangent=_tangent,
     batch="leading",
+    holomorphic=True,
 )
 
 
@@ -86,5 +116,6 @@ def logcumsumexp(x: Value, axis: int) -> Value:
     if not x.shape:
         return x
     place = normalize_axis(axis, len(x.shape))
-    found = apply(LOGCUMSUMEXP, elementwise.cast(x, float64), axis=place)
+    wide = complex128 if x.dtype.is_complex else float64
+    found = apply(LOGCUMSUMEXP, elementwise.cast(x, wide), axis=place)
     return elementwise.cast(reshape(found, x.shape), x.dtype)

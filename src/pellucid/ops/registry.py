@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pellucid.base.dtypes import DType
-from pellucid.base.errors import DTypeError
+from pellucid.base.errors import DTypeError, DTypeUnsupportedError
 from pellucid.base.shapes import Shape
 from pellucid.graph.node import Primitive, Sample, Spec
 
@@ -39,6 +39,7 @@ def define(
     host: bool = False,
     tangent: str | Callable[..., Any] | None = None,
     batch: str | Callable[..., Any] | None = None,
+    holomorphic: bool = False,
 ) -> Primitive:
     """Make a primitive and enter it into the table.
 
@@ -59,6 +60,7 @@ def define(
         host,
         tangent=tangent,
         batch=batch,
+        is_holomorphic=holomorphic,
     )
     PRIMITIVES[name] = primitive
     return primitive
@@ -115,9 +117,19 @@ def same_dtype(name: str, *specs: Spec) -> DType:
     return first
 
 
+def refuse_complex(name: str, dtype: DType) -> None:
+    """Raise if the input is complex."""
+    if dtype.is_complex:
+        raise DTypeUnsupportedError(
+            f"{name} is not defined for complex numbers and got {dtype.name}",
+            "use x.real, x.imag or x.abs()",
+        )
+
+
 def require_float(name: str, spec: Spec) -> None:
     """Raise unless the input is of a floating-point type."""
     if not spec.dtype.is_floating_point:
+        refuse_complex(name, spec.dtype)
         raise DTypeError(
             f"{name} needs floating-point input and got {spec.dtype.name}",
             "convert with .float() or .double()",

@@ -407,17 +407,17 @@ register_cache("extended bodies of loops", _extended.clear)
 
 def _extend(body: Body, length: int, vjp: VectorJacobian) -> Body:
     n = body.carries
-    real = [node.dtype.kind == "float" for node in body.outputs]
+    real = [node.dtype.is_differentiable for node in body.outputs]
     given = frozenset(
         [k for k in range(n) if real[k]] + [n + k for k, is_real in enumerate(real) if is_real]
     )
-    wanted = tuple(node.dtype.kind == "float" for node in body.inputs)
+    wanted = tuple(node.dtype.is_differentiable for node in body.inputs)
     roots, _, _ = _Derivation(body, length, given, wanted, vjp).roots()
     known = {node for node in body.outputs if node.op not in (INPUT, CONSTANT)}
     candidates = {
         node
         for node in topological(body.outputs)
-        if node.op.name in SAVED and node not in known and node.dtype.kind == "float"
+        if node.op.name in SAVED and node not in known and node.dtype.is_differentiable
     }
     read = order_above(roots, known | candidates)
     hit = {i for node in (*read,) for i in node.inputs if i in candidates}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import bool_, float64, int64
+from pellucid.base.dtypes import DType, bool_, complex128, float64, int64
 from pellucid.base.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from pellucid.base.shapes import (
     Shape,
@@ -23,7 +23,16 @@ from pellucid.base.shapes import (
 )
 from pellucid.graph.node import Primitive, Sample, Spec
 from pellucid.ops import elementwise
-from pellucid.ops.registry import Value, apply, define, ramp, same_dtype, scalar, sum_to
+from pellucid.ops.registry import (
+    Value,
+    apply,
+    define,
+    ramp,
+    refuse_complex,
+    same_dtype,
+    scalar,
+    sum_to,
+)
 from pellucid.ops.rows import Rows, aligned
 
 _MOVES = "moves elements without arithmetic; the compiler turns it into index arithmetic"
@@ -416,7 +425,7 @@ def _restored(g: Value, shape: Shape, axes: tuple[int, ...]) -> Value:
 
 def _infer_sum(name: str) -> Callable[..., Spec]:
     def infer(x: Spec, *, axes: tuple[int, ...]) -> Spec:
-        dtype = int64 if x.dtype.kind != "float" else x.dtype
+        dtype = x.dtype if x.dtype.is_differentiable else int64
         return Spec(_reduced(x.shape, axes), dtype)
 
     return infer
@@ -424,6 +433,7 @@ def _infer_sum(name: str) -> Callable[..., Spec]:
 
 def _infer_extreme(name: str) -> Callable[..., Spec]:
     def infer(x: Spec, *, axes: tuple[int, ...]) -> Spec:
+        refuse_complex(name, x.dtype)
         for axis in axes:
             if x.shape[axis] == 0:
                 raise AxisError(
@@ -484,7 +494,7 @@ def _extreme_tangent(
 
 
 def _accumulator(x: np.ndarray) -> Any:
-    return None if x.dtype.kind == "f" else np.int64
+    return None if x.dtype.kind in "fc" else np.int64
 
 
 def _sum(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
@@ -492,10 +502,11 @@ def _sum(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
 
     The sums are then about as exact as those of pairs (Higham, 1993).
     """
-    if x.dtype.kind != "f":
+    if x.dtype.kind not in "fc":
         return np.asarray(np.sum(x, axis=axes, dtype=np.int64))
-    if x.size > 4096 and x.dtype.itemsize == 4 and _rows_added(x, axes) > 128:
-        return np.asarray(np.sum(x, axis=axes, dtype=np.float64).astype(x.dtype))
+    wide = {np.float32: np.float64, np.complex64: np.complex128}.get(x.dtype.type)
+    if x.size > 4096 and wide is not None and _rows_added(x, axes) > 128:
+        return np.asarray(np.sum(x, axis=axes, dtype=wide).astype(x.dtype))
     return np.asarray(np.sum(x, axis=axes))
 
 
@@ -534,6 +545,7 @@ PRODUCT = define(
     reason=_REDUCES,
     tangent="reverse",
     batch="leading",
+    holomorphic=True,
 )
 MAX = define(
     "max",
@@ -608,7 +620,7 @@ def _reduce(primitive: Any) -> Callable[..., Value]:
         chosen = normalize_axes(
             axes if axes is None or isinstance(axes, int) else tuple(axes), len(x.shape)
         )
-        identity = not chosen and (x.dtype.kind == "float" or primitive in (MAX, MIN))
+        identity = not chosen and (x.dtype.is_differentiable or primitive in (MAX, MIN))
         result = x if identity else apply(primitive, x, axes=chosen)
         return _restored(result, x.shape, chosen) if keepdims else result
 
@@ -624,9 +636,15 @@ sum, product, max_, min_ = map(_reduce, (SUM, PRODUCT, MAX, MIN))
 
 def prod(x: Value, axes: int | Sequence[int] | None = None, keepdims: bool = False) -> Value:
     """Product over axes (all by default), of float32 in float64; ``keepdims`` keeps the axes."""
-    if x.dtype.kind != "float":
+    if not x.dtype.is_differentiable:
         return product(x, axes, keepdims)
-    return elementwise.cast(product(elementwise.cast(x, float64), axes, keepdims), x.dtype)
+    wide = elementwise.cast(x, _widest(x.dtype))
+    return elementwise.cast(product(wide, axes, keepdims), x.dtype)
+
+
+def _widest(dtype: DType) -> DType:
+    """The most precise type of the kind of a floating-point or complex one."""
+    return complex128 if dtype.is_complex else float64
 
 
 def _at_least_a_line(x: Value) -> Value:
@@ -650,7 +668,7 @@ def argmin(x: Value, axis: int) -> Value:
 
 
 def _infer_cumulative(x: Spec, *, axis: int) -> Spec:
-    return Spec(x.shape, int64 if x.dtype.kind != "float" else x.dtype)
+    return Spec(x.shape, x.dtype if x.dtype.is_differentiable else int64)
 
 
 def _cumulative_samples() -> Iterable[Sample]:
@@ -712,16 +730,18 @@ CUMPROD = define(
     reason="each element needs the one before",
     tangent="reverse",
     batch="leading",
+    holomorphic=True,
 )
 
 
 def _running(primitive: Primitive, x: Value, axis: int) -> Value:
     """A running sum or product, which adds up the rounding of all before: float32 in float64."""
     place = normalize_axis(axis, len(x.shape))
-    wide = elementwise.cast(x, float64) if x.dtype.kind == "float" else x
+    rounded = x.dtype.is_differentiable
+    wide = elementwise.cast(x, _widest(x.dtype)) if rounded else x
     found = apply(primitive, _at_least_a_line(wide), axis=place)
     found = reshape(found, x.shape)
-    return elementwise.cast(found, x.dtype) if x.dtype.kind == "float" else found
+    return elementwise.cast(found, x.dtype) if rounded else found
 
 
 def cumsum(x: Value, axis: int) -> Value:
@@ -743,6 +763,7 @@ def _evaluate_argsort(x: np.ndarray, *, axis: int, descending: bool) -> np.ndarr
 
 
 def _infer_argsort(x: Spec, *, axis: int, descending: bool) -> Spec:
+    refuse_complex("argsort", x.dtype)
     return Spec(x.shape, int64)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from pellucid.base.errors import InPlaceError
 from pellucid.base.shapes import Shape, contiguous_strides, size_of
 from pellucid.graph.node import Primitive, Spec
-from pellucid.ops import indexing, structure
+from pellucid.ops import complex, indexing, structure
 from pellucid.ops.registry import Value, scalar
 
 Strides = tuple[int, ...]
@@ -176,6 +176,8 @@ VIEWS: Mapping[str, ViewRule] = {
     "slice": ViewRule(structure.put_slice),
     "diagonal": ViewRule(_diagonal_back, compose=_diagonal),
     "unfold": ViewRule(_unfold_back, compose=_unfold),
+    "view_as_real": ViewRule(lambda base, value: complex.view_as_complex(value), shows_all=True),
+    "view_as_complex": ViewRule(lambda base, value: complex.view_as_real(value), shows_all=True),
 }
 """Name of each operation whose result shows the memory of its operand → its rule."""
 
@@ -192,7 +194,7 @@ def put_back(view: str, params: Mapping[str, Any], base: Value, value: Value) ->
 def _put_view_gradient(
     g: Value, y: Value, base: Value, value: Value, *, view: Primitive, params: Mapping[str, Any]
 ) -> tuple[Value, Value]:
-    zeros = structure.broadcast_to(scalar(g, 0.0), value.shape)
+    zeros = structure.broadcast_to(scalar(value, 0.0), value.shape)
     shown = g.apply_primitive(view, (g,), params)
     return put_back(view.name, params, g, zeros), shown
 
@@ -239,6 +241,11 @@ def strides_of_view(
     """Strides of a view of an operand with these; None where the operation has to copy."""
     if view.name == "reshape":
         return reshaped_strides(shape, strides, params["shape"])
+    if view.name == "view_as_real":
+        return (*(2 * s for s in strides), 1)
+    if view.name == "view_as_complex":
+        pairs = strides[-1] == 1 and all(s % 2 == 0 for s in strides[:-1])
+        return tuple(s // 2 for s in strides[:-1]) if pairs else None
     # Views look at no element, so one byte can stand for all of them.
     shown = np.lib.stride_tricks.as_strided(np.zeros(1, np.int8), shape, strides)
     return view.evaluate(shown, **params).strides

@@ -179,6 +179,7 @@ class Adafactor(Optimizer):
     ranges = {"lr": NOT_NEGATIVE, "weight_decay": NOT_NEGATIVE, "d": (1.0, math.inf, "[)")}
     switches = ("weight_decay",)
     constants = ("beta2_decay", "eps", "d", "maximize")
+    takes_complex = False
 
     def __init__(
         self,

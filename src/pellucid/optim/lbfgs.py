@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from pellucid.base.errors import ArgumentError, TraceError
-from pellucid.optim.optimizer import NOT_NEGATIVE, Loss, Optimizer, Parameters
+from pellucid.base.shapes import size_of
+from pellucid.optim.optimizer import (
+    NOT_NEGATIVE,
+    Loss,
+    Optimizer,
+    Parameters,
+    as_its_kind,
+    as_real,
+)
 from pellucid.tensor.autograd import enable_grad, no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import tensor, zeros_like
@@ -327,9 +335,10 @@ class LBFGS(Optimizer):
         """Set the parameters to home + step · direction."""
         offset = 0
         for parameter, origin in zip(self.param_groups[0]["params"], home, strict=True):
-            count = parameter.numel()
-            part = direction.narrow(0, offset, count).reshape(parameter.shape)
-            parameter.copy_(origin + part * step)
+            shape = as_real(origin).shape
+            count = size_of(shape)
+            part = direction.narrow(0, offset, count).reshape(shape)
+            parameter.copy_(origin + as_its_kind(origin, part) * step)
             offset += count
 
     def _flat_gradient(self) -> Any:
@@ -338,7 +347,7 @@ class LBFGS(Optimizer):
         for parameter in self.param_groups[0]["params"]:
             grad = parameter.grad
             grad = zeros_like(parameter) if grad is None else grad.detach()
-            pieces.append(grad.reshape(-1))
+            pieces.append(as_real(grad).reshape(-1))
         # A copy: the next backward may reuse the memory of the gradients.
         return cat(pieces).clone()
 

@@ -80,6 +80,7 @@ class Muon(Optimizer):
         "ns_steps": (0, 100, "[)"),
     }
     constants = ("nesterov", "ns_coefficients", "eps", "ns_steps", "adjust_lr_fn")
+    takes_complex = False
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ from pellucid.graph.node import layer_scope
 from pellucid.optim.watched import ParameterGroup as ParameterGroup
 from pellucid.optim.watched import StateTable, WatchedDict, WatchedList
 from pellucid.tensor.autograd import enable_grad, has_gradient, no_grad
+from pellucid.tensor.complex import view_as_complex, view_as_real
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import full_like, tensor, zeros_like
 from pellucid.tensor.functions import where
@@ -123,6 +124,8 @@ class Optimizer:
     """Hyperparameter → allowed interval; for tuples it holds for each element."""
     switches: ClassVar[tuple[str, ...]] = ("weight_decay", "l1")
     """Hyperparameters that choose the program by being zero or not."""
+    takes_complex: ClassVar[bool] = True
+    """Whether complex parameters are updated, as pairs of real ones."""
     constants: ClassVar[tuple[str, ...]] = ()
     """Hyperparameters that are built into the program."""
 
@@ -194,6 +197,11 @@ class Optimizer:
                 raise ArgumentTypeError(
                     f"parameter {position} is a {type(parameter).__name__}, not a tensor",
                     "pass tensors, (name, tensor) pairs or groups",
+                )
+            if parameter.dtype.is_complex and not self.takes_complex:
+                raise ArgumentError(
+                    f"{type(self).__name__} does not support complex parameters",
+                    "give it the real ones and the rest to another optimizer",
                 )
             if not parameter.is_leaf:
                 raise ArgumentError(
@@ -383,22 +391,25 @@ class Optimizer:
         by_dtype: dict[DType, Numbers] = {}
         changes = [(shared[name], value) for name, value in advanced.items()]
         for parameter in parameters:
-            dtype = parameter.dtype
+            dtype = parameter.dtype.to_real()
             if dtype not in by_dtype:
                 by_dtype[dtype] = {name: _in_dtype(n, dtype) for name, n in numbers.items()}
             slots = self._slots_of(group, parameter)
-            start, gradient = penalized(parameter, parameter.grad, group, by_dtype[dtype])
-            new, new_slots = self._rule(start, gradient, slots, by_dtype[dtype], group)
-            changes.append((parameter, new))
-            changes += [(slots[name], value) for name, value in new_slots.items()]
+            value, gradient = as_real(parameter), as_real(parameter.grad)
+            seen = {name: as_real(slot) for name, slot in slots.items()}
+            start, gradient = penalized(value, gradient, group, by_dtype[dtype])
+            new, new_slots = self._rule(start, gradient, seen, by_dtype[dtype], group)
+            changes.append((parameter, as_its_kind(parameter, new)))
+            changes += [(slots[name], as_its_kind(slots[name], v)) for name, v in new_slots.items()]
         return changes
 
     def _slots_of(self, group: ParameterGroup, parameter: Any) -> Slots:
         state = self.state[parameter]
         for name, value in self._slots(group).items():
             if name not in state:
+                complex_too = 1 + 1j if parameter.dtype.is_complex else 1
                 with concrete():
-                    state[name] = full_like(parameter, value)
+                    state[name] = full_like(parameter, value * complex_too)
         return {name: state[name] for name in self._slots(group)}
 
     def _decay(self, group: ParameterGroup) -> Numbers:
@@ -534,6 +545,16 @@ class Optimizer:
             lines.append(f"Parameter Group {number}")
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
         return "\n".join([*lines, ")"])
+
+
+def as_real(value: Tensor) -> Tensor:
+    """Complex numbers as pairs of real ones, each of which is a number of its own to an update."""
+    return view_as_real(value) if value.dtype.is_complex else value
+
+
+def as_its_kind(target: Tensor, value: Tensor) -> Tensor:
+    """What :func:`as_real` made of complex numbers as these again."""
+    return view_as_complex(value) if target.dtype.is_complex else value
 
 
 class _Update:

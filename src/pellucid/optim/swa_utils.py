@@ -58,7 +58,7 @@ def _check_decay(decay: float) -> None:
 @no_grad
 def _ema_multi(averages: Sequence[Any], currents: Sequence[Any], _: Any, *, decay: float) -> None:
     for average, current in zip(averages, currents, strict=True):
-        if average.dtype.is_floating_point:
+        if average.dtype.is_differentiable:
             average.copy_(average.lerp(current, 1 - decay))
         else:
             average.copy_(average * decay + current * (1 - decay))

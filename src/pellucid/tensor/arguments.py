@@ -9,8 +9,8 @@ import numpy as np
 
 from pellucid.tensor.interface import Tensor
 
-Number: TypeAlias = float | np.number | np.bool_
-"""A Python number (int and bool are floats to a type checker) or a NumPy scalar."""
+Number: TypeAlias = complex | np.number | np.bool_
+"""A Python number (others are complex ones to a type checker) or a NumPy scalar."""
 
 Operand: TypeAlias = Tensor | np.ndarray | Number
 """What can meet a tensor in arithmetic: a tensor, an array or a number."""

@@ -6,9 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeGuard
 
+import numpy as np
+
 from pellucid.base.dtypes import bool_, float32, float64, int64
 from pellucid.base.errors import ArgumentError, ArgumentTypeError, DTypeError
 from pellucid.ops import elementwise
+from pellucid.ops.registry import refuse_complex
 from pellucid.tensor.arguments import Operand
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.eager import elements, unit
@@ -103,6 +106,8 @@ class ArithmeticMethods(Tensor):
 
         Without rounding the result is floating point also for integers.
         """
+        if rounding_mode is not None and self.dtype.is_complex:
+            refuse_complex(f"div with rounding_mode={rounding_mode!r}", self.dtype)
         if rounding_mode == "floor":
             return self.floor_divide(other)
         a, b = together(self, other)
@@ -268,11 +273,15 @@ class ArithmeticMethods(Tensor):
         return elementwise.ne(self, self)
 
     def isinf(self) -> Tensor:
-        """True where the element is +∞ or −∞, as a bool tensor."""
-        return self.abs().eq(math.inf) if self.dtype.is_floating_point else self.isnan()
+        """True where the element is +∞ or −∞, or a part of it, as a bool tensor."""
+        if self.dtype.is_differentiable:
+            return self.abs().eq(math.inf)
+        return elementwise.ne(self, self)
 
     def isfinite(self) -> Tensor:
         """True where the element is neither infinite nor NaN."""
+        if self.dtype.is_complex:
+            return self.real.isfinite().logical_and(self.imag.isfinite())
         if not self.dtype.is_floating_point:
             return elementwise.eq(self, self)
         return self.abs().lt(math.inf)
@@ -330,7 +339,7 @@ class ArithmeticMethods(Tensor):
     digamma = _float_method(elementwise.digamma, "the derivative of ln Γ(x)")
 
     def _rounded(self, function: Callable[[Any], Any]) -> Any:
-        return function(self) if self.dtype.is_floating_point else self
+        return function(self) if self.dtype.is_differentiable else self
 
     def floor(self) -> Tensor:
         """The largest integer ≤ x, element by element; shape and dtype stay."""
@@ -469,6 +478,8 @@ def _power_of_number(x: Any, exponent: Any) -> Any:
     """x^n for a Python number: products for small whole n, roots for ±1/2, else the primitive."""
     if x.dtype.kind == "int" and isinstance(exponent, float):
         x = elementwise.cast(x, float32)
+    if isinstance(exponent, (complex, np.complexfloating)):
+        return elementwise.pow(*(as_float(t) for t in together(x, exponent)))
     if exponent == 0.5:
         return elementwise.sqrt(x)
     if exponent == -0.5:

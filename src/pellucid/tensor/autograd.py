@@ -154,6 +154,17 @@ def _seed(outputs: Sequence[TensorCore], cotangents: Sequence[TensorCore | None]
                 f"backward needs a gradient argument for an output of shape {tuple(output.shape)}",
                 "reduce it to one number first: loss.mean().backward()",
             )
+        if given is None and output.dtype.is_complex:
+            raise AutogradError(
+                "grad can be implicitly created only for real scalar outputs but got "
+                f"{output.dtype.name}",
+                "make a real number of it first, as by x.abs(), or pass the gradient",
+            )
+        if given is not None and given.dtype.is_complex and not output.dtype.is_complex:
+            raise AutogradError(
+                f"the gradient argument is {given.dtype.name}, the output {output.dtype.name}",
+                "the gradient of a real value is real",
+            )
         if given is not None and tuple(given.shape) != tuple(output.shape):
             raise ShapeError(
                 f"the gradient argument has shape {tuple(given.shape)}, "

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, DTypeLike, as_dtype, is_foreign_dtype
+from pellucid.base.dtypes import DType, DTypeLike, as_dtype, bool_, is_foreign_dtype
 from pellucid.base.errors import DeviceError, DTypeError
+from pellucid.ops import elementwise
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.device import Device, DeviceLike, check_device
+from pellucid.tensor.interface import Tensor
 
 
 class Destination(NamedTuple):
@@ -17,6 +20,18 @@ class Destination(NamedTuple):
 
     dtype: DType | None
     copy: bool
+
+
+def converted(tensor: Tensor, dtype: DType) -> Tensor:
+    """The tensor in another dtype; a ``UserWarning`` where it loses imaginary parts."""
+    if tensor.dtype.is_complex and not dtype.is_complex and dtype is not bool_:
+        warnings.warn(
+            "Casting complex values to real discards the imaginary part: use x.real to say so",
+            UserWarning,
+            stacklevel=3,
+        )
+    result: Tensor = elementwise.cast(tensor, dtype)
+    return result
 
 
 def destination(

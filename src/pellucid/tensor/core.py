@@ -183,7 +183,7 @@ class Record:
         if number not in cells and state.trace is not None:
             cells[number] = state.trace.apply(self.op, self.inputs, settings)._cell
         made: TensorCore = TensorCore.make(self._as_it_was(number, cells[number]))
-        if made.dtype.kind == "float":
+        if made.dtype.is_differentiable:
             made._requires_grad = True
             made._record = Record(self.op, (), settings, made._cell)
             made._record.read_as(self)
@@ -405,7 +405,7 @@ class TensorCore:
                 result = TensorCore.make(_compute(primitive, inputs, params))
         else:
             result = trace.apply(primitive, inputs, params)
-        if state.grad_enabled and primitive.gradient is not None and result.dtype.kind == "float":
+        if state.grad_enabled and primitive.gradient is not None and result.dtype.is_differentiable:
             for tensor in inputs:
                 if tensor._view is not None:
                     tensor.follow()
@@ -443,7 +443,7 @@ class TensorCore:
             cells = {k: t._cell for k, t in zip(outputs, made, strict=True)}
         tensors = [TensorCore.make(cells[k]) for k in outputs]
         for tensor, own in zip(tensors, settings, strict=True):
-            if recorded and tensor.dtype.kind == "float":
+            if recorded and tensor.dtype.is_differentiable:
                 tensor._requires_grad = True
                 tensor._record = Record(primitive, inputs, own, tensor._cell)
                 tensor._record.join(cells)
@@ -464,7 +464,7 @@ class TensorCore:
         base.follow()
         is_leaf = self._requires_grad and self._record is None  # by requires_grad_()
         if not is_leaf:
-            has_history = base._requires_grad and self._cell.dtype.kind == "float"
+            has_history = base._requires_grad and self._cell.dtype.is_differentiable
             if has_history and view.kind != "plain":  # and so at each further look
                 raise forbidden(view, "its base or another view of its base has been")
             record = Record(view.op, (base,), view.params, self._cell) if has_history else None
@@ -518,8 +518,8 @@ class TensorCore:
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Set ``requires_grad`` in place and return the tensor; leaves of float dtype only."""
-        if requires_grad and not self.dtype.is_floating_point:
+        """Set ``requires_grad`` in place and return the tensor; float and complex leaves."""
+        if requires_grad and not self.dtype.is_differentiable:
             raise AutogradError(
                 f"a tensor of {self.dtype.name} cannot require gradients", "convert with .float()"
             )
@@ -635,11 +635,13 @@ def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping
     if primitive.name in VIEWS:
         shown = inputs[0].array()
         copied = array.base is not shown and (array.base is None or array.base is not shown.base)
-        if primitive.name != "reshape" or not copied:
+        if primitive.name not in MAY_COPY or not copied:
             return Cell(array, spec.dtype, base=inputs[0]._cell)
     return Cell(array, spec.dtype)
 
 
+MAY_COPY = ("reshape", "view_as_complex")
+"""Operations that make views where the order of elements in memory allows it, else copies."""
 MOST_BYTES = 1 << 47
 """No tensor is larger: that is the address space of a process."""
 

@@ -18,12 +18,14 @@ from pellucid.base.dtypes import (
     int64,
     is_foreign_bfloat16,
     of_scalar,
+    promote,
 )
 from pellucid.base.errors import (
     AllocationError,
     ArgumentError,
     ArgumentTypeError,
     DTypeError,
+    DTypeUnsupportedError,
     ExchangeError,
     NumberRangeError,
     PellucidError,
@@ -83,14 +85,12 @@ def _as_array(data: Any, dtype: DType | None) -> np.ndarray:
         raise NumberRangeError(
             "an integer is too large for int64", "use floats, or dtype=pellucid.float64"
         )
-    if array.dtype == object or array.dtype.kind in "USMmVc":
+    if array.dtype == object or array.dtype.kind in "USMmV":
         kind = type(data).__name__ if array.ndim == 0 else str(array.dtype)
         raise DTypeError(f"cannot make a tensor of {kind} values", _hint_for(data))
     if isinstance(data, (np.ndarray, np.generic)):
         return array.astype(as_dtype(array.dtype).numpy, copy=False)
-    return array.astype(
-        of_scalar(array.dtype.type(0)).numpy if array.dtype.kind != "f" else np.float32
-    )
+    return array.astype(of_scalar(array.dtype.type(0)).numpy)
 
 
 def _not_a_tensor(data: Any, dtype: DType | None, error: Exception) -> PellucidError:
@@ -144,7 +144,7 @@ def _foreign_array(data: Any) -> np.ndarray | None:
     return array
 
 
-_PYTHON = (list, tuple, int, float, str)
+_PYTHON = (list, tuple, int, float, complex, str)
 _PLAIN = frozenset(np.dtype(c) for c in "?bBhilqefdHILQO")
 
 
@@ -257,7 +257,7 @@ def _filled(shape: tuple[int, ...], value: Any, kind: DType) -> np.ndarray:
     """An array of equal elements."""
     try:
         return np.full(shape, kind.array(value), kind.numpy)
-    except OverflowError as error:
+    except (OverflowError, TypeError) as error:
         raise _not_a_tensor(value, kind, error) from error
     except (MemoryError, ValueError):  # ValueError: more bytes than addresses
         raise no_memory(shape, kind) from None
@@ -390,14 +390,22 @@ def arange(
         node = make_node(IOTA, (), {"shape": (count,), "axis": 0, "dtype": int64})
         line = TensorCore.make(Cell(None, node=node, trace=state.trace))
         return line * step + first if (first, step) != (0, 1) else line
+    if kind.is_complex:
+        raise DTypeUnsupportedError("arange is not defined for complex numbers", "use linspace")
     wide: np.ndarray = np.arange(count, dtype=np.float64 if kind.kind == "float" else np.int64)
     return lift(kind.array(wide * step + first)).requires_grad_(requires_grad)
 
 
+def _number(value: Any) -> complex:
+    """A limit of a range as a number of Python; whole numbers and fractions as a float."""
+    found = complex(value)
+    return found if found.imag or of_scalar(value).is_complex else found.real
+
+
 @takes_out
 def linspace(
-    start: float,
-    end: float,
+    start: complex,
+    end: complex,
     steps: int,
     *,
     dtype: DTypeLike | None = None,
@@ -408,16 +416,16 @@ def linspace(
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
     check_device(device)
     _shape_of((steps,))
-    kind = as_dtype(dtype or float32)
+    kind = as_dtype(dtype or promote(float32, promote(of_scalar(start), of_scalar(end))))
     check_size((steps,), kind, MOST_KNOWN)
-    values = kind.array(np.linspace(float(start), float(end), steps))
+    values = kind.array(np.linspace(_number(start), _number(end), steps))
     return lift(values).requires_grad_(requires_grad)
 
 
 @takes_out
 def logspace(
-    start: float,
-    end: float,
+    start: complex,
+    end: complex,
     steps: int,
     base: float = 10.0,
     *,
@@ -429,6 +437,7 @@ def logspace(
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
     check_device(device)
     _shape_of((steps,))
-    check_size((steps,), as_dtype(dtype or float32), MOST_KNOWN)
-    values = as_dtype(dtype or float32).array(base ** np.linspace(start, end, steps))
+    kind = as_dtype(dtype or promote(float32, promote(of_scalar(start), of_scalar(end))))
+    check_size((steps,), kind, MOST_KNOWN)
+    values = kind.array(base ** np.linspace(_number(start), _number(end), steps))
     return lift(values).requires_grad_(requires_grad)

@@ -58,7 +58,7 @@ def pivots(a: Any) -> tuple[Any, Any]:
     def step(carry: tuple[Any, Any], k: Any) -> tuple[tuple[Any, Any], Any]:
         matrix, sign = carry
         left = rows.ge(k).logical_and(columns.ge(k))
-        size = elementwise.where(left, matrix.detach().abs(), as_operand(-1.0, a.dtype))
+        size = elementwise.where(left, matrix.detach().abs(), as_operand(-1.0, a.dtype.to_real()))
         place = structure.reshape(size, (*a.shape[:-2], n * n)).argmax(-1)
         row, column = place.floor_divide(n), place.remainder(n)
         moves = [elementwise.cast(t.ne(k), a.dtype) for t in (row, column)]
@@ -88,7 +88,7 @@ def inverse(a: Any) -> tuple[Any, Any]:
 
     def step(matrix: Any, k: Any) -> tuple[Any, Any]:
         side = _column(matrix, columns.eq(k))
-        size = elementwise.where(rows.ge(k), side.abs(), as_operand(-1.0, a.dtype))
+        size = elementwise.where(rows.ge(k), side.abs(), as_operand(-1.0, a.dtype.to_real()))
         row = size.squeeze(-1).argmax(-1).unsqueeze(-1).unsqueeze(-1)
         matrix = _rows_exchanged(matrix, rows.eq(k), rows.eq(row))
         top, side = _row(matrix, rows.eq(k)), _column(matrix, columns.eq(k))
@@ -102,7 +102,7 @@ def inverse(a: Any) -> tuple[Any, Any]:
 
 
 def lower_factor(a: Any) -> tuple[Any, Any]:
-    """(L, pivots) with L Lᵀ = A, column by column: (…, n, n) → (…, n, n), (n, …).
+    """(L, pivots) with L Lᴴ = A, column by column: (…, n, n) → (…, n, n), (n, …), which are real.
 
     A pivot that is not positive says that A is not positive definite.
     """
@@ -111,9 +111,9 @@ def lower_factor(a: Any) -> tuple[Any, Any]:
 
     def step(matrix: Any, k: Any) -> tuple[Any, tuple[Any, Any]]:
         side = _column(matrix, columns.eq(k))
-        pivot = _row(side, rows.eq(k))
+        pivot = _row(side, rows.eq(k)).real
         column = elementwise.where(rows.ge(k), side / pivot.sqrt(), _zero(a))
-        return matrix - column * column.mT, (column.squeeze(-1), pivot.squeeze(-1).squeeze(-1))
+        return matrix - column * column.mH, (column.squeeze(-1), pivot.squeeze(-1).squeeze(-1))
 
     _, (found, diagonal) = scan(step, a, _line(n))
     return found.movedim(0, -1), diagonal

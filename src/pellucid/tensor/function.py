@@ -239,7 +239,7 @@ def _recorded(
     made = []
     for k, result in enumerate(results):
         tensor: TensorCore = _alias(result)
-        if result.dtype.kind == "float" and id(result._cell) not in ctx._plain:
+        if result.dtype.is_differentiable and id(result._cell) not in ctx._plain:
             tensor._requires_grad = True
             tensor._record = Record(op, operands, {"output": k}, tensor._cell)
             tensor._record.join(cells)

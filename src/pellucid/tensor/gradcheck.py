@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import float64
+from pellucid.base.dtypes import complex128, float64
 from pellucid.base.errors import ArgumentError, AutogradError
 from pellucid.tensor.autograd import backward, enable_grad, no_grad
 from pellucid.tensor.autograd import grad as autograd_grad
+from pellucid.tensor.complex import view_as_complex, view_as_real
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.interface import Tensor
 
@@ -34,10 +35,14 @@ def numerical_grad(function: Callable[[Tensor], object], x: Tensor, eps: float =
 
     ``function`` takes a float64 tensor of x's shape and gives a tensor; where that has several
     elements their sum is differentiated.  Returns a float64 tensor of x's shape with
-    (f(x + eps · e_i) − f(x − eps · e_i)) / (2 · eps) at position i.  ``x`` is not changed.
+    (f(x + eps · e_i) − f(x − eps · e_i)) / (2 · eps) at position i.  ``x`` is not changed.  For a
+    complex ``x`` both parts are moved, and the result is complex128.
     """
     if not eps > 0:
         raise ArgumentError(f"numerical_grad got eps={eps}", "use a small positive step")
+    if isinstance(x, TensorCore) and x.dtype.is_complex:
+        moved, (pairs,) = _in_parts(function, [x.detach().requires_grad_()])
+        return view_as_complex(numerical_grad(lambda p: moved(p)[0], pairs.detach(), eps))
     point = _plain(x)
     result = np.empty(point.shape)
     for position in np.ndindex(point.shape):
@@ -71,7 +76,8 @@ def gradcheck(
     ``requires_grad`` are checked, in float64.  The outputs (one tensor or several) are projected
     on fixed random cotangents.  Agreement means |analytic − numeric| ≤ atol + rtol · |numeric|
     for each element, or, for inputs of more than 256 elements, for the derivative along random
-    directions (as JAX's check_vjp does).  Raises :class:`AutogradError` that names input,
+    directions (as JAX's check_vjp does).  Complex values are checked as their real and
+    imaginary parts, a last axis of extent 2.  Raises :class:`AutogradError` that names input,
     position and both values, or returns False if ``raise_exception`` is false.
 
     >>> import pellucid
@@ -79,6 +85,7 @@ def gradcheck(
     >>> gradcheck(lambda x: x.log() * x, (x,))
     True
     """
+    function, inputs = _in_parts(function, inputs)
     arguments = _doubled(inputs)
     checked = [i for i, a in enumerate(arguments) if _is_variable(a)]
     if not checked:
@@ -105,6 +112,24 @@ def gradcheck(
         if message:
             return False
     return True
+
+
+def _in_parts(function: Callable[..., Any], inputs: Any) -> tuple[Callable[..., Any], list[Any]]:
+    """The same function of real numbers alone: complex inputs and outputs as pairs of parts."""
+    listed: list[Any] = [inputs] if isinstance(inputs, TensorCore) else list(inputs)
+    places = {i for i, a in enumerate(listed) if _is_variable(a) and a.dtype.is_complex}
+    for i in places:
+        listed[i] = view_as_real(listed[i].detach().to(complex128)).requires_grad_()
+
+    def of_parts(*arguments: Any) -> Any:
+        filled = [view_as_complex(a) if i in places else a for i, a in enumerate(arguments)]
+        result = function(*filled)
+        several: list[Any] = [result] if isinstance(result, TensorCore) else list(result)
+        return [
+            view_as_real(o) if isinstance(o, Tensor) and o.dtype.is_complex else o for o in several
+        ]
+
+    return of_parts, listed
 
 
 def _doubled(inputs: Any) -> list[Any]:
@@ -192,6 +217,7 @@ def gradgradcheck(
     Arguments and errors as for :func:`gradcheck`, which is applied to the map from the inputs
     to their gradients; inputs that take no part in the outputs count as gradient 0.
     """
+    function, inputs = _in_parts(function, inputs)
     arguments = _doubled(inputs)
     checked = [i for i, a in enumerate(arguments) if _is_variable(a)]
     random = np.random.default_rng(SEED)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import DType
+from pellucid.base.dtypes import RANK, DType
 from pellucid.base.errors import AutogradError, InPlaceError
 from pellucid.graph.node import Primitive
 from pellucid.ops import structure
@@ -55,7 +55,6 @@ OVERWRITE = Primitive(
 )
 """Stands on the tape for a tensor that was overwritten by another: the old value has slope 0."""
 
-_KINDS = {"bool": 0, "int": 1, "float": 2}
 _TORCH_NAMES = {
     "bool": "Bool",
     "uint8": "Byte",
@@ -67,6 +66,8 @@ _TORCH_NAMES = {
     "bfloat16": "BFloat16",
     "float32": "Float",
     "float64": "Double",
+    "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble",
 }
 
 
@@ -75,7 +76,7 @@ _TORCH_NAMES = {
 
 def check_result_type(result: DType, target: DType) -> None:
     """Raise if an operation in place would squeeze its result into a lower kind of number."""
-    if _KINDS[result.kind] > _KINDS[target.kind]:
+    if RANK[result.kind] > RANK[target.kind]:
         raise InPlaceError(
             f"result type {_TORCH_NAMES.get(result.name, result.name)} can't be cast to the "
             f"desired output type {_TORCH_NAMES.get(target.name, target.name)}: an operation in "
@@ -91,7 +92,7 @@ def is_recorded(tensor: TensorCore, new: TensorCore) -> bool:
     if tensor.requires_grad or new.requires_grad:
         return True
     view = tensor._view  # made under no_grad, of a base that requires gradients
-    return view is not None and tensor._cell.dtype.kind == "float" and view.owner().requires_grad
+    return view is not None and tensor._cell.dtype.is_differentiable and view.owner().requires_grad
 
 
 def check_history_allowed(tensor: TensorCore) -> None:

@@ -42,7 +42,7 @@ class Tensor(TensorCore):
 
     @property
     def H(self) -> Tensor:
-        """The transposed matrix."""
+        """The matrix transposed and conjugated."""
         ...
 
     @property
@@ -517,7 +517,7 @@ class Tensor(TensorCore):
         ...
 
     def adjoint(self) -> Tensor:
-        """The last two axes exchanged: the adjoint of a real matrix is its transpose."""
+        """The last two axes exchanged, and conjugated: Aᴴ of each matrix."""
         ...
 
     def all(self, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
@@ -552,7 +552,7 @@ class Tensor(TensorCore):
         ...
 
     def angle(self) -> Tensor:
-        """0 for numbers of at least 0, π for negative ones, NaN for NaN."""
+        """The angle φ in (−π, π] of |z| e^iφ; of real numbers 0 or, if negative, π; NaN for NaN."""
         ...
 
     def any(self, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
@@ -887,6 +887,10 @@ class Tensor(TensorCore):
         """Overwrite with draws of density σ / (π (σ² + (x − median)²))."""
         ...
 
+    def cdouble(self) -> Tensor:
+        """As complex128; the tensor itself if it is that already."""
+        ...
+
     def ceil(self) -> Tensor:
         """The smallest integer ≥ x, element by element; shape and dtype stay."""
         ...
@@ -896,6 +900,10 @@ class Tensor(TensorCore):
 
         In place: overwrites the tensor with the result and returns it.
         """
+        ...
+
+    def cfloat(self) -> Tensor:
+        """As complex64; the tensor itself if it is that already."""
         ...
 
     def char(self) -> Tensor:
@@ -977,15 +985,15 @@ class Tensor(TensorCore):
         ...
 
     def conj(self) -> Tensor:
-        """The tensor itself: real numbers are their own conjugates."""
+        """The conjugate re − i im, in memory of its own; of a real tensor itself."""
         ...
 
     def conj_physical(self) -> Tensor:
-        """The tensor itself: real numbers are their own conjugates."""
+        """The conjugate re − i im, in memory of its own; of a real tensor itself."""
         ...
 
     def conj_physical_(self) -> Tensor:
-        """The tensor itself: real numbers are their own conjugates.
+        """The conjugate re − i im, in memory of its own; of a real tensor itself.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1019,7 +1027,7 @@ class Tensor(TensorCore):
         ...
 
     def corrcoef(self) -> Tensor:
-        """Pearson's correlation coefficients of the rows, in [−1, 1]."""
+        """Pearson's correlation coefficients of the rows, or their parts, in [−1, 1]."""
         ...
 
     def cos(self) -> Tensor:
@@ -1395,11 +1403,11 @@ class Tensor(TensorCore):
         ...
 
     def float_power(self, exponent: Operand) -> Tensor:
-        """self ^ exponent, computed in float64 whatever came."""
+        """self ^ exponent, computed in float64, or complex128, whatever came."""
         ...
 
     def float_power_(self, exponent: Operand) -> Tensor:
-        """self ^ exponent, computed in float64 whatever came.
+        """self ^ exponent, computed in float64, or complex128, whatever came.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1654,6 +1662,17 @@ class Tensor(TensorCore):
         """
         ...
 
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part, a view of the same memory.
+
+        Raises ``DTypeUnsupportedError`` (a ``RuntimeError``) for a real tensor.
+        """
+        ...
+    @imag.setter
+    def imag(self, value: Operand) -> None:
+        ...
+
     def index_add(
         self,
         dim: builtins.int,
@@ -1771,7 +1790,7 @@ class Tensor(TensorCore):
         ...
 
     def is_complex(self) -> builtins.bool:
-        """False: there are no complex numbers."""
+        """Whether the dtype is complex64 or complex128."""
         ...
 
     def is_conj(self) -> builtins.bool:
@@ -1843,7 +1862,7 @@ class Tensor(TensorCore):
         ...
 
     def isinf(self) -> Tensor:
-        """True where the element is +∞ or −∞, as a bool tensor."""
+        """True where the element is +∞ or −∞, or a part of it, as a bool tensor."""
         ...
 
     def isnan(self) -> Tensor:
@@ -1859,11 +1878,33 @@ class Tensor(TensorCore):
         ...
 
     def isreal(self) -> Tensor:
-        """True everywhere: there are no complex numbers."""
+        """True where the imaginary part is 0: everywhere in a real tensor."""
+        ...
+
+    def istft(
+        self,
+        n_fft: builtins.int,
+        hop_length: builtins.int | None = None,
+        win_length: builtins.int | None = None,
+        window: Tensor | None = None,
+        center: builtins.bool = True,
+        normalized: builtins.bool = False,
+        onesided: builtins.bool | None = None,
+        length: builtins.int | None = None,
+        return_complex: builtins.bool = False,
+    ) -> Tensor:
+        """The signal of these spectra: (B?, frequencies, frames) → (B?, L); inverse of ``stft``.
+
+        Σ_t w · frame_t / Σ_t w², which is the signal whose spectra come closest to the given ones.
+        ``length`` cuts the signal, or continues it by zeros; with ``center`` the n_fft // 2
+        samples that were added at both ends go.  ``return_complex`` gives complex samples, for
+        spectra that are not one-sided.  Raises ``ArgumentError`` (a ``RuntimeError``) where the
+        windows leave a gap.  (Griffin and Lim, 1984.)
+        """
         ...
 
     def item(self) -> builtins.bool | builtins.int | builtins.float:
-        """The single element as a Python number; for a tensor of one element."""
+        """The single element as a Python number, a ``complex`` one if the tensor is."""
         ...
 
     def kron(self, other: Tensor) -> Tensor:
@@ -2123,7 +2164,7 @@ class Tensor(TensorCore):
 
     @property
     def mH(self) -> Tensor:
-        """The last two axes exchanged: the adjoint of a real matrix is its transpose."""
+        """The last two axes exchanged, and conjugated: Aᴴ of each matrix."""
         ...
 
     @property
@@ -2559,7 +2600,7 @@ class Tensor(TensorCore):
         *,
         generator: Generator | None = None,
     ) -> Tensor:
-        """Overwrite with normally distributed values."""
+        """Overwrite with normally distributed values; complex ones have the variance std²."""
         ...
 
     def not_equal(self, other: Operand) -> Tensor:
@@ -2729,7 +2770,10 @@ class Tensor(TensorCore):
 
     @property
     def real(self) -> Tensor:
-        """The tensor itself."""
+        """The real part, a view of the same memory; of a real tensor itself."""
+        ...
+    @real.setter
+    def real(self, value: Operand) -> None:
         ...
 
     def reciprocal(self) -> Tensor:
@@ -2817,11 +2861,11 @@ class Tensor(TensorCore):
         ...
 
     def resolve_conj(self) -> Tensor:
-        """The tensor itself: real numbers are their own conjugates."""
+        """The tensor itself: no conjugation is ever pending."""
         ...
 
     def resolve_neg(self) -> Tensor:
-        """The tensor itself: real numbers are their own conjugates."""
+        """The tensor itself: no change of sign is ever pending."""
         ...
 
     def retain_grad(self) -> None:
@@ -2959,11 +3003,11 @@ class Tensor(TensorCore):
         ...
 
     def sgn(self) -> Tensor:
-        """sign(x): −1, 0 or 1, element by element."""
+        """sign(x): −1, 0 or 1, element by element; z / |z| of complex numbers, 0 for 0."""
         ...
 
     def sgn_(self) -> Tensor:
-        """sign(x): −1, 0 or 1, element by element.
+        """sign(x): −1, 0 or 1, element by element; z / |z| of complex numbers, 0 for 0.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -3145,6 +3189,35 @@ class Tensor(TensorCore):
         keepdim: builtins.bool = False,
     ) -> builtins.tuple[Tensor, Tensor]:
         """(standard deviation, mean) over ``dim``."""
+        ...
+
+    def stft(
+        self,
+        n_fft: builtins.int,
+        hop_length: builtins.int | None = None,
+        win_length: builtins.int | None = None,
+        window: Tensor | None = None,
+        center: builtins.bool = True,
+        pad_mode: builtins.str = 'reflect',
+        normalized: builtins.bool = False,
+        onesided: builtins.bool | None = None,
+        return_complex: builtins.bool | None = None,
+        align_to_window: builtins.bool | None = None,
+    ) -> Tensor:
+        """Spectra of the frames of a signal: (B?, L) → (B?, frequencies, frames), complex.
+
+        X[k, t] = Σ_n w[n] x[t · hop_length + n] e^(−2πikn / n_fft), times n_fft^(−½) if
+        ``normalized``.  ``window`` has ``win_length`` (n_fft) samples, set in the middle of a
+        frame; None means ones, with a warning.  ``hop_length`` is n_fft // 4 by default.  With
+        ``center`` frames are centred at their time: the signal is continued by n_fft // 2 samples
+        at both ends, "reflect"ed or by another mode of ``pad``.  Otherwise ``align_to_window``
+        lets the first window, not the first frame, begin with the signal.
+
+        ``onesided`` gives the n_fft // 2 + 1 frequencies that a real signal needs (the default
+        for one), else n_fft.  ``return_complex`` must be given for real input; False gives real
+        and imaginary parts as a last axis.  Raises ``ArgumentError`` (a ``RuntimeError``) for
+        lengths that do not fit each other.  (Allen and Rabiner, 1977.)
+        """
         ...
 
     @overload
@@ -3453,7 +3526,7 @@ class Tensor(TensorCore):
         *,
         generator: Generator | None = None,
     ) -> Tensor:
-        """Overwrite with values evenly distributed in [a, b)."""
+        """Overwrite with values evenly distributed in [a, b), both parts of complex ones."""
         ...
 
     @overload
@@ -3550,7 +3623,7 @@ class Tensor(TensorCore):
         *,
         correction: builtins.float = 1,
     ) -> Tensor:
-        """Σ(x − mean)² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
+        """Σ|x − mean|² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
         ...
 
     def var_mean(
@@ -3564,7 +3637,7 @@ class Tensor(TensorCore):
         ...
 
     def vdot(self, other: Tensor) -> Tensor:
-        """Sum of the products of two vectors of equal length."""
+        """Sum of the products of two vectors of equal length, the first one conjugated."""
         ...
 
     def view(self, *shape: Extents) -> Tensor:

@@ -42,8 +42,8 @@ class IntegerLimits(NamedTuple):
 
 
 def finfo(dtype: DTypeLike = float32) -> FloatLimits:
-    """Limits of a floating-point type, float32 by default."""
-    kind = as_dtype(dtype)
+    """Limits of a floating-point type, float32 by default; of a complex one, those of its parts."""
+    kind = as_dtype(dtype).to_real()
     if not kind.is_floating_point:
         raise DTypeError(f"finfo got {kind.name}", "use iinfo for integers")
     found = np.finfo(kind.numpy.name)

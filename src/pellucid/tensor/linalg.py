@@ -117,14 +117,17 @@ def matrix_power(
 
 @takes_out
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
-    """Σ x · y along ``dim``; the other axes broadcast."""
+    """Σ x̄ · y along ``dim``; the other axes broadcast.
+
+    Complex numbers of the first are conjugated.
+    """
     a, b = together(x, y)
     if not a.shape or not b.shape or a.shape[dim] != b.shape[dim]:
         raise ShapeError(
             f"linalg.vecdot got shapes {tuple(a.shape)} and {tuple(b.shape)}",
             f"the extents along axis {dim} must be equal",
         )
-    return (a * b).sum(dim, dtype=a.dtype)
+    return (a.conj() * b).sum(dim, dtype=a.dtype)
 
 
 def kron(input: Tensor, other: Tensor) -> Tensor:

@@ -44,6 +44,8 @@ class MatrixMethods(Tensor):
     def logdet(self) -> Tensor:
         """ln det of square matrices, NaN where that is negative: (…, n, n) → (…)."""
         sign, size = linalg.slogdet(self)
+        if sign.dtype.is_complex:
+            return size + sign.log()
         return size.masked_fill(sign.lt(0), math.nan)
 
     def matrix_exp(self) -> Tensor:

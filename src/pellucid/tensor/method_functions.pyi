@@ -167,6 +167,7 @@ __all__ = [
     "isneginf",
     "isposinf",
     "isreal",
+    "istft",
     "kron",
     "kthvalue",
     "lcm",
@@ -281,6 +282,7 @@ __all__ = [
     "squeeze",
     "std",
     "std_mean",
+    "stft",
     "sub",
     "subtract",
     "sum",
@@ -413,7 +415,7 @@ def addr(
     ...
 
 def adjoint(input: Operand) -> Tensor:
-    """The last two axes exchanged: the adjoint of a real matrix is its transpose."""
+    """The last two axes exchanged, and conjugated: Aᴴ of each matrix."""
     ...
 
 def all(
@@ -467,7 +469,7 @@ def aminmax(
     ...
 
 def angle(input: Operand, *, out: Tensor | None = None) -> Tensor:
-    """0 for numbers of at least 0, π for negative ones, NaN for NaN."""
+    """The angle φ in (−π, π] of |z| e^iφ; of real numbers 0 or, if negative, π; NaN for NaN."""
     ...
 
 def any(
@@ -709,11 +711,11 @@ def clone(input: Operand, *, memory_format: builtins.object = None) -> Tensor:
     ...
 
 def conj(input: Operand) -> Tensor:
-    """The tensor itself: real numbers are their own conjugates."""
+    """The conjugate re − i im, in memory of its own; of a real tensor itself."""
     ...
 
 def conj_physical(input: Operand, *, out: Tensor | None = None) -> Tensor:
-    """The tensor itself: real numbers are their own conjugates."""
+    """The conjugate re − i im, in memory of its own; of a real tensor itself."""
     ...
 
 def copysign(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -721,7 +723,7 @@ def copysign(input: Operand, other: Operand, *, out: Tensor | None = None) -> Te
     ...
 
 def corrcoef(input: Operand) -> Tensor:
-    """Pearson's correlation coefficients of the rows, in [−1, 1]."""
+    """Pearson's correlation coefficients of the rows, or their parts, in [−1, 1]."""
     ...
 
 def cos(input: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -945,7 +947,7 @@ def flipud(input: Operand) -> Tensor:
     ...
 
 def float_power(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
-    """self ^ exponent, computed in float64 whatever came."""
+    """self ^ exponent, computed in float64, or complex128, whatever came."""
     ...
 
 def floor(input: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -1164,7 +1166,7 @@ def inverse(input: Operand, *, out: Tensor | None = None) -> Tensor:
     ...
 
 def is_complex(input: Operand) -> builtins.bool:
-    """False: there are no complex numbers."""
+    """Whether the dtype is complex64 or complex128."""
     ...
 
 def is_conj(input: Operand) -> builtins.bool:
@@ -1216,7 +1218,7 @@ def isin(
     ...
 
 def isinf(input: Operand) -> Tensor:
-    """True where the element is +∞ or −∞, as a bool tensor."""
+    """True where the element is +∞ or −∞, or a part of it, as a bool tensor."""
     ...
 
 def isnan(input: Operand) -> Tensor:
@@ -1232,7 +1234,29 @@ def isposinf(input: Operand, *, out: Tensor | None = None) -> Tensor:
     ...
 
 def isreal(input: Operand) -> Tensor:
-    """True everywhere: there are no complex numbers."""
+    """True where the imaginary part is 0: everywhere in a real tensor."""
+    ...
+
+def istft(
+    input: Operand,
+    n_fft: builtins.int,
+    hop_length: builtins.int | None = None,
+    win_length: builtins.int | None = None,
+    window: Tensor | None = None,
+    center: builtins.bool = True,
+    normalized: builtins.bool = False,
+    onesided: builtins.bool | None = None,
+    length: builtins.int | None = None,
+    return_complex: builtins.bool = False,
+) -> Tensor:
+    """The signal of these spectra: (B?, frequencies, frames) → (B?, L); inverse of ``stft``.
+
+    Σ_t w · frame_t / Σ_t w², which is the signal whose spectra come closest to the given ones.
+    ``length`` cuts the signal, or continues it by zeros; with ``center`` the n_fft // 2
+    samples that were added at both ends go.  ``return_complex`` gives complex samples, for
+    spectra that are not one-sided.  Raises ``ArgumentError`` (a ``RuntimeError``) where the
+    windows leave a gap.  (Griffin and Lim, 1984.)
+    """
     ...
 
 def kron(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -1845,11 +1869,11 @@ def reshape(input: Operand, *shape: Extents) -> Tensor:
     ...
 
 def resolve_conj(input: Operand) -> Tensor:
-    """The tensor itself: real numbers are their own conjugates."""
+    """The tensor itself: no conjugation is ever pending."""
     ...
 
 def resolve_neg(input: Operand) -> Tensor:
-    """The tensor itself: real numbers are their own conjugates."""
+    """The tensor itself: no change of sign is ever pending."""
     ...
 
 def roll(
@@ -1935,7 +1959,7 @@ def select_scatter(
     ...
 
 def sgn(input: Operand, *, out: Tensor | None = None) -> Tensor:
-    """sign(x): −1, 0 or 1, element by element."""
+    """sign(x): −1, 0 or 1, element by element; z / |z| of complex numbers, 0 for 0."""
     ...
 
 def sigmoid(input: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -2048,6 +2072,35 @@ def std_mean(
     keepdim: builtins.bool = False,
 ) -> builtins.tuple[Tensor, Tensor]:
     """(standard deviation, mean) over ``dim``."""
+    ...
+
+def stft(
+    input: Operand,
+    n_fft: builtins.int,
+    hop_length: builtins.int | None = None,
+    win_length: builtins.int | None = None,
+    window: Tensor | None = None,
+    center: builtins.bool = True,
+    pad_mode: builtins.str = 'reflect',
+    normalized: builtins.bool = False,
+    onesided: builtins.bool | None = None,
+    return_complex: builtins.bool | None = None,
+    align_to_window: builtins.bool | None = None,
+) -> Tensor:
+    """Spectra of the frames of a signal: (B?, L) → (B?, frequencies, frames), complex.
+
+    X[k, t] = Σ_n w[n] x[t · hop_length + n] e^(−2πikn / n_fft), times n_fft^(−½) if
+    ``normalized``.  ``window`` has ``win_length`` (n_fft) samples, set in the middle of a
+    frame; None means ones, with a warning.  ``hop_length`` is n_fft // 4 by default.  With
+    ``center`` frames are centred at their time: the signal is continued by n_fft // 2 samples
+    at both ends, "reflect"ed or by another mode of ``pad``.  Otherwise ``align_to_window``
+    lets the first window, not the first frame, begin with the signal.
+
+    ``onesided`` gives the n_fft // 2 + 1 frequencies that a real signal needs (the default
+    for one), else n_fft.  ``return_complex`` must be given for real input; False gives real
+    and imaginary parts as a last axis.  Raises ``ArgumentError`` (a ``RuntimeError``) for
+    lengths that do not fit each other.  (Allen and Rabiner, 1977.)
+    """
     ...
 
 def sub(
@@ -2287,7 +2340,7 @@ def var(
     correction: builtins.float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Σ(x − mean)² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
+    """Σ|x − mean|² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
     ...
 
 def var_mean(
@@ -2301,7 +2354,7 @@ def var_mean(
     ...
 
 def vdot(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Sum of the products of two vectors of equal length."""
+    """Sum of the products of two vectors of equal length, the first one conjugated."""
     ...
 
 def vsplit(

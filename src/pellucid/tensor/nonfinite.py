@@ -152,7 +152,7 @@ class _Search:
         if record is not None:
             self.lines[id(record)] = (record, user_line())
         array = result._cell.array
-        if array is None or array.dtype.kind != "f" or np.isfinite(array).all():
+        if array is None or array.dtype.kind not in "fc" or np.isfinite(array).all():
             return
         known = self._inherited(inputs, bool(np.isnan(array).any()))
         if known is None:
@@ -165,7 +165,7 @@ class _Search:
         """The origin of an operand that is not finite, if that explains the result."""
         for tensor in inputs:
             array = tensor._cell.array
-            if array is None or array.dtype.kind != "f" or np.isfinite(array).all():
+            if array is None or array.dtype.kind not in "fc" or np.isfinite(array).all():
                 continue
             origin = self.origin_of(tensor)
             if origin is None:
@@ -180,7 +180,7 @@ class _Search:
         """Where the values of a tensor that are not finite come from; None if all are finite."""
         cell = tensor._cell
         array = cell.array
-        if array is None or array.dtype.kind != "f" or np.isfinite(array).all():
+        if array is None or array.dtype.kind not in "fc" or np.isfinite(array).all():
             return None
         known = self.origins.get(id(cell))
         if known is not None:
@@ -354,6 +354,7 @@ def _rows(array: np.ndarray, batch: int | None) -> npt.NDArray[np.int64] | None:
 
 def _facts(cell: Cell) -> OperandFacts:
     array = np.asarray(cell.array)
-    values = array[np.isfinite(array)] if array.dtype.kind == "f" else array.reshape(-1)
+    values = array[np.isfinite(array)] if array.dtype.kind in "fc" else array.reshape(-1)
+    values = np.abs(values) if array.dtype.kind == "c" else values
     low, high = (float(values.min()), float(values.max())) if values.size else (np.nan, np.nan)
     return OperandFacts(tuple(array.shape), cell.dtype.name, low, high, array.size - values.size)

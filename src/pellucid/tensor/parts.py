@@ -190,14 +190,6 @@ class PartMethods(Tensor):
         """Whether the dtype has negative numbers: all but uint8 and bool."""
         return self.dtype.name not in ("uint8", "bool")
 
-    def isreal(self) -> Tensor:
-        """True everywhere: there are no complex numbers."""
-        return self == self if not self.dtype.is_floating_point else (self == self) | self.isnan()
-
-    def is_complex(self) -> bool:
-        """False: there are no complex numbers."""
-        return False
-
     def is_inference(self) -> bool:
         """False: tensors made in inference mode can be used like any others."""
         return False

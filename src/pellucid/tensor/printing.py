@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, bool_, float32, int64
+from pellucid.base.dtypes import DType, bool_, complex64, float32, int64
 from pellucid.base.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -141,6 +141,23 @@ class _Format:
         return text.rjust(self.width)
 
 
+class _ComplexFormat:
+    """Real and imaginary parts, each with a width and a number of digits of their own."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.real, self.imag = _Format(values.real), _Format(values.imag)
+        self.width = self.real.width + self.imag.width + 1
+
+    def __call__(self, value: Any) -> str:
+        imaginary = self.imag(value.imag).lstrip() + "j"
+        sign = "" if imaginary[0] in "+-" else "+"
+        return self.real(value.real) + sign + imaginary
+
+
+_Writer = _Format | _ComplexFormat
+"""Writes one element."""
+
+
 def _ends(values: np.ndarray) -> np.ndarray:
     """The elements that are shown of a large tensor: those at the ends of every axis."""
     edge = OPTIONS.edgeitems
@@ -151,7 +168,7 @@ def _ends(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _body(values: np.ndarray, indent: int, short: bool, write: _Format) -> str:
+def _body(values: np.ndarray, indent: int, short: bool, write: _Writer) -> str:
     """The elements in nested brackets; ``indent`` characters stand before them."""
     if values.ndim == 0:
         return write(values.item())
@@ -168,7 +185,7 @@ def _body(values: np.ndarray, indent: int, short: bool, write: _Format) -> str:
     return "[" + ("," + "\n" * (values.ndim - 1) + " " * (indent + 1)).join(parts) + "]"
 
 
-def _line(values: np.ndarray, indent: int, short: bool, cut: bool, write: _Format) -> str:
+def _line(values: np.ndarray, indent: int, short: bool, cut: bool, write: _Writer) -> str:
     """The elements of a vector, in as many lines as they need."""
     edge = OPTIONS.edgeitems
     if short and not edge:
@@ -187,7 +204,7 @@ def tensor_text(tensor: TensorCore, prefix: str = "tensor(") -> str:
     """What ``repr`` gives: the elements, then size, dtype, and what autograd knows of it."""
     array = tensor._cell.array
     facts: list[str] = []
-    known: tuple[DType, ...] = (float32, int64, bool_)
+    known: tuple[DType, ...] = (float32, int64, bool_, complex64)
     if array is None:
         body = "<traced>"
         facts += [f"shape={tuple(tensor.shape)}", f"dtype={tensor.dtype.name}"]
@@ -201,7 +218,8 @@ def tensor_text(tensor: TensorCore, prefix: str = "tensor(") -> str:
         short = values.size > OPTIONS.threshold
         if not OPTIONS.edgeitems:
             facts.append(f"size={tuple(tensor.shape)}")
-        write = _Format(_ends(values) if short else values)
+        shown = _ends(values) if short else values
+        write = (_ComplexFormat if tensor.dtype.is_complex else _Format)(shown)
         body = _body(values, len(prefix), short, write)
     if tensor.dtype not in known:
         facts.append(f"dtype={tensor.dtype!r}")
@@ -246,6 +264,8 @@ def _statistics(values: np.ndarray) -> dict[str, str]:
     """Least, greatest and mean element, and how many are not finite."""
     if values.dtype.kind == "b":
         return {"true": f"{int(values.sum()):,} of {values.size:,}"}
+    if values.dtype.kind == "c":
+        return _statistics(np.abs(values))
     finite = values[np.isfinite(values)]
     found = {}
     if finite.size:

@@ -67,7 +67,9 @@ class ProductMethods(ArithmeticMethods):
             )
         return structure.sum(self * other)
 
-    vdot = dot
+    def vdot(self, other: Tensor) -> Tensor:
+        """Sum of the products of two vectors of equal length, the first one conjugated."""
+        return self.conj().dot(other)
 
     def inner(self, other: Tensor) -> Tensor:
         """Sums of products over the last axis of both: (..., K), (..., K) → (..., ...)."""

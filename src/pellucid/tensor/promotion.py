@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pellucid.base.dtypes import (
+    RANK,
     DType,
     as_dtype,
     bool_,
@@ -20,7 +21,7 @@ from pellucid.base.dtypes import (
     promote,
     with_scalar,
 )
-from pellucid.base.errors import DTypeError
+from pellucid.base.errors import DTypeError, NumberRangeError
 from pellucid.ops import elementwise
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.interface import Tensor
@@ -28,7 +29,7 @@ from pellucid.tensor.state import state
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-NUMBERS = (int, float, bool, np.number, np.bool_)
+NUMBERS = (int, float, bool, complex, np.number, np.bool_)
 
 
 def as_operand(value: object, dtype: DType | None = None) -> Tensor:
@@ -38,7 +39,14 @@ def as_operand(value: object, dtype: DType | None = None) -> Tensor:
     if isinstance(value, NUMBERS):
         kind = dtype or of_scalar(value)
         # A number meets narrow values in float32: it is not rounded before the result is.
-        return lift(np.asarray(value, np.float32 if kind.is_narrow else kind.numpy))
+        try:
+            return lift(np.asarray(value, np.float32 if kind.is_narrow else kind.numpy))
+        except TypeError:  # a complex number among real ones
+            raise NumberRangeError(
+                f"value {value} cannot be converted to type {kind.name} without overflow: it is "
+                "complex",
+                "take its real part, or convert the tensor first: x.to(complex64)",
+            ) from None
     if isinstance(value, np.ndarray):
         return lift(value)
     raise DTypeError(
@@ -54,8 +62,7 @@ def as_source(values: Any, dtype: DType) -> Any:
     as fractions for places that hold whole numbers.
     """
     source = as_operand(values, dtype)
-    kinds = ("bool", "int", "float")
-    if kinds.index(source.dtype.kind) > kinds.index(dtype.kind):
+    if RANK[source.dtype.kind] > RANK[dtype.kind]:
         raise DTypeError(
             f"values of {source.dtype.name} were to be written into a tensor of {dtype.name}",
             f"convert them first: values.to({dtype.name})",
@@ -67,7 +74,7 @@ def common_dtype(values: list[Any]) -> DType:
     """The dtype in which tensors and numbers combine.
 
     Tensors (and arrays) with axes decide first; 0-dimensional tensors, then Python numbers, only
-    count when they are of a higher kind (bool < integer < float).
+    count when they are of a higher kind (bool < integer < float < complex).
     """
     held = [v for v in values if isinstance(v, (TensorCore, np.ndarray))]
     with_axes = [as_dtype(v.dtype) for v in held if v.shape != ()]
@@ -111,9 +118,9 @@ def together(*values: Any, dtype: DType | None = None) -> list[Tensor]:
 
 
 def as_float(value: object) -> Tensor:
-    """``value`` as a float tensor; integers and bool become float32."""
+    """``value`` as a float or complex tensor; integers and bool become float32."""
     tensor = as_operand(value)
-    return tensor if tensor.dtype.is_floating_point else elementwise.cast(tensor, float32)
+    return tensor if tensor.dtype.is_differentiable else elementwise.cast(tensor, float32)
 
 
 def as_number(value: object) -> Tensor:

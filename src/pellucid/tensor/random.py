@@ -13,6 +13,7 @@ from pellucid.base.dtypes import DTypeLike, as_dtype, float32, float64, int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.ops import elementwise
 from pellucid.ops import random as ops_random
+from pellucid.ops.complex import imag, real, view_as_complex
 from pellucid.tensor import late
 from pellucid.tensor.arguments import Extents
 from pellucid.tensor.core import TensorCore, check_size, lift
@@ -107,6 +108,8 @@ def set_rng_state(value: Tensor) -> None:
 def _uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
     kind = as_dtype(dtype or float32)
     check_size(shape, kind)
+    if kind.is_complex:
+        return view_as_complex(_uniform((*shape, 2), kind.to_real(), generator))
     state = (generator or default_generator).draw()
     made = ops_random.random_uniform(state, shape, float32 if kind.is_narrow else kind)
     return elementwise.cast(made, kind)
@@ -115,6 +118,8 @@ def _uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) ->
 def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
     """Box and Muller (1958): √(−2 ln u) · cos(2π v) with two lanes of one draw; u in (0, 1]."""
     wanted = as_dtype(dtype or float32)
+    if wanted.is_complex:  # of variance 1: ½ for each part
+        return view_as_complex(_normal((*shape, 2), wanted.to_real(), generator) * math.sqrt(0.5))
     kind = float32 if wanted.is_narrow else wanted
     check_size(shape, kind)
     draw = (generator or default_generator).draw()
@@ -387,18 +392,23 @@ class RandomMethods(Tensor):
     def uniform_(
         self, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
     ) -> Tensor:
-        """Overwrite with values evenly distributed in [a, b)."""
+        """Overwrite with values evenly distributed in [a, b), both parts of complex ones."""
         if not a <= b:
             raise ArgumentError(f"uniform_ got the range [{a}, {b})", "b must not be smaller")
+        if self.dtype.is_complex:
+            real(self).uniform_(a, b, generator=generator)
+            imag(self).uniform_(a, b, generator=generator)
+            return self
         _check_takes_fractions("uniform_", self)
         return _fill(self, _uniform(self.shape, self.dtype, generator) * (b - a) + a)
 
     def normal_(
         self, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
     ) -> Tensor:
-        """Overwrite with normally distributed values."""
+        """Overwrite with normally distributed values; complex ones have the variance std²."""
         _check_positive("normal_", "std", std, 0.0)
-        _check_takes_fractions("normal_", self)
+        if not self.dtype.is_complex:
+            _check_takes_fractions("normal_", self)
         return _fill(self, _normal(self.shape, self.dtype, generator) * std + mean)
 
     def bernoulli_(self, p: float = 0.5, *, generator: Generator | None = None) -> Tensor:

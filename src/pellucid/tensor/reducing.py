@@ -112,13 +112,17 @@ class ReducingMethods(Tensor):
         *,
         correction: float = 1,
     ) -> Tensor:
-        """Σ(x − mean)² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
+        """Σ|x − mean|² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
         x = as_float(self)
         if isinstance(dim, bool):
             dim, unbiased = None, dim
         axes = _axes(x, dim)
         if unbiased is not None:
             correction = 1 if unbiased else 0
+        if x.dtype.is_complex:
+            return spread(x.real, axes, keepdim, correction) + spread(
+                x.imag, axes, keepdim, correction
+            )
         return spread(x, axes, keepdim, correction)
 
     def std(
@@ -140,6 +144,7 @@ class ReducingMethods(Tensor):
         subgradient).
         """
         x = as_float(self)
+        x = x.abs() if x.dtype.is_complex else x
         axes = _axes(x, dim)
         if p in (2, "fro"):
             return root(structure.sum(x * x, axes, keepdim), 0.5)
@@ -177,7 +182,7 @@ class ReducingMethods(Tensor):
         axes = _axes(x, dim)
         if any(x.shape[a] == 0 for a in axes):
             return structure.sum(x, axes, keepdim) - math.inf  # nothing: ln 0
-        largest = structure.max_(x, axes, True).detach()
+        largest = structure.max_(x.real, axes, True).detach()
         largest = largest.masked_fill(largest.isfinite().logical_not(), 0.0)
         total = structure.sum((x - largest).exp(), axes, True).log() + largest
         return total if keepdim else structure.reshape(total, structure.sum(x, axes).shape)

@@ -93,7 +93,7 @@ class BodyTrace(Trace):
         nodes = [self.node_of_tensor(t) for t in inputs]
         node = application(primitive, nodes, params)
         hidden = self.grad_enabled and not state.grad_enabled
-        hidden = hidden and node.dtype.kind == "float"
+        hidden = hidden and node.dtype.is_differentiable
         if hidden:
             node = make_node(DETACH, [node], {})
         if nodes and nodes[0] is self.node_of(inputs[0]._cell):

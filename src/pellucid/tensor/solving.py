@@ -150,19 +150,26 @@ def slogdet(
     a = as_matrices("slogdet", A, square=True)
     if not math.prod(a.shape):
         nothing = _trace(a) * 0
-        return SignLog(nothing.detach() + 1, nothing)
+        return SignLog(nothing.detach() + 1, nothing.real)
     if is_tracing():
         sign, pivots = eliminating.pivots(a)
+        if a.dtype.is_complex:
+            return SignLog(sign.detach() * pivots.sgn().prod(0), pivots.abs().log().sum(0))
         size = elementwise.where(pivots.lt(0), -pivots, pivots)  # with a slope at 0
         return SignLog(sign.detach() * pivots.detach().sign().prod(0), size.log().sum(0))
     signs, size = (np.asarray(part) for part in np.linalg.slogdet(a.array()))
-    logarithm, sign = (lift(part.astype(a.dtype.numpy)) for part in (size, signs))
+    logarithm = lift(size.astype(a.dtype.to_real().numpy))
+    sign = lift(signs.astype(a.dtype.numpy))
     if a.requires_grad:
         lost = lift(signs == 0)
         wide = lost.unsqueeze(-1).unsqueeze(-1)
         unit = structure.broadcast_to(lift(np.eye(a.shape[-1], dtype=a.dtype.numpy)), a.shape)
         _, e = _change("slogdet", elementwise.where(wide, unit, a))
-        logarithm = logarithm + (_trace(e) - _trace(e.matmul(e)) / 2)
+        change = _trace(e) - _trace(e.matmul(e)) / 2
+        logarithm = logarithm + change.real
+        if a.dtype.is_complex:
+            sign = sign * (change - change.real).exp()  # a number of absolute value 1
+            return SignLog(sign, logarithm)
         if not signs.all():  # −∞ with the slope of ln det
             left, right, first, _ = _by_factors(a.array())
             adjugate = lift((left * first[..., None, :]) @ right)
@@ -203,7 +210,8 @@ def det(
 def _by_factors(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """U, Vᵀ, and det (U Vᵀ) times the products of all but one and all but two singular values."""
     left, sizes, right = np.linalg.svd(a)
-    handed = np.asarray(np.linalg.det(left) * np.linalg.det(right)).round()
+    handed = np.asarray(np.linalg.det(left) * np.linalg.det(right))
+    handed = handed if np.iscomplexobj(a) else handed.round()
     first, second = (np.asarray((p.T * handed.T).T, a.dtype) for p in _others(sizes))
     return left, right, first, second
 

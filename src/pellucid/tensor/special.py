@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import bool_, float32, float64
+from pellucid.base.dtypes import bool_, float32, float64, promote
 from pellucid.base.errors import ArgumentError, DTypeError
-from pellucid.ops import elementwise
+from pellucid.ops import complex, elementwise
 from pellucid.tensor.arguments import Operand
 from pellucid.tensor.arithmetic import ArithmeticMethods
 from pellucid.tensor.core import lift
 from pellucid.tensor.incomplete_gamma import incomplete_gamma
 from pellucid.tensor.interface import Tensor
-from pellucid.tensor.promotion import as_float, as_number, as_operand, together
+from pellucid.tensor.promotion import as_float, as_number, as_operand, common_dtype, together
 from pellucid.tensor.results import Fraction
 
 
@@ -74,6 +74,9 @@ class SpecialMethods(ArithmeticMethods):
         self, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
     ) -> Tensor:
         """Finite numbers only: NaN → ``nan``, +∞ and −∞ → the largest and smallest by default."""
+        if self.dtype.is_complex:
+            pairs: Any = complex.view_as_real(self)
+            return complex.view_as_complex(pairs.nan_to_num(nan, posinf, neginf))
         if not self.dtype.is_floating_point:
             return self
         limits = np.finfo(np.float32 if self.dtype is float32 else np.float64)
@@ -95,7 +98,7 @@ class SpecialMethods(ArithmeticMethods):
     def logaddexp(self, other: Operand) -> Tensor:
         """ln(e^self + e^other), element by element, without overflow."""
         a, b = (as_float(t) for t in together(self, other))
-        first = a.gt(b)  # no |a − b|, so that the second derivative at a = b is right
+        first = a.real.gt(b.real)  # no |a − b|, so that the second derivative at a = b is right
         gap = elementwise.where(first, b - a, a - b)
         gap = gap.masked_fill(a.eq(b).logical_and(a.isinf()), 0.0)  # ∞ − ∞ would be NaN
         return elementwise.where(first, a, b) + gap.exp().log1p()
@@ -106,9 +109,10 @@ class SpecialMethods(ArithmeticMethods):
         return (a * math.log(2)).logaddexp(b * math.log(2)) / math.log(2)
 
     def float_power(self, exponent: Operand) -> Tensor:
-        """self ^ exponent, computed in float64 whatever came."""
-        power = exponent if isinstance(exponent, (int, float)) else as_operand(exponent).double()
-        return elementwise.cast(self, float64).pow(power)
+        """self ^ exponent, computed in float64, or complex128, whatever came."""
+        wide = promote(common_dtype([self, exponent]), float64)
+        power = exponent if isinstance(exponent, (int, float)) else as_operand(exponent).to(wide)
+        return elementwise.cast(self, wide).pow(power)
 
     def heaviside(self, values: Operand) -> Tensor:
         """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0."""
@@ -129,8 +133,8 @@ class SpecialMethods(ArithmeticMethods):
         return (self - other).norm(p)
 
     def sgn(self) -> Tensor:
-        """sign(x): −1, 0 or 1, element by element."""
-        return self.sign()
+        """sign(x): −1, 0 or 1, element by element; z / |z| of complex numbers, 0 for 0."""
+        return elementwise.direction(self) if self.dtype.is_complex else self.sign()
 
     def bitwise_and(self, other: Operand) -> Tensor:
         """Bits set in both, element by element; for integers and bool, shapes broadcast."""
@@ -185,44 +189,6 @@ class SpecialMethods(ArithmeticMethods):
         if a.dtype not in (float32, float64):
             raise DTypeError(f"nextafter got {a.dtype.name}", "use float32 or float64")
         return lift(np.nextafter(a.array(), b.array()))
-
-    # ---- complex functions of real numbers --------------------------------------------------
-
-    def conj(self) -> Tensor:
-        """The tensor itself: real numbers are their own conjugates."""
-        return self
-
-    conj_physical = resolve_conj = resolve_neg = conj
-
-    def adjoint(self) -> Tensor:
-        """The last two axes exchanged: the adjoint of a real matrix is its transpose."""
-        return self.mT
-
-    mH = property(adjoint)  # noqa: N815  (PyTorch's name)
-
-    @property
-    def H(self) -> Tensor:  # noqa: N802  (PyTorch's name)
-        """The transposed matrix."""
-        return self.t()
-
-    @property
-    def real(self) -> Tensor:
-        """The tensor itself."""
-        return self
-
-    def angle(self) -> Tensor:
-        """0 for numbers of at least 0, π for negative ones, NaN for NaN."""
-        x = as_float(self)
-        turn = elementwise.where(x.lt(0), as_operand(math.pi, x.dtype), as_operand(0.0, x.dtype))
-        return elementwise.where(x.isnan(), x, turn)
-
-    def is_conj(self) -> bool:
-        """Whether a conjugation is pending: no."""
-        return False
-
-    def is_neg(self) -> bool:
-        """Whether a change of sign is pending: no."""
-        return False
 
     # ---- special functions ------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.base.dtypes import DTypeLike, as_dtype, int32, int64
 from pellucid.base.errors import ArgumentError, ShapeError, UnsupportedError
 from pellucid.base.shapes import normalize_axis
-from pellucid.ops import elementwise, indexing, log_sums, structure
+from pellucid.ops import complex, elementwise, indexing, log_sums, structure
 from pellucid.tensor.arguments import Axes
 from pellucid.tensor.core import lift
 from pellucid.tensor.interface import Tensor
@@ -250,7 +250,7 @@ class StatisticsMethods(ReducingMethods):
         factor = elementwise.where(
             size.gt(maxnorm), maxnorm / (size + 1e-7), as_operand(1.0, size.dtype)
         )
-        return elementwise.mul(self, factor)
+        return self * factor
 
     def cov(self, *, correction: int = 1) -> Tensor:
         """Covariances of the rows (variables) over the columns (observations).
@@ -263,16 +263,19 @@ class StatisticsMethods(ReducingMethods):
         rows = x if len(x.shape) == 2 else structure.reshape(x, (1, -1))
         centred = rows - rows.mean(1, keepdim=True)
         centred = centred - centred.mean(1, keepdim=True)  # what the mean was rounded by
-        found = centred.matmul(centred.mT) / max(rows.shape[1] - correction, 0)
+        found = centred.matmul(centred.mH) / max(rows.shape[1] - correction, 0)
         return structure.reshape(found, ()) if rows.shape[0] == 1 else found
 
     def corrcoef(self) -> Tensor:
-        """Pearson's correlation coefficients of the rows, in [−1, 1]."""
+        """Pearson's correlation coefficients of the rows, or their parts, in [−1, 1]."""
         found = self.cov()
         if not found.shape:
             return found / found
         spread = found.diagonal().sqrt()
-        return (found / spread.unsqueeze(1) / spread.unsqueeze(0)).clamp(-1, 1)
+        share = found / spread.unsqueeze(1) / spread.unsqueeze(0)
+        if share.dtype.is_complex:
+            return complex.view_as_complex(complex.view_as_real(share).clamp(-1, 1))
+        return share.clamp(-1, 1)
 
     def histc(self, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
         """Counts in ``bins`` equal parts of [min, max] (of the data's range when both are 0)."""

@@ -32,7 +32,8 @@ from pellucid.tensor import autograd, creation, inplace
 from pellucid.tensor.arguments import Axes, Extents, Operand, TensorClass
 from pellucid.tensor.assembling import AssemblingMethods
 from pellucid.tensor.combining import CombiningMethods
-from pellucid.tensor.conversion import destination
+from pellucid.tensor.complex import ComplexMethods
+from pellucid.tensor.conversion import converted, destination
 from pellucid.tensor.core import Record, TensorCore, initialize
 from pellucid.tensor.device import Device, DeviceLike, check_device
 from pellucid.tensor.hooks import HookHandle
@@ -43,6 +44,7 @@ from pellucid.tensor.products import ProductMethods
 from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
 from pellucid.tensor.sharing import SharingMethods
+from pellucid.tensor.short_time import ShortTimeMethods
 from pellucid.tensor.signatures import present_as
 from pellucid.tensor.special import SpecialMethods
 from pellucid.tensor.state import Cell, state
@@ -56,6 +58,7 @@ _CPU = Device()
 
 class _WholeTensor(
     ValueMethods,
+    ComplexMethods,
     SpecialMethods,
     ProductMethods,
     StatisticsMethods,
@@ -65,6 +68,7 @@ class _WholeTensor(
     PartMethods,
     MatrixMethods,
     SharingMethods,
+    ShortTimeMethods,
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 
@@ -183,7 +187,7 @@ class _WholeTensor(
         if other is not None:
             target = (*target, other)
         wanted = destination(target, dtype, device, copy)
-        result = self if wanted.dtype is None else elementwise.cast(self, wanted.dtype)
+        result: Tensor = self if wanted.dtype is None else converted(self, wanted.dtype)
         return result.clone() if wanted.copy and result is self else result
 
     def type(self, dtype: DTypeLike) -> Tensor:
@@ -192,39 +196,39 @@ class _WholeTensor(
 
     def float(self) -> Tensor:
         """As float32; the tensor itself if it is that already."""
-        return elementwise.cast(self, float32)
+        return converted(self, float32)
 
     def double(self) -> Tensor:
         """As float64; the tensor itself if it is that already."""
-        return elementwise.cast(self, float64)
+        return converted(self, float64)
 
     def bfloat16(self) -> Tensor:
         """As bfloat16: the range of float32 with 8 bits of precision."""
-        return elementwise.cast(self, bfloat16)
+        return converted(self, bfloat16)
 
     def half(self) -> Tensor:
         """As float16: 11 bits of precision, up to 65504."""
-        return elementwise.cast(self, float16)
+        return converted(self, float16)
 
     def long(self) -> Tensor:
         """As int64, the fraction cut off; what indices are."""
-        return elementwise.cast(self, int64)
+        return converted(self, int64)
 
     def int(self) -> Tensor:
         """As int32, the fraction cut off."""
-        return elementwise.cast(self, int32)
+        return converted(self, int32)
 
     def short(self) -> Tensor:
         """As int16: whole numbers from −32768 to 32767, the fraction cut off."""
-        return elementwise.cast(self, int16)
+        return converted(self, int16)
 
     def char(self) -> Tensor:
         """As int8: whole numbers from −128 to 127, the fraction cut off."""
-        return elementwise.cast(self, int8)
+        return converted(self, int8)
 
     def byte(self) -> Tensor:
         """As uint8: whole numbers from 0 to 255, the fraction cut off."""
-        return elementwise.cast(self, uint8)
+        return converted(self, uint8)
 
     def bool(self) -> Tensor:
         """As bool: True where the element is not zero."""
@@ -242,7 +246,7 @@ class _WholeTensor(
 
     def type_as(self, other: TensorCore) -> Tensor:
         """In the dtype of ``other``; the tensor itself if it has that already."""
-        return elementwise.cast(self, other.dtype)
+        return converted(self, other.dtype)
 
     def new_tensor(
         self,
@@ -315,7 +319,7 @@ class _WholeTensor(
 
     def detach(self) -> Tensor:
         """The same storage without history: gradients do not flow through."""
-        if state.trace is not None and self.dtype.kind == "float":
+        if state.trace is not None and self.dtype.is_differentiable:
             return as_operand(state.trace.detached(self))
         return TensorCore.make(self._cell)
 
@@ -436,7 +440,7 @@ class _WholeTensor(
 
     def _fitted(self, value: Any) -> Any:
         """``value`` in the dtype and shape of this tensor."""
-        new = elementwise.cast(as_operand(value, self.dtype), self.dtype)
+        new = converted(as_operand(value, self.dtype), self.dtype)
         same = tuple(new.shape) == tuple(self.shape)
         return new if same else structure.broadcast_to(new, self.shape)
 

@@ -15,6 +15,7 @@ from pellucid.base.errors import (
     DTypeError,
     ExchangeError,
     MissingAttributeError,
+    NumberRangeError,
     ScalarError,
     ShapeError,
 )
@@ -34,7 +35,7 @@ class ValueMethods(TensorCore):
     # ---- numbers ---------------------------------------------------------------------------
 
     def item(self) -> builtins.bool | int | float:
-        """The single element as a Python number; for a tensor of one element."""
+        """The single element as a Python number, a ``complex`` one if the tensor is."""
         if size_of(self.shape) != 1:
             raise ShapeError(
                 f"item() needs exactly one element and got shape {tuple(self.shape)}",
@@ -43,7 +44,7 @@ class ValueMethods(TensorCore):
         found: builtins.bool | int | float = self.dtype.numbers(self.array()).item()
         return found
 
-    def _number(self, kind: str) -> int | float:
+    def _number(self, kind: str) -> Any:
         """The single element, for a conversion to Python's ``kind``."""
         if size_of(self.shape) != 1:
             raise ShapeError(
@@ -51,7 +52,14 @@ class ValueMethods(TensorCore):
                 f"{tuple(self.shape)}",
                 "index or reduce it first, or convert all elements with .tolist()",
             )
-        return self.item()
+        found: Any = self.item()
+        if isinstance(found, complex) and kind != "a complex number":
+            if found.imag:
+                raise NumberRangeError(
+                    f"{found} is not {kind}: its imaginary part is not 0", "use x.real or x.abs()"
+                )
+            return found.real
+        return found
 
     def __bool__(self) -> builtins.bool:
         count = size_of(self.shape)
@@ -73,14 +81,16 @@ class ValueMethods(TensorCore):
         return complex(self._number("a complex number"))
 
     def __index__(self) -> int:
-        if self.dtype.kind == "float":
-            raise DTypeError("a float tensor cannot be an index", "convert with .long()")
+        if self.dtype.is_differentiable:
+            raise DTypeError(
+                f"a {self.dtype.kind} tensor cannot be an index", "convert with .long()"
+            )
         if size_of(self.shape) != 1:
             raise ScalarError(
                 f"a tensor of shape {tuple(self.shape)} was used as one index",
                 "take one of its elements; tensors are indexed by all of them",
             )
-        return int(self.item())
+        return int(self._number("an int"))
 
     def __trunc__(self) -> int:
         return math.trunc(self._number("an int"))

@@ -156,6 +156,7 @@ isnan                function
 isneginf             function out
 isposinf             function out
 isreal               function
+istft                function
 kron                 function out
 kthvalue             function out
 lcm                  function in_place out
@@ -271,6 +272,7 @@ square               function in_place out
 squeeze              function axis
 std                  function axis rounded out
 std_mean             function rounded
+stft                 function
 sub                  function in_place out
 subtract             function in_place out
 sum                  function axis out

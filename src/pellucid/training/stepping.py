@@ -147,7 +147,7 @@ def clip_gradients(parameters: list[Any], longest: float) -> None:
     (Pascanu and others, 2013)."""
     with no_grad():
         held = [p for p in parameters if p.grad is not None]
-        total = sum((p.grad * p.grad).sum() for p in held)
+        total = sum((p.grad * p.grad.conj()).real.sum() for p in held)
         factor = (longest / (total.sqrt() + 1e-6)).clamp(max=1.0)
         for parameter in held:
             parameter.grad = parameter.grad * factor

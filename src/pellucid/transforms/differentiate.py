@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from pellucid.base.errors import AutogradError
 from pellucid.graph.node import Graph, Node, Primitive, layer_scope
 from pellucid.ops import elementwise, structure
+from pellucid.ops.complex import conj
 from pellucid.ops.registry import scalar
 
 Value = Any
@@ -131,7 +132,7 @@ def _joint_rule(
     if record is None or record.op.gradient is None or not cotangents:
         return None
     settings = {k: v for k, v in record.settings.items() if k != "output"}
-    wanted = [x.dtype.kind == "float" and (needs is None or needs(x)) for x in record.inputs]
+    wanted = [x.dtype.is_differentiable and (needs is None or needs(x)) for x in record.inputs]
     with layer_scope(layer_of(record)):
         return record.op.gradient(
             cotangents, record.result, record.inputs, wanted, vector_jacobian, **settings
@@ -158,9 +159,32 @@ def _accumulate(found: dict[int, tuple[Value, Value]], key: int, value: Value, p
 
 def apply_rule(record: Record, cotangent: Value, value: Value) -> Sequence[Value | None]:
     """The operation's gradient rule applied; no cotangent where it has none."""
-    if record.op.gradient is None:
+    op = record.op
+    if op.is_holomorphic and value.dtype.is_complex:
+        return pulled_back(op, cotangent, value, record.inputs, record.settings)
+    if op.gradient is None:
         return [None] * len(record.inputs)
-    return record.op.gradient(cotangent, value, *record.inputs, **record.settings)
+    return op.gradient(cotangent, value, *record.inputs, **record.settings)
+
+
+def pulled_back(
+    op: Primitive,
+    cotangent: Value,
+    value: Value,
+    inputs: Sequence[Value],
+    settings: Mapping[str, Any],
+) -> Sequence[Value | None]:
+    """The rule of real numbers applied to complex ones too: ḡ f'(z), conjugated, is g conj f'(z).
+
+    Gradients are ∂L/∂Re z + i ∂L/∂Im z, so a step against them decreases a real L (PyTorch's
+    convention; Brandwood, 1983).
+    """
+    if op.gradient is None:
+        return [None] * len(inputs)
+    if not (op.is_holomorphic and value.dtype.is_complex):
+        return op.gradient(cotangent, value, *inputs, **settings)
+    parts = op.gradient(conj(cotangent), value, *inputs, **settings)
+    return [None if part is None else conj(part) for part in parts]
 
 
 def ordered_history(

@@ -43,6 +43,7 @@ from pellucid.transforms.differentiate import (
     Record,
     layer_of,
     ordered_history,
+    pulled_back,
     vector_jacobian,
 )
 
@@ -189,7 +190,7 @@ def _diagonal(
     total: Value | None = None
     if op.gradient is None or output.dtype.kind not in CONTINUOUS:
         return None
-    if any(x.dtype.kind == "complex" for x in (output, *inputs)):
+    if not op.is_holomorphic and any(x.dtype.is_complex for x in (output, *inputs)):
         return _reverse(op, tangents, output, inputs, params)  # slopes there are conjugated
     shape = tuple(output.shape)
     whole = [structure.broadcast_to(x, shape) for x in inputs]
@@ -232,8 +233,7 @@ def _transposed(
     """
     output, *inputs = (placeholder(spec, i) for i, spec in enumerate(specs))
     cotangent = placeholder(specs[0], len(specs))
-    rule = op.gradient or (lambda *_, **__: [None] * len(inputs))
-    parts = rule(cotangent, output, *inputs, **dict(params))
+    parts = pulled_back(op, cotangent, output, inputs, dict(params))
     tangents, pulled, along = [], [], []
     for number, (is_present, spec, part) in enumerate(zip(present, specs[1:], parts, strict=True)):
         if not is_present:

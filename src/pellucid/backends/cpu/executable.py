@@ -31,6 +31,7 @@ from pellucid.backends.cpu.target import Target, host_target
 from pellucid.backends.cpu.writing import KernelUse
 from pellucid.base.errors import OutOfRangeError, PellucidError
 from pellucid.compiler.clusters import Fusion
+from pellucid.compiler.complex import real_graph
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.schedule import Schedule
 from pellucid.graph.node import Graph
@@ -45,7 +46,7 @@ class CpuExecutable:
 
     def __init__(self, graph: Graph, target: Target | None = None, own_memory: bool = True) -> None:
         self.target = target or host_target()
-        self._source = graph
+        self._source = graph = real_graph(graph)
         key = plan_key(graph, self.target)
         plan = find_plan(key)
         addresses = None if plan is None else find_kernels(plan.kernels, self.target)

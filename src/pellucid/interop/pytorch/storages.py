@@ -172,7 +172,14 @@ def rebuild_tensor(
     """``torch._utils._rebuild_tensor_v2``: a tensor of the dtype of its storage."""
     dtype = known_dtype(_storage(storage).kind.dtype or "uint8")
     made = tensor_over(storage, dtype, storage_offset, tuple(size), tuple(stride))
-    return _requiring(made, requires_grad)
+    return _requiring(_resolved(made, metadata), requires_grad)
+
+
+def _resolved(made: Tensor, metadata: Any) -> Tensor:
+    """The numbers of a tensor whose conjugation or change of sign was still pending."""
+    pending = metadata if isinstance(metadata, dict) else {}
+    made = made.conj() if pending.get("conj") else made
+    return made.neg() if pending.get("neg") else made
 
 
 def rebuild_tensor_with_dtype(

@@ -21,6 +21,7 @@ from pellucid.nn.functional.hints import window_hint
 from pellucid.nn.functional.positions import need_channels, need_rank, numbers, select
 from pellucid.ops import structure
 from pellucid.ops.pooling import window_max
+from pellucid.ops.registry import refuse_complex
 from pellucid.tensor.core import lift
 from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.functions import where
@@ -112,6 +113,7 @@ class Windows:
 
 
 def _lowest(x: Any) -> Any:
+    refuse_complex("max_pool", x.dtype)
     return -math.inf if x.dtype.is_floating_point else int(np.iinfo(x.dtype.numpy).min)
 
 
