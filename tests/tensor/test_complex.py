@@ -462,3 +462,27 @@ def test_what_cannot_be_compiled_is_named_with_its_line() -> None:
     ):
         pellucid.compile(sums)(x)
     assert_close(sums(x), np.log(np.cumsum(np.exp(x.numpy()))))
+
+
+TURNED: dict[str, Any] = {
+    "product": lambda z: z * z.conj() + z.exp(),
+    "size": lambda z: z.abs(),
+    "transform": lambda z: pellucid.fft.fft(z),
+    "signal": lambda z: pellucid.fft.irfft(z, 6).sin(),
+    "products": lambda z: z.cumprod(0) * z.prod(),
+    "pairs": lambda z: pellucid.view_as_real(z) ** 2,
+    "power": lambda z: z**2.5 / (z + 2),
+    "logarithms": lambda z: z.logcumsumexp(0),
+}
+
+
+@pytest.mark.parametrize("name", TURNED)
+def test_forward_mode_and_rows(name: str, rng: np.random.Generator) -> None:
+    function = TURNED[name]
+    z, turn = (pellucid.tensor(drawn(rng, 4)) for _ in range(2))
+    _, found = pellucid.func.jvp(function, (z,), (turn,))
+    step = turn * 1e-6
+    assert_close(found, (function(z + step) - function(z - step)) / 2e-6, 1e-6, 1e-7)
+    rows = pellucid.tensor(drawn(rng, 3, 4))
+    together = pellucid.func.vmap(function)(rows)
+    assert_close(together, pellucid.stack([function(row) for row in rows]))

@@ -110,7 +110,7 @@ def make_dual(tensor: TensorCore, tangent: TensorCore, *, level: int | None = No
             "enter_dual_level() first.",
             "write: with forward_ad.dual_level():",
         )
-    if not tensor.dtype.is_floating_point:
+    if not tensor.dtype.is_differentiable:
         raise ArgumentError(
             f"Expected primal to be floating point or complex, but got: {tensor.dtype.name}",
             "convert it with .float()",

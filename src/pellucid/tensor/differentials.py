@@ -122,7 +122,7 @@ def in_body() -> bool:
 
 def variable(tensor: TensorCore) -> Tensor:
     """A tensor that shows the value of another and begins a history, after that one's own."""
-    if not tensor.dtype.is_floating_point:
+    if not tensor.dtype.is_differentiable:
         raise AutogradError(
             f"a tensor of {tensor.dtype.name} has no derivatives: only Tensors of floating point "
             "dtype can require gradients",

@@ -290,7 +290,7 @@ def _operation(
         tangents: list[Any] = []
         for argument in args:
             x, t = next(along) if isinstance(argument, TensorCore) else (None, None)
-            zeros = t is None and x is not None and ctx._materialize and x.dtype.kind == "float"
+            zeros = t is None and x is not None and ctx._materialize and x.dtype.is_differentiable
             tangents.append(_zeros(x) if zeros and x is not None else t)
         before, ctx._saved = ctx._saved, ctx._saved_forward or ctx._saved
         try:
