@@ -55,6 +55,7 @@ def _infer_view_as_real(x: Spec) -> Spec:
 
 
 def _evaluate_view_as_real(x: np.ndarray) -> np.ndarray:
+    x = np.asarray(x)  # a number of NumPy's own has no memory to show
     part = x.real
     shown = np.lib.stride_tricks.as_strided(
         part, (*x.shape, 2), (*x.strides, part.itemsize), writeable=x.flags.writeable
