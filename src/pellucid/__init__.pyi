@@ -6,6 +6,8 @@ from pellucid.backends.cpu.threads import set_num_threads as set_num_threads
 from pellucid.base.caches import clear_caches as clear_caches
 from pellucid.base.dtypes import DType as dtype
 from pellucid.base.dtypes import bfloat16 as bfloat16
+from pellucid.base.dtypes import complex64 as complex64
+from pellucid.base.dtypes import complex128 as complex128
 from pellucid.base.dtypes import float16 as float16
 from pellucid.base.dtypes import float32 as float32
 from pellucid.base.dtypes import float64 as float64
@@ -41,6 +43,12 @@ from pellucid.tensor.autograd import is_grad_enabled as is_grad_enabled
 from pellucid.tensor.autograd import no_grad as no_grad
 from pellucid.tensor.autograd import set_grad_enabled as set_grad_enabled
 from pellucid.tensor.compile import compile as compile
+from pellucid.tensor.complex import complex as complex
+from pellucid.tensor.complex import imag as imag
+from pellucid.tensor.complex import polar as polar
+from pellucid.tensor.complex import real as real
+from pellucid.tensor.complex import view_as_complex as view_as_complex
+from pellucid.tensor.complex import view_as_real as view_as_real
 from pellucid.tensor.creation import arange as arange
 from pellucid.tensor.creation import as_tensor as as_tensor
 from pellucid.tensor.creation import empty as empty
@@ -119,9 +127,16 @@ from pellucid.tensor.state import set_eager_kernels as set_eager_kernels
 from pellucid.tensor.statistics import searchsorted as searchsorted
 from pellucid.tensor.tensor import Tensor as Tensor
 from pellucid.tensor.vmap import vmap as vmap
+from pellucid.tensor.windows import bartlett_window as bartlett_window
+from pellucid.tensor.windows import blackman_window as blackman_window
+from pellucid.tensor.windows import hamming_window as hamming_window
+from pellucid.tensor.windows import hann_window as hann_window
+from pellucid.tensor.windows import kaiser_window as kaiser_window
 __version__: str
 float = float32
 double = float64
+cfloat = complex64
+cdouble = complex128
 half = float16
 long = int64
 int = int32
@@ -133,6 +148,7 @@ from pellucid import cuda as cuda
 from pellucid import data as data
 from pellucid import distributed as distributed
 from pellucid import distributions as distributions
+from pellucid import fft as fft
 from pellucid import func as func
 from pellucid import insight as insight
 from pellucid import interop as interop
@@ -201,6 +217,7 @@ __all__ = [
     "autocast",
     "autograd",
     "baddbmm",
+    "bartlett_window",
     "bernoulli",
     "bfloat16",
     "bincount",
@@ -211,6 +228,7 @@ __all__ = [
     "bitwise_or",
     "bitwise_right_shift",
     "bitwise_xor",
+    "blackman_window",
     "block_diag",
     "bmm",
     "bool",
@@ -221,7 +239,9 @@ __all__ = [
     "cartesian_prod",
     "cat",
     "cdist",
+    "cdouble",
     "ceil",
+    "cfloat",
     "chain_matmul",
     "channels_last",
     "cholesky",
@@ -237,6 +257,9 @@ __all__ = [
     "column_stack",
     "combinations",
     "compile",
+    "complex",
+    "complex128",
+    "complex64",
     "concat",
     "concatenate",
     "conj",
@@ -292,6 +315,7 @@ __all__ = [
     "exp2",
     "expm1",
     "eye",
+    "fft",
     "finfo",
     "fix",
     "flatten",
@@ -332,6 +356,8 @@ __all__ = [
     "greater_equal",
     "gt",
     "half",
+    "hamming_window",
+    "hann_window",
     "hardshrink",
     "heaviside",
     "histc",
@@ -343,6 +369,7 @@ __all__ = [
     "igamma",
     "igammac",
     "iinfo",
+    "imag",
     "index_add",
     "index_copy",
     "index_fill",
@@ -381,6 +408,8 @@ __all__ = [
     "isneginf",
     "isposinf",
     "isreal",
+    "istft",
+    "kaiser_window",
     "kron",
     "kthvalue",
     "lcm",
@@ -474,6 +503,7 @@ __all__ = [
     "pi",
     "pinverse",
     "poisson",
+    "polar",
     "polygamma",
     "positive",
     "pow",
@@ -494,6 +524,7 @@ __all__ = [
     "randn_like",
     "randperm",
     "ravel",
+    "real",
     "reciprocal",
     "relu",
     "remainder",
@@ -544,6 +575,7 @@ __all__ = [
     "stack",
     "std",
     "std_mean",
+    "stft",
     "sub",
     "subtract",
     "sum",
@@ -585,6 +617,8 @@ __all__ = [
     "var",
     "var_mean",
     "vdot",
+    "view_as_complex",
+    "view_as_real",
     "vision",
     "vmap",
     "vsplit",

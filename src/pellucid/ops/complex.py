@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.base.errors import DTypeError, ShapeError
 from pellucid.graph.node import Sample, Spec
-from pellucid.ops.registry import PRIMITIVES, Value, apply, define, ramp
+from pellucid.ops.registry import PRIMITIVES, Value, apply, define, ramp, scalar
 
 _LAYOUT = "another reading of the same memory, which no arithmetic expresses"
 
@@ -154,3 +154,12 @@ def from_parts(re: Value, im: Value) -> Value:
     shape = (*re.shape, 1)
     parts = [apply(PRIMITIVES["reshape"], part, shape=shape) for part in (re, im)]
     return view_as_complex(apply(PRIMITIVES["concatenate"], *parts, axis=len(shape) - 1))
+
+
+def sgn(x: Value) -> Value:
+    """x / |x| of complex numbers; 0 for 0."""
+    size = apply(PRIMITIVES["abs"], x)
+    zero = apply(PRIMITIVES["eq"], size, scalar(size, 0.0))
+    safe = apply(PRIMITIVES["where"], zero, scalar(size, 1.0), size)
+    found = apply(PRIMITIVES["div"], x, apply(PRIMITIVES["cast"], safe, dtype=x.dtype))
+    return apply(PRIMITIVES["where"], zero, scalar(x, 0.0), found)

@@ -15,7 +15,7 @@ from pellucid.base.dtypes import DType, as_dtype, bool_, float32, float64, int32
 from pellucid.base.errors import DTypeError, DTypeUnsupportedError
 from pellucid.base.shapes import Shape, broadcast_shapes
 from pellucid.graph.node import Primitive, Sample, Spec
-from pellucid.ops.complex import real
+from pellucid.ops.complex import real, sgn
 from pellucid.ops.registry import (
     PRIMITIVES,
     Value,
@@ -210,16 +210,8 @@ def _infer_abs(x: Spec) -> Spec:
 
 def _abs_gradient(g: Value, y: Value, x: Value) -> Value:
     if x.dtype.is_complex:
-        return mul(cast(g, x.dtype), direction(x))
+        return mul(cast(g, x.dtype), sgn(x))
     return mul(g, sign(x))
-
-
-def direction(x: Value) -> Value:
-    """x / |x| of complex numbers; 0 for 0."""
-    size = abs(x)
-    zero = eq(size, scalar(size, 0.0))
-    found = div(x, cast(where(zero, scalar(size, 1.0), size), x.dtype))
-    return where(zero, scalar(x, 0.0), found)
 
 
 ABSOLUTE = _unary("abs", "|x|", np.abs, _abs_gradient, infer=_infer_abs)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, cast
 
-from pellucid.base.dtypes import DTypeLike, as_dtype
+from pellucid.base.dtypes import DTypeLike, as_dtype, promote
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import elementwise
@@ -22,7 +22,7 @@ from pellucid.tensor.solving import inv_ex
 def _prepared(name: str, value: Any, dtype: DTypeLike | None) -> Any:
     """The tensor in the dtype in which to compute; of floating point, narrow types too."""
     x = as_operand(value)
-    if not x.dtype.is_floating_point:
+    if not x.dtype.is_differentiable:
         raise DTypeError(
             f"linalg.{name} expected a floating point tensor and got {x.dtype.name}",
             "convert it with .float() or .double()",
@@ -30,7 +30,8 @@ def _prepared(name: str, value: Any, dtype: DTypeLike | None) -> Any:
     if dtype is None:
         return x
     wanted = as_dtype(dtype)
-    if not wanted.is_floating_point or wanted.itemsize < x.dtype.itemsize:
+    narrower = promote(wanted, x.dtype) is not wanted
+    if wanted.is_complex is not x.dtype.is_complex or narrower:
         raise DTypeError(
             f"linalg.{name} got dtype={wanted.name} for a tensor of {x.dtype.name}",
             "give a floating point type that is not narrower",

@@ -134,7 +134,7 @@ class SpecialMethods(ArithmeticMethods):
 
     def sgn(self) -> Tensor:
         """sign(x): −1, 0 or 1, element by element; z / |z| of complex numbers, 0 for 0."""
-        return elementwise.direction(self) if self.dtype.is_complex else self.sign()
+        return complex.sgn(self) if self.dtype.is_complex else self.sign()
 
     def bitwise_and(self, other: Operand) -> Tensor:
         """Bits set in both, element by element; for integers and bool, shapes broadcast."""
