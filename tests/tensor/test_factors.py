@@ -80,6 +80,53 @@ def test_eigenvalues_of_symmetric_matrices(shape: tuple[int, ...], triangle: str
     assert_close(alone, values, 1e-12, 1e-12)
 
 
+@pytest.mark.parametrize("kind", [np.float64, np.complex128, np.float32])
+@pytest.mark.parametrize("shape", [s for s in SHAPES if s[-1] == s[-2]])
+def test_eigenvalues_of_any_matrices(shape: tuple[int, ...], kind: Any) -> None:
+    a = numbers(*shape).astype(kind)
+    if kind is np.complex128:
+        a = a + 1j * numbers(*shape, seed=1)
+    rtol = 1e-4 if kind is np.float32 else 1e-10
+    values, vectors = compiled_too(lambda x: linalg.eig(x), a, rtol=rtol)
+    assert values.dtype is (pellucid.complex64 if kind is np.float32 else pellucid.complex128)
+    found = vectors.numpy()
+    known = np.sort_complex(np.linalg.eigvals(a).astype(values.numpy().dtype))
+    atol = 1e-5 if rtol > 1e-5 else 1e-11
+    assert_close(a @ found, found * values.numpy()[..., None, :], rtol, atol)
+    assert_close((np.abs(found) ** 2).sum(-2), np.ones(values.shape), rtol)
+    (alone,) = compiled_too(linalg.eigvals, a, rtol=rtol)
+    assert_close(np.sort_complex(alone.numpy()), known, rtol, atol)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("kind", [np.float64, np.complex128])
+def test_gradients_of_eigenvalues_as_in_pytorch(kind: Any) -> None:
+    torch = pytest.importorskip("torch")
+    a = numbers(2, 3, 3).astype(kind)
+    a = a if kind is np.float64 else a + 1j * numbers(2, 3, 3, seed=1)
+
+    def both(m: Any, x: Any, grad: Any) -> list[Any]:
+        values, vectors = m.linalg.eig(x)
+        total = (vectors.abs() * values.abs().unsqueeze(-2)).sum() + m.linalg.eigvals(x).abs().sum()
+        (slope,) = grad(total, [x], create_graph=True)
+        (curve,) = grad((slope.abs() ** 2).sum(), [x])
+        return [slope, curve]
+
+    ours_ = both(pellucid, ours(a, True), pellucid.autograd.grad)
+    theirs = both(torch, torch.tensor(a, requires_grad=True), torch.autograd.grad)
+    for left, right in zip(ours_, theirs, strict=True):
+        assert_close(left, right, 1e-8, 1e-10)
+
+    def step(x: Any) -> Any:
+        x = x.detach().requires_grad_()
+        (slope,) = pellucid.autograd.grad(linalg.eigvals(x).abs().sum(), [x])
+        return slope
+
+    compiled_too(step, a)
+    with pytest.raises(linalg.LinAlgError, match="infinite or NaN"):
+        linalg.eig(ours(np.full((2, 2), np.nan)))
+
+
 @pytest.mark.parametrize("mode", ["reduced", "complete", "r"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_orthogonal_and_triangular(shape: tuple[int, ...], mode: Any) -> None:

@@ -38,6 +38,7 @@ from pellucid.graph.node import (
 )
 from pellucid.ops import elementwise, structure
 from pellucid.ops.contraction import matmul
+from pellucid.ops.pairs import IN_PAIRS
 from pellucid.ops.scan_body import Body, make_body
 
 Value = Node | Parts
@@ -108,10 +109,25 @@ def _lowered(node: Node, operands: Sequence[Value]) -> Value:
         return FUNCTIONS[node.op.name](operands[0])
     if node.op.name in PARTED:
         return _parted(node, operands)
+    if node.op.host:
+        return _hosted(node, operands)
     raise TraceError(
         f"{node.op.name} of complex numbers{_place(node)} cannot be compiled",
         "compute this part outside of the compiled function, or write it with real numbers",
     )
+
+
+def _hosted(node: Node, operands: Sequence[Value]) -> Value:
+    """A host operation, called on pairs."""
+    settings = {k: v for k, v in node.settings.items() if k != "output"}
+    params = {
+        "name": node.op.name,
+        "params": tuple(sorted(settings.items())),
+        "complexes": tuple(isinstance(v, Parts) for v in operands),
+        "output": node.settings.get("output", 0),
+    }
+    found = make_node(IN_PAIRS, [_as_pairs(v) for v in operands], params)
+    return _from_pairs(found) if node.dtype.is_complex else found
 
 
 def _place(node: Node) -> str:

@@ -18,6 +18,7 @@ from pellucid.base.errors import AutogradError, LinAlgError, ShapeError
 from pellucid.graph.node import Primitive, Sample, Spec
 from pellucid.ops import elementwise as e
 from pellucid.ops import indexing, structure
+from pellucid.ops.complex import conj, real
 from pellucid.ops.contraction import matmul, swap
 from pellucid.ops.elimination import (
     factored,
@@ -134,6 +135,7 @@ def _computed(
 
 HINTS = {
     "svd": "look for what made them: too large a step, a division by 0",
+    "eig": "look for what made them: too large a step, a division by 0",
     "eigh": "scale the matrix, or use float64",
 }
 
@@ -328,6 +330,75 @@ EIGH = define(
     host=True,
     tangent="reverse",
     batch=_in_stacks("eigh"),
+)
+
+
+# ---- eigenvalues of any matrices -----------------------------------------------------------------
+
+
+def _infer_eig(a: Spec, *, output: int) -> Spec:
+    if not a.dtype.is_differentiable or a.dtype.is_narrow:
+        require_float("eig", a)
+    if len(a.shape) < 2 or a.shape[-1] != a.shape[-2]:
+        raise ShapeError(
+            f"eig got a tensor of shape {tuple(a.shape)}", "it needs square matrices (…, n, n)"
+        )
+    return Spec(a.shape[:-1] if output == 0 else a.shape, a.dtype.to_complex())
+
+
+def _eig(a: np.ndarray, *, outputs: tuple[int, ...] | None = None) -> dict[int, np.ndarray]:
+    _require_finite("eig", a)
+    kind = np.complex64 if a.dtype in (np.float32, np.complex64) else np.complex128
+    if outputs == (0,):
+        return {0: _computed("eig", np.linalg.eigvals, a)[0].astype(kind)}
+    values, vectors = _computed("eig", np.linalg.eig, a)
+    found = {0: values.astype(kind), 1: vectors.astype(kind)}
+    if outputs is None or 2 in outputs:
+        try:
+            found[2] = np.linalg.inv(found[1])
+        except np.linalg.LinAlgError:  # too few directions: there is no gradient
+            found[2] = np.full_like(found[1], np.nan)
+    return _wanted(found, outputs)
+
+
+def _eig_gradient(
+    cotangents: Cotangents,
+    result: Result,
+    inputs: Sequence[Value],
+    wanted: Sequence[bool],
+    pull: Any,
+) -> list[Value]:
+    """V⁻ᴴ ((Vᴴ V̄ − Vᴴ V Re diag(Vᴴ V̄)) / Ē + diag L̄) Vᴴ with E[i, j] = l[j] − l[i]: the columns
+    of V have length 1.  (Boeddeker, Hanebrink et al., 2017.)"""
+    values, vectors, inverse = (result(k) for k in range(3))
+    turned, back = conj(swap(vectors)), conj(swap(inverse))
+    gl, gv, gw = (cotangents.get(k) for k in range(3))
+    if gw is not None:  # of the inverse, which higher derivatives read
+        gv = _sum(gv, e.neg(matmul(back, matmul(gw, back))))
+    inner = None if gl is None else _diagonal_matrix(gl)
+    if gv is not None:
+        moved = matmul(turned, gv)
+        own = structure.sum(e.mul(moved, _unit(moved)), len(moved.shape) - 2)
+        kept = e.cast(real(own), moved.dtype)
+        moved = e.sub(moved, e.mul(matmul(turned, vectors), _row(kept)))
+        inner = _sum(e.div(moved, conj(_differences(values))), inner)
+    found = matmul(matmul(back, inner), turned)
+    return [found if inputs[0].dtype.is_complex else real(found)]
+
+
+EIG = define(
+    "eig",
+    "factors",
+    "A = V diag(L) V^-1, complex, the columns of V of length 1; and V^-1",
+    infer=_infer_eig,
+    evaluate=lambda a, *, output: _eig(a, outputs=(output,))[output],
+    gradient=_eig_gradient,
+    samples=lambda: [
+        Sample((0.2 * ramp(3, 3) + np.diag([1.0, 2.5, -1.0]),), {"output": k}) for k in range(3)
+    ],
+    reason="an iteration until convergence, which LAPACK has",
+    results=_eig,
+    host=True,
 )
 
 

@@ -115,6 +115,35 @@ def eigvalsh(
     )
 
 
+# ---- eigenvalues of any matrices -----------------------------------------------------------------
+
+
+@takes_out
+def eig(
+    A: Tensor,  # noqa: N803
+    *,
+    out: tuple[Tensor, ...] | None = None,
+) -> Eigen:
+    """A = V diag(L) V⁻¹ of square matrices (…, n, n), real or complex: eigenvalues L (…, n) and
+    V (…, n, n), whose columns are eigenvectors of length 1; both complex, in no order.
+
+    The gradient exists where the eigenvalues differ; it is that of functions which do not depend
+    on the phases of the eigenvectors.  Raises ``LinAlgError`` for a matrix with infinities or NaN.
+    """
+    return Eigen(*results_of(factoring.EIG, as_matrices("eig", A, square=True), 2))
+
+
+@takes_out
+def eigvals(
+    A: Tensor,  # noqa: N803
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The complex eigenvalues of square matrices (…, n, n), in no order: (…, n); see ``eig``."""
+    a = as_matrices("eigvals", A, square=True)
+    return cast(Tensor, a.apply_results(factoring.EIG, (a,), {}, (0,))[0])
+
+
 # ---- orthogonal and triangular -------------------------------------------------------------------
 
 

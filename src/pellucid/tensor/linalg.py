@@ -11,7 +11,9 @@ from pellucid.base.shapes import normalize_axis
 from pellucid.ops import structure
 from pellucid.tensor.arithmetic import constant_like
 from pellucid.tensor.factoring import (
+    eig,
     eigh,
+    eigvals,
     eigvalsh,
     householder_product,
     ldl_factor,
@@ -266,7 +268,9 @@ __all__ = [
     "cross",
     "det",
     "diagonal",
+    "eig",
     "eigh",
+    "eigvals",
     "eigvalsh",
     "householder_product",
     "inv",
