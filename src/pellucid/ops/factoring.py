@@ -399,6 +399,8 @@ EIG = define(
     reason="an iteration until convergence, which LAPACK has",
     results=_eig,
     host=True,
+    tangent="reverse",
+    batch="leading",
 )
 
 

@@ -89,4 +89,6 @@ IN_PAIRS = define(
     reason="native code has no complex numbers; made by the compiler, after differentiation",
     results=_results,
     host=True,
+    tangent="zero",  # what is differentiated is the operation itself, before
+    batch="leading",
 )
