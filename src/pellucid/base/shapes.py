@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 
-from pellucid.base.errors import ArgumentError, AxisError, ShapeError
+from pellucid.base.errors import ArgumentError, ArgumentTypeError, AxisError, ShapeError
 
 Shape = tuple[int, ...]
 
@@ -34,8 +35,21 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     return tuple(result)
 
 
+def whole_axis(axis: object) -> int:
+    """An axis as an int; raises ``ArgumentTypeError`` for what is no whole number."""
+    try:
+        return operator.index(axis)  # type: ignore[arg-type]
+    except TypeError:
+        raise ArgumentTypeError(
+            f"dim must be int, not {type(axis).__name__} (got {axis!r})",
+            "name an axis by its number, from 0, or from -1 at the back",
+        ) from None
+
+
 def normalize_axis(axis: int, rank: int) -> int:
     """``axis`` counted from the front; negative axes count from the back."""
+    if axis.__class__ is not int:
+        axis = whole_axis(axis)
     limit = max(rank, 1)
     if not -limit <= axis < limit:
         raise AxisError(
@@ -49,11 +63,18 @@ def normalize_axes(axes: int | Sequence[int] | None, rank: int) -> tuple[int, ..
     """Sorted, distinct axes counted from the front; ``None`` means all of them."""
     if axes is None:
         return tuple(range(rank))
-    listed = [axes] if isinstance(axes, int) else list(axes)
+    listed = list(axes) if isinstance(axes, (list, tuple)) else _axes_given(axes)
     result = [normalize_axis(a, rank) for a in listed]
     if len(set(result)) != len(result):
         raise ShapeError(f"an axis is named twice in {tuple(listed)}", "name each axis once")
     return tuple(sorted(a for a in result if a < rank))
+
+
+def _axes_given(axes: object) -> list[int]:
+    """Axes given as one number, or as anything else that can be walked through."""
+    if hasattr(axes, "__index__") or not isinstance(axes, Iterable):
+        return [whole_axis(axes)]
+    return [whole_axis(a) for a in axes]
 
 
 def contiguous_strides(shape: Shape) -> Shape:

@@ -20,7 +20,7 @@ from pellucid.base.dtypes import (
     promote,
     with_scalar,
 )
-from pellucid.base.errors import DTypeError
+from pellucid.base.errors import DTypeError, NumberRangeError
 from pellucid.ops import elementwise
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.interface import Tensor
@@ -38,13 +38,27 @@ def as_operand(value: object, dtype: DType | None = None) -> Tensor:
     if isinstance(value, NUMBERS):
         kind = dtype or of_scalar(value)
         # A number meets narrow values in float32: it is not rounded before the result is.
-        return lift(np.asarray(value, np.float32 if kind.is_narrow else kind.numpy))
+        try:
+            return lift(np.asarray(value, np.float32 if kind.is_narrow else kind.numpy))
+        except OverflowError:
+            return lift(_wrapped(value, kind))
     if isinstance(value, np.ndarray):
         return lift(value)
     raise DTypeError(
         f"expected a tensor or a number and got {type(value).__name__}",
         "wrap it: pellucid.tensor(value)",
     )
+
+
+def _wrapped(value: Any, kind: DType) -> np.ndarray:
+    """A whole number outside of the range of an integer dtype, as its last bits say."""
+    number = float(value)
+    if kind.kind != "int" or not -(2.0**63) <= number < 2.0**63:
+        raise NumberRangeError(
+            f"the number {value} cannot be converted to {kind.name} without overflow",
+            "convert the tensor first: x.double()",
+        )
+    return np.asarray(int(value), np.int64).astype(kind.numpy)
 
 
 def as_source(values: Any, dtype: DType) -> Any:
