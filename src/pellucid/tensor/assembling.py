@@ -29,7 +29,6 @@ from pellucid.tensor.shaping import (
     meshgrid,
 )
 
-
 MOST_PARTS = 1 << 30
 """More bytes of pointers than a tuple of parts should have."""
 

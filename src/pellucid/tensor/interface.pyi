@@ -2632,16 +2632,18 @@ class Tensor(TensorCore):
     def polygamma(self, n: builtins.int) -> Tensor:
         """The n-th derivative of ψ(x) = d/dx ln Γ(x): (−1)^(n+1) n! Σ_{k≥0} (x + k)^−(n+1).
 
-        At the poles −∞ for even n, ∞ for odd ones.  For n ≥ 2 by Euler's and Maclaurin's formula from the 32nd term on, for x < ½ by
-        reflection, in float64.  (Abramowitz and Stegun, 1964, 6.4.)
+        At the poles −∞ for even n, ∞ for odd ones.  For n ≥ 2 by Euler's and Maclaurin's formula
+        from the 32nd term on, for x < ½ by reflection, in float64.  (Abramowitz and Stegun,
+        1964, 6.4.)
         """
         ...
 
     def polygamma_(self, n: builtins.int) -> Tensor:
         """The n-th derivative of ψ(x) = d/dx ln Γ(x): (−1)^(n+1) n! Σ_{k≥0} (x + k)^−(n+1).
 
-        At the poles −∞ for even n, ∞ for odd ones.  For n ≥ 2 by Euler's and Maclaurin's formula from the 32nd term on, for x < ½ by
-        reflection, in float64.  (Abramowitz and Stegun, 1964, 6.4.)
+        At the poles −∞ for even n, ∞ for odd ones.  For n ≥ 2 by Euler's and Maclaurin's formula
+        from the 32nd term on, for x < ½ by reflection, in float64.  (Abramowitz and Stegun,
+        1964, 6.4.)
 
         In place: overwrites the tensor with the result and returns it.
         """

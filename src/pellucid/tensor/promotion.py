@@ -118,7 +118,9 @@ def together(*values: Any, dtype: DType | None = None) -> list[Tensor]:
     target = dtype or common_dtype(list(values))
     if target.is_narrow:
         return [
-            as_operand(v, target) if isinstance(v, NUMBERS) else elementwise.cast(v, target)
+            as_operand(v, target)
+            if isinstance(v, NUMBERS)
+            else elementwise.cast(as_operand(v), target)
             for v in values
         ]
     return [elementwise.cast(as_operand(v, target), target) for v in values]

@@ -21,7 +21,8 @@ from pellucid.nn.functional.hints import window_hint
 from pellucid.nn.functional.positions import need_channels, need_rank, numbers, select
 from pellucid.ops import structure
 from pellucid.ops.pooling import window_max
-from pellucid.tensor.core import lift
+from pellucid.tensor.core import check_size, lift
+from pellucid.tensor.creation import MOST_KNOWN
 from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.out import takes_out
@@ -602,6 +603,7 @@ def _targets(name: str, input: Any, count: int, output_size: Any) -> list[int]:
             f"{name} got an input of shape {tuple(input.shape)}",
             "the pooled axes must not be empty: look at what made this input",
         )
+    check_size((*input.shape[: input.dim() - count], *found), input.dtype, MOST_KNOWN)
     return found
 
 
