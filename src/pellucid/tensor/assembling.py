@@ -89,16 +89,9 @@ class AssemblingMethods(ShapingMethods):
             )
         axis = normalize_axis(dim, len(self.shape))
         extent = self.shape[axis]
-        if isinstance(indices_or_sections, TensorCore):
-            if indices_or_sections.dtype.kind != "int" or len(indices_or_sections.shape) > 1:
-                raise DTypeError(
-                    f"tensor_split got positions of {indices_or_sections.dtype.name} and shape "
-                    f"{tuple(indices_or_sections.shape)}",
-                    "give a whole number, or a vector of them",
-                )
-            indices_or_sections = indices_or_sections.array().tolist()
-        if isinstance(indices_or_sections, int):
-            n = indices_or_sections
+        wanted = _sections(indices_or_sections)
+        if isinstance(wanted, int):
+            n = wanted
             check_size((n,), self.dtype, MOST_PARTS)
             if n < 1:
                 raise ArgumentError(
@@ -108,7 +101,7 @@ class AssemblingMethods(ShapingMethods):
             sizes = [extent // n + (1 if i < extent % n else 0) for i in range(n)]
             edges = [sum(sizes[:i]) for i in range(n + 1)]
         else:
-            cuts = [min(max(c + extent if c < 0 else c, 0), extent) for c in indices_or_sections]
+            cuts = [min(max(c + extent if c < 0 else c, 0), extent) for c in wanted]
             edges = [0, *cuts, extent]
         pairs = zip(edges[:-1], edges[1:], strict=True)
         return tuple(self.narrow(axis, a, max(b - a, 0)) for a, b in pairs)
@@ -205,6 +198,19 @@ def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ..
         return t.unsqueeze(-1) if len(t.shape) == 2 else t.reshape(1, -1, 1)
 
     return _each(tensors, grown)
+
+
+def _sections(given: Any) -> int | list[int]:
+    """The number of parts or the positions to cut at, which may be given as a tensor."""
+    if not isinstance(given, TensorCore):
+        return given if isinstance(given, int) else list(given)
+    if given.dtype.kind != "int" or len(given.shape) > 1:
+        raise DTypeError(
+            f"tensor_split got positions of {given.dtype.name} and shape {tuple(given.shape)}",
+            "give a whole number, or a vector of them",
+        )
+    known: int | list[int] = given.array().tolist()
+    return known
 
 
 def _need_axes(name: str, tensor: Any, count: int) -> None:

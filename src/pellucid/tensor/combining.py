@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -155,7 +156,7 @@ def _extreme(
 ) -> Any:
     """The largest or smallest values of each place, and their gradient in equal shares."""
     if reduce == "amin":
-        turn = (lambda t: -t) if x.dtype.is_floating_point else (lambda t: ~t)  # no overflow
+        turn = operator.neg if x.dtype.is_floating_point else operator.invert  # no overflow
         return turn(_extreme(turn(x), axis, places, turn(source), hit, include_self, "amax"))
     given = source.detach()
     order = structure.argsort(given, axis, False)  # NaN last, so it wins

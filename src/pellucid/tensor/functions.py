@@ -59,9 +59,10 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1.0, dim: int =
     n = y.shape[normalize_axis(dim, len(y.shape))] if y.shape else 0
     if not n:
         return y.sum(dim) * 0.0 if y.shape else as_operand(0.0, y.dtype)
-    both = y.narrow(dim, 1, n - 1) + y.narrow(dim, 0, n - 1)
     if x is None:
-        return (both * dx).sum(dim) / 2
+        ends = y.select(dim, 0) + y.select(dim, n - 1)
+        return (y.sum(dim) - ends * 0.5) * dx
+    both = y.narrow(dim, 1, n - 1) + y.narrow(dim, 0, n - 1)
     steps = x.diff(dim=dim if len(x.shape) > 1 else 0)
     if len(steps.shape) == 1 and len(y.shape) > 1:
         steps = steps.reshape([-1 if i == dim % len(y.shape) else 1 for i in range(len(y.shape))])

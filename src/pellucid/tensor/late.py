@@ -83,12 +83,13 @@ def explanation(late: Sequence[Late], known: dict[Node, np.ndarray]) -> Pellucid
         except ArgumentError:  # another position out of range on the way to it
             continue
         try:
-            if any(array is None for array in arrays):
+            found = [array for array in arrays if array is not None]
+            if len(found) < len(nodes):
                 unknown = unknown or otherwise
-            elif all(array.size for array in arrays if array is not None):
-                check(*(n.dtype.numbers(a) for n, a in zip(nodes, arrays, strict=True)))
-        except PellucidError as found:
-            return found
+            elif all(array.size for array in found):
+                check(*(n.dtype.numbers(a) for n, a in zip(nodes, found, strict=True)))
+        except PellucidError as error:
+            return error
     return unknown
 
 

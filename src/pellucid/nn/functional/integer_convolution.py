@@ -63,9 +63,8 @@ def convolve_transposed(
     inputs, outputs = weight.shape[:2]
     turned = weight.flip(*range(2, 2 + rank)).reshape(groups, inputs // groups, outputs, *kernel)
     turned = turned.transpose(1, 2).reshape(groups * outputs, inputs // groups, *kernel)
-    ones = (1,) * rank
-    frame = [[max(v, 0) for v in side] for side in (before, after)]
-    return convolve(x, turned, ones, *frame, dilation, groups)
+    front, back = ([max(v, 0) for v in side] for side in (before, after))
+    return convolve(x, turned, (1,) * rank, front, back, dilation, groups)
 
 
 def _with_zeros_between(x: Any, axis: int, step: int) -> Any:
