@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.ops import structure
+from pellucid.tensor.tensor import Tensor
 
 
 def convolve(
@@ -21,7 +22,7 @@ def convolve(
     high: Sequence[int],
     dilation: Sequence[int],
     groups: int,
-) -> Any:
+) -> Tensor:
     """(N, C, d…) with (O, C / groups, k…) → (N, O, d′…), in the dtype of both."""
     kernel, rank = tuple(weight.shape[2:]), len(stride)
     x = structure.pad(x, (0, 0, *low), (0, 0, *high), fill=0)
@@ -35,7 +36,7 @@ def convolve(
     rows = math.prod(kernel) * (channels // groups)
     x = x.reshape(n, groups, math.prod(out), rows)
     factors = weight.reshape(groups, weight.shape[0] // groups, rows)
-    product = x.matmul(factors.transpose(1, 2))  # (N, G, positions, O / G)
+    product: Tensor = x.matmul(factors.transpose(1, 2))  # (N, G, positions, O / G)
     return product.transpose(2, 3).reshape(n, weight.shape[0], *out)
 
 
@@ -47,7 +48,7 @@ def convolve_transposed(
     extents: Sequence[int],
     dilation: Sequence[int],
     groups: int,
-) -> Any:
+) -> Tensor:
     """(N, I, d…) with (I, O / groups, k…) → (N, O, *extents): zeros between, weights reversed."""
     rank, kernel = len(stride), tuple(weight.shape[2:])
     for i in range(rank):
