@@ -82,7 +82,11 @@ DIFFERENCES = [
         "`out=` of a higher precision than the result, or overlapping an operand",
         "written all the same, and right: the result is complete before it is written",
     ),
-    ("a number where PyTorch insists on a tensor, as in `maximum(x, 2)`", "means what it says"),
+    (
+        "a number where PyTorch insists on a tensor, as in `maximum(x, 2)`; integers where it "
+        "insists on fractions, as in `softmax` and `std`; a condition that is not bool in `where`",
+        "mean what they say",
+    ),
     (
         "`cholesky_inverse`, `cholesky_solve`: the gradient above the diagonal of the factor",
         "0, for what is never read; PyTorch gives that of a formula for symmetric matrices",

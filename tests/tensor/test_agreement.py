@@ -305,6 +305,12 @@ def test_the_incomplete_gamma_function_of_large_arguments() -> None:
         assert_close(upper, special.gammaincc(a, x), 1e-9, 1e-12)
 
 
+def test_shapes_given_as_numbers() -> None:
+    assert pellucid.broadcast_shapes((5, 1), 5) == (5, 5)
+    assert pellucid.broadcast_shapes(3) == (3,)
+    assert pellucid.broadcast_shapes([2, 1], (1, 4)) == (2, 4)
+
+
 def test_activations_in_place() -> None:
     for name, settings in (
         ("relu_", ()), ("leaky_relu_", (0.1,)), ("elu_", (0.5,)), ("celu_", (0.5,)), ("selu_", ()),

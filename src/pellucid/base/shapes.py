@@ -16,16 +16,20 @@ def size_of(shape: Iterable[int]) -> int:
     return math.prod(shape)
 
 
-def broadcast_shapes(*shapes: Shape) -> Shape:
-    """The shape that ``shapes`` broadcast to (NumPy's rule: align at the right, 1 stretches)."""
-    if shapes and shapes.count(shapes[0]) == len(shapes):
+def broadcast_shapes(*shapes: Shape | int) -> Shape:
+    """The shape that ``shapes`` broadcast to (NumPy's rule: align at the right, 1 stretches).
+
+    A number is the shape of a vector.
+    """
+    if shapes and isinstance(shapes[0], tuple) and shapes.count(shapes[0]) == len(shapes):
         return shapes[0]
-    rank = max((len(s) for s in shapes), default=0)
+    known = [_as_shape(s) for s in shapes]
+    rank = max((len(s) for s in known), default=0)
     result = []
     for axis in range(-rank, 0):
-        extents = {s[axis] for s in shapes if -axis <= len(s)} - {1}
+        extents = {s[axis] for s in known if -axis <= len(s)} - {1}
         if len(extents) > 1:
-            listed = " and ".join(str(s) for s in dict.fromkeys(shapes))
+            listed = " and ".join(str(s) for s in dict.fromkeys(known))
             raise ShapeError(
                 f"shapes {listed} do not broadcast: axis {axis} has extents "
                 f"{' and '.join(str(e) for e in sorted(extents))}",
@@ -33,6 +37,14 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
             )
         result.append(extents.pop() if extents else 1)
     return tuple(result)
+
+
+def _as_shape(shape: object) -> Shape:
+    if isinstance(shape, tuple):
+        return shape
+    if isinstance(shape, Sequence) and not isinstance(shape, str):
+        return tuple(shape)
+    return (whole_axis(shape),)
 
 
 def whole_axis(axis: object) -> int:
