@@ -65,10 +65,6 @@ CALLS: dict[str, list[Call]] = {
         lambda t: F.multilabel_margin_loss(t(SCORES), pellucid.tensor([[1, -1, 0]] * 4)),
     ],
     "layers": [
-        lambda t: F.grid_sample(t(IMAGE), t(IMAGE[:, :, :2].transpose(0, 2, 3, 1)), "bicubic"),
-        lambda t: F.grid_sample(
-            t(IMAGE), t(IMAGE[:, :, :2].transpose(0, 2, 3, 1)), padding_mode="reflection"
-        ),
         lambda t: F.interpolate(t(IMAGE), (3, 7), mode="bilinear"),
         lambda t: F.interpolate(t(IMAGE), scale_factor=1.5, mode="bicubic", antialias=True),
         lambda t: F.embedding(IDS, t(SCORES), max_norm=0.8),

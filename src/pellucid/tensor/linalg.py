@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, cast
 
-from pellucid.base.boundary import clear
 from pellucid.base.errors import ArgumentError, LinAlgError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import structure
@@ -116,7 +115,6 @@ def matrix_power(
     return A if result is None else result
 
 
-from pellucid.base.boundary import clear
 @takes_out
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """Σ x · y along ``dim``; the other axes broadcast."""
@@ -141,7 +139,6 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return structure.reshape(wide * narrow, shape)
 
 
-from pellucid.base.boundary import clear
 def vander(x: Tensor, N: int | None = None) -> Tensor:  # noqa: N803
     """Powers x⁰, x¹ … x^(N−1) of the elements of vectors as columns: (…, n) → (…, n, N).
 

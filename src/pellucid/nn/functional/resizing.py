@@ -314,7 +314,6 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     return places.reshape(int(size[0]), *extents, axes)
 
 
-@rounded_once
 def grid_sample(
     input: Tensor,
     grid: Tensor,
@@ -346,10 +345,9 @@ def grid_sample(
             f"use one of {', '.join(modes)} and one of zeros, border, reflection",
         )
     corners = bool(align_corners)
-    places: Any = grid.float() if grid.dtype.is_narrow else grid
     centres = []
     for i, extent in enumerate(input.shape[2:]):
-        place = places.select(-1, axes - 1 - i)  # (N, H', W')
+        place = grid.select(-1, axes - 1 - i)  # (N, H', W')
         centre = (place + 1) / 2 * (extent - 1) if corners else ((place + 1) * extent - 1) / 2
         if mode != "bicubic":
             centre = _inside(centre, extent, padding_mode, corners)
