@@ -25,8 +25,8 @@ NOT_FOR_THIS = {
     "set_num_threads", "manual_seed", "compile", "load", "save", "scan", "set_rng_state",
     "set_printoptions", "printoptions", "set_eager_kernels", "set_flush_denormal", "summary",
     "set_grad_enabled", "gradcheck", "gradgradcheck", "triplet_margin_with_distance_loss",
-    "numerical_grad", "vmap", "apply_primitive", "apply_results", "kernel_of", "run_results", "lift",
-    "assign", "make", "grad",
+    "numerical_grad", "vmap", "apply_primitive", "apply_results", "kernel_of", "run_results",
+    "lift", "assign", "make", "grad",
 }  # fmt: skip
 """They set modes for everybody, call what they are given, or are no user's business."""
 
