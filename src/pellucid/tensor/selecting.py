@@ -407,21 +407,24 @@ class SelectingMethods(Tensor):
         )
 
 
-def cut_to(source: Any, places: Any) -> Any:
+def cut_to(source: Any, places: Any) -> Tensor:
     """The part of ``source`` that an index of this shape reads, from the front of each axis."""
+    part: Tensor = source
     if source.shape == places.shape:
-        return source
+        return part
     fits = len(source.shape) == len(places.shape) and all(
         n <= m for n, m in zip(places.shape, source.shape, strict=True)
     )
     if not fits:
         if math.prod(source.shape) == math.prod(places.shape) <= 1:  # numbers, vectors of one
-            return structure.reshape(source, places.shape)
+            part = structure.reshape(source, places.shape)
+            return part
         raise ShapeError(
             f"an index of shape {tuple(places.shape)} and values of shape {tuple(source.shape)}",
             "there must be a value for each entry of the index",
         )
-    return structure.slice_(source, [0] * len(places.shape), places.shape, [1] * len(places.shape))
+    part = structure.slice_(source, [0] * len(places.shape), places.shape, [1] * len(places.shape))
+    return part
 
 
 def _lines(x: Any, places: Any) -> tuple[Any, Any]:
