@@ -66,6 +66,53 @@ REASONS = [
 """Parts of names (after =, whole names) → why there is nothing of that kind."""
 
 
+DIFFERENCES = [
+    (
+        "`nonzero`, `argwhere`, `where(condition)`, `unique`, `unique_consecutive`, "
+        "`masked_select`, `repeat_interleave`, `tensor_split` and `one_hot` with counts or "
+        "positions in a tensor, `item`, `equal`, `allclose`, `histogram`, `bincount` in a "
+        "compiled function",
+        "shapes or Python values would depend on data; raises `TraceError` with the line",
+    ),
+    (
+        "`out=` of a higher precision than the result, or overlapping an operand",
+        "written all the same, and right: the result is complete before it is written",
+    ),
+    (
+        "a number where PyTorch insists on a tensor, as in `maximum(x, 2)`; integers where it "
+        "insists on fractions, as in `softmax` and `std`; a condition that is not bool in `where`",
+        "mean what they say",
+    ),
+    (
+        "`cholesky_inverse`, `cholesky_solve`: the gradient above the diagonal of the factor",
+        "0, for what is never read; PyTorch gives that of a formula for symmetric matrices",
+    ),
+    (
+        "`histc` of bfloat16 and float16",
+        "the bin is found in float32; PyTorch rounds the position to the narrow type",
+    ),
+    (
+        "`matrix_exp` of bfloat16 whose scaled matrix overflows",
+        "computed in float32 and rounded once; PyTorch gives NaN",
+    ),
+    (
+        "`interpolate` of uint8 in the modes bilinear and bicubic",
+        "rounded once; PyTorch rounds after each axis with weights of 16 bits, so that elements "
+        "may differ by 1",
+    ),
+    (
+        "`linear_cross_entropy(options=)`",
+        "accepted without effect: how the work is divided is the compiler's business",
+    ),
+    ("`polygamma(n, inf)`", "0, the limit; PyTorch gives NaN"),
+    (
+        "`embedding` and `embedding_bag` with `sparse=True`",
+        "refused: gradients are dense",
+    ),
+]
+"""What exists and answers otherwise than PyTorch does → why."""
+
+
 def public(space: Any) -> list[str]:
     """Names of a PyTorch namespace that users call."""
     names = getattr(space, "__all__", None) or dir(space)
@@ -168,6 +215,8 @@ def page() -> str:
     for title, rows in tables:
         counts = [sum(state == s for _, state, _ in rows) for s in ("covered", "partly", "not")]
         lines.append(f"| `{title}` | " + " | ".join(map(str, counts)) + " |")
+    lines += ["", "## Where results differ", "", "| what | why |", "|---|---|"]
+    lines += [f"| {what} | {why} |" for what, why in DIFFERENCES]
     for title, rows in tables:
         lines += ["", f"## {title}", ""]
         covered = ", ".join(f"`{n}`" for n, state, _ in rows if state == "covered")

@@ -37,8 +37,8 @@ CALLS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
         "clamp clip clamp_max clamp_min hardshrink".split(), lambda m: (m.tensor(X), 0.4)
     ),
     **dict.fromkeys(
-        "cummax cummin cumprod cumsum diff kthvalue logcumsumexp log_softmax logsumexp max sum prod "
-        "median min mode nanmedian softmax sort topk".split(),
+        "cummax cummin cumprod cumsum diff kthvalue logcumsumexp log_softmax logsumexp max sum "
+        "median min mode nanmedian prod softmax sort topk".split(),
         lambda m: (m.tensor(X), 1),
     ),
     **dict.fromkeys("dot vdot outer ger inner".split(), lambda m: (m.tensor(X[0]), m.ones(3))),
@@ -52,7 +52,10 @@ CALLS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
         "scatter scatter_add".split(),
         lambda m: (m.tensor(X), 1, m.tensor([[0], [2]]), m.ones(2, 1)),
     ),
-    **dict.fromkeys("index_add index_copy".split(), lambda m: (m.ones(2, 3), 0, m.tensor([1]), m.tensor(X[:1]))),
+    **dict.fromkeys(
+        "index_add index_copy".split(),
+        lambda m: (m.ones(2, 3), 0, m.tensor([1]), m.tensor(X[:1])),
+    ),
     "addmm": lambda m: (m.ones(2, 2), m.tensor(X), m.ones(3, 2)),
     "addmv": lambda m: (m.ones(2), m.tensor(X), m.ones(3)),
     "addr": lambda m: (m.ones(2, 3), m.ones(2), m.ones(3)),

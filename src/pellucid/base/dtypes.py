@@ -155,7 +155,7 @@ def as_dtype(value: object) -> DType:
         return bfloat16
     try:
         found = _BY_NUMPY.get(np.dtype(value).newbyteorder("="))  # type: ignore[call-overload]
-    except TypeError:
+    except (TypeError, ValueError):
         found = None
     if found is None:
         known = ", ".join(d.name for d in _EVERY)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 
-from pellucid.base.errors import ArgumentError, AxisError, ShapeError
+from pellucid.base.errors import ArgumentError, ArgumentTypeError, AxisError, ShapeError
 
 Shape = tuple[int, ...]
 
@@ -15,16 +16,20 @@ def size_of(shape: Iterable[int]) -> int:
     return math.prod(shape)
 
 
-def broadcast_shapes(*shapes: Shape) -> Shape:
-    """The shape that ``shapes`` broadcast to (NumPy's rule: align at the right, 1 stretches)."""
-    if shapes and shapes.count(shapes[0]) == len(shapes):
+def broadcast_shapes(*shapes: Shape | int) -> Shape:
+    """The shape that ``shapes`` broadcast to (NumPy's rule: align at the right, 1 stretches).
+
+    A number is the shape of a vector.
+    """
+    if shapes and isinstance(shapes[0], tuple) and shapes.count(shapes[0]) == len(shapes):
         return shapes[0]
-    rank = max((len(s) for s in shapes), default=0)
+    known = [_as_shape(s) for s in shapes]
+    rank = max((len(s) for s in known), default=0)
     result = []
     for axis in range(-rank, 0):
-        extents = {s[axis] for s in shapes if -axis <= len(s)} - {1}
+        extents = {s[axis] for s in known if -axis <= len(s)} - {1}
         if len(extents) > 1:
-            listed = " and ".join(str(s) for s in dict.fromkeys(shapes))
+            listed = " and ".join(str(s) for s in dict.fromkeys(known))
             raise ShapeError(
                 f"shapes {listed} do not broadcast: axis {axis} has extents "
                 f"{' and '.join(str(e) for e in sorted(extents))}",
@@ -34,8 +39,29 @@ def broadcast_shapes(*shapes: Shape) -> Shape:
     return tuple(result)
 
 
+def _as_shape(shape: object) -> Shape:
+    if isinstance(shape, tuple):
+        return shape
+    if isinstance(shape, Sequence) and not isinstance(shape, str):
+        return tuple(shape)
+    return (whole_axis(shape),)
+
+
+def whole_axis(axis: object) -> int:
+    """An axis as an int; raises ``ArgumentTypeError`` for what is no whole number."""
+    try:
+        return operator.index(axis)  # type: ignore[arg-type]
+    except TypeError:
+        raise ArgumentTypeError(
+            f"dim must be int, not {type(axis).__name__} (got {axis!r})",
+            "name an axis by its number, from 0, or from -1 at the back",
+        ) from None
+
+
 def normalize_axis(axis: int, rank: int) -> int:
     """``axis`` counted from the front; negative axes count from the back."""
+    if axis.__class__ is not int:
+        axis = whole_axis(axis)
     limit = max(rank, 1)
     if not -limit <= axis < limit:
         raise AxisError(
@@ -49,11 +75,18 @@ def normalize_axes(axes: int | Sequence[int] | None, rank: int) -> tuple[int, ..
     """Sorted, distinct axes counted from the front; ``None`` means all of them."""
     if axes is None:
         return tuple(range(rank))
-    listed = [axes] if isinstance(axes, int) else list(axes)
+    listed = list(axes) if isinstance(axes, (list, tuple)) else _axes_given(axes)
     result = [normalize_axis(a, rank) for a in listed]
     if len(set(result)) != len(result):
         raise ShapeError(f"an axis is named twice in {tuple(listed)}", "name each axis once")
     return tuple(sorted(a for a in result if a < rank))
+
+
+def _axes_given(axes: object) -> list[int]:
+    """Axes given as one number, or as anything else that can be walked through."""
+    if hasattr(axes, "__index__") or not isinstance(axes, Iterable):
+        return [whole_axis(axes)]
+    return [whole_axis(a) for a in axes]
 
 
 def contiguous_strides(shape: Shape) -> Shape:

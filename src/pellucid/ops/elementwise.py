@@ -257,7 +257,7 @@ FLOOR_DIVIDE = _binary(
     "floor_divide",
     "floor(x / y)",
     np.floor_divide,
-    None,
+    lambda g, o, x, y: (_flat(g, o, o), _flat(g, o, o)),
     _infer_number("floor_divide"),
     _samples_binary(low2=0.5, high2=3.0),
 )

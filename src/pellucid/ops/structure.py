@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, bool_, complex128, float64, int64
-from pellucid.base.errors import ArgumentError, AxisError, DTypeError, ShapeError
+from pellucid.base.dtypes import DType, bool_, complex128, float64, int64, uint8
+from pellucid.base.errors import ArgumentError, AxisError, ShapeError
 from pellucid.base.shapes import (
     Shape,
     broadcast_shapes,
@@ -788,8 +788,8 @@ ARGSORT = define(
 
 def argsort(x: Value, axis: int, descending: bool = False) -> Value:
     """Positions (int64) that sort ``x`` along ``axis``; stable."""
-    if x.dtype is bool_ and descending:
-        raise DTypeError("argsort in descending order got bool", "convert with .int()")
+    if x.dtype is bool_:
+        x = elementwise.cast(x, uint8)
     place = normalize_axis(axis, len(x.shape))
     order = apply(ARGSORT, _at_least_a_line(x), axis=place, descending=bool(descending))
     return reshape(order, x.shape)

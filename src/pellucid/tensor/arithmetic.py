@@ -8,8 +8,14 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from pellucid.base.dtypes import bool_, float32, float64, int64
-from pellucid.base.errors import ArgumentError, ArgumentTypeError, DTypeError
+from pellucid.base.dtypes import bool_, float32
+from pellucid.base.errors import (
+    ArgumentError,
+    ArgumentTypeError,
+    DTypeError,
+    DTypeUnsupportedError,
+    ShapeError,
+)
 from pellucid.ops import elementwise
 from pellucid.ops.registry import refuse_complex
 from pellucid.tensor.arguments import Operand
@@ -112,8 +118,9 @@ class ArithmeticMethods(Tensor):
             return self.floor_divide(other)
         a, b = together(self, other)
         if rounding_mode == "trunc":
-            wide = [elementwise.cast(t, float64) if t.dtype.kind != "float" else t for t in (a, b)]
-            return elementwise.cast(elementwise.trunc(elementwise.div(*wide)), a.dtype)
+            if a.dtype.kind != "float":
+                return _binary("floor_divide", as_number(a) - _binary("fmod", a, b), b)
+            return elementwise.trunc(elementwise.div(a, b))
         if rounding_mode is not None:
             raise ArgumentError(
                 f"there is no rounding_mode {rounding_mode!r}", 'use None, "floor" or "trunc"'
@@ -137,9 +144,13 @@ class ArithmeticMethods(Tensor):
         if isinstance(exponent, NUMBERS):
             return _power_of_number(as_number(self), exponent)
         a, b = together(self, exponent)
+        if a.dtype.kind == "bool":
+            raise DTypeUnsupportedError(
+                "pow got two bool tensors: \"pow\" not implemented for 'Bool'",
+                "convert one with .int()",
+            )
         if a.dtype.kind == "int":
-            wide = elementwise.pow(elementwise.cast(a, float64), elementwise.cast(b, float64))
-            return elementwise.cast(wide, a.dtype)
+            return _integer_power(a, b)
         return elementwise.pow(as_float(a), as_float(b))
 
     def __add__(self, other: Operand) -> Tensor:
@@ -290,6 +301,12 @@ class ArithmeticMethods(Tensor):
         self, other: Operand, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
     ) -> Tensor:
         """|self − other| ≤ atol + rtol · |other|, element by element, as a bool tensor."""
+        if rtol < 0 or atol < 0:
+            raise ArgumentError(
+                f"isclose got rtol={rtol} and atol={atol}: rtol and atol must be greater than or "
+                "equal to zero",
+                "use distances of 0 or more",
+            )
         a, b = together(self, other)
         distance = (as_number(a) - as_number(b)).abs()
         near = distance.le(as_number(b).abs() * rtol + atol).logical_and(distance.isfinite())
@@ -304,7 +321,15 @@ class ArithmeticMethods(Tensor):
 
     # ---- functions of one argument ---------------------------------------------------------
 
-    neg = _number_method(elementwise.neg, "−x")
+    def neg(self) -> Tensor:
+        """−x, element by element. Shape and dtype stay; raises ``DTypeError`` for bool."""
+        if self.dtype is bool_:
+            raise DTypeError(
+                "Negation, the `-` operator, on a bool tensor is not supported",
+                "use ~ (not), or convert with .int()",
+            )
+        return elementwise.neg(self)
+
     abs = _number_method(elementwise.abs, "|x|")
     absolute = abs
 
@@ -374,8 +399,9 @@ class ArithmeticMethods(Tensor):
         return 1.0 / self.sqrt()
 
     def square(self) -> Tensor:
-        """x², element by element; shape and dtype stay."""
-        return self * self
+        """x², element by element; shape and dtype stay, but bool becomes int64."""
+        x = as_number(self)
+        return x * x
 
     @unit(elements(1 << 14))
     def relu(self) -> Tensor:
@@ -431,9 +457,14 @@ class ArithmeticMethods(Tensor):
 
     def masked_fill(self, mask: Tensor, value: Operand) -> Tensor:
         """``value`` where ``mask`` is true, else self."""
-        return elementwise.where(
-            as_operand(mask).bool_(), as_operand(value, self.dtype).to(self.dtype), self
-        )
+        number = as_operand(value, self.dtype)
+        if number.shape:
+            raise ShapeError(
+                f"masked_fill got a value of shape {tuple(number.shape)}: it only supports a "
+                "0-dimensional value tensor",
+                "give a number; where() takes values of any shape",
+            )
+        return elementwise.where(as_operand(mask).bool_(), number.to(self.dtype), self)
 
     def lerp(self, end: Tensor, weight: Operand) -> Tensor:
         """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1).
@@ -490,17 +521,41 @@ def _power_of_number(x: Any, exponent: Any) -> Any:
             raise ArgumentError(
                 f"integers to the negative power {exponent}", "convert with .float() first"
             )
-        if not whole:
-            wide = elementwise.pow(
-                elementwise.cast(x, float64), as_operand(float(exponent), float64)
-            )
-            return elementwise.cast(wide, int64 if x.dtype is int64 else x.dtype)
+        if exponent:
+            return _product_power(x, int(exponent))
     if whole and exponent != 0:
         # (1/x)^n: of 1/x^n the slope at 0 would be ∞ · 0.
         return _product_power(x if exponent > 0 else 1.0 / x, int(abs(exponent)))
     if exponent == 0:
         return constant_like(x, 1)
     return elementwise.pow(x, as_operand(exponent, x.dtype))
+
+
+def _integer_power(a: Any, b: Any) -> Any:
+    """a^b of integers, wrapping around; 0 for what 1 / a^|b| would be between −1 and 1.
+
+    By repeated squaring over the bits of the exponent: all of them where a program is traced, else
+    those that the largest one has.
+    """
+    bits = 8 * b.dtype.itemsize - 1
+    if b._cell.array is not None:
+        bits = int(b.array().max(initial=0)).bit_length()
+    one, zero = as_operand(1, a.dtype), as_operand(0, a.dtype)
+    rest, base = b.clamp(min=0), a
+    result = elementwise.where(b.eq(b), one, zero)
+    two = as_operand(2, b.dtype)
+    for bit in range(bits):
+        odd = elementwise.remainder(rest, two).eq(1)
+        result = elementwise.where(odd, result * base, result)
+        rest = elementwise.floor_divide(rest, two)
+        base = base * base if bit + 1 < bits else base
+    result = elementwise.where(elementwise.eq(a, a).logical_and(b.ge(0)), result, zero)
+    if a.dtype.name == "uint8":
+        return result
+    even = elementwise.remainder(b, two).eq(0)
+    inverse = elementwise.where(a.eq(1).logical_or(a.eq(-1).logical_and(even)), one, zero)
+    inverse = elementwise.where(a.eq(-1).logical_and(even.logical_not()), -one, inverse)
+    return elementwise.where(b.lt(0), inverse, result)
 
 
 def _or_nan(outside: Any, bound: Any, given: Any) -> Any:

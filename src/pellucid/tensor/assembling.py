@@ -7,14 +7,16 @@ from typing import Any, overload
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import DTypeLike, as_dtype, int64
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import indexing, structure
 from pellucid.ops.registry import apply
 from pellucid.ops.views import UNFOLD
 from pellucid.tensor.arguments import Extents
-from pellucid.tensor.core import TensorCore, lift
+from pellucid.tensor.core import TensorCore, check_size, lift
+from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_operand, together
@@ -26,6 +28,9 @@ from pellucid.tensor.shaping import (
     cat,
     meshgrid,
 )
+
+MOST_PARTS = 1 << 30
+"""More bytes of pointers than a tuple of parts should have."""
 
 
 class AssemblingMethods(ShapingMethods):
@@ -42,15 +47,27 @@ class AssemblingMethods(ShapingMethods):
 
     def fliplr(self) -> Tensor:
         """Axis 1 read backwards: the columns of a matrix in reverse order."""
+        _need_axes("fliplr", self, 2)
         return as_copy(structure.flip(self, (1,)), self)
 
     def flipud(self) -> Tensor:
         """Axis 0 read backwards: the rows of a matrix in reverse order."""
+        _need_axes("flipud", self, 1)
         return as_copy(structure.flip(self, (0,)), self)
 
     def rot90(self, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
         """Turned by k quarter turns from axis ``dims[0]`` towards ``dims[1]``."""
-        a, b = dims
+        if len(dims) != 2:
+            raise ArgumentError(
+                f"rot90 got dims={tuple(dims)}: expected total rotation dims == 2", "name two axes"
+            )
+        a, b = (normalize_axis(d, len(self.shape)) for d in dims)
+        _need_axes("rot90", self, 2)
+        if a == b:
+            raise ArgumentError(
+                f"rot90 got dims={tuple(dims)}: expected rotation dims to be different",
+                "name two different axes",
+            )
         turns = k % 4
         turned = self
         if turns == 1:
@@ -62,23 +79,36 @@ class AssemblingMethods(ShapingMethods):
         return as_copy(turned, self)
 
     def tensor_split(
-        self, indices_or_sections: int | Sequence[int], dim: int = 0
+        self, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0
     ) -> tuple[Tensor, ...]:
         """In n parts whose sizes differ by at most one, or cut at the given positions."""
+        if not self.shape:
+            raise ShapeError(
+                "tensor_split expected at least a 1-dimensional tensor, got one without axes",
+                "give it an axis: x.reshape(1)",
+            )
         axis = normalize_axis(dim, len(self.shape))
         extent = self.shape[axis]
-        if isinstance(indices_or_sections, int):
-            n = indices_or_sections
+        wanted = _sections(indices_or_sections)
+        if isinstance(wanted, int):
+            n = wanted
+            check_size((n,), self.dtype, MOST_PARTS)
+            if n < 1:
+                raise ArgumentError(
+                    f"tensor_split got {n} parts: number of sections must be larger than 0",
+                    "use 1 or more",
+                )
             sizes = [extent // n + (1 if i < extent % n else 0) for i in range(n)]
             edges = [sum(sizes[:i]) for i in range(n + 1)]
         else:
-            cuts = [min(max(c + extent if c < 0 else c, 0), extent) for c in indices_or_sections]
+            cuts = [min(max(c + extent if c < 0 else c, 0), extent) for c in wanted]
             edges = [0, *cuts, extent]
         pairs = zip(edges[:-1], edges[1:], strict=True)
         return tuple(self.narrow(axis, a, max(b - a, 0)) for a, b in pairs)
 
     def diag_embed(self, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
         """The last axis as a diagonal of new axes ``dim1`` and ``dim2``, zeros around it."""
+        _need_axes("diag_embed", self, 1)
         n = self.shape[-1]
         size = n + abs(offset)
         rows = np.arange(n) + max(-offset, 0)
@@ -108,6 +138,8 @@ class AssemblingMethods(ShapingMethods):
         Shape: (A..., N, B...) → (A..., (N − size) // step + 1, B..., size).
         """
         axis = normalize_axis(dimension, len(self.shape))
+        if not self.shape:
+            return structure.reshape(self, (1,)).unfold(0, size, step)[0]
         extent = self.shape[axis]
         if not 0 <= size <= extent or step < 1:
             raise ArgumentError(
@@ -121,7 +153,9 @@ class AssemblingMethods(ShapingMethods):
         shape = _extents(size)
         lead = len(self.shape) - len(shape)
         axes = [i for i, n in enumerate(self.shape) if i < lead or shape[i - lead] != n]
-        return structure.reshape(structure.sum(self, axes) if axes else self, shape)
+        if not axes and self.shape:
+            return structure.reshape(self, shape)
+        return structure.reshape(structure.sum(self, axes), shape)
 
 
 @overload
@@ -130,6 +164,7 @@ def atleast_1d(tensor: Tensor, /) -> Tensor: ...
 def atleast_1d(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]: ...
 @overload
 def atleast_1d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+@clear
 def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """Tensors with at least one axis."""
     return _each(tensors, lambda t: t if t.shape else t.reshape(1))
@@ -141,6 +176,7 @@ def atleast_2d(tensor: Tensor, /) -> Tensor: ...
 def atleast_2d(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]: ...
 @overload
 def atleast_2d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+@clear
 def atleast_2d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """Tensors with at least two axes; a vector becomes a row."""
     return _each(tensors, lambda t: t if len(t.shape) > 1 else t.reshape(1, -1))
@@ -152,6 +188,7 @@ def atleast_3d(tensor: Tensor, /) -> Tensor: ...
 def atleast_3d(tensors: Sequence[Tensor], /) -> tuple[Tensor, ...]: ...
 @overload
 def atleast_3d(*tensors: Tensor) -> tuple[Tensor, ...]: ...
+@clear
 def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """Tensors with at least three axes: (N,) → (1, N, 1), (M, N) → (M, N, 1)."""
 
@@ -161,6 +198,28 @@ def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ..
         return t.unsqueeze(-1) if len(t.shape) == 2 else t.reshape(1, -1, 1)
 
     return _each(tensors, grown)
+
+
+def _sections(given: Any) -> int | list[int]:
+    """The number of parts or the positions to cut at, which may be given as a tensor."""
+    if not isinstance(given, TensorCore):
+        return given if isinstance(given, int) else list(given)
+    if given.dtype.kind != "int" or len(given.shape) > 1:
+        raise DTypeError(
+            f"tensor_split got positions of {given.dtype.name} and shape {tuple(given.shape)}",
+            "give a whole number, or a vector of them",
+        )
+    known: int | list[int] = given.array().tolist()
+    return known
+
+
+def _need_axes(name: str, tensor: Any, count: int) -> None:
+    """Raise unless a tensor has so many axes."""
+    if len(tensor.shape) < count:
+        raise ShapeError(
+            f"{name} got shape {tuple(tensor.shape)}: input must be >= {count}-d",
+            "add axes with unsqueeze or reshape",
+        )
 
 
 def _each(tensors: Sequence[Any], change: Any) -> Any:
@@ -214,6 +273,7 @@ def column_stack(
     return cat([t if len(t.shape) > 1 else t.reshape(-1, 1) for t in tensors], 1)
 
 
+@clear
 def block_diag(*tensors: Tensor) -> Tensor:
     """Matrices along the diagonal of a large one, zeros elsewhere."""
     blocks = list(atleast_2d(list(together(*tensors))))
@@ -227,9 +287,10 @@ def block_diag(*tensors: Tensor) -> Tensor:
 
 
 def _zero(tensor: Any) -> Any:
-    return as_operand(0, tensor.dtype)
+    return lift(tensor.dtype.array(0))
 
 
+@clear
 def cartesian_prod(*tensors: Tensor) -> Tensor:
     """All combinations of the elements of several vectors, one a row."""
     if len(tensors) == 1:
@@ -237,6 +298,7 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
     return column_stack([g.reshape(-1) for g in meshgrid(*tensors)])
 
 
+@clear
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All choices of ``r`` elements of a vector in its order, one a row."""
     if r < 0:
@@ -248,13 +310,37 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     return indexing.take(input, lift(kept.astype(np.int64)), 0)
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None = None) -> Tensor:
+@clear
+def tril_indices(
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Positions (2, count) of the lower triangle of a (row, col) matrix, row by row."""
-    found = np.stack(np.tril_indices(row, offset, col))
-    return lift(found.astype(as_dtype(dtype or int64).numpy))
+    return _triangle_indices(np.tril_indices, row, col, offset, dtype, device)
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike | None = None) -> Tensor:
+@clear
+def triu_indices(
+    row: int,
+    col: int,
+    offset: int = 0,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """Positions (2, count) of the upper triangle of a (row, col) matrix, row by row."""
-    found = np.stack(np.triu_indices(row, offset, col))
+    return _triangle_indices(np.triu_indices, row, col, offset, dtype, device)
+
+
+def _triangle_indices(
+    find: Any, row: int, col: int, offset: int, dtype: DTypeLike | None, device: DeviceLike | None
+) -> Any:
+    check_device(device)
+    if row < 0 or col < 0:
+        raise ArgumentError(f"a triangle of a ({row}, {col}) matrix", "use extents of 0 or more")
+    found = np.stack(find(row, offset, col))
     return lift(found.astype(as_dtype(dtype or int64).numpy))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.core import lift
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_operand, as_source
-from pellucid.tensor.selecting import SelectingMethods
+from pellucid.tensor.selecting import SelectingMethods, cut_to
 
 REDUCTIONS = ("sum", "mean", "prod", "amax", "amin")
 
@@ -38,10 +39,7 @@ class CombiningMethods(SelectingMethods):
             )
         places = as_operand(index)
         source = as_source(src, self.dtype)
-        if source.shape != places.shape:
-            source = structure.slice_(
-                source, [0] * len(places.shape), places.shape, [1] * len(places.shape)
-            )
+        source = cut_to(source, places)
         if not self.shape:  # a number is a line of one element
             line: Any = structure.reshape(self, (1,))
             first, second = (structure.reshape(t, (-1,)) for t in (places, source))
@@ -61,7 +59,7 @@ class CombiningMethods(SelectingMethods):
             return total
         count = (hits + (1 if include_self else 0)).clamp(min=1)
         if self.dtype.is_floating_point:
-            return total / count
+            return elementwise.cast(total / count, self.dtype)
         return elementwise.where(hits.gt(0), total.floor_divide(count), total)
 
     def index_reduce(
@@ -79,13 +77,19 @@ class CombiningMethods(SelectingMethods):
         values = as_operand(source)
         axis = normalize_axis(dim, len(self.shape))
         places = as_operand(index)
+        if not self.shape:
+            line = structure.reshape(self, (1,))
+            found = line.index_reduce(
+                0, places, structure.reshape(values, (-1,)), reduce, include_self=include_self
+            )
+            return structure.reshape(found, ())
         if places.shape not in ((), values.shape[axis : axis + 1]):
             raise ShapeError(
                 f"index_reduce got {places.shape} positions for a source of shape {values.shape}",
                 f"give one position for each slice along axis {axis}",
             )
-        line = structure.reshape(places, [-1 if i == axis else 1 for i in range(len(self.shape))])
-        wide = structure.broadcast_to(line, values.shape)
+        lines = structure.reshape(places, [-1 if i == axis else 1 for i in range(len(self.shape))])
+        wide = structure.broadcast_to(lines, values.shape)
         return self.scatter_reduce(axis, wide, values, reduce, include_self=include_self)
 
     def put(self, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
@@ -152,7 +156,8 @@ def _extreme(
 ) -> Any:
     """The largest or smallest values of each place, and their gradient in equal shares."""
     if reduce == "amin":
-        return -_extreme(-x, axis, places, -source, hit, include_self, "amax")
+        turn = operator.neg if x.dtype.is_floating_point else operator.invert  # no overflow
+        return turn(_extreme(turn(x), axis, places, turn(source), hit, include_self, "amax"))
     given = source.detach()
     order = structure.argsort(given, axis, False)  # NaN last, so it wins
     ids, ascending = (indexing.gather(t, order, axis) for t in (places, given))

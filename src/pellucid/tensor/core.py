@@ -33,11 +33,13 @@ HEAVY: dict[str, Callable[[Sequence[Any], Mapping[str, Any]], bool]] = {}
 """Name of a primitive → whether these operands and settings are worth a native kernel."""
 
 
-FORM_FREE = frozenset(
-    "reshape transpose broadcast_to slice pad concatenate take gather copy detach cast after "
-    "index_put_".split()
+FORM_FREE = frozenset(VIEWS) | frozenset(
+    "pad concatenate take gather copy detach cast after index_put_".split()
 )
-"""Operations that handle values of the narrow types as they are, without arithmetic."""
+"""Operations that handle values of the narrow types as they are, without arithmetic.
+
+All views are among them: a view of the values in float32 would show other memory.
+"""
 
 
 def narrowed(tensor: TensorCore, dtype: DType) -> Any:
@@ -387,7 +389,11 @@ class TensorCore:
             inputs = [narrowed(t, state.autocast) for t in inputs]
         if (
             inputs
-            and (inputs[0]._cell.dtype.is_narrow or inputs[-1]._cell.dtype.is_narrow)
+            and (
+                inputs[0]._cell.dtype.is_narrow
+                or inputs[-1]._cell.dtype.is_narrow
+                or (len(inputs) == 3 and inputs[1]._cell.dtype.is_narrow)
+            )
             and primitive.name not in FORM_FREE
         ):
             return in_float32(primitive, inputs, params)

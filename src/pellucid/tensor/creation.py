@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import (
     DType,
     DTypeLike,
     as_dtype,
     bfloat16,
     float32,
+    float64,
     int64,
     is_foreign_bfloat16,
     of_scalar,
@@ -43,6 +45,7 @@ from pellucid.tensor.out import takes_out
 from pellucid.tensor.state import Cell, state
 
 
+@clear
 def tensor(
     data: object,
     *,
@@ -161,6 +164,7 @@ def _plain(data: Any) -> Any:
     return [_plain(d) for d in data] if isinstance(data, (list, tuple)) else data
 
 
+@clear
 def as_tensor(
     data: object, dtype: DTypeLike | None = None, device: DeviceLike | None = None
 ) -> Tensor:
@@ -174,6 +178,7 @@ def as_tensor(
     return tensor(data, dtype=dtype)
 
 
+@clear
 def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor that shares memory with ``array``.
 
@@ -292,6 +297,7 @@ def ones(
 empty = zeros
 
 
+@clear
 def zeros_like(
     input: Tensor,
     *,
@@ -305,6 +311,7 @@ def zeros_like(
     return full(input.shape, 0, dtype=dtype or input.dtype, requires_grad=requires_grad)
 
 
+@clear
 def ones_like(
     input: Tensor,
     *,
@@ -321,6 +328,7 @@ def ones_like(
 empty_like = zeros_like
 
 
+@clear
 def full_like(
     input: Tensor,
     fill_value: Operand,
@@ -368,9 +376,14 @@ def arange(
     device: DeviceLike | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
-    """start, start + step, … up to but without ``end``; int64 for integers, else float32."""
+    """start, start + step, … up to but without ``end``; int64 for integers, else float32.
+
+    Where fractions are given for an integer dtype, they are cut off before.
+    """
     check_device(device)
     first, last = (0, start) if end is None else (start, end)
+    if dtype is not None and as_dtype(dtype) is int64:
+        first, last, step = (int(v) if math.isfinite(v) else v for v in (first, last, step))
     if step == 0:
         raise ArgumentError("arange got step 0", "use a nonzero step")
     if (last - first) * step < 0:
@@ -385,6 +398,8 @@ def arange(
     whole = all(isinstance(v, (int, np.integer)) for v in (first, last, step))
     kind = as_dtype(dtype) if dtype is not None else int64 if whole else float32
     count = max(0, math.ceil((last - first) / step))
+    if kind.kind == "int":
+        first, step = int(first), int(step)
     check_size((count,), kind, MOST_KNOWN)
     if state.trace is not None and kind is int64 and whole:
         node = make_node(IOTA, (), {"shape": (count,), "axis": 0, "dtype": int64})
@@ -418,8 +433,41 @@ def linspace(
     _shape_of((steps,))
     kind = as_dtype(dtype or promote(float32, promote(of_scalar(start), of_scalar(end))))
     check_size((steps,), kind, MOST_KNOWN)
-    values = kind.array(np.linspace(_number(start), _number(end), steps))
+    if _is_traced(start) or _is_traced(end):
+        return elementwise.cast(_spaced(start, end, steps), kind)
+    values = kind.array(_line(_number(start), _number(end), steps, kind))
     return lift(values).requires_grad_(requires_grad)
+
+
+def _line(start: complex, end: complex, steps: int, kind: DType) -> np.ndarray:
+    """Evenly spaced numbers; for integers between the whole parts of the ends."""
+    if kind.kind == "int":
+        start, end = float(int(start.real)), float(int(end.real))
+    return np.linspace(start, end, steps)
+
+
+def _is_traced(value: Any) -> bool:
+    """Whether a number is one that only a running program knows."""
+    if not isinstance(value, TensorCore):
+        return False
+    if value.shape:
+        raise ShapeError(
+            f"the end of a range has shape {tuple(value.shape)}: only supports 0-dimensional start "
+            "and end tensors",
+            "give numbers, or tensors without axes",
+        )
+    return state.trace is not None and value._cell.array is None
+
+
+def _spaced(start: Any, end: Any, steps: int) -> Any:
+    """:func:`linspace` from ends that the program computes, in float64; from both sides."""
+    first, last = (
+        elementwise.cast(v, float64) if isinstance(v, TensorCore) else lift(np.asarray(v, float))
+        for v in (start, end)
+    )
+    place = np.arange(steps) / max(steps - 1, 1)
+    front, back = lift(place), lift(1 - place)
+    return elementwise.add(elementwise.mul(first, back), elementwise.mul(last, front))
 
 
 @takes_out
@@ -439,5 +487,9 @@ def logspace(
     _shape_of((steps,))
     kind = as_dtype(dtype or promote(float32, promote(of_scalar(start), of_scalar(end))))
     check_size((steps,), kind, MOST_KNOWN)
-    values = kind.array(base ** np.linspace(_number(start), _number(end), steps))
+    if _is_traced(start) or _is_traced(end):
+        powers = elementwise.pow(lift(np.asarray(float(base))), _spaced(start, end, steps))
+        return elementwise.cast(powers, kind)
+    with np.errstate(all="ignore"):
+        values = kind.array(base ** _line(_number(start), _number(end), steps, kind))
     return lift(values).requires_grad_(requires_grad)

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from typing import overload
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import DType, DTypeLike, as_dtype, float32, promote
+from pellucid.base.shapes import normalize_axis
 from pellucid.ops import elementwise
 from pellucid.tensor.arguments import Number, Operand
+from pellucid.tensor.creation import full
+from pellucid.tensor.device import DeviceLike
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_operand, common_dtype, together
 from pellucid.tensor.tensor import Tensor
 
 
-def scalar_tensor(value: Number, *, dtype: DTypeLike = float32) -> Tensor:
+@clear
+def scalar_tensor(
+    value: Number,
+    *,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
+) -> Tensor:
     """A tensor without axes, float32 by default."""
-    return as_operand(value, as_dtype(dtype))
+    return full((), value, dtype=dtype or float32, requires_grad=requires_grad, device=device)
 
 
 @takes_out
@@ -33,24 +44,29 @@ def get_default_dtype() -> DType:
     return float32
 
 
+@clear
 def result_type(tensor1: Operand, tensor2: Operand) -> DType:
     """The dtype in which two tensors or numbers combine."""
     return common_dtype([tensor1, tensor2])
 
 
+@clear
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1.0, dim: int = -1) -> Tensor:
     """The integral of samples ``y`` along ``dim`` by the trapezoidal rule.
 
     ``x`` holds their places, otherwise they stand ``dx`` apart.
     """
-    n = y.shape[dim]
-    middle = (y.narrow(dim, 1, n - 1) + y.narrow(dim, 0, n - 1)) / 2
+    n = y.shape[normalize_axis(dim, len(y.shape))] if y.shape else 0
+    if not n:
+        return y.sum(dim) * 0.0 if y.shape else as_operand(0.0, y.dtype)
     if x is None:
-        return (middle * dx).sum(dim)
+        ends = y.select(dim, 0) + y.select(dim, n - 1)
+        return (y.sum(dim) - ends * 0.5) * dx
+    both = y.narrow(dim, 1, n - 1) + y.narrow(dim, 0, n - 1)
     steps = x.diff(dim=dim if len(x.shape) > 1 else 0)
     if len(steps.shape) == 1 and len(y.shape) > 1:
         steps = steps.reshape([-1 if i == dim % len(y.shape) else 1 for i in range(len(y.shape))])
-    return (middle * steps).sum(dim)
+    return (both * steps).sum(dim) / 2
 
 
 @overload
@@ -76,6 +92,7 @@ def where(
     return elementwise.where(as_operand(condition).bool_(), x, y)
 
 
+@clear
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape and elements."""
     return tuple(input.shape) == tuple(other.shape) and bool(input.eq(other).array().all())
@@ -86,6 +103,7 @@ def is_tensor(value: object) -> bool:
     return isinstance(value, Tensor)
 
 
+@clear
 def promote_types(a: DTypeLike, b: DTypeLike) -> DType:
     """The dtype in which ``a`` and ``b`` combine."""
     return promote(as_dtype(a), as_dtype(b))

@@ -7,6 +7,10 @@ import numpy as np
 from pellucid.tensor.core import lift
 
 _TINY = 1e-300
+_LARGE = 1e5
+_FIRST = (1 / 25515, -139 / 777600, 1 / 2835, 1 / 864, -2 / 135, 1 / 12, -1 / 3)
+_SECOND = (1 / 4860, -77 / 77760, 1 / 378, -1 / 288, -1 / 540)
+"""Power series of the first coefficients of the uniform expansion, highest power first."""
 
 
 def incomplete_gamma(a: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -14,18 +18,22 @@ def incomplete_gamma(a: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
     By the power series below x = a + 1 and by the continued fraction above it, each for as many
     terms as the slowest element needs: some √a of them.  (Press et al., "Numerical Recipes",
-    1992, 6.2.)  NaN for negative arguments, and for both 0 or both infinite.
+    1992, 6.2.)  From a = 10⁵ on by an expansion in 1/a that is uniform in x.  (Temme, 1979.)
+    NaN for negative arguments, and for both 0 or both infinite.
     """
     a, x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
     usual = (a > 0) & (x > 0) & np.isfinite(a) & np.isfinite(x)
-    series = usual & (x < a + 1)
-    fraction = usual & ~series
+    large = usual & (a >= _LARGE)
+    series = usual & ~large & (x < a + 1)
+    fraction = usual & ~large & ~series
     lower = np.full(a.shape, np.nan)
     upper = np.full(a.shape, np.nan)
     lower[series] = _series(a[series], x[series])
     upper[series] = 1 - lower[series]
     upper[fraction] = _fraction(a[fraction], x[fraction])
     lower[fraction] = 1 - upper[fraction]
+    with np.errstate(all="ignore"):
+        lower[large], upper[large] = _uniform(a[large], x[large])
     nothing = ((x == 0) & (a > 0)) | (np.isposinf(a) & (x >= 0) & np.isfinite(x))
     everything = ((a == 0) & (x > 0)) | (np.isposinf(x) & (a >= 0) & np.isfinite(a))
     for chosen, p in ((nothing, 0.0), (everything, 1.0)):
@@ -37,6 +45,33 @@ def _scale(a: np.ndarray, x: np.ndarray) -> np.ndarray:
     """x^a e^−x / Γ(a)."""
     log_gamma = lift(np.ascontiguousarray(a)).lgamma().array()
     return np.asarray(np.exp(a * np.log(x) - x - log_gamma))
+
+
+def _uniform(a: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """P and Q = ½ erfc(∓η √(a/2)) ∓ R, with ½ η² = μ − ln(1 + μ), μ = (x − a)/a, η of μ's sign,
+
+    and R = e^(−½ a η²) / √(2πa) · (c₀(η) + c₁(η)/a).  What is left out is below a^−2.5 / 1000.
+    """
+    mu = (x - a) / a
+    small = np.abs(mu) < 0.05
+    inner = np.where(small, mu, 0.0)
+    half_square = np.zeros_like(mu)
+    for k in range(14, 1, -1):  # without the digits that cancel
+        half_square = half_square * inner + (-1.0) ** k / k
+    outer = np.where(small, 1.0, mu)
+    half_square = np.where(small, half_square * inner * inner, outer - np.log1p(outer))
+    eta = np.sign(mu) * np.sqrt(2 * half_square)
+    near = np.abs(eta) < 0.05
+    inverse, shift = 1 / np.where(near, 1.0, eta), 1 / np.where(near, 1.0, mu)
+    first = np.where(near, np.polyval(_FIRST, eta), shift - inverse)
+    second = np.where(
+        near,
+        np.polyval(_SECOND, eta),
+        inverse**3 - shift**3 - shift**2 - shift / 12,
+    )
+    rest = np.exp(-a * half_square) / np.sqrt(2 * np.pi * a) * (first + second / a)
+    place = lift(np.ascontiguousarray(eta * np.sqrt(a / 2)))
+    return (-place).erfc().array() / 2 - rest, place.erfc().array() / 2 + rest
 
 
 def _series(a: np.ndarray, x: np.ndarray) -> np.ndarray:

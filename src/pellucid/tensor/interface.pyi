@@ -521,7 +521,7 @@ class Tensor(TensorCore):
         ...
 
     def all(self, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
-        """Whether every element over ``dim`` is nonzero (true for none)."""
+        """Whether every element over ``dim`` is nonzero (true for none); dtype as :meth:`any`."""
         ...
 
     def allclose(
@@ -556,7 +556,7 @@ class Tensor(TensorCore):
         ...
 
     def any(self, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
-        """Whether any element over ``dim`` is nonzero."""
+        """Whether any element over ``dim`` is nonzero: bool, of uint8 as uint8."""
         ...
 
     def apply_(self, callable: Callable[[Any], builtins.object]) -> Tensor:
@@ -841,11 +841,8 @@ class Tensor(TensorCore):
         """
         ...
 
-    def bmm(self, other: Tensor | np.ndarray) -> Tensor:
-        """Matrix product; vectors count as a row on the left and a column on the right.
-
-        Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
-        """
+    def bmm(self, mat2: Tensor) -> Tensor:
+        """The products of two batches of matrices: (B, M, K) · (B, K, N) → (B, M, N)."""
         ...
 
     def bool(self) -> Tensor:
@@ -1056,10 +1053,18 @@ class Tensor(TensorCore):
         """Number of nonzero elements over ``dim`` (int64)."""
         ...
 
-    def cov(self, *, correction: builtins.int = 1) -> Tensor:
+    def cov(
+        self,
+        *,
+        correction: builtins.int = 1,
+        fweights: Tensor | None = None,
+        aweights: Tensor | None = None,
+    ) -> Tensor:
         """Covariances of the rows (variables) over the columns (observations).
 
         (V, N) → (V, V); of one variable, (N,) or (1, N), its variance as a number, shape ().
+        ``fweights`` (N,), integers, say how often each observation was made, ``aweights`` (N,) how
+        much it counts.  With w their product, divided by Σw − correction · Σ(w · a) / Σw.
         """
         ...
 
@@ -1473,7 +1478,10 @@ class Tensor(TensorCore):
         ...
 
     def gather(self, dim: builtins.int, index: Tensor) -> Tensor:
-        """y[i][j] = x[index[i][j]][j] for dim 0, and likewise for other axes."""
+        """y[i][j] = x[index[i][j]][j] for dim 0, and likewise for other axes.
+
+        A number counts as a vector of one element, for the tensor and the index.
+        """
         ...
 
     def gcd(self, other: Operand) -> Tensor:
@@ -2259,7 +2267,10 @@ class Tensor(TensorCore):
         *,
         dtype: DTypeLike | None = None,
     ) -> Tensor:
-        """Sum divided by the number of elements; NaN for none."""
+        """Sum divided by the number of elements; NaN for none.
+
+        Raises ``DTypeError`` for integers and bool where no ``dtype`` is given.
+        """
         ...
 
     @overload
@@ -2294,11 +2305,8 @@ class Tensor(TensorCore):
         """The smaller of each pair; NaN if one is. At ties each side gets half the gradient."""
         ...
 
-    def mm(self, other: Tensor | np.ndarray) -> Tensor:
-        """Matrix product; vectors count as a row on the left and a column on the right.
-
-        Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
-        """
+    def mm(self, mat2: Tensor) -> Tensor:
+        """The product of two matrices: (M, K) · (K, N) → (M, N); nothing broadcasts."""
         ...
 
     def mode(self, dim: builtins.int = -1, keepdim: builtins.bool = False) -> ValuesIndices:
@@ -2357,11 +2365,8 @@ class Tensor(TensorCore):
         """
         ...
 
-    def mv(self, other: Tensor | np.ndarray) -> Tensor:
-        """Matrix product; vectors count as a row on the left and a column on the right.
-
-        Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
-        """
+    def mv(self, vec: Tensor) -> Tensor:
+        """The product of a matrix and a vector: (M, K) · (K,) → (M,)."""
         ...
 
     def mvlgamma(self, p: builtins.int) -> Tensor:
@@ -2436,8 +2441,16 @@ class Tensor(TensorCore):
         """Sum over ``dim`` (all axes by default), NaN counted as 0."""
         ...
 
-    def narrow(self, dim: builtins.int, start: builtins.int, length: builtins.int) -> Tensor:
-        """``length`` elements from ``start`` along ``dim``."""
+    def narrow(
+        self,
+        dim: builtins.int,
+        start: builtins.int | Tensor,
+        length: builtins.int,
+    ) -> Tensor:
+        """``length`` elements from ``start`` along ``dim``.
+
+        ``start`` may be an integer tensor of one element, in compiled programs of any value.
+        """
         ...
 
     def narrow_copy(
@@ -2470,22 +2483,22 @@ class Tensor(TensorCore):
         ...
 
     def neg(self) -> Tensor:
-        """−x, element by element. Shape and dtype stay."""
+        """−x, element by element. Shape and dtype stay; raises ``DTypeError`` for bool."""
         ...
 
     def neg_(self) -> Tensor:
-        """−x, element by element. Shape and dtype stay.
+        """−x, element by element. Shape and dtype stay; raises ``DTypeError`` for bool.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
     def negative(self) -> Tensor:
-        """−x, element by element. Shape and dtype stay."""
+        """−x, element by element. Shape and dtype stay; raises ``DTypeError`` for bool."""
         ...
 
     def negative_(self) -> Tensor:
-        """−x, element by element. Shape and dtype stay.
+        """−x, element by element. Shape and dtype stay; raises ``DTypeError`` for bool.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -2553,11 +2566,16 @@ class Tensor(TensorCore):
         ...
 
     def nextafter(self, other: Operand) -> Tensor:
-        """The number next to self in the direction of ``other``; values must be known."""
+        """The number next to self in the direction of ``other``; values must be known.
+
+        The gradient goes to self, whole: the next number moves as it does.
+        """
         ...
 
     def nextafter_(self, other: Operand) -> Tensor:
         """The number next to self in the direction of ``other``; values must be known.
+
+        The gradient goes to self, whole: the next number moves as it does.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -2655,16 +2673,18 @@ class Tensor(TensorCore):
     def polygamma(self, n: builtins.int) -> Tensor:
         """The n-th derivative of ψ(x) = d/dx ln Γ(x): (−1)^(n+1) n! Σ_{k≥0} (x + k)^−(n+1).
 
-        For n ≥ 2 by Euler's and Maclaurin's formula from the 32nd term on, so for x > −16;
-        NaN below.  (Abramowitz and Stegun, 1964, 6.4.)
+        At the poles −∞ for even n, ∞ for odd ones.  For n ≥ 2 by Euler's and Maclaurin's formula
+        from the 32nd term on, for x < ½ by reflection, in float64.  (Abramowitz and Stegun,
+        1964, 6.4.)
         """
         ...
 
     def polygamma_(self, n: builtins.int) -> Tensor:
         """The n-th derivative of ψ(x) = d/dx ln Γ(x): (−1)^(n+1) n! Σ_{k≥0} (x + k)^−(n+1).
 
-        For n ≥ 2 by Euler's and Maclaurin's formula from the 32nd term on, so for x > −16;
-        NaN below.  (Abramowitz and Stegun, 1964, 6.4.)
+        At the poles −∞ for even n, ∞ for odd ones.  For n ≥ 2 by Euler's and Maclaurin's formula
+        from the 32nd term on, for x < ½ by reflection, in float64.  (Abramowitz and Stegun,
+        1964, 6.4.)
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -3152,11 +3172,11 @@ class Tensor(TensorCore):
         ...
 
     def square(self) -> Tensor:
-        """x², element by element; shape and dtype stay."""
+        """x², element by element; shape and dtype stay, but bool becomes int64."""
         ...
 
     def square_(self) -> Tensor:
-        """x², element by element; shape and dtype stay.
+        """x², element by element; shape and dtype stay, but bool becomes int64.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -3176,7 +3196,7 @@ class Tensor(TensorCore):
         unbiased: builtins.bool | None = None,
         keepdim: builtins.bool = False,
         *,
-        correction: builtins.float = 1,
+        correction: builtins.float | None = 1,
     ) -> Tensor:
         """√var.  The gradient where all elements are equal is 0 (a subgradient)."""
         ...
@@ -3184,11 +3204,12 @@ class Tensor(TensorCore):
     def std_mean(
         self,
         dim: Axes = None,
-        *,
-        correction: builtins.float = 1,
+        unbiased: builtins.bool | None = None,
         keepdim: builtins.bool = False,
+        *,
+        correction: builtins.float | None = 1,
     ) -> builtins.tuple[Tensor, Tensor]:
-        """(standard deviation, mean) over ``dim``."""
+        """(standard deviation, mean) over ``dim``, as :meth:`std` and :meth:`mean` give them."""
         ...
 
     def stft(
@@ -3340,7 +3361,7 @@ class Tensor(TensorCore):
 
     def tensor_split(
         self,
-        indices_or_sections: builtins.int | Sequence[builtins.int],
+        indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor,
         dim: builtins.int = 0,
     ) -> builtins.tuple[Tensor, ...]:
         """In n parts whose sizes differ by at most one, or cut at the given positions."""
@@ -3621,7 +3642,7 @@ class Tensor(TensorCore):
         unbiased: builtins.bool | None = None,
         keepdim: builtins.bool = False,
         *,
-        correction: builtins.float = 1,
+        correction: builtins.float | None = 1,
     ) -> Tensor:
         """Σ|x − mean|² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
         ...
@@ -3629,9 +3650,10 @@ class Tensor(TensorCore):
     def var_mean(
         self,
         dim: Axes = None,
-        *,
-        correction: builtins.float = 1,
+        unbiased: builtins.bool | None = None,
         keepdim: builtins.bool = False,
+        *,
+        correction: builtins.float | None = 1,
     ) -> builtins.tuple[Tensor, Tensor]:
         """(variance, mean) over ``dim``, as :meth:`var` and :meth:`mean` give them."""
         ...

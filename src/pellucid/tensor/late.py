@@ -37,6 +37,8 @@ def check_values(
 ) -> None:
     """``check(*arrays)``, which raises where values are wrong; not for empty tensors.
 
+    The arrays of narrow types are in float32.
+
     In a traced function it is called only if the program met a position out of range.
     """
     trace = state.trace
@@ -44,7 +46,7 @@ def check_values(
         nodes = tuple(trace.node_of(t._cell) for t in tensors)
         trace.late.append(Late(nodes, check, otherwise))
     elif all(tensor.numel() for tensor in tensors):
-        check(*(tensor.array() for tensor in tensors))
+        check(*(tensor.dtype.numbers(tensor.array()) for tensor in tensors))
 
 
 def demanded(
@@ -81,12 +83,13 @@ def explanation(late: Sequence[Late], known: dict[Node, np.ndarray]) -> Pellucid
         except ArgumentError:  # another position out of range on the way to it
             continue
         try:
-            if any(array is None for array in arrays):
+            found = [array for array in arrays if array is not None]
+            if len(found) < len(nodes):
                 unknown = unknown or otherwise
-            elif all(array.size for array in arrays if array is not None):
-                check(*arrays)
-        except PellucidError as found:
-            return found
+            elif all(array.size for array in found):
+                check(*(n.dtype.numbers(a) for n, a in zip(nodes, found, strict=True)))
+        except PellucidError as error:
+            return error
     return unknown
 
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.ops import elementwise, factoring, structure
@@ -181,6 +182,7 @@ def _range(a: Any, q: int, niter: int, mean: Any) -> Any:
     return found
 
 
+@clear
 def svd_lowrank(
     A: Tensor,  # noqa: N803
     q: int = 6,
@@ -197,8 +199,8 @@ def svd_lowrank(
         raise ArgumentError(
             f"svd_lowrank got q={q} for matrices {tuple(a.shape)}", "use 0 to min(m, n)"
         )
-    if niter < 0:
-        raise ArgumentError(f"svd_lowrank got niter={niter}", "use 0 or more")
+    if not 0 <= niter <= 1 << 20:
+        raise ArgumentError(f"svd_lowrank got niter={niter}", "use 0 or more, up to 2^20")
     mean = None if M is None else structure.broadcast_to(as_matrices("svd_lowrank", M), a.shape)
     wide = a.shape[-2] < a.shape[-1]
     if wide:
@@ -210,6 +212,7 @@ def svd_lowrank(
     return SingularFactors(v, s, u) if wide else SingularFactors(u, s, v)
 
 
+@clear
 def pca_lowrank(
     A: Tensor,  # noqa: N803
     q: int | None = None,

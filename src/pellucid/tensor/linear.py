@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pellucid.base.boundary import clear
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.ops import contraction, structure
 from pellucid.tensor.interface import Tensor
@@ -13,6 +14,7 @@ from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import together
 
 
+@clear
 def einsum(equation: str, *operands: Tensor) -> Tensor:
     """Sum over the indices that the output does not name: ``einsum("bij,bjk->bik", a, b)``.
 

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.base.boundary import UNFORESEEN, understood
 from pellucid.tensor.out import takes_out, with_out
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.signatures import as_function, present_as
@@ -23,7 +24,10 @@ def _free(name: str) -> Callable[..., Any]:
     method = getattr(Tensor, name)
 
     def function(input: Any, *args: Any, **kwargs: Any) -> Any:
-        return method(as_operand(input), *args, **kwargs)
+        try:
+            return method(as_operand(input), *args, **kwargs)
+        except UNFORESEEN as error:
+            raise understood(error, name, (input, *args), kwargs) from error
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = method.__doc__

@@ -425,7 +425,7 @@ def all(
     *,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Whether every element over ``dim`` is nonzero (true for none)."""
+    """Whether every element over ``dim`` is nonzero (true for none); dtype as :meth:`any`."""
     ...
 
 def allclose(
@@ -479,7 +479,7 @@ def any(
     *,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Whether any element over ``dim`` is nonzero."""
+    """Whether any element over ``dim`` is nonzero: bool, of uint8 as uint8."""
     ...
 
 def arccos(input: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -607,11 +607,8 @@ def bitwise_xor(input: Operand, other: Operand, *, out: Tensor | None = None) ->
     """Bits set in exactly one; integers and bool."""
     ...
 
-def bmm(input: Operand, other: Tensor | np.ndarray, *, out: Tensor | None = None) -> Tensor:
-    """Matrix product; vectors count as a row on the left and a column on the right.
-
-    Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
-    """
+def bmm(input: Operand, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The products of two batches of matrices: (B, M, K) · (B, K, N) → (B, M, N)."""
     ...
 
 def broadcast_to(input: Operand, shape: Sequence[builtins.int]) -> Tensor:
@@ -738,10 +735,18 @@ def count_nonzero(input: Operand, dim: Axes = None) -> Tensor:
     """Number of nonzero elements over ``dim`` (int64)."""
     ...
 
-def cov(input: Operand, *, correction: builtins.int = 1) -> Tensor:
+def cov(
+    input: Operand,
+    *,
+    correction: builtins.int = 1,
+    fweights: Tensor | None = None,
+    aweights: Tensor | None = None,
+) -> Tensor:
     """Covariances of the rows (variables) over the columns (observations).
 
     (V, N) → (V, V); of one variable, (N,) or (1, N), its variance as a number, shape ().
+    ``fweights`` (N,), integers, say how often each observation was made, ``aweights`` (N,) how
+    much it counts.  With w their product, divided by Σw − correction · Σ(w · a) / Σw.
     """
     ...
 
@@ -988,7 +993,10 @@ def gather(
     *,
     out: Tensor | None = None,
 ) -> Tensor:
-    """y[i][j] = x[index[i][j]][j] for dim 0, and likewise for other axes."""
+    """y[i][j] = x[index[i][j]][j] for dim 0, and likewise for other axes.
+
+    A number counts as a vector of one element, for the tensor and the index.
+    """
     ...
 
 def gcd(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -1473,7 +1481,10 @@ def mean(
     dtype: DTypeLike | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Sum divided by the number of elements; NaN for none."""
+    """Sum divided by the number of elements; NaN for none.
+
+    Raises ``DTypeError`` for integers and bool where no ``dtype`` is given.
+    """
     ...
 
 @overload
@@ -1520,11 +1531,8 @@ def minimum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Ten
     """The smaller of each pair; NaN if one is. At ties each side gets half the gradient."""
     ...
 
-def mm(input: Operand, other: Tensor | np.ndarray, *, out: Tensor | None = None) -> Tensor:
-    """Matrix product; vectors count as a row on the left and a column on the right.
-
-    Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
-    """
+def mm(input: Operand, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The product of two matrices: (M, K) · (K, N) → (M, N); nothing broadcasts."""
     ...
 
 def mode(
@@ -1565,11 +1573,8 @@ def multiply(input: Operand, other: Operand, *, out: Tensor | None = None) -> Te
     """self · other, element by element; shapes broadcast."""
     ...
 
-def mv(input: Operand, other: Tensor | np.ndarray, *, out: Tensor | None = None) -> Tensor:
-    """Matrix product; vectors count as a row on the left and a column on the right.
-
-    Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
-    """
+def mv(input: Operand, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The product of a matrix and a vector: (M, K) · (K,) → (M,)."""
     ...
 
 def mvlgamma(input: Operand, p: builtins.int, *, out: Tensor | None = None) -> Tensor:
@@ -1639,10 +1644,13 @@ def nansum(
 def narrow(
     input: Operand,
     dim: builtins.int,
-    start: builtins.int,
+    start: builtins.int | Tensor,
     length: builtins.int,
 ) -> Tensor:
-    """``length`` elements from ``start`` along ``dim``."""
+    """``length`` elements from ``start`` along ``dim``.
+
+    ``start`` may be an integer tensor of one element, in compiled programs of any value.
+    """
     ...
 
 def narrow_copy(
@@ -1661,15 +1669,18 @@ def ne(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     ...
 
 def neg(input: Operand, *, out: Tensor | None = None) -> Tensor:
-    """−x, element by element. Shape and dtype stay."""
+    """−x, element by element. Shape and dtype stay; raises ``DTypeError`` for bool."""
     ...
 
 def negative(input: Operand, *, out: Tensor | None = None) -> Tensor:
-    """−x, element by element. Shape and dtype stay."""
+    """−x, element by element. Shape and dtype stay; raises ``DTypeError`` for bool."""
     ...
 
 def nextafter(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
-    """The number next to self in the direction of ``other``; values must be known."""
+    """The number next to self in the direction of ``other``; values must be known.
+
+    The gradient goes to self, whole: the next number moves as it does.
+    """
     ...
 
 @overload
@@ -2045,7 +2056,7 @@ def sqrt(input: Operand, *, out: Tensor | None = None) -> Tensor:
     ...
 
 def square(input: Operand, *, out: Tensor | None = None) -> Tensor:
-    """x², element by element; shape and dtype stay."""
+    """x², element by element; shape and dtype stay, but bool becomes int64."""
     ...
 
 def squeeze(input: Operand, dim: builtins.int | Sequence[builtins.int] | None = None) -> Tensor:
@@ -2058,7 +2069,7 @@ def std(
     unbiased: builtins.bool | None = None,
     keepdim: builtins.bool = False,
     *,
-    correction: builtins.float = 1,
+    correction: builtins.float | None = 1,
     out: Tensor | None = None,
 ) -> Tensor:
     """√var.  The gradient where all elements are equal is 0 (a subgradient)."""
@@ -2067,11 +2078,12 @@ def std(
 def std_mean(
     input: Operand,
     dim: Axes = None,
-    *,
-    correction: builtins.float = 1,
+    unbiased: builtins.bool | None = None,
     keepdim: builtins.bool = False,
+    *,
+    correction: builtins.float | None = 1,
 ) -> builtins.tuple[Tensor, Tensor]:
-    """(standard deviation, mean) over ``dim``."""
+    """(standard deviation, mean) over ``dim``, as :meth:`std` and :meth:`mean` give them."""
     ...
 
 def stft(
@@ -2191,7 +2203,7 @@ def tanh(input: Operand, *, out: Tensor | None = None) -> Tensor:
 
 def tensor_split(
     input: Operand,
-    indices_or_sections: builtins.int | Sequence[builtins.int],
+    indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor,
     dim: builtins.int = 0,
 ) -> builtins.tuple[Tensor, ...]:
     """In n parts whose sizes differ by at most one, or cut at the given positions."""
@@ -2337,7 +2349,7 @@ def var(
     unbiased: builtins.bool | None = None,
     keepdim: builtins.bool = False,
     *,
-    correction: builtins.float = 1,
+    correction: builtins.float | None = 1,
     out: Tensor | None = None,
 ) -> Tensor:
     """Σ|x − mean|² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
@@ -2346,9 +2358,10 @@ def var(
 def var_mean(
     input: Operand,
     dim: Axes = None,
-    *,
-    correction: builtins.float = 1,
+    unbiased: builtins.bool | None = None,
     keepdim: builtins.bool = False,
+    *,
+    correction: builtins.float | None = 1,
 ) -> builtins.tuple[Tensor, Tensor]:
     """(variance, mean) over ``dim``, as :meth:`var` and :meth:`mean` give them."""
     ...

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, cast
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import DTypeLike, as_dtype, promote
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import normalize_axis
@@ -180,6 +181,7 @@ def _finite(inverse: Any, info: Any) -> Any:
     return inverse.masked_fill(info.ne(0).unsqueeze(-1).unsqueeze(-1), 0.0)
 
 
+@clear
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     """p-norm distances of all pairs of rows: (..., M, D), (..., N, D) → (..., M, N).
 
@@ -202,6 +204,7 @@ def distances(difference: Any, p: float) -> Any:
     return largest.squeeze(-1) + carried
 
 
+@clear
 def nuclear_norm(input: Tensor, dim: Sequence[int] | None = None, keepdim: bool = False) -> Tensor:
     """The sum of the singular values of the matrices in two axes, by default of a matrix."""
     if dim is None and len(input.shape) != 2:

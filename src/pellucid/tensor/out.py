@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from pellucid.base.boundary import UNFORESEEN, understood
 from pellucid.base.dtypes import as_dtype
 from pellucid.base.errors import (
     ArgumentTypeError,
@@ -50,11 +51,14 @@ def takes_out(function: Function) -> Function:
 
     @functools.wraps(function)
     def run(*args: Any, out: Any = None, **kwargs: Any) -> Any:
-        if out is None:
-            return function(*args, **kwargs)
-        if typed and isinstance(out, TensorCore):
-            kwargs = _computed_in(name, out, place, args, kwargs)
-        return _write_all(name, out, function(*args, **kwargs))
+        try:
+            if out is None:
+                return function(*args, **kwargs)
+            if typed and isinstance(out, TensorCore):
+                kwargs = _computed_in(name, out, place, args, kwargs)
+            return _write_all(name, out, function(*args, **kwargs))
+        except UNFORESEEN as error:
+            raise understood(error, name, args, kwargs) from error
 
     return run  # type: ignore[return-value]
 

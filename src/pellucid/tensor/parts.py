@@ -30,6 +30,12 @@ class PartMethods(Tensor):
                 f"{name} got a tensor of shape {tuple(self.shape)}",
                 f"it needs {least} axes or more",
             )
+        if isinstance(sections, int) and (sections < 1 or self.shape[dim] % sections):
+            raise ShapeError(
+                f"{name} attempted to split along dimension {dim}, but the size of the dimension "
+                f"{self.shape[dim]} is not divisible by the split_size {sections}",
+                "use a divisor, or tensor_split for parts of unequal size",
+            )
         return self.tensor_split(sections, dim)
 
     def hsplit(self, sections: int | Sequence[int]) -> tuple[Tensor, ...]:
@@ -154,6 +160,12 @@ class PartMethods(Tensor):
 
     def prelu(self, weight: Tensor) -> Tensor:
         """x where positive, else weight · x; one weight, or one for each entry of axis 1."""
+        if len(weight.shape) > 1:
+            raise ShapeError(
+                f"prelu got a weight of shape {tuple(weight.shape)}: expected `weight` to be a "
+                "scalar or 1D tensor",
+                "give one weight, or one for each channel",
+            )
         if weight.shape and weight.shape[0] > 1 and len(self.shape) > 1:
             weight = weight.reshape(-1, *[1] * (len(self.shape) - 2))
         return self.clamp(min=0.0) + self.clamp(max=0.0) * weight
@@ -164,8 +176,8 @@ class PartMethods(Tensor):
 
     def mvlgamma(self, p: int) -> Tensor:
         """ln Γ_p(x) = p(p − 1)/4 · ln π + Σ_{j<p} ln Γ(x − j/2)."""
-        if p < 1:
-            raise ArgumentError(f"mvlgamma got p={p}", "p is 1 or more")
+        if not 1 <= p <= 1 << 20:
+            raise ArgumentError(f"mvlgamma got p={p}", "p is 1 or more, up to 2^20")
         x = as_float(self)
         total = x.lgamma()
         for j in range(1, p):

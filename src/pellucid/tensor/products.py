@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.errors import ScalarError, ShapeError
-from pellucid.base.shapes import size_of
-from pellucid.ops import contraction, structure
+from pellucid.base.errors import DTypeError, ScalarError, ShapeError
+from pellucid.base.shapes import broadcast_shapes, size_of
+from pellucid.ops import contraction, elementwise, structure
 from pellucid.tensor import linalg
-from pellucid.tensor.arithmetic import ArithmeticMethods
+from pellucid.tensor.arithmetic import ArithmeticMethods, constant_like
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_operand, together
 
@@ -49,7 +49,25 @@ class ProductMethods(ArithmeticMethods):
             product = structure.reshape(product, product.shape[:-1])
         return product
 
-    mm = bmm = mv = matmul
+    def mm(self, mat2: Tensor) -> Tensor:
+        """The product of two matrices: (M, K) · (K, N) → (M, N); nothing broadcasts."""
+        _need_ranks("mm", (self, 2), (mat2, 2))
+        return self.matmul(mat2)
+
+    def bmm(self, mat2: Tensor) -> Tensor:
+        """The products of two batches of matrices: (B, M, K) · (B, K, N) → (B, M, N)."""
+        _need_ranks("bmm", (self, 3), (mat2, 3))
+        if self.shape[0] != mat2.shape[0]:
+            raise ShapeError(
+                f"bmm got batches of {self.shape[0]} and {mat2.shape[0]} matrices",
+                "give equally many; matmul broadcasts",
+            )
+        return self.matmul(mat2)
+
+    def mv(self, vec: Tensor) -> Tensor:
+        """The product of a matrix and a vector: (M, K) · (K,) → (M,)."""
+        _need_ranks("mv", (self, 2), (vec, 1))
+        return self.matmul(vec)
 
     def __matmul__(self, other: Tensor | np.ndarray) -> Tensor:
         return self.matmul(other)
@@ -65,7 +83,13 @@ class ProductMethods(ArithmeticMethods):
                 f"dot got shapes {tuple(self.shape)} and {tuple(other.shape)}",
                 "both must be vectors of equal length; use matmul for matrices",
             )
-        return structure.sum(self * other)
+        if self.dtype is not other.dtype:
+            raise DTypeError(
+                f"dot got {self.dtype.name} and {other.dtype.name}: expected both vectors to have "
+                "same dtype",
+                "convert one of them with .to()",
+            )
+        return elementwise.cast(structure.sum(self * other), self.dtype)
 
     def vdot(self, other: Tensor) -> Tensor:
         """Sum of the products of two vectors of equal length, the first one conjugated."""
@@ -83,36 +107,49 @@ class ProductMethods(ArithmeticMethods):
 
     def outer(self, other: Tensor) -> Tensor:
         """All products of two vectors' elements: (N,), (M,) → (N, M)."""
+        _need_ranks("outer", (self, 1), (other, 1))
         return structure.reshape(self, (-1, 1)) * structure.reshape(other, (1, -1))
 
     ger = outer
 
     def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
         """beta · self + alpha · (mat1 @ mat2); ``self`` broadcasts."""
-        return _weighted(self, beta) + _weighted(mat1.matmul(mat2), alpha)
+        _need_ranks("addmm", (mat1, 2), (mat2, 2))
+        return _weighted_sum(self, beta, mat1.matmul(mat2), alpha)
 
     def addmv(self, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
         """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n)."""
-        return _weighted(self, beta) + _weighted(mat.matmul(vec), alpha)
+        _need_ranks("addmv", (mat, 2), (vec, 1))
+        return _weighted_sum(self, beta, mat.matmul(vec), alpha)
 
     def addr(self, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
         """beta · self + alpha · outer(vec1, vec2)."""
-        return _weighted(self, beta) + _weighted(vec1.outer(vec2), alpha)
+        _need_ranks("addr", (vec1, 1), (vec2, 1))
+        return _weighted_sum(self, beta, vec1.outer(vec2), alpha)
 
     def baddbmm(
         self, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
     ) -> Tensor:
         """beta · self + alpha · (batch1 @ batch2), matrix by matrix."""
-        return _weighted(self, beta) + _weighted(batch1.matmul(batch2), alpha)
+        _need_ranks("baddbmm", (batch1, 3), (batch2, 3))
+        return _weighted_sum(self, beta, batch1.bmm(batch2), alpha)
 
     def addbmm(
         self, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
     ) -> Tensor:
         """beta · self + alpha · Σ over the batch of batch1 @ batch2."""
-        return _weighted(self, beta) + _weighted(structure.sum(batch1.matmul(batch2), 0), alpha)
+        _need_ranks("addbmm", (batch1, 3), (batch2, 3))
+        total = elementwise.cast(structure.sum(batch1.bmm(batch2), 0), batch1.dtype)
+        return _weighted_sum(self, beta, total, alpha)
 
     def cross(self, other: Tensor, dim: int | None = None) -> Tensor:
         """The vector product along ``dim``, by default the first axis of extent 3."""
+        if len(self.shape) != len(other.shape):
+            raise ShapeError(
+                f"cross got shapes {tuple(self.shape)} and {tuple(other.shape)}: inputs must have "
+                "the same number of dimensions",
+                "add axes with unsqueeze",
+            )
         axis = list(self.shape).index(3) if dim is None and 3 in self.shape else dim or 0
         return linalg.cross(self, other, dim=axis)
 
@@ -125,5 +162,37 @@ class ProductMethods(ArithmeticMethods):
         return linalg.matrix_power(self, n)
 
 
-def _weighted(value: Any, factor: float) -> Any:
-    return value if factor == 1 else value * factor
+def _need_ranks(name: str, *operands: tuple[Any, int]) -> None:
+    """Raise unless each operand is a tensor with so many axes."""
+    for place, (given, rank) in enumerate(operands, 1):
+        operand = as_operand(given)
+        if len(operand.shape) != rank:
+            kind = {1: "a vector", 2: "a matrix", 3: "a batch of matrices (3D)"}[rank]
+            raise ShapeError(
+                f"{name} got an argument of shape {tuple(operand.shape)}: argument {place} of the "
+                f"product must be {kind}",
+                "use matmul, which takes vectors, matrices and batches",
+            )
+
+
+def _weighted_sum(start: Any, beta: float, product: Any, alpha: float) -> Any:
+    """beta · start + alpha · product.  With beta = 0 what ``start`` holds does not matter.
+
+    Of integers only the whole part of the factors counts, as in PyTorch.
+    """
+    shape = tuple(product.shape)
+    if broadcast_shapes(tuple(start.shape), shape) != shape:
+        raise ShapeError(
+            f"a tensor of shape {tuple(start.shape)} was to be added to a product of shape {shape}",
+            "it must broadcast to the shape of the product",
+        )
+    if product.dtype.kind == "bool":
+        beta, alpha = bool(beta), bool(alpha)
+    elif product.dtype.kind == "int":
+        beta, alpha = int(beta), int(alpha)
+    weighted = product if alpha == 1 else product * alpha
+    if beta == 0:
+        start = constant_like(start, 0) if start.requires_grad else as_operand(0, start.dtype)
+    elif beta != 1:
+        start = start * beta
+    return weighted + start

@@ -47,12 +47,25 @@ def as_operand(value: object, dtype: DType | None = None) -> Tensor:
                 "complex",
                 "take its real part, or convert the tensor first: x.to(complex64)",
             ) from None
+        except OverflowError:
+            return lift(_wrapped(value, kind))
     if isinstance(value, np.ndarray):
         return lift(value)
     raise DTypeError(
         f"expected a tensor or a number and got {type(value).__name__}",
         "wrap it: pellucid.tensor(value)",
     )
+
+
+def _wrapped(value: Any, kind: DType) -> np.ndarray:
+    """A whole number outside of the range of an integer dtype, as its last bits say."""
+    number = float(value)
+    if kind.kind != "int" or not -(2.0**63) <= number < 2.0**63:
+        raise NumberRangeError(
+            f"the number {value} cannot be converted to {kind.name} without overflow",
+            "convert the tensor first: x.double()",
+        )
+    return np.asarray(int(value), np.int64).astype(kind.numpy)
 
 
 def as_source(values: Any, dtype: DType) -> Any:
@@ -111,7 +124,9 @@ def together(*values: Any, dtype: DType | None = None) -> list[Tensor]:
     target = dtype or common_dtype(list(values))
     if target.is_narrow:
         return [
-            as_operand(v, target) if isinstance(v, NUMBERS) else elementwise.cast(v, target)
+            as_operand(v, target)
+            if isinstance(v, NUMBERS)
+            else elementwise.cast(as_operand(v), target)
             for v in values
         ]
     return [elementwise.cast(as_operand(v, target), target) for v in values]

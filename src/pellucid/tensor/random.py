@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import DTypeLike, as_dtype, float32, float64, int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.shapes import broadcast_shapes
 from pellucid.ops import elementwise
 from pellucid.ops import random as ops_random
 from pellucid.ops.complex import imag, real, view_as_complex
@@ -95,11 +97,13 @@ def initial_seed() -> int:
     return default_generator.initial_seed()
 
 
+@clear
 def get_rng_state() -> Tensor:
     """State of the default generator."""
     return default_generator.get_state()
 
 
+@clear
 def set_rng_state(value: Tensor) -> None:
     """Continue the default generator from a saved state."""
     default_generator.set_state(value)
@@ -156,6 +160,7 @@ def randn(
     return _normal(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
 
 
+@clear
 def rand_like(
     input: Tensor,
     *,
@@ -169,6 +174,7 @@ def rand_like(
     return made.requires_grad_(requires_grad)
 
 
+@clear
 def randn_like(
     input: Tensor,
     *,
@@ -213,6 +219,7 @@ def randint(
     return elementwise.cast((u * (high - low)).floor() + low, as_dtype(dtype or int64))
 
 
+@clear
 def randint_like(
     input: Tensor,
     low: int,
@@ -302,18 +309,26 @@ def normal(
     size: Extents | None = None,
     *,
     generator: Generator | None = None,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
     """Normal with this mean and standard deviation (numbers, or tensors that broadcast).
 
     Raises ``ArgumentError`` for a deviation below 0.
     """
+    check_device(device)
     if isinstance(std, TensorCore):
         late.check_values(lambda values: _check_positive("normal", "std", values.min(), 0.0), std)
     _check_positive("normal", "std", std, 0.0)
     if size is None:
-        size = (as_operand(mean) + as_operand(std)).shape
-    return _normal(_shape_of((size,)), float32, generator) * std + mean
+        size = broadcast_shapes(*(tuple(as_operand(v).shape) for v in (mean, std)))
+    given = [v.dtype for v in (mean, std) if isinstance(v, TensorCore)]
+    kind = as_dtype(dtype) if dtype is not None else given[0] if given else float32
+    drawn = _normal(_shape_of((size,)), float32 if kind.is_narrow else kind, generator)
+    made = elementwise.cast(drawn * std + mean, kind)
+    return made.requires_grad_(True) if requires_grad else made
 
 
 @takes_out

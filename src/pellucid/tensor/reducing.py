@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, overload
 
-from pellucid.base.dtypes import DTypeLike, as_dtype, bool_
-from pellucid.base.errors import ArgumentError, OutOfRangeError
+from pellucid.base.dtypes import DTypeLike, as_dtype, bool_, uint8
+from pellucid.base.errors import ArgumentError, DTypeError, OutOfRangeError
 from pellucid.base.shapes import normalize_axes, normalize_axis, size_of
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.tensor.arguments import Axes
@@ -21,7 +21,7 @@ from pellucid.tensor.results import ValuesIndices
 
 def _axes(tensor: TensorCore, dim: Axes) -> tuple[int, ...]:
     """``dim`` normalized; None and the empty sequence mean all axes, as in PyTorch."""
-    whole = dim is None or (not isinstance(dim, int) and len(dim) == 0)
+    whole = dim is None or (isinstance(dim, (list, tuple)) and not dim)
     return normalize_axes(None if whole else dim, len(tensor.shape))
 
 
@@ -87,19 +87,28 @@ class ReducingMethods(Tensor):
     ) -> Tensor:
         """Sum over ``dim`` (all axes by default). Integers and bool sum to int64."""
         x = _cast(self, dtype)
-        return structure.sum(x, _axes(x, dim), keepdim)
+        return _cast(structure.sum(x, _axes(x, dim), keepdim), dtype)
 
     def prod(
         self, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
     ) -> Tensor:
         """Product over ``dim`` (all axes by default)."""
-        return structure.prod(_cast(self, dtype), _axes(self, dim), keepdim)
+        return _cast(structure.prod(_cast(self, dtype), _axes(self, dim), keepdim), dtype)
 
     def mean(
         self, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
     ) -> Tensor:
-        """Sum divided by the number of elements; NaN for none."""
-        x = as_float(_cast(self, dtype))
+        """Sum divided by the number of elements; NaN for none.
+
+        Raises ``DTypeError`` for integers and bool where no ``dtype`` is given.
+        """
+        x = _cast(self, dtype)
+        if not x.dtype.is_floating_point:
+            raise DTypeError(
+                f"mean(): could not infer output dtype. Input dtype must be either a floating "
+                f"point or complex dtype. Got: {x.dtype.name}",
+                "convert with .float(), or give dtype=pellucid.float32",
+            )
         axes = _axes(x, dim)
         count = size_of(x.shape[a] for a in axes)
         return structure.sum(x, axes, keepdim) * (1.0 / count if count else math.nan)
@@ -110,7 +119,7 @@ class ReducingMethods(Tensor):
         unbiased: bool | None = None,
         keepdim: bool = False,
         *,
-        correction: float = 1,
+        correction: float | None = 1,
     ) -> Tensor:
         """Σ|x − mean|² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
         x = as_float(self)
@@ -119,6 +128,7 @@ class ReducingMethods(Tensor):
         axes = _axes(x, dim)
         if unbiased is not None:
             correction = 1 if unbiased else 0
+        correction = 1 if correction is None else correction
         if x.dtype.is_complex:
             return spread(x.real, axes, keepdim, correction) + spread(
                 x.imag, axes, keepdim, correction
@@ -131,7 +141,7 @@ class ReducingMethods(Tensor):
         unbiased: bool | None = None,
         keepdim: bool = False,
         *,
-        correction: float = 1,
+        correction: float | None = 1,
     ) -> Tensor:
         """√var.  The gradient where all elements are equal is 0 (a subgradient)."""
         return root(self.var(dim, unbiased, keepdim, correction=correction), 0.5)
@@ -247,7 +257,7 @@ class ReducingMethods(Tensor):
             return structure.argmax(structure.reshape(self, (-1,)), 0)
         axis = normalize_axis(dim, len(self.shape))
         found = structure.argmax(self, axis)
-        return found.unsqueeze(axis) if keepdim else found
+        return self._kept(found, axis, keepdim)
 
     def argmin(self, dim: int | None = None, keepdim: bool = False) -> Tensor:
         """Position of the first smallest element, in the flattened tensor or along ``dim``."""
@@ -256,16 +266,22 @@ class ReducingMethods(Tensor):
             return structure.argmin(structure.reshape(self, (-1,)), 0)
         axis = normalize_axis(dim, len(self.shape))
         found = structure.argmin(self, axis)
-        return found.unsqueeze(axis) if keepdim else found
+        return self._kept(found, axis, keepdim)
+
+    def _kept(self, found: Any, axis: int, keepdim: bool) -> Any:
+        return found.unsqueeze(axis) if keepdim and self.shape else found
 
     def any(self, dim: Axes = None, keepdim: bool = False) -> Tensor:
-        """Whether any element over ``dim`` is nonzero."""
-        return self._count_true(dim, keepdim).gt(0)
+        """Whether any element over ``dim`` is nonzero: bool, of uint8 as uint8."""
+        return self._as_answer(self._count_true(dim, keepdim).gt(0))
 
     def all(self, dim: Axes = None, keepdim: bool = False) -> Tensor:
-        """Whether every element over ``dim`` is nonzero (true for none)."""
+        """Whether every element over ``dim`` is nonzero (true for none); dtype as :meth:`any`."""
         count = size_of(self.shape[a] for a in _axes(self, dim))
-        return self._count_true(dim, keepdim).eq(count)
+        return self._as_answer(self._count_true(dim, keepdim).eq(count))
+
+    def _as_answer(self, answer: Any) -> Any:
+        return elementwise.cast(answer, uint8) if self.dtype is uint8 else answer
 
     def _count_true(self, dim: Axes, keepdim: bool) -> Any:
         return structure.sum(self if self.dtype is bool_ else self.ne(0), _axes(self, dim), keepdim)
@@ -276,11 +292,11 @@ class ReducingMethods(Tensor):
 
     def cumsum(self, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
         """Running sum along ``dim``: y_i = x_1 + … + x_i; the shape stays."""
-        return structure.cumsum(_cast(self, dtype), dim)
+        return _cast(structure.cumsum(_cast(self, dtype), dim), dtype)
 
     def cumprod(self, dim: int, *, dtype: DTypeLike | None = None) -> Tensor:
         """Running product along ``dim``: y_i = x_1 · … · x_i; the shape stays."""
-        return structure.cumprod(_cast(self, dtype), dim)
+        return _cast(structure.cumprod(_cast(self, dtype), dim), dtype)
 
     def argsort(self, dim: int = -1, descending: bool = False, stable: bool = True) -> Tensor:
         """Positions that sort along ``dim``; equal elements keep their order."""

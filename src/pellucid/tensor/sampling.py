@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import as_dtype, float64
 from pellucid.base.errors import ArgumentError, DTypeError
 from pellucid.base.shapes import broadcast_shapes
@@ -310,6 +311,7 @@ def dirichlet(concentration: Tensor, generator: Generator | None = None) -> Tens
 # ---- counts -------------------------------------------------------------------------------------
 
 
+@clear
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Counts with the elements of ``input`` as means, in its shape and dtype: λ^k e^−λ / k!.
 
@@ -386,6 +388,7 @@ def _many_poisson(rate: Any, generator: Generator | None) -> Callable[[], Any]:
     return draw
 
 
+@clear
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
     """How many of ``count`` trials succeed, each with probability ``prob``, in the dtype of both.
 

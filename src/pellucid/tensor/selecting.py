@@ -13,6 +13,7 @@ from pellucid.base.dtypes import bool_, int64
 from pellucid.base.errors import (
     ArgumentError,
     AxisError,
+    DTypeError,
     IndexTypeError,
     OutOfRangeError,
     ShapeError,
@@ -204,8 +205,14 @@ class SelectingMethods(Tensor):
         return structure.reshape(changed, self.shape)
 
     def gather(self, dim: int, index: Tensor) -> Tensor:
-        """y[i][j] = x[index[i][j]][j] for dim 0, and likewise for other axes."""
-        return indexing.gather(self, as_operand(index), dim)
+        """y[i][j] = x[index[i][j]][j] for dim 0, and likewise for other axes.
+
+        A number counts as a vector of one element, for the tensor and the index.
+        """
+        places = as_operand(index)
+        if not self.shape or not places.shape or not math.prod(places.shape):
+            return _gather_numbers(self, dim, places)
+        return indexing.gather(self, places, dim)
 
     def take_along_dim(self, indices: Tensor, dim: int | None = None) -> Tensor:
         """:meth:`gather` whose other axes broadcast; without ``dim`` from the flattened tensor."""
@@ -231,10 +238,38 @@ class SelectingMethods(Tensor):
 
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor:
         """A copy in which the elements where ``mask`` is true come, in order, from ``source``."""
-        chosen = structure.broadcast_to(as_operand(mask), self.shape)
-        count = int(np.count_nonzero(chosen.array()))
-        values = structure.reshape(as_source(source, self.dtype), (-1,)).narrow(0, 0, count)
-        return self._with(chosen, values)
+        chosen = as_operand(mask)
+        if chosen.dtype is not bool_:
+            raise DTypeError(
+                f"masked_scatter got a mask of {chosen.dtype.name}: masked_scatter_ only supports "
+                "boolean masks",
+                "compare, or convert: mask.bool()",
+            )
+        shape = broadcast_shapes(tuple(self.shape), tuple(chosen.shape))
+        values = as_operand(source)
+        if values.dtype is not self.dtype:
+            raise DTypeError(
+                f"masked_scatter got values of {values.dtype.name} for a tensor of "
+                f"{self.dtype.name}: expected self and source to have same dtypes",
+                f"convert them: source.to({self.dtype.name})",
+            )
+        chosen = structure.reshape(structure.broadcast_to(chosen, shape), (-1,))
+        line = structure.reshape(values, (-1,))
+        if chosen._cell.array is not None:
+            count = int(np.count_nonzero(chosen.array()))
+            if count > line.shape[0]:
+                raise ShapeError(
+                    f"masked_scatter got {line.shape[0]} values for {count} places: number of "
+                    "elements of source < number of ones in mask",
+                    "give at least as many values as the mask has places",
+                )
+        if not line.shape[0]:
+            return elementwise.copy(structure.broadcast_to(self, shape))
+        # The n-th place that is chosen gets the n-th value.
+        order = structure.cumsum(chosen, 0) - 1
+        found = indexing.take(line, order.clamp(0, line.shape[0] - 1), 0)
+        spread = structure.reshape(structure.broadcast_to(self, shape), (-1,))
+        return structure.reshape(elementwise.where(chosen, found, spread), shape)
 
     def scatter(
         self,
@@ -253,12 +288,18 @@ class SelectingMethods(Tensor):
             raise ArgumentError(f"scatter got reduce={reduce!r}", 'use "add" or "multiply"')
         places = as_operand(index)
         source = as_operand(value if src is None else src, self.dtype)
+        if source.dtype is not self.dtype and isinstance(src, TensorCore):
+            raise DTypeError(
+                f"scatter got values of {source.dtype.name} for a tensor of {self.dtype.name}: "
+                "expected self.dtype to be equal to src.dtype",
+                f"convert them: src.to({self.dtype.name})",
+            )
         if source.shape == ():
             source = structure.broadcast_to(elementwise.cast(source, self.dtype), places.shape)
-        elif source.shape != places.shape:
-            source = structure.slice_(
-                source, [0] * len(places.shape), places.shape, [1] * len(places.shape)
-            )
+        else:
+            source = cut_to(source, places)
+        if not self.shape or not places.shape or not math.prod(places.shape):
+            return _scatter_numbers(self, dim, places, source, reduce)
         if reduce == "multiply":
             return self.scatter_reduce(dim, places, source, "prod")
         return indexing.scatter(self, places, source, dim, "add" if reduce == "add" else "set")
@@ -274,26 +315,58 @@ class SelectingMethods(Tensor):
             raise AxisError(
                 f"index_select got positions of shape {tuple(places.shape)}", "give a vector"
             )
-        return indexing.take(self, places, dim)
+        if not self.shape:
+            if math.prod(places.shape) != 1:
+                raise ShapeError(
+                    f"index_select got {math.prod(places.shape)} positions in a number: index to "
+                    "scalar can have only 1 value",
+                    "give one position, or a tensor with an axis",
+                )
+            normalize_axis(dim, 0)
+            line = structure.reshape(self, (1,))
+            return structure.reshape(indexing.take(line, structure.reshape(places, (1,)), 0), ())
+        return indexing.take(self, structure.reshape(places, (-1,)), dim)
 
     def index_add(self, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
         """A copy with ``alpha · source`` added to the slices at ``index`` along ``dim``."""
-        return indexing.put(
-            self, as_operand(index), source * alpha if alpha != 1 else source, dim, "add"
-        )
+        values = as_operand(source)
+        if values.dtype is not self.dtype:
+            raise DTypeError(
+                f"index_add got values of {values.dtype.name} for a tensor of {self.dtype.name}: "
+                "self and source are expected to have the same dtype",
+                f"convert them: source.to({self.dtype.name})",
+            )
+        if alpha != 1:
+            wide = elementwise.cast(values, int64) if values.dtype.kind == "int" else values
+            values = elementwise.cast(wide * alpha, self.dtype)
+        return _put_slices("index_add", self, dim, index, values, "add")
 
     def index_copy(self, dim: int, index: Tensor, source: Tensor) -> Tensor:
         """A copy in which the slices at ``index`` along ``dim`` are ``source``."""
-        return indexing.put(self, as_operand(index), source, dim, "set")
+        values = as_operand(source)
+        if values.dtype is not self.dtype:
+            raise DTypeError(
+                f"index_copy got values of {values.dtype.name} for a tensor of {self.dtype.name}: "
+                "self and source are expected to have the same dtype",
+                f"convert them: source.to({self.dtype.name})",
+            )
+        return _put_slices("index_copy", self, dim, index, values, "set")
 
     def index_fill(self, dim: int, index: Tensor, value: float) -> Tensor:
         """A copy in which the slices at ``index`` along ``dim`` are ``value``."""
         axis = normalize_axis(dim, len(self.shape))
-        places = _from_the_front(as_operand(index), self.shape[axis])
+        number = as_source(value, self.dtype)
+        if number.shape:
+            raise ShapeError(
+                f"index_fill got a value of shape {tuple(number.shape)}: it only supports a "
+                "0-dimensional value tensor",
+                "give a number",
+            )
+        places = structure.reshape(as_operand(index), (-1,))
+        places = _from_the_front(places, self.shape[axis] if self.shape else 1)
         shape = (*self.shape[:axis], *places.shape, *self.shape[axis + 1 :])
-        return indexing.put(
-            self, places, structure.broadcast_to(as_operand(value, self.dtype), shape), axis, "set"
-        )
+        spread = structure.broadcast_to(number, shape)
+        return _put_slices("index_fill", self, axis, places, spread, "set")
 
     def take(self, index: Tensor) -> Tensor:
         """Elements at positions of the flattened tensor (negative: from the back)."""
@@ -303,7 +376,12 @@ class SelectingMethods(Tensor):
     def masked_select(self, mask: Tensor) -> Tensor:
         """The elements where ``mask`` is true, in a line; the mask's values must be known."""
         chosen = as_operand(mask)
-        shape = broadcast_shapes(tuple(self.shape), tuple(chosen.shape))
+        if chosen.dtype is not bool_:
+            raise DTypeError(
+                f"masked_select got a mask of {chosen.dtype.name}: expected BoolTensor for mask",
+                "compare, or convert: mask.bool()",
+            )
+        shape = broadcast_shapes(tuple(self.shape), tuple(chosen.shape)) or (1,)
         return structure.broadcast_to(self, shape)[structure.broadcast_to(chosen, shape)]
 
     @overload
@@ -312,10 +390,13 @@ class SelectingMethods(Tensor):
     def nonzero(self, as_tuple: Literal[True]) -> tuple[Tensor, ...]: ...
     def nonzero(self, as_tuple: bool = False) -> Tensor | tuple[Tensor, ...]:
         """Positions of the nonzero elements: (count, axes), or a tuple of one vector per axis."""
-        found = np.nonzero(self.array())
+        array = self.ne(0).array() if self.dtype is not bool_ else self.array()
+        if not array.shape and not as_tuple:
+            return lift(np.zeros((int(array), 0), np.int64))
+        found = np.nonzero(array.reshape(1) if not array.shape else array)
         if as_tuple:
             return tuple(lift(f.astype(np.int64)) for f in found)
-        return lift(np.stack(found, 1).astype(np.int64) if found else np.zeros((1, 0), np.int64))
+        return lift(np.stack(found, 1).astype(np.int64))
 
     def one_hot(self, num_classes: int) -> Tensor:
         """int64 with a 1 at each class id and 0 elsewhere, on a new last axis."""
@@ -324,6 +405,75 @@ class SelectingMethods(Tensor):
             elementwise.eq(elementwise.cast(self, int64).unsqueeze(-1), classes),
             int64,
         )
+
+
+def cut_to(source: Any, places: Any) -> Tensor:
+    """The part of ``source`` that an index of this shape reads, from the front of each axis."""
+    part: Tensor = source
+    if source.shape == places.shape:
+        return part
+    fits = len(source.shape) == len(places.shape) and all(
+        n <= m for n, m in zip(places.shape, source.shape, strict=True)
+    )
+    if not fits:
+        if math.prod(source.shape) == math.prod(places.shape) <= 1:  # numbers, vectors of one
+            part = structure.reshape(source, places.shape)
+            return part
+        raise ShapeError(
+            f"an index of shape {tuple(places.shape)} and values of shape {tuple(source.shape)}",
+            "there must be a value for each entry of the index",
+        )
+    part = structure.slice_(source, [0] * len(places.shape), places.shape, [1] * len(places.shape))
+    return part
+
+
+def _lines(x: Any, places: Any) -> tuple[Any, Any]:
+    """A tensor and an index, numbers among them as vectors of one element."""
+    line = x if x.shape else structure.reshape(x, (1,))
+    return line, places if places.shape else structure.reshape(places, (1,))
+
+
+def _gather_numbers(x: Any, dim: int, places: Any) -> Any:
+    """:meth:`gather` where the tensor or the index is a number, or there is no index at all."""
+    normalize_axis(dim, len(x.shape))
+    if not math.prod(places.shape):
+        return structure.reshape(structure.reshape(x, (-1,)).narrow(0, 0, 0), places.shape)
+    found = indexing.gather(*_lines(x, places), dim)
+    return structure.reshape(found, places.shape)
+
+
+def _scatter_numbers(x: Any, dim: int, places: Any, source: Any, reduce: str | None) -> Any:
+    """:meth:`scatter` where the tensor or the index is a number, or there is no index at all."""
+    normalize_axis(dim, len(x.shape))
+    if not math.prod(places.shape):
+        return elementwise.copy(x)
+    line, index = _lines(x, places)
+    values = structure.reshape(source, index.shape)
+    return structure.reshape(line.scatter(dim, index, values, reduce=reduce), x.shape)
+
+
+def _put_slices(name: str, x: Any, dim: int, index: Any, values: Any, mode: str) -> Any:
+    """Slices written to, or added at, positions along an axis; numbers are vectors of one."""
+    axis = normalize_axis(dim, len(x.shape))
+    places = as_operand(index)
+    if len(places.shape) > 1:
+        raise ShapeError(
+            f"{name} got positions of shape {tuple(places.shape)}: index is supposed to be a "
+            "vector",
+            "give one position for each slice",
+        )
+    places = structure.reshape(places, (-1,))
+    line = x if x.shape else structure.reshape(x, (1,))
+    wanted = (*line.shape[:axis], places.shape[0], *line.shape[axis + 1 :])
+    if not values.shape and math.prod(wanted) == 1:
+        values = structure.reshape(values, wanted)
+    if tuple(values.shape) != wanted:
+        raise ShapeError(
+            f"{name} got values of shape {tuple(values.shape)} for {places.shape[0]} slices of a "
+            f"tensor of shape {tuple(x.shape)}",
+            f"give values of shape {wanted}",
+        )
+    return structure.reshape(indexing.put(line, places, values, axis, mode), x.shape)
 
 
 def _from_the_front(index: Any, extent: int) -> Any:

@@ -9,14 +9,22 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.boundary import clear
+from pellucid.base.dtypes import int64
 from pellucid.base.errors import (
     ArgumentError,
     ArgumentTypeError,
+    AxisError,
     OutOfRangeError,
     ScalarError,
     ShapeError,
 )
-from pellucid.base.shapes import broadcast_shapes, contiguous_strides, normalize_axis
+from pellucid.base.shapes import (
+    broadcast_shapes,
+    contiguous_strides,
+    normalize_axes,
+    normalize_axis,
+)
 from pellucid.ops import elementwise, indexing, structure
 from pellucid.ops.registry import apply
 from pellucid.ops.structure import RESHAPE
@@ -31,12 +39,14 @@ from pellucid.tensor.state import state
 
 def _extents(args: tuple[Any, ...]) -> tuple[int, ...]:
     """Extents given either as several integers or as one sequence."""
-    listed = args[0] if len(args) == 1 and not isinstance(args[0], (int, np.integer)) else args
+    listed: Any = args
+    if len(args) == 1 and not isinstance(args[0], (int, np.integer)):
+        listed = args[0]
     try:
         return tuple(operator.index(e) for e in listed)
     except TypeError:
         raise ArgumentTypeError(
-            f"{tuple(listed)} are no extents or axes of a tensor", "they are whole numbers"
+            f"{args!r} are no extents or axes of a tensor", "they are whole numbers"
         ) from None
 
 
@@ -158,6 +168,11 @@ class ShapingMethods(Tensor):
             raise ArgumentError(
                 f"movedim got {len(pairs[0])} axes and {len(pairs[1])} places", "give one for each"
             )
+        for what, places in zip(("source", "destination"), pairs, strict=True):
+            if len(set(places)) != len(places):
+                raise ShapeError(
+                    f"movedim: repeated dim in `{what}` ({places})", "name each axis once"
+                )
         order = [i for i in range(rank) if i not in pairs[0]]
         for place, axis in sorted(zip(pairs[1], pairs[0], strict=True)):
             order.insert(place, axis)
@@ -166,8 +181,7 @@ class ShapingMethods(Tensor):
     def squeeze(self, dim: int | Sequence[int] | None = None) -> Tensor:
         """Without axes of extent 1: all of them, or those of ``dim`` that have extent 1."""
         rank = len(self.shape)
-        listed = range(rank) if dim is None else [dim] if isinstance(dim, int) else dim
-        chosen = {normalize_axis(d, rank) for d in listed}
+        chosen = set(normalize_axes(dim, rank))
         shape = [n for i, n in enumerate(self.shape) if not (i in chosen and n == 1)]
         return as_view(structure.reshape(self, shape), self)
 
@@ -228,7 +242,7 @@ class ShapingMethods(Tensor):
 
         ``repeats`` is a number, or a vector of known values with one for each element.
         """
-        x = structure.reshape(self, (-1,)) if dim is None else self
+        x = structure.reshape(self, (-1,)) if dim is None or not self.shape else self
         axis = normalize_axis(dim or 0, len(x.shape))
         if isinstance(repeats, TensorCore):
             counts = np.broadcast_to(repeats.array(), (x.shape[axis],))
@@ -252,7 +266,19 @@ class ShapingMethods(Tensor):
     def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
         """Shifted by ``shifts`` along ``dims``; what falls out comes in on the other side."""
         if not isinstance(shifts, int):
-            axes = [dims] * len(shifts) if dims is None or isinstance(dims, int) else list(dims)
+            shifts = _extents((shifts,))
+            if not len(shifts):
+                raise ArgumentError(
+                    "roll got no shifts: `shifts` required", "give one for each dim"
+                )
+            whole = dims is None and len(shifts) == 1
+            axes = [None] if whole else [dims] if isinstance(dims, int) else list(dims or ())
+            if len(axes) != len(shifts):
+                raise ArgumentError(
+                    f"roll got {len(shifts)} shifts and {len(axes)} dims: shifts and dimensions "
+                    "must align",
+                    "give one shift for each axis",
+                )
             result: Tensor = self
             for shift, one in zip(shifts, axes, strict=True):
                 result = result.roll(shift, one)
@@ -269,9 +295,31 @@ class ShapingMethods(Tensor):
         parts = [self.narrow(axis, cut, extent - cut), self.narrow(axis, 0, cut)]
         return structure.concatenate(parts, axis)
 
-    def narrow(self, dim: int, start: int, length: int) -> Tensor:
-        """``length`` elements from ``start`` along ``dim``."""
+    def narrow(self, dim: int, start: int | Tensor, length: int) -> Tensor:
+        """``length`` elements from ``start`` along ``dim``.
+
+        ``start`` may be an integer tensor of one element, in compiled programs of any value.
+        """
         axis = normalize_axis(dim, len(self.shape))
+        if not self.shape:
+            raise AxisError(
+                "narrow cannot be applied to a 0-dimensional tensor", "give it an axis: reshape(1)"
+            )
+        if isinstance(start, TensorCore):
+            if start.shape or start.dtype.kind != "int":
+                raise ShapeError(
+                    f"narrow got a start of shape {tuple(start.shape)} and {start.dtype.name}: it "
+                    "must be an 0-dim integral Tensor",
+                    "give a whole number, or an integer tensor without axes",
+                )
+            if state.trace is not None and start._cell.array is None:
+                return self._narrow_at(axis, start, length)
+            start = int(start.array())
+        if length < 0:
+            raise ArgumentError(
+                f"narrow got length={length}: narrow(): length must be non-negative",
+                "use 0 or more",
+            )
         first = start + self.shape[axis] if start < 0 else start
         if not 0 <= first <= first + length <= self.shape[axis]:
             raise ArgumentError(
@@ -281,6 +329,17 @@ class ShapingMethods(Tensor):
         low = [first if i == axis else 0 for i in range(len(self.shape))]
         high = [first + length if i == axis else n for i, n in enumerate(self.shape)]
         return as_view(structure.slice_(self, low, high, [1] * len(self.shape)), self)
+
+    def _narrow_at(self, axis: int, start: Any, length: int) -> Any:
+        """:meth:`narrow` from a position that the program computes: a copy."""
+        extent = self.shape[axis]
+        if not 0 <= length <= extent:
+            raise ArgumentError(
+                f"narrow to {length} elements of an axis of extent {extent}", "stay inside"
+            )
+        first = elementwise.cast(start, int64)
+        first = elementwise.where(first.lt(0), first + extent, first)
+        return indexing.take(self, first + lift(np.arange(length, dtype=np.int64)), axis)
 
     def select(self, dim: int, index: int) -> Tensor:
         """The slice at ``index`` along ``dim``, without that axis."""
@@ -378,6 +437,11 @@ class ShapingMethods(Tensor):
 
     def diag(self, diagonal: int = 0) -> Tensor:
         """A matrix's diagonal, or a vector as the diagonal of a square matrix."""
+        if len(self.shape) not in (1, 2):
+            raise ShapeError(
+                f"diag got shape {tuple(self.shape)}: matrix or vector expected (1D or 2D)",
+                "use diagonal or diag_embed for more axes",
+            )
         if len(self.shape) == 2:
             return as_copy(self.diagonal(diagonal), self)
         n = self.shape[0]
@@ -396,6 +460,11 @@ class ShapingMethods(Tensor):
 
     def trace(self) -> Tensor:
         """Sum of a matrix's diagonal: Σ x_ii, a tensor without axes."""
+        if len(self.shape) != 2:
+            raise ShapeError(
+                f"trace got shape {tuple(self.shape)}: expected a matrix",
+                "sum x.diagonal(dim1=-2, dim2=-1) over its last axis for several",
+            )
         return structure.sum(self.diagonal())
 
 
@@ -420,9 +489,23 @@ def cat(
     *,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Tensors joined along ``dim``; all other extents must agree."""
+    """Tensors joined along ``dim``; all other extents must agree.
+
+    Vectors without elements are left out, whatever the shape of the others, so that a result can
+    be grown from ``tensor([])``; their dtype counts.
+    """
     _need_tensors("cat", tensors)
-    return structure.concatenate(together(*tensors) if len(tensors) else [], dim)
+    parts = together(*tensors) if len(tensors) else []
+    for position, part in enumerate(parts):
+        if not part.shape:
+            raise ShapeError(
+                f"cat got a number at position {position}: zero-dimensional tensors cannot be "
+                "concatenated",
+                "use stack, or give it an axis: x.reshape(1)",
+            )
+    filled = [part for part in parts if tuple(part.shape) != (0,)]
+    joined = structure.concatenate(filled or parts, dim)
+    return elementwise.copy(joined) if len(filled) == 1 else joined
 
 
 @takes_out
@@ -440,19 +523,37 @@ def stack(
     return cat([t.unsqueeze(dim) for t in tensors], dim)
 
 
+@clear
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """All tensors stretched to their common shape."""
     shape = broadcast_shapes(*(tuple(t.shape) for t in tensors))
     return tuple(structure.broadcast_to(t, shape) for t in tensors)
 
 
-def meshgrid(*tensors: Tensor, indexing: str = "ij") -> tuple[Tensor, ...]:
-    """Coordinate grids of vectors; ``indexing="xy"`` exchanges the first two axes."""
+@clear
+def meshgrid(*tensors: Tensor | Sequence[Tensor], indexing: str = "ij") -> tuple[Tensor, ...]:
+    """Coordinate grids of vectors, given one by one or as one list; numbers are vectors of one.
+
+    ``indexing="xy"`` exchanges the first two axes.
+    """
     if indexing not in ("ij", "xy"):
         raise ArgumentError(f"meshgrid got indexing={indexing!r}", 'use "ij" or "xy"')
-    shape = tuple(t.shape[0] for t in tensors)
+    listed: Any = tensors
+    if len(tensors) == 1 and not isinstance(tensors[0], TensorCore):
+        listed = tensors[0]
+    _need_tensors("meshgrid", listed)
+    if not len(listed):
+        raise ArgumentError("meshgrid got no tensors", "pass at least one vector")
+    vectors: list[Any] = [t if t.shape else structure.reshape(t, (1,)) for t in listed]
+    for vector in vectors:
+        if len(vector.shape) > 1 or vector.dtype is not vectors[0].dtype:
+            raise ShapeError(
+                f"meshgrid got a tensor of shape {tuple(vector.shape)} and {vector.dtype.name}",
+                "give vectors (or numbers) of one dtype",
+            )
+    shape = tuple(t.shape[0] for t in vectors)
     grids = []
-    for place, vector in enumerate(tensors):
+    for place, vector in enumerate(vectors):
         line = structure.reshape(vector, [n if i == place else 1 for i, n in enumerate(shape)])
         grid = structure.broadcast_to(line, shape)
         grids.append(grid.transpose(0, 1) if indexing == "xy" and len(shape) > 1 else grid)

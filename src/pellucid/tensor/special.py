@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import bool_, float32, float64, promote
+from pellucid.base.dtypes import bfloat16, bool_, float32, float64, promote
 from pellucid.base.errors import ArgumentError, DTypeError
-from pellucid.ops import complex, elementwise
+from pellucid.ops import complex, elementwise, structure
 from pellucid.tensor.arguments import Operand
 from pellucid.tensor.arithmetic import ArithmeticMethods
 from pellucid.tensor.core import lift
@@ -184,11 +184,19 @@ class SpecialMethods(ArithmeticMethods):
         return Fraction(exact + _nothing(found), lift(exponent))
 
     def nextafter(self, other: Operand) -> Tensor:
-        """The number next to self in the direction of ``other``; values must be known."""
+        """The number next to self in the direction of ``other``; values must be known.
+
+        The gradient goes to self, whole: the next number moves as it does.
+        """
         a, b = together(self, other)
-        if a.dtype not in (float32, float64):
-            raise DTypeError(f"nextafter got {a.dtype.name}", "use float32 or float64")
-        return lift(np.nextafter(a.array(), b.array()))
+        if not a.dtype.is_floating_point:
+            raise DTypeError(f"nextafter got {a.dtype.name}", "convert with .float()")
+        if a.dtype is bfloat16:
+            return lift(_next_bfloat16(a.array(), b.array()))
+        found = lift(np.nextafter(a.array(), b.array()))
+        if a.requires_grad:
+            return found + structure.broadcast_to(_nothing(a), found.shape)
+        return found
 
     # ---- special functions ------------------------------------------------------------------
 
@@ -205,15 +213,16 @@ class SpecialMethods(ArithmeticMethods):
     def polygamma(self, n: int) -> Tensor:
         """The n-th derivative of ψ(x) = d/dx ln Γ(x): (−1)^(n+1) n! Σ_{k≥0} (x + k)^−(n+1).
 
-        For n ≥ 2 by Euler's and Maclaurin's formula from the 32nd term on, so for x > −16;
-        NaN below.  (Abramowitz and Stegun, 1964, 6.4.)
+        At the poles −∞ for even n, ∞ for odd ones.  For n ≥ 2 by Euler's and Maclaurin's formula
+        from the 32nd term on, for x < ½ by reflection, in float64.  (Abramowitz and Stegun,
+        1964, 6.4.)
         """
         if n < 0:
             raise ArgumentError(f"polygamma got n={n}", "derivatives are counted from 0")
         x = as_float(self)
         if n < 2:
             return elementwise.digamma(x) if n == 0 else elementwise.trigamma(x)
-        return _zeta(x, n + 1) * (math.factorial(n) * (-1) ** (n + 1))
+        return _reflected(x, n)
 
     def igamma(self, other: Operand) -> Tensor:
         """P(a, x) = 1/Γ(a) ∫₀^x t^(a−1) e^−t dt for a = self, x = ``other``; from 0 to 1.
@@ -245,6 +254,18 @@ def _of_integers(name: str, function: Callable[..., np.ndarray], a: Any, b: Any)
     if first.dtype.kind != "int":
         raise DTypeError(f"{name} got {first.dtype.name}", "it is for integers")
     return lift(np.asarray(function(first.array(), second.array())))
+
+
+def _next_bfloat16(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The bfloat16 numbers next to ``a`` towards ``b``: neighbours differ by one as integers."""
+    first, second = np.broadcast_arrays(bfloat16.numbers(a), bfloat16.numbers(b))
+    bits = np.ascontiguousarray(np.broadcast_to(a, first.shape)).view(np.uint16).astype(np.int32)
+    place = np.where(bits & 0x8000, -(bits & 0x7FFF), bits)
+    moved = place + np.sign(np.nan_to_num(second - first, posinf=1, neginf=-1)).astype(np.int32)
+    found = np.where(moved < 0, -moved | 0x8000, moved).astype(np.uint16).view(bfloat16.numpy)
+    either = bfloat16.array(np.where(np.isnan(first), first, second))
+    settled = np.isnan(first) | np.isnan(second) | (first == second)
+    return np.where(settled, either.reshape(first.shape), found.reshape(first.shape))
 
 
 def _nothing(x: Any) -> Any:
@@ -318,8 +339,35 @@ def _bessel_series() -> tuple[tuple[float, ...], ...]:
     return tuple(fit(near, 29)), tuple(fit(far, 24))
 
 
+def _reflected(x: Any, n: int) -> Any:
+    """ψ⁽ⁿ⁾(x), for x < ½ as (−1)ⁿ ψ⁽ⁿ⁾(1 − x) − π dⁿ/dxⁿ cot πx.
+
+    The derivatives of the cotangent are polynomials in it: p₀ = c, p_{k+1} = −(1 + c²) p_k′.
+    """
+    sign = math.factorial(n) * (-1) ** (n + 1)
+    wide = elementwise.cast(x, float64)
+    below = wide.lt(0.5)
+    mirrored = elementwise.where(below, 1 - wide, wide)
+    right = _zeta(mirrored, n + 1) * sign
+    polynomial = np.polynomial.Polynomial([0, 1])
+    for _ in range(n):
+        polynomial = -np.polynomial.Polynomial([1, 0, 1]) * polynomial.deriv()
+    # The angle from the nearest whole number: sin πx for large x has no digits left.
+    turn = elementwise.where(below, wide - wide.detach().round(), as_operand(0.25, float64))
+    turn = turn * math.pi
+    cotangent = turn.cos() / turn.sin()
+    curve: Any = as_operand(0.0, float64)
+    for c in reversed(polynomial.coef):
+        curve = curve * cotangent + float(c)
+    left = right * (-1) ** n - curve * math.pi ** (n + 1)
+    pole = below.logical_and(turn.eq(0).logical_or(wide.isinf()))
+    left = elementwise.where(pole, as_operand(math.copysign(math.inf, sign), float64), left)
+    found = elementwise.where(below, left, right)
+    return elementwise.cast(found, x.dtype)
+
+
 def _zeta(x: Any, s: int) -> Any:
-    """Hurwitz's ζ(s, x) = Σ_{k≥0} (x + k)^−s for x > −16."""
+    """Hurwitz's ζ(s, x) = Σ_{k≥0} (x + k)^−s for x > 0."""
     total, z = as_operand(0.0, x.dtype), x
     for _ in range(32):
         total, z = total + z.pow(-s), z + 1
@@ -328,4 +376,4 @@ def _zeta(x: Any, s: int) -> Any:
     for k, bernoulli in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730), 1):
         tail = tail + z.pow(1 - s - 2 * k) * (bernoulli * factor)
         factor *= (s + 2 * k - 1) * (s + 2 * k) / ((2 * k + 1) * (2 * k + 2))
-    return elementwise.where(x.gt(-16.0), total + tail, as_operand(math.nan, x.dtype))
+    return total + tail

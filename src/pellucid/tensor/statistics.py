@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
 
-from pellucid.base.dtypes import DTypeLike, as_dtype, int32, int64
-from pellucid.base.errors import ArgumentError, ShapeError, UnsupportedError
+from pellucid.base.dtypes import DTypeLike, as_dtype, bool_, float32, int32, int64
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import complex, elementwise, indexing, log_sums, structure
+from pellucid.tensor import late
 from pellucid.tensor.arguments import Axes
 from pellucid.tensor.core import lift
 from pellucid.tensor.interface import Tensor
@@ -28,22 +30,30 @@ class StatisticsMethods(ReducingMethods):
     __slots__ = ()
 
     def var_mean(
-        self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False
+        self,
+        dim: Axes = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
+        *,
+        correction: float | None = 1,
     ) -> tuple[Tensor, Tensor]:
         """(variance, mean) over ``dim``, as :meth:`var` and :meth:`mean` give them."""
-        return (
-            self.var(dim, correction=correction, keepdim=keepdim),
-            self.mean(dim, keepdim),
-        )
+        axes = None if isinstance(dim, bool) else dim
+        spread = self.var(dim, unbiased, keepdim, correction=correction)
+        return spread, self.mean(axes, keepdim)
 
     def std_mean(
-        self, dim: Axes = None, *, correction: float = 1, keepdim: bool = False
+        self,
+        dim: Axes = None,
+        unbiased: bool | None = None,
+        keepdim: bool = False,
+        *,
+        correction: float | None = 1,
     ) -> tuple[Tensor, Tensor]:
-        """(standard deviation, mean) over ``dim``."""
-        return (
-            self.std(dim, correction=correction, keepdim=keepdim),
-            self.mean(dim, keepdim),
-        )
+        """(standard deviation, mean) over ``dim``, as :meth:`std` and :meth:`mean` give them."""
+        axes = None if isinstance(dim, bool) else dim
+        spread = self.std(dim, unbiased, keepdim, correction=correction)
+        return spread, self.mean(axes, keepdim)
 
     def nansum(
         self, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike | None = None
@@ -80,6 +90,9 @@ class StatisticsMethods(ReducingMethods):
         Where there is a NaN the result is NaN.
         """
         x: Any = as_float(self)
+        if not x.shape and dim is not None:
+            normalize_axis(dim, 0)
+            dim = None
         if dim is None:
             shape = (1,) * len(x.shape)
             x, axis = structure.reshape(x, (-1,)), 0
@@ -134,6 +147,9 @@ class StatisticsMethods(ReducingMethods):
     ) -> Tensor:
         """:meth:`quantile` of the elements that are numbers; NaN where there is none."""
         x: Any = as_float(self)
+        if not x.shape and dim is not None:
+            normalize_axis(dim, 0)
+            dim = None
         wanted = _shares("nanquantile", q)
         need_elements("nanquantile", x, range(len(x.shape)))
         flat = structure.reshape(x, (-1,)) if dim is None else x
@@ -173,7 +189,7 @@ class StatisticsMethods(ReducingMethods):
         x = self.array()
         if not self.dtype.is_floating_point:
             raise ArgumentError(f"histogram got {self.dtype.name}", "convert with .float()")
-        low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
+        low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 1.0)
         low, high = (low, high) if range is None else (float(range[0]), float(range[1]))
         if low > high or not math.isfinite(high - low):
             raise ArgumentError(f"histogram got the range [{low}, {high}]", "give (low, high)")
@@ -192,14 +208,25 @@ class StatisticsMethods(ReducingMethods):
         self, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
     ) -> Tensor:
         """x[i + 1] − x[i] along ``dim``, ``n`` times; ``prepend``/``append`` are joined first."""
-        parts = [t for t in (prepend, self, append) if t is not None]
         axis = normalize_axis(dim, len(self.shape))
-        x = structure.concatenate(together(*parts), axis)
+        if not self.shape:
+            raise ShapeError(
+                "diff expects input to be at least one-dimensional", "give it an axis: reshape(1)"
+            )
+        if n < 0:
+            raise ArgumentError(
+                f"diff got n={n}: order must be non-negative", "use 0 (a copy) or more"
+            )
+        if n == 0:
+            return elementwise.copy(self)
+        parts = [t for t in (prepend, self, append) if t is not None]
+        x: Any = structure.concatenate(together(*parts), axis)
         for _ in range(n):
             extent = x.shape[axis]
             if extent == 0:
                 break
-            x = x.narrow(axis, 1, extent - 1) - x.narrow(axis, 0, extent - 1)
+            later, earlier = x.narrow(axis, 1, extent - 1), x.narrow(axis, 0, extent - 1)
+            x = later.logical_xor(earlier) if x.dtype is bool_ else later - earlier
         return x
 
     def _running_extreme(self, dim: int, larger: bool) -> ValuesIndices:
@@ -240,6 +267,11 @@ class StatisticsMethods(ReducingMethods):
 
     def renorm(self, p: float, dim: int, maxnorm: float) -> Tensor:
         """Slices along ``dim`` scaled down to a p-norm of at most ``maxnorm``."""
+        if len(self.shape) < 2:
+            raise ShapeError(
+                f"renorm got shape {tuple(self.shape)}: it needs at least 2 dimensions",
+                "a vector as a whole: x * (maxnorm / x.norm(p)).clamp(max=1)",
+            )
         if p <= 0 or maxnorm < 0:
             raise ArgumentError(
                 f"renorm got p={p} and maxnorm={maxnorm}", "p is positive, maxnorm at least 0"
@@ -252,18 +284,35 @@ class StatisticsMethods(ReducingMethods):
         )
         return self * factor
 
-    def cov(self, *, correction: int = 1) -> Tensor:
+    def cov(
+        self,
+        *,
+        correction: int = 1,
+        fweights: Tensor | None = None,
+        aweights: Tensor | None = None,
+    ) -> Tensor:
         """Covariances of the rows (variables) over the columns (observations).
 
         (V, N) → (V, V); of one variable, (N,) or (1, N), its variance as a number, shape ().
+        ``fweights`` (N,), integers, say how often each observation was made, ``aweights`` (N,) how
+        much it counts.  With w their product, divided by Σw − correction · Σ(w · a) / Σw.
         """
         x: Any = as_float(self)
         if len(x.shape) > 2:
             raise ShapeError(f"cov got shape {tuple(x.shape)}", "pass (variables, observations)")
         rows = x if len(x.shape) == 2 else structure.reshape(x, (1, -1))
-        centred = rows - rows.mean(1, keepdim=True)
-        centred = centred - centred.mean(1, keepdim=True)  # what the mean was rounded by
-        found = centred.matmul(centred.mH) / max(rows.shape[1] - correction, 0)
+        weights = _weights_of(fweights, aweights, rows)
+        if weights is None:
+            centred = rows - rows.mean(1, keepdim=True)
+            centred = centred - centred.mean(1, keepdim=True)  # what the mean was rounded by
+            found = centred.matmul(centred.mH) / max(rows.shape[1] - correction, 0)
+        else:
+            total = weights.sum()
+            centred = rows - (rows * weights).sum(1, keepdim=True) / total
+            again = weights if aweights is None else weights * aweights
+            lost = again.sum() / total if aweights is not None else 1.0
+            freedom = as_float(total - correction * lost).clamp(min=0)
+            found = centred.matmul((centred * weights).mH) / freedom
         return structure.reshape(found, ()) if rows.shape[0] == 1 else found
 
     def corrcoef(self) -> Tensor:
@@ -279,7 +328,10 @@ class StatisticsMethods(ReducingMethods):
 
     def histc(self, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
         """Counts in ``bins`` equal parts of [min, max] (of the data's range when both are 0)."""
-        x: Any = self.detach().reshape(-1)
+        if bins < 1:
+            raise ArgumentError(f"histc got bins={bins}: bins must be > 0", "use 1 or more")
+        narrow = self.dtype.is_narrow
+        x: Any = (elementwise.cast(self, float32) if narrow else self).detach().reshape(-1)
         low, high = float(min), float(max)
         if low == high and x.shape[0]:
             low, high = float(x.amin().item()), float(x.amax().item())
@@ -295,7 +347,8 @@ class StatisticsMethods(ReducingMethods):
         place = elementwise.cast(((x - low) * (bins / (high - low))).floor(), int64)
         place = place.clamp(0, bins - 1)
         zeros = structure.broadcast_to(as_operand(0, x.dtype), (bins,))
-        return indexing.put(zeros, place, elementwise.cast(inside, x.dtype), 0, "add")
+        counts = indexing.put(zeros, place, elementwise.cast(inside, x.dtype), 0, "add")
+        return elementwise.cast(counts, self.dtype)
 
     def bincount(self, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
         """How often 0, 1, 2, … occur (or the sums of their ``weights``); values must be known."""
@@ -338,11 +391,16 @@ class StatisticsMethods(ReducingMethods):
         With ``return_inverse`` also the place of each element among them, with
         ``return_counts`` also how often each comes.
         """
+        kind = self.dtype
         values, inverse, counts = np.unique(
-            self.array(), return_inverse=True, return_counts=True, axis=dim, equal_nan=False
+            kind.numbers(self.array()),
+            return_inverse=True,
+            return_counts=True,
+            axis=dim,
+            equal_nan=False,
         )
         shape = self.shape if dim is None else (self.shape[dim],)
-        found = [lift(values)]
+        found = [lift(kind.array(values))]
         if return_inverse:
             found.append(lift(inverse.reshape(shape).astype(np.int64)))  # flat -> as the input
         if return_counts:
@@ -367,12 +425,12 @@ class StatisticsMethods(ReducingMethods):
 
         Values must be known; the other results as in :meth:`unique`.
         """
-        array = self.array()
+        array = self.dtype.numbers(self.array())
         flat = array.reshape(-1) if dim is None else np.moveaxis(array, dim, 0)
         fresh = np.ones(len(flat), bool)
         fresh[1:] = (flat[1:] != flat[:-1]).any(tuple(range(1, flat.ndim)))
         starts = np.nonzero(fresh)[0]
-        kept = flat[fresh]
+        kept = self.dtype.array(flat[fresh])
         found = [lift(kept if dim is None else np.ascontiguousarray(np.moveaxis(kept, 0, dim)))]
         if return_inverse:
             shape = self.shape if dim is None else (len(flat),)
@@ -421,6 +479,33 @@ class StatisticsMethods(ReducingMethods):
     def argwhere(self) -> Tensor:
         """Positions of the nonzero elements: (count, axes); values must be known."""
         return self.nonzero()
+
+
+def _weights_of(fweights: Any, aweights: Any, rows: Any) -> Any:
+    """The weights of the observations, both kinds multiplied, checked; None where there are none.
+
+    Raises ``ShapeError`` unless they are vectors with one entry for each observation,
+    ``DTypeError`` for frequencies that are no integers.
+    """
+    found: Any = None
+    for name, kind, given in (("fweights", "int", fweights), ("aweights", "float", aweights)):
+        if given is None:
+            continue
+        if tuple(given.shape) != tuple(rows.shape[1:]):
+            raise ShapeError(
+                f"cov got {name} of shape {tuple(given.shape)} for {rows.shape[1]} observations",
+                "give a vector with one weight for each observation",
+            )
+        if given.dtype.kind != kind:
+            raise DTypeError(f"cov got {name} of {given.dtype.name}", f"they are of a {kind} dtype")
+        late.check_values(functools.partial(_check_weights, name), given)
+        found = given if found is None else found * given
+    return found
+
+
+def _check_weights(name: str, values: np.ndarray) -> None:
+    if values.min() < 0:
+        raise ArgumentError(f"{name} cannot be negative", "weights of observations are 0 or more")
 
 
 def _float(tensor: Any) -> bool:
@@ -486,9 +571,11 @@ def _found(sorted_sequence: Any, input: Any, right: bool) -> Any:
     edges, x = together(sorted_sequence, input)
     if state.trace is None and len(edges.shape) == 1:
         side = "right" if right else "left"
-        found = np.searchsorted(edges.array(), x.array(), side)  # type: ignore[call-overload]
+        numbers = (t.dtype.numbers(t.array()) for t in (edges, x))
+        line, values = numbers
+        found = np.searchsorted(line, values, side)  # type: ignore[call-overload]
         if x.dtype.is_floating_point:  # behind every number, also behind other NaN
-            found = np.where(np.isnan(x.array()), edges.shape[0], found)
+            found = np.where(np.isnan(values), edges.shape[0], found)
         return lift(np.asarray(found, np.int64))
     if len(edges.shape) > 1:
         edges = edges.unsqueeze(-2)  # (..., 1, N) against (..., M, 1)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import (
     DType,
     DTypeLike,
@@ -51,7 +52,7 @@ from pellucid.tensor.state import Cell, state
 from pellucid.tensor.statistics import StatisticsMethods
 from pellucid.tensor.validity import changed
 from pellucid.tensor.values import ValueMethods
-from pellucid.tensor.vocabulary import names_with
+from pellucid.tensor.vocabulary import CALLING_BACK, UNGUARDED, names_with
 
 _CPU = Device()
 
@@ -616,6 +617,22 @@ for _name in names_with("in_place"):
     setattr(_WholeTensor, f"{_name}_", _in_place(_name))
 for _name in names_with("rounded"):
     setattr(_WholeTensor, _name, rounded_once(getattr(_WholeTensor, _name)))
+
+
+def _with_clear_errors() -> None:
+    """Let the methods that users call raise errors of ours only; see :mod:`pellucid.base.boundary`.
+
+    Not those of :data:`~pellucid.tensor.vocabulary.UNGUARDED`, which check all they are given, and
+    not those that call the caller's own functions.
+    """
+    for name in dir(_WholeTensor):
+        method = inspect.getattr_static(_WholeTensor, name)
+        own = inspect.isfunction(method) and not hasattr(TensorCore, name)
+        if own and not name.startswith("_") and name not in UNGUARDED | CALLING_BACK:
+            setattr(_WholeTensor, name, clear(method))
+
+
+_with_clear_errors()
 
 
 def _rebuild(kind: Any, array: np.ndarray, requires_grad: builtins.bool) -> Any:

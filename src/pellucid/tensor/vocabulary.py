@@ -22,7 +22,7 @@ addcdiv              function in_place rounded out
 addcmul              function in_place rounded out
 addmm                function in_place rounded out
 addmv                function in_place rounded out
-addr                 function in_place out
+addr                 function in_place rounded out
 adjoint              function
 all                  function axis out
 allclose             function
@@ -130,7 +130,7 @@ histc                function out
 histogram            function out
 hsplit               function
 hypot                function in_place rounded out
-i0                   function in_place out
+i0                   function in_place rounded out
 igamma               function in_place out
 igammac              function in_place out
 index_add            function in_place out
@@ -226,7 +226,7 @@ ormqr                function out
 outer                function out
 permute              function
 pinverse             function
-polygamma            in_place
+polygamma            in_place rounded
 positive             function
 pow                  function in_place out
 prelu                function
@@ -310,6 +310,25 @@ FORMS: dict[str, frozenset[str]] = {
     words[0]: frozenset(words[1:]) for words in map(str.split, _TABLE.strip().splitlines())
 }
 """Name of a method → the forms it has beside itself."""
+
+
+UNGUARDED = frozenset(
+    """
+    abs absolute acos acosh add asin asinh atan atanh bool_ ceil clone contiguous cos cosh detach
+    digamma dim div double element_size eq erf erfc erfinv exp expm1 float floor ge gt half int
+    is_floating_point isfinite isinf isnan item le lgamma log log10 log1p log2 logical_not
+    logical_and logical_or long lt masked_fill matmul max maximum mean min minimum mul ne neg numel
+    nelement ndimension pow reciprocal relu reshape rsqrt sigmoid sign sin sinh sqrt square squeeze
+    sub sum tan tanh transpose trunc t unsqueeze view where zero_ add_ mul_ sub_ div_ copy_
+    requires_grad_
+    """.split()
+)
+"""Methods that most programs call all the time: they check their arguments themselves."""
+
+CALLING_BACK = frozenset(
+    "apply_ map_ map2_ backward register_hook register_post_accumulate_grad_hook numpy".split()
+)
+"""Methods that run code of the caller's, whose errors are its own."""
 
 
 def names_with(form: str) -> list[str]:

@@ -3,8 +3,13 @@
 Usually imported as ``import pellucid.nn.functional as F``.
 """
 
+import inspect
+
+from pellucid.base.boundary import clear
 from pellucid.nn.functional.activation import celu as celu
+from pellucid.nn.functional.activation import celu_ as celu_
 from pellucid.nn.functional.activation import elu as elu
+from pellucid.nn.functional.activation import elu_ as elu_
 from pellucid.nn.functional.activation import gelu as gelu
 from pellucid.nn.functional.activation import glu as glu
 from pellucid.nn.functional.activation import gumbel_softmax as gumbel_softmax
@@ -12,15 +17,20 @@ from pellucid.nn.functional.activation import hardshrink as hardshrink
 from pellucid.nn.functional.activation import hardsigmoid as hardsigmoid
 from pellucid.nn.functional.activation import hardswish as hardswish
 from pellucid.nn.functional.activation import hardtanh as hardtanh
+from pellucid.nn.functional.activation import hardtanh_ as hardtanh_
 from pellucid.nn.functional.activation import leaky_relu as leaky_relu
+from pellucid.nn.functional.activation import leaky_relu_ as leaky_relu_
 from pellucid.nn.functional.activation import log_softmax as log_softmax
 from pellucid.nn.functional.activation import logsigmoid as logsigmoid
 from pellucid.nn.functional.activation import mish as mish
 from pellucid.nn.functional.activation import prelu as prelu
 from pellucid.nn.functional.activation import relu as relu
 from pellucid.nn.functional.activation import relu6 as relu6
+from pellucid.nn.functional.activation import relu_ as relu_
 from pellucid.nn.functional.activation import rrelu as rrelu
+from pellucid.nn.functional.activation import rrelu_ as rrelu_
 from pellucid.nn.functional.activation import selu as selu
+from pellucid.nn.functional.activation import selu_ as selu_
 from pellucid.nn.functional.activation import sigmoid as sigmoid
 from pellucid.nn.functional.activation import silu as silu
 from pellucid.nn.functional.activation import softmax as softmax
@@ -31,6 +41,7 @@ from pellucid.nn.functional.activation import softsign as softsign
 from pellucid.nn.functional.activation import tanh as tanh
 from pellucid.nn.functional.activation import tanhshrink as tanhshrink
 from pellucid.nn.functional.activation import threshold as threshold
+from pellucid.nn.functional.activation import threshold_ as threshold_
 from pellucid.nn.functional.attention import (
     scaled_dot_product_attention as scaled_dot_product_attention,
 )
@@ -166,6 +177,7 @@ __all__ = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
+    "celu_",
     "channel_shuffle",
     "conv1d",
     "conv2d",
@@ -183,6 +195,7 @@ __all__ = [
     "dropout2d",
     "dropout3d",
     "elu",
+    "elu_",
     "embedding",
     "embedding_bag",
     "feature_alpha_dropout",
@@ -202,6 +215,7 @@ __all__ = [
     "hardsigmoid",
     "hardswish",
     "hardtanh",
+    "hardtanh_",
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
@@ -210,6 +224,7 @@ __all__ = [
     "l1_loss",
     "layer_norm",
     "leaky_relu",
+    "leaky_relu_",
     "linear",
     "linear_cross_entropy",
     "local_response_norm",
@@ -246,11 +261,14 @@ __all__ = [
     "poisson_nll_loss",
     "prelu",
     "relu",
+    "relu_",
     "relu6",
     "rms_norm",
     "rrelu",
+    "rrelu_",
     "scaled_dot_product_attention",
     "selu",
+    "selu_",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
@@ -264,11 +282,28 @@ __all__ = [
     "tanh",
     "tanhshrink",
     "threshold",
+    "threshold_",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unfold",
     "upsample",
 ]
+
+
+def _with_clear_errors() -> None:
+    """Let these names raise errors of ours only; see :mod:`pellucid.base.boundary`.
+
+    Functions that call the caller's own are left as they are.
+    """
+    for name in __all__:
+        function = globals()[name]
+        if inspect.isfunction(function) and name != "triplet_margin_with_distance_loss":
+            guarded = clear(function)
+            guarded.__module__ = __name__  # where pickle finds it
+            globals()[name] = guarded
+
+
+_with_clear_errors()
 
 
 def __dir__() -> list[str]:

@@ -7,12 +7,13 @@ negative side's slope for leaky ReLU.  Shapes stay unless stated; dtype is the i
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
 
 from pellucid.base.dtypes import DTypeLike
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.tensor.eager import elements, unit
@@ -20,6 +21,7 @@ from pellucid.tensor.functions import where
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import rounded_once
 from pellucid.tensor.random import rand_like
+from pellucid.tensor.signatures import present_as
 from pellucid.tensor.tensor import Tensor
 
 
@@ -53,10 +55,22 @@ def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
     """x cut to [min_val, max_val]; derivative 1 strictly inside, 0 outside and at the corners."""
-    if not min_val < max_val:
+    if min_val > max_val:
         raise ArgumentError(
-            f"hardtanh got min_val={min_val}, max_val={max_val}", "min_val < max_val"
+            f"hardtanh got min_val={min_val}, max_val={max_val}: min_val cannot be greater than "
+            "max_val",
+            "exchange them",
         )
+    need_tensor("hardtanh", input)
+    if input.dtype.kind != "float":
+        if input.dtype.kind == "bool":
+            raise DTypeError("Bool inputs not supported for hardtanh", "convert with .float()")
+        if input.dtype.name == "uint8" and min_val < 0:
+            raise DTypeError(
+                "cannot do hardtanh on an unsigned type with negative limits",
+                "convert with .int(), or use a min_val of at least 0",
+            )
+        min_val, max_val = int(min_val), int(max_val)
 
     def cut(x: Any) -> Any:
         return where(x >= max_val, max_val, where(x <= min_val, min_val, x))
@@ -87,6 +101,11 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
     ``weight``: (1,) or (C,) for input (N, C, …).  (He et al., 2015.)
     """
+    if weight.dim() > 1:
+        raise ShapeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}",
+            "give one slope, or one for each channel",
+        )
     slope = weight.reshape(()) if weight.numel() == 1 else weight
     if weight.numel() > 1:
         axis = 1 if input.dim() > 1 else 0
@@ -112,6 +131,12 @@ def rrelu(
 
     Outside of training the slope is (lower + upper) / 2.  (Xu et al., 2015.)
     """
+    if lower > upper:
+        raise ArgumentError(
+            f"rrelu got lower={lower} and upper={upper}: lower bound should be less than or equal "
+            "to the upper bound",
+            "exchange them",
+        )
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     slope = rand_like(input) * (upper - lower) + lower
@@ -368,3 +393,31 @@ def gumbel_softmax(
         return soft
     chosen = soft.ge(soft.amax(dim, keepdim=True)).to(soft.dtype)
     return (chosen - soft).detach() + soft
+
+
+# ---- in place -------------------------------------------------------------------------------
+
+
+def _overwriting(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The form of an activation that overwrites its input and returns it."""
+    signature = inspect.signature(function)
+    kept = [p for p in signature.parameters.values() if p.name != "inplace"]
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs, inplace=True)
+
+    call.__name__ = call.__qualname__ = f"{function.__name__}_"
+    call.__module__ = __name__
+    call.__doc__ = f":func:`{function.__name__}` in place: overwrites the input and returns it."
+    present_as(call, function, signature.replace(parameters=kept))
+    return call
+
+
+relu_ = _overwriting(relu)
+hardtanh_ = _overwriting(hardtanh)
+leaky_relu_ = _overwriting(leaky_relu)
+rrelu_ = _overwriting(rrelu)
+elu_ = _overwriting(elu)
+selu_ = _overwriting(selu)
+celu_ = _overwriting(celu)
+threshold_ = _overwriting(threshold)

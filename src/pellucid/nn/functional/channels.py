@@ -89,6 +89,8 @@ def local_response_norm(
             f"local_response_norm got size={size} and an input of shape {tuple(input.shape)}",
             "it needs (N, C, *) with at least one axis of positions, and a size of at least 1",
         )
+    if not input.numel():
+        return input
     rest = [0] * (input.dim() - 2)
     square = structure.pad(
         input * input, [0, size // 2, *rest], [0, (size - 1) // 2, *rest], fill=0.0
@@ -184,14 +186,14 @@ def feature_alpha_dropout(
 ) -> Tensor:
     """Alpha dropout of whole channels: (N, C, *) → the same.  (Klambauer et al., 2017.)"""
     need_tensor("feature_alpha_dropout", input)
+    check_probability("feature_alpha_dropout", p)
+    if not training or p == 0:
+        return input
     if input.dim() < 2:
         raise ShapeError(
             f"feature_alpha_dropout got an input of shape {tuple(input.shape)}",
             "it needs (N, C, *)",
         )
-    check_probability("feature_alpha_dropout", p)
-    if not training or p == 0:
-        return input
     kept = _kept(input, p, 2)
     low = -1.7580993408473766  # −λα of SELU
     scale = 0.0 if p == 1 else 1.0 / math.sqrt((1 - p) * (1 + p * low * low))

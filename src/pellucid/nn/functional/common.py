@@ -68,7 +68,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         )
     flat = weight.permute(1, 0, 2).reshape(in1, out * in2)  # (out, in1, in2) -> (in1, out·in2)
     left = input1.matmul(flat).reshape(*input1.shape[:-1], out, in2)
-    result = (left * input2.unsqueeze(-2)).sum(-1)
+    result = (left * input2.unsqueeze(-2)).sum(-1).to(left.dtype)
     return result if bias is None else result + bias
 
 
@@ -156,6 +156,11 @@ def embedding(
         raise DTypeError(
             f"embedding got ids of {input.dtype.name}",
             "ids are integers: convert with .long(); for features use nn.Linear",
+        )
+    if weight.dim() != 2:
+        raise ShapeError(
+            f"embedding got a table of shape {tuple(weight.shape)}: 'weight' must be 2-D",
+            "give (V, D): a row for each id",
         )
     refuse_sparse("embedding", sparse)
     rows = weight.shape[0]
@@ -339,6 +344,9 @@ def batch_norm(
     variance.  Outside of training the running statistics are used.
     Shapes: input (N, C) or (N, C, *), the others (C,) → input's.  (Ioffe and Szegedy, 2015.)
     """
+    need_tensor("batch_norm", input)
+    if not eps > 0:
+        raise ArgumentError(f"batch_norm eps must be positive, but got {eps}", "use 1e-5")
     axes = [0, *range(2, input.dim())]
     if training or running_mean is None:
         count = math.prod(input.shape[a] for a in axes)
@@ -370,14 +378,19 @@ def _normalized_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[A
 @unit(elements(1 << 14))
 def _normalized_by(input: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) -> Any:
     """Normalized by given statistics (C,)."""
-    extents = (1, -1, *[1] * (input.dim() - 2))
+    extents = _channel_shape(input)
     scale = (var + eps).rsqrt()
     return _scaled((input - mean.reshape(extents)) * scale.reshape(extents), weight, bias)
 
 
+def _channel_shape(x: Any) -> tuple[int, ...]:
+    """The shape in which a value for each channel (axis 1; of a vector, axis 0) broadcasts."""
+    return (1, -1, *[1] * (x.dim() - 2)) if x.dim() > 1 else (-1,)
+
+
 def _scaled(x: Any, weight: Any, bias: Any) -> Any:
     """γ x + β with a γ and β, or None, for each channel (axis 1)."""
-    extents = (1, -1, *[1] * (x.dim() - 2))
+    extents = _channel_shape(x)
     x = x if weight is None else x * weight.reshape(extents)
     return x if bias is None else x + bias.reshape(extents)
 

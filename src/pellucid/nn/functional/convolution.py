@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.nn.functional import integer_convolution
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.hints import AXES, channels_hint, layer_of, rank_hint, window_hint
 from pellucid.ops.convolution import convolution, transposed_convolution
@@ -102,6 +103,12 @@ def _need_same_dtype(name: str, input: Any, weight: Any) -> None:
 def _finished(result: Any, input: Any, bias: Any, rank: int) -> Any:
     """The bias added; without a batch axis where the input had none."""
     if bias is not None:
+        if result.dtype.kind == "int" and bias.dtype is not result.dtype:
+            raise DTypeError(
+                f"a convolution of {result.dtype.name} got a bias of {bias.dtype.name}: input type "
+                "and bias type should be the same",
+                f"convert it: bias.to({result.dtype.name})",
+            )
         result = result + bias.reshape(-1, *(1,) * rank)
     return result.squeeze(0) if len(input.shape) == rank + 1 else result
 
@@ -161,6 +168,10 @@ def _convolve(
     low, high = padding_amounts(name, padding, weight.shape[2:], steps, spread)
     _check_channels(name, input, channels, weight.shape[0], weight.shape[2:], parts)
     _need_same_dtype(name, input, weight)
+    if input.dtype.kind == "int":
+        _check_kernel(name, input, weight.shape[2:], low, high, spread)
+        whole = integer_convolution.convolve(x, weight, steps, low, high, spread, parts)
+        return _finished(whole, input, bias, rank)
     settings: dict[str, Any] = {"stride": steps, "dilation": spread, "groups": parts}
     try:
         result = convolution(x, weight, low=low, high=high, **settings)
@@ -217,6 +228,11 @@ def _convolve_transposed(
             if 0 in x.shape[2:]
             else f"use a larger input, or less padding than {low}",
         )
+    if input.dtype.kind == "int":
+        whole = integer_convolution.convolve_transposed(
+            x, weight, steps, low, extents, spread, parts
+        )
+        return _finished(whole, input, bias, rank)
     result = transposed_convolution(
         x, weight, stride=steps, low=low, extents=extents, dilation=spread, groups=parts
     )

@@ -116,7 +116,7 @@ def _pooled_along(
     ``starts`` (N, C, out) are the first positions of the windows, ``tag`` the positions so far.
     """
     shape = [starts.shape[2] if i == axis else n for i, n in enumerate(x.shape)]
-    view = [n if i < 2 else -1 if i == axis else 1 for i, n in enumerate(x.shape)]
+    view = [n if i < 2 else starts.shape[2] if i == axis else 1 for i, n in enumerate(x.shape)]
     slices, tags = [], []
     for offset in range(kernel):
         place = (starts + offset).reshape(view).expand(*shape)

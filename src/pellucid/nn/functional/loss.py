@@ -214,7 +214,7 @@ def gaussian_nll_loss(
                 "give one for each element, or one for each row",
             )
     need_broadcast("gaussian_nll_loss", input, target)
-    if has_values(var) and var.array().min() < 0:
+    if has_values(var) and var.dtype.numbers(var.array()).min() < 0:
         raise ArgumentError(
             "gaussian_nll_loss got a negative variance", "use exp or softplus on it"
         )
@@ -468,6 +468,12 @@ def cross_entropy(
     need_tensor("cross_entropy's target", target)
     if target.dtype.is_floating_point and tuple(target.shape) != tuple(scores.shape[:-1]):
         same_shapes("cross_entropy with probabilities", input, target)
+        if ignore_index >= 0:
+            raise ArgumentError(
+                f"cross_entropy got ignore_index={ignore_index} with probabilities: ignore_index "
+                "is not supported for floating point target",
+                "leave it out, or give class ids",
+            )
         share = _classes_last("cross_entropy", target)
         _check_weight("cross_entropy", weight, scores.shape[-1])
         return _soft_cross_entropy(scores, share, weight, reduction, label_smoothing)
@@ -487,19 +493,17 @@ def linear_cross_entropy(
     reduction: str = "mean",
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
-    options: None = None,
+    options: object = None,
 ) -> Tensor:
     """:func:`cross_entropy` of the scores x Wᵀ + b: a language model's last layer and its loss.
 
     Shapes: input x (N, I) or (I,), ``linear_weight`` (C, d…, I), ``linear_bias`` (C, d…), target
     ids (N, d…) or probabilities (N, C, d…); the other arguments as in :func:`cross_entropy`,
-    ``ignore_index`` None meaning −100.  ``options`` of PyTorch choose how its kernel divides the
-    work; here they are left out.  Raises ``ShapeError`` where features or the bias do not fit.
+    ``ignore_index`` None meaning −100.  ``options`` say how PyTorch's kernel divides the work and
+    in which precision it adds up; here the compiler decides, and they change nothing.
+
+    Raises ``ShapeError`` where features or the bias do not fit.
     """
-    if options is not None:
-        raise ArgumentError(
-            "linear_cross_entropy got options", "leave them out: they concern PyTorch's kernels"
-        )
     need_tensor("linear_cross_entropy", input)
     shape, extents = tuple(linear_weight.shape), tuple(linear_weight.shape[:-1])
     fits = len(shape) >= 2 and input.dim() in (1, 2) and input.shape[-1] == shape[-1]

@@ -170,6 +170,9 @@ def multi_margin_loss(
         raise ArgumentError(f"multi_margin_loss got p={p}", "use 1 or 2")
     need_tensor("multi_margin_loss", input)
     ids = as_class_ids("multi_margin_loss", target)
+    if len(input.shape) < 2:  # the scores of one sample; a number is one score
+        input = input.reshape(-1)
+        ids = ids.reshape(()) if ids.numel() == 1 else ids
     if len(input.shape) not in (1, 2) or tuple(ids.shape) != tuple(input.shape[:-1]):
         raise ShapeError(
             f"multi_margin_loss got class ids of shape {tuple(ids.shape)} for scores of shape "
@@ -200,6 +203,8 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean
     Shapes: (N, C) or (C,) both; each row of the target lists class ids, ended by −1.
     """
     same_shapes("multilabel_margin_loss", input, target)
+    if not input.shape:
+        input, target = input.reshape(1), target.reshape(1)
     ids = as_class_ids("multilabel_margin_loss", target)
     need_class_ids("multilabel_margin_loss", ids, input.shape[-1], -1)
     listed = ids.eq(-1).long().cumsum(-1).eq(0)  # before the first −1

@@ -22,7 +22,8 @@ from pellucid.nn.functional.positions import need_channels, need_rank, numbers, 
 from pellucid.ops import structure
 from pellucid.ops.pooling import window_max
 from pellucid.ops.registry import refuse_complex
-from pellucid.tensor.core import lift
+from pellucid.tensor.core import check_size, lift
+from pellucid.tensor.creation import MOST_KNOWN
 from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.functions import where
 from pellucid.tensor.out import takes_out
@@ -359,7 +360,14 @@ def _max_unpool(
         )
     _check_places(name, indices, size)
     empty = input.new_zeros(*lead, math.prod(size))
-    flat = empty.scatter(-1, indices.reshape(*lead, -1), input.reshape(*lead, -1))
+    places, values = indices.reshape(*lead, -1), input.reshape(*lead, -1)
+    # Of several values for one place the last stays, but each gets the place's gradient: which
+    # one would have come from there is not said.
+    fixed = values.detach()
+    flat = empty.scatter(-1, places, fixed)
+    if input.requires_grad:
+        change = where(fixed.isfinite(), values - fixed, 0.0)
+        flat = flat.scatter_add(-1, places, change)
     return flat.reshape(*lead, *size)
 
 
@@ -460,15 +468,27 @@ def _avg_pool(
     total = input
     for i in reversed(range(count)):
         total = _sum_along(total, windows, i)
+    if input.dtype.kind != "float":
+        if input.dtype.kind == "bool":
+            raise DTypeError(f"{name} got bool", "convert with .float()")
+        sizes = _window_sizes(windows, count, count_include_pad)
+        number: Any = divisor_override if divisor_override is not None else lift(sizes)
+        return total.div(number, rounding_mode="trunc").to(input.dtype)
     if divisor_override is not None:
         return total / divisor_override
     parts = [_counts(windows, i, count_include_pad) for i in range(count)]
     if all((p == p[0]).all() for p in parts):
         return total / math.prod(int(p[0]) for p in parts)
+    sizes = _window_sizes(windows, count, count_include_pad)
+    return total / lift(input.dtype.array(sizes))
+
+
+def _window_sizes(windows: Windows, count: int, include: bool) -> np.ndarray:
+    """Number of elements that each window counts."""
     sizes = np.ones((), np.int64)
-    for part in parts:
-        sizes = np.multiply.outer(sizes, part)
-    return total / lift(sizes.astype(input.dtype.numpy))
+    for i in range(count):
+        sizes = np.multiply.outer(sizes, _counts(windows, i, include))
+    return sizes
 
 
 def avg_pool1d(
@@ -585,6 +605,7 @@ def _targets(name: str, input: Any, count: int, output_size: Any) -> list[int]:
             f"{name} got an input of shape {tuple(input.shape)}",
             "the pooled axes must not be empty: look at what made this input",
         )
+    check_size((*input.shape[: input.dim() - count], *found), input.dtype, MOST_KNOWN)
     return found
 
 

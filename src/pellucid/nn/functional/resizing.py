@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.dtypes import uint8
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from pellucid.nn.functional import pooling
 from pellucid.nn.functional.checks import need_tensor
@@ -17,6 +18,7 @@ from pellucid.nn.functional.hints import AXES
 from pellucid.nn.functional.positions import need_channels, numbers, select
 from pellucid.tensor.core import lift
 from pellucid.tensor.functions import where
+from pellucid.tensor.promotion import rounded_once
 from pellucid.tensor.tensor import Tensor
 
 _AXES_OF_MODE = {
@@ -33,6 +35,7 @@ _AXES_OF_MODE = {
 # ---- interpolate ----------------------------------------------------------------------------
 
 
+@rounded_once
 def interpolate(
     input: Tensor,
     size: Sizes | None = None,
@@ -51,6 +54,7 @@ def interpolate(
     ``recompute_scale_factor`` takes the factor from the sizes instead of ``scale_factor``.
     ``antialias`` (bilinear and bicubic) widens the filter by the factor by which an image shrinks,
     so that every element counts; bicubic then has a = −0.5, as PIL.
+    Images of uint8 give uint8, rounded, in the modes nearest, nearest-exact, bilinear and bicubic.
     Raises ``ArgumentError`` for other combinations.
     """
     need_tensor("interpolate", input)
@@ -66,14 +70,17 @@ def interpolate(
         factors = None
     if mode == "area":
         return getattr(pooling, f"adaptive_avg_pool{count}d")(input, target)
-    result = input
+    result: Any = input
+    whole = input.dtype.kind != "float" and not mode.startswith("nearest")
+    if whole:
+        result = input.float()
     for i in reversed(range(count)):
         factor = None if factors is None else factors[i]
         if antialias:
             result = _filtered(result, i + 2, target[i], factor, mode, bool(align_corners))
         else:
             result = _resample(result, i + 2, target[i], factor, mode, bool(align_corners))
-    return result
+    return (result + 0.5).floor().clamp(0, 255).to(input.dtype) if whole else result
 
 
 def _check_mode(input: Any, mode: str, align_corners: bool | None, antialias: bool) -> None:
@@ -96,8 +103,11 @@ def _check_mode(input: Any, mode: str, align_corners: bool | None, antialias: bo
             f"interpolate got align_corners={align_corners} with mode={mode!r}",
             "it is for the linear and cubic modes: leave it out",
         )
-    if not input.dtype.is_floating_point:
-        raise DTypeError(f"interpolate got {input.dtype.name}", "convert with .float()")
+    images = ("nearest", "nearest-exact", "bilinear", "bicubic")
+    if not input.dtype.is_floating_point and not (input.dtype is uint8 and mode in images):
+        raise DTypeError(
+            f"interpolate got {input.dtype.name} with mode={mode!r}", "convert with .float()"
+        )
 
 
 def _mode_hint(axes: int, mode: str) -> str:
