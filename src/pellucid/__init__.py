@@ -132,6 +132,13 @@ from pellucid.tensor.state import (
 from pellucid.tensor.statistics import searchsorted
 from pellucid.tensor.tensor import Tensor
 from pellucid.tensor.vmap import vmap
+from pellucid.tensor.windows import (
+    bartlett_window,
+    blackman_window,
+    hamming_window,
+    hann_window,
+    kaiser_window,
+)
 
 __version__ = "0.1.0"
 
@@ -158,9 +165,11 @@ __all__ = [
     "atleast_3d",
     "autocast",
     "autograd",
+    "bartlett_window",
     "bernoulli",
     "bfloat16",
     "binomial",
+    "blackman_window",
     "block_diag",
     "bool",
     "broadcast_shapes",
@@ -213,6 +222,8 @@ __all__ = [
     "gradcheck",
     "gradgradcheck",
     "half",
+    "hamming_window",
+    "hann_window",
     "hstack",
     "iinfo",
     "inf",
@@ -230,6 +241,7 @@ __all__ = [
     "is_autocast_enabled",
     "is_grad_enabled",
     "is_tensor",
+    "kaiser_window",
     "linalg",
     "linspace",
     "load",
@@ -278,6 +290,7 @@ __all__ = [
     "set_printoptions",
     "set_rng_state",
     "serialization",
+    "signal",
     "stack",
     "summary",
     "svd_lowrank",
@@ -304,6 +317,10 @@ _PARTS = """
     autograd cuda data distributed distributions func insight interop linalg models multiprocessing
     nn optim rl serialization text training utils vision
 """.split()
+_PARTS = (
+    "autograd cuda data distributions func insight interop linalg models nn optim rl "
+    "serialization signal text training utils vision"
+).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",
     "load": "pellucid.serialization",

@@ -119,6 +119,11 @@ from pellucid.tensor.state import set_eager_kernels as set_eager_kernels
 from pellucid.tensor.statistics import searchsorted as searchsorted
 from pellucid.tensor.tensor import Tensor as Tensor
 from pellucid.tensor.vmap import vmap as vmap
+from pellucid.tensor.windows import bartlett_window as bartlett_window
+from pellucid.tensor.windows import blackman_window as blackman_window
+from pellucid.tensor.windows import hamming_window as hamming_window
+from pellucid.tensor.windows import hann_window as hann_window
+from pellucid.tensor.windows import kaiser_window as kaiser_window
 __version__: str
 float = float32
 double = float64
@@ -131,7 +136,6 @@ from pellucid.training.trainer import Trainer as Trainer
 from pellucid import autograd as autograd
 from pellucid import cuda as cuda
 from pellucid import data as data
-from pellucid import distributed as distributed
 from pellucid import distributions as distributions
 from pellucid import func as func
 from pellucid import insight as insight
@@ -139,12 +143,12 @@ from pellucid import interop as interop
 from pellucid import linalg as linalg
 from pellucid.serialization import load as load
 from pellucid import models as models
-from pellucid import multiprocessing as multiprocessing
 from pellucid import nn as nn
 from pellucid import optim as optim
 from pellucid import rl as rl
 from pellucid.serialization import save as save
 from pellucid import serialization as serialization
+from pellucid import signal as signal
 from pellucid.training.summary import summary as summary
 from pellucid import text as text
 from pellucid import training as training
@@ -201,6 +205,7 @@ __all__ = [
     "autocast",
     "autograd",
     "baddbmm",
+    "bartlett_window",
     "bernoulli",
     "bfloat16",
     "bincount",
@@ -211,6 +216,7 @@ __all__ = [
     "bitwise_or",
     "bitwise_right_shift",
     "bitwise_xor",
+    "blackman_window",
     "block_diag",
     "bmm",
     "bool",
@@ -332,6 +338,8 @@ __all__ = [
     "greater_equal",
     "gt",
     "half",
+    "hamming_window",
+    "hann_window",
     "hardshrink",
     "heaviside",
     "histc",
@@ -381,6 +389,7 @@ __all__ = [
     "isneginf",
     "isposinf",
     "isreal",
+    "kaiser_window",
     "kron",
     "kthvalue",
     "lcm",
@@ -528,6 +537,7 @@ __all__ = [
     "sgn",
     "sigmoid",
     "sign",
+    "signal",
     "signbit",
     "sin",
     "sinc",

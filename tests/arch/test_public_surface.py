@@ -48,6 +48,15 @@ PACKAGES = """
     pellucid.vision.transforms
     pellucid.vision.utils
 """.split()
+PACKAGES = (
+    "pellucid pellucid.autograd pellucid.autograd.forward_ad pellucid.autograd.functional "
+    "pellucid.autograd.graph pellucid.cuda pellucid.data pellucid.distributions pellucid.func "
+    "pellucid.insight pellucid.interop "
+    "pellucid.linalg pellucid.models pellucid.nn pellucid.nn.functional pellucid.nn.init "
+    "pellucid.nn.utils pellucid.nn.utils.rnn pellucid.optim pellucid.optim.lr_scheduler "
+    "pellucid.optim.swa_utils pellucid.rl pellucid.signal pellucid.signal.windows pellucid.text "
+    "pellucid.training pellucid.utils"
+).split()
 
 CELLAR = (
     "base graph ops transforms compiler backends tensor_class late parts combining assembling"
