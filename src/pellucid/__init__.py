@@ -62,7 +62,30 @@ from pellucid.tensor.autograd import (
     no_grad,
     set_grad_enabled,
 )
+from pellucid.tensor.calculus import (
+    cumulative_trapezoid,
+    gradient,
+)
 from pellucid.tensor.compile import compile
+from pellucid.tensor.copies import (
+    alias_copy,
+    as_strided_copy,
+    detach_copy,
+    diagonal_copy,
+    expand_copy,
+    permute_copy,
+    select_copy,
+    slice_copy,
+    split_copy,
+    split_with_sizes_copy,
+    squeeze_copy,
+    t_copy,
+    transpose_copy,
+    unbind_copy,
+    unfold_copy,
+    unsqueeze_copy,
+    view_copy,
+)
 from pellucid.tensor.creation import (
     arange,
     as_tensor,
@@ -93,6 +116,17 @@ from pellucid.tensor.functions import (
     scalar_tensor,
     trapezoid,
     where,
+)
+from pellucid.tensor.further import (
+    empty_permuted,
+    empty_strided,
+    fill,
+    fill_,
+    histogramdd,
+    resize_as_,
+    segment_reduce,
+    unravel_index,
+    zero_,
 )
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad
 from pellucid.tensor.least_squares import lobpcg, pca_lowrank, svd_lowrank
@@ -148,6 +182,7 @@ half = float16
 long = int64
 int = int32
 concat = concatenate = cat
+trapz = trapezoid
 contiguous_format = preserve_format = channels_last = None
 """Memory formats of PyTorch: accepted, and without effect, for layouts are the compiler's."""
 
@@ -157,8 +192,10 @@ __all__ = [
     "Tensor",
     "Trainer",
     "__version__",
+    "alias_copy",
     "arange",
     "are_eager_kernels_enabled",
+    "as_strided_copy",
     "as_tensor",
     "atleast_1d",
     "atleast_2d",
@@ -185,11 +222,15 @@ __all__ = [
     "compile",
     "concat",
     "concatenate",
+    "constant_pad_nd",
     "contiguous_format",
     "cuda",
+    "cumulative_trapezoid",
     "data",
     "default_generator",
+    "detach_copy",
     "device",
+    "diagonal_copy",
     "distributed",
     "distributions",
     "double",
@@ -200,9 +241,14 @@ __all__ = [
     "einsum",
     "empty",
     "empty_like",
+    "empty_permuted",
+    "empty_strided",
     "enable_grad",
     "equal",
+    "expand_copy",
     "eye",
+    "fill",
+    "fill_",
     "finfo",
     "float",
     "float16",
@@ -221,9 +267,14 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "gradient",
+    "grid_sampler",
+    "grid_sampler_2d",
+    "grid_sampler_3d",
     "half",
     "hamming_window",
     "hann_window",
+    "histogramdd",
     "hstack",
     "iinfo",
     "inf",
@@ -250,11 +301,16 @@ __all__ = [
     "long",
     "lu_unpack",
     "manual_seed",
+    "masked",
     "meshgrid",
     "models",
     "multinomial",
     "multiprocessing",
     "nan",
+    "native_batch_norm",
+    "native_dropout",
+    "native_group_norm",
+    "native_layer_norm",
     "nn",
     "no_grad",
     "normal",
@@ -264,6 +320,7 @@ __all__ = [
     "ones_like",
     "optim",
     "pca_lowrank",
+    "permute_copy",
     "pi",
     "poisson",
     "polygamma",
@@ -277,12 +334,15 @@ __all__ = [
     "randn",
     "randn_like",
     "randperm",
+    "resize_as_",
     "result_type",
     "rl",
     "save",
     "scalar_tensor",
     "scan",
     "searchsorted",
+    "segment_reduce",
+    "select_copy",
     "set_eager_kernels",
     "set_flush_denormal",
     "set_grad_enabled",
@@ -291,23 +351,37 @@ __all__ = [
     "set_rng_state",
     "serialization",
     "signal",
+    "slice_copy",
+    "special",
+    "split_copy",
+    "split_with_sizes_copy",
+    "squeeze_copy",
     "stack",
     "summary",
     "svd_lowrank",
+    "t_copy",
     "tensor",
     "tensordot",
     "text",
     "training",
+    "transpose_copy",
     "trapezoid",
+    "trapz",
     "tril_indices",
     "triu_indices",
     "uint8",
+    "unbind_copy",
+    "unfold_copy",
+    "unravel_index",
+    "unsqueeze_copy",
     "utils",
     "vander",
+    "view_copy",
     "vision",
     "vmap",
     "vstack",
     "where",
+    "zero_",
     "zeros",
     "zeros_like",
 ]
@@ -318,8 +392,8 @@ _PARTS = """
     nn optim rl serialization text training utils vision
 """.split()
 _PARTS = (
-    "autograd cuda data distributions func insight interop linalg models nn optim rl "
-    "serialization signal text training utils vision"
+    "autograd cuda data distributions func insight interop linalg masked models nn "
+    "optim rl serialization signal special text training utils vision"
 ).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",
@@ -327,6 +401,13 @@ _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "save": "pellucid.serialization",
     "summary": "pellucid.training.summary",
 }
+_PLACES |= dict.fromkeys(
+    (
+        "constant_pad_nd grid_sampler grid_sampler_2d grid_sampler_3d native_batch_norm "
+        "native_dropout native_group_norm native_layer_norm"
+    ).split(),
+    "pellucid.nn.functional.native",
+)
 """Parts of the package that are loaded when they are first used, and where they are."""
 
 _neighbours.introduce_tensors()

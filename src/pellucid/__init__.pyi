@@ -40,7 +40,26 @@ from pellucid.tensor.autograd import inference_mode as inference_mode
 from pellucid.tensor.autograd import is_grad_enabled as is_grad_enabled
 from pellucid.tensor.autograd import no_grad as no_grad
 from pellucid.tensor.autograd import set_grad_enabled as set_grad_enabled
+from pellucid.tensor.calculus import cumulative_trapezoid as cumulative_trapezoid
+from pellucid.tensor.calculus import gradient as gradient
 from pellucid.tensor.compile import compile as compile
+from pellucid.tensor.copies import alias_copy as alias_copy
+from pellucid.tensor.copies import as_strided_copy as as_strided_copy
+from pellucid.tensor.copies import detach_copy as detach_copy
+from pellucid.tensor.copies import diagonal_copy as diagonal_copy
+from pellucid.tensor.copies import expand_copy as expand_copy
+from pellucid.tensor.copies import permute_copy as permute_copy
+from pellucid.tensor.copies import select_copy as select_copy
+from pellucid.tensor.copies import slice_copy as slice_copy
+from pellucid.tensor.copies import split_copy as split_copy
+from pellucid.tensor.copies import split_with_sizes_copy as split_with_sizes_copy
+from pellucid.tensor.copies import squeeze_copy as squeeze_copy
+from pellucid.tensor.copies import t_copy as t_copy
+from pellucid.tensor.copies import transpose_copy as transpose_copy
+from pellucid.tensor.copies import unbind_copy as unbind_copy
+from pellucid.tensor.copies import unfold_copy as unfold_copy
+from pellucid.tensor.copies import unsqueeze_copy as unsqueeze_copy
+from pellucid.tensor.copies import view_copy as view_copy
 from pellucid.tensor.creation import arange as arange
 from pellucid.tensor.creation import as_tensor as as_tensor
 from pellucid.tensor.creation import empty as empty
@@ -68,6 +87,15 @@ from pellucid.tensor.functions import result_type as result_type
 from pellucid.tensor.functions import scalar_tensor as scalar_tensor
 from pellucid.tensor.functions import trapezoid as trapezoid
 from pellucid.tensor.functions import where as where
+from pellucid.tensor.further import empty_permuted as empty_permuted
+from pellucid.tensor.further import empty_strided as empty_strided
+from pellucid.tensor.further import fill as fill
+from pellucid.tensor.further import fill_ as fill_
+from pellucid.tensor.further import histogramdd as histogramdd
+from pellucid.tensor.further import resize_as_ as resize_as_
+from pellucid.tensor.further import segment_reduce as segment_reduce
+from pellucid.tensor.further import unravel_index as unravel_index
+from pellucid.tensor.further import zero_ as zero_
 from pellucid.tensor.gradcheck import gradcheck as gradcheck
 from pellucid.tensor.gradcheck import gradgradcheck as gradgradcheck
 from pellucid.tensor.gradcheck import numerical_grad as numerical_grad
@@ -131,24 +159,35 @@ half = float16
 long = int64
 int = int32
 concat = concatenate = cat
+trapz = trapezoid
 contiguous_format = preserve_format = channels_last = None
 from pellucid.training.trainer import Trainer as Trainer
 from pellucid import autograd as autograd
+from pellucid.nn.functional.native import constant_pad_nd as constant_pad_nd
 from pellucid import cuda as cuda
 from pellucid import data as data
 from pellucid import distributions as distributions
 from pellucid import func as func
+from pellucid.nn.functional.native import grid_sampler as grid_sampler
+from pellucid.nn.functional.native import grid_sampler_2d as grid_sampler_2d
+from pellucid.nn.functional.native import grid_sampler_3d as grid_sampler_3d
 from pellucid import insight as insight
 from pellucid import interop as interop
 from pellucid import linalg as linalg
 from pellucid.serialization import load as load
+from pellucid import masked as masked
 from pellucid import models as models
+from pellucid.nn.functional.native import native_batch_norm as native_batch_norm
+from pellucid.nn.functional.native import native_dropout as native_dropout
+from pellucid.nn.functional.native import native_group_norm as native_group_norm
+from pellucid.nn.functional.native import native_layer_norm as native_layer_norm
 from pellucid import nn as nn
 from pellucid import optim as optim
 from pellucid import rl as rl
 from pellucid.serialization import save as save
 from pellucid import serialization as serialization
 from pellucid import signal as signal
+from pellucid import special as special
 from pellucid.training.summary import summary as summary
 from pellucid import text as text
 from pellucid import training as training
@@ -173,6 +212,7 @@ __all__ = [
     "addmv",
     "addr",
     "adjoint",
+    "alias_copy",
     "all",
     "allclose",
     "amax",
@@ -193,6 +233,9 @@ __all__ = [
     "argmin",
     "argsort",
     "argwhere",
+    "as_strided",
+    "as_strided_copy",
+    "as_strided_scatter",
     "as_tensor",
     "asin",
     "asinh",
@@ -247,6 +290,7 @@ __all__ = [
     "concatenate",
     "conj",
     "conj_physical",
+    "constant_pad_nd",
     "contiguous_format",
     "copysign",
     "corrcoef",
@@ -260,16 +304,19 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "cumulative_trapezoid",
     "data",
     "default_generator",
     "deg2rad",
     "det",
     "detach",
+    "detach_copy",
     "device",
     "diag",
     "diag_embed",
     "diagflat",
     "diagonal",
+    "diagonal_copy",
     "diagonal_scatter",
     "diff",
     "digamma",
@@ -288,6 +335,8 @@ __all__ = [
     "einsum",
     "empty",
     "empty_like",
+    "empty_permuted",
+    "empty_strided",
     "enable_grad",
     "eq",
     "equal",
@@ -296,8 +345,11 @@ __all__ = [
     "erfinv",
     "exp",
     "exp2",
+    "expand_copy",
     "expm1",
     "eye",
+    "fill",
+    "fill_",
     "finfo",
     "fix",
     "flatten",
@@ -334,8 +386,12 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "gradient",
     "greater",
     "greater_equal",
+    "grid_sampler",
+    "grid_sampler_2d",
+    "grid_sampler_3d",
     "gt",
     "half",
     "hamming_window",
@@ -344,6 +400,7 @@ __all__ = [
     "heaviside",
     "histc",
     "histogram",
+    "histogramdd",
     "hsplit",
     "hstack",
     "hypot",
@@ -425,6 +482,7 @@ __all__ = [
     "lu_solve",
     "lu_unpack",
     "manual_seed",
+    "masked",
     "masked_fill",
     "masked_scatter",
     "masked_select",
@@ -458,6 +516,10 @@ __all__ = [
     "nansum",
     "narrow",
     "narrow_copy",
+    "native_batch_norm",
+    "native_dropout",
+    "native_group_norm",
+    "native_layer_norm",
     "ne",
     "neg",
     "negative",
@@ -480,6 +542,7 @@ __all__ = [
     "outer",
     "pca_lowrank",
     "permute",
+    "permute_copy",
     "pi",
     "pinverse",
     "poisson",
@@ -509,6 +572,7 @@ __all__ = [
     "renorm",
     "repeat_interleave",
     "reshape",
+    "resize_as_",
     "resolve_conj",
     "resolve_neg",
     "result_type",
@@ -525,7 +589,9 @@ __all__ = [
     "scatter_add",
     "scatter_reduce",
     "searchsorted",
+    "segment_reduce",
     "select",
+    "select_copy",
     "select_scatter",
     "serialization",
     "set_eager_kernels",
@@ -542,15 +608,20 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "slice_copy",
     "slice_scatter",
     "slogdet",
     "softmax",
     "sort",
+    "special",
     "split",
+    "split_copy",
     "split_with_sizes",
+    "split_with_sizes_copy",
     "sqrt",
     "square",
     "squeeze",
+    "squeeze_copy",
     "stack",
     "std",
     "std_mean",
@@ -563,6 +634,7 @@ __all__ = [
     "swapaxes",
     "swapdims",
     "t",
+    "t_copy",
     "take",
     "take_along_dim",
     "tan",
@@ -576,7 +648,9 @@ __all__ = [
     "trace",
     "training",
     "transpose",
+    "transpose_copy",
     "trapezoid",
+    "trapz",
     "triangular_solve",
     "tril",
     "tril_indices",
@@ -586,21 +660,27 @@ __all__ = [
     "trunc",
     "uint8",
     "unbind",
+    "unbind_copy",
     "unflatten",
+    "unfold_copy",
     "unique",
     "unique_consecutive",
+    "unravel_index",
     "unsqueeze",
+    "unsqueeze_copy",
     "utils",
     "vander",
     "var",
     "var_mean",
     "vdot",
+    "view_copy",
     "vision",
     "vmap",
     "vsplit",
     "vstack",
     "where",
     "xlogy",
+    "zero_",
     "zeros",
     "zeros_like",
 ]

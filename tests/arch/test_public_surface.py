@@ -53,9 +53,13 @@ PACKAGES = (
     "pellucid.autograd.graph pellucid.cuda pellucid.data pellucid.distributions pellucid.func "
     "pellucid.insight pellucid.interop "
     "pellucid.linalg pellucid.models pellucid.nn pellucid.nn.functional pellucid.nn.init "
+    "pellucid pellucid.autograd pellucid.cuda pellucid.data pellucid.insight pellucid.interop "
+    "pellucid.linalg pellucid.masked pellucid.models "
+    "pellucid.nn pellucid.nn.functional pellucid.nn.init "
     "pellucid.nn.utils pellucid.nn.utils.parametrizations pellucid.nn.utils.parametrize "
     "pellucid.nn.utils.prune pellucid.nn.utils.rnn pellucid.optim pellucid.optim.lr_scheduler "
-    "pellucid.optim.swa_utils pellucid.rl pellucid.signal pellucid.signal.windows pellucid.text "
+    "pellucid.optim.swa_utils pellucid.rl pellucid.signal pellucid.signal.windows pellucid.special "
+    "pellucid.text "
     "pellucid.training pellucid.utils"
 ).split()
 

@@ -386,6 +386,7 @@ def test_the_table_of_views_says_how_values_go_back() -> None:
         "broadcast_to": x.expand(1, 3, 4),
         "diagonal": x.diagonal(1),
         "unfold": x.unfold(1, 2, 2),
+        "as_strided": x.as_strided((2, 3), (5, 1), 1),
     }
     assert set(examples) == set(VIEWS)
     for name, view in examples.items():

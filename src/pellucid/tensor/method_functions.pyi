@@ -53,6 +53,8 @@ __all__ = [
     "argmin",
     "argsort",
     "argwhere",
+    "as_strided",
+    "as_strided_scatter",
     "asin",
     "asinh",
     "atan",
@@ -539,6 +541,40 @@ def argsort(
 
 def argwhere(input: Operand) -> Tensor:
     """Positions of the nonzero elements: (count, axes); values must be known."""
+    ...
+
+def as_strided(
+    input: Operand,
+    size: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+    storage_offset: builtins.int | None = None,
+) -> Tensor:
+    """A view in which neighbours along axis i are ``stride[i]`` elements of memory apart.
+
+    ``storage_offset`` is where in the memory of the tensor (or of what it is a view of) it
+    begins, by default where the tensor does.  Elements may be shown more than once; their
+    gradients add up, and such a view cannot be written.  Raises ``ShapeError`` where it would
+    leave the memory, ``ArgumentError`` for negative numbers.
+
+    >>> import pellucid
+    >>> pellucid.arange(6).as_strided((4, 3), (1, 1))
+    tensor([[0, 1, 2],
+            [1, 2, 3],
+            [2, 3, 4],
+            [3, 4, 5]])
+    """
+    ...
+
+def as_strided_scatter(
+    input: Operand,
+    src: Tensor,
+    size: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+    storage_offset: builtins.int | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """A copy with ``src`` in the places that :meth:`as_strided` shows; shape as before."""
     ...
 
 def asin(input: Operand, *, out: Tensor | None = None) -> Tensor:

@@ -42,6 +42,8 @@ argmax               function axis out
 argmin               function axis out
 argsort              function axis
 argwhere             function
+as_strided           function
+as_strided_scatter   function out
 asin                 function in_place out
 asinh                function in_place out
 atan                 function in_place out
