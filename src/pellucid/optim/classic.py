@@ -82,7 +82,12 @@ class Rprop(Optimizer):
         settings = execution_settings("Rprop", "foreach differentiable capturable", execution)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ArgumentError(f"Rprop got etas={etas}", "use 0 < etas[0] < 1 < etas[1]")
-        defaults = {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize}
+        defaults: dict[str, Any] = {
+            "lr": lr,
+            "etas": etas,
+            "step_sizes": step_sizes,
+            "maximize": maximize,
+        }
         defaults |= settings
         super().__init__(params, defaults)
 

@@ -60,7 +60,7 @@ class ParameterGroup(WatchedDict):
     def rate(self) -> float:
         """The learning rate as a number, also where it is a tensor."""
         with concrete():
-            return as_number(self["lr"])
+            return float(as_number(self["lr"]))
 
     def set_rate(self, value: float) -> None:
         """Give the learning rate another value; a tensor stays the tensor it is."""

@@ -50,10 +50,8 @@ def fill(input: Tensor, value: Operand) -> Tensor:
             f"fill got a value of shape {tuple(number.shape)}", "give a number or one without axes"
         )
     kept = elementwise.cast(number, input.dtype)
-    made: Any = elementwise.copy(structure.broadcast_to(kept, tuple(input.shape)))
-    if input.requires_grad and not made.requires_grad:  # the slope is 0, not none
-        made = elementwise.where(input.eq(input), made, made + input.masked_fill(True, 0.0))
-    return made  # type: ignore[no-any-return]
+    made: Tensor = elementwise.copy(structure.broadcast_to(kept, tuple(input.shape)))
+    return made
 
 
 class HistogramOfPoints(NamedTuple):

@@ -73,7 +73,7 @@ def _lowest(dtype: DType, sign: int) -> Any:
         return sign * math.inf
     if dtype.kind == "bool":
         return sign > 0
-    limits = np.iinfo(dtype.numpy)
+    limits: Any = np.iinfo(dtype.numpy.name)
     return limits.max if sign > 0 else limits.min
 
 
@@ -87,7 +87,7 @@ def sum(
 ) -> Tensor:
     """Σ of the elements let through; 0 where none is.  Integers and bool are summed in int64."""
     x = _only("sum", _in(input, dtype, whole=True), mask, 0)
-    return x.sum(_axes(x, dim), keepdim) if len(x.shape) else x  # type: ignore[no-any-return]
+    return x.sum(_axes(x, dim), keepdim) if len(x.shape) else x
 
 
 def prod(
@@ -102,7 +102,7 @@ def prod(
     x = _only("prod", _in(input, dtype, whole=True), mask, 1)
     for axis in sorted(_axes(x, dim), reverse=True):
         x = x.prod(axis, keepdim)
-    return x  # type: ignore[no-any-return]
+    return x
 
 
 def cumsum(
@@ -111,7 +111,7 @@ def cumsum(
     """Running sums along an axis, elements kept back counting 0; shape as before."""
     x = _in(input, dtype)
     found = _only("cumsum", x, mask, 0).cumsum(dim)
-    return found.to(x.dtype)  # type: ignore[no-any-return]
+    return found.to(x.dtype)
 
 
 def cumprod(
@@ -120,7 +120,7 @@ def cumprod(
     """Running products along an axis, elements kept back counting 1; shape as before."""
     x = _in(input, dtype)
     found = _only("cumprod", x, mask, 1).cumprod(dim)
-    return found.to(x.dtype)  # type: ignore[no-any-return]
+    return found.to(x.dtype)
 
 
 def amax(
@@ -134,7 +134,7 @@ def amax(
     """The largest element let through; −∞ (of integers the least number) where none is."""
     x = _in(input, dtype)
     x = _only("amax", x, mask, _lowest(x.dtype, -1))
-    return x.amax(_axes(x, dim), keepdim) if len(x.shape) else x  # type: ignore[no-any-return]
+    return x.amax(_axes(x, dim), keepdim) if len(x.shape) else x
 
 
 def amin(
@@ -148,7 +148,7 @@ def amin(
     """The smallest element let through; ∞ (of integers the largest number) where none is."""
     x = _in(input, dtype)
     x = _only("amin", x, mask, _lowest(x.dtype, 1))
-    return x.amin(_axes(x, dim), keepdim) if len(x.shape) else x  # type: ignore[no-any-return]
+    return x.amin(_axes(x, dim), keepdim) if len(x.shape) else x
 
 
 def argmax(
@@ -163,7 +163,7 @@ def argmax(
     x = _in(input, dtype)
     kept = keepdim and len(x.shape) > 0
     found: Any = _only("argmax", x, mask, _lowest(x.dtype, -1)).argmax(dim, kept)
-    return found.to(x.dtype)  # type: ignore[no-any-return]
+    return found.to(x.dtype)
 
 
 def argmin(
@@ -178,7 +178,7 @@ def argmin(
     x = _in(input, dtype)
     kept = keepdim and len(x.shape) > 0
     found: Any = _only("argmin", x, mask, _lowest(x.dtype, 1)).argmin(dim, kept)
-    return found.to(x.dtype)  # type: ignore[no-any-return]
+    return found.to(x.dtype)
 
 
 def _count(input: Any, axes: list[int], mask: Any, name: str) -> Any:
@@ -227,8 +227,8 @@ def median(
     """
     x = _need_float("median", _in(input, dtype))
     if mask is None:
-        return x.median(dim, keepdim).values  # type: ignore[no-any-return]
-    return _only("median", x, mask, math.nan).nanmedian(dim, keepdim).values  # type: ignore[no-any-return]
+        return x.median(dim, keepdim).values
+    return _only("median", x, mask, math.nan).nanmedian(dim, keepdim).values
 
 
 def norm(
@@ -244,7 +244,7 @@ def norm(
     x = _need_float("norm", _in(input, dtype))
     power = 2.0 if ord is None else float(ord)
     x = _only("norm", x, mask, math.inf if power == -math.inf else 0.0)
-    return x.norm(power, _axes(x, dim), keepdim)  # type: ignore[no-any-return]
+    return x.norm(power, _axes(x, dim), keepdim)
 
 
 def normalize(
@@ -259,7 +259,7 @@ def normalize(
     """The elements let through by their norm along ``dim`` (at least ``eps``), 0 elsewhere."""
     x = _need_float("normalize", _in(input, dtype))
     size: Any = norm(x, ord, dim, keepdim=True, mask=mask)
-    return _only("normalize", x, mask, 0.0) / size.clamp(min=eps)  # type: ignore[no-any-return]
+    return _only("normalize", x, mask, 0.0) / size.clamp(min=eps)
 
 
 def var(
@@ -303,7 +303,7 @@ def std(
     found: Any = var(
         input, dim, unbiased, correction=correction, keepdim=keepdim, dtype=dtype, mask=mask
     )
-    return found.sqrt()  # type: ignore[no-any-return]
+    return found.sqrt()
 
 
 def softmax(
@@ -311,7 +311,7 @@ def softmax(
 ) -> Tensor:
     """e^x / Σ e^x along ``dim`` of the elements let through, 0 elsewhere; NaN where none is."""
     x = _need_float("softmax", _in(input, dtype))
-    return _only("softmax", x, mask, -math.inf).softmax(dim)  # type: ignore[no-any-return]
+    return _only("softmax", x, mask, -math.inf).softmax(dim)
 
 
 def log_softmax(
@@ -319,7 +319,7 @@ def log_softmax(
 ) -> Tensor:
     """ln of :func:`softmax`, −∞ where the mask is False."""
     x = _need_float("log_softmax", _in(input, dtype))
-    return _only("log_softmax", x, mask, -math.inf).log_softmax(dim)  # type: ignore[no-any-return]
+    return _only("log_softmax", x, mask, -math.inf).log_softmax(dim)
 
 
 def softmin(
@@ -327,7 +327,7 @@ def softmin(
 ) -> Tensor:
     """:func:`softmax` of −x: large where x is small."""
     x = _need_float("softmin", _in(input, dtype))
-    return (-_only("softmin", x, mask, math.inf)).softmax(dim)  # type: ignore[no-any-return]
+    return (-_only("softmin", x, mask, math.inf)).softmax(dim)
 
 
 def logsumexp(
@@ -342,7 +342,7 @@ def logsumexp(
     x = _in(input, dtype)
     x = x if x.dtype.is_floating_point else x.float()
     x = _only("logsumexp", x, mask, -math.inf)
-    return x.logsumexp(_axes(x, dim), keepdim) if len(x.shape) else x  # type: ignore[no-any-return]
+    return x.logsumexp(_axes(x, dim), keepdim) if len(x.shape) else x
 
 
 def logaddexp(
@@ -356,4 +356,4 @@ def logaddexp(
     """ln(e^x + e^y), element by element; an element kept back counts −∞."""
     x = _only("logaddexp", _in(input, dtype), input_mask, -math.inf)
     y = _only("logaddexp", _in(other, dtype), other_mask, -math.inf)
-    return x.logaddexp(y)  # type: ignore[no-any-return]
+    return x.logaddexp(y)

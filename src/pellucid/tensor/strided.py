@@ -194,4 +194,4 @@ class StridedMethods(Tensor):
         count = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=False))
         line: Any = self.new_zeros(0 if 0 in shape else count)
         line = line if dtype is None else line.to(dtype)
-        return line.as_strided(shape, strides)  # type: ignore[no-any-return]
+        return line.as_strided(shape, strides)

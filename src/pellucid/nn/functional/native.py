@@ -91,8 +91,9 @@ def native_batch_norm(
 
     Outside of training these are empty.
     """
-    known: Any = running_mean, running_var
-    made = batch_norm(input, *known, weight, bias, training, momentum, eps)
+    mean_so_far: Any = running_mean
+    variance_so_far: Any = running_var
+    made = batch_norm(input, mean_so_far, variance_so_far, weight, bias, training, momentum, eps)
     if not training:
         return made, zeros(0, dtype=input.dtype), zeros(0, dtype=input.dtype)
     axes = [0, *range(2, input.dim())]
