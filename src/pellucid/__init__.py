@@ -73,6 +73,7 @@ from pellucid.tensor.copies import (
     detach_copy,
     diagonal_copy,
     expand_copy,
+    narrow_copy,
     permute_copy,
     select_copy,
     slice_copy,
@@ -118,6 +119,7 @@ from pellucid.tensor.functions import (
     where,
 )
 from pellucid.tensor.further import (
+    can_cast,
     empty_permuted,
     empty_strided,
     fill,
@@ -183,6 +185,7 @@ long = int64
 int = int32
 concat = concatenate = cat
 trapz = trapezoid
+row_stack = vstack
 contiguous_format = preserve_format = channels_last = None
 """Memory formats of PyTorch: accepted, and without effect, for layouts are the compiler's."""
 
@@ -211,6 +214,7 @@ __all__ = [
     "bool",
     "broadcast_shapes",
     "broadcast_tensors",
+    "can_cast",
     "cartesian_prod",
     "cat",
     "cdist",
@@ -307,6 +311,7 @@ __all__ = [
     "multinomial",
     "multiprocessing",
     "nan",
+    "narrow_copy",
     "native_batch_norm",
     "native_dropout",
     "native_group_norm",
@@ -337,19 +342,20 @@ __all__ = [
     "resize_as_",
     "result_type",
     "rl",
+    "row_stack",
     "save",
     "scalar_tensor",
     "scan",
     "searchsorted",
     "segment_reduce",
     "select_copy",
+    "serialization",
     "set_eager_kernels",
     "set_flush_denormal",
     "set_grad_enabled",
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
-    "serialization",
     "signal",
     "slice_copy",
     "special",

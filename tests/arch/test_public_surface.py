@@ -25,6 +25,7 @@ PACKAGES = """
     pellucid.insight
     pellucid.interop
     pellucid.linalg
+    pellucid.masked
     pellucid.models
     pellucid.multiprocessing
     pellucid.nn
@@ -32,12 +33,18 @@ PACKAGES = """
     pellucid.nn.init
     pellucid.nn.parallel
     pellucid.nn.utils
+    pellucid.nn.utils.parametrizations
+    pellucid.nn.utils.parametrize
+    pellucid.nn.utils.prune
     pellucid.nn.utils.rnn
     pellucid.optim
     pellucid.optim.lr_scheduler
     pellucid.optim.swa_utils
     pellucid.rl
     pellucid.serialization
+    pellucid.signal
+    pellucid.signal.windows
+    pellucid.special
     pellucid.text
     pellucid.training
     pellucid.utils
@@ -48,20 +55,6 @@ PACKAGES = """
     pellucid.vision.transforms
     pellucid.vision.utils
 """.split()
-PACKAGES = (
-    "pellucid pellucid.autograd pellucid.autograd.forward_ad pellucid.autograd.functional "
-    "pellucid.autograd.graph pellucid.cuda pellucid.data pellucid.distributions pellucid.func "
-    "pellucid.insight pellucid.interop "
-    "pellucid.linalg pellucid.models pellucid.nn pellucid.nn.functional pellucid.nn.init "
-    "pellucid pellucid.autograd pellucid.cuda pellucid.data pellucid.insight pellucid.interop "
-    "pellucid.linalg pellucid.masked pellucid.models "
-    "pellucid.nn pellucid.nn.functional pellucid.nn.init "
-    "pellucid.nn.utils pellucid.nn.utils.parametrizations pellucid.nn.utils.parametrize "
-    "pellucid.nn.utils.prune pellucid.nn.utils.rnn pellucid.optim pellucid.optim.lr_scheduler "
-    "pellucid.optim.swa_utils pellucid.rl pellucid.signal pellucid.signal.windows pellucid.special "
-    "pellucid.text "
-    "pellucid.training pellucid.utils"
-).split()
 
 CELLAR = (
     "base graph ops transforms compiler backends tensor_class late parts combining assembling"

@@ -125,6 +125,7 @@ COPIES: list[tuple[str, tuple[Any, ...]]] = [
     ("detach_copy", ()),
     ("diagonal_copy", (1,)),
     ("expand_copy", ((2, 4, 4),)),
+    ("narrow_copy", (1, 1, 2)),
     ("permute_copy", ((1, 0),)),
     ("select_copy", (0, 1)),
     ("slice_copy", (1, 1, 3)),
@@ -257,3 +258,14 @@ def test_native_names() -> None:
     dropped, mask = pellucid.native_dropout(pellucid.ones(1000), 0.25, True)
     assert 650 < int(mask.sum()) < 850
     assert_close(dropped, mask.float() / 0.75)
+
+
+def test_further_names() -> None:
+    a, b, c = pellucid.ones(2, 3), pellucid.ones(3, 4), pellucid.ones(4, 1)
+    assert pellucid.chain_matmul(a, b, c).tolist() == [[12], [12]]
+    assert pellucid.chain_matmul(a) is a
+    assert pellucid.can_cast(pellucid.int64, pellucid.float32)
+    assert not pellucid.can_cast(pellucid.float32, pellucid.int64)
+    assert pellucid.row_stack((pellucid.ones(2), pellucid.zeros(2))).tolist() == [[1, 1], [0, 0]]
+    x = pellucid.tensor([-1.0, 4.0])
+    assert pellucid.abs_(x) is x and pellucid.sqrt_(x).tolist() == [1, 2]
