@@ -132,6 +132,7 @@ TAKES_ANY_KEYWORD = {
     "StackDataset": "names of the data sets",
     "Identity": "takes and forgets anything, as PyTorch's does",
     "checkpoint": "keywords of the function that is called",
+    "Container": "modules by name",
     "skip_init": "keywords of the module's class",
     "global_unstructured": "keywords of the pruning method",
     "find_first_nonfinite": "keywords of the function that is called",

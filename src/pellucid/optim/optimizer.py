@@ -652,7 +652,7 @@ def _product(group: ParameterGroup, name: str, use: Callable[[Any], Any]) -> Any
     return host_value(lambda: use(group["lr"] * group[name]))
 
 
-def rate_of(group: ParameterGroup) -> Any:
+def rate_of(group: ParameterGroup) -> float | Tensor:
     """The learning rate of this step: an input of a compiled program.
 
     A number from the group, or, where that holds a tensor, the tensor's element in float64.
@@ -660,7 +660,8 @@ def rate_of(group: ParameterGroup) -> Any:
     rate = group["lr"]
     if isinstance(rate, Tensor):
         return rate.detach().double().reshape(())
-    return host_value(lambda: group["lr"])
+    number: float | Tensor = host_value(lambda: group["lr"])
+    return number
 
 
 def fading(mean: Tensor) -> Tensor:

@@ -60,7 +60,8 @@ class ParameterGroup(WatchedDict):
     def rate(self) -> float:
         """The learning rate as a number, also where it is a tensor."""
         with concrete():
-            return float(as_number(self["lr"]))
+            known = self["lr"]
+            return float(known.item()) if isinstance(known, Tensor) else known
 
     def set_rate(self, value: float) -> None:
         """Give the learning rate another value; a tensor stays the tensor it is."""
@@ -70,11 +71,6 @@ class ParameterGroup(WatchedDict):
                 known.fill_(value)
         else:
             self["lr"] = value
-
-
-def as_number(value: Any) -> Any:
-    """A hyperparameter as a Python number; a tensor's one element, everything else as it is."""
-    return value.item() if isinstance(value, Tensor) else value
 
 
 class StateTable(defaultdict[Any, dict[str, Any]]):

@@ -15,7 +15,7 @@ from pellucid.tensor.out import takes_out, with_out
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.signatures import as_function, present_as
 from pellucid.tensor.tensor import Tensor
-from pellucid.tensor.vocabulary import FORMS, names_with
+from pellucid.tensor.vocabulary import FORMS, IN_PLACE_FUNCTIONS, names_with
 
 
 def _free(name: str) -> Callable[..., Any]:
@@ -35,17 +35,8 @@ def _free(name: str) -> Callable[..., Any]:
     return function
 
 
-IN_PLACE = (
-    "abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ as_strided_ asin_ "
-    "asinh_ atan_ atanh_ ceil_ clamp_ clamp_max_ clamp_min_ clip_ conj_physical_ cos_ cosh_ "
-    "deg2rad_ detach_ erf_ erfc_ exp2_ exp_ expm1_ fix_ floor_ frac_ gcd_ i0_ index_put_ lcm_ "
-    "ldexp_ log10_ log1p_ log2_ log_ logit_ nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ relu_ "
-    "round_ rsqrt_ sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ xlogy_"
-).split()
-"""Methods that overwrite their tensor and that PyTorch also has as functions."""
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    name: _free(name) for name in [*names_with("function"), *IN_PLACE]
+    name: _free(name) for name in [*names_with("function"), *IN_PLACE_FUNCTIONS]
 }
 """Name → function."""
 

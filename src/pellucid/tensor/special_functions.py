@@ -32,7 +32,7 @@ def _constant(value: float) -> Any:
     return as_operand(value, float64)
 
 
-def chebyshev_series(coefficients: Sequence[float], t: Any) -> Any:
+def _chebyshev_series(coefficients: Sequence[float], t: Any) -> Any:
     """Σ c_k T_k(t) for t in [−1, 1] by Clenshaw's recurrence."""
     after, last = _constant(0.0), _constant(0.0)
     double = t * 2
@@ -47,7 +47,7 @@ def chebyshev_series(coefficients: Sequence[float], t: Any) -> Any:
 def _scaled_tail(x: Any) -> Any:
     """e^(x²) erfc(x) for x ≥ 0."""
     t = 1 - 7.5 / (x + 3.75)  # (x − 3.75) / (x + 3.75), also for x = ∞
-    return chebyshev_series(series.ERFCX, t) / (1 + 2 * x)
+    return _chebyshev_series(series.ERFCX, t) / (1 + 2 * x)
 
 
 def erfcx(input: Operand) -> Tensor:
@@ -209,8 +209,8 @@ def _scaled_i(order: int, x: Any) -> Any:
         (series.I0_NEAR, series.I0_FAR) if order == 0 else (series.I1_NEAR, series.I1_FAR)
     )
     small, large = x.clamp(max=8.0), x.clamp(min=8.0)
-    near = chebyshev_series(near_series, small / 4 - 1)
-    far = chebyshev_series(far_series, 16 / large - 1) / large.sqrt()
+    near = _chebyshev_series(near_series, small / 4 - 1)
+    far = _chebyshev_series(far_series, 16 / large - 1) / large.sqrt()
     return _where(x.le(8.0), near * small if order else near, far)
 
 
@@ -251,15 +251,15 @@ def _first_kind(order: int, x: Any) -> Any:
     """J(x) for x from 0 to 8."""
     t = x.square() / 32 - 1
     if order == 0:
-        return chebyshev_series(series.J0_NEAR, t)
-    return chebyshev_series(series.J1_NEAR, t) * x
+        return _chebyshev_series(series.J0_NEAR, t)
+    return _chebyshev_series(series.J1_NEAR, t) * x
 
 
 def _waves(order: int, x: Any) -> tuple[Any, Any]:
     """J(x) and Y(x) for x from 8 on: √(2/πx) (P cos u ∓ Q sin u), u = x − (2·order + 1) π/4."""
     even, odd = (series.P0_FAR, series.Q0_FAR) if order == 0 else (series.P1_FAR, series.Q1_FAR)
     t = 128 / x.square() - 1
-    p, q = chebyshev_series(even, t), chebyshev_series(odd, t) / x
+    p, q = _chebyshev_series(even, t), _chebyshev_series(odd, t) / x
     sine, cosine = x.sin(), x.cos()
     first, second = (cosine + sine, sine - cosine)  # √2 times cos and sin of x − π/4
     if order == 1:
@@ -297,9 +297,9 @@ def _bessel_y(order: int, x: Any) -> Any:
     t = small.square() / 32 - 1
     near = small.log() * (2 / math.pi) * _first_kind(order, small)
     if order == 0:
-        near = near + chebyshev_series(series.Y0_NEAR, t)
+        near = near + _chebyshev_series(series.Y0_NEAR, t)
     else:
-        near = near + chebyshev_series(series.Y1_NEAR, t) * small - (2 / math.pi) / small
+        near = near + _chebyshev_series(series.Y1_NEAR, t) * small - (2 / math.pi) / small
     _, far = _waves(order, safe.clamp(8.0, 1e300))
     found = _where(safe.le(8.0), near, far)
     found = _where(safe.isinf(), _constant(0.0), found)
@@ -325,12 +325,12 @@ def _bessel_k(order: int, x: Any, scaled: bool) -> Any:
     square = small.square()
     first = _scaled_i(order, small) * small.exp()
     if order == 0:
-        near = chebyshev_series(series.K0_NEAR, square / 2 - 1) - small.log() * first
+        near = _chebyshev_series(series.K0_NEAR, square / 2 - 1) - small.log() * first
     else:
-        smooth = chebyshev_series(series.K1_NEAR, square / 2 - 1)
+        smooth = _chebyshev_series(series.K1_NEAR, square / 2 - 1)
         near = small.log() * first + smooth * small + 1 / small
     far_series = series.K0_FAR if order == 0 else series.K1_FAR
-    far = chebyshev_series(far_series, 4 / large - 1) / large.sqrt()
+    far = _chebyshev_series(far_series, 4 / large - 1) / large.sqrt()
     if scaled:
         near = near * small.exp()
     else:
@@ -380,12 +380,12 @@ def airy_ai(input: Operand) -> Tensor:
     """
 
     def formula(x: Any) -> Any:
-        left = chebyshev_series(series.AIRY_LEFT, x.clamp(-6.0, 0.0) / 3 + 1)
-        right = chebyshev_series(series.AIRY_RIGHT, x.clamp(0.0, 2.5) / 1.25 - 1)
+        left = _chebyshev_series(series.AIRY_LEFT, x.clamp(-6.0, 0.0) / 3 + 1)
+        right = _chebyshev_series(series.AIRY_RIGHT, x.clamp(0.0, 2.5) / 1.25 - 1)
         edge, most = 2 * 2.5**1.5 / 3, 1e5
         large = x.clamp(2.5, most)
         zeta = large * large.sqrt() * (2 / 3)
-        far = chebyshev_series(series.AIRY_FAR, 2 * edge / zeta - 1) * (-zeta).exp()
+        far = _chebyshev_series(series.AIRY_FAR, 2 * edge / zeta - 1) * (-zeta).exp()
         far = far / (2 * math.sqrt(math.pi) * large.sqrt().sqrt())
         found = _where(x.le(0), left, _where(x.le(2.5), right, far))
         found = _where(x.lt(-6.0), _airy_waves((-x).clamp(6.0, 1e200)), found)
@@ -400,8 +400,8 @@ def _airy_waves(z: Any) -> Any:
     edge = 2 * 6**1.5 / 3
     zeta = z * z.sqrt() * (2 / 3)
     t = 2 * (edge / zeta).square() - 1
-    p = chebyshev_series(series.AIRY_P, t)
-    q = chebyshev_series(series.AIRY_Q, t) / zeta
+    p = _chebyshev_series(series.AIRY_P, t)
+    q = _chebyshev_series(series.AIRY_Q, t) / zeta
     sine, cosine = zeta.sin(), zeta.cos()
     scale = z.sqrt().sqrt() * math.sqrt(2 * math.pi)
     return (p * (cosine + sine) + q * (sine - cosine)) / scale
