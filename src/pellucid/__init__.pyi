@@ -48,7 +48,6 @@ from pellucid.tensor.copies import as_strided_copy as as_strided_copy
 from pellucid.tensor.copies import detach_copy as detach_copy
 from pellucid.tensor.copies import diagonal_copy as diagonal_copy
 from pellucid.tensor.copies import expand_copy as expand_copy
-from pellucid.tensor.copies import narrow_copy as narrow_copy
 from pellucid.tensor.copies import permute_copy as permute_copy
 from pellucid.tensor.copies import select_copy as select_copy
 from pellucid.tensor.copies import slice_copy as slice_copy

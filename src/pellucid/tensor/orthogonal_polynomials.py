@@ -16,6 +16,7 @@ from pellucid.ops import elementwise, structure
 from pellucid.tensor.arguments import Operand
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_float, as_operand, common_dtype
 
 Step = Callable[[int, Any, Any, Any], Any]
@@ -54,22 +55,26 @@ def _chebyshev(k: int, x: Any, now: Any, before: Any) -> Any:
     return 2 * x * now - before
 
 
-def chebyshev_polynomial_t(input: Operand, n: Operand) -> Tensor:
+@takes_out
+def chebyshev_polynomial_t(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """T_n(x) = cos(n arccos x), Chebyshev's polynomial of the first kind: T₁ = x."""
     return _polynomial(input, n, lambda x: x, _chebyshev)
 
 
-def chebyshev_polynomial_u(input: Operand, n: Operand) -> Tensor:
+@takes_out
+def chebyshev_polynomial_u(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """U_n(x), Chebyshev's polynomial of the second kind: U₁ = 2x."""
     return _polynomial(input, n, lambda x: 2 * x, _chebyshev)
 
 
-def chebyshev_polynomial_v(input: Operand, n: Operand) -> Tensor:
+@takes_out
+def chebyshev_polynomial_v(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """V_n(x), Chebyshev's polynomial of the third kind: V₁ = 2x − 1."""
     return _polynomial(input, n, lambda x: 2 * x - 1, _chebyshev)
 
 
-def chebyshev_polynomial_w(input: Operand, n: Operand) -> Tensor:
+@takes_out
+def chebyshev_polynomial_w(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """W_n(x), Chebyshev's polynomial of the fourth kind: W₁ = 2x + 1."""
     return _polynomial(input, n, lambda x: 2 * x + 1, _chebyshev)
 
@@ -78,44 +83,60 @@ def _shifted(k: int, x: Any, now: Any, before: Any) -> Any:
     return (4 * x - 2) * now - before
 
 
-def shifted_chebyshev_polynomial_t(input: Operand, n: Operand) -> Tensor:
+@takes_out
+def shifted_chebyshev_polynomial_t(
+    input: Operand, n: Operand, *, out: Tensor | None = None
+) -> Tensor:
     """T_n(2x − 1), on [0, 1]."""
     return _polynomial(input, n, lambda x: 2 * x - 1, _shifted)
 
 
-def shifted_chebyshev_polynomial_u(input: Operand, n: Operand) -> Tensor:
+@takes_out
+def shifted_chebyshev_polynomial_u(
+    input: Operand, n: Operand, *, out: Tensor | None = None
+) -> Tensor:
     """U_n(2x − 1), on [0, 1]."""
     return _polynomial(input, n, lambda x: 4 * x - 2, _shifted)
 
 
-def shifted_chebyshev_polynomial_v(input: Operand, n: Operand) -> Tensor:
+@takes_out
+def shifted_chebyshev_polynomial_v(
+    input: Operand, n: Operand, *, out: Tensor | None = None
+) -> Tensor:
     """V_n(2x − 1), on [0, 1]."""
     return _polynomial(input, n, lambda x: 4 * x - 3, _shifted)
 
 
-def shifted_chebyshev_polynomial_w(input: Operand, n: Operand) -> Tensor:
+@takes_out
+def shifted_chebyshev_polynomial_w(
+    input: Operand, n: Operand, *, out: Tensor | None = None
+) -> Tensor:
     """W_n(2x − 1), on [0, 1]."""
     return _polynomial(input, n, lambda x: 4 * x - 1, _shifted)
 
 
-def hermite_polynomial_h(input: Operand, n: Operand) -> Tensor:
+@takes_out
+def hermite_polynomial_h(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """H_n(x), the physicists' Hermite polynomial: H_{k+1} = 2x H_k − 2k H_{k−1}."""
     return _polynomial(input, n, lambda x: 2 * x, lambda k, x, p, q: 2 * x * p - 2 * k * q)
 
 
-def hermite_polynomial_he(input: Operand, n: Operand) -> Tensor:
+@takes_out
+def hermite_polynomial_he(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """He_n(x), the probabilists' Hermite polynomial: He_{k+1} = x He_k − k He_{k−1}."""
     return _polynomial(input, n, lambda x: x, lambda k, x, p, q: x * p - k * q)
 
 
-def laguerre_polynomial_l(input: Operand, n: Operand) -> Tensor:
+@takes_out
+def laguerre_polynomial_l(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """L_n(x), Laguerre's polynomial: (k + 1) L_{k+1} = (2k + 1 − x) L_k − k L_{k−1}."""
     return _polynomial(
         input, n, lambda x: 1 - x, lambda k, x, p, q: ((2 * k + 1 - x) * p - k * q) / (k + 1)
     )
 
 
-def legendre_polynomial_p(input: Operand, n: Operand) -> Tensor:
+@takes_out
+def legendre_polynomial_p(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """P_n(x), Legendre's polynomial: (k + 1) P_{k+1} = (2k + 1) x P_k − k P_{k−1}."""
     return _polynomial(
         input, n, lambda x: x, lambda k, x, p, q: ((2 * k + 1) * x * p - k * q) / (k + 1)

@@ -16,6 +16,7 @@ from pellucid.ops import elementwise
 from pellucid.tensor import special_series as series
 from pellucid.tensor.arguments import Operand
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_float, as_operand, together
 
 _where = elementwise.where
@@ -50,7 +51,8 @@ def _scaled_tail(x: Any) -> Any:
     return _chebyshev_series(series.ERFCX, t) / (1 + 2 * x)
 
 
-def erfcx(input: Operand) -> Tensor:
+@takes_out
+def erfcx(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """e^(x²) erfc(x), which neither vanishes nor overflows for large x, element by element.
 
     By a Chebyshev series in (x − 3.75) / (x + 3.75) (Schonfelder, 1978); for x < 0 as
@@ -66,7 +68,8 @@ def erfcx(input: Operand) -> Tensor:
     return _wide(formula, input)
 
 
-def ndtr(input: Operand) -> Tensor:
+@takes_out
+def ndtr(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The normal distribution function Φ(x) = ½ erfc(−x / √2), element by element."""
     return _wide(lambda x: (x * -math.sqrt(0.5)).erfc() / 2, input)
 
@@ -79,12 +82,14 @@ def _log_normal(x: Any) -> Any:
     return _where(low, tail, (-(near * math.sqrt(0.5)).erfc() / 2).log1p())
 
 
-def log_ndtr(input: Operand) -> Tensor:
+@takes_out
+def log_ndtr(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """ln Φ(x), also where Φ(x) is too small for a number, element by element."""
     return _wide(_log_normal, input)
 
 
-def ndtri(input: Operand) -> Tensor:
+@takes_out
+def ndtri(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The inverse of Φ: the x with Φ(x) = p; −∞ for 0, ∞ for 1, NaN outside of [0, 1].
 
     By the inverse error function, and where p or 1 − p is small by Newton's method on ln Φ.
@@ -120,7 +125,8 @@ def _nothing(x: Any, value: Any) -> Any:
 # ---- entropies and products with logarithms ------------------------------------------------------
 
 
-def entr(input: Operand) -> Tensor:
+@takes_out
+def entr(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """−x ln x, 0 at 0 and −∞ below, element by element."""
 
     def formula(x: Any) -> Any:
@@ -132,7 +138,8 @@ def entr(input: Operand) -> Tensor:
     return _wide(formula, input)
 
 
-def xlog1py(input: Operand, other: Operand) -> Tensor:
+@takes_out
+def xlog1py(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """x ln(1 + y), 0 where x is 0 and y no NaN; shapes broadcast."""
     first, second = (as_float(t) for t in together(input, other))
     x, y = (elementwise.cast(t, float64) for t in (first, second))
@@ -149,7 +156,8 @@ _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617
 _TERMS = 12
 
 
-def zeta(input: Operand, other: Operand) -> Tensor:
+@takes_out
+def zeta(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """ζ(x, q) = Σ_{k≥0} (k + q)^−x for x > 1; shapes broadcast.
 
     ∞ for x = 1 and for q = 0, −1, −2, …; NaN for x < 1, and for other q < 0 unless x is whole.  By
@@ -218,17 +226,20 @@ def _size(x: Any) -> Any:
     return _where(x.lt(0), -x, x)  # |x| with a second derivative at 0
 
 
-def i0e(input: Operand) -> Tensor:
+@takes_out
+def i0e(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """e^−|x| I₀(x), the scaled modified Bessel function of order 0, element by element."""
     return _wide(lambda x: _scaled_i(0, _size(x)), input)
 
 
-def i1e(input: Operand) -> Tensor:
+@takes_out
+def i1e(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """e^−|x| I₁(x), the scaled modified Bessel function of order 1, element by element."""
     return _wide(lambda x: _odd(x, _scaled_i(1, _size(x))), input)
 
 
-def i1(input: Operand) -> Tensor:
+@takes_out
+def i1(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """I₁(x) = 1/π ∫₀^π e^(x cos t) cos t dt, the modified Bessel function of order 1."""
     return _wide(lambda x: _odd(x, _scaled_i(1, _size(x)) * _size(x).exp()), input)
 
@@ -237,12 +248,14 @@ def _odd(x: Any, value: Any) -> Any:
     return _where(x.lt(0), -value, value)
 
 
-def modified_bessel_i0(input: Operand) -> Tensor:
+@takes_out
+def modified_bessel_i0(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """I₀(x), the modified Bessel function of the first kind of order 0, element by element."""
     return _wide(lambda x: _scaled_i(0, _size(x)) * _size(x).exp(), input)
 
 
-def modified_bessel_i1(input: Operand) -> Tensor:
+@takes_out
+def modified_bessel_i1(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """I₁(x), the modified Bessel function of the first kind of order 1, element by element."""
     return i1(input)
 
@@ -276,7 +289,8 @@ def _bessel_j(order: int, x: Any) -> Any:
     return _where(x.isnan(), x, _odd(x, found) if order else found)
 
 
-def bessel_j0(input: Operand) -> Tensor:
+@takes_out
+def bessel_j0(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """J₀(x), the Bessel function of the first kind of order 0, element by element.
 
     From |x| = 8 on by the amplitudes P and Q of Hankel's expansion as series in 64/x².  (Abramowitz
@@ -285,7 +299,8 @@ def bessel_j0(input: Operand) -> Tensor:
     return _wide(lambda x: _bessel_j(0, x), input)
 
 
-def bessel_j1(input: Operand) -> Tensor:
+@takes_out
+def bessel_j1(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """J₁(x), the Bessel function of the first kind of order 1; see :func:`bessel_j0`."""
     return _wide(lambda x: _bessel_j(1, x), input)
 
@@ -307,12 +322,14 @@ def _bessel_y(order: int, x: Any) -> Any:
     return _where(positive, found, ends)
 
 
-def bessel_y0(input: Operand) -> Tensor:
+@takes_out
+def bessel_y0(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Y₀(x), the Bessel function of the second kind of order 0; −∞ at 0, NaN below."""
     return _wide(lambda x: _bessel_y(0, x), input)
 
 
-def bessel_y1(input: Operand) -> Tensor:
+@takes_out
+def bessel_y1(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Y₁(x), the Bessel function of the second kind of order 1; −∞ at 0, NaN below."""
     return _wide(lambda x: _bessel_y(1, x), input)
 
@@ -340,27 +357,32 @@ def _bessel_k(order: int, x: Any, scaled: bool) -> Any:
     return _where(positive, found, ends)
 
 
-def modified_bessel_k0(input: Operand) -> Tensor:
+@takes_out
+def modified_bessel_k0(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """K₀(x), the modified Bessel function of the second kind of order 0; ∞ at 0, NaN below."""
     return _wide(lambda x: _bessel_k(0, x, False), input)
 
 
-def modified_bessel_k1(input: Operand) -> Tensor:
+@takes_out
+def modified_bessel_k1(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """K₁(x), the modified Bessel function of the second kind of order 1; ∞ at 0, NaN below."""
     return _wide(lambda x: _bessel_k(1, x, False), input)
 
 
-def scaled_modified_bessel_k0(input: Operand) -> Tensor:
+@takes_out
+def scaled_modified_bessel_k0(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """e^x K₀(x), element by element; ∞ at 0, NaN below."""
     return _wide(lambda x: _bessel_k(0, x, True), input)
 
 
-def scaled_modified_bessel_k1(input: Operand) -> Tensor:
+@takes_out
+def scaled_modified_bessel_k1(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """e^x K₁(x), element by element; ∞ at 0, NaN below."""
     return _wide(lambda x: _bessel_k(1, x, True), input)
 
 
-def spherical_bessel_j0(input: Operand) -> Tensor:
+@takes_out
+def spherical_bessel_j0(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """sin(x) / x, 1 at 0 and 0 at infinity: the spherical Bessel function of order 0."""
 
     def formula(x: Any) -> Any:
@@ -372,7 +394,8 @@ def spherical_bessel_j0(input: Operand) -> Tensor:
     return _wide(formula, input)
 
 
-def airy_ai(input: Operand) -> Tensor:
+@takes_out
+def airy_ai(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Airy's function Ai(x), which solves y'' = x y and vanishes for large x.
 
     By series from −6 to 0 and from 0 to 2.5, beyond these in 1/ζ, ζ = ⅔ |x|^1.5, around the
