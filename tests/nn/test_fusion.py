@@ -74,3 +74,12 @@ def test_old_names() -> None:
     total = utils.get_total_norm([p.grad for p in layer.parameters()])
     assert_close(total, 0.1, 1e-4)
     assert utils.convert_conv2d_weight_memory_format(layer, None) is layer
+
+
+def test_calling_a_module_with_other_parameters() -> None:
+    layer = nn.Linear(2, 1, bias=False)
+    other = {"weight": pellucid.tensor([[1.0, 2.0]], requires_grad=True)}
+    result = utils.stateless.functional_call(layer, other, pellucid.ones(1, 2))
+    assert result.tolist() == [[3]]
+    result.sum().backward()
+    assert other["weight"].grad.tolist() == [[1, 1]] and layer.weight.grad is None

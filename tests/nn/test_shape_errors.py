@@ -21,7 +21,9 @@ EXEMPT = {
         "ReLU ReLU6 RReLU Sigmoid SiLU Softplus Softshrink Softsign Tanh Tanhshrink Threshold "
         "Identity Dropout AlphaDropout"
     ),
-    "a container: its layers speak": "Sequential ModuleList ModuleDict ParameterList ParameterDict Container",
+    "a container: its layers speak": (
+        "Sequential ModuleList ModuleDict ParameterList ParameterDict Container"
+    ),
     "a base class": "Module RNNBase RNNCellBase",
     "not a layer": "Parameter Buffer UninitializedParameter UninitializedBuffer",
     "another name": "NLLLoss2d",

@@ -11,6 +11,7 @@ from pellucid.nn.utils import (
     parametrize,
     prune,
     rnn,
+    stateless,
 )
 from pellucid.nn.utils.clip_grad import (
     clip_grad_norm,
@@ -64,6 +65,7 @@ __all__ = [
     "rnn",
     "skip_init",
     "spectral_norm",
+    "stateless",
     "vector_to_parameters",
     "weight_norm",
 ]
