@@ -98,6 +98,11 @@ REASONS = [
         "=resize =resize_as =view_as_real =view_as_real_copy",
         "an older or second name",
     ),
+    (
+        "DataPipe DataChunk =argument_validation datapipe =runtime_validation "
+        "=runtime_validation_disabled =non_deterministic",
+        "pipes of data, which PyTorch has given up",
+    ),
 ]
 """Parts of names (after =, whole names) → why there is nothing of that kind."""
 
