@@ -392,13 +392,9 @@ __all__ = [
 __all__ += _method_functions.__all__
 
 _PARTS = """
-    autograd cuda data distributed distributions func insight interop linalg models multiprocessing
-    nn optim rl serialization text training utils vision
+    autograd cuda data distributed distributions func insight interop linalg masked models
+    multiprocessing nn optim rl serialization signal special text training utils vision
 """.split()
-_PARTS = (
-    "autograd cuda data distributions func insight interop linalg masked models nn "
-    "optim rl serialization signal special text training utils vision"
-).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",
     "load": "pellucid.serialization",

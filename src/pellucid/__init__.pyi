@@ -168,6 +168,7 @@ from pellucid import autograd as autograd
 from pellucid.nn.functional.native import constant_pad_nd as constant_pad_nd
 from pellucid import cuda as cuda
 from pellucid import data as data
+from pellucid import distributed as distributed
 from pellucid import distributions as distributions
 from pellucid import func as func
 from pellucid.nn.functional.native import grid_sampler as grid_sampler
@@ -179,6 +180,7 @@ from pellucid import linalg as linalg
 from pellucid.serialization import load as load
 from pellucid import masked as masked
 from pellucid import models as models
+from pellucid import multiprocessing as multiprocessing
 from pellucid.nn.functional.native import native_batch_norm as native_batch_norm
 from pellucid.nn.functional.native import native_dropout as native_dropout
 from pellucid.nn.functional.native import native_group_norm as native_group_norm
