@@ -7,6 +7,7 @@ the same arguments, *partly* if arguments are missing or a limit is known, and *
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 from pathlib import Path
@@ -31,36 +32,72 @@ LIMITS = {
 
 REASONS = [
     ("with_indices", "the same with `return_indices=True`"),
-    ("quant qint q_ =int_repr =qscheme =scaled_mm =scaled_grouped_mm", "quantization"),
+    (
+        "quant qint q_ =int_repr =qscheme =scaled_mm =scaled_grouped_mm fbgemm =_choose "
+        "weight_int4pack =dequantize",
+        "quantization",
+    ),
     (
         "cuda =xpu =hpu =ipu =mtia pinned pin_memory record_stream mkldnn "
-        "xla vulkan maia =module_load",
+        "xla vulkan maia =module_load cudnn miopen =Stream =Event =SymInt =SymFloat =SymBool "
+        "privateuse mps",
         "devices and memory other than the process's own",
     ),
     (
-        "sparse coalesce crow_ col_indices row_indices =to_dense =dense_dim =values =indices "
-        "=smm =sspaddmm =hspmm",
+        "sparse Sparse coalesce crow_ col_indices row_indices =to_dense =dense_dim =values "
+        "=indices =smm =sspaddmm =hspmm =values_copy =indices_copy =ccol_indices_copy "
+        "=row_indices_copy =hsmm =spmm =dsmm =saddmm",
         "sparse tensors",
     ),
     ("nested =to_padded_tensor", "nested tensors"),
     ("=chalf", "complex numbers of 16 bits a part"),
+    ("masked_tensor MaskedTensor", "a class of tensors with a mask: use the functions' `mask=`"),
     ("=names align_ rename refine_names has_names", "named axes"),
     (
-        "storage =set_ strided resize =is_set_to =dim_order =is_contiguous",
+        "storage Storage =set_ =is_set_to =dim_order =is_contiguous =memory_format =layout",
         "layouts are the compiler's business",
     ),
-    ("Uninitialized", "sizes are given when a layer is made"),
     (
-        "=Container =CrossMapLRN2d =NLLLoss2d =upsample_nearest =upsample_bilinear "
-        "native_channel_shuffle =swap_in_optimizer_params_and_state =hash_tensor =slice_inverse",
+        "=CrossMapLRN2d native_channel_shuffle =swap_in_optimizer_params_and_state =hash_tensor "
+        "=slice_inverse =channel_shuffle =clone_model =no_init",
         "old or internal in PyTorch itself",
     ),
     ("=LinearCrossEntropyOptions", "settings of PyTorch's kernels"),
     ("=reinforce =solve =symeig =eig =lstsq", "removed from PyTorch; only raises there"),
     ("=index", "dimensions as objects"),
     (
-        "=lu lu_solve =qr =svd =ormqr =orgqr =geqrf ldl_",
-        "factors of matrices that are not unique; NumPy and SciPy have them",
+        "=lu lu_ =qr =svd svd_ pca_ =ormqr =orgqr =geqrf ldl_ eig householder =svdvals cholesky_ex "
+        "inv_ex solve_ =cond =matrix_rank =tensorinv =tensorsolve =diagonal lstsq",
+        "factors of matrices",
+    ),
+    (
+        "jit script =fork =wait compiled_with =export =vmap =cond parse_ =merge_type =unify "
+        "=freeze =init_num_threads =read_vitals vital =cpp =import_ir",
+        "PyTorch's own compiler and its types",
+    ),
+    (
+        "batch_norm_ =native_norm =norm_except_dim choose_qparams =feature_dropout =frobenius_norm "
+        "=nuclear_norm =lobpcg =affine_grid_generator =typename =thread_safe_generator",
+        "parts of PyTorch's other functions",
+    ),
+    ("autocast", "`autocast` alone switches it"),
+    ("sym_ =import_ir_module =import_ir_module_from_buffer type_comment unify_type", "tracing"),
+    ("=lstm =lstm_cell =gru =gru_cell rnn_", "the layers of that name in `nn`"),
+    (
+        "deterministic anomaly warn_always interop_threads inference_mode_enabled =from_file "
+        "matmul_precision default_device device_module default_tensor_type multithreading "
+        "grad_layout NestedIOFunction",
+        "settings of PyTorch's process",
+    ),
+    (
+        "=Variable =asarray =range =frombuffer =seed =poisson =binomial =LinAlgError =matmul "
+        "=resize =resize_as =view_as_real =view_as_real_copy",
+        "an older or second name",
+    ),
+    (
+        "DataPipe DataChunk =argument_validation datapipe =runtime_validation "
+        "=runtime_validation_disabled =non_deterministic",
+        "pipes of data, which PyTorch has given up",
     ),
 ]
 """Parts of names (after =, whole names) → why there is nothing of that kind."""
@@ -113,6 +150,25 @@ DIFFERENCES = [
 """What exists and answers otherwise than PyTorch does → why."""
 
 
+FURTHER = (
+    "linalg fft special masked signal.windows func distributions autograd utils.data amp nn.utils "
+    "nn.utils.parametrize nn.utils.parametrizations nn.utils.prune nn.utils.rnn nn.utils.stateless"
+)
+"""Further namespaces, where they are here at all."""
+
+PASSING = {
+    "Tensor",
+    "common_args",
+    "multi_dim_common",
+    "variable",
+    "rearrange",
+    "debug_unwrap",
+    "ABC",
+    "abstractmethod",
+}
+"""Names that a namespace imports for itself."""
+
+
 def public(space: Any) -> list[str]:
     """Names of a PyTorch namespace that users call."""
     names = getattr(space, "__all__", None) or dir(space)
@@ -151,8 +207,15 @@ def is_open(thing: Any) -> bool:
     return bool(kinds & {inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL})
 
 
-def reason(name: str) -> str:
+def reason(title: str, name: str) -> str:
     """Why a name is not there."""
+    if title == "torch":
+        from pellucid import Tensor, nn
+
+        if hasattr(nn.functional, name.removesuffix("_")):
+            return f"`nn.functional.{name.removesuffix('_')}`"
+        if hasattr(Tensor, name):
+            return "a method of tensors"
     for parts, why in REASONS:
         if any(part[1:] == name if part[0] == "=" else part in name for part in parts.split()):
             return why
@@ -165,7 +228,7 @@ def row(title: str, name: str, theirs: Any, ours: Any) -> tuple[str, str, str]:
     """(name, state, remark)."""
     mine = found(ours, name)
     if mine is None:
-        return name, "not", reason(name)
+        return name, "not", reason(title, name)
     if (title, name) in LIMITS:
         return name, "partly", LIMITS[title, name]
     wanted, given = arguments(found(theirs, name)), arguments(mine)
@@ -188,10 +251,9 @@ def page() -> str:
         ("torch.nn", torch.nn, nn, [n for n in public(torch.nn) if n[0].isupper()]),
         ("torch.nn.functional", torch.nn.functional, nn.functional, _functions(torch)),
         ("torch.nn.init", torch.nn.init, nn.init, _initializers(torch)),
-        ("torch.nn.utils.rnn", torch.nn.utils.rnn, nn.utils.rnn, public(torch.nn.utils.rnn)),
         ("torch.optim", torch.optim, optim, optimizers(torch.optim)),
         ("torch.Tensor", torch.Tensor, pellucid.Tensor, public(torch.Tensor)),
-        ("torch.func", torch.func, pellucid.func, public(torch.func)),
+        ("torch", torch, pellucid, [n for n in public(torch) if n[0].islower()]),
         (
             "torch.autograd.functional",
             torch.autograd.functional,
@@ -199,6 +261,11 @@ def page() -> str:
             "hessian hvp jacobian jvp vhp vjp".split(),
         ),
     ]
+    for name in FURTHER.split():
+        theirs, ours = importlib.import_module(f"torch.{name}"), found(pellucid, name)
+        if ours is not None:
+            listed = [n for n in public(theirs) if n not in PASSING]
+            spaces.append((f"torch.{name}", theirs, ours, listed))
     version = ".".join(torch.__version__.split("+")[0].split(".")[:2])
     tables = [
         (title, [row(title, name, theirs, ours) for name in names])

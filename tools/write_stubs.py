@@ -274,7 +274,7 @@ def functions_stub() -> str:
             getattr(method_functions, name),
             imports,
             "",
-            with_out_of if "out" in FORMS[name] else as_function,
+            with_out_of if "out" in FORMS.get(name, ()) else as_function,
         )
         for name in names
     ]

@@ -64,6 +64,10 @@ from pellucid.tensor.autograd import (
     no_grad,
     set_grad_enabled,
 )
+from pellucid.tensor.calculus import (
+    cumulative_trapezoid,
+    gradient,
+)
 from pellucid.tensor.compile import compile
 from pellucid.tensor.complex import (
     complex,
@@ -72,6 +76,25 @@ from pellucid.tensor.complex import (
     real,
     view_as_complex,
     view_as_real,
+)
+from pellucid.tensor.copies import (
+    alias_copy,
+    as_strided_copy,
+    detach_copy,
+    diagonal_copy,
+    expand_copy,
+    permute_copy,
+    select_copy,
+    slice_copy,
+    split_copy,
+    split_with_sizes_copy,
+    squeeze_copy,
+    t_copy,
+    transpose_copy,
+    unbind_copy,
+    unfold_copy,
+    unsqueeze_copy,
+    view_copy,
 )
 from pellucid.tensor.creation import (
     arange,
@@ -103,6 +126,18 @@ from pellucid.tensor.functions import (
     scalar_tensor,
     trapezoid,
     where,
+)
+from pellucid.tensor.further import (
+    can_cast,
+    empty_permuted,
+    empty_strided,
+    fill,
+    fill_,
+    histogramdd,
+    resize_as_,
+    segment_reduce,
+    unravel_index,
+    zero_,
 )
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad
 from pellucid.tensor.least_squares import lobpcg, pca_lowrank, svd_lowrank
@@ -160,6 +195,8 @@ half = float16
 long = int64
 int = int32
 concat = concatenate = cat
+trapz = trapezoid
+row_stack = vstack
 contiguous_format = preserve_format = channels_last = None
 """Memory formats of PyTorch: accepted, and without effect, for layouts are the compiler's."""
 
@@ -169,8 +206,10 @@ __all__ = [
     "Tensor",
     "Trainer",
     "__version__",
+    "alias_copy",
     "arange",
     "are_eager_kernels_enabled",
+    "as_strided_copy",
     "as_tensor",
     "atleast_1d",
     "atleast_2d",
@@ -186,6 +225,7 @@ __all__ = [
     "bool",
     "broadcast_shapes",
     "broadcast_tensors",
+    "can_cast",
     "cartesian_prod",
     "cat",
     "cdist",
@@ -202,11 +242,15 @@ __all__ = [
     "complex128",
     "concat",
     "concatenate",
+    "constant_pad_nd",
     "contiguous_format",
     "cuda",
+    "cumulative_trapezoid",
     "data",
     "default_generator",
+    "detach_copy",
     "device",
+    "diagonal_copy",
     "distributed",
     "distributions",
     "double",
@@ -217,10 +261,15 @@ __all__ = [
     "einsum",
     "empty",
     "empty_like",
+    "empty_permuted",
+    "empty_strided",
     "enable_grad",
     "equal",
+    "expand_copy",
     "eye",
     "fft",
+    "fill",
+    "fill_",
     "finfo",
     "float",
     "float16",
@@ -239,9 +288,14 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "gradient",
+    "grid_sampler",
+    "grid_sampler_2d",
+    "grid_sampler_3d",
     "half",
     "hamming_window",
     "hann_window",
+    "histogramdd",
     "hstack",
     "iinfo",
     "imag",
@@ -261,6 +315,7 @@ __all__ = [
     "is_autocast_enabled",
     "is_grad_enabled",
     "is_tensor",
+    "kaiser_window",
     "linalg",
     "linspace",
     "load",
@@ -269,11 +324,16 @@ __all__ = [
     "long",
     "lu_unpack",
     "manual_seed",
+    "masked",
     "meshgrid",
     "models",
     "multinomial",
     "multiprocessing",
     "nan",
+    "native_batch_norm",
+    "native_dropout",
+    "native_group_norm",
+    "native_layer_norm",
     "nn",
     "no_grad",
     "normal",
@@ -283,6 +343,7 @@ __all__ = [
     "ones_like",
     "optim",
     "pca_lowrank",
+    "permute_copy",
     "pi",
     "poisson",
     "polar",
@@ -298,46 +359,65 @@ __all__ = [
     "randn_like",
     "randperm",
     "real",
+    "resize_as_",
     "result_type",
     "rl",
+    "row_stack",
     "save",
     "scalar_tensor",
     "scan",
     "searchsorted",
+    "segment_reduce",
+    "select_copy",
+    "serialization",
     "set_eager_kernels",
     "set_flush_denormal",
     "set_grad_enabled",
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
-    "serialization",
+    "signal",
+    "slice_copy",
+    "special",
+    "split_copy",
+    "split_with_sizes_copy",
+    "squeeze_copy",
     "stack",
     "summary",
     "svd_lowrank",
+    "t_copy",
     "tensor",
     "tensordot",
     "text",
     "training",
+    "transpose_copy",
     "trapezoid",
+    "trapz",
     "tril_indices",
     "triu_indices",
     "uint8",
+    "unbind_copy",
+    "unfold_copy",
+    "unravel_index",
+    "unsqueeze_copy",
     "utils",
     "vander",
     "view_as_complex",
     "view_as_real",
+    "view_copy",
     "vision",
     "vmap",
     "vstack",
     "where",
+    "zero_",
     "zeros",
     "zeros_like",
 ]
 __all__ += _method_functions.__all__
 
 _PARTS = """
-    autograd cuda data distributed distributions fft func insight interop linalg models
-    multiprocessing nn optim rl serialization text training utils vision
+    autograd cuda data distributed distributions fft func insight interop linalg masked models
+    multiprocessing nn optim rl serialization signal special text training utils vision
 """.split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",
@@ -345,6 +425,13 @@ _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "save": "pellucid.serialization",
     "summary": "pellucid.training.summary",
 }
+_PLACES |= dict.fromkeys(
+    (
+        "constant_pad_nd grid_sampler grid_sampler_2d grid_sampler_3d native_batch_norm "
+        "native_dropout native_group_norm native_layer_norm"
+    ).split(),
+    "pellucid.nn.functional.native",
+)
 """Parts of the package that are loaded when they are first used, and where they are."""
 
 _neighbours.introduce_tensors()

@@ -42,6 +42,8 @@ from pellucid.tensor.autograd import inference_mode as inference_mode
 from pellucid.tensor.autograd import is_grad_enabled as is_grad_enabled
 from pellucid.tensor.autograd import no_grad as no_grad
 from pellucid.tensor.autograd import set_grad_enabled as set_grad_enabled
+from pellucid.tensor.calculus import cumulative_trapezoid as cumulative_trapezoid
+from pellucid.tensor.calculus import gradient as gradient
 from pellucid.tensor.compile import compile as compile
 from pellucid.tensor.complex import complex as complex
 from pellucid.tensor.complex import imag as imag
@@ -49,6 +51,23 @@ from pellucid.tensor.complex import polar as polar
 from pellucid.tensor.complex import real as real
 from pellucid.tensor.complex import view_as_complex as view_as_complex
 from pellucid.tensor.complex import view_as_real as view_as_real
+from pellucid.tensor.copies import alias_copy as alias_copy
+from pellucid.tensor.copies import as_strided_copy as as_strided_copy
+from pellucid.tensor.copies import detach_copy as detach_copy
+from pellucid.tensor.copies import diagonal_copy as diagonal_copy
+from pellucid.tensor.copies import expand_copy as expand_copy
+from pellucid.tensor.copies import permute_copy as permute_copy
+from pellucid.tensor.copies import select_copy as select_copy
+from pellucid.tensor.copies import slice_copy as slice_copy
+from pellucid.tensor.copies import split_copy as split_copy
+from pellucid.tensor.copies import split_with_sizes_copy as split_with_sizes_copy
+from pellucid.tensor.copies import squeeze_copy as squeeze_copy
+from pellucid.tensor.copies import t_copy as t_copy
+from pellucid.tensor.copies import transpose_copy as transpose_copy
+from pellucid.tensor.copies import unbind_copy as unbind_copy
+from pellucid.tensor.copies import unfold_copy as unfold_copy
+from pellucid.tensor.copies import unsqueeze_copy as unsqueeze_copy
+from pellucid.tensor.copies import view_copy as view_copy
 from pellucid.tensor.creation import arange as arange
 from pellucid.tensor.creation import as_tensor as as_tensor
 from pellucid.tensor.creation import empty as empty
@@ -76,6 +95,16 @@ from pellucid.tensor.functions import result_type as result_type
 from pellucid.tensor.functions import scalar_tensor as scalar_tensor
 from pellucid.tensor.functions import trapezoid as trapezoid
 from pellucid.tensor.functions import where as where
+from pellucid.tensor.further import can_cast as can_cast
+from pellucid.tensor.further import empty_permuted as empty_permuted
+from pellucid.tensor.further import empty_strided as empty_strided
+from pellucid.tensor.further import fill as fill
+from pellucid.tensor.further import fill_ as fill_
+from pellucid.tensor.further import histogramdd as histogramdd
+from pellucid.tensor.further import resize_as_ as resize_as_
+from pellucid.tensor.further import segment_reduce as segment_reduce
+from pellucid.tensor.further import unravel_index as unravel_index
+from pellucid.tensor.further import zero_ as zero_
 from pellucid.tensor.gradcheck import gradcheck as gradcheck
 from pellucid.tensor.gradcheck import gradgradcheck as gradgradcheck
 from pellucid.tensor.gradcheck import numerical_grad as numerical_grad
@@ -141,26 +170,39 @@ half = float16
 long = int64
 int = int32
 concat = concatenate = cat
+trapz = trapezoid
+row_stack = vstack
 contiguous_format = preserve_format = channels_last = None
 from pellucid.training.trainer import Trainer as Trainer
 from pellucid import autograd as autograd
+from pellucid.nn.functional.native import constant_pad_nd as constant_pad_nd
 from pellucid import cuda as cuda
 from pellucid import data as data
 from pellucid import distributed as distributed
 from pellucid import distributions as distributions
 from pellucid import fft as fft
 from pellucid import func as func
+from pellucid.nn.functional.native import grid_sampler as grid_sampler
+from pellucid.nn.functional.native import grid_sampler_2d as grid_sampler_2d
+from pellucid.nn.functional.native import grid_sampler_3d as grid_sampler_3d
 from pellucid import insight as insight
 from pellucid import interop as interop
 from pellucid import linalg as linalg
 from pellucid.serialization import load as load
+from pellucid import masked as masked
 from pellucid import models as models
 from pellucid import multiprocessing as multiprocessing
+from pellucid.nn.functional.native import native_batch_norm as native_batch_norm
+from pellucid.nn.functional.native import native_dropout as native_dropout
+from pellucid.nn.functional.native import native_group_norm as native_group_norm
+from pellucid.nn.functional.native import native_layer_norm as native_layer_norm
 from pellucid import nn as nn
 from pellucid import optim as optim
 from pellucid import rl as rl
 from pellucid.serialization import save as save
 from pellucid import serialization as serialization
+from pellucid import signal as signal
+from pellucid import special as special
 from pellucid.training.summary import summary as summary
 from pellucid import text as text
 from pellucid import training as training
@@ -174,17 +216,22 @@ __all__ = [
     "Trainer",
     "__version__",
     "abs",
+    "abs_",
     "absolute",
     "acos",
+    "acos_",
     "acosh",
+    "acosh_",
     "add",
     "addbmm",
     "addcdiv",
     "addcmul",
     "addmm",
     "addmv",
+    "addmv_",
     "addr",
     "adjoint",
+    "alias_copy",
     "all",
     "allclose",
     "amax",
@@ -194,23 +241,37 @@ __all__ = [
     "any",
     "arange",
     "arccos",
+    "arccos_",
     "arccosh",
+    "arccosh_",
     "arcsin",
+    "arcsin_",
     "arcsinh",
+    "arcsinh_",
     "arctan",
     "arctan2",
+    "arctan_",
     "arctanh",
+    "arctanh_",
     "are_eager_kernels_enabled",
     "argmax",
     "argmin",
     "argsort",
     "argwhere",
+    "as_strided",
+    "as_strided_",
+    "as_strided_copy",
+    "as_strided_scatter",
     "as_tensor",
     "asin",
+    "asin_",
     "asinh",
+    "asinh_",
     "atan",
     "atan2",
+    "atan_",
     "atanh",
+    "atanh_",
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
@@ -236,11 +297,13 @@ __all__ = [
     "broadcast_tensors",
     "broadcast_to",
     "bucketize",
+    "can_cast",
     "cartesian_prod",
     "cat",
     "cdist",
     "cdouble",
     "ceil",
+    "ceil_",
     "cfloat",
     "chain_matmul",
     "channels_last",
@@ -249,10 +312,14 @@ __all__ = [
     "cholesky_solve",
     "chunk",
     "clamp",
+    "clamp_",
     "clamp_max",
+    "clamp_max_",
     "clamp_min",
+    "clamp_min_",
     "clear_caches",
     "clip",
+    "clip_",
     "clone",
     "column_stack",
     "combinations",
@@ -264,11 +331,15 @@ __all__ = [
     "concatenate",
     "conj",
     "conj_physical",
+    "conj_physical_",
+    "constant_pad_nd",
     "contiguous_format",
     "copysign",
     "corrcoef",
     "cos",
+    "cos_",
     "cosh",
+    "cosh_",
     "count_nonzero",
     "cov",
     "cross",
@@ -277,16 +348,21 @@ __all__ = [
     "cummin",
     "cumprod",
     "cumsum",
+    "cumulative_trapezoid",
     "data",
     "default_generator",
     "deg2rad",
+    "deg2rad_",
     "det",
     "detach",
+    "detach_",
+    "detach_copy",
     "device",
     "diag",
     "diag_embed",
     "diagflat",
     "diagonal",
+    "diagonal_copy",
     "diagonal_scatter",
     "diff",
     "digamma",
@@ -305,19 +381,30 @@ __all__ = [
     "einsum",
     "empty",
     "empty_like",
+    "empty_permuted",
+    "empty_strided",
     "enable_grad",
     "eq",
     "equal",
     "erf",
+    "erf_",
     "erfc",
+    "erfc_",
     "erfinv",
     "exp",
     "exp2",
+    "exp2_",
+    "exp_",
+    "expand_copy",
     "expm1",
+    "expm1_",
     "eye",
     "fft",
+    "fill",
+    "fill_",
     "finfo",
     "fix",
+    "fix_",
     "flatten",
     "flip",
     "fliplr",
@@ -328,11 +415,13 @@ __all__ = [
     "float64",
     "float_power",
     "floor",
+    "floor_",
     "floor_divide",
     "fmax",
     "fmin",
     "fmod",
     "frac",
+    "frac_",
     "frexp",
     "from_dlpack",
     "from_numpy",
@@ -341,6 +430,7 @@ __all__ = [
     "func",
     "gather",
     "gcd",
+    "gcd_",
     "ge",
     "geqrf",
     "ger",
@@ -352,8 +442,12 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "gradient",
     "greater",
     "greater_equal",
+    "grid_sampler",
+    "grid_sampler_2d",
+    "grid_sampler_3d",
     "gt",
     "half",
     "hamming_window",
@@ -362,10 +456,12 @@ __all__ = [
     "heaviside",
     "histc",
     "histogram",
+    "histogramdd",
     "hsplit",
     "hstack",
     "hypot",
     "i0",
+    "i0_",
     "igamma",
     "igammac",
     "iinfo",
@@ -374,6 +470,7 @@ __all__ = [
     "index_copy",
     "index_fill",
     "index_put",
+    "index_put_",
     "index_reduce",
     "index_select",
     "inf",
@@ -413,7 +510,9 @@ __all__ = [
     "kron",
     "kthvalue",
     "lcm",
+    "lcm_",
     "ldexp",
+    "ldexp_",
     "le",
     "lerp",
     "less",
@@ -425,8 +524,12 @@ __all__ = [
     "lobpcg",
     "log",
     "log10",
+    "log10_",
     "log1p",
+    "log1p_",
     "log2",
+    "log2_",
+    "log_",
     "log_softmax",
     "logaddexp",
     "logaddexp2",
@@ -437,6 +540,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logit",
+    "logit_",
     "logspace",
     "logsumexp",
     "long",
@@ -445,6 +549,7 @@ __all__ = [
     "lu_solve",
     "lu_unpack",
     "manual_seed",
+    "masked",
     "masked_fill",
     "masked_scatter",
     "masked_select",
@@ -472,15 +577,22 @@ __all__ = [
     "mvlgamma",
     "nan",
     "nan_to_num",
+    "nan_to_num_",
     "nanmean",
     "nanmedian",
     "nanquantile",
     "nansum",
     "narrow",
     "narrow_copy",
+    "native_batch_norm",
+    "native_dropout",
+    "native_group_norm",
+    "native_layer_norm",
     "ne",
     "neg",
+    "neg_",
     "negative",
+    "negative_",
     "nextafter",
     "nn",
     "no_grad",
@@ -500,6 +612,7 @@ __all__ = [
     "outer",
     "pca_lowrank",
     "permute",
+    "permute_copy",
     "pi",
     "pinverse",
     "poisson",
@@ -516,6 +629,7 @@ __all__ = [
     "qr",
     "quantile",
     "rad2deg",
+    "rad2deg_",
     "rand",
     "rand_like",
     "randint",
@@ -526,11 +640,14 @@ __all__ = [
     "ravel",
     "real",
     "reciprocal",
+    "reciprocal_",
     "relu",
+    "relu_",
     "remainder",
     "renorm",
     "repeat_interleave",
     "reshape",
+    "resize_as_",
     "resolve_conj",
     "resolve_neg",
     "result_type",
@@ -538,7 +655,10 @@ __all__ = [
     "roll",
     "rot90",
     "round",
+    "round_",
+    "row_stack",
     "rsqrt",
+    "rsqrt_",
     "rsub",
     "save",
     "scalar_tensor",
@@ -547,7 +667,9 @@ __all__ = [
     "scatter_add",
     "scatter_reduce",
     "searchsorted",
+    "segment_reduce",
     "select",
+    "select_copy",
     "select_scatter",
     "serialization",
     "set_eager_kernels",
@@ -558,20 +680,32 @@ __all__ = [
     "set_rng_state",
     "sgn",
     "sigmoid",
+    "sigmoid_",
     "sign",
+    "signal",
     "signbit",
     "sin",
+    "sin_",
     "sinc",
+    "sinc_",
     "sinh",
+    "sinh_",
+    "slice_copy",
     "slice_scatter",
     "slogdet",
     "softmax",
     "sort",
+    "special",
     "split",
+    "split_copy",
     "split_with_sizes",
+    "split_with_sizes_copy",
     "sqrt",
+    "sqrt_",
     "square",
+    "square_",
     "squeeze",
+    "squeeze_copy",
     "stack",
     "std",
     "std_mean",
@@ -585,10 +719,13 @@ __all__ = [
     "swapaxes",
     "swapdims",
     "t",
+    "t_copy",
     "take",
     "take_along_dim",
     "tan",
+    "tan_",
     "tanh",
+    "tanh_",
     "tensor",
     "tensor_split",
     "tensordot",
@@ -598,7 +735,9 @@ __all__ = [
     "trace",
     "training",
     "transpose",
+    "transpose_copy",
     "trapezoid",
+    "trapz",
     "triangular_solve",
     "tril",
     "tril_indices",
@@ -606,12 +745,17 @@ __all__ = [
     "triu_indices",
     "true_divide",
     "trunc",
+    "trunc_",
     "uint8",
     "unbind",
+    "unbind_copy",
     "unflatten",
+    "unfold_copy",
     "unique",
     "unique_consecutive",
+    "unravel_index",
     "unsqueeze",
+    "unsqueeze_copy",
     "utils",
     "vander",
     "var",
@@ -619,12 +763,15 @@ __all__ = [
     "vdot",
     "view_as_complex",
     "view_as_real",
+    "view_copy",
     "vision",
     "vmap",
     "vsplit",
     "vstack",
     "where",
     "xlogy",
+    "xlogy_",
+    "zero_",
     "zeros",
     "zeros_like",
 ]

@@ -27,6 +27,7 @@ FLOORS = {
     "data": 7.2,  # its face offers the data sets and loaders of utils
     "utils": 7,
     "interop": 7.3,  # files hold parameters and modules
+    "signal": 7,
     "training": 8,
     "insight": 9,
     "models": 9,

@@ -26,6 +26,7 @@ PACKAGES = """
     pellucid.insight
     pellucid.interop
     pellucid.linalg
+    pellucid.masked
     pellucid.models
     pellucid.multiprocessing
     pellucid.nn
@@ -33,12 +34,18 @@ PACKAGES = """
     pellucid.nn.init
     pellucid.nn.parallel
     pellucid.nn.utils
+    pellucid.nn.utils.parametrizations
+    pellucid.nn.utils.parametrize
+    pellucid.nn.utils.prune
     pellucid.nn.utils.rnn
     pellucid.optim
     pellucid.optim.lr_scheduler
     pellucid.optim.swa_utils
     pellucid.rl
     pellucid.serialization
+    pellucid.signal
+    pellucid.signal.windows
+    pellucid.special
     pellucid.text
     pellucid.training
     pellucid.utils
@@ -126,6 +133,9 @@ TAKES_ANY_KEYWORD = {
     "StackDataset": "names of the data sets",
     "Identity": "takes and forgets anything, as PyTorch's does",
     "checkpoint": "keywords of the function that is called",
+    "Container": "modules by name",
+    "skip_init": "keywords of the module's class",
+    "global_unstructured": "keywords of the pruning method",
     "find_first_nonfinite": "keywords of the function that is called",
     "grid_search": "keywords of Trainer.fit",
     "rearrange": "extents of axes that the pattern names",

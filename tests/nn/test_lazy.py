@@ -81,3 +81,39 @@ def test_wrong_settings_show_at_once_and_wrong_inputs_with_the_name() -> None:
     with pytest.raises(ShapeError, match=r"LazyConv2d got an input of shape \(3, 4\)"):
         nn.LazyConv2d(4, 3)(pellucid.zeros(3, 4))
     assert repr(nn.LazyLinear(4, bias=False)) == "LazyLinear(4, bias=False)"
+
+
+def test_parameters_whose_shape_is_told_later() -> None:
+    class Scale(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.UninitializedParameter()
+            self.seen = nn.UninitializedBuffer()
+
+        def forward(self, x):
+            if isinstance(self.weight, nn.UninitializedParameter):
+                self.weight.materialize((x.shape[-1],))
+                self.seen.materialize((1,))
+                nn.init.ones_(self.weight)
+                nn.init.zeros_(self.seen)
+            return x * self.weight
+
+    scale = Scale()
+    with pytest.raises(RuntimeError, match="materialize"):
+        scale.weight.shape  # noqa: B018
+    assert scale(pellucid.ones(2, 3)).tolist() == [[1, 1, 1]] * 2
+    assert type(scale.weight) is nn.Parameter and scale.weight.requires_grad
+    assert type(scale.seen) is nn.Buffer
+    assert {k: tuple(v.shape) for k, v in scale.state_dict().items()} == {
+        "weight": (3,),
+        "seen": (1,),
+    }
+
+
+def test_old_names_of_layers() -> None:
+    with pytest.warns(FutureWarning, match="NLLLoss now"):
+        loss = nn.NLLLoss2d()
+    assert isinstance(loss, nn.NLLLoss)
+    with pytest.warns(FutureWarning, match="derive from"):
+        held = nn.Container(first=nn.ReLU())
+    assert isinstance(held.first, nn.ReLU)

@@ -21,9 +21,12 @@ EXEMPT = {
         "ReLU ReLU6 RReLU Sigmoid SiLU Softplus Softshrink Softsign Tanh Tanhshrink Threshold "
         "Identity Dropout AlphaDropout"
     ),
-    "a container: its layers speak": "Sequential ModuleList ModuleDict ParameterList ParameterDict",
+    "a container: its layers speak": (
+        "Sequential ModuleList ModuleDict ParameterList ParameterDict Container"
+    ),
     "a base class": "Module RNNBase RNNCellBase",
-    "not a layer": "Parameter Buffer",
+    "not a layer": "Parameter Buffer UninitializedParameter UninitializedBuffer",
+    "another name": "NLLLoss2d",
 }
 """Why a class of nn has no entry in the table → the classes."""
 

@@ -388,6 +388,7 @@ def test_the_table_of_views_says_how_values_go_back() -> None:
         "unfold": x.unfold(1, 2, 2),
         "view_as_real": pellucid.view_as_real(x + 1j),
         "view_as_complex": pellucid.view_as_complex(x.reshape(3, 2, 2)),
+        "as_strided": x.as_strided((2, 3), (5, 1), 1),
     }
     assert set(examples) == set(VIEWS)
     for name, view in examples.items():

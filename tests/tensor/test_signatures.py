@@ -14,7 +14,7 @@ import pytest
 import pellucid
 from pellucid.base.errors import DeviceError, DTypeError
 from pellucid.tensor.method_functions import FUNCTIONS
-from pellucid.tensor.vocabulary import FORMS, names_with
+from pellucid.tensor.vocabulary import FORMS, IN_PLACE_FUNCTIONS, names_with
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,7 +71,7 @@ def test_the_table_of_forms_names_methods_that_exist() -> None:
     for name, forms in FORMS.items():
         assert hasattr(pellucid.Tensor, name), name
         assert forms <= {"function", "out", "in_place", "axis", "rounded"}, name
-    assert list(FUNCTIONS) == names_with("function")
+    assert list(FUNCTIONS) == [*names_with("function"), *IN_PLACE_FUNCTIONS]
     for name in names_with("in_place"):
         assert hasattr(pellucid.Tensor, f"{name}_")
 

@@ -38,6 +38,7 @@ from pellucid.nn.activations import Tanhshrink as Tanhshrink
 from pellucid.nn.activations import Threshold as Threshold
 from pellucid.nn.adaptive import AdaptiveLogSoftmaxWithLoss as AdaptiveLogSoftmaxWithLoss
 from pellucid.nn.attention import MultiheadAttention as MultiheadAttention
+from pellucid.nn.containers import Container as Container
 from pellucid.nn.containers import ModuleDict as ModuleDict
 from pellucid.nn.containers import ModuleList as ModuleList
 from pellucid.nn.containers import ParameterDict as ParameterDict
@@ -96,6 +97,7 @@ from pellucid.nn.losses import MultiLabelMarginLoss as MultiLabelMarginLoss
 from pellucid.nn.losses import MultiLabelSoftMarginLoss as MultiLabelSoftMarginLoss
 from pellucid.nn.losses import MultiMarginLoss as MultiMarginLoss
 from pellucid.nn.losses import NLLLoss as NLLLoss
+from pellucid.nn.losses import NLLLoss2d as NLLLoss2d
 from pellucid.nn.losses import PoissonNLLLoss as PoissonNLLLoss
 from pellucid.nn.losses import SmoothL1Loss as SmoothL1Loss
 from pellucid.nn.losses import SoftMarginLoss as SoftMarginLoss
@@ -130,6 +132,8 @@ from pellucid.nn.padding import ZeroPad3d as ZeroPad3d
 from pellucid.nn.parallel import DataParallel as DataParallel
 from pellucid.nn.parameter import Buffer as Buffer
 from pellucid.nn.parameter import Parameter as Parameter
+from pellucid.nn.parameter import UninitializedBuffer as UninitializedBuffer
+from pellucid.nn.parameter import UninitializedParameter as UninitializedParameter
 from pellucid.nn.pooling import AdaptiveAvgPool1d as AdaptiveAvgPool1d
 from pellucid.nn.pooling import AdaptiveAvgPool2d as AdaptiveAvgPool2d
 from pellucid.nn.pooling import AdaptiveAvgPool3d as AdaptiveAvgPool3d
@@ -202,6 +206,7 @@ __all__ = [
     "ConstantPad1d",
     "ConstantPad2d",
     "ConstantPad3d",
+    "Container",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -285,6 +290,7 @@ __all__ = [
     "MultiMarginLoss",
     "MultiheadAttention",
     "NLLLoss",
+    "NLLLoss2d",
     "PReLU",
     "PairwiseDistance",
     "Parameter",
@@ -334,6 +340,8 @@ __all__ = [
     "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "Upsample",
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",

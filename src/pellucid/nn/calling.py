@@ -81,7 +81,7 @@ def is_setting(value: object) -> bool:
 
 _INTERNAL = frozenset(
     "training _parameters _buffers _modules _non_persistent _forward_pre_hooks _forward_hooks "
-    "_backward_hooks".split()
+    "_backward_hooks _computed".split()
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
@@ -324,3 +325,13 @@ class ParameterDict(Module):
     def __repr__(self) -> str:
         lines = [_parameter_line(name, p) for name, p in self._parameters.items()]
         return described("ParameterDict", lines, bool(lines))
+
+
+class Container(Module):
+    """Modules by name, as attributes; any :class:`Module` holds them now (``FutureWarning``)."""
+
+    def __init__(self, **modules: Module) -> None:
+        warnings.warn("Container is old: derive from nn.Module", FutureWarning, stacklevel=2)
+        super().__init__()
+        for name, module in modules.items():
+            self.add_module(name, module)

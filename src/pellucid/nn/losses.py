@@ -7,6 +7,7 @@ single losses.  Class weights are buffers, so they are saved with a model that o
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -195,6 +196,16 @@ class NLLLoss(_WeightedLoss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss of log-probabilities ``input``."""
         return F.nll_loss(input, target, self.weight, self.ignore_index, self.reduction)
+
+
+class NLLLoss2d(NLLLoss):
+    """The old name of :class:`NLLLoss` for pictures, with a ``FutureWarning``."""
+
+    def __init__(
+        self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
+    ) -> None:
+        warnings.warn("NLLLoss2d is called NLLLoss now", FutureWarning, stacklevel=2)
+        super().__init__(weight, ignore_index=ignore_index, reduction=reduction)
 
 
 class BCELoss(_WeightedLoss):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, overload
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 
@@ -61,6 +62,16 @@ class IncompatibleKeys(NamedTuple):
         return f"IncompatibleKeys(missing_keys={missing}, unexpected_keys={unexpected})"
 
 
+class ComputedTensor(Protocol):
+    """What gives a module's tensor at each reading; see :meth:`Module.compute_from`."""
+
+    def compute(self, module: Any) -> Tensor:
+        """The tensor as the module sees it."""
+
+    def assign(self, module: Any, value: Any) -> None:
+        """Make ``value`` what is computed, or raise."""
+
+
 class Module:
     """Base class of all layers and models.
 
@@ -96,6 +107,8 @@ class Module:
     _forward_pre_hooks: dict[int, Any]
     _forward_hooks: dict[int, Any]
     _backward_hooks: dict[int, Any]
+    _computed: Mapping[str, ComputedTensor] = MappingProxyType({})
+    """Tensors that are computed from others whenever they are read, such as a normed weight."""
 
     def __init__(self) -> None:
         put = super().__setattr__
@@ -161,6 +174,7 @@ class Module:
         return (
             *((k, exact(v)) for k, v in self.__dict__.items() if v is None or is_setting(v)),
             *((k, id(v)) for k, v in self._modules.items()),
+            *((k, id(v)) for k, v in self._computed.items()),
             *((k, None if tensor is None else id(tensor._cell)) for k, tensor in storage),
             *self._forward_pre_hooks,
             *self._forward_hooks,
@@ -259,6 +273,8 @@ class Module:
                     "call super().__init__() first in __init__",
                 )
             super().__setattr__(name, value)
+        elif name in self._computed:
+            self._computed[name].assign(self, value)
         elif isinstance(value, Parameter):
             self._forget(name, but=self._parameters)
             self.register_parameter(name, value)
@@ -310,6 +326,8 @@ class Module:
             found = self.__dict__.get(kind)
             if found is not None and name in found:
                 return found[name]  # type: ignore[no-any-return]
+        if name in self._computed:
+            return self._computed[name].compute(self)
         private = name.startswith("_")
         near = [] if private else difflib.get_close_matches(name, dir(self), 1)
         advice = f"; did you mean {near[0]!r}?" if near else ""
@@ -321,14 +339,36 @@ class Module:
                 self._forget(name)
                 structure_changed(self)
                 return
-        super().__delattr__(name)
-        facts_changed(self)
+        if name in self._computed:
+            self._compute_no_more(name)
+        else:
+            super().__delattr__(name)
+            facts_changed(self)
+
+    def compute_from(self, name: str, source: ComputedTensor) -> None:
+        """Let ``module.name``, a parameter so far, be what ``source`` computes at each reading.
+
+        ``source.compute(module)`` gives the tensor, ``source.assign(module, value)`` answers
+        ``module.name = value``.  This is how weights are normed or pruned without the layer's
+        knowledge; see :mod:`pellucid.nn.utils`.
+        """
+        self._forget(name)
+        self.__dict__["_computed"] = {**self._computed, name: source}
+        structure_changed(self)
+
+    def _compute_no_more(self, name: str) -> None:
+        left = {k: v for k, v in self._computed.items() if k != name}
+        if left:
+            self.__dict__["_computed"] = left
+        else:
+            self.__dict__.pop("_computed", None)
+        structure_changed(self)
 
     def __dir__(self) -> list[str]:
         own = [*super().__dir__()]
         for kind in ("_parameters", "_buffers", "_modules"):
             own += self.__dict__.get(kind, {})
-        return own
+        return [*own, *self._computed]
 
     def _forget(self, name: str, but: dict[str, Any] | None = None) -> None:
         """Take ``name`` out of wherever it is, except (to keep its place) out of ``but``."""

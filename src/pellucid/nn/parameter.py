@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.base.errors import DTypeError
+from pellucid.base.dtypes import DTypeLike
+from pellucid.base.errors import ArgumentError, DTypeError
+from pellucid.base.shapes import Shape
 from pellucid.tensor.core import initialize
 from pellucid.tensor.creation import empty, from_numpy, tensor
+from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.tensor import Tensor
 
 
@@ -30,6 +34,56 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + Tensor.__repr__(self)
+
+
+class UninitializedParameter(Parameter):
+    """A parameter whose shape is told later, by :meth:`materialize`; it has no values until then.
+
+    For modules that learn their sizes from the first input.  ``dtype`` is float32 by default.
+    Asking for its shape raises :class:`ArgumentError`.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        requires_grad: bool = True,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        check_device(device)
+        super().__init__(empty(0, dtype=dtype), requires_grad)
+
+    @property
+    def shape(self) -> Shape:
+        """Not known yet: raises :class:`ArgumentError`."""
+        raise _unknown_shape()
+
+    def materialize(
+        self,
+        shape: Sequence[int],
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        """Become a :class:`Parameter` of this shape, whose values are to be set."""
+        check_device(device)
+        self._cell.replace(empty(*shape, dtype=dtype or self.dtype).array())
+        self.__class__ = Parameter  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"
+
+
+def is_lazy(param: object) -> bool:
+    """Whether a parameter or buffer has no shape yet."""
+    return isinstance(param, (UninitializedParameter, UninitializedBuffer))
+
+
+def _unknown_shape() -> ArgumentError:
+    return ArgumentError(
+        "the shape of an uninitialized parameter or buffer was asked for",
+        "call materialize(shape) first, or call the module once on a batch",
+    )
 
 
 class Buffer(Tensor):
@@ -54,6 +108,42 @@ class Buffer(Tensor):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return _buffer, (self.detach(), self.persistent)
+
+
+class UninitializedBuffer(Buffer):
+    """A buffer whose shape is told later; see :class:`UninitializedParameter`."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        requires_grad: bool = False,
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
+        persistent: bool = True,
+    ) -> None:
+        check_device(device)
+        super().__init__(empty(0, dtype=dtype), persistent=persistent)
+        self.requires_grad_(requires_grad)
+
+    @property
+    def shape(self) -> Shape:
+        """Not known yet: raises :class:`ArgumentError`."""
+        raise _unknown_shape()
+
+    def materialize(
+        self,
+        shape: Sequence[int],
+        device: DeviceLike | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        """Become a :class:`Buffer` of this shape, whose values are to be set."""
+        check_device(device)
+        self._cell.replace(empty(*shape, dtype=dtype or self.dtype).array())
+        self.__class__ = Buffer  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return "<UninitializedBuffer>"
 
 
 def _buffer(data: Any, persistent: bool) -> Buffer:

@@ -355,7 +355,8 @@ def _eig(a: np.ndarray, *, outputs: tuple[int, ...] | None = None) -> dict[int, 
     found = {0: values.astype(kind), 1: vectors.astype(kind)}
     if outputs is None or 2 in outputs:
         try:
-            found[2] = np.linalg.inv(found[1])
+            inverse: Any = np.linalg.inv
+            found[2] = inverse(found[1])
         except np.linalg.LinAlgError:  # too few directions: there is no gradient
             found[2] = np.full_like(found[1], np.nan)
     return _wanted(found, outputs)

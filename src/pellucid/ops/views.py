@@ -128,6 +128,47 @@ def _evaluate_unfold(x: np.ndarray, *, axis: int, size: int, step: int) -> np.nd
     return windows[(slice(None),) * axis + (slice(None, None, step),)]
 
 
+def strided_places(shape: Shape, strides: Strides, offset: int) -> np.ndarray:
+    """Which element of a line of memory each element shows."""
+    found = np.full(shape, offset, np.int64)
+    for axis, (extent, stride) in enumerate(zip(shape, strides, strict=True)):
+        steps = np.arange(extent) * stride
+        found += steps.reshape([extent if i == axis else 1 for i in range(len(shape))])
+    return found
+
+
+def _as_strided(x: Value, *, shape: Shape, strides: Strides, offset: int) -> Value:
+    line = structure.reshape(x, (-1,))
+    return indexing.take(line, x.lift(strided_places(shape, strides, offset)), 0)
+
+
+def _as_strided_back(
+    base: Value, value: Value, *, shape: Shape, strides: Strides, offset: int
+) -> Value:
+    if is_stretched(shape, strides):
+        raise stretched(shape)
+    places = strided_places(shape, strides, offset).reshape(-1)
+    line = structure.reshape(base, (-1,))
+    changed = indexing.put(line, base.lift(places), structure.reshape(value, (-1,)), 0, "set")
+    return structure.reshape(changed, base.shape)
+
+
+def _evaluate_as_strided(
+    x: np.ndarray, *, shape: Shape, strides: Strides, offset: int
+) -> np.ndarray:
+    line = np.ascontiguousarray(x).reshape(-1)[offset:]
+    steps = tuple(s * line.itemsize for s in strides)
+    writeable = x.flags.writeable
+    return np.lib.stride_tricks.as_strided(line, shape, steps, writeable=writeable)
+
+
+def _sum_strided(g: Value, x: Value, *, shape: Shape, strides: Strides, offset: int) -> Value:
+    zeros = structure.broadcast_to(scalar(g, 0.0), (size_of(tuple(x.shape)),))
+    places = x.lift(strided_places(shape, strides, offset).reshape(-1))
+    summed = indexing.put(zeros, places, structure.reshape(g, (-1,)), 0, "add")
+    return structure.reshape(summed, x.shape)
+
+
 def _spread_diagonal(g: Value, x: Value, **params: Any) -> Value:
     zeros = structure.broadcast_to(scalar(g, 0.0), x.shape)
     return _diagonal_back(zeros, g, **params)
@@ -165,6 +206,16 @@ DIAGONAL = _composed(
 UNFOLD = _composed(
     "unfold", "windows along an axis, as a last axis", _evaluate_unfold, _sum_windows
 )
+AS_STRIDED = Primitive(
+    "as_strided",
+    "movement",
+    "elements of a line of memory, so many apart along each axis",
+    lambda x, *, shape, strides, offset: Spec(shape, x.dtype),
+    _evaluate_as_strided,
+    lambda g, y, x, **params: (_sum_strided(g, x, **params),),
+    tuple,
+)
+"""A view where its operand lies in memory in the order of its elements, else of a copy."""
 
 
 # ---- the table ------------------------------------------------------------------------------
@@ -178,6 +229,7 @@ VIEWS: Mapping[str, ViewRule] = {
     "unfold": ViewRule(_unfold_back, compose=_unfold),
     "view_as_real": ViewRule(lambda base, value: complex.view_as_complex(value), shows_all=True),
     "view_as_complex": ViewRule(lambda base, value: complex.view_as_real(value), shows_all=True),
+    "as_strided": ViewRule(_as_strided_back, compose=_as_strided),
 }
 """Name of each operation whose result shows the memory of its operand → its rule."""
 
@@ -246,6 +298,8 @@ def strides_of_view(
     if view.name == "view_as_complex":
         pairs = strides[-1] == 1 and all(s % 2 == 0 for s in strides[:-1])
         return tuple(s // 2 for s in strides[:-1]) if pairs else None
+    if view is AS_STRIDED:
+        return params["strides"] if strides == contiguous_strides(shape) else None
     # Views look at no element, so one byte can stand for all of them.
     shown = np.lib.stride_tricks.as_strided(np.zeros(1, np.int8), shape, strides)
     return view.evaluate(shown, **params).strides

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Unpack
 
+from pellucid.base.errors import ArgumentError
 from pellucid.optim.optimizer import (
     FRACTION,
     NOT_NEGATIVE,
@@ -20,11 +21,12 @@ from pellucid.optim.optimizer import (
     ParameterGroup,
     Parameters,
     Slots,
-    check_execution,
+    execution_settings,
     fading,
     fading_square,
     log_of,
     one_minus_power,
+    rate_of,
 )
 from pellucid.tensor.functions import where
 from pellucid.tensor.state import host_value
@@ -94,7 +96,7 @@ class Adam(_Moments):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -105,7 +107,14 @@ class Adam(_Moments):
         l1: float = 0,
         **execution: Unpack[Execution],
     ) -> None:
-        check_execution(type(self).__name__, execution)
+        if isinstance(lr, Tensor) and execution.get("foreach") and not execution.get("capturable"):
+            raise ArgumentError(
+                f"{type(self).__name__} got a tensor as lr with foreach=True",
+                "as in PyTorch, leave foreach out or add capturable=True",
+            )
+        settings = execution_settings(
+            type(self).__name__, "foreach capturable differentiable fused", execution
+        )
         super().__init__(
             params,
             {
@@ -116,6 +125,7 @@ class Adam(_Moments):
                 "amsgrad": amsgrad,
                 "maximize": maximize,
                 "decoupled_weight_decay": decoupled_weight_decay,
+                **settings,
                 "l1": l1,
             },
         )
@@ -129,7 +139,7 @@ class Adam(_Moments):
         root = one_minus_power(log_of(group["betas"][1]), step).sqrt()
         # η·m̂/(√v̂ + ε) = (η·root/bias1)·m / (√v + ε·root)
         return {
-            "rate": root / self._bias1(group, step) * host_value(lambda: group["lr"]),
+            "rate": root / self._bias1(group, step) * rate_of(group),
             "eps": root * group["eps"],
             "weight1": self._weight1(group),
         }, {"step": step}
@@ -161,7 +171,7 @@ class AdamW(Adam):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
@@ -203,7 +213,7 @@ class SparseAdam(_Moments):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         maximize: bool = False,
@@ -216,7 +226,7 @@ class SparseAdam(_Moments):
         step = shared["step"] + 1
         root = one_minus_power(log_of(group["betas"][1]), step).sqrt()
         return {
-            "rate": root / self._bias1(group, step) * host_value(lambda: group["lr"]),
+            "rate": root / self._bias1(group, step) * rate_of(group),
             "weight1": self._weight1(group),
         }, {"step": step}
 
@@ -251,7 +261,7 @@ class Adamax(_Moments):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 2e-3,
+        lr: float | Tensor = 2e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -261,7 +271,9 @@ class Adamax(_Moments):
         l1: float = 0,
         **execution: Unpack[FurtherExecution],
     ) -> None:
-        check_execution("Adamax", execution)
+        settings = execution_settings(
+            "Adamax", "foreach differentiable capturable", {"foreach": foreach, **execution}
+        )
         super().__init__(
             params,
             {
@@ -270,6 +282,7 @@ class Adamax(_Moments):
                 "eps": eps,
                 "weight_decay": weight_decay,
                 "maximize": maximize,
+                **settings,
                 "l1": l1,
             },
         )
@@ -279,7 +292,7 @@ class Adamax(_Moments):
 
     def _numbers(self, group: ParameterGroup, shared: Slots) -> tuple[Numbers, Slots]:
         step = shared["step"] + 1
-        rate = host_value(lambda: group["lr"]) / self._bias1(group, step)
+        rate = rate_of(group) / self._bias1(group, step)
         return {"rate": rate, "weight1": self._weight1(group)}, {"step": step}
 
     def _rule(
@@ -312,7 +325,7 @@ class NAdam(_Moments):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 2e-3,
+        lr: float | Tensor = 2e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -323,7 +336,7 @@ class NAdam(_Moments):
         l1: float = 0,
         **execution: Unpack[Execution],
     ) -> None:
-        check_execution("NAdam", execution)
+        settings = execution_settings("NAdam", "foreach capturable differentiable", execution)
         super().__init__(
             params,
             {
@@ -334,6 +347,7 @@ class NAdam(_Moments):
                 "momentum_decay": momentum_decay,
                 "decoupled_weight_decay": decoupled_weight_decay,
                 "maximize": maximize,
+                **settings,
                 "l1": l1,
             },
         )
@@ -350,7 +364,7 @@ class NAdam(_Moments):
         mu_next = (1 - ((time + 1) * log_fade).exp() * 0.5) * beta1
         product = shared["mu_product"].double() * mu
         root = one_minus_power(log_of(group["betas"][1]), step).sqrt()
-        rate = root * host_value(lambda: group["lr"])
+        rate = root * rate_of(group)
         return {
             "grad_rate": rate * (1 - mu) / (1 - product),
             "mean_rate": rate * mu_next / (1 - product * mu_next),
@@ -384,7 +398,7 @@ class RAdam(_Moments):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -394,7 +408,7 @@ class RAdam(_Moments):
         l1: float = 0,
         **execution: Unpack[Execution],
     ) -> None:
-        check_execution("RAdam", execution)
+        settings = execution_settings("RAdam", "foreach capturable differentiable", execution)
         super().__init__(
             params,
             {
@@ -404,6 +418,7 @@ class RAdam(_Moments):
                 "weight_decay": weight_decay,
                 "decoupled_weight_decay": decoupled_weight_decay,
                 "maximize": maximize,
+                **settings,
                 "l1": l1,
             },
         )
@@ -418,7 +433,7 @@ class RAdam(_Moments):
         rectified = length.gt(5)
         safe = where(rectified, length, 6.0)
         ratio = (safe - 4) * (safe - 2) * final / (safe * ((final - 4) * (final - 2)))
-        rate = host_value(lambda: group["lr"]) / self._bias1(group, step)
+        rate = rate_of(group) / self._bias1(group, step)
         # Both cases in one formula: rate·m / (use·√v + floor); unrectified use is 0 and floor 1.
         use = rectified.double()
         return {

@@ -13,11 +13,13 @@ from pellucid.optim.optimizer import (
     ParameterGroup,
     Parameters,
     Slots,
-    check_execution,
+    execution_settings,
     fading,
     fading_square,
+    rate_of,
 )
 from pellucid.tensor.state import host_value
+from pellucid.tensor.tensor import Tensor
 
 
 def adagrad_step(param: Any, grad: Any, total: Any, rate: Any, eps: float) -> tuple[Any, Any]:
@@ -74,7 +76,7 @@ class Adagrad(Optimizer):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         lr_decay: float = 0,
         weight_decay: float = 0,
         initial_accumulator_value: float = 0,
@@ -85,7 +87,9 @@ class Adagrad(Optimizer):
         l1: float = 0,
         **execution: Unpack[FurtherExecution],
     ) -> None:
-        check_execution("Adagrad", execution)
+        settings = execution_settings(
+            "Adagrad", "foreach differentiable fused", {"foreach": foreach, **execution}
+        )
         super().__init__(
             params,
             {
@@ -95,6 +99,7 @@ class Adagrad(Optimizer):
                 "initial_accumulator_value": initial_accumulator_value,
                 "eps": eps,
                 "maximize": maximize,
+                **settings,
                 "l1": l1,
             },
         )
@@ -103,7 +108,7 @@ class Adagrad(Optimizer):
         return {"sum": group["initial_accumulator_value"]}
 
     def _numbers(self, group: ParameterGroup, shared: Slots) -> tuple[Numbers, Slots]:
-        rate = host_value(lambda: group["lr"])
+        rate = rate_of(group)
         if group["lr_decay"] != 0:
             rate = rate / (shared["step"].double() * group["lr_decay"] + 1)
         return {"rate": rate}, {"step": shared["step"] + 1}
@@ -144,7 +149,7 @@ class RMSprop(Optimizer):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -157,7 +162,11 @@ class RMSprop(Optimizer):
         *,
         l1: float = 0,
     ) -> None:
-        check_execution("RMSprop", {"differentiable": differentiable})
+        settings = execution_settings(
+            "RMSprop",
+            "foreach capturable differentiable",
+            {"foreach": foreach, "capturable": capturable, "differentiable": differentiable},
+        )
         super().__init__(
             params,
             {
@@ -168,6 +177,7 @@ class RMSprop(Optimizer):
                 "momentum": momentum,
                 "centered": centered,
                 "maximize": maximize,
+                **settings,
                 "l1": l1,
             },
         )
@@ -179,7 +189,7 @@ class RMSprop(Optimizer):
         return dict.fromkeys(names, 0.0)
 
     def _numbers(self, group: ParameterGroup, shared: Slots) -> tuple[Numbers, Slots]:
-        numbers: Numbers = {"lr": host_value(lambda: group["lr"])}
+        numbers: Numbers = {"lr": rate_of(group)}
         if group["momentum"] != 0:
             numbers["momentum"] = host_value(lambda: group["momentum"])
         return numbers, {"step": shared["step"] + 1}
@@ -222,7 +232,7 @@ class Adadelta(Optimizer):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1.0,
+        lr: float | Tensor = 1.0,
         rho: float = 0.9,
         eps: float = 1e-6,
         weight_decay: float = 0,
@@ -232,7 +242,9 @@ class Adadelta(Optimizer):
         l1: float = 0,
         **execution: Unpack[FurtherExecution],
     ) -> None:
-        check_execution("Adadelta", execution)
+        settings = execution_settings(
+            "Adadelta", "foreach capturable differentiable", {"foreach": foreach, **execution}
+        )
         super().__init__(
             params,
             {
@@ -241,6 +253,7 @@ class Adadelta(Optimizer):
                 "eps": eps,
                 "weight_decay": weight_decay,
                 "maximize": maximize,
+                **settings,
                 "l1": l1,
             },
         )
@@ -249,7 +262,7 @@ class Adadelta(Optimizer):
         return {"square_avg": 0.0, "acc_delta": 0.0}
 
     def _numbers(self, group: ParameterGroup, shared: Slots) -> tuple[Numbers, Slots]:
-        return {"lr": host_value(lambda: group["lr"])}, {"step": shared["step"] + 1}
+        return {"lr": rate_of(group)}, {"step": shared["step"] + 1}
 
     def _rule(
         self, param: Any, grad: Any, slots: Slots, numbers: Numbers, group: ParameterGroup

@@ -15,12 +15,14 @@ from pellucid.optim.optimizer import (
     ParameterGroup,
     Parameters,
     Slots,
-    check_execution,
+    execution_settings,
+    rate_of,
 )
 from pellucid.tensor.creation import full_like, zeros
 from pellucid.tensor.functions import where
 from pellucid.tensor.limits import finfo
-from pellucid.tensor.state import concrete, host_value
+from pellucid.tensor.state import concrete
+from pellucid.tensor.tensor import Tensor
 
 
 def rprop_step(
@@ -70,21 +72,27 @@ class Rprop(Optimizer):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         etas: tuple[float, float] = (0.5, 1.2),
         step_sizes: tuple[float, float] = (1e-6, 50),
         *,
         maximize: bool = False,
         **execution: Unpack[Execution],
     ) -> None:
-        check_execution("Rprop", execution)
+        settings = execution_settings("Rprop", "foreach differentiable capturable", execution)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ArgumentError(f"Rprop got etas={etas}", "use 0 < etas[0] < 1 < etas[1]")
-        defaults = {"lr": lr, "etas": etas, "step_sizes": step_sizes, "maximize": maximize}
+        defaults: dict[str, Any] = {
+            "lr": lr,
+            "etas": etas,
+            "step_sizes": step_sizes,
+            "maximize": maximize,
+        }
+        defaults |= settings
         super().__init__(params, defaults)
 
     def _slots(self, group: ParameterGroup) -> dict[str, float]:
-        return {"prev": 0.0, "step_size": group["lr"]}
+        return {"prev": 0.0, "step_size": group.rate()}
 
     def _numbers(self, group: ParameterGroup, shared: Slots) -> tuple[Numbers, Slots]:
         return {}, {"step": shared["step"] + 1}
@@ -116,7 +124,7 @@ class ASGD(Optimizer):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         lambd: float = 1e-4,
         alpha: float = 0.75,
         t0: float = 1e6,
@@ -127,7 +135,9 @@ class ASGD(Optimizer):
         l1: float = 0,
         **execution: Unpack[FurtherExecution],
     ) -> None:
-        check_execution("ASGD", execution)
+        settings = execution_settings(
+            "ASGD", "foreach differentiable capturable", {"foreach": foreach, **execution}
+        )
         super().__init__(
             params,
             {
@@ -137,19 +147,20 @@ class ASGD(Optimizer):
                 "t0": t0,
                 "weight_decay": weight_decay,
                 "maximize": maximize,
+                **settings,
                 "l1": l1,
             },
         )
 
     def _shared(self, group: ParameterGroup, state: Slots) -> dict[str, float]:
-        return {"step": 0.0, "eta": group["lr"], "mu": 1.0}
+        return {"step": 0.0, "eta": group.rate(), "mu": 1.0}
 
     def _slots(self, group: ParameterGroup) -> dict[str, float]:
         return {"ax": 0.0}
 
     def _numbers(self, group: ParameterGroup, shared: Slots) -> tuple[Numbers, Slots]:
         step = shared["step"] + 1
-        rate = host_value(lambda: group["lr"])
+        rate = rate_of(group)
         eta = rate / (1 + step.double() * rate * group["lambd"]) ** group["alpha"]
         mu = 1 / (step - group["t0"]).clamp(min=1.0)
         advanced = {"step": step, "eta": eta.to(shared["eta"].dtype), "mu": mu}
@@ -184,7 +195,7 @@ class Adafactor(Optimizer):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1e-2,
+        lr: float | Tensor = 1e-2,
         beta2_decay: float = -0.8,
         eps: tuple[float | None, float] = (None, 1e-3),
         d: float = 1.0,
@@ -205,6 +216,7 @@ class Adafactor(Optimizer):
                 "eps": eps,
                 "d": d,
                 "weight_decay": weight_decay,
+                "foreach": foreach,
                 "maximize": maximize,
             },
         )
@@ -227,7 +239,7 @@ class Adafactor(Optimizer):
 
     def _numbers(self, group: ParameterGroup, shared: Slots) -> tuple[Numbers, Slots]:
         step = shared["step"] + 1
-        rate = host_value(lambda: group["lr"])
+        rate = rate_of(group)
         wide = step.double()
         bound = full_like(wide, 1.0) * rate
         slow = wide.rsqrt()

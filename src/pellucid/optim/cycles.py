@@ -148,7 +148,7 @@ class CyclicLR(_Cycled):
         self.cycle_momentum = cycle_momentum
         if last_epoch == -1:
             for group, low in zip(optimizer.param_groups, lows, strict=True):
-                group["lr"] = low
+                group.set_rate(low)
         if cycle_momentum:
             self._prepare_momentum(base_momentum, max_momentum, last_epoch)
         super().__init__(optimizer, last_epoch)

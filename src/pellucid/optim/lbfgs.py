@@ -23,6 +23,7 @@ from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import tensor, zeros_like
 from pellucid.tensor.shaping import cat
 from pellucid.tensor.state import is_tracing
+from pellucid.tensor.tensor import Tensor
 
 SUFFICIENT_DECREASE = 1e-4
 CURVATURE = 0.9
@@ -174,7 +175,7 @@ class LBFGS(Optimizer):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1,
+        lr: float | Tensor = 1,
         max_iter: int = 20,
         max_eval: int | None = None,
         tolerance_grad: float = 1e-7,
@@ -245,7 +246,7 @@ class LBFGS(Optimizer):
             direction = self._direction(memory, gradient)
             before = memory["prev_loss"] = loss
             memory["prev_flat_grad"] = gradient
-            length = group["lr"]
+            length = group.rate()
             if memory["n_iter"] == 1:
                 length *= min(1.0, 1.0 / float(gradient.abs().sum()))
             slope = _dot(gradient, direction)
@@ -270,7 +271,8 @@ class LBFGS(Optimizer):
     def _direction(self, memory: dict[str, Any], gradient: Any) -> Any:
         """−H·g by the two-loop recursion, after taking in the last move.  Shape (parameters,)."""
         if memory["n_iter"] == 1:
-            memory.update(old_dirs=[], old_stps=[], ro=[], H_diag=1.0)
+            size = self.param_groups[0]["history_size"]
+            memory.update(old_dirs=[], old_stps=[], ro=[], H_diag=1.0, al=[None] * size)
             return -gradient
         change = gradient - memory["prev_flat_grad"]
         move = memory["d"] * memory["t"]
@@ -289,6 +291,7 @@ class LBFGS(Optimizer):
         for change, move, inverse in reversed(pairs):
             weights.append(_dot(move, direction) * inverse)
             direction = direction - change * weights[-1]
+        memory["al"][: len(weights)] = reversed(weights)
         direction = direction * memory["H_diag"]
         for (change, move, inverse), weight in zip(pairs, reversed(weights), strict=True):
             direction = direction + move * (weight - _dot(change, direction) * inverse)
@@ -354,7 +357,7 @@ class LBFGS(Optimizer):
     def _load_slots(
         self, parameter: Any, index: Any, slots: Mapping[str, Any], counters: dict[Any, Any]
     ) -> dict[str, Any]:
-        return {name: _copied(value) for name, value in slots.items() if name != "al"}
+        return {name: _copied(value) for name, value in slots.items()}
 
 
 def _copied(value: Any) -> Any:

@@ -13,9 +13,11 @@ from pellucid.optim.optimizer import (
     ParameterGroup,
     Parameters,
     Slots,
-    check_execution,
+    execution_settings,
+    rate_of,
 )
 from pellucid.tensor.state import host_value
+from pellucid.tensor.tensor import Tensor
 
 
 def lion_step(
@@ -48,7 +50,7 @@ class Lion(Optimizer):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1e-4,
+        lr: float | Tensor = 1e-4,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0.0,
         *,
@@ -56,7 +58,7 @@ class Lion(Optimizer):
         l1: float = 0,
         **execution: Unpack[Execution],
     ) -> None:
-        check_execution("Lion", execution)
+        execution_settings("Lion", "", execution)
         super().__init__(
             params,
             {
@@ -82,7 +84,7 @@ class Lion(Optimizer):
 
     def _numbers(self, group: ParameterGroup, shared: Slots) -> tuple[Numbers, Slots]:
         return {
-            "lr": host_value(lambda: group["lr"]),
+            "lr": rate_of(group),
             "weight1": host_value(lambda: 1 - group["betas"][0]),
         }, {}
 

@@ -337,7 +337,7 @@ class SequentialLR(_Composed):
         self._milestones = milestones
         self.last_epoch = last_epoch + 1
         for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"]
+            group.set_rate(group["initial_lr"])
         self._undo()
         first = schedulers[bisect_right(milestones, 0)]
         first._begin()
@@ -452,9 +452,10 @@ class ReduceLROnPlateau(LRScheduler):
 
     def _reduce(self) -> None:
         for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
-            reduced = max(group["lr"] * self.factor, least)
-            if group["lr"] - reduced > self.eps:
-                group["lr"] = reduced
+            rate = group.rate()
+            reduced = max(rate * self.factor, least)
+            if rate - reduced > self.eps:
+                group.set_rate(reduced)
 
     @property
     def in_cooldown(self) -> bool:

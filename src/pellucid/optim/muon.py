@@ -13,6 +13,7 @@ from pellucid.optim.optimizer import (
     ParameterGroup,
     Parameters,
     Slots,
+    rate_of,
 )
 from pellucid.tensor.state import host_value
 from pellucid.tensor.tensor import Tensor
@@ -85,7 +86,7 @@ class Muon(Optimizer):
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         weight_decay: float = 0.1,
         momentum: float = 0.95,
         nesterov: bool = True,
@@ -141,7 +142,7 @@ class Muon(Optimizer):
 
     def _numbers(self, group: ParameterGroup, shared: Slots) -> tuple[Numbers, Slots]:
         return {
-            "lr": host_value(lambda: group["lr"]),
+            "lr": rate_of(group),
             "momentum": host_value(lambda: group["momentum"]),
             "intake": host_value(lambda: 1 - group["momentum"]),
         }, {}

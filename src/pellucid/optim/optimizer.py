@@ -90,7 +90,7 @@ class FurtherExecution(TypedDict, total=False):
 
 
 class Execution(FurtherExecution, total=False):
-    """PyTorch's keywords about how an update is run; see :func:`check_execution`."""
+    """PyTorch's keywords about how an update is run; see :func:`execution_settings`."""
 
     foreach: bool | None
 
@@ -128,6 +128,8 @@ class Optimizer:
     """Whether complex parameters are updated, as pairs of real ones."""
     constants: ClassVar[tuple[str, ...]] = ()
     """Hyperparameters that are built into the program."""
+    unsaved: ClassVar[tuple[str, ...]] = ()
+    """Names of a parameter's state that :meth:`state_dict` leaves out."""
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, TensorCore):
@@ -180,7 +182,8 @@ class Optimizer:
         listed = [given] if isinstance(given, TensorCore) else list(given)
         names = [entry[0] for entry in listed if isinstance(entry, tuple)]
         tensors = [entry[1] if isinstance(entry, tuple) else entry for entry in listed]
-        if names and len(names) != len(tensors):
+        others = bool(self.param_groups) and ("param_names" in self.param_groups[0]) != bool(names)
+        if (names and len(names) != len(tensors)) or others:
             raise ArgumentError("some parameters have a name and some do not", "name all or none")
         group = ParameterGroup({**self.defaults, **param_group, "params": WatchedList(tensors)})
         if names:
@@ -342,6 +345,7 @@ class Optimizer:
         return (
             *(group.get(name, 0) != 0 for name in self.switches),
             *(group.get(name) for name in self.constants),
+            id(group["lr"]._cell) if isinstance(group["lr"], Tensor) else None,
         )
 
     def _bunches(self, group: ParameterGroup) -> list[tuple[Slots, list[Any]]]:
@@ -418,12 +422,12 @@ class Optimizer:
         direct = self._decays_directly(group)
         if group.get("weight_decay", 0) != 0:
             if direct:
-                numbers["keep"] = host_value(lambda: 1 - group["lr"] * group["weight_decay"])
+                numbers["keep"] = _product(group, "weight_decay", lambda product: 1 - product)
             else:
                 numbers["weight_decay"] = host_value(lambda: group["weight_decay"])
         if group.get("l1", 0) != 0:
             if direct:
-                numbers["shrink"] = host_value(lambda: group["lr"] * group["l1"])
+                numbers["shrink"] = _product(group, "l1", lambda product: product)
             else:
                 numbers["l1"] = host_value(lambda: group["l1"])
         return numbers
@@ -469,8 +473,14 @@ class Optimizer:
             for parameter in group["params"]:
                 index[id(parameter)] = len(index)
             packed = {key: value for key, value in group.items() if key != "params"}
+            if not packed.get("l1", 1):
+                del packed["l1"]  # PyTorch's groups have none
             groups.append({**packed, "params": [index[id(p)] for p in group["params"]]})
-        state = {index[id(p)]: dict(slots) for p, slots in self.state.items() if id(p) in index}
+        state = {
+            index[id(p)]: {k: v for k, v in slots.items() if k not in self.unsaved}
+            for p, slots in self.state.items()
+            if id(p) in index
+        }
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -489,6 +499,8 @@ class Optimizer:
                     loaded[parameter] = self._load_slots(parameter, index, slots, counters)
         for group, other in zip(self.param_groups, saved, strict=True):
             entries = {k: copy.deepcopy(v) for k, v in other.items() if k != "params"}
+            if "l1" in group:
+                entries.setdefault("l1", 0)
             if isinstance(entries.get("betas"), list):
                 entries["betas"] = tuple(entries["betas"])
             group.update(entries)
@@ -616,6 +628,14 @@ def penalized(param: Any, grad: Any, group: Mapping[str, Any], numbers: Numbers)
 def check_number(owner: str, name: str, value: Any, interval: Interval) -> None:
     """Raise :class:`ArgumentError` unless ``value`` is a number in the interval."""
     low, high, ends = interval
+    if isinstance(value, Tensor) and name == "lr":
+        if value.numel() != 1:
+            raise ArgumentError(
+                f"{owner} got {name} as a tensor of shape {tuple(value.shape)}",
+                "a learning rate has one element",
+            )
+        with concrete():
+            value = value.item()
     if not isinstance(value, Real):
         raise ArgumentError(
             f"{owner} got {name}={value!r}, a {type(value).__name__}", "pass a Python number"
@@ -628,11 +648,12 @@ def check_number(owner: str, name: str, value: Any, interval: Interval) -> None:
         raise ArgumentError(f"{owner} got {name}={value}", f"{name} must be in {allowed}")
 
 
-def check_execution(owner: str, given: Mapping[str, object]) -> None:
-    """Accept PyTorch's keywords about *how* to run; they change no result here.
+def execution_settings(owner: str, names: str, given: Mapping[str, object]) -> dict[str, object]:
+    """Accept PyTorch's keywords about *how* to run, which change no result here.
 
-    ``foreach``, ``fused`` and ``capturable`` are accepted and not needed: compiled steps are
-    fused anyway.  ``differentiable=True`` does not exist.
+    ``foreach``, ``fused`` and ``capturable`` are not needed: compiled steps are fused anyway.
+    ``differentiable=True`` does not exist.  Returns those of ``names``, as given or with PyTorch's
+    defaults, for the parameter groups: programs look for them there.
     """
     for name in given:
         if name not in _EXECUTION:
@@ -642,6 +663,26 @@ def check_execution(owner: str, given: Mapping[str, object]) -> None:
             f"{owner} got differentiable=True, which does not exist here",
             "differentiate through updates you write yourself, with create_graph=True",
         )
+    return {name: given.get(name, _EXECUTION[name]) for name in names.split()}
+
+
+def _product(group: ParameterGroup, name: str, use: Callable[[Any], Any]) -> Any:
+    """``use`` of the learning rate times another number of the group."""
+    if isinstance(group["lr"], Tensor):
+        return use(rate_of(group) * host_value(lambda: group[name]))
+    return host_value(lambda: use(group["lr"] * group[name]))
+
+
+def rate_of(group: ParameterGroup) -> float | Tensor:
+    """The learning rate of this step: an input of a compiled program.
+
+    A number from the group, or, where that holds a tensor, the tensor's element in float64.
+    """
+    rate = group["lr"]
+    if isinstance(rate, Tensor):
+        return rate.detach().double().reshape(())
+    number: float | Tensor = host_value(lambda: group["lr"])
+    return number
 
 
 def fading(mean: Tensor) -> Tensor:

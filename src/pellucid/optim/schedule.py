@@ -62,7 +62,7 @@ class LRScheduler:
         self.optimizer = optimizer
         for number, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
-                group.setdefault("initial_lr", group["lr"])
+                group.setdefault("initial_lr", group.rate())
             require(
                 "initial_lr" in group,
                 self,
@@ -116,14 +116,14 @@ class LRScheduler:
         return self.get_lr()
 
     def _current(self) -> list[float]:
-        return [group["lr"] for group in self.optimizer.param_groups]
+        return [group.rate() for group in self.optimizer.param_groups]
 
     def _times(self, factor: float) -> list[float]:
         return [lr * factor for lr in self._current()]
 
     def _set(self, values: Sequence[float]) -> None:
         for group, value in zip(self.optimizer.param_groups, values, strict=True):
-            group["lr"] = value
+            group.set_rate(value)
         self._last_lr = self._current()
 
     def state_dict(self) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from pellucid.optim.optimizer import (
     ParameterGroup,
     Parameters,
     Slots,
-    check_execution,
+    execution_settings,
     fading,
+    rate_of,
 )
 from pellucid.tensor.creation import ones_like
 from pellucid.tensor.functions import where
 from pellucid.tensor.state import host_value
+from pellucid.tensor.tensor import Tensor
 
 
 def momentum_step(
@@ -57,11 +59,12 @@ class SGD(Optimizer):
     }
     switches = ("weight_decay", "l1", "momentum", "dampening")
     constants = ("nesterov", "maximize")
+    unsaved = ("step",)
 
     def __init__(
         self,
         params: Parameters,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
         weight_decay: float = 0,
@@ -71,7 +74,7 @@ class SGD(Optimizer):
         l1: float = 0,
         **execution: Unpack[Execution],
     ) -> None:
-        check_execution("SGD", execution)
+        settings = execution_settings("SGD", "foreach differentiable fused", execution)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ArgumentError(
                 f"SGD got nesterov=True with momentum={momentum} and dampening={dampening}",
@@ -86,6 +89,7 @@ class SGD(Optimizer):
                 "weight_decay": weight_decay,
                 "nesterov": nesterov,
                 "maximize": maximize,
+                **settings,
                 "l1": l1,
             },
         )
@@ -101,7 +105,7 @@ class SGD(Optimizer):
         return {"momentum_buffer": 0.0} if group["momentum"] != 0 else {}
 
     def _numbers(self, group: ParameterGroup, shared: Slots) -> tuple[Numbers, Slots]:
-        numbers: Numbers = {"lr": host_value(lambda: group["lr"])}
+        numbers: Numbers = {"lr": rate_of(group)}
         if group["momentum"] != 0:
             numbers["momentum"] = host_value(lambda: group["momentum"])
         if not shared:

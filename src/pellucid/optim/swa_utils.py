@@ -268,7 +268,7 @@ class SWALR(LRScheduler):
         before, now = self._share(step - 1), self._share(step)
         rates = []
         for group in self.optimizer.param_groups:
-            lr, goal = group["lr"], group["swa_lr"]
+            lr, goal = group.rate(), group["swa_lr"]
             start = goal if before == 1 else (lr - before * goal) / (1 - before)
             rates.append(goal * now + start * (1 - now))
         return rates

@@ -6,6 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.state import concrete
+from pellucid.tensor.tensor import Tensor
 from pellucid.tensor.validity import changed
 
 
@@ -51,7 +54,23 @@ class ParameterGroup(WatchedDict):
     """Parameters with their hyperparameters: ``group["lr"] = 0.01`` changes one of these.
 
     A dictionary that says when it changes, so that compiled steps read new values before they run.
+    The learning rate may be a tensor of one element, which programs read where it is.
     """
+
+    def rate(self) -> float:
+        """The learning rate as a number, also where it is a tensor."""
+        with concrete():
+            known = self["lr"]
+            return float(known.item()) if isinstance(known, Tensor) else known
+
+    def set_rate(self, value: float) -> None:
+        """Give the learning rate another value; a tensor stays the tensor it is."""
+        known = self["lr"]
+        if isinstance(known, Tensor):
+            with concrete(), no_grad():
+                known.fill_(value)
+        else:
+            self["lr"] = value
 
 
 class StateTable(defaultdict[Any, dict[str, Any]]):

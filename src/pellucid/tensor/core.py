@@ -24,7 +24,7 @@ from pellucid.base.errors import (
 from pellucid.base.shapes import Shape, size_of
 from pellucid.graph.node import CONSTANT, Primitive, Spec, constant, constant_value, current_layer
 from pellucid.ops import elementwise
-from pellucid.ops.views import VIEWS, is_stretched_view, stretched
+from pellucid.ops.views import AS_STRIDED, VIEWS, is_stretched_view, stretched
 from pellucid.tensor.reads import rule_reads
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.validity import changed
@@ -641,12 +641,14 @@ def _compute(primitive: Primitive, inputs: Sequence[TensorCore], params: Mapping
     if primitive.name in VIEWS:
         shown = inputs[0].array()
         copied = array.base is not shown and (array.base is None or array.base is not shown.base)
+        if primitive is AS_STRIDED:  # whose array has a base of its own
+            copied = not np.may_share_memory(array, shown)
         if primitive.name not in MAY_COPY or not copied:
             return Cell(array, spec.dtype, base=inputs[0]._cell)
     return Cell(array, spec.dtype)
 
 
-MAY_COPY = ("reshape", "view_as_complex")
+MAY_COPY = ("reshape", "as_strided", "view_as_complex")
 """Operations that make views where the order of elements in memory allows it, else copies."""
 MOST_BYTES = 1 << 47
 """No tensor is larger: that is the address space of a process."""

@@ -252,6 +252,9 @@ class Tensor(TensorCore):
     def __rand__(self, other: Operand) -> Tensor:
         ...
 
+    def __rdiv__(self, other: Operand) -> Tensor:
+        ...
+
     def __rdivmod__(self, other: Operand) -> builtins.tuple[Tensor, Tensor]:
         ...
 
@@ -659,6 +662,51 @@ class Tensor(TensorCore):
 
     def argwhere(self) -> Tensor:
         """Positions of the nonzero elements: (count, axes); values must be known."""
+        ...
+
+    def as_strided(
+        self,
+        size: Sequence[builtins.int],
+        stride: Sequence[builtins.int],
+        storage_offset: builtins.int | None = None,
+    ) -> Tensor:
+        """A view in which neighbours along axis i are ``stride[i]`` elements of memory apart.
+
+        ``storage_offset`` is where in the memory of the tensor (or of what it is a view of) it
+        begins, by default where the tensor does.  Elements may be shown more than once; their
+        gradients add up, and such a view cannot be written.  Raises ``ShapeError`` where it would
+        leave the memory, ``ArgumentError`` for negative numbers.
+
+        >>> import pellucid
+        >>> pellucid.arange(6).as_strided((4, 3), (1, 1))
+        tensor([[0, 1, 2],
+                [1, 2, 3],
+                [2, 3, 4],
+                [3, 4, 5]])
+        """
+        ...
+
+    def as_strided_(
+        self,
+        size: Sequence[builtins.int],
+        stride: Sequence[builtins.int],
+        storage_offset: builtins.int | None = None,
+    ) -> Tensor:
+        """:meth:`as_strided` in place: the tensor itself shows its memory so; returns it.
+
+        Raises ``AutogradError`` for tensors that require gradients, ``TraceError`` inside of
+        ``compile``.
+        """
+        ...
+
+    def as_strided_scatter(
+        self,
+        src: Tensor,
+        size: Sequence[builtins.int],
+        stride: Sequence[builtins.int],
+        storage_offset: builtins.int | None = None,
+    ) -> Tensor:
+        """A copy with ``src`` in the places that :meth:`as_strided` shows; shape as before."""
         ...
 
     def as_subclass(self, cls: builtins.type[TensorClass]) -> TensorClass:
@@ -2522,6 +2570,20 @@ class Tensor(TensorCore):
         """Zeros of the given size, in this tensor's dtype unless ``dtype`` is given."""
         ...
 
+    def new_empty_strided(
+        self,
+        size: Sequence[builtins.int],
+        stride: Sequence[builtins.int],
+        *,
+        dtype: Any = None,
+        device: Any = None,
+    ) -> Tensor:
+        """A tensor of this dtype whose neighbours are ``stride[i]`` elements of memory apart.
+
+        Its values are not to be relied on.
+        """
+        ...
+
     def new_full(
         self,
         size: Sequence[builtins.int],
@@ -2878,6 +2940,18 @@ class Tensor(TensorCore):
 
     def reshape_as(self, other: Tensor) -> Tensor:
         """The same elements in the same order under the shape of ``other``."""
+        ...
+
+    def resize_(self, *sizes: Extents, memory_format: builtins.object = None) -> Tensor:
+        """Another shape in place, of the same elements in their order; returns the tensor.
+
+        What is new of a larger shape is 0.  Raises ``AutogradError`` for tensors that require
+        gradients and ``TraceError`` inside of ``compile``, where shapes are fixed.
+        """
+        ...
+
+    def resize_as_(self, other: Tensor, *, memory_format: builtins.object = None) -> Tensor:
+        """The shape of ``other``, in place; see :meth:`resize_`."""
         ...
 
     def resolve_conj(self) -> Tensor:
@@ -3241,13 +3315,17 @@ class Tensor(TensorCore):
         """
         ...
 
+    def storage_offset(self) -> builtins.int:
+        """How many elements of the memory lie before the first element of this view."""
+        ...
+
     @overload
     def stride(self, dim: None = None) -> Shape:
-        """Elements between neighbours along each axis (or one), as if stored in C order."""
+        """Elements of memory between neighbours along each axis (or one)."""
         ...
     @overload
     def stride(self, dim: builtins.int) -> builtins.int:
-        """Elements between neighbours along each axis (or one), as if stored in C order."""
+        """Elements of memory between neighbours along each axis (or one)."""
         ...
 
     def sub(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:

@@ -16,7 +16,7 @@ from pellucid.tensor.out import takes_out, with_out
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.signatures import as_function, present_as
 from pellucid.tensor.tensor import Tensor
-from pellucid.tensor.vocabulary import FORMS, names_with
+from pellucid.tensor.vocabulary import FORMS, IN_PLACE_FUNCTIONS, names_with
 
 
 def _free(name: str) -> Callable[..., Any]:
@@ -32,14 +32,16 @@ def _free(name: str) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = method.__doc__
     signature = as_function(inspect.signature(method))
-    if "out" in FORMS[name]:
+    if "out" in FORMS.get(name, ()):
         present_as(function, method, signature)
         function, signature = takes_out(function), with_out(signature)
     present_as(function, method, signature)
     return function
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {name: _free(name) for name in names_with("function")}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: _free(name) for name in [*names_with("function"), *IN_PLACE_FUNCTIONS]
+}
 """Name → function."""
 
 globals().update(FUNCTIONS)

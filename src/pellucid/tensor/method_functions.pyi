@@ -53,6 +53,8 @@ __all__ = [
     "argmin",
     "argsort",
     "argwhere",
+    "as_strided",
+    "as_strided_scatter",
     "asin",
     "asinh",
     "atan",
@@ -314,6 +316,67 @@ __all__ = [
     "vdot",
     "vsplit",
     "xlogy",
+    "abs_",
+    "acos_",
+    "acosh_",
+    "addmv_",
+    "arccos_",
+    "arccosh_",
+    "arcsin_",
+    "arcsinh_",
+    "arctan_",
+    "arctanh_",
+    "as_strided_",
+    "asin_",
+    "asinh_",
+    "atan_",
+    "atanh_",
+    "ceil_",
+    "clamp_",
+    "clamp_max_",
+    "clamp_min_",
+    "clip_",
+    "conj_physical_",
+    "cos_",
+    "cosh_",
+    "deg2rad_",
+    "detach_",
+    "erf_",
+    "erfc_",
+    "exp2_",
+    "exp_",
+    "expm1_",
+    "fix_",
+    "floor_",
+    "frac_",
+    "gcd_",
+    "i0_",
+    "index_put_",
+    "lcm_",
+    "ldexp_",
+    "log10_",
+    "log1p_",
+    "log2_",
+    "log_",
+    "logit_",
+    "nan_to_num_",
+    "neg_",
+    "negative_",
+    "rad2deg_",
+    "reciprocal_",
+    "relu_",
+    "round_",
+    "rsqrt_",
+    "sigmoid_",
+    "sin_",
+    "sinc_",
+    "sinh_",
+    "sqrt_",
+    "square_",
+    "tan_",
+    "tanh_",
+    "trunc_",
+    "xlogy_",
 ]
 
 FUNCTIONS: dict[str, Callable[..., Any]]
@@ -541,6 +604,40 @@ def argsort(
 
 def argwhere(input: Operand) -> Tensor:
     """Positions of the nonzero elements: (count, axes); values must be known."""
+    ...
+
+def as_strided(
+    input: Operand,
+    size: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+    storage_offset: builtins.int | None = None,
+) -> Tensor:
+    """A view in which neighbours along axis i are ``stride[i]`` elements of memory apart.
+
+    ``storage_offset`` is where in the memory of the tensor (or of what it is a view of) it
+    begins, by default where the tensor does.  Elements may be shown more than once; their
+    gradients add up, and such a view cannot be written.  Raises ``ShapeError`` where it would
+    leave the memory, ``ArgumentError`` for negative numbers.
+
+    >>> import pellucid
+    >>> pellucid.arange(6).as_strided((4, 3), (1, 1))
+    tensor([[0, 1, 2],
+            [1, 2, 3],
+            [2, 3, 4],
+            [3, 4, 5]])
+    """
+    ...
+
+def as_strided_scatter(
+    input: Operand,
+    src: Tensor,
+    size: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+    storage_offset: builtins.int | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """A copy with ``src`` in the places that :meth:`as_strided` shows; shape as before."""
     ...
 
 def asin(input: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -2379,4 +2476,458 @@ def vsplit(
 
 def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self · ln(other), element by element, with 0 · ln(0) = 0."""
+    ...
+
+def abs_(input: Operand) -> Tensor:
+    """|x|, element by element. Shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def acos_(input: Operand) -> Tensor:
+    """arccos x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def acosh_(input: Operand) -> Tensor:
+    """arcosh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def addmv_(
+    input: Operand,
+    mat: Tensor,
+    vec: Tensor,
+    *,
+    beta: builtins.float = 1,
+    alpha: builtins.float = 1,
+) -> Tensor:
+    """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n).
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def arccos_(input: Operand) -> Tensor:
+    """arccos x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def arccosh_(input: Operand) -> Tensor:
+    """arcosh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def arcsin_(input: Operand) -> Tensor:
+    """arcsin x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def arcsinh_(input: Operand) -> Tensor:
+    """arsinh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def arctan_(input: Operand) -> Tensor:
+    """arctan x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def arctanh_(input: Operand) -> Tensor:
+    """artanh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def as_strided_(
+    input: Operand,
+    size: Sequence[builtins.int],
+    stride: Sequence[builtins.int],
+    storage_offset: builtins.int | None = None,
+) -> Tensor:
+    """:meth:`as_strided` in place: the tensor itself shows its memory so; returns it.
+
+    Raises ``AutogradError`` for tensors that require gradients, ``TraceError`` inside of
+    ``compile``.
+    """
+    ...
+
+def asin_(input: Operand) -> Tensor:
+    """arcsin x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def asinh_(input: Operand) -> Tensor:
+    """arsinh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def atan_(input: Operand) -> Tensor:
+    """arctan x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def atanh_(input: Operand) -> Tensor:
+    """artanh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def ceil_(input: Operand) -> Tensor:
+    """The smallest integer ≥ x, element by element; shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def clamp_(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """min(max(x, min), max), NaN where one of them is.
+
+    The gradient is 1 inside and at the bounds, 0 outside.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def clamp_max_(input: Operand, max: Operand) -> Tensor:
+    """min(x, max), element by element; ``max`` broadcasts.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def clamp_min_(input: Operand, min: Operand) -> Tensor:
+    """max(x, min), element by element; ``min`` broadcasts.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def clip_(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """min(max(x, min), max), NaN where one of them is.
+
+    The gradient is 1 inside and at the bounds, 0 outside.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def conj_physical_(input: Operand) -> Tensor:
+    """The conjugate re − i im, in memory of its own; of a real tensor itself.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def cos_(input: Operand) -> Tensor:
+    """cos x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def cosh_(input: Operand) -> Tensor:
+    """cosh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def deg2rad_(input: Operand) -> Tensor:
+    """Degrees as radians: x · π / 180, element by element.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def detach_(input: Operand) -> Tensor:
+    """Forget the history in place; not for views, whose history is that of their base."""
+    ...
+
+def erf_(input: Operand) -> Tensor:
+    """the error function, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def erfc_(input: Operand) -> Tensor:
+    """1 − erf(x), accurate for large x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def exp2_(input: Operand) -> Tensor:
+    """2^x, element by element; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def exp_(input: Operand) -> Tensor:
+    """e^x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def expm1_(input: Operand) -> Tensor:
+    """e^x − 1, accurate near 0, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def fix_(input: Operand) -> Tensor:
+    """x without its fraction, rounded towards zero; shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def floor_(input: Operand) -> Tensor:
+    """The largest integer ≤ x, element by element; shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def frac_(input: Operand) -> Tensor:
+    """The fraction with the sign of x: x − trunc(x).
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def gcd_(input: Operand, other: Operand) -> Tensor:
+    """The greatest common divisor of integers, 0 or more; values must be known.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def i0_(input: Operand) -> Tensor:
+    """I₀(x) = 1/π ∫₀^π e^(x cos t) dt, the modified Bessel function of order 0.
+
+    Relative error up to 3e-14 in float64.  By Chebyshev series of e^−|x| I₀ in |x| up to 8
+    and of √|x| e^−|x| I₀ in 1/|x| beyond (Clenshaw, 1962).
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def index_put_(
+    input: Operand,
+    indices: Sequence[Tensor],
+    values: Operand,
+    accumulate: builtins.bool = False,
+) -> Tensor:
+    """A copy with ``values`` written (or added) at ``self[indices]``.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def lcm_(input: Operand, other: Operand) -> Tensor:
+    """The least common multiple of integers, 0 or more; values must be known.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def ldexp_(input: Operand, other: Operand) -> Tensor:
+    """self · 2^other, element by element; shapes broadcast.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def log10_(input: Operand) -> Tensor:
+    """log₁₀ x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def log1p_(input: Operand) -> Tensor:
+    """ln(1 + x), accurate near 0, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def log2_(input: Operand) -> Tensor:
+    """log₂ x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def log_(input: Operand) -> Tensor:
+    """ln x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def logit_(input: Operand, eps: builtins.float | None = None) -> Tensor:
+    """ln(x / (1 − x)), the inverse of the sigmoid; ``eps`` clamps x to [eps, 1 − eps].
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def nan_to_num_(
+    input: Operand,
+    nan: builtins.float = ...,
+    posinf: builtins.float | None = None,
+    neginf: builtins.float | None = None,
+) -> Tensor:
+    """Finite numbers only: NaN → ``nan``, +∞ and −∞ → the largest and smallest by default.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def neg_(input: Operand) -> Tensor:
+    """−x, element by element. Shape and dtype stay; raises ``DTypeError`` for bool.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def negative_(input: Operand) -> Tensor:
+    """−x, element by element. Shape and dtype stay; raises ``DTypeError`` for bool.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def rad2deg_(input: Operand) -> Tensor:
+    """Radians as degrees: x · 180 / π, element by element.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def reciprocal_(input: Operand) -> Tensor:
+    """1 / x, element by element; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def relu_(input: Operand) -> Tensor:
+    """max(0, x), NaN for NaN; the gradient at 0 is 0.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def round_(input: Operand, *, decimals: builtins.int = 0) -> Tensor:
+    """x rounded to ``decimals`` places, ties to the even neighbour.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def rsqrt_(input: Operand) -> Tensor:
+    """1 / √x, element by element; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def sigmoid_(input: Operand) -> Tensor:
+    """1 / (1 + e^−x), element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def sin_(input: Operand) -> Tensor:
+    """sin x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def sinc_(input: Operand) -> Tensor:
+    """sin(πx) / (πx), 1 at 0; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def sinh_(input: Operand) -> Tensor:
+    """sinh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def sqrt_(input: Operand) -> Tensor:
+    """√x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def square_(input: Operand) -> Tensor:
+    """x², element by element; shape and dtype stay, but bool becomes int64.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def tan_(input: Operand) -> Tensor:
+    """tan x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def tanh_(input: Operand) -> Tensor:
+    """tanh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def trunc_(input: Operand) -> Tensor:
+    """x without its fraction, rounded towards zero; shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def xlogy_(input: Operand, other: Operand) -> Tensor:
+    """self · ln(other), element by element, with 0 · ln(0) = 0.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...

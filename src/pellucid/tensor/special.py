@@ -239,6 +239,7 @@ class SpecialMethods(ArithmeticMethods):
 
     multiply, subtract = ArithmeticMethods.mul, ArithmeticMethods.sub
     divide = true_divide = ArithmeticMethods.div
+    __rdiv__ = ArithmeticMethods.__rtruediv__
     negative = ArithmeticMethods.neg
     greater, greater_equal = ArithmeticMethods.gt, ArithmeticMethods.ge
     less, less_equal = ArithmeticMethods.lt, ArithmeticMethods.le

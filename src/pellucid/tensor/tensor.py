@@ -27,7 +27,7 @@ from pellucid.base.dtypes import (
     uint8,
 )
 from pellucid.base.errors import AutogradError, DTypeError, TraceError
-from pellucid.base.shapes import Shape, contiguous_strides, size_of
+from pellucid.base.shapes import Shape, size_of
 from pellucid.ops import elementwise, structure
 from pellucid.tensor import autograd, creation, inplace
 from pellucid.tensor.arguments import Axes, Extents, Operand, TensorClass
@@ -50,6 +50,7 @@ from pellucid.tensor.signatures import present_as
 from pellucid.tensor.special import SpecialMethods
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.statistics import StatisticsMethods
+from pellucid.tensor.strided import StridedMethods, strides_of
 from pellucid.tensor.validity import changed
 from pellucid.tensor.values import ValueMethods
 from pellucid.tensor.vocabulary import CALLING_BACK, UNGUARDED, names_with
@@ -70,6 +71,7 @@ class _WholeTensor(
     MatrixMethods,
     SharingMethods,
     ShortTimeMethods,
+    StridedMethods,
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 
@@ -118,8 +120,8 @@ class _WholeTensor(
     @overload
     def stride(self, dim: builtins.int) -> builtins.int: ...
     def stride(self, dim: builtins.int | None = None) -> Shape | builtins.int:
-        """Elements between neighbours along each axis (or one), as if stored in C order."""
-        strides = contiguous_strides(self.shape)
+        """Elements of memory between neighbours along each axis (or one)."""
+        strides = strides_of(self)
         return strides if dim is None else strides[dim]
 
     def data_ptr(self) -> int:

@@ -42,6 +42,8 @@ argmax               function axis out
 argmin               function axis out
 argsort              function axis
 argwhere             function
+as_strided           function
+as_strided_scatter   function out
 asin                 function in_place out
 asinh                function in_place out
 atan                 function in_place out
@@ -334,3 +336,13 @@ CALLING_BACK = frozenset(
 def names_with(form: str) -> list[str]:
     """The methods that have this form, in alphabetical order."""
     return [name for name, forms in FORMS.items() if form in forms]
+
+
+IN_PLACE_FUNCTIONS = (
+    "abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ as_strided_ asin_ "
+    "asinh_ atan_ atanh_ ceil_ clamp_ clamp_max_ clamp_min_ clip_ conj_physical_ cos_ cosh_ "
+    "deg2rad_ detach_ erf_ erfc_ exp2_ exp_ expm1_ fix_ floor_ frac_ gcd_ i0_ index_put_ lcm_ "
+    "ldexp_ log10_ log1p_ log2_ log_ logit_ nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ relu_ "
+    "round_ rsqrt_ sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ xlogy_"
+).split()
+"""Methods that overwrite their tensor and that PyTorch also has as functions."""

@@ -150,6 +150,8 @@ from pellucid.nn.functional.resizing import interpolate as interpolate
 from pellucid.nn.functional.resizing import pixel_shuffle as pixel_shuffle
 from pellucid.nn.functional.resizing import pixel_unshuffle as pixel_unshuffle
 from pellucid.nn.functional.resizing import upsample as upsample
+from pellucid.nn.functional.resizing import upsample_bilinear as upsample_bilinear
+from pellucid.nn.functional.resizing import upsample_nearest as upsample_nearest
 from pellucid.nn.functional.sampled_loss import NegativeSampler as NegativeSampler
 from pellucid.nn.functional.sampled_loss import negative_sampling_loss as negative_sampling_loss
 from pellucid.nn.functional.sequence_loss import ctc_loss as ctc_loss
@@ -287,6 +289,8 @@ __all__ = [
     "triplet_margin_with_distance_loss",
     "unfold",
     "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
 
 

@@ -87,14 +87,17 @@ def _fractional_max_pool(
                 f"{out} windows of {k} elements at different places need an axis of "
                 f"{out + k - 1}; use smaller windows or fewer of them",
             )
+    wanted = (x.shape[1], count)
     if samples is None:
         dtype = x.dtype if x.dtype.is_floating_point else None
         samples = rand(*x.shape[:2], count, dtype=dtype)
-    elif tuple(samples.shape) != (*x.shape[:2], count):
+    elif samples.dim() != 3 or samples.shape[0] < x.shape[0] or samples.shape[1:] != wanted:
         raise ShapeError(
             f"{name} got _random_samples of shape {tuple(samples.shape)}",
-            f"they are (N, C, {count}), here {(*x.shape[:2], count)}",
+            f"they are (N, C, {count}), here {(x.shape[0], *wanted)}",
         )
+    else:  # PyTorch takes those of a larger batch as well
+        samples = samples.narrow(0, 0, x.shape[0])
     tag: Any = None
     result, scale = x, 1
     for i in reversed(range(count)):

@@ -423,3 +423,21 @@ def upsample(
 ) -> Tensor:
     """:func:`interpolate` under its older name."""
     return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(
+    input: Tensor,
+    size: Sizes | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+) -> Tensor:
+    """:func:`interpolate` with ``mode="nearest"``, under its older name."""
+    return interpolate(input, size, scale_factor, "nearest")
+
+
+def upsample_bilinear(
+    input: Tensor,
+    size: Sizes | None = None,
+    scale_factor: float | Sequence[float] | None = None,
+) -> Tensor:
+    """:func:`interpolate` with ``mode="bilinear"`` and aligned corners, under its older name."""
+    return interpolate(input, size, scale_factor, "bilinear", align_corners=True)

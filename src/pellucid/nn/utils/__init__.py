@@ -1,27 +1,73 @@
-"""Gradient clipping, parameters as one vector, parametrizations, and sequences (``rnn``)."""
+"""Gradient clipping, parameters as one vector, normed, parametrized and pruned weights, fused
+layers, and sequences (``rnn``)."""
 
-from pellucid.nn import parametrizations as parametrizations
-from pellucid.nn.utils import rnn as rnn
-from pellucid.nn.utils.gradients import clip_grad_norm_ as clip_grad_norm_
-from pellucid.nn.utils.gradients import clip_grad_value_ as clip_grad_value_
-from pellucid.nn.utils.gradients import clip_grads_with_norm_ as clip_grads_with_norm_
-from pellucid.nn.utils.gradients import get_total_norm as get_total_norm
-from pellucid.nn.utils.gradients import parameters_to_vector as parameters_to_vector
-from pellucid.nn.utils.gradients import vector_to_parameters as vector_to_parameters
-
-parametrize = parametrizations
-"""PyTorch's other name of the place where parametrizations are registered."""
+from pellucid.nn.utils import (
+    clip_grad,
+    convert_parameters,
+    fusion,
+    init,
+    memory_format,
+    parametrizations,
+    parametrize,
+    prune,
+    rnn,
+    stateless,
+)
+from pellucid.nn.utils.clip_grad import (
+    clip_grad_norm,
+    clip_grad_norm_,
+    clip_grad_value_,
+    clip_grads_with_norm_,
+    get_total_norm,
+)
+from pellucid.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
+from pellucid.nn.utils.fusion import (
+    fuse_conv_bn_eval,
+    fuse_conv_bn_weights,
+    fuse_linear_bn_eval,
+    fuse_linear_bn_weights,
+)
+from pellucid.nn.utils.hooked_norms import (
+    remove_spectral_norm,
+    remove_weight_norm,
+    spectral_norm,
+    weight_norm,
+)
+from pellucid.nn.utils.init import skip_init
+from pellucid.nn.utils.memory_format import (
+    convert_conv2d_weight_memory_format,
+    convert_conv3d_weight_memory_format,
+)
 
 __all__ = [
+    "clip_grad",
+    "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
+    "convert_conv2d_weight_memory_format",
+    "convert_conv3d_weight_memory_format",
+    "convert_parameters",
+    "fuse_conv_bn_eval",
+    "fuse_conv_bn_weights",
+    "fuse_linear_bn_eval",
+    "fuse_linear_bn_weights",
+    "fusion",
     "get_total_norm",
+    "init",
+    "memory_format",
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "prune",
+    "remove_spectral_norm",
+    "remove_weight_norm",
     "rnn",
+    "skip_init",
+    "spectral_norm",
+    "stateless",
     "vector_to_parameters",
+    "weight_norm",
 ]
 
 

@@ -1,15 +1,19 @@
-"""Gradient clipping, and parameters as one vector."""
+"""Gradient clipping.
+
+``foreach``, a choice among PyTorch's kernels, is accepted and has no effect.
+"""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
-from pellucid.base.errors import ArgumentError, NonFiniteError, ShapeError
+from pellucid.base.errors import ArgumentError, NonFiniteError
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import tensor
-from pellucid.tensor.shaping import cat, stack
+from pellucid.tensor.shaping import stack
 from pellucid.tensor.tensor import Tensor
 
 
@@ -18,7 +22,10 @@ def _listed(tensors: Any) -> list[Any]:
 
 
 def get_total_norm(
-    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+    tensors: Tensor | Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """The norm of all elements of all ``tensors`` together, a 0-dimensional tensor.
 
@@ -38,7 +45,10 @@ def get_total_norm(
 
 
 def clip_grads_with_norm_(
-    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    total_norm: Tensor,
+    foreach: bool | None = None,
 ) -> None:
     """Scale the gradients in place by min(1, max_norm / (total_norm + 1e-6))."""
     factor = (max_norm / (total_norm + 1e-6)).clamp(max=1.0)
@@ -53,6 +63,7 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
     """Scale all gradients in place so that their norm together is at most ``max_norm``.
 
@@ -67,7 +78,21 @@ def clip_grad_norm_(
     return total
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+def clip_grad_norm(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """The old name of :func:`clip_grad_norm_`, with a ``FutureWarning``."""
+    warnings.warn("clip_grad_norm is called clip_grad_norm_ now", FutureWarning, stacklevel=2)
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite)
+
+
+def clip_grad_value_(
+    parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
+) -> None:
     """Cut every element of the gradients, in place, to [−clip_value, clip_value]."""
     if clip_value < 0:
         raise ArgumentError(f"clip_grad_value_ got {clip_value}", "use a value of at least 0")
@@ -75,26 +100,3 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         for parameter in _listed(parameters):
             if parameter.grad is not None:
                 parameter.grad.clamp_(-clip_value, clip_value)
-
-
-def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All parameters flattened and joined in order: a vector with all their elements."""
-    return cat([p.reshape(-1) for p in parameters])
-
-
-def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Copy the elements of a vector into the parameters, in order; undoes the joining."""
-    listed = list(parameters)
-    count = sum(p.numel() for p in listed)
-    if tuple(vec.shape) != (count,):
-        raise ShapeError(
-            f"vector_to_parameters got shape {tuple(vec.shape)} for {count} elements",
-            "they must agree",
-        )
-    start = 0
-    with no_grad():
-        for parameter in listed:
-            parameter.copy_(
-                vec.detach().narrow(0, start, parameter.numel()).reshape(parameter.shape)
-            )
-            start += parameter.numel()
