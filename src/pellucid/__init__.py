@@ -35,7 +35,8 @@ from pellucid.base.dtypes import (
 )
 from pellucid.base.errors import PellucidError
 from pellucid.base.faces import lazy_face as _lazy_face
-from pellucid.base.shapes import broadcast_shapes
+from pellucid.base.shapes import Size, broadcast_shapes
+from pellucid.base.version import __version__
 from pellucid.tensor import linalg
 from pellucid.tensor import method_functions as _method_functions
 from pellucid.tensor import neighbours as _neighbours
@@ -53,7 +54,13 @@ from pellucid.tensor.assembling import (
     triu_indices,
     vstack,
 )
-from pellucid.tensor.autocast import autocast, get_autocast_dtype, is_autocast_enabled
+from pellucid.tensor.autocast import (
+    autocast,
+    clear_autocast_cache,
+    get_autocast_dtype,
+    is_autocast_cache_enabled,
+    is_autocast_enabled,
+)
 from pellucid.tensor.autograd import (
     enable_grad,
     grad,
@@ -81,10 +88,11 @@ from pellucid.tensor.creation import (
     zeros,
     zeros_like,
 )
+from pellucid.tensor.defaults import get_default_dtype, set_default_dtype
 from pellucid.tensor.device import Device as device
+from pellucid.tensor.device import get_default_device, set_default_device
 from pellucid.tensor.functions import (
     equal,
-    get_default_dtype,
     is_tensor,
     polygamma,
     promote_types,
@@ -115,9 +123,23 @@ from pellucid.tensor.random import (
     randn,
     randn_like,
     randperm,
+    seed,
     set_rng_state,
 )
 from pellucid.tensor.scan import scan
+from pellucid.tensor.settings import (
+    are_deterministic_algorithms_enabled,
+    get_deterministic_debug_mode,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    is_warn_always_enabled,
+    set_deterministic_debug_mode,
+    set_float32_matmul_precision,
+    set_num_interop_threads,
+    set_warn_always,
+    use_deterministic_algorithms,
+)
 from pellucid.tensor.shaping import broadcast_tensors, cat, meshgrid, stack
 from pellucid.tensor.state import (
     are_eager_kernels_enabled,
@@ -126,25 +148,51 @@ from pellucid.tensor.state import (
 )
 from pellucid.tensor.statistics import searchsorted
 from pellucid.tensor.tensor import Tensor
-
-__version__ = "0.1.0"
+from pellucid.tensor.tensor_types import (
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    set_default_tensor_type,
+)
 
 float = float32
 double = float64
 half = float16
 long = int64
 int = int32
+short = int16
 concat = concatenate = cat
 contiguous_format = preserve_format = channels_last = None
 """Memory formats of PyTorch: accepted, and without effect, for layouts are the compiler's."""
 
 __all__ = [
+    "BFloat16Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
     "Generator",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
     "PellucidError",
+    "ShortTensor",
+    "Size",
     "Tensor",
     "Trainer",
     "__version__",
+    "accelerator",
+    "amp",
     "arange",
+    "are_deterministic_algorithms_enabled",
     "are_eager_kernels_enabled",
     "as_tensor",
     "atleast_1d",
@@ -152,6 +200,7 @@ __all__ = [
     "atleast_3d",
     "autocast",
     "autograd",
+    "backends",
     "bernoulli",
     "bfloat16",
     "block_diag",
@@ -162,6 +211,7 @@ __all__ = [
     "cat",
     "cdist",
     "channels_last",
+    "clear_autocast_cache",
     "clear_caches",
     "column_stack",
     "combinations",
@@ -169,6 +219,7 @@ __all__ = [
     "concat",
     "concatenate",
     "contiguous_format",
+    "cpu",
     "cuda",
     "data",
     "default_generator",
@@ -194,7 +245,11 @@ __all__ = [
     "full",
     "full_like",
     "get_autocast_dtype",
+    "get_default_device",
     "get_default_dtype",
+    "get_deterministic_debug_mode",
+    "get_float32_matmul_precision",
+    "get_num_interop_threads",
     "get_num_threads",
     "get_printoptions",
     "get_rng_state",
@@ -214,9 +269,12 @@ __all__ = [
     "int64",
     "int8",
     "interop",
+    "is_autocast_cache_enabled",
     "is_autocast_enabled",
+    "is_deterministic_algorithms_warn_only_enabled",
     "is_grad_enabled",
     "is_tensor",
+    "is_warn_always_enabled",
     "linalg",
     "linspace",
     "load",
@@ -225,6 +283,7 @@ __all__ = [
     "manual_seed",
     "meshgrid",
     "models",
+    "mps",
     "multinomial",
     "nan",
     "nn",
@@ -245,6 +304,7 @@ __all__ = [
     "randint_like",
     "randn",
     "randn_like",
+    "random",
     "randperm",
     "result_type",
     "rl",
@@ -252,13 +312,22 @@ __all__ = [
     "scalar_tensor",
     "scan",
     "searchsorted",
+    "seed",
+    "set_default_device",
+    "set_default_dtype",
+    "set_default_tensor_type",
+    "set_deterministic_debug_mode",
     "set_eager_kernels",
+    "set_float32_matmul_precision",
     "set_flush_denormal",
     "set_grad_enabled",
+    "set_num_interop_threads",
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
     "serialization",
+    "set_warn_always",
+    "short",
     "stack",
     "summary",
     "tensor",
@@ -269,18 +338,22 @@ __all__ = [
     "tril_indices",
     "triu_indices",
     "uint8",
+    "use_deterministic_algorithms",
     "utils",
     "vander",
+    "version",
     "vision",
     "vstack",
     "where",
+    "xpu",
     "zeros",
     "zeros_like",
 ]
 __all__ += _method_functions.__all__
 
 _PARTS = (
-    "autograd cuda data insight interop models nn optim rl serialization text training utils vision"
+    "accelerator amp autograd backends cpu cuda data insight interop models mps nn optim random "
+    "rl serialization text training utils version vision xpu"
 ).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",

@@ -16,7 +16,9 @@ from pellucid.base.dtypes import int64 as int64
 from pellucid.base.dtypes import uint8 as uint8
 from pellucid.base.dtypes import bool_ as bool
 from pellucid.base.errors import PellucidError as PellucidError
+from pellucid.base.shapes import Size as Size
 from pellucid.base.shapes import broadcast_shapes as broadcast_shapes
+from pellucid.base.version import __version__ as __version__
 from pellucid.tensor import linalg as linalg
 from pellucid.tensor.assembling import atleast_1d as atleast_1d
 from pellucid.tensor.assembling import atleast_2d as atleast_2d
@@ -31,7 +33,9 @@ from pellucid.tensor.assembling import tril_indices as tril_indices
 from pellucid.tensor.assembling import triu_indices as triu_indices
 from pellucid.tensor.assembling import vstack as vstack
 from pellucid.tensor.autocast import autocast as autocast
+from pellucid.tensor.autocast import clear_autocast_cache as clear_autocast_cache
 from pellucid.tensor.autocast import get_autocast_dtype as get_autocast_dtype
+from pellucid.tensor.autocast import is_autocast_cache_enabled as is_autocast_cache_enabled
 from pellucid.tensor.autocast import is_autocast_enabled as is_autocast_enabled
 from pellucid.tensor.autograd import enable_grad as enable_grad
 from pellucid.tensor.autograd import grad as grad
@@ -56,9 +60,12 @@ from pellucid.tensor.creation import ones_like as ones_like
 from pellucid.tensor.creation import tensor as tensor
 from pellucid.tensor.creation import zeros as zeros
 from pellucid.tensor.creation import zeros_like as zeros_like
+from pellucid.tensor.defaults import get_default_dtype as get_default_dtype
+from pellucid.tensor.defaults import set_default_dtype as set_default_dtype
 from pellucid.tensor.device import Device as device
+from pellucid.tensor.device import get_default_device as get_default_device
+from pellucid.tensor.device import set_default_device as set_default_device
 from pellucid.tensor.functions import equal as equal
-from pellucid.tensor.functions import get_default_dtype as get_default_dtype
 from pellucid.tensor.functions import is_tensor as is_tensor
 from pellucid.tensor.functions import polygamma as polygamma
 from pellucid.tensor.functions import promote_types as promote_types
@@ -98,8 +105,20 @@ from pellucid.tensor.random import randint_like as randint_like
 from pellucid.tensor.random import randn as randn
 from pellucid.tensor.random import randn_like as randn_like
 from pellucid.tensor.random import randperm as randperm
+from pellucid.tensor.random import seed as seed
 from pellucid.tensor.random import set_rng_state as set_rng_state
 from pellucid.tensor.scan import scan as scan
+from pellucid.tensor.settings import are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled
+from pellucid.tensor.settings import get_deterministic_debug_mode as get_deterministic_debug_mode
+from pellucid.tensor.settings import get_float32_matmul_precision as get_float32_matmul_precision
+from pellucid.tensor.settings import get_num_interop_threads as get_num_interop_threads
+from pellucid.tensor.settings import is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled
+from pellucid.tensor.settings import is_warn_always_enabled as is_warn_always_enabled
+from pellucid.tensor.settings import set_deterministic_debug_mode as set_deterministic_debug_mode
+from pellucid.tensor.settings import set_float32_matmul_precision as set_float32_matmul_precision
+from pellucid.tensor.settings import set_num_interop_threads as set_num_interop_threads
+from pellucid.tensor.settings import set_warn_always as set_warn_always
+from pellucid.tensor.settings import use_deterministic_algorithms as use_deterministic_algorithms
 from pellucid.tensor.shaping import broadcast_tensors as broadcast_tensors
 from pellucid.tensor.shaping import cat as cat
 from pellucid.tensor.shaping import meshgrid as meshgrid
@@ -109,41 +128,68 @@ from pellucid.tensor.state import eager_kernels as eager_kernels
 from pellucid.tensor.state import set_eager_kernels as set_eager_kernels
 from pellucid.tensor.statistics import searchsorted as searchsorted
 from pellucid.tensor.tensor import Tensor as Tensor
-__version__: str
+from pellucid.tensor.tensor_types import BFloat16Tensor as BFloat16Tensor
+from pellucid.tensor.tensor_types import BoolTensor as BoolTensor
+from pellucid.tensor.tensor_types import ByteTensor as ByteTensor
+from pellucid.tensor.tensor_types import CharTensor as CharTensor
+from pellucid.tensor.tensor_types import DoubleTensor as DoubleTensor
+from pellucid.tensor.tensor_types import FloatTensor as FloatTensor
+from pellucid.tensor.tensor_types import HalfTensor as HalfTensor
+from pellucid.tensor.tensor_types import IntTensor as IntTensor
+from pellucid.tensor.tensor_types import LongTensor as LongTensor
+from pellucid.tensor.tensor_types import ShortTensor as ShortTensor
+from pellucid.tensor.tensor_types import set_default_tensor_type as set_default_tensor_type
 float = float32
 double = float64
 half = float16
 long = int64
 int = int32
+short = int16
 concat = concatenate = cat
 contiguous_format = preserve_format = channels_last = None
 from pellucid.training.trainer import Trainer as Trainer
+from pellucid import accelerator as accelerator
+from pellucid import amp as amp
 from pellucid import autograd as autograd
+from pellucid import backends as backends
+from pellucid import cpu as cpu
 from pellucid import cuda as cuda
 from pellucid import data as data
 from pellucid import insight as insight
 from pellucid import interop as interop
-from pellucid.serialization import load as load
 from pellucid import models as models
+from pellucid import mps as mps
 from pellucid import nn as nn
 from pellucid import optim as optim
+from pellucid import random as random
 from pellucid import rl as rl
-from pellucid.serialization import save as save
-from pellucid import serialization as serialization
 from pellucid.training.summary import summary as summary
 from pellucid import text as text
 from pellucid import training as training
 from pellucid import utils as utils
-from pellucid import vision as vision
+from pellucid import version as version
+from pellucid import xpu as xpu
 
 __all__ = [
+    "BFloat16Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
     "Generator",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
     "PellucidError",
+    "ShortTensor",
+    "Size",
     "Tensor",
     "Trainer",
     "__version__",
     "abs",
     "absolute",
+    "accelerator",
     "acos",
     "acosh",
     "add",
@@ -159,6 +205,7 @@ __all__ = [
     "amax",
     "amin",
     "aminmax",
+    "amp",
     "angle",
     "any",
     "arange",
@@ -169,6 +216,7 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
+    "are_deterministic_algorithms_enabled",
     "are_eager_kernels_enabled",
     "argmax",
     "argmin",
@@ -185,6 +233,7 @@ __all__ = [
     "atleast_3d",
     "autocast",
     "autograd",
+    "backends",
     "baddbmm",
     "bernoulli",
     "bfloat16",
@@ -214,6 +263,7 @@ __all__ = [
     "clamp",
     "clamp_max",
     "clamp_min",
+    "clear_autocast_cache",
     "clear_caches",
     "clip",
     "clone",
@@ -231,6 +281,7 @@ __all__ = [
     "cosh",
     "count_nonzero",
     "cov",
+    "cpu",
     "cross",
     "cuda",
     "cummax",
@@ -300,7 +351,11 @@ __all__ = [
     "ge",
     "ger",
     "get_autocast_dtype",
+    "get_default_device",
     "get_default_dtype",
+    "get_deterministic_debug_mode",
+    "get_float32_matmul_precision",
+    "get_num_interop_threads",
     "get_num_threads",
     "get_printoptions",
     "get_rng_state",
@@ -340,9 +395,11 @@ __all__ = [
     "int8",
     "interop",
     "inverse",
+    "is_autocast_cache_enabled",
     "is_autocast_enabled",
     "is_complex",
     "is_conj",
+    "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
     "is_neg",
@@ -350,6 +407,7 @@ __all__ = [
     "is_same_size",
     "is_signed",
     "is_tensor",
+    "is_warn_always_enabled",
     "isclose",
     "isfinite",
     "isin",
@@ -369,7 +427,6 @@ __all__ = [
     "lgamma",
     "linalg",
     "linspace",
-    "load",
     "log",
     "log10",
     "log1p",
@@ -407,6 +464,7 @@ __all__ = [
     "models",
     "moveaxis",
     "movedim",
+    "mps",
     "msort",
     "mul",
     "multinomial",
@@ -457,6 +515,7 @@ __all__ = [
     "randint_like",
     "randn",
     "randn_like",
+    "random",
     "randperm",
     "ravel",
     "reciprocal",
@@ -474,23 +533,30 @@ __all__ = [
     "round",
     "rsqrt",
     "rsub",
-    "save",
     "scalar_tensor",
     "scan",
     "scatter",
     "scatter_add",
     "scatter_reduce",
     "searchsorted",
+    "seed",
     "select",
     "select_scatter",
-    "serialization",
+    "set_default_device",
+    "set_default_dtype",
+    "set_default_tensor_type",
+    "set_deterministic_debug_mode",
     "set_eager_kernels",
+    "set_float32_matmul_precision",
     "set_flush_denormal",
     "set_grad_enabled",
+    "set_num_interop_threads",
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
+    "set_warn_always",
     "sgn",
+    "short",
     "sigmoid",
     "sign",
     "signbit",
@@ -543,16 +609,18 @@ __all__ = [
     "unique",
     "unique_consecutive",
     "unsqueeze",
+    "use_deterministic_algorithms",
     "utils",
     "vander",
     "var",
     "var_mean",
     "vdot",
-    "vision",
+    "version",
     "vsplit",
     "vstack",
     "where",
     "xlogy",
+    "xpu",
     "zeros",
     "zeros_like",
 ]

@@ -99,7 +99,8 @@ _BY_NAME = {d.name: d for d in (*ALL, *NARROW)} | {
     "long": int64,
     "int": int32,
 }
-_BY_PYTHON: dict[object, DType] = {float: float32, int: int64, bool: bool_}
+_BY_PYTHON: dict[object, DType] = {float: float64, int: int64, bool: bool_}
+_default = float32
 
 DTypeLike: TypeAlias = DType | np.dtype[Any] | type | str
 """What names an element type: a :class:`DType`, one of NumPy's, a Python type or a name."""
@@ -109,8 +110,8 @@ def as_dtype(value: object) -> DType:
     """The :class:`DType` that ``value`` names.
 
     Accepts a :class:`DType`, a NumPy or PyTorch dtype, the bfloat16 of ml_dtypes, a name, or
-    Python's ``float``, ``int``, ``bool``.  Raises :class:`DTypeError` for element types that do
-    not exist here.
+    Python's ``float`` (float64), ``int`` (int64) and ``bool``.  Raises :class:`DTypeError` for
+    element types that do not exist here.
     """
     if isinstance(value, DType):
         return value
@@ -163,7 +164,18 @@ def of_scalar(value: object) -> DType:
     """The type a bare Python number has before it meets a tensor."""
     if isinstance(value, (bool, np.bool_)):
         return bool_
-    return int64 if isinstance(value, (int, np.integer)) else float32
+    return int64 if isinstance(value, (int, np.integer)) else _default
+
+
+def get_default_dtype() -> DType:
+    """The dtype of numbers with a point where none is given: float32 unless another was set."""
+    return _default
+
+
+def set_default_dtype(dtype: DType) -> None:
+    """Give numbers with a point this dtype from now on."""
+    global _default
+    _default = dtype
 
 
 def with_scalar(tensor: DType, scalar: DType) -> DType:

@@ -62,8 +62,11 @@ class DTypeError(PellucidError, TypeError, RuntimeError):
     """An operation does not exist for these dtypes."""
 
 
-class DeviceError(PellucidError, RuntimeError):
-    """A device was named that does not exist here: tensors live on the CPU."""
+class DeviceError(PellucidError, RuntimeError, AssertionError):
+    """A device was asked for that does not exist here: tensors live on the CPU.
+
+    PyTorch without CUDA answers with ``AssertionError``, otherwise with ``RuntimeError``.
+    """
 
     exit_code = 2
 

@@ -34,7 +34,7 @@ from pellucid.tensor.autograd import has_gradient, no_grad, stored_gradient
 from pellucid.tensor.compile import HasForward
 from pellucid.tensor.conversion import destination
 from pellucid.tensor.creation import zeros_like
-from pellucid.tensor.device import DeviceLike
+from pellucid.tensor.device import DeviceLike, absent
 from pellucid.tensor.guards import READERS, exact
 from pellucid.tensor.observe import Observation
 from pellucid.tensor.state import is_tracing
@@ -616,9 +616,13 @@ class Module:
         """The module itself: it lives on the CPU."""
         return self
 
-    def cuda(self: Self, device: DeviceLike | int | None = None) -> Self:
+    def cuda(self: Self, device: DeviceLike | None = None) -> Self:
         """Raises :class:`~pellucid.base.errors.DeviceError`: modules live on the CPU."""
-        return self.to(device="cuda")
+        raise absent("cuda" if device is None else device)
+
+    def xpu(self: Self, device: DeviceLike | None = None) -> Self:
+        """Raises :class:`~pellucid.base.errors.DeviceError`: modules live on the CPU."""
+        raise absent("xpu" if device is None else device)
 
     # ---- state -----------------------------------------------------------------------------
 

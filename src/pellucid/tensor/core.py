@@ -21,7 +21,7 @@ from pellucid.base.errors import (
     PellucidError,
     TraceError,
 )
-from pellucid.base.shapes import Shape, size_of
+from pellucid.base.shapes import Shape, Size, size_of
 from pellucid.graph.node import CONSTANT, Primitive, Spec, constant, constant_value, current_layer
 from pellucid.ops import elementwise
 from pellucid.ops.views import VIEWS, is_stretched_view, stretched
@@ -68,6 +68,9 @@ _TORCH_NAMES = {
     "reshape": "view",
 }
 """Operation → its name in PyTorch's gradients, where that is another."""
+
+
+_new_tuple = tuple.__new__
 
 
 class Record:
@@ -420,9 +423,9 @@ class TensorCore:
     # ---- facts -----------------------------------------------------------------------------
 
     @property
-    def shape(self) -> Shape:
-        """Extents of the axes, a tuple."""
-        return self._cell.shape
+    def shape(self) -> Size:
+        """Extents of the axes: a tuple that is a :class:`~pellucid.Size`."""
+        return _new_tuple(Size, self._cell.shape)
 
     @property
     def dtype(self) -> DType:

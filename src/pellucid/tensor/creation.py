@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Sequence
@@ -14,10 +15,11 @@ from pellucid.base.dtypes import (
     DTypeLike,
     as_dtype,
     bfloat16,
-    float32,
+    get_default_dtype,
     int64,
     is_foreign_bfloat16,
     of_scalar,
+    promote,
 )
 from pellucid.base.errors import (
     AllocationError,
@@ -49,8 +51,9 @@ def tensor(
 ) -> Tensor:
     """A new tensor with a copy of ``data`` (numbers, nested lists, arrays, tensors).
 
-    Floating-point Python numbers become float32, integers int64; arrays and tensors of other
-    libraries (``__dlpack__``) keep their type.  Raises ``DTypeError`` for what holds no numbers,
+    Floating-point Python numbers get the default dtype (float32), integers int64; arrays and
+    tensors of other libraries (``__dlpack__``) keep their type.  Tensors of one element within
+    lists count as numbers.  Raises ``DTypeError`` for what holds no numbers,
     ``ShapeError`` for rows of unequal lengths, ``NumberRangeError`` for numbers that the dtype
     cannot hold.
     """
@@ -67,7 +70,9 @@ def tensor(
 
 def _as_array(data: Any, dtype: DType | None) -> np.ndarray:
     if isinstance(data, (list, tuple)) and _holds_tensors(data):
-        data = _plain(data)
+        leaves: list[DType] = []
+        data = _plain(data, leaves)
+        dtype = dtype or functools.reduce(promote, leaves)
     if isinstance(data, np.ndarray) and data.dtype == bfloat16.numpy:
         return data.copy() if dtype in (None, bfloat16) else dtype.array(bfloat16.numbers(data))
     try:
@@ -87,9 +92,7 @@ def _as_array(data: Any, dtype: DType | None) -> np.ndarray:
         raise DTypeError(f"cannot make a tensor of {kind} values", _hint_for(data))
     if isinstance(data, (np.ndarray, np.generic)):
         return array.astype(as_dtype(array.dtype).numpy, copy=False)
-    return array.astype(
-        of_scalar(array.dtype.type(0)).numpy if array.dtype.kind != "f" else np.float32
-    )
+    return of_scalar(array.dtype.type(0)).array(array)
 
 
 def _not_a_tensor(data: Any, dtype: DType | None, error: Exception) -> PellucidError:
@@ -154,10 +157,24 @@ def _holds_tensors(data: Any) -> bool:
     )
 
 
-def _plain(data: Any) -> Any:
+def _plain(data: Any, leaves: list[DType]) -> Any:
+    """Nested lists with tensors as lists of numbers; ``leaves`` collects the dtypes of these.
+
+    A tensor of one element counts as a number, whatever its axes.
+    """
     if isinstance(data, TensorCore):
-        return data.array().tolist()
-    return [_plain(d) for d in data] if isinstance(data, (list, tuple)) else data
+        if math.prod(data.shape) != 1:
+            raise ShapeError(
+                "only one element tensors can be converted to Python scalars, and a list holds one "
+                f"of shape {tuple(data.shape)}",
+                "join tensors with pellucid.stack(list) or pellucid.cat(list)",
+            )
+        leaves.append(data.dtype)
+        return data.dtype.numbers(data.array()).item()
+    if isinstance(data, (list, tuple)):
+        return [_plain(d, leaves) for d in data]
+    leaves.append(as_dtype(data.dtype) if isinstance(data, np.ndarray) else of_scalar(data))
+    return data
 
 
 def as_tensor(
@@ -266,9 +283,15 @@ def zeros(
     requires_grad: bool = False,
     device: DeviceLike | None = None,
 ) -> Tensor:
-    """Zeros, float32 by default."""
+    """Zeros, of the default dtype (float32) if none is given."""
     check_device(device)
-    return full(_shape_of(size), 0, dtype=dtype or float32, requires_grad=requires_grad)
+    return full(
+        _shape_of(size),
+        0,
+        dtype=dtype or get_default_dtype(),
+        requires_grad=requires_grad,
+        device="cpu",
+    )
 
 
 def ones(
@@ -277,9 +300,15 @@ def ones(
     requires_grad: bool = False,
     device: DeviceLike | None = None,
 ) -> Tensor:
-    """Ones, float32 by default."""
+    """Ones, of the default dtype (float32) if none is given."""
     check_device(device)
-    return full(_shape_of(size), 1, dtype=dtype or float32, requires_grad=requires_grad)
+    return full(
+        _shape_of(size),
+        1,
+        dtype=dtype or get_default_dtype(),
+        requires_grad=requires_grad,
+        device="cpu",
+    )
 
 
 empty = zeros
@@ -295,7 +324,9 @@ def zeros_like(
 ) -> Tensor:
     """Zeros in the shape and dtype of ``input``."""
     check_device(device)
-    return full(input.shape, 0, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return full(
+        input.shape, 0, dtype=dtype or input.dtype, requires_grad=requires_grad, device="cpu"
+    )
 
 
 def ones_like(
@@ -308,7 +339,9 @@ def ones_like(
 ) -> Tensor:
     """Ones in the shape and dtype of ``input``."""
     check_device(device)
-    return full(input.shape, 1, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return full(
+        input.shape, 1, dtype=dtype or input.dtype, requires_grad=requires_grad, device="cpu"
+    )
 
 
 empty_like = zeros_like
@@ -325,7 +358,13 @@ def full_like(
 ) -> Tensor:
     """``fill_value`` in the shape and dtype of ``input``."""
     check_device(device)
-    return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    return full(
+        input.shape,
+        fill_value,
+        dtype=dtype or input.dtype,
+        requires_grad=requires_grad,
+        device="cpu",
+    )
 
 
 MOST_KNOWN = 1 << 42
@@ -343,7 +382,7 @@ def eye(
     """The identity matrix (n, m), m = n by default."""
     check_device(device)
     _shape_of((n, n if m is None else m))
-    kind = as_dtype(dtype or float32)
+    kind = as_dtype(dtype or get_default_dtype())
     check_size((n, n if m is None else m), kind, MOST_KNOWN)
     return lift(kind.array(np.eye(n, m))).requires_grad_(requires_grad)
 
@@ -357,7 +396,7 @@ def arange(
     requires_grad: bool = False,
     device: DeviceLike | None = None,
 ) -> Tensor:
-    """start, start + step, … up to but without ``end``; int64 for integers, else float32."""
+    """start, start + step, … up to but without ``end``; int64 for integers, else the default."""
     check_device(device)
     first, last = (0, start) if end is None else (start, end)
     if step == 0:
@@ -372,7 +411,7 @@ def arange(
             f"arange got the range from {first} to {last} in steps of {step}", "use finite numbers"
         )
     whole = all(isinstance(v, (int, np.integer)) for v in (first, last, step))
-    kind = as_dtype(dtype) if dtype is not None else int64 if whole else float32
+    kind = as_dtype(dtype) if dtype is not None else int64 if whole else get_default_dtype()
     count = max(0, math.ceil((last - first) / step))
     check_size((count,), kind, MOST_KNOWN)
     if state.trace is not None and kind is int64 and whole:
@@ -395,7 +434,7 @@ def linspace(
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
     check_device(device)
     _shape_of((steps,))
-    kind = as_dtype(dtype or float32)
+    kind = as_dtype(dtype or get_default_dtype())
     check_size((steps,), kind, MOST_KNOWN)
     values = kind.array(np.linspace(float(start), float(end), steps))
     return lift(values).requires_grad_(requires_grad)
@@ -414,6 +453,6 @@ def logspace(
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
     check_device(device)
     _shape_of((steps,))
-    check_size((steps,), as_dtype(dtype or float32), MOST_KNOWN)
-    values = as_dtype(dtype or float32).array(base ** np.linspace(start, end, steps))
+    check_size((steps,), as_dtype(dtype or get_default_dtype()), MOST_KNOWN)
+    values = as_dtype(dtype or get_default_dtype()).array(base ** np.linspace(start, end, steps))
     return lift(values).requires_grad_(requires_grad)

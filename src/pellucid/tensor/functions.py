@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from typing import overload
 
-from pellucid.base.dtypes import DType, DTypeLike, as_dtype, float32, promote
+from pellucid.base.dtypes import DType, DTypeLike, as_dtype, get_default_dtype, promote
 from pellucid.ops import elementwise
 from pellucid.tensor.arguments import Number, Operand
+from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.promotion import as_operand, common_dtype, together
 from pellucid.tensor.tensor import Tensor
 
 
-def scalar_tensor(value: Number, *, dtype: DTypeLike = float32) -> Tensor:
-    """A tensor without axes, float32 by default."""
-    return as_operand(value, as_dtype(dtype))
+def scalar_tensor(
+    value: Number, *, dtype: DTypeLike | None = None, device: DeviceLike | None = None
+) -> Tensor:
+    """A tensor without axes, of the default dtype (float32) if none is given."""
+    check_device(device)
+    return as_operand(value, as_dtype(dtype or get_default_dtype()))
 
 
 def polygamma(n: int, input: Operand) -> Tensor:
     """The n-th derivative of the digamma function; see :meth:`Tensor.polygamma`."""
     return as_operand(input).polygamma(n)
-
-
-def get_default_dtype() -> DType:
-    """The dtype of numbers with a point where none is given: float32."""
-    return float32
 
 
 def result_type(tensor1: Operand, tensor2: Operand) -> DType:

@@ -9,6 +9,7 @@ from collections.abc import Sequence as Sequence
 from pellucid.base.dtypes import DType as DType
 from pellucid.base.dtypes import DTypeLike as DTypeLike
 from pellucid.base.shapes import Shape as Shape
+from pellucid.base.shapes import Size as Size
 from pellucid.tensor.arguments import Axes as Axes
 from pellucid.tensor.arguments import Extents as Extents
 from pellucid.tensor.arguments import Index as Index
@@ -24,6 +25,7 @@ from pellucid.tensor.results import Fraction as Fraction
 from pellucid.tensor.results import Histogram as Histogram
 from pellucid.tensor.results import SignLog as SignLog
 from pellucid.tensor.results import ValuesIndices as ValuesIndices
+from pellucid.tensor.tensor_types import TensorType as TensorType
 from typing import Any as Any
 from typing import Literal as Literal
 from typing import Self as Self
@@ -32,8 +34,10 @@ from typing import overload as overload
 class Tensor(TensorCore):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
     
-    ``Tensor(data)`` makes a float32 tensor like PyTorch's constructor; prefer
-    :func:`pellucid.tensor`, which keeps the type of the data.
+    ``Tensor(2, 3)`` is a tensor of that size and of the default dtype (zeros here; its memory is
+    uninitialized in PyTorch), ``Tensor([1, 2])`` one of these numbers, ``Tensor(x)`` shares a
+    tensor.  Prefer :func:`pellucid.tensor`, which keeps the type of the data, and
+    :func:`pellucid.zeros`.
     """
 
     @property
@@ -174,7 +178,12 @@ class Tensor(TensorCore):
     def __index__(self) -> builtins.int:
         ...
 
-    def __init__(self, data: builtins.object = ()) -> None:
+    def __init__(
+        self,
+        *data: Any,
+        size: Sequence[builtins.int] | None = None,
+        device: DeviceLike | None = None,
+    ) -> None:
         ...
 
     def __int__(self) -> builtins.int:
@@ -1061,7 +1070,7 @@ class Tensor(TensorCore):
 
     def cuda(
         self,
-        device: DeviceLike | builtins.int | None = None,
+        device: DeviceLike | None = None,
         non_blocking: builtins.bool = False,
     ) -> Tensor:
         """Raises :class:`~pellucid.base.errors.DeviceError`: tensors live on the CPU."""
@@ -1774,6 +1783,8 @@ class Tensor(TensorCore):
         """True: every tensor looks contiguous from outside."""
         ...
 
+    is_cpu: builtins.bool
+
     is_cuda: builtins.bool
 
     def is_distributed(self) -> builtins.bool:
@@ -1788,11 +1799,23 @@ class Tensor(TensorCore):
         """False: tensors made in inference mode can be used like any others."""
         ...
 
+    is_ipu: builtins.bool
+
+    is_maia: builtins.bool
+
     is_meta: builtins.bool
+
+    is_mkldnn: builtins.bool
+
+    is_mps: builtins.bool
+
+    is_mtia: builtins.bool
 
     def is_neg(self) -> builtins.bool:
         """Whether a change of sign is pending: no."""
         ...
+
+    is_nested: builtins.bool
 
     def is_nonzero(self) -> builtins.bool:
         """Whether the single element of the tensor is not zero."""
@@ -1809,6 +1832,14 @@ class Tensor(TensorCore):
         ...
 
     is_sparse: builtins.bool
+
+    is_sparse_csr: builtins.bool
+
+    is_vulkan: builtins.bool
+
+    is_xla: builtins.bool
+
+    is_xpu: builtins.bool
 
     def isclose(
         self,
@@ -2428,8 +2459,13 @@ class Tensor(TensorCore):
         """Number of elements: the product of the extents."""
         ...
 
-    def new(self, *data: Any) -> Tensor:
-        """A tensor of this dtype: zeros of a size given as numbers, or a list of elements."""
+    def new(
+        self,
+        *data: Any,
+        size: Sequence[builtins.int] | None = None,
+        device: DeviceLike | None = None,
+    ) -> Tensor:
+        """A tensor of this dtype: of a size (zeros), or from a sequence, an array or a tensor."""
         ...
 
     def new_empty(
@@ -2986,7 +3022,7 @@ class Tensor(TensorCore):
         ...
 
     @overload
-    def size(self, dim: None = None) -> Shape:
+    def size(self, dim: None = None) -> Size:
         """The shape, or with ``dim`` the extent of that axis."""
         ...
     @overload
@@ -3354,8 +3390,27 @@ class Tensor(TensorCore):
         """
         ...
 
-    def type(self, dtype: DTypeLike) -> Tensor:
-        """The tensor in another dtype; itself if it has that dtype already."""
+    @overload
+    def type(self, dtype: None = None, non_blocking: builtins.bool = False) -> builtins.str:
+        """The tensor in another dtype (itself if it has that already), or the name of its type.
+
+        ``dtype`` is a dtype, a type such as ``pellucid.LongTensor``, or the name of one.  Without
+        it the name that PyTorch has for the type, with which programs compare:
+        ``"torch.FloatTensor"``.
+        """
+        ...
+    @overload
+    def type(
+        self,
+        dtype: DTypeLike | TensorType,
+        non_blocking: builtins.bool = False,
+    ) -> Tensor:
+        """The tensor in another dtype (itself if it has that already), or the name of its type.
+
+        ``dtype`` is a dtype, a type such as ``pellucid.LongTensor``, or the name of one.  Without
+        it the name that PyTorch has for the type, with which programs compare:
+        ``"torch.FloatTensor"``.
+        """
         ...
 
     def type_as(self, other: Tensor) -> Tensor:
@@ -3526,6 +3581,14 @@ class Tensor(TensorCore):
 
         In place: overwrites the tensor with the result and returns it.
         """
+        ...
+
+    def xpu(
+        self,
+        device: DeviceLike | None = None,
+        non_blocking: builtins.bool = False,
+    ) -> Tensor:
+        """Raises :class:`~pellucid.base.errors.DeviceError`: tensors live on the CPU."""
         ...
 
     def zero_(self) -> Tensor:

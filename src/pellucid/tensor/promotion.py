@@ -15,6 +15,7 @@ from pellucid.base.dtypes import (
     bool_,
     float32,
     float64,
+    get_default_dtype,
     int64,
     of_scalar,
     promote,
@@ -81,7 +82,7 @@ def common_dtype(values: list[Any]) -> DType:
         for dtype in group[1:]:
             merged = promote(merged, dtype)
         result = merged if result is None else with_scalar(result, merged)
-    return result or float32
+    return result or get_default_dtype()
 
 
 def together(*values: Any, dtype: DType | None = None) -> list[Tensor]:
@@ -111,9 +112,11 @@ def together(*values: Any, dtype: DType | None = None) -> list[Tensor]:
 
 
 def as_float(value: object) -> Tensor:
-    """``value`` as a float tensor; integers and bool become float32."""
+    """``value`` as a float tensor; integers and bool get the default dtype."""
     tensor = as_operand(value)
-    return tensor if tensor.dtype.is_floating_point else elementwise.cast(tensor, float32)
+    return (
+        tensor if tensor.dtype.is_floating_point else elementwise.cast(tensor, get_default_dtype())
+    )
 
 
 def as_number(value: object) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import DTypeLike, as_dtype, float32, float64, int64
+from pellucid.base.dtypes import DTypeLike, as_dtype, float32, float64, get_default_dtype, int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.ops import elementwise
 from pellucid.ops import random as ops_random
@@ -17,7 +17,7 @@ from pellucid.tensor import late
 from pellucid.tensor.arguments import Extents
 from pellucid.tensor.core import TensorCore, check_size, lift
 from pellucid.tensor.creation import _shape_of
-from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.device import Device, DeviceLike, check_device
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.limits import iinfo
 from pellucid.tensor.promotion import as_operand
@@ -30,6 +30,8 @@ class Generator:
     ``state`` is int64[2]: (seed, number of the next draw).  A compiled program reads and
     advances it like a parameter.
     """
+
+    device = Device("cpu")
 
     def __init__(self, device: DeviceLike | None = None) -> None:
         check_device(device)
@@ -72,6 +74,24 @@ class Generator:
         """Continue from a state that :meth:`get_state` returned."""
         self.state.assign(value)
 
+    def clone_state(self) -> Generator:
+        """Another generator that goes on from the same state."""
+        copied = Generator()
+        copied.set_state(self.get_state())
+        return copied
+
+    def get_offset(self) -> int:
+        """How many draws were made since it was seeded."""
+        return int(self.state.array()[1])
+
+    def set_offset(self, offset: int) -> None:
+        """Go on as if so many draws had been made since it was seeded."""
+        with concrete():
+            self.state.assign(lift(np.asarray([self.initial_seed(), offset], np.int64)))
+
+    graphsafe_get_state = get_state
+    graphsafe_set_state = set_state
+
     def draw(self) -> Tensor:
         """The state for one draw; the generator moves on to the next."""
         current = self.state.clone()
@@ -86,6 +106,11 @@ default_generator = Generator()
 def manual_seed(seed: int) -> Generator:
     """Start the default generator from ``seed`` and return it."""
     return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Start the default generator from the clock; returns the seed."""
+    return default_generator.seed()
 
 
 def initial_seed() -> int:
@@ -104,7 +129,7 @@ def set_rng_state(value: Tensor) -> None:
 
 
 def _uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
-    kind = as_dtype(dtype or float32)
+    kind = as_dtype(dtype or get_default_dtype())
     check_size(shape, kind)
     state = (generator or default_generator).draw()
     made = ops_random.random_uniform(state, shape, float32 if kind.is_narrow else kind)
@@ -113,7 +138,7 @@ def _uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) ->
 
 def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
     """Box and Muller (1958): √(−2 ln u) · cos(2π v) with two lanes of one draw; u in (0, 1]."""
-    wanted = as_dtype(dtype or float32)
+    wanted = as_dtype(dtype or get_default_dtype())
     kind = float32 if wanted.is_narrow else wanted
     check_size(shape, kind)
     draw = (generator or default_generator).draw()
@@ -289,7 +314,7 @@ def normal(
     _check_positive("normal", "std", std, 0.0)
     if size is None:
         size = (as_operand(mean) + as_operand(std)).shape
-    return _normal(_shape_of((size,)), float32, generator) * std + mean
+    return _normal(_shape_of((size,)), None, generator) * std + mean
 
 
 def multinomial(

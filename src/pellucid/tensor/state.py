@@ -34,6 +34,8 @@ class ThreadState(threading.local):
     """Whether heavy operations outside of a trace may run natively; see :mod:`.eager`."""
     gradient_order: tuple[int, ...] = ()
     """ids of the leaves that the last backward on this thread reached, in the order it did."""
+    devices: tuple[Any, ...] = ()
+    """The default devices that were set, the innermost last; see :mod:`.device`."""
     watcher: Any = None
     """Is shown every operation and assignment outside of a trace; see :mod:`.nonfinite`."""
 

@@ -19,6 +19,7 @@ from pellucid.base.dtypes import (
     float16,
     float32,
     float64,
+    get_default_dtype,
     int8,
     int16,
     int32,
@@ -26,7 +27,7 @@ from pellucid.base.dtypes import (
     uint8,
 )
 from pellucid.base.errors import AutogradError, DTypeError, TraceError
-from pellucid.base.shapes import Shape, contiguous_strides, size_of
+from pellucid.base.shapes import Shape, Size, contiguous_strides, normalize_axis, size_of
 from pellucid.ops import elementwise, structure
 from pellucid.tensor import autograd, creation, inplace
 from pellucid.tensor.arguments import Axes, Extents, Operand, TensorClass
@@ -34,7 +35,7 @@ from pellucid.tensor.assembling import AssemblingMethods
 from pellucid.tensor.combining import CombiningMethods
 from pellucid.tensor.conversion import destination
 from pellucid.tensor.core import Record, TensorCore, initialize
-from pellucid.tensor.device import Device, DeviceLike, check_device
+from pellucid.tensor.device import Device, DeviceLike, absent, check_device
 from pellucid.tensor.hooks import HookHandle
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.parts import PartMethods
@@ -46,6 +47,7 @@ from pellucid.tensor.solving import SolvingMethods
 from pellucid.tensor.special import SpecialMethods
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.statistics import StatisticsMethods
+from pellucid.tensor.tensor_types import TensorType, as_type, constructed, type_name
 from pellucid.tensor.validity import changed
 from pellucid.tensor.values import ValueMethods
 from pellucid.tensor.vocabulary import names_with
@@ -66,8 +68,10 @@ class _WholeTensor(
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 
-    ``Tensor(data)`` makes a float32 tensor like PyTorch's constructor; prefer
-    :func:`pellucid.tensor`, which keeps the type of the data.
+    ``Tensor(2, 3)`` is a tensor of that size and of the default dtype (zeros here; its memory is
+    uninitialized in PyTorch), ``Tensor([1, 2])`` one of these numbers, ``Tensor(x)`` shares a
+    tensor.  Prefer :func:`pellucid.tensor`, which keeps the type of the data, and
+    :func:`pellucid.zeros`.
     """
 
     __slots__ = ()
@@ -75,28 +79,40 @@ class _WholeTensor(
     __array_priority__ = 1000
     """Makes ``numpy_array * tensor`` a tensor: NumPy leaves the operation to us."""
 
-    is_cuda = is_sparse = is_quantized = is_meta = False
+    is_cuda = is_sparse = is_quantized = is_meta = is_xpu = is_mps = is_xla = False
+    is_sparse_csr = is_mkldnn = is_nested = is_vulkan = is_ipu = is_mtia = is_maia = False
+    is_cpu = True
 
-    def __init__(self, data: object = ()) -> None:
-        initialize(self, Cell(np.array(data, np.float32)))
+    def __init__(
+        self,
+        *data: Any,
+        size: Sequence[builtins.int] | None = None,
+        device: DeviceLike | None = None,
+    ) -> None:
+        initialize(self, constructed("Tensor", None, data, size, device)._cell)
 
     # ---- facts -----------------------------------------------------------------------------
 
     @overload
-    def size(self, dim: None = None) -> Shape: ...
+    def size(self, dim: None = None) -> Size: ...
     @overload
     def size(self, dim: builtins.int) -> builtins.int: ...
-    def size(self, dim: builtins.int | None = None) -> Shape | builtins.int:
+    def size(self, dim: builtins.int | None = None) -> Size | builtins.int:
         """The shape, or with ``dim`` the extent of that axis."""
-        return self.shape if dim is None else self.shape[dim]
+        if dim is None:
+            return self.shape
+        extents = self._cell.shape
+        if not -len(extents) <= dim < len(extents):
+            normalize_axis(dim, len(extents))
+        return extents[dim]
 
     def dim(self) -> int:
         """Number of axes: 0 for a single number, 2 for a matrix."""
-        return len(self.shape)
+        return len(self._cell.shape)
 
     def numel(self) -> int:
         """Number of elements: the product of the extents."""
-        return size_of(self.shape)
+        return size_of(self._cell.shape)
 
     nelement = numel
     ndimension = dim
@@ -184,9 +200,26 @@ class _WholeTensor(
         result = self if wanted.dtype is None else elementwise.cast(self, wanted.dtype)
         return result.clone() if wanted.copy and result is self else result
 
-    def type(self, dtype: DTypeLike) -> Tensor:
-        """The tensor in another dtype; itself if it has that dtype already."""
-        return self.to(dtype=dtype)
+    @overload
+    def type(self, dtype: None = None, non_blocking: builtins.bool = False) -> str: ...
+    @overload
+    def type(
+        self, dtype: DTypeLike | TensorType, non_blocking: builtins.bool = False
+    ) -> Tensor: ...
+    def type(
+        self, dtype: DTypeLike | TensorType | None = None, non_blocking: builtins.bool = False
+    ) -> Tensor | str:
+        """The tensor in another dtype (itself if it has that already), or the name of its type.
+
+        ``dtype`` is a dtype, a type such as ``pellucid.LongTensor``, or the name of one.  Without
+        it the name that PyTorch has for the type, with which programs compare:
+        ``"torch.FloatTensor"``.
+        """
+        if dtype is None:
+            return type_name(self.dtype)
+        if dtype is Tensor:  # the type of all
+            dtype = get_default_dtype()
+        return self.to(dtype=as_type(dtype))
 
     def float(self) -> Tensor:
         """As float32; the tensor itself if it is that already."""
@@ -232,11 +265,13 @@ class _WholeTensor(
         """The tensor itself: every tensor lives on the CPU."""
         return self
 
-    def cuda(
-        self, device: DeviceLike | builtins.int | None = None, non_blocking: builtins.bool = False
-    ) -> Tensor:
+    def cuda(self, device: DeviceLike | None = None, non_blocking: builtins.bool = False) -> Tensor:
         """Raises :class:`~pellucid.base.errors.DeviceError`: tensors live on the CPU."""
-        return self.to(device="cuda")
+        raise absent("cuda" if device is None else device)
+
+    def xpu(self, device: DeviceLike | None = None, non_blocking: builtins.bool = False) -> Tensor:
+        """Raises :class:`~pellucid.base.errors.DeviceError`: tensors live on the CPU."""
+        raise absent("xpu" if device is None else device)
 
     def type_as(self, other: TensorCore) -> Tensor:
         """In the dtype of ``other``; the tensor itself if it has that already."""
@@ -251,8 +286,10 @@ class _WholeTensor(
         requires_grad: builtins.bool = False,
     ) -> Tensor:
         """A copy of ``data`` in this tensor's dtype unless ``dtype`` is given."""
-        check_device(device)
-        return creation.tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        check_device(device or "cpu")
+        return creation.tensor(
+            data, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
+        )
 
     def new_full(
         self,
@@ -264,10 +301,14 @@ class _WholeTensor(
         requires_grad: builtins.bool = False,
     ) -> Tensor:
         """``fill_value`` in the given size and this dtype."""
-        check_device(device)
+        check_device(device or "cpu")
         kind = dtype or self.dtype
         return creation.full(
-            creation._shape_of((size,)), fill_value, dtype=kind, requires_grad=requires_grad
+            creation._shape_of((size,)),
+            fill_value,
+            dtype=kind,
+            requires_grad=requires_grad,
+            device="cpu",
         )
 
     def new_zeros(
@@ -278,8 +319,10 @@ class _WholeTensor(
         requires_grad: builtins.bool = False,
     ) -> Tensor:
         """Zeros of the given size, in this tensor's dtype unless ``dtype`` is given."""
-        check_device(device)
-        return creation.zeros(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        check_device(device or "cpu")
+        return creation.zeros(
+            *size, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
+        )
 
     def new_ones(
         self,
@@ -289,16 +332,21 @@ class _WholeTensor(
         requires_grad: builtins.bool = False,
     ) -> Tensor:
         """Ones of the given size, in this tensor's dtype unless ``dtype`` is given."""
-        check_device(device)
-        return creation.ones(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        check_device(device or "cpu")
+        return creation.ones(
+            *size, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
+        )
 
     new_empty = new_zeros
 
-    def new(self, *data: Any) -> Tensor:
-        """A tensor of this dtype: zeros of a size given as numbers, or a list of elements."""
-        if all(isinstance(d, builtins.int) for d in data):
-            return self.new_zeros(*(data or (0,)))
-        return self.new_tensor(*data)
+    def new(
+        self,
+        *data: Any,
+        size: Sequence[builtins.int] | None = None,
+        device: DeviceLike | None = None,
+    ) -> Tensor:
+        """A tensor of this dtype: of a size (zeros), or from a sequence, an array or a tensor."""
+        return constructed("new", self.dtype, data, size, device)
 
     def as_subclass(self, cls: builtins.type[TensorClass]) -> TensorClass:
         """The same storage and history as an object of ``cls``, a class derived from Tensor."""
