@@ -10,10 +10,12 @@ from pellucid.tensor.autograd import (
 )
 from pellucid.tensor.function import Function, FunctionCtx, once_differentiable
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad
+from pellucid.tensor.variable import Variable
 
 __all__ = [
     "Function",
     "FunctionCtx",
+    "Variable",
     "backward",
     "enable_grad",
     "grad",

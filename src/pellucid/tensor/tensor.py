@@ -286,7 +286,7 @@ class _WholeTensor(
         requires_grad: builtins.bool = False,
     ) -> Tensor:
         """A copy of ``data`` in this tensor's dtype unless ``dtype`` is given."""
-        check_device(device or "cpu")
+        check_device("cpu" if device is None else device)
         return creation.tensor(
             data, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
         )
@@ -301,7 +301,7 @@ class _WholeTensor(
         requires_grad: builtins.bool = False,
     ) -> Tensor:
         """``fill_value`` in the given size and this dtype."""
-        check_device(device or "cpu")
+        check_device("cpu" if device is None else device)
         kind = dtype or self.dtype
         return creation.full(
             creation._shape_of((size,)),
@@ -319,7 +319,7 @@ class _WholeTensor(
         requires_grad: builtins.bool = False,
     ) -> Tensor:
         """Zeros of the given size, in this tensor's dtype unless ``dtype`` is given."""
-        check_device(device or "cpu")
+        check_device("cpu" if device is None else device)
         return creation.zeros(
             *size, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
         )
@@ -332,7 +332,7 @@ class _WholeTensor(
         requires_grad: builtins.bool = False,
     ) -> Tensor:
         """Ones of the given size, in this tensor's dtype unless ``dtype`` is given."""
-        check_device(device or "cpu")
+        check_device("cpu" if device is None else device)
         return creation.ones(
             *size, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
         )

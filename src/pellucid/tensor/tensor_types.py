@@ -12,7 +12,7 @@ import numpy as np
 
 from pellucid.base import dtypes
 from pellucid.base.dtypes import DType, get_default_dtype
-from pellucid.base.errors import ArgumentTypeError, DTypeError
+from pellucid.base.errors import ArgumentTypeError
 from pellucid.base.shapes import Size
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import tensor, zeros
@@ -225,5 +225,5 @@ def as_type(value: Any) -> DType:
     """The dtype named by a tensor type, its name, or a dtype."""
     found = dtype_of_type(value)
     if found is None and isinstance(value, str) and value.endswith("Tensor"):
-        raise DTypeError(f"there is no type of tensors {value!r}", 'use "torch.FloatTensor"')
+        raise ArgumentTypeError(f"there is no type of tensors {value!r}", 'use "torch.FloatTensor"')
     return dtypes.as_dtype(value) if found is None else found
