@@ -345,7 +345,7 @@ class GLU(_Activation):
 
 
 class _AlongAxis(_Activation):
-    """An activation along one axis, which must be named."""
+    """An activation along one axis; without ``dim`` the call warns and takes PyTorch's choice."""
 
     shown = ("dim",)
 
@@ -358,7 +358,7 @@ class _AlongAxis(_Activation):
                 f"nn.{name} makes a layer: nn.{name}(dim=-1)(x); for the values at once use "
                 f"F.{name.lower() if name != 'LogSoftmax' else 'log_softmax'}(x, dim=-1)",
             )
-        if dim is None or isinstance(dim, bool) or not isinstance(dim, int):
+        if dim is not None and (isinstance(dim, bool) or not isinstance(dim, int)):
             raise ArgumentError(
                 f"nn.{name} got dim={dim!r}",
                 f"say over which axis the values sum to 1: nn.{name}(dim=-1) for the last axis",
@@ -369,7 +369,8 @@ class _AlongAxis(_Activation):
 class Softmax(_AlongAxis):
     """e^x / Σ e^x along ``dim``: positive values that sum to 1, the largest standing out.
 
-    ``dim`` is required.  Before :class:`CrossEntropyLoss` leave it out: that loss contains it.
+    Without ``dim`` each call warns and takes PyTorch's choice; see :func:`functional.softmax`.
+    Before :class:`CrossEntropyLoss` leave the layer out: that loss contains it.
     """
 
     output_bounds = (0.0, 1.0)
@@ -381,7 +382,7 @@ class Softmax(_AlongAxis):
 
 
 class Softmin(_AlongAxis):
-    """softmax(−x) along ``dim``, which is required."""
+    """softmax(−x) along ``dim``; without it as :class:`Softmax`."""
 
     output_bounds = (0.0, 1.0)
     output_kind = "probabilities"
@@ -392,7 +393,7 @@ class Softmin(_AlongAxis):
 
 
 class LogSoftmax(_AlongAxis):
-    """ln softmax(x) along ``dim``, which is required."""
+    """ln softmax(x) along ``dim``; without it as :class:`Softmax`."""
 
     output_kind = "log-probabilities"
 
