@@ -88,6 +88,7 @@ class Record:
         "owner",
         "kernel",
         "result_age",
+        "spent",
         "_tensors",
         "_cells",
         "_records",
@@ -105,6 +106,8 @@ class Record:
     """What computes value and gradient natively (:mod:`.eager`), or None."""
     result_age: tuple[int, int]
     """The age of the result, which the gradient may read."""
+    spent: bool
+    """Whether a backward pass has been here that was not told to keep what gradients read."""
 
     def __init__(
         self,
@@ -121,6 +124,7 @@ class Record:
         self.layer = current_layer()
         self.hooks = None
         self.owner = None
+        self.spent = False
         self._tensors = tuple(inputs)
         self._cells = cells = [t._cell for t in inputs]
         self._records = [t._record for t in inputs]
@@ -250,6 +254,22 @@ class Record:
         inputs = self.inputs
         self.check_read(inputs, value, range(len(inputs)))
 
+    def check_unspent(self, value: TensorCore) -> None:
+        """Raise if a backward pass used up what the gradient rule reads.
+
+        A rule that reads nothing but shapes, or a single number, may run as often as one likes;
+        a function of the user's says itself what it saved.
+        """
+        if not self.spent or self.op.family == "custom" and self.op.name != "compiled function":
+            return
+        if self.kernel is None and self.op.family != "custom" and self.op.results is None:
+            inputs = self.inputs
+            saved = [i for i, t in enumerate(inputs) if t._cell.shape or t._requires_grad]
+            saved.append(len(inputs))
+            if rule_reads(self.op, self.settings, inputs, value, saved) is None:
+                return
+        raise second_time(self)
+
     def _changed(self, inputs: Sequence[TensorCore], value: TensorCore) -> list[int]:
         """Which of the inputs, and of the value after them, are not what they were."""
         changed = [i for i, t in enumerate(inputs) if t._cell.age != self._ages[i]]
@@ -265,6 +285,16 @@ def changed_since(cell: Cell, record: Record) -> AutogradError:
         f"{' in ' + record.layer if record.layer else ''} needs for its gradient was "
         "modified in place after the forward pass",
         "call backward() before changing it, or change a copy: x.clone()",
+    )
+
+
+def second_time(record: Record) -> AutogradError:
+    """The error for a second walk through an operation whose values were given up."""
+    return AutogradError(
+        f"{record.op.name}{' in ' + record.layer if record.layer else ''} was to be differentiated "
+        "again, but the values that its gradient reads were given up: this goes backward through "
+        "the graph a second time",
+        "pass retain_graph=True to the first backward() or grad(), or compute the output again",
     )
 
 

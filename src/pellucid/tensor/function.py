@@ -20,7 +20,7 @@ from pellucid.base.errors import ArgumentError, AutogradError, ShapeError
 from pellucid.graph.node import Primitive
 from pellucid.ops import elementwise, structure
 from pellucid.tensor.autograd import no_grad
-from pellucid.tensor.core import Record, TensorCore, changed_since, lift
+from pellucid.tensor.core import Record, TensorCore, changed_since, lift, second_time
 from pellucid.tensor.state import Cell, state
 
 
@@ -59,6 +59,8 @@ class FunctionCtx:
     def saved_tensors(self) -> tuple[Any, ...]:
         """What :meth:`save_for_backward` kept, with the history that second derivatives need."""
         found: list[TensorCore | None] = []
+        if self._saved and self._record is not None and self._record.spent:
+            raise second_time(self._record)
         for tensor, age in self._saved:
             if tensor is not None:
                 if tensor._cell.age != age and self._record is not None:

@@ -446,9 +446,13 @@ class _WholeTensor(
         gradient: Tensor | None = None,
         retain_graph: builtins.bool | None = None,
         create_graph: builtins.bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
-        """Add the gradients of this tensor to ``.grad`` of the leaves it depends on."""
-        autograd.backward(self, gradient, retain_graph, create_graph)
+        """Add the gradients of this tensor to ``.grad`` of the leaves it depends on.
+
+        With ``inputs`` only to theirs.  See :func:`pellucid.autograd.backward`.
+        """
+        autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     # ---- copies as Python objects ----------------------------------------------------------
 
