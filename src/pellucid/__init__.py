@@ -102,6 +102,20 @@ from pellucid.tensor.functions import (
     where,
 )
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad
+from pellucid.tensor.layout import Layout as layout
+from pellucid.tensor.layout import MemoryFormat as memory_format
+from pellucid.tensor.layout import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    preserve_format,
+    sparse_bsc,
+    sparse_bsr,
+    sparse_coo,
+    sparse_csc,
+    sparse_csr,
+    strided,
+)
 from pellucid.tensor.limits import e, finfo, iinfo, inf, nan, pi
 from pellucid.tensor.linalg import cdist, vander
 from pellucid.tensor.linear import einsum, tensordot
@@ -169,9 +183,6 @@ long = int64
 int = int32
 short = int16
 concat = concatenate = cat
-contiguous_format = preserve_format = channels_last = None
-"""Memory formats of PyTorch: accepted, and without effect, for layouts are the compiler's."""
-
 __all__ = [
     "BFloat16Tensor",
     "BoolTensor",
@@ -211,6 +222,7 @@ __all__ = [
     "cat",
     "cdist",
     "channels_last",
+    "channels_last_3d",
     "clear_autocast_cache",
     "clear_caches",
     "column_stack",
@@ -275,12 +287,14 @@ __all__ = [
     "is_grad_enabled",
     "is_tensor",
     "is_warn_always_enabled",
+    "layout",
     "linalg",
     "linspace",
     "load",
     "logspace",
     "long",
     "manual_seed",
+    "memory_format",
     "meshgrid",
     "models",
     "mps",
@@ -328,7 +342,13 @@ __all__ = [
     "serialization",
     "set_warn_always",
     "short",
+    "sparse_bsc",
+    "sparse_bsr",
+    "sparse_coo",
+    "sparse_csc",
+    "sparse_csr",
     "stack",
+    "strided",
     "summary",
     "tensor",
     "tensordot",

@@ -76,6 +76,18 @@ from pellucid.tensor.functions import where as where
 from pellucid.tensor.gradcheck import gradcheck as gradcheck
 from pellucid.tensor.gradcheck import gradgradcheck as gradgradcheck
 from pellucid.tensor.gradcheck import numerical_grad as numerical_grad
+from pellucid.tensor.layout import Layout as layout
+from pellucid.tensor.layout import MemoryFormat as memory_format
+from pellucid.tensor.layout import channels_last as channels_last
+from pellucid.tensor.layout import channels_last_3d as channels_last_3d
+from pellucid.tensor.layout import contiguous_format as contiguous_format
+from pellucid.tensor.layout import preserve_format as preserve_format
+from pellucid.tensor.layout import sparse_bsc as sparse_bsc
+from pellucid.tensor.layout import sparse_bsr as sparse_bsr
+from pellucid.tensor.layout import sparse_coo as sparse_coo
+from pellucid.tensor.layout import sparse_csc as sparse_csc
+from pellucid.tensor.layout import sparse_csr as sparse_csr
+from pellucid.tensor.layout import strided as strided
 from pellucid.tensor.limits import e as e
 from pellucid.tensor.limits import finfo as finfo
 from pellucid.tensor.limits import iinfo as iinfo
@@ -146,7 +158,6 @@ long = int64
 int = int32
 short = int16
 concat = concatenate = cat
-contiguous_format = preserve_format = channels_last = None
 from pellucid.training.trainer import Trainer as Trainer
 from pellucid import accelerator as accelerator
 from pellucid import amp as amp
@@ -256,6 +267,7 @@ __all__ = [
     "cdist",
     "ceil",
     "channels_last",
+    "channels_last_3d",
     "cholesky",
     "cholesky_inverse",
     "cholesky_solve",
@@ -418,6 +430,7 @@ __all__ = [
     "isreal",
     "kron",
     "kthvalue",
+    "layout",
     "lcm",
     "ldexp",
     "le",
@@ -456,6 +469,7 @@ __all__ = [
     "maximum",
     "mean",
     "median",
+    "memory_format",
     "meshgrid",
     "min",
     "minimum",
@@ -567,6 +581,11 @@ __all__ = [
     "slogdet",
     "softmax",
     "sort",
+    "sparse_bsc",
+    "sparse_bsr",
+    "sparse_coo",
+    "sparse_csc",
+    "sparse_csr",
     "split",
     "split_with_sizes",
     "sqrt",
@@ -575,6 +594,7 @@ __all__ = [
     "stack",
     "std",
     "std_mean",
+    "strided",
     "sub",
     "subtract",
     "sum",

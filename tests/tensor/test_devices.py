@@ -184,3 +184,44 @@ def test_settings_are_kept_and_checked() -> None:
     assert not pellucid.are_deterministic_algorithms_enabled()
     pellucid.set_num_interop_threads(1)
     assert pellucid.get_num_interop_threads() == 1
+
+
+FACTORIES: dict[str, Callable[..., pellucid.Tensor]] = {
+    "zeros": lambda **k: pellucid.zeros(2, 3, **k),
+    "ones": lambda **k: pellucid.ones(2, 3, **k),
+    "empty": lambda **k: pellucid.empty(2, 3, **k),
+    "full": lambda **k: pellucid.full((2, 3), 1.0, **k),
+    "eye": lambda **k: pellucid.eye(2, 3, **k),
+    "arange": lambda **k: pellucid.arange(6.0, **k).reshape(2, 3),
+    "linspace": lambda **k: pellucid.linspace(0, 1, 6, **k).reshape(2, 3),
+    "rand": lambda **k: pellucid.rand(2, 3, **k),
+    "randn": lambda **k: pellucid.randn(2, 3, **k),
+    "randint": lambda **k: pellucid.randint(3, (2, 3), dtype=pellucid.float32, **k),
+    "randperm": lambda **k: pellucid.randperm(6, dtype=pellucid.float32, **k).reshape(2, 3),
+    "zeros_like": lambda **k: pellucid.zeros_like(pellucid.ones(2, 3), **k),
+    "randn_like": lambda **k: pellucid.randn_like(pellucid.ones(2, 3), **k),
+    "new_zeros": lambda **k: pellucid.ones(1).new_zeros(2, 3, **k),
+    "by keyword": lambda **k: pellucid.zeros(size=(2, 3), **k),
+    "random by keyword": lambda **k: pellucid.randn(size=(2, 3), **k),
+    "new by keyword": lambda **k: pellucid.ones(1).new_ones(size=(2, 3), **k),
+}
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_keywords_of_factories(name: str) -> None:
+    made = FACTORIES[name](
+        layout=pellucid.strided, pin_memory=True, device="cpu", requires_grad=True
+    )
+    assert made.shape == (2, 3) and made.requires_grad and made.layout is pellucid.strided
+    assert made.pin_memory() is made and not made.is_pinned()
+    with pytest.raises(RuntimeError, match="no tensors of layout pellucid.sparse_coo"):
+        FACTORIES[name](layout=pellucid.sparse_coo)
+
+
+def test_random_tensors_like_others_take_a_generator() -> None:
+    x = pellucid.ones(3)
+    for draw in (pellucid.rand_like, pellucid.randn_like):
+        first, second = (draw(x, generator=pellucid.Generator().manual_seed(4)) for _ in range(2))
+        assert pellucid.equal(first, second)
+    assert pellucid.arange(6.0)[2:].storage_offset() == 2
+    assert x.to("cpu", memory_format=pellucid.channels_last) is x

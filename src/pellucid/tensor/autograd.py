@@ -386,7 +386,7 @@ def grad(
     out = [outputs] if isinstance(outputs, TensorCore) else list(outputs)
     wrt = [inputs] if isinstance(inputs, TensorCore) else list(inputs)
     seeds = [grad_outputs] if isinstance(grad_outputs, TensorCore) else grad_outputs
-    given = list(seeds) if seeds is not None else [None] * len(out)
+    given: list[TensorCore | None] = [None] * len(out) if seeds is None else list(seeds)
     if is_grads_batched:
         return _row_by_row(out, wrt, given, retain_graph, create_graph, allow_unused)
     for tensor in wrt:

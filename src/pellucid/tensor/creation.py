@@ -39,6 +39,7 @@ from pellucid.tensor.core import TensorCore, check_size, lift, no_memory
 from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.dlpack import to_array
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.layout import Layout, check_layout
 from pellucid.tensor.state import Cell, state
 
 
@@ -48,6 +49,7 @@ def tensor(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A new tensor with a copy of ``data`` (numbers, nested lists, arrays, tensors).
 
@@ -251,9 +253,12 @@ def full(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of shape ``size`` with every element ``fill_value``."""
     check_device(device)
+    check_layout(layout)
     shape = _shape_of((tuple(size),))
     if isinstance(fill_value, TensorCore):
         return elementwise.copy(structure.broadcast_to(fill_value, shape))
@@ -278,15 +283,20 @@ def _filled(shape: tuple[int, ...], value: Any, kind: DType) -> np.ndarray:
 
 
 def zeros(
-    *size: Extents,
+    *shape: Extents,
+    size: Extents | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
+    memory_format: object = None,
 ) -> Tensor:
     """Zeros, of the default dtype (float32) if none is given."""
     check_device(device)
+    check_layout(layout)
     return full(
-        _shape_of(size),
+        _shape_of(shape if size is None else (size,)),
         0,
         dtype=dtype or get_default_dtype(),
         requires_grad=requires_grad,
@@ -295,15 +305,19 @@ def zeros(
 
 
 def ones(
-    *size: Extents,
+    *shape: Extents,
+    size: Extents | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Ones, of the default dtype (float32) if none is given."""
     check_device(device)
+    check_layout(layout)
     return full(
-        _shape_of(size),
+        _shape_of(shape if size is None else (size,)),
         1,
         dtype=dtype or get_default_dtype(),
         requires_grad=requires_grad,
@@ -320,10 +334,13 @@ def zeros_like(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     memory_format: object = None,
 ) -> Tensor:
     """Zeros in the shape and dtype of ``input``."""
     check_device(device)
+    check_layout(layout)
     return full(
         input.shape, 0, dtype=dtype or input.dtype, requires_grad=requires_grad, device="cpu"
     )
@@ -335,10 +352,13 @@ def ones_like(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     memory_format: object = None,
 ) -> Tensor:
     """Ones in the shape and dtype of ``input``."""
     check_device(device)
+    check_layout(layout)
     return full(
         input.shape, 1, dtype=dtype or input.dtype, requires_grad=requires_grad, device="cpu"
     )
@@ -354,10 +374,13 @@ def full_like(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     memory_format: object = None,
 ) -> Tensor:
     """``fill_value`` in the shape and dtype of ``input``."""
     check_device(device)
+    check_layout(layout)
     return full(
         input.shape,
         fill_value,
@@ -378,9 +401,12 @@ def eye(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """The identity matrix (n, m), m = n by default."""
     check_device(device)
+    check_layout(layout)
     _shape_of((n, n if m is None else m))
     kind = as_dtype(dtype or get_default_dtype())
     check_size((n, n if m is None else m), kind, MOST_KNOWN)
@@ -395,9 +421,12 @@ def arange(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """start, start + step, … up to but without ``end``; int64 for integers, else the default."""
     check_device(device)
+    check_layout(layout)
     first, last = (0, start) if end is None else (start, end)
     if step == 0:
         raise ArgumentError("arange got step 0", "use a nonzero step")
@@ -430,9 +459,12 @@ def linspace(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
     check_device(device)
+    check_layout(layout)
     _shape_of((steps,))
     kind = as_dtype(dtype or get_default_dtype())
     check_size((steps,), kind, MOST_KNOWN)
@@ -449,9 +481,12 @@ def logspace(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
     check_device(device)
+    check_layout(layout)
     _shape_of((steps,))
     check_size((steps,), as_dtype(dtype or get_default_dtype()), MOST_KNOWN)
     values = as_dtype(dtype or get_default_dtype()).array(base ** np.linspace(start, end, steps))

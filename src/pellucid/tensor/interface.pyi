@@ -19,6 +19,7 @@ from pellucid.tensor.core import TensorCore as TensorCore
 from pellucid.tensor.device import Device as Device
 from pellucid.tensor.device import DeviceLike as DeviceLike
 from pellucid.tensor.hooks import HookHandle as HookHandle
+from pellucid.tensor.layout import Layout as Layout
 from pellucid.tensor.random import Generator as Generator
 from pellucid.tensor.results import Extremes as Extremes
 from pellucid.tensor.results import Fraction as Fraction
@@ -328,8 +329,13 @@ class Tensor(TensorCore):
         """
         ...
 
-    def _with(self, key: Any, value: Any, mode: builtins.str = 'set') -> Tensor:
-        """A copy whose elements at ``key`` are ``value``, through positions in flat order."""
+    def _with(
+        self,
+        entries: builtins.list[Any],
+        value: Any,
+        mode: builtins.str = 'set',
+    ) -> Tensor:
+        """A copy whose elements at a key are ``value``, through positions in flat order."""
         ...
 
     def abs(self) -> Tensor:
@@ -730,8 +736,12 @@ class Tensor(TensorCore):
         gradient: Tensor | None = None,
         retain_graph: builtins.bool | None = None,
         create_graph: builtins.bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
-        """Add the gradients of this tensor to ``.grad`` of the leaves it depends on."""
+        """Add the gradients of this tensor to ``.grad`` of the leaves it depends on.
+
+        With ``inputs`` only to theirs.  See :func:`pellucid.autograd.backward`.
+        """
         ...
 
     def baddbmm(
@@ -1060,7 +1070,7 @@ class Tensor(TensorCore):
         """
         ...
 
-    def cpu(self) -> Tensor:
+    def cpu(self, memory_format: builtins.object = None) -> Tensor:
         """The tensor itself: every tensor lives on the CPU."""
         ...
 
@@ -1779,8 +1789,8 @@ class Tensor(TensorCore):
         """Whether a conjugation is pending: no."""
         ...
 
-    def is_contiguous(self) -> builtins.bool:
-        """True: every tensor looks contiguous from outside."""
+    def is_contiguous(self, memory_format: builtins.object = None) -> builtins.bool:
+        """True: every tensor looks contiguous from outside, in any order of axes."""
         ...
 
     is_cpu: builtins.bool
@@ -1821,10 +1831,18 @@ class Tensor(TensorCore):
         """Whether the single element of the tensor is not zero."""
         ...
 
+    def is_pinned(self, device: DeviceLike | None = None) -> builtins.bool:
+        """Whether its memory is held in place for another device: no."""
+        ...
+
     is_quantized: builtins.bool
 
     def is_same_size(self, other: Tensor) -> builtins.bool:
         """Whether both tensors have the same shape."""
+        ...
+
+    def is_shared(self) -> builtins.bool:
+        """Whether other processes see its memory: no."""
         ...
 
     def is_signed(self) -> builtins.bool:
@@ -1883,6 +1901,11 @@ class Tensor(TensorCore):
         """The single element as a Python number; for a tensor of one element."""
         ...
 
+    @property
+    def itemsize(self) -> builtins.int:
+        """Bytes of one element."""
+        ...
+
     def kron(self, other: Tensor) -> Tensor:
         """Every element times the whole of ``other``, as blocks."""
         ...
@@ -1894,6 +1917,11 @@ class Tensor(TensorCore):
         keepdim: builtins.bool = False,
     ) -> ValuesIndices:
         """The k-th smallest (k counts from 1) along ``dim``: (value, position)."""
+        ...
+
+    @property
+    def layout(self) -> Layout:
+        """How the elements lie in memory: :data:`pellucid.strided`, for tensors are dense."""
         ...
 
     def lcm(self, other: Operand) -> Tensor:
@@ -2339,6 +2367,11 @@ class Tensor(TensorCore):
         """
         ...
 
+    @property
+    def name(self) -> builtins.str | None:
+        """A name that was given to it: None."""
+        ...
+
     def nan_to_num(
         self,
         nan: builtins.float = ...,
@@ -2470,10 +2503,13 @@ class Tensor(TensorCore):
 
     def new_empty(
         self,
-        *size: Extents,
+        *shape: Extents,
+        size: Extents | None = None,
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """Zeros of the given size, in this tensor's dtype unless ``dtype`` is given."""
         ...
@@ -2486,16 +2522,21 @@ class Tensor(TensorCore):
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """``fill_value`` in the given size and this dtype."""
         ...
 
     def new_ones(
         self,
-        *size: Extents,
+        *shape: Extents,
+        size: Extents | None = None,
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """Ones of the given size, in this tensor's dtype unless ``dtype`` is given."""
         ...
@@ -2507,16 +2548,20 @@ class Tensor(TensorCore):
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """A copy of ``data`` in this tensor's dtype unless ``dtype`` is given."""
         ...
 
     def new_zeros(
         self,
-        *size: Extents,
+        *shape: Extents,
+        size: Extents | None = None,
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """Zeros of the given size, in this tensor's dtype unless ``dtype`` is given."""
         ...
@@ -2598,8 +2643,17 @@ class Tensor(TensorCore):
         """All products of two vectors' elements: (N,), (M,) → (N, M)."""
         ...
 
+    @property
+    def output_nr(self) -> builtins.int:
+        """Which of the results of its operation it is; 0 for the first, and for leaves."""
+        ...
+
     def permute(self, *dims: Extents) -> Tensor:
         """Axis i of the result is axis ``dims[i]``."""
+        ...
+
+    def pin_memory(self, device: DeviceLike | None = None) -> Tensor:
+        """The tensor itself: its memory is that of the only device."""
         ...
 
     def pinverse(self, rcond: builtins.float = ...) -> Tensor:
@@ -2958,6 +3012,10 @@ class Tensor(TensorCore):
         """
         ...
 
+    def share_memory_(self) -> Tensor:
+        """The tensor itself; other processes get copies, threads the memory."""
+        ...
+
     def short(self) -> Tensor:
         """As int16: whole numbers from −32768 to 32767, the fraction cut off."""
         ...
@@ -3123,6 +3181,10 @@ class Tensor(TensorCore):
         keepdim: builtins.bool = False,
     ) -> builtins.tuple[Tensor, Tensor]:
         """(standard deviation, mean) over ``dim``."""
+        ...
+
+    def storage_offset(self) -> builtins.int:
+        """How many elements of its memory come before its first: 0 unless it is a view."""
         ...
 
     @overload

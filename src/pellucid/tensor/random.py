@@ -19,6 +19,7 @@ from pellucid.tensor.core import TensorCore, check_size, lift
 from pellucid.tensor.creation import _shape_of
 from pellucid.tensor.device import Device, DeviceLike, check_device
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.layout import Layout, check_layout
 from pellucid.tensor.limits import iinfo
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.state import concrete
@@ -148,52 +149,74 @@ def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> 
 
 
 def rand(
-    *size: Extents,
+    *shape: Extents,
+    size: Extents | None = None,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Uniform in [0, 1)."""
     check_device(device)
-    return _uniform(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
+    check_layout(layout)
+    return _uniform(_shape_of(shape if size is None else (size,)), dtype, generator).requires_grad_(
+        requires_grad
+    )
 
 
 def randn(
-    *size: Extents,
+    *shape: Extents,
+    size: Extents | None = None,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Standard normal."""
     check_device(device)
-    return _normal(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
+    check_layout(layout)
+    return _normal(_shape_of(shape if size is None else (size,)), dtype, generator).requires_grad_(
+        requires_grad
+    )
 
 
 def rand_like(
     input: Tensor,
     *,
+    generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
+    memory_format: object = None,
 ) -> Tensor:
     """Uniform in [0, 1), in the shape and dtype of ``input``."""
     check_device(device)
-    made = _uniform(tuple(input.shape), dtype or input.dtype, None)
+    check_layout(layout)
+    made = _uniform(tuple(input.shape), dtype or input.dtype, generator)
     return made.requires_grad_(requires_grad)
 
 
 def randn_like(
     input: Tensor,
     *,
+    generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
+    memory_format: object = None,
 ) -> Tensor:
     """Standard normal, in the shape and dtype of ``input``."""
     check_device(device)
-    made = _normal(tuple(input.shape), dtype or input.dtype, None)
+    check_layout(layout)
+    made = _normal(tuple(input.shape), dtype or input.dtype, generator)
     return made.requires_grad_(requires_grad)
 
 
@@ -204,13 +227,17 @@ def randint(
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Integers evenly in [low, high); ``randint(high, size)`` starts at 0. int64 by default.
 
     From 53 random bits: with ranges under 2^40 no value is off by more than 2^-13 of its share.
     """
     check_device(device)
+    check_layout(layout)
     if size is None:
         low, high, size = 0, low, high
     if not isinstance(high, int) or size is None:
@@ -223,7 +250,8 @@ def randint(
             f"randint got the empty range [{low}, {high})", "high must be larger than low"
         )
     u = _uniform(_shape_of((size,)) if not isinstance(size, int) else (size,), float64, generator)
-    return elementwise.cast((u * (high - low)).floor() + low, as_dtype(dtype or int64))
+    made = elementwise.cast((u * (high - low)).floor() + low, as_dtype(dtype or int64))
+    return made.requires_grad_(requires_grad)
 
 
 def randint_like(
@@ -231,23 +259,39 @@ def randint_like(
     low: int,
     high: int | None = None,
     *,
+    generator: Generator | None = None,
     dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
+    memory_format: object = None,
 ) -> Tensor:
     """Integers evenly in [low, high), or [0, low), in the shape and dtype of ``input``."""
     check_device(device)
+    check_layout(layout)
     bounds = (0, low) if high is None else (low, high)
-    return randint(*bounds, tuple(input.shape), dtype=dtype or input.dtype)
+    made = randint(*bounds, tuple(input.shape), generator=generator, dtype=dtype or input.dtype)
+    return made.requires_grad_(requires_grad)
 
 
 def randperm(
-    n: int, *, generator: Generator | None = None, device: DeviceLike | None = None
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
+    device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
 ) -> Tensor:
-    """0 … n − 1 in random order (int64)."""
+    """0 … n − 1 in random order, int64 by default."""
     check_device(device)
+    check_layout(layout)
     if n < 0:
         raise ArgumentError(f"randperm got n={n}", "use 0 or more")
-    return _uniform((n,), float64, generator).argsort(0)
+    order = _uniform((n,), float64, generator).argsort(0)
+    return elementwise.cast(order, as_dtype(dtype or int64)).requires_grad_(requires_grad)
 
 
 def bernoulli(

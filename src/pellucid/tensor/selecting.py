@@ -247,7 +247,7 @@ class SelectingMethods(Tensor):
             number = structure.reshape(tensor, ())
             change(self, elementwise.where(wide, number, self._shadow()))
         else:
-            change(self, self._shadow()._with_entries(entries, tensor))
+            change(self, self._shadow()._with(entries, tensor))
 
     def _write(self, entries: list[Any], value: np.ndarray) -> None:
         """Write ``value`` to a key of the memory itself: only the elements named are touched."""
@@ -269,11 +269,8 @@ class SelectingMethods(Tensor):
             ) from error
         self._cell.changes[0] += 1
 
-    def _with(self, key: Any, value: Any, mode: str = "set") -> Tensor:
-        """A copy whose elements at ``key`` are ``value``, through positions in flat order."""
-        return self._with_entries(_entries(key), value, mode)
-
-    def _with_entries(self, entries: list[Any], value: Any, mode: str = "set") -> Tensor:
+    def _with(self, entries: list[Any], value: Any, mode: str = "set") -> Tensor:
+        """A copy whose elements at a key are ``value``, through positions in flat order."""
         places = lift(np.arange(math.prod(self.shape), dtype=np.int64).reshape(self.shape))
         where = places._selected(entries)  # (N,) -> shape
         spread = structure.broadcast_to(_squeeze_lead(value, len(where.shape)), where.shape)
@@ -307,14 +304,14 @@ class SelectingMethods(Tensor):
     ) -> Tensor:
         """A copy with ``values`` written (or added) at ``self[indices]``."""
         value = as_source(values, self.dtype)
-        return self._with(tuple(indices), value, "add" if accumulate else "set")
+        return self._with(_entries(tuple(indices)), value, "add" if accumulate else "set")
 
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor:
         """A copy in which the elements where ``mask`` is true come, in order, from ``source``."""
         chosen = structure.broadcast_to(as_operand(mask), self.shape)
         count = int(np.count_nonzero(chosen.array()))
         values = structure.reshape(as_source(source, self.dtype), (-1,)).narrow(0, 0, count)
-        return self._with(chosen, values)
+        return self._with([chosen], values)
 
     def scatter(
         self,

@@ -35,10 +35,12 @@ from pellucid.tensor.assembling import AssemblingMethods
 from pellucid.tensor.combining import CombiningMethods
 from pellucid.tensor.conversion import destination
 from pellucid.tensor.core import Record, TensorCore, initialize
-from pellucid.tensor.device import Device, DeviceLike, absent, check_device
+from pellucid.tensor.device import Device, DeviceLike, check_device
 from pellucid.tensor.hooks import HookHandle
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.layout import Layout, check_layout
 from pellucid.tensor.parts import PartMethods
+from pellucid.tensor.placing import PlacingMethods
 from pellucid.tensor.products import ProductMethods
 from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
@@ -52,8 +54,6 @@ from pellucid.tensor.validity import changed
 from pellucid.tensor.values import ValueMethods
 from pellucid.tensor.vocabulary import names_with
 
-_CPU = Device()
-
 
 class _WholeTensor(
     ValueMethods,
@@ -64,6 +64,7 @@ class _WholeTensor(
     CombiningMethods,
     RandomMethods,
     PartMethods,
+    PlacingMethods,
     SolvingMethods,
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
@@ -78,10 +79,6 @@ class _WholeTensor(
 
     __array_priority__ = 1000
     """Makes ``numpy_array * tensor`` a tensor: NumPy leaves the operation to us."""
-
-    is_cuda = is_sparse = is_quantized = is_meta = is_xpu = is_mps = is_xla = False
-    is_sparse_csr = is_mkldnn = is_nested = is_vulkan = is_ipu = is_mtia = is_maia = False
-    is_cpu = True
 
     def __init__(
         self,
@@ -148,11 +145,6 @@ class _WholeTensor(
     def is_floating_point(self) -> builtins.bool:
         """Whether the dtype is float32, float64, bfloat16 or float16."""
         return self.dtype.is_floating_point
-
-    @property
-    def device(self) -> Device:
-        """Where the tensor lives: the CPU."""
-        return _CPU
 
     # ---- conversion ------------------------------------------------------------------------
 
@@ -261,18 +253,6 @@ class _WholeTensor(
         """As bool: True where the element is not zero."""
         return self.bool_()
 
-    def cpu(self) -> Tensor:
-        """The tensor itself: every tensor lives on the CPU."""
-        return self
-
-    def cuda(self, device: DeviceLike | None = None, non_blocking: builtins.bool = False) -> Tensor:
-        """Raises :class:`~pellucid.base.errors.DeviceError`: tensors live on the CPU."""
-        raise absent("cuda" if device is None else device)
-
-    def xpu(self, device: DeviceLike | None = None, non_blocking: builtins.bool = False) -> Tensor:
-        """Raises :class:`~pellucid.base.errors.DeviceError`: tensors live on the CPU."""
-        raise absent("xpu" if device is None else device)
-
     def type_as(self, other: TensorCore) -> Tensor:
         """In the dtype of ``other``; the tensor itself if it has that already."""
         return elementwise.cast(self, other.dtype)
@@ -284,6 +264,7 @@ class _WholeTensor(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """A copy of ``data`` in this tensor's dtype unless ``dtype`` is given."""
         check_device("cpu" if device is None else device)
@@ -299,9 +280,12 @@ class _WholeTensor(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """``fill_value`` in the given size and this dtype."""
         check_device("cpu" if device is None else device)
+        check_layout(layout)
         kind = dtype or self.dtype
         return creation.full(
             creation._shape_of((size,)),
@@ -313,28 +297,36 @@ class _WholeTensor(
 
     def new_zeros(
         self,
-        *size: Extents,
+        *shape: Extents,
+        size: Extents | None = None,
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """Zeros of the given size, in this tensor's dtype unless ``dtype`` is given."""
         check_device("cpu" if device is None else device)
+        check_layout(layout)
         return creation.zeros(
-            *size, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
+            *shape, size=size, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
         )
 
     def new_ones(
         self,
-        *size: Extents,
+        *shape: Extents,
+        size: Extents | None = None,
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """Ones of the given size, in this tensor's dtype unless ``dtype`` is given."""
         check_device("cpu" if device is None else device)
+        check_layout(layout)
         return creation.ones(
-            *size, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
+            *shape, size=size, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
         )
 
     new_empty = new_zeros
