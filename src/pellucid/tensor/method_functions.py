@@ -30,7 +30,19 @@ def _free(name: str) -> Callable[..., Any]:
     return function
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {name: _free(name) for name in names_with("function")}
+_IN_PLACE = """
+abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_
+atanh_
+ceil_ clamp_ clamp_max_ clamp_min_ clip_ conj_physical_ cos_ cosh_ deg2rad_ detach_ erf_ erfc_ exp2_
+exp_ expm1_ fill_ fix_ floor_ frac_ gcd_ i0_ index_put_ lcm_ ldexp_ log10_ log1p_ log2_ log_ logit_
+nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ relu_ round_ rsqrt_ sigmoid_ sin_ sinc_ sinh_ sqrt_
+square_ tan_ tanh_ trunc_ xlogy_ zero_
+""".split()
+"""The methods that change their tensor and are functions of PyTorch's top level too."""
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: _free(name) for name in sorted([*names_with("function"), *_IN_PLACE])
+}
 """Name → function."""
 
 globals().update(FUNCTIONS)

@@ -20,15 +20,19 @@ from typing import overload as overload
 
 __all__ = [
     "abs",
+    "abs_",
     "absolute",
     "acos",
+    "acos_",
     "acosh",
+    "acosh_",
     "add",
     "addbmm",
     "addcdiv",
     "addcmul",
     "addmm",
     "addmv",
+    "addmv_",
     "addr",
     "adjoint",
     "all",
@@ -39,21 +43,31 @@ __all__ = [
     "angle",
     "any",
     "arccos",
+    "arccos_",
     "arccosh",
+    "arccosh_",
     "arcsin",
+    "arcsin_",
     "arcsinh",
+    "arcsinh_",
     "arctan",
     "arctan2",
+    "arctan_",
     "arctanh",
+    "arctanh_",
     "argmax",
     "argmin",
     "argsort",
     "argwhere",
     "asin",
+    "asin_",
     "asinh",
+    "asinh_",
     "atan",
     "atan2",
+    "atan_",
     "atanh",
+    "atanh_",
     "baddbmm",
     "bincount",
     "bitwise_and",
@@ -66,21 +80,29 @@ __all__ = [
     "broadcast_to",
     "bucketize",
     "ceil",
+    "ceil_",
     "cholesky",
     "cholesky_inverse",
     "cholesky_solve",
     "chunk",
     "clamp",
+    "clamp_",
     "clamp_max",
+    "clamp_max_",
     "clamp_min",
+    "clamp_min_",
     "clip",
+    "clip_",
     "clone",
     "conj",
     "conj_physical",
+    "conj_physical_",
     "copysign",
     "corrcoef",
     "cos",
+    "cos_",
     "cosh",
+    "cosh_",
     "count_nonzero",
     "cov",
     "cross",
@@ -89,8 +111,10 @@ __all__ = [
     "cumprod",
     "cumsum",
     "deg2rad",
+    "deg2rad_",
     "det",
     "detach",
+    "detach_",
     "diag",
     "diag_embed",
     "diagflat",
@@ -105,26 +129,36 @@ __all__ = [
     "dsplit",
     "eq",
     "erf",
+    "erf_",
     "erfc",
+    "erfc_",
     "erfinv",
     "exp",
     "exp2",
+    "exp2_",
+    "exp_",
     "expm1",
+    "expm1_",
+    "fill_",
     "fix",
+    "fix_",
     "flatten",
     "flip",
     "fliplr",
     "flipud",
     "float_power",
     "floor",
+    "floor_",
     "floor_divide",
     "fmax",
     "fmin",
     "fmod",
     "frac",
+    "frac_",
     "frexp",
     "gather",
     "gcd",
+    "gcd_",
     "ge",
     "ger",
     "greater",
@@ -137,12 +171,14 @@ __all__ = [
     "hsplit",
     "hypot",
     "i0",
+    "i0_",
     "igamma",
     "igammac",
     "index_add",
     "index_copy",
     "index_fill",
     "index_put",
+    "index_put_",
     "index_reduce",
     "index_select",
     "inner",
@@ -165,7 +201,9 @@ __all__ = [
     "kron",
     "kthvalue",
     "lcm",
+    "lcm_",
     "ldexp",
+    "ldexp_",
     "le",
     "lerp",
     "less",
@@ -173,8 +211,12 @@ __all__ = [
     "lgamma",
     "log",
     "log10",
+    "log10_",
     "log1p",
+    "log1p_",
     "log2",
+    "log2_",
+    "log_",
     "log_softmax",
     "logaddexp",
     "logaddexp2",
@@ -185,6 +227,7 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logit",
+    "logit_",
     "logsumexp",
     "lt",
     "masked_fill",
@@ -209,6 +252,7 @@ __all__ = [
     "mv",
     "mvlgamma",
     "nan_to_num",
+    "nan_to_num_",
     "nanmean",
     "nanmedian",
     "nanquantile",
@@ -216,7 +260,9 @@ __all__ = [
     "narrow",
     "ne",
     "neg",
+    "neg_",
     "negative",
+    "negative_",
     "nextafter",
     "nonzero",
     "nonzero_static",
@@ -233,9 +279,12 @@ __all__ = [
     "put",
     "quantile",
     "rad2deg",
+    "rad2deg_",
     "ravel",
     "reciprocal",
+    "reciprocal_",
     "relu",
+    "relu_",
     "remainder",
     "renorm",
     "repeat_interleave",
@@ -245,7 +294,9 @@ __all__ = [
     "roll",
     "rot90",
     "round",
+    "round_",
     "rsqrt",
+    "rsqrt_",
     "rsub",
     "scatter",
     "scatter_add",
@@ -254,11 +305,15 @@ __all__ = [
     "select_scatter",
     "sgn",
     "sigmoid",
+    "sigmoid_",
     "sign",
     "signbit",
     "sin",
+    "sin_",
     "sinc",
+    "sinc_",
     "sinh",
+    "sinh_",
     "slice_scatter",
     "slogdet",
     "softmax",
@@ -266,7 +321,9 @@ __all__ = [
     "split",
     "split_with_sizes",
     "sqrt",
+    "sqrt_",
     "square",
+    "square_",
     "squeeze",
     "std",
     "std_mean",
@@ -279,7 +336,9 @@ __all__ = [
     "take",
     "take_along_dim",
     "tan",
+    "tan_",
     "tanh",
+    "tanh_",
     "tensor_split",
     "tile",
     "topk",
@@ -290,6 +349,7 @@ __all__ = [
     "triu",
     "true_divide",
     "trunc",
+    "trunc_",
     "unbind",
     "unflatten",
     "unique",
@@ -300,12 +360,21 @@ __all__ = [
     "vdot",
     "vsplit",
     "xlogy",
+    "xlogy_",
+    "zero_",
 ]
 
 FUNCTIONS: dict[str, Callable[..., Any]]
 
 def abs(input: Operand) -> Tensor:
     """|x|, element by element. Shape and dtype stay."""
+    ...
+
+def abs_(input: Operand) -> Tensor:
+    """|x|, element by element. Shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def absolute(input: Operand) -> Tensor:
@@ -316,8 +385,22 @@ def acos(input: Operand) -> Tensor:
     """arccos x, element by element. Shape stays; integers become float32."""
     ...
 
+def acos_(input: Operand) -> Tensor:
+    """arccos x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def acosh(input: Operand) -> Tensor:
     """arcosh x, element by element. Shape stays; integers become float32."""
+    ...
+
+def acosh_(input: Operand) -> Tensor:
+    """arcosh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def add(input: Operand, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
@@ -375,6 +458,20 @@ def addmv(
     alpha: builtins.float = 1,
 ) -> Tensor:
     """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n)."""
+    ...
+
+def addmv_(
+    input: Operand,
+    mat: Tensor,
+    vec: Tensor,
+    *,
+    beta: builtins.float = 1,
+    alpha: builtins.float = 1,
+) -> Tensor:
+    """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n).
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def addr(
@@ -435,16 +532,44 @@ def arccos(input: Operand) -> Tensor:
     """arccos x, element by element. Shape stays; integers become float32."""
     ...
 
+def arccos_(input: Operand) -> Tensor:
+    """arccos x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def arccosh(input: Operand) -> Tensor:
     """arcosh x, element by element. Shape stays; integers become float32."""
+    ...
+
+def arccosh_(input: Operand) -> Tensor:
+    """arcosh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def arcsin(input: Operand) -> Tensor:
     """arcsin x, element by element. Shape stays; integers become float32."""
     ...
 
+def arcsin_(input: Operand) -> Tensor:
+    """arcsin x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def arcsinh(input: Operand) -> Tensor:
     """arsinh x, element by element. Shape stays; integers become float32."""
+    ...
+
+def arcsinh_(input: Operand) -> Tensor:
+    """arsinh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def arctan(input: Operand) -> Tensor:
@@ -455,8 +580,22 @@ def arctan2(input: Operand, other: Operand) -> Tensor:
     """Angle of the point (x = other, y = self) in (−π, π]."""
     ...
 
+def arctan_(input: Operand) -> Tensor:
+    """arctan x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def arctanh(input: Operand) -> Tensor:
     """artanh x, element by element. Shape stays; integers become float32."""
+    ...
+
+def arctanh_(input: Operand) -> Tensor:
+    """artanh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def argmax(
@@ -492,8 +631,22 @@ def asin(input: Operand) -> Tensor:
     """arcsin x, element by element. Shape stays; integers become float32."""
     ...
 
+def asin_(input: Operand) -> Tensor:
+    """arcsin x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def asinh(input: Operand) -> Tensor:
     """arsinh x, element by element. Shape stays; integers become float32."""
+    ...
+
+def asinh_(input: Operand) -> Tensor:
+    """arsinh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def atan(input: Operand) -> Tensor:
@@ -504,8 +657,22 @@ def atan2(input: Operand, other: Operand) -> Tensor:
     """Angle of the point (x = other, y = self) in (−π, π]."""
     ...
 
+def atan_(input: Operand) -> Tensor:
+    """arctan x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def atanh(input: Operand) -> Tensor:
     """artanh x, element by element. Shape stays; integers become float32."""
+    ...
+
+def atanh_(input: Operand) -> Tensor:
+    """artanh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def baddbmm(
@@ -579,6 +746,13 @@ def ceil(input: Operand) -> Tensor:
     """The smallest integer ≥ x, element by element; shape and dtype stay."""
     ...
 
+def ceil_(input: Operand) -> Tensor:
+    """The smallest integer ≥ x, element by element; shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def cholesky(input: Operand, upper: builtins.bool = False) -> Tensor:
     """The factor L of a symmetric positive definite matrix L Lᵀ, or Lᵀ with ``upper``."""
     ...
@@ -606,18 +780,50 @@ def clamp(input: Operand, min: Operand | None = None, max: Operand | None = None
     """
     ...
 
+def clamp_(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """min(max(x, min), max), NaN where one of them is.
+
+    The gradient is 1 inside and at the bounds, 0 outside.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def clamp_max(input: Operand, max: Operand) -> Tensor:
     """min(x, max), element by element; ``max`` broadcasts."""
+    ...
+
+def clamp_max_(input: Operand, max: Operand) -> Tensor:
+    """min(x, max), element by element; ``max`` broadcasts.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def clamp_min(input: Operand, min: Operand) -> Tensor:
     """max(x, min), element by element; ``min`` broadcasts."""
     ...
 
+def clamp_min_(input: Operand, min: Operand) -> Tensor:
+    """max(x, min), element by element; ``min`` broadcasts.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def clip(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
     """min(max(x, min), max), NaN where one of them is.
 
     The gradient is 1 inside and at the bounds, 0 outside.
+    """
+    ...
+
+def clip_(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """min(max(x, min), max), NaN where one of them is.
+
+    The gradient is 1 inside and at the bounds, 0 outside.
+
+    In place: overwrites the tensor with the result and returns it.
     """
     ...
 
@@ -633,6 +839,13 @@ def conj_physical(input: Operand) -> Tensor:
     """The tensor itself: real numbers are their own conjugates."""
     ...
 
+def conj_physical_(input: Operand) -> Tensor:
+    """The tensor itself: real numbers are their own conjugates.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def copysign(input: Operand, other: Operand) -> Tensor:
     """|self| with the sign of ``other``; a zero's sign counts too."""
     ...
@@ -645,8 +858,22 @@ def cos(input: Operand) -> Tensor:
     """cos x, element by element. Shape stays; integers become float32."""
     ...
 
+def cos_(input: Operand) -> Tensor:
+    """cos x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def cosh(input: Operand) -> Tensor:
     """cosh x, element by element. Shape stays; integers become float32."""
+    ...
+
+def cosh_(input: Operand) -> Tensor:
+    """cosh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def count_nonzero(input: Operand, dim: Axes = None) -> Tensor:
@@ -684,12 +911,23 @@ def deg2rad(input: Operand) -> Tensor:
     """Degrees as radians: x · π / 180, element by element."""
     ...
 
+def deg2rad_(input: Operand) -> Tensor:
+    """Degrees as radians: x · π / 180, element by element.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def det(input: Operand) -> Tensor:
     """The determinant of square matrices: (…, n, n) → (…)."""
     ...
 
 def detach(input: Operand) -> Tensor:
     """The same storage without history: gradients do not flow through."""
+    ...
+
+def detach_(input: Operand) -> Tensor:
+    """Forget the history in place; not for views, whose history is that of their base."""
     ...
 
 def diag(input: Operand, diagonal: builtins.int = 0) -> Tensor:
@@ -784,8 +1022,22 @@ def erf(input: Operand) -> Tensor:
     """the error function, element by element. Shape stays; integers become float32."""
     ...
 
+def erf_(input: Operand) -> Tensor:
+    """the error function, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def erfc(input: Operand) -> Tensor:
     """1 − erf(x), accurate for large x, element by element. Shape stays; integers become float32."""
+    ...
+
+def erfc_(input: Operand) -> Tensor:
+    """1 − erf(x), accurate for large x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def erfinv(input: Operand) -> Tensor:
@@ -800,12 +1052,44 @@ def exp2(input: Operand) -> Tensor:
     """2^x, element by element; integers become float32."""
     ...
 
+def exp2_(input: Operand) -> Tensor:
+    """2^x, element by element; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def exp_(input: Operand) -> Tensor:
+    """e^x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def expm1(input: Operand) -> Tensor:
     """e^x − 1, accurate near 0, element by element. Shape stays; integers become float32."""
     ...
 
+def expm1_(input: Operand) -> Tensor:
+    """e^x − 1, accurate near 0, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def fill_(input: Operand, value: Operand) -> Tensor:
+    """Overwrite every element with ``value``, converted."""
+    ...
+
 def fix(input: Operand) -> Tensor:
     """x without its fraction, rounded towards zero; shape and dtype stay."""
+    ...
+
+def fix_(input: Operand) -> Tensor:
+    """x without its fraction, rounded towards zero; shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def flatten(input: Operand, start_dim: builtins.int = 0, end_dim: builtins.int = -1) -> Tensor:
@@ -832,6 +1116,13 @@ def floor(input: Operand) -> Tensor:
     """The largest integer ≤ x, element by element; shape and dtype stay."""
     ...
 
+def floor_(input: Operand) -> Tensor:
+    """The largest integer ≤ x, element by element; shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def floor_divide(input: Operand, other: Operand) -> Tensor:
     """floor(self / other), element by element; shapes broadcast."""
     ...
@@ -852,6 +1143,13 @@ def frac(input: Operand) -> Tensor:
     """The fraction with the sign of x: x − trunc(x)."""
     ...
 
+def frac_(input: Operand) -> Tensor:
+    """The fraction with the sign of x: x − trunc(x).
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def frexp(input: Operand) -> Fraction:
     """(m, e) with x = m · 2^e and ½ ≤ |m| < 1, e int32; 0, ∞ and NaN have e = 0.
 
@@ -865,6 +1163,13 @@ def gather(input: Operand, dim: builtins.int, index: Tensor) -> Tensor:
 
 def gcd(input: Operand, other: Operand) -> Tensor:
     """The greatest common divisor of integers, 0 or more; values must be known."""
+    ...
+
+def gcd_(input: Operand, other: Operand) -> Tensor:
+    """The greatest common divisor of integers, 0 or more; values must be known.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def ge(input: Operand, other: Operand) -> Tensor:
@@ -939,6 +1244,16 @@ def i0(input: Operand) -> Tensor:
     """
     ...
 
+def i0_(input: Operand) -> Tensor:
+    """I₀(x) = 1/π ∫₀^π e^(x cos t) dt, the modified Bessel function of order 0.
+
+    Relative error up to 3e-14 in float64.  By Chebyshev series of e^−|x| I₀ in |x| up to 8
+    and of √|x| e^−|x| I₀ in 1/|x| beyond (Clenshaw, 1962).
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def igamma(input: Operand, other: Operand) -> Tensor:
     """P(a, x) = 1/Γ(a) ∫₀^x t^(a−1) e^−t dt for a = self, x = ``other``; from 0 to 1.
 
@@ -981,6 +1296,18 @@ def index_put(
     accumulate: builtins.bool = False,
 ) -> Tensor:
     """A copy with ``values`` written (or added) at ``self[indices]``."""
+    ...
+
+def index_put_(
+    input: Operand,
+    indices: Sequence[Tensor],
+    values: Operand,
+    accumulate: builtins.bool = False,
+) -> Tensor:
+    """A copy with ``values`` written (or added) at ``self[indices]``.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def index_reduce(
@@ -1093,8 +1420,22 @@ def lcm(input: Operand, other: Operand) -> Tensor:
     """The least common multiple of integers, 0 or more; values must be known."""
     ...
 
+def lcm_(input: Operand, other: Operand) -> Tensor:
+    """The least common multiple of integers, 0 or more; values must be known.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def ldexp(input: Operand, other: Operand) -> Tensor:
     """self · 2^other, element by element; shapes broadcast."""
+    ...
+
+def ldexp_(input: Operand, other: Operand) -> Tensor:
+    """self · 2^other, element by element; shapes broadcast.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def le(input: Operand, other: Operand) -> Tensor:
@@ -1128,12 +1469,40 @@ def log10(input: Operand) -> Tensor:
     """log₁₀ x, element by element. Shape stays; integers become float32."""
     ...
 
+def log10_(input: Operand) -> Tensor:
+    """log₁₀ x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def log1p(input: Operand) -> Tensor:
     """ln(1 + x), accurate near 0, element by element. Shape stays; integers become float32."""
     ...
 
+def log1p_(input: Operand) -> Tensor:
+    """ln(1 + x), accurate near 0, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def log2(input: Operand) -> Tensor:
     """log₂ x, element by element. Shape stays; integers become float32."""
+    ...
+
+def log2_(input: Operand) -> Tensor:
+    """log₂ x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def log_(input: Operand) -> Tensor:
+    """ln x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def log_softmax(input: Operand, dim: builtins.int, dtype: DTypeLike | None = None) -> Tensor:
@@ -1174,6 +1543,13 @@ def logical_xor(input: Operand, other: Operand) -> Tensor:
 
 def logit(input: Operand, eps: builtins.float | None = None) -> Tensor:
     """ln(x / (1 − x)), the inverse of the sigmoid; ``eps`` clamps x to [eps, 1 − eps]."""
+    ...
+
+def logit_(input: Operand, eps: builtins.float | None = None) -> Tensor:
+    """ln(x / (1 − x)), the inverse of the sigmoid; ``eps`` clamps x to [eps, 1 − eps].
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def logsumexp(input: Operand, dim: Axes, keepdim: builtins.bool = False) -> Tensor:
@@ -1342,6 +1718,18 @@ def nan_to_num(
     """Finite numbers only: NaN → ``nan``, +∞ and −∞ → the largest and smallest by default."""
     ...
 
+def nan_to_num_(
+    input: Operand,
+    nan: builtins.float = ...,
+    posinf: builtins.float | None = None,
+    neginf: builtins.float | None = None,
+) -> Tensor:
+    """Finite numbers only: NaN → ``nan``, +∞ and −∞ → the largest and smallest by default.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def nanmean(
     input: Operand,
     dim: Axes = None,
@@ -1403,8 +1791,22 @@ def neg(input: Operand) -> Tensor:
     """−x, element by element. Shape and dtype stay."""
     ...
 
+def neg_(input: Operand) -> Tensor:
+    """−x, element by element. Shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def negative(input: Operand) -> Tensor:
     """−x, element by element. Shape and dtype stay."""
+    ...
+
+def negative_(input: Operand) -> Tensor:
+    """−x, element by element. Shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def nextafter(input: Operand, other: Operand) -> Tensor:
@@ -1520,6 +1922,13 @@ def rad2deg(input: Operand) -> Tensor:
     """Radians as degrees: x · 180 / π, element by element."""
     ...
 
+def rad2deg_(input: Operand) -> Tensor:
+    """Radians as degrees: x · 180 / π, element by element.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def ravel(input: Operand) -> Tensor:
     """All elements in one line, in the order of their indices."""
     ...
@@ -1528,8 +1937,22 @@ def reciprocal(input: Operand) -> Tensor:
     """1 / x, element by element; integers become float32."""
     ...
 
+def reciprocal_(input: Operand) -> Tensor:
+    """1 / x, element by element; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def relu(input: Operand) -> Tensor:
     """max(0, x), NaN for NaN; the gradient at 0 is 0."""
+    ...
+
+def relu_(input: Operand) -> Tensor:
+    """max(0, x), NaN for NaN; the gradient at 0 is 0.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def remainder(input: Operand, other: Operand) -> Tensor:
@@ -1586,8 +2009,22 @@ def round(input: Operand, *, decimals: builtins.int = 0) -> Tensor:
     """x rounded to ``decimals`` places, ties to the even neighbour."""
     ...
 
+def round_(input: Operand, *, decimals: builtins.int = 0) -> Tensor:
+    """x rounded to ``decimals`` places, ties to the even neighbour.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def rsqrt(input: Operand) -> Tensor:
     """1 / √x, element by element; integers become float32."""
+    ...
+
+def rsqrt_(input: Operand) -> Tensor:
+    """1 / √x, element by element; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def rsub(input: Operand, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
@@ -1651,6 +2088,13 @@ def sigmoid(input: Operand) -> Tensor:
     """1 / (1 + e^−x), element by element. Shape stays; integers become float32."""
     ...
 
+def sigmoid_(input: Operand) -> Tensor:
+    """1 / (1 + e^−x), element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def sign(input: Operand) -> Tensor:
     """sign(x): −1, 0 or 1, element by element. Shape and dtype stay."""
     ...
@@ -1663,12 +2107,33 @@ def sin(input: Operand) -> Tensor:
     """sin x, element by element. Shape stays; integers become float32."""
     ...
 
+def sin_(input: Operand) -> Tensor:
+    """sin x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def sinc(input: Operand) -> Tensor:
     """sin(πx) / (πx), 1 at 0; integers become float32."""
     ...
 
+def sinc_(input: Operand) -> Tensor:
+    """sin(πx) / (πx), 1 at 0; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def sinh(input: Operand) -> Tensor:
     """sinh x, element by element. Shape stays; integers become float32."""
+    ...
+
+def sinh_(input: Operand) -> Tensor:
+    """sinh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def slice_scatter(
@@ -1719,8 +2184,22 @@ def sqrt(input: Operand) -> Tensor:
     """√x, element by element. Shape stays; integers become float32."""
     ...
 
+def sqrt_(input: Operand) -> Tensor:
+    """√x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def square(input: Operand) -> Tensor:
     """x², element by element; shape and dtype stay."""
+    ...
+
+def square_(input: Operand) -> Tensor:
+    """x², element by element; shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def squeeze(input: Operand, dim: builtins.int | Sequence[builtins.int] | None = None) -> Tensor:
@@ -1798,8 +2277,22 @@ def tan(input: Operand) -> Tensor:
     """tan x, element by element. Shape stays; integers become float32."""
     ...
 
+def tan_(input: Operand) -> Tensor:
+    """tan x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
 def tanh(input: Operand) -> Tensor:
     """tanh x, element by element. Shape stays; integers become float32."""
+    ...
+
+def tanh_(input: Operand) -> Tensor:
+    """tanh x, element by element. Shape stays; integers become float32.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def tensor_split(
@@ -1871,6 +2364,13 @@ def true_divide(
 
 def trunc(input: Operand) -> Tensor:
     """x without its fraction, rounded towards zero; shape and dtype stay."""
+    ...
+
+def trunc_(input: Operand) -> Tensor:
+    """x without its fraction, rounded towards zero; shape and dtype stay.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
     ...
 
 def unbind(input: Operand, dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
@@ -1973,4 +2473,15 @@ def vsplit(
 
 def xlogy(input: Operand, other: Operand) -> Tensor:
     """self · ln(other), element by element, with 0 · ln(0) = 0."""
+    ...
+
+def xlogy_(input: Operand, other: Operand) -> Tensor:
+    """self · ln(other), element by element, with 0 · ln(0) = 0.
+
+    In place: overwrites the tensor with the result and returns it.
+    """
+    ...
+
+def zero_(input: Operand) -> Tensor:
+    """Overwrite every element with zero; returns the tensor."""
     ...
