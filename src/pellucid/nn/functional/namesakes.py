@@ -9,6 +9,7 @@ of the same name in :mod:`pellucid.nn.functional`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pellucid.base.errors import ArgumentError
 from pellucid.nn import functional as F  # noqa: N812  (the customary name)
@@ -75,7 +76,9 @@ def batch_norm(
     cudnn_enabled: bool = True,
 ) -> Tensor:
     """``functional.batch_norm`` with the weights first; ``cudnn_enabled`` has no effect."""
-    return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    mean: Any = running_mean
+    variance: Any = running_var
+    return F.batch_norm(input, mean, variance, weight, bias, training, momentum, eps)
 
 
 def instance_norm(
@@ -142,8 +145,8 @@ def kl_div(
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,
-    input_lengths: Tensor | Sequence[int],
-    target_lengths: Tensor | Sequence[int],
+    input_lengths: Any,
+    target_lengths: Any,
     blank: int = 0,
     reduction: int = 0,
     zero_infinity: bool = False,
