@@ -196,6 +196,7 @@ from pellucid.nn.functional.namesakes import instance_norm as instance_norm
 from pellucid import interop as interop
 from pellucid.nn.functional.namesakes import kl_div as kl_div
 from pellucid.nn.functional.namesakes import layer_norm as layer_norm
+from pellucid.serialization import load as load
 from pellucid.nn.functional.namesakes import margin_ranking_loss as margin_ranking_loss
 from pellucid.nn.functional import max_pool1d as max_pool1d
 from pellucid.nn.functional import max_pool1d_with_indices as max_pool1d_with_indices
@@ -214,7 +215,9 @@ from pellucid import random as random
 from pellucid import rl as rl
 from pellucid.nn.functional import rms_norm as rms_norm
 from pellucid.nn.functional import rrelu as rrelu
+from pellucid.serialization import save as save
 from pellucid.nn.functional import selu as selu
+from pellucid import serialization as serialization
 from pellucid.training.summary import summary as summary
 from pellucid import text as text
 from pellucid.nn.functional import threshold as threshold
@@ -549,6 +552,7 @@ __all__ = [
     "lgamma",
     "linalg",
     "linspace",
+    "load",
     "log",
     "log10",
     "log10_",
@@ -681,6 +685,7 @@ __all__ = [
     "rsqrt",
     "rsqrt_",
     "rsub",
+    "save",
     "scalar_tensor",
     "scan",
     "scatter",
@@ -691,6 +696,7 @@ __all__ = [
     "select",
     "select_scatter",
     "selu",
+    "serialization",
     "set_default_device",
     "set_default_dtype",
     "set_default_tensor_type",

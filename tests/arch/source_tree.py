@@ -24,7 +24,6 @@ FLOORS = {
     "interop": 7.3,  # files hold parameters and modules
     "amp": 7.3,  # scales losses for optimizers
     "cuda": 7.4,  # has names for what amp defines
-    "interop": 7,
     "training": 8,
     "insight": 9,
     "models": 9,
