@@ -237,6 +237,7 @@ __all__ = [
     "column_stack",
     "combinations",
     "compile",
+    "compiler",
     "concat",
     "concatenate",
     "contiguous_format",
@@ -295,6 +296,7 @@ __all__ = [
     "half",
     "hinge_embedding_loss",
     "hstack",
+    "hub",
     "iinfo",
     "inf",
     "inference_mode",
@@ -313,6 +315,7 @@ __all__ = [
     "is_grad_enabled",
     "is_tensor",
     "is_warn_always_enabled",
+    "jit",
     "kl_div",
     "layer_norm",
     "layout",
@@ -339,6 +342,7 @@ __all__ = [
     "numerical_grad",
     "ones",
     "ones_like",
+    "onnx",
     "optim",
     "pairwise_distance",
     "pdist",
@@ -349,6 +353,7 @@ __all__ = [
     "polygamma",
     "preserve_format",
     "printoptions",
+    "profiler",
     "promote_types",
     "rand",
     "rand_like",
@@ -368,6 +373,7 @@ __all__ = [
     "searchsorted",
     "seed",
     "selu",
+    "serialization",
     "set_default_device",
     "set_default_dtype",
     "set_default_tensor_type",
@@ -380,7 +386,6 @@ __all__ = [
     "set_num_threads",
     "set_printoptions",
     "set_rng_state",
-    "serialization",
     "set_warn_always",
     "short",
     "sparse_bsc",
@@ -393,6 +398,7 @@ __all__ = [
     "summary",
     "tensor",
     "tensordot",
+    "testing",
     "text",
     "threshold",
     "training",
@@ -415,8 +421,9 @@ __all__ = [
 __all__ += _method_functions.__all__
 
 _PARTS = (
-    "accelerator amp autograd backends cpu cuda data insight interop models mps nn optim random "
-    "rl serialization text training utils version vision xpu"
+    "accelerator amp autograd backends compiler cpu cuda data hub insight interop jit models "
+    "mps nn onnx optim profiler random rl serialization testing text training utils version "
+    "vision xpu"
 ).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",

@@ -172,6 +172,7 @@ from pellucid.nn.functional import bilinear as bilinear
 from pellucid.nn.functional.namesakes import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from pellucid.nn.functional import celu as celu
 from pellucid.nn.functional import channel_shuffle as channel_shuffle
+from pellucid import compiler as compiler
 from pellucid.nn.functional import conv1d as conv1d
 from pellucid.nn.functional import conv2d as conv2d
 from pellucid.nn.functional import conv3d as conv3d
@@ -191,9 +192,11 @@ from pellucid.nn.functional.namesakes import embedding as embedding
 from pellucid.nn.functional.namesakes import feature_alpha_dropout as feature_alpha_dropout
 from pellucid.nn.functional.namesakes import group_norm as group_norm
 from pellucid.nn.functional.namesakes import hinge_embedding_loss as hinge_embedding_loss
+from pellucid import hub as hub
 from pellucid import insight as insight
 from pellucid.nn.functional.namesakes import instance_norm as instance_norm
 from pellucid import interop as interop
+from pellucid import jit as jit
 from pellucid.nn.functional.namesakes import kl_div as kl_div
 from pellucid.nn.functional.namesakes import layer_norm as layer_norm
 from pellucid.serialization import load as load
@@ -205,12 +208,14 @@ from pellucid.nn.functional import max_pool3d as max_pool3d
 from pellucid import models as models
 from pellucid import mps as mps
 from pellucid import nn as nn
+from pellucid import onnx as onnx
 from pellucid import optim as optim
 from pellucid.nn.functional import pairwise_distance as pairwise_distance
 from pellucid.nn.functional import pdist as pdist
 from pellucid.nn.functional import pixel_shuffle as pixel_shuffle
 from pellucid.nn.functional import pixel_unshuffle as pixel_unshuffle
 from pellucid.nn.functional.namesakes import poisson_nll_loss as poisson_nll_loss
+from pellucid import profiler as profiler
 from pellucid import random as random
 from pellucid import rl as rl
 from pellucid.nn.functional import rms_norm as rms_norm
@@ -219,6 +224,7 @@ from pellucid.serialization import save as save
 from pellucid.nn.functional import selu as selu
 from pellucid import serialization as serialization
 from pellucid.training.summary import summary as summary
+from pellucid import testing as testing
 from pellucid import text as text
 from pellucid.nn.functional import threshold as threshold
 from pellucid import training as training
@@ -356,6 +362,7 @@ __all__ = [
     "column_stack",
     "combinations",
     "compile",
+    "compiler",
     "concat",
     "concatenate",
     "conj",
@@ -489,6 +496,7 @@ __all__ = [
     "histogram",
     "hsplit",
     "hstack",
+    "hub",
     "hypot",
     "i0",
     "i0_",
@@ -536,6 +544,7 @@ __all__ = [
     "isneginf",
     "isposinf",
     "isreal",
+    "jit",
     "kl_div",
     "kron",
     "kthvalue",
@@ -633,6 +642,7 @@ __all__ = [
     "numerical_grad",
     "ones",
     "ones_like",
+    "onnx",
     "optim",
     "outer",
     "pairwise_distance",
@@ -650,6 +660,7 @@ __all__ = [
     "preserve_format",
     "printoptions",
     "prod",
+    "profiler",
     "promote_types",
     "put",
     "quantile",
@@ -758,6 +769,7 @@ __all__ = [
     "tensor",
     "tensor_split",
     "tensordot",
+    "testing",
     "text",
     "threshold",
     "tile",

@@ -1,5 +1,8 @@
 """Gradients under the name PyTorch's users look for: ``pellucid.autograd``."""
 
+import importlib
+from typing import Any
+
 from pellucid.tensor.autograd import (
     backward,
     enable_grad,
@@ -27,6 +30,12 @@ __all__ = [
     "once_differentiable",
     "set_grad_enabled",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "profiler":  # stands above, and is loaded when somebody measures
+        return importlib.import_module("pellucid.profiler")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 PACKAGES = (
     "pellucid pellucid.amp pellucid.autograd pellucid.cuda pellucid.cuda.amp "
     "pellucid.accelerator pellucid.mps pellucid.xpu pellucid.cpu pellucid.random pellucid.version "
+    "pellucid.jit pellucid.onnx pellucid.hub pellucid.profiler pellucid.testing "
     "pellucid.data pellucid.insight pellucid.interop "
     "pellucid.linalg pellucid.models pellucid.nn pellucid.nn.functional pellucid.nn.init "
     "pellucid.nn.utils pellucid.nn.utils.rnn pellucid.optim pellucid.optim.lr_scheduler "
@@ -91,6 +92,19 @@ def test_everything_public_is_documented() -> None:
 
 
 TAKES_ANY_KEYWORD = {
+    "export": "PyTorch's keywords of an export that there is none of",
+    "download_url_to_file": "PyTorch's keywords about downloads, of which there are none",
+    "freeze": "PyTorch's keywords about TorchScript, of which there is none",
+    "help": "PyTorch's keywords about downloads, of which there are none",
+    "ignore": "PyTorch's keywords about TorchScript, of which there is none",
+    "list": "PyTorch's keywords about downloads, of which there are none",
+    "load": "keywords of the function that is called",
+    "load_state_dict_from_url": "PyTorch's keywords about downloads, of which there are none",
+    "optimize_for_inference": "PyTorch's keywords about TorchScript, of which there is none",
+    "script": "PyTorch's keywords about TorchScript, of which there is none",
+    "trace": "PyTorch's keywords about TorchScript, of which there is none",
+    "trace_module": "PyTorch's keywords about TorchScript, of which there is none",
+    "fork": "keywords of the function that is called",
     "Identity": "takes and forgets anything, as PyTorch's does",
     "checkpoint": "keywords of the function that is called",
     "find_first_nonfinite": "keywords of the function that is called",

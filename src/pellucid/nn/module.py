@@ -694,7 +694,7 @@ class Module:
     def _has_extra_state(self) -> bool:
         return type(self).get_extra_state is not Module.get_extra_state
 
-    def get_extra_state(self) -> Any:
+    def get_extra_state(self) -> object:
         """What a subclass wants to be in its state besides tensors; it overrides this."""
         raise UnsupportedError(
             f"{type(self).__name__} has no get_extra_state()", "define it, and set_extra_state()"

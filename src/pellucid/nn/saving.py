@@ -44,7 +44,9 @@ def _hooks(module: Any, stage: str) -> tuple[Callable[..., Any], ...]:
     return tuple(module.__dict__.get(f"_{stage}_hooks", {}).values())
 
 
-def state_of(module: Any, destination: Any, prefix: str, keep_vars: bool, has_extra: Any) -> Any:
+def state_of(
+    module: Any, destination: Any, prefix: str, keep_vars: bool, has_extra: Any
+) -> OrderedDict[str, Tensor]:
     """Path → tensor of parameters and persistent buffers, in order, and what modules add."""
     state: Any = OrderedDict() if destination is None else destination
     walked = list(module.named_modules(prefix=prefix.rstrip("."), remove_duplicate=False))
