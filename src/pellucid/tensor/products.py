@@ -12,6 +12,7 @@ from pellucid.ops import contraction, structure
 from pellucid.tensor import linalg
 from pellucid.tensor.arithmetic import ArithmeticMethods
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.older import weighted_first
 from pellucid.tensor.promotion import as_operand, together
 
 
@@ -85,28 +86,44 @@ class ProductMethods(ArithmeticMethods):
 
     ger = outer
 
-    def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    def addmm(
+        self, mat1: Tensor, mat2: Tensor, *older: Tensor, beta: float = 1, alpha: float = 1
+    ) -> Tensor:
         """beta · self + alpha · (mat1 @ mat2); ``self`` broadcasts."""
+        if older:
+            return as_operand(weighted_first("addmm", self, (mat1, mat2, *older)))
         return _weighted(self, beta) + _weighted(mat1.matmul(mat2), alpha)
 
-    def addmv(self, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    def addmv(
+        self, mat: Tensor, vec: Tensor, *older: Tensor, beta: float = 1, alpha: float = 1
+    ) -> Tensor:
         """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n)."""
+        if older:
+            return as_operand(weighted_first("addmv", self, (mat, vec, *older)))
         return _weighted(self, beta) + _weighted(mat.matmul(vec), alpha)
 
-    def addr(self, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    def addr(
+        self, vec1: Tensor, vec2: Tensor, *older: Tensor, beta: float = 1, alpha: float = 1
+    ) -> Tensor:
         """beta · self + alpha · outer(vec1, vec2)."""
+        if older:
+            return as_operand(weighted_first("addr", self, (vec1, vec2, *older)))
         return _weighted(self, beta) + _weighted(vec1.outer(vec2), alpha)
 
     def baddbmm(
-        self, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+        self, batch1: Tensor, batch2: Tensor, *older: Tensor, beta: float = 1, alpha: float = 1
     ) -> Tensor:
         """beta · self + alpha · (batch1 @ batch2), matrix by matrix."""
+        if older:
+            return as_operand(weighted_first("baddbmm", self, (batch1, batch2, *older)))
         return _weighted(self, beta) + _weighted(batch1.matmul(batch2), alpha)
 
     def addbmm(
-        self, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+        self, batch1: Tensor, batch2: Tensor, *older: Tensor, beta: float = 1, alpha: float = 1
     ) -> Tensor:
         """beta · self + alpha · Σ over the batch of batch1 @ batch2."""
+        if older:
+            return as_operand(weighted_first("addbmm", self, (batch1, batch2, *older)))
         return _weighted(self, beta) + _weighted(structure.sum(batch1.matmul(batch2), 0), alpha)
 
     def cross(self, other: Tensor, dim: int | None = None) -> Tensor:
