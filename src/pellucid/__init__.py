@@ -92,15 +92,21 @@ from pellucid.tensor.defaults import get_default_dtype, set_default_dtype
 from pellucid.tensor.device import Device as device
 from pellucid.tensor.device import get_default_device, set_default_device
 from pellucid.tensor.functions import (
+    asarray,
+    can_cast,
     equal,
+    get_device,
+    is_storage,
     is_tensor,
     polygamma,
     promote_types,
     result_type,
     scalar_tensor,
     trapezoid,
+    typename,
     where,
 )
+from pellucid.tensor.functions import range_ as range
 from pellucid.tensor.gradcheck import gradcheck, gradgradcheck, numerical_grad
 from pellucid.tensor.layout import Layout as layout
 from pellucid.tensor.layout import MemoryFormat as memory_format
@@ -182,6 +188,7 @@ half = float16
 long = int64
 int = int32
 short = int16
+newaxis = None
 concat = concatenate = cat
 __all__ = [
     "BFloat16Tensor",
@@ -209,6 +216,7 @@ __all__ = [
     "are_deterministic_algorithms_enabled",
     "are_eager_kernels_enabled",
     "as_tensor",
+    "asarray",
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
@@ -225,6 +233,7 @@ __all__ = [
     "bool",
     "broadcast_shapes",
     "broadcast_tensors",
+    "can_cast",
     "cartesian_prod",
     "cat",
     "cdist",
@@ -284,6 +293,7 @@ __all__ = [
     "get_default_device",
     "get_default_dtype",
     "get_deterministic_debug_mode",
+    "get_device",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
     "get_num_threads",
@@ -313,6 +323,7 @@ __all__ = [
     "is_autocast_enabled",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_grad_enabled",
+    "is_storage",
     "is_tensor",
     "is_warn_always_enabled",
     "jit",
@@ -336,6 +347,7 @@ __all__ = [
     "mps",
     "multinomial",
     "nan",
+    "newaxis",
     "nn",
     "no_grad",
     "normal",
@@ -363,6 +375,7 @@ __all__ = [
     "randn_like",
     "random",
     "randperm",
+    "range",
     "result_type",
     "rl",
     "rms_norm",
@@ -406,6 +419,7 @@ __all__ = [
     "tril_indices",
     "triplet_margin_loss",
     "triu_indices",
+    "typename",
     "uint8",
     "use_deterministic_algorithms",
     "utils",

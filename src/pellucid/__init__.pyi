@@ -65,14 +65,20 @@ from pellucid.tensor.defaults import set_default_dtype as set_default_dtype
 from pellucid.tensor.device import Device as device
 from pellucid.tensor.device import get_default_device as get_default_device
 from pellucid.tensor.device import set_default_device as set_default_device
+from pellucid.tensor.functions import asarray as asarray
+from pellucid.tensor.functions import can_cast as can_cast
 from pellucid.tensor.functions import equal as equal
+from pellucid.tensor.functions import get_device as get_device
+from pellucid.tensor.functions import is_storage as is_storage
 from pellucid.tensor.functions import is_tensor as is_tensor
 from pellucid.tensor.functions import polygamma as polygamma
 from pellucid.tensor.functions import promote_types as promote_types
 from pellucid.tensor.functions import result_type as result_type
 from pellucid.tensor.functions import scalar_tensor as scalar_tensor
 from pellucid.tensor.functions import trapezoid as trapezoid
+from pellucid.tensor.functions import typename as typename
 from pellucid.tensor.functions import where as where
+from pellucid.tensor.functions import range_ as range
 from pellucid.tensor.gradcheck import gradcheck as gradcheck
 from pellucid.tensor.gradcheck import gradgradcheck as gradgradcheck
 from pellucid.tensor.gradcheck import numerical_grad as numerical_grad
@@ -157,6 +163,7 @@ half = float16
 long = int64
 int = int32
 short = int16
+newaxis = None
 concat = concatenate = cat
 from pellucid.training.trainer import Trainer as Trainer
 from pellucid import accelerator as accelerator
@@ -299,6 +306,7 @@ __all__ = [
     "argsort",
     "argwhere",
     "as_tensor",
+    "asarray",
     "asin",
     "asin_",
     "asinh",
@@ -335,6 +343,7 @@ __all__ = [
     "broadcast_tensors",
     "broadcast_to",
     "bucketize",
+    "can_cast",
     "cartesian_prod",
     "cat",
     "cdist",
@@ -476,6 +485,7 @@ __all__ = [
     "get_default_device",
     "get_default_dtype",
     "get_deterministic_debug_mode",
+    "get_device",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
     "get_num_threads",
@@ -534,6 +544,7 @@ __all__ = [
     "is_nonzero",
     "is_same_size",
     "is_signed",
+    "is_storage",
     "is_tensor",
     "is_warn_always_enabled",
     "isclose",
@@ -630,6 +641,7 @@ __all__ = [
     "neg_",
     "negative",
     "negative_",
+    "newaxis",
     "nextafter",
     "nn",
     "no_grad",
@@ -674,6 +686,7 @@ __all__ = [
     "randn_like",
     "random",
     "randperm",
+    "range",
     "ravel",
     "reciprocal",
     "reciprocal_",
@@ -787,6 +800,7 @@ __all__ = [
     "true_divide",
     "trunc",
     "trunc_",
+    "typename",
     "uint8",
     "unbind",
     "unflatten",

@@ -10,6 +10,8 @@ Shape: (*) → (*) unless stated.
 
 from __future__ import annotations
 
+import warnings
+
 from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import functional as F  # noqa: N812  (the customary name)
@@ -292,12 +294,26 @@ class Hardshrink(Softshrink):
 
 
 class Hardtanh(_Activation):
-    """x cut to [min_val, max_val], by default [−1, 1]."""
+    """x cut to [min_val, max_val], by default [−1, 1]; ``min_value`` is an older name."""
 
     shown = ("min_val", "max_val")
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:
         super().__init__()
+        for name, value in (("min", min_value), ("max", max_value)):
+            if value is not None:
+                warnings.warn(
+                    f"{name}_value is the older name of {name}_val", FutureWarning, stacklevel=2
+                )
+        min_val = min_val if min_value is None else min_value
+        max_val = max_val if max_value is None else max_value
         if not min_val < max_val:
             raise ArgumentError(
                 f"nn.Hardtanh got min_val={min_val}, max_val={max_val}", "min_val must be smaller"

@@ -271,7 +271,7 @@ class Module:
                     "wrap it in nn.Parameter, or change the values under no_grad with copy_()",
                 )
             self.register_parameter(name, None)
-        elif name in self._modules:
+        elif name in self._modules and type(value).__module__ not in FOREIGN:
             if value is not None:
                 raise RegistrationError(
                     f"cannot assign a {type(value).__name__} as module {name!r}",
@@ -281,6 +281,8 @@ class Module:
             structure_changed(self)
         elif name in self._buffers:
             self._set_buffer(name, value)
+        elif type(value).__module__ in FOREIGN:
+            self.__setattr__(name, _ours(value))
         else:
             super().__setattr__(name, value)
             facts_changed(self)
@@ -389,6 +391,7 @@ class Module:
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child module under ``name``."""
+        module = _ours(module)
         if module is not None and not isinstance(module, Module):
             raise RegistrationError(
                 f"{name!r} is a {type(module).__name__}, not an nn.Module",
@@ -738,6 +741,17 @@ class Module:
         lines = extra.split("\n") if extra else []
         lines += [f"({name}): {indented(repr(child))}" for name, child in self._modules.items()]
         return described(type(self).__name__, lines, bool(self._modules))
+
+
+FOREIGN: dict[str, Callable[[Any], Any]] = {}
+"""Module of another library → what makes a layer of ours of one of its layers, or None."""
+
+
+def _ours(layer: Any) -> Any:
+    """A layer that another library made for PyTorch as one of ours, if we have it."""
+    adopt = FOREIGN.get(type(layer).__module__)
+    found = None if adopt is None else adopt(layer)
+    return layer if found is None else found
 
 
 def _listed(named: Iterator[tuple[str, Any]]) -> str:

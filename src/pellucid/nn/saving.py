@@ -48,7 +48,7 @@ def state_of(
     module: Any, destination: Any, prefix: str, keep_vars: bool, has_extra: Any
 ) -> OrderedDict[str, Tensor]:
     """Path → tensor of parameters and persistent buffers, in order, and what modules add."""
-    state: Any = OrderedDict() if destination is None else destination
+    state: OrderedDict[str, Any] = OrderedDict() if destination is None else destination
     walked = list(module.named_modules(prefix=prefix.rstrip("."), remove_duplicate=False))
     for path, part in walked:
         lead = f"{path}." if path else ""

@@ -382,11 +382,11 @@ class Tensor(TensorCore):
         """
         ...
 
-    def add(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    def add(self, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
         """self + alpha · other, element by element; shapes broadcast, dtypes are promoted."""
         ...
 
-    def add_(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    def add_(self, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
         """self + alpha · other, element by element; shapes broadcast, dtypes are promoted.
 
         In place: overwrites the tensor with the result and returns it.
@@ -397,7 +397,7 @@ class Tensor(TensorCore):
         self,
         batch1: Tensor,
         batch2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -408,7 +408,7 @@ class Tensor(TensorCore):
         self,
         batch1: Tensor,
         batch2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -418,7 +418,13 @@ class Tensor(TensorCore):
         """
         ...
 
-    def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: builtins.float = 1) -> Tensor:
+    def addcdiv(
+        self,
+        tensor1: Tensor,
+        tensor2: Tensor,
+        *older: Tensor,
+        value: builtins.float = 1,
+    ) -> Tensor:
         """self + value · tensor1 / tensor2, element by element; shapes broadcast."""
         ...
 
@@ -426,7 +432,7 @@ class Tensor(TensorCore):
         self,
         tensor1: Tensor,
         tensor2: Tensor,
-        *,
+        *older: Tensor,
         value: builtins.float = 1,
     ) -> Tensor:
         """self + value · tensor1 / tensor2, element by element; shapes broadcast.
@@ -435,7 +441,13 @@ class Tensor(TensorCore):
         """
         ...
 
-    def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: builtins.float = 1) -> Tensor:
+    def addcmul(
+        self,
+        tensor1: Tensor,
+        tensor2: Tensor,
+        *older: Tensor,
+        value: builtins.float = 1,
+    ) -> Tensor:
         """self + value · tensor1 · tensor2, element by element; shapes broadcast."""
         ...
 
@@ -443,7 +455,7 @@ class Tensor(TensorCore):
         self,
         tensor1: Tensor,
         tensor2: Tensor,
-        *,
+        *older: Tensor,
         value: builtins.float = 1,
     ) -> Tensor:
         """self + value · tensor1 · tensor2, element by element; shapes broadcast.
@@ -456,7 +468,7 @@ class Tensor(TensorCore):
         self,
         mat1: Tensor,
         mat2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -467,7 +479,7 @@ class Tensor(TensorCore):
         self,
         mat1: Tensor,
         mat2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -481,7 +493,7 @@ class Tensor(TensorCore):
         self,
         mat: Tensor,
         vec: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -492,7 +504,7 @@ class Tensor(TensorCore):
         self,
         mat: Tensor,
         vec: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -506,7 +518,7 @@ class Tensor(TensorCore):
         self,
         vec1: Tensor,
         vec2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -517,7 +529,7 @@ class Tensor(TensorCore):
         self,
         vec1: Tensor,
         vec2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -748,7 +760,7 @@ class Tensor(TensorCore):
         self,
         batch1: Tensor,
         batch2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -759,7 +771,7 @@ class Tensor(TensorCore):
         self,
         batch1: Tensor,
         batch2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -3196,22 +3208,22 @@ class Tensor(TensorCore):
         """Elements between neighbours along each axis (or one), as if stored in C order."""
         ...
 
-    def sub(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    def sub(self, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
         """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
         ...
 
-    def sub_(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    def sub_(self, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
         """self − alpha · other, element by element; shapes broadcast, dtypes are promoted.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
-    def subtract(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    def subtract(self, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
         """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
         ...
 
-    def subtract_(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    def subtract_(self, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
         """self − alpha · other, element by element; shapes broadcast, dtypes are promoted.
 
         In place: overwrites the tensor with the result and returns it.

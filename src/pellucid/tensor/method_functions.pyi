@@ -403,7 +403,7 @@ def acosh_(input: Operand) -> Tensor:
     """
     ...
 
-def add(input: Operand, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+def add(input: Operand, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
     """self + alpha · other, element by element; shapes broadcast, dtypes are promoted."""
     ...
 
@@ -411,7 +411,7 @@ def addbmm(
     input: Operand,
     batch1: Tensor,
     batch2: Tensor,
-    *,
+    *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
 ) -> Tensor:
@@ -422,7 +422,7 @@ def addcdiv(
     input: Operand,
     tensor1: Tensor,
     tensor2: Tensor,
-    *,
+    *older: Tensor,
     value: builtins.float = 1,
 ) -> Tensor:
     """self + value · tensor1 / tensor2, element by element; shapes broadcast."""
@@ -432,7 +432,7 @@ def addcmul(
     input: Operand,
     tensor1: Tensor,
     tensor2: Tensor,
-    *,
+    *older: Tensor,
     value: builtins.float = 1,
 ) -> Tensor:
     """self + value · tensor1 · tensor2, element by element; shapes broadcast."""
@@ -442,7 +442,7 @@ def addmm(
     input: Operand,
     mat1: Tensor,
     mat2: Tensor,
-    *,
+    *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
 ) -> Tensor:
@@ -453,7 +453,7 @@ def addmv(
     input: Operand,
     mat: Tensor,
     vec: Tensor,
-    *,
+    *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
 ) -> Tensor:
@@ -464,7 +464,7 @@ def addmv_(
     input: Operand,
     mat: Tensor,
     vec: Tensor,
-    *,
+    *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
 ) -> Tensor:
@@ -478,7 +478,7 @@ def addr(
     input: Operand,
     vec1: Tensor,
     vec2: Tensor,
-    *,
+    *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
 ) -> Tensor:
@@ -679,7 +679,7 @@ def baddbmm(
     input: Operand,
     batch1: Tensor,
     batch2: Tensor,
-    *,
+    *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
 ) -> Tensor:
@@ -2227,11 +2227,16 @@ def std_mean(
     """(standard deviation, mean) over ``dim``."""
     ...
 
-def sub(input: Operand, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+def sub(input: Operand, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
     """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
     ...
 
-def subtract(input: Operand, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+def subtract(
+    input: Operand,
+    other: Operand,
+    *older: Operand,
+    alpha: builtins.float = 1,
+) -> Tensor:
     """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
     ...
 
