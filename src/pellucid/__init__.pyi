@@ -238,6 +238,7 @@ from pellucid import training as training
 from pellucid.nn.functional.namesakes import triplet_margin_loss as triplet_margin_loss
 from pellucid import utils as utils
 from pellucid import version as version
+from pellucid import vision as vision
 from pellucid import xpu as xpu
 
 __all__ = [
@@ -814,6 +815,7 @@ __all__ = [
     "var_mean",
     "vdot",
     "version",
+    "vision",
     "vsplit",
     "vstack",
     "where",
