@@ -31,7 +31,9 @@ def reset() -> None:
     clear_caches()
 
 
-def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None) -> Any:
+def disable(
+    fn: Callable[..., Any] | None = None, recursive: bool = True, *, reason: str | None = None
+) -> Callable[..., Any]:
     """Mark a function as one that needs no compiling; it is returned as it is.
 
     A compiled function that calls it is one program all the same: whatever it does with tensors

@@ -12,6 +12,7 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentTypeError
 from pellucid.tensor.core import TensorCore
+from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import NUMBERS
 
 
@@ -25,8 +26,8 @@ def _warn(name: str, better: str) -> None:
     )
 
 
-def scaled_first(name: str, keyword: str, given: tuple[Any, ...], count: int) -> Any:
-    """The result arguments of ``name(number, tensors...)``: the tensors, and the number.
+def scaled_first(name: str, keyword: str, given: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    """The arguments of ``name(number, tensors...)``: the tensors, and the number.
 
     Raises ``ArgumentTypeError`` (a ``TypeError``) for anything else.
     """
@@ -40,7 +41,7 @@ def scaled_first(name: str, keyword: str, given: tuple[Any, ...], count: int) ->
     return (*tensors, number)
 
 
-def weighted_first(name: str, owner: Any, given: tuple[Any, ...]) -> Any:
+def weighted_first(name: str, owner: Any, given: tuple[Any, ...]) -> Tensor:
     """``name`` called with its weights β and α among the tensors, in one of the older orders."""
     listed = [owner, *given]
     if isinstance(given[0], TensorCore) and not owner.shape:  # a function: β, input, ...
@@ -54,4 +55,5 @@ def weighted_first(name: str, owner: Any, given: tuple[Any, ...]) -> Any:
         )
     beta, alpha = (*numbers, 1)[:2]
     _warn(name, f"tensor, tensor, beta={beta}, alpha={alpha}")
-    return getattr(listed[0], name)(*tensors, beta=beta, alpha=alpha)
+    result: Tensor = getattr(listed[0], name)(*tensors, beta=beta, alpha=alpha)
+    return result

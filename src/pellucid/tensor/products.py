@@ -91,7 +91,7 @@ class ProductMethods(ArithmeticMethods):
     ) -> Tensor:
         """beta · self + alpha · (mat1 @ mat2); ``self`` broadcasts."""
         if older:
-            return as_operand(weighted_first("addmm", self, (mat1, mat2, *older)))
+            return weighted_first("addmm", self, (mat1, mat2, *older))
         return _weighted(self, beta) + _weighted(mat1.matmul(mat2), alpha)
 
     def addmv(
@@ -99,7 +99,7 @@ class ProductMethods(ArithmeticMethods):
     ) -> Tensor:
         """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n)."""
         if older:
-            return as_operand(weighted_first("addmv", self, (mat, vec, *older)))
+            return weighted_first("addmv", self, (mat, vec, *older))
         return _weighted(self, beta) + _weighted(mat.matmul(vec), alpha)
 
     def addr(
@@ -107,7 +107,7 @@ class ProductMethods(ArithmeticMethods):
     ) -> Tensor:
         """beta · self + alpha · outer(vec1, vec2)."""
         if older:
-            return as_operand(weighted_first("addr", self, (vec1, vec2, *older)))
+            return weighted_first("addr", self, (vec1, vec2, *older))
         return _weighted(self, beta) + _weighted(vec1.outer(vec2), alpha)
 
     def baddbmm(
@@ -115,7 +115,7 @@ class ProductMethods(ArithmeticMethods):
     ) -> Tensor:
         """beta · self + alpha · (batch1 @ batch2), matrix by matrix."""
         if older:
-            return as_operand(weighted_first("baddbmm", self, (batch1, batch2, *older)))
+            return weighted_first("baddbmm", self, (batch1, batch2, *older))
         return _weighted(self, beta) + _weighted(batch1.matmul(batch2), alpha)
 
     def addbmm(
@@ -123,7 +123,7 @@ class ProductMethods(ArithmeticMethods):
     ) -> Tensor:
         """beta · self + alpha · Σ over the batch of batch1 @ batch2."""
         if older:
-            return as_operand(weighted_first("addbmm", self, (batch1, batch2, *older)))
+            return weighted_first("addbmm", self, (batch1, batch2, *older))
         return _weighted(self, beta) + _weighted(structure.sum(batch1.matmul(batch2), 0), alpha)
 
     def cross(self, other: Tensor, dim: int | None = None) -> Tensor:
