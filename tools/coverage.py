@@ -149,6 +149,13 @@ def page() -> str:
         ("torch.nn.utils.rnn", torch.nn.utils.rnn, nn.utils.rnn, public(torch.nn.utils.rnn)),
         ("torch.optim", torch.optim, optim, optimizers(torch.optim)),
         ("torch.Tensor", torch.Tensor, pellucid.Tensor, public(torch.Tensor)),
+        ("torch.func", torch.func, pellucid.func, public(torch.func)),
+        (
+            "torch.autograd.functional",
+            torch.autograd.functional,
+            pellucid.autograd.functional,
+            "hessian hvp jacobian jvp vhp vjp".split(),
+        ),
     ]
     version = ".".join(torch.__version__.split("+")[0].split(".")[:2])
     tables = [

@@ -259,12 +259,23 @@ def class_stub() -> str:
 
 def functions_stub() -> str:
     """The text of ``method_functions.pyi``."""
+    from pellucid.tensor.out import with_out
     from pellucid.tensor.signatures import as_function
+    from pellucid.tensor.vocabulary import FORMS
+
+    def with_out_of(signature: inspect.Signature) -> inspect.Signature:
+        return with_out(as_function(signature))
 
     names = method_functions.__all__
     imports = Imports(set())
     parts = [
-        _functions(name, getattr(method_functions, name), imports, "", as_function)
+        _functions(
+            name,
+            getattr(method_functions, name),
+            imports,
+            "",
+            with_out_of if "out" in FORMS.get(name, ()) else as_function,
+        )
         for name in names
     ]
     listed = "".join(f'    "{name}",\n' for name in names)

@@ -37,9 +37,9 @@ from pellucid.base.errors import PellucidError
 from pellucid.base.faces import lazy_face as _lazy_face
 from pellucid.base.shapes import Size, broadcast_shapes
 from pellucid.base.version import __version__
-from pellucid.tensor import linalg
 from pellucid.tensor import method_functions as _method_functions
 from pellucid.tensor import neighbours as _neighbours
+from pellucid.tensor.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
 from pellucid.tensor.assembling import (
     atleast_1d,
     atleast_2d,
@@ -91,6 +91,7 @@ from pellucid.tensor.creation import (
 from pellucid.tensor.defaults import get_default_dtype, set_default_dtype
 from pellucid.tensor.device import Device as device
 from pellucid.tensor.device import get_default_device, set_default_device
+from pellucid.tensor.factoring import lu_unpack
 from pellucid.tensor.functions import (
     asarray,
     can_cast,
@@ -122,10 +123,13 @@ from pellucid.tensor.layout import (
     sparse_csr,
     strided,
 )
+from pellucid.tensor.least_squares import lobpcg, pca_lowrank, svd_lowrank
 from pellucid.tensor.limits import e, finfo, iinfo, inf, nan, pi
-from pellucid.tensor.linalg import cdist, vander
+from pellucid.tensor.linalg import chain_matmul
+from pellucid.tensor.linalg import descending_vander as vander
 from pellucid.tensor.linear import einsum, tensordot
 from pellucid.tensor.method_functions import *
+from pellucid.tensor.norms import cdist, nuclear_norm
 from pellucid.tensor.printing import get_printoptions, printoptions, set_printoptions
 from pellucid.tensor.random import (
     Generator,
@@ -181,6 +185,7 @@ from pellucid.tensor.tensor_types import (
     ShortTensor,
     set_default_tensor_type,
 )
+from pellucid.tensor.vmap import vmap
 
 float = float32
 double = float64
@@ -238,6 +243,7 @@ __all__ = [
     "cat",
     "cdist",
     "celu",
+    "chain_matmul",
     "channel_shuffle",
     "channels_last",
     "channels_last_3d",
@@ -289,6 +295,7 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "get_autocast_dtype",
     "get_default_device",
     "get_default_dtype",
@@ -319,6 +326,8 @@ __all__ = [
     "int64",
     "int8",
     "interop",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_autocast_cache_enabled",
     "is_autocast_enabled",
     "is_deterministic_algorithms_warn_only_enabled",
@@ -333,8 +342,10 @@ __all__ = [
     "linalg",
     "linspace",
     "load",
+    "lobpcg",
     "logspace",
     "long",
+    "lu_unpack",
     "manual_seed",
     "margin_ranking_loss",
     "max_pool1d",
@@ -351,12 +362,14 @@ __all__ = [
     "nn",
     "no_grad",
     "normal",
+    "nuclear_norm",
     "numerical_grad",
     "ones",
     "ones_like",
     "onnx",
     "optim",
     "pairwise_distance",
+    "pca_lowrank",
     "pdist",
     "pi",
     "pixel_shuffle",
@@ -409,6 +422,7 @@ __all__ = [
     "stack",
     "strided",
     "summary",
+    "svd_lowrank",
     "tensor",
     "tensordot",
     "testing",
@@ -426,6 +440,7 @@ __all__ = [
     "vander",
     "version",
     "vision",
+    "vmap",
     "vstack",
     "where",
     "xpu",
@@ -435,9 +450,9 @@ __all__ = [
 __all__ += _method_functions.__all__
 
 _PARTS = (
-    "accelerator amp autograd backends compiler cpu cuda data hub insight interop jit models "
-    "mps nn onnx optim profiler random rl serialization testing text training utils version "
-    "vision xpu"
+    "accelerator amp autograd backends compiler cpu cuda data func hub insight interop jit "
+    "linalg models mps nn onnx optim profiler random rl serialization testing text training "
+    "utils version vision xpu"
 ).split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",

@@ -19,7 +19,8 @@ from pellucid.base.errors import PellucidError as PellucidError
 from pellucid.base.shapes import Size as Size
 from pellucid.base.shapes import broadcast_shapes as broadcast_shapes
 from pellucid.base.version import __version__ as __version__
-from pellucid.tensor import linalg as linalg
+from pellucid.tensor.anomaly import is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled
+from pellucid.tensor.anomaly import is_anomaly_enabled as is_anomaly_enabled
 from pellucid.tensor.assembling import atleast_1d as atleast_1d
 from pellucid.tensor.assembling import atleast_2d as atleast_2d
 from pellucid.tensor.assembling import atleast_3d as atleast_3d
@@ -65,6 +66,7 @@ from pellucid.tensor.defaults import set_default_dtype as set_default_dtype
 from pellucid.tensor.device import Device as device
 from pellucid.tensor.device import get_default_device as get_default_device
 from pellucid.tensor.device import set_default_device as set_default_device
+from pellucid.tensor.factoring import lu_unpack as lu_unpack
 from pellucid.tensor.functions import asarray as asarray
 from pellucid.tensor.functions import can_cast as can_cast
 from pellucid.tensor.functions import equal as equal
@@ -94,17 +96,22 @@ from pellucid.tensor.layout import sparse_coo as sparse_coo
 from pellucid.tensor.layout import sparse_csc as sparse_csc
 from pellucid.tensor.layout import sparse_csr as sparse_csr
 from pellucid.tensor.layout import strided as strided
+from pellucid.tensor.least_squares import lobpcg as lobpcg
+from pellucid.tensor.least_squares import pca_lowrank as pca_lowrank
+from pellucid.tensor.least_squares import svd_lowrank as svd_lowrank
 from pellucid.tensor.limits import e as e
 from pellucid.tensor.limits import finfo as finfo
 from pellucid.tensor.limits import iinfo as iinfo
 from pellucid.tensor.limits import inf as inf
 from pellucid.tensor.limits import nan as nan
 from pellucid.tensor.limits import pi as pi
-from pellucid.tensor.linalg import cdist as cdist
-from pellucid.tensor.linalg import vander as vander
+from pellucid.tensor.linalg import chain_matmul as chain_matmul
+from pellucid.tensor.linalg import descending_vander as vander
 from pellucid.tensor.linear import einsum as einsum
 from pellucid.tensor.linear import tensordot as tensordot
 from pellucid.tensor.method_functions import *
+from pellucid.tensor.norms import cdist as cdist
+from pellucid.tensor.norms import nuclear_norm as nuclear_norm
 from pellucid.tensor.printing import get_printoptions as get_printoptions
 from pellucid.tensor.printing import printoptions as printoptions
 from pellucid.tensor.printing import set_printoptions as set_printoptions
@@ -157,6 +164,7 @@ from pellucid.tensor.tensor_types import IntTensor as IntTensor
 from pellucid.tensor.tensor_types import LongTensor as LongTensor
 from pellucid.tensor.tensor_types import ShortTensor as ShortTensor
 from pellucid.tensor.tensor_types import set_default_tensor_type as set_default_tensor_type
+from pellucid.tensor.vmap import vmap as vmap
 float = float32
 double = float64
 half = float16
@@ -197,6 +205,7 @@ from pellucid.nn.functional.namesakes import dropout as dropout
 from pellucid.nn.functional.namesakes import dropout_ as dropout_
 from pellucid.nn.functional.namesakes import embedding as embedding
 from pellucid.nn.functional.namesakes import feature_alpha_dropout as feature_alpha_dropout
+from pellucid import func as func
 from pellucid.nn.functional.namesakes import group_norm as group_norm
 from pellucid.nn.functional.namesakes import hinge_embedding_loss as hinge_embedding_loss
 from pellucid import hub as hub
@@ -206,6 +215,7 @@ from pellucid import interop as interop
 from pellucid import jit as jit
 from pellucid.nn.functional.namesakes import kl_div as kl_div
 from pellucid.nn.functional.namesakes import layer_norm as layer_norm
+from pellucid import linalg as linalg
 from pellucid.serialization import load as load
 from pellucid.nn.functional.namesakes import margin_ranking_loss as margin_ranking_loss
 from pellucid.nn.functional import max_pool1d as max_pool1d
@@ -351,6 +361,7 @@ __all__ = [
     "ceil",
     "ceil_",
     "celu",
+    "chain_matmul",
     "channel_shuffle",
     "channels_last",
     "channels_last_3d",
@@ -477,10 +488,12 @@ __all__ = [
     "from_numpy",
     "full",
     "full_like",
+    "func",
     "gather",
     "gcd",
     "gcd_",
     "ge",
+    "geqrf",
     "ger",
     "get_autocast_dtype",
     "get_default_device",
@@ -534,6 +547,8 @@ __all__ = [
     "int8",
     "interop",
     "inverse",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_autocast_cache_enabled",
     "is_autocast_enabled",
     "is_complex",
@@ -574,6 +589,7 @@ __all__ = [
     "linalg",
     "linspace",
     "load",
+    "lobpcg",
     "log",
     "log10",
     "log10_",
@@ -597,6 +613,9 @@ __all__ = [
     "logsumexp",
     "long",
     "lt",
+    "lu",
+    "lu_solve",
+    "lu_unpack",
     "manual_seed",
     "margin_ranking_loss",
     "masked_fill",
@@ -637,6 +656,7 @@ __all__ = [
     "nanquantile",
     "nansum",
     "narrow",
+    "narrow_copy",
     "ne",
     "neg",
     "neg_",
@@ -651,14 +671,18 @@ __all__ = [
     "norm",
     "normal",
     "not_equal",
+    "nuclear_norm",
     "numel",
     "numerical_grad",
     "ones",
     "ones_like",
     "onnx",
     "optim",
+    "orgqr",
+    "ormqr",
     "outer",
     "pairwise_distance",
+    "pca_lowrank",
     "pdist",
     "permute",
     "pi",
@@ -676,6 +700,7 @@ __all__ = [
     "profiler",
     "promote_types",
     "put",
+    "qr",
     "quantile",
     "rad2deg",
     "rad2deg_",
@@ -771,6 +796,8 @@ __all__ = [
     "subtract",
     "sum",
     "summary",
+    "svd",
+    "svd_lowrank",
     "swapaxes",
     "swapdims",
     "t",
@@ -816,6 +843,7 @@ __all__ = [
     "vdot",
     "version",
     "vision",
+    "vmap",
     "vsplit",
     "vstack",
     "where",

@@ -18,6 +18,8 @@ FLOORS = {
     "backends": 5,
     "tensor": 6,
     "nn": 7,
+    "autograd": 7,
+    "func": 7.2,  # models as functions of their parameters
     "optim": 7.2,  # an average of weights is itself a network
     "data": 7,
     "utils": 7,

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 PACKAGES = (
-    "pellucid pellucid.amp pellucid.autograd pellucid.cuda pellucid.cuda.amp "
+    "pellucid pellucid.amp pellucid.autograd pellucid.autograd.forward_ad "
+    "pellucid.autograd.functional pellucid.autograd.graph pellucid.func "
+    "pellucid.cuda pellucid.cuda.amp "
     "pellucid.accelerator pellucid.mps pellucid.xpu pellucid.cpu pellucid.random pellucid.version "
     "pellucid.jit pellucid.onnx pellucid.hub pellucid.profiler pellucid.testing "
     "pellucid.data pellucid.insight pellucid.interop "
@@ -109,6 +111,7 @@ TAKES_ANY_KEYWORD = {
     "checkpoint": "keywords of the function that is called",
     "find_first_nonfinite": "keywords of the function that is called",
     "grid_search": "keywords of Trainer.fit",
+    "rearrange": "extents of axes that the pattern names",
     "resnet18": "keywords of ResNet",
     "resnet34": "keywords of ResNet",
     "vgg11_bn": "keywords of VGG",

@@ -24,8 +24,8 @@ def _parameters(function: Callable[..., Any]) -> list[str]:
 
 
 def test_functions_name_what_they_take() -> None:
-    assert _parameters(pellucid.sum) == ["input", "dim", "keepdim", "dtype"]
-    assert _parameters(pellucid.add) == ["input", "other", "alpha"]
+    assert _parameters(pellucid.sum) == ["input", "dim", "keepdim", "dtype", "out"]
+    assert _parameters(pellucid.add) == ["input", "other", "alpha", "out"]
     assert _parameters(pellucid.Tensor.add_) == ["self", "other", "alpha"]
     assert _parameters(pellucid.Tensor.mean) == ["self", "dim", "keepdim", "dtype"]
     assert inspect.signature(pellucid.mean).return_annotation == "Tensor"
@@ -70,7 +70,7 @@ def test_every_function_and_method_is_documented() -> None:
 def test_the_table_of_forms_names_methods_that_exist() -> None:
     for name, forms in FORMS.items():
         assert hasattr(pellucid.Tensor, name), name
-        assert forms <= {"function", "in_place", "axis", "rounded"}, name
+        assert forms <= {"function", "out", "in_place", "axis", "rounded"}, name
     assert list(FUNCTIONS) == names_with("function")
     for name in names_with("in_place"):
         assert hasattr(pellucid.Tensor, f"{name}_")

@@ -10,7 +10,7 @@ import pytest
 import pellucid
 from helpers import assert_close
 from pellucid import linalg
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import ShapeError
 from tensor.parity import ours, parity
 
 SHAPES = [(1, 1), (3, 3), (2, 4, 4), (2, 1, 2, 2), (0, 2, 2)]
@@ -113,9 +113,9 @@ def test_singular_matrices() -> None:
     zero = pellucid.zeros(2, 2)
     assert zero.slogdet().logabsdet.item() == -np.inf and zero.slogdet().sign.item() == 0
     for function in (linalg.inv, lambda a: linalg.solve(a, pellucid.ones(2))):
-        with pytest.raises(ArgumentError, match="got a matrix for which there is no result"):
+        with pytest.raises(linalg.LinAlgError, match="singular: pivot 1 of its elimination is 0"):
             function(zero)
-    with pytest.raises(ArgumentError, match="cholesky got a matrix"):
+    with pytest.raises(linalg.LinAlgError, match="not positive definite .the leading minor of"):
         linalg.cholesky(-pellucid.eye(2))
     assert np.isnan(ours([[0.0, 1.0], [1.0, 0.0]]).logdet().item())
 
@@ -126,9 +126,12 @@ def test_errors_and_narrow_types() -> None:
     with pytest.raises(ShapeError, match="as many rows"):
         linalg.solve(pellucid.eye(2), pellucid.zeros(3))
     half = pellucid.eye(2).bfloat16() * 4
-    assert half.inverse().dtype is pellucid.bfloat16
-    assert half.inverse().float().tolist() == [[0.25, 0.0], [0.0, 0.25]]
-    assert pellucid.tensor([[2, 0], [0, 4]]).inverse().tolist() == [[0.5, 0.0], [0.0, 0.25]]
+    with pytest.raises(NotImplementedError, match="linalg.inv is not implemented for bfloat16"):
+        half.inverse()
+    with pytest.raises(RuntimeError, match="expected a floating point tensor and got int64"):
+        pellucid.tensor([[2, 0], [0, 4]]).inverse()
+    with pellucid.autocast("cpu", dtype=pellucid.bfloat16):  # float32 there, as in PyTorch
+        assert half.inverse().tolist() == [[0.25, 0.0], [0.0, 0.25]]
 
 
 def _matrices(rng: Any, count: int, n: int) -> np.ndarray:
@@ -208,9 +211,9 @@ def test_matrix_exp_in_a_compiled_function(size: float, rng: Any) -> None:
 def test_a_compiled_function_says_that_a_matrix_is_singular() -> None:
     inverse = pellucid.compile(linalg.inv)
     assert_close(inverse(pellucid.eye(2) * 4), np.eye(2) / 4)
-    with pytest.raises(ArgumentError, match="inv got a matrix for which there is no result"):
+    with pytest.raises(linalg.LinAlgError, match="singular: pivot 2 of its elimination is 0"):
         inverse(pellucid.ones(2, 2))
-    with pytest.raises(ArgumentError, match="cholesky got a matrix for which"):
+    with pytest.raises(linalg.LinAlgError, match="the leading minor of order 2 is not"):
         pellucid.compile(linalg.cholesky)(pellucid.tensor([[1.0, 2.0], [2.0, 1.0]]))
 
 

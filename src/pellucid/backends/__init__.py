@@ -6,6 +6,7 @@ Each folder has a module ``load`` with ``load(graph) -> Executable``.  The files
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 from collections.abc import MutableSequence
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ import numpy as np
 
 from pellucid.base.errors import ArgumentError
 from pellucid.base.faces import lazy_face
+from pellucid.base.shapes import size_of
 from pellucid.graph.node import Graph
 
 
@@ -40,9 +42,11 @@ class Executable(Protocol):
 
 def array_at(address: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """The array at an address (no copy)."""
-    interface = {"data": (address, False), "shape": shape, "typestr": dtype.str, "version": 3}
-    holder: Any = type("ArrayAt", (), {"__array_interface__": interface})()
-    return np.asarray(holder)
+    size = size_of(shape) * dtype.itemsize
+    if not size:
+        return np.empty(shape, dtype)
+    memory: Any = (ctypes.c_char * size).from_address(address)
+    return np.ndarray(shape, dtype, memory)
 
 
 class SharingExecutable(Executable, Protocol):

@@ -11,10 +11,11 @@ apart: ``IndexError``, ``KeyError``, ``TypeError``, ``NotImplementedError``, ``O
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class PellucidError(Exception):
@@ -33,6 +34,15 @@ class PellucidError(Exception):
     def __str__(self) -> str:
         # Said here, because KeyError, from which some derive, would show the text in quotes.
         return str(self.args[0]) if self.args else ""
+
+    def located(self, where: str) -> Self:
+        """The same error, saying where: a layer and a line of the user's; itself if empty."""
+        if not where:
+            return self
+        found = copy.copy(self)
+        found.message = f"{self.message}, in {where}"
+        found.args = (f"{found.message}\n  {self.hint}" if self.hint else found.message,)
+        return found
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The text in ``args`` is made of both parts, which a copy of the error gets as they are.
@@ -93,6 +103,10 @@ class ArgumentError(PellucidError, ValueError, RuntimeError):
     """An argument has a value that makes no sense."""
 
     exit_code = 2
+
+
+class LinAlgError(ArgumentError):
+    """A matrix for which there is no result: singular, not positive definite, not finite."""
 
 
 class OutOfRangeError(ArgumentError, IndexError):

@@ -27,7 +27,7 @@ from pellucid.compiler.index import (
 from pellucid.compiler.machine import DEFAULT, Machine
 from pellucid.compiler.pieces import ends_of_pieces
 from pellucid.compiler.placement import ASSEMBLY
-from pellucid.compiler.repeat import is_loop, operand_view
+from pellucid.compiler.repeat import is_loop, loop_calls_host, operand_view
 from pellucid.compiler.stores import worth_storing
 from pellucid.compiler.views import View, attention_views, awaited, flat_base, matrix_view
 from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, consumers
@@ -52,10 +52,10 @@ class Cluster:
     """Anchors computed by one kernel.
 
     ``kind`` is ``rows``, ``columns``, ``product``, ``serial``, ``attention``, ``patches`` (a
-    transform of patches), ``loop`` (all results of a loop; its body has clusters of its own) or
-    ``assembly`` (nothing to do: the parts are written in place).  For ``rows`` the domain is
-    ``rows`` × ``inner``; a cluster of element-wise anchors alone is ``flexible``: only the
-    number of its elements is fixed.
+    transform of patches), ``loop`` (all results of a loop; its body has clusters of its own),
+    ``host`` (all results of an operation that is called back in Python) or ``assembly`` (nothing
+    to do: the parts are written in place).  For ``rows`` the domain is ``rows`` × ``inner``; a
+    cluster of element-wise anchors alone is ``flexible``: only the number of its elements is fixed.
     """
 
     kind: str
@@ -100,6 +100,8 @@ class Fusion:
     """Anchors at which long chains were cut: what follows on them is another kernel."""
     machine: Machine = DEFAULT
     """What it was made for; chains and schedule go by it as well."""
+    hosts: list[Cluster] = field(default_factory=list)
+    """Clusters that call the host, themselves or in a loop's body, and so may fail."""
 
 
 def reduction_axes(node: Node) -> tuple[int, ...]:
@@ -230,6 +232,8 @@ def cluster_of(node: Node) -> Cluster:
     """The cluster of an anchor by itself."""
     if is_loop(node):
         return Cluster("loop", [node])
+    if node.op.host:
+        return Cluster("host", [node])
     if node.op.name in PRODUCTS:
         return Cluster("product", [node])
     if node.op is ASSEMBLY:
@@ -266,7 +270,7 @@ def fuse(graph: Graph, machine: Machine = DEFAULT, enabled: bool = True) -> Fusi
     ends = ends_of_pieces(users, anchors)
     anchors |= ends
     fusion = Fusion(graph, [], anchors, {}, ends=ends, machine=machine)
-    loops: dict[Hashable, Cluster] = {}
+    groups: dict[Hashable, Cluster] = {}
     for node in nodes:
         if node not in anchors:
             continue
@@ -275,8 +279,9 @@ def fuse(graph: Graph, machine: Machine = DEFAULT, enabled: bool = True) -> Fusi
             for part, (offset, strides) in zip(node.inputs, node.settings["places"], strict=True):
                 fusion.placed[part] = View(node, offset, strides)
         home = _join(node, operations, fusion) if enabled else None
-        if is_loop(node):
-            home = loops.get(node.group)
+        group = node.group
+        if group is not None:
+            home = groups.get(group)
             if home is not None:
                 home.anchors.append(node)
         place = fusion.place[node] = len(fusion.place)
@@ -285,8 +290,8 @@ def fuse(graph: Graph, machine: Machine = DEFAULT, enabled: bool = True) -> Fusi
             home.first = place
             home.operations = operations
             fusion.clusters.append(home)
-            if is_loop(node):
-                loops[node.group] = home
+            if group is not None:
+                groups[group] = home
         home.last = place
         fusion.owner[node] = home
         for read in fusion.reads[node]:
@@ -296,6 +301,7 @@ def fuse(graph: Graph, machine: Machine = DEFAULT, enabled: bool = True) -> Fusi
     if enabled:
         _attach_epilogues(fusion)
     _order(fusion)
+    fusion.hosts = [c for c in fusion.clusters if c.kind == "host" or loop_calls_host(c.anchors[0])]
     return fusion
 
 

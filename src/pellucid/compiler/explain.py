@@ -27,7 +27,8 @@ class KernelFacts:
     ``written_bytes`` count each buffer once; ``chunks`` is into how many pieces threads may share
     the work; ``seconds`` its mean measured time, None if it was not measured.  A kernel of a loop
     runs ``turns`` times; work, bytes and seconds are those of all iterations.  ``arithmetic`` says
-    how a product of bfloat16 operands is computed, and is empty for everything else.
+    how a product of bfloat16 operands is computed, and is empty for everything else; ``host`` says
+    that there is no kernel, and Python computes it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class KernelFacts:
     seconds: float | None = None
     turns: int = 1
     arithmetic: str = ""
+    host: bool = False
 
     @property
     def fused(self) -> str:
@@ -157,6 +159,9 @@ class Explanation:
             if kernel.arithmetic:
                 found[kernel.arithmetic] = found.get(kernel.arithmetic, 0) + 1
         lines += [f"{count} products in {words}" for words, count in found.items()]
+        called = dict.fromkeys(name for k in self.kernels if k.host for name in k.operations)
+        if called:
+            lines.append(f"computed in Python: {', '.join(called)}")
         lines.append(
             f"memory: {_bytes(self.arena_bytes)} for {len(self.buffers)} intermediate values, "
             f"{_bytes(self.input_bytes)} inputs and state, {_bytes(self.output_bytes)} results"

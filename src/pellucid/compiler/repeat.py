@@ -7,6 +7,7 @@ t and writes row t + 1.  A carry whose history nobody wants is updated in place.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,16 @@ ALIGNMENT = 64
 def is_loop(node: Node) -> bool:
     """Whether the node is a result of a loop."""
     return node.op.name == "scan"
+
+
+def loop_calls_host(node: Node) -> bool:
+    """Whether the node is a result of a loop with an operation that is called back in Python."""
+    return is_loop(node) and _calls_host(node.settings["body"])
+
+
+@functools.lru_cache(maxsize=256)
+def _calls_host(body: Body) -> bool:
+    return any(n.op.host or loop_calls_host(n) for n in topological(body.outputs))
 
 
 # ---- smaller loops -----------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def stored_values(fusion: Fusion, extra: set[Node]) -> set[Node]:
             if read in fusion.owner and fusion.owner[read] is not home:
                 stored.add(read)
     for cluster in fusion.clusters:
-        if cluster.kind in ("columns", "loop"):
+        if cluster.kind in ("columns", "loop", "host"):
             stored.update(cluster.anchors)
         elif cluster.kind != "rows":
             stored.add(cluster.anchors[0])
@@ -173,8 +173,10 @@ def _levels(
     """Step of each cluster, and the overwrites that had to be given up.
 
     A cluster waits for what it reads, and for the other readers of what it overwrites; a chain,
-    which its first cluster stands for, for all that its clusters wait for.  Where that would go in
-    a circle, an overwrite is given up: its value is copied at the end.
+    which its first cluster stands for, for all that its clusters wait for.  Calls of the host may
+    fail, so that all of them come before anything is overwritten: a step that fails has changed
+    nothing.  Where that would go in a circle, an overwrite is given up: its value is copied at the
+    end.
     """
     readers = _readers(fusion)
     head = {id(c): chain.clusters[0] for chain in chains for c in chain.clusters}
@@ -266,6 +268,7 @@ def _needed(
         needed += [fusion.owner[r] for r in fusion.reads[anchor] if r in fusion.owner]
         if anchor in overwrites and anchor not in refused:
             needed += readers.get(overwrites[anchor], ())
+            needed += fusion.hosts
     found = {id(c): c for c in (head.get(id(c), c) for c in needed)}
     found.pop(id(head.get(id(cluster), cluster)), None)
     return found

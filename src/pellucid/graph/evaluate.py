@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from pellucid.base.errors import PellucidError
 from pellucid.graph.node import INPUT, Node, consumers, topological
 
 
@@ -40,13 +41,15 @@ class Interpreter:
         values = dict(zip(self.inputs, arrays, strict=True))
         left = dict(self._uses)
         for node in self._nodes:
-            if node.op.results is not None:
-                if node not in values:
+            try:
+                if node.op.results is None:
+                    call, settings = self._calls[node]
+                    result = call(*[values[n] for n in node.inputs], **settings)
+                    values[node] = np.asarray(result, node.dtype.numpy)
+                elif node not in values:
                     self._evaluate_group(self._members[node.group], values)
-            else:
-                call, settings = self._calls[node]
-                result = call(*[values[n] for n in node.inputs], **settings)
-                values[node] = np.asarray(result, node.dtype.numpy)
+            except PellucidError as error:
+                raise error.located(node.origin.text) from None
             for operand in node.inputs:
                 left[operand] -= 1
                 if left[operand] == 0:

@@ -78,6 +78,9 @@ class Primitive:
     ``evaluate(*arrays, **params) -> array`` the meaning, in NumPy;
     ``gradient(cotangent, output, *inputs, **params)`` returns one cotangent per input (None
     where none flows), written with other operations so that gradients have gradients;
+    ``tangent`` says how a tangent is pushed forward (:mod:`pellucid.transforms.forward`) and
+    ``batch`` how the operation is done for many rows at once (:mod:`pellucid.transforms.batch`),
+    each by the name of a general rule or as a function;
     ``samples()`` gives inputs on which tests hold all of these against each other.
     """
 
@@ -94,6 +97,11 @@ class Primitive:
     """Of an operation with several results, each a node of its own with the parameter ``output``:
     ``results(*arrays, outputs=numbers, **params)`` computes those asked for (None: all).  Its
     ``gradient`` is asked once for all results; see :mod:`pellucid.transforms.differentiate`."""
+    host: bool = False
+    """Whether compiled programs call its NumPy meaning back, since it has no native code.  It may
+    raise errors of :mod:`pellucid.base.errors`, which then end the step."""
+    tangent: str | Callable[..., Any] | None = None
+    batch: str | Callable[..., Any] | None = None
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"
@@ -104,6 +112,11 @@ class Origin(NamedTuple):
 
     layer: str = ""
     line: str = ""
+
+    @property
+    def text(self) -> str:
+        """``layer at line``; empty where nothing is known."""
+        return " at ".join(filter(None, self))
 
 
 class _Origins(threading.local):

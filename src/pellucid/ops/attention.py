@@ -17,7 +17,7 @@ import numpy as np
 
 from pellucid.base.dtypes import as_dtype
 from pellucid.base.errors import DTypeError, ShapeError
-from pellucid.graph.node import Sample, Spec
+from pellucid.graph.node import Primitive, Sample, Spec
 from pellucid.ops.contraction import matmul, swap
 from pellucid.ops.elementwise import add, div, exp, ge, le, mul, sub, where
 from pellucid.ops.random import UNIFORM, random_uniform
@@ -31,6 +31,8 @@ from pellucid.ops.registry import (
     scalar,
     sum_to,
 )
+from pellucid.ops.rows import Rows, all_batched
+from pellucid.ops.scan_body import row_by_row
 from pellucid.ops.structure import broadcast_to, max_, reshape
 from pellucid.ops.structure import sum as sum_
 
@@ -293,6 +295,104 @@ def _second_gradient(
     )
 
 
+# ---- tangents, and many rows at once ----------------------------------------------------------
+
+
+def _to_weights(tangents: Sequence[Value | None], q: Value, k: Value, scale: float) -> Value | None:
+    """The tangent of the scores, from those of q, k and the mask."""
+    to_q, to_k, *to_mask = tangents
+    parts = [] if to_q is None else [matmul(to_q, swap(k))]
+    parts += [] if to_k is None else [matmul(q, swap(to_k))]
+    parts = [mul(part, scalar(q, scale)) for part in parts]
+    parts += [part for part in to_mask if part is not None]
+    total: Value | None = None
+    for part in parts:
+        total = part if total is None else add(total, part)
+    return total
+
+
+def _tangent(
+    tangents: Sequence[Value | None],
+    y: Value,
+    q: Value,
+    k: Value,
+    v: Value,
+    *extra: Value,
+    scale: float,
+    causal: bool,
+    dropout: float = 0.0,
+) -> Value | None:
+    mask, drawn = split_extra(extra)
+    weights = _weights(q, k, mask, scale, causal)
+    of_mask = tangents[3 : 3 + len(mask)]
+    to_scores = _to_weights([*tangents[:2], *of_mask], q, k, scale)
+    result: Value | None = None
+    if to_scores is not None:
+        result = matmul(_dropped(_centred(weights, to_scores), drawn, dropout), v)
+    if tangents[2] is not None:
+        part = matmul(_dropped(weights, drawn, dropout), tangents[2])
+        result = part if result is None else add(result, part)
+    return result
+
+
+def _log_sum_tangent(
+    tangents: Sequence[Value | None],
+    y: Value,
+    q: Value,
+    k: Value,
+    *mask: Value,
+    scale: float,
+    causal: bool,
+) -> Value | None:
+    to_scores = _to_weights(tangents, q, k, scale)
+    if to_scores is None:
+        return None
+    weights = _weights(q, k, mask, scale, causal)
+    return sum_(mul(weights, to_scores), len(weights.shape) - 1)
+
+
+def _batch(inputs: Sequence[Value], batched: Sequence[bool], rows: Rows, **params: Any) -> Value:
+    return _in_rows(ATTENTION, 3, inputs, batched, rows, params)
+
+
+def _batch_log_sum(
+    inputs: Sequence[Value], batched: Sequence[bool], rows: Rows, **params: Any
+) -> Value:
+    return _in_rows(ATTENTION_LOG_SUM, 2, inputs, batched, rows, params)
+
+
+def _batch_gradient(
+    inputs: Sequence[Value], batched: Sequence[bool], rows: Rows, **params: Any
+) -> Value:
+    return _in_rows(ATTENTION_GRADIENT, 6, inputs, batched, rows, params)
+
+
+def _in_rows(
+    op: Primitive,
+    count: int,
+    inputs: Sequence[Value],
+    batched: Sequence[bool],
+    rows: Rows,
+    params: dict[str, Any],
+) -> Value:
+    """Rows are one more leading axis; after ``count`` operands come the mask and the state.
+
+    The numbers of dropout follow the place of a weight among all: rows that share a draw have
+    their own, and where they are to have the same, one row is done after the other.
+    """
+    mask, drawn = split_extra(inputs[count:])
+    if drawn:
+        rows.check_random("dropout")
+        if rows.randomness == "same" or batched[-1]:
+            return row_by_row(op, inputs, batched, rows, params)
+    whole = all_batched(inputs[:count], batched[:count], rows)
+    seen = [
+        m if b else reshape(m, (1, *m.shape))
+        for m, b in zip(mask, batched[count : count + len(mask)], strict=True)
+    ]
+    return apply(op, *whole, *seen, *drawn, **params)
+
+
 # ---- samples ----------------------------------------------------------------------------------
 
 
@@ -379,6 +479,8 @@ ATTENTION = define(
     gradient=_gradient,
     samples=_samples,
     reason=_REASON,
+    tangent=_tangent,
+    batch=_batch,
 )
 ATTENTION_LOG_SUM = define(
     "attention_log_sum",
@@ -389,6 +491,8 @@ ATTENTION_LOG_SUM = define(
     gradient=_log_sum_gradient,
     samples=_log_sum_samples,
     reason="the kernel of attention knows it; the gradient finds the weights again with it",
+    tangent=_log_sum_tangent,
+    batch=_batch_log_sum,
 )
 ATTENTION_GRADIENT = define(
     "attention_gradient",
@@ -399,6 +503,8 @@ ATTENTION_GRADIENT = define(
     gradient=_second_gradient,
     samples=_gradient_samples,
     reason=_REASON,
+    tangent="reverse",
+    batch=_batch_gradient,
 )
 
 

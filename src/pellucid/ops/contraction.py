@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from pellucid.base.errors import ShapeError
 from pellucid.base.shapes import Shape, broadcast_shapes
 from pellucid.graph.node import Sample, Spec
 from pellucid.ops.registry import Value, apply, define, ramp, require_float, same_dtype, sum_to
-from pellucid.ops.structure import transpose
+from pellucid.ops.rows import Rows, aligned
+from pellucid.ops.structure import reshape, transpose
 
 
 def mismatch(a: Shape, b: Shape, vectors: bool = False) -> ShapeError:
@@ -57,6 +59,16 @@ def _samples() -> Iterable[Sample]:
     yield Sample((ramp(3, 0), ramp(0, 2)))
 
 
+def _batch(inputs: Sequence[Value], batched: Sequence[bool], rows: Rows) -> Value:
+    """Rows times one matrix are the rows of one product; others are many products."""
+    a, b = inputs
+    if batched[1] or len(b.shape) > 2:
+        return matmul(*aligned(inputs, batched))
+    lead = tuple(a.shape[:-1])
+    flat = matmul(reshape(a, (math.prod(lead), a.shape[-1])), b)
+    return reshape(flat, (*lead, b.shape[-1]))
+
+
 MATMUL = define(
     "matmul",
     "contraction",
@@ -66,6 +78,8 @@ MATMUL = define(
     gradient=_gradient,
     samples=_samples,
     reason="its speed depends on tiling that no composition of loops expresses",
+    tangent="multilinear",
+    batch=_batch,
 )
 
 

@@ -15,6 +15,7 @@ from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.base.shapes import Shape
 from pellucid.graph.node import Sample, Spec
 from pellucid.ops.registry import Value, apply, define, ramp, require_float, same_dtype
+from pellucid.ops.rows import Rows, all_batched, moved
 from pellucid.ops.structure import flip, pad, reshape, transpose
 
 
@@ -258,6 +259,38 @@ def _samples() -> Iterable[Sample]:
     yield case((2, 0, 4), (3, 0, 2))
 
 
+def _batch(
+    inputs: Sequence[Value],
+    batched: Sequence[bool],
+    rows: Rows,
+    *,
+    groups: int,
+    **params: Shape,
+) -> Value:
+    """Rows of inputs are more images; rows of kernels are more output channels of each group, or,
+    where both differ, more groups."""
+    x, w = inputs
+    count = rows.count
+    if not batched[1]:
+        y = convolution(reshape(x, (count * x.shape[1], *x.shape[2:])), w, groups=groups, **params)
+        return reshape(y, (count, x.shape[1], *y.shape[1:]))
+    if not batched[0]:
+        parts = reshape(w, (count, groups, w.shape[1] // groups, *w.shape[2:]))
+        parts = moved(parts, 0, 1)
+        y = convolution(
+            x, reshape(parts, (count * w.shape[1], *w.shape[2:])), groups=groups, **params
+        )
+        y = reshape(y, (y.shape[0], groups, count, w.shape[1] // groups, *y.shape[2:]))
+        y = moved(y, 2, 0)
+        return reshape(y, (count, y.shape[1], w.shape[1], *y.shape[4:]))
+    x, w = all_batched(inputs, batched, rows)
+    images = moved(x, 0, 1)
+    images = reshape(images, (x.shape[1], count * x.shape[2], *x.shape[3:]))
+    kernels = reshape(w, (count * w.shape[1], *w.shape[2:]))
+    y = convolution(images, kernels, groups=groups * count, **params)
+    return moved(reshape(y, (y.shape[0], count, w.shape[1], *y.shape[2:])), 1, 0)
+
+
 CONVOLUTION = define(
     "convolution",
     "contraction",
@@ -267,6 +300,8 @@ CONVOLUTION = define(
     gradient=_gradient,
     samples=_samples,
     reason="its speed depends on tiling that no composition of loops expresses",
+    tangent="multilinear",
+    batch=_batch,
 )
 
 

@@ -128,6 +128,7 @@ def _unary(
     low: float = -2.0,
     high: float = 2.0,
     infer: Callable[..., Spec] | None = None,
+    tangent: str = "diagonal",
 ) -> Primitive:
     """A unary primitive; ``gradient(cotangent, output, input)`` gives the input's cotangent."""
     rule = None if gradient is None else (lambda g, y, x: (gradient(g, y, x),))
@@ -140,6 +141,8 @@ def _unary(
         gradient=rule,
         samples=_samples_unary(low, high),
         reason=_NATIVE,
+        tangent="zero" if gradient is None else tangent,
+        batch="elementwise",
     )
 
 
@@ -150,6 +153,7 @@ def _binary(
     gradient: Callable[[Value, Value, Value, Value], tuple[Value | None, Value | None]] | None,
     infer: Callable[..., Spec],
     samples: Callable[[], Iterable[Sample]] | None = None,
+    tangent: str = "diagonal",
 ) -> Primitive:
     """A binary primitive whose cotangents are summed back over broadcast axes."""
 
@@ -169,12 +173,16 @@ def _binary(
         gradient=None if gradient is None else rule,
         samples=samples or _samples_binary(),
         reason=_NATIVE,
+        tangent="zero" if gradient is None else tangent,
+        batch="elementwise",
     )
 
 
 # ---- arithmetic -----------------------------------------------------------------------------
 
-NEGATIVE = _unary("neg", "-x", np.negative, lambda g, y, x: neg(g), infer=_infer_number("neg"))
+NEGATIVE = _unary(
+    "neg", "-x", np.negative, lambda g, y, x: neg(g), infer=_infer_number("neg"), tangent="linear"
+)
 ABSOLUTE = _unary("abs", "|x|", np.abs, lambda g, y, x: mul(g, sign(x)), infer=_infer_number("abs"))
 
 
@@ -184,12 +192,24 @@ def _sign(x: np.ndarray) -> np.ndarray:
 
 
 SIGN = _unary("sign", "sign(x)", _sign, lambda g, y, x: _flat(g, y, x), infer=_infer_number("sign"))
-ADD = _binary("add", "x + y", np.add, lambda g, o, x, y: (g, g), _infer_number("add"))
+ADD = _binary(
+    "add", "x + y", np.add, lambda g, o, x, y: (g, g), _infer_number("add"), tangent="linear"
+)
 SUBTRACT = _binary(
-    "sub", "x - y", np.subtract, lambda g, o, x, y: (g, neg(g)), _infer_number("sub")
+    "sub",
+    "x - y",
+    np.subtract,
+    lambda g, o, x, y: (g, neg(g)),
+    _infer_number("sub"),
+    tangent="linear",
 )
 MULTIPLY = _binary(
-    "mul", "x * y", np.multiply, lambda g, o, x, y: (mul(g, y), mul(g, x)), _infer_number("mul")
+    "mul",
+    "x * y",
+    np.multiply,
+    lambda g, o, x, y: (mul(g, y), mul(g, x)),
+    _infer_number("mul"),
+    tangent="multilinear",
 )
 DIVIDE = _binary(
     "div",
@@ -526,6 +546,8 @@ NOT = define(
     gradient=None,
     samples=_integers((4, 3)),
     reason=_NATIVE,
+    tangent="zero",
+    batch="elementwise",
 )
 
 
@@ -562,6 +584,8 @@ WHERE = define(
     gradient=_where_gradient,
     samples=_where_samples,
     reason=_NATIVE,
+    tangent="linear",
+    batch="elementwise",
 )
 
 
@@ -616,10 +640,19 @@ CAST = define(
     gradient=_cast_gradient,
     samples=_cast_samples,
     reason=_NATIVE,
+    tangent="linear",
+    batch="elementwise",
 )
 
 
-COPY = _unary("copy", "x, in memory of its own", np.copy, lambda g, y, x: g, infer=lambda x: x)
+COPY = _unary(
+    "copy",
+    "x, in memory of its own",
+    np.copy,
+    lambda g, y, x: g,
+    infer=lambda x: x,
+    tangent="linear",
+)
 DETACH = _unary("detach", "x, a constant to gradients", np.copy, None, infer=lambda x: x)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from pellucid.base.shapes import Shape, normalize_axis
 from pellucid.graph.node import Sample, Spec
 from pellucid.ops import elementwise, structure
 from pellucid.ops.registry import Value, apply, define, ramp, same_dtype, scalar
+from pellucid.ops.rows import Rows, all_batched, moved
 
 _WHERE_DATA_SAY = "the position that is read or written is itself a value"
 
@@ -59,6 +60,37 @@ def _take_samples() -> Iterable[Sample]:
     yield Sample((ramp(4, 2), np.zeros((0,), np.int64)), {"axis": 0})
 
 
+def _batch_take(
+    inputs: Sequence[Value], batched: Sequence[bool], rows: Rows, *, axis: int
+) -> Value:
+    """With other positions in each row: one axis of elements to take from each row's own."""
+    x, index = inputs
+    if not batched[1]:
+        return take(x, index, axis + 1)
+    if not batched[0]:
+        return moved(take(x, index, axis), axis, 0)
+    rest = (*x.shape[1 : axis + 1], *x.shape[axis + 2 :])
+    width = int(np.prod(rest, dtype=int))
+    lines = structure.reshape(moved(x, axis + 1, 1), (rows.count, x.shape[axis + 1], width))
+    found = gather(lines, _spread(index, rows, width), 1)
+    found = structure.reshape(found, (rows.count, *index.shape[1:], *rest))
+    return _behind(found, len(index.shape) - 1, axis)
+
+
+def _spread(index: Value, rows: Rows, width: int) -> Value:
+    """Positions (B, I...) as (B, I, width), the same for all elements side by side."""
+    count = int(np.prod(index.shape[1:], dtype=int))
+    line = structure.reshape(index, (rows.count, count, 1))
+    return structure.broadcast_to(line, (rows.count, count, width))
+
+
+def _behind(x: Value, count: int, axis: int) -> Value:
+    """(B, I..., A..., R...) → (B, A..., I..., R...), with ``count`` axes I and ``axis`` axes A."""
+    rank = len(x.shape)
+    first, second = range(1, 1 + count), range(1 + count, 1 + count + axis)
+    return structure.transpose(x, (0, *second, *first, *range(1 + count + axis, rank)))
+
+
 TAKE = define(
     "take",
     "indexing",
@@ -68,6 +100,8 @@ TAKE = define(
     gradient=_take_gradient,
     samples=_take_samples,
     reason=_WHERE_DATA_SAY,
+    tangent="linear",
+    batch=_batch_take,
 )
 
 
@@ -135,6 +169,27 @@ def _put_samples() -> Iterable[Sample]:
     yield Sample((ramp(2, 4), np.asarray([[3], [1]]), ramp(2, 2, 1)), {"axis": 1, "mode": "add"})
 
 
+def _batch_put(
+    inputs: Sequence[Value], batched: Sequence[bool], rows: Rows, *, axis: int, mode: str
+) -> Value:
+    """With other positions in each row: one element each, as :func:`scatter` writes them."""
+    if not batched[1]:
+        x, values = all_batched(inputs[::2], batched[::2], rows)
+        return put(x, inputs[1], values, axis + 1, mode)
+    x, index, values = all_batched(inputs, batched, rows)
+    rest = (*x.shape[1 : axis + 1], *x.shape[axis + 2 :])
+    width, count = int(np.prod(rest, dtype=int)), len(index.shape) - 1
+    front = moved(x, axis + 1, 1)
+    lines = structure.reshape(front, (rows.count, x.shape[axis + 1], width))
+    rank = len(values.shape)
+    first, second = range(1 + axis, 1 + axis + count), range(1, 1 + axis)
+    order = (0, *first, *second, *range(1 + axis + count, rank))
+    positions = _spread(index, rows, width)
+    written = structure.reshape(structure.transpose(values, order), positions.shape)
+    found = scatter(lines, positions, written, 1, mode)
+    return moved(structure.reshape(found, front.shape), 1, axis + 1)
+
+
 PUT = define(
     "put",
     "indexing",
@@ -144,6 +199,8 @@ PUT = define(
     gradient=_put_gradient,
     samples=_put_samples,
     reason=_WHERE_DATA_SAY,
+    tangent="linear",
+    batch=_batch_put,
 )
 
 
@@ -204,6 +261,8 @@ GATHER = define(
         Sample((ramp(3, 5), np.asarray([[4], [0], [4]])), {"axis": 1}),
     ],
     reason=_WHERE_DATA_SAY,
+    tangent="linear",
+    batch="leading",
 )
 
 
@@ -269,6 +328,8 @@ SCATTER = define(
     gradient=_scatter_gradient,
     samples=_scatter_samples,
     reason=_WHERE_DATA_SAY,
+    tangent="linear",
+    batch="leading",
 )
 
 
@@ -305,4 +366,6 @@ IOTA = define(
     gradient=None,
     samples=_iota_samples,
     reason="a table of positions would cost memory traffic",
+    tangent="zero",
+    batch="leading",
 )

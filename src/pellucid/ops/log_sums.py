@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -44,6 +44,23 @@ def _gradient(g: Value, y: Value, x: Value, *, axis: int) -> tuple[Value]:
     return (elementwise.sub(*parts),)
 
 
+def _tangent(tangents: Sequence[Value | None], y: Value, x: Value, *, axis: int) -> Value | None:
+    """Σ_{j≤i} t_j e^{x_j − y_i}, as the gradient: positive and negative t apart."""
+    t = tangents[0]
+    if t is None or 0 in x.shape:
+        return t
+    zero, one, low = scalar(x, 0.0), scalar(x, 1.0), scalar(x, -math.inf)
+    shift = elementwise.where(elementwise.eq(y, low), zero, y)
+    parts = []
+    for signed in (t, elementwise.neg(t)):
+        counts = elementwise.gt(signed, zero)
+        size = elementwise.log(elementwise.where(counts, signed, one))
+        term = elementwise.where(counts, elementwise.add(size, x), low)
+        total = apply(LOGCUMSUMEXP, term, axis=axis)
+        parts.append(elementwise.exp(elementwise.sub(total, shift)))
+    return elementwise.sub(*parts)
+
+
 def _samples() -> Iterable[Sample]:
     yield Sample((ramp(3, 5),), {"axis": 1})
     yield Sample((ramp(3, 5),), {"axis": 0})
@@ -59,6 +76,8 @@ LOGCUMSUMEXP = define(
     gradient=_gradient,
     samples=_samples,
     reason="each element needs the one before",
+    tangent=_tangent,
+    batch="leading",
 )
 
 

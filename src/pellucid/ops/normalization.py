@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -62,6 +62,13 @@ def _gradient(g: Value, y: Value, x: Value, *, axes: tuple[int, ...], eps: float
     return (elementwise.mul(elementwise.sub(g, shared), _reciprocal_deviation(x, axes, eps)),)
 
 
+def _tangent(
+    tangents: Sequence[Value | None], y: Value, x: Value, *, axes: tuple[int, ...], eps: float
+) -> Value | None:
+    """The gradient rule: its matrix, r · (1 − 1/n − y yᵀ/n), is symmetric."""
+    return None if tangents[0] is None else _gradient(tangents[0], y, x, axes=axes, eps=eps)[0]
+
+
 def _samples() -> Iterable[Sample]:
     yield Sample((ramp(3, 5),), {"axes": (1,), "eps": 1e-5})
     yield Sample((ramp(4, 3, 2),), {"axes": (0, 2), "eps": 1e-3})
@@ -79,6 +86,8 @@ STANDARDIZE = define(
     gradient=_gradient,
     samples=_samples,
     reason="its gradient needs two sums in one pass; that of its formula needs four in two",
+    tangent=_tangent,
+    batch="leading",
 )
 
 

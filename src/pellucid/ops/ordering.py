@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pellucid.graph.node import Sample, Spec
 from pellucid.ops.registry import Value, apply, define, ramp
+from pellucid.ops.rows import Rows, all_batched
 
 
 def _infer(x: Spec, awaited: Spec) -> Spec:
     return x
+
+
+def _tangent(tangents: Sequence[Value | None], y: Value, x: Value, awaited: Value) -> Value | None:
+    return None if tangents[0] is None else after(tangents[0], awaited)
+
+
+def _batch(inputs: Sequence[Value], batched: Sequence[bool], rows: Rows) -> Value:
+    return after(all_batched(inputs[:1], batched[:1], rows)[0], inputs[1])
 
 
 AFTER = define(
@@ -25,6 +36,8 @@ AFTER = define(
         Sample((np.asarray([3, -1]), np.asarray(7))),
     ],
     reason="equal operations are one node of the graph; what is computed again later must differ",
+    tangent=_tangent,
+    batch=_batch,
 )
 
 

@@ -87,6 +87,8 @@ WINDOW_MAX = define(
     gradient=_gradient,
     samples=_samples,
     reason="from its formula, the gradient compares each window once for each of its elements",
+    tangent="reverse",
+    batch="leading",
 )
 
 

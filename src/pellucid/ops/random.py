@@ -7,6 +7,7 @@ compiled runs give the same bits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from pellucid.base.philox import philox_numpy
 from pellucid.base.shapes import Shape, size_of
 from pellucid.graph.node import Sample, Spec
 from pellucid.ops.registry import Value, apply, define
+from pellucid.ops.rows import Rows
+from pellucid.ops.scan_body import row_by_row
 
 
 def _infer(state: Spec, *, shape: Shape, dtype: DType, lane: int) -> Spec:
@@ -48,6 +51,15 @@ def _unit_interval(first: np.ndarray, second: np.ndarray, dtype: DType) -> np.nd
     return np.asarray((wide >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
+def _batch(inputs: Sequence[Value], batched: Sequence[bool], rows: Rows, **params: Any) -> Value:
+    """One draw for all rows: each has its own elements of it."""
+    rows.check_random("random_uniform")
+    if batched[0]:
+        return row_by_row(UNIFORM, inputs, batched, rows, params)
+    shape = (rows.count, *params["shape"])
+    return apply(UNIFORM, inputs[0], **{**params, "shape": shape})
+
+
 UNIFORM = define(
     "random_uniform",
     "random",
@@ -61,6 +73,8 @@ UNIFORM = define(
         Sample((np.asarray([-5, 1 << 40]),), {"shape": (), "dtype": float32, "lane": 1}),
     ],
     reason="integer multiplications of 32 by 32 to 64 bits, which tensors do not have",
+    tangent="zero",
+    batch=_batch,
 )
 
 

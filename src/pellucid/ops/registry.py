@@ -36,11 +36,30 @@ def define(
     samples: Callable[[], Iterable[Sample]],
     reason: str,
     results: Callable[..., dict[int, np.ndarray]] | None = None,
+    host: bool = False,
+    tangent: str | Callable[..., Any] | None = None,
+    batch: str | Callable[..., Any] | None = None,
 ) -> Primitive:
-    """Make a primitive and enter it into the table."""
+    """Make a primitive and enter it into the table.
+
+    With ``host`` nothing else is needed: compiled programs call ``results`` or ``evaluate``.
+    """
     meaning = evaluate if family == "movement" else _quiet(evaluate)
     several = None if results is None else _quiet(results)
-    primitive = Primitive(name, family, formula, infer, meaning, gradient, samples, reason, several)
+    primitive = Primitive(
+        name,
+        family,
+        formula,
+        infer,
+        meaning,
+        gradient,
+        samples,
+        reason,
+        several,
+        host,
+        tangent=tangent,
+        batch=batch,
+    )
     PRIMITIVES[name] = primitive
     return primitive
 

@@ -33,6 +33,7 @@ from pellucid.ops.contraction import matmul
 from pellucid.ops.registry import define, ramp
 from pellucid.ops.scan_body import Body, history_rows, make_body, scan
 from pellucid.ops.scan_gradient import scan_gradient
+from pellucid.ops.scan_rules import scan_batch, scan_tangent
 
 __all__ = ["SCAN", "Body", "make_body", "scan"]
 
@@ -145,4 +146,6 @@ SCAN = define(
     samples=_samples,
     reason="a loop whose length the program's size must not depend on",
     results=_results,
+    tangent=scan_tangent,
+    batch=scan_batch,
 )

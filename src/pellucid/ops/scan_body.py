@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pellucid.base.errors import GraphError
-from pellucid.graph.node import Node, Spec, placeholder
+from pellucid.graph.node import Node, Primitive, Spec, make_node, new_input, placeholder
 from pellucid.graph.replay import substitute
 from pellucid.ops import structure
 from pellucid.ops.registry import PRIMITIVES, Value
+from pellucid.ops.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -86,3 +87,20 @@ def rows(stacked: Value, first: int, count: int) -> Value:
     shape = tuple(stacked.shape)
     stop = (first + count, *shape[1:])
     return structure.slice_(stacked, (first, *(0,) * (len(shape) - 1)), stop, (1,) * len(shape))
+
+
+def row_by_row(
+    op: Primitive,
+    inputs: Sequence[Value],
+    batched: Sequence[bool],
+    rows: Rows,
+    params: Mapping[str, Any],
+) -> Value:
+    """``op`` for one row after the other: a loop over time whose steps are the rows."""
+    specs = [Spec(tuple(x.shape)[b:], x.dtype) for x, b in zip(inputs, batched, strict=True)]
+    places = [new_input(spec) for spec in specs]
+    one = make_node(op, places, params)
+    first = [i for i, b in enumerate(batched) if b]
+    order = [*first, *(i for i, b in enumerate(batched) if not b)]
+    body = make_body(0, len(first), [places[i] for i in order], [one])
+    return scan(body, [inputs[i] for i in order], rows.count, False, [0])[0]

@@ -24,6 +24,7 @@ from pellucid.base.shapes import (
 from pellucid.graph.node import Primitive, Sample, Spec
 from pellucid.ops import elementwise
 from pellucid.ops.registry import Value, apply, define, ramp, same_dtype, scalar, sum_to
+from pellucid.ops.rows import Rows, aligned
 
 _MOVES = "moves elements without arithmetic; the compiler turns it into index arithmetic"
 
@@ -48,6 +49,8 @@ RESHAPE = define(
         Sample((ramp(0, 3),), {"shape": (3, 0)}),
     ],
     reason=_MOVES,
+    tangent="linear",
+    batch="leading",
 )
 
 
@@ -57,6 +60,12 @@ def _infer_transpose(x: Spec, *, axes: tuple[int, ...]) -> Spec:
             f"{axes} does not name each axis of {x.shape} once", "give a permutation of all axes"
         )
     return Spec(tuple(x.shape[a] for a in axes), x.dtype)
+
+
+def _batch_transpose(
+    inputs: Sequence[Value], batched: Sequence[bool], rows: Rows, *, axes: tuple[int, ...]
+) -> Value:
+    return transpose(inputs[0], (0, *(a + 1 for a in axes)))
 
 
 TRANSPOSE = define(
@@ -72,6 +81,8 @@ TRANSPOSE = define(
         Sample((ramp(2, 1, 3, 4),), {"axes": (0, 2, 1, 3)}),
     ],
     reason=_MOVES,
+    tangent="linear",
+    batch=_batch_transpose,
 )
 
 
@@ -88,6 +99,14 @@ def _evaluate_broadcast(x: np.ndarray, *, shape: Shape) -> np.ndarray:
     return shown
 
 
+def _batch_broadcast(
+    inputs: Sequence[Value], batched: Sequence[bool], rows: Rows, *, shape: Shape
+) -> Value:
+    (x,) = inputs
+    ahead = (1,) * (len(shape) + 1 - len(x.shape))
+    return broadcast_to(reshape(x, (rows.count, *ahead, *x.shape[1:])), (rows.count, *shape))
+
+
 BROADCAST = define(
     "broadcast_to",
     "movement",
@@ -101,6 +120,8 @@ BROADCAST = define(
         Sample((ramp(1).reshape(()),), {"shape": (2, 2)}),
     ],
     reason=_MOVES,
+    tangent="linear",
+    batch=_batch_broadcast,
 )
 
 
@@ -181,6 +202,8 @@ SLICE = define(
         Sample((ramp(4, 3),), {"start": (2, 0), "stop": (2, 3), "step": (1, 1)}),
     ],
     reason=_MOVES,
+    tangent="linear",
+    batch="leading",
 )
 
 
@@ -268,6 +291,29 @@ def unpad(g: Value, shape: Shape, low: Shape, interior: Shape) -> Value:
     return slice_(g, start, stop, step)
 
 
+def _batch_pad(
+    inputs: Sequence[Value],
+    batched: Sequence[bool],
+    rows: Rows,
+    *,
+    low: Shape,
+    high: Shape,
+    interior: Shape,
+) -> Value:
+    """Rows that are filled with another number each are filled with 0, which is replaced."""
+    x, fill = inputs
+    if not batched[1]:
+        return apply(PAD, x, fill, low=(0, *low), high=(0, *high), interior=(0, *interior))
+    ahead = 1 if batched[0] else 0
+    amounts = {"low": low, "high": high, "interior": interior}
+    wide = {name: (0,) * ahead + tuple(value) for name, value in amounts.items()}
+    spread = apply(PAD, x, scalar(x, 0), **wide)
+    inside = broadcast_to(x.lift(np.asarray(True)), x.shape[ahead:])
+    inside = apply(PAD, inside, x.lift(np.asarray(False)), **amounts)
+    operands = aligned([inside, spread, fill], [False, batched[0], True])
+    return elementwise.where(*operands)
+
+
 PAD = define(
     "pad",
     "movement",
@@ -281,6 +327,8 @@ PAD = define(
         Sample((ramp(5), np.asarray(1.5)), {"low": (-1,), "high": (2,), "interior": (0,)}),
     ],
     reason=_MOVES,
+    tangent="linear",
+    batch=_batch_pad,
 )
 
 
@@ -341,6 +389,8 @@ CONCATENATE = define(
         Sample((ramp(2, 1), ramp(2, 3), ramp(2, 0)), {"axis": 1}),
     ],
     reason=_MOVES,
+    tangent="linear",
+    batch="leading",
 )
 
 
@@ -423,6 +473,16 @@ def _extreme_gradient(g: Value, y: Value, x: Value, *, axes: tuple[int, ...]) ->
     return (elementwise.mul(hit, elementwise.div(_restored(g, x.shape, axes), count)),)
 
 
+def _extreme_tangent(
+    tangents: Sequence[Value | None], y: Value, x: Value, *, axes: tuple[int, ...]
+) -> Value | None:
+    """The mean tangent of the elements that reach the extreme."""
+    if tangents[0] is None:
+        return None
+    hit = elementwise.cast(elementwise.eq(x, _restored(y, x.shape, axes)), x.dtype)
+    return elementwise.div(sum(elementwise.mul(hit, tangents[0]), axes), sum(hit, axes))
+
+
 def _accumulator(x: np.ndarray) -> Any:
     return None if x.dtype.kind == "f" else np.int64
 
@@ -460,6 +520,8 @@ SUM = define(
     gradient=lambda g, y, x, *, axes: (broadcast_to(_restored(g, x.shape, axes), x.shape),),
     samples=_reduction_samples,
     reason=_REDUCES,
+    tangent="linear",
+    batch="leading",
 )
 PRODUCT = define(
     "prod",
@@ -470,6 +532,8 @@ PRODUCT = define(
     gradient=_prod_gradient,
     samples=_reduction_samples,
     reason=_REDUCES,
+    tangent="reverse",
+    batch="leading",
 )
 MAX = define(
     "max",
@@ -480,6 +544,8 @@ MAX = define(
     gradient=_extreme_gradient,
     samples=lambda: list(_reduction_samples())[:5],
     reason=_REDUCES,
+    tangent=_extreme_tangent,
+    batch="leading",
 )
 MIN = define(
     "min",
@@ -490,6 +556,8 @@ MIN = define(
     gradient=_extreme_gradient,
     samples=lambda: list(_reduction_samples())[:5],
     reason=_REDUCES,
+    tangent=_extreme_tangent,
+    batch="leading",
 )
 
 
@@ -518,6 +586,8 @@ ARGMAX = define(
     gradient=None,
     samples=_arg_samples,
     reason=_REDUCES,
+    tangent="zero",
+    batch="leading",
 )
 ARGMIN = define(
     "argmin",
@@ -528,6 +598,8 @@ ARGMIN = define(
     gradient=None,
     samples=_arg_samples,
     reason=_REDUCES,
+    tangent="zero",
+    batch="leading",
 )
 
 
@@ -626,6 +698,8 @@ CUMSUM = define(
     gradient=lambda g, y, x, *, axis: (flip(cumsum(flip(g, (axis,)), axis), (axis,)),),
     samples=_cumulative_samples,
     reason="each element needs the one before",
+    tangent="linear",
+    batch="leading",
 )
 CUMPROD = define(
     "cumprod",
@@ -636,6 +710,8 @@ CUMPROD = define(
     gradient=_cumprod_gradient,
     samples=_cumulative_samples,
     reason="each element needs the one before",
+    tangent="reverse",
+    batch="leading",
 )
 
 
@@ -684,6 +760,8 @@ ARGSORT = define(
         Sample((np.asarray([2.0, 1.0, 2.0, 1.0, np.nan, 0.0]),), {"axis": 0, "descending": False}),
     ],
     reason="no loop over positions expresses it",
+    tangent="zero",
+    batch="leading",
 )
 
 

@@ -6,7 +6,7 @@ place that says which operations do; eager mode, the tape, tracing and simplific
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,7 +153,7 @@ def _composed(
     def gradient(g: Value, y: Value, x: Value, **params: Any) -> tuple[Value]:
         return (pull(g, x, **params),)
 
-    return Primitive(name, "movement", formula, infer, evaluate, gradient, tuple)
+    return Primitive(name, "movement", formula, infer, evaluate, gradient, tuple, tangent="linear")
 
 
 DIAGONAL = _composed(
@@ -197,6 +197,22 @@ def _put_view_gradient(
     return put_back(view.name, params, g, zeros), shown
 
 
+def _put_view_tangent(
+    tangents: Sequence[Value | None],
+    y: Value,
+    base: Value,
+    value: Value,
+    *,
+    view: Primitive,
+    params: Mapping[str, Any],
+) -> Value:
+    whole, part = (
+        structure.broadcast_to(scalar(x, 0.0), x.shape) if t is None else t
+        for t, x in zip(tangents, (base, value), strict=True)
+    )
+    return put_back(view.name, params, whole, part)
+
+
 def _only_recorded(*operands: Any, **params: Any) -> Any:
     raise InPlaceError("put_view has no definition as a primitive", "use put_back")
 
@@ -209,6 +225,7 @@ PUT_VIEW = Primitive(
     _only_recorded,
     _put_view_gradient,
     tuple,
+    tangent=_put_view_tangent,
 )
 """Stands on the tape for :func:`put_back`: what happens to a base when its view is written."""
 

@@ -16,6 +16,7 @@ from pellucid.ops.views import UNFOLD
 from pellucid.tensor.arguments import Extents
 from pellucid.tensor.core import TensorCore, lift
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_operand, together
 from pellucid.tensor.shaping import (
     ShapingMethods,
@@ -172,23 +173,43 @@ def _tensor(value: object) -> bool:
     return isinstance(value, TensorCore)
 
 
-def hstack(tensors: Sequence[Tensor]) -> Tensor:
+@takes_out
+def hstack(
+    tensors: Sequence[Tensor],
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Joined side by side: along axis 1, vectors along axis 0."""
     grown = atleast_1d(list(tensors))
     return cat(grown, 0 if len(grown[0].shape) == 1 else 1)
 
 
-def vstack(tensors: Sequence[Tensor]) -> Tensor:
+@takes_out
+def vstack(
+    tensors: Sequence[Tensor],
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Joined one below the other: along axis 0; vectors are rows."""
     return cat(atleast_2d(list(tensors)), 0)
 
 
-def dstack(tensors: Sequence[Tensor]) -> Tensor:
+@takes_out
+def dstack(
+    tensors: Sequence[Tensor],
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Joined along axis 2."""
     return cat(atleast_3d(list(tensors)), 2)
 
 
-def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+@takes_out
+def column_stack(
+    tensors: Sequence[Tensor],
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Vectors as the columns of a matrix; matrices side by side."""
     return cat([t if len(t.shape) > 1 else t.reshape(-1, 1) for t in tensors], 1)
 

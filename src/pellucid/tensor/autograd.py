@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 import numpy as np
 
 from pellucid.base.errors import AutogradError, ShapeError
-from pellucid.ops import elementwise, structure
+from pellucid.ops import elementwise
 from pellucid.tensor.core import Record, TensorCore, lift
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.rematerialize import release
@@ -200,7 +200,15 @@ def _walk(
     try:
         with set_grad_enabled(create_graph):
             return reverse(
-                outputs, seeds, _record_of, key_of, visit, _needs_gradient, wanted, _pulled
+                outputs,
+                seeds,
+                _record_of,
+                key_of,
+                visit,
+                _needs_gradient,
+                wanted,
+                _pulled,
+                state.anomaly,
             )
     finally:
         for record in used:
@@ -224,6 +232,9 @@ def _pulled(record: Record, cotangent: Any, value: Any) -> Sequence[Any]:
     """Cotangents of a recorded operation's inputs, which must be as they were."""
     if record.spent:
         record.check_unspent(value)
+    if record.packed is not None:
+        unpacked: Sequence[Any] = record.packed.pull(record, cotangent, value)
+        return unpacked
     record.check_unchanged(value)
     if record.kernel is not None:
         found: Sequence[Any] = record.kernel.cotangents(record, cotangent, value)
@@ -353,6 +364,14 @@ def _own(cotangent: Any, taken: set[int], tensor: TensorCore) -> Any:
     return made
 
 
+def _no_rows(*_: Any) -> list[Any]:
+    raise AutogradError("gradients in rows need pellucid.vmap", "import pellucid first")
+
+
+batched_grad: Callable[..., list[Any]] = _no_rows
+"""Gradients for many rows of cotangents; set by :mod:`.vmap`, which stands above."""
+
+
 def grad(
     outputs: TensorCore | Sequence[TensorCore],
     inputs: TensorCore | Sequence[TensorCore],
@@ -383,12 +402,13 @@ def grad(
             "grad got materialize_grads=True and allow_unused=False",
             "leave allow_unused out: inputs that take no part get zeros",
         )
+    if is_grads_batched:
+        settings = (retain_graph, create_graph, allow_unused, materialize_grads)
+        return tuple(batched_grad(outputs, inputs, grad_outputs, *settings))
     out = [outputs] if isinstance(outputs, TensorCore) else list(outputs)
     wrt = [inputs] if isinstance(inputs, TensorCore) else list(inputs)
     seeds = [grad_outputs] if isinstance(grad_outputs, TensorCore) else grad_outputs
     given: list[TensorCore | None] = [None] * len(out) if seeds is None else list(seeds)
-    if is_grads_batched:
-        return _row_by_row(out, wrt, given, retain_graph, create_graph, allow_unused)
     for tensor in wrt:
         tensor.follow()
     asked = {key_of(tensor) for tensor in wrt}
@@ -409,35 +429,3 @@ def grad(
                 "requires gradients",
             )
     return tuple(result)
-
-
-def _row_by_row(
-    out: list[TensorCore],
-    wrt: list[TensorCore],
-    given: list[TensorCore | None],
-    retain_graph: bool | None,
-    create_graph: bool,
-    allow_unused: bool | None,
-) -> tuple[Tensor, ...]:
-    """Gradients for each row of the cotangents, joined along a new first axis."""
-    rows = {t.shape[0] for t in given if t is not None and t.shape}
-    if len(rows) != 1:
-        raise ShapeError(
-            f"grad got cotangents for {sorted(rows)} rows", "each needs the same first axis"
-        )
-    (count,) = rows
-    keeps = create_graph if retain_graph is None else retain_graph
-    parts = []
-    for row in range(count):
-        own: list[Any] = [None if t is None else t[row] for t in given]  # type: ignore[index]
-        last = row == count - 1
-        parts.append(
-            grad(out, wrt, own, keeps or not last, create_graph, allow_unused=allow_unused)
-        )
-    joined: list[Any] = [
-        None
-        if column[0] is None
-        else structure.concatenate([structure.reshape(t, (1, *t.shape)) for t in column], 0)
-        for column in zip(*parts, strict=True)
-    ]
-    return tuple(joined)

@@ -87,6 +87,8 @@ class Record:
         "hooks",
         "owner",
         "kernel",
+        "line",
+        "packed",
         "result_age",
         "spent",
         "_tensors",
@@ -104,6 +106,10 @@ class Record:
 
     kernel: Any
     """What computes value and gradient natively (:mod:`.eager`), or None."""
+    line: str
+    """The user's line, where someone wants to know it (:mod:`.anomaly`)."""
+    packed: Any
+    """What hooks made of the values that the gradient reads (:mod:`.saved`), or None."""
     result_age: tuple[int, int]
     """The age of the result, which the gradient may read."""
     spent: bool
@@ -122,6 +128,7 @@ class Record:
         self.result_age = (result.changes[0], result.runs[0])
         self.settings = settings
         self.layer = current_layer()
+        self.line = "" if state.recorded_line is None else state.recorded_line()
         self.hooks = None
         self.owner = None
         self.spent = False
@@ -138,6 +145,29 @@ class Record:
         self._ages = [(cell.changes[0], cell.runs[0]) for cell in cells]
         self._results: dict[int, Cell] | None = None
         self._result_ages: dict[int, tuple[int, int]] = {}
+        self.packed = None
+        if state.saved_hooks is not None and state.trace is None:
+            self.packed = state.saved_hooks.packed(self, inputs, result)
+
+    def replace_inputs(self, tensors: Sequence[TensorCore]) -> None:
+        """Others stand for the inputs from now on, with their history and without their values."""
+        self._tensors = tuple(tensors)
+        self._cells = [t._cell for t in tensors]
+        self._records = [t._record for t in tensors]
+        self._ages = [(cell.changes[0], cell.runs[0]) for cell in self._cells]
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """What made each input, and which of its results that is: (None, 0) where no gradient
+        flows, an :class:`AccumulateGrad` for a leaf."""
+        found: list[tuple[Any, int]] = []
+        for tensor in self.inputs:
+            record = tensor._record
+            if record is not None:
+                found.append((record, record.settings.get("output", 0)))
+            else:
+                found.append((AccumulateGrad(tensor) if tensor._requires_grad else None, 0))
+        return tuple(found)
 
     def name(self) -> str:
         """The operation as PyTorch names its gradients: ``MulBackward0``."""
@@ -162,9 +192,16 @@ class Record:
         made: TensorCore = TensorCore.make(self._as_it_was(number, cells[number]))
         if made.dtype.kind == "float":
             made._requires_grad = True
-            made._record = Record(self.op, self.inputs, settings, made._cell)
+            made._record = Record(self.op, (), settings, made._cell)
+            made._record.read_as(self)
             made._record.join(cells, self._result_ages)
         return made
+
+    def read_as(self, other: Record) -> None:
+        """The operation read what another result's record says, whichever trace runs now."""
+        self.layer, self.line = other.layer, other.line
+        self._tensors, self._cells = other._tensors, list(other._cells)
+        self._records, self._ages = list(other._records), list(other._ages)
 
     def join(self, cells: dict[int, Cell], ages: dict[int, tuple[int, int]] | None = None) -> None:
         """These are all results of the operation (or those known), now or at these ages."""
@@ -278,6 +315,30 @@ class Record:
         return changed
 
 
+class AccumulateGrad:
+    """The end of a history: the leaf ``variable``, in which the gradient is collected."""
+
+    __slots__ = ("variable",)
+
+    next_functions: tuple[tuple[Any, int], ...] = ()
+
+    def __init__(self, variable: TensorCore) -> None:
+        self.variable = variable
+
+    def name(self) -> str:
+        """``AccumulateGrad``."""
+        return "AccumulateGrad"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+
+    def __hash__(self) -> int:
+        return id(self.variable)
+
+    def __repr__(self) -> str:
+        return "<AccumulateGrad>"
+
+
 def changed_since(cell: Cell, record: Record) -> AutogradError:
     """The error for a value that was overwritten although the gradient reads it."""
     return AutogradError(
@@ -358,8 +419,10 @@ class TensorCore:
         if state.autocast is not None and primitive.family == "contraction":
             inputs = [narrowed(t, state.autocast) for t in inputs]
         if (
-            inputs[0]._cell.dtype.is_narrow or inputs[-1]._cell.dtype.is_narrow
-        ) and primitive.name not in FORM_FREE:
+            inputs
+            and (inputs[0]._cell.dtype.is_narrow or inputs[-1]._cell.dtype.is_narrow)
+            and primitive.name not in FORM_FREE
+        ):
             return in_float32(primitive, inputs, params)
         trace = state.trace
         if primitive.results is not None:
@@ -534,17 +597,17 @@ class TensorCore:
 
     def array(self) -> np.ndarray:
         """The value as a NumPy array that shares memory; raises while it is only traced."""
-        cell = self._cell
-        if state.trace is not None and cell.node is not None and cell.node.op is CONSTANT:
+        cell, trace = self._cell, state.trace
+        if trace is not None and cell.node is not None and cell.node.op is CONSTANT:
             return constant_value(cell.node)
         found = cell.array
-        if found is None and cell.recipe is not None and state.trace is None:
+        if found is None and cell.recipe is not None and trace is None:
             restored: np.ndarray = cell.recipe.restore(cell)
             return restored
-        if found is None or state.trace is not None:
+        if found is None or (trace is not None and not trace.knows(cell)):
             raise TraceError(
                 f"the value of a tensor of shape {tuple(self.shape)} is not known while the "
-                f"program is being compiled{state.trace.where() if state.trace else ''}",
+                f"program is being compiled{trace.where() if trace else ''}",
                 "inside a compiled function use tensor operations such as pellucid.where instead "
                 "of Python's if, and return what you want to print",
             )

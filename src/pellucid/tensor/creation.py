@@ -40,6 +40,7 @@ from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.dlpack import to_array
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.layout import Layout, check_layout
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.state import Cell, state
 
 
@@ -246,6 +247,7 @@ def _shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     return shape
 
 
+@takes_out
 def full(
     size: Sequence[int],
     fill_value: Operand,
@@ -255,6 +257,7 @@ def full(
     device: DeviceLike | None = None,
     layout: Layout | None = None,
     pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A tensor of shape ``size`` with every element ``fill_value``."""
     check_device(device)
@@ -282,6 +285,7 @@ def _filled(shape: tuple[int, ...], value: Any, kind: DType) -> np.ndarray:
         raise no_memory(shape, kind) from None
 
 
+@takes_out
 def zeros(
     *shape: Extents,
     size: Extents | None = None,
@@ -291,6 +295,7 @@ def zeros(
     layout: Layout | None = None,
     pin_memory: bool = False,
     memory_format: object = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Zeros, of the default dtype (float32) if none is given."""
     check_device(device)
@@ -304,6 +309,7 @@ def zeros(
     )
 
 
+@takes_out
 def ones(
     *shape: Extents,
     size: Extents | None = None,
@@ -312,6 +318,7 @@ def ones(
     device: DeviceLike | None = None,
     layout: Layout | None = None,
     pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Ones, of the default dtype (float32) if none is given."""
     check_device(device)
@@ -394,6 +401,7 @@ MOST_KNOWN = 1 << 42
 """More bytes than any memory has: refused before NumPy is asked for them."""
 
 
+@takes_out
 def eye(
     n: int,
     m: int | None = None,
@@ -403,6 +411,7 @@ def eye(
     device: DeviceLike | None = None,
     layout: Layout | None = None,
     pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The identity matrix (n, m), m = n by default."""
     check_device(device)
@@ -413,6 +422,7 @@ def eye(
     return lift(kind.array(np.eye(n, m))).requires_grad_(requires_grad)
 
 
+@takes_out
 def arange(
     start: float,
     end: float | None = None,
@@ -423,6 +433,7 @@ def arange(
     device: DeviceLike | None = None,
     layout: Layout | None = None,
     pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """start, start + step, … up to but without ``end``; int64 for integers, else the default."""
     check_device(device)
@@ -451,6 +462,7 @@ def arange(
     return lift(kind.array(wide * step + first)).requires_grad_(requires_grad)
 
 
+@takes_out
 def linspace(
     start: float,
     end: float,
@@ -461,6 +473,7 @@ def linspace(
     device: DeviceLike | None = None,
     layout: Layout | None = None,
     pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
     check_device(device)
@@ -472,6 +485,7 @@ def linspace(
     return lift(values).requires_grad_(requires_grad)
 
 
+@takes_out
 def logspace(
     start: float,
     end: float,
@@ -483,6 +497,7 @@ def logspace(
     device: DeviceLike | None = None,
     layout: Layout | None = None,
     pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
     check_device(device)

@@ -15,6 +15,7 @@ from pellucid.tensor.arguments import Number, Operand
 from pellucid.tensor.creation import arange, as_tensor
 from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.layout import Layout, check_layout
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_operand, common_dtype, together
 from pellucid.tensor.tensor import Tensor
 
@@ -27,7 +28,13 @@ def scalar_tensor(
     return as_operand(value, as_dtype(dtype or get_default_dtype()))
 
 
-def polygamma(n: int, input: Operand) -> Tensor:
+@takes_out
+def polygamma(
+    n: int,
+    input: Operand,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The n-th derivative of the digamma function; see :meth:`Tensor.polygamma`."""
     return as_operand(input).polygamma(n)
 
@@ -55,9 +62,16 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: float = 1.0, dim: int =
 @overload
 def where(condition: Tensor) -> tuple[Tensor, ...]: ...
 @overload
-def where(condition: Tensor, input: Operand, other: Operand) -> Tensor: ...
 def where(
-    condition: Tensor, input: Operand | None = None, other: Operand | None = None
+    condition: Tensor, input: Operand, other: Operand, *, out: Tensor | None = None
+) -> Tensor: ...
+@takes_out
+def where(
+    condition: Tensor,
+    input: Operand | None = None,
+    other: Operand | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor | tuple[Tensor, ...]:
     """``input`` where the condition holds, else ``other``; with one argument, where it is true."""
     if input is None and other is None:

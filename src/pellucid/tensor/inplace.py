@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import sys
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,21 @@ def _overwrite_gradient(g: Value, y: Value, before: Value, value: Value) -> tupl
     return structure.broadcast_to(scalar(g, 0.0), before.shape), g
 
 
+def _overwrite_tangent(
+    tangents: Sequence[Value | None], y: Value, before: Value, value: Value
+) -> Value | None:
+    return tangents[1]
+
+
 OVERWRITE = Primitive(
-    "overwrite", "movement", "the second", _replaced, _replaced, _overwrite_gradient, tuple
+    "overwrite",
+    "movement",
+    "the second",
+    _replaced,
+    _replaced,
+    _overwrite_gradient,
+    tuple,
+    tangent=_overwrite_tangent,
 )
 """Stands on the tape for a tensor that was overwritten by another: the old value has slope 0."""
 

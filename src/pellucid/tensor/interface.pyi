@@ -24,7 +24,11 @@ from pellucid.tensor.random import Generator as Generator
 from pellucid.tensor.results import Extremes as Extremes
 from pellucid.tensor.results import Fraction as Fraction
 from pellucid.tensor.results import Histogram as Histogram
+from pellucid.tensor.results import OrthogonalTriangular as OrthogonalTriangular
+from pellucid.tensor.results import Reflectors as Reflectors
 from pellucid.tensor.results import SignLog as SignLog
+from pellucid.tensor.results import SingularFactors as SingularFactors
+from pellucid.tensor.results import TriangularSolution as TriangularSolution
 from pellucid.tensor.results import ValuesIndices as ValuesIndices
 from pellucid.tensor.tensor_types import TensorType as TensorType
 from typing import Any as Any
@@ -1521,6 +1525,10 @@ class Tensor(TensorCore):
         """Overwrite with the number of the first success, which has probability p each time."""
         ...
 
+    def geqrf(self) -> Reflectors:
+        """QR as LAPACK keeps it: (a, tau); see ``geqrf``."""
+        ...
+
     def ger(self, other: Tensor) -> Tensor:
         """All products of two vectors' elements: (N,), (M,) → (N, M)."""
         ...
@@ -2166,6 +2174,18 @@ class Tensor(TensorCore):
         """
         ...
 
+    def lu(
+        self,
+        pivot: builtins.bool = True,
+        get_infos: builtins.bool = False,
+    ) -> builtins.tuple[Tensor, ...]:
+        """(LU, pivots), and with ``get_infos`` info; see ``linalg.lu_factor_ex``."""
+        ...
+
+    def lu_solve(self, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
+        """X with A X = self, A given by what ``linalg.lu_factor`` returns of it."""
+        ...
+
     @property
     def mH(self) -> Tensor:
         """The last two axes exchanged: the adjoint of a real matrix is its transpose."""
@@ -2611,7 +2631,8 @@ class Tensor(TensorCore):
         dim: Axes = None,
         keepdim: builtins.bool = False,
     ) -> Tensor:
-        """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
+        """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros;
+        "fro": p = 2; "nuc", over two axes: sum of the singular values.
 
         The gradient where the norm is 0, and for p < 1 that of elements that are 0, is 0 (a
         subgradient).
@@ -2649,6 +2670,20 @@ class Tensor(TensorCore):
 
     def one_hot(self, num_classes: builtins.int) -> Tensor:
         """int64 with a 1 at each class id and 0 elsewhere, on a new last axis."""
+        ...
+
+    def orgqr(self, input2: Tensor) -> Tensor:
+        """Q of what ``geqrf`` gives, ``input2`` being tau; see ``linalg.householder_product``."""
+        ...
+
+    def ormqr(
+        self,
+        input2: Tensor,
+        input3: Tensor,
+        left: builtins.bool = True,
+        transpose: builtins.bool = False,
+    ) -> Tensor:
+        """Q · input3 (or input3 · Q) for the Q of what ``geqrf`` gives; see ``ormqr``."""
         ...
 
     def outer(self, other: Tensor) -> Tensor:
@@ -2734,6 +2769,12 @@ class Tensor(TensorCore):
         back.
 
         In place: overwrites the tensor with the result and returns it.
+        """
+        ...
+
+    def qr(self, some: builtins.bool = True) -> OrthogonalTriangular:
+        """A = Q R of matrices (…, m, n); see ``linalg.qr``, whose mode is "reduced" with ``some``
+        and otherwise "complete".
         """
         ...
 
@@ -3244,6 +3285,17 @@ class Tensor(TensorCore):
         """Summed over the axes along which ``size`` would be stretched to this shape."""
         ...
 
+    def svd(
+        self,
+        some: builtins.bool = True,
+        compute_uv: builtins.bool = True,
+    ) -> SingularFactors:
+        """A = U diag(S) Vᵀ of matrices (…, m, n) as (U, S, V); see ``linalg.svd``.
+
+        ``some`` leaves out the columns beyond min(m, n); without ``compute_uv`` U and V are 0.
+        """
+        ...
+
     def swapaxes(
         self,
         dim0: builtins.int | Sequence[builtins.int],
@@ -3398,10 +3450,10 @@ class Tensor(TensorCore):
         upper: builtins.bool = True,
         transpose: builtins.bool = False,
         unitriangular: builtins.bool = False,
-    ) -> builtins.tuple[Tensor, Tensor]:
+    ) -> TriangularSolution:
         """(X, A) with A X = self, of A only the ``upper`` or lower triangle being read.
 
-        ``transpose`` takes Aᵀ, ``unitriangular`` ones on the diagonal.
+        ``transpose`` takes Aᵀ, ``unitriangular`` ones on the diagonal.  The leading axes broadcast.
         """
         ...
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pellucid.base.dtypes import int64
-from pellucid.base.errors import ArgumentError, PellucidError
+from pellucid.base.errors import ArgumentError, OutOfRangeError, PellucidError
 from pellucid.graph.evaluate import evaluate_node
 from pellucid.graph.node import INPUT, Graph, Node, topological
 from pellucid.ops import elementwise, indexing, structure
@@ -67,9 +67,7 @@ def demanded(
     place = elementwise.cast(elementwise.gt(wrong, lift(np.asarray(0))), int64)
     place = elementwise.mul(place, lift(np.asarray(2)))  # 0, or one behind the last
     nothing = indexing.take(lift(np.arange(2).astype(value.dtype.numpy)), place, 0)
-    where = " at ".join(filter(None, trace.node_of(nothing._cell).origin))
-    if where:
-        otherwise = type(otherwise)(f"{otherwise.message}, in {where}", otherwise.hint)
+    otherwise = otherwise.located(trace.node_of(nothing._cell).origin.text)
     check_values(check, *tensors, otherwise=otherwise)
     return elementwise.add(value, nothing)
 
@@ -92,13 +90,11 @@ def explanation(late: Sequence[Late], known: dict[Node, np.ndarray]) -> Pellucid
     return unknown
 
 
-def with_places(error: ArgumentError, graph: Graph) -> ArgumentError:
+def with_places(error: OutOfRangeError, graph: Graph) -> OutOfRangeError:
     """The error with the layers and lines of all operations that look positions up."""
     origins = [n.origin for n in graph.nodes() if n.op.family == "indexing"]
-    places = [" at ".join(filter(None, origin)) for origin in dict.fromkeys(origins)]
-    if not any(places):
-        return error
-    return ArgumentError(f"{error.message}, in {' or '.join(filter(None, places))}", error.hint)
+    places = [origin.text for origin in dict.fromkeys(origins)]
+    return error.located(" or ".join(filter(None, places)))
 
 
 def _value(node: Node, known: dict[Node, np.ndarray]) -> np.ndarray | None:
@@ -107,7 +103,7 @@ def _value(node: Node, known: dict[Node, np.ndarray]) -> np.ndarray | None:
     for part in topological([node]):
         if part in values:
             continue
-        if part.op is INPUT or part.op.results is not None:
+        if part.op is INPUT or (part.op.results is not None and not part.op.host):
             return None
         values[part] = evaluate_node(part, [values[n] for n in part.inputs])
     return values[node]

@@ -1,80 +1,70 @@
-"""Norms, products and inverses of vectors and matrices (``pellucid.linalg``)."""
+"""Norms, products, factors and inverses of vectors and matrices (``pellucid.linalg``)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import ArgumentError, LinAlgError, ShapeError
 from pellucid.base.shapes import normalize_axis
-from pellucid.ops import elementwise, structure
-from pellucid.tensor.arguments import Axes
+from pellucid.ops import structure
 from pellucid.tensor.arithmetic import constant_like
+from pellucid.tensor.factoring import (
+    eigh,
+    eigvalsh,
+    householder_product,
+    ldl_factor,
+    ldl_factor_ex,
+    ldl_solve,
+    lu,
+    lu_factor,
+    lu_factor_ex,
+    lu_solve,
+    qr,
+    svd,
+    svdvals,
+)
 from pellucid.tensor.interface import Tensor
-from pellucid.tensor.promotion import as_float, as_operand, together
-from pellucid.tensor.solving import cholesky as cholesky
-from pellucid.tensor.solving import det as det
-from pellucid.tensor.solving import inv as inv
-from pellucid.tensor.solving import matrix_exp as matrix_exp
-from pellucid.tensor.solving import pinv as pinv
-from pellucid.tensor.solving import slogdet as slogdet
-from pellucid.tensor.solving import solve as solve
+from pellucid.tensor.least_squares import lstsq, matrix_rank, pinv
+from pellucid.tensor.norms import cond, matrix_norm, norm, vector_norm
+from pellucid.tensor.out import takes_out
+from pellucid.tensor.promotion import as_number, as_operand, together
+from pellucid.tensor.solving import (
+    cholesky,
+    cholesky_ex,
+    det,
+    inv,
+    inv_ex,
+    matrix_exp,
+    slogdet,
+    solve,
+    solve_ex,
+    solve_triangular,
+)
 
 
-def vector_norm(x: Tensor, ord: float = 2, dim: Axes = None, keepdim: bool = False) -> Tensor:
-    """(Σ|x|^ord)^(1/ord) over ``dim`` (all axes by default); ±inf: largest, smallest |x|."""
-    return as_float(x).norm(ord, dim, keepdim)
-
-
-def matrix_norm(
-    A: Tensor,  # noqa: N803  (PyTorch's name)
-    ord: float | str = "fro",
-    dim: Sequence[int] = (-2, -1),
-    keepdim: bool = False,
-) -> Tensor:
-    """Norm of the matrices in axes ``dim``: "fro", ±1 (column sums), ±inf (row sums)."""
-    x = as_float(A)
-    rows, columns = (normalize_axis(d, len(x.shape)) for d in dim)
-    if ord == "fro":
-        return x.norm(2, (rows, columns), keepdim)
-    if ord not in (1, -1, math.inf, -math.inf):
-        raise ArgumentError(
-            f"matrix_norm got ord={ord!r}", 'use "fro", 1, -1, inf or -inf: sums need no factors'
-        )
-    inner, outer = (rows, columns) if abs(ord) == 1 else (columns, rows)
-    sums = x.abs().sum(inner, keepdim=True)
-    found = sums.amax(outer, True) if ord > 0 else sums.amin(outer, True)
-    return found if keepdim else found.squeeze((rows, columns))
-
-
-def norm(
-    A: Tensor, ord: float | str | None = None, dim: Axes = None, keepdim: bool = False
-) -> Tensor:  # noqa: N803
-    """A vector norm, or, for a pair of axes (or a matrix with ``ord``), a matrix norm."""
-    pair = dim is not None and not isinstance(dim, int) and len(dim) == 2
-    if ord is not None and (pair or (dim is None and len(A.shape) == 2)):
-        axes = (-2, -1) if dim is None or isinstance(dim, int) else dim
-        return matrix_norm(A, ord, axes, keepdim)
-    if isinstance(ord, str):
-        raise ArgumentError(f"a vector has no norm {ord!r}", "use a number, inf or -inf")
-    return vector_norm(A, 2 if ord is None else ord, dim, keepdim)
-
-
-def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+@takes_out
+def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The vector product along an axis of extent 3; the other axes broadcast."""
     a, b = together(input, other)
+    if len(a.shape) != len(b.shape):
+        raise ShapeError(
+            f"linalg.cross got shapes {tuple(a.shape)} and {tuple(b.shape)}",
+            "inputs must have the same number of dimensions",
+        )
     if a.shape[dim] != 3 or b.shape[dim] != 3:
         raise ShapeError(
-            f"cross got extents {a.shape[dim]} and {b.shape[dim]} along axis {dim}",
-            "the vector product exists for vectors of 3 components",
+            f"linalg.cross got extents {a.shape[dim]} and {b.shape[dim]} along axis {dim}",
+            "the vector product exists for vectors of 3 components: inputs of length 3",
         )
-    axis = dim if dim < 0 else dim - max(len(a.shape), len(b.shape))
+    axis = normalize_axis(dim, len(a.shape))
     first = a.roll(-1, axis) * b.roll(-2, axis)
     return first - a.roll(-2, axis) * b.roll(-1, axis)
 
 
-def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
+@takes_out
+def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """The product of several matrices, multiplied in the order that needs the least work."""
     if len(tensors) < 2:
         raise ArgumentError(f"multi_dot got {len(tensors)} tensors", "give at least two")
@@ -100,7 +90,13 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     return product(0, count - 1)
 
 
-def matrix_power(A: Tensor, n: int) -> Tensor:  # noqa: N803
+@takes_out
+def matrix_power(
+    A: Tensor,  # noqa: N803
+    n: int,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """A · A · … (n times) by repeated squaring; for n < 0 of the inverse."""
     if len(A.shape) < 2 or A.shape[-1] != A.shape[-2]:
         raise ShapeError(
@@ -119,31 +115,16 @@ def matrix_power(A: Tensor, n: int) -> Tensor:  # noqa: N803
     return A if result is None else result
 
 
-def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
-    """Σ x · y along ``dim``."""
-    return (x * y).sum(dim)
-
-
-def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
-    """p-norm distances of all pairs of rows: (..., M, D), (..., N, D) → (..., M, N).
-
-    ``compute_mode`` is accepted and changes nothing: differences are always taken.
-    """
-    if p < 0:
-        raise ArgumentError(f"cdist got p={p}", "use 0 or more")
-    a, b = (as_float(t) for t in together(x1, x2))
-    return distances(a.unsqueeze(-2) - b.unsqueeze(-3), p)
-
-
-def distances(difference: Any, p: float) -> Any:
-    """p-norms over the last axis; for p = ∞ each of several largest |x| gets the whole gradient."""
-    if p != math.inf:
-        return difference.norm(p, -1)
-    size = difference.abs()
-    largest = size.detach().amax(-1, True)
-    hit = size.eq(largest).logical_and(largest.isfinite())
-    carried = elementwise.where(hit, size - size.detach(), as_operand(0.0, size.dtype)).sum(-1)
-    return largest.squeeze(-1) + carried
+@takes_out
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
+    """Σ x · y along ``dim``; the other axes broadcast."""
+    a, b = together(x, y)
+    if not a.shape or not b.shape or a.shape[dim] != b.shape[dim]:
+        raise ShapeError(
+            f"linalg.vecdot got shapes {tuple(a.shape)} and {tuple(b.shape)}",
+            f"the extents along axis {dim} must be equal",
+        )
+    return (a * b).sum(dim, dtype=a.dtype)
 
 
 def kron(input: Tensor, other: Tensor) -> Tensor:
@@ -158,32 +139,161 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return structure.reshape(wide * narrow, shape)
 
 
-def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803
+def vander(x: Tensor, N: int | None = None) -> Tensor:  # noqa: N803
+    """Powers x⁰, x¹ … x^(N−1) of the elements of vectors as columns: (…, n) → (…, n, N).
+
+    N is by default n.  (``pellucid.vander`` has them in descending order.)
+    """
+    numbers = as_number(x)
+    numbers = numbers if numbers.shape else numbers.unsqueeze(0)
+    count = numbers.shape[-1] if N is None else N
+    if count <= 1:
+        raise ArgumentError(
+            f"linalg.vander got a tensor of shape {tuple(numbers.shape)} and N={N}",
+            "N, by default the length of the vectors, must be greater than 1",
+        )
+    return _powers(numbers, count)
+
+
+def _powers(x: Any, count: int) -> Any:
+    """x⁰ … x^(count − 1) along a new last axis."""
+    one = constant_like(x, 1).unsqueeze(-1)
+    if count < 2:
+        return one.narrow(-1, 0, count)
+    factors = structure.broadcast_to(x.unsqueeze(-1), (*x.shape, count - 1))
+    return structure.concatenate([one, factors], len(x.shape)).cumprod(-1)
+
+
+def descending_vander(
+    x: Tensor,
+    N: int | None = None,  # noqa: N803
+    increasing: bool = False,
+) -> Tensor:
     """Powers of a vector as columns: x^(N−1) … x⁰, or x⁰ … x^(N−1) if ``increasing``."""
-    if len(x.shape) != 1:
-        raise ShapeError(f"vander got shape {tuple(x.shape)}", "it needs a vector")
-    count = x.shape[0] if N is None else N
-    powers = range(count) if increasing else range(count - 1, -1, -1)
-    columns = [x.pow(k).unsqueeze(1) for k in powers]
-    return structure.concatenate(columns, 1)
+    numbers = as_number(x)
+    if len(numbers.shape) != 1:
+        raise ShapeError(f"vander got shape {tuple(numbers.shape)}", "it needs a vector: 1-D")
+    count = numbers.shape[0] if N is None else N
+    if count < 0:
+        raise ArgumentError(f"vander got N={N}", "N must be non-negative")
+    found = _powers(numbers, count)
+    return cast(Tensor, found if increasing else found.flip(-1))
+
+
+def diagonal(
+    A: Tensor,  # noqa: N803
+    *,
+    offset: int = 0,
+    dim1: int = -2,
+    dim2: int = -1,
+) -> Tensor:
+    """The diagonals of the matrices in two axes, as a view with the diagonal as last axis."""
+    return A.diagonal(offset, dim1, dim2)
+
+
+@takes_out
+def matmul(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The matrix product; see :meth:`Tensor.matmul`."""
+    return as_operand(input).matmul(other)
+
+
+@takes_out
+def tensorinv(
+    A: Tensor,  # noqa: N803
+    ind: int = 2,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The inverse of A as a map from its last axes to its first ``ind``: for every T of the shape
+    of the first, ``tensordot(tensorinv(A), T, ind)`` solves ``tensordot(A, X, X.ndim) = T``.
+
+    Both groups of axes have the same number of elements.
+    """
+    if ind <= 0:
+        raise ArgumentError(f"linalg.tensorinv got ind={ind}", "use a strictly positive integer")
+    first, last = tuple(A.shape[:ind]), tuple(A.shape[ind:])
+    if math.prod(first) != math.prod(last):
+        raise ShapeError(
+            f"linalg.tensorinv got a tensor of shape {tuple(A.shape)} and ind={ind}",
+            f"the first {ind} axes and the others must have as many elements",
+        )
+    size = math.prod(first)
+    return cast(Tensor, structure.reshape(inv(A.reshape(size, size)), (*last, *first)))
+
+
+@takes_out
+def tensorsolve(
+    A: Tensor,  # noqa: N803
+    B: Tensor,  # noqa: N803
+    dims: Sequence[int] | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """X with ``tensordot(A, X, X.ndim) = B``, after the axes ``dims`` of A were moved to its end.
+
+    With A of shape (*B.shape, *X.shape), both of as many elements.
+    """
+    a, b = as_operand(A), as_operand(B)
+    if dims is not None:
+        axes = [normalize_axis(d, len(a.shape)) for d in dims]
+        a = a.movedim(axes, list(range(len(a.shape) - len(axes), len(a.shape))))
+    shape = tuple(a.shape[len(b.shape) :])
+    size = math.prod(shape)
+    if math.prod(a.shape) != size * size or math.prod(b.shape) != size:
+        raise ShapeError(
+            f"linalg.tensorsolve got A {tuple(a.shape)} and B {tuple(b.shape)}",
+            "the axes of A are those of B and then those of the result, with as many elements",
+        )
+    return cast(Tensor, structure.reshape(solve(a.reshape(size, size), b.reshape(size)), shape))
+
+
+@takes_out
+def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
+    """The product of matrices in the order that needs the least work; see ``linalg.multi_dot``."""
+    if len(matrices) == 1 and isinstance(matrices[0], Tensor):
+        return matrices[0]
+    return multi_dot(matrices)
 
 
 __all__ = [
-    "cdist",
+    "LinAlgError",
     "cholesky",
+    "cholesky_ex",
+    "cond",
     "cross",
     "det",
-    "distances",
+    "diagonal",
+    "eigh",
+    "eigvalsh",
+    "householder_product",
     "inv",
+    "inv_ex",
     "kron",
+    "ldl_factor",
+    "ldl_factor_ex",
+    "ldl_solve",
+    "lstsq",
+    "lu",
+    "lu_factor",
+    "lu_factor_ex",
+    "lu_solve",
+    "matmul",
     "matrix_exp",
     "matrix_norm",
     "matrix_power",
+    "matrix_rank",
     "multi_dot",
     "norm",
     "pinv",
+    "qr",
     "slogdet",
     "solve",
+    "solve_ex",
+    "solve_triangular",
+    "svd",
+    "svdvals",
+    "tensorinv",
+    "tensorsolve",
     "vander",
     "vecdot",
     "vector_norm",

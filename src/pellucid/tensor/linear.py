@@ -9,6 +9,7 @@ from typing import Any
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.ops import contraction, structure
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import together
 
 
@@ -133,12 +134,14 @@ def _ordered(
     return structure.reshape(wide, [*(extents[n] for n in batch), *groups])
 
 
+@takes_out
 def tensordot(
     a: Tensor,
     b: Tensor,
     dims: int | tuple[Sequence[int], Sequence[int]] = 2,
     *,
     axes: int | tuple[Sequence[int], Sequence[int]] | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum over ``dims`` axes: the last of ``a`` with the first of ``b``, or the named pairs.
 

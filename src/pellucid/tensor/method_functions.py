@@ -11,10 +11,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.tensor.out import takes_out, with_out
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.signatures import as_function, present_as
 from pellucid.tensor.tensor import Tensor
-from pellucid.tensor.vocabulary import names_with
+from pellucid.tensor.vocabulary import FORMS, names_with
 
 
 def _free(name: str) -> Callable[..., Any]:
@@ -26,7 +27,11 @@ def _free(name: str) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = method.__doc__
-    present_as(function, method, as_function(inspect.signature(method)))
+    signature = as_function(inspect.signature(method))
+    if "out" in FORMS.get(name, ()):
+        present_as(function, method, signature)
+        function, signature = takes_out(function), with_out(signature)
+    present_as(function, method, signature)
     return function
 
 

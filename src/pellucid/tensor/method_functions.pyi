@@ -13,7 +13,11 @@ from pellucid.tensor.interface import Tensor as Tensor
 from pellucid.tensor.results import Extremes as Extremes
 from pellucid.tensor.results import Fraction as Fraction
 from pellucid.tensor.results import Histogram as Histogram
+from pellucid.tensor.results import OrthogonalTriangular as OrthogonalTriangular
+from pellucid.tensor.results import Reflectors as Reflectors
 from pellucid.tensor.results import SignLog as SignLog
+from pellucid.tensor.results import SingularFactors as SingularFactors
+from pellucid.tensor.results import TriangularSolution as TriangularSolution
 from pellucid.tensor.results import ValuesIndices as ValuesIndices
 from typing import Literal as Literal
 from typing import overload as overload
@@ -160,6 +164,7 @@ __all__ = [
     "gcd",
     "gcd_",
     "ge",
+    "geqrf",
     "ger",
     "greater",
     "greater_equal",
@@ -230,6 +235,8 @@ __all__ = [
     "logit_",
     "logsumexp",
     "lt",
+    "lu",
+    "lu_solve",
     "masked_fill",
     "masked_scatter",
     "masked_select",
@@ -258,6 +265,7 @@ __all__ = [
     "nanquantile",
     "nansum",
     "narrow",
+    "narrow_copy",
     "ne",
     "neg",
     "neg_",
@@ -269,6 +277,8 @@ __all__ = [
     "norm",
     "not_equal",
     "numel",
+    "orgqr",
+    "ormqr",
     "outer",
     "permute",
     "pinverse",
@@ -277,6 +287,7 @@ __all__ = [
     "prelu",
     "prod",
     "put",
+    "qr",
     "quantile",
     "rad2deg",
     "rad2deg_",
@@ -330,6 +341,7 @@ __all__ = [
     "sub",
     "subtract",
     "sum",
+    "svd",
     "swapaxes",
     "swapdims",
     "t",
@@ -366,7 +378,7 @@ __all__ = [
 
 FUNCTIONS: dict[str, Callable[..., Any]]
 
-def abs(input: Operand) -> Tensor:
+def abs(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """|x|, element by element. Shape and dtype stay."""
     ...
 
@@ -377,11 +389,11 @@ def abs_(input: Operand) -> Tensor:
     """
     ...
 
-def absolute(input: Operand) -> Tensor:
+def absolute(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """|x|, element by element. Shape and dtype stay."""
     ...
 
-def acos(input: Operand) -> Tensor:
+def acos(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arccos x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -392,7 +404,7 @@ def acos_(input: Operand) -> Tensor:
     """
     ...
 
-def acosh(input: Operand) -> Tensor:
+def acosh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arcosh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -403,7 +415,13 @@ def acosh_(input: Operand) -> Tensor:
     """
     ...
 
-def add(input: Operand, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
+def add(
+    input: Operand,
+    other: Operand,
+    *older: Operand,
+    alpha: builtins.float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """self + alpha · other, element by element; shapes broadcast, dtypes are promoted."""
     ...
 
@@ -414,6 +432,7 @@ def addbmm(
     *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """beta · self + alpha · Σ over the batch of batch1 @ batch2."""
     ...
@@ -424,6 +443,7 @@ def addcdiv(
     tensor2: Tensor,
     *older: Tensor,
     value: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """self + value · tensor1 / tensor2, element by element; shapes broadcast."""
     ...
@@ -434,6 +454,7 @@ def addcmul(
     tensor2: Tensor,
     *older: Tensor,
     value: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """self + value · tensor1 · tensor2, element by element; shapes broadcast."""
     ...
@@ -445,6 +466,7 @@ def addmm(
     *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """beta · self + alpha · (mat1 @ mat2); ``self`` broadcasts."""
     ...
@@ -456,6 +478,7 @@ def addmv(
     *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n)."""
     ...
@@ -481,6 +504,7 @@ def addr(
     *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """beta · self + alpha · outer(vec1, vec2)."""
     ...
@@ -489,7 +513,13 @@ def adjoint(input: Operand) -> Tensor:
     """The last two axes exchanged: the adjoint of a real matrix is its transpose."""
     ...
 
-def all(input: Operand, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
+def all(
+    input: Operand,
+    dim: Axes = None,
+    keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Whether every element over ``dim`` is nonzero (true for none)."""
     ...
 
@@ -503,11 +533,23 @@ def allclose(
     """Whether every element :meth:`isclose` to the other's: a Python bool."""
     ...
 
-def amax(input: Operand, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
+def amax(
+    input: Operand,
+    dim: Axes = None,
+    keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Largest element over ``dim``; equal ones share the gradient evenly."""
     ...
 
-def amin(input: Operand, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
+def amin(
+    input: Operand,
+    dim: Axes = None,
+    keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Smallest element over ``dim``; equal ones share the gradient evenly."""
     ...
 
@@ -516,19 +558,26 @@ def aminmax(
     *,
     dim: builtins.int | None = None,
     keepdim: builtins.bool = False,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> Extremes:
     """(smallest, largest) over ``dim`` (all axes by default)."""
     ...
 
-def angle(input: Operand) -> Tensor:
+def angle(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """0 for numbers of at least 0, π for negative ones, NaN for NaN."""
     ...
 
-def any(input: Operand, dim: Axes = None, keepdim: builtins.bool = False) -> Tensor:
+def any(
+    input: Operand,
+    dim: Axes = None,
+    keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Whether any element over ``dim`` is nonzero."""
     ...
 
-def arccos(input: Operand) -> Tensor:
+def arccos(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arccos x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -539,7 +588,7 @@ def arccos_(input: Operand) -> Tensor:
     """
     ...
 
-def arccosh(input: Operand) -> Tensor:
+def arccosh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arcosh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -550,7 +599,7 @@ def arccosh_(input: Operand) -> Tensor:
     """
     ...
 
-def arcsin(input: Operand) -> Tensor:
+def arcsin(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arcsin x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -561,7 +610,7 @@ def arcsin_(input: Operand) -> Tensor:
     """
     ...
 
-def arcsinh(input: Operand) -> Tensor:
+def arcsinh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arsinh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -572,11 +621,11 @@ def arcsinh_(input: Operand) -> Tensor:
     """
     ...
 
-def arctan(input: Operand) -> Tensor:
+def arctan(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arctan x, element by element. Shape stays; integers become float32."""
     ...
 
-def arctan2(input: Operand, other: Operand) -> Tensor:
+def arctan2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Angle of the point (x = other, y = self) in (−π, π]."""
     ...
 
@@ -587,7 +636,7 @@ def arctan_(input: Operand) -> Tensor:
     """
     ...
 
-def arctanh(input: Operand) -> Tensor:
+def arctanh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """artanh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -602,6 +651,8 @@ def argmax(
     input: Operand,
     dim: builtins.int | None = None,
     keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Position of the first largest element, in the flattened tensor or along ``dim``."""
     ...
@@ -610,6 +661,8 @@ def argmin(
     input: Operand,
     dim: builtins.int | None = None,
     keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Position of the first smallest element, in the flattened tensor or along ``dim``."""
     ...
@@ -627,7 +680,7 @@ def argwhere(input: Operand) -> Tensor:
     """Positions of the nonzero elements: (count, axes); values must be known."""
     ...
 
-def asin(input: Operand) -> Tensor:
+def asin(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arcsin x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -638,7 +691,7 @@ def asin_(input: Operand) -> Tensor:
     """
     ...
 
-def asinh(input: Operand) -> Tensor:
+def asinh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arsinh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -649,11 +702,11 @@ def asinh_(input: Operand) -> Tensor:
     """
     ...
 
-def atan(input: Operand) -> Tensor:
+def atan(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """arctan x, element by element. Shape stays; integers become float32."""
     ...
 
-def atan2(input: Operand, other: Operand) -> Tensor:
+def atan2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Angle of the point (x = other, y = self) in (−π, π]."""
     ...
 
@@ -664,7 +717,7 @@ def atan_(input: Operand) -> Tensor:
     """
     ...
 
-def atanh(input: Operand) -> Tensor:
+def atanh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """artanh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -682,6 +735,7 @@ def baddbmm(
     *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """beta · self + alpha · (batch1 @ batch2), matrix by matrix."""
     ...
@@ -694,31 +748,31 @@ def bincount(
     """How often 0, 1, 2, … occur (or the sums of their ``weights``); values must be known."""
     ...
 
-def bitwise_and(input: Operand, other: Operand) -> Tensor:
+def bitwise_and(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Bits set in both, element by element; for integers and bool, shapes broadcast."""
     ...
 
-def bitwise_left_shift(input: Operand, other: Operand) -> Tensor:
+def bitwise_left_shift(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self · 2^other, for integers; 0 where all bits leave.  ``self << other``."""
     ...
 
-def bitwise_not(input: Operand) -> Tensor:
+def bitwise_not(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Every bit turned; for integers and bool, where it is logical not."""
     ...
 
-def bitwise_or(input: Operand, other: Operand) -> Tensor:
+def bitwise_or(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Bits set in at least one; integers and bool."""
     ...
 
-def bitwise_right_shift(input: Operand, other: Operand) -> Tensor:
+def bitwise_right_shift(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """⌊self / 2^other⌋, for integers; 0 or −1 where all bits leave.  ``self >> other``."""
     ...
 
-def bitwise_xor(input: Operand, other: Operand) -> Tensor:
+def bitwise_xor(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Bits set in exactly one; integers and bool."""
     ...
 
-def bmm(input: Operand, other: Tensor | np.ndarray) -> Tensor:
+def bmm(input: Operand, other: Tensor | np.ndarray, *, out: Tensor | None = None) -> Tensor:
     """Matrix product; vectors count as a row on the left and a column on the right.
 
     Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
@@ -735,6 +789,7 @@ def bucketize(
     *,
     out_int32: builtins.bool = False,
     right: builtins.bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Number of the interval between ``boundaries`` (ascending) each element falls in.
 
@@ -742,7 +797,7 @@ def bucketize(
     """
     ...
 
-def ceil(input: Operand) -> Tensor:
+def ceil(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The smallest integer ≥ x, element by element; shape and dtype stay."""
     ...
 
@@ -753,15 +808,31 @@ def ceil_(input: Operand) -> Tensor:
     """
     ...
 
-def cholesky(input: Operand, upper: builtins.bool = False) -> Tensor:
+def cholesky(
+    input: Operand,
+    upper: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The factor L of a symmetric positive definite matrix L Lᵀ, or Lᵀ with ``upper``."""
     ...
 
-def cholesky_inverse(input: Operand, upper: builtins.bool = False) -> Tensor:
+def cholesky_inverse(
+    input: Operand,
+    upper: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The inverse of the matrix whose Cholesky factor this is."""
     ...
 
-def cholesky_solve(input: Operand, input2: Tensor, upper: builtins.bool = False) -> Tensor:
+def cholesky_solve(
+    input: Operand,
+    input2: Tensor,
+    upper: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """X with A X = self, A the matrix whose Cholesky factor ``input2`` is."""
     ...
 
@@ -773,7 +844,13 @@ def chunk(
     """At most ``chunks`` pieces of equal size (the last may be smaller)."""
     ...
 
-def clamp(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+def clamp(
+    input: Operand,
+    min: Operand | None = None,
+    max: Operand | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """min(max(x, min), max), NaN where one of them is.
 
     The gradient is 1 inside and at the bounds, 0 outside.
@@ -789,7 +866,7 @@ def clamp_(input: Operand, min: Operand | None = None, max: Operand | None = Non
     """
     ...
 
-def clamp_max(input: Operand, max: Operand) -> Tensor:
+def clamp_max(input: Operand, max: Operand, *, out: Tensor | None = None) -> Tensor:
     """min(x, max), element by element; ``max`` broadcasts."""
     ...
 
@@ -800,7 +877,7 @@ def clamp_max_(input: Operand, max: Operand) -> Tensor:
     """
     ...
 
-def clamp_min(input: Operand, min: Operand) -> Tensor:
+def clamp_min(input: Operand, min: Operand, *, out: Tensor | None = None) -> Tensor:
     """max(x, min), element by element; ``min`` broadcasts."""
     ...
 
@@ -811,7 +888,13 @@ def clamp_min_(input: Operand, min: Operand) -> Tensor:
     """
     ...
 
-def clip(input: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+def clip(
+    input: Operand,
+    min: Operand | None = None,
+    max: Operand | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """min(max(x, min), max), NaN where one of them is.
 
     The gradient is 1 inside and at the bounds, 0 outside.
@@ -835,7 +918,7 @@ def conj(input: Operand) -> Tensor:
     """The tensor itself: real numbers are their own conjugates."""
     ...
 
-def conj_physical(input: Operand) -> Tensor:
+def conj_physical(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The tensor itself: real numbers are their own conjugates."""
     ...
 
@@ -846,7 +929,7 @@ def conj_physical_(input: Operand) -> Tensor:
     """
     ...
 
-def copysign(input: Operand, other: Operand) -> Tensor:
+def copysign(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """|self| with the sign of ``other``; a zero's sign counts too."""
     ...
 
@@ -854,7 +937,7 @@ def corrcoef(input: Operand) -> Tensor:
     """Pearson's correlation coefficients of the rows, in [−1, 1]."""
     ...
 
-def cos(input: Operand) -> Tensor:
+def cos(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """cos x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -865,7 +948,7 @@ def cos_(input: Operand) -> Tensor:
     """
     ...
 
-def cosh(input: Operand) -> Tensor:
+def cosh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """cosh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -887,27 +970,55 @@ def cov(input: Operand, *, correction: builtins.int = 1) -> Tensor:
     """
     ...
 
-def cross(input: Operand, other: Tensor, dim: builtins.int | None = None) -> Tensor:
+def cross(
+    input: Operand,
+    other: Tensor,
+    dim: builtins.int | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The vector product along ``dim``, by default the first axis of extent 3."""
     ...
 
-def cummax(input: Operand, dim: builtins.int) -> ValuesIndices:
+def cummax(
+    input: Operand,
+    dim: builtins.int,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> ValuesIndices:
     """(largest so far, its last position) along ``dim``."""
     ...
 
-def cummin(input: Operand, dim: builtins.int) -> ValuesIndices:
+def cummin(
+    input: Operand,
+    dim: builtins.int,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> ValuesIndices:
     """(smallest so far, its last position) along ``dim``."""
     ...
 
-def cumprod(input: Operand, dim: builtins.int, *, dtype: DTypeLike | None = None) -> Tensor:
+def cumprod(
+    input: Operand,
+    dim: builtins.int,
+    *,
+    dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """Running product along ``dim``: y_i = x_1 · … · x_i; the shape stays."""
     ...
 
-def cumsum(input: Operand, dim: builtins.int, *, dtype: DTypeLike | None = None) -> Tensor:
+def cumsum(
+    input: Operand,
+    dim: builtins.int,
+    *,
+    dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """Running sum along ``dim``: y_i = x_1 + … + x_i; the shape stays."""
     ...
 
-def deg2rad(input: Operand) -> Tensor:
+def deg2rad(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Degrees as radians: x · π / 180, element by element."""
     ...
 
@@ -930,7 +1041,7 @@ def detach_(input: Operand) -> Tensor:
     """Forget the history in place; not for views, whose history is that of their base."""
     ...
 
-def diag(input: Operand, diagonal: builtins.int = 0) -> Tensor:
+def diag(input: Operand, diagonal: builtins.int = 0, *, out: Tensor | None = None) -> Tensor:
     """A matrix's diagonal, or a vector as the diagonal of a square matrix."""
     ...
 
@@ -972,11 +1083,13 @@ def diff(
     dim: builtins.int = -1,
     prepend: Tensor | None = None,
     append: Tensor | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """x[i + 1] − x[i] along ``dim``, ``n`` times; ``prepend``/``append`` are joined first."""
     ...
 
-def digamma(input: Operand) -> Tensor:
+def digamma(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """the derivative of ln Γ(x), element by element. Shape stays; integers become float32."""
     ...
 
@@ -984,7 +1097,13 @@ def dist(input: Operand, other: Operand, p: builtins.float = 2) -> Tensor:
     """The p-norm of self − other over all elements, one number."""
     ...
 
-def div(input: Operand, other: Operand, *, rounding_mode: builtins.str | None = None) -> Tensor:
+def div(
+    input: Operand,
+    other: Operand,
+    *,
+    rounding_mode: builtins.str | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """self / other; ``rounding_mode`` "floor" or "trunc" rounds the quotient.
 
     Without rounding the result is floating point also for integers.
@@ -996,6 +1115,7 @@ def divide(
     other: Operand,
     *,
     rounding_mode: builtins.str | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """self / other; ``rounding_mode`` "floor" or "trunc" rounds the quotient.
 
@@ -1003,7 +1123,7 @@ def divide(
     """
     ...
 
-def dot(input: Operand, other: Tensor) -> Tensor:
+def dot(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Sum of the products of two vectors of equal length."""
     ...
 
@@ -1014,11 +1134,11 @@ def dsplit(
     """Parts along axis 2: equal ones, or cut at these positions."""
     ...
 
-def eq(input: Operand, other: Operand) -> Tensor:
+def eq(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self = other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def erf(input: Operand) -> Tensor:
+def erf(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """the error function, element by element. Shape stays; integers become float32."""
     ...
 
@@ -1029,7 +1149,7 @@ def erf_(input: Operand) -> Tensor:
     """
     ...
 
-def erfc(input: Operand) -> Tensor:
+def erfc(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """1 − erf(x), accurate for large x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -1040,15 +1160,15 @@ def erfc_(input: Operand) -> Tensor:
     """
     ...
 
-def erfinv(input: Operand) -> Tensor:
+def erfinv(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """the inverse of erf, element by element. Shape stays; integers become float32."""
     ...
 
-def exp(input: Operand) -> Tensor:
+def exp(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """e^x, element by element. Shape stays; integers become float32."""
     ...
 
-def exp2(input: Operand) -> Tensor:
+def exp2(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """2^x, element by element; integers become float32."""
     ...
 
@@ -1066,7 +1186,7 @@ def exp_(input: Operand) -> Tensor:
     """
     ...
 
-def expm1(input: Operand) -> Tensor:
+def expm1(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """e^x − 1, accurate near 0, element by element. Shape stays; integers become float32."""
     ...
 
@@ -1081,7 +1201,7 @@ def fill_(input: Operand, value: Operand) -> Tensor:
     """Overwrite every element with ``value``, converted."""
     ...
 
-def fix(input: Operand) -> Tensor:
+def fix(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """x without its fraction, rounded towards zero; shape and dtype stay."""
     ...
 
@@ -1108,11 +1228,11 @@ def flipud(input: Operand) -> Tensor:
     """Axis 0 read backwards: the rows of a matrix in reverse order."""
     ...
 
-def float_power(input: Operand, exponent: Operand) -> Tensor:
+def float_power(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ^ exponent, computed in float64 whatever came."""
     ...
 
-def floor(input: Operand) -> Tensor:
+def floor(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The largest integer ≤ x, element by element; shape and dtype stay."""
     ...
 
@@ -1123,23 +1243,23 @@ def floor_(input: Operand) -> Tensor:
     """
     ...
 
-def floor_divide(input: Operand, other: Operand) -> Tensor:
+def floor_divide(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """floor(self / other), element by element; shapes broadcast."""
     ...
 
-def fmax(input: Operand, other: Operand) -> Tensor:
+def fmax(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The larger of each pair; a NaN loses against a number.  Ties give self the gradient."""
     ...
 
-def fmin(input: Operand, other: Operand) -> Tensor:
+def fmin(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The smaller of each pair; a NaN loses against a number.  Ties give self the gradient."""
     ...
 
-def fmod(input: Operand, other: Operand) -> Tensor:
+def fmod(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self − trunc(self / other) · other: the sign of the dividend, as C's fmod."""
     ...
 
-def frac(input: Operand) -> Tensor:
+def frac(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The fraction with the sign of x: x − trunc(x)."""
     ...
 
@@ -1150,18 +1270,24 @@ def frac_(input: Operand) -> Tensor:
     """
     ...
 
-def frexp(input: Operand) -> Fraction:
+def frexp(input: Operand, *, out: builtins.tuple[Tensor, ...] | None = None) -> Fraction:
     """(m, e) with x = m · 2^e and ½ ≤ |m| < 1, e int32; 0, ∞ and NaN have e = 0.
 
     Values must be known; the gradient of m is that of x / 2^e.
     """
     ...
 
-def gather(input: Operand, dim: builtins.int, index: Tensor) -> Tensor:
+def gather(
+    input: Operand,
+    dim: builtins.int,
+    index: Tensor,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """y[i][j] = x[index[i][j]][j] for dim 0, and likewise for other axes."""
     ...
 
-def gcd(input: Operand, other: Operand) -> Tensor:
+def gcd(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The greatest common divisor of integers, 0 or more; values must be known."""
     ...
 
@@ -1172,31 +1298,40 @@ def gcd_(input: Operand, other: Operand) -> Tensor:
     """
     ...
 
-def ge(input: Operand, other: Operand) -> Tensor:
+def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≥ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def ger(input: Operand, other: Tensor) -> Tensor:
+def geqrf(input: Operand, *, out: builtins.tuple[Tensor, ...] | None = None) -> Reflectors:
+    """QR as LAPACK keeps it: (a, tau); see ``geqrf``."""
+    ...
+
+def ger(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """All products of two vectors' elements: (N,), (M,) → (N, M)."""
     ...
 
-def greater(input: Operand, other: Operand) -> Tensor:
+def greater(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self > other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def greater_equal(input: Operand, other: Operand) -> Tensor:
+def greater_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≥ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def gt(input: Operand, other: Operand) -> Tensor:
+def gt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self > other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def hardshrink(input: Operand, lambd: builtins.float = ...) -> Tensor:
+def hardshrink(
+    input: Operand,
+    lambd: builtins.float = ...,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """x where |x| > λ, else 0, element by element."""
     ...
 
-def heaviside(input: Operand, values: Operand) -> Tensor:
+def heaviside(input: Operand, values: Operand, *, out: Tensor | None = None) -> Tensor:
     """0 where self < 0 or NaN, 1 where it is > 0, ``values`` at 0."""
     ...
 
@@ -1205,6 +1340,8 @@ def histc(
     bins: builtins.int = 100,
     min: builtins.float = 0,
     max: builtins.float = 0,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Counts in ``bins`` equal parts of [min, max] (of the data's range when both are 0)."""
     ...
@@ -1216,6 +1353,7 @@ def histogram(
     range: builtins.tuple[builtins.float, builtins.float] | None = None,
     weight: Tensor | None = None,
     density: builtins.bool = False,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> Histogram:
     """(counts, edges) of ``bins`` equal parts of ``range``, or of parts between given edges.
 
@@ -1232,11 +1370,11 @@ def hsplit(
     """Parts along axis 1 (along axis 0 of a vector): equal ones, or cut at these positions."""
     ...
 
-def hypot(input: Operand, other: Operand) -> Tensor:
+def hypot(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """√(self² + other²), without overflow in between."""
     ...
 
-def i0(input: Operand) -> Tensor:
+def i0(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """I₀(x) = 1/π ∫₀^π e^(x cos t) dt, the modified Bessel function of order 0.
 
     Relative error up to 3e-14 in float64.  By Chebyshev series of e^−|x| I₀ in |x| up to 8
@@ -1254,14 +1392,14 @@ def i0_(input: Operand) -> Tensor:
     """
     ...
 
-def igamma(input: Operand, other: Operand) -> Tensor:
+def igamma(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """P(a, x) = 1/Γ(a) ∫₀^x t^(a−1) e^−t dt for a = self, x = ``other``; from 0 to 1.
 
     Values must be known; the gradient goes to x alone.
     """
     ...
 
-def igammac(input: Operand, other: Operand) -> Tensor:
+def igammac(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Q(a, x) = 1 − P(a, x), accurate where it is small; see :meth:`igamma`."""
     ...
 
@@ -1272,11 +1410,19 @@ def index_add(
     source: Tensor,
     *,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with ``alpha · source`` added to the slices at ``index`` along ``dim``."""
     ...
 
-def index_copy(input: Operand, dim: builtins.int, index: Tensor, source: Tensor) -> Tensor:
+def index_copy(
+    input: Operand,
+    dim: builtins.int,
+    index: Tensor,
+    source: Tensor,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """A copy in which the slices at ``index`` along ``dim`` are ``source``."""
     ...
 
@@ -1318,6 +1464,7 @@ def index_reduce(
     reduce: builtins.str,
     *,
     include_self: builtins.bool = True,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with the slices of ``source`` combined at ``index`` along ``dim``.
 
@@ -1325,15 +1472,21 @@ def index_reduce(
     """
     ...
 
-def index_select(input: Operand, dim: builtins.int, index: Tensor) -> Tensor:
+def index_select(
+    input: Operand,
+    dim: builtins.int,
+    index: Tensor,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """The slices of the tensor at ``index`` along ``dim``."""
     ...
 
-def inner(input: Operand, other: Tensor) -> Tensor:
+def inner(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Sums of products over the last axis of both: (..., K), (..., K) → (..., ...)."""
     ...
 
-def inverse(input: Operand) -> Tensor:
+def inverse(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The inverse of square matrices (…, n, n); see ``linalg.inv``."""
     ...
 
@@ -1379,7 +1532,13 @@ def isfinite(input: Operand) -> Tensor:
     """True where the element is neither infinite nor NaN."""
     ...
 
-def isin(input: Operand, test_elements: Operand, *, invert: builtins.bool = False) -> Tensor:
+def isin(
+    input: Operand,
+    test_elements: Operand,
+    *,
+    invert: builtins.bool = False,
+    out: Tensor | None = None,
+) -> Tensor:
     """True where the element occurs in ``test_elements`` (false there with ``invert``)."""
     ...
 
@@ -1391,11 +1550,11 @@ def isnan(input: Operand) -> Tensor:
     """True where the element is not a number, as a bool tensor."""
     ...
 
-def isneginf(input: Operand) -> Tensor:
+def isneginf(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where the element is −∞, as a bool tensor."""
     ...
 
-def isposinf(input: Operand) -> Tensor:
+def isposinf(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where the element is +∞, as a bool tensor."""
     ...
 
@@ -1403,7 +1562,7 @@ def isreal(input: Operand) -> Tensor:
     """True everywhere: there are no complex numbers."""
     ...
 
-def kron(input: Operand, other: Tensor) -> Tensor:
+def kron(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Every element times the whole of ``other``, as blocks."""
     ...
 
@@ -1412,11 +1571,13 @@ def kthvalue(
     k: builtins.int,
     dim: builtins.int = -1,
     keepdim: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> ValuesIndices:
     """The k-th smallest (k counts from 1) along ``dim``: (value, position)."""
     ...
 
-def lcm(input: Operand, other: Operand) -> Tensor:
+def lcm(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The least common multiple of integers, 0 or more; values must be known."""
     ...
 
@@ -1427,7 +1588,7 @@ def lcm_(input: Operand, other: Operand) -> Tensor:
     """
     ...
 
-def ldexp(input: Operand, other: Operand) -> Tensor:
+def ldexp(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self · 2^other, element by element; shapes broadcast."""
     ...
 
@@ -1438,34 +1599,34 @@ def ldexp_(input: Operand, other: Operand) -> Tensor:
     """
     ...
 
-def le(input: Operand, other: Operand) -> Tensor:
+def le(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≤ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def lerp(input: Operand, end: Tensor, weight: Operand) -> Tensor:
+def lerp(input: Operand, end: Tensor, weight: Operand, *, out: Tensor | None = None) -> Tensor:
     """self + weight · (end − self): from self (weight 0) to ``end`` (weight 1).
 
     From a weight of ½ on computed from the other end, which is reached exactly.
     """
     ...
 
-def less(input: Operand, other: Operand) -> Tensor:
+def less(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self < other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def less_equal(input: Operand, other: Operand) -> Tensor:
+def less_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≤ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def lgamma(input: Operand) -> Tensor:
+def lgamma(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """ln |Γ(x)|, element by element. Shape stays; integers become float32."""
     ...
 
-def log(input: Operand) -> Tensor:
+def log(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """ln x, element by element. Shape stays; integers become float32."""
     ...
 
-def log10(input: Operand) -> Tensor:
+def log10(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """log₁₀ x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -1476,7 +1637,7 @@ def log10_(input: Operand) -> Tensor:
     """
     ...
 
-def log1p(input: Operand) -> Tensor:
+def log1p(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """ln(1 + x), accurate near 0, element by element. Shape stays; integers become float32."""
     ...
 
@@ -1487,7 +1648,7 @@ def log1p_(input: Operand) -> Tensor:
     """
     ...
 
-def log2(input: Operand) -> Tensor:
+def log2(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """log₂ x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -1505,19 +1666,25 @@ def log_(input: Operand) -> Tensor:
     """
     ...
 
-def log_softmax(input: Operand, dim: builtins.int, dtype: DTypeLike | None = None) -> Tensor:
+def log_softmax(
+    input: Operand,
+    dim: builtins.int,
+    dtype: DTypeLike | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """x − ln Σ e^x along ``dim``, stable for any finite input."""
     ...
 
-def logaddexp(input: Operand, other: Operand) -> Tensor:
+def logaddexp(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """ln(e^self + e^other), element by element, without overflow."""
     ...
 
-def logaddexp2(input: Operand, other: Operand) -> Tensor:
+def logaddexp2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """log₂(2^self + 2^other) without overflow."""
     ...
 
-def logcumsumexp(input: Operand, dim: builtins.int) -> Tensor:
+def logcumsumexp(input: Operand, dim: builtins.int, *, out: Tensor | None = None) -> Tensor:
     """ln Σ_{j≤i} e^{x_j} along ``dim``, without overflow or underflow anywhere on the way."""
     ...
 
@@ -1525,23 +1692,28 @@ def logdet(input: Operand) -> Tensor:
     """ln det of square matrices, NaN where that is negative: (…, n, n) → (…)."""
     ...
 
-def logical_and(input: Operand, other: Operand) -> Tensor:
+def logical_and(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where both are nonzero, as a bool tensor; shapes broadcast."""
     ...
 
-def logical_not(input: Operand) -> Tensor:
+def logical_not(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where the element is zero, as a bool tensor."""
     ...
 
-def logical_or(input: Operand, other: Operand) -> Tensor:
+def logical_or(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where at least one is nonzero, as a bool tensor; shapes broadcast."""
     ...
 
-def logical_xor(input: Operand, other: Operand) -> Tensor:
+def logical_xor(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where exactly one is nonzero, as a bool tensor; shapes broadcast."""
     ...
 
-def logit(input: Operand, eps: builtins.float | None = None) -> Tensor:
+def logit(
+    input: Operand,
+    eps: builtins.float | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """ln(x / (1 − x)), the inverse of the sigmoid; ``eps`` clamps x to [eps, 1 − eps]."""
     ...
 
@@ -1552,12 +1724,38 @@ def logit_(input: Operand, eps: builtins.float | None = None) -> Tensor:
     """
     ...
 
-def logsumexp(input: Operand, dim: Axes, keepdim: builtins.bool = False) -> Tensor:
+def logsumexp(
+    input: Operand,
+    dim: Axes,
+    keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """ln Σ e^x without overflow: m + ln Σ e^(x − m) with m the largest element."""
     ...
 
-def lt(input: Operand, other: Operand) -> Tensor:
+def lt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self < other, element by element, as a bool tensor; shapes broadcast."""
+    ...
+
+def lu(
+    input: Operand,
+    pivot: builtins.bool = True,
+    get_infos: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> builtins.tuple[Tensor, ...]:
+    """(LU, pivots), and with ``get_infos`` info; see ``linalg.lu_factor_ex``."""
+    ...
+
+def lu_solve(
+    input: Operand,
+    LU_data: Tensor,
+    LU_pivots: Tensor,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """X with A X = self, A given by what ``linalg.lu_factor`` returns of it."""
     ...
 
 def masked_fill(input: Operand, mask: Tensor, value: Operand) -> Tensor:
@@ -1568,11 +1766,11 @@ def masked_scatter(input: Operand, mask: Tensor, source: Tensor) -> Tensor:
     """A copy in which the elements where ``mask`` is true come, in order, from ``source``."""
     ...
 
-def masked_select(input: Operand, mask: Tensor) -> Tensor:
+def masked_select(input: Operand, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where ``mask`` is true, in a line; the mask's values must be known."""
     ...
 
-def matmul(input: Operand, other: Tensor | np.ndarray) -> Tensor:
+def matmul(input: Operand, other: Tensor | np.ndarray, *, out: Tensor | None = None) -> Tensor:
     """Matrix product; vectors count as a row on the left and a column on the right.
 
     Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
@@ -1583,33 +1781,39 @@ def matrix_exp(input: Operand) -> Tensor:
     """e^A = Σ Aᵏ / k! of square matrices (…, n, n)."""
     ...
 
-def matrix_power(input: Operand, n: builtins.int) -> Tensor:
+def matrix_power(input: Operand, n: builtins.int, *, out: Tensor | None = None) -> Tensor:
     """Square matrices (…, n, n) multiplied ``n`` times with themselves."""
     ...
 
 @overload
-def max(input: Operand) -> Tensor:
+def max(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Without ``dim`` the largest element; with it (values, positions) along the axis.
 
     Another tensor as ``dim`` gives :meth:`maximum`.
     """
     ...
 @overload
-def max(input: Operand, dim: builtins.int, keepdim: builtins.bool = False) -> ValuesIndices:
+def max(
+    input: Operand,
+    dim: builtins.int,
+    keepdim: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> ValuesIndices:
     """Without ``dim`` the largest element; with it (values, positions) along the axis.
 
     Another tensor as ``dim`` gives :meth:`maximum`.
     """
     ...
 @overload
-def max(input: Operand, dim: Tensor) -> Tensor:
+def max(input: Operand, dim: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Without ``dim`` the largest element; with it (values, positions) along the axis.
 
     Another tensor as ``dim`` gives :meth:`maximum`.
     """
     ...
 
-def maximum(input: Operand, other: Operand) -> Tensor:
+def maximum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The larger of each pair; NaN if one is. At ties each side gets half the gradient."""
     ...
 
@@ -1619,19 +1823,26 @@ def mean(
     keepdim: builtins.bool = False,
     *,
     dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum divided by the number of elements; NaN for none."""
     ...
 
 @overload
-def median(input: Operand) -> Tensor:
+def median(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The lower median: of all elements, or (values, positions) along ``dim``.
 
     NaN where there is one, and where there is no element; see :meth:`nanmedian`.
     """
     ...
 @overload
-def median(input: Operand, dim: builtins.int, keepdim: builtins.bool = False) -> ValuesIndices:
+def median(
+    input: Operand,
+    dim: builtins.int,
+    keepdim: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> ValuesIndices:
     """The lower median: of all elements, or (values, positions) along ``dim``.
 
     NaN where there is one, and where there is no element; see :meth:`nanmedian`.
@@ -1639,23 +1850,29 @@ def median(input: Operand, dim: builtins.int, keepdim: builtins.bool = False) ->
     ...
 
 @overload
-def min(input: Operand) -> Tensor:
+def min(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Without ``dim`` the smallest element; with it (values, positions) along the axis."""
     ...
 @overload
-def min(input: Operand, dim: builtins.int, keepdim: builtins.bool = False) -> ValuesIndices:
+def min(
+    input: Operand,
+    dim: builtins.int,
+    keepdim: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> ValuesIndices:
     """Without ``dim`` the smallest element; with it (values, positions) along the axis."""
     ...
 @overload
-def min(input: Operand, dim: Tensor) -> Tensor:
+def min(input: Operand, dim: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Without ``dim`` the smallest element; with it (values, positions) along the axis."""
     ...
 
-def minimum(input: Operand, other: Operand) -> Tensor:
+def minimum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The smaller of each pair; NaN if one is. At ties each side gets half the gradient."""
     ...
 
-def mm(input: Operand, other: Tensor | np.ndarray) -> Tensor:
+def mm(input: Operand, other: Tensor | np.ndarray, *, out: Tensor | None = None) -> Tensor:
     """Matrix product; vectors count as a row on the left and a column on the right.
 
     Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
@@ -1666,6 +1883,8 @@ def mode(
     input: Operand,
     dim: builtins.int = -1,
     keepdim: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> ValuesIndices:
     """(most frequent element, its last position) along ``dim``; of several the smallest."""
     ...
@@ -1686,26 +1905,26 @@ def movedim(
     """Axes ``source`` moved to places ``destination``, the others in their order."""
     ...
 
-def msort(input: Operand) -> Tensor:
+def msort(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Sorted along the first axis, smallest first."""
     ...
 
-def mul(input: Operand, other: Operand) -> Tensor:
+def mul(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self · other, element by element; shapes broadcast."""
     ...
 
-def multiply(input: Operand, other: Operand) -> Tensor:
+def multiply(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self · other, element by element; shapes broadcast."""
     ...
 
-def mv(input: Operand, other: Tensor | np.ndarray) -> Tensor:
+def mv(input: Operand, other: Tensor | np.ndarray, *, out: Tensor | None = None) -> Tensor:
     """Matrix product; vectors count as a row on the left and a column on the right.
 
     Shapes: (..., M, K) · (..., K, N) → (..., M, N); (K,) · (K,) → (); leading axes broadcast.
     """
     ...
 
-def mvlgamma(input: Operand, p: builtins.int) -> Tensor:
+def mvlgamma(input: Operand, p: builtins.int, *, out: Tensor | None = None) -> Tensor:
     """ln Γ_p(x) = p(p − 1)/4 · ln π + Σ_{j<p} ln Γ(x − j/2)."""
     ...
 
@@ -1714,6 +1933,8 @@ def nan_to_num(
     nan: builtins.float = ...,
     posinf: builtins.float | None = None,
     neginf: builtins.float | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Finite numbers only: NaN → ``nan``, +∞ and −∞ → the largest and smallest by default."""
     ...
@@ -1736,12 +1957,13 @@ def nanmean(
     keepdim: builtins.bool = False,
     *,
     dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Mean over ``dim`` of the elements that are numbers; NaN where there is none."""
     ...
 
 @overload
-def nanmedian(input: Operand) -> Tensor:
+def nanmedian(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """:meth:`median` of the elements that are numbers; NaN where there is none."""
     ...
 @overload
@@ -1749,6 +1971,8 @@ def nanmedian(
     input: Operand,
     dim: builtins.int,
     keepdim: builtins.bool = False,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> ValuesIndices:
     """:meth:`median` of the elements that are numbers; NaN where there is none."""
     ...
@@ -1760,6 +1984,7 @@ def nanquantile(
     keepdim: builtins.bool = False,
     *,
     interpolation: builtins.str = 'linear',
+    out: Tensor | None = None,
 ) -> Tensor:
     """:meth:`quantile` of the elements that are numbers; NaN where there is none."""
     ...
@@ -1770,6 +1995,7 @@ def nansum(
     keepdim: builtins.bool = False,
     *,
     dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum over ``dim`` (all axes by default), NaN counted as 0."""
     ...
@@ -1783,11 +2009,22 @@ def narrow(
     """``length`` elements from ``start`` along ``dim``."""
     ...
 
-def ne(input: Operand, other: Operand) -> Tensor:
+def narrow_copy(
+    input: Operand,
+    dim: builtins.int,
+    start: builtins.int,
+    length: builtins.int,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """As :meth:`narrow`, in memory of its own."""
+    ...
+
+def ne(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≠ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
-def neg(input: Operand) -> Tensor:
+def neg(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """−x, element by element. Shape and dtype stay."""
     ...
 
@@ -1798,7 +2035,7 @@ def neg_(input: Operand) -> Tensor:
     """
     ...
 
-def negative(input: Operand) -> Tensor:
+def negative(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """−x, element by element. Shape and dtype stay."""
     ...
 
@@ -1809,16 +2046,26 @@ def negative_(input: Operand) -> Tensor:
     """
     ...
 
-def nextafter(input: Operand, other: Operand) -> Tensor:
+def nextafter(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The number next to self in the direction of ``other``; values must be known."""
     ...
 
 @overload
-def nonzero(input: Operand, as_tuple: Literal[False] = False) -> Tensor:
+def nonzero(
+    input: Operand,
+    as_tuple: Literal[False] = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Positions of the nonzero elements: (count, axes), or a tuple of one vector per axis."""
     ...
 @overload
-def nonzero(input: Operand, as_tuple: Literal[True]) -> builtins.tuple[Tensor, ...]:
+def nonzero(
+    input: Operand,
+    as_tuple: Literal[True],
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> builtins.tuple[Tensor, ...]:
     """Positions of the nonzero elements: (count, axes), or a tuple of one vector per axis."""
     ...
 
@@ -1827,6 +2074,7 @@ def nonzero_static(
     *,
     size: builtins.int,
     fill_value: builtins.int = -1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The first ``size`` positions of nonzero elements: (size, axes), filled up if fewer.
 
@@ -1839,15 +2087,18 @@ def norm(
     p: builtins.float | builtins.str = 2,
     dim: Axes = None,
     keepdim: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
-    """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
+    """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros;
+    "fro": p = 2; "nuc", over two axes: sum of the singular values.
 
     The gradient where the norm is 0, and for p < 1 that of elements that are 0, is 0 (a
     subgradient).
     """
     ...
 
-def not_equal(input: Operand, other: Operand) -> Tensor:
+def not_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ≠ other, element by element, as a bool tensor; shapes broadcast."""
     ...
 
@@ -1855,7 +2106,23 @@ def numel(input: Operand) -> builtins.int:
     """Number of elements: the product of the extents."""
     ...
 
-def outer(input: Operand, other: Tensor) -> Tensor:
+def orgqr(input: Operand, input2: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Q of what ``geqrf`` gives, ``input2`` being tau; see ``linalg.householder_product``."""
+    ...
+
+def ormqr(
+    input: Operand,
+    input2: Tensor,
+    input3: Tensor,
+    left: builtins.bool = True,
+    transpose: builtins.bool = False,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Q · input3 (or input3 · Q) for the Q of what ``geqrf`` gives; see ``ormqr``."""
+    ...
+
+def outer(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """All products of two vectors' elements: (N,), (M,) → (N, M)."""
     ...
 
@@ -1871,7 +2138,7 @@ def positive(input: Operand) -> Tensor:
     """The tensor itself: +x."""
     ...
 
-def pow(input: Operand, exponent: Operand) -> Tensor:
+def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
     """self ^ exponent; small whole exponents become products."""
     ...
 
@@ -1885,6 +2152,7 @@ def prod(
     keepdim: builtins.bool = False,
     *,
     dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Product over ``dim`` (all axes by default)."""
     ...
@@ -1902,6 +2170,17 @@ def put(
     """
     ...
 
+def qr(
+    input: Operand,
+    some: builtins.bool = True,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> OrthogonalTriangular:
+    """A = Q R of matrices (…, m, n); see ``linalg.qr``, whose mode is "reduced" with ``some``
+    and otherwise "complete".
+    """
+    ...
+
 def quantile(
     input: Operand,
     q: Tensor | builtins.float | Sequence[builtins.float],
@@ -1909,6 +2188,7 @@ def quantile(
     keepdim: builtins.bool = False,
     *,
     interpolation: builtins.str = 'linear',
+    out: Tensor | None = None,
 ) -> Tensor:
     """The q-quantiles (0 ≤ q ≤ 1) along ``dim``, by default of all elements.
 
@@ -1918,7 +2198,7 @@ def quantile(
     """
     ...
 
-def rad2deg(input: Operand) -> Tensor:
+def rad2deg(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Radians as degrees: x · 180 / π, element by element."""
     ...
 
@@ -1933,7 +2213,7 @@ def ravel(input: Operand) -> Tensor:
     """All elements in one line, in the order of their indices."""
     ...
 
-def reciprocal(input: Operand) -> Tensor:
+def reciprocal(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """1 / x, element by element; integers become float32."""
     ...
 
@@ -1955,7 +2235,7 @@ def relu_(input: Operand) -> Tensor:
     """
     ...
 
-def remainder(input: Operand, other: Operand) -> Tensor:
+def remainder(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self − floor(self / other) · other: the sign of the divisor, as Python's %."""
     ...
 
@@ -1964,6 +2244,8 @@ def renorm(
     p: builtins.float,
     dim: builtins.int,
     maxnorm: builtins.float,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Slices along ``dim`` scaled down to a p-norm of at most ``maxnorm``."""
     ...
@@ -2005,7 +2287,7 @@ def rot90(input: Operand, k: builtins.int = 1, dims: Sequence[builtins.int] = ..
     """Turned by k quarter turns from axis ``dims[0]`` towards ``dims[1]``."""
     ...
 
-def round(input: Operand, *, decimals: builtins.int = 0) -> Tensor:
+def round(input: Operand, *, decimals: builtins.int = 0, out: Tensor | None = None) -> Tensor:
     """x rounded to ``decimals`` places, ties to the even neighbour."""
     ...
 
@@ -2016,7 +2298,7 @@ def round_(input: Operand, *, decimals: builtins.int = 0) -> Tensor:
     """
     ...
 
-def rsqrt(input: Operand) -> Tensor:
+def rsqrt(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """1 / √x, element by element; integers become float32."""
     ...
 
@@ -2039,6 +2321,7 @@ def scatter(
     *,
     reduce: builtins.str | None = None,
     value: builtins.float | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with ``src`` (or the number ``value``) written at ``index`` along ``dim``.
 
@@ -2046,7 +2329,14 @@ def scatter(
     """
     ...
 
-def scatter_add(input: Operand, dim: builtins.int, index: Tensor, src: Tensor) -> Tensor:
+def scatter_add(
+    input: Operand,
+    dim: builtins.int,
+    index: Tensor,
+    src: Tensor,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """A copy with ``src`` added at ``index`` along ``dim``."""
     ...
 
@@ -2058,6 +2348,7 @@ def scatter_reduce(
     reduce: builtins.str,
     *,
     include_self: builtins.bool = True,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with ``src`` combined at ``index`` along ``dim``.
 
@@ -2080,11 +2371,11 @@ def select_scatter(
     """A copy with ``src`` in place of the entry ``index`` along ``dim``."""
     ...
 
-def sgn(input: Operand) -> Tensor:
+def sgn(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """sign(x): −1, 0 or 1, element by element."""
     ...
 
-def sigmoid(input: Operand) -> Tensor:
+def sigmoid(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """1 / (1 + e^−x), element by element. Shape stays; integers become float32."""
     ...
 
@@ -2095,15 +2386,15 @@ def sigmoid_(input: Operand) -> Tensor:
     """
     ...
 
-def sign(input: Operand) -> Tensor:
+def sign(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """sign(x): −1, 0 or 1, element by element. Shape and dtype stay."""
     ...
 
-def signbit(input: Operand) -> Tensor:
+def signbit(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """True where the sign bit is set: x < 0 or x = −0."""
     ...
 
-def sin(input: Operand) -> Tensor:
+def sin(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """sin x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -2114,7 +2405,7 @@ def sin_(input: Operand) -> Tensor:
     """
     ...
 
-def sinc(input: Operand) -> Tensor:
+def sinc(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """sin(πx) / (πx), 1 at 0; integers become float32."""
     ...
 
@@ -2125,7 +2416,7 @@ def sinc_(input: Operand) -> Tensor:
     """
     ...
 
-def sinh(input: Operand) -> Tensor:
+def sinh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """sinh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -2143,15 +2434,23 @@ def slice_scatter(
     start: builtins.int | None = None,
     end: builtins.int | None = None,
     step: builtins.int = 1,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with ``src`` in place of ``self[start:end:step]`` along ``dim``."""
     ...
 
-def slogdet(input: Operand) -> SignLog:
+def slogdet(input: Operand, *, out: builtins.tuple[Tensor, ...] | None = None) -> SignLog:
     """(sign, ln |det|) of square matrices: (…, n, n) → (…)."""
     ...
 
-def softmax(input: Operand, dim: builtins.int, dtype: DTypeLike | None = None) -> Tensor:
+def softmax(
+    input: Operand,
+    dim: builtins.int,
+    dtype: DTypeLike | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """e^x / Σ e^x along ``dim``, shifted by the largest element so that nothing overflows."""
     ...
 
@@ -2160,6 +2459,8 @@ def sort(
     dim: builtins.int = -1,
     descending: builtins.bool = False,
     stable: builtins.bool = True,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> ValuesIndices:
     """(values, positions) sorted along ``dim``; NaN counts as largest."""
     ...
@@ -2180,7 +2481,7 @@ def split_with_sizes(
     """Parts of these extents along ``dim``, which must add up to its extent."""
     ...
 
-def sqrt(input: Operand) -> Tensor:
+def sqrt(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """√x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -2191,7 +2492,7 @@ def sqrt_(input: Operand) -> Tensor:
     """
     ...
 
-def square(input: Operand) -> Tensor:
+def square(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """x², element by element; shape and dtype stay."""
     ...
 
@@ -2213,6 +2514,7 @@ def std(
     keepdim: builtins.bool = False,
     *,
     correction: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """√var.  The gradient where all elements are equal is 0 (a subgradient)."""
     ...
@@ -2227,7 +2529,13 @@ def std_mean(
     """(standard deviation, mean) over ``dim``."""
     ...
 
-def sub(input: Operand, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
+def sub(
+    input: Operand,
+    other: Operand,
+    *older: Operand,
+    alpha: builtins.float = 1,
+    out: Tensor | None = None,
+) -> Tensor:
     """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
     ...
 
@@ -2236,6 +2544,7 @@ def subtract(
     other: Operand,
     *older: Operand,
     alpha: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
     ...
@@ -2246,8 +2555,22 @@ def sum(
     keepdim: builtins.bool = False,
     *,
     dtype: DTypeLike | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Sum over ``dim`` (all axes by default). Integers and bool sum to int64."""
+    ...
+
+def svd(
+    input: Operand,
+    some: builtins.bool = True,
+    compute_uv: builtins.bool = True,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> SingularFactors:
+    """A = U diag(S) Vᵀ of matrices (…, m, n) as (U, S, V); see ``linalg.svd``.
+
+    ``some`` leaves out the columns beyond min(m, n); without ``compute_uv`` U and V are 0.
+    """
     ...
 
 def swapaxes(
@@ -2270,15 +2593,21 @@ def t(input: Operand) -> Tensor:
     """The transposed matrix; vectors and scalars stay."""
     ...
 
-def take(input: Operand, index: Tensor) -> Tensor:
+def take(input: Operand, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Elements at positions of the flattened tensor (negative: from the back)."""
     ...
 
-def take_along_dim(input: Operand, indices: Tensor, dim: builtins.int | None = None) -> Tensor:
+def take_along_dim(
+    input: Operand,
+    indices: Tensor,
+    dim: builtins.int | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """:meth:`gather` whose other axes broadcast; without ``dim`` from the flattened tensor."""
     ...
 
-def tan(input: Operand) -> Tensor:
+def tan(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """tan x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -2289,7 +2618,7 @@ def tan_(input: Operand) -> Tensor:
     """
     ...
 
-def tanh(input: Operand) -> Tensor:
+def tanh(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """tanh x, element by element. Shape stays; integers become float32."""
     ...
 
@@ -2318,6 +2647,8 @@ def topk(
     dim: builtins.int = -1,
     largest: builtins.bool = True,
     sorted: builtins.bool = True,
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
 ) -> ValuesIndices:
     """The ``k`` largest (or smallest) along ``dim``, in order: (values, positions)."""
     ...
@@ -2340,18 +2671,20 @@ def triangular_solve(
     upper: builtins.bool = True,
     transpose: builtins.bool = False,
     unitriangular: builtins.bool = False,
-) -> builtins.tuple[Tensor, Tensor]:
+    *,
+    out: builtins.tuple[Tensor, ...] | None = None,
+) -> TriangularSolution:
     """(X, A) with A X = self, of A only the ``upper`` or lower triangle being read.
 
-    ``transpose`` takes Aᵀ, ``unitriangular`` ones on the diagonal.
+    ``transpose`` takes Aᵀ, ``unitriangular`` ones on the diagonal.  The leading axes broadcast.
     """
     ...
 
-def tril(input: Operand, diagonal: builtins.int = 0) -> Tensor:
+def tril(input: Operand, diagonal: builtins.int = 0, *, out: Tensor | None = None) -> Tensor:
     """Zeros above the ``diagonal``-th diagonal of the last two axes."""
     ...
 
-def triu(input: Operand, diagonal: builtins.int = 0) -> Tensor:
+def triu(input: Operand, diagonal: builtins.int = 0, *, out: Tensor | None = None) -> Tensor:
     """Zeros below the ``diagonal``-th diagonal of the last two axes."""
     ...
 
@@ -2360,6 +2693,7 @@ def true_divide(
     other: Operand,
     *,
     rounding_mode: builtins.str | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """self / other; ``rounding_mode`` "floor" or "trunc" rounds the quotient.
 
@@ -2367,7 +2701,7 @@ def true_divide(
     """
     ...
 
-def trunc(input: Operand) -> Tensor:
+def trunc(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """x without its fraction, rounded towards zero; shape and dtype stay."""
     ...
 
@@ -2451,6 +2785,7 @@ def var(
     keepdim: builtins.bool = False,
     *,
     correction: builtins.float = 1,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Σ(x − mean)² / (n − correction) over ``dim``; ``correction=0`` is the population's."""
     ...
@@ -2465,7 +2800,7 @@ def var_mean(
     """(variance, mean) over ``dim``, as :meth:`var` and :meth:`mean` give them."""
     ...
 
-def vdot(input: Operand, other: Tensor) -> Tensor:
+def vdot(input: Operand, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Sum of the products of two vectors of equal length."""
     ...
 
@@ -2476,7 +2811,7 @@ def vsplit(
     """Parts along axis 0: equal ones, or cut at these positions."""
     ...
 
-def xlogy(input: Operand, other: Operand) -> Tensor:
+def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """self · ln(other), element by element, with 0 · ln(0) = 0."""
     ...
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pellucid import backends
-from pellucid.base.errors import ArgumentError, AutogradError, PellucidError, TraceError
+from pellucid.base.errors import AutogradError, OutOfRangeError, PellucidError, TraceError
 from pellucid.base.shapes import size_of
 from pellucid.graph.node import Graph, Node, Spec, set_line_source
 from pellucid.ops.views import is_stretched_view, stretched
@@ -432,7 +432,7 @@ class Program:
                 if not self.bindings:
                     return self._run(leaves)
                 return self._observed(1, lambda: self._run(leaves))
-            except ArgumentError as error:
+            except OutOfRangeError as error:
                 arrays = [leaf.array() for leaf in leaves]
                 raise self._explained(error, [arrays]) from None
 
@@ -458,10 +458,12 @@ class Program:
             large.append(out)
         for original, copied, _ in self._strided:
             np.copyto(copied, original)
-        self.executable.run()
-        self.runs[0] += 1
-        if self._borrowed or self._strided:
-            self._give_back()
+        try:
+            self.executable.run()
+        finally:
+            self.runs[0] += 1
+            if self._borrowed or self._strided:
+                self._give_back()
         if self.single is not None:
             return TensorCore.make(Cell(self.single.copy(), self.single_dtype))
         arrays = iter(large)
@@ -490,13 +492,13 @@ class Program:
                 if not self.bindings:
                     return self._run_many(leaves, steps)
                 return self._observed(steps, lambda: self._run_many(leaves, steps))
-            except ArgumentError as error:
+            except OutOfRangeError as error:
                 stacks = [leaf.array() for leaf in leaves]
                 slices = [[stack[step] for stack in stacks] for step in range(steps)]
                 raise self._explained(error, slices) from None
 
     def _explained(
-        self, error: ArgumentError, calls: Sequence[Sequence[np.ndarray]]
+        self, error: OutOfRangeError, calls: Sequence[Sequence[np.ndarray]]
     ) -> PellucidError:
         """The error of a position out of range, told by the check that knows what it means."""
         changed = set(self.changed)
@@ -526,10 +528,12 @@ class Program:
             stacks.append(TensorCore.make(Cell(out, dtype)))
         for original, copied, _ in self._strided:
             np.copyto(copied, original)
-        executable.run(steps)
-        self.runs[0] += 1
-        self._give_back()
-        self._bind_fixed()
+        try:
+            executable.run(steps)
+        finally:
+            self.runs[0] += 1
+            self._give_back()
+            self._bind_fixed()
         return rebuild(self.structure, iter(stacks))
 
     def _address(self, tensor: TensorCore) -> int:

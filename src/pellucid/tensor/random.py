@@ -21,6 +21,7 @@ from pellucid.tensor.device import Device, DeviceLike, check_device
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.layout import Layout, check_layout
 from pellucid.tensor.limits import iinfo
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.state import concrete
 
@@ -148,6 +149,7 @@ def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> 
     return elementwise.cast((u.log() * -2.0).sqrt() * (v * (2 * math.pi)).cos(), wanted)
 
 
+@takes_out
 def rand(
     *shape: Extents,
     size: Extents | None = None,
@@ -157,6 +159,7 @@ def rand(
     device: DeviceLike | None = None,
     layout: Layout | None = None,
     pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Uniform in [0, 1)."""
     check_device(device)
@@ -166,6 +169,7 @@ def rand(
     )
 
 
+@takes_out
 def randn(
     *shape: Extents,
     size: Extents | None = None,
@@ -175,6 +179,7 @@ def randn(
     device: DeviceLike | None = None,
     layout: Layout | None = None,
     pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Standard normal."""
     check_device(device)
@@ -220,6 +225,7 @@ def randn_like(
     return made.requires_grad_(requires_grad)
 
 
+@takes_out
 def randint(
     low: int,
     high: int | Extents | None = None,
@@ -231,6 +237,7 @@ def randint(
     device: DeviceLike | None = None,
     layout: Layout | None = None,
     pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Integers evenly in [low, high); ``randint(high, size)`` starts at 0. int64 by default.
 
@@ -275,6 +282,7 @@ def randint_like(
     return made.requires_grad_(requires_grad)
 
 
+@takes_out
 def randperm(
     n: int,
     *,
@@ -284,6 +292,7 @@ def randperm(
     device: DeviceLike | None = None,
     layout: Layout | None = None,
     pin_memory: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """0 … n − 1 in random order, int64 by default."""
     check_device(device)
@@ -294,8 +303,13 @@ def randperm(
     return elementwise.cast(order, as_dtype(dtype or int64)).requires_grad_(requires_grad)
 
 
+@takes_out
 def bernoulli(
-    input: Tensor, p: float | None = None, *, generator: Generator | None = None
+    input: Tensor,
+    p: float | None = None,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """1 with probability ``input`` (or ``p``), else 0, in the dtype of ``input``."""
     if p is not None:
@@ -342,12 +356,14 @@ def _check_positive(
         raise ArgumentError(f"{name} got {what}={value}", f"it is {bound}")
 
 
+@takes_out
 def normal(
     mean: Tensor | float = 0.0,
     std: Tensor | float = 1.0,
     size: Extents | None = None,
     *,
     generator: Generator | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Normal with this mean and standard deviation (numbers, or tensors that broadcast).
 
@@ -361,12 +377,14 @@ def normal(
     return _normal(_shape_of((size,)), None, generator) * std + mean
 
 
+@takes_out
 def multinomial(
     input: Tensor,
     num_samples: int,
     replacement: bool = False,
     *,
     generator: Generator | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Positions drawn with probabilities proportional to the rows of ``input``: (..., n) int64.
 

@@ -14,6 +14,7 @@ from pellucid.tensor.arguments import Axes
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.norms import nuclear_norm
 from pellucid.tensor.promotion import as_float
 from pellucid.tensor.results import ValuesIndices
 
@@ -132,7 +133,8 @@ class ReducingMethods(Tensor):
         return root(self.var(dim, unbiased, keepdim, correction=correction), 0.5)
 
     def norm(self, p: float | str = 2, dim: Axes = None, keepdim: bool = False) -> Tensor:
-        """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros.
+        """(Σ|x|^p)^(1/p); p = inf, −inf: largest, smallest |x|; p = 0: number of nonzeros;
+        "fro": p = 2; "nuc", over two axes: sum of the singular values.
 
         The gradient where the norm is 0, and for p < 1 that of elements that are 0, is 0 (a
         subgradient).
@@ -141,8 +143,12 @@ class ReducingMethods(Tensor):
         axes = _axes(x, dim)
         if p in (2, "fro"):
             return root(structure.sum(x * x, axes, keepdim), 0.5)
+        if p == "nuc":
+            return nuclear_norm(x, axes, keepdim)
         if isinstance(p, str):
-            raise ArgumentError(f"there is no norm {p!r}", 'use a number, inf, -inf or "fro"')
+            raise ArgumentError(
+                f"there is no norm {p!r}", 'use a number, inf, -inf, "fro" or "nuc"'
+            )
         if p == math.inf or p < 0:
             need_elements(f"norm with p={p}", x, axes)
         size = x.abs()

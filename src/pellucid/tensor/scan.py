@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.caches import register_cache
-from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.errors import ArgumentError, AutogradError, DTypeError, ShapeError
 from pellucid.graph.node import Node, Spec
 from pellucid.ops import elementwise
 from pellucid.ops import scan_body as graphs
@@ -162,6 +162,7 @@ class _Step:
         self.y = [trace.node_of_tensor(t) for t in y]
         self.seen = [(show, trace.node_of_tensor(t)) for show, t in trace.seen]
         self.changed = trace.changed_outside()
+        self.functions = trace.functions
         carried = {node for _, node, _ in self.changed}
         self.captured = [pair for pair in trace.captured.values() if pair[1] not in carried]
 
@@ -188,6 +189,12 @@ class _Step:
         body = make_body(len(before), len(self.x), inputs, [*after, *own])
         operands = [*self.carry, *hidden, *self.columns, *(tensor for tensor, _ in self.captured)]
         recorded = state.grad_enabled and any(t.requires_grad for t in operands)
+        if recorded and self.functions:
+            raise AutogradError(
+                f"the body of a scan applies {self.functions[0]}, an autograd.Function: a loop is "
+                "differentiated as a graph, which does not know its backward",
+                "write the loop in Python, or apply it to the inputs or results of all steps",
+            )
         first, last, _ = history_rows(reverse, steps)
         places = {node: (2 * len(before) + j, 0) for j, node in enumerate(own)}
         for node, row in (*((h, first) for h in before), *((h, last) for h in after)):

@@ -33,14 +33,16 @@ class BodyTrace(Trace):
         """Tensors from outside, told apart by storage and history → their node."""
         self.sources: dict[Cell, Node] = {}
         """Storage from outside → the node that it was first read as."""
+        self.functions: list[str] = []
+        """Names of the user's Functions that were applied, whose derivatives a graph drops."""
         self.seen: list[tuple[Callable[[Any], None], TensorCore]] = []
         """What is to be shown a value of all steps, and that value in this one."""
 
-    def run(self, body: Callable[..., Any], *arguments: Any) -> Any:
+    def run(self, body: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """The body's result on symbolic arguments."""
         before, state.trace = state.trace, self
         try:
-            return body(*arguments)
+            return body(*arguments, **named)
         finally:
             state.trace = before
             self.give_back()
@@ -75,7 +77,7 @@ class BodyTrace(Trace):
         cell = tensor._cell
         if self.holds(tensor):
             return self.node_of(cell)
-        if cell.node is not None and cell.node.op is CONSTANT:
+        if cell.node is not None and cell.node.op is CONSTANT and not tensor._requires_grad:
             return cell.node
         key = (cell, id(tensor._record), tensor._requires_grad)
         known = self.captured.get(key)

@@ -24,6 +24,7 @@ from pellucid.ops.views import DIAGONAL
 from pellucid.tensor.arguments import Axes, Extents
 from pellucid.tensor.core import TensorCore, check_size, lift
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import together
 from pellucid.tensor.state import state
 
@@ -412,13 +413,25 @@ def _need_tensors(name: str, tensors: Any) -> None:
             )
 
 
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+@takes_out
+def cat(
+    tensors: Sequence[Tensor],
+    dim: int = 0,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Tensors joined along ``dim``; all other extents must agree."""
     _need_tensors("cat", tensors)
     return structure.concatenate(together(*tensors) if len(tensors) else [], dim)
 
 
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+@takes_out
+def stack(
+    tensors: Sequence[Tensor],
+    dim: int = 0,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """Tensors of one shape joined along a new axis ``dim``."""
     _need_tensors("stack", tensors)
     shapes = {tuple(t.shape) for t in tensors}

@@ -32,6 +32,14 @@ class ThreadState(threading.local):
     trace: Tracing | None = None
     eager_kernels: bool = os.environ.get("PELLUCID_EAGER_KERNELS", "1") not in ("0", "off", "")
     """Whether heavy operations outside of a trace may run natively; see :mod:`.eager`."""
+    recorded_line: Callable[[], str] | None = None
+    """Finds the user's line for a new record of the tape; see :mod:`.anomaly`."""
+    saved_hooks: Any = None
+    """Packs what a new record of the tape reads; see :mod:`.saved`."""
+    anomaly: Any = None
+    """Is shown what each gradient rule gave; see :mod:`.anomaly`."""
+    inline: bool = False
+    """Whether compiled functions run as plain Python; see :mod:`.differentials`."""
     gradient_order: tuple[int, ...] = ()
     """ids of the leaves that the last backward on this thread reached, in the order it did."""
     devices: tuple[Any, ...] = ()

@@ -15,6 +15,7 @@ from pellucid.ops import elementwise, indexing, log_sums, structure
 from pellucid.tensor.arguments import Axes
 from pellucid.tensor.core import lift
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_float, as_operand, together
 from pellucid.tensor.reducing import ReducingMethods, need_elements, shared
 from pellucid.tensor.results import Extremes, Histogram, ValuesIndices
@@ -454,6 +455,7 @@ def _between(position: np.ndarray, interpolation: str) -> tuple[np.ndarray, np.n
     return below.astype(np.int64), _weights("quantile", position, below, interpolation)
 
 
+@takes_out
 def searchsorted(
     sorted_sequence: Tensor,
     input: Tensor,
@@ -461,6 +463,7 @@ def searchsorted(
     out_int32: bool = False,
     right: bool = False,
     side: str | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Where to insert ``input`` so that ``sorted_sequence`` stays sorted (int64).
 

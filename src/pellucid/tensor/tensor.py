@@ -39,13 +39,13 @@ from pellucid.tensor.device import Device, DeviceLike, check_device
 from pellucid.tensor.hooks import HookHandle
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.layout import Layout, check_layout
+from pellucid.tensor.matrix_methods import MatrixMethods
 from pellucid.tensor.parts import PartMethods
 from pellucid.tensor.placing import PlacingMethods
 from pellucid.tensor.products import ProductMethods
 from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
 from pellucid.tensor.signatures import present_as
-from pellucid.tensor.solving import SolvingMethods
 from pellucid.tensor.special import SpecialMethods
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.statistics import StatisticsMethods
@@ -65,7 +65,7 @@ class _WholeTensor(
     RandomMethods,
     PartMethods,
     PlacingMethods,
-    SolvingMethods,
+    MatrixMethods,
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 
@@ -533,7 +533,7 @@ class _WholeTensor(
                 "a leaf that requires gradients cannot change its shape in place",
                 "use the form without underscore: it gives another tensor",
             )
-        if trace is not None and self._cell.trace is not trace:
+        if trace is not None and not trace.made(self._cell):
             raise TraceError(
                 f"a tensor of shape {tuple(self.shape)} from outside changes its shape in a "
                 f"compiled function{trace.where()}",

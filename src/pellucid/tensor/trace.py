@@ -244,6 +244,10 @@ class Trace:
         """Whether a tensor's value belongs to this trace, not to one around it."""
         return True
 
+    def knows(self, cell: Cell) -> bool:
+        """Never: a program runs again with other values of what is concrete."""
+        return False
+
     def has_changed(self, cell: Cell) -> bool:
         """Whether a concrete cell was assigned, so that its array is not its value here."""
         return cell in self.current
@@ -288,6 +292,10 @@ class Trace:
             if like is not None and like in self.strides:
                 self._lies(cell, dense_strides(cell.shape, self.strides[like]))
         return cell
+
+    def made(self, cell: Cell) -> bool:
+        """Whether a cell was made inside, so that nobody outside knows it."""
+        return cell.trace is self and not self._is_argument(cell)
 
     def _is_argument(self, cell: Cell) -> bool:
         while cell in self.views:

@@ -64,6 +64,12 @@ class Tracing(Protocol):
     def holds(self, tensor: Any) -> bool:
         """Whether a tensor's value belongs to this trace."""
 
+    def made(self, cell: Any) -> bool:
+        """Whether a cell was made inside, so that nobody outside knows it."""
+
+    def knows(self, cell: Any) -> bool:
+        """Whether Python may read a concrete cell's value here."""
+
     def has_changed(self, cell: Any) -> bool:
         """Whether a concrete cell was assigned."""
 

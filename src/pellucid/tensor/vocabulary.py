@@ -3,6 +3,7 @@
 The column after the name lists what there is beside ``x.name(...)``:
 
 ``function``  ``pellucid.name(x, ...)``, the same with the tensor as first argument;
+``out``       that function writes its result into a tensor given as ``out=``;
 ``in_place``  ``x.name_(...)``, which overwrites ``x`` with the result;
 ``axis``      the keywords ``axis`` and ``keepdims``, NumPy's names of ``dim`` and ``keepdim``;
 ``rounded``   a computation of several steps on bfloat16 or float16 is rounded once, at its end.
@@ -11,134 +12,135 @@ The column after the name lists what there is beside ``x.name(...)``:
 from __future__ import annotations
 
 _TABLE = """
-abs                  function in_place
-absolute             function in_place
-acos                 function in_place
-acosh                function in_place
-add                  function in_place
-addbmm               function in_place rounded
-addcdiv              function in_place rounded
-addcmul              function in_place rounded
-addmm                function in_place rounded
-addmv                function in_place rounded
-addr                 function in_place
+abs                  function in_place out
+absolute             function in_place out
+acos                 function in_place out
+acosh                function in_place out
+add                  function in_place out
+addbmm               function in_place rounded out
+addcdiv              function in_place rounded out
+addcmul              function in_place rounded out
+addmm                function in_place rounded out
+addmv                function in_place rounded out
+addr                 function in_place out
 adjoint              function
-all                  function axis
+all                  function axis out
 allclose             function
-amax                 function axis
-amin                 function axis
-aminmax              function
-angle                function
-any                  function axis
-arccos               function in_place
-arccosh              function in_place
-arcsin               function in_place
-arcsinh              function in_place
-arctan               function in_place
-arctan2              function in_place
-arctanh              function in_place
-argmax               function axis
-argmin               function axis
+amax                 function axis out
+amin                 function axis out
+aminmax              function out
+angle                function out
+any                  function axis out
+arccos               function in_place out
+arccosh              function in_place out
+arcsin               function in_place out
+arcsinh              function in_place out
+arctan               function in_place out
+arctan2              function in_place out
+arctanh              function in_place out
+argmax               function axis out
+argmin               function axis out
 argsort              function axis
 argwhere             function
-asin                 function in_place
-asinh                function in_place
-atan                 function in_place
-atan2                function in_place
-atanh                function in_place
-baddbmm              function in_place rounded
+asin                 function in_place out
+asinh                function in_place out
+atan                 function in_place out
+atan2                function in_place out
+atanh                function in_place out
+baddbmm              function in_place rounded out
 bincount             function
-bitwise_and          function in_place
-bitwise_left_shift   function in_place
-bitwise_not          function in_place
-bitwise_or           function in_place
-bitwise_right_shift  function in_place
-bitwise_xor          function in_place
-bmm                  function
+bitwise_and          function in_place out
+bitwise_left_shift   function in_place out
+bitwise_not          function in_place out
+bitwise_or           function in_place out
+bitwise_right_shift  function in_place out
+bitwise_xor          function in_place out
+bmm                  function out
 broadcast_to         function
-bucketize            function
-ceil                 function in_place
-cholesky             function
-cholesky_inverse     function
-cholesky_solve       function
+bucketize            function out
+ceil                 function in_place out
+cholesky             function out
+cholesky_inverse     function out
+cholesky_solve       function out
 chunk                function
-clamp                function in_place
-clamp_max            function in_place
-clamp_min            function in_place
-clip                 function in_place
+clamp                function in_place out
+clamp_max            function in_place out
+clamp_min            function in_place out
+clip                 function in_place out
 clone                function
 conj                 function
-conj_physical        function in_place
-copysign             function in_place
+conj_physical        function in_place out
+copysign             function in_place out
 corrcoef             function
-cos                  function in_place
-cosh                 function in_place
+cos                  function in_place out
+cosh                 function in_place out
 count_nonzero        function axis
 cov                  function
-cross                function
-cummax               function
-cummin               function
-cumprod              function in_place axis
-cumsum               function in_place axis
-deg2rad              function in_place
+cross                function out
+cummax               function out
+cummin               function out
+cumprod              function in_place axis out
+cumsum               function in_place axis out
+deg2rad              function in_place out
 det                  function
 detach               function
-diag                 function
+diag                 function out
 diag_embed           function
 diagflat             function
 diagonal             function
 diagonal_scatter     function
-diff                 function
-digamma              function in_place
+diff                 function out
+digamma              function in_place out
 dist                 function rounded
-div                  function in_place
-divide               function in_place
-dot                  function
+div                  function in_place out
+divide               function in_place out
+dot                  function out
 dsplit               function
-eq                   function in_place
-erf                  function in_place
-erfc                 function in_place
-erfinv               function in_place
-exp                  function in_place
-exp2                 function in_place rounded
-expm1                function in_place rounded
-fix                  function in_place
+eq                   function in_place out
+erf                  function in_place out
+erfc                 function in_place out
+erfinv               function in_place out
+exp                  function in_place out
+exp2                 function in_place rounded out
+expm1                function in_place rounded out
+fix                  function in_place out
 flatten              function
 flip                 function
 fliplr               function
 flipud               function
-float_power          function in_place
-floor                function in_place
-floor_divide         function in_place
-fmax                 function
-fmin                 function
-fmod                 function in_place
-frac                 function in_place
-frexp                function
-gather               function
-gcd                  function in_place
-ge                   function in_place
-ger                  function
-greater              function in_place
-greater_equal        function in_place
-gt                   function in_place
-hardshrink           function
-heaviside            function in_place
-histc                function
-histogram            function
+float_power          function in_place out
+floor                function in_place out
+floor_divide         function in_place out
+fmax                 function out
+fmin                 function out
+fmod                 function in_place out
+frac                 function in_place out
+frexp                function out
+gather               function out
+gcd                  function in_place out
+ge                   function in_place out
+geqrf                function out
+ger                  function out
+greater              function in_place out
+greater_equal        function in_place out
+gt                   function in_place out
+hardshrink           function out
+heaviside            function in_place out
+histc                function out
+histogram            function out
 hsplit               function
-hypot                function in_place rounded
-i0                   function in_place
-igamma               function in_place
-igammac              function in_place
-index_add            function in_place
-index_copy           function in_place
+hypot                function in_place rounded out
+i0                   function in_place out
+igamma               function in_place out
+igammac              function in_place out
+index_add            function in_place out
+index_copy           function in_place out
 index_fill           function in_place
 index_put            function in_place
-index_reduce         function in_place
-index_select         function
-inner                function
-inverse              function
+index_reduce         function in_place out
+index_select         function out
+inner                function out
+inverse              function out
 is_complex           function
 is_conj              function
 is_floating_point    function
@@ -148,151 +150,158 @@ is_same_size         function
 is_signed            function
 isclose              function
 isfinite             function
-isin                 function
+isin                 function out
 isinf                function
 isnan                function
-isneginf             function
-isposinf             function
+isneginf             function out
+isposinf             function out
 isreal               function
-kron                 function
-kthvalue             function
-lcm                  function in_place
-ldexp                function in_place
-le                   function in_place
-lerp                 function in_place rounded
-less                 function in_place
-less_equal           function in_place
-lgamma               function in_place
-log                  function in_place
-log10                function in_place
-log1p                function in_place
-log2                 function in_place
-log_softmax          function axis rounded
-logaddexp            function rounded
-logaddexp2           function rounded
-logcumsumexp         function rounded
+kron                 function out
+kthvalue             function out
+lcm                  function in_place out
+ldexp                function in_place out
+le                   function in_place out
+lerp                 function in_place rounded out
+less                 function in_place out
+less_equal           function in_place out
+lgamma               function in_place out
+log                  function in_place out
+log10                function in_place out
+log1p                function in_place out
+log2                 function in_place out
+log_softmax          function axis rounded out
+logaddexp            function rounded out
+logaddexp2           function rounded out
+logcumsumexp         function rounded out
 logdet               function
-logical_and          function in_place
-logical_not          function in_place
-logical_or           function in_place
-logical_xor          function in_place
-logit                function in_place rounded
-logsumexp            function axis rounded
-lt                   function in_place
+logical_and          function in_place out
+logical_not          function in_place out
+logical_or           function in_place out
+logical_xor          function in_place out
+logit                function in_place rounded out
+logsumexp            function axis rounded out
+lt                   function in_place out
+lu                   function out
+lu_solve             function out
 masked_fill          function in_place
 masked_scatter       function in_place
-masked_select        function
-matmul               function
+masked_select        function out
+matmul               function out
 matrix_exp           function
-matrix_power         function
-max                  function axis
-maximum              function
-mean                 function axis rounded
-median               function axis rounded
-min                  function axis
-minimum              function
-mm                   function
-mode                 function
+matrix_power         function out
+max                  function axis out
+maximum              function out
+mean                 function axis rounded out
+median               function axis rounded out
+min                  function axis out
+minimum              function out
+mm                   function out
+mode                 function out
 moveaxis             function
 movedim              function
-msort                function
-mul                  function in_place
-multiply             function in_place
-mv                   function
-mvlgamma             function in_place
-nan_to_num           function in_place
-nanmean              function axis rounded
-nanmedian            function
-nanquantile          function
-nansum               function axis rounded
+msort                function out
+mul                  function in_place out
+multiply             function in_place out
+mv                   function out
+mvlgamma             function in_place out
+nan_to_num           function in_place out
+nanmean              function axis rounded out
+nanmedian            function out
+nanquantile          function out
+nansum               function axis rounded out
 narrow               function
-ne                   function in_place
-neg                  function in_place
-negative             function in_place
-nextafter            function in_place
-nonzero              function
-nonzero_static       function
-norm                 function axis rounded
-not_equal            function in_place
+narrow_copy          function out
+ne                   function in_place out
+neg                  function in_place out
+negative             function in_place out
+nextafter            function in_place out
+nonzero              function out
+nonzero_static       function out
+norm                 function axis rounded out
+not_equal            function in_place out
 numel                function
-outer                function
+orgqr                function out
+ormqr                function out
+outer                function out
 permute              function
 pinverse             function
 polygamma            in_place
 positive             function
-pow                  function in_place
+pow                  function in_place out
 prelu                function
-prod                 function axis rounded
+prod                 function axis rounded out
 put                  function in_place
-quantile             function rounded
-rad2deg              function in_place
+qr                   function out
+quantile             function rounded out
+rad2deg              function in_place out
 ravel                function
-reciprocal           function in_place
+reciprocal           function in_place out
 relu                 function in_place
-remainder            function in_place
-renorm               function in_place rounded
+remainder            function in_place out
+renorm               function in_place rounded out
 repeat_interleave    function
 reshape              function
 resolve_conj         function
 resolve_neg          function
 roll                 function
 rot90                function
-round                function in_place
-rsqrt                function in_place
+round                function in_place out
+rsqrt                function in_place out
 rsub                 function
-scatter              function in_place
-scatter_add          function in_place
-scatter_reduce       function in_place
+scatter              function in_place out
+scatter_add          function in_place out
+scatter_reduce       function in_place out
 select               function
 select_scatter       function
-sgn                  function in_place
-sigmoid              function in_place
-sign                 function in_place
-signbit              function
-sin                  function in_place
-sinc                 function in_place rounded
-sinh                 function in_place
-slice_scatter        function
-slogdet              function
-softmax              function axis rounded
-sort                 function axis
+sgn                  function in_place out
+sigmoid              function in_place out
+sign                 function in_place out
+signbit              function out
+sin                  function in_place out
+sinc                 function in_place rounded out
+sinh                 function in_place out
+slice_scatter        function out
+slogdet              function out
+softmax              function axis rounded out
+sort                 function axis out
 split                function
 split_with_sizes     function
-sqrt                 function in_place
-square               function in_place
+sqrt                 function in_place out
+square               function in_place out
 squeeze              function axis
-std                  function axis rounded
+std                  function axis rounded out
 std_mean             function rounded
-sub                  function in_place
-subtract             function in_place
-sum                  function axis
+sub                  function in_place out
+subtract             function in_place out
+sum                  function axis out
+svd                  function out
 swapaxes             function
 swapdims             function
 t                    function
-take                 function
-take_along_dim       function
-tan                  function in_place
-tanh                 function in_place
+take                 function out
+take_along_dim       function out
+tan                  function in_place out
+tanh                 function in_place out
 tensor_split         function
 tile                 function
-topk                 function
+topk                 function out
 trace                function
 transpose            function
-triangular_solve     function
-tril                 function in_place
-triu                 function in_place
-true_divide          function in_place
-trunc                function in_place
+triangular_solve     function out
+tril                 function in_place out
+triu                 function in_place out
+true_divide          function in_place out
+trunc                function in_place out
 unbind               function
 unflatten            function
 unique               function
 unique_consecutive   function
 unsqueeze            function axis
-var                  function axis rounded
+var                  function axis rounded out
 var_mean             function rounded
-vdot                 function
+vdot                 function out
 vsplit               function
-xlogy                function in_place rounded
+xlogy                function in_place rounded out
 """
 
 FORMS: dict[str, frozenset[str]] = {

@@ -50,6 +50,7 @@ def reverse(
     needs: Callable[[Value], bool] | None = None,
     wanted: Callable[[Value], bool] | None = None,
     pull: Callable[[Any, Value, Value], Sequence[Value | None]] | None = None,
+    check: Callable[[Any, Sequence[Value | None]], None] | None = None,
 ) -> dict[int, tuple[Value, Value]]:
     """Cotangents of everything that ``outputs`` depend on.
 
@@ -57,13 +58,14 @@ def reverse(
     a complete cotangent before it flows on (gradient hooks); ``needs(value)`` says whether
     a cotangent is computed at all; ``wanted(value)`` whether it is kept once it has flowed on
     (by default all are).  ``pull(record, cotangent, value)`` may stand in for the gradient rule
-    of the recorded operation.  Returns key → (value, cotangent).
+    of the recorded operation; ``check(record, cotangents)`` is shown what each rule gave.  Returns
+    key → (value, cotangent).
     """
     found: dict[int, tuple[Value, Value]] = {}
     pull = pull or apply_rule
     for output, cotangent in zip(outputs, cotangents, strict=True):
         _accumulate(found, key_of(output), output, cotangent)
-    history = _history(outputs, record_of, key_of)
+    history = ordered_history(outputs, record_of, key_of)
     groups = _groups(history, record_of)
     for value in reversed(history):
         key = key_of(value)
@@ -83,10 +85,12 @@ def reverse(
         else:
             parts = None
             if key in found:
-                with layer_scope(_layer_of(record)):
+                with layer_scope(layer_of(record)):
                     parts = pull(record, found[key][1], value)
         if parts is None:
             continue
+        if check is not None:
+            check(record, parts)
         for member in members:
             if wanted is not None and not wanted(member):
                 found.pop(key_of(member), None)
@@ -128,7 +132,7 @@ def _joint_rule(
         return None
     settings = {k: v for k, v in record.settings.items() if k != "output"}
     wanted = [x.dtype.kind == "float" and (needs is None or needs(x)) for x in record.inputs]
-    with layer_scope(_layer_of(record)):
+    with layer_scope(layer_of(record)):
         return record.op.gradient(
             cotangents, record.result, record.inputs, wanted, vector_jacobian, **settings
         )
@@ -142,7 +146,7 @@ def vector_jacobian(
     return [found[id(node)][1] if id(node) in found else None for node in wrt]
 
 
-def _layer_of(record: Record) -> str:
+def layer_of(record: Record) -> str:
     """Layer path of the forward operation: its gradient belongs to the same layer."""
     return record.origin.layer if isinstance(record, Node) else getattr(record, "layer", "")
 
@@ -159,7 +163,7 @@ def apply_rule(record: Record, cotangent: Value, value: Value) -> Sequence[Value
     return record.op.gradient(cotangent, value, *record.inputs, **record.settings)
 
 
-def _history(
+def ordered_history(
     outputs: Iterable[Value],
     record_of: Callable[[Value], Record | None],
     key_of: Callable[[Value], int],

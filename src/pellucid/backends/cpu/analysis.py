@@ -11,11 +11,7 @@ from collections.abc import Callable, Sequence
 
 from pellucid.backends.cpu.loops import needs_memory
 from pellucid.backends.cpu.machine import costs_of, machine_of
-from pellucid.backends.cpu.plan import (
-    LoopPlan,
-    Plan,
-    RegionPlan,
-)
+from pellucid.backends.cpu.plan import AnyPlan, Plan
 from pellucid.backends.cpu.repeat import (
     ChainUse,
     LoopUse,
@@ -84,7 +80,7 @@ class Analysis:
         uses: list[list[KernelUse]] = []
         chained: dict[int, list[KernelUse]] = {}
         for cluster in step:
-            if cluster.kind == "loop":
+            if cluster.kind in ("loop", "host"):
                 continue
             chain = chain_of.get(id(cluster))
             blocks = self.blocks if chain is None else chain.blocks
@@ -135,11 +131,17 @@ class Analysis:
     def texts(self) -> dict[str, str]:
         """Kernel name → module text."""
         flat = [use for uses in self.region_uses for use in uses]
-        return {use.name: text_of(use) for use in flat}
+        return {use.name: text_of(use) for use in flat if use.kernel.text}
 
-    def region_plans(self, slots: Slots) -> list[RegionPlan | LoopPlan]:
+    @property
+    def calls(self) -> list[Node]:
+        """An operation of each call of the host, those of loops among them, in their order."""
+        flat = [use for uses in self.region_uses for use in uses]
+        return [use.cluster.anchors[0] for use in flat if use.cluster.kind == "host"]
+
+    def region_plans(self, slots: Slots) -> list[AnyPlan]:
         """The regions as data, for a program whose table ``slots`` number."""
-        regions: list[RegionPlan | LoopPlan] = []
+        regions: list[AnyPlan] = []
         for uses in self.parts:
             if isinstance(uses, LoopUse):
                 regions += plan_loop(uses, slots)
@@ -247,9 +249,15 @@ def scheduling(made: Analysis) -> None:
 
 
 def writing(made: Analysis) -> None:
-    """The kernels of each step."""
+    """The kernels of each step; calls of the host by themselves."""
     for step in made.schedule.steps:
         made.parts += made.kernels_of_step(step)
+        hosts = [c for c in step if c.kind == "host"]
+        made.parts += [
+            [*emit_cluster(c, made.fusion, made.stored, made.target)]
+            for c in hosts
+            if any(a.size for a in c.anchors)
+        ]
         made.parts += [made.loops[id(c)] for c in step if c.kind == "loop"]
 
 

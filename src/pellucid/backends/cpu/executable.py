@@ -17,18 +17,19 @@ from pellucid.backends.cpu.engine import (
 )
 from pellucid.backends.cpu.explain import explain
 from pellucid.backends.cpu.plan import (
+    AnyPlan,
+    HostPlan,
     LoopPlan,
-    RegionPlan,
     StrandPlan,
     TaskPlan,
     find_plan,
     keep_plan,
     plan_key,
 )
-from pellucid.backends.cpu.runtime import Loop, Move, NativeProgram, Region, Strand, Task
+from pellucid.backends.cpu.runtime import Item, Loop, Move, NativeProgram, Region, Strand, Task
 from pellucid.backends.cpu.target import Target, host_target
 from pellucid.backends.cpu.writing import KernelUse
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import OutOfRangeError, PellucidError
 from pellucid.compiler.clusters import Fusion
 from pellucid.compiler.explain import Explanation
 from pellucid.compiler.schedule import Schedule
@@ -157,11 +158,21 @@ class CpuExecutable:
         self.bind_input(self._inputs + position, address, stride)
 
     def run(self, steps: int = 1) -> None:
-        """Run the program; raises if an index operation met a position out of range."""
-        self.program.run(steps)
+        """Run the program.
+
+        Raises :class:`~pellucid.base.errors.OutOfRangeError` if an index operation met a position
+        out of range, and what calls of the host raise, with the layer and line that asked for them.
+        """
+        try:
+            self.program.run(steps)
+        except PellucidError as error:
+            failed = self.program.failed_call
+            if failed < 0:
+                raise
+            raise error.located(self.analysis.calls[failed].origin.text) from error.__cause__
         if self._checks_positions and self._error[0]:
             self._error[0] = 0
-            raise ArgumentError(
+            raise OutOfRangeError(
                 f"a position is out of range in {' or '.join(self.plan.indexing)} "
                 "of a compiled program",
                 "check class ids and indices: they must lie in [0, extent)",
@@ -182,8 +193,10 @@ class CpuExecutable:
         return self.plan.arena_bytes
 
 
-def _region(plan: RegionPlan | LoopPlan, addresses: Mapping[str, int]) -> Region | Loop:
+def _region(plan: AnyPlan, addresses: Mapping[str, int]) -> Item:
     """A region or loop with the addresses of its kernels."""
+    if isinstance(plan, HostPlan):
+        return plan
     if isinstance(plan, LoopPlan):
         inner = [_region(r, addresses) for r in plan.regions]
         return Loop(plan.count, [Move(*m) for m in plan.moves], inner)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.backends.cpu.analysis import Analysis
-from pellucid.backends.cpu.runtime import Loop, NativeProgram, Region, get_num_threads, in_order
+from pellucid.backends.cpu.plan import HostPlan
+from pellucid.backends.cpu.runtime import Item, NativeProgram, Region, get_num_threads, in_order
 from pellucid.backends.cpu.writing import KernelUse
 from pellucid.compiler.explain import (
     BufferFacts,
@@ -26,7 +27,7 @@ from pellucid.graph.node import Graph, Node
 def explain(
     analysis: Analysis,
     program: NativeProgram,
-    regions: Sequence[Region | Loop],
+    regions: Sequence[Item],
     inputs: Sequence[np.ndarray] | None,
     calls: int,
 ) -> Explanation:
@@ -87,6 +88,7 @@ def _facts(
         None if seconds is None else turns * seconds,
         turns,
         use.kernel.arithmetic,
+        use.cluster.kind == "host",
     )
 
 
@@ -102,7 +104,7 @@ def _bytes_of(node: Node) -> int:
 def _measure(
     graph: Graph,
     program: NativeProgram,
-    regions: Sequence[Region | Loop],
+    regions: Sequence[Item],
     inputs: Sequence[np.ndarray],
     calls: int,
 ) -> tuple[list[float], float, bool]:
@@ -110,16 +112,17 @@ def _measure(
     on one thread because that is faster."""
     table = np.array(program.table)
     kept = _bind(graph, inputs, table)
-    plain = [region for region in in_order(regions) if isinstance(region, Region)]
     whole = NativeProgram(len(table), regions, tries_threads=True)
     whole.table[:] = table
     whole.run()
     whole.settle()
-    apart = [
-        Region([task], region.parallel and not whole.alone)
-        for region in plain
-        for task in region.kernels()
-    ]
+    apart: list[Item] = []
+    for item in in_order(regions):
+        if isinstance(item, Region):
+            parallel = item.parallel and not whole.alone
+            apart += [Region([task], parallel) for task in item.kernels()]
+        elif isinstance(item, HostPlan):
+            apart.append(item)
     single = NativeProgram(len(table), apart)
     single.table[:] = whole.table  # loops have set the entries that they move
     single.run()

@@ -21,9 +21,10 @@ from pellucid.backends.cpu import cache
 from pellucid.backends.cpu.machine import costs_of, machine_of
 from pellucid.backends.cpu.target import Target
 from pellucid.base.caches import register_cache
-from pellucid.base.dtypes import as_dtype
-from pellucid.base.errors import PellucidError
+from pellucid.base.dtypes import DType, as_dtype
+from pellucid.base.errors import CompilationError, PellucidError
 from pellucid.graph.node import INPUT, Graph, Node
+from pellucid.ops.registry import PRIMITIVES
 from pellucid.ops.scan_body import Body
 
 MEMORY_LIMIT = 256
@@ -71,13 +72,41 @@ class RegionPlan:
 
 
 @dataclass(frozen=True)
+class ArrayPlan:
+    """An array that is handed over: its table entry, shape and dtype (by name)."""
+
+    slot: int
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """A call of the host: the NumPy meaning of the primitive with this name, on the calling thread.
+
+    ``params`` are its settings but for ``output``, ``results`` the results that are wanted, by
+    number (0 where it has one).
+    """
+
+    primitive: str
+    params: tuple[tuple[str, Any], ...]
+    operands: tuple[ArrayPlan, ...]
+    results: tuple[tuple[int, ArrayPlan], ...]
+    cost: float
+
+
+@dataclass(frozen=True)
 class LoopPlan:
     """Regions that run ``count`` times; ``moves`` are (table entry, entry it starts from, bytes
     after that, bytes on after each iteration)."""
 
     count: int
     moves: tuple[tuple[int, int, int, int], ...]
-    regions: tuple[RegionPlan | LoopPlan, ...]
+    regions: tuple[AnyPlan, ...]
+
+
+AnyPlan = RegionPlan | HostPlan | LoopPlan
+"""What a program does at a time."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +124,7 @@ class Plan:
     arena_bytes: int
     slots: tuple[tuple[str, int], ...]
     constants: tuple[np.ndarray, ...]
-    regions: tuple[RegionPlan | LoopPlan, ...]
+    regions: tuple[AnyPlan, ...]
     kernels: dict[str, bytes]
     indexing: tuple[str, ...]
     """Operations that read or write where data say, for the message of an error."""
@@ -215,11 +244,50 @@ def _from_bytes(data: bytes) -> Plan | None:
         return None
 
 
-def _region_as_list(region: RegionPlan | LoopPlan) -> list[Any]:
+def _region_as_list(region: AnyPlan) -> list[Any]:
     if isinstance(region, LoopPlan):
         moves = [list(m) for m in region.moves]
         return ["loop", region.count, moves, [_region_as_list(r) for r in region.regions]]
+    if isinstance(region, HostPlan):
+        params = [[name, _setting_as_list(value)] for name, value in region.params]
+        results = [[number, _array_as_list(array)] for number, array in region.results]
+        operands = [_array_as_list(array) for array in region.operands]
+        return ["host", region.primitive, params, operands, results, region.cost]
     return ["region", region.parallel, [_task_as_list(t) for t in region.tasks]]
+
+
+def _array_as_list(array: ArrayPlan) -> list[Any]:
+    return [array.slot, list(array.shape), array.dtype]
+
+
+def _array_of_list(listed: Sequence[Any]) -> ArrayPlan:
+    slot, shape, dtype = listed
+    return ArrayPlan(int(slot), tuple(int(n) for n in shape), as_dtype(str(dtype)).name)
+
+
+def _setting_as_list(value: object) -> Any:
+    """A setting as JSON: numbers, texts and None as they are, the rest as [kind, content]."""
+    if isinstance(value, tuple):
+        return ["tuple", [_setting_as_list(v) for v in value]]
+    if isinstance(value, DType):
+        return ["dtype", value.name]
+    if isinstance(value, complex):
+        return ["complex", [value.real, value.imag]]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise CompilationError(
+        f"a setting of a host operation is a {type(value).__name__}",
+        "use numbers, texts, dtypes and tuples of them: a plan is kept on disk",
+    )
+
+
+def _setting_of_list(listed: Any) -> Any:
+    if not isinstance(listed, list):
+        return listed
+    kind, content = listed
+    if kind == "tuple":
+        return tuple(_setting_of_list(v) for v in content)
+    return as_dtype(content) if kind == "dtype" else complex(*content)
 
 
 def _task_as_list(task: TaskPlan | StrandPlan) -> list[Any]:
@@ -231,11 +299,21 @@ def _task_as_list(task: TaskPlan | StrandPlan) -> list[Any]:
     return ["task", task.kernel, list(task.slots), task.chunks, task.cost]
 
 
-def _region_of_list(listed: Sequence[Any]) -> RegionPlan | LoopPlan:
+def _region_of_list(listed: Sequence[Any]) -> AnyPlan:
     if listed[0] == "loop":
         _, count, moves, inner = listed
         whole = [(int(e), int(b), int(o), int(s)) for e, b, o, s in moves]
         return LoopPlan(int(count), tuple(whole), tuple(_region_of_list(r) for r in inner))
+    if listed[0] == "host":
+        _, primitive, params, operands, results, cost = listed
+        PRIMITIVES[primitive]  # one that is not known is a KeyError: the plan is made again
+        return HostPlan(
+            str(primitive),
+            tuple((str(name), _setting_of_list(value)) for name, value in params),
+            tuple(_array_of_list(array) for array in operands),
+            tuple((int(number), _array_of_list(array)) for number, array in results),
+            float(cost),
+        )
     _, parallel, tasks = listed
     return RegionPlan(bool(parallel), tuple(_task_of_list(t) for t in tasks))
 

@@ -47,7 +47,8 @@ PROGRAM = Record(
 REGION = Record("region", "kind", "first", "task_count", "chunks", "ends")
 """``kind`` is 0, or 1 if threads share the region; ``first`` is the address of its first task,
 ``chunks`` their total, ``ends`` the address of the ends of the threads' ranges.  Of kind 2 and 3,
-the begin and the end of a loop, ``first`` is the address of the loop's record and the rest is 0."""
+the begin and the end of a loop, ``first`` is the address of the loop's record and the rest is 0;
+of kind 4, a call of the host, that of the call's record."""
 
 LOOP = Record("loop", "left", "iterations", "first_region", "move_count")
 """A loop; ``left`` counts down.  Its moves follow."""
@@ -74,4 +75,7 @@ after each iteration, bytes on for each chunk, and the bytes of a chunk if it is
 STRAND_TASK = Record("strand_task", "kernel", "slots", "chunks")
 """A task of a strand; its slots count in the strand's own table."""
 
-ALL = (PROGRAM, REGION, LOOP, MOVE, TASK, STRAND, ENTRY, STRAND_TASK)
+CALL = Record("call", "callback", "number")
+"""A call of the host: ``i64 callback(i64 number)``, which returns 0, or 1 to end the run."""
+
+ALL = (PROGRAM, REGION, LOOP, MOVE, CALL, TASK, STRAND, ENTRY, STRAND_TASK)

@@ -15,7 +15,15 @@ from typing import Protocol
 
 from pellucid.backends.cpu.machine import costs_of
 from pellucid.backends.cpu.operands import Operand
-from pellucid.backends.cpu.plan import LoopPlan, RegionPlan, StrandPlan, TaskPlan
+from pellucid.backends.cpu.plan import (
+    AnyPlan,
+    ArrayPlan,
+    HostPlan,
+    LoopPlan,
+    RegionPlan,
+    StrandPlan,
+    TaskPlan,
+)
 from pellucid.backends.cpu.slots import Slots
 from pellucid.backends.cpu.target import Target
 from pellucid.backends.cpu.writing import KernelUse
@@ -53,8 +61,11 @@ class ChainUse:
         return ChainUse(tuple(uses), chain.blocks, tuple(n for n in chain.local if n in stored))
 
 
-def region_plan(uses: Sequence[KernelUse | ChainUse], slots: Slots) -> RegionPlan:
-    """Kernels side by side, as data."""
+def region_plan(uses: Sequence[KernelUse | ChainUse], slots: Slots) -> RegionPlan | HostPlan:
+    """Kernels side by side, or a call of the host, as data."""
+    first = uses[0] if len(uses) == 1 else None
+    if isinstance(first, KernelUse) and first.cluster.kind == "host":
+        return host_plan(first, slots)
     tasks = tuple(
         chain_plan(u, slots) if isinstance(u, ChainUse) else task_plan(u, slots) for u in uses
     )
@@ -68,6 +79,19 @@ def chain_plan(chain: ChainUse, slots: Slots) -> StrandPlan:
     local = tuple((slots.of(n, cluster), bytes_of(n.spec) // chain.blocks) for n in chain.local)
     cost = sum(t.cost for t in tasks)
     return StrandPlan(1, (), tasks, chain.blocks, cost, local=local)
+
+
+def host_plan(use: KernelUse, slots: Slots) -> HostPlan:
+    """A call of the host as data."""
+    anchors, node = use.cluster.anchors, use.cluster.anchors[0]
+    params = tuple(p for p in node.params if node.op.results is None or p[0] != "output")
+    numbers = [0 if node.op.results is None else int(a.settings["output"]) for a in anchors]
+
+    def array(n: Node) -> ArrayPlan:
+        return ArrayPlan(slots.of(n, use.cluster), n.shape, n.dtype.name)
+
+    results = tuple(zip(numbers, map(array, anchors), strict=True))
+    return HostPlan(node.op.name, params, tuple(map(array, node.inputs)), results, use.kernel.cost)
 
 
 def task_plan(use: KernelUse, slots: Slots) -> TaskPlan:
@@ -95,7 +119,7 @@ class BodyAnalysis(Protocol):
     def turns(self) -> list[tuple[list[KernelUse], int]]:
         """The kernels of each region, and how often it runs."""
 
-    def region_plans(self, slots: Slots) -> list[RegionPlan | LoopPlan]:
+    def region_plans(self, slots: Slots) -> list[AnyPlan]:
         """The regions as data."""
 
     def inner_anchors(self) -> set[Node]:
@@ -128,7 +152,7 @@ class LoopUse:
         Each has a workspace of its own, so that there are not too many.
         """
         uses = [u for found, _ in self.inner.turns() for u in found]
-        plain = not self.inner.loops
+        plain = not self.inner.loops and not any(u.cluster.kind == "host" for u in uses)
         kinds = {o[0] for u in uses for o in u.kernel.operands if isinstance(o, tuple)}
         if self.layout.body.carries or self.inner.blocks or not plain or "scratch" in kinds:
             return 0
@@ -194,7 +218,7 @@ class _LoopPlanner:
         self.moves: list[Move] = []
         self.workspace = slots.arena + slots.schedule.workspaces[id(use.cluster)]
 
-    def regions(self) -> list[RegionPlan | LoopPlan]:
+    def regions(self) -> list[AnyPlan]:
         """Copies in, the loop, copies out."""
         body, n = self.body, self.body.carries
         before, after, _ = history_rows(self.reverse, self.use.length)
@@ -209,7 +233,7 @@ class _LoopPlanner:
             # An output that nobody wants is not there after tidying, unless that is switched off.
             outputs.append(self._scratch(j) if anchor is None else self._stacked(anchor, 0))
         slots = self.outer.inside(self.use.inner.schedule, inputs, outputs, self.workspace)
-        found: list[RegionPlan | LoopPlan] = [*self._copies_in()]
+        found: list[AnyPlan] = [*self._copies_in()]
         if self.use.inner.blocks:
             regions = (self._packing(slots), self._strand(slots))
             found.append(LoopPlan(1, tuple(self.moves), regions))
@@ -222,7 +246,7 @@ class _LoopPlanner:
 
     # ---- loops whose rows do not need each other -----------------------------------------------
 
-    def _packing(self, slots: Slots) -> RegionPlan:
+    def _packing(self, slots: Slots) -> AnyPlan:
         """What runs once before the first iteration."""
         return region_plan(self.use.inner.packing, slots)
 
@@ -329,7 +353,7 @@ class _LoopPlanner:
         first = self.use.length if self.reverse else 0
         return self._moving(moves, base, first * bytes_of(self.body.inputs[k].spec), 0)
 
-    def _copies_out(self) -> list[RegionPlan | LoopPlan]:
+    def _copies_out(self) -> list[AnyPlan]:
         """Last carries that are wanted beside their history."""
         moves: list[Move] = []
         tasks = []
@@ -345,6 +369,6 @@ class _LoopPlanner:
         return [LoopPlan(1, tuple(moves), (RegionPlan(False, tuple(tasks)),))] if tasks else []
 
 
-def plan_loop(use: LoopUse, slots: Slots) -> list[RegionPlan | LoopPlan]:
+def plan_loop(use: LoopUse, slots: Slots) -> list[AnyPlan]:
     """The regions of a loop, for a program whose table ``slots`` number."""
     return _LoopPlanner(use, slots).regions()

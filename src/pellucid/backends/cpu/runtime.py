@@ -27,7 +27,10 @@ import numpy.typing as npt
 from pellucid.backends.cpu import runtime_ir as ir
 from pellucid.backends.cpu import threads
 from pellucid.backends.cpu.engine import load_kernels
+from pellucid.backends.cpu.host_calls import Failure, HostCall, callback_address
+from pellucid.backends.cpu.plan import HostPlan
 from pellucid.backends.cpu.records import (
+    CALL,
     ENTRY,
     LOOP,
     MOVE,
@@ -139,7 +142,11 @@ class Loop:
 
     count: int
     moves: Sequence[Move]
-    regions: Sequence[Region | Loop]
+    regions: Sequence[Item]
+
+
+Item = Region | HostPlan | Loop
+"""What a program does at a time; a call of the host is described by its plan."""
 
 
 @dataclass(frozen=True)
@@ -150,9 +157,9 @@ class _Edge:
     begins: bool
 
 
-def in_order(regions: Sequence[Region | Loop]) -> list[Region | _Edge]:
-    """Regions and edges of loops, one after the other."""
-    order: list[Region | _Edge] = []
+def in_order(regions: Sequence[Item]) -> list[Region | HostPlan | _Edge]:
+    """Regions, calls of the host and edges of loops, one after the other."""
+    order: list[Region | HostPlan | _Edge] = []
     for item in regions:
         if isinstance(item, Loop):
             order += [_Edge(item, True), *in_order(item.regions), _Edge(item, False)]
@@ -182,7 +189,7 @@ class NativeProgram:
     def __init__(
         self,
         table_size: int,
-        regions: Sequence[Region | Loop],
+        regions: Sequence[Item],
         strided: Sequence[tuple[int, int]] = (),
         tries_threads: bool = False,
     ) -> None:
@@ -200,6 +207,8 @@ class NativeProgram:
         }
         self._regions = np.zeros((len(order), len(REGION.fields)), dtype=np.int64)
         self._loops = self._loop_records(table_size)
+        self._failure = Failure()
+        self._calls = self._host_calls()
         self._strided = np.array(strided, dtype=np.int64).reshape(len(strided), 2)
         self._profile = np.zeros(len(order), dtype=np.int64)
         self._threads = 0
@@ -224,6 +233,18 @@ class NativeProgram:
     def set_stride(self, position: int, byte_stride: int) -> None:
         """Change by how much the pointer of entry ``position`` of ``strided`` moves per step."""
         self._strided[position, 1] = byte_stride
+
+    def _host_calls(self) -> dict[int, tuple[HostCall, npt.NDArray[np.int64]]]:
+        """The calls of the host and what the driver reads of them, by their place in the order."""
+        found: dict[int, tuple[HostCall, npt.NDArray[np.int64]]] = {}
+        for place, item in enumerate(self._described):
+            if isinstance(item, HostPlan):
+                for array in (*item.operands, *(array for _, array in item.results)):
+                    _check_slot(array.slot, len(self.table), "A call of the host")
+                call = HostCall(item, self.table, len(found), self._failure)
+                row = CALL.row(callback=callback_address(), number=call.number)
+                found[place] = (call, np.array(row, dtype=np.int64))
+        return found
 
     def _loop_records(self, table_size: int) -> dict[int, npt.NDArray[np.int64]]:
         """The record of each loop, by the loop's id."""
@@ -259,7 +280,11 @@ class NativeProgram:
         strand_driver = _driver().strand
         for strand_record in self._strands.values():
             strand_record.share_out(threads)
-        for region in self._described:
+        for place, region in enumerate(self._described):
+            if isinstance(region, HostPlan):
+                heads.append((4, int(self._calls[place][1].ctypes.data), 0, 0))
+                ends.extend([0] * threads)
+                continue
             if isinstance(region, _Edge):
                 record = int(self._loops[id(region.loop)].ctypes.data)
                 heads.append((2 if region.begins else 3, record, 0, 0))
@@ -308,6 +333,7 @@ class NativeProgram:
     def run(self, steps: int = 1) -> None:
         """Run all regions, ``steps`` times over; returns when the last one is done.
 
+        What a call of the host raises ends the run there, in the middle of a step, and is raised.
         A run of many steps that is interrupted (Ctrl-C) stops between two steps.
         """
         if steps != 1:
@@ -343,6 +369,13 @@ class NativeProgram:
                 pool.wake()
             self._driver.run(self._pointer, pool.pointer, steps)
             pool.active = False
+        if self._failure.error is not None:
+            raise self._failure.take()
+
+    @property
+    def failed_call(self) -> int:
+        """Which call of the host, in their order, ended the last run with an error; −1 if none."""
+        return self._failure.call
 
     def _run_many(self, steps: int) -> None:
         """Run in slices that grow until one takes about ``INTERRUPT_SECONDS``."""
@@ -377,12 +410,14 @@ class NativeProgram:
         return self._profile / _ticks_per_second()
 
 
-def _cost(regions: Sequence[Region | Loop]) -> float:
+def _cost(regions: Sequence[Item]) -> float:
     """Estimated time of all regions on one thread, in the unit of the tasks' costs."""
     total = 0.0
     for item in regions:
         if isinstance(item, Loop):
             total += item.count * _cost(item.regions)
+        elif isinstance(item, HostPlan):
+            total += item.cost
         else:
             total += sum(task.cost for task in item.tasks)
     return total

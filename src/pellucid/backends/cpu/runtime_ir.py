@@ -5,6 +5,7 @@ driver runs the regions in order; in a parallel region the chunks are claimed by
 Between the begin and the end of a loop they run again and again, while table entries move on.
 A loop whose chunks do not need each other is a *strand*: a task whose chunk is all iterations of
 it; so is one whose iterations do not need each other: there a chunk is some of the iterations.
+A call of the host runs on the calling thread, between two regions; if it fails, the run is over.
 
 **How chunks are claimed.**  The chunks 0 … total−1 of a region are cut into one contiguous range
 per thread, as :mod:`pellucid.backends.cpu.runtime` laid them out; range t has a counter of the
@@ -350,6 +351,19 @@ choose:
 loop:
   %record.at = getelementptr i8, ptr %region, i64 {REGION_FIRST}
   %record = load ptr, ptr %record.at, align 8
+  %hosted = icmp eq i64 %flag, 4
+  br i1 %hosted, label %host, label %edge
+host:
+  ; Python's arithmetic is the caller's, and what fails ends the run before anything is overwritten
+  %callback = load ptr, ptr %record, align 8
+  %number.at = getelementptr i8, ptr %record, i64 {CALL_NUMBER}
+  %number = load i64, ptr %number.at, align 8
+  call void @set_control(i64 %control.before)
+  %failed = call i64 %callback(i64 %number)
+  call void @set_control(i64 %control)
+  %fails = icmp ne i64 %failed, 0
+  br i1 %fails, label %end, label %region.end
+edge:
   %move.count.at = getelementptr i8, ptr %record, i64 {LOOP_MOVE_COUNT}
   %move.count = load i64, ptr %move.count.at, align 8
   %moves = getelementptr i8, ptr %record, i64 {LOOP_BYTES}

@@ -373,6 +373,19 @@ def _write_serial(
     return [EMITTERS[node.op.name](node, costs_of(target).loops)]
 
 
+def _write_host(
+    cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target, blocks: int
+) -> list[Kernel]:
+    """No text: Python computes it, which takes some microseconds to reach."""
+    first = cluster.anchors[0]
+    size = max(n.size for n in (*first.inputs, *cluster.anchors))
+    cost = HOST_NANOSECONDS + HOST_ELEMENT_NANOSECONDS * size
+    return [Kernel("", (*first.inputs, *cluster.anchors), 1, cost)]
+
+
+HOST_NANOSECONDS, HOST_ELEMENT_NANOSECONDS = 20_000.0, 10.0
+"""About what a call of the host costs, and each element of its largest operand."""
+
 Writer = Callable[[Cluster, Fusion, set[Node], Target, int], list[Kernel]]
 
 WRITERS: dict[str, Writer] = {
@@ -382,5 +395,6 @@ WRITERS: dict[str, Writer] = {
     "rows": _write_rows,
     "columns": _write_columns,
     "serial": _write_serial,
+    "host": _write_host,
 }
 """Kind of cluster → what writes its kernels.  Loops and assemblies have none of their own."""

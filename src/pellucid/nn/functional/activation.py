@@ -18,6 +18,7 @@ from pellucid.base.shapes import normalize_axis
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.functions import where
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import rounded_once
 from pellucid.tensor.random import rand_like
 from pellucid.tensor.tensor import Tensor
@@ -153,9 +154,15 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return _applied(input, curve, inplace)
 
 
+@takes_out
 @rounded_once
 @unit(elements(1 << 14))
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(
+    input: Tensor,
+    approximate: str = "none",
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """x · Φ(x) with Φ the normal distribution function: ½ x (1 + erf(x / √2)).
 
     ``approximate="tanh"``: ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
@@ -176,9 +183,16 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     return _applied(input, lambda x: x * x.sigmoid(), inplace)
 
 
+@takes_out
 @rounded_once
 @unit(elements(1 << 14))
-def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+def softplus(
+    input: Tensor,
+    beta: float = 1.0,
+    threshold: float = 20.0,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """ln(1 + e^(βx)) / β, a smooth ReLU; x itself where βx > threshold.  (Dugas et al., 2001.)"""
     scaled = input if beta == 1 else input * beta
     bent = scaled.clamp(max=threshold).exp().log1p()
@@ -200,9 +214,14 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     return _applied(input, lambda x: x * softplus(x).tanh(), inplace)
 
 
+@takes_out
 @rounded_once
 @unit(elements(1 << 14))
-def logsigmoid(input: Tensor) -> Tensor:
+def logsigmoid(
+    input: Tensor,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """ln σ(x) = −ln(1 + e^−x), without overflow."""
     return -log1p_exp(-input)
 
@@ -221,18 +240,30 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - input.tanh()
 
 
+@takes_out
 @rounded_once
 @unit(elements(1 << 14))
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def softshrink(
+    input: Tensor,
+    lambd: float = 0.5,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """x − λ for x > λ, x + λ for x < −λ, else 0."""
     if lambd < 0:
         raise ArgumentError(f"softshrink got lambd={lambd}", "use a value of at least 0")
     return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
 
 
+@takes_out
 @rounded_once
 @unit(elements(1 << 14))
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+def hardshrink(
+    input: Tensor,
+    lambd: float = 0.5,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """x where |x| > λ, else 0."""
     return where(input.abs() <= lambd, 0.0, input)
 

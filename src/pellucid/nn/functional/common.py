@@ -17,7 +17,8 @@ from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import from_numpy, zeros
 from pellucid.tensor.eager import elements, products, rows, unit
 from pellucid.tensor.functions import where
-from pellucid.tensor.linalg import distances
+from pellucid.tensor.norms import distances
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import narrow_product, rounded_once
 from pellucid.tensor.random import rand_like
 from pellucid.tensor.tensor import Tensor
@@ -25,9 +26,16 @@ from pellucid.tensor.tensor import Tensor
 # ---- affine maps ----------------------------------------------------------------------------
 
 
+@takes_out
 @narrow_product
 @unit(products(1 << 20, columns=0))
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """y = x Wᵀ + b, an affine map.
 
     Shapes: input (…, in), weight (out, in), bias (out,) → (…, out).
@@ -368,8 +376,16 @@ def _move(running: Any, batch: Any, momentum: Any) -> None:
     running.copy_(running * (1 - momentum) + batch * momentum)
 
 
+@takes_out
 @rounded_once
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+def normalize(
+    input: Tensor,
+    p: float = 2.0,
+    dim: int = 1,
+    eps: float = 1e-12,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """x / max(‖x‖_p, ε) along ``dim``."""
     return input / input.norm(p, dim, keepdim=True).clamp(min=eps)
 

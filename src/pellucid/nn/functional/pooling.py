@@ -24,6 +24,7 @@ from pellucid.ops.pooling import window_max
 from pellucid.tensor.core import lift
 from pellucid.tensor.eager import rows, unit
 from pellucid.tensor.functions import where
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.shaping import cat
 from pellucid.tensor.signatures import present_as
 from pellucid.tensor.tensor import Tensor
@@ -485,6 +486,7 @@ def avg_pool1d(
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
+@takes_out
 def avg_pool2d(
     input: Tensor,
     kernel_size: Sizes,
@@ -493,6 +495,8 @@ def avg_pool2d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """:func:`avg_pool1d` over (H, W); ``divisor_override`` is divided by instead of the size."""
     return _avg_pool(
@@ -500,6 +504,7 @@ def avg_pool2d(
     )
 
 
+@takes_out
 def avg_pool3d(
     input: Tensor,
     kernel_size: Sizes,
@@ -508,6 +513,8 @@ def avg_pool3d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """:func:`avg_pool2d` over (D, H, W)."""
     return _avg_pool(

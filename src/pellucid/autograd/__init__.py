@@ -3,6 +3,8 @@
 import importlib
 from typing import Any
 
+from pellucid.autograd import forward_ad, functional, graph
+from pellucid.tensor.anomaly import detect_anomaly, set_detect_anomaly
 from pellucid.tensor.autograd import (
     backward,
     enable_grad,
@@ -20,14 +22,19 @@ __all__ = [
     "FunctionCtx",
     "Variable",
     "backward",
+    "detect_anomaly",
     "enable_grad",
+    "forward_ad",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "graph",
     "inference_mode",
     "no_grad",
     "numerical_grad",
     "once_differentiable",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]
 
