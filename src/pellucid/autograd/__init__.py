@@ -1,7 +1,6 @@
 """Gradients under the name PyTorch's users look for: ``pellucid.autograd``."""
 
 import importlib
-from typing import Any
 
 from pellucid.autograd import forward_ad, functional, graph
 from pellucid.tensor.anomaly import detect_anomaly, set_detect_anomaly
@@ -39,7 +38,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "profiler":  # stands above, and is loaded when somebody measures
         return importlib.import_module("pellucid.profiler")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
