@@ -296,8 +296,7 @@ def package_stub() -> str:
                 elif (name := alias.asname or alias.name) in names:
                     lines.append(f"from {node.module} import {alias.name} as {name}")
         elif isinstance(node, ast.Assign) and names.issuperset(map(ast.unparse, node.targets)):
-            text = ast.unparse(node)
-            lines.append("__version__: str" if text.startswith("__version__") else text)
+            lines.append(ast.unparse(node))
     for name, place in sorted(pellucid._PLACES.items()):
         home = place.removesuffix(f".{name}") if place == f"pellucid.{name}" else place
         lines.append(f"from {home} import {name} as {name}")

@@ -28,6 +28,10 @@ FLOORS = {
     "utils": 7,
     "interop": 7.3,  # files hold parameters and modules
     "signal": 7,
+    "amp": 7.3,  # scales losses for optimizers
+    "cuda": 7.4,  # has names for what amp defines
+    "testing": 7,
+    "jit": 7.6,  # saves by pellucid.serialization
     "training": 8,
     "insight": 9,
     "models": 9,

@@ -101,7 +101,7 @@ def test_the_package_says_that_it_is_typed() -> None:
 # ---- a ratchet ----------------------------------------------------------------------------------
 
 OPAQUE = {
-    "": 1,
+    "": 2,
     "data": 1,
     "func": 3,
     "graph": 2,

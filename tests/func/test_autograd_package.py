@@ -162,12 +162,19 @@ def test_gradients_in_rows() -> None:
     x = tensor(X, True)
     y = x * x.sum()
     expected = np.outer(np.ones(3), X) + X.sum() * np.eye(3)
-    (found,) = pellucid.autograd.grad(y, x, pellucid.eye(3, dtype=x.dtype), is_grads_batched=True)
+    (found,) = pellucid.autograd.grad(
+        y, x, pellucid.eye(3, dtype=x.dtype), is_grads_batched=True, retain_graph=True
+    )
     assert_close(found, expected.T, 1e-12)
     assert not found.requires_grad
     z = tensor(Y, True)
     found = pellucid.autograd.grad(
-        y, (x, z), pellucid.eye(3, dtype=x.dtype), is_grads_batched=True, allow_unused=True
+        y,
+        (x, z),
+        pellucid.eye(3, dtype=x.dtype),
+        is_grads_batched=True,
+        allow_unused=True,
+        retain_graph=True,
     )
     assert found[1] is None
     with pytest.raises(RuntimeError, match="first dimension of each grad_output"):

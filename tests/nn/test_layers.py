@@ -370,14 +370,6 @@ def test_embedding_of_a_known_table_and_padding() -> None:
     assert padded.weight.grad.tolist() == [[0, 0], [1, 1], [0, 0], [0, 0]]
 
 
-def test_sparse_gradients_are_refused_with_the_reason() -> None:
-    for kind in (nn.Embedding, nn.EmbeddingBag):
-        with pytest.raises(ArgumentError, match=f"nn.{kind.__name__} got sparse=True(.|\n)*dense"):
-            kind(4, 3, sparse=True)
-    with pytest.raises(ArgumentError, match="embedding got sparse=True(.|\n)*SGD and Adagrad"):
-        F.embedding(pellucid.tensor([1]), pellucid.zeros(4, 3), sparse=True)
-
-
 def test_embedding_explains_wrong_ids() -> None:
     table = nn.Embedding(3, 2)
     with pytest.raises(ArgumentError, match=r"id 3 for 3 rows(.|\n)*0 to 2: check num_embeddings"):
@@ -388,8 +380,6 @@ def test_embedding_explains_wrong_ids() -> None:
         nn.Embedding(3, 2, padding_idx=3)
     with pytest.raises(ArgumentError, match="padding_idx=5"):
         F.embedding(pellucid.tensor([0]), table.weight, padding_idx=5)
-    with pytest.raises(ArgumentError, match="sparse=True"):
-        nn.Embedding(3, 2, sparse=True)(pellucid.tensor([0]))
     with pytest.raises(ShapeError, match="weight of shape"):
         nn.Embedding(3, 2, _weight=pellucid.ones(2, 2))
     with pytest.raises(ShapeError, match="a table has 2 axes"):

@@ -141,27 +141,35 @@ def test_remaining_losses_equal_their_formulas(rng) -> None:
     a, b = pellucid.tensor(x), pellucid.tensor(y)
     huber = np.where(np.abs(d) < 0.7, d**2 / 2, 0.7 * (np.abs(d) - 0.35))
     assert_close(F.huber_loss(a, b, "none", 0.7), huber, 1e-10)
-    assert_close(F.smooth_l1_loss(a, b, "none", 0.7), huber / 0.7, 1e-10)
+    assert_close(F.smooth_l1_loss(a, b, reduction="none", beta=0.7), huber / 0.7, 1e-10)
     p = softmax(y)
     log_q = np.log(softmax(x))
     kl = (p * (np.log(p) - log_q)).sum() / 5
     tensor = pellucid.tensor
-    assert F.kl_div(tensor(log_q), tensor(p), "batchmean").item() == pytest.approx(kl, rel=1e-10)
-    assert F.kl_div(tensor(log_q), tensor(np.log(p)), "batchmean", True).item() == pytest.approx(kl)
-    assert kl > 0 == F.kl_div(tensor(np.log(p)), tensor(p), "sum").item() < 1e-12
+    assert F.kl_div(tensor(log_q), tensor(p), reduction="batchmean").item() == pytest.approx(
+        kl, rel=1e-10
+    )
+    assert F.kl_div(
+        tensor(log_q), tensor(np.log(p)), reduction="batchmean", log_target=True
+    ).item() == pytest.approx(kl)
+    assert kl > 0 == F.kl_div(tensor(np.log(p)), tensor(p), reduction="sum").item() < 1e-12
     assert_close(F.poisson_nll_loss(a, tensor(p), reduction="none"), np.exp(x) - p * x, 1e-10)
     var = rng.uniform(0.5, 2, (5, 4))
     gauss = 0.5 * (np.log(var) + d**2 / var)
     assert_close(F.gaussian_nll_loss(a, b, tensor(var), reduction="none"), gauss, 1e-10)
     s = np.sign(y)
-    assert_close(F.soft_margin_loss(a, tensor(s), "none"), np.log1p(np.exp(-s * x)), 1e-10)
+    assert_close(
+        F.soft_margin_loss(a, tensor(s), reduction="none"), np.log1p(np.exp(-s * x)), 1e-10
+    )
     hinge = np.where(s > 0, x, np.maximum(0, 1 - x))
     assert_close(F.hinge_embedding_loss(a, tensor(s), reduction="none"), hinge, 1e-10)
     rank = np.maximum(0, -s * d + 0.3)
-    assert_close(F.margin_ranking_loss(a, b, tensor(s), 0.3, "none"), rank, 1e-10)
+    assert_close(F.margin_ranking_loss(a, b, tensor(s), 0.3, reduction="none"), rank, 1e-10)
     cos = (x * y).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(y, axis=1)
     cosine = np.where(s[:, 0] > 0, 1 - cos, np.maximum(0, cos - 0.1))
-    assert_close(F.cosine_embedding_loss(a, b, tensor(s[:, 0]), 0.1, "none"), cosine, 1e-9)
+    assert_close(
+        F.cosine_embedding_loss(a, b, tensor(s[:, 0]), 0.1, reduction="none"), cosine, 1e-9
+    )
     assert_close(F.cosine_similarity(a, b), cos, 1e-10)
     distance = np.linalg.norm(d + 1e-6, axis=1)
     assert_close(F.pairwise_distance(a, b), distance, 1e-10)

@@ -6,6 +6,7 @@ import copy
 import gc
 import pickle
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,111 @@ def test_a_second_backward_adds_to_the_gradient() -> None:
 def test_backward_twice_on_the_same_tape() -> None:
     x = leaf([1.0, 2.0])
     y = (x * x).sum()
-    y.backward()
+    y.backward(retain_graph=True)
     y.backward()
     assert_close(x.grad, [4.0, 8.0])
+    for again in (y.backward, lambda: pellucid.autograd.grad(y, x)):
+        with pytest.raises(RuntimeError, match="mul .* second time\n.*retain_graph=True"):
+            again()
+
+
+TWICE: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "sum": lambda t, x, w: x.sum(),
+    "mean": lambda t, x, w: x.mean(),
+    "shifted": lambda t, x, w: (x + 1 - w)[0],
+    "views": lambda t, x, w: x.t().reshape(-1)[None].expand(2, 9),
+    "joined": lambda t, x, w: t.cat([x, w, t.stack([x, w]).flatten(0, 1)]),
+    "cast": lambda t, x, w: x.double().clone().flip(0).cumsum(0),
+    "product": lambda t, x, w: x * w,
+    "power": lambda t, x, w: (x**2).sum(),
+    "matrix": lambda t, x, w: x @ w,
+    "relu": lambda t, x, w: x.relu(),
+    "exp": lambda t, x, w: x.exp().mean(),
+    "picked": lambda t, x, w: x[t.tensor([0, 1])],
+    "chosen": lambda t, x, w: t.where(w > 0, x, w),
+    "softmax": lambda t, x, w: x.softmax(0),
+    "cross entropy": lambda t, x, w: t.nn.functional.cross_entropy(x, t.tensor([0, 1, 2])),
+    "largest": lambda t, x, w: x.max(),
+}
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", TWICE)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_may_be_walked_through_twice(name: str, compiled: bool) -> None:
+    """Whether the second walk raises is PyTorch's answer, for each operation."""
+    torch = pytest.importorskip("torch")
+
+    def refused(t: Any) -> bool:
+        x = t.full((3, 3), 0.5).requires_grad_()
+        w = t.ones(3, 3)
+
+        def twice() -> Any:
+            y = TWICE[name](t, x, w)
+            y.backward(t.ones_like(y))
+            y.backward(t.ones_like(y))
+            return y
+
+        try:
+            t.compile(twice)() if compiled and t is pellucid else twice()
+        except RuntimeError as error:
+            assert "backward through the graph a second time" in str(error)
+            return True
+        return False
+
+    assert refused(pellucid) == refused(torch)
+
+
+def test_losses_that_share_a_part() -> None:
+    x = leaf([1.0, 2.0])
+    shared = x * x
+    first, second = shared.sum(), (shared * 3).sum()
+    first.backward()
+    with pytest.raises(RuntimeError, match="second time"):
+        second.backward()
+    shared = x * x
+    first, second = shared.sum(), (shared * 3).sum()
+    (first + second).backward()
+
+
+@pytest.mark.parity
+def test_inputs_of_backward() -> None:
+    torch = pytest.importorskip("torch")
+    for t in (pellucid, torch):
+        x, y = (t.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+        middle = x * y
+        loss = (middle * x).sum()
+        loss.backward(inputs=[x, middle], retain_graph=True)
+        assert x.grad.tolist() == [2.0, 8.0] and y.grad is None
+        assert middle.grad.tolist() == [1.0, 2.0]
+        loss.backward(inputs=y, retain_graph=True)
+        assert y.grad.tolist() == [1.0, 4.0]
+        t.autograd.backward([loss, middle], [t.tensor(1.0), t.ones(2)], inputs=[y])
+        assert y.grad.tolist() == [3.0, 10.0]
+        with pytest.raises(RuntimeError, match="cannot be empty"):
+            loss.backward(inputs=[])
+
+
+@pytest.mark.parity
+def test_older_and_rare_arguments_of_grad() -> None:
+    torch = pytest.importorskip("torch")
+    found = []
+    for t in (pellucid, torch):
+        x = t.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+        unused = t.ones(2, requires_grad=True)
+        y = (x**3).sum(1)
+        (first,) = t.autograd.grad(y.sum(), x, create_graph=True, only_inputs=True)
+        penalty = ((first.norm(2, dim=1) - 1) ** 2).mean()
+        (second,) = t.autograd.grad(penalty, x)
+        rows = t.autograd.grad((x**3).sum(1), x, t.eye(2), is_grads_batched=True)[0]
+        zeros = t.autograd.grad((x**2).sum(), [x, unused], materialize_grads=True)[1]
+        with pytest.warns(FutureWarning, match="only_inputs"):
+            t.autograd.grad((x**2).sum(), x, only_inputs=False)
+        with pytest.raises(RuntimeError):
+            t.autograd.grad((x**2).sum(), [x, unused])
+        found.append([v.detach().numpy() for v in (second, rows, zeros)])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 
 def test_a_value_used_twice_gets_both_parts() -> None:

@@ -312,10 +312,21 @@ def test_autocasting_as_a_decorator_and_in_compiled_functions() -> None:
 
 
 def test_bad_arguments_of_autocast() -> None:
-    with pytest.raises(ArgumentError, match="device_type='cuda'"):
-        pellucid.autocast("cuda")
-    with pytest.raises(DTypeError, match="dtype=float64"):
-        pellucid.autocast("cpu", dtype=pellucid.float64)
+    x = pellucid.ones(2, 2)
+    with pytest.warns(UserWarning, match="'cuda', but only the CPU exists"):
+        there = pellucid.autocast("cuda")
+    with there:
+        assert (x @ x).dtype is pellucid.float32
+    with pytest.warns(UserWarning, match="dtype=float64 and is switched off"):
+        wide = pellucid.autocast("cpu", dtype=pellucid.float64)
+    with wide:
+        assert (x @ x).dtype is pellucid.float32
+    with pellucid.autocast("cpu"), pellucid.autocast("cuda", enabled=False):
+        assert (x @ x).dtype is pellucid.bfloat16  # a mode of another device
+    with pytest.raises(RuntimeError, match="there is no device 'gpu'"):
+        pellucid.autocast("gpu")
+    with pytest.raises(TypeError, match="name the kind of device"):
+        pellucid.autocast(pellucid.device("cpu"))  # type: ignore[arg-type]
 
 
 # ---- files -------------------------------------------------------------------------------------

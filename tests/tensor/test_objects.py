@@ -115,8 +115,6 @@ def test_to_understands_what_pytorch_does() -> None:
     for place in ("cuda", "cuda:0", "mps"):
         with pytest.raises(RuntimeError, match=f"there is no device '{place}'"):
             x.to(place)
-        with pytest.raises(RuntimeError, match=f"there is no device '{place}'"):
-            pellucid.device(place)
 
 
 def test_facts() -> None:

@@ -1,6 +1,7 @@
 """Floor 5: what runs a graph.  A backend is one folder, found by name.
 
-Each folder has a module ``load`` with ``load(graph) -> Executable``.
+Each folder has a module ``load`` with ``load(graph) -> Executable``.  The files beside them,
+``cudnn`` and the like, hold the settings that PyTorch's programs make under these names.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pellucid.base.errors import ArgumentError
+from pellucid.base.faces import lazy_face
 from pellucid.base.shapes import size_of
 from pellucid.graph.node import Graph
 
@@ -78,3 +80,8 @@ def load(graph: Graph, backend: str = "cpu") -> Executable:
         raise
     found: Executable = module.load(graph)
     return found
+
+
+SETTINGS = "cuda cudnn mkl mkldnn mps nnpack openmp opt_einsum".split()
+"""The modules that programs find here."""
+__getattr__, __dir__ = lazy_face(__name__, {name: f"{__name__}.{name}" for name in SETTINGS})

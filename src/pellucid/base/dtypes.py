@@ -124,11 +124,12 @@ _BY_NAME = {d.name: d for d in _EVERY} | {
     "cdouble": complex128,
 }
 _BY_PYTHON: dict[object, DType] = {
-    float: float32,
+    float: float64,
     int: int64,
     bool: bool_,
     complex: complex128,
 }
+_default = float32
 
 DTypeLike: TypeAlias = DType | np.dtype[Any] | type | str
 """What names an element type: a :class:`DType`, one of NumPy's, a Python type or a name."""
@@ -138,8 +139,8 @@ def as_dtype(value: object) -> DType:
     """The :class:`DType` that ``value`` names.
 
     Accepts a :class:`DType`, a NumPy or PyTorch dtype, the bfloat16 of ml_dtypes, a name, or
-    Python's ``float``, ``int``, ``bool``.  Raises :class:`DTypeError` for element types that do
-    not exist here.
+    Python's ``float`` (float64), ``int`` (int64) and ``bool``.  Raises :class:`DTypeError` for
+    element types that do not exist here.
     """
     if isinstance(value, DType):
         return value
@@ -202,8 +203,19 @@ def of_scalar(value: object) -> DType:
     if isinstance(value, (bool, np.bool_)):
         return bool_
     if isinstance(value, (complex, np.complexfloating)):
-        return complex64
-    return int64 if isinstance(value, (int, np.integer)) else float32
+        return _default.to_complex()
+    return int64 if isinstance(value, (int, np.integer)) else _default
+
+
+def get_default_dtype() -> DType:
+    """The dtype of numbers with a point where none is given: float32 unless another was set."""
+    return _default
+
+
+def set_default_dtype(dtype: DType) -> None:
+    """Give numbers with a point this dtype from now on."""
+    global _default
+    _default = dtype
 
 
 def with_scalar(tensor: DType, scalar: DType) -> DType:

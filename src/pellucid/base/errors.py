@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
@@ -26,8 +27,8 @@ class PellucidError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
-        self.message = message
-        self.hint = hint
+        self.message = message = _with_plain_sizes(message)
+        self.hint = hint = _with_plain_sizes(hint)
         super().__init__(f"{message}\n  {hint}" if hint else message)
 
     def __str__(self) -> str:
@@ -46,6 +47,19 @@ class PellucidError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         # The text in ``args`` is made of both parts, which a copy of the error gets as they are.
         return _restored, (type(self), self.args, self.__dict__)
+
+
+def _with_plain_sizes(text: str) -> str:
+    """Shapes as tuples, (2, 3), where a tensor's size was written into the text as it is."""
+    return _SIZE.sub(_plain_size, text) if "Size([" in text else text
+
+
+_SIZE = re.compile(r"pellucid\.Size\(\[([^\]]*)\]\)")
+
+
+def _plain_size(found: re.Match[str]) -> str:
+    extents = found[1]
+    return f"({extents},)" if extents and "," not in extents else f"({extents})"
 
 
 def _restored(kind: type[PellucidError], args: tuple[Any, ...], facts: dict[str, Any]) -> Any:
@@ -72,8 +86,11 @@ class DTypeError(PellucidError, TypeError, RuntimeError):
     """An operation does not exist for these dtypes."""
 
 
-class DeviceError(PellucidError, RuntimeError):
-    """A device was named that does not exist here: tensors live on the CPU."""
+class DeviceError(PellucidError, RuntimeError, AssertionError):
+    """A device was asked for that does not exist here: tensors live on the CPU.
+
+    PyTorch without CUDA answers with ``AssertionError``, otherwise with ``RuntimeError``.
+    """
 
     exit_code = 2
 

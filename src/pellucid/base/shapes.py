@@ -5,10 +5,71 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Sequence
+from typing import Any, SupportsIndex, overload
 
 from pellucid.base.errors import ArgumentError, ArgumentTypeError, AxisError, ShapeError
 
 Shape = tuple[int, ...]
+
+
+class Size(tuple[int, ...]):
+    """The extents of a tensor, ``x.shape`` and ``x.size()``: a tuple of whole numbers.
+
+    Slices and sums of sizes are sizes; ``numel()`` is the number of elements.  In arithmetic of
+    shapes, inside, they are plain tuples.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, extents: Iterable[SupportsIndex] = ()) -> Size:
+        """The size with these extents."""
+        try:
+            return tuple.__new__(cls, map(operator.index, extents))
+        except TypeError:
+            raise ArgumentTypeError(
+                f"a size was to be made of {extents!r}", "extents are whole numbers: Size([2, 3])"
+            ) from None
+
+    def numel(self) -> int:
+        """The product of the extents: 1 for the shape of a single number."""
+        return math.prod(self)
+
+    @overload
+    def __getitem__(self, key: SupportsIndex) -> int: ...
+    @overload
+    def __getitem__(self, key: slice) -> Size: ...
+    def __getitem__(self, key: SupportsIndex | slice) -> int | Size:
+        found = tuple.__getitem__(self, key)
+        return as_size(found) if key.__class__ is slice else found  # type: ignore[arg-type,return-value]
+
+    def __add__(self, other: tuple[Any, ...]) -> Size:
+        joined = tuple.__add__(self, other)
+        return joined if joined is NotImplemented else as_size(joined)
+
+    def __radd__(self, other: tuple[Any, ...]) -> Size:
+        return as_size(tuple.__add__(other, self)) if isinstance(other, tuple) else NotImplemented
+
+    def __mul__(self, times: SupportsIndex) -> Size:
+        joined = tuple.__mul__(self, times)
+        return joined if joined is NotImplemented else as_size(joined)
+
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        return f"pellucid.Size([{', '.join(map(repr, self))}])"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Size, (tuple(self),)
+
+
+_new_tuple = tuple.__new__
+
+
+def as_size(shape: Shape) -> Size:
+    """A shape as it is shown outside; the extents are not looked at."""
+    return _new_tuple(Size, shape)
 
 
 def size_of(shape: Iterable[int]) -> int:

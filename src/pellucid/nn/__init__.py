@@ -4,6 +4,8 @@ Formulas stand in the documentation of each class; ``nn.functional`` has the sam
 ``nn.init`` the initializers, ``nn.utils`` gradient clipping, ``nn.utils.rnn`` sequences.
 """
 
+from pellucid.base.faces import lazy_face
+from pellucid.nn import einops_layers as einops_layers
 from pellucid.nn import functional as functional
 from pellucid.nn import init as init
 from pellucid.nn import parallel as parallel
@@ -353,6 +355,9 @@ __all__ = [
     "parallel",
     "utils",
 ]
+
+
+__getattr__, _ = lazy_face(__name__, {"modules": "pellucid.nn.modules"})
 
 
 def __dir__() -> list[str]:

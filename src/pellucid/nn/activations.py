@@ -10,6 +10,8 @@ Shape: (*) → (*) unless stated.
 
 from __future__ import annotations
 
+import warnings
+
 from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import functional as F  # noqa: N812  (the customary name)
@@ -292,12 +294,26 @@ class Hardshrink(Softshrink):
 
 
 class Hardtanh(_Activation):
-    """x cut to [min_val, max_val], by default [−1, 1]."""
+    """x cut to [min_val, max_val], by default [−1, 1]; ``min_value`` is an older name."""
 
     shown = ("min_val", "max_val")
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:
         super().__init__()
+        for name, value in (("min", min_value), ("max", max_value)):
+            if value is not None:
+                warnings.warn(
+                    f"{name}_value is the older name of {name}_val", FutureWarning, stacklevel=2
+                )
+        min_val = min_val if min_value is None else min_value
+        max_val = max_val if max_value is None else max_value
         if not min_val < max_val:
             raise ArgumentError(
                 f"nn.Hardtanh got min_val={min_val}, max_val={max_val}", "min_val must be smaller"
@@ -345,7 +361,7 @@ class GLU(_Activation):
 
 
 class _AlongAxis(_Activation):
-    """An activation along one axis, which must be named."""
+    """An activation along one axis; without ``dim`` the call warns and takes PyTorch's choice."""
 
     shown = ("dim",)
 
@@ -358,7 +374,7 @@ class _AlongAxis(_Activation):
                 f"nn.{name} makes a layer: nn.{name}(dim=-1)(x); for the values at once use "
                 f"F.{name.lower() if name != 'LogSoftmax' else 'log_softmax'}(x, dim=-1)",
             )
-        if dim is None or isinstance(dim, bool) or not isinstance(dim, int):
+        if dim is not None and (isinstance(dim, bool) or not isinstance(dim, int)):
             raise ArgumentError(
                 f"nn.{name} got dim={dim!r}",
                 f"say over which axis the values sum to 1: nn.{name}(dim=-1) for the last axis",
@@ -369,7 +385,8 @@ class _AlongAxis(_Activation):
 class Softmax(_AlongAxis):
     """e^x / Σ e^x along ``dim``: positive values that sum to 1, the largest standing out.
 
-    ``dim`` is required.  Before :class:`CrossEntropyLoss` leave it out: that loss contains it.
+    Without ``dim`` each call warns and takes PyTorch's choice; see :func:`functional.softmax`.
+    Before :class:`CrossEntropyLoss` leave the layer out: that loss contains it.
     """
 
     output_bounds = (0.0, 1.0)
@@ -381,7 +398,7 @@ class Softmax(_AlongAxis):
 
 
 class Softmin(_AlongAxis):
-    """softmax(−x) along ``dim``, which is required."""
+    """softmax(−x) along ``dim``; without it as :class:`Softmax`."""
 
     output_bounds = (0.0, 1.0)
     output_kind = "probabilities"
@@ -392,7 +409,7 @@ class Softmin(_AlongAxis):
 
 
 class LogSoftmax(_AlongAxis):
-    """ln softmax(x) along ``dim``, which is required."""
+    """ln softmax(x) along ``dim``; without it as :class:`Softmax`."""
 
     output_kind = "log-probabilities"
 

@@ -192,7 +192,7 @@ def path_outside(module: ModuleTree, outer: str) -> str:
 def shapes_in(value: Any) -> Any:
     """The shape of a tensor; of several, in a list; None for anything else."""
     if isinstance(value, Tensor):
-        return value.shape
+        return tuple(value.shape)
     if isinstance(value, Mapping):
         value = tuple(value.values())
     if isinstance(value, np.ndarray):
@@ -202,7 +202,7 @@ def shapes_in(value: Any) -> Any:
     if hasattr(type(value), "batch_sizes"):  # packed sequences: what one step of one of them is
         packed: Any = value
         padded = getattr(packed, "padded", None)
-        return "packed" + str(packed.data.shape[1:] if padded is None else padded.shape[2:])
+        return "packed" + str(tuple(packed.data.shape[1:] if padded is None else padded.shape[2:]))
     shapes = [shapes_in(part) for part in value]
     return [shape for shape in shapes if shape is not None]
 

@@ -8,7 +8,7 @@ from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn import init
 from pellucid.nn.functional.channels import embedding_bag
-from pellucid.nn.functional.common import embedding, refuse_sparse
+from pellucid.nn.functional.common import embedding
 from pellucid.nn.linear import check_sizes
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
@@ -31,7 +31,6 @@ class _Table(Module):
         dtype: Any,
     ) -> None:
         name = f"nn.{type(self).__name__}"
-        refuse_sparse(name, sparse)
         check_sizes(name, num_embeddings=rows, embedding_dim=columns)
         if padding_idx is not None:
             if not -rows <= padding_idx < rows:
@@ -81,7 +80,7 @@ class Embedding(_Table):
     several times add up.  The row ``padding_idx`` starts at 0 and gets no gradient; ``max_norm``
     rescales looked-up rows that are longer, in place, in the ``norm_type`` norm;
     ``scale_grad_by_freq`` divides each row's gradient by the number of times it was used.
-    ``sparse=True`` is refused: gradients are dense.
+    ``sparse=True`` is accepted; the gradient is a dense tensor all the same.
     """
 
     def __init__(

@@ -13,7 +13,9 @@ Kaiming (He) for ReLU.
 from __future__ import annotations
 
 import functools
+import inspect
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +25,7 @@ from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.core import lift
 from pellucid.tensor.random import Generator, rand, randn
+from pellucid.tensor.signatures import present_as
 from pellucid.tensor.state import concrete
 from pellucid.tensor.tensor import Tensor
 
@@ -252,20 +255,59 @@ def sparse_(
     return tensor.copy_(values.masked_fill(rank < zeros, 0.0))
 
 
+def _older(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The initializer under its name from before all of them got an underscore; it warns."""
+    new = function.__name__
+    old = new.removesuffix("_")
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        warnings.warn(f"nn.init.{old} is deprecated: use nn.init.{new}", FutureWarning, 2)
+        return function(*args, **kwargs)
+
+    run.__name__ = run.__qualname__ = old
+    run.__doc__ = f"The older name of :func:`{new}`; warns."
+    present_as(run, function, inspect.signature(function))
+    return run
+
+
+uniform = _older(uniform_)
+normal = _older(normal_)
+constant = _older(constant_)
+eye = _older(eye_)
+dirac = _older(dirac_)
+xavier_uniform = _older(xavier_uniform_)
+xavier_normal = _older(xavier_normal_)
+kaiming_uniform = _older(kaiming_uniform_)
+kaiming_normal = _older(kaiming_normal_)
+orthogonal = _older(orthogonal_)
+sparse = _older(sparse_)
+
 __all__ = [
     "calculate_gain",
+    "constant",
     "constant_",
+    "dirac",
     "dirac_",
+    "eye",
     "eye_",
+    "kaiming_normal",
     "kaiming_normal_",
+    "kaiming_uniform",
     "kaiming_uniform_",
+    "normal",
     "normal_",
     "ones_",
+    "orthogonal",
     "orthogonal_",
+    "sparse",
     "sparse_",
     "trunc_normal_",
+    "uniform",
     "uniform_",
+    "xavier_normal",
     "xavier_normal_",
+    "xavier_uniform",
     "xavier_uniform_",
     "zeros_",
 ]

@@ -6,7 +6,7 @@ import difflib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 import numpy as np
 
@@ -29,37 +29,24 @@ from pellucid.nn.calling import (
 from pellucid.nn.errors import PathError, RegistrationError, SetupError
 from pellucid.nn.locating import Failure, locate
 from pellucid.nn.observing import observe
-from pellucid.nn.parameter import Buffer, Parameter, as_values
+from pellucid.nn.parameter import Buffer, Parameter
+from pellucid.nn.saving import IncompatibleKeys, hooks_of, load_state, state_of
 from pellucid.nn.showing import module_html
 from pellucid.tensor.autograd import has_gradient, no_grad, stored_gradient
-from pellucid.tensor.compile import HasForward
+from pellucid.tensor.compile import HasForward, compile
 from pellucid.tensor.conversion import destination
 from pellucid.tensor.creation import zeros_like
-from pellucid.tensor.device import DeviceLike
+from pellucid.tensor.device import DeviceLike, absent, check_device
 from pellucid.tensor.guards import READERS, exact
 from pellucid.tensor.observe import Observation
 from pellucid.tensor.state import is_tracing
 from pellucid.tensor.tensor import Tensor
+from pellucid.tensor.tensor_types import TensorType, as_type
 from pellucid.transforms.observe import DEFAULT_BINS, DEFAULT_STATISTICS
 
 Self = TypeVar("Self", bound="Module")
 Taken = ParamSpec("Taken")
 Returned = TypeVar("Returned")
-
-
-class IncompatibleKeys(NamedTuple):
-    """What did not fit in :meth:`Module.load_state_dict`."""
-
-    missing_keys: list[str]
-    """Names the module has and the state lacked."""
-    unexpected_keys: list[str]
-    """Names the state had and the module lacks."""
-
-    def __repr__(self) -> str:
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        missing, unexpected = self.missing_keys, self.unexpected_keys
-        return f"IncompatibleKeys(missing_keys={missing}, unexpected_keys={unexpected})"
 
 
 class ComputedTensor(Protocol):
@@ -109,6 +96,8 @@ class Module:
     _backward_hooks: dict[int, Any]
     _computed: Mapping[str, ComputedTensor] = MappingProxyType({})
     """Tensors that are computed from others whenever they are read, such as a normed weight."""
+    _compiled_call: Callable[..., Any] | None = None
+    """What calls run instead, after :meth:`compile`."""
 
     def __init__(self) -> None:
         put = super().__setattr__
@@ -141,6 +130,8 @@ class Module:
         """Run the hooks and ``forward``; operations inside belong to this layer's path."""
         if is_tracing():
             guard_module(self)
+        elif self._compiled_call is not None:
+            return self._compiled_call(*args, **kwargs)
         running = calls.running
         outermost = running is None
         if running is None:
@@ -160,7 +151,7 @@ class Module:
             enter_layer(before)
             if outermost:
                 calls.running = None
-        shape = result.shape if isinstance(result, Tensor) else shapes_in(result)
+        shape = result._cell.shape if isinstance(result, Tensor) else shapes_in(result)
         running.steps.append((path, self, shape))
         return result
 
@@ -212,6 +203,10 @@ class Module:
     ) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after each forward; a result replaces the output."""
         return RemovableHandle(self._forward_hooks, (hook, with_kwargs), first=prepend)
+
+    def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """The older name of :meth:`register_full_backward_hook`."""
+        return self.register_full_backward_hook(hook)
 
     def register_full_backward_hook(
         self, hook: Callable[..., Any], prepend: bool = False
@@ -292,7 +287,7 @@ class Module:
                     "wrap it in nn.Parameter, or change the values under no_grad with copy_()",
                 )
             self.register_parameter(name, None)
-        elif name in self._modules:
+        elif name in self._modules and type(value).__module__ not in FOREIGN:
             if value is not None:
                 raise RegistrationError(
                     f"cannot assign a {type(value).__name__} as module {name!r}",
@@ -302,6 +297,8 @@ class Module:
             structure_changed(self)
         elif name in self._buffers:
             self._set_buffer(name, value)
+        elif type(value).__module__ in FOREIGN:
+            self.__setattr__(name, _ours(value))
         else:
             super().__setattr__(name, value)
             facts_changed(self)
@@ -332,6 +329,10 @@ class Module:
         near = [] if private else difflib.get_close_matches(name, dir(self), 1)
         advice = f"; did you mean {near[0]!r}?" if near else ""
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{advice}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A program belongs to this very module: copies and pickles compile their own.
+        return {k: v for k, v in self.__dict__.items() if k != "_compiled_call"}
 
     def __delattr__(self, name: str) -> None:
         for found in (self._parameters, self._buffers, self._modules):
@@ -430,6 +431,7 @@ class Module:
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a child module under ``name``."""
+        module = _ours(module)
         if module is not None and not isinstance(module, Module):
             raise RegistrationError(
                 f"{name!r} is a {type(module).__name__}, not an nn.Module",
@@ -459,9 +461,9 @@ class Module:
                     seen, f"{prefix}.{name}" if prefix else name, remove_duplicate
                 )
 
-    def modules(self) -> Iterator[Module]:
-        """The module itself and every module below it, each once."""
-        return (module for _, module in self.named_modules())
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """The module itself and every module below it, each once unless told otherwise."""
+        return (m for _, m in self.named_modules(remove_duplicate=remove_duplicate))
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) of the direct children, each once."""
@@ -529,6 +531,14 @@ class Module:
             module = child
         return module
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a dotted path; with ``strict`` only in the place of another."""
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        if strict:
+            self.get_submodule(target)
+        setattr(parent, name, module)
+
     def get_parameter(self, target: str) -> Parameter:
         """The parameter at a dotted path."""
         path, _, name = target.rpartition(".")
@@ -591,20 +601,15 @@ class Module:
 
     # ---- conversion ------------------------------------------------------------------------
 
-    def share_memory(self: Self) -> Self:
-        """Parameters and buffers in memory that other processes see: the module itself.
-
-        See :meth:`Tensor.share_memory_`.
-        """
-        for value in [*self.parameters(), *self.buffers()]:
-            value.share_memory_()
-        return self
-
-    def _convert(self: Self, dtype: DType, complex_too: bool = False) -> Self:
+    def _convert(
+        self: Self, dtype: DType, floats_only: bool = True, complex_too: bool = False
+    ) -> Self:
         for value in [*self.parameters(), *self.buffers()]:
             known = value.dtype
             taken = known.is_differentiable if complex_too else known.is_floating_point
-            if taken and known is not dtype:
+            if floats_only and not taken:
+                continue
+            if known is not dtype:
                 gradient = stored_gradient(value)
                 value.grad = None
                 value.data = value.detach().to(dtype)
@@ -647,6 +652,31 @@ class Module:
             )
         return self._convert(wanted, complex_too=True)
 
+    def type(self: Self, dst_type: DTypeLike | TensorType) -> Self:
+        """Parameters and buffers, whole numbers too, in another dtype, in place."""
+        return self._convert(as_type(dst_type), floats_only=False)
+
+    def to_empty(self: Self, *, device: DeviceLike | None, recurse: bool = True) -> Self:
+        """The module itself on ``device``, the CPU; values need not stay, and do."""
+        check_device(device)
+        return self
+
+    def share_memory(self: Self) -> Self:
+        """Parameters and buffers in memory that other processes see: the module itself.
+
+        See :meth:`Tensor.share_memory_`.
+        """
+        for value in [*self.parameters(), *self.buffers()]:
+            value.share_memory_()
+        return self
+
+    def compile(self, **settings: Any) -> None:
+        """Let calls of this module run as a native program: :func:`pellucid.compile`, in place.
+
+        Keywords are those of :func:`pellucid.compile`.
+        """
+        self.__dict__["_compiled_call"] = compile(self, **settings)
+
     def float(self: Self) -> Self:
         """Floating-point parameters and buffers as float32."""
         return self._convert(float32)
@@ -667,63 +697,83 @@ class Module:
         """The module itself: it lives on the CPU."""
         return self
 
-    def cuda(self: Self, device: DeviceLike | int | None = None) -> Self:
+    def cuda(self: Self, device: DeviceLike | None = None) -> Self:
         """Raises :class:`~pellucid.base.errors.DeviceError`: modules live on the CPU."""
-        return self.to(device="cuda")
+        raise absent("cuda" if device is None else device)
+
+    def xpu(self: Self, device: DeviceLike | None = None) -> Self:
+        """Raises :class:`~pellucid.base.errors.DeviceError`: modules live on the CPU."""
+        raise absent("xpu" if device is None else device)
 
     # ---- state -----------------------------------------------------------------------------
 
-    def state_dict(self, *, prefix: str = "", keep_vars: bool = False) -> OrderedDict[str, Tensor]:
+    def state_dict(
+        self,
+        *args: Any,
+        destination: Any = None,
+        prefix: str = "",
+        keep_vars: bool = False,
+    ) -> OrderedDict[str, Tensor]:
         """Path → tensor of all parameters and persistent buffers, in order.
 
         The tensors share memory with the module (copy them to keep a snapshot) and have no
-        history unless ``keep_vars``.  Keys are PyTorch's.
+        history unless ``keep_vars``.  Keys are PyTorch's; ``destination`` is a dictionary to
+        write to, a new one by default.  By position the order is destination, prefix, keep_vars.
         """
-        state: OrderedDict[str, Tensor] = OrderedDict()
-        for path, module in self.named_modules(prefix=prefix.rstrip("."), remove_duplicate=False):
-            lead = f"{path}." if path else ""
-            for name, parameter in module._parameters.items():
-                if parameter is not None:
-                    state[lead + name] = parameter if keep_vars else parameter.detach()
-            for name, buffer in module._buffers.items():
-                if buffer is not None and name not in module._non_persistent:
-                    state[lead + name] = buffer if keep_vars else buffer.detach()
+        older = dict(zip(("destination", "prefix", "keep_vars"), args, strict=False))
+        state: OrderedDict[str, Tensor] = state_of(
+            self,
+            older.get("destination", destination),
+            older.get("prefix", prefix),
+            older.get("keep_vars", keep_vars),
+            Module._has_extra_state,
+        )
         return state
 
     def load_state_dict(
-        self, state_dict: Mapping[str, object], strict: bool = True
+        self, state_dict: Mapping[str, object], strict: bool = True, assign: bool = False
     ) -> IncompatibleKeys:
         """Copy values into parameters and buffers by name.
 
         Values are tensors, NumPy arrays, or tensors of another library that turn into arrays.
-        Shapes must agree; dtypes are converted.  With ``strict`` the names must agree as well.
-        Nothing is changed when anything does not fit; the error lists everything that does not.
+        Shapes must agree; dtypes are converted.  With ``assign`` the tensors of the state become
+        the parameters and buffers themselves and keep their dtypes.  With ``strict`` the names
+        must agree as well.  Nothing is changed when anything does not fit; the error lists
+        everything that does not.
         """
-        own = self.state_dict(keep_vars=True)
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        values = {name: as_values(name, state_dict[name]) for name in own if name in state_dict}
-        problems = []
-        if strict and missing:
-            problems.append("missing keys: " + ", ".join(map(repr, missing)))
-        if strict and unexpected:
-            problems.append("unexpected keys: " + ", ".join(map(repr, unexpected)))
-        for name, value in values.items():
-            if tuple(value.shape) != tuple(own[name].shape):
-                problems.append(
-                    f"shape of {name!r}: {tuple(value.shape)} in the state, "
-                    f"{tuple(own[name].shape)} in the module"
-                )
-        if problems:
-            raise ArgumentError(
-                f"the state does not fit {type(self).__name__}: " + "; ".join(problems),
-                "build the module with the sizes the state was saved from, "
-                "or pass strict=False to ignore missing and unexpected names; nothing was changed",
-            )
-        with no_grad():
-            for name, value in values.items():
-                own[name].copy_(value)
-        return IncompatibleKeys(missing, unexpected)
+        return load_state(self, state_dict, strict, assign, Module._has_extra_state)
+
+    def _has_extra_state(self) -> bool:
+        return type(self).get_extra_state is not Module.get_extra_state
+
+    def get_extra_state(self) -> object:
+        """What a subclass wants to be in its state besides tensors; it overrides this."""
+        raise UnsupportedError(
+            f"{type(self).__name__} has no get_extra_state()", "define it, and set_extra_state()"
+        )
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take up what :meth:`get_extra_state` gave; for subclasses."""
+        raise UnsupportedError(
+            f"{type(self).__name__} has no set_extra_state()", "define it, and get_extra_state()"
+        )
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before :meth:`state_dict` reads the module."""
+        return RemovableHandle(hooks_of(self, "state_dict_pre"), hook)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` behind :meth:`state_dict`."""
+        return RemovableHandle(hooks_of(self, "state_dict_post"), hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
+        unexpected_keys, error_msgs)`` with a copy of the state that may be changed."""
+        return RemovableHandle(hooks_of(self, "load_state_dict_pre"), hook)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` behind :meth:`load_state_dict`."""
+        return RemovableHandle(hooks_of(self, "load_state_dict_post"), hook)
 
     # ---- text ------------------------------------------------------------------------------
 
@@ -740,6 +790,17 @@ class Module:
         lines = extra.split("\n") if extra else []
         lines += [f"({name}): {indented(repr(child))}" for name, child in self._modules.items()]
         return described(type(self).__name__, lines, bool(self._modules))
+
+
+FOREIGN: dict[str, Callable[[Any], Any]] = {}
+"""Module of another library → what makes a layer of ours of one of its layers, or None."""
+
+
+def _ours(layer: Any) -> Any:
+    """A layer that another library made for PyTorch as one of ours, if we have it."""
+    adopt = FOREIGN.get(type(layer).__module__)
+    found = None if adopt is None else adopt(layer)
+    return layer if found is None else found
 
 
 def _listed(named: Iterator[tuple[str, Any]]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, DTypeError
-from pellucid.base.shapes import Shape
+from pellucid.base.shapes import Size
 from pellucid.tensor.core import initialize
 from pellucid.tensor.creation import empty, from_numpy, tensor
 from pellucid.tensor.device import DeviceLike, check_device
@@ -55,7 +55,7 @@ class UninitializedParameter(Parameter):
         super().__init__(empty(0, dtype=dtype), requires_grad)
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> Size:
         """Not known yet: raises :class:`ArgumentError`."""
         raise _unknown_shape()
 
@@ -127,7 +127,7 @@ class UninitializedBuffer(Buffer):
         self.requires_grad_(requires_grad)
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> Size:
         """Not known yet: raises :class:`ArgumentError`."""
         raise _unknown_shape()
 

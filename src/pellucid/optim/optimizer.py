@@ -155,6 +155,9 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
+    _skip: Tensor | None = None
+    """Where it is true, the step that is being made changes nothing; see :meth:`step_unless`."""
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "state" and not isinstance(value, StateTable):
             table = StateTable(WatchedDict)
@@ -270,6 +273,17 @@ class Optimizer:
                 self._guard()
         return loss
 
+    def step_unless(self, skip: Tensor) -> None:
+        """:meth:`step`, but all stays as it is, also what is counted, where ``skip`` is true.
+
+        For compiled functions, where ``skip``, a bool tensor without axes, is not known yet.
+        """
+        self._skip = skip
+        try:
+            self.step()
+        finally:
+            self._skip = None
+
     def _guard(self) -> None:
         """What a compiled step relies on: the groups, what of them is built in, and the slots."""
         kind = type(self).__name__
@@ -307,8 +321,9 @@ class Optimizer:
         changes: list[tuple[Any, Any]] = []
         for group, shared, parameters in bunches:
             changes += self._changes(group, shared, parameters)
+        skip = self._skip
         for target, value in changes:
-            target.copy_(value)
+            target.copy_(value if skip is None else where(skip, target, value))
 
     def _update_natively(self, bunches: list[Bunch]) -> bool:
         """The same as one native program, outside of ``compile`` and where it is worth it."""

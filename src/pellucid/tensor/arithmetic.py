@@ -22,6 +22,7 @@ from pellucid.tensor.arguments import Operand
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.eager import elements, unit
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.older import scaled_first
 from pellucid.tensor.promotion import (
     NUMBERS,
     as_float,
@@ -95,12 +96,16 @@ class ArithmeticMethods(Tensor):
 
     # ---- operators -------------------------------------------------------------------------
 
-    def add(self, other: Operand, *, alpha: float = 1) -> Tensor:
+    def add(self, other: Operand, *older: Operand, alpha: float = 1) -> Tensor:
         """self + alpha · other, element by element; shapes broadcast, dtypes are promoted."""
+        if older:
+            other, alpha = scaled_first("add", "alpha", (other, *older), 1)
         return _binary("add", self, other if alpha == 1 else _binary("mul", other, alpha))
 
-    def sub(self, other: Operand, *, alpha: float = 1) -> Tensor:
+    def sub(self, other: Operand, *older: Operand, alpha: float = 1) -> Tensor:
         """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
+        if older:
+            other, alpha = scaled_first("sub", "alpha", (other, *older), 1)
         return _binary("sub", self, other if alpha == 1 else _binary("mul", other, alpha))
 
     def mul(self, other: Operand) -> Tensor:
@@ -477,12 +482,18 @@ class ArithmeticMethods(Tensor):
         share: Any = as_operand(weight)
         return elementwise.where(share.abs().lt(0.5), self + step * share, end - step * (1 - share))
 
-    def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    def addcmul(self, tensor1: Tensor, tensor2: Tensor, *older: Tensor, value: float = 1) -> Tensor:
         """self + value · tensor1 · tensor2, element by element; shapes broadcast."""
+        if older:
+            given = (tensor1, tensor2, *older)
+            tensor1, tensor2, value = scaled_first("addcmul", "value", given, 2)
         return self + tensor1 * tensor2 * value
 
-    def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *older: Tensor, value: float = 1) -> Tensor:
         """self + value · tensor1 / tensor2, element by element; shapes broadcast."""
+        if older:
+            given = (tensor1, tensor2, *older)
+            tensor1, tensor2, value = scaled_first("addcdiv", "value", given, 2)
         return self + tensor1 / tensor2 * value
 
     def atan2(self, other: Operand) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar, overload
@@ -119,6 +120,7 @@ def _record_of(tensor: TensorCore) -> Record | None:
     """The tape entry, checked; tensors that need no gradient end the walk."""
     record = tensor._record
     if record is not None and record.op.results is not None:
+        record.check_unspent(tensor)
         record.check_unchanged(tensor)
     return record
 
@@ -188,12 +190,16 @@ def _walk(
     """Cotangents by :func:`key_of` the tensor; of intermediate tensors only the wanted ones."""
     seeds = _seed(outputs, cotangents)
     trace = state.trace
+    keeps = create_graph if retain_graph is None else retain_graph
+    used: list[Record] = []
 
     def visit(tensor: TensorCore, cotangent: Any) -> Any:
         record = tensor._record
         for hook in (tensor._hooks if record is None else record.hooks) or ():
             replaced = None if isinstance(hook, AfterGradient) else hook(cotangent)
             cotangent = cotangent if replaced is None else replaced
+        if record is not None and not keeps:
+            used.append(record)
         if trace is not None:
             trace.cotangent = trace.node_of(cotangent._cell)
             if record is not None and not (retain_graph or create_graph):
@@ -216,6 +222,8 @@ def _walk(
                 state.anomaly,
             )
     finally:
+        for record in used:
+            record.spent = True
         state.autocast = autocast
         if trace is not None:
             trace.cotangent = before
@@ -233,6 +241,8 @@ def _needs_gradient(tensor: TensorCore) -> bool:
 
 def _pulled(record: Record, cotangent: Any, value: Any) -> Sequence[Any]:
     """Cotangents of a recorded operation's inputs, which must be as they were."""
+    if record.spent:
+        record.check_unspent(value)
     if record.packed is not None:
         unpacked: Sequence[Any] = record.packed.pull(record, cotangent, value)
         return unpacked
@@ -262,37 +272,69 @@ def gradients_at(
 
 
 def backward(
-    output: TensorCore,
-    gradient: TensorCore | None = None,
+    tensors: TensorCore | Sequence[TensorCore],
+    grad_tensors: TensorCore | Sequence[TensorCore | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    grad_variables: TensorCore | Sequence[TensorCore | None] | None = None,
+    inputs: TensorCore | Sequence[TensorCore] | None = None,
 ) -> None:
-    """Add d(output)/d(leaf) to ``leaf.grad`` of every leaf that requires gradients.
+    """Add d(tensors)/d(leaf) to ``leaf.grad`` of every leaf that requires gradients.
 
-    ``gradient`` is the cotangent of the output, needed unless that is a single number.  The
-    tape is kept as long as the output is, so ``retain_graph`` is accepted and not needed.
+    ``grad_tensors`` is the cotangent of each tensor, needed unless that is a single number
+    (``grad_variables`` is its older name).  With ``inputs`` only their gradients are collected,
+    also where they are no leaves.  A second walk through operations whose gradient reads values
+    raises ``AutogradError`` unless the first had ``retain_graph=True`` (by default it has the
+    value of ``create_graph``).
     """
-    taken = set() if gradient is None else {id(gradient._cell)}
+    outputs = [tensors] if isinstance(tensors, TensorCore) else list(tensors)
+    given = grad_variables if grad_tensors is None else grad_tensors
+    if given is None:
+        given = [None] * len(outputs)
+    cotangents = [given] if isinstance(given, TensorCore) else list(given)
+    asked = None if inputs is None else _asked(inputs)
+    wanted = _collects if asked is None else lambda t: key_of(t) in asked
+    taken = {id(cotangent._cell) for cotangent in cotangents if cotangent is not None}
     reached = []
-    for tensor, cotangent in _walk(
-        [output], [gradient], create_graph, _collects, retain_graph
-    ).values():
-        target = tensor
-        if tensor._record is not None:
+    walked = _walk(outputs, cotangents, create_graph, wanted, retain_graph)
+    for key, (tensor, cotangent) in walked.items():
+        target: TensorCore | None = tensor
+        if asked is not None:
+            target = asked.get(key)
+        elif tensor._record is not None:
             target = tensor._record.owner() if tensor._record.owner is not None else None
         if target is None or not tensor._requires_grad:
             continue
         reached.append(id(target))
-        known = target.grad
-        if known is None:
-            target.grad = cotangent if create_graph else _own(cotangent, taken, tensor)
-        else:
-            with set_grad_enabled(create_graph):
-                target.grad = elementwise.add(known, cotangent)
-        for hook in (tensor._hooks if tensor._record is None else None) or ():
-            if isinstance(hook, AfterGradient):
-                hook(target)
+        _collect(target, cotangent, create_graph, taken, tensor)
     state.gradient_order = tuple(reached)
+
+
+def _asked(inputs: TensorCore | Sequence[TensorCore]) -> dict[int, TensorCore]:
+    """The tensors whose gradients are wanted, by what identifies them in the walk."""
+    listed = [inputs] if isinstance(inputs, TensorCore) else list(inputs)
+    if not listed:
+        raise AutogradError(
+            "backward got inputs=[]: it cannot be empty", "leave it out, or name tensors"
+        )
+    for tensor in listed:
+        tensor.follow()
+    return {key_of(tensor): tensor for tensor in listed}
+
+
+def _collect(
+    target: Any, cotangent: Any, create_graph: bool, taken: set[int], tensor: TensorCore
+) -> None:
+    """Add a cotangent to ``target.grad`` and tell the hooks that wait for it."""
+    known = target.grad
+    if known is None:
+        target.grad = cotangent if create_graph else _own(cotangent, taken, tensor)
+    else:
+        with set_grad_enabled(create_graph):
+            target.grad = elementwise.add(known, cotangent)
+    for hook in (tensor._hooks if tensor._record is None else None) or ():
+        if isinstance(hook, AfterGradient):
+            hook(target)
 
 
 def stored_gradient(tensor: TensorCore) -> Any:
@@ -347,6 +389,7 @@ def grad(
     grad_outputs: TensorCore | Sequence[TensorCore | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -355,16 +398,28 @@ def grad(
 
     ``create_graph=True`` records the computation of the gradients, for gradients of gradients.
     An input that does not take part raises unless ``allow_unused`` (then None) or
-    ``materialize_grads`` (then zeros).  With ``is_grads_batched`` each of ``grad_outputs`` has an
-    axis of rows in front, and so has each result: one pass for all rows (:func:`pellucid.vmap`).
+    ``materialize_grads`` (then zeros).  With ``is_grads_batched`` each of ``grad_outputs`` has one
+    more axis in front, and so have the gradients: one for each row.  ``only_inputs=False`` is of
+    older versions; it warns and changes nothing.
     """
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs is ignored: gradients are computed for the inputs alone",
+            FutureWarning,
+            stacklevel=2,
+        )
+    if materialize_grads and allow_unused is False:
+        raise AutogradError(
+            "grad got materialize_grads=True and allow_unused=False",
+            "leave allow_unused out: inputs that take no part get zeros",
+        )
     if is_grads_batched:
         settings = (retain_graph, create_graph, allow_unused, materialize_grads)
         return tuple(batched_grad(outputs, inputs, grad_outputs, *settings))
     out = [outputs] if isinstance(outputs, TensorCore) else list(outputs)
     wrt = [inputs] if isinstance(inputs, TensorCore) else list(inputs)
     seeds = [grad_outputs] if isinstance(grad_outputs, TensorCore) else grad_outputs
-    given = list(seeds) if seeds is not None else [None] * len(out)
+    given: list[TensorCore | None] = [None] * len(out) if seeds is None else list(seeds)
     for tensor in wrt:
         tensor.follow()
     asked = {key_of(tensor) for tensor in wrt}

@@ -332,6 +332,10 @@ def _read_compiled(walk: Walk, function: Any, name: str) -> None:
 
 READERS.append((CompiledFunction, _read_compiled))
 
+_COMPILERS = ("inductor", "cudagraphs", "onnxrt", "openxla", "tvm")
+_UNCOMPILED = ("eager", "aot_eager", "aot_eager_decomp_partition")
+"""Names of PyTorch's backends: those that compile, and those that do not."""
+
 _MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 
@@ -391,30 +395,23 @@ def compile(
 
     ``backend="reference"`` runs the same program by its NumPy definition.  ``keep_gradients``
     stores ``.grad`` after each call; without it gradients that only the optimizer needs are fused
-    into its update.  ``disable=True`` returns the function as it is.  PyTorch's ``fullgraph`` and
-    ``mode`` are accepted and change nothing: the whole function is always one program.
+    into its update.  ``disable=True`` returns the function as it is.  PyTorch's ``fullgraph``,
+    ``mode``, ``dynamic`` and ``options`` are accepted and change nothing: the whole function is
+    always one program, and each new shape has one of its own.  Of PyTorch's backends "inductor" is
+    "cpu" here, and "eager" and "aot_eager" are ``disable=True``.
 
     The function's Python runs once per signature.  When something that it read is another value
     at a later call (a global, a variable of a closure, an attribute, a hook, …), it is traced
     again; see "What compile relies on" in the guide.
 
-    Raises :class:`ArgumentError` for ``dynamic=True`` (each shape has a program of its own), an
-    unknown ``mode``, and ``options``, which belong to PyTorch's compiler.
+    Raises :class:`ArgumentError` for an unknown ``mode`` or backend.
     """
-    if dynamic:
-        raise ArgumentError(
-            "compile got dynamic=True: programs are made for the shapes of their arguments",
-            "leave it out; each new shape is compiled once when it is first met",
-        )
     if mode is not None and mode not in _MODES:
         raise ArgumentError(
             f"compile got mode={mode!r}", f"leave it out, or use one of {', '.join(_MODES)}"
         )
-    if options:
-        raise ArgumentError(
-            f"compile got options={dict(options)!r}, which belong to another compiler",
-            "leave them out; optimization needs no options here",
-        )
+    disable = disable or backend in _UNCOMPILED
+    backend = "cpu" if backend in _COMPILERS else backend
     if function is None:
         return functools.partial(
             compile, backend=backend, disable=disable, keep_gradients=keep_gradients

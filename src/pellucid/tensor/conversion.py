@@ -68,6 +68,8 @@ def destination(
 
 def _check_place(device: object) -> None:
     """Refuse other devices; a dtype's name among them gets a hint of its own."""
+    if device is None:
+        return
     try:
         check_device(device)
     except DeviceError as error:

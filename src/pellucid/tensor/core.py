@@ -21,7 +21,7 @@ from pellucid.base.errors import (
     PellucidError,
     TraceError,
 )
-from pellucid.base.shapes import Shape, size_of
+from pellucid.base.shapes import Shape, Size, size_of
 from pellucid.graph.node import CONSTANT, Primitive, Spec, constant, constant_value, current_layer
 from pellucid.ops import elementwise
 from pellucid.ops.views import AS_STRIDED, VIEWS, is_stretched_view, stretched
@@ -72,6 +72,9 @@ _TORCH_NAMES = {
 """Operation → its name in PyTorch's gradients, where that is another."""
 
 
+_new_tuple = tuple.__new__
+
+
 class Record:
     """An entry of the tape: the operation that made a tensor, and from what.
 
@@ -89,6 +92,7 @@ class Record:
         "line",
         "packed",
         "result_age",
+        "spent",
         "_tensors",
         "_cells",
         "_records",
@@ -110,6 +114,8 @@ class Record:
     """What hooks made of the values that the gradient reads (:mod:`.saved`), or None."""
     result_age: tuple[int, int]
     """The age of the result, which the gradient may read."""
+    spent: bool
+    """Whether a backward pass has been here that was not told to keep what gradients read."""
 
     def __init__(
         self,
@@ -127,6 +133,7 @@ class Record:
         self.line = "" if state.recorded_line is None else state.recorded_line()
         self.hooks = None
         self.owner = None
+        self.spent = False
         self._tensors = tuple(inputs)
         self._cells = cells = [t._cell for t in inputs]
         self._records = [t._record for t in inputs]
@@ -286,6 +293,22 @@ class Record:
         inputs = self.inputs
         self.check_read(inputs, value, range(len(inputs)))
 
+    def check_unspent(self, value: TensorCore) -> None:
+        """Raise if a backward pass used up what the gradient rule reads.
+
+        A rule that reads nothing but shapes, or a single number, may run as often as one likes;
+        a function of the user's says itself what it saved.
+        """
+        if not self.spent or self.op.family == "custom" and self.op.name != "compiled function":
+            return
+        if self.kernel is None and self.op.family != "custom" and self.op.results is None:
+            inputs = self.inputs
+            saved = [i for i, t in enumerate(inputs) if t._cell.shape or t._requires_grad]
+            saved.append(len(inputs))
+            if rule_reads(self.op, self.settings, inputs, value, saved) is None:
+                return
+        raise second_time(self)
+
     def _changed(self, inputs: Sequence[TensorCore], value: TensorCore) -> list[int]:
         """Which of the inputs, and of the value after them, are not what they were."""
         changed = [i for i, t in enumerate(inputs) if t._cell.age != self._ages[i]]
@@ -325,6 +348,16 @@ def changed_since(cell: Cell, record: Record) -> AutogradError:
         f"{' in ' + record.layer if record.layer else ''} needs for its gradient was "
         "modified in place after the forward pass",
         "call backward() before changing it, or change a copy: x.clone()",
+    )
+
+
+def second_time(record: Record) -> AutogradError:
+    """The error for a second walk through an operation whose values were given up."""
+    return AutogradError(
+        f"{record.op.name}{' in ' + record.layer if record.layer else ''} was to be differentiated "
+        "again, but the values that its gradient reads were given up: this goes backward through "
+        "the graph a second time",
+        "pass retain_graph=True to the first backward() or grad(), or compute the output again",
     )
 
 
@@ -489,9 +522,9 @@ class TensorCore:
     # ---- facts -----------------------------------------------------------------------------
 
     @property
-    def shape(self) -> Shape:
-        """Extents of the axes, a tuple."""
-        return self._cell.shape
+    def shape(self) -> Size:
+        """Extents of the axes: a tuple that is a :class:`~pellucid.Size`."""
+        return _new_tuple(Size, self._cell.shape)
 
     @property
     def dtype(self) -> DType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Sequence
@@ -15,8 +16,8 @@ from pellucid.base.dtypes import (
     DTypeLike,
     as_dtype,
     bfloat16,
-    float32,
     float64,
+    get_default_dtype,
     int64,
     is_foreign_bfloat16,
     of_scalar,
@@ -41,6 +42,7 @@ from pellucid.tensor.core import TensorCore, check_size, lift, no_memory
 from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.dlpack import to_array
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.layout import Layout, check_layout
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.state import Cell, state
 
@@ -52,11 +54,13 @@ def tensor(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A new tensor with a copy of ``data`` (numbers, nested lists, arrays, tensors).
 
-    Floating-point Python numbers become float32, integers int64; arrays and tensors of other
-    libraries (``__dlpack__``) keep their type.  Raises ``DTypeError`` for what holds no numbers,
+    Floating-point Python numbers get the default dtype (float32), integers int64; arrays and
+    tensors of other libraries (``__dlpack__``) keep their type.  Tensors of one element within
+    lists count as numbers.  Raises ``DTypeError`` for what holds no numbers,
     ``ShapeError`` for rows of unequal lengths, ``NumberRangeError`` for numbers that the dtype
     cannot hold.
     """
@@ -73,7 +77,9 @@ def tensor(
 
 def _as_array(data: Any, dtype: DType | None) -> np.ndarray:
     if isinstance(data, (list, tuple)) and _holds_tensors(data):
-        data = _plain(data)
+        leaves: list[DType] = []
+        data = _plain(data, leaves)
+        dtype = dtype or functools.reduce(promote, leaves)
     if isinstance(data, np.ndarray) and data.dtype == bfloat16.numpy:
         return data.copy() if dtype in (None, bfloat16) else dtype.array(bfloat16.numbers(data))
     try:
@@ -93,7 +99,7 @@ def _as_array(data: Any, dtype: DType | None) -> np.ndarray:
         raise DTypeError(f"cannot make a tensor of {kind} values", _hint_for(data))
     if isinstance(data, (np.ndarray, np.generic)):
         return array.astype(as_dtype(array.dtype).numpy, copy=False)
-    return array.astype(of_scalar(array.dtype.type(0)).numpy)
+    return of_scalar(array.dtype.type(0)).array(array)
 
 
 def _not_a_tensor(data: Any, dtype: DType | None, error: Exception) -> PellucidError:
@@ -158,10 +164,24 @@ def _holds_tensors(data: Any) -> bool:
     )
 
 
-def _plain(data: Any) -> Any:
+def _plain(data: Any, leaves: list[DType]) -> Any:
+    """Nested lists with tensors as lists of numbers; ``leaves`` collects the dtypes of these.
+
+    A tensor of one element counts as a number, whatever its axes.
+    """
     if isinstance(data, TensorCore):
-        return data.array().tolist()
-    return [_plain(d) for d in data] if isinstance(data, (list, tuple)) else data
+        if math.prod(data.shape) != 1:
+            raise ShapeError(
+                "only one element tensors can be converted to Python scalars, and a list holds one "
+                f"of shape {tuple(data.shape)}",
+                "join tensors with pellucid.stack(list) or pellucid.cat(list)",
+            )
+        leaves.append(data.dtype)
+        return data.dtype.numbers(data.array()).item()
+    if isinstance(data, (list, tuple)):
+        return [_plain(d, leaves) for d in data]
+    leaves.append(as_dtype(data.dtype) if isinstance(data, np.ndarray) else of_scalar(data))
+    return data
 
 
 @clear
@@ -241,10 +261,13 @@ def full(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
     """A tensor of shape ``size`` with every element ``fill_value``."""
     check_device(device)
+    check_layout(layout)
     shape = _shape_of((tuple(size),))
     if isinstance(fill_value, TensorCore):
         return elementwise.copy(structure.broadcast_to(fill_value, shape))
@@ -270,28 +293,49 @@ def _filled(shape: tuple[int, ...], value: Any, kind: DType) -> np.ndarray:
 
 @takes_out
 def zeros(
-    *size: Extents,
+    *shape: Extents,
+    size: Extents | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
+    memory_format: object = None,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Zeros, float32 by default."""
+    """Zeros, of the default dtype (float32) if none is given."""
     check_device(device)
-    return full(_shape_of(size), 0, dtype=dtype or float32, requires_grad=requires_grad)
+    check_layout(layout)
+    return full(
+        _shape_of(shape if size is None else (size,)),
+        0,
+        dtype=dtype or get_default_dtype(),
+        requires_grad=requires_grad,
+        device="cpu",
+    )
 
 
 @takes_out
 def ones(
-    *size: Extents,
+    *shape: Extents,
+    size: Extents | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Ones, float32 by default."""
+    """Ones, of the default dtype (float32) if none is given."""
     check_device(device)
-    return full(_shape_of(size), 1, dtype=dtype or float32, requires_grad=requires_grad)
+    check_layout(layout)
+    return full(
+        _shape_of(shape if size is None else (size,)),
+        1,
+        dtype=dtype or get_default_dtype(),
+        requires_grad=requires_grad,
+        device="cpu",
+    )
 
 
 empty = zeros
@@ -304,11 +348,16 @@ def zeros_like(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     memory_format: object = None,
 ) -> Tensor:
     """Zeros in the shape and dtype of ``input``."""
     check_device(device)
-    return full(input.shape, 0, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    check_layout(layout)
+    return full(
+        input.shape, 0, dtype=dtype or input.dtype, requires_grad=requires_grad, device="cpu"
+    )
 
 
 @clear
@@ -318,11 +367,16 @@ def ones_like(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     memory_format: object = None,
 ) -> Tensor:
     """Ones in the shape and dtype of ``input``."""
     check_device(device)
-    return full(input.shape, 1, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    check_layout(layout)
+    return full(
+        input.shape, 1, dtype=dtype or input.dtype, requires_grad=requires_grad, device="cpu"
+    )
 
 
 empty_like = zeros_like
@@ -336,11 +390,20 @@ def full_like(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     memory_format: object = None,
 ) -> Tensor:
     """``fill_value`` in the shape and dtype of ``input``."""
     check_device(device)
-    return full(input.shape, fill_value, dtype=dtype or input.dtype, requires_grad=requires_grad)
+    check_layout(layout)
+    return full(
+        input.shape,
+        fill_value,
+        dtype=dtype or input.dtype,
+        requires_grad=requires_grad,
+        device="cpu",
+    )
 
 
 MOST_KNOWN = 1 << 42
@@ -355,12 +418,15 @@ def eye(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
     """The identity matrix (n, m), m = n by default."""
     check_device(device)
+    check_layout(layout)
     _shape_of((n, n if m is None else m))
-    kind = as_dtype(dtype or float32)
+    kind = as_dtype(dtype or get_default_dtype())
     check_size((n, n if m is None else m), kind, MOST_KNOWN)
     return lift(kind.array(np.eye(n, m))).requires_grad_(requires_grad)
 
@@ -374,13 +440,16 @@ def arange(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
-    """start, start + step, … up to but without ``end``; int64 for integers, else float32.
+    """start, start + step, … up to but without ``end``; int64 for integers, else the default dtype.
 
     Where fractions are given for an integer dtype, they are cut off before.
     """
     check_device(device)
+    check_layout(layout)
     first, last = (0, start) if end is None else (start, end)
     if dtype is not None and as_dtype(dtype) is int64:
         first, last, step = (int(v) if math.isfinite(v) else v for v in (first, last, step))
@@ -396,7 +465,7 @@ def arange(
             f"arange got the range from {first} to {last} in steps of {step}", "use finite numbers"
         )
     whole = all(isinstance(v, (int, np.integer)) for v in (first, last, step))
-    kind = as_dtype(dtype) if dtype is not None else int64 if whole else float32
+    kind = as_dtype(dtype) if dtype is not None else int64 if whole else get_default_dtype()
     count = max(0, math.ceil((last - first) / step))
     if kind.kind == "int":
         first, step = int(first), int(step)
@@ -426,12 +495,16 @@ def linspace(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
     check_device(device)
+    check_layout(layout)
     _shape_of((steps,))
-    kind = as_dtype(dtype or promote(float32, promote(of_scalar(start), of_scalar(end))))
+    least = get_default_dtype()
+    kind = as_dtype(dtype or promote(least, promote(of_scalar(start), of_scalar(end))))
     check_size((steps,), kind, MOST_KNOWN)
     if _is_traced(start) or _is_traced(end):
         return elementwise.cast(_spaced(start, end, steps), kind)
@@ -480,12 +553,16 @@ def logspace(
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
     check_device(device)
+    check_layout(layout)
     _shape_of((steps,))
-    kind = as_dtype(dtype or promote(float32, promote(of_scalar(start), of_scalar(end))))
+    least = get_default_dtype()
+    kind = as_dtype(dtype or promote(least, promote(of_scalar(start), of_scalar(end))))
     check_size((steps,), kind, MOST_KNOWN)
     if _is_traced(start) or _is_traced(end):
         powers = elementwise.pow(lift(np.asarray(float(base))), _spaced(start, end, steps))

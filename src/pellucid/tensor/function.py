@@ -21,7 +21,7 @@ from pellucid.graph.node import Primitive, make_node
 from pellucid.ops import elementwise, structure
 from pellucid.ops.rows import Rows, moved
 from pellucid.tensor.autograd import no_grad
-from pellucid.tensor.core import Record, TensorCore, changed_since, lift
+from pellucid.tensor.core import Record, TensorCore, changed_since, lift, second_time
 from pellucid.tensor.scan_trace import BodyTrace
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.vmap import RowTrace, vmap
@@ -61,6 +61,8 @@ class FunctionCtx:
     def saved_tensors(self) -> tuple[Any, ...]:
         """What :meth:`save_for_backward` kept, with the history that second derivatives need."""
         found: list[TensorCore | None] = []
+        if self._saved and self._record is not None and self._record.spent:
+            raise second_time(self._record)
         for tensor, age in self._saved:
             if tensor is not None:
                 if tensor._cell.age != age and self._record is not None:

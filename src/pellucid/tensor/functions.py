@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import overload
 
+import numpy as np
+
 from pellucid.base.boundary import clear
-from pellucid.base.dtypes import DType, DTypeLike, as_dtype, float32, promote
+from pellucid.base.dtypes import DType, DTypeLike, as_dtype, get_default_dtype, promote
+from pellucid.base.errors import ArgumentError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import elementwise
 from pellucid.tensor.arguments import Number, Operand
-from pellucid.tensor.creation import full
+from pellucid.tensor.creation import arange, as_tensor, full
 from pellucid.tensor.device import DeviceLike
+from pellucid.tensor.layout import Layout, check_layout
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_operand, common_dtype, together
 from pellucid.tensor.tensor import Tensor
@@ -24,8 +30,10 @@ def scalar_tensor(
     requires_grad: bool = False,
     device: DeviceLike | None = None,
 ) -> Tensor:
-    """A tensor without axes, float32 by default."""
-    return full((), value, dtype=dtype or float32, requires_grad=requires_grad, device=device)
+    """A tensor without axes, of the default dtype (float32) if none is given."""
+    return full(
+        (), value, dtype=dtype or get_default_dtype(), requires_grad=requires_grad, device=device
+    )
 
 
 @takes_out
@@ -37,11 +45,6 @@ def polygamma(
 ) -> Tensor:
     """The n-th derivative of the digamma function; see :meth:`Tensor.polygamma`."""
     return as_operand(input).polygamma(n)
-
-
-def get_default_dtype() -> DType:
-    """The dtype of numbers with a point where none is given: float32."""
-    return float32
 
 
 @clear
@@ -104,9 +107,85 @@ def is_tensor(value: object) -> bool:
 
 
 @clear
-def promote_types(a: DTypeLike, b: DTypeLike) -> DType:
-    """The dtype in which ``a`` and ``b`` combine."""
-    return promote(as_dtype(a), as_dtype(b))
+def promote_types(type1: DTypeLike, type2: DTypeLike) -> DType:
+    """The dtype in which two dtypes combine."""
+    return promote(as_dtype(type1), as_dtype(type2))
+
+
+def can_cast(from_: DTypeLike, to: DTypeLike) -> bool:
+    """Whether values may be converted so without becoming of a lower kind (bool < int < float)."""
+    kinds = ("bool", "int", "float", "complex")
+    return kinds.index(as_dtype(from_).kind) <= kinds.index(as_dtype(to).kind)
+
+
+def typename(obj: object, /) -> str:
+    """The name of an object's type: of a tensor as ``x.type()``, else with its module."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    kind = obj if isinstance(obj, type) else type(obj)
+    home = kind.__module__
+    return (
+        kind.__qualname__ if home in ("builtins", "__builtin__") else f"{home}.{kind.__qualname__}"
+    )
+
+
+def is_storage(obj: object, /) -> bool:
+    """Whether an object is a storage, PyTorch's name for bare memory: no object here is."""
+    return False
+
+
+def get_device(input: Tensor) -> int:
+    """The number of the accelerator that a tensor lives on: −1, for the CPU."""
+    return input.get_device()
+
+
+def range_(
+    start: float,
+    end: float | None = None,
+    step: float = 1,
+    *,
+    dtype: DTypeLike | None = None,
+    layout: Layout | None = None,
+    device: DeviceLike | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """start, start + step, … up to and with ``end``, of the default dtype; deprecated.
+
+    It warns, as PyTorch's does: :func:`arange`, which leaves ``end`` out, is meant for new code.
+    """
+    warnings.warn("range is deprecated: use arange, which stops before end", stacklevel=2)
+    first, last = (0.0, start) if end is None else (start, end)
+    check_layout(layout)
+    if step == 0 or (last - first) / step < 0:
+        raise ArgumentError(
+            f"range from {first} to {last} never arrives with step {step}", "turn the step around"
+        )
+    count = math.floor((last - first) / step) + 1
+    line = arange(count, device=device) * step + first
+    return line.to(as_dtype(dtype or get_default_dtype())).requires_grad_(requires_grad)
+
+
+def asarray(
+    obj: object,
+    *,
+    dtype: DTypeLike | None = None,
+    device: DeviceLike | None = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """``obj`` as a tensor: itself, or sharing its memory if it can, or a copy.
+
+    ``copy=True`` always copies, ``copy=False`` raises ``ArgumentError`` where memory cannot be
+    shared.  A tensor loses its history unless ``requires_grad``.
+    """
+    made = as_tensor(obj, dtype, device)
+    shared = isinstance(obj, (Tensor, np.ndarray)) and made.data_ptr() == as_tensor(obj).data_ptr()
+    if copy is False and not shared:
+        raise ArgumentError("asarray got copy=False for what has to be copied", "leave it out")
+    made = made.clone() if copy and shared else made
+    if requires_grad:
+        return made if made.requires_grad else made.detach().requires_grad_()
+    return made.detach() if made.requires_grad else made
 
 
 def numel(input: Tensor) -> int:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.base.dtypes import DTypeLike, as_dtype
+from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from pellucid.base.shapes import size_of
 from pellucid.ops import elementwise, structure
@@ -243,11 +243,3 @@ def fill_(input: Tensor, value: Operand) -> Tensor:
 def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: object = None) -> Tensor:
     """``input`` in the shape of another tensor, in place; see :meth:`Tensor.resize_`."""
     return input.resize_as_(the_template)
-
-
-_ORDER = {"bool": 0, "int": 1, "float": 2}
-
-
-def can_cast(from_: DTypeLike, to: DTypeLike) -> bool:
-    """Whether numbers of one dtype may become the other in place: one of no lower kind."""
-    return _ORDER[as_dtype(from_).kind] <= _ORDER[as_dtype(to).kind]

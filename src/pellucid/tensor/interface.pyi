@@ -9,6 +9,7 @@ from collections.abc import Sequence as Sequence
 from pellucid.base.dtypes import DType as DType
 from pellucid.base.dtypes import DTypeLike as DTypeLike
 from pellucid.base.shapes import Shape as Shape
+from pellucid.base.shapes import Size as Size
 from pellucid.tensor.arguments import Axes as Axes
 from pellucid.tensor.arguments import Extents as Extents
 from pellucid.tensor.arguments import Index as Index
@@ -18,6 +19,7 @@ from pellucid.tensor.core import TensorCore as TensorCore
 from pellucid.tensor.device import Device as Device
 from pellucid.tensor.device import DeviceLike as DeviceLike
 from pellucid.tensor.hooks import HookHandle as HookHandle
+from pellucid.tensor.layout import Layout as Layout
 from pellucid.tensor.random import Generator as Generator
 from pellucid.tensor.results import Extremes as Extremes
 from pellucid.tensor.results import Fraction as Fraction
@@ -28,6 +30,7 @@ from pellucid.tensor.results import SignLog as SignLog
 from pellucid.tensor.results import SingularFactors as SingularFactors
 from pellucid.tensor.results import TriangularSolution as TriangularSolution
 from pellucid.tensor.results import ValuesIndices as ValuesIndices
+from pellucid.tensor.tensor_types import TensorType as TensorType
 from typing import Any as Any
 from typing import Literal as Literal
 from typing import Self as Self
@@ -36,8 +39,10 @@ from typing import overload as overload
 class Tensor(TensorCore):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
     
-    ``Tensor(data)`` makes a float32 tensor like PyTorch's constructor; prefer
-    :func:`pellucid.tensor`, which keeps the type of the data.
+    ``Tensor(2, 3)`` is a tensor of that size and of the default dtype (zeros here; its memory is
+    uninitialized in PyTorch), ``Tensor([1, 2])`` one of these numbers, ``Tensor(x)`` shares a
+    tensor.  Prefer :func:`pellucid.tensor`, which keeps the type of the data, and
+    :func:`pellucid.zeros`.
     """
 
     @property
@@ -178,7 +183,12 @@ class Tensor(TensorCore):
     def __index__(self) -> builtins.int:
         ...
 
-    def __init__(self, data: builtins.object = ()) -> None:
+    def __init__(
+        self,
+        *data: Any,
+        size: Sequence[builtins.int] | None = None,
+        device: DeviceLike | None = None,
+    ) -> None:
         ...
 
     def __int__(self) -> builtins.int:
@@ -326,8 +336,13 @@ class Tensor(TensorCore):
         """
         ...
 
-    def _with(self, key: Any, value: Any, mode: builtins.str = 'set') -> Tensor:
-        """A copy whose elements at ``key`` are ``value``, through positions in flat order."""
+    def _with(
+        self,
+        entries: builtins.list[Any],
+        value: Any,
+        mode: builtins.str = 'set',
+    ) -> Tensor:
+        """A copy whose elements at a key are ``value``, through positions in flat order."""
         ...
 
     def abs(self) -> Tensor:
@@ -374,11 +389,11 @@ class Tensor(TensorCore):
         """
         ...
 
-    def add(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    def add(self, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
         """self + alpha · other, element by element; shapes broadcast, dtypes are promoted."""
         ...
 
-    def add_(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    def add_(self, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
         """self + alpha · other, element by element; shapes broadcast, dtypes are promoted.
 
         In place: overwrites the tensor with the result and returns it.
@@ -389,7 +404,7 @@ class Tensor(TensorCore):
         self,
         batch1: Tensor,
         batch2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -400,7 +415,7 @@ class Tensor(TensorCore):
         self,
         batch1: Tensor,
         batch2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -410,7 +425,13 @@ class Tensor(TensorCore):
         """
         ...
 
-    def addcdiv(self, tensor1: Tensor, tensor2: Tensor, *, value: builtins.float = 1) -> Tensor:
+    def addcdiv(
+        self,
+        tensor1: Tensor,
+        tensor2: Tensor,
+        *older: Tensor,
+        value: builtins.float = 1,
+    ) -> Tensor:
         """self + value · tensor1 / tensor2, element by element; shapes broadcast."""
         ...
 
@@ -418,7 +439,7 @@ class Tensor(TensorCore):
         self,
         tensor1: Tensor,
         tensor2: Tensor,
-        *,
+        *older: Tensor,
         value: builtins.float = 1,
     ) -> Tensor:
         """self + value · tensor1 / tensor2, element by element; shapes broadcast.
@@ -427,7 +448,13 @@ class Tensor(TensorCore):
         """
         ...
 
-    def addcmul(self, tensor1: Tensor, tensor2: Tensor, *, value: builtins.float = 1) -> Tensor:
+    def addcmul(
+        self,
+        tensor1: Tensor,
+        tensor2: Tensor,
+        *older: Tensor,
+        value: builtins.float = 1,
+    ) -> Tensor:
         """self + value · tensor1 · tensor2, element by element; shapes broadcast."""
         ...
 
@@ -435,7 +462,7 @@ class Tensor(TensorCore):
         self,
         tensor1: Tensor,
         tensor2: Tensor,
-        *,
+        *older: Tensor,
         value: builtins.float = 1,
     ) -> Tensor:
         """self + value · tensor1 · tensor2, element by element; shapes broadcast.
@@ -448,7 +475,7 @@ class Tensor(TensorCore):
         self,
         mat1: Tensor,
         mat2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -459,7 +486,7 @@ class Tensor(TensorCore):
         self,
         mat1: Tensor,
         mat2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -473,7 +500,7 @@ class Tensor(TensorCore):
         self,
         mat: Tensor,
         vec: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -484,7 +511,7 @@ class Tensor(TensorCore):
         self,
         mat: Tensor,
         vec: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -498,7 +525,7 @@ class Tensor(TensorCore):
         self,
         vec1: Tensor,
         vec2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -509,7 +536,7 @@ class Tensor(TensorCore):
         self,
         vec1: Tensor,
         vec2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -773,15 +800,19 @@ class Tensor(TensorCore):
         gradient: Tensor | None = None,
         retain_graph: builtins.bool | None = None,
         create_graph: builtins.bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
-        """Add the gradients of this tensor to ``.grad`` of the leaves it depends on."""
+        """Add the gradients of this tensor to ``.grad`` of the leaves it depends on.
+
+        With ``inputs`` only to theirs.  See :func:`pellucid.autograd.backward`.
+        """
         ...
 
     def baddbmm(
         self,
         batch1: Tensor,
         batch2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -792,7 +823,7 @@ class Tensor(TensorCore):
         self,
         batch1: Tensor,
         batch2: Tensor,
-        *,
+        *older: Tensor,
         beta: builtins.float = 1,
         alpha: builtins.float = 1,
     ) -> Tensor:
@@ -1116,7 +1147,7 @@ class Tensor(TensorCore):
         """
         ...
 
-    def cpu(self) -> Tensor:
+    def cpu(self, memory_format: builtins.object = None) -> Tensor:
         """The tensor itself: every tensor lives on the CPU."""
         ...
 
@@ -1126,7 +1157,7 @@ class Tensor(TensorCore):
 
     def cuda(
         self,
-        device: DeviceLike | builtins.int | None = None,
+        device: DeviceLike | None = None,
         non_blocking: builtins.bool = False,
     ) -> Tensor:
         """Raises :class:`~pellucid.base.errors.DeviceError`: tensors live on the CPU."""
@@ -1853,9 +1884,11 @@ class Tensor(TensorCore):
         """Whether a conjugation is pending: no."""
         ...
 
-    def is_contiguous(self) -> builtins.bool:
-        """True: every tensor looks contiguous from outside."""
+    def is_contiguous(self, memory_format: builtins.object = None) -> builtins.bool:
+        """True: every tensor looks contiguous from outside, in any order of axes."""
         ...
+
+    is_cpu: builtins.bool
 
     is_cuda: builtins.bool
 
@@ -1871,14 +1904,30 @@ class Tensor(TensorCore):
         """False: tensors made in inference mode can be used like any others."""
         ...
 
+    is_ipu: builtins.bool
+
+    is_maia: builtins.bool
+
     is_meta: builtins.bool
+
+    is_mkldnn: builtins.bool
+
+    is_mps: builtins.bool
+
+    is_mtia: builtins.bool
 
     def is_neg(self) -> builtins.bool:
         """Whether a change of sign is pending: no."""
         ...
 
+    is_nested: builtins.bool
+
     def is_nonzero(self) -> builtins.bool:
         """Whether the single element of the tensor is not zero."""
+        ...
+
+    def is_pinned(self, device: DeviceLike | None = None) -> builtins.bool:
+        """Whether its memory is held in place for another device: no."""
         ...
 
     is_quantized: builtins.bool
@@ -1898,6 +1947,14 @@ class Tensor(TensorCore):
         ...
 
     is_sparse: builtins.bool
+
+    is_sparse_csr: builtins.bool
+
+    is_vulkan: builtins.bool
+
+    is_xla: builtins.bool
+
+    is_xpu: builtins.bool
 
     def isclose(
         self,
@@ -1963,6 +2020,11 @@ class Tensor(TensorCore):
         """The single element as a Python number, a ``complex`` one if the tensor is."""
         ...
 
+    @property
+    def itemsize(self) -> builtins.int:
+        """Bytes of one element."""
+        ...
+
     def kron(self, other: Tensor) -> Tensor:
         """Every element times the whole of ``other``, as blocks."""
         ...
@@ -1974,6 +2036,11 @@ class Tensor(TensorCore):
         keepdim: builtins.bool = False,
     ) -> ValuesIndices:
         """The k-th smallest (k counts from 1) along ``dim``: (value, position)."""
+        ...
+
+    @property
+    def layout(self) -> Layout:
+        """How the elements lie in memory: :data:`pellucid.strided`, for tensors are dense."""
         ...
 
     def lcm(self, other: Operand) -> Tensor:
@@ -2428,6 +2495,11 @@ class Tensor(TensorCore):
         """
         ...
 
+    @property
+    def name(self) -> builtins.str | None:
+        """A name that was given to it: None."""
+        ...
+
     def nan_to_num(
         self,
         nan: builtins.float = ...,
@@ -2556,16 +2628,24 @@ class Tensor(TensorCore):
         """Number of elements: the product of the extents."""
         ...
 
-    def new(self, *data: Any) -> Tensor:
-        """A tensor of this dtype: zeros of a size given as numbers, or a list of elements."""
+    def new(
+        self,
+        *data: Any,
+        size: Sequence[builtins.int] | None = None,
+        device: DeviceLike | None = None,
+    ) -> Tensor:
+        """A tensor of this dtype: of a size (zeros), or from a sequence, an array or a tensor."""
         ...
 
     def new_empty(
         self,
-        *size: Extents,
+        *shape: Extents,
+        size: Extents | None = None,
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """Zeros of the given size, in this tensor's dtype unless ``dtype`` is given."""
         ...
@@ -2592,16 +2672,21 @@ class Tensor(TensorCore):
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """``fill_value`` in the given size and this dtype."""
         ...
 
     def new_ones(
         self,
-        *size: Extents,
+        *shape: Extents,
+        size: Extents | None = None,
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """Ones of the given size, in this tensor's dtype unless ``dtype`` is given."""
         ...
@@ -2613,16 +2698,20 @@ class Tensor(TensorCore):
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """A copy of ``data`` in this tensor's dtype unless ``dtype`` is given."""
         ...
 
     def new_zeros(
         self,
-        *size: Extents,
+        *shape: Extents,
+        size: Extents | None = None,
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """Zeros of the given size, in this tensor's dtype unless ``dtype`` is given."""
         ...
@@ -2724,8 +2813,17 @@ class Tensor(TensorCore):
         """All products of two vectors' elements: (N,), (M,) → (N, M)."""
         ...
 
+    @property
+    def output_nr(self) -> builtins.int:
+        """Which of the results of its operation it is; 0 for the first, and for leaves."""
+        ...
+
     def permute(self, *dims: Extents) -> Tensor:
         """Axis i of the result is axis ``dims[i]``."""
+        ...
+
+    def pin_memory(self, device: DeviceLike | None = None) -> Tensor:
+        """The tensor itself: its memory is that of the only device."""
         ...
 
     def pinverse(self, rcond: builtins.float = ...) -> Tensor:
@@ -3182,7 +3280,7 @@ class Tensor(TensorCore):
         ...
 
     @overload
-    def size(self, dim: None = None) -> Shape:
+    def size(self, dim: None = None) -> Size:
         """The shape, or with ``dim`` the extent of that axis."""
         ...
     @overload
@@ -3328,22 +3426,22 @@ class Tensor(TensorCore):
         """Elements of memory between neighbours along each axis (or one)."""
         ...
 
-    def sub(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    def sub(self, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
         """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
         ...
 
-    def sub_(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    def sub_(self, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
         """self − alpha · other, element by element; shapes broadcast, dtypes are promoted.
 
         In place: overwrites the tensor with the result and returns it.
         """
         ...
 
-    def subtract(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    def subtract(self, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
         """self − alpha · other, element by element; shapes broadcast, dtypes are promoted."""
         ...
 
-    def subtract_(self, other: Operand, *, alpha: builtins.float = 1) -> Tensor:
+    def subtract_(self, other: Operand, *older: Operand, alpha: builtins.float = 1) -> Tensor:
         """self − alpha · other, element by element; shapes broadcast, dtypes are promoted.
 
         In place: overwrites the tensor with the result and returns it.
@@ -3595,8 +3693,27 @@ class Tensor(TensorCore):
         """
         ...
 
-    def type(self, dtype: DTypeLike) -> Tensor:
-        """The tensor in another dtype; itself if it has that dtype already."""
+    @overload
+    def type(self, dtype: None = None, non_blocking: builtins.bool = False) -> builtins.str:
+        """The tensor in another dtype (itself if it has that already), or the name of its type.
+
+        ``dtype`` is a dtype, a type such as ``pellucid.LongTensor``, or the name of one.  Without
+        it the name that PyTorch has for the type, with which programs compare:
+        ``"torch.FloatTensor"``.
+        """
+        ...
+    @overload
+    def type(
+        self,
+        dtype: DTypeLike | TensorType,
+        non_blocking: builtins.bool = False,
+    ) -> Tensor:
+        """The tensor in another dtype (itself if it has that already), or the name of its type.
+
+        ``dtype`` is a dtype, a type such as ``pellucid.LongTensor``, or the name of one.  Without
+        it the name that PyTorch has for the type, with which programs compare:
+        ``"torch.FloatTensor"``.
+        """
         ...
 
     def type_as(self, other: Tensor) -> Tensor:
@@ -3768,6 +3885,14 @@ class Tensor(TensorCore):
 
         In place: overwrites the tensor with the result and returns it.
         """
+        ...
+
+    def xpu(
+        self,
+        device: DeviceLike | None = None,
+        non_blocking: builtins.bool = False,
+    ) -> Tensor:
+        """Raises :class:`~pellucid.base.errors.DeviceError`: tensors live on the CPU."""
         ...
 
     def zero_(self) -> Tensor:

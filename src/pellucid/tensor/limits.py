@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, DTypeLike, as_dtype, float32
+from pellucid.base.dtypes import DType, DTypeLike, as_dtype, get_default_dtype
 from pellucid.base.errors import DTypeError
 
 pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
@@ -41,9 +41,10 @@ class IntegerLimits(NamedTuple):
     dtype: DType
 
 
-def finfo(dtype: DTypeLike = float32) -> FloatLimits:
-    """Limits of a floating-point type, float32 by default; of a complex one, those of its parts."""
-    kind = as_dtype(dtype).to_real()
+def finfo(dtype: DTypeLike | None = None) -> FloatLimits:
+    """Limits of a floating-point type, by default of the default dtype
+    (float32); of a complex one, those of its parts."""
+    kind = as_dtype(dtype or get_default_dtype()).to_real()
     if not kind.is_floating_point:
         raise DTypeError(f"finfo got {kind.name}", "use iinfo for integers")
     found = np.finfo(kind.numpy.name)

@@ -400,7 +400,7 @@ def acosh(input: Operand, *, out: Tensor | None = None) -> Tensor:
 def add(
     input: Operand,
     other: Operand,
-    *,
+    *older: Operand,
     alpha: builtins.float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
@@ -411,7 +411,7 @@ def addbmm(
     input: Operand,
     batch1: Tensor,
     batch2: Tensor,
-    *,
+    *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
     out: Tensor | None = None,
@@ -423,7 +423,7 @@ def addcdiv(
     input: Operand,
     tensor1: Tensor,
     tensor2: Tensor,
-    *,
+    *older: Tensor,
     value: builtins.float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
@@ -434,7 +434,7 @@ def addcmul(
     input: Operand,
     tensor1: Tensor,
     tensor2: Tensor,
-    *,
+    *older: Tensor,
     value: builtins.float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
@@ -445,7 +445,7 @@ def addmm(
     input: Operand,
     mat1: Tensor,
     mat2: Tensor,
-    *,
+    *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
     out: Tensor | None = None,
@@ -457,7 +457,7 @@ def addmv(
     input: Operand,
     mat: Tensor,
     vec: Tensor,
-    *,
+    *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
     out: Tensor | None = None,
@@ -469,7 +469,7 @@ def addr(
     input: Operand,
     vec1: Tensor,
     vec2: Tensor,
-    *,
+    *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
     out: Tensor | None = None,
@@ -664,7 +664,7 @@ def baddbmm(
     input: Operand,
     batch1: Tensor,
     batch2: Tensor,
-    *,
+    *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
     out: Tensor | None = None,
@@ -2215,7 +2215,7 @@ def stft(
 def sub(
     input: Operand,
     other: Operand,
-    *,
+    *older: Operand,
     alpha: builtins.float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
@@ -2225,7 +2225,7 @@ def sub(
 def subtract(
     input: Operand,
     other: Operand,
-    *,
+    *older: Operand,
     alpha: builtins.float = 1,
     out: Tensor | None = None,
 ) -> Tensor:
@@ -2503,7 +2503,7 @@ def addmv_(
     input: Operand,
     mat: Tensor,
     vec: Tensor,
-    *,
+    *older: Tensor,
     beta: builtins.float = 1,
     alpha: builtins.float = 1,
 ) -> Tensor:

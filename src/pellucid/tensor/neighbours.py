@@ -7,10 +7,12 @@ package, gets it with our tensors known.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, spec_from_loader
 from types import ModuleType
 from typing import Any
 
@@ -132,6 +134,8 @@ class _Introducer(MetaPathFinder):
         """The module as the others find it, with its introduction after its execution."""
         introduce = INTRODUCTIONS.get(fullname)
         if introduce is None:
+            if fullname == "einops.layers.torch" and find_spec("torch") is None:
+                return spec_from_loader(fullname, _LayersWithoutPyTorch())
             return None
         for finder in sys.meta_path:
             found = None if finder is self else finder.find_spec(fullname, path, target)
@@ -139,6 +143,15 @@ class _Introducer(MetaPathFinder):
                 _after_execution(found.loader, introduce)
                 return found
         return None
+
+
+class _LayersWithoutPyTorch(Loader):
+    """Gives ``einops.layers.torch`` our layers where there is no PyTorch to define its own."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Fill the module."""
+        ours = importlib.import_module("pellucid.nn.einops_layers")
+        vars(module).update(ours.layers())
 
 
 def _after_execution(loader: Any, introduce: Callable[[ModuleType], None]) -> None:

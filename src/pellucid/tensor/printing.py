@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, bool_, complex64, float32, int64
+from pellucid.base.dtypes import DType, bool_, get_default_dtype, int64
 from pellucid.base.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -204,14 +204,14 @@ def tensor_text(tensor: TensorCore, prefix: str = "tensor(") -> str:
     """What ``repr`` gives: the elements, then size, dtype, and what autograd knows of it."""
     array = tensor._cell.array
     facts: list[str] = []
-    known: tuple[DType, ...] = (float32, int64, bool_, complex64)
+    known: tuple[DType, ...] = (get_default_dtype(), int64, bool_, get_default_dtype().to_complex())
     if array is None:
         body = "<traced>"
         facts += [f"shape={tuple(tensor.shape)}", f"dtype={tensor.dtype.name}"]
         return f"{prefix}{body}, {', '.join(facts)})"
     values = tensor.dtype.numbers(array)
     if not values.size:
-        body, known = "[]", (float32,)
+        body, known = "[]", (get_default_dtype(),)
         if values.ndim != 1:
             facts.append(f"size={tuple(tensor.shape)}")
     else:

@@ -12,6 +12,7 @@ from pellucid.ops import contraction, elementwise, structure
 from pellucid.tensor import linalg
 from pellucid.tensor.arithmetic import ArithmeticMethods, constant_like
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.older import weighted_first
 from pellucid.tensor.promotion import as_operand, together
 
 
@@ -112,32 +113,48 @@ class ProductMethods(ArithmeticMethods):
 
     ger = outer
 
-    def addmm(self, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    def addmm(
+        self, mat1: Tensor, mat2: Tensor, *older: Tensor, beta: float = 1, alpha: float = 1
+    ) -> Tensor:
         """beta · self + alpha · (mat1 @ mat2); ``self`` broadcasts."""
+        if older:
+            return weighted_first("addmm", self, (mat1, mat2, *older))
         _need_ranks("addmm", (mat1, 2), (mat2, 2))
         return _weighted_sum(self, beta, mat1.matmul(mat2), alpha)
 
-    def addmv(self, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    def addmv(
+        self, mat: Tensor, vec: Tensor, *older: Tensor, beta: float = 1, alpha: float = 1
+    ) -> Tensor:
         """beta · self + alpha · (mat @ vec): (n) or broadcast to it, (n, m), (m) → (n)."""
+        if older:
+            return weighted_first("addmv", self, (mat, vec, *older))
         _need_ranks("addmv", (mat, 2), (vec, 1))
         return _weighted_sum(self, beta, mat.matmul(vec), alpha)
 
-    def addr(self, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    def addr(
+        self, vec1: Tensor, vec2: Tensor, *older: Tensor, beta: float = 1, alpha: float = 1
+    ) -> Tensor:
         """beta · self + alpha · outer(vec1, vec2)."""
+        if older:
+            return weighted_first("addr", self, (vec1, vec2, *older))
         _need_ranks("addr", (vec1, 1), (vec2, 1))
         return _weighted_sum(self, beta, vec1.outer(vec2), alpha)
 
     def baddbmm(
-        self, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+        self, batch1: Tensor, batch2: Tensor, *older: Tensor, beta: float = 1, alpha: float = 1
     ) -> Tensor:
         """beta · self + alpha · (batch1 @ batch2), matrix by matrix."""
+        if older:
+            return weighted_first("baddbmm", self, (batch1, batch2, *older))
         _need_ranks("baddbmm", (batch1, 3), (batch2, 3))
         return _weighted_sum(self, beta, batch1.bmm(batch2), alpha)
 
     def addbmm(
-        self, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+        self, batch1: Tensor, batch2: Tensor, *older: Tensor, beta: float = 1, alpha: float = 1
     ) -> Tensor:
         """beta · self + alpha · Σ over the batch of batch1 @ batch2."""
+        if older:
+            return weighted_first("addbmm", self, (batch1, batch2, *older))
         _need_ranks("addbmm", (batch1, 3), (batch2, 3))
         total = elementwise.cast(structure.sum(batch1.bmm(batch2), 0), batch1.dtype)
         return _weighted_sum(self, beta, total, alpha)

@@ -16,6 +16,7 @@ from pellucid.base.dtypes import (
     bool_,
     float32,
     float64,
+    get_default_dtype,
     int64,
     of_scalar,
     promote,
@@ -101,7 +102,7 @@ def common_dtype(values: list[Any]) -> DType:
         for dtype in group[1:]:
             merged = promote(merged, dtype)
         result = merged if result is None else with_scalar(result, merged)
-    return result or float32
+    return result or get_default_dtype()
 
 
 def together(*values: Any, dtype: DType | None = None) -> list[Tensor]:
@@ -133,9 +134,11 @@ def together(*values: Any, dtype: DType | None = None) -> list[Tensor]:
 
 
 def as_float(value: object) -> Tensor:
-    """``value`` as a float or complex tensor; integers and bool become float32."""
+    """``value`` as a float or complex tensor; integers and bool get the default dtype."""
     tensor = as_operand(value)
-    return tensor if tensor.dtype.is_differentiable else elementwise.cast(tensor, float32)
+    if tensor.dtype.is_differentiable:
+        return tensor
+    return elementwise.cast(tensor, get_default_dtype())
 
 
 def as_number(value: object) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.boundary import clear
-from pellucid.base.dtypes import DTypeLike, as_dtype, float32, float64, int64
+from pellucid.base.dtypes import DTypeLike, as_dtype, float32, float64, get_default_dtype, int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.ops import elementwise
@@ -20,8 +20,9 @@ from pellucid.tensor import late
 from pellucid.tensor.arguments import Extents
 from pellucid.tensor.core import TensorCore, check_size, lift
 from pellucid.tensor.creation import _shape_of
-from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.device import Device, DeviceLike, check_device
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.layout import Layout, check_layout
 from pellucid.tensor.limits import iinfo
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_operand
@@ -34,6 +35,8 @@ class Generator:
     ``state`` is int64[2]: (seed, number of the next draw).  A compiled program reads and
     advances it like a parameter.
     """
+
+    device = Device("cpu")
 
     def __init__(self, device: DeviceLike | None = None) -> None:
         check_device(device)
@@ -76,6 +79,24 @@ class Generator:
         """Continue from a state that :meth:`get_state` returned."""
         self.state.assign(value)
 
+    def clone_state(self) -> Generator:
+        """Another generator that goes on from the same state."""
+        copied = Generator()
+        copied.set_state(self.get_state())
+        return copied
+
+    def get_offset(self) -> int:
+        """How many draws were made since it was seeded."""
+        return int(self.state.array()[1])
+
+    def set_offset(self, offset: int) -> None:
+        """Go on as if so many draws had been made since it was seeded."""
+        with concrete():
+            self.state.assign(lift(np.asarray([self.initial_seed(), offset], np.int64)))
+
+    graphsafe_get_state = get_state
+    graphsafe_set_state = set_state
+
     def draw(self) -> Tensor:
         """The state for one draw; the generator moves on to the next."""
         current = self.state.clone()
@@ -90,6 +111,11 @@ default_generator = Generator()
 def manual_seed(seed: int) -> Generator:
     """Start the default generator from ``seed`` and return it."""
     return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Start the default generator from the clock; returns the seed."""
+    return default_generator.seed()
 
 
 def initial_seed() -> int:
@@ -110,7 +136,7 @@ def set_rng_state(value: Tensor) -> None:
 
 
 def _uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
-    kind = as_dtype(dtype or float32)
+    kind = as_dtype(dtype or get_default_dtype())
     check_size(shape, kind)
     if kind.is_complex:
         return view_as_complex(_uniform((*shape, 2), kind.to_real(), generator))
@@ -121,7 +147,7 @@ def _uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) ->
 
 def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
     """Box and Muller (1958): √(−2 ln u) · cos(2π v) with two lanes of one draw; u in (0, 1]."""
-    wanted = as_dtype(dtype or float32)
+    wanted = as_dtype(dtype or get_default_dtype())
     if wanted.is_complex:  # of variance 1: ½ for each part
         return view_as_complex(_normal((*shape, 2), wanted.to_real(), generator) * math.sqrt(0.5))
     kind = float32 if wanted.is_narrow else wanted
@@ -134,43 +160,60 @@ def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> 
 
 @takes_out
 def rand(
-    *size: Extents,
+    *shape: Extents,
+    size: Extents | None = None,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
     """Uniform in [0, 1)."""
     check_device(device)
-    return _uniform(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
+    check_layout(layout)
+    return _uniform(_shape_of(shape if size is None else (size,)), dtype, generator).requires_grad_(
+        requires_grad
+    )
 
 
 @takes_out
 def randn(
-    *size: Extents,
+    *shape: Extents,
+    size: Extents | None = None,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
     """Standard normal."""
     check_device(device)
-    return _normal(_shape_of(size), dtype, generator).requires_grad_(requires_grad)
+    check_layout(layout)
+    return _normal(_shape_of(shape if size is None else (size,)), dtype, generator).requires_grad_(
+        requires_grad
+    )
 
 
 @clear
 def rand_like(
     input: Tensor,
     *,
+    generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
+    memory_format: object = None,
 ) -> Tensor:
     """Uniform in [0, 1), in the shape and dtype of ``input``."""
     check_device(device)
-    made = _uniform(tuple(input.shape), dtype or input.dtype, None)
+    check_layout(layout)
+    made = _uniform(tuple(input.shape), dtype or input.dtype, generator)
     return made.requires_grad_(requires_grad)
 
 
@@ -178,13 +221,18 @@ def rand_like(
 def randn_like(
     input: Tensor,
     *,
+    generator: Generator | None = None,
     dtype: DTypeLike | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
+    memory_format: object = None,
 ) -> Tensor:
     """Standard normal, in the shape and dtype of ``input``."""
     check_device(device)
-    made = _normal(tuple(input.shape), dtype or input.dtype, None)
+    check_layout(layout)
+    made = _normal(tuple(input.shape), dtype or input.dtype, generator)
     return made.requires_grad_(requires_grad)
 
 
@@ -196,7 +244,10 @@ def randint(
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
     """Integers evenly in [low, high); ``randint(high, size)`` starts at 0. int64 by default.
@@ -204,6 +255,7 @@ def randint(
     From 53 random bits: with ranges under 2^40 no value is off by more than 2^-13 of its share.
     """
     check_device(device)
+    check_layout(layout)
     if size is None:
         low, high, size = 0, low, high
     if not isinstance(high, int) or size is None:
@@ -216,7 +268,8 @@ def randint(
             f"randint got the empty range [{low}, {high})", "high must be larger than low"
         )
     u = _uniform(_shape_of((size,)) if not isinstance(size, int) else (size,), float64, generator)
-    return elementwise.cast((u * (high - low)).floor() + low, as_dtype(dtype or int64))
+    made = elementwise.cast((u * (high - low)).floor() + low, as_dtype(dtype or int64))
+    return made.requires_grad_(requires_grad)
 
 
 @clear
@@ -225,13 +278,20 @@ def randint_like(
     low: int,
     high: int | None = None,
     *,
+    generator: Generator | None = None,
     dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
+    memory_format: object = None,
 ) -> Tensor:
     """Integers evenly in [low, high), or [0, low), in the shape and dtype of ``input``."""
     check_device(device)
+    check_layout(layout)
     bounds = (0, low) if high is None else (low, high)
-    return randint(*bounds, tuple(input.shape), dtype=dtype or input.dtype)
+    made = randint(*bounds, tuple(input.shape), generator=generator, dtype=dtype or input.dtype)
+    return made.requires_grad_(requires_grad)
 
 
 @takes_out
@@ -239,14 +299,20 @@ def randperm(
     n: int,
     *,
     generator: Generator | None = None,
+    dtype: DTypeLike | None = None,
+    requires_grad: bool = False,
     device: DeviceLike | None = None,
+    layout: Layout | None = None,
+    pin_memory: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
-    """0 … n − 1 in random order (int64)."""
+    """0 … n − 1 in random order, int64 by default."""
     check_device(device)
+    check_layout(layout)
     if n < 0:
         raise ArgumentError(f"randperm got n={n}", "use 0 or more")
-    return _uniform((n,), float64, generator).argsort(0)
+    order = _uniform((n,), float64, generator).argsort(0)
+    return elementwise.cast(order, as_dtype(dtype or int64)).requires_grad_(requires_grad)
 
 
 @takes_out
@@ -325,7 +391,7 @@ def normal(
     if size is None:
         size = broadcast_shapes(*(tuple(as_operand(v).shape) for v in (mean, std)))
     given = [v.dtype for v in (mean, std) if isinstance(v, TensorCore)]
-    kind = as_dtype(dtype) if dtype is not None else given[0] if given else float32
+    kind = as_dtype(dtype) if dtype is not None else given[0] if given else get_default_dtype()
     drawn = _normal(_shape_of((size,)), float32 if kind.is_narrow else kind, generator)
     made = elementwise.cast(drawn * std + mean, kind)
     return made.requires_grad_(True) if requires_grad else made

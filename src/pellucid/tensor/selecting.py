@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, TypeGuard, overload
 
 import numpy as np
 
-from pellucid.base.dtypes import bool_, int64
+from pellucid.base.dtypes import bool_, int64, uint8
 from pellucid.base.errors import (
     ArgumentError,
     AxisError,
@@ -17,6 +19,7 @@ from pellucid.base.errors import (
     IndexTypeError,
     OutOfRangeError,
     ShapeError,
+    TraceError,
 )
 from pellucid.base.shapes import broadcast_shapes, normalize_axis
 from pellucid.ops import elementwise, indexing, structure
@@ -30,19 +33,72 @@ from pellucid.tensor.shaping import as_view
 from pellucid.tensor.state import state
 
 
-def _expand_ellipsis(key: Any, rank: int) -> list[Any]:
-    """The key as a list with one entry per axis (None entries add axes)."""
-    items = list(key) if isinstance(key, tuple) else [key]
+def _entries(key: Any) -> list[Any]:
+    """The parts of a key, each in its usual form.
+
+    A short list that holds sequences, tensors or slices means the tuple of them, as it did in
+    NumPy once and does in PyTorch.
+    """
+    if not isinstance(key, tuple):
+        if not (isinstance(key, list) and _means_a_tuple(key)):
+            return [_usual(key)]
+    return [_usual(item) for item in key]
+
+
+def _means_a_tuple(key: list[Any]) -> bool:
+    kinds = (TensorCore, np.ndarray, list, tuple, range, slice, type(None), type(Ellipsis))
+    return len(key) < 32 and any(isinstance(item, kinds) for item in key)
+
+
+def _usual(item: Any) -> Any:
+    """An entry of a key in its usual form: sequences as arrays, masks of uint8 as masks of bool."""
+    kind = item.__class__
+    if kind is int or kind is slice or item is None:
+        return item
+    if isinstance(item, (range, tuple, list)):
+        array = np.asarray(_numbers(item))
+        return array.astype(np.int64) if array.size == 0 else array
+    if isinstance(item, (bool, np.bool_)):
+        return np.asarray(item)
+    if isinstance(item, TensorCore):
+        if item._cell.dtype is uint8:
+            _warn_of_bytes()
+            try:
+                return lift(item.array().astype(np.bool_))
+            except TraceError:
+                return item.bool_()  # type: ignore[attr-defined]
+    elif isinstance(item, np.ndarray) and item.dtype == np.uint8:
+        _warn_of_bytes()
+        return item.astype(np.bool_)
+    return item
+
+
+def _numbers(item: Any) -> Any:
+    """Nested sequences, tensors without axes among them, as lists of numbers."""
+    if isinstance(item, (range, tuple, list)):
+        return [_numbers(each) for each in item]
+    return item.array() if isinstance(item, TensorCore) else item
+
+
+def _warn_of_bytes() -> None:
+    """uint8 was the type of masks before there was bool."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and "pellucid/tensor/" in frame.f_code.co_filename:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(
+        "indexing with dtype uint8 is deprecated: it is taken for a mask; use a bool mask, "
+        "mask.bool(), or positions of int64",
+        stacklevel=level,
+    )
+
+
+def _expand_ellipsis(items: list[Any], rank: int) -> list[Any]:
+    """The entries as one for each axis (None entries add axes)."""
     used = 0
     for item in items:
         if item is None or item is Ellipsis:
             continue
-        boolean = _is_boolean(item)
-        used += (
-            len(np.shape(item) if not isinstance(item, TensorCore) else item.shape)
-            if boolean
-            else 1
-        )
+        used += len(item.shape) if _is_boolean(item) else 1
     if used > rank:
         raise AxisError(f"too many indices: {used} for a tensor with {rank} axes", "use fewer")
     where = [i for i, item in enumerate(items) if item is Ellipsis]
@@ -59,7 +115,7 @@ def _is_boolean(item: Any) -> bool:
 
 
 def _is_advanced(item: Any) -> bool:
-    return isinstance(item, (TensorCore, np.ndarray, list))
+    return isinstance(item, (TensorCore, np.ndarray))
 
 
 def _whole(item: Any) -> int:
@@ -76,7 +132,7 @@ def _whole(item: Any) -> int:
 class _Plan:
     """A key taken apart: slices first, then new axes, then positions given by tensors."""
 
-    def __init__(self, shape: tuple[int, ...], key: Any) -> None:
+    def __init__(self, shape: tuple[int, ...], entries: list[Any]) -> None:
         self.start: list[int] = []
         self.stop: list[int] = []
         self.step: list[int] = []
@@ -85,8 +141,10 @@ class _Plan:
         """Axis after slicing (before dropping and adding axes) → index tensor."""
         self.layout: list[int | None] = []
         """Axes after slicing in order of the result; None is a new axis."""
+        self.empty: list[int] = []
+        """Places in ``layout`` of new axes without entries: where a mask of no axes is False."""
         axis = 0
-        for item in _expand_ellipsis(key, len(shape)):
+        for item in _expand_ellipsis(entries, len(shape)):
             if item is None:
                 self.layout.append(None)
             elif _is_boolean(item):
@@ -130,6 +188,11 @@ class _Plan:
     def _mask(self, shape: tuple[int, ...], axis: int, item: Any) -> int:
         """A mask stands for the positions where it is true; its values must be known."""
         array = item.array() if isinstance(item, TensorCore) else item
+        if array.ndim == 0:
+            if not array:
+                self.empty.append(len(self.layout))
+            self.layout.append(None)
+            return axis
         if array.shape != shape[axis : axis + array.ndim]:
             raise AxisError(
                 f"a mask of shape {array.shape} on axes of shape {shape[axis : axis + array.ndim]}",
@@ -154,31 +217,45 @@ class SelectingMethods(Tensor):
     __slots__ = ()
 
     def __getitem__(self, key: Index) -> Tensor:
-        plan = _Plan(self.shape, key)
+        return self._selected(_entries(key))
+
+    def _selected(self, entries: list[Any]) -> Any:
+        """What a key in its usual form selects."""
+        plan = _Plan(self._cell.shape, entries)
         x = structure.slice_(self, plan.start, plan.stop, plan.step)
         if plan.advanced:
             return _take_advanced(x, plan)
-        kept = [1 if a is None else x.shape[a] for a in plan.layout]
-        return as_view(structure.reshape(x, kept), self)
+        shape = x._cell.shape
+        kept = [1 if a is None else shape[a] for a in plan.layout]
+        chosen = as_view(structure.reshape(x, kept), self)
+        for place in plan.empty:
+            chosen = chosen.narrow(place, 0, 0)
+        return chosen
 
     def __setitem__(self, key: Index, value: Operand) -> None:
         tensor = elementwise.cast(as_operand(value, self.dtype), self.dtype)
+        entries = _entries(key)
         if state.trace is None and not is_recorded(self, tensor) and self.array().flags.writeable:
-            self._write(key, tensor.array())
-        elif _is_mask_of(key, self.shape) and math.prod(tensor.shape) == 1:
+            self._write(entries, tensor.array())
+        elif (
+            len(entries) == 1
+            and _is_mask_of(entries[0], self.shape)
+            and math.prod(tensor.shape) == 1
+        ):
             # One number wherever the mask says: needs no positions, so the mask may be traced.
-            wide = structure.reshape(key, (*key.shape, *[1] * (len(self.shape) - len(key.shape))))
+            mask = entries[0]
+            wide = structure.reshape(mask, (*mask.shape, *[1] * (len(self.shape) - mask.ndim)))
             number = structure.reshape(tensor, ())
             change(self, elementwise.where(wide, number, self._shadow()))
         else:
-            change(self, self._shadow()._with(key, tensor))
+            change(self, self._shadow()._with(entries, tensor))
 
-    def _write(self, key: Any, value: np.ndarray) -> None:
-        """Write ``value`` to ``key`` of the memory itself: only the elements named are touched."""
-        plan = _Plan(self.shape, key)
+    def _write(self, entries: list[Any], value: np.ndarray) -> None:
+        """Write ``value`` to a key of the memory itself: only the elements named are touched."""
+        plan = _Plan(self.shape, entries)
         for axis, index in plan.advanced.items():
             indexing_check(index, self.shape[axis])
-        items = [_plain_item(item) for item in (key if isinstance(key, tuple) else (key,))]
+        items = [item.array() if isinstance(item, TensorCore) else item for item in entries]
         array = self.array()
         if is_stretched_view(self._cell.base, array):
             shown = array[tuple(items)]
@@ -193,15 +270,15 @@ class SelectingMethods(Tensor):
             ) from error
         self._cell.changes[0] += 1
 
-    def _with(self, key: Any, value: Any, mode: str = "set") -> Tensor:
-        """A copy whose elements at ``key`` are ``value``, through positions in flat order."""
-        where = lift(np.arange(math.prod(self.shape), dtype=np.int64).reshape(self.shape))[
-            key
-        ]  # (N,) -> shape
+    def _with(self, entries: list[Any], value: Any, mode: str = "set") -> Tensor:
+        """A copy whose elements at a key are ``value``, through positions in flat order."""
+        places = lift(np.arange(math.prod(self.shape), dtype=np.int64).reshape(self.shape))
+        where = places._selected(entries)  # (N,) -> shape
         spread = structure.broadcast_to(_squeeze_lead(value, len(where.shape)), where.shape)
         flat = structure.reshape(self, (-1,))
-        places = structure.reshape(where, (-1,))
-        changed = indexing.put(flat, places, structure.reshape(spread, (-1,)), 0, mode)
+        changed = indexing.put(
+            flat, structure.reshape(where, (-1,)), structure.reshape(spread, (-1,)), 0, mode
+        )
         return structure.reshape(changed, self.shape)
 
     def gather(self, dim: int, index: Tensor) -> Tensor:
@@ -234,7 +311,7 @@ class SelectingMethods(Tensor):
     ) -> Tensor:
         """A copy with ``values`` written (or added) at ``self[indices]``."""
         value = as_source(values, self.dtype)
-        return self._with(tuple(indices), value, "add" if accumulate else "set")
+        return self._with(_entries(tuple(indices)), value, "add" if accumulate else "set")
 
     def masked_scatter(self, mask: Tensor, source: Tensor) -> Tensor:
         """A copy in which the elements where ``mask`` is true come, in order, from ``source``."""
@@ -483,13 +560,6 @@ def _from_the_front(index: Any, extent: int) -> Any:
     wide = elementwise.cast(index, int64)
     negative = elementwise.lt(wide, as_operand(0, int64))
     return elementwise.where(negative, elementwise.add(wide, as_operand(extent, int64)), wide)
-
-
-def _plain_item(item: Any) -> Any:
-    """One entry of a key as NumPy understands it."""
-    if isinstance(item, TensorCore):
-        return item.array()
-    return np.asarray(item, np.int64) if isinstance(item, list) and not item else item
 
 
 def _squeeze_lead(value: Any, rank: int) -> Any:

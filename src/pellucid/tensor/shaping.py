@@ -403,8 +403,8 @@ class ShapingMethods(Tensor):
         ordered._view = None  # of a copy that nobody has
         return ordered
 
-    def is_contiguous(self) -> bool:
-        """True: every tensor looks contiguous from outside."""
+    def is_contiguous(self, memory_format: object = None) -> bool:
+        """True: every tensor looks contiguous from outside, in any order of axes."""
         return True
 
     def tril(self, diagonal: int = 0) -> Tensor:

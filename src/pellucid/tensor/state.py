@@ -42,6 +42,8 @@ class ThreadState(threading.local):
     """Whether compiled functions run as plain Python; see :mod:`.differentials`."""
     gradient_order: tuple[int, ...] = ()
     """ids of the leaves that the last backward on this thread reached, in the order it did."""
+    devices: tuple[Any, ...] = ()
+    """The default devices that were set, the innermost last; see :mod:`.device`."""
     watcher: Any = None
     """Is shown every operation and assignment outside of a trace; see :mod:`.nonfinite`."""
 

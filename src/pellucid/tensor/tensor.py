@@ -20,6 +20,7 @@ from pellucid.base.dtypes import (
     float16,
     float32,
     float64,
+    get_default_dtype,
     int8,
     int16,
     int32,
@@ -27,7 +28,7 @@ from pellucid.base.dtypes import (
     uint8,
 )
 from pellucid.base.errors import AutogradError, DTypeError, TraceError
-from pellucid.base.shapes import Shape, size_of
+from pellucid.base.shapes import Shape, Size, normalize_axis, size_of
 from pellucid.ops import elementwise, structure
 from pellucid.tensor import autograd, creation, inplace
 from pellucid.tensor.arguments import Axes, Extents, Operand, TensorClass
@@ -39,8 +40,10 @@ from pellucid.tensor.core import Record, TensorCore, initialize
 from pellucid.tensor.device import Device, DeviceLike, check_device
 from pellucid.tensor.hooks import HookHandle
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.layout import Layout, check_layout
 from pellucid.tensor.matrix_methods import MatrixMethods
 from pellucid.tensor.parts import PartMethods
+from pellucid.tensor.placing import PlacingMethods
 from pellucid.tensor.products import ProductMethods
 from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
@@ -51,11 +54,10 @@ from pellucid.tensor.special import SpecialMethods
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.statistics import StatisticsMethods
 from pellucid.tensor.strided import StridedMethods, strides_of
+from pellucid.tensor.tensor_types import TensorType, as_type, constructed, type_name
 from pellucid.tensor.validity import changed
 from pellucid.tensor.values import ValueMethods
 from pellucid.tensor.vocabulary import CALLING_BACK, UNGUARDED, names_with
-
-_CPU = Device()
 
 
 class _WholeTensor(
@@ -68,6 +70,7 @@ class _WholeTensor(
     CombiningMethods,
     RandomMethods,
     PartMethods,
+    PlacingMethods,
     MatrixMethods,
     SharingMethods,
     ShortTimeMethods,
@@ -75,8 +78,10 @@ class _WholeTensor(
 ):
     """An n-dimensional array whose operations can be recorded, differentiated and compiled.
 
-    ``Tensor(data)`` makes a float32 tensor like PyTorch's constructor; prefer
-    :func:`pellucid.tensor`, which keeps the type of the data.
+    ``Tensor(2, 3)`` is a tensor of that size and of the default dtype (zeros here; its memory is
+    uninitialized in PyTorch), ``Tensor([1, 2])`` one of these numbers, ``Tensor(x)`` shares a
+    tensor.  Prefer :func:`pellucid.tensor`, which keeps the type of the data, and
+    :func:`pellucid.zeros`.
     """
 
     __slots__ = ()
@@ -84,28 +89,36 @@ class _WholeTensor(
     __array_priority__ = 1000
     """Makes ``numpy_array * tensor`` a tensor: NumPy leaves the operation to us."""
 
-    is_cuda = is_sparse = is_quantized = is_meta = False
-
-    def __init__(self, data: object = ()) -> None:
-        initialize(self, Cell(np.array(data, np.float32)))
+    def __init__(
+        self,
+        *data: Any,
+        size: Sequence[builtins.int] | None = None,
+        device: DeviceLike | None = None,
+    ) -> None:
+        initialize(self, constructed("Tensor", None, data, size, device)._cell)
 
     # ---- facts -----------------------------------------------------------------------------
 
     @overload
-    def size(self, dim: None = None) -> Shape: ...
+    def size(self, dim: None = None) -> Size: ...
     @overload
     def size(self, dim: builtins.int) -> builtins.int: ...
-    def size(self, dim: builtins.int | None = None) -> Shape | builtins.int:
+    def size(self, dim: builtins.int | None = None) -> Size | builtins.int:
         """The shape, or with ``dim`` the extent of that axis."""
-        return self.shape if dim is None else self.shape[dim]
+        if dim is None:
+            return self.shape
+        extents = self._cell.shape
+        if not -len(extents) <= dim < len(extents):
+            normalize_axis(dim, len(extents))
+        return extents[dim]
 
     def dim(self) -> int:
         """Number of axes: 0 for a single number, 2 for a matrix."""
-        return len(self.shape)
+        return len(self._cell.shape)
 
     def numel(self) -> int:
         """Number of elements: the product of the extents."""
-        return size_of(self.shape)
+        return size_of(self._cell.shape)
 
     nelement = numel
     ndimension = dim
@@ -141,11 +154,6 @@ class _WholeTensor(
     def is_floating_point(self) -> builtins.bool:
         """Whether the dtype is float32, float64, bfloat16 or float16."""
         return self.dtype.is_floating_point
-
-    @property
-    def device(self) -> Device:
-        """Where the tensor lives: the CPU."""
-        return _CPU
 
     # ---- conversion ------------------------------------------------------------------------
 
@@ -193,9 +201,26 @@ class _WholeTensor(
         result: Tensor = self if wanted.dtype is None else converted(self, wanted.dtype)
         return result.clone() if wanted.copy and result is self else result
 
-    def type(self, dtype: DTypeLike) -> Tensor:
-        """The tensor in another dtype; itself if it has that dtype already."""
-        return self.to(dtype=dtype)
+    @overload
+    def type(self, dtype: None = None, non_blocking: builtins.bool = False) -> str: ...
+    @overload
+    def type(
+        self, dtype: DTypeLike | TensorType, non_blocking: builtins.bool = False
+    ) -> Tensor: ...
+    def type(
+        self, dtype: DTypeLike | TensorType | None = None, non_blocking: builtins.bool = False
+    ) -> Tensor | str:
+        """The tensor in another dtype (itself if it has that already), or the name of its type.
+
+        ``dtype`` is a dtype, a type such as ``pellucid.LongTensor``, or the name of one.  Without
+        it the name that PyTorch has for the type, with which programs compare:
+        ``"torch.FloatTensor"``.
+        """
+        if dtype is None:
+            return type_name(self.dtype)
+        if dtype is Tensor:  # the type of all
+            dtype = get_default_dtype()
+        return self.to(dtype=as_type(dtype))
 
     def float(self) -> Tensor:
         """As float32; the tensor itself if it is that already."""
@@ -237,16 +262,6 @@ class _WholeTensor(
         """As bool: True where the element is not zero."""
         return self.bool_()
 
-    def cpu(self) -> Tensor:
-        """The tensor itself: every tensor lives on the CPU."""
-        return self
-
-    def cuda(
-        self, device: DeviceLike | builtins.int | None = None, non_blocking: builtins.bool = False
-    ) -> Tensor:
-        """Raises :class:`~pellucid.base.errors.DeviceError`: tensors live on the CPU."""
-        return self.to(device="cuda")
-
     def type_as(self, other: TensorCore) -> Tensor:
         """In the dtype of ``other``; the tensor itself if it has that already."""
         return converted(self, other.dtype)
@@ -258,10 +273,13 @@ class _WholeTensor(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """A copy of ``data`` in this tensor's dtype unless ``dtype`` is given."""
-        check_device(device)
-        return creation.tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        check_device("cpu" if device is None else device)
+        return creation.tensor(
+            data, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
+        )
 
     def new_full(
         self,
@@ -271,43 +289,65 @@ class _WholeTensor(
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """``fill_value`` in the given size and this dtype."""
-        check_device(device)
+        check_device("cpu" if device is None else device)
+        check_layout(layout)
         kind = dtype or self.dtype
         return creation.full(
-            creation._shape_of((size,)), fill_value, dtype=kind, requires_grad=requires_grad
+            creation._shape_of((size,)),
+            fill_value,
+            dtype=kind,
+            requires_grad=requires_grad,
+            device="cpu",
         )
 
     def new_zeros(
         self,
-        *size: Extents,
+        *shape: Extents,
+        size: Extents | None = None,
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """Zeros of the given size, in this tensor's dtype unless ``dtype`` is given."""
-        check_device(device)
-        return creation.zeros(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        check_device("cpu" if device is None else device)
+        check_layout(layout)
+        return creation.zeros(
+            *shape, size=size, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
+        )
 
     def new_ones(
         self,
-        *size: Extents,
+        *shape: Extents,
+        size: Extents | None = None,
         dtype: DTypeLike | None = None,
         device: DeviceLike | None = None,
         requires_grad: builtins.bool = False,
+        layout: Layout | None = None,
+        pin_memory: builtins.bool = False,
     ) -> Tensor:
         """Ones of the given size, in this tensor's dtype unless ``dtype`` is given."""
-        check_device(device)
-        return creation.ones(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        check_device("cpu" if device is None else device)
+        check_layout(layout)
+        return creation.ones(
+            *shape, size=size, dtype=dtype or self.dtype, requires_grad=requires_grad, device="cpu"
+        )
 
     new_empty = new_zeros
 
-    def new(self, *data: Any) -> Tensor:
-        """A tensor of this dtype: zeros of a size given as numbers, or a list of elements."""
-        if all(isinstance(d, builtins.int) for d in data):
-            return self.new_zeros(*(data or (0,)))
-        return self.new_tensor(*data)
+    def new(
+        self,
+        *data: Any,
+        size: Sequence[builtins.int] | None = None,
+        device: DeviceLike | None = None,
+    ) -> Tensor:
+        """A tensor of this dtype: of a size (zeros), or from a sequence, an array or a tensor."""
+        return constructed("new", self.dtype, data, size, device)
 
     def as_subclass(self, cls: builtins.type[TensorClass]) -> TensorClass:
         """The same storage and history as an object of ``cls``, a class derived from Tensor."""
@@ -407,9 +447,13 @@ class _WholeTensor(
         gradient: Tensor | None = None,
         retain_graph: builtins.bool | None = None,
         create_graph: builtins.bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
-        """Add the gradients of this tensor to ``.grad`` of the leaves it depends on."""
-        autograd.backward(self, gradient, retain_graph, create_graph)
+        """Add the gradients of this tensor to ``.grad`` of the leaves it depends on.
+
+        With ``inputs`` only to theirs.  See :func:`pellucid.autograd.backward`.
+        """
+        autograd.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     # ---- copies as Python objects ----------------------------------------------------------
 

@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import DType, DTypeLike, as_dtype, float32, float64
+from pellucid.base.dtypes import DType, DTypeLike, as_dtype, float32, float64, get_default_dtype
 from pellucid.base.errors import ArgumentError, ArgumentTypeError, DTypeError
 from pellucid.tensor.core import lift
 from pellucid.tensor.device import DeviceLike, check_device
-from pellucid.tensor.functions import get_default_dtype
 from pellucid.tensor.interface import Tensor
 
 

@@ -17,7 +17,7 @@ reveal_type(x > 0)  # Tensor
 reveal_type(x[0])  # Tensor
 reveal_type(x[1:, None, ..., 0])  # Tensor
 reveal_type(x[x > 0])  # Tensor
-reveal_type(x.shape)  # tuple[int, ...]
+reveal_type(x.shape)  # Size
 reveal_type(x.size(0))  # int
 reveal_type(x.dtype)  # DType
 reveal_type(x.device)  # Device

@@ -23,6 +23,7 @@ import numpy as np
 
 from pellucid.base.dtypes import DType
 from pellucid.base.errors import ArgumentTypeError, PellucidError
+from pellucid.base.shapes import Size
 from pellucid.interop.pytorch.reading import MAGIC, PROTOCOL
 from pellucid.interop.pytorch.storages import storage_name
 from pellucid.nn.parameter import Buffer, Parameter
@@ -152,6 +153,8 @@ class _Pickler(_Base):  # type: ignore[misc]
 
     def reducer_override(self, value: Any) -> Any:
         """How tensors are written; everything else as usual."""
+        if isinstance(value, Size):
+            return _torch_name("torch", "Size"), (tuple(value),)
         if isinstance(value, Parameter):
             return _PARAMETER, (value.detach(), value.requires_grad, collections.OrderedDict())
         if isinstance(value, Tensor) and not isinstance(value, Buffer):

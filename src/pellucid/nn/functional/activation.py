@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -340,40 +341,53 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return input.narrow(dim, 0, half) * input.narrow(dim, half, half).sigmoid()
 
 
-def _need_dim(name: str, input: Any, dim: Any) -> int:
+def _axis(name: str, input: Any, dim: Any) -> int:
+    """The axis; without one PyTorch's choice, with a warning, for the choice is often wrong."""
     need_tensor(name, input)
     if dim is None:
-        raise ArgumentError(
-            f"{name} got no axis for an input of shape {tuple(input.shape)}",
-            f"say over which axis the values sum to 1: {name}(x, dim=-1) for the last axis",
+        count = input.dim()
+        axis = 0 if count in (0, 1, 3) else 1
+        warnings.warn(
+            f"Implicit dimension choice for {name} has been deprecated: an input of {count} axes "
+            f"is normalized along axis {axis}. Say which: {name}(x, dim=-1) for the last axis",
+            stacklevel=4,
         )
+        return axis
     if isinstance(dim, bool) or not isinstance(dim, int):
         raise ArgumentError(f"{name} got dim={dim!r}", "dim is one axis, an integer such as -1")
     return dim
 
 
 @rounded_once
-def softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None
+) -> Tensor:
     """e^(x_i − m) / Σ_j e^(x_j − m) along ``dim``, m the largest: positive, sums to 1.
 
-    Subtracting m changes nothing but prevents overflow.  ``dim`` must be given.
+    Subtracting m changes nothing but prevents overflow.  Without ``dim`` it warns and takes
+    PyTorch's choice: axis 0 of 0, 1 or 3 axes, otherwise axis 1.
     (Boltzmann, 1868; Bridle, 1990.)
     """
-    axis = _need_dim("softmax", input, dim)
+    axis = _axis("softmax", input, dim)
     return input.softmax(axis, dtype)
 
 
 @rounded_once
-def softmin(input: Tensor, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
-    """softmax(−x) along ``dim``, which must be given."""
-    axis = _need_dim("softmin", input, dim)
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None
+) -> Tensor:
+    """softmax(−x) along ``dim``; without it as :func:`softmax`."""
+    axis = _axis("softmin", input, dim)
     return (-input).softmax(axis, dtype)
 
 
 @rounded_once
-def log_softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
-    """ln softmax(x) along ``dim`` (which must be given), computed without forming tiny values."""
-    axis = _need_dim("log_softmax", input, dim)
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike | None = None
+) -> Tensor:
+    """ln softmax(x) along ``dim``, computed without forming tiny values; without it as
+    :func:`softmax`."""
+    axis = _axis("log_softmax", input, dim)
     return input.log_softmax(axis, dtype)
 
 

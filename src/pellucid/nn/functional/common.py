@@ -126,16 +126,6 @@ def alpha_dropout(
 # ---- embeddings -----------------------------------------------------------------------------
 
 
-def refuse_sparse(name: str, sparse: bool) -> None:
-    """Raise for ``sparse=True``: there are no sparse tensors to hold such a gradient."""
-    if sparse:
-        raise ArgumentError(
-            f"{name} got sparse=True",
-            "gradients are dense tensors here: leave it out; SGD and Adagrad then give the same "
-            "weights, only a very large table costs more memory and time",
-        )
-
-
 def embedding(
     input: Tensor,
     weight: Tensor,
@@ -149,7 +139,8 @@ def embedding(
 
     Shapes: input (*) integers, weight (V, D) → (*, D).  The row ``padding_idx`` gets no
     gradient.  ``max_norm`` rescales, in place, looked-up rows whose norm is larger.
-    ``scale_grad_by_freq`` divides each row's gradient by how often its id occurs.
+    ``scale_grad_by_freq`` divides each row's gradient by how often its id occurs.  ``sparse`` is
+    accepted: the gradient is a dense tensor all the same, with zeros in rows not looked up.
     """
     need_tensor("embedding", input)
     if input.dtype.kind != "int":
@@ -162,7 +153,6 @@ def embedding(
             f"embedding got a table of shape {tuple(weight.shape)}: 'weight' must be 2-D",
             "give (V, D): a row for each id",
         )
-    refuse_sparse("embedding", sparse)
     rows = weight.shape[0]
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ArgumentError(

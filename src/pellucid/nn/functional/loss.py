@@ -2,7 +2,7 @@
 
 ``reduction`` says what is made of the single losses: ``"mean"`` (default), ``"sum"``, or
 ``"none"`` to keep them.  "Mean squared error" in texts may be any of these: look at the
-reduction.
+reduction.  ``size_average`` and ``reduce`` are the older words for it; they warn and win.
 """
 
 from __future__ import annotations
@@ -34,6 +34,22 @@ def reduced(loss: Any, reduction: str) -> Tensor:
         return loss.sum()
     check_reduction(reduction)
     return loss
+
+
+def chosen_reduction(reduction: str, size_average: bool | None, reduce: bool | None) -> str:
+    """``reduction``, or what the older pair of arguments in its place says, with a warning.
+
+    ``reduce=False`` is "none"; else ``size_average=False`` is "sum", otherwise "mean".
+    """
+    if size_average is None and reduce is None:
+        return reduction
+    meant = "none" if reduce is not None and not reduce else "mean"
+    if meant == "mean" and size_average is not None and not size_average:
+        meant = "sum"
+    warnings.warn(
+        f"size_average and reduce are deprecated, use reduction={meant!r} instead", stacklevel=3
+    )
+    return meant
 
 
 def check_reduction(reduction: str) -> None:
@@ -92,9 +108,15 @@ def same_shapes(name: str, input: Any, target: Any) -> None:
 
 @rounded_once
 def l1_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
 ) -> Tensor:
     """|x − y|; the gradient is 0 where they are equal (a subgradient)."""
+    reduction = chosen_reduction(reduction, size_average, reduce)
     warn_about_shapes("l1_loss", input, target)
     loss = (input - target).abs()
     return _weighted(loss, weight, reduction)
@@ -102,9 +124,15 @@ def l1_loss(
 
 @rounded_once
 def mse_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
 ) -> Tensor:
     """(x − y)².  ``reduction="sum"`` is Σ(x − y)², ``"mean"`` divides by the number of elements."""
+    reduction = chosen_reduction(reduction, size_average, reduce)
     warn_about_shapes("mse_loss", input, target)
     difference = input - target
     return _weighted(difference * difference, weight, reduction)
@@ -144,13 +172,19 @@ def huber_loss(
 
 @rounded_once
 def smooth_l1_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
 ) -> Tensor:
     """½ d² / β for |d| < β, else |d| − ½ β, with d = x − y; β = 0 is L1.  (Girshick, 2015.)"""
+    reduction = chosen_reduction(reduction, size_average, reduce)
     if beta < 0:
         raise ArgumentError(f"smooth_l1_loss got beta={beta}", "use a value of at least 0")
     if beta == 0:
-        return l1_loss(input, target, reduction)
+        return l1_loss(input, target, reduction=reduction)
     warn_about_shapes("smooth_l1_loss", input, target)
     difference = input - target
     size = difference.abs()
@@ -166,7 +200,9 @@ def poisson_nll_loss(
     target: Tensor,
     log_input: bool = True,
     full: bool = False,
+    size_average: bool | None = None,
     eps: float = 1e-8,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """−ln of the Poisson probability of counts y, without terms that do not depend on x.
@@ -174,6 +210,7 @@ def poisson_nll_loss(
     e^x − y x when x is the log of the rate, else x − y ln(x + ε).  ``full`` adds Stirling's
     y ln y − y + ½ ln(2π y) where y > 1.
     """
+    reduction = chosen_reduction(reduction, size_average, reduce)
     need_broadcast("poisson_nll_loss", input, target)
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
@@ -227,7 +264,12 @@ def gaussian_nll_loss(
 
 @rounded_once
 def kl_div(
-    input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
 ) -> Tensor:
     """y (ln y − x), x the log of the model's probabilities, y the true ones (0 ln 0 = 0).
 
@@ -235,6 +277,7 @@ def kl_div(
     Leibler (1951).  ``"mean"`` divides by the number of elements instead.  With ``log_target``
     the target is ln y.
     """
+    reduction = chosen_reduction(reduction, size_average, reduce)
     need_broadcast("kl_div", input, target)
     loss = target.exp() * (target - input) if log_target else target.xlogy(target) - target * input
     if reduction == "batchmean":
@@ -264,13 +307,19 @@ def _bernoulli_loss(p: Any, y: Any) -> Any:
 
 @rounded_once
 def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """−(y ln p + (1 − y) ln(1 − p)) for probabilities p, such as a sigmoid's output.
 
     The logarithms are not below −100, so p = 0 and p = 1 give finite losses and gradients.
     :func:`binary_cross_entropy_with_logits` is more exact and faster.
     """
+    reduction = chosen_reduction(reduction, size_average, reduce)
     same_shapes("binary_cross_entropy", input, target)
     loss = _bernoulli_loss(input, target)
     loss = reduced(loss if weight is None else loss * weight, reduction)
@@ -308,6 +357,8 @@ def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -316,6 +367,7 @@ def binary_cross_entropy_with_logits(
     Its gradient is σ(x) − y.  ``pos_weight`` c multiplies the positive part:
     (1 − y) x + (1 + (c − 1) y) ln(1 + e^−x).  Targets in [0, 1], in the input's shape.
     """
+    reduction = chosen_reduction(reduction, size_average, reduce)
     same_shapes("binary_cross_entropy_with_logits", input, target)
     tail = log1p_exp(-input)
     if pos_weight is not None:
@@ -326,9 +378,15 @@ def binary_cross_entropy_with_logits(
 
 @rounded_once
 def multilabel_soft_margin_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """Binary cross-entropy with logits, averaged over the classes (last axis): (N, C) → (N,)."""
+    reduction = chosen_reduction(reduction, size_average, reduce)
     warn_about_shapes("multilabel_soft_margin_loss", input, target)
     if not input.shape:
         raise ShapeError("multilabel_soft_margin_loss got a single number", "it needs (N, C)")
@@ -429,7 +487,9 @@ def nll_loss(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """−x[y] for log-probabilities x: (N, C, d…) and class ids y (N, d…).
@@ -437,6 +497,7 @@ def nll_loss(
     The mean is weighted by the classes' ``weight`` (C,); positions with ``ignore_index`` count
     neither above nor below.
     """
+    reduction = chosen_reduction(reduction, size_average, reduce)
     scores = _classes_last("nll_loss", input)
     ids = as_class_ids("nll_loss", target)
     _check_classes("nll_loss", input, scores, ids, ignore_index, weight)
@@ -451,7 +512,9 @@ def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
+    reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -462,6 +525,7 @@ def cross_entropy(
     mean, positions with ``ignore_index`` do not count, ``label_smoothing`` ε moves the share
     ε of each target evenly to all C classes (Szegedy et al., 2016).
     """
+    reduction = chosen_reduction(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ArgumentError(f"cross_entropy got label_smoothing={label_smoothing}", "use 0 to 1")
     scores = _classes_last("cross_entropy", input)
@@ -527,7 +591,14 @@ def linear_cross_entropy(
     scores = linear(input, linear_weight.reshape(-1, shape[-1]), bias)
     scores = scores.reshape(*input.shape[:-1], *extents)
     ignored = -100 if ignore_index is None else ignore_index
-    return cross_entropy(scores, target, weight, ignored, reduction, label_smoothing)
+    return cross_entropy(
+        scores,
+        target,
+        weight,
+        ignore_index=ignored,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 @unit(rows(1 << 14))

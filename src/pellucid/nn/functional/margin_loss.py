@@ -13,6 +13,7 @@ from pellucid.nn.functional.common import pairwise_distance
 from pellucid.nn.functional.hints import classes_hint
 from pellucid.nn.functional.loss import (
     as_class_ids,
+    chosen_reduction,
     need_broadcast,
     need_class_ids,
     reduced,
@@ -39,8 +40,15 @@ def _same_ranks(name: str, *tensors: Any) -> None:
 
 
 @rounded_once
-def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def soft_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """ln(1 + e^(−y x)) for y = ±1, stable for any x."""
+    reduction = chosen_reduction(reduction, size_average, reduce)
     warn_about_shapes("soft_margin_loss", input, target)
     if broadcast_shapes(tuple(input.shape), tuple(target.shape)) != tuple(input.shape):
         same_shapes("soft_margin_loss", input, target)
@@ -49,9 +57,15 @@ def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> 
 
 @rounded_once
 def hinge_embedding_loss(
-    input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    margin: float = 1.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """x where y = 1, max(0, margin − x) where y = −1; x is a distance of two samples."""
+    reduction = chosen_reduction(reduction, size_average, reduce)
     need_broadcast("hinge_embedding_loss", input, target)
     far = where(target.ne(1), (margin - input).clamp(min=0), 0.0)
     near = where(target.ne(-1), input, 0.0)
@@ -60,21 +74,35 @@ def hinge_embedding_loss(
 
 @rounded_once
 def margin_ranking_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """max(0, −y (x₁ − x₂) + margin): y = 1 wants the first larger, y = −1 the second."""
+    reduction = chosen_reduction(reduction, size_average, reduce)
     _same_ranks("margin_ranking_loss", input1, input2, target)
     return reduced((-target * (input1 - input2) + margin).clamp(min=0), reduction)
 
 
 @rounded_once
 def cosine_embedding_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """1 − cos(x₁, x₂) where y = 1, max(0, cos − margin) where y = −1.
 
     Shapes: inputs (N, D) with target (N,), or (D,) with target ().
     """
+    reduction = chosen_reduction(reduction, size_average, reduce)
     need_broadcast("cosine_embedding_loss", input1, input2)
     need_tensor("cosine_embedding_loss's target", target)
     if not input1.shape or len(input1.shape) != len(input2.shape):
@@ -109,6 +137,8 @@ def triplet_margin_loss(
     p: float = 2.0,
     eps: float = 1e-6,
     swap: bool = False,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """max(0, d(a, p) − d(a, n) + margin) with d the p-norm of the difference.
@@ -116,6 +146,8 @@ def triplet_margin_loss(
     ``swap`` uses d(p, n) instead of d(a, n) where it is smaller.  Shapes (N, D) or (D,).
     (Balntas et al., 2016.)
     """
+
+    reduction = chosen_reduction(reduction, size_average, reduce)
 
     def distance(x: Any, y: Any) -> Any:
         return pairwise_distance(x, y, p, eps)
@@ -160,12 +192,15 @@ def multi_margin_loss(
     p: int = 1,
     margin: float = 1.0,
     weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """Σ_{j ≠ y} w[y] max(0, margin − x[y] + x[j])^p / C.
 
     Shapes: (N, C) with class ids (N,), or (C,) with ().  (Crammer and Singer, 2001.)
     """
+    reduction = chosen_reduction(reduction, size_average, reduce)
     if p not in (1, 2):
         raise ArgumentError(f"multi_margin_loss got p={p}", "use 1 or 2")
     need_tensor("multi_margin_loss", input)
@@ -197,11 +232,18 @@ def multi_margin_loss(
 
 
 @rounded_once
-def multilabel_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+def multilabel_margin_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Σ_{j true, i not true} max(0, 1 − (x[y_j] − x[i])) / C.
 
     Shapes: (N, C) or (C,) both; each row of the target lists class ids, ended by −1.
     """
+    reduction = chosen_reduction(reduction, size_average, reduce)
     same_shapes("multilabel_margin_loss", input, target)
     if not input.shape:
         input, target = input.reshape(1), target.reshape(1)

@@ -1,0 +1,77 @@
+"""What programs tell and ask the compiler, by the names of ``torch.compiler``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pellucid.base.caches import clear_caches
+from pellucid.tensor.compile import compile
+from pellucid.tensor.state import is_tracing
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def is_compiling() -> bool:
+    """Whether a program is being made from the function that runs now."""
+    return is_tracing()
+
+
+is_dynamo_compiling = is_compiling
+
+
+def is_exporting() -> bool:
+    """Whether a program is being written for elsewhere: no."""
+    return False
+
+
+def reset() -> None:
+    """Forget all compiled programs; see :func:`pellucid.clear_caches`."""
+    clear_caches()
+
+
+def disable(
+    fn: Callable[..., Any] | None = None, recursive: bool = True, *, reason: str | None = None
+) -> Callable[..., Any]:
+    """Mark a function as one that needs no compiling; it is returned as it is.
+
+    A compiled function that calls it is one program all the same: whatever it does with tensors
+    becomes part of that, with the same results.
+    """
+    if fn is None:
+        return functools.partial(disable, recursive=recursive, reason=reason)
+    return fn
+
+
+def allow_in_graph(fn: Function) -> Function:
+    """The function as it is: every function of tensors may be part of a program."""
+    return fn
+
+
+def assume_constant_result(fn: Function) -> Function:
+    """The function as it is: what it reads from Python is remembered as a guard."""
+    return fn
+
+
+def cudagraph_mark_step_begin() -> None:
+    """Say that a step begins, which matters on graphics processors alone."""
+
+
+def list_backends(exclude_tags: object = ("debug", "experimental")) -> list[str]:
+    """What can run a program: ``compile(backend=...)`` takes these names."""
+    return ["cpu", "reference"]
+
+
+__all__ = [
+    "allow_in_graph",
+    "assume_constant_result",
+    "compile",
+    "cudagraph_mark_step_begin",
+    "disable",
+    "is_compiling",
+    "is_dynamo_compiling",
+    "is_exporting",
+    "list_backends",
+    "reset",
+]
