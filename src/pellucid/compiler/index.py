@@ -221,6 +221,8 @@ def operand_indices(node: Node, index: Index) -> list[Index]:
         return [(ZERO,)]
     if name == "after":  # no element of what is awaited is read; it only has to be there
         return [index, (ZERO,) * len(node.inputs[1].shape)]
+    if not node.inputs:  # a constant, or positions along an axis
+        return []
     source = node.inputs[0]
     if name == "reshape":
         return [unravel(linear(index, node.shape), source.shape)]

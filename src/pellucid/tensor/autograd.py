@@ -325,8 +325,14 @@ def _asked(inputs: TensorCore | Sequence[TensorCore]) -> dict[int, TensorCore]:
 def _collect(
     target: Any, cotangent: Any, create_graph: bool, taken: set[int], tensor: TensorCore
 ) -> None:
-    """Add a cotangent to ``target.grad`` and tell the hooks that wait for it."""
-    known = target.grad
+    """Add a cotangent to ``target.grad`` and tell the hooks that wait for it.
+
+    A gradient that a compiled step used up without storing it stays so: what it would be with the
+    cotangent added is not known, and whoever reads it is told.
+    """
+    known = target._grad if state.trace is None else state.trace.read_grad(target)
+    if known is not None and not isinstance(known, TensorCore):
+        return
     if known is None:
         target.grad = cotangent if create_graph else _own(cotangent, taken, tensor)
     else:

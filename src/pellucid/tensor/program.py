@@ -276,6 +276,7 @@ class Program:
         self, trace: Trace, outputs: list[Node]
     ) -> list[tuple[TensorCore, int | None]]:
         """Which gradients are stored (their output), fused (None) or cleared (-1)."""
+        updated = {cell for cell, _ in trace.changed_cells()}
         result: list[tuple[TensorCore, int | None]] = []
         for change in trace.gradients.values():
             if change.tensor._cell.trace is trace:
@@ -285,7 +286,8 @@ class Program:
                 continue
             if change.replaces() or change.value is change.before:
                 continue  # its cell is bound like any other
-            if change.accumulates or self.owner.keep_gradients:
+            used_up = change.tensor._cell in updated and not change.accumulates
+            if not used_up or self.owner.keep_gradients:
                 result.append((change.tensor, len(outputs)))
                 outputs.append(trace.node_of(change.value._cell))
             else:
