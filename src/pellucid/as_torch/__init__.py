@@ -74,7 +74,7 @@ class Face(types.ModuleType):
             found = getattr(self._behind, name)
         except AttributeError:
             try:
-                return _face(f"{self.__name__}.{name}")
+                return face(f"{self.__name__}.{name}")
             except MissingModuleError:
                 pass
             full = f"{self.__name__}.{name}"
@@ -84,7 +84,7 @@ class Face(types.ModuleType):
                 f"module {self.__name__!r} has no attribute {name!r}: Pellucid does not have it"
             ) from None
         if isinstance(found, types.ModuleType) and found.__name__.startswith("pellucid"):
-            return _face(f"{self.__name__}.{name}", found)
+            return face(f"{self.__name__}.{name}", found)
         return found
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -103,11 +103,13 @@ class Face(types.ModuleType):
 _faces: dict[str, Face] = {}
 
 
-def _face(name: str, behind: types.ModuleType | None = None) -> Face:
-    """The face called ``name``; ``MissingModuleError`` where nothing answers to it."""
+def face(name: str, behind: types.ModuleType | None = None) -> Face:
+    """Our module under PyTorch's ``name``, such as ``"torch.nn"``.
+
+    Raises :class:`MissingModuleError` where nothing answers to it.
+    """
     if name not in _faces:
-        face = Face(name, _module_behind(name) if behind is None else behind)
-        _faces[name] = sys.modules[name] = face
+        _faces[name] = Face(name, _module_behind(name) if behind is None else behind)
     return _faces[name]
 
 
@@ -115,7 +117,7 @@ def _module_behind(name: str) -> types.ModuleType:
     place = PLACES.get(name)
     if place is None:
         parent, _, last = name.rpartition(".")
-        above = _face(parent)._behind if parent else None
+        above = face(parent)._behind if parent else None
         found = getattr(above, last, None)
         if isinstance(found, types.ModuleType):
             return found
@@ -153,7 +155,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: types.ModuleType) -> None:
         name = module.__name__
         try:
-            sys.modules[name] = _face(name)
+            sys.modules[name] = face(name)
         except MissingModuleError:
             _missing[name] = _missing.get(name, 0) + 1
             raise
@@ -205,7 +207,7 @@ def report() -> str:
     return f"pellucid.as_torch: the program asked for {count} that Pellucid does not have: {names}"
 
 
-__all__ = ["Face", "MissingModuleError", "install", "missing", "report", "uninstall"]
+__all__ = ["Face", "MissingModuleError", "face", "install", "missing", "report", "uninstall"]
 
 
 def __dir__() -> list[str]:
