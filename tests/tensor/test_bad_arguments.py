@@ -27,6 +27,10 @@ NOT_FOR_THIS = {
     "set_grad_enabled", "gradcheck", "gradgradcheck", "triplet_margin_with_distance_loss",
     "numerical_grad", "vmap", "apply_primitive", "apply_results", "kernel_of", "run_results",
     "lift", "assign", "make", "grad",
+    "set_default_dtype", "set_default_device", "set_default_tensor_type", "set_warn_always",
+    "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_num_interop_threads",
+    "set_autocast_enabled", "set_autocast_dtype", "set_autocast_cache_enabled", "seed",
+    "use_deterministic_algorithms", "set_anomaly_enabled",
 }  # fmt: skip
 """They set modes for everybody, call what they are given, or are no user's business."""
 

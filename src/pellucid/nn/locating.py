@@ -178,7 +178,7 @@ def shape_text(shape: Any) -> str:
     """``(2, 3)``; several as ``[(2, 3), (4,)]``; ``none`` where there was no tensor."""
     if isinstance(shape, list):
         return f"[{', '.join(map(shape_text, shape))}]" if shape else "none"
-    return "none" if shape is None else str(shape)
+    return "none" if shape is None else str(tuple(shape) if isinstance(shape, tuple) else shape)
 
 
 # ---- the user's line ------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pellucid.base.boundary import clear
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.tensor.interface import Tensor
@@ -17,6 +18,7 @@ def _along(values: Any, axis: int, rank: int) -> Any:
     return values.reshape([-1 if i == axis else 1 for i in range(rank)])
 
 
+@clear
 def cumulative_trapezoid(
     y: Tensor, x: Tensor | None = None, *, dx: float = 1.0, dim: int = -1
 ) -> Tensor:
@@ -85,6 +87,7 @@ def _slope(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     return cat([first, inner, last], axis)
 
 
+@clear
 def gradient(
     input: Tensor,
     *,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import complex64, complex128
 from pellucid.base.errors import (
     ArgumentTypeError,
@@ -147,11 +148,13 @@ def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = None) -> Tensor:
     return ops.from_parts(size * turn.cos(), size * turn.sin())
 
 
+@clear
 def view_as_real(input: Tensor) -> Tensor:
     """Complex numbers (…) as real and imaginary parts (…, 2), in the same memory."""
     return ops.view_as_real(input)
 
 
+@clear
 def view_as_complex(input: Tensor) -> Tensor:
     """Pairs of real and imaginary part (…, 2) as complex numbers (…), in the same memory.
 

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from pellucid.base.boundary import clear
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.signatures import as_function, present_as
 from pellucid.tensor.tensor import Tensor
@@ -42,11 +43,13 @@ unsqueeze_copy = _copied("unsqueeze")
 view_copy = _copied("view")
 
 
+@clear
 def alias_copy(input: Tensor) -> Tensor:
     """A copy of the tensor with memory of its own; gradients flow through."""
     return input.clone()
 
 
+@clear
 def slice_copy(
     input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:

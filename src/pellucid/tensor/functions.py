@@ -134,11 +134,13 @@ def is_storage(obj: object, /) -> bool:
     return False
 
 
+@clear
 def get_device(input: Tensor) -> int:
     """The number of the accelerator that a tensor lives on: −1, for the CPU."""
     return input.get_device()
 
 
+@clear
 def range_(
     start: float,
     end: float | None = None,

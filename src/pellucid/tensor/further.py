@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError, ArgumentTypeError, DTypeError, ShapeError
 from pellucid.base.shapes import size_of
@@ -42,6 +43,7 @@ def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, 
     return tuple(reversed(found))
 
 
+@clear
 def fill(input: Tensor, value: Operand) -> Tensor:
     """A tensor like ``input`` with every element ``value``, a number or a 0-dimensional tensor."""
     number = as_operand(value)
@@ -61,6 +63,7 @@ class HistogramOfPoints(NamedTuple):
     bin_edges: tuple[Tensor, ...]
 
 
+@clear
 def histogramdd(
     input: Tensor,
     bins: int | Sequence[Any],
@@ -120,6 +123,7 @@ _IDENTITIES = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -np.inf, "min": np.i
 _SCATTERED = {"mean": "sum", "max": "amax", "min": "amin"}
 
 
+@clear
 def segment_reduce(
     data: Tensor,
     reduce: str,
@@ -204,6 +208,7 @@ def empty_strided(
     return made.requires_grad_(requires_grad)
 
 
+@clear
 def empty_permuted(
     size: Sequence[int],
     physical_layout: Sequence[int],
@@ -230,16 +235,19 @@ def empty_permuted(
     return made.permute(back).requires_grad_(requires_grad)
 
 
+@clear
 def zero_(input: Tensor) -> Tensor:
     """``input`` with every element 0, in place; returns it."""
     return input.zero_()
 
 
+@clear
 def fill_(input: Tensor, value: Operand) -> Tensor:
     """``input`` with every element ``value``, in place; returns it."""
     return input.fill_(value)
 
 
+@clear
 def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: object = None) -> Tensor:
     """``input`` in the shape of another tensor, in place; see :meth:`Tensor.resize_`."""
     return input.resize_as_(the_template)

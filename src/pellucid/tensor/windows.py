@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import DType, DTypeLike, as_dtype, float32, float64, get_default_dtype
 from pellucid.base.errors import ArgumentError, ArgumentTypeError, DTypeError
 from pellucid.tensor.core import lift
@@ -341,6 +342,7 @@ def _classic(
     return _window(count, periodic, formula, kind, requires_grad)
 
 
+@clear
 def bartlett_window(
     window_length: int,
     periodic: bool = True,
@@ -359,6 +361,7 @@ def bartlett_window(
     return _classic("bartlett_window", window_length, periodic, _triangle, settings)
 
 
+@clear
 def blackman_window(
     window_length: int,
     periodic: bool = True,
@@ -374,6 +377,7 @@ def blackman_window(
     return _classic("blackman_window", window_length, periodic, terms, settings)
 
 
+@clear
 def hamming_window(
     window_length: int,
     periodic: bool = True,
@@ -390,6 +394,7 @@ def hamming_window(
     return _classic("hamming_window", window_length, periodic, _cosines((alpha, beta)), settings)
 
 
+@clear
 def hann_window(
     window_length: int,
     periodic: bool = True,
@@ -404,6 +409,7 @@ def hann_window(
     return _classic("hann_window", window_length, periodic, _cosines((0.5, 0.5)), settings)
 
 
+@clear
 def kaiser_window(
     window_length: int,
     periodic: bool = True,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pellucid.base.boundary import clear
 from pellucid.base.errors import ArgumentError
 from pellucid.nn import functional as F  # noqa: N812  (the customary name)
 from pellucid.tensor.tensor import Tensor
@@ -59,6 +60,7 @@ def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     return F.feature_alpha_dropout(input, p, train)
 
 
+@clear
 def dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     """:func:`dropout` in place."""
     return input.copy_(F.dropout(input, p, train))

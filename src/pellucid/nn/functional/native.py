@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pellucid.base.boundary import clear
 from pellucid.base.errors import ArgumentError
 from pellucid.nn.functional.common import batch_norm, group_norm, layer_norm
 from pellucid.nn.functional.padding import pad as padded
@@ -17,11 +18,13 @@ _MODES = ("bilinear", "nearest", "bicubic")
 _BORDERS = ("zeros", "border", "reflection")
 
 
+@clear
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: float = 0) -> Tensor:
     """``nn.functional.pad`` with a constant: pairs of numbers, for the last axis first."""
     return padded(input, pad, "constant", value)
 
 
+@clear
 def grid_sampler(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:
@@ -49,6 +52,7 @@ def _statistics(x: Tensor, axes: Sequence[int], eps: float) -> tuple[Any, Any]:
     return tuple(t.to(x.dtype) for t in found)  # type: ignore[return-value]
 
 
+@clear
 def native_layer_norm(
     input: Tensor,
     normalized_shape: Sequence[int],
@@ -62,6 +66,7 @@ def native_layer_norm(
     return layer_norm(input, shape, weight, bias, eps), *_statistics(input, axes, eps)
 
 
+@clear
 def native_group_norm(
     input: Tensor,
     weight: Tensor | None,
@@ -77,6 +82,7 @@ def native_group_norm(
     return group_norm(input, group, weight, bias, eps), mean.squeeze(2), scale.squeeze(2)
 
 
+@clear
 def native_batch_norm(
     input: Tensor,
     weight: Tensor | None,
@@ -101,6 +107,7 @@ def native_batch_norm(
     return made, mean.reshape(-1), scale.reshape(-1)
 
 
+@clear
 def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
     """(dropped out, mask): elements 0 with probability p, the others by 1 / (1 − p) in training."""
     if not 0 <= p <= 1:
