@@ -51,6 +51,7 @@ REASONS = [
     ),
     ("nested =to_padded_tensor", "nested tensors"),
     ("=chalf", "complex numbers of 16 bits a part"),
+    ("=view_as_complex_copy =view_as_real_copy", "an older or second name"),
     ("masked_tensor MaskedTensor", "a class of tensors with a mask: use the functions' `mask=`"),
     ("=names align_ rename refine_names has_names", "named axes"),
     (

@@ -58,6 +58,7 @@ ARITHMETIC = [
     name
     for name, primitive in PRIMITIVES.items()
     if primitive.family == "elementwise"
+    and name != "conj"  # of complex numbers alone
     and name not in KEEPS | OWN_VALUE | {"digamma", "lgamma"}  # the last two have a pole at 0
     and not name.startswith("bitwise")
 ]

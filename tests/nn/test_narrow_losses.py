@@ -28,7 +28,7 @@ Call = Callable[[Callable[[Any], Any]], Any]
 
 CALLS: dict[str, list[Call]] = {
     "cross_entropy": [
-        lambda t: F.cross_entropy(t(SCORES), IDS, t(WEIGHTS), 1, "mean", 0.1),
+        lambda t: F.cross_entropy(t(SCORES), IDS, t(WEIGHTS), ignore_index=1, label_smoothing=0.1),
         lambda t: F.cross_entropy(t(SCORES), IDS, t(WEIGHTS), reduction="none"),
         lambda t: F.cross_entropy(t(SCORES), t(SHARES), t(WEIGHTS), label_smoothing=0.2),
         lambda t: F.nll_loss(t(SCORES), IDS, t(WEIGHTS), ignore_index=2),
@@ -38,15 +38,15 @@ CALLS: dict[str, list[Call]] = {
     ],
     "regression": [
         lambda t: F.l1_loss(t(SCORES), t(OTHER), weight=t(POSITIVE)),
-        lambda t: F.mse_loss(t(SCORES), t(OTHER), "sum", t(POSITIVE)),
+        lambda t: F.mse_loss(t(SCORES), t(OTHER), reduction="sum", weight=t(POSITIVE)),
         lambda t: F.huber_loss(t(SCORES), t(OTHER), "none", 0.7, t(POSITIVE)),
         lambda t: F.smooth_l1_loss(t(SCORES), t(OTHER), beta=0.3),
         lambda t: F.poisson_nll_loss(t(POSITIVE), t(POSITIVE * 3), full=True),
         lambda t: F.poisson_nll_loss(t(POSITIVE), t(POSITIVE * 3), False, True, reduction="none"),
         lambda t: F.gaussian_nll_loss(t(SCORES), t(OTHER), t(POSITIVE), full=True),
         lambda t: F.gaussian_nll_loss(t(SCORES), t(OTHER), t(POSITIVE[:, :1]), reduction="none"),
-        lambda t: F.kl_div(t(SCORES), t(SHARES), "batchmean"),
-        lambda t: F.kl_div(t(SCORES), t(SCORES), "sum", log_target=True),
+        lambda t: F.kl_div(t(SCORES), t(SHARES), reduction="batchmean"),
+        lambda t: F.kl_div(t(SCORES), t(SCORES), reduction="sum", log_target=True),
     ],
     "two classes": [
         lambda t: F.binary_cross_entropy(t(SHARES), t(1 - SHARES), t(POSITIVE)),

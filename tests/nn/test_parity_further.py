@@ -90,7 +90,7 @@ def test_errors_of_fractional_max_pooling() -> None:
     with pytest.raises(ShapeError, match="4 windows of 2 elements .* need an axis of 5"):
         F.fractional_max_pool2d(x, 2, 4)
     with pytest.raises(ShapeError, match=r"here \(1, 1, 2\)"):
-        F.fractional_max_pool2d(x, 2, 3, _random_samples=pellucid.zeros(2, 1, 2))
+        F.fractional_max_pool2d(x, 2, 3, _random_samples=pellucid.zeros(1, 2, 2))
 
 
 # ---- interpolation with a filter ------------------------------------------------------------

@@ -117,8 +117,8 @@ def test_pictures_come_from_torchvision(tmp_path: Path) -> None:
 def test_an_installed_pytorch_is_not_replaced_in_silence(tmp_path: Path) -> None:
     package = tmp_path / "torch"
     package.mkdir()
-    (package / "__init__.py").write_text("real = True\n")
-    code, out, err = run(tmp_path, "import torch; print(hasattr(torch, 'real'))")
+    (package / "__init__.py").write_text("is_pytorch = True\n")
+    code, out, err = run(tmp_path, "import torch; print(hasattr(torch, 'is_pytorch'))")
     assert (code, out) == (0, "False\n"), err
     text = """
         import sys
@@ -128,7 +128,7 @@ def test_an_installed_pytorch_is_not_replaced_in_silence(tmp_path: Path) -> None
             pellucid.as_torch.install()
         except ValueError as error:
             print(error)
-        assert torch.real
+        assert torch.is_pytorch
     """
     (tmp_path / "late.py").write_text(textwrap.dedent(text))
     command = [sys.executable, "late.py"]

@@ -1,5 +1,5 @@
-"""Gradients that a compiled step uses up: stored wherever the step does not update the parameter, and
-not in the way of programs that throw them away."""
+"""Gradients that a compiled step uses up: stored wherever the step does not update the parameter,
+and not in the way of programs that throw them away."""
 
 from __future__ import annotations
 

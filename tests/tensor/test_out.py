@@ -59,6 +59,7 @@ CALLS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "addmm": lambda m: (m.ones(2, 2), m.tensor(X), m.ones(3, 2)),
     "addmv": lambda m: (m.ones(2), m.tensor(X), m.ones(3)),
     "addr": lambda m: (m.ones(2, 3), m.ones(2), m.ones(3)),
+    "as_strided_scatter": lambda m: (m.tensor(X), m.ones(2), (2,), (3,)),
     "bitwise_not": lambda m: (m.tensor(WHOLE),),
     "bucketize": lambda m: (m.tensor(X), m.tensor([0.2, 0.5])),
     "cholesky_solve": lambda m: (m.ones(2, 1), m.eye(2)),

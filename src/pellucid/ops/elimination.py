@@ -170,6 +170,13 @@ def symmetric_solved(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray) -> np.nd
     return x.reshape(b.shape)
 
 
+def _pair_solved(block: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """X with B X = Y for a symmetric 2 × 2 matrix, by Cramer's rule; infinite where B is
+    singular, as LAPACK's is."""
+    (a, b), (_, d) = block
+    return np.stack([d * x[0] - b * x[1], a * x[1] - b * x[0]]) / (a * d - b * b)
+
+
 def _solve_one(ld: np.ndarray, pivots: np.ndarray, x: np.ndarray) -> None:
     starts, k = [], 0
     while k < len(ld):
@@ -182,7 +189,7 @@ def _solve_one(ld: np.ndarray, pivots: np.ndarray, x: np.ndarray) -> None:
         x[k + step :] -= ld[k + step :, k : k + step] @ x[k : k + step]
         block = np.tril(ld[k : k + step, k : k + step])
         block = block + np.tril(block, -1).T
-        x[k : k + step] = x[k] / block[0, 0] if step == 1 else np.linalg.solve(block, x[k : k + 2])
+        x[k : k + step] = x[k] / block[0, 0] if step == 1 else _pair_solved(block, x[k : k + 2])
     for k in reversed(starts):
         step = 1 if pivots[k] > 0 else 2
         last, chosen = k + step - 1, abs(int(pivots[k])) - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
@@ -16,7 +16,7 @@ from pellucid.tensor.core import Record, TensorCore, lift
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.rematerialize import release
 from pellucid.tensor.state import state
-from pellucid.transforms.differentiate import apply_rule, reverse
+from pellucid.transforms.differentiate import apply_rule, ordered_history, reverse
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -186,9 +186,16 @@ def _walk(
     create_graph: bool,
     wanted: Callable[[TensorCore], bool],
     retain_graph: bool | None = None,
+    asked: Collection[int] | None = None,
 ) -> dict[int, tuple[Any, Any]]:
-    """Cotangents by :func:`key_of` the tensor; of intermediate tensors only the wanted ones."""
+    """Cotangents by :func:`key_of` the tensor; of intermediate tensors only the wanted ones.
+
+    With ``asked``, keys of tensors, only operations on the way to these are differentiated.
+    """
     seeds = _seed(outputs, cotangents)
+    record_of, needs = _record_of, _needs_gradient
+    if asked is not None:
+        record_of, needs = _ways(outputs, asked)
     trace = state.trace
     keeps = create_graph if retain_graph is None else retain_graph
     used: list[Record] = []
@@ -213,10 +220,10 @@ def _walk(
             return reverse(
                 outputs,
                 seeds,
-                _record_of,
+                record_of,
                 key_of,
                 visit,
-                _needs_gradient,
+                needs,
                 wanted,
                 _pulled,
                 state.anomaly,
@@ -228,6 +235,28 @@ def _walk(
         if trace is not None:
             trace.cotangent = before
         release()
+
+
+def _ways(
+    outputs: Sequence[TensorCore], asked: Collection[int]
+) -> tuple[Callable[[TensorCore], Record | None], Callable[[TensorCore], bool]]:
+    """``record_of`` and ``needs`` for a walk that goes nowhere but to the tensors asked for."""
+    leads: set[int] = set(asked)
+    for tensor in ordered_history(outputs, _record_of, key_of):
+        record = _record_of(tensor)
+        if record is not None and any(key_of(operand) in leads for operand in record.inputs):
+            leads.add(key_of(tensor))
+
+    def record_of(tensor: TensorCore) -> Record | None:
+        record = _record_of(tensor)
+        if record is None or any(key_of(operand) in leads for operand in record.inputs):
+            return record
+        return None
+
+    def needs(tensor: TensorCore) -> bool:
+        return tensor._requires_grad and key_of(tensor) in leads
+
+    return record_of, needs
 
 
 def _collects(tensor: TensorCore) -> bool:
@@ -296,7 +325,7 @@ def backward(
     wanted = _collects if asked is None else lambda t: key_of(t) in asked
     taken = {id(cotangent._cell) for cotangent in cotangents if cotangent is not None}
     reached = []
-    walked = _walk(outputs, cotangents, create_graph, wanted, retain_graph)
+    walked = _walk(outputs, cotangents, create_graph, wanted, retain_graph, asked)
     for key, (tensor, cotangent) in walked.items():
         target: TensorCore | None = tensor
         if asked is not None:
@@ -429,7 +458,7 @@ def grad(
     for tensor in wrt:
         tensor.follow()
     asked = {key_of(tensor) for tensor in wrt}
-    found = _walk(out, given, create_graph, lambda t: key_of(t) in asked, retain_graph)
+    found = _walk(out, given, create_graph, lambda t: key_of(t) in asked, retain_graph, asked)
     result = []
     for position, tensor in enumerate(wrt):
         known = found.get(key_of(tensor))

@@ -103,7 +103,7 @@ class ReducingMethods(Tensor):
         Raises ``DTypeError`` for integers and bool where no ``dtype`` is given.
         """
         x = _cast(self, dtype)
-        if not x.dtype.is_floating_point:
+        if not x.dtype.is_differentiable:
             raise DTypeError(
                 f"mean(): could not infer output dtype. Input dtype must be either a floating "
                 f"point or complex dtype. Got: {x.dtype.name}",
