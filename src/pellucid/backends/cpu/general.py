@@ -25,6 +25,7 @@ from pellucid.backends.cpu.contraction import KERNEL_ATTRIBUTES, KERNEL_PARAMETE
 from pellucid.backends.cpu.contraction_tiles import multiply_add
 from pellucid.backends.cpu.engine import PLAIN, load_kernels
 from pellucid.backends.cpu.general_normalization import batch_normalized, batch_pulled
+from pellucid.backends.cpu.general_products import ACROSS, image_products, summed_products
 from pellucid.backends.cpu.general_words import WORDS, Writer, vectors
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.runtime import NativeProgram, Region, Task
@@ -259,6 +260,8 @@ _WRITERS: dict[str, Callable[[Writer], None]] = {
     "depthwise_weight": _depthwise_weight,
     "unfold": _unfold,
     "fold": _fold,
+    "image_products": image_products,
+    "summed_products": summed_products,
     "batch_normalized": batch_normalized,
     "batch_pulled": batch_pulled,
 }
@@ -267,6 +270,8 @@ OPERANDS = {
     "depthwise_weight": 3,
     "unfold": 2,
     "fold": 2,
+    "image_products": 3,
+    "summed_products": 3,
     "batch_normalized": 6,
     "batch_pulled": 6,
 }
@@ -277,7 +282,8 @@ def _text(kind: str, name: str, dtype: str, target: Target) -> str:
     """The module of a kernel for ``float32`` or ``float64``."""
     f = Function(name, KERNEL_PARAMETERS, attributes=KERNEL_ATTRIBUTES)
     scalar = "float" if dtype == "float32" else "double"
-    writer = Writer(f, WORDS[kind], scalar, lanes_of(dtype, target))
+    tile_rows = 8 if target.vector_registers >= 32 else 4
+    writer = Writer(f, WORDS[kind], scalar, lanes_of(dtype, target), tile_rows)
     _WRITERS[kind](writer)
     f.ret()
     return PLAIN + module_text([f])
@@ -286,11 +292,6 @@ def _text(kind: str, name: str, dtype: str, target: Target) -> str:
 def lanes_of(dtype: str, target: Target | None = None) -> int:
     """Elements of a vector."""
     return max(2, (target or host_target()).lanes(dtype))
-
-
-def group_of(dtype: str) -> int:
-    """Positions that a loop over positions computes at a time."""
-    return TOGETHER * lanes_of(dtype)
 
 
 _texts: dict[tuple[str, str, str], dict[str, str]] = {}

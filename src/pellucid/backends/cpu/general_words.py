@@ -20,6 +20,14 @@ WORDS: dict[str, tuple[str, ...]] = {
     "depthwise_weight": (*_CHUNK, "given", "images", "channels", "positions", *_X, *_G),
     "unfold": (*_CHUNK, "planes", *_X, *_OUT),
     "fold": (*_CHUNK, "planes", *_X, *_OUT),
+    "image_products": (
+        *("together", "scratch", "groups", "images", "rows", "depth", "length", "vectors"),
+        *("row_step", "row_depth"),
+    ),
+    "summed_products": (
+        *("together", "scratch", "block", "images", "rows", "columns", "length"),
+        *("row_step", "row_depth"),
+    ),
     "batch_normalized": ("together", "images", "channels", "extent", "count", "eps"),
     "batch_pulled": ("together", "images", "channels", "extent", "count", "eps"),
 }
@@ -34,6 +42,10 @@ many rows, with what distance in the array (``width``) and in the buffer (``pitc
 many ``columns``, ``step`` apart in the buffer.  A result (``out``) has ``out_rows`` rows, which
 begin ``row_step`` positions after each other, of elements ``column_step`` apart.
 
+Of a product: the extents, how many ``vectors`` the columns of an image are and into how many
+``groups`` those of all are divided, of how many images a ``block`` is; ``row_step`` and
+``row_depth`` lie between the rows and between the elements of the operand that is not packed.
+
 ``count`` (of the values of a channel) and ``eps`` are the bits of a double.
 """
 
@@ -41,8 +53,10 @@ begin ``row_step`` positions after each other, of elements ``column_step`` apart
 class Writer:
     """A kernel under construction: its function, its words, its vectors."""
 
-    def __init__(self, f: Function, words: Sequence[str], scalar: str, lanes: int) -> None:
-        self.f, self.scalar, self.lanes = f, scalar, lanes
+    def __init__(
+        self, f: Function, words: Sequence[str], scalar: str, lanes: int, tile_rows: int
+    ) -> None:
+        self.f, self.scalar, self.lanes, self.tile_rows = f, scalar, lanes, tile_rows
         self.type = vector(lanes, scalar)
         self._pointer = operand(f, 0)
         self._names = words

@@ -17,7 +17,8 @@ from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import from_numpy, zeros
 from pellucid.tensor.eager import elements, products, rows, unit
 from pellucid.tensor.functions import where
-from pellucid.tensor.general import General, general_batch_norm
+from pellucid.tensor.general import General
+from pellucid.tensor.general_normalization import general_batch_norm
 from pellucid.tensor.norms import distances
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import narrow_product, rounded_once

@@ -12,7 +12,8 @@ from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.hints import AXES, channels_hint, layer_of, rank_hint, window_hint
 from pellucid.ops.convolution import convolution, transposed_convolution
 from pellucid.tensor.eager import convolutions, unit
-from pellucid.tensor.general import General, general_convolution
+from pellucid.tensor.general import General
+from pellucid.tensor.general_convolution import general_convolution
 from pellucid.tensor.promotion import narrow_product
 from pellucid.tensor.tensor import Tensor
 
