@@ -49,8 +49,8 @@ def array_at(address: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarra
     return np.ndarray(shape, dtype, memory)
 
 
-class SharingExecutable(Executable, Protocol):
-    """An executable whose intermediate values live in memory that others use as well."""
+class Sharing(Protocol):
+    """What runs with memory that others use as well."""
 
     memory_bytes: int
     """How much it needs."""
@@ -59,6 +59,13 @@ class SharingExecutable(Executable, Protocol):
 
     def place(self, address: int) -> None:
         """Use the memory at this address, a multiple of 64."""
+
+    def run(self) -> None:
+        """Run once."""
+
+
+class SharingExecutable(Sharing, Executable, Protocol):
+    """An executable whose intermediate values live in memory that others use as well."""
 
 
 def load_sharing(graph: Graph) -> SharingExecutable:

@@ -13,15 +13,17 @@ from shapes, dtypes and settings, as everything that decides between kernels doe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pellucid.backends import SharingExecutable
 from pellucid.base.dtypes import as_dtype
 from pellucid.base.shapes import Shape
 from pellucid.tensor.core import no_memory
 from pellucid.tensor.native import with_workspace
+
+if TYPE_CHECKING:  # importing it would import the compiler, which a process without kernels spares
+    from pellucid.backends.cpu.general import GeneralProgram
 
 CHUNKS = 16
 """Into so many parts work is cut for the threads."""
@@ -53,11 +55,10 @@ class Program:
         self._settings = settings
         self._free = [self._made()]
 
-    def _made(self) -> SharingExecutable:
+    def _made(self) -> GeneralProgram:
         from pellucid.backends.cpu.general import GeneralProgram
 
-        made: SharingExecutable = GeneralProgram(*self._settings)
-        return made
+        return GeneralProgram(*self._settings)
 
     def __call__(self, *arrays: np.ndarray) -> None:
         """Run on contiguous arrays, inputs first, then results."""
@@ -84,6 +85,7 @@ def new(shape: Shape, dtype: np.dtype[Any]) -> np.ndarray:
 
 
 def rounded_up(count: int, multiple: int) -> int:
+    """The next multiple."""
     return -(-count // multiple) * multiple
 
 

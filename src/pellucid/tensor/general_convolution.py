@@ -18,7 +18,7 @@ LARGEST_BUFFER = 1 << 20
 """Elements of a plane with its frame that are held in a buffer."""
 COLUMN_ELEMENTS = 1 << 21
 """Unfolded windows are made for so many elements of images at a time."""
-LONGEST_DEPTH = 160
+LONGEST_DEPTH = 64
 """Convolutions that sum over so many products are unfolded; longer ones have kernels of their own,
 which need fewer multiplications and no copies."""
 
@@ -122,6 +122,7 @@ def window_of(
 
 
 # ---- programs --------------------------------------------------------------------------------
+
 
 def _line() -> int:
     """Elements that lengths of buffers are multiples of: whole vectors, whole groups of them."""

@@ -65,7 +65,8 @@ class Products:
         self._multiply("transposed", w, y, out, rows, depth)
 
     def _product(self, rows: int, depth: int, transposed: bool) -> Program:
-        from pellucid.backends.cpu.general import ACROSS, lanes_of
+        from pellucid.backends.cpu.general import lanes_of
+        from pellucid.backends.cpu.general_products import ACROSS
 
         lanes = lanes_of(self._dtype.name)
         vectors = -(-self._length // lanes)
@@ -103,7 +104,8 @@ class Products:
         return np.ascontiguousarray(total.T) if swapped else total
 
     def _sum(self, swapped: bool, together: int, chunks: int) -> Program:
-        from pellucid.backends.cpu.general import ACROSS, lanes_of
+        from pellucid.backends.cpu.general import lanes_of
+        from pellucid.backends.cpu.general_products import ACROSS
 
         lanes = lanes_of(self._dtype.name)
         images, rows, columns, length = self._extents

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pellucid.backends.cpu.machine import costs_of
 from pellucid.backends.cpu.plan import Plan, RegionPlan, TaskPlan
 from pellucid.backends.cpu.target import Target
-from pellucid.graph.node import CONSTANT, INPUT, Graph, Node, topological
+from pellucid.graph.node import INPUT, Graph, Node, topological
 
 LEAST_SPARED = 8
 """So many parts at least have to be spared their planning."""
@@ -169,9 +169,7 @@ class _Repeated:
         self._slots = list(small.slots)
         self._sizes: dict[int, int] = {}
         self._group_of = {
-            entry: number
-            for number, group in enumerate(groups)
-            for entry in self._own(group[0])
+            entry: number for number, group in enumerate(groups) for entry in self._own(group[0])
         }
 
     def _own(self, part: Part) -> list[int]:

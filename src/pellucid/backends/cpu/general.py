@@ -25,7 +25,7 @@ from pellucid.backends.cpu.contraction import KERNEL_ATTRIBUTES, KERNEL_PARAMETE
 from pellucid.backends.cpu.contraction_tiles import multiply_add
 from pellucid.backends.cpu.engine import PLAIN, load_kernels
 from pellucid.backends.cpu.general_normalization import batch_normalized, batch_pulled
-from pellucid.backends.cpu.general_products import ACROSS, image_products, summed_products
+from pellucid.backends.cpu.general_products import image_products, summed_products
 from pellucid.backends.cpu.general_words import WORDS, Writer, vectors
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.runtime import NativeProgram, Region, Task

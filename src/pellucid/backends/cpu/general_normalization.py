@@ -109,9 +109,7 @@ def _statistics(w: Writer, channel: Value, x: Value) -> tuple[Value, Value]:
 def _reciprocal(w: Writer, variance: Value) -> Value:
     """1 / √(var + ε)."""
     f = w.f
-    deviation = f.intrinsic(
-        "llvm.sqrt", w.scalar, f.fadd(variance, w.real("eps"), flags="")
-    )
+    deviation = f.intrinsic("llvm.sqrt", w.scalar, f.fadd(variance, w.real("eps"), flags=""))
     return f.fdiv(f.constant(w.scalar, 1.0), deviation)
 
 

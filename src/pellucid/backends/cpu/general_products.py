@@ -65,9 +65,7 @@ def _tile(
         starts = [f.gep(row, beside, w.scalar) for row in rows]
         with f.loop(0, depth, carried=[across, *image.values], hint="depth") as loop:
             pointer, *sums = loop.values
-            vectors = [
-                f.load(w.type, f.gep(pointer, k * w.lanes, w.scalar)) for k in range(ACROSS)
-            ]
+            vectors = [f.load(w.type, f.gep(pointer, k * w.lanes, w.scalar)) for k in range(ACROSS)]
             place = f.binary("mul", loop.index, w["row_depth"])
             loop.next = [f.gep(pointer, width, w.scalar)]
             for r, start in enumerate(starts):
