@@ -2,8 +2,9 @@
 
 Every operation has its NumPy definition, and small work is best done by it at once.  Heavy work
 goes to a *kernel*: the operation, or a function of several operations marked with :func:`unit`, as
-one compiled graph for these shapes, with another one for its gradient.  Nothing changes but speed
-and the last digits: values exist at once, hooks, layer names and second derivatives work as ever.
+one compiled graph for these shapes, with another one for its gradient, or without a graph by what
+serves every shape (:mod:`pellucid.tensor.general`).  Nothing changes but speed and the last digits:
+values exist at once, hooks, layer names and second derivatives work as ever.
 
 Whether a kernel is used follows from shapes, dtypes and settings alone, never from how often
 something ran, what ran before it or what the disk's cache holds, so that equal programs give equal

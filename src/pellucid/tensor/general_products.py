@@ -98,7 +98,8 @@ class Products:
         if found is None:
             found = self._programs["summed"] = self._sum(swapped, together, chunks)
         shape = (chunks, depth, rows) if swapped else (chunks, rows, depth)
-        partial = np.zeros(shape, self._dtype)
+        partial = new(shape, self._dtype)
+        partial.fill(0)
         found(*((x, y) if swapped else (y, x)), partial)
         total: np.ndarray = partial.sum(0)
         return np.ascontiguousarray(total.T) if swapped else total

@@ -17,19 +17,19 @@ order: the bits are the same on any number of threads.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from pellucid.backends.cpu.contraction import KERNEL_ATTRIBUTES, KERNEL_PARAMETERS, operand
 from pellucid.backends.cpu.contraction_tiles import multiply_add
-from pellucid.backends.cpu.engine import PLAIN, load_kernels
+from pellucid.backends.cpu.engine import PLAIN, KernelAddress, load_kernels
 from pellucid.backends.cpu.general_normalization import batch_normalized, batch_pulled
 from pellucid.backends.cpu.general_products import image_products, summed_products
 from pellucid.backends.cpu.general_words import WORDS, Writer, vectors
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.runtime import NativeProgram, Region, Task
 from pellucid.backends.cpu.target import Target, host_target
+from pellucid.base.caches import register_cache
 
 __all__ = ["OPERANDS", "GeneralProgram", "lanes_of"]
 
@@ -294,16 +294,20 @@ def lanes_of(dtype: str, target: Target | None = None) -> int:
     return max(2, (target or host_target()).lanes(dtype))
 
 
-_texts: dict[tuple[str, str, str], dict[str, str]] = {}
+_known: dict[tuple[str, str, str], tuple[str, dict[str, KernelAddress]]] = {}
+register_cache("general kernels", _known.clear)
 
 
-def _addresses(kind: str, dtype: str) -> tuple[str, Any]:
+def _addresses(kind: str, dtype: str) -> tuple[str, dict[str, KernelAddress]]:
+    """A kernel's name, and its address by this name."""
     target = host_target()
-    name = f"general_{kind}_{dtype}"
     key = kind, dtype, target.key()
-    if key not in _texts:
-        _texts[key] = {name: _text(kind, name, dtype, target)}
-    return name, load_kernels(_texts[key], target)
+    found = _known.get(key)
+    if found is None:
+        name = f"general_{kind}_{dtype}"
+        found = name, load_kernels({name: _text(kind, name, dtype, target)}, target)
+        _known[key] = found
+    return found
 
 
 class GeneralProgram:
