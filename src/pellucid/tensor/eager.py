@@ -69,6 +69,10 @@ def _tracing() -> Iterator[Trace]:
         state.trace = before
 
 
+Made = TensorCore | tuple[TensorCore, ...] | None
+"""What a kernel makes."""
+
+
 class Kernel:
     """A function of tensors at one signature, its value and its gradient computed at once.
 
@@ -82,7 +86,7 @@ class Kernel:
         self._function = function
         self._several = False
 
-    def run(self, tensors: Sequence[TensorCore]) -> Any:
+    def run(self, tensors: Sequence[TensorCore]) -> Made:
         """The value, not recorded yet; None if an index is out of range: NumPy says where."""
         raise NotImplementedError
 
@@ -145,7 +149,7 @@ class CompiledKernel(Kernel):
             arguments.append(TensorCore.make(Cell(None, node=seen, trace=trace)))
         return stored, arguments
 
-    def run(self, tensors: Sequence[TensorCore]) -> Any:
+    def run(self, tensors: Sequence[TensorCore]) -> Made:
         """The value, not recorded yet; None if an index is out of range: NumPy says where."""
         held = [tensor.array() for tensor in tensors]  # alive until the call is over
         layouts = self._layouts
@@ -274,7 +278,7 @@ class GeneralKernel(Kernel):
         super().__init__(function)
         self._general = general
 
-    def run(self, tensors: Sequence[TensorCore]) -> Any:
+    def run(self, tensors: Sequence[TensorCore]) -> Made:
         """The value, not recorded yet."""
         results = self._general.forward([t.array() for t in tensors])
         made = tuple(TensorCore.make(Cell(a, as_dtype(a.dtype))) for a in results)
@@ -521,7 +525,9 @@ def _run_results(
     settings = (numbers, *params.items())
     kernel = _kernel(primitive, settings, inputs, lambda: function)
     made = None if kernel is None else kernel.run(inputs)
-    return None if made is None else {k: t._cell for k, t in zip(numbers, made, strict=True)}
+    if not isinstance(made, tuple):
+        return None
+    return {k: t._cell for k, t in zip(numbers, made, strict=True)}
 
 
 def _looped(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:

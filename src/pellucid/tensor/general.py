@@ -13,17 +13,15 @@ from shapes, dtypes and settings, as everything that decides between kernels doe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from pellucid.backends import GeneralExecutable, load_general
 from pellucid.base.dtypes import as_dtype
 from pellucid.base.shapes import Shape
 from pellucid.tensor.core import no_memory
 from pellucid.tensor.native import with_workspace
-
-if TYPE_CHECKING:  # importing it would import the compiler, which a process without kernels spares
-    from pellucid.backends.cpu.general import GeneralProgram
 
 CHUNKS = 16
 """Into so many parts work is cut for the threads."""
@@ -55,10 +53,8 @@ class Program:
         self._settings = settings
         self._free = [self._made()]
 
-    def _made(self) -> GeneralProgram:
-        from pellucid.backends.cpu.general import GeneralProgram
-
-        return GeneralProgram(*self._settings)
+    def _made(self) -> GeneralExecutable:
+        return load_general(*self._settings)
 
     def __call__(self, *arrays: np.ndarray) -> None:
         """Run on contiguous arrays, inputs first, then results."""

@@ -281,7 +281,7 @@ class Pointwise(_Convolution):
     ) -> None:
         super().__init__(shape, dtype, weight, out)
         self._stride = stride
-        self._kept = (..., *(slice(None, None, s) for s in stride))
+        self._kept: Any = (..., *(slice(None, None, s) for s in stride))
         length = math.prod(out)
         self._products = Products(self.batch, self.filters, self.channels, length, dtype)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.backends import general_columns
 from pellucid.tensor.general import NANOSECONDS, Program, chunks_of, new
 
 SHORT = 32
@@ -65,16 +66,13 @@ class Products:
         self._multiply("transposed", w, y, out, rows, depth)
 
     def _product(self, rows: int, depth: int, transposed: bool) -> Program:
-        from pellucid.backends.cpu.general import lanes_of
-        from pellucid.backends.cpu.general_products import ACROSS
-
-        lanes = lanes_of(self._dtype.name)
+        lanes, across = general_columns(self._dtype.name)
         vectors = -(-self._length // lanes)
-        groups = -(-self._images * vectors // ACROSS)
+        groups = -(-self._images * vectors // across)
         together, chunks = chunks_of(groups)
         words = {
             "together": together,
-            "scratch": depth * ACROSS * lanes,
+            "scratch": depth * across * lanes,
             "groups": groups,
             "images": self._images,
             "rows": rows,
@@ -105,17 +103,14 @@ class Products:
         return np.ascontiguousarray(total.T) if swapped else total
 
     def _sum(self, swapped: bool, together: int, chunks: int) -> Program:
-        from pellucid.backends.cpu.general import lanes_of
-        from pellucid.backends.cpu.general_products import ACROSS
-
-        lanes = lanes_of(self._dtype.name)
+        lanes, across = general_columns(self._dtype.name)
         images, rows, columns, length = self._extents
         if swapped:
             rows, columns = columns, rows
         block = max(1, PACKED // length)
         words = {
             "together": together,
-            "scratch": block * length * ACROSS * lanes,
+            "scratch": block * length * across * lanes,
             "block": block,
             "images": images,
             "rows": rows,

@@ -16,7 +16,7 @@ order: the bits are the same on any number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -24,14 +24,14 @@ from pellucid.backends.cpu.contraction import KERNEL_ATTRIBUTES, KERNEL_PARAMETE
 from pellucid.backends.cpu.contraction_tiles import multiply_add
 from pellucid.backends.cpu.engine import PLAIN, KernelAddress, load_kernels
 from pellucid.backends.cpu.general_normalization import batch_normalized, batch_pulled
-from pellucid.backends.cpu.general_products import image_products, summed_products
+from pellucid.backends.cpu.general_products import ACROSS, image_products, summed_products
 from pellucid.backends.cpu.general_words import WORDS, Writer, vectors
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.runtime import NativeProgram, Region, Task
 from pellucid.backends.cpu.target import Target, host_target
 from pellucid.base.caches import register_cache
 
-__all__ = ["OPERANDS", "GeneralProgram", "lanes_of"]
+__all__ = ["ACROSS", "OPERANDS", "GeneralProgram", "lanes_of"]
 
 TOGETHER = 4
 """Vectors of positions that are computed side by side."""
@@ -322,7 +322,7 @@ class GeneralProgram:
         self,
         kind: str,
         dtype: str,
-        words: dict[str, int],
+        words: Mapping[str, int],
         chunks: int,
         cost: float,
         offsets: Sequence[int] = (),
@@ -347,6 +347,6 @@ class GeneralProgram:
         self.placed = address
         self._program.table[self._place] = address
 
-    def run(self) -> None:
+    def run(self, steps: int = 1) -> None:
         """Run on the arrays whose addresses stand in ``pointers``."""
-        self._program.run()
+        self._program.run(steps)
