@@ -117,6 +117,7 @@ def test_programs_do_not_keep_models_alive() -> None:
 
 
 def test_the_architecture_lists_what_is_kept() -> None:
+    import pellucid.backends.cpu.general
     import pellucid.backends.cpu.load
     import pellucid.models.gpt
     import pellucid.training.trainer  # noqa: F401  (all that keep something are loaded)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
-from collections.abc import MutableSequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,8 +49,8 @@ def array_at(address: int, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarra
     return np.ndarray(shape, dtype, memory)
 
 
-class SharingExecutable(Executable, Protocol):
-    """An executable whose intermediate values live in memory that others use as well."""
+class Sharing(Protocol):
+    """What runs with memory that others use as well."""
 
     memory_bytes: int
     """How much it needs."""
@@ -60,12 +60,46 @@ class SharingExecutable(Executable, Protocol):
     def place(self, address: int) -> None:
         """Use the memory at this address, a multiple of 64."""
 
+    def run(self, steps: int = 1) -> None:
+        """Run ``steps`` times, one after the other."""
+
+
+class SharingExecutable(Sharing, Executable, Protocol):
+    """An executable whose intermediate values live in memory that others use as well."""
+
 
 def load_sharing(graph: Graph) -> SharingExecutable:
     """The graph as a native program that has to be given memory before it runs."""
     module = importlib.import_module("pellucid.backends.cpu.load")
     found: SharingExecutable = module.CpuExecutable(graph, own_memory=False)
     return found
+
+
+class GeneralExecutable(Sharing, Protocol):
+    """A kernel that serves every extent, for given numbers (:mod:`.cpu.general`)."""
+
+    pointers: memoryview
+    """Addresses of the arrays that it works on."""
+
+
+def load_general(
+    kind: str,
+    dtype: str,
+    words: Mapping[str, int],
+    chunks: int,
+    cost: float,
+    offsets: Sequence[int] = (),
+) -> GeneralExecutable:
+    """The kernel of this name for these numbers; see :class:`.cpu.general.GeneralProgram`."""
+    module = importlib.import_module("pellucid.backends.cpu.general")
+    found: GeneralExecutable = module.GeneralProgram(kind, dtype, words, chunks, cost, offsets)
+    return found
+
+
+def general_columns(dtype: str) -> tuple[int, int]:
+    """Elements of a vector, and how many vectors of columns a product computes side by side."""
+    module = importlib.import_module("pellucid.backends.cpu.general")
+    return int(module.lanes_of(dtype)), int(module.ACROSS)
 
 
 def load(graph: Graph, backend: str = "cpu") -> Executable:

@@ -2,8 +2,9 @@
 
 Every operation has its NumPy definition, and small work is best done by it at once.  Heavy work
 goes to a *kernel*: the operation, or a function of several operations marked with :func:`unit`, as
-one compiled graph for these shapes, with another one for its gradient.  Nothing changes but speed
-and the last digits: values exist at once, hooks, layer names and second derivatives work as ever.
+one compiled graph for these shapes, with another one for its gradient, or without a graph by what
+serves every shape (:mod:`pellucid.tensor.general`).  Nothing changes but speed and the last digits:
+values exist at once, hooks, layer names and second derivatives work as ever.
 
 Whether a kernel is used follows from shapes, dtypes and settings alone, never from how often
 something ran, what ran before it or what the disk's cache holds, so that equal programs give equal
@@ -24,7 +25,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from pellucid.base.caches import register_cache
-from pellucid.base.dtypes import DType
+from pellucid.base.dtypes import DType, as_dtype
 from pellucid.base.errors import (
     ArgumentError,
     CompilationError,
@@ -46,6 +47,7 @@ from pellucid.graph.node import (
 from pellucid.tensor import core
 from pellucid.tensor.autograd import gradients_at, set_grad_enabled
 from pellucid.tensor.core import Record, TensorCore
+from pellucid.tensor.general import General
 from pellucid.tensor.native import Layout, NativeFunction, layout_of, stored_array, stored_input
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.trace import Trace
@@ -67,14 +69,58 @@ def _tracing() -> Iterator[Trace]:
         state.trace = before
 
 
+Made = TensorCore | tuple[TensorCore, ...] | None
+"""What a kernel makes."""
+
+
 class Kernel:
-    """A function of tensors at one signature: native programs for its value and its gradient.
+    """A function of tensors at one signature, its value and its gradient computed at once.
 
     ``function(*tensors)`` is the composition of primitives that defines it; a result that is a
     tuple has its gradient in the first entry, the others count as constants.
     """
 
-    __slots__ = ("_backward", "_dtypes", "_forward", "_function", "_layouts", "_several", "_specs")
+    __slots__ = ("_function", "_several")
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._several = False
+
+    def run(self, tensors: Sequence[TensorCore]) -> Made:
+        """The value, not recorded yet; None if an index is out of range: NumPy says where."""
+        raise NotImplementedError
+
+    def pull(
+        self,
+        record: Record,
+        inputs: Sequence[TensorCore],
+        cotangent: TensorCore,
+        value: TensorCore,
+    ) -> Sequence[Any] | None:
+        """Cotangents of the inputs; None if an index is out of range."""
+        raise NotImplementedError
+
+    def cotangents(self, record: Record, cotangent: TensorCore, value: TensorCore) -> Sequence[Any]:
+        """Cotangents of the inputs from that of the value."""
+        inputs = record.inputs
+        watched = state.watcher is not None and not state.watcher.takes_units
+        if not (watched or state.trace or state.grad_enabled) and state.eager_kernels:
+            found = self.pull(record, inputs, cotangent, value)
+            if found is not None:
+                return found
+        if record.op.gradient is not None:
+            record.check_rule(value)
+            return apply_rule(record, cotangent, value)
+        record.check_inputs_unchanged(value)
+        with set_grad_enabled(True):
+            again = self._function(*inputs)
+        return gradients_at(again[0] if self._several else again, cotangent, inputs)
+
+
+class CompiledKernel(Kernel):
+    """A function as native programs made for this signature."""
+
+    __slots__ = ("_backward", "_dtypes", "_forward", "_layouts", "_specs")
 
     def __init__(
         self,
@@ -82,7 +128,7 @@ class Kernel:
         specs: Sequence[Spec],
         layouts: Sequence[Layout | None],
     ) -> None:
-        self._function = function
+        super().__init__(function)
         self._specs = specs
         self._layouts = layouts
         self._backward: dict[Any, tuple[NativeFunction, list[int], list[int | None]]] = {}
@@ -103,7 +149,7 @@ class Kernel:
             arguments.append(TensorCore.make(Cell(None, node=seen, trace=trace)))
         return stored, arguments
 
-    def run(self, tensors: Sequence[TensorCore]) -> Any:
+    def run(self, tensors: Sequence[TensorCore]) -> Made:
         """The value, not recorded yet; None if an index is out of range: NumPy says where."""
         held = [tensor.array() for tensor in tensors]  # alive until the call is over
         layouts = self._layouts
@@ -119,23 +165,7 @@ class Kernel:
             return TensorCore.make(Cell(arrays[0], self._dtypes[0]))
         return tuple(TensorCore.make(Cell(a, d)) for a, d in zip(arrays, self._dtypes, strict=True))
 
-    def cotangents(self, record: Record, cotangent: TensorCore, value: TensorCore) -> Sequence[Any]:
-        """Cotangents of the inputs from that of the value."""
-        inputs = record.inputs
-        watched = state.watcher is not None and not state.watcher.takes_units
-        if not (watched or state.trace or state.grad_enabled) and state.eager_kernels:
-            found = self._pull(record, inputs, cotangent, value)
-            if found is not None:
-                return found
-        if record.op.gradient is not None:
-            record.check_rule(value)
-            return apply_rule(record, cotangent, value)
-        record.check_inputs_unchanged(value)
-        with set_grad_enabled(True):
-            again = self._function(*inputs)
-        return gradients_at(again[0] if self._several else again, cotangent, inputs)
-
-    def _pull(
+    def pull(
         self,
         record: Record,
         inputs: Sequence[TensorCore],
@@ -239,6 +269,40 @@ def _substitute(outputs: Sequence[Node], replaced: dict[Node, Node]) -> dict[Nod
     return replaced
 
 
+class GeneralKernel(Kernel):
+    """A function that what serves every shape computes (:mod:`pellucid.tensor.general`)."""
+
+    __slots__ = ("_general",)
+
+    def __init__(self, function: Callable[..., Any], general: General) -> None:
+        super().__init__(function)
+        self._general = general
+
+    def run(self, tensors: Sequence[TensorCore]) -> Made:
+        """The value, not recorded yet."""
+        results = self._general.forward([t.array() for t in tensors])
+        made = tuple(TensorCore.make(Cell(a, as_dtype(a.dtype))) for a in results)
+        self._several = len(made) > 1
+        return made if self._several else made[0]
+
+    def pull(
+        self,
+        record: Record,
+        inputs: Sequence[TensorCore],
+        cotangent: TensorCore,
+        value: TensorCore,
+    ) -> Sequence[Any]:
+        """Cotangents of the inputs."""
+        needs = [t._requires_grad for t in inputs]
+        record.check_read(inputs, value, self._general.operands(needs))
+        arrays = [t.array() for t in inputs]
+        found = self._general.backward(arrays, cotangent.array(), needs)
+        return [
+            None if array is None else TensorCore.make(Cell(array, t._cell.dtype))
+            for array, t in zip(found, inputs, strict=True)
+        ]
+
+
 # ---- the table ------------------------------------------------------------------------------
 
 
@@ -292,8 +356,12 @@ def _kernel(
     settings: tuple[Any, ...],
     tensors: Sequence[TensorCore],
     function: Callable[[], Callable[..., Any]],
+    general: Callable[[], General | None] = lambda: None,
 ) -> Kernel | None:
-    """The kernel for this call, made if it is new; None where NumPy has to do."""
+    """The kernel for this call, made if it is new; None where NumPy has to do.
+
+    ``general()`` says whether what serves every shape computes it.
+    """
     parts: list[Any] = [op, settings]
     for tensor in tensors:
         cell = tensor._cell
@@ -312,7 +380,11 @@ def _kernel(
         return None
     with _table.lock:
         if key not in _table.kernels:
-            _table.keep(key, _made(op.name, tensors, function()))
+            found = general()
+            if found is not None:
+                _table.keep(key, GeneralKernel(function(), found))
+            else:
+                _table.keep(key, _made(op.name, tensors, function()))
         return _table.kernels[key]
 
 
@@ -321,7 +393,7 @@ def _made(name: str, tensors: Sequence[TensorCore], function: Callable[..., Any]
     specs = [Spec(t._cell.shape, t._cell.dtype) for t in tensors]
     layouts = [None if t._cell.pointer else layout_of(t.array()) for t in tensors]
     try:
-        return Kernel(function, specs, layouts)
+        return CompiledKernel(function, specs, layouts)
     except CompilationError as error:
         warnings.warn(
             f"{name} could not be compiled and runs by its NumPy definition: {error}",
@@ -453,7 +525,9 @@ def _run_results(
     settings = (numbers, *params.items())
     kernel = _kernel(primitive, settings, inputs, lambda: function)
     made = None if kernel is None else kernel.run(inputs)
-    return None if made is None else {k: t._cell for k, t in zip(numbers, made, strict=True)}
+    if not isinstance(made, tuple):
+        return None
+    return {k: t._cell for k, t in zip(numbers, made, strict=True)}
 
 
 def _looped(tensors: Sequence[Any], params: Mapping[str, Any]) -> bool:
@@ -472,7 +546,9 @@ _TENSOR = object()
 """Stands for a tensor in the settings of a call."""
 
 
-def unit(worth: Worth) -> Callable[[Function], Function]:
+def unit(
+    worth: Worth, general: Callable[..., General | None] | None = None
+) -> Callable[[Function], Function]:
     """Let a function of tensors run as one kernel where ``worth`` says that it is heavy.
 
     The function does nothing but compose operations: no random numbers, no changes in place,
@@ -480,6 +556,10 @@ def unit(worth: Worth) -> Callable[[Function], Function]:
     have a hash; lists are taken as tuples.  The function stays the definition: small operands,
     traced ones, wrong ones and gradients of gradients run through it.  If it returns a tuple,
     gradients flow into the first entry only; let the others be detached.
+
+    ``general``, called with the same arguments, says from shapes, dtypes and settings alone whether
+    the call needs no kernel of its own (:mod:`pellucid.tensor.general`); what it returns gets the
+    arrays of the tensor arguments in their order.
 
     What the function takes from a function around it may be numbers, text, None and tuples of
     these: they belong to the signature.  Raises ``ArgumentError`` for anything else.
@@ -495,7 +575,7 @@ def unit(worth: Worth) -> Callable[[Function], Function]:
             watcher = state.watcher
             usable = state.eager_kernels and state.trace is None and state.autocast is None
             if usable and (watcher is None or watcher.takes_units):
-                result = _run_unit(op, worth, function, args, kwargs)
+                result = _run_unit(op, worth, function, general, args, kwargs)
                 if result is not None:
                     return result
             return function(*args, **kwargs)
@@ -561,6 +641,7 @@ def _run_unit(
     op: Primitive,
     worth: Worth,
     function: Callable[..., Any],
+    general: Callable[..., General | None] | None,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
@@ -579,7 +660,13 @@ def _run_unit(
             return None
         settings.extend((name, exact(value)) for name, value in outside)
 
-    kernel = _kernel(op, tuple(settings), tensors, lambda: _filled(function, args, kwargs))
+    kernel = _kernel(
+        op,
+        tuple(settings),
+        tensors,
+        lambda: _filled(function, args, kwargs),
+        lambda: None if general is None else general(*args, **kwargs),
+    )
     result = None if kernel is None else kernel.run(tensors)
     if result is None:
         return None

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.backends import SharingExecutable, load_sharing
+from pellucid.backends import Sharing, load_sharing
 from pellucid.base.caches import register_cache
 from pellucid.base.dtypes import as_dtype
 from pellucid.base.shapes import Shape
@@ -119,7 +119,7 @@ _workspaces: list[tuple[int, int, np.ndarray]] = []
 register_cache("workspaces", _workspaces.clear)
 
 
-def with_workspace(executable: SharingExecutable) -> None:
+def with_workspace(executable: Sharing) -> None:
     """Run with shared memory for intermediate values."""
     try:
         found = _workspaces.pop()

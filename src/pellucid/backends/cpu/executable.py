@@ -15,11 +15,13 @@ from pellucid.backends.cpu.engine import (
     kernel_keys,
     load_kernels,
 )
+from pellucid.backends.cpu.equal_parts import plan_of_equal_parts
 from pellucid.backends.cpu.explain import explain
 from pellucid.backends.cpu.plan import (
     AnyPlan,
     HostPlan,
     LoopPlan,
+    Plan,
     StrandPlan,
     TaskPlan,
     find_plan,
@@ -51,8 +53,7 @@ class CpuExecutable:
         plan = find_plan(key)
         addresses = None if plan is None else find_kernels(plan.kernels, self.target)
         if plan is None or addresses is None:
-            texts, addresses = self._compile()
-            plan = self.analysis.plan(kernel_keys(texts, self.target))
+            plan, addresses = self._planned_and_loaded(not own_memory)
             keep_plan(key, plan)
         self.plan = plan
         self._inputs = plan.inputs
@@ -65,15 +66,33 @@ class CpuExecutable:
             self._memory = _aligned(self.memory_bytes)
             self.place(int(self._memory.ctypes.data))
 
-    def _compile(self) -> tuple[dict[str, str], dict[str, KernelAddress]]:
+    def _planned_and_loaded(self, repeats: bool) -> tuple[Plan, dict[str, KernelAddress]]:
+        """A new plan and the addresses of its kernels; equal parts are planned once if it
+        ``repeats``."""
+        addresses: dict[str, KernelAddress] = {}
+
+        def planned(graph: Graph) -> Plan:
+            analysis, texts, found = self._compile(graph)
+            addresses.update(found)
+            if graph is self._source:
+                self.analysis = analysis
+            return analysis.plan(kernel_keys(texts, self.target))
+
+        plan = plan_of_equal_parts(self._source, self.target, planned) if repeats else None
+        if plan is None:
+            addresses.clear()
+            plan = planned(self._source)
+        return plan, addresses
+
+    def _compile(self, graph: Graph) -> tuple[Analysis, dict[str, str], dict[str, KernelAddress]]:
         """Texts and addresses of all kernels, written on this thread and compiled on others."""
         early = EarlyCompilation(self.target)
         try:
-            self.analysis = Analysis(self._source, self.target, written=early.add)
+            analysis = Analysis(graph, self.target, written=early.add)
         finally:
             early.close()
-        texts = self.analysis.texts()
-        return texts, load_kernels(texts, self.target)
+        texts = analysis.texts()
+        return analysis, texts, load_kernels(texts, self.target)
 
     @functools.cached_property
     def analysis(self) -> Analysis:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import float64
+from pellucid.base.dtypes import float32, float64
 from pellucid.base.errors import ArgumentError, DTypeError, OutOfRangeError, ShapeError
 from pellucid.nn.functional.checks import as_broadcast, check_values, demanded, need_tensor
 from pellucid.nn.functional.hints import bilinear_hint, group_hint, last_axes_hint, linear_hint
@@ -17,6 +17,8 @@ from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import from_numpy, zeros
 from pellucid.tensor.eager import elements, products, rows, unit
 from pellucid.tensor.functions import where
+from pellucid.tensor.general import General
+from pellucid.tensor.general_normalization import general_batch_norm
 from pellucid.tensor.norms import distances
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import narrow_product, rounded_once
@@ -357,7 +359,18 @@ def batch_norm(
     return _normalized_by(input, running_mean, running_var, weight, bias, eps)
 
 
-@unit(rows(1 << 14))
+def _general_batch(input: Any, weight: Any, bias: Any, eps: float) -> General | None:
+    """How :func:`_normalized_batch` runs without a kernel made for this shape, if it does."""
+    dtype, shape = input.dtype, tuple(input.shape)
+    vectors = [t for t in (weight, bias) if t is not None]
+    if dtype not in (float32, float64) or len(shape) < 3:
+        return None
+    if any(t.dtype is not dtype or tuple(t.shape) != shape[1:2] for t in vectors):
+        return None
+    return general_batch_norm(shape, dtype.numpy, [weight is not None, bias is not None], eps)
+
+
+@unit(rows(1 << 14), _general_batch)
 def _normalized_batch(input: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Normalized by mean and variance of the batch, and these, (C,) and without history."""
     axes, seen = (0, *range(2, input.dim())), input.detach()

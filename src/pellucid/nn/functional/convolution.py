@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from pellucid.base.dtypes import float32, float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
 from pellucid.nn.functional import integer_convolution
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.hints import AXES, channels_hint, layer_of, rank_hint, window_hint
 from pellucid.ops.convolution import convolution, transposed_convolution
 from pellucid.tensor.eager import convolutions, unit
+from pellucid.tensor.general import General
+from pellucid.tensor.general_convolution import general_convolution
 from pellucid.tensor.promotion import narrow_product
 from pellucid.tensor.tensor import Tensor
 
@@ -148,7 +151,43 @@ def _check_kernel(
         )
 
 
-@unit(convolutions(1 << 18))
+def _general(
+    rank: int,
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+) -> General | None:
+    """How :func:`_convolve` runs without a kernel made for these shapes, if it does."""
+    shape, kernel, dtype = tuple(input.shape), tuple(weight.shape[2:]), input.dtype
+    tensors = [t for t in (input, weight, bias) if t is not None]
+    if len(kernel) != rank or dtype not in (float32, float64):
+        return None
+    if any(t.dtype is not dtype for t in tensors) or len(shape) not in (rank + 1, rank + 2):
+        return None
+    if bias is not None and tuple(bias.shape) != tuple(weight.shape[:1]):
+        return None
+    name = f"conv{rank}d"
+    steps = per_axis(name, "stride", stride, rank, 1)
+    spread = per_axis(name, "dilation", dilation, rank, 1)
+    low, high = padding_amounts(name, padding, kernel, steps, spread)
+    return general_convolution(
+        shape if len(shape) == rank + 2 else (1, *shape),
+        dtype.numpy,
+        tuple(weight.shape),
+        stride=steps,
+        low=low,
+        high=high,
+        dilation=spread,
+        groups=per_axis(name, "groups", groups, 1, 1)[0],
+        batched=len(shape) == rank + 2,
+    )
+
+
+@unit(convolutions(1 << 18), _general)
 def _convolve(
     rank: int,
     input: Any,
