@@ -174,7 +174,8 @@ def _pair_solved(block: np.ndarray, x: np.ndarray) -> np.ndarray:
     """X with B X = Y for a symmetric 2 × 2 matrix, by Cramer's rule; infinite where B is
     singular, as LAPACK's is."""
     (a, b), (_, d) = block
-    return np.stack([d * x[0] - b * x[1], a * x[1] - b * x[0]]) / (a * d - b * b)
+    both: np.ndarray = np.stack([d * x[0] - b * x[1], a * x[1] - b * x[0]])
+    return np.asarray(both / (a * d - b * b))
 
 
 def _solve_one(ld: np.ndarray, pivots: np.ndarray, x: np.ndarray) -> None:

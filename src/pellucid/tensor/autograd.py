@@ -193,9 +193,7 @@ def _walk(
     With ``asked``, keys of tensors, only operations on the way to these are differentiated.
     """
     seeds = _seed(outputs, cotangents)
-    record_of, needs = _record_of, _needs_gradient
-    if asked is not None:
-        record_of, needs = _ways(outputs, asked)
+    record_of, needs = _ways(outputs, asked)
     trace = state.trace
     keeps = create_graph if retain_graph is None else retain_graph
     used: list[Record] = []
@@ -238,9 +236,12 @@ def _walk(
 
 
 def _ways(
-    outputs: Sequence[TensorCore], asked: Collection[int]
+    outputs: Sequence[TensorCore], asked: Collection[int] | None
 ) -> tuple[Callable[[TensorCore], Record | None], Callable[[TensorCore], bool]]:
-    """``record_of`` and ``needs`` for a walk that goes nowhere but to the tensors asked for."""
+    """``record_of`` and ``needs`` for a walk that goes nowhere but to the tensors asked for; None
+    asks for all leaves."""
+    if asked is None:
+        return _record_of, _needs_gradient
     leads: set[int] = set(asked)
     for tensor in ordered_history(outputs, _record_of, key_of):
         record = _record_of(tensor)
