@@ -1,6 +1,19 @@
-"""The older place of :func:`pellucid.hub.load_state_dict_from_url`."""
+"""Weights by address, in PyTorch's older place; :mod:`pellucid.hub` has the newer name."""
 
-from pellucid.hub import load_state_dict_from_url as load_url
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from pellucid.base.errors import UnsupportedError
+
+
+def load_url(url: str, *args: Any, **kwargs: Any) -> NoReturn:
+    """Raises ``UnsupportedError``: nothing is downloaded."""
+    raise UnsupportedError(
+        f"{url!r} was to be downloaded, and nothing is downloaded here",
+        "get the file yourself and read it with pellucid.load",
+    )
+
 
 __all__ = ["load_url"]
 
