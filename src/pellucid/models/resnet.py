@@ -120,12 +120,13 @@ class ResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(first)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if small_images else nn.MaxPool2d(3, stride=2, padding=1)
-        inputs = first
-        for group, (width, count) in enumerate(zip(widths, blocks, strict=True), 1):
-            setattr(self, f"layer{group}", _group(block, inputs, width, count, min(group, 2)))
-            inputs = block.expansion * width
+        wide = [block.expansion * width for width in widths]  # channels after each group
+        self.layer1 = _group(block, first, widths[0], blocks[0], stride=1)
+        self.layer2 = _group(block, wide[0], widths[1], blocks[1], stride=2)
+        self.layer3 = _group(block, wide[1], widths[2], blocks[2], stride=2)
+        self.layer4 = _group(block, wide[2], widths[3], blocks[3], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
-        self.fc = nn.Linear(inputs, num_classes)
+        self.fc = nn.Linear(wide[3], num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
