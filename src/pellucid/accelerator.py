@@ -10,6 +10,7 @@ Questions are answered; what needs an accelerator raises ``DeviceError`` (a ``Ru
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import Any, NoReturn
 
 from pellucid.base.errors import DeviceError
@@ -44,6 +45,28 @@ def current_device_index() -> int:
 def set_device_index(device: DeviceLike) -> None:
     """Raises :class:`DeviceError`: there is no accelerator."""
     raise _none()
+
+
+class device_index:  # noqa: N801  (PyTorch's name)
+    """Context manager: the accelerator of that number is the current one inside.
+
+    Entering raises :class:`DeviceError` unless ``device`` is None.
+    """
+
+    def __init__(self, device: int | None, /) -> None:
+        self.idx = device
+
+    def __enter__(self) -> None:
+        if self.idx is not None:
+            raise _none()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
 
 
 current_device_idx = current_device_index
@@ -108,6 +131,7 @@ __all__ = [
     "current_device_index",
     "current_stream",
     "device_count",
+    "device_index",
     "empty_cache",
     "get_device_capability",
     "is_available",

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any, NoReturn, TypeAlias
 
 from pellucid.base.errors import ArgumentError, FileError, UnsupportedError
+from pellucid.utils.model_zoo import load_url as load_state_dict_from_url
 
 Names: TypeAlias = list[str]
 _folder = [Path.home() / ".cache" / "pellucid" / "hub"]
@@ -70,14 +71,6 @@ def help(  # noqa: A001
     """The docstring of a function of a folder's ``hubconf.py``."""
     found: str | None = getattr(_hubconf(repo_or_dir, source), model).__doc__
     return found
-
-
-def load_state_dict_from_url(url: str, *args: Any, **kwargs: Any) -> NoReturn:
-    """Raises ``UnsupportedError``: nothing is downloaded."""
-    raise UnsupportedError(
-        f"{url!r} was to be downloaded, and nothing is downloaded here",
-        "get the file yourself and read it with pellucid.load",
-    )
 
 
 def download_url_to_file(url: str, dst: str, *args: Any, **kwargs: Any) -> NoReturn:

@@ -165,8 +165,17 @@ TAKES_ANY_KEYWORD = {
     "rearrange": "extents of axes that the pattern names",
     "resnet18": "keywords of ResNet",
     "resnet34": "keywords of ResNet",
+    "resnet50": "keywords of ResNet",
+    "resnet101": "keywords of ResNet",
+    "resnet152": "keywords of ResNet",
+    "vgg11": "keywords of VGG",
     "vgg11_bn": "keywords of VGG",
+    "vgg13": "keywords of VGG",
+    "vgg13_bn": "keywords of VGG",
+    "vgg16": "keywords of VGG",
     "vgg16_bn": "keywords of VGG",
+    "vgg19": "keywords of VGG",
+    "vgg19_bn": "keywords of VGG",
 }
 """Callables whose keywords are somebody else's, and whose."""
 

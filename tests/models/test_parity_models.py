@@ -54,6 +54,12 @@ CASES: dict[str, Case] = {
         (3, 1, 16, 16),
         5,
     ),
+    "resnet-bottleneck": (
+        resnet,
+        lambda m: m.ResNet((1, 1, 2, 1), 6, (4, 6, 8, 10), block=m.Bottleneck),
+        (3, 3, 40, 33),
+        6,
+    ),
     "vgg": (
         vgg,
         lambda m: m.VGG((4, "M", 6, 6, "M", 8, "M"), 7, hidden=12, pooled=2, dropout=0.0),
@@ -200,6 +206,7 @@ def test_first_weights_are_spread_as_in_pytorch() -> None:
 def test_numbers_of_parameters_are_those_of_the_papers() -> None:
     counts = {
         resnet.resnet18(): 11_689_512,  # torchvision's
+        resnet.resnet50(): 25_557_032,
         resnet.resnet18(10, small_images=True): 11_173_962,  # the usual CIFAR variant
         vit.ViT(224, 16, 192, 3, 12): 5_717_416,  # DeiT-Ti (Touvron and others, 2020)
         mixer.MLPMixer(): 18_528_264,  # timm's mixer_s16_224

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,11 @@ from pellucid.models import (
     negative_elbo,
     reparametrize,
     resnet18,
+    resnet50,
+    vgg11,
+    vgg13,
+    vgg16,
+    vgg19,
 )
 
 
@@ -188,6 +194,25 @@ def test_gan_steps_change_one_network_at_a_time() -> None:
             pairs = zip(net.parameters(), before[i], strict=True)
             moved = [not np.array_equal(p.detach().numpy(), old) for p, old in pairs]
             assert not any(moved) if i == still else all(moved)
+
+
+def test_trained_weights_are_not_fetched_and_none_are_asked_for_by_none() -> None:
+    model = resnet18(weights=None, progress=True, widths=(4, 4, 4, 4), num_classes=3)
+    assert model(pellucid.zeros(2, 3, 40, 40)).shape == (2, 3)
+    assert vgg11(pretrained=False, hidden=4).classifier[-1].out_features == 1000
+    for asked in ({"weights": "DEFAULT"}, {"pretrained": True}, {"weights": "IMAGENET1K_V1"}):
+        with pytest.raises(ArgumentError, match=r"resnet50 got .* not fetched\n.*load_state_dict"):
+            resnet50(**asked)
+
+
+@pytest.mark.parametrize(
+    ("build", "count"),
+    [(vgg11, 9_220_480), (vgg13, 9_404_992), (vgg16, 14_714_688), (vgg19, 20_024_384)],
+)
+def test_numbers_of_parameters_of_the_convolutions(build: Any, count: int) -> None:
+    """Those of the paper's networks A, B, D and E without their linear layers."""
+    features = build(hidden=4, pooled=1).features
+    assert sum(p.numel() for p in features.parameters()) == count
 
 
 def test_errors_say_what_does_not_fit() -> None:

@@ -23,6 +23,8 @@ def test_conversions() -> None:
     assert model.type("torch.FloatTensor").half()[0].weight.dtype is pellucid.float16
     assert net().type(pellucid.float64)[1].num_batches_tracked.dtype is pellucid.float64
     assert model.share_memory() is model.to_empty(device="cpu") is model
+    with pytest.raises(RuntimeError, match=r"the CPU as device\n.*x\.to\(device\)"):
+        pellucid.ones(1).cuda("cpu")
     with pytest.raises(RuntimeError, match="no device 'cuda'"):
         model.to_empty(device="cuda")
 

@@ -11,6 +11,8 @@ import pellucid
 from helpers import assert_close
 from pellucid import nn, optim
 from pellucid.base.errors import ArgumentError
+from pellucid.optim.lr_scheduler import _LRScheduler
+from pellucid.optim.optimizer import Optimizer, required
 
 NAMES = (
     "SGD Adam AdamW Adamax NAdam RAdam Adagrad Adadelta Adafactor RMSprop Rprop ASGD LBFGS "
@@ -141,3 +143,31 @@ def test_a_rate_of_several_elements_is_refused() -> None:
         optim.SGD([nn.Parameter(pellucid.ones(2))], lr=pellucid.tensor(-1.0))
     with pytest.raises(ArgumentError, match="capturable=True"):
         optim.Adam([nn.Parameter(pellucid.ones(2))], lr=pellucid.tensor(0.1), foreach=True)
+
+
+def test_own_optimizers_and_schedules_written_with_the_older_names() -> None:
+    class Plain(Optimizer):
+        def __init__(self, params: Any, lr: Any = required, decay: float = 0.0) -> None:
+            super().__init__(params, {"lr": lr, "decay": decay})
+
+        def step(self) -> None:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.data.add_(p.grad, alpha=-group["lr"])
+
+    class Halving(_LRScheduler):
+        def get_lr(self) -> list[float]:
+            return [base * 0.5**self.last_epoch for base in self.base_lrs]
+
+    weight = nn.Parameter(pellucid.ones(2))
+    with pytest.raises(ValueError, match="says nothing of lr"):
+        Plain([weight])
+    with pytest.raises(ValueError, match="says nothing of lr"):
+        Plain([{"params": [weight], "lr": 0.1}, {"params": [nn.Parameter(pellucid.ones(1))]}])
+    optimizer = Plain([{"params": [weight], "lr": 0.5}])
+    schedule = Halving(optimizer)
+    for _ in range(2):
+        weight.grad = pellucid.ones(2)
+        optimizer.step()
+        schedule.step()
+    assert weight.tolist() == [1 - 0.5 - 0.25] * 2 and schedule.get_last_lr() == [0.125]

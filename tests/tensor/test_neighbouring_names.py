@@ -12,6 +12,7 @@ import pytest
 
 import pellucid
 from pellucid import nn
+from pellucid.nn.attention import SDPBackend, sdpa_kernel
 
 
 def test_scripts_are_the_functions_themselves() -> None:
@@ -48,6 +49,24 @@ def test_what_there_is_not_says_so() -> None:
         pellucid.hub.load("pytorch/vision", "resnet18", pretrained=True)
     with pytest.raises(RuntimeError, match="nothing is downloaded here"):
         pellucid.hub.load_state_dict_from_url("https://example.org/x.pt")
+    with pytest.raises(RuntimeError, match="nothing is downloaded here"):
+        pellucid.utils.model_zoo.load_url("https://example.org/x.pt")
+    with pytest.raises(RuntimeError, match="there is no accelerator"):
+        with pellucid.accelerator.device_index(0):
+            pass
+    with pellucid.accelerator.device_index(None):
+        assert pellucid.ones(1).device.type == "cpu"
+
+
+def test_the_way_of_attention_may_be_named() -> None:
+    x = pellucid.randn(1, 2, 5, 4)
+    wanted = nn.functional.scaled_dot_product_attention(x, x, x)
+    for ways in (SDPBackend.MATH, [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]):
+        with sdpa_kernel(ways):
+            assert pellucid.equal(nn.functional.scaled_dot_product_attention(x, x, x), wanted)
+    with pytest.raises(TypeError, match="sdpa_kernel got a str"):
+        with sdpa_kernel("math"):
+            pass
 
 
 def test_models_of_a_folder(tmp_path: Path) -> None:

@@ -123,6 +123,16 @@ def test_variance_in_all_spellings(cube: np.ndarray) -> None:
     parity(lambda _, x: (x.sum(axis=1), x.mean(axis=0, keepdims=True), x.argmax(axis=1)), cube)
 
 
+def test_axis_is_dim_wherever_there_is_one(cube: np.ndarray) -> None:
+    """Also in functions that neither reduce nor are methods, and in the same call in place."""
+    parity(lambda lib, x: (lib.stack([x, x], axis=1), lib.cat([x, x], axis=-1)), cube)
+    parity(lambda lib, x: (*lib.chunk(x, 2, axis=1), *lib.unbind(x, axis=0)), cube)
+    parity(lambda lib, x: (*lib.topk(x, 2, axis=0), *x.topk(1, axis=-1)), cube)
+    parity(lambda lib, x: (lib.diff(x, axis=1), x.select(axis=0, index=1)), cube)
+    parity(lambda lib, x: x.gather(axis=1, index=lib.zeros_like(x).long()), cube)
+    parity(lambda lib, x: x.clone().cumsum_(axis=1), cube)
+
+
 @pytest.mark.parametrize("p", [0, 0.5, 1, 2, 3, float("inf"), float("-inf"), "fro"])
 @pytest.mark.parametrize("axes", [None, 0, (0, 2)], ids=str)
 def test_norms(p: Any, axes: Any, cube: np.ndarray) -> None:

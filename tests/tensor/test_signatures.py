@@ -70,7 +70,7 @@ def test_every_function_and_method_is_documented() -> None:
 def test_the_table_of_forms_names_methods_that_exist() -> None:
     for name, forms in FORMS.items():
         assert hasattr(pellucid.Tensor, name), name
-        assert forms <= {"function", "out", "in_place", "axis", "rounded"}, name
+        assert forms <= {"function", "out", "in_place", "rounded"}, name
     assert list(FUNCTIONS) == [*names_with("function"), *IN_PLACE_FUNCTIONS]
     for name in names_with("in_place"):
         assert hasattr(pellucid.Tensor, f"{name}_")

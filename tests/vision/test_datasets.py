@@ -72,6 +72,7 @@ def test_the_real_digits() -> None:
     if not folder:
         pytest.skip("PELLUCID_TEST_DATA is not set")
     data = datasets.MNIST(Path(folder) / "mnist")
+    assert data.train_data is data.data and data.test_labels is data.targets  # older names
     assert len(data) == 60000 and data.targets[:5].tolist() == [5, 0, 4, 1, 9]
     assert data[0][0].size == (28, 28)
 

@@ -26,14 +26,23 @@ from pellucid.models.perceptron import Perceptron as Perceptron
 from pellucid.models.resnet import ResNet as ResNet
 from pellucid.models.resnet import resnet18 as resnet18
 from pellucid.models.resnet import resnet34 as resnet34
+from pellucid.models.resnet import resnet50 as resnet50
+from pellucid.models.resnet import resnet101 as resnet101
+from pellucid.models.resnet import resnet152 as resnet152
 from pellucid.models.seq2seq import Seq2Seq as Seq2Seq
 from pellucid.models.unet import UNet as UNet
 from pellucid.models.vae import VAE as VAE
 from pellucid.models.vae import negative_elbo as negative_elbo
 from pellucid.models.vae import reparametrize as reparametrize
 from pellucid.models.vgg import VGG as VGG
+from pellucid.models.vgg import vgg11 as vgg11
 from pellucid.models.vgg import vgg11_bn as vgg11_bn
+from pellucid.models.vgg import vgg13 as vgg13
+from pellucid.models.vgg import vgg13_bn as vgg13_bn
+from pellucid.models.vgg import vgg16 as vgg16
 from pellucid.models.vgg import vgg16_bn as vgg16_bn
+from pellucid.models.vgg import vgg19 as vgg19
+from pellucid.models.vgg import vgg19_bn as vgg19_bn
 from pellucid.models.vit import ViT as ViT
 
 __all__ = [
@@ -63,10 +72,19 @@ __all__ = [
     "negative_elbo",
     "principal_components",
     "reparametrize",
+    "resnet101",
+    "resnet152",
     "resnet18",
     "resnet34",
+    "resnet50",
+    "vgg11",
     "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
     "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
 ]
 
 

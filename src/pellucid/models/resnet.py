@@ -11,6 +11,15 @@ from typing import Any
 
 from pellucid import Tensor, nn
 from pellucid.base.errors import ArgumentError
+from pellucid.models.untrained import untrained
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
+    """What a block's input passes through before it is added; nothing where shapes agree."""
+    if stride == 1 and inputs == outputs:
+        return None
+    convolution = nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
 
 
 class BasicBlock(nn.Module):
@@ -20,6 +29,9 @@ class BasicBlock(nn.Module):
     passes through a 1×1 convolution and batch norm (``downsample``) before it is added.
     """
 
+    expansion = 1
+    """How many times ``channels`` the result has."""
+
     def __init__(self, inputs: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, channels, 3, stride=stride, padding=1, bias=False)
@@ -27,12 +39,7 @@ class BasicBlock(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
-        self.downsample = None
-        if stride != 1 or inputs != channels:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, channels, 1, stride=stride, bias=False),
-                nn.BatchNorm2d(channels),
-            )
+        self.downsample = _shortcut(inputs, channels, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) → (N, channels, ⌈H / stride⌉, ⌈W / stride⌉)."""
@@ -42,12 +49,44 @@ class BasicBlock(nn.Module):
         return self.relu(out + shortcut)
 
 
+class Bottleneck(nn.Module):
+    """A 1×1, a 3×3 and a 1×1 convolution, each with batch norm; the input is added before the last
+    ReLU.
+
+    (N, C, H, W) → (N, 4·channels, ⌈H / stride⌉, ⌈W / stride⌉): the 3×3 convolution works on
+    ``channels`` only, which makes deep networks affordable.  It also has the stride.
+    """
+
+    expansion = 4
+    """How many times ``channels`` the result has."""
+
+    def __init__(self, inputs: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        outputs = self.expansion * channels
+        self.conv1 = nn.Conv2d(inputs, channels, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, stride=stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv3 = nn.Conv2d(channels, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = _shortcut(inputs, outputs, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) → (N, 4·channels, ⌈H / stride⌉, ⌈W / stride⌉)."""
+        shortcut = x if self.downsample is None else self.downsample(x)
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        return self.relu(self.bn3(self.conv3(out)) + shortcut)
+
+
 class ResNet(nn.Module):
     """A stem, four groups of blocks, each after the first at half the resolution, the mean over
     all places, and a linear layer.
 
     Images (N, channels, H, W) → scores (N, num_classes).  ``blocks`` and ``widths`` are the number
-    of blocks and of channels of each group; (2, 2, 2, 2) is ResNet-18, (3, 4, 6, 3) ResNet-34.
+    of blocks and of channels of each group; (2, 2, 2, 2) is ResNet-18, (3, 4, 6, 3) ResNet-34 and,
+    with ``block=Bottleneck``, ResNet-50.
     With ``small_images`` the stem is a 3×3 convolution that keeps the resolution (for 32×32);
     without, a 7×7 one with stride 2 and max pooling, which leave a quarter of it (for 224×224).
     Convolutions start by He's normal initialization over the outputs.
@@ -65,6 +104,7 @@ class ResNet(nn.Module):
         widths: Sequence[int] = (64, 128, 256, 512),
         channels: int = 3,
         small_images: bool = False,
+        block: type[BasicBlock] | type[Bottleneck] = BasicBlock,
     ) -> None:
         super().__init__()
         if len(blocks) != 4 or len(widths) != 4:
@@ -80,20 +120,16 @@ class ResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(first)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if small_images else nn.MaxPool2d(3, stride=2, padding=1)
-        self.layer1 = self._group(first, widths[0], blocks[0], stride=1)
-        self.layer2 = self._group(widths[0], widths[1], blocks[1], stride=2)
-        self.layer3 = self._group(widths[1], widths[2], blocks[2], stride=2)
-        self.layer4 = self._group(widths[2], widths[3], blocks[3], stride=2)
+        wide = [block.expansion * width for width in widths]  # channels after each group
+        self.layer1 = _group(block, first, widths[0], blocks[0], stride=1)
+        self.layer2 = _group(block, wide[0], widths[1], blocks[1], stride=2)
+        self.layer3 = _group(block, wide[1], widths[2], blocks[2], stride=2)
+        self.layer4 = _group(block, wide[2], widths[3], blocks[3], stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
-        self.fc = nn.Linear(widths[3], num_classes)
+        self.fc = nn.Linear(wide[3], num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    @staticmethod
-    def _group(inputs: int, channels: int, count: int, stride: int) -> nn.Sequential:
-        later = [BasicBlock(channels, channels) for _ in range(count - 1)]
-        return nn.Sequential(BasicBlock(inputs, channels, stride), *later)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, H, W) → (N, num_classes)."""
@@ -106,11 +142,43 @@ class ResNet(nn.Module):
         return self.fc(x)
 
 
+def _group(
+    block: type[BasicBlock] | type[Bottleneck], inputs: int, width: int, count: int, stride: int
+) -> nn.Sequential:
+    later = [block(block.expansion * width, width) for _ in range(count - 1)]
+    return nn.Sequential(block(inputs, width, stride), *later)
+
+
 def resnet18(num_classes: int = 1000, **options: Any) -> ResNet:
-    """ResNet-18: 11,689,512 parameters for 1000 classes; ``options`` are those of ``ResNet``."""
-    return ResNet((2, 2, 2, 2), num_classes, **options)
+    """ResNet-18: 11,689,512 parameters for 1000 classes; ``options`` are those of ``ResNet``, and
+    torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking for some
+    raises :class:`ArgumentError`."""
+    return ResNet((2, 2, 2, 2), num_classes, **untrained("resnet18", options))
 
 
 def resnet34(num_classes: int = 1000, **options: Any) -> ResNet:
-    """ResNet-34: 21,797,672 parameters for 1000 classes; ``options`` are those of ``ResNet``."""
-    return ResNet((3, 4, 6, 3), num_classes, **options)
+    """ResNet-34: 21,797,672 parameters for 1000 classes; ``options`` are those of ``ResNet``, and
+    torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking for some
+    raises :class:`ArgumentError`."""
+    return ResNet((3, 4, 6, 3), num_classes, **untrained("resnet34", options))
+
+
+def resnet50(num_classes: int = 1000, **options: Any) -> ResNet:
+    """ResNet-50: 25,557,032 parameters for 1000 classes; ``options`` are those of ``ResNet``, and
+    torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking for some
+    raises :class:`ArgumentError`."""
+    return ResNet((3, 4, 6, 3), num_classes, **untrained("resnet50", options), block=Bottleneck)
+
+
+def resnet101(num_classes: int = 1000, **options: Any) -> ResNet:
+    """ResNet-101: 44,549,160 parameters for 1000 classes; ``options`` are those of ``ResNet``, and
+    torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking for some
+    raises :class:`ArgumentError`."""
+    return ResNet((3, 4, 23, 3), num_classes, **untrained("resnet101", options), block=Bottleneck)
+
+
+def resnet152(num_classes: int = 1000, **options: Any) -> ResNet:
+    """ResNet-152: 60,192,808 parameters for 1000 classes; ``options`` are those of ``ResNet``, and
+    torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking for some
+    raises :class:`ArgumentError`."""
+    return ResNet((3, 8, 36, 3), num_classes, **untrained("resnet152", options), block=Bottleneck)

@@ -1,4 +1,4 @@
-"""VGG with batch normalization: 3×3 convolutions and max pooling, over and over.
+"""VGG, with or without batch normalization: 3×3 convolutions and max pooling, over and over.
 
 Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition"
 (2014); batch norm after Ioffe and Szegedy (2015).  Layers have torchvision's names.
@@ -10,12 +10,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid import Tensor, nn
+from pellucid.models.untrained import untrained
 
 VGG11 = (64, "M", 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
 """The convolutions' channels in order; ``"M"`` is max pooling, which halves the resolution."""
 
+VGG13 = (64, 64, "M", 128, 128, "M", 256, 256, "M", 512, 512, "M", 512, 512, "M")
+"""Ten convolutions."""
+
 VGG16 = (64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512, "M")
-"""The same with thirteen convolutions."""
+"""Thirteen convolutions."""
+
+VGG19 = (
+    *(64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M"),
+    *(512, 512, 512, 512, "M", 512, 512, 512, 512, "M"),
+)
+"""Sixteen convolutions."""
 
 
 class VGG(nn.Module):
@@ -23,7 +33,8 @@ class VGG(nn.Module):
 
     Images (N, channels, H, W) → scores (N, num_classes).  What the convolutions leave is averaged
     to ``pooled`` × ``pooled`` places; ``hidden`` is the width of the two hidden linear layers.
-    For 32×32 images ``pooled=1, hidden=512`` is enough.
+    For 32×32 images ``pooled=1, hidden=512`` is enough.  Batch norm follows each convolution where
+    ``batch_norm`` is set.
 
     >>> import pellucid
     >>> model = VGG((8, "M", 16, "M"), num_classes=10, pooled=1, hidden=32)
@@ -39,6 +50,7 @@ class VGG(nn.Module):
         pooled: int = 7,
         hidden: int = 4096,
         dropout: float = 0.5,
+        batch_norm: bool = True,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
@@ -47,7 +59,8 @@ class VGG(nn.Module):
                 layers += [nn.MaxPool2d(2, stride=2)]
                 continue
             convolution = nn.Conv2d(channels, width, 3, padding=1)
-            layers += [convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+            norm = [nn.BatchNorm2d(width)] if batch_norm else []
+            layers += [convolution, *norm, nn.ReLU(inplace=True)]
             channels = width
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d((pooled, pooled))
@@ -74,11 +87,57 @@ class VGG(nn.Module):
         return self.classifier(x.flatten(1))
 
 
+def vgg11(num_classes: int = 1000, **options: Any) -> VGG:
+    """VGG-11 without batch norm: 132,863,336 parameters for 1000 classes; ``options`` are those of
+    ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
+    for some raises :class:`ArgumentError`."""
+    return VGG(VGG11, num_classes, **untrained("vgg11", options), batch_norm=False)
+
+
 def vgg11_bn(num_classes: int = 1000, **options: Any) -> VGG:
-    """VGG-11: 132,868,840 parameters for 1000 classes; ``options`` are those of ``VGG``."""
-    return VGG(VGG11, num_classes, **options)
+    """VGG-11 with batch norm: 132,868,840 parameters for 1000 classes; ``options`` are those of
+    ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
+    for some raises :class:`ArgumentError`."""
+    return VGG(VGG11, num_classes, **untrained("vgg11_bn", options), batch_norm=True)
+
+
+def vgg13(num_classes: int = 1000, **options: Any) -> VGG:
+    """VGG-13 without batch norm: 133,047,848 parameters for 1000 classes; ``options`` are those of
+    ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
+    for some raises :class:`ArgumentError`."""
+    return VGG(VGG13, num_classes, **untrained("vgg13", options), batch_norm=False)
+
+
+def vgg13_bn(num_classes: int = 1000, **options: Any) -> VGG:
+    """VGG-13 with batch norm: 133,053,736 parameters for 1000 classes; ``options`` are those of
+    ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
+    for some raises :class:`ArgumentError`."""
+    return VGG(VGG13, num_classes, **untrained("vgg13_bn", options), batch_norm=True)
+
+
+def vgg16(num_classes: int = 1000, **options: Any) -> VGG:
+    """VGG-16 without batch norm: 138,357,544 parameters for 1000 classes; ``options`` are those of
+    ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
+    for some raises :class:`ArgumentError`."""
+    return VGG(VGG16, num_classes, **untrained("vgg16", options), batch_norm=False)
 
 
 def vgg16_bn(num_classes: int = 1000, **options: Any) -> VGG:
-    """VGG-16: 138,365,992 parameters for 1000 classes; ``options`` are those of ``VGG``."""
-    return VGG(VGG16, num_classes, **options)
+    """VGG-16 with batch norm: 138,365,992 parameters for 1000 classes; ``options`` are those of
+    ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
+    for some raises :class:`ArgumentError`."""
+    return VGG(VGG16, num_classes, **untrained("vgg16_bn", options), batch_norm=True)
+
+
+def vgg19(num_classes: int = 1000, **options: Any) -> VGG:
+    """VGG-19 without batch norm: 143,667,240 parameters for 1000 classes; ``options`` are those of
+    ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
+    for some raises :class:`ArgumentError`."""
+    return VGG(VGG19, num_classes, **untrained("vgg19", options), batch_norm=False)
+
+
+def vgg19_bn(num_classes: int = 1000, **options: Any) -> VGG:
+    """VGG-19 with batch norm: 143,678,248 parameters for 1000 classes; ``options`` are those of
+    ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
+    for some raises :class:`ArgumentError`."""
+    return VGG(VGG19, num_classes, **untrained("vgg19_bn", options), batch_norm=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import enum
+from collections.abc import Iterator, Sequence
+
 from pellucid.base.dtypes import DTypeLike
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, ArgumentTypeError
 from pellucid.nn import init
 from pellucid.nn.functional.multihead import Heads, Masks
 from pellucid.nn.linear import Linear, check_sizes
@@ -12,6 +16,33 @@ from pellucid.nn.parameter import Parameter
 from pellucid.tensor.creation import empty
 from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.tensor import Tensor
+
+
+class SDPBackend(enum.IntEnum):
+    """The ways in which PyTorch computes ``scaled_dot_product_attention``, by its names."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextlib.contextmanager
+def sdpa_kernel(
+    backends: Sequence[SDPBackend] | SDPBackend, set_priority: bool = False
+) -> Iterator[None]:
+    """Context manager in which PyTorch chooses among ``backends`` only.
+
+    Here there is one way, whose formula is that of all of them, so nothing changes.  Raises
+    :class:`ArgumentTypeError` for what is neither an :class:`SDPBackend` nor a list.
+    """
+    if not isinstance(backends, (SDPBackend, list, tuple)):
+        raise ArgumentTypeError(
+            f"sdpa_kernel got a {type(backends).__name__}", "give an SDPBackend or a list of them"
+        )
+    yield
 
 
 class MultiheadAttention(Module):

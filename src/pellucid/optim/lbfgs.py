@@ -225,7 +225,6 @@ class LBFGS(Optimizer):
                 "LBFGS decides by the values of losses and cannot be compiled",
                 "compile the closure and call optimizer.step outside",
             )
-        self._stepped = True
         with no_grad():
             loss: Loss = self._minimize(closure)
             return loss

@@ -471,6 +471,8 @@ class ReduceLROnPlateau(LRScheduler):
         return value < goal if self.mode == "min" else value > goal
 
 
+_LRScheduler = LRScheduler  # the name of the base in older programs that derive their own
+
 __all__ = [
     "ChainedScheduler",
     "ConstantLR",

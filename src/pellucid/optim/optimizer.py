@@ -17,6 +17,7 @@ Four kinds of hyperparameters meet in a compiled step:
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -54,6 +55,10 @@ from pellucid.tensor.state import (
 from pellucid.tensor.tensor import Tensor
 from pellucid.tensor.updating import NativeUpdate
 from pellucid.tensor.validity import changed
+
+required: Any = type("_Required", (), {"__repr__": lambda self: "<required parameter>"})()
+"""The default of a hyperparameter that groups must give: older programs that derive their own
+optimizer write ``lr=required``."""
 
 Numbers = dict[str, Any]
 """Name → Python number, or 0-dimensional tensor where it depends on the step or a trace runs."""
@@ -105,6 +110,17 @@ Loss = TypeVar("Loss")
 _EXECUTION = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
 
 
+def _noted(step: Callable[..., Any]) -> Callable[..., Any]:
+    """An optimizer's own ``step``, after which the optimizer counts as having made one."""
+
+    @functools.wraps(step)
+    def noted(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        self._stepped = True
+        return step(self, *args, **kwargs)
+
+    return noted
+
+
 class Optimizer:
     """Base of all optimizers.
 
@@ -130,6 +146,12 @@ class Optimizer:
     """Hyperparameters that are built into the program."""
     unsaved: ClassVar[tuple[str, ...]] = ()
     """Names of a parameter's state that :meth:`state_dict` leaves out."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """A class with a :meth:`step` of its own notes its calls, too: schedules ask for them."""
+        super().__init_subclass__(**kwargs)
+        if "step" in vars(cls):
+            setattr(cls, "step", _noted(vars(cls)["step"]))  # noqa: B010
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, TensorCore):
@@ -189,6 +211,12 @@ class Optimizer:
         if (names and len(names) != len(tensors)) or others:
             raise ArgumentError("some parameters have a name and some do not", "name all or none")
         group = ParameterGroup({**self.defaults, **param_group, "params": WatchedList(tensors)})
+        lacking = [name for name, value in group.items() if value is required]
+        if lacking:
+            raise ArgumentError(
+                f"a parameter group says nothing of {', '.join(lacking)}, which it must give",
+                f'use {{"params": tensors, "{lacking[0]}": …}}, or give it to the optimizer',
+            )
         if names:
             group["param_names"] = names
         self._check_tensors(tensors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pellucid.base.errors import DeviceError
 from pellucid.tensor.device import Device, DeviceLike, absent
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.layout import Layout, strided
@@ -58,6 +59,8 @@ class PlacingMethods(Tensor):
 
     def cuda(self, device: DeviceLike | None = None, non_blocking: bool = False) -> Tensor:
         """Raises :class:`~pellucid.base.errors.DeviceError`: tensors live on the CPU."""
+        if str(device).partition(":")[0] == "cpu":
+            raise DeviceError("cuda() got the CPU as device", "use x.to(device) or x.cpu()")
         raise absent("cuda" if device is None else device)
 
     def xpu(self, device: DeviceLike | None = None, non_blocking: bool = False) -> Tensor:

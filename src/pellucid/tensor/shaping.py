@@ -34,6 +34,7 @@ from pellucid.tensor.core import TensorCore, check_size, lift
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import together
+from pellucid.tensor.signatures import with_numpy_names
 from pellucid.tensor.state import state
 
 
@@ -482,6 +483,7 @@ def _need_tensors(name: str, tensors: Any) -> None:
             )
 
 
+@with_numpy_names
 @takes_out
 def cat(
     tensors: Sequence[Tensor],
@@ -508,6 +510,7 @@ def cat(
     return elementwise.copy(joined) if len(filled) == 1 else joined
 
 
+@with_numpy_names
 @takes_out
 def stack(
     tensors: Sequence[Tensor],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def present_as(
@@ -28,3 +31,26 @@ def as_function(signature: inspect.Signature) -> inspect.Signature:
     name = "input" if "input" not in taken else "self"
     given = first.replace(name=name, annotation="Operand")
     return signature.replace(parameters=[given, *others])
+
+
+def takes_dim(function: object) -> bool:
+    """Whether it is a Python function with an argument ``dim``."""
+    if not inspect.isfunction(function):
+        return False
+    code = inspect.unwrap(function).__code__
+    return "dim" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def with_numpy_names(function: Function) -> Function:
+    """The function, also taking NumPy's ``axis`` for ``dim`` and ``keepdims`` for ``keepdim``."""
+
+    @functools.wraps(function)
+    def renamed(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            if "axis" in kwargs:
+                kwargs["dim"] = kwargs.pop("axis")
+            if "keepdims" in kwargs:
+                kwargs["keepdim"] = kwargs.pop("keepdims")
+        return function(*args, **kwargs)
+
+    return renamed  # type: ignore[return-value]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import copy
-import functools
 import inspect
 import weakref
 from collections.abc import Callable, Sequence
@@ -49,7 +48,7 @@ from pellucid.tensor.promotion import as_operand, rounded_once
 from pellucid.tensor.random import RandomMethods
 from pellucid.tensor.sharing import SharingMethods
 from pellucid.tensor.short_time import ShortTimeMethods
-from pellucid.tensor.signatures import present_as
+from pellucid.tensor.signatures import present_as, takes_dim, with_numpy_names
 from pellucid.tensor.special import SpecialMethods
 from pellucid.tensor.state import Cell, state
 from pellucid.tensor.statistics import StatisticsMethods
@@ -642,23 +641,9 @@ def _in_place(name: str) -> Callable[..., Tensor]:
     return method
 
 
-def _with_numpy_names(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method, also taking ``axis`` for ``dim`` and ``keepdims`` for ``keepdim``."""
-
-    @functools.wraps(method)
-    def renamed(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            if "axis" in kwargs:
-                kwargs["dim"] = kwargs.pop("axis")
-            if "keepdims" in kwargs:
-                kwargs["keepdim"] = kwargs.pop("keepdims")
-        return method(self, *args, **kwargs)
-
-    return renamed
-
-
-for _name in names_with("axis"):
-    setattr(_WholeTensor, _name, _with_numpy_names(getattr(_WholeTensor, _name)))
+for _name in dir(_WholeTensor):
+    if not _name.startswith("_") and takes_dim(inspect.getattr_static(_WholeTensor, _name)):
+        setattr(_WholeTensor, _name, with_numpy_names(getattr(_WholeTensor, _name)))
 for _name in names_with("in_place"):
     setattr(_WholeTensor, f"{_name}_", _in_place(_name))
 for _name in names_with("rounded"):

@@ -5,8 +5,9 @@ The column after the name lists what there is beside ``x.name(...)``:
 ``function``  ``pellucid.name(x, ...)``, the same with the tensor as first argument;
 ``out``       that function writes its result into a tensor given as ``out=``;
 ``in_place``  ``x.name_(...)``, which overwrites ``x`` with the result;
-``axis``      the keywords ``axis`` and ``keepdims``, NumPy's names of ``dim`` and ``keepdim``;
 ``rounded``   a computation of several steps on bfloat16 or float16 is rounded once, at its end.
+
+Methods with an argument ``dim`` also take NumPy's ``axis``; that follows from their signatures.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ addmm                function in_place rounded out
 addmv                function in_place rounded out
 addr                 function in_place rounded out
 adjoint              function
-all                  function axis out
+all                  function out
 allclose             function
-amax                 function axis out
-amin                 function axis out
+amax                 function out
+amin                 function out
 aminmax              function out
 angle                function out
-any                  function axis out
+any                  function out
 arccos               function in_place out
 arccosh              function in_place out
 arcsin               function in_place out
@@ -38,9 +39,9 @@ arcsinh              function in_place out
 arctan               function in_place out
 arctan2              function in_place out
 arctanh              function in_place out
-argmax               function axis out
-argmin               function axis out
-argsort              function axis
+argmax               function out
+argmin               function out
+argsort              function
 argwhere             function
 as_strided           function
 as_strided_scatter   function out
@@ -76,13 +77,13 @@ copysign             function in_place out
 corrcoef             function
 cos                  function in_place out
 cosh                 function in_place out
-count_nonzero        function axis
+count_nonzero        function
 cov                  function
 cross                function out
 cummax               function out
 cummin               function out
-cumprod              function in_place axis out
-cumsum               function in_place axis out
+cumprod              function in_place out
+cumsum               function in_place out
 deg2rad              function in_place out
 det                  function
 detach               function
@@ -172,7 +173,7 @@ log                  function in_place out
 log10                function in_place out
 log1p                function in_place out
 log2                 function in_place out
-log_softmax          function axis rounded out
+log_softmax          function rounded out
 logaddexp            function rounded out
 logaddexp2           function rounded out
 logcumsumexp         function rounded out
@@ -182,7 +183,7 @@ logical_not          function in_place out
 logical_or           function in_place out
 logical_xor          function in_place out
 logit                function in_place rounded out
-logsumexp            function axis rounded out
+logsumexp            function rounded out
 lt                   function in_place out
 lu                   function out
 lu_solve             function out
@@ -192,11 +193,11 @@ masked_select        function out
 matmul               function out
 matrix_exp           function
 matrix_power         function out
-max                  function axis out
+max                  function out
 maximum              function out
-mean                 function axis rounded out
-median               function axis rounded out
-min                  function axis out
+mean                 function rounded out
+median               function rounded out
+min                  function out
 minimum              function out
 mm                   function out
 mode                 function out
@@ -208,10 +209,10 @@ multiply             function in_place out
 mv                   function out
 mvlgamma             function in_place out
 nan_to_num           function in_place out
-nanmean              function axis rounded out
+nanmean              function rounded out
 nanmedian            function out
 nanquantile          function out
-nansum               function axis rounded out
+nansum               function rounded out
 narrow               function
 narrow_copy          function out
 ne                   function in_place out
@@ -220,7 +221,7 @@ negative             function in_place out
 nextafter            function in_place out
 nonzero              function out
 nonzero_static       function out
-norm                 function axis rounded out
+norm                 function rounded out
 not_equal            function in_place out
 numel                function
 orgqr                function out
@@ -232,7 +233,7 @@ polygamma            in_place rounded
 positive             function
 pow                  function in_place out
 prelu                function
-prod                 function axis rounded out
+prod                 function rounded out
 put                  function in_place
 qr                   function out
 quantile             function rounded out
@@ -265,19 +266,19 @@ sinc                 function in_place rounded out
 sinh                 function in_place out
 slice_scatter        function out
 slogdet              function out
-softmax              function axis rounded out
-sort                 function axis out
+softmax              function rounded out
+sort                 function out
 split                function
 split_with_sizes     function
 sqrt                 function in_place out
 square               function in_place out
-squeeze              function axis
-std                  function axis rounded out
+squeeze              function
+std                  function rounded out
 std_mean             function rounded
 stft                 function
 sub                  function in_place out
 subtract             function in_place out
-sum                  function axis out
+sum                  function out
 svd                  function out
 swapaxes             function
 swapdims             function
@@ -300,8 +301,8 @@ unbind               function
 unflatten            function
 unique               function
 unique_consecutive   function
-unsqueeze            function axis
-var                  function axis rounded out
+unsqueeze            function
+var                  function rounded out
 var_mean             function rounded
 vdot                 function out
 vsplit               function

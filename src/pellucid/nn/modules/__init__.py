@@ -82,6 +82,7 @@ _BASES: dict[str, dict[str, Any]] = {
     "conv": {"_ConvNd": _Convolution, "_ConvTransposeNd": _Transposed},
     "dropout": {"_DropoutNd": _Dropout},
     "instancenorm": {"_InstanceNorm": _InstanceNorm},
+    "linear": {"NonDynamicallyQuantizableLinear": nn.Linear},  # the projection of an attention
     "loss": {"_Loss": _Loss, "_WeightedLoss": _WeightedLoss},
     "pooling": {
         "_AdaptiveAvgPoolNd": _AdaptiveAvgPool,

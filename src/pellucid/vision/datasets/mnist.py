@@ -79,6 +79,20 @@ class MNIST(VisionDataset):
         """Class → number."""
         return {name: number for number, name in enumerate(self.classes)}
 
+    @property
+    def train_data(self) -> Tensor:
+        """An older name of ``data``; so are ``test_data``, and ``train_labels`` and ``test_labels``
+        of ``targets``."""
+        return self.data
+
+    @property
+    def train_labels(self) -> Tensor:
+        """An older name of ``targets``."""
+        return self.targets
+
+    test_data = train_data
+    test_labels = train_labels
+
     def _folder(self) -> Path:
         """Where the files are."""
         return next((f for f in (self.raw_folder, self.root) if self._complete(f)), self.raw_folder)
