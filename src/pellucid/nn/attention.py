@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
 from pellucid.base.dtypes import DTypeLike
 from pellucid.base.errors import ArgumentError
 from pellucid.nn import init
@@ -12,6 +16,35 @@ from pellucid.nn.parameter import Parameter
 from pellucid.tensor.creation import empty
 from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.tensor import Tensor
+
+
+class SDPBackend(enum.IntEnum):
+    """Ways to compute scaled dot-product attention, as PyTorch names and numbers them."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextmanager
+def sdpa_kernel(
+    backends: SDPBackend | Iterable[SDPBackend], set_priority: bool = False
+) -> Iterator[None]:
+    """Inside the block these ways may be used for scaled dot-product attention.
+
+    Here the one way is chosen by shapes and gives the same values, so that nothing changes.
+
+    Raises :class:`ArgumentError` for what is no way, or for none at all.
+    """
+    given = [backends] if isinstance(backends, SDPBackend) else list(backends)
+    if not given or not all(isinstance(one, SDPBackend) for one in given):
+        raise ArgumentError(
+            f"sdpa_kernel got backends={backends!r}", "give members of SDPBackend, at least one"
+        )
+    yield
 
 
 class MultiheadAttention(Module):

@@ -1,5 +1,5 @@
 """What PyTorch keeps in ``torch.utils``: data sets and loaders, gradient checkpointing, records for
-TensorBoard."""
+TensorBoard, trees of containers."""
 
 from typing import TYPE_CHECKING
 
@@ -8,9 +8,10 @@ from pellucid.base.faces import lazy_face
 if TYPE_CHECKING:
     from pellucid.utils import checkpoint as checkpoint
     from pellucid.utils import data as data
+    from pellucid.utils import pytree as pytree
     from pellucid.utils import tensorboard as tensorboard
 
-__all__ = ["checkpoint", "data", "tensorboard"]
+__all__ = ["checkpoint", "data", "pytree", "tensorboard"]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = lazy_face(__name__, {name: f"pellucid.utils.{name}" for name in __all__})
