@@ -123,10 +123,7 @@ def make_dual(tensor: TensorCore, tangent: TensorCore, *, level: int | None = No
             "both need the same shape",
         )
     if tensor.dtype is not tangent.dtype:
-        raise ArgumentTypeError(
-            f"make_dual got a tensor of {tensor.dtype.name} and a tangent of {tangent.dtype.name}",
-            "convert the tangent with .to()",
-        )
+        tangent = tangent.to(tensor.dtype)
     with set_grad_enabled(True):
         dual = variable(tensor)
     current.tensors.append(dual)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -64,12 +65,12 @@ def list_backends(exclude_tags: object = ("debug", "experimental")) -> list[str]
     return ["cpu", "reference"]
 
 
-class Settings:
+class Settings(types.ModuleType):
     """Settings of another compiler that programs make: kept, readable, without effect.
 
     What was never set is a group of settings of its own, and false.
 
-    >>> config = Settings()
+    >>> config = Settings("config")
     >>> config.triton.cudagraphs = True
     >>> config.triton.cudagraphs, bool(config.debug)
     (True, False)
@@ -78,7 +79,7 @@ class Settings:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        group = Settings()
+        group = Settings(name)
         setattr(self, name, group)
         return group
 
@@ -100,7 +101,7 @@ class Settings:
             vars(self).update(before)
 
 
-config = Settings()
+config = Settings("config")
 """What a program sets under ``torch._dynamo.config``, ``torch._inductor.config`` and the like."""
 
 
