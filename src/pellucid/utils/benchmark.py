@@ -8,13 +8,15 @@ True
 from __future__ import annotations
 
 import statistics
+import sys
+import textwrap
 import timeit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pellucid.base.errors import ArgumentError
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
+from pellucid.base.errors import ArgumentError
 
 __all__ = ["Measurement", "Timer"]
 
@@ -62,6 +64,11 @@ class Measurement:
         )
 
 
+def _unindented(text: str) -> str:
+    """Statements as they stand in a triple-quoted text."""
+    return textwrap.dedent(text).strip()
+
+
 class Timer:
     """Measures a statement.
 
@@ -90,7 +97,10 @@ class Timer:
                 f"Timer got language={language!r} and global_setup={global_setup!r}",
                 "statements are Python here, without a global_setup",
             )
-        self._timer = timeit.Timer(stmt, setup, timer, dict(globals or {}))
+        names = dict(globals or {})
+        if "torch" in sys.modules:  # statements may use it without being given it
+            names.setdefault("torch", sys.modules["torch"])
+        self._timer = timeit.Timer(_unindented(stmt), _unindented(setup), timer, names)
         self._threads = num_threads
         self._title = ", ".join(t for t in (label or stmt, sub_label, description, env) if t)
 

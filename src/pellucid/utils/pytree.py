@@ -217,9 +217,7 @@ def tree_structure(tree: Any, is_leaf: IsLeaf = None) -> TreeSpec:
     return tree_flatten(tree, is_leaf)[1]
 
 
-def tree_map(
-    func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: IsLeaf = None
-) -> Any:
+def tree_map(func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: IsLeaf = None) -> Any:
     """The tree with ``func(leaf, *parts)`` for each leaf; the parts are what ``rests`` have there.
 
     Raises :class:`ArgumentError` where the rests have other containers.
@@ -229,17 +227,13 @@ def tree_map(
     return tree_unflatten(map(func, *columns), spec)
 
 
-def tree_map_(
-    func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: IsLeaf = None
-) -> Any:
+def tree_map_(func: Callable[..., Any], tree: Any, *rests: Any, is_leaf: IsLeaf = None) -> Any:
     """Call ``func`` as :func:`tree_map` does, for what it does; the tree itself is returned."""
     tree_map(func, tree, *rests, is_leaf=is_leaf)
     return tree
 
 
-def tree_map_only(
-    kind: Any, func: Callable[[Any], Any], tree: Any, is_leaf: IsLeaf = None
-) -> Any:
+def tree_map_only(kind: Any, func: Callable[[Any], Any], tree: Any, is_leaf: IsLeaf = None) -> Any:
     """The tree with ``func(leaf)`` for leaves of this class (or of these classes, or that the
     function ``kind`` says yes to); other leaves stay."""
 
