@@ -89,9 +89,9 @@ def gradcheck(
     on fixed random cotangents.  Agreement means |analytic − numeric| ≤ atol + rtol · |numeric|
     for each element, or, for inputs of more than 256 elements and with ``fast_mode`` for all, for
     the derivative along random directions (as JAX's check_vjp does).  Complex values are checked as
-    their real and imaginary parts, a last axis of extent 2.  PyTorch's further settings (:data:`UNCHECKED`), of
-    undefined gradients, batches, forward mode and repeated results, are accepted; what they ask
-    for is not checked.  Raises :class:`AutogradError` that names input,
+    their real and imaginary parts, a last axis of extent 2.  PyTorch's further settings
+    (:data:`UNCHECKED`), of undefined gradients, batches, forward mode and repeated results, are
+    accepted; what they ask for is not checked.  Raises :class:`AutogradError` that names input,
     position and both values, or returns False if ``raise_exception`` is false.
 
     >>> import pellucid
