@@ -321,3 +321,12 @@ def test_nodes_name_what_made_them() -> None:
     assert first[0].name() == "ExpBackward0" and second == (None, 0)
     ((leaf, _),) = first[0].next_functions
     assert leaf.name() == "AccumulateGrad" and leaf.variable is x and leaf.next_functions == ()
+
+
+def test_a_dual_number_has_one_dtype() -> None:
+    primal = pellucid.tensor([1.0, 2.0], dtype=pellucid.float64)
+    with forward_ad.dual_level():
+        made = forward_ad.make_dual(primal, pellucid.tensor([3.0, 4.0]))
+        found = forward_ad.unpack_dual(made * made).tangent
+    assert found.dtype is pellucid.float64
+    assert_close(found, np.array([6.0, 16.0]))

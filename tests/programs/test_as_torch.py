@@ -94,6 +94,48 @@ def test_flags_that_are_set_arrive(tmp_path: Path) -> None:
     assert (code, out) == (0, "3 True\nTrue True\n"), err
 
 
+def test_modules_are_found_by_their_paths(tmp_path: Path) -> None:
+    code, out, err = run(
+        tmp_path,
+        """
+        import importlib.util
+        import torch
+        import torch._dynamo
+        import torch._inductor.config
+        from torch.autograd.function import Function, once_differentiable
+        from torch.autograd.gradcheck import gradcheck
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+        from torch.utils import _pytree
+        from torch.utils.checkpoint import get_device_states, set_device_states
+
+        print(importlib.util.find_spec("torch.nn").name, torch.__spec__.name)
+        print(Function is torch.autograd.Function, torch.autograd.gradcheck is gradcheck)
+        torch._dynamo.config.suppress_errors = True
+        torch._inductor.config.triton.cudagraphs = True
+        with torch._dynamo.config.patch(suppress_errors=False, other=3):
+            print(torch._dynamo.config.suppress_errors, torch._dynamo.config.other)
+        print(torch._dynamo.config.suppress_errors, bool(torch._dynamo.config.never_set))
+        with sdpa_kernel([SDPBackend.MATH, SDPBackend.FLASH_ATTENTION]):
+            print(_pytree.tree_map(lambda x: x + 1, {"a": (1, [2])}))
+        x = torch.ones(3)
+        set_device_states(*get_device_states(x))
+        try:
+            sdpa_kernel("math").__enter__()
+        except ValueError as error:
+            print(error)
+        """,
+    )
+    assert code == 0, err
+    assert out.splitlines()[:5] == [
+        "torch.nn torch",
+        "True True",
+        "False 3",
+        "True False",
+        "{'a': (2, [3])}",
+    ]
+    assert "SDPBackend" in out and "does not have" not in err
+
+
 def test_pictures_come_from_torchvision(tmp_path: Path) -> None:
     pytest.importorskip("PIL")
     code, out, err = run(

@@ -696,6 +696,16 @@ def test_gradcheck_of_large_inputs_uses_directions() -> None:
         gradcheck(lambda x: x.sin() + x.detach(), x)
 
 
+def test_gradcheck_takes_the_settings_of_pytorch() -> None:
+    x = pellucid.tensor([0.5, 2.0], dtype=pellucid.float64, requires_grad=True)
+    assert gradcheck(lambda x: x.sin(), (x,), check_batched_grad=True, nondet_tol=1e-9)
+    assert gradgradcheck(lambda x: x.sin(), (x,), fast_mode=True)
+    with pytest.raises(AutogradError, match="along random direction"):
+        gradcheck(lambda x: x * x.detach(), (x,), fast_mode=True)
+    with pytest.raises(TypeError, match="quick"):
+        gradcheck(lambda x: x.sin(), (x,), quick=True)
+
+
 def test_gradgradcheck_finds_a_second_derivative_that_is_missing() -> None:
     x = leaf([0.5, 1.5])
 

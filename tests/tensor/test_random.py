@@ -243,3 +243,23 @@ def test_box_muller_reaches_the_tails_without_infinity() -> None:
     """u lies in (0, 1], so ln u is finite; 24 bits reach √(2 · 24 · ln 2) = 5.77 deviations."""
     x = np.abs(pellucid.randn(2_000_000).numpy())
     assert np.isfinite(x).all() and 4.5 < x.max() <= 5.77 + 1e-3
+
+
+def test_randint_takes_its_bounds_by_place_and_by_name() -> None:
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = [
+        ((3, (50,)), {}),
+        ((0, 3, (50,)), {}),
+        ((3,), {"size": (50,)}),
+        ((0, 3), {"size": (50,)}),
+        ((), {"high": 3, "size": (50,)}),
+        ((), {"low": 0, "high": 3, "size": [50]}),
+        ((np.int64(0), np.int64(3), (50,)), {}),
+    ]
+    for args, named in calls:
+        pellucid.manual_seed(0)
+        drawn = pellucid.randint(*args, **named)
+        assert drawn.shape == (50,) and set(drawn.tolist()) == {0, 1, 2}, (args, named)
+    with pytest.raises(ArgumentError, match="randint"):
+        pellucid.randint(size=(3,))
+    with pytest.raises(ArgumentError, match="randint"):
+        pellucid.randint(3)

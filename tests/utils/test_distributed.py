@@ -13,6 +13,7 @@ import pellucid.distributed as dist
 from helpers import assert_close, assert_same
 from pellucid import nn
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.distributed import nn as with_gradients
 from pellucid.utils.data import DataLoader, DistributedSampler, TensorDataset
 
 
@@ -171,3 +172,17 @@ def test_synchronized_batch_norm_is_batch_norm(rng: np.random.Generator) -> None
         layer(pellucid.ones(3))
     alone = nn.SyncBatchNorm.convert_sync_batchnorm(nn.BatchNorm1d(2, momentum=None))
     assert isinstance(alone, nn.SyncBatchNorm) and alone.momentum is None
+
+
+def test_collective_calls_with_gradients() -> None:
+    dist.init_process_group("gloo", rank=0, world_size=1)
+    try:
+        x = pellucid.ones(3, requires_grad=True)
+        (gathered,) = with_gradients.all_gather(x)
+        total = with_gradients.all_reduce(2 * x) + with_gradients.broadcast(gathered, 0)
+        total.sum().backward()
+        assert x.grad is not None and x.grad.tolist() == [3.0, 3.0, 3.0]
+    finally:
+        dist.destroy_process_group()
+    with pytest.raises(ValueError, match="has not been initialized"):
+        with_gradients.all_reduce(x)

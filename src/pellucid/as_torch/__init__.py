@@ -30,6 +30,14 @@ PLACES: Mapping[str, str] = {
     "torch": "pellucid",
     "torch.optim._multi_tensor": "pellucid.optim",
     "torch._C": "",
+    "torch._dynamo": "pellucid.tensor.compiler_controls",
+    "torch._functorch": "pellucid.tensor.compiler_controls",
+    "torch._inductor": "pellucid.tensor.compiler_controls",
+    "torch.autograd.function": "pellucid.autograd",
+    "torch.autograd.gradcheck": "pellucid.autograd",
+    "torch.autograd.variable": "pellucid.autograd",
+    "torch.functional": "pellucid",
+    "torch.utils._pytree": "pellucid.utils.pytree",
     "torchvision": "pellucid.vision",
     "torchvision.models": "pellucid.models",
 }
@@ -88,7 +96,11 @@ class Face(types.ModuleType):
         return found
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, Face) or (name.startswith("__") and name.endswith("__")):
+        if isinstance(value, Face):  # a module that was imported: a function of its name stays
+            own = getattr(self._behind, name, value)
+            if isinstance(own, types.ModuleType):
+                super().__setattr__(name, value)
+        elif name.startswith("__") and name.endswith("__"):
             super().__setattr__(name, value)
         else:
             setattr(self._behind, name, value)  # a flag, such as backends.cudnn.benchmark
@@ -155,7 +167,9 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     def exec_module(self, module: types.ModuleType) -> None:
         name = module.__name__
         try:
-            sys.modules[name] = face(name)
+            found = face(name)
+            found.__spec__, found.__loader__ = module.__spec__, self
+            sys.modules[name] = found
         except MissingModuleError:
             _missing[name] = _missing.get(name, 0) + 1
             raise

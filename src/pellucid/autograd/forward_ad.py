@@ -20,7 +20,8 @@ import threading
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from pellucid.base.errors import ArgumentError, ArgumentTypeError, AutogradError, ShapeError
+from pellucid.base.errors import ArgumentError, AutogradError, ShapeError
+from pellucid.ops.elementwise import cast
 from pellucid.tensor.autograd import key_of, set_grad_enabled
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.differentials import pushed, reaches_others, recording, variable
@@ -123,10 +124,7 @@ def make_dual(tensor: TensorCore, tangent: TensorCore, *, level: int | None = No
             "both need the same shape",
         )
     if tensor.dtype is not tangent.dtype:
-        raise ArgumentTypeError(
-            f"make_dual got a tensor of {tensor.dtype.name} and a tangent of {tangent.dtype.name}",
-            "convert the tangent with .to()",
-        )
+        tangent = cast(tangent, tensor.dtype)
     with set_grad_enabled(True):
         dual = variable(tensor)
     current.tensors.append(dual)

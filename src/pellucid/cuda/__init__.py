@@ -166,6 +166,9 @@ __all__ = [
     "utilization",
 ]
 
+_initialized = False
+"""What :func:`is_initialized` says, where older programs read it."""
+
 __getattr__, _ = lazy_face(
     __name__, {name: f"pellucid.cuda.{name}" for name in ("amp", "nvtx", "memory", "random")}
 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from pellucid.base.dtypes import DTypeLike
-from pellucid.base.errors import ArgumentError, ArgumentTypeError
+from pellucid.base.errors import ArgumentError
 from pellucid.nn import init
 from pellucid.nn.functional.multihead import Heads, Masks
 from pellucid.nn.linear import Linear, check_sizes
@@ -19,7 +19,7 @@ from pellucid.tensor.tensor import Tensor
 
 
 class SDPBackend(enum.IntEnum):
-    """The ways in which PyTorch computes ``scaled_dot_product_attention``, by its names."""
+    """Ways to compute scaled dot-product attention, as PyTorch names and numbers them."""
 
     ERROR = -1
     MATH = 0
@@ -29,18 +29,20 @@ class SDPBackend(enum.IntEnum):
     OVERRIDEABLE = 4
 
 
-@contextlib.contextmanager
+@contextmanager
 def sdpa_kernel(
-    backends: Sequence[SDPBackend] | SDPBackend, set_priority: bool = False
+    backends: SDPBackend | Iterable[SDPBackend], set_priority: bool = False
 ) -> Iterator[None]:
-    """Context manager in which PyTorch chooses among ``backends`` only.
+    """Inside the block these ways may be used for scaled dot-product attention.
 
-    Here there is one way, whose formula is that of all of them, so nothing changes.  Raises
-    :class:`ArgumentTypeError` for what is neither an :class:`SDPBackend` nor a list.
+    Here the one way is chosen by shapes and gives the same values, so that nothing changes.
+
+    Raises :class:`ArgumentError` for what is no way, or for none at all.
     """
-    if not isinstance(backends, (SDPBackend, list, tuple)):
-        raise ArgumentTypeError(
-            f"sdpa_kernel got a {type(backends).__name__}", "give an SDPBackend or a list of them"
+    given = [backends] if isinstance(backends, SDPBackend) else list(backends)
+    if not given or not all(isinstance(one, SDPBackend) for one in given):
+        raise ArgumentError(
+            f"sdpa_kernel got backends={backends!r}", "give members of SDPBackend, at least one"
         )
     yield
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pellucid.base.caches import clear_caches
@@ -63,10 +65,52 @@ def list_backends(exclude_tags: object = ("debug", "experimental")) -> list[str]
     return ["cpu", "reference"]
 
 
+class Settings(types.ModuleType):
+    """Settings of another compiler that programs make: kept, readable, without effect.
+
+    What was never set is a group of settings of its own, and false.
+
+    >>> config = Settings("config")
+    >>> config.triton.cudagraphs = True
+    >>> config.triton.cudagraphs, bool(config.debug)
+    (True, False)
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        group = Settings(name)
+        setattr(self, name, group)
+        return group
+
+    def __bool__(self) -> bool:
+        return False
+
+    @contextmanager
+    def patch(self, *names: Any, **values: Any) -> Iterator[None]:
+        """Inside the block (or the decorated function) these settings have these values:
+        ``patch("name", value)``, ``patch(name=value)`` or ``patch({"name": value})``."""
+        if names:
+            values = {**values, **(names[0] if len(names) == 1 else {names[0]: names[1]})}
+        before = dict(vars(self))
+        vars(self).update(values)
+        try:
+            yield
+        finally:
+            vars(self).clear()
+            vars(self).update(before)
+
+
+config = Settings("config")
+"""What a program sets under ``torch._dynamo.config``, ``torch._inductor.config`` and the like."""
+
+
 __all__ = [
+    "Settings",
     "allow_in_graph",
     "assume_constant_result",
     "compile",
+    "config",
     "cudagraph_mark_step_begin",
     "disable",
     "is_compiling",

@@ -7,13 +7,13 @@ to about nine digits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.base.dtypes import complex128, float64
-from pellucid.base.errors import ArgumentError, AutogradError
+from pellucid.base.errors import ArgumentError, ArgumentTypeError, AutogradError
 from pellucid.tensor.autograd import backward, enable_grad, no_grad
 from pellucid.tensor.autograd import grad as autograd_grad
 from pellucid.tensor.complex import view_as_complex, view_as_real
@@ -25,6 +25,15 @@ LARGEST_FULL = 256
 
 DIRECTIONS = 4
 """Random directions per large input."""
+
+UNCHECKED = frozenset(
+    """
+    nondet_tol check_undefined_grad check_grad_dtypes check_batched_grad check_backward_ad masked
+    check_batched_forward_grad check_forward_ad check_fwd_over_rev check_rev_over_rev
+    gen_non_contig_grad_outputs
+    """.split()
+)
+"""Settings that are accepted and change nothing."""
 
 SEED = 20170
 """Fixes the random directions and cotangents, so that a failure can be seen again."""
@@ -69,15 +78,20 @@ def gradcheck(
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    *,
+    fast_mode: bool = False,
+    **unchecked: Any,
 ) -> bool:
     """Whether backward's gradients of ``function`` agree with difference quotients.
 
     ``inputs`` is a tensor or a sequence of arguments; those that are tensors with
     ``requires_grad`` are checked, in float64.  The outputs (one tensor or several) are projected
     on fixed random cotangents.  Agreement means |analytic − numeric| ≤ atol + rtol · |numeric|
-    for each element, or, for inputs of more than 256 elements, for the derivative along random
-    directions (as JAX's check_vjp does).  Complex values are checked as their real and
-    imaginary parts, a last axis of extent 2.  Raises :class:`AutogradError` that names input,
+    for each element, or, for inputs of more than 256 elements and with ``fast_mode`` for all, for
+    the derivative along random directions (as JAX's check_vjp does).  Complex values are checked as
+    their real and imaginary parts, a last axis of extent 2.  PyTorch's further settings
+    (:data:`UNCHECKED`), of undefined gradients, batches, forward mode and repeated results, are
+    accepted; what they ask for is not checked.  Raises :class:`AutogradError` that names input,
     position and both values, or returns False if ``raise_exception`` is false.
 
     >>> import pellucid
@@ -85,6 +99,7 @@ def gradcheck(
     >>> gradcheck(lambda x: x.log() * x, (x,))
     True
     """
+    _refuse_unknown(unchecked)
     function, inputs = _in_parts(function, inputs)
     arguments = _doubled(inputs)
     checked = [i for i, a in enumerate(arguments) if _is_variable(a)]
@@ -106,12 +121,21 @@ def gradcheck(
 
     for position, gradient in zip(checked, analytic, strict=True):
         point = arguments[position].array()
-        message = _compare(position, point, gradient, value, eps, atol, rtol, random)
+        full = point.size <= LARGEST_FULL and not fast_mode
+        message = _compare(position, point, gradient, value, eps, atol, rtol, random, full)
         if message and raise_exception:
             raise AutogradError(message, "check the operation's gradient rule, or the step eps")
         if message:
             return False
     return True
+
+
+def _refuse_unknown(settings: Mapping[str, object]) -> None:
+    for name in settings.keys() - UNCHECKED:
+        raise ArgumentTypeError(
+            f"gradcheck got an unexpected keyword argument {name!r}",
+            "it takes eps, atol, rtol, raise_exception and fast_mode",
+        )
 
 
 def _in_parts(function: Callable[..., Any], inputs: Any) -> tuple[Callable[..., Any], list[Any]]:
@@ -176,9 +200,12 @@ def _compare(
     atol: float,
     rtol: float,
     random: np.random.Generator,
+    whole: bool,
 ) -> str:
-    """What is wrong with the gradient of one input; empty if nothing."""
-    whole = point.size <= LARGEST_FULL
+    """What is wrong with the gradient of one input; empty if nothing.
+
+    ``whole``: at every element, otherwise along random directions.
+    """
     names: list[Any] = list(np.ndindex(point.shape)) if whole else list(range(DIRECTIONS))
     analytic, numeric = np.empty(len(names)), np.empty(len(names))
     for row, name in enumerate(names):
@@ -211,12 +238,16 @@ def gradgradcheck(
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    *,
+    fast_mode: bool = False,
+    **unchecked: Any,
 ) -> bool:
     """Whether gradients of gradients agree with difference quotients of the gradients.
 
     Arguments and errors as for :func:`gradcheck`, which is applied to the map from the inputs
     to their gradients; inputs that take no part in the outputs count as gradient 0.
     """
+    _refuse_unknown(unchecked)
     function, inputs = _in_parts(function, inputs)
     arguments = _doubled(inputs)
     checked = [i for i, a in enumerate(arguments) if _is_variable(a)]
@@ -240,4 +271,4 @@ def gradgradcheck(
                 )
             )
 
-    return gradcheck(gradient, arguments, eps, atol, rtol, raise_exception)
+    return gradcheck(gradient, arguments, eps, atol, rtol, raise_exception, fast_mode=fast_mode)

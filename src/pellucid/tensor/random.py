@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 
@@ -238,7 +238,7 @@ def randn_like(
 
 @takes_out
 def randint(
-    low: int,
+    low: int | None = None,
     high: int | Extents | None = None,
     size: Extents | None = None,
     *,
@@ -250,19 +250,24 @@ def randint(
     pin_memory: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Integers evenly in [low, high); ``randint(high, size)`` starts at 0. int64 by default.
+    """Integers evenly in [low, high); without ``low`` they start at 0. int64 by default.
+
+    Calls are ``randint(low, high, size)`` and ``randint(high, size)``, each by name as well.
 
     From 53 random bits: with ranges under 2^40 no value is off by more than 2^-13 of its share.
     """
     check_device(device)
     check_layout(layout)
     if size is None:
-        low, high, size = 0, low, high
-    if not isinstance(high, int) or size is None:
+        low, high, size = None, low, high  # randint(high, size)
+    elif high is None:
+        low, high = None, low  # randint(high, size=size)
+    if not isinstance(high, SupportsIndex) or size is None:
         raise ArgumentError(
             f"randint got high={high!r} and size={size!r}",
             "use randint(high, size) or randint(low, high, size)",
         )
+    low, high = 0 if low is None else int(low), int(high)
     if high <= low:
         raise ArgumentError(
             f"randint got the empty range [{low}, {high})", "high must be larger than low"

@@ -10,15 +10,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from pellucid.base.errors import ArgumentError, ArgumentTypeError
+from pellucid.tensor.device import absent
 from pellucid.tensor.random import default_generator
 from pellucid.tensor.rematerialize import Contexts, plain_contexts, run_checkpointed
 from pellucid.tensor.tensor import Tensor
 
-__all__ = ["checkpoint", "checkpoint_sequential"]
+__all__ = ["checkpoint", "checkpoint_sequential", "get_device_states", "set_device_states"]
 
 Returned = TypeVar("Returned")
 
@@ -104,3 +105,22 @@ def checkpoint_sequential(
         )
     result: Tensor = run(chain[(segments - 1) * size :])(input)
     return result
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[Tensor]]:
+    """The graphics processors that hold the arguments and the states of their random numbers.
+
+    Two empty lists: there are none.  The state of the CPU is :func:`pellucid.get_rng_state`.
+    """
+    return [], []
+
+
+def set_device_states(
+    devices: Sequence[int], states: Sequence[Tensor], *, device_type: str | None = None
+) -> None:
+    """Give processors the states that :func:`get_device_states` returned for them.
+
+    Raises :class:`DeviceError` for a processor, because there is none.
+    """
+    for device in devices:
+        raise absent(f"{device_type or 'cuda'}:{device}")
