@@ -1,17 +1,17 @@
-"""Element-wise functions without native code: whole numbers, and the parts of fractions.
+"""Functions without native code: of whole numbers, of the parts of fractions, and positions.
 
 Compiled programs call NumPy for them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import bfloat16, float16, int32
-from pellucid.base.errors import DTypeError
+from pellucid.base.dtypes import bfloat16, bool_, float16, int32, int64
+from pellucid.base.errors import DTypeError, ShapeError
 from pellucid.base.shapes import broadcast_shapes
 from pellucid.graph.node import Primitive, Sample, Spec
 from pellucid.ops import elementwise as e
@@ -134,11 +134,6 @@ def _next_bfloat16(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.where(settled, either, bfloat16.numbers(found).reshape(first.shape))
 
 
-def _neighbour_samples() -> Iterable[Sample]:
-    for kind in ("", "float16", "bfloat16"):
-        yield Sample((np.array([[1.0, -2.0], [0.5, 3.0]]), np.array([2.0, -9.0])), {"kind": kind})
-
-
 NEXTAFTER = define(
     "nextafter",
     "host",
@@ -146,7 +141,9 @@ NEXTAFTER = define(
     infer=_infer_neighbour,
     evaluate=_neighbour,
     gradient=lambda g, y, a, b, *, kind: (sum_to(g, a.shape), None),
-    samples=_neighbour_samples,
+    samples=lambda: [
+        Sample((np.array([[1.0, -2.0], [0.5, 3.0]]), np.array([2.0, -9.0])), {"kind": ""})
+    ],
     reason="reads the bits of a number",
     host=True,
     tangent="reverse",
@@ -177,4 +174,43 @@ INCOMPLETE_GAMMA = define(
     host=True,
     tangent="zero",  # whoever calls it adds the derivative in x
     batch="elementwise",
+)
+
+
+# ---- positions -----------------------------------------------------------------------------------
+
+
+def _infer_positions(mask: Spec, *, size: int, fill: int, exact: bool) -> Spec:
+    if mask.dtype is not bool_:
+        raise DTypeError(f"true_positions got {mask.dtype.name}", "compare first")
+    return Spec((size, len(mask.shape)), int64)
+
+
+def _positions(mask: np.ndarray, *, size: int, fill: int, exact: bool) -> np.ndarray:
+    found = np.stack(np.nonzero(mask), 1) if mask.ndim else np.zeros((int(mask), 0), np.int64)
+    if exact and len(found) != size:
+        raise ShapeError(
+            f"{size} values do not fit the {len(found)} elements that a mask selects",
+            "give as many values as the mask has places, or one for all",
+        )
+    places = np.full((size, mask.ndim), fill, np.int64)
+    places[: len(found)] = found[:size]
+    return places
+
+
+TRUE_POSITIONS = define(
+    "true_positions",
+    "host",
+    "the first ``size`` positions where a mask is true, filled up if there are fewer; with "
+    "``exact`` there have to be as many",
+    infer=_infer_positions,
+    evaluate=_positions,
+    gradient=None,
+    samples=lambda: [
+        Sample((ramp(3, 4) > 0,), {"size": size, "fill": -1, "exact": False}) for size in (0, 4, 20)
+    ],
+    reason="a place depends on all elements before it",
+    host=True,
+    tangent="zero",
+    batch="loop",
 )
