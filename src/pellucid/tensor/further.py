@@ -52,7 +52,8 @@ def fill(input: Tensor, value: Operand) -> Tensor:
             f"fill got a value of shape {tuple(number.shape)}", "give a number or one without axes"
         )
     kept = elementwise.cast(number, input.dtype)
-    made: Tensor = elementwise.copy(structure.broadcast_to(kept, tuple(input.shape)))
+    # It counts as made of the input, too, for which its gradient is 0.
+    made: Tensor = elementwise.where(as_operand(True), kept, input)
     return made
 
 

@@ -16,7 +16,7 @@ from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_operand
 
 
-def edges_of(name: str, x: Any, bins: Any, between: Sequence[float] | None) -> Any:
+def edges_of(name: str, x: Any, bins: Any, between: Sequence[float] | None) -> Tensor:
     """The ends of the parts of an axis, in the dtype of ``x``.
 
     ``bins`` is a vector of them, or how many equal parts there are ``between`` two numbers, by
@@ -49,7 +49,7 @@ def edges_of(name: str, x: Any, bins: Any, between: Sequence[float] | None) -> A
     return lift(x.dtype.array(np.linspace(low, high, int(bins) + 1)))
 
 
-def _edges_of_unknown(x: Any, count: int) -> Any:
+def _edges_of_unknown(x: Any, count: int) -> Tensor:
     low, high = x.detach().amin(), x.detach().amax()
     same = low.eq(high)
     low, high = (elementwise.where(same, end + by, end) for end, by in ((low, -0.5), (high, 0.5)))
@@ -59,7 +59,7 @@ def _edges_of_unknown(x: Any, count: int) -> Any:
 
 def counts_of(
     name: str, axes: Sequence[Any], edges: Sequence[Any], weight: Any, density: bool
-) -> Any:
+) -> Tensor:
     """How many points, given by a vector for each of their axes, lie in each cell of a grid.
 
     Each part of an axis holds its lower end, the last both.  ``weight`` (points) counts in place
@@ -86,7 +86,7 @@ def counts_of(
     return counts
 
 
-def _weights(name: str, weight: Any, x: Any) -> Any:
+def _weights(name: str, weight: Any, x: Any) -> Tensor:
     flat = structure.reshape(as_operand(weight).detach(), (-1,))
     if tuple(flat.shape) != tuple(x.shape):
         raise ShapeError(

@@ -222,43 +222,43 @@ class _WholeTensor(
             dtype = get_default_dtype()
         return self.to(dtype=as_type(dtype))
 
-    def float(self) -> Tensor:
+    def float(self, memory_format: object = None) -> Tensor:
         """As float32; the tensor itself if it is that already."""
         return converted(self, float32)
 
-    def double(self) -> Tensor:
+    def double(self, memory_format: object = None) -> Tensor:
         """As float64; the tensor itself if it is that already."""
         return converted(self, float64)
 
-    def bfloat16(self) -> Tensor:
+    def bfloat16(self, memory_format: object = None) -> Tensor:
         """As bfloat16: the range of float32 with 8 bits of precision."""
         return converted(self, bfloat16)
 
-    def half(self) -> Tensor:
+    def half(self, memory_format: object = None) -> Tensor:
         """As float16: 11 bits of precision, up to 65504."""
         return converted(self, float16)
 
-    def long(self) -> Tensor:
+    def long(self, memory_format: object = None) -> Tensor:
         """As int64, the fraction cut off; what indices are."""
         return converted(self, int64)
 
-    def int(self) -> Tensor:
+    def int(self, memory_format: object = None) -> Tensor:
         """As int32, the fraction cut off."""
         return converted(self, int32)
 
-    def short(self) -> Tensor:
+    def short(self, memory_format: object = None) -> Tensor:
         """As int16: whole numbers from −32768 to 32767, the fraction cut off."""
         return converted(self, int16)
 
-    def char(self) -> Tensor:
+    def char(self, memory_format: object = None) -> Tensor:
         """As int8: whole numbers from −128 to 127, the fraction cut off."""
         return converted(self, int8)
 
-    def byte(self) -> Tensor:
+    def byte(self, memory_format: object = None) -> Tensor:
         """As uint8: whole numbers from 0 to 255, the fraction cut off."""
         return converted(self, uint8)
 
-    def bool(self) -> Tensor:
+    def bool(self, memory_format: object = None) -> Tensor:
         """As bool: True where the element is not zero."""
         return self.bool_()
 

@@ -43,7 +43,7 @@ argmin               function axis out
 argsort              function axis
 argwhere             function
 as_strided           function
-as_strided_scatter   function out
+as_strided_scatter   function
 asin                 function in_place out
 asinh                function in_place out
 atan                 function in_place out
