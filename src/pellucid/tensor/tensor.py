@@ -28,7 +28,7 @@ from pellucid.base.dtypes import (
     uint8,
 )
 from pellucid.base.errors import AutogradError, DTypeError, TraceError
-from pellucid.base.shapes import Shape, Size, normalize_axis, size_of
+from pellucid.base.shapes import Shape, Size, contiguous_strides, normalize_axis, size_of
 from pellucid.ops import elementwise, structure
 from pellucid.tensor import autograd, creation, inplace
 from pellucid.tensor.arguments import Axes, Extents, Operand, TensorClass
@@ -40,7 +40,7 @@ from pellucid.tensor.core import Record, TensorCore, initialize
 from pellucid.tensor.device import Device, DeviceLike, check_device
 from pellucid.tensor.hooks import HookHandle
 from pellucid.tensor.interface import Tensor
-from pellucid.tensor.layout import Layout, check_layout
+from pellucid.tensor.layout import Layout, check_layout, contiguous_format, preserve_format
 from pellucid.tensor.matrix_methods import MatrixMethods
 from pellucid.tensor.parts import PartMethods
 from pellucid.tensor.placing import PlacingMethods
@@ -136,6 +136,18 @@ class _WholeTensor(
         """Elements of memory between neighbours along each axis (or one)."""
         strides = strides_of(self)
         return strides if dim is None else strides[dim]
+
+    def is_contiguous(self, memory_format: object = None) -> builtins.bool:
+        """Whether the elements lie in memory in the order of their axes, without gaps.
+
+        Operations take any order.  A ``memory_format`` other than the usual one has no effect
+        where it is asked for, and counts as kept here.
+        """
+        if memory_format not in (None, contiguous_format, preserve_format):
+            return True
+        wide = [i for i, n in enumerate(self.shape) if n != 1]
+        expected = contiguous_strides(tuple(self.shape[i] for i in wide))
+        return not self.numel() or tuple(self.stride()[i] for i in wide) == tuple(expected)
 
     def data_ptr(self) -> int:
         """Address of the first element in memory, an integer."""
