@@ -118,7 +118,7 @@ def _infer_neighbour(a: Spec, b: Spec, *, kind: str) -> Spec:
 
 def _neighbour(a: np.ndarray, b: np.ndarray, *, kind: str) -> np.ndarray:
     if kind == "float16":
-        return np.nextafter(float16.array(a), float16.array(b)).astype(a.dtype)
+        return np.asarray(np.nextafter(float16.array(a), float16.array(b)), a.dtype)
     return _next_bfloat16(a, b) if kind == "bfloat16" else np.asarray(np.nextafter(a, b))
 
 
