@@ -155,3 +155,15 @@ def test_copies_of_views_write_into_out() -> None:
     parts = (pellucid.zeros(3), pellucid.zeros(3))
     pellucid.unbind_copy(x, out=parts)
     assert [p.tolist() for p in parts] == x.tolist()
+
+
+@EAGER_AND_COMPILED
+def test_orthogonal_polynomials_whose_degrees_are_arguments(run: Any) -> None:
+    x, n = np.linspace(-0.9, 0.9, 5), np.array([0.0, 1.0, 2.0, 5.0, -1.0])
+    wanted = np.where(n < 0, 0, np.cos(n * np.arccos(x)))
+    found = run(pellucid.special.chebyshev_polynomial_t)(pellucid.tensor(x), pellucid.tensor(n))
+    assert np.allclose(found.numpy(), wanted, rtol=1e-13)
+    legendre = run(pellucid.special.legendre_polynomial_p)(pellucid.tensor(x), pellucid.tensor(n))
+    for value, place, degree in zip(legendre.numpy(), x, n, strict=True):
+        parts = np.eye(6)[int(degree)] if degree >= 0 else np.zeros(1)
+        assert np.isclose(value, np.polynomial.legendre.legval(place, parts), rtol=1e-13)
