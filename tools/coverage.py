@@ -141,8 +141,8 @@ DIFFERENCES = [
         "accepted without effect: how the work is divided is the compiler's business",
     ),
     (
-        "`svd` of wide matrices, `svd_lowrank`, `pca_lowrank`, `eigh`: signs of singular vectors and "
-        "eigenvectors, and gradients of functions that depend on them",
+        "`svd` of wide matrices, `svd_lowrank`, `pca_lowrank`, `eigh`: signs of vectors, and "
+        "gradients of functions that depend on them",
         "those of NumPy's LAPACK; any are right, and PyTorch's come from another library",
     ),
     (
