@@ -93,7 +93,8 @@ REASONS = [
     ),
     (
         "=Variable =asarray =range =frombuffer =seed =poisson =binomial =LinAlgError =matmul "
-        "=resize =resize_as =view_as_real =view_as_real_copy",
+        "=resize =resize_as =view_as_real =view_as_real_copy "
+        "=view_as_complex_copy",
         "an older or second name",
     ),
     (
