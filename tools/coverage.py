@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,8 @@ REASONS = [
     ),
     (
         "=Variable =asarray =range =frombuffer =seed =poisson =binomial =LinAlgError =matmul "
-        "=resize =resize_as =view_as_real =view_as_real_copy",
+        "=resize =resize_as =view_as_real =view_as_real_copy "
+        "=view_as_complex_copy",
         "an older or second name",
     ),
     (
@@ -108,12 +110,13 @@ DIFFERENCES = [
     (
         "`nonzero`, `argwhere`, `where(condition)`, `unique`, `unique_consecutive`, "
         "`masked_select`, `repeat_interleave`, `tensor_split` and `one_hot` with counts or "
-        "positions in a tensor, `item`, `equal`, `allclose`, `histogram`, `bincount` in a "
-        "compiled function",
+        "positions in a tensor, `item`, `equal`, `allclose`, `bincount`, `resize_` in a compiled "
+        "function",
         "shapes or Python values would depend on data; raises `TraceError` with the line",
     ),
     (
-        "`out=` of a higher precision than the result, or overlapping an operand",
+        "`out=` of a higher precision than the result, or sharing memory with an operand in part "
+        "(functions that take elements from elsewhere, as `gather`, refuse both)",
         "written all the same, and right: the result is complete before it is written",
     ),
     (
@@ -126,11 +129,7 @@ DIFFERENCES = [
         "0, for what is never read; PyTorch gives that of a formula for symmetric matrices",
     ),
     (
-        "`histc` of bfloat16 and float16",
-        "the bin is found in float32; PyTorch rounds the position to the narrow type",
-    ),
-    (
-        "`matrix_exp` of bfloat16 whose scaled matrix overflows",
+        "`matrix_exp` of bfloat16 and float16 whose scaled matrix overflows",
         "computed in float32 and rounded once; PyTorch gives NaN",
     ),
     (
@@ -142,6 +141,24 @@ DIFFERENCES = [
         "`linear_cross_entropy(options=)`",
         "accepted without effect: how the work is divided is the compiler's business",
     ),
+    (
+        "`svd` of wide matrices, `svd_lowrank`, `pca_lowrank`, `eigh`: signs of vectors, and "
+        "gradients of functions that depend on them",
+        "those of NumPy's LAPACK; any are right, and PyTorch's come from another library",
+    ),
+    (
+        "`as_strided_scatter`: the gradient of its first argument",
+        "goes to the elements that stay; PyTorch gives it to those that are overwritten",
+    ),
+    (
+        "random numbers after the same seed, and elements of `empty`, `empty_strided`, "
+        "`empty_permuted`",
+        "come from another generator (Philox, counted), and are 0",
+    ),
+    (
+        "second derivatives of norms at 0 and of `masked.logaddexp` where nothing is let through",
+        "0; PyTorch gives NaN",
+    ),
     ("`polygamma(n, inf)`", "0, the limit; PyTorch gives NaN"),
     (
         "`embedding` and `embedding_bag` with `sparse=True`",
@@ -150,6 +167,24 @@ DIFFERENCES = [
 ]
 """What exists and answers otherwise than PyTorch does → why."""
 
+
+RATES = Path(__file__).with_name("agreement.json")
+"""How many calls of PyTorch's own test databases give what PyTorch gives, by namespace."""
+
+CHECKS = {
+    "values": "values",
+    "gradients": "gradients",
+    "second gradients": "second gradients",
+    "compiled": "compiled",
+    "compiled gradients": "compiled, gradients",
+    "in-place": "in place",
+    "method": "methods",
+    "out=": "`out=`",
+    "state_dict": "`state_dict`",
+    "resume": "resumed",
+    "error inputs": "errors",
+}
+"""What was compared → the column's title."""
 
 FURTHER = (
     "linalg fft special masked signal.windows func distributions autograd utils.data amp nn.utils "
@@ -241,6 +276,24 @@ def row(title: str, name: str, theirs: Any, ours: Any) -> tuple[str, str, str]:
     return (name, "partly", "without " + ", ".join(missing)) if missing else (name, "covered", "")
 
 
+def rates() -> list[str]:
+    """The section on how often results agree."""
+    found = json.loads(RATES.read_text(encoding="utf-8"))
+    lines = ["", "## How often results agree", "", found["how"], ""]
+    for title, spaces in found["tables"].items():
+        shown = [c for c in CHECKS if any(c in space["checks"] for space in spaces)]
+        heads = [title, "covered", *(CHECKS[c] for c in shown)]
+        lines += ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+        for space in spaces:
+            cells = [f"{space['covered']} of {space['all']}"]
+            for check in shown:
+                count, good = space["checks"].get(check, (0, 0))
+                cells.append(f"{good:,} of {count:,}" if count else "")
+            lines.append("| " + " | ".join([space["name"], *cells]) + " |")
+        lines.append("")
+    return lines[:-1]
+
+
 def page() -> str:
     """The whole document."""
     import torch
@@ -283,6 +336,7 @@ def page() -> str:
     for title, rows in tables:
         counts = [sum(state == s for _, state, _ in rows) for s in ("covered", "partly", "not")]
         lines.append(f"| `{title}` | " + " | ".join(map(str, counts)) + " |")
+    lines += rates()
     lines += ["", "## Where results differ", "", "| what | why |", "|---|---|"]
     lines += [f"| {what} | {why} |" for what, why in DIFFERENCES]
     for title, rows in tables:

@@ -66,7 +66,12 @@ class DType:
         return self.numpy
 
     def array(self, values: object) -> np.ndarray:
-        """Numbers as a new array of this type, rounded where they have to be."""
+        """Numbers as a new array of this type, rounded where they have to be.
+
+        Negative numbers down to −255 become uint8 as 256 more.
+        """
+        if self is uint8:
+            return _as_bytes(values)
         if self is not bfloat16:
             with np.errstate(over="ignore", invalid="ignore"):
                 return np.array(values, self.numpy)
@@ -93,6 +98,17 @@ class DType:
 
     def __reduce__(self) -> str:
         return "bool_" if self.name == "bool" else self.name
+
+
+def _as_bytes(values: object) -> np.ndarray:
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            return np.array(values, np.uint8)
+        except OverflowError:
+            wide = np.array(values, np.int64)
+            if wide.max() > 255 or wide.min() < -255:
+                raise
+            return wide.astype(np.uint8)
 
 
 float32 = DType("float32", np.dtype(np.float32), "float")

@@ -37,6 +37,11 @@ def substituted(a: np.ndarray, b: np.ndarray, upper: bool, unit: bool) -> np.nda
     return x
 
 
+def _sizes(a: np.ndarray) -> np.ndarray:
+    """|x|, or |Re x| + |Im x|, by which LAPACK chooses pivots."""
+    return np.asarray(np.abs(a.real) + np.abs(a.imag) if np.iscomplexobj(a) else np.abs(a))
+
+
 def factored(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(LU, pivots, rows) by partial pivoting: (…, m, n) → (…, m, n), (…, k), (…, m), k = min(m, n).
 
@@ -52,7 +57,7 @@ def factored(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     for start in range(0, least, BLOCK):
         stop = min(start + BLOCK, least)
         for k in range(start, stop):
-            chosen = k + np.abs(lu[:, k:, k]).argmax(-1)
+            chosen = k + _sizes(lu[:, k:, k]).argmax(-1)
             pivots[:, k] = chosen + 1
             for array in (lu, rows):
                 array[each, k], array[each, chosen] = array[each, chosen], array[each, k].copy()

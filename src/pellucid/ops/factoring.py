@@ -46,8 +46,10 @@ NONFINITE = "the matrix has entries that are infinite or NaN"
 # ---- parts of matrices ---------------------------------------------------------------------------
 
 
-def _check(name: str, a: Spec, square: bool = False) -> None:
-    require_float(name, a)
+def check(name: str, a: Spec, square: bool = False, or_complex: bool = False) -> None:
+    """Raise unless these are (square) matrices of a type that ``name`` is there for."""
+    if not (or_complex and a.dtype.is_complex):
+        require_float(name, a)
     if len(a.shape) < 2 or (square and a.shape[-1] != a.shape[-2]):
         kind = "square matrices (…, n, n)" if square else "matrices (…, m, n)"
         raise ShapeError(f"{name} got a tensor of shape {tuple(a.shape)}", f"it needs {kind}")
@@ -105,8 +107,26 @@ def _differences(x: Value) -> Value:
     return e.add(gaps, _unit(gaps))
 
 
+def adjoint(x: Value) -> Value:
+    """Each matrix transposed, its elements conjugated."""
+    return conj(swap(x)) if x.dtype.is_complex else swap(x)
+
+
 def _skew(x: Value) -> Value:
-    return e.sub(x, swap(x))
+    return e.sub(x, adjoint(x))
+
+
+def _beside_diagonal(x: Value) -> Value:
+    return _masked(x, ~np.eye(x.shape[-1], dtype=bool))
+
+
+def _real_part(x: Value) -> Value:
+    return e.cast(real(x), x.dtype) if x.dtype.is_complex else x
+
+
+def _own_elements(x: Value) -> Value:
+    """The diagonals of square matrices: (…, n, n) → (…, n)."""
+    return structure.sum(e.mul(x, _unit(x)), len(x.shape) - 2)
 
 
 def _sum(*parts: Value | None) -> Value:
@@ -190,16 +210,17 @@ def _in_stacks(name: str) -> Callable[..., list[tuple[Value, bool]]]:
 
 
 def _infer_svd(a: Spec, *, full: bool, output: int) -> Spec:
-    _check("svd", a)
+    check("svd", a, or_complex=True)
     *batch, m, n = a.shape
     k = min(m, n)
     shapes = ((m, m if full else k), (k,), (n if full else k, n))
-    return Spec((*batch, *shapes[output]), a.dtype)
+    return Spec((*batch, *shapes[output]), a.dtype.to_real() if output == 1 else a.dtype)
 
 
-def _svd(
+def svd_of(
     a: np.ndarray, *, full: bool, outputs: tuple[int, ...] | None = None
 ) -> dict[int, np.ndarray]:
+    """U, S and Vᴴ of arrays by their numbers: those asked for, or all."""
     _require_finite("svd", a)
     if outputs == (1,):
         return {1: _computed("svd", lambda x: np.linalg.svd(x, False, False), a)[0]}
@@ -216,28 +237,40 @@ def _svd_gradient(
     *,
     full: bool,
 ) -> list[Value]:
-    """Of A = U S Vᵀ (Townsend, 2016); of the full U and V the columns beyond S carry nothing."""
-    u, s, vh = (result(k) for k in range(3))
+    """Of A = U S Vᴴ (Townsend, 2016); of the full U and V the columns beyond S carry nothing.
+
+    Of complex matrices the result is that of functions which do not depend on the phases of the
+    columns of U and V.  (Wan and Zhang, 2019.)
+    """
+    dtype = inputs[0].dtype
+    u, s, vh = (e.cast(result(k), dtype) for k in range(3))
     (*_, m, n), k = inputs[0].shape, s.shape[-1]
     gu, gs, gvh = (cotangents.get(k) for k in range(3))
+    gs = None if gs is None else e.cast(gs, dtype)
     if full:
         u, vh = _part(u, None, slice(0, k)), _part(vh, slice(0, k))
         gu = None if gu is None else _part(gu, None, slice(0, k))
         gvh = None if gvh is None else _part(gvh, slice(0, k))
-    gaps = _differences(e.mul(s, s))
-    turned_u = None if gu is None else e.mul(_skew(matmul(swap(u), gu)), _row(s))
-    turned_v = None if gvh is None else e.mul(_column(s), _skew(matmul(vh, swap(gvh))))
-    both = [part for part in (turned_u, turned_v) if part is not None]
+    turned_u = None if gu is None else _skew(matmul(adjoint(u), gu))
+    turned_v = None if gvh is None else _skew(matmul(vh, adjoint(gvh)))
+    if turned_u is not None and dtype.is_complex:
+        phases = e.div(_own_elements(turned_u), e.add(s, s))
+        gs = _sum(gs, phases)
+    both = [
+        *([] if turned_u is None else [e.mul(turned_u, _row(s))]),
+        *([] if turned_v is None else [e.mul(_column(s), turned_v)]),
+    ]
     inner = _sum(
-        e.div(_sum(*both), gaps) if both else None, None if gs is None else _diagonal_matrix(gs)
+        _beside_diagonal(e.div(_sum(*both), _differences(e.mul(s, s)))) if both else None,
+        None if gs is None else _diagonal_matrix(gs),
     )
     if gu is not None and m > k:
         beside = e.div(gu, _row(s))
-        beside = e.sub(beside, matmul(u, matmul(swap(u), beside)))
+        beside = e.sub(beside, matmul(u, matmul(adjoint(u), beside)))
         return [matmul(e.add(matmul(u, inner), beside), vh)]
     if gvh is not None and n > k:
         beside = e.div(gvh, _column(s))
-        beside = e.sub(beside, matmul(matmul(beside, swap(vh)), vh))
+        beside = e.sub(beside, matmul(matmul(beside, adjoint(vh)), vh))
         return [matmul(u, e.add(matmul(inner, vh), beside))]
     return [matmul(matmul(u, inner), vh)]
 
@@ -257,13 +290,13 @@ def _svd_samples() -> Iterable[Sample]:
 SVD = define(
     "svd",
     "factors",
-    "A = U diag(S) Vh, U and Vh orthogonal, S ≥ 0 descending",
+    "A = U diag(S) Vh, U and Vh unitary, S ≥ 0 descending",
     infer=_infer_svd,
-    evaluate=lambda a, *, full, output: _svd(a, full=full, outputs=(output,))[output],
+    evaluate=lambda a, *, full, output: svd_of(a, full=full, outputs=(output,))[output],
     gradient=_svd_gradient,
     samples=_svd_samples,
     reason="an iteration until convergence, which LAPACK has",
-    results=_svd,
+    results=svd_of,
     host=True,
     tangent="reverse",
     batch=_in_stacks("svd"),
@@ -274,16 +307,17 @@ SVD = define(
 
 
 def _infer_eigh(a: Spec, *, upper: bool, output: int) -> Spec:
-    _check("eigh", a, square=True)
-    return Spec(a.shape[:-1] if output == 0 else a.shape, a.dtype)
+    check("eigh", a, square=True, or_complex=True)
+    return Spec(a.shape[:-1], a.dtype.to_real()) if output == 0 else a
 
 
-def _eigh(
+def eigh_of(
     a: np.ndarray, *, upper: bool, outputs: tuple[int, ...] | None = None
 ) -> dict[int, np.ndarray]:
+    """Eigenvalues and eigenvectors of arrays by their numbers: those asked for, or both."""
     triangle: Literal["L", "U"] = "U" if upper else "L"
     bad = ~np.isfinite(a).all((-2, -1))
-    even = (a + a.swapaxes(-1, -2)) / 2
+    even = (a + a.swapaxes(-1, -2).conj()) / 2
     if bad.any():
         even = np.where(bad[..., None, None], 0, even).astype(a.dtype)
     if outputs == (0,):
@@ -304,29 +338,30 @@ def _eigh_gradient(
     *,
     upper: bool,
 ) -> list[Value]:
-    """V (skew(Vᵀ V̄) / 2E + diag L̄) Vᵀ with E[i, j] = l[j] − l[i]  (Magnus, 1985)."""
-    values, vectors = result(0), result(1)
+    """V (skew(Vᴴ V̄) / 2E + diag L̄) Vᴴ with E[i, j] = l[j] − l[i]  (Magnus, 1985)."""
+    vectors = result(1)
+    values = e.cast(result(0), vectors.dtype)
     gl, gv = cotangents.get(0), cotangents.get(1)
-    inner = None if gl is None else _diagonal_matrix(gl)
+    inner = None if gl is None else _diagonal_matrix(e.cast(gl, vectors.dtype))
     if gv is not None:
-        turned = e.mul(_skew(matmul(swap(vectors), gv)), gv.lift(gv.dtype.array(0.5)))
-        inner = _sum(e.div(turned, _differences(values)), inner)
-    return [matmul(matmul(vectors, inner), swap(vectors))]
+        turned = e.mul(_skew(matmul(adjoint(vectors), gv)), gv.lift(gv.dtype.array(0.5)))
+        inner = _sum(_beside_diagonal(e.div(turned, _differences(values))), inner)
+    return [matmul(matmul(vectors, inner), adjoint(vectors))]
 
 
 EIGH = define(
     "eigh",
     "factors",
-    "(A + Aᵀ)/2 = V diag(L) Vᵀ, V orthogonal, L ascending; LAPACK reads the lower or upper half",
+    "(A + Aᴴ)/2 = V diag(L) Vᴴ, V unitary, L ascending; LAPACK reads the lower or upper half",
     infer=_infer_eigh,
-    evaluate=lambda a, *, upper, output: _eigh(a, upper=upper, outputs=(output,))[output],
+    evaluate=lambda a, *, upper, output: eigh_of(a, upper=upper, outputs=(output,))[output],
     gradient=_eigh_gradient,
     samples=lambda: [
         *_samples_of((3, 3), (2, 2, 2), count=2, upper=False),
         *_samples_of((3, 3), count=2, upper=True),
     ],
     reason="an iteration until convergence, which LAPACK has",
-    results=_eigh,
+    results=eigh_of,
     host=True,
     tangent="reverse",
     batch=_in_stacks("eigh"),
@@ -372,15 +407,14 @@ def _eig_gradient(
     """V⁻ᴴ ((Vᴴ V̄ − Vᴴ V Re diag(Vᴴ V̄)) / Ē + diag L̄) Vᴴ with E[i, j] = l[j] − l[i]: the columns
     of V have length 1.  (Boeddeker, Hanebrink et al., 2017.)"""
     values, vectors, inverse = (result(k) for k in range(3))
-    turned, back = conj(swap(vectors)), conj(swap(inverse))
+    turned, back = adjoint(vectors), adjoint(inverse)
     gl, gv, gw = (cotangents.get(k) for k in range(3))
     if gw is not None:  # of the inverse, which higher derivatives read
         gv = _sum(gv, e.neg(matmul(back, matmul(gw, back))))
     inner = None if gl is None else _diagonal_matrix(gl)
     if gv is not None:
         moved = matmul(turned, gv)
-        own = structure.sum(e.mul(moved, _unit(moved)), len(moved.shape) - 2)
-        kept = e.cast(real(own), moved.dtype)
+        kept = _real_part(_own_elements(moved))
         moved = e.sub(moved, e.mul(matmul(turned, vectors), _row(kept)))
         inner = _sum(e.div(moved, conj(_differences(values))), inner)
     found = matmul(matmul(back, inner), turned)
@@ -409,7 +443,7 @@ EIG = define(
 
 
 def _infer_qr(a: Spec, *, complete: bool, output: int) -> Spec:
-    _check("qr", a)
+    check("qr", a, or_complex=True)
     *batch, m, n = a.shape
     k = m if complete else min(m, n)
     return Spec((*batch, m, k) if output == 0 else (*batch, k, n), a.dtype)
@@ -433,8 +467,8 @@ def _qr_gradient(
     *,
     complete: bool,
 ) -> list[Value]:
-    """(Q̄ + Q sym(M)) R⁻ᵀ with M = R R̄ᵀ − Q̄ᵀ Q, sym copying the lower triangle to the upper one;
-    of a wide A = (A₁ A₂), R = (R₁ Qᵀ A₂).  (Roberts and Roberts, 2020.)"""
+    """(Q̄ + Q sym(M)) R⁻ᴴ with M = R R̄ᴴ − Q̄ᴴ Q, sym copying the lower triangle to the upper one;
+    of a wide A = (A₁ A₂), R = (R₁ Qᴴ A₂).  (Roberts and Roberts, 2020.)"""
     a, q, r = inputs[0], result(0), result(1)
     m, n = a.shape[-2:]
     gq, gr = cotangents.get(0), cotangents.get(1)
@@ -450,17 +484,18 @@ def _qr_gradient(
         if gr is not None:
             moved = _part(gr, None, slice(m, n))
             beside = matmul(q, moved)
-            gq = _sum(gq, matmul(right, swap(moved)))
+            gq = _sum(gq, matmul(right, adjoint(moved)))
             gr = _part(gr, None, slice(0, m))
         else:
             beside = e.mul(right, right.lift(right.dtype.array(0)))
         r = _part(r, None, slice(0, m))
-    first = None if gr is None else matmul(r, swap(gr))
-    second = None if gq is None else e.neg(matmul(swap(gq), q))
+    first = None if gr is None else matmul(r, adjoint(gr))
+    second = None if gq is None else e.neg(matmul(adjoint(gq), q))
     mixed = _sum(first, second)
-    even = e.add(tril(mixed), swap(tril(mixed, -1)))
+    below = tril(mixed, -1)
+    even = e.add(e.add(below, adjoint(below)), _diagonal_matrix(_real_part(_own_elements(mixed))))
     right_side = _sum(gq, matmul(q, even))
-    found = swap(solve_triangular(r, swap(right_side), upper=True))
+    found = adjoint(solve_triangular(r, adjoint(right_side), upper=True))
     return [found if beside is None else structure.concatenate([found, beside], len(a.shape) - 1)]
 
 
@@ -472,7 +507,7 @@ def _qr_samples() -> Iterable[Sample]:
 QR = define(
     "qr",
     "factors",
-    "A = Q R, Q orthogonal, R upper triangular",
+    "A = Q R, Q unitary, R upper triangular",
     infer=_infer_qr,
     evaluate=lambda a, *, complete, output: _qr(a, complete=complete, outputs=(output,))[output],
     gradient=_qr_gradient,
@@ -486,7 +521,7 @@ QR = define(
 
 
 def _infer_reflectors(a: Spec, *, output: int) -> Spec:
-    _check("geqrf", a)
+    check("geqrf", a)
     return a if output == 0 else Spec((*a.shape[:-2], min(a.shape[-2:])), a.dtype)
 
 
@@ -516,7 +551,7 @@ REFLECTORS = define(
 
 def _infer_triangular(a: Spec, b: Spec, *, upper: bool, unit: bool) -> Spec:
     same_dtype("solve_triangular", a, b)
-    _check("solve_triangular", a, square=True)
+    check("solve_triangular", a, square=True, or_complex=True)
     if len(b.shape) != len(a.shape) or b.shape[:-1] != a.shape[:-1]:
         raise ShapeError(
             f"solve_triangular got matrices {tuple(a.shape)} and right sides {tuple(b.shape)}",
@@ -528,8 +563,8 @@ def _infer_triangular(a: Spec, b: Spec, *, upper: bool, unit: bool) -> Spec:
 def _triangular_gradient(
     g: Value, x: Value, a: Value, b: Value, *, upper: bool, unit: bool
 ) -> tuple[Value, Value]:
-    back = solve_triangular(swap(a), g, not upper, unit)
-    whole = e.neg(matmul(back, swap(x)))
+    back = solve_triangular(adjoint(a), g, not upper, unit)
+    whole = e.neg(matmul(back, adjoint(x)))
     return (triu(whole, int(unit)) if upper else tril(whole, -int(unit))), back
 
 
@@ -568,7 +603,7 @@ def solve_triangular(a: Value, b: Value, upper: bool, unit: bool = False) -> Val
 
 
 def _infer_lu(a: Spec, *, output: int) -> Spec:
-    _check("lu", a)
+    check("lu", a, or_complex=True)
     *batch, m, n = a.shape
     shapes: tuple[tuple[tuple[int, ...], DType], ...] = (
         ((m, n), a.dtype),
@@ -604,15 +639,15 @@ def _lu_gradient(
     rest = None
     if m > n:
         below, own = (_part(x, slice(k, m)) for x in (lu, g))
-        rest = swap(solve_triangular(square, swap(own), upper=True))
-        gu = e.sub(gu, triu(matmul(swap(below), rest)))
+        rest = adjoint(solve_triangular(square, adjoint(own), upper=True))
+        gu = e.sub(gu, triu(matmul(adjoint(below), rest)))
     elif n > m:
         beside, own = (_part(x, None, slice(k, n)) for x in (lu, g))
-        rest = solve_triangular(swap(square), own, upper=True, unit=True)
-        gl = e.sub(gl, tril(matmul(rest, swap(beside)), -1))
-    middle = e.add(tril(matmul(swap(lower), gl), -1), triu(matmul(gu, swap(upper))))
-    left = solve_triangular(swap(square), middle, upper=True, unit=True)
-    found = swap(solve_triangular(square, swap(left), upper=True))
+        rest = solve_triangular(adjoint(square), own, upper=True, unit=True)
+        gl = e.sub(gl, tril(matmul(rest, adjoint(beside)), -1))
+    middle = e.add(tril(matmul(adjoint(lower), gl), -1), triu(matmul(gu, adjoint(upper))))
+    left = solve_triangular(adjoint(square), middle, upper=True, unit=True)
+    found = adjoint(solve_triangular(square, adjoint(left), upper=True))
     if rest is not None:
         found = structure.concatenate([found, rest], len(a.shape) - (2 if m > n else 1))
     place = structure.broadcast_to(_column(rows), found.shape)
@@ -662,7 +697,7 @@ PIVOT_ROWS = define(
 
 
 def _infer_ldl(a: Spec, *, output: int) -> Spec:
-    _check("ldl_factor", a, square=True)
+    check("ldl_factor", a, square=True)
     return (a, Spec(a.shape[:-1], int32), Spec(a.shape[:-2], int32))[output]
 
 
@@ -688,7 +723,7 @@ LDL = define(
 
 def _infer_ldl_solve(ld: Spec, pivots: Spec, b: Spec) -> Spec:
     same_dtype("ldl_solve", ld, b)
-    _check("ldl_solve", ld, square=True)
+    check("ldl_solve", ld, square=True)
     return b
 
 
@@ -706,81 +741,6 @@ LDL_SOLVE = define(
     reason="each row of the result needs those before it",
     host=True,
     tangent="zero",
-    batch="leading",
-)
-
-
-# ---- pseudoinverse -------------------------------------------------------------------------------
-
-
-def _infer_pinv(a: Spec, atol: Spec, rtol: Spec, *, hermitian: bool) -> Spec:
-    _check("pinv", a, square=hermitian)
-    if not atol.shape == rtol.shape == a.shape[:-2]:
-        raise ShapeError(
-            f"pinv got matrices {tuple(a.shape)} and tolerances {atol.shape} and {rtol.shape}",
-            "there is one of each for each matrix",
-        )
-    return Spec((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
-
-
-def _pinv(a: np.ndarray, atol: np.ndarray, rtol: np.ndarray, *, hermitian: bool) -> np.ndarray:
-    if not a.size:
-        return np.zeros((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
-    if hermitian:
-        lower = np.tril(a)
-        found = _eigh(lower + np.tril(lower, -1).swapaxes(-1, -2), upper=False)
-        sizes, left = found[0], found[1]
-        right = left.swapaxes(-1, -2)
-    else:
-        found = _svd(a, full=False)
-        left, sizes, right = found[0], found[1], found[2]
-    most = np.abs(sizes).max(-1)
-    least = np.maximum(atol, rtol * most)[..., None]
-    counts = np.abs(sizes) > least
-    inverses = np.where(counts, 1 / np.where(counts, sizes, 1), 0)
-    found_inverse = (right.swapaxes(-1, -2) * inverses[..., None, :]) @ left.swapaxes(-1, -2)
-    return np.asarray(found_inverse, a.dtype)
-
-
-def _pinv_gradient(
-    g: Value, p: Value, a: Value, atol: Value, rtol: Value, *, hermitian: bool
-) -> tuple[Value, None, None]:
-    """−Pᵀ P̄ Pᵀ + (1 − A P) P̄ᵀ P Pᵀ + Pᵀ P P̄ᵀ (1 − P A)  (Golub and Pereyra, 1973)."""
-    turned, back = swap(p), swap(g)
-    m, n = a.shape[-2:]
-    plain = matmul(turned, matmul(g, turned))
-    if m <= n:  # products of the smaller matrices
-        first = matmul(back, matmul(p, turned))
-        first = e.sub(first, matmul(a, matmul(p, first)))
-        second = matmul(turned, matmul(p, back))
-        second = e.sub(second, matmul(matmul(second, p), a))
-    else:
-        first = matmul(matmul(back, p), turned)
-        first = e.sub(first, matmul(a, matmul(p, first)))
-        second = matmul(matmul(turned, p), back)
-        second = e.sub(second, matmul(matmul(second, p), a))
-    return e.sub(e.add(first, second), plain), None, None
-
-
-def _pinv_samples() -> Iterable[Sample]:
-    none, some = np.asarray(0.0), np.asarray(1e-6)
-    for shape in ((3, 3), (4, 2)):
-        yield Sample((ramp(*shape), none, some), {"hermitian": False})
-    yield Sample((ramp(2, 2, 3), np.zeros(2), np.full(2, 1e-6)), {"hermitian": False})
-
-
-PINV = define(
-    "pinv",
-    "factors",
-    "V diag(1/S where S > max(atol, rtol · S[0]), else 0) Uᵀ for A = U diag(S) Vᵀ",
-    infer=_infer_pinv,
-    evaluate=_pinv,
-    gradient=_pinv_gradient,
-    samples=_pinv_samples,
-    reason="its gradient exists where those of the factors it is made of do not: equal singular "
-    "values, and zeros",
-    host=True,
-    tangent="reverse",
     batch="leading",
 )
 

@@ -416,7 +416,8 @@ class ArithmeticMethods(Tensor):
 
     def logit(self, eps: float | None = None) -> Tensor:
         """ln(x / (1 − x)), the inverse of the sigmoid; ``eps`` clamps x to [eps, 1 − eps]."""
-        x = self if eps is None else self.clamp(eps, 1 - eps)
+        x = as_float(self)
+        x = x if eps is None else x.clamp(eps, 1 - eps)
         return x.log() - (-x).log1p()  # of the quotient the slope at 0 and 1 would be ∞ · 0
 
     # ---- choosing --------------------------------------------------------------------------

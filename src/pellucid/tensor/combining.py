@@ -6,12 +6,11 @@ import math
 import operator
 from typing import Any
 
-import numpy as np
-
+from pellucid.base.dtypes import bool_
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.base.shapes import normalize_axis
-from pellucid.ops import elementwise, indexing, structure
-from pellucid.tensor.core import lift
+from pellucid.ops import elementwise, host_functions, indexing, structure
+from pellucid.ops.registry import apply
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_operand, as_source
 from pellucid.tensor.selecting import SelectingMethods, cut_to
@@ -117,16 +116,12 @@ class CombiningMethods(SelectingMethods):
         return structure.reshape(found, self.shape)
 
     def nonzero_static(self, *, size: int, fill_value: int = -1) -> Tensor:
-        """The first ``size`` positions of nonzero elements: (size, axes), filled up if fewer.
-
-        Values must be known.
-        """
+        """The first ``size`` positions of nonzero elements: (size, axes), filled up if fewer."""
         if size < 0:
             raise ArgumentError(f"nonzero_static got size={size}", "use 0 or more")
-        found = np.stack(np.nonzero(self.array()), 1) if self.shape else np.zeros((1, 0), np.int64)
-        places = np.full((size, found.shape[1]), fill_value, np.int64)
-        places[: len(found)] = found[:size]
-        return lift(places)
+        mask = self if self.dtype is bool_ else self.ne(0)
+        settings = {"size": int(size), "fill": int(fill_value), "exact": False}
+        return apply(host_functions.TRUE_POSITIONS, mask, **settings)
 
 
 def _product(x: Any, axis: int, places: Any, source: Any, hit: Any, include_self: bool) -> Any:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from pellucid.base.boundary import clear
+from pellucid.tensor.out import takes_out, with_out
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.signatures import as_function, present_as
 from pellucid.tensor.tensor import Tensor
@@ -22,8 +22,11 @@ def _copied(name: str) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = f"{name}_copy"
     function.__doc__ = f"What :meth:`Tensor.{name}` shows, as a copy with memory of its own."
-    present_as(function, method, as_function(inspect.signature(method)))
-    return function
+    signature = as_function(inspect.signature(method))
+    present_as(function, method, signature)
+    written = takes_out(function)
+    present_as(written, function, with_out(signature))
+    return written
 
 
 as_strided_copy = _copied("as_strided")
@@ -43,15 +46,21 @@ unsqueeze_copy = _copied("unsqueeze")
 view_copy = _copied("view")
 
 
-@clear
-def alias_copy(input: Tensor) -> Tensor:
+@takes_out
+def alias_copy(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy of the tensor with memory of its own; gradients flow through."""
     return input.clone()
 
 
-@clear
+@takes_out
 def slice_copy(
-    input: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+    input: Tensor,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy of ``input[start:end:step]`` along ``dim``."""
     places = [slice(None)] * (dim % max(1, len(input.shape))) + [slice(start, end, step)]

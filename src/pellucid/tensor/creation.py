@@ -22,6 +22,7 @@ from pellucid.base.dtypes import (
     is_foreign_bfloat16,
     of_scalar,
     promote,
+    uint8,
 )
 from pellucid.base.errors import (
     AllocationError,
@@ -83,7 +84,7 @@ def _as_array(data: Any, dtype: DType | None) -> np.ndarray:
     if isinstance(data, np.ndarray) and data.dtype == bfloat16.numpy:
         return data.copy() if dtype in (None, bfloat16) else dtype.array(bfloat16.numbers(data))
     try:
-        if dtype is not None and dtype.is_narrow:
+        if dtype is uint8 or (dtype is not None and dtype.is_narrow):
             return dtype.array(data)
         array = np.array(data, dtype.numpy if dtype else None)
     except (ValueError, TypeError, OverflowError, MemoryError) as error:

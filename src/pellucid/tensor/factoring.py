@@ -53,8 +53,8 @@ def svd(
     driver: str | None = None,
     out: tuple[Tensor, ...] | None = None,
 ) -> SingularValues:
-    """A = U diag(S) Vh of matrices (…, m, n); with k = min(m, n) the singular values S (…, k)
-    descend, and U (…, m, m) and Vh (…, n, n) are orthogonal.
+    """A = U diag(S) Vh of matrices (…, m, n), real or complex; with k = min(m, n) the singular
+    values S (…, k) descend, and U (…, m, m) and Vh (…, n, n) are unitary.
 
     Without ``full_matrices`` U is (…, m, k) and Vh is (…, k, n).  Signs of the columns of U, and of
     the rows of Vh with them, are LAPACK's.  Gradients of U and Vh are finite where the singular
@@ -90,11 +90,11 @@ def eigh(
     *,
     out: tuple[Tensor, ...] | None = None,
 ) -> Eigen:
-    """A = V diag(L) Vᵀ of symmetric matrices (…, n, n): eigenvalues L (…, n), ascending, and
-    orthogonal V (…, n, n), whose columns are the eigenvectors.
+    """A = V diag(L) Vᴴ of symmetric or Hermitian matrices (…, n, n): eigenvalues L (…, n),
+    ascending, and orthogonal (unitary) V (…, n, n), whose columns are the eigenvectors.
 
     Only the lower triangle is read, or the upper one with ``UPLO="U"``; the gradient is that of
-    (A + Aᵀ)/2.  Gradients of V are finite where the eigenvalues differ.  Signs of eigenvectors are
+    (A + Aᴴ)/2.  Gradients of V are finite where the eigenvalues differ.  Signs of eigenvectors are
     LAPACK's.  A matrix with infinities or NaN has NaN for results.
     """
     a = symmetric("eigh", A, UPLO)
@@ -206,7 +206,7 @@ def householder_product(
         )
     vectors, middle = _compact(a, t)
     return unit_matrices((*a.shape[:-2], m, m), a).narrow(-1, 0, n) - vectors.matmul(
-        middle.matmul(vectors.narrow(-2, 0, n).mT)
+        middle.matmul(vectors.narrow(-2, 0, n).mH)
     )
 
 
@@ -216,7 +216,7 @@ def _compact(a: Any, tau: Any) -> tuple[Any, Any]:
     columns = a.narrow(-1, 0, k)
     diagonal = unit_matrices((*a.shape[:-2], a.shape[-2], a.shape[-2]), a).narrow(-1, 0, k)
     vectors = columns.tril(-1) + diagonal
-    inner = vectors.mT.matmul(vectors).triu(1) * tau.unsqueeze(-1)
+    inner = vectors.mH.matmul(vectors).triu(1) * tau.unsqueeze(-1)
     middle = factoring.solve_triangular(inner, tau.diag_embed(), upper=True, unit=True)
     return vectors, middle
 
@@ -248,10 +248,10 @@ def ormqr(
             "more elements than they have columns, and the leading axes are the same",
         )
     vectors, middle = _compact(a, t)
-    middle = middle.mT if transpose else middle
+    middle = middle.mH if transpose else middle
     if left:
-        return b - vectors.matmul(middle.matmul(vectors.mT.matmul(b)))
-    return b - b.matmul(vectors).matmul(middle).matmul(vectors.mT)
+        return b - vectors.matmul(middle.matmul(vectors.mH.matmul(b)))
+    return b - b.matmul(vectors).matmul(middle).matmul(vectors.mH)
 
 
 # ---- lower and upper triangular ------------------------------------------------------------------
@@ -378,7 +378,7 @@ def lu_solve(
     adjoint: bool = False,
     out: Tensor | None = None,
 ) -> Tensor:
-    """X with A X = B, or X A = B if not ``left``, Aᵀ in place of A with ``adjoint``.
+    """X with A X = B, or X A = B if not ``left``, Aᴴ in place of A with ``adjoint``.
 
     A is (…, n, n), given by what ``lu_factor`` returns of it; B is (…, n, k), or (…, k, n) if not
     ``left``; the leading axes broadcast.
@@ -394,6 +394,7 @@ def lu_solve(
     rows = apply(factoring.PIVOT_ROWS, as_operand(pivots), extent=packed.shape[-1])
     packed, columns, places = batches_together("lu_solve", packed, columns, rows.unsqueeze(-1))
     solve = factoring.solve_triangular
+    packed = packed.conj() if adjoint else packed
     if left != adjoint:
         columns = _rows_taken(columns, places)
         found = solve(packed, solve(packed, columns, upper=False, unit=True), upper=True)

@@ -13,9 +13,9 @@ from pellucid.base.errors import ArgumentError, ArgumentTypeError, DTypeError, S
 from pellucid.base.shapes import size_of
 from pellucid.ops import elementwise, structure
 from pellucid.tensor.arguments import Operand
-from pellucid.tensor.core import lift
 from pellucid.tensor.creation import arange, empty, full, zeros
 from pellucid.tensor.device import DeviceLike, check_device
+from pellucid.tensor.histograms import counts_of, edges_of
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_operand
 from pellucid.tensor.state import is_tracing
@@ -52,7 +52,8 @@ def fill(input: Tensor, value: Operand) -> Tensor:
             f"fill got a value of shape {tuple(number.shape)}", "give a number or one without axes"
         )
     kept = elementwise.cast(number, input.dtype)
-    made: Tensor = elementwise.copy(structure.broadcast_to(kept, tuple(input.shape)))
+    # It counts as made of the input, too, for which its gradient is 0.
+    made: Tensor = elementwise.where(as_operand(True), kept, input)
     return made
 
 
@@ -77,7 +78,7 @@ def histogramdd(
     ``bins`` is the number of parts of each axis, one for all or one for each, or the edges, a
     vector for each axis.  ``range`` is low and high of each axis in a row, by default the data's.
     ``weight`` (…) adds weights instead of ones; ``density`` scales so that the integral is 1.
-    Values must be known; the results have the input's dtype.
+    The results have the input's dtype.
     """
     if not input.dtype.is_floating_point:
         raise DTypeError(f"histogramdd got {input.dtype.name}", "convert with .float()")
@@ -89,34 +90,17 @@ def histogramdd(
     listed = [bins] * count if isinstance(bins, int) else list(bins)
     if len(listed) != count:
         raise ArgumentError(f"histogramdd got {len(listed)} bins for {count} axes", "one for each")
-    points = input.dtype.numbers(input.array()).reshape(-1, count).astype(np.float64)
     if range is not None and len(range) != 2 * count:
         raise ArgumentError(
             f"histogramdd got a range of {len(range)} numbers", f"it needs {2 * count}"
         )
+    axes: Any = structure.reshape(input, (-1, count)).unbind(1)
     edges = [
-        _edges(points[:, i], part, None if range is None else range[2 * i : 2 * i + 2])
+        edges_of("histogramdd", axes[i], part, None if range is None else range[2 * i : 2 * i + 2])
         for i, part in enumerate(listed)
     ]
-    weights = None if weight is None else weight.array().reshape(-1)
-    hist, _ = np.histogramdd(points, edges, weights=weights, density=density)
-    kind = input.dtype
-    return HistogramOfPoints(
-        lift(kind.array(hist)), tuple(lift(kind.array(line)) for line in edges)
-    )
-
-
-def _edges(values: np.ndarray, part: Any, between: Sequence[float] | None) -> np.ndarray:
-    """The edges of the parts of one axis."""
-    if isinstance(part, Tensor):
-        return part.array().astype(np.float64)
-    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
-    low, high = (low, high) if between is None else (float(between[0]), float(between[1]))
-    if not low <= high:
-        raise ArgumentError(f"histogramdd got the range [{low}, {high}]", "give low and high")
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    return np.linspace(low, high, int(part) + 1)
+    hist = counts_of("histogramdd", axes, edges, weight, density)
+    return HistogramOfPoints(hist, tuple(edges))
 
 
 _IDENTITIES = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -np.inf, "min": np.inf}

@@ -846,7 +846,7 @@ class Tensor(TensorCore):
         """Overwrite with 1 (with probability ``p``) or 0, drawn from ``generator``."""
         ...
 
-    def bfloat16(self) -> Tensor:
+    def bfloat16(self, memory_format: builtins.object = None) -> Tensor:
         """As bfloat16: the range of float32 with 8 bits of precision."""
         ...
 
@@ -924,7 +924,7 @@ class Tensor(TensorCore):
         """The products of two batches of matrices: (B, M, K) · (B, K, N) → (B, M, N)."""
         ...
 
-    def bool(self) -> Tensor:
+    def bool(self, memory_format: builtins.object = None) -> Tensor:
         """As bool: True where the element is not zero."""
         ...
 
@@ -949,7 +949,7 @@ class Tensor(TensorCore):
         """
         ...
 
-    def byte(self) -> Tensor:
+    def byte(self, memory_format: builtins.object = None) -> Tensor:
         """As uint8: whole numbers from 0 to 255, the fraction cut off."""
         ...
 
@@ -982,7 +982,7 @@ class Tensor(TensorCore):
         """As complex64; the tensor itself if it is that already."""
         ...
 
-    def char(self) -> Tensor:
+    def char(self, memory_format: builtins.object = None) -> Tensor:
         """As int8: whole numbers from −128 to 127, the fraction cut off."""
         ...
 
@@ -1334,7 +1334,7 @@ class Tensor(TensorCore):
         """Sum of the products of two vectors of equal length."""
         ...
 
-    def double(self) -> Tensor:
+    def double(self, memory_format: builtins.object = None) -> Tensor:
         """As float64; the tensor itself if it is that already."""
         ...
 
@@ -1482,7 +1482,7 @@ class Tensor(TensorCore):
         """Axis 0 read backwards: the rows of a matrix in reverse order."""
         ...
 
-    def float(self) -> Tensor:
+    def float(self, memory_format: builtins.object = None) -> Tensor:
         """As float32; the tensor itself if it is that already."""
         ...
 
@@ -1552,7 +1552,7 @@ class Tensor(TensorCore):
     def frexp(self) -> Fraction:
         """(m, e) with x = m · 2^e and ½ ≤ |m| < 1, e int32; 0, ∞ and NaN have e = 0.
 
-        Values must be known; the gradient of m is that of x / 2^e.
+        The gradient of m is that of x / 2^e.
         """
         ...
 
@@ -1564,11 +1564,11 @@ class Tensor(TensorCore):
         ...
 
     def gcd(self, other: Operand) -> Tensor:
-        """The greatest common divisor of integers, 0 or more; values must be known."""
+        """The greatest common divisor of integers, 0 or more."""
         ...
 
     def gcd_(self, other: Operand) -> Tensor:
-        """The greatest common divisor of integers, 0 or more; values must be known.
+        """The greatest common divisor of integers, 0 or more.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1642,7 +1642,7 @@ class Tensor(TensorCore):
         """
         ...
 
-    def half(self) -> Tensor:
+    def half(self, memory_format: builtins.object = None) -> Tensor:
         """As float16: 11 bits of precision, up to 65504."""
         ...
 
@@ -1681,8 +1681,8 @@ class Tensor(TensorCore):
         """(counts, edges) of ``bins`` equal parts of ``range``, or of parts between given edges.
 
         ``range`` is (low, high), by default the data's.  ``weight``, shaped like the tensor, adds
-        weights instead of ones; ``density`` scales so that the integral is 1.  Values must be
-        known; both results have the tensor's dtype.
+        weights instead of ones; ``density`` scales so that the integral is 1.  Both results have
+        the tensor's dtype.
         """
         ...
 
@@ -1725,14 +1725,14 @@ class Tensor(TensorCore):
     def igamma(self, other: Operand) -> Tensor:
         """P(a, x) = 1/Γ(a) ∫₀^x t^(a−1) e^−t dt for a = self, x = ``other``; from 0 to 1.
 
-        Values must be known; the gradient goes to x alone.
+        The gradient goes to x alone.
         """
         ...
 
     def igamma_(self, other: Operand) -> Tensor:
         """P(a, x) = 1/Γ(a) ∫₀^x t^(a−1) e^−t dt for a = self, x = ``other``; from 0 to 1.
 
-        Values must be known; the gradient goes to x alone.
+        The gradient goes to x alone.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -1868,7 +1868,7 @@ class Tensor(TensorCore):
         """Sums of products over the last axis of both: (..., K), (..., K) → (..., ...)."""
         ...
 
-    def int(self) -> Tensor:
+    def int(self, memory_format: builtins.object = None) -> Tensor:
         """As int32, the fraction cut off."""
         ...
 
@@ -1885,7 +1885,11 @@ class Tensor(TensorCore):
         ...
 
     def is_contiguous(self, memory_format: builtins.object = None) -> builtins.bool:
-        """True: every tensor looks contiguous from outside, in any order of axes."""
+        """Whether the elements lie in memory in the order of their axes, without gaps.
+
+        Operations take any order.  A ``memory_format`` other than the usual one has no effect
+        where it is asked for, and counts as kept here.
+        """
         ...
 
     is_cpu: builtins.bool
@@ -2044,11 +2048,11 @@ class Tensor(TensorCore):
         ...
 
     def lcm(self, other: Operand) -> Tensor:
-        """The least common multiple of integers, 0 or more; values must be known."""
+        """The least common multiple of integers, 0 or more."""
         ...
 
     def lcm_(self, other: Operand) -> Tensor:
-        """The least common multiple of integers, 0 or more; values must be known.
+        """The least common multiple of integers, 0 or more.
 
         In place: overwrites the tensor with the result and returns it.
         """
@@ -2258,7 +2262,7 @@ class Tensor(TensorCore):
         """ln Σ e^x without overflow: m + ln Σ e^(x − m) with m the largest element."""
         ...
 
-    def long(self) -> Tensor:
+    def long(self, memory_format: builtins.object = None) -> Tensor:
         """As int64, the fraction cut off; what indices are."""
         ...
 
@@ -2717,14 +2721,14 @@ class Tensor(TensorCore):
         ...
 
     def nextafter(self, other: Operand) -> Tensor:
-        """The number next to self in the direction of ``other``; values must be known.
+        """The number next to self in the direction of ``other``.
 
         The gradient goes to self, whole: the next number moves as it does.
         """
         ...
 
     def nextafter_(self, other: Operand) -> Tensor:
-        """The number next to self in the direction of ``other``; values must be known.
+        """The number next to self in the direction of ``other``.
 
         The gradient goes to self, whole: the next number moves as it does.
 
@@ -2742,10 +2746,7 @@ class Tensor(TensorCore):
         ...
 
     def nonzero_static(self, *, size: builtins.int, fill_value: builtins.int = -1) -> Tensor:
-        """The first ``size`` positions of nonzero elements: (size, axes), filled up if fewer.
-
-        Values must be known.
-        """
+        """The first ``size`` positions of nonzero elements: (size, axes), filled up if fewer."""
         ...
 
     def norm(
@@ -3216,7 +3217,7 @@ class Tensor(TensorCore):
         """
         ...
 
-    def short(self) -> Tensor:
+    def short(self, memory_format: builtins.object = None) -> Tensor:
         """As int16: whole numbers from −32768 to 32767, the fraction cut off."""
         ...
 
@@ -3467,7 +3468,7 @@ class Tensor(TensorCore):
         some: builtins.bool = True,
         compute_uv: builtins.bool = True,
     ) -> SingularFactors:
-        """A = U diag(S) Vᵀ of matrices (…, m, n) as (U, S, V); see ``linalg.svd``.
+        """A = U diag(S) Vᴴ of matrices (…, m, n) as (U, S, V); see ``linalg.svd``.
 
         ``some`` leaves out the columns beyond min(m, n); without ``compute_uv`` U and V are 0.
         """

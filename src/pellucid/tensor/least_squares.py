@@ -9,7 +9,7 @@ import numpy as np
 from pellucid.base.boundary import clear
 from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, ShapeError
-from pellucid.ops import elementwise, factoring, structure
+from pellucid.ops import elementwise, factoring, pseudoinverse, structure
 from pellucid.ops.registry import apply
 from pellucid.tensor.factoring import eigh, eigvalsh, qr, svd, svdvals
 from pellucid.tensor.interface import Tensor
@@ -25,20 +25,24 @@ Tolerance = Tensor | float | None
 
 
 def _tolerances(a: Any, atol: Tolerance, rtol: Tolerance) -> tuple[Any, Any]:
-    """Both as tensors of a's dtype; rtol is by default ε · max(m, n), or 0 if there is an atol."""
-    default = float(np.finfo(a.dtype.numpy).eps) * max(a.shape[-2:], default=0)
+    """Both as tensors of a's dtype, or that of its parts.
+
+    rtol is by default ε · max(m, n), or 0 if there is an atol.
+    """
+    kind = a.dtype.to_real()
+    default = float(np.finfo(kind.numpy).eps) * max(a.shape[-2:], default=0)
     if atol is None:
         atol = 0.0
         rtol = default if rtol is None else rtol
     elif rtol is None:
-        given = as_operand(atol, a.dtype)
+        given = as_operand(atol, kind)
         if isinstance(atol, Tensor):
             rtol = elementwise.where(
                 given.gt(0), as_operand(0.0, given.dtype), as_operand(default, given.dtype)
             )
         else:
             rtol = 0.0 if atol > 0 else default
-    found = (elementwise.cast(as_operand(t, a.dtype), a.dtype).detach() for t in (atol, rtol))
+    found = (elementwise.cast(as_operand(t, kind), kind).detach() for t in (atol, rtol))
     first, second = found
     return first, second
 
@@ -67,7 +71,7 @@ def pinv(
         structure.broadcast_to(t, tuple(a.shape[:-2]))
         for t in _tolerances(a, atol, rcond if rtol is None else rtol)
     ]
-    return cast(Tensor, apply(factoring.PINV, a, *tolerances, hermitian=bool(hermitian)))
+    return cast(Tensor, apply(pseudoinverse.PINV, a, *tolerances, hermitian=bool(hermitian)))
 
 
 @takes_out
@@ -157,7 +161,7 @@ def lstsq(
         sizes = svdvals(a.detach())
     residuals = empty
     if full and driver in ("gels", "gelsd", "gelss"):
-        residuals = (matrices.matmul(solution) - columns).square().sum(-2)
+        residuals = (matrices.matmul(solution) - columns).abs().square().sum(-2)
     return LeastSquares(solution.squeeze(-1) if vectors else solution, residuals, rank, sizes)
 
 
@@ -172,8 +176,8 @@ def _range(a: Any, q: int, niter: int, mean: Any) -> Any:
         return found if mean is None else found - mean.matmul(x)
 
     def backward(x: Any) -> Any:
-        found = a.mT.matmul(x)
-        return found if mean is None else found - mean.mT.matmul(x)
+        found = a.mH.matmul(x)
+        return found if mean is None else found - mean.mH.matmul(x)
 
     found = qr(forward(randn(*a.shape[:-2], a.shape[-1], q, dtype=a.dtype))).Q
     for _ in range(niter):
@@ -191,7 +195,7 @@ def svd_lowrank(
 ) -> SingularFactors:
     """Nearly the ``q`` largest parts of A ≈ U diag(S) Vᵀ: (…, m, n) → (…, m, q), (…, q), (…, n, q).
 
-    A random range is multiplied ``niter`` times by A and Aᵀ, and A is taken apart within it; with
+    A random range is multiplied ``niter`` times by A and Aᴴ, and A is taken apart within it; with
     ``M``, broadcast to A's shape, A − M is.  (Halko, Martinsson and Tropp, 2009, algorithm 5.1.)
     """
     a = as_matrices("svd_lowrank", A)
@@ -204,11 +208,11 @@ def svd_lowrank(
     mean = None if M is None else structure.broadcast_to(as_matrices("svd_lowrank", M), a.shape)
     wide = a.shape[-2] < a.shape[-1]
     if wide:
-        a, mean = a.mT, None if mean is None else mean.mT
+        a, mean = a.mH, None if mean is None else mean.mH
     span = _range(a, q, niter, mean)
-    inner = span.mT.matmul(a if mean is None else a - mean)
+    inner = span.mH.matmul(a if mean is None else a - mean)
     u, s, vh = svd(inner, full_matrices=False)
-    u, v = span.matmul(u), vh.mT
+    u, v = span.matmul(u), vh.mH
     return SingularFactors(v, s, u) if wide else SingularFactors(u, s, v)
 
 
@@ -264,10 +268,10 @@ def lobpcg(
     if lower is not None:
         half = factoring.solve_triangular
         a, lower = batches_together("lobpcg", a, lower)
-        a = half(lower, half(lower, a, False).mT, False)
-    values, vectors = eigh((a + a.mT) / 2)
+        a = half(lower, half(lower, a, False).mH, False)
+    values, vectors = eigh((a + a.mH) / 2)
     if lower is not None:
-        vectors = factoring.solve_triangular(lower.mT, vectors, True)
+        vectors = factoring.solve_triangular(lower.mH, vectors, True)
     if largest is None or largest:
         values, vectors = values.flip(-1), vectors.flip(-1)
     return Eigen(values.narrow(-1, 0, count), vectors.narrow(-1, 0, count))

@@ -338,11 +338,15 @@ def logsumexp(
     dtype: DTypeLike | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """ln Σ e^x of the elements let through; −∞ where none is."""
-    x = _in(input, dtype)
-    x = x if x.dtype.is_floating_point else x.float()
+    """ln Σ e^x of the elements let through; −∞ where none is.
+
+    In the dtype of the input, or ``dtype``: of integers the fraction is cut off.
+    """
+    given = _in(input, dtype)
+    x = given if given.dtype.is_floating_point else given.float()
     x = _only("logsumexp", x, mask, -math.inf)
-    return x.logsumexp(_axes(x, dim), keepdim) if len(x.shape) else x
+    found = x.logsumexp(_axes(x, dim), keepdim) if len(x.shape) else x
+    return found.to(given.dtype)
 
 
 def logaddexp(

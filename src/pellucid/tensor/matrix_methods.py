@@ -53,7 +53,7 @@ class MatrixMethods(Tensor):
         return linalg.matrix_exp(self)
 
     def svd(self, some: bool = True, compute_uv: bool = True) -> SingularFactors:
-        """A = U diag(S) Vᵀ of matrices (…, m, n) as (U, S, V); see ``linalg.svd``.
+        """A = U diag(S) Vᴴ of matrices (…, m, n) as (U, S, V); see ``linalg.svd``.
 
         ``some`` leaves out the columns beyond min(m, n); without ``compute_uv`` U and V are 0.
         """
@@ -63,7 +63,7 @@ class MatrixMethods(Tensor):
             empty = [structure.broadcast_to(zero, (*a.shape[:-2], k, k)) for k in (m, n)]
             return SingularFactors(empty[0], linalg.svdvals(a), empty[1])
         u, s, vh = linalg.svd(self, full_matrices=not some)
-        return SingularFactors(u, s, vh.mT)
+        return SingularFactors(u, s, vh.mH)
 
     def qr(self, some: bool = True) -> OrthogonalTriangular:
         """A = Q R of matrices (…, m, n); see ``linalg.qr``, whose mode is "reduced" with ``some``

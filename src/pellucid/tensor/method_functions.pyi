@@ -634,8 +634,6 @@ def as_strided_scatter(
     size: Sequence[builtins.int],
     stride: Sequence[builtins.int],
     storage_offset: builtins.int | None = None,
-    *,
-    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with ``src`` in the places that :meth:`as_strided` shows; shape as before."""
     ...
@@ -1079,7 +1077,7 @@ def frac(input: Operand, *, out: Tensor | None = None) -> Tensor:
 def frexp(input: Operand, *, out: builtins.tuple[Tensor, ...] | None = None) -> Fraction:
     """(m, e) with x = m · 2^e and ½ ≤ |m| < 1, e int32; 0, ∞ and NaN have e = 0.
 
-    Values must be known; the gradient of m is that of x / 2^e.
+    The gradient of m is that of x / 2^e.
     """
     ...
 
@@ -1097,7 +1095,7 @@ def gather(
     ...
 
 def gcd(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
-    """The greatest common divisor of integers, 0 or more; values must be known."""
+    """The greatest common divisor of integers, 0 or more."""
     ...
 
 def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -1160,8 +1158,8 @@ def histogram(
     """(counts, edges) of ``bins`` equal parts of ``range``, or of parts between given edges.
 
     ``range`` is (low, high), by default the data's.  ``weight``, shaped like the tensor, adds
-    weights instead of ones; ``density`` scales so that the integral is 1.  Values must be
-    known; both results have the tensor's dtype.
+    weights instead of ones; ``density`` scales so that the integral is 1.  Both results have
+    the tensor's dtype.
     """
     ...
 
@@ -1187,7 +1185,7 @@ def i0(input: Operand, *, out: Tensor | None = None) -> Tensor:
 def igamma(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """P(a, x) = 1/Γ(a) ∫₀^x t^(a−1) e^−t dt for a = self, x = ``other``; from 0 to 1.
 
-    Values must be known; the gradient goes to x alone.
+    The gradient goes to x alone.
     """
     ...
 
@@ -1380,7 +1378,7 @@ def kthvalue(
     ...
 
 def lcm(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
-    """The least common multiple of integers, 0 or more; values must be known."""
+    """The least common multiple of integers, 0 or more."""
     ...
 
 def ldexp(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -1774,7 +1772,7 @@ def negative(input: Operand, *, out: Tensor | None = None) -> Tensor:
     ...
 
 def nextafter(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
-    """The number next to self in the direction of ``other``; values must be known.
+    """The number next to self in the direction of ``other``.
 
     The gradient goes to self, whole: the next number moves as it does.
     """
@@ -1806,10 +1804,7 @@ def nonzero_static(
     fill_value: builtins.int = -1,
     out: Tensor | None = None,
 ) -> Tensor:
-    """The first ``size`` positions of nonzero elements: (size, axes), filled up if fewer.
-
-    Values must be known.
-    """
+    """The first ``size`` positions of nonzero elements: (size, axes), filled up if fewer."""
     ...
 
 def norm(
@@ -2250,7 +2245,7 @@ def svd(
     *,
     out: builtins.tuple[Tensor, ...] | None = None,
 ) -> SingularFactors:
-    """A = U diag(S) Vᵀ of matrices (…, m, n) as (U, S, V); see ``linalg.svd``.
+    """A = U diag(S) Vᴴ of matrices (…, m, n) as (U, S, V); see ``linalg.svd``.
 
     ``some`` leaves out the columns beyond min(m, n); without ``compute_uv`` U and V are 0.
     """
@@ -2724,7 +2719,7 @@ def frac_(input: Operand) -> Tensor:
     ...
 
 def gcd_(input: Operand, other: Operand) -> Tensor:
-    """The greatest common divisor of integers, 0 or more; values must be known.
+    """The greatest common divisor of integers, 0 or more.
 
     In place: overwrites the tensor with the result and returns it.
     """
@@ -2753,7 +2748,7 @@ def index_put_(
     ...
 
 def lcm_(input: Operand, other: Operand) -> Tensor:
-    """The least common multiple of integers, 0 or more; values must be known.
+    """The least common multiple of integers, 0 or more.
 
     In place: overwrites the tensor with the result and returns it.
     """

@@ -1,32 +1,35 @@
 """Orthogonal polynomials by their recurrences (``pellucid.special``).
 
-``n`` is a number, or a tensor whose values are known; shapes broadcast, degrees below 0 give 0.
+``n`` is a number or a tensor; shapes broadcast, degrees below 0 give 0.  There is a gradient unless
+the degrees are arguments of a compiled function.
 Integers and bool become float32.  (Abramowitz and Stegun, 1964, 22.7.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from pellucid.base.dtypes import float64
-from pellucid.ops import elementwise, structure
+from pellucid.ops import elementwise, polynomials, structure
+from pellucid.ops.registry import apply
 from pellucid.tensor.arguments import Operand
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_float, as_operand, common_dtype
 
-Step = Callable[[int, Any, Any, Any], Any]
-"""(k, x, p_k, p_{k−1}) → p_{k+1}."""
 
-
-def _polynomial(input: Operand, n: Operand, first: Callable[[Any], Any], step: Step) -> Tensor:
-    """p_n(x) with p₀ = 1 and p₁ = ``first(x)``."""
+def _polynomial(input: Operand, n: Operand, family: str) -> Tensor:
+    """p_n(x) of a family of :data:`FAMILIES`."""
+    first, step = polynomials.FAMILIES[family]
     kind = as_float(as_operand(0, common_dtype([input, n]))).dtype
     x: Any = elementwise.cast(as_operand(input), float64)
+    if isinstance(n, TensorCore) and n._cell.array is None:  # as many steps as the values ask for
+        degree = elementwise.cast(n, float64)
+        value = apply(polynomials.POLYNOMIAL, x.detach(), degree.detach(), family=family)
+        return elementwise.cast(value, kind)
     wanted: Any = n.array() if isinstance(n, TensorCore) else np.asarray(n)
     degrees = np.trunc(np.asarray(wanted, np.float64))
     shape = np.broadcast_shapes(tuple(x.shape), degrees.shape)
@@ -51,36 +54,28 @@ def _polynomial(input: Operand, n: Operand, first: Callable[[Any], Any], step: S
     return made
 
 
-def _chebyshev(k: int, x: Any, now: Any, before: Any) -> Any:
-    return 2 * x * now - before
-
-
 @takes_out
 def chebyshev_polynomial_t(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """T_n(x) = cos(n arccos x), Chebyshev's polynomial of the first kind: T₁ = x."""
-    return _polynomial(input, n, lambda x: x, _chebyshev)
+    return _polynomial(input, n, "chebyshev_polynomial_t")
 
 
 @takes_out
 def chebyshev_polynomial_u(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """U_n(x), Chebyshev's polynomial of the second kind: U₁ = 2x."""
-    return _polynomial(input, n, lambda x: 2 * x, _chebyshev)
+    return _polynomial(input, n, "chebyshev_polynomial_u")
 
 
 @takes_out
 def chebyshev_polynomial_v(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """V_n(x), Chebyshev's polynomial of the third kind: V₁ = 2x − 1."""
-    return _polynomial(input, n, lambda x: 2 * x - 1, _chebyshev)
+    return _polynomial(input, n, "chebyshev_polynomial_v")
 
 
 @takes_out
 def chebyshev_polynomial_w(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """W_n(x), Chebyshev's polynomial of the fourth kind: W₁ = 2x + 1."""
-    return _polynomial(input, n, lambda x: 2 * x + 1, _chebyshev)
-
-
-def _shifted(k: int, x: Any, now: Any, before: Any) -> Any:
-    return (4 * x - 2) * now - before
+    return _polynomial(input, n, "chebyshev_polynomial_w")
 
 
 @takes_out
@@ -88,7 +83,7 @@ def shifted_chebyshev_polynomial_t(
     input: Operand, n: Operand, *, out: Tensor | None = None
 ) -> Tensor:
     """T_n(2x − 1), on [0, 1]."""
-    return _polynomial(input, n, lambda x: 2 * x - 1, _shifted)
+    return _polynomial(input, n, "shifted_chebyshev_polynomial_t")
 
 
 @takes_out
@@ -96,7 +91,7 @@ def shifted_chebyshev_polynomial_u(
     input: Operand, n: Operand, *, out: Tensor | None = None
 ) -> Tensor:
     """U_n(2x − 1), on [0, 1]."""
-    return _polynomial(input, n, lambda x: 4 * x - 2, _shifted)
+    return _polynomial(input, n, "shifted_chebyshev_polynomial_u")
 
 
 @takes_out
@@ -104,7 +99,7 @@ def shifted_chebyshev_polynomial_v(
     input: Operand, n: Operand, *, out: Tensor | None = None
 ) -> Tensor:
     """V_n(2x − 1), on [0, 1]."""
-    return _polynomial(input, n, lambda x: 4 * x - 3, _shifted)
+    return _polynomial(input, n, "shifted_chebyshev_polynomial_v")
 
 
 @takes_out
@@ -112,32 +107,28 @@ def shifted_chebyshev_polynomial_w(
     input: Operand, n: Operand, *, out: Tensor | None = None
 ) -> Tensor:
     """W_n(2x − 1), on [0, 1]."""
-    return _polynomial(input, n, lambda x: 4 * x - 1, _shifted)
+    return _polynomial(input, n, "shifted_chebyshev_polynomial_w")
 
 
 @takes_out
 def hermite_polynomial_h(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """H_n(x), the physicists' Hermite polynomial: H_{k+1} = 2x H_k − 2k H_{k−1}."""
-    return _polynomial(input, n, lambda x: 2 * x, lambda k, x, p, q: 2 * x * p - 2 * k * q)
+    return _polynomial(input, n, "hermite_polynomial_h")
 
 
 @takes_out
 def hermite_polynomial_he(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """He_n(x), the probabilists' Hermite polynomial: He_{k+1} = x He_k − k He_{k−1}."""
-    return _polynomial(input, n, lambda x: x, lambda k, x, p, q: x * p - k * q)
+    return _polynomial(input, n, "hermite_polynomial_he")
 
 
 @takes_out
 def laguerre_polynomial_l(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """L_n(x), Laguerre's polynomial: (k + 1) L_{k+1} = (2k + 1 − x) L_k − k L_{k−1}."""
-    return _polynomial(
-        input, n, lambda x: 1 - x, lambda k, x, p, q: ((2 * k + 1 - x) * p - k * q) / (k + 1)
-    )
+    return _polynomial(input, n, "laguerre_polynomial_l")
 
 
 @takes_out
 def legendre_polynomial_p(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """P_n(x), Legendre's polynomial: (k + 1) P_{k+1} = (2k + 1) x P_k − k P_{k−1}."""
-    return _polynomial(
-        input, n, lambda x: x, lambda k, x, p, q: ((2 * k + 1) * x * p - k * q) / (k + 1)
-    )
+    return _polynomial(input, n, "legendre_polynomial_p")

@@ -20,6 +20,7 @@ from pellucid.base.errors import (
     ArgumentTypeError,
     AutogradError,
     DTypeError,
+    InPlaceError,
     ShapeError,
     TraceError,
 )
@@ -28,6 +29,7 @@ from pellucid.ops import elementwise
 from pellucid.ops.views import is_stretched_view
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.inplace import check_result_type
+from pellucid.tensor.overlap import shares
 from pellucid.tensor.state import state
 from pellucid.tensor.validity import changed
 
@@ -54,6 +56,8 @@ def takes_out(function: Function) -> Function:
         try:
             if out is None:
                 return function(*args, **kwargs)
+            if name in _PLACED:
+                _check_apart(name, out, args)
             if typed and isinstance(out, TensorCore):
                 kwargs = _computed_in(name, out, place, args, kwargs)
             return _write_all(name, out, function(*args, **kwargs))
@@ -61,6 +65,32 @@ def takes_out(function: Function) -> Function:
             raise understood(error, name, args, kwargs) from error
 
     return run  # type: ignore[return-value]
+
+
+_PLACED = frozenset("cat gather index_select kthvalue masked_select take".split())
+"""Functions that write other places than they read: PyTorch refuses operands as their out."""
+_OF_THEIR_DTYPE = frozenset("aminmax gather index_select masked_select multinomial take".split())
+"""Functions that convert nothing for their out."""
+
+
+def _check_apart(name: str, out: Any, args: tuple[Any, ...]) -> None:
+    """Raise if a result would be written into memory of an operand."""
+    read = [array for x in args for array in _arrays(x)]
+    for target in _arrays(out):
+        if any(shares(target, array) for array in read):
+            raise InPlaceError(
+                f"{name}(): unsupported operation: out shares memory with an operand",
+                "clone() one of them",
+            )
+
+
+def _arrays(value: Any) -> list[Any]:
+    """The known arrays of a tensor, or of several."""
+    if isinstance(value, (tuple, list)):
+        return [array for part in value for array in _arrays(part)]
+    return (
+        [value.array()] if isinstance(value, TensorCore) and value._cell.array is not None else []
+    )
 
 
 def with_out(signature: inspect.Signature) -> inspect.Signature:
@@ -101,6 +131,7 @@ def _write_all(name: str, out: Any, result: Any) -> Any:
                 "give a tensor to write the result into",
             )
         _check_history(name, out, result)
+        _check_dtype(name, out, result)
         return _write(out, result)
     if not isinstance(out, (tuple, list)) or not all(isinstance(t, TensorCore) for t in out):
         raise ArgumentTypeError(
@@ -114,7 +145,7 @@ def _write_all(name: str, out: Any, result: Any) -> Any:
         )
     for target, value in zip(out, result, strict=True):
         _check_history(name, target, value)
-        check_result_type(value.dtype, target.dtype)
+        _check_dtype(name, target, value)
     written = [_write(target, value) for target, value in zip(out, result, strict=True)]
     return type(result)(*written) if hasattr(result, "_fields") else tuple(written)
 
@@ -128,8 +159,17 @@ def _check_history(name: str, out: Any, value: Any) -> None:
         )
 
 
-def _write(out: Any, value: Any) -> Any:
+def _check_dtype(name: str, out: Any, value: Any) -> None:
+    if name in _OF_THEIR_DTYPE and value.dtype is not out.dtype:
+        raise DTypeError(
+            f"{name}(): expected out tensor to have dtype {value.dtype.name}, but got "
+            f"{out.dtype.name} instead",
+            "give an out of that dtype",
+        )
     check_result_type(value.dtype, out.dtype)
+
+
+def _write(out: Any, value: Any) -> Any:
     cell = out._cell
     if cell.array is not None and is_stretched_view(cell.base, cell.array):
         raise ShapeError(

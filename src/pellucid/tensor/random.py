@@ -381,6 +381,7 @@ def normal(
     *,
     generator: Generator | None = None,
     dtype: DTypeLike | None = None,
+    layout: Layout | None = None,
     requires_grad: bool = False,
     device: DeviceLike | None = None,
     out: Tensor | None = None,
@@ -390,6 +391,7 @@ def normal(
     Raises ``ArgumentError`` for a deviation below 0.
     """
     check_device(device)
+    check_layout(layout)
     if isinstance(std, TensorCore):
         late.check_values(lambda values: _check_positive("normal", "std", values.min(), 0.0), std)
     _check_positive("normal", "std", std, 0.0)

@@ -22,7 +22,8 @@ from pellucid.base.errors import (
     TraceError,
 )
 from pellucid.base.shapes import broadcast_shapes, normalize_axis
-from pellucid.ops import elementwise, indexing, structure
+from pellucid.ops import elementwise, host_functions, indexing, structure
+from pellucid.ops.registry import apply
 from pellucid.ops.views import is_stretched, is_stretched_view, stretched
 from pellucid.tensor.arguments import Index, Operand
 from pellucid.tensor.core import TensorCore, lift
@@ -211,6 +212,25 @@ def _is_mask_of(key: object, shape: tuple[int, ...]) -> TypeGuard[Tensor]:
     return key.shape == shape[: len(key.shape)]
 
 
+def _under_mask(x: Any, mask: Any, value: Any, mode: str) -> Any:
+    """``x`` with ``value`` written or added where a mask that is not known is true."""
+    lead = len(mask.shape)
+    rest = tuple(x.shape[lead:])
+    value = _squeeze_lead(value, len(rest) + 1)
+    if len(value.shape) > len(rest) and value.shape[0] != 1:  # one for each place
+        settings = {"size": value.shape[0], "fill": 0, "exact": True}
+        places = apply(host_functions.TRUE_POSITIONS, structure.reshape(mask, (-1,)), **settings)
+        rows = structure.reshape(x, (math.prod(mask.shape), *rest))
+        spread = structure.broadcast_to(value, (value.shape[0], *rest))
+        found = indexing.put(rows, structure.reshape(places, (-1,)), spread, 0, mode)
+        return structure.reshape(found, x.shape)
+    spread = structure.broadcast_to(_squeeze_lead(value, len(rest)), x.shape)
+    wide = structure.reshape(mask, (*mask.shape, *[1] * len(rest)))
+    if mode == "add":
+        spread = x.logical_or(spread) if x.dtype is bool_ else x + spread
+    return elementwise.where(wide, spread, x)
+
+
 class SelectingMethods(Tensor):
     """``x[key]``, assignment to ``x[key]``, and the named forms of both."""
 
@@ -272,6 +292,9 @@ class SelectingMethods(Tensor):
 
     def _with(self, entries: list[Any], value: Any, mode: str = "set") -> Tensor:
         """A copy whose elements at a key are ``value``, through positions in flat order."""
+        if len(entries) == 1 and _is_mask_of(entries[0], self.shape):
+            if entries[0]._cell.array is None:
+                return _under_mask(self, entries[0], value, mode)
         places = lift(np.arange(math.prod(self.shape), dtype=np.int64).reshape(self.shape))
         where = places._selected(entries)  # (N,) -> shape
         spread = structure.broadcast_to(_squeeze_lead(value, len(where.shape)), where.shape)

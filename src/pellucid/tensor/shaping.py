@@ -404,10 +404,6 @@ class ShapingMethods(Tensor):
         ordered._view = None  # of a copy that nobody has
         return ordered
 
-    def is_contiguous(self, memory_format: object = None) -> bool:
-        """True: every tensor looks contiguous from outside, in any order of axes."""
-        return True
-
     def tril(self, diagonal: int = 0) -> Tensor:
         """Zeros above the ``diagonal``-th diagonal of the last two axes."""
         return self._triangle(lambda rows, columns: columns - rows <= diagonal)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from pellucid.base.dtypes import bfloat16, bool_, float32, float64, promote
+from pellucid.base.dtypes import bool_, float32, float64, promote
 from pellucid.base.errors import ArgumentError, DTypeError
-from pellucid.ops import complex, elementwise, structure
+from pellucid.ops import complex, elementwise, host_functions
+from pellucid.ops.registry import apply
 from pellucid.tensor.arguments import Operand
 from pellucid.tensor.arithmetic import ArithmeticMethods
-from pellucid.tensor.core import lift
-from pellucid.tensor.incomplete_gamma import incomplete_gamma
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_float, as_number, as_operand, common_dtype, together
 from pellucid.tensor.results import Fraction
@@ -162,41 +160,34 @@ class SpecialMethods(ArithmeticMethods):
     # ---- whole numbers, and the parts of floating-point ones --------------------------------
 
     def gcd(self, other: Operand) -> Tensor:
-        """The greatest common divisor of integers, 0 or more; values must be known."""
-        return _of_integers("gcd", np.gcd, self, other)
+        """The greatest common divisor of integers, 0 or more."""
+        return apply(host_functions.GCD, *together(self, other))
 
     def lcm(self, other: Operand) -> Tensor:
-        """The least common multiple of integers, 0 or more; values must be known."""
-        return _of_integers("lcm", np.lcm, self, other)
+        """The least common multiple of integers, 0 or more."""
+        return apply(host_functions.LCM, *together(self, other))
 
     def frexp(self) -> Fraction:
         """(m, e) with x = m · 2^e and ½ ≤ |m| < 1, e int32; 0, ∞ and NaN have e = 0.
 
-        Values must be known; the gradient of m is that of x / 2^e.
+        The gradient of m is that of x / 2^e.
         """
         x = as_float(self)
-        mantissa, exponent = np.frexp(x.dtype.numbers(x.array()))
-        exponent = np.where(np.isfinite(mantissa), exponent, 0).astype(np.int32)
-        half = exponent // 2  # 2^e itself may overflow
-        factors = (lift(x.dtype.array(np.exp2(-e.astype(float)))) for e in (half, exponent - half))
-        found = x * next(factors) * next(factors)
-        exact = lift(x.dtype.array(np.asarray(mantissa)))
-        return Fraction(exact + _nothing(found), lift(exponent))
+        wide: Any = elementwise.cast(x, float32) if x.dtype.is_narrow else x
+        mantissa, exponent = wide.apply_results(host_functions.FREXP, (wide,), {}, (0, 1))
+        return Fraction(elementwise.cast(mantissa, x.dtype), exponent)
 
     def nextafter(self, other: Operand) -> Tensor:
-        """The number next to self in the direction of ``other``; values must be known.
+        """The number next to self in the direction of ``other``.
 
         The gradient goes to self, whole: the next number moves as it does.
         """
         a, b = together(self, other)
         if not a.dtype.is_floating_point:
             raise DTypeError(f"nextafter got {a.dtype.name}", "convert with .float()")
-        if a.dtype is bfloat16:
-            return lift(_next_bfloat16(a.array(), b.array()))
-        found = lift(np.nextafter(a.array(), b.array()))
-        if a.requires_grad:
-            return found + structure.broadcast_to(_nothing(a), found.shape)
-        return found
+        kind = a.dtype.name if a.dtype.is_narrow else ""
+        wide = [elementwise.cast(t, float32) if kind else t for t in (a, b)]
+        return elementwise.cast(apply(host_functions.NEXTAFTER, *wide, kind=kind), a.dtype)
 
     # ---- special functions ------------------------------------------------------------------
 
@@ -227,7 +218,7 @@ class SpecialMethods(ArithmeticMethods):
     def igamma(self, other: Operand) -> Tensor:
         """P(a, x) = 1/Γ(a) ∫₀^x t^(a−1) e^−t dt for a = self, x = ``other``; from 0 to 1.
 
-        Values must be known; the gradient goes to x alone.
+        The gradient goes to x alone.
         """
         return _incomplete(self, other, 0)
 
@@ -250,25 +241,6 @@ class SpecialMethods(ArithmeticMethods):
     fix = ArithmeticMethods.trunc
 
 
-def _of_integers(name: str, function: Callable[..., np.ndarray], a: Any, b: Any) -> Any:
-    first, second = together(a, b)
-    if first.dtype.kind != "int":
-        raise DTypeError(f"{name} got {first.dtype.name}", "it is for integers")
-    return lift(np.asarray(function(first.array(), second.array())))
-
-
-def _next_bfloat16(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The bfloat16 numbers next to ``a`` towards ``b``: neighbours differ by one as integers."""
-    first, second = np.broadcast_arrays(bfloat16.numbers(a), bfloat16.numbers(b))
-    bits = np.ascontiguousarray(np.broadcast_to(a, first.shape)).view(np.uint16).astype(np.int32)
-    place = np.where(bits & 0x8000, -(bits & 0x7FFF), bits)
-    moved = place + np.sign(np.nan_to_num(second - first, posinf=1, neginf=-1)).astype(np.int32)
-    found = np.where(moved < 0, -moved | 0x8000, moved).astype(np.uint16).view(bfloat16.numpy)
-    either = bfloat16.array(np.where(np.isnan(first), first, second))
-    settled = np.isnan(first) | np.isnan(second) | (first == second)
-    return np.where(settled, either.reshape(first.shape), found.reshape(first.shape))
-
-
 def _nothing(x: Any) -> Any:
     """0 with the gradient of ``x``."""
     fixed = x.detach()
@@ -283,8 +255,10 @@ def _incomplete(shape: Any, x: Any, which: int) -> Any:
             "an incomplete gamma function got a first argument that requires gradients",
             "it has a derivative in the second one only; detach the first",
         )
-    found = incomplete_gamma(*(t.dtype.numbers(t.array()) for t in (a, x)))[which]
-    value = lift(x.dtype.array(found))
+    wide = [elementwise.cast(t, float32) if t.dtype.is_narrow else t for t in (a, x)]
+    given = (t.detach() for t in wide)
+    value = apply(host_functions.INCOMPLETE_GAMMA, *given, upper=which == 1)
+    value = elementwise.cast(value, x.dtype)
     middle = (x + x.detach()) / 2  # so that the second derivative is right, too
     density = (elementwise.sub(a, as_operand(1, a.dtype)).xlogy(middle) - middle - a.lgamma()).exp()
     density = elementwise.where(density.isfinite(), density, as_operand(0, x.dtype))

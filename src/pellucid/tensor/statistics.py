@@ -9,13 +9,14 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from pellucid.base.dtypes import DTypeLike, as_dtype, bool_, float32, int32, int64
+from pellucid.base.dtypes import DTypeLike, as_dtype, bool_, int32, int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import complex, elementwise, indexing, log_sums, structure
 from pellucid.tensor import late
 from pellucid.tensor.arguments import Axes
 from pellucid.tensor.core import lift
+from pellucid.tensor.histograms import counts_of, edges_of
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_float, as_operand, together
@@ -183,26 +184,14 @@ class StatisticsMethods(ReducingMethods):
         """(counts, edges) of ``bins`` equal parts of ``range``, or of parts between given edges.
 
         ``range`` is (low, high), by default the data's.  ``weight``, shaped like the tensor, adds
-        weights instead of ones; ``density`` scales so that the integral is 1.  Values must be
-        known; both results have the tensor's dtype.
+        weights instead of ones; ``density`` scales so that the integral is 1.  Both results have
+        the tensor's dtype.
         """
-        x = self.array()
         if not self.dtype.is_floating_point:
             raise ArgumentError(f"histogram got {self.dtype.name}", "convert with .float()")
-        low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 1.0)
-        low, high = (low, high) if range is None else (float(range[0]), float(range[1]))
-        if low > high or not math.isfinite(high - low):
-            raise ArgumentError(f"histogram got the range [{low}, {high}]", "give (low, high)")
-        if low == high:
-            low, high = low - 0.5, high + 0.5
-        if isinstance(bins, Tensor):
-            edges = bins.array()
-        else:
-            edges = np.linspace(low, high, int(bins) + 1)
-        extra = None if weight is None else as_operand(weight).array().reshape(-1)
-        counts, _ = np.histogram(x.reshape(-1), edges, weights=extra, density=density)
-        kind = self.dtype.numpy
-        return Histogram(lift(counts.astype(kind)), lift(edges.astype(kind)))
+        flat = structure.reshape(self, (-1,))
+        edges = edges_of("histogram", flat, bins, range)
+        return Histogram(counts_of("histogram", [flat], [edges], weight, density), edges)
 
     def diff(
         self, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
@@ -330,25 +319,29 @@ class StatisticsMethods(ReducingMethods):
         """Counts in ``bins`` equal parts of [min, max] (of the data's range when both are 0)."""
         if bins < 1:
             raise ArgumentError(f"histc got bins={bins}: bins must be > 0", "use 1 or more")
-        narrow = self.dtype.is_narrow
-        x: Any = (elementwise.cast(self, float32) if narrow else self).detach().reshape(-1)
-        low, high = float(min), float(max)
+        x: Any = structure.reshape(self, (-1,)).detach()
+        low: Any = float(min)
+        high: Any = float(max)
         if low == high and x.shape[0]:
-            low, high = float(x.amin().item()), float(x.amax().item())
-        if not math.isfinite(high - low):
+            low, high = x.amin(), x.amax()
+            if x._cell.array is not None:
+                low, high = float(low.item()), float(high.item())
+        if isinstance(low, Tensor):
+            same = low.eq(high)
+            low, high = (elementwise.where(same, e + by, e) for e, by in ((low, -1), (high, 1)))
+        elif not math.isfinite(high - low):
             raise ArgumentError(
                 f"histc got the range [{low}, {high}]", "give min and max, both finite"
             )
-        if low == high:
-            low, high = low - 1, high + 1
-        if high < low:
+        elif high < low:
             raise ArgumentError(f"histc got min={min} and max={max}", "max must not be smaller")
+        elif low == high:
+            low, high = low - 1, high + 1
         inside = x.ge(low).logical_and(x.le(high))
-        place = elementwise.cast(((x - low) * (bins / (high - low))).floor(), int64)
+        place = elementwise.cast(((x - low) * bins / (high - low)).floor(), int64)
         place = place.clamp(0, bins - 1)
-        zeros = structure.broadcast_to(as_operand(0, x.dtype), (bins,))
-        counts = indexing.put(zeros, place, elementwise.cast(inside, x.dtype), 0, "add")
-        return elementwise.cast(counts, self.dtype)
+        zeros = structure.broadcast_to(as_operand(0, self.dtype), (bins,))
+        return indexing.put(zeros, place, elementwise.cast(inside, self.dtype), 0, "add")
 
     def bincount(self, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
         """How often 0, 1, 2, … occur (or the sums of their ``weights``); values must be known."""

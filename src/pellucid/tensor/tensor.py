@@ -27,7 +27,7 @@ from pellucid.base.dtypes import (
     uint8,
 )
 from pellucid.base.errors import AutogradError, DTypeError, TraceError
-from pellucid.base.shapes import Shape, Size, normalize_axis, size_of
+from pellucid.base.shapes import Shape, Size, contiguous_strides, normalize_axis, size_of
 from pellucid.ops import elementwise, structure
 from pellucid.tensor import autograd, creation, inplace
 from pellucid.tensor.arguments import Axes, Extents, Operand, TensorClass
@@ -39,7 +39,7 @@ from pellucid.tensor.core import Record, TensorCore, initialize
 from pellucid.tensor.device import Device, DeviceLike, check_device
 from pellucid.tensor.hooks import HookHandle
 from pellucid.tensor.interface import Tensor
-from pellucid.tensor.layout import Layout, check_layout
+from pellucid.tensor.layout import Layout, check_layout, contiguous_format, preserve_format
 from pellucid.tensor.matrix_methods import MatrixMethods
 from pellucid.tensor.parts import PartMethods
 from pellucid.tensor.placing import PlacingMethods
@@ -136,6 +136,18 @@ class _WholeTensor(
         strides = strides_of(self)
         return strides if dim is None else strides[dim]
 
+    def is_contiguous(self, memory_format: object = None) -> builtins.bool:
+        """Whether the elements lie in memory in the order of their axes, without gaps.
+
+        Operations take any order.  A ``memory_format`` other than the usual one has no effect
+        where it is asked for, and counts as kept here.
+        """
+        if memory_format not in (None, contiguous_format, preserve_format):
+            return True
+        wide = [i for i, n in enumerate(self.shape) if n != 1]
+        expected = contiguous_strides(tuple(self.shape[i] for i in wide))
+        return not self.numel() or tuple(self.stride()[i] for i in wide) == tuple(expected)
+
     def data_ptr(self) -> int:
         """Address of the first element in memory, an integer."""
         return self._cell.pointer
@@ -221,43 +233,43 @@ class _WholeTensor(
             dtype = get_default_dtype()
         return self.to(dtype=as_type(dtype))
 
-    def float(self) -> Tensor:
+    def float(self, memory_format: object = None) -> Tensor:
         """As float32; the tensor itself if it is that already."""
         return converted(self, float32)
 
-    def double(self) -> Tensor:
+    def double(self, memory_format: object = None) -> Tensor:
         """As float64; the tensor itself if it is that already."""
         return converted(self, float64)
 
-    def bfloat16(self) -> Tensor:
+    def bfloat16(self, memory_format: object = None) -> Tensor:
         """As bfloat16: the range of float32 with 8 bits of precision."""
         return converted(self, bfloat16)
 
-    def half(self) -> Tensor:
+    def half(self, memory_format: object = None) -> Tensor:
         """As float16: 11 bits of precision, up to 65504."""
         return converted(self, float16)
 
-    def long(self) -> Tensor:
+    def long(self, memory_format: object = None) -> Tensor:
         """As int64, the fraction cut off; what indices are."""
         return converted(self, int64)
 
-    def int(self) -> Tensor:
+    def int(self, memory_format: object = None) -> Tensor:
         """As int32, the fraction cut off."""
         return converted(self, int32)
 
-    def short(self) -> Tensor:
+    def short(self, memory_format: object = None) -> Tensor:
         """As int16: whole numbers from −32768 to 32767, the fraction cut off."""
         return converted(self, int16)
 
-    def char(self) -> Tensor:
+    def char(self, memory_format: object = None) -> Tensor:
         """As int8: whole numbers from −128 to 127, the fraction cut off."""
         return converted(self, int8)
 
-    def byte(self) -> Tensor:
+    def byte(self, memory_format: object = None) -> Tensor:
         """As uint8: whole numbers from 0 to 255, the fraction cut off."""
         return converted(self, uint8)
 
-    def bool(self) -> Tensor:
+    def bool(self, memory_format: object = None) -> Tensor:
         """As bool: True where the element is not zero."""
         return self.bool_()
 

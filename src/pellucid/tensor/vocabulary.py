@@ -44,7 +44,7 @@ argmin               function out
 argsort              function
 argwhere             function
 as_strided           function
-as_strided_scatter   function out
+as_strided_scatter   function
 asin                 function in_place out
 asinh                function in_place out
 atan                 function in_place out

@@ -21,6 +21,7 @@ from pellucid.base.errors import ArgumentError, ArgumentTypeError, DTypeError
 from pellucid.tensor.core import lift
 from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.interface import Tensor
+from pellucid.tensor.layout import check_layout
 
 
 def _length(name: str, given: object) -> int:
@@ -59,8 +60,10 @@ def _checked(
     M: object,
     dtype: DTypeLike | None,
     device: DeviceLike | None,  # noqa: N803
+    layout: Any,
 ) -> tuple[int, DType]:
     check_device(device)
+    check_layout(layout)
     kind = get_default_dtype() if dtype is None else as_dtype(dtype)
     if kind not in (float32, float64):
         raise DTypeError(f"{name} got dtype {kind.name}", "use float32 or float64, then .to(...)")
@@ -108,7 +111,7 @@ def bartlett(
     N is M, or M + 1 without ``sym``.  ``dtype`` is float32 (the default) or float64.
     Raises ``ArgumentError`` for a negative M, ``DTypeError`` for other dtypes.
     """
-    count, kind = _checked("bartlett", M, dtype, device)
+    count, kind = _checked("bartlett", M, dtype, device, layout)
     return _window(count, not sym, _triangle, kind, requires_grad)
 
 
@@ -125,7 +128,7 @@ def blackman(
 
     Shape (M,); N is M, or M + 1 without ``sym``; dtypes and errors as :func:`bartlett`.
     """
-    count, kind = _checked("blackman", M, dtype, device)
+    count, kind = _checked("blackman", M, dtype, device, layout)
     return _window(count, not sym, _cosines((0.42, 0.5, 0.08)), kind, requires_grad)
 
 
@@ -146,7 +149,7 @@ def cosine(
     def formula(n: np.ndarray, last: int) -> np.ndarray:
         return np.asarray(np.sin(math.pi * (n + 0.5) / (last + 1)))
 
-    count, kind = _checked("cosine", M, dtype, device)
+    count, kind = _checked("cosine", M, dtype, device, layout)
     return _window(count, not sym, formula, kind, requires_grad)
 
 
@@ -166,7 +169,7 @@ def exponential(
     Shape (M,); N is M, or M + 1 without ``sym``.  Raises ``ArgumentError`` for ``tau`` ≤ 0 and for
     a ``center`` of a symmetric window; else as :func:`bartlett`.
     """
-    count, kind = _checked("exponential", M, dtype, device)
+    count, kind = _checked("exponential", M, dtype, device, layout)
     if tau <= 0:
         raise ArgumentError(f"exponential got tau={tau}", "it must be positive")
     if sym and center is not None:
@@ -196,7 +199,7 @@ def gaussian(
 
     Raises ``ArgumentError`` for ``std`` ≤ 0; else as :func:`bartlett`.
     """
-    count, kind = _checked("gaussian", M, dtype, device)
+    count, kind = _checked("gaussian", M, dtype, device, layout)
     if std <= 0:
         raise ArgumentError(f"gaussian got std={std}", "it must be positive")
 
@@ -221,7 +224,7 @@ def general_cosine(
     Raises ``ArgumentTypeError`` if the coefficients ``a`` are no list or tuple, ``ArgumentError``
     if there are none; else as :func:`bartlett`.
     """
-    count, kind = _checked("general_cosine", M, dtype, device)
+    count, kind = _checked("general_cosine", M, dtype, device, layout)
     if not isinstance(a, (list, tuple)):
         raise ArgumentTypeError(
             f"general_cosine got a={a!r}", "pass the coefficients in a list or tuple"
@@ -245,7 +248,7 @@ def general_hamming(
 
     Dtypes and errors as :func:`bartlett`.
     """
-    count, kind = _checked("general_hamming", M, dtype, device)
+    count, kind = _checked("general_hamming", M, dtype, device, layout)
     return _window(count, not sym, _cosines((alpha, 1 - alpha)), kind, requires_grad)
 
 
@@ -262,7 +265,7 @@ def hamming(
 
     N is M, or M + 1 without ``sym``; dtypes and errors as :func:`bartlett`.
     """
-    count, kind = _checked("hamming", M, dtype, device)
+    count, kind = _checked("hamming", M, dtype, device, layout)
     return _window(count, not sym, _cosines((0.54, 0.46)), kind, requires_grad)
 
 
@@ -279,7 +282,7 @@ def hann(
 
     N is M, or M + 1 without ``sym``; dtypes and errors as :func:`bartlett`.
     """
-    count, kind = _checked("hann", M, dtype, device)
+    count, kind = _checked("hann", M, dtype, device, layout)
     return _window(count, not sym, _cosines((0.5, 0.5)), kind, requires_grad)
 
 
@@ -298,7 +301,7 @@ def kaiser(
     N is M, or M + 1 without ``sym``.  Raises ``ArgumentError`` for a negative ``beta``; else as
     :func:`bartlett`.
     """
-    count, kind = _checked("kaiser", M, dtype, device)
+    count, kind = _checked("kaiser", M, dtype, device, layout)
     if beta < 0:
         raise ArgumentError(f"kaiser got beta={beta}", "it must not be negative")
     return _window(count, not sym, _bessel(beta), kind, requires_grad)
@@ -317,7 +320,7 @@ def nuttall(
 
     Shape (M,); N is M, or M + 1 without ``sym``; dtypes and errors as :func:`bartlett`.
     """
-    count, kind = _checked("nuttall", M, dtype, device)
+    count, kind = _checked("nuttall", M, dtype, device, layout)
     terms = (0.3635819, 0.4891775, 0.1365995, 0.0106411)
     return _window(count, not sym, _cosines(terms), kind, requires_grad)
 

@@ -11,6 +11,7 @@ from pellucid.nn.functional.common import batch_norm, group_norm, layer_norm
 from pellucid.nn.functional.padding import pad as padded
 from pellucid.nn.functional.resizing import grid_sample
 from pellucid.tensor.creation import ones_like, zeros
+from pellucid.tensor.out import takes_out
 from pellucid.tensor.random import rand_like
 from pellucid.tensor.tensor import Tensor
 
@@ -82,7 +83,7 @@ def native_group_norm(
     return group_norm(input, group, weight, bias, eps), mean.squeeze(2), scale.squeeze(2)
 
 
-@clear
+@takes_out
 def native_batch_norm(
     input: Tensor,
     weight: Tensor | None,
@@ -92,6 +93,8 @@ def native_batch_norm(
     training: bool,
     momentum: float,
     eps: float,
+    *,
+    out: tuple[Tensor, Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(``batch_norm``, the batch's mean, 1 / standard deviation), the last two (C,).
 
