@@ -716,6 +716,8 @@ OURS_ONLY: dict[str, str] = {
     "x.hypot(y)": "at x = y = 0 the slope is 0 here, NaN in PyTorch",
     "x.ldexp(i)": "PyTorch's slope for negative whole numbers is 0",
     "x.heaviside(y)": "PyTorch has no gradient",
+    "x // y": "PyTorch has no gradient",
+    "x.floor_divide(0.3)": "PyTorch has no gradient",
     "x.clip(y, z)": "where both bounds are equal, slopes of bounds that hold are 0 in PyTorch",
     "x.div(y, rounding_mode='trunc')": "at 0 / 0 the slope is NaN here, 0 in PyTorch",
     "x.det()": "of singular matrices PyTorch's slope is 0, here the adjugate",

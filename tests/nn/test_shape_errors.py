@@ -22,11 +22,12 @@ EXEMPT = {
         "Identity Dropout AlphaDropout"
     ),
     "a container: its layers speak": (
-        "Sequential ModuleList ModuleDict ParameterList ParameterDict Container"
+        "Sequential ModuleList ModuleDict ParameterList ParameterDict Container DataParallel"
     ),
     "a base class": "Module RNNBase RNNCellBase",
     "not a layer": "Parameter Buffer UninitializedParameter UninitializedBuffer",
     "another name": "NLLLoss2d",
+    "BatchNorm of as many axes": "SyncBatchNorm",
 }
 """Why a class of nn has no entry in the table → the classes."""
 
