@@ -45,7 +45,7 @@ def broadcast_all(*values: Tensor | float) -> tuple[Tensor, ...]:
     Raises ``ArgumentTypeError`` (a ``ValueError``) for anything else.
 
     >>> [t.shape for t in broadcast_all(0.0, pellucid.ones(3))]
-    [(3,), (3,)]
+    [pellucid.Size([3]), pellucid.Size([3])]
     """
     dtype = None
     plain = False

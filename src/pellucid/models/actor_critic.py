@@ -16,7 +16,7 @@ class ActorCritic(nn.Module):
 
     >>> import pellucid
     >>> [part.shape for part in ActorCritic(4, 2)(pellucid.zeros(3, 4))]
-    [(3, 2), (3,)]
+    [pellucid.Size([3, 2]), pellucid.Size([3])]
     """
 
     def __init__(self, states: int, actions: int, hidden: int = 128) -> None:

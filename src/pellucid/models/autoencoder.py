@@ -16,7 +16,7 @@ class Autoencoder(nn.Module):
     >>> import pellucid
     >>> model = Autoencoder(features=64, latent=2)
     >>> model(pellucid.zeros(5, 64)).shape, model.encode(pellucid.zeros(5, 64)).shape
-    ((5, 64), (5, 2))
+    (pellucid.Size([5, 64]), pellucid.Size([5, 2]))
     """
 
     def __init__(self, features: int, latent: int, hidden: int | None = 128) -> None:

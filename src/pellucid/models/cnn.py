@@ -14,7 +14,7 @@ class LeNet(nn.Module):
 
     >>> import pellucid
     >>> LeNet()(pellucid.zeros(3, 1, 28, 28)).shape
-    (3, 10)
+    pellucid.Size([3, 10])
     """
 
     def __init__(self, num_classes: int = 10) -> None:

@@ -41,7 +41,7 @@ class Generator(nn.Module):
     channels, down to ``features`` before the last.  ``size`` is a power of 2 from 8.
 
     >>> Generator(latent=10, features=4, channels=1, size=16)(pellucid.zeros(2, 10, 1, 1)).shape
-    (2, 1, 16, 16)
+    pellucid.Size([2, 1, 16, 16])
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Discriminator(nn.Module):
     """Images (N, channels, size, size) → a logit (N,) for each: positive means real.
 
     >>> Discriminator(features=4, channels=1, size=16)(pellucid.zeros(2, 1, 16, 16)).shape
-    (2,)
+    pellucid.Size([2])
     """
 
     def __init__(self, features: int = 64, channels: int = 3, size: int = 64) -> None:

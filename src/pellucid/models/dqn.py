@@ -14,7 +14,7 @@ class DQN(nn.Module):
 
     >>> import pellucid
     >>> DQN(4, 2)(pellucid.zeros(3, 4)).shape
-    (3, 2)
+    pellucid.Size([3, 2])
     """
 
     def __init__(self, states: int, actions: int, hidden: int = 128) -> None:

@@ -32,7 +32,7 @@ class EncoderDecoder(nn.Module):
     >>> model = EncoderDecoder(tokens=13, features=16, heads=2, layers=1)
     >>> source = pellucid.zeros(5, 7, dtype=pellucid.int64)
     >>> model(source, source[:, :4]).shape
-    (5, 4, 13)
+    pellucid.Size([5, 4, 13])
     """
 
     def __init__(

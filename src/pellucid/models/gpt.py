@@ -151,7 +151,7 @@ class GPT(nn.Module):
     >>> import pellucid
     >>> model = GPT(GPTConfig(vocab_size=65, block_size=16, n_layer=2, n_head=2, n_embd=8))
     >>> model(pellucid.zeros(3, 16, dtype=pellucid.int64)).shape
-    (3, 16, 65)
+    pellucid.Size([3, 16, 65])
     """
 
     transformer: nn.ModuleDict[Any]

@@ -28,7 +28,7 @@ class LSTMLanguageModel(nn.Module):
     >>> model = LSTMLanguageModel(words=50, features=16)
     >>> scores, (h, c) = model(pellucid.zeros(35, 20, dtype=pellucid.int64))
     >>> scores.shape, h.shape
-    ((35, 20, 50), (2, 20, 16))
+    (pellucid.Size([35, 20, 50]), pellucid.Size([2, 20, 16]))
     """
 
     def __init__(

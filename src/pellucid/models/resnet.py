@@ -94,7 +94,7 @@ class ResNet(nn.Module):
     >>> import pellucid
     >>> model = ResNet(widths=(4, 8, 8, 16), num_classes=10, small_images=True)
     >>> model(pellucid.zeros(2, 3, 32, 32)).shape
-    (2, 10)
+    pellucid.Size([2, 10])
     """
 
     def __init__(

@@ -37,7 +37,7 @@ class Seq2Seq(nn.Module):
     >>> model = Seq2Seq(tokens=13, view="attention")
     >>> source = pellucid.zeros(5, 7, dtype=pellucid.int64)
     >>> model(source, source[:, :4]).shape
-    (5, 4, 13)
+    pellucid.Size([5, 4, 13])
     """
 
     def __init__(

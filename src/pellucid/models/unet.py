@@ -65,7 +65,7 @@ class UNet(nn.Module):
 
     >>> model = UNet(channels=1, num_classes=1, widths=(4, 8, 16))
     >>> model(pellucid.zeros(2, 1, 32, 24)).shape
-    (2, 1, 32, 24)
+    pellucid.Size([2, 1, 32, 24])
     """
 
     def __init__(

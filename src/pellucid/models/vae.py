@@ -19,7 +19,7 @@ class VAE(nn.Module):
 
     >>> model = VAE(pixels=64, hidden=32, latent=2)
     >>> [part.shape for part in model(pellucid.zeros(5, 64))]
-    [(5, 64), (5, 2), (5, 2)]
+    [pellucid.Size([5, 64]), pellucid.Size([5, 2]), pellucid.Size([5, 2])]
     """
 
     def __init__(self, pixels: int = 784, hidden: int = 400, latent: int = 20) -> None:

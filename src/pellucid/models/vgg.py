@@ -39,7 +39,7 @@ class VGG(nn.Module):
     >>> import pellucid
     >>> model = VGG((8, "M", 16, "M"), num_classes=10, pooled=1, hidden=32)
     >>> model(pellucid.zeros(2, 3, 32, 32)).shape
-    (2, 10)
+    pellucid.Size([2, 10])
     """
 
     def __init__(

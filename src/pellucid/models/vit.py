@@ -71,7 +71,7 @@ class ViT(nn.Module):
 
     >>> model = ViT(image_size=8, patch_size=2, features=16, heads=2, layers=2, num_classes=10)
     >>> model(pellucid.zeros(5, 3, 8, 8)).shape
-    (5, 10)
+    pellucid.Size([5, 10])
     """
 
     def __init__(

@@ -450,7 +450,7 @@ class LSTM(RNNBase):
     >>> from pellucid import nn
     >>> output, (h, c) = nn.LSTM(10, 20, num_layers=2)(pellucid.zeros(5, 3, 10))
     >>> output.shape, h.shape
-    ((5, 3, 20), (2, 3, 20))
+    (pellucid.Size([5, 3, 20]), pellucid.Size([2, 3, 20]))
     """
 
     if TYPE_CHECKING:

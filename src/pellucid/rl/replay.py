@@ -36,7 +36,7 @@ class ReplayBuffer:
     >>> buffer = ReplayBuffer(1000, states=4)
     >>> buffer.add(np.zeros(4), 1, 1.0, np.ones(4), False)
     >>> buffer.draw(32, np.random.default_rng(0)).actions.shape
-    (32,)
+    pellucid.Size([32])
     """
 
     def __init__(self, size: int, states: int) -> None:
