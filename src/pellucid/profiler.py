@@ -202,7 +202,7 @@ def _timed(function: Any, name_of: Callable[..., str], tensors_of: Callable[...,
 
 _PLACES: tuple[tuple[Any, str, Callable[..., str], Callable[..., Any]], ...] = (
     (TensorCore, "apply_primitive", lambda s, p, *_: str(p.name), lambda s, p, i, *_: i),
-    (eager, "_run_unit", lambda op, *_: str(op.name), lambda op, w, f, args, *_: args),
+    (eager, "_run_unit", lambda op, *_: str(op.name), lambda op, w, f, g, args, *_: args),
     (
         CompiledFunction,
         "__call__",

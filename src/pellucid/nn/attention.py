@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pellucid.base.dtypes import DTypeLike
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, ArgumentTypeError
 from pellucid.nn import init
 from pellucid.nn.functional.multihead import Heads, Masks
 from pellucid.nn.linear import Linear, check_sizes
@@ -39,6 +39,10 @@ def sdpa_kernel(
 
     Raises :class:`ArgumentError` for what is no way, or for none at all.
     """
+    if isinstance(backends, str) or not isinstance(backends, SDPBackend | Iterable):
+        raise ArgumentTypeError(
+            f"sdpa_kernel got a {type(backends).__name__}", "give an SDPBackend or a list of them"
+        )
     given = [backends] if isinstance(backends, SDPBackend) else list(backends)
     if not given or not all(isinstance(one, SDPBackend) for one in given):
         raise ArgumentError(
