@@ -70,9 +70,9 @@ def test_the_way_of_attention_may_be_named() -> None:
 
 
 def test_models_of_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "parts.py").write_text("WIDTH = 3\n")
+    (tmp_path / "widths_of_this_folder.py").write_text("WIDTH = 3\n")
     (tmp_path / "hubconf.py").write_text(
-        "from parts import WIDTH\nimport pellucid.nn as nn\n"
+        "from widths_of_this_folder import WIDTH\nimport pellucid.nn as nn\n"
         'def small(bias=True):\n    "A small model."\n    return nn.Linear(2, WIDTH, bias=bias)\n'
     )
     model = pellucid.hub.load(tmp_path, "small", source="local", bias=False, trust_repo=True)
