@@ -393,3 +393,12 @@ def test_contractions_by_the_names_opt_einsum_calls() -> None:
     made = opt_einsum.contract("abc,cbd->ad", a, b)
     assert isinstance(made, pellucid.Tensor)
     assert_close(made, expected, 1e-5, 1e-6)
+
+
+def test_reductions_of_numpy_take_tensors() -> None:
+    """NumPy's functions call the method of what is no array, with its own keywords."""
+    values = np.arange(6.0).reshape(2, 3)
+    x = pellucid.tensor(values)
+    for function in (np.mean, np.sum):
+        np.testing.assert_allclose(np.asarray(function(x)), function(values))
+        np.testing.assert_allclose(np.asarray(function(x, axis=1)), function(values, axis=1))

@@ -49,6 +49,8 @@ def with_numpy_names(function: Function) -> Function:
         if kwargs:
             if "axis" in kwargs:
                 kwargs["dim"] = kwargs.pop("axis")
+                if kwargs.get("out", kwargs) is None:  # np.mean(x) asks so
+                    del kwargs["out"]
             if "keepdims" in kwargs:
                 kwargs["keepdim"] = kwargs.pop("keepdims")
         return function(*args, **kwargs)
