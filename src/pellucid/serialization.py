@@ -5,15 +5,14 @@ Nothing that a file holds is executed.  What it may name is a list; the rest is 
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from pellucid.base.errors import ArgumentError, ArgumentTypeError
+from pellucid.interop.files import replacing
 from pellucid.interop.pytorch.modules import build_module, find_with_modules
 from pellucid.interop.pytorch.names import (
     add_safe_globals,
@@ -59,7 +58,7 @@ def save(
             f"save got pickle_protocol={pickle_protocol!r}", "PyTorch reads 2, which is the default"
         )
     if isinstance(f, str | os.PathLike):
-        with _replacing(Path(f)) as stream:
+        with replacing(Path(f)) as stream:
             _write(obj, stream, Path(f).stem, pickle_protocol, _use_new_zipfile_serialization)
     elif hasattr(f, "write"):
         content = io.BytesIO()  # at first, for whoever cannot seek, and to be complete or absent
@@ -76,18 +75,6 @@ def _write(obj: object, stream: IO[bytes], root: str, protocol: int, as_archive:
         write_archive(obj, stream, root or "archive", protocol)
     else:
         write_row_of_pickles(obj, stream, protocol)
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file beside ``path`` that takes its place when the block has ended well."""
-    part = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("w+b") as stream:
-            yield stream
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def load(

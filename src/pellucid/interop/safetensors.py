@@ -40,6 +40,7 @@ from pellucid.base.dtypes import (
 )
 from pellucid.base.errors import ArgumentError, DataError
 from pellucid.base.extras import needs
+from pellucid.interop.files import replacing
 from pellucid.tensor.core import lift
 from pellucid.tensor.device import DeviceLike, check_device
 from pellucid.tensor.tensor import Tensor
@@ -133,16 +134,10 @@ def save_file(
         arrays.append(array)
         offset = end
     text = header(entries, metadata)
-    path = Path(filename)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(text)
-            for array in arrays:
-                file.write(array.tobytes())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(Path(filename)) as file:
+        file.write(text)
+        for array in arrays:
+            file.write(array.tobytes())
 
 
 # ---- reading -------------------------------------------------------------------------------------

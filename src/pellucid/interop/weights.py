@@ -23,6 +23,7 @@ import numpy as np
 
 from pellucid.base.dtypes import as_dtype
 from pellucid.base.errors import ArgumentError, DataError, DTypeError
+from pellucid.interop.files import replacing
 from pellucid.interop.pytorch.names import find, set_state
 from pellucid.interop.pytorch.pickles import Global
 from pellucid.interop.pytorch.reading import read
@@ -248,7 +249,8 @@ def save_sharded(
     total = sum(tensor.numel() * tensor.dtype.itemsize for tensor in tensors.values())
     text = json.dumps({"metadata": {"total_size": total}, "weight_map": names}, indent=2)
     index = place / "model.safetensors.index.json"
-    index.write_text(text, encoding="utf-8")
+    with replacing(index) as stream:
+        stream.write(text.encode())
     return index
 
 

@@ -4,7 +4,6 @@ renamed when they are right."""
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tarfile
 import urllib.error
@@ -12,8 +11,10 @@ import urllib.request
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from pellucid.base.errors import DataError, FileError
+from pellucid.interop.files import replacing
 
 _CHUNK = 1 << 20
 _SECONDS = 30
@@ -21,10 +22,14 @@ _SECONDS = 30
 
 def md5(path: Path) -> str:
     """The check sum under which data sets are published."""
-    digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
-        while piece := file.read(_CHUNK):
-            digest.update(piece)
+        return _digest(file)
+
+
+def _digest(file: IO[bytes]) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    while piece := file.read(_CHUNK):
+        digest.update(piece)
     return digest.hexdigest()
 
 
@@ -37,28 +42,21 @@ def fetch(urls: Sequence[str], path: Path, checksum: str | None) -> None:
     if path.is_file() and (checksum is None or md5(path) == checksum):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     said = []
-    try:
-        for url in urls:
-            try:
-                with (
-                    urllib.request.urlopen(url, timeout=_SECONDS) as answer,
-                    part.open("wb") as file,
-                ):
-                    shutil.copyfileobj(answer, file, _CHUNK)
-            except (urllib.error.URLError, OSError) as error:
-                said.append(f"{url}: {error}")
-                continue
-            if checksum is not None and md5(part) != checksum:
-                raise DataError(
-                    f"{url} gave another content than expected for {path.name}",
-                    "Try again; or put the file there yourself.",
-                )
-            os.replace(part, path)
-            return
-    finally:
-        part.unlink(missing_ok=True)
+    for url in urls:
+        try:
+            with urllib.request.urlopen(url, timeout=_SECONDS) as answer, replacing(path) as file:
+                shutil.copyfileobj(answer, file, _CHUNK)
+                file.seek(0)
+                if checksum is not None and _digest(file) != checksum:
+                    raise DataError(
+                        f"{url} gave another content than expected for {path.name}",
+                        "Try again; or put the file there yourself.",
+                    )
+        except (urllib.error.URLError, OSError) as error:
+            said.append(f"{url}: {error}")
+            continue
+        return
     raise FileError(
         f"{path.name} could not be fetched ({'; '.join(said)})",
         f"Put the file into {path.parent} yourself, and leave out download=True.",
