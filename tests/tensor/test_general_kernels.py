@@ -13,9 +13,8 @@ import pellucid.nn.functional as F
 from helpers import assert_close
 from pellucid import nn, optim
 from pellucid.backends.cpu import engine, executable
-from pellucid.nn.functional import convolution as functions
-from pellucid.tensor import eager
-from pellucid.tensor.general_convolution import Depthwise, Pointwise, Unfolded
+from pellucid.tensor import eager, general_blocks, general_convolution
+from pellucid.tensor.general_convolution import Blockwise, Depthwise, Pointwise, Unfolded
 
 CONVOLUTIONS: dict[str, tuple[type, tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
     "pointwise": (Pointwise, (5, 24, 13, 11), (40, 24, 1, 1), {}),
@@ -43,6 +42,39 @@ CONVOLUTIONS: dict[str, tuple[type, tuple[int, ...], tuple[int, ...], dict[str, 
     "unfolded, groups": (Unfolded, (4, 12, 21, 20), (18, 4, 3, 3), {"padding": 1}),
     "unfolded, more filters": (Unfolded, (4, 16, 18, 17), (32, 1, 3, 3), {"stride": 2}),
     "unfolded, one axis": (Unfolded, (6, 6, 301), (12, 6, 7), {"padding": 3}),
+    "blocks, patches": (Blockwise, (3, 24, 19, 18), (40, 24, 3, 3), {"padding": 1}),
+    "blocks, small images": (Blockwise, (37, 72, 7, 5), (136, 72, 3, 3), {"padding": 1}),
+    "blocks, few small images": (Blockwise, (5, 72, 7, 5), (136, 72, 3, 3), {"padding": 1}),
+    "blocks, sums that are large": (Blockwise, (2, 96, 20, 20), (104, 96, 3, 3), {"padding": 1}),
+    "blocks, strided": (Blockwise, (3, 24, 17, 20), (32, 24, 3, 5), {"stride": (2, 3)}),
+    "blocks, strided, small": (Blockwise, (18, 48, 8, 9), (64, 48, 3, 3), {"stride": 2}),
+    "blocks, unread edge": (Blockwise, (3, 24, 14, 15), (32, 24, 2, 2), {"stride": 3}),
+    "blocks, dilated": (Blockwise, (3, 24, 17, 16), (32, 24, 3, 3), {"dilation": 2, "padding": 3}),
+    "blocks, groups": (Blockwise, (3, 48, 12, 13), (64, 24, 3, 3), {"padding": (0, 2)}),
+    "blocks, same": (Blockwise, (3, 24, 13, 12), (32, 24, 4, 3), {"padding": "same"}),
+    "blocks, one axis": (Blockwise, (3, 24, 90), (32, 24, 5), {"padding": 2, "stride": 2}),
+    "blocks, volumes": (Blockwise, (2, 8, 7, 8, 9), (16, 8, 3, 3, 3), {"padding": 1}),
+    "blocks, channels of their own": (
+        *(Blockwise, (3, 32, 33, 35), (32, 1, 3, 3)),
+        {"stride": 3, "padding": 1},
+    ),
+}
+TRANSPOSED: dict[str, tuple[type, tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
+    "pointwise": (Pointwise, (4, 40, 14, 13), (40, 24, 1, 1), {}),
+    "depthwise": (Depthwise, (3, 48, 15, 16), (48, 1, 3, 3), {"padding": 1, "groups": 48}),
+    "unfolded": (Unfolded, (3, 48, 15, 16), (48, 3, 4, 4), {"padding": 1, "stride": 2}),
+    "blocks": (Blockwise, (3, 64, 10, 9), (64, 32, 4, 4), {"padding": 1, "stride": 2}),
+    "blocks, from one place": (Blockwise, (20, 50, 1, 1), (50, 64, 4, 4), {}),
+    "blocks, more behind": (
+        *(Blockwise, (5, 64, 9, 8), (64, 24, 3, 3)),
+        {"padding": 1, "stride": 2, "output_padding": 1},
+    ),
+    "blocks, groups, dilated": (
+        *(Blockwise, (3, 64, 8, 9), (64, 12, 3, 3)),
+        {"padding": 1, "dilation": 2, "groups": 4},
+    ),
+    "blocks, more cut off than reached": (Blockwise, (3, 24, 9, 9), (24, 32, 3, 3), {"padding": 3}),
+    "blocks, one axis": (Blockwise, (3, 40, 70), (40, 32, 4), {"padding": 1, "stride": 2}),
 }
 
 
@@ -50,14 +82,14 @@ CONVOLUTIONS: dict[str, tuple[type, tuple[int, ...], tuple[int, ...], dict[str, 
 def chosen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[type]]:
     """The classes that convolutions of this test run by; no kernel is known before."""
     found: list[type] = []
-    choose = functions.general_convolution
+    choose = general_convolution._convolution
 
     def noted(*args: Any, **kwargs: Any) -> Any:
         made = choose(*args, **kwargs)
         found.append(type(made))
         return made
 
-    monkeypatch.setattr(functions, "general_convolution", noted)
+    monkeypatch.setattr(general_convolution, "_convolution", noted)
     eager._table.clear()
     yield found
     eager._table.clear()
@@ -127,7 +159,60 @@ def test_convolutions_are_those_of_pytorch(name: str) -> None:
         assert_close(a, b, rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", ["pointwise", "depthwise, strided", "unfolded, strided"])
+def test_patches_that_are_multiplied_in_several_turns(
+    chosen: list[type], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(general_blocks, "PATCH_BYTES", 3 << 20)
+    for name in ("blocks, small images", "blocks, sums that are large"):
+        _, x, w, settings = CONVOLUTIONS[name]
+        arrays = _numbers((7 * x[0], *x[1:]), w)
+        _assert_like_definition(
+            arrays, lambda x, w, s=settings: _convolve(pellucid, x, w, None, s), 5e-5
+        )
+    assert set(chosen) == {Blockwise}
+
+
+def _transposed(library: Any, x: Any, w: Any, b: Any, settings: dict[str, Any]) -> Any:
+    convolve = getattr(library.nn.functional, f"conv_transpose{len(x.shape) - 2}d")
+    return convolve(x, w, b, **settings)
+
+
+def _arrays_of(name: str, dtype: str) -> list[np.ndarray]:
+    _, x, w, settings = TRANSPOSED[name]
+    return _numbers(x, w, (w[1] * settings.get("groups", 1),), dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_transposed_convolutions_are_what_their_definition_says(
+    name: str, dtype: str, chosen: list[type]
+) -> None:
+    kind, *_, settings = TRANSPOSED[name]
+    rtol = 2e-5 if dtype == "float32" else 1e-12
+
+    def function(*tensors: Any) -> Any:
+        return _transposed(pellucid, *tensors, settings)
+
+    _assert_like_definition(_arrays_of(name, dtype), function, rtol)
+    assert chosen == [kind]
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", TRANSPOSED)
+def test_transposed_convolutions_are_those_of_pytorch(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    arrays, settings = _arrays_of(name, "float64"), TRANSPOSED[name][3]
+    ours, theirs = (
+        _with_gradients(lib, arrays, lambda *t, lib=lib: _transposed(lib, *t, settings))
+        for lib in (pellucid, torch)
+    )
+    for a, b in zip(ours, theirs, strict=True):
+        assert_close(a, b, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "name", ["pointwise", "depthwise, strided", "unfolded, strided", "blocks, strided"]
+)
 def test_second_derivatives(name: str, chosen: list[type]) -> None:
     kind, x, w, settings = CONVOLUTIONS[name]
     arrays = _numbers(x, w, dtype="float64")
@@ -141,7 +226,9 @@ def test_second_derivatives(name: str, chosen: list[type]) -> None:
     assert kind in chosen
 
 
-@pytest.mark.parametrize("name", ["pointwise", "depthwise", "unfolded", "unfolded, groups"])
+@pytest.mark.parametrize(
+    "name", ["pointwise", "depthwise", "unfolded", "unfolded, groups", "blocks, patches"]
+)
 def test_operands_of_any_order_in_memory(name: str, chosen: list[type]) -> None:
     kind, x, w, settings = CONVOLUTIONS[name]
     shape = (x[0], *x[2:], x[1])
@@ -246,6 +333,16 @@ def _network() -> Any:
     )
 
 
+def _deep_network() -> Any:
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 3, padding=1),
+        nn.Conv2d(64, 128, 3, 2, padding=1),
+        nn.Conv2d(128, 96, 3, padding=1),
+        nn.Conv2d(96, 16, 5, padding=2),
+        nn.ConvTranspose2d(16, 32, 4, 2, 1),
+    )
+
+
 def _gradients(model: Any, batch: int) -> list[np.ndarray]:
     (x,) = _numbers((batch, 3, 24, 24))
     model.zero_grad()
@@ -253,24 +350,33 @@ def _gradients(model: Any, batch: int) -> list[np.ndarray]:
     return [p.grad.numpy().copy() for p in model.parameters()]
 
 
-def test_another_batch_size_compiles_and_plans_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("network", [_network, _deep_network])
+@pytest.mark.parametrize("batches", [(16, 23, 32, 41), (3, 1, 2, 15)])
+def test_another_batch_size_compiles_and_plans_nothing(
+    network: Callable[[], Any], batches: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small images come in blocks where there are 16; a batch of fewer has another kernel."""
     pellucid.manual_seed(0)
-    model = _network()
-    model(pellucid.from_numpy(_numbers((16, 3, 24, 24))[0])).sum().backward()
+    model = network()
+
+    def run(batch: int) -> None:
+        y = model(pellucid.from_numpy(_numbers((batch, 3, 24, 24))[0]))
+        y.backward(pellucid.from_numpy(_numbers(tuple(y.shape))[0]))
 
     def refused(*args: Any, **kwargs: Any) -> Any:
         raise AssertionError("compiled")
 
+    run(batches[0])
     monkeypatch.setattr(engine, "compile_kernel", refused)
     monkeypatch.setattr(executable, "Analysis", refused)
-    for batch in (15, 7, 32):
-        y = model(pellucid.from_numpy(_numbers((batch, 3, 24, 24))[0]))
-        y.backward(pellucid.from_numpy(_numbers(tuple(y.shape))[0]))
+    for batch in batches[1:]:
+        run(batch)
 
 
-def test_bits_do_not_depend_on_the_number_of_threads() -> None:
+@pytest.mark.parametrize("network", [_network, _deep_network])
+def test_bits_do_not_depend_on_the_number_of_threads(network: Callable[[], Any]) -> None:
     pellucid.manual_seed(0)
-    model, before = _network(), pellucid.get_num_threads()
+    model, before = network(), pellucid.get_num_threads()
     try:
         found = []
         for threads in (1, 2, 3):

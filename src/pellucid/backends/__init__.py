@@ -75,6 +75,13 @@ def load_sharing(graph: Graph) -> SharingExecutable:
     return found
 
 
+def prepared(graph: Graph) -> Graph:
+    """The graph after the passes that rewrite it for the processor, before it is a program."""
+    module = importlib.import_module("pellucid.backends.cpu.load")
+    found: Graph = module.prepared(graph)
+    return found
+
+
 class GeneralExecutable(Sharing, Protocol):
     """A kernel that serves every extent, for given numbers (:mod:`.cpu.general`)."""
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from pellucid.base.dtypes import as_dtype
 from pellucid.base.shapes import Shape
+from pellucid.graph.node import Spec
 from pellucid.tensor.general import NANOSECONDS, General, Program, chunks_of, new, rounded_up
+from pellucid.tensor.general_blocks import (
+    BlockMap,
+    Sum,
+    block_sum,
+    gradient_graph,
+    images_of_block,
+    value_graph,
+)
 from pellucid.tensor.general_products import Products
 
 LARGEST_STRIDE = 2
@@ -448,6 +459,123 @@ class Unfolded(_Convolution):
         return result
 
 
+class Blockwise(_Convolution):
+    """A convolution by kernels that are made for its windows and a few images."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        dtype: np.dtype[Any],
+        weight: Shape,
+        out: Shape,
+        settings: dict[str, Any],
+    ) -> None:
+        super().__init__(shape, dtype, weight, out)
+        positions = math.prod(out)
+        flop = 2 * positions * math.prod(weight)
+        images = images_of_block(self.batch, positions, flop)
+        kind = as_dtype(dtype)
+        self._graphs = Spec((images, *shape[1:]), kind), Spec(weight, kind), settings
+
+    @functools.cached_property
+    def _value(self) -> BlockMap:
+        return BlockMap(value_graph(*self._graphs))
+
+    @functools.cached_property
+    def _to_input(self) -> BlockMap:
+        return BlockMap(gradient_graph(*self._graphs, of=0))
+
+    @functools.cached_property
+    def _to_weight(self) -> Sum:
+        return block_sum(gradient_graph(*self._graphs, of=1))
+
+    def convolved(self, x: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """Block by block."""
+        result = new((self.batch, self.filters, *self.out), self.dtype)
+        self._value(x, w, result)
+        return result
+
+    def to_input(self, g: np.ndarray, w: np.ndarray) -> np.ndarray:
+        """Block by block."""
+        result = new(self.shape, self.dtype)
+        self._to_input(g, w, result)
+        return result
+
+    def to_weight(self, g: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """The sum over all blocks."""
+        return self._to_weight(x, g)
+
+
+class Transposed:
+    """A transposed convolution: the gradient for the input of the convolution it is the transpose
+    of; inputs x, weight and perhaps a bias."""
+
+    def __init__(self, of: _Convolution, batched: bool) -> None:
+        self._of, self._batched = of, batched
+
+    def forward(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """The transposed convolution."""
+        x, w = (np.ascontiguousarray(a) for a in arrays[:2])
+        of = self._of
+        result = of.to_input(x.reshape(of.batch, of.filters, *of.out), w)
+        if len(arrays) > 2:
+            result += arrays[2].reshape(-1, *(1,) * (len(of.shape) - 2))
+        return (result if self._batched else result[0],)
+
+    def backward(
+        self, arrays: Sequence[np.ndarray], cotangent: np.ndarray, needs: Sequence[bool]
+    ) -> list[np.ndarray | None]:
+        """Cotangents of x, weight and bias, where they are needed."""
+        of = self._of
+        g = np.ascontiguousarray(cotangent).reshape(of.shape)
+        found: list[np.ndarray | None] = [None] * len(arrays)
+        if needs[0]:
+            w = np.ascontiguousarray(arrays[1])
+            found[0] = of.convolved(g, w).reshape(arrays[0].shape)
+        if needs[1]:
+            x = np.ascontiguousarray(arrays[0]).reshape(of.batch, of.filters, *of.out)
+            found[1] = of.to_weight(x, g).reshape(of.weight)
+        if len(arrays) > 2 and needs[2]:
+            found[2] = g.reshape(of.batch, of.channels, -1).sum(2).sum(0)
+        return found
+
+    def operands(self, needs: Sequence[bool]) -> list[int]:
+        """The gradient for x reads the weight, and the other way round."""
+        return self._of.operands(needs)
+
+
+def general_transposed_convolution(
+    shape: Shape,
+    dtype: np.dtype[Any],
+    weight: Shape,
+    *,
+    stride: Shape,
+    low: Shape,
+    extents: Shape,
+    dilation: Shape,
+    groups: int,
+    batched: bool = True,
+) -> General | None:
+    """How a transposed convolution with a result of these ``extents`` runs without a kernel of its
+    own; None where it gets one.
+
+    ``shape`` is the input's with a batch axis, which the result has only if it is ``batched``.
+    """
+    if shape[1] != weight[0] or not all(shape):
+        return None
+    high = tuple(
+        (m - 1) * s + d * (k - 1) + 1 - n - a
+        for m, s, d, k, n, a in zip(
+            shape[2:], stride, dilation, weight[2:], extents, low, strict=True
+        )
+    )
+    image = (shape[0], weight[1] * groups, *extents)
+    found = _convolution(image, dtype, weight, stride, low, high, dilation, groups)
+    if found is None or found.out != shape[2:]:
+        return None
+    return Transposed(found, batched)
+
+
 def general_convolution(
     shape: Shape,
     dtype: np.dtype[Any],
@@ -480,7 +608,7 @@ def _convolution(
     dilation: Shape,
     groups: int,
 ) -> _Convolution | None:
-    rank, kernel = len(shape) - 2, weight[2:]
+    kernel = weight[2:]
     out = tuple(
         (n + a + b - d * (k - 1) - 1) // s + 1
         for n, a, b, d, k, s in zip(shape[2:], low, high, dilation, kernel, stride, strict=True)
@@ -490,15 +618,13 @@ def _convolution(
         return None
     if groups == 1 and max(kernel) == 1 and not any(low) and not any(high):
         return Pointwise(shape, dtype, weight, out, stride)
-    if rank > 2:
-        return None
-    window = window_of(shape[2:], kernel, stride, low, dilation, out)
-    if window.size > LARGEST_BUFFER or math.prod(shape[2:]) > LARGEST_BUFFER:
-        return None
-    if groups == shape[1] == weight[0]:
-        if max(stride) > LARGEST_STRIDE:
-            return None
-        return Depthwise(shape, dtype, weight, out, window)
-    if weight[1] * window.taps <= LONGEST_DEPTH:
-        return Unfolded(shape, dtype, weight, out, window, groups)
-    return None
+    if len(shape) <= 4 and math.prod(shape[2:]) <= LARGEST_BUFFER:
+        window = window_of(shape[2:], kernel, stride, low, dilation, out)
+        if window.size <= LARGEST_BUFFER:
+            if groups == shape[1] == weight[0]:
+                if max(stride) <= LARGEST_STRIDE:
+                    return Depthwise(shape, dtype, weight, out, window)
+            elif weight[1] * window.taps <= LONGEST_DEPTH:
+                return Unfolded(shape, dtype, weight, out, window, groups)
+    settings = {"stride": stride, "low": low, "high": high, "dilation": dilation, "groups": groups}
+    return Blockwise(shape, dtype, weight, out, settings)

@@ -88,30 +88,31 @@ class NativeFunction:
 
     def __call__(self, addresses: Sequence[int]) -> list[np.ndarray]:
         """New arrays from the contiguous ones at these addresses, which the caller keeps alive."""
+        results = []
+        for shape, dtype in self._results:
+            try:
+                results.append(np.empty(shape, dtype))
+            except (MemoryError, ValueError):  # ValueError: more bytes than addresses
+                raise no_memory(shape, as_dtype(dtype)) from None
+        self.write(addresses, [made.__array_interface__["data"][0] for made in results])
+        return results
+
+    def write(self, addresses: Sequence[int], results: Sequence[int]) -> None:
+        """Compute contiguous arrays at the addresses ``results``."""
         try:
             executable = self._free.pop()
         except IndexError:
             executable = load_sharing(self._graph)
         pointers = executable.pointers
         position = 0
-        for address in addresses:
+        for address in (*addresses, *results):
             pointers[position] = address
             position += 1
-        results = []
-        for shape, dtype in self._results:
-            try:
-                made = np.empty(shape, dtype)
-            except (MemoryError, ValueError):  # ValueError: more bytes than addresses
-                raise no_memory(shape, as_dtype(dtype)) from None
-            pointers[position] = made.__array_interface__["data"][0]
-            position += 1
-            results.append(made)
         if executable.memory_bytes:
             with_workspace(executable)
         else:
             executable.run()
         self._free.append(executable)
-        return results
 
 
 _workspaces: list[tuple[int, int, np.ndarray]] = []

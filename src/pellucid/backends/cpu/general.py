@@ -24,7 +24,12 @@ from pellucid.backends.cpu.contraction import KERNEL_ATTRIBUTES, KERNEL_PARAMETE
 from pellucid.backends.cpu.contraction_tiles import multiply_add
 from pellucid.backends.cpu.engine import PLAIN, KernelAddress, load_kernels
 from pellucid.backends.cpu.general_normalization import batch_normalized, batch_pulled
-from pellucid.backends.cpu.general_products import ACROSS, image_products, summed_products
+from pellucid.backends.cpu.general_products import (
+    ACROSS,
+    image_products,
+    patch_sums,
+    summed_products,
+)
 from pellucid.backends.cpu.general_words import WORDS, Writer, vectors
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.runtime import NativeProgram, Region, Task
@@ -262,6 +267,7 @@ _WRITERS: dict[str, Callable[[Writer], None]] = {
     "fold": _fold,
     "image_products": image_products,
     "summed_products": summed_products,
+    "patch_sums": patch_sums,
     "batch_normalized": batch_normalized,
     "batch_pulled": batch_pulled,
 }
@@ -272,6 +278,7 @@ OPERANDS = {
     "fold": 2,
     "image_products": 3,
     "summed_products": 3,
+    "patch_sums": 3,
     "batch_normalized": 6,
     "batch_pulled": 6,
 }

@@ -174,16 +174,69 @@ def summed_products(w: Writer) -> None:
                 target = f.gep(own, group.index, w.scalar)
                 masks = [_mask(w, f.binary("sub", here, f.i64(k * w.lanes))) for k in range(ACROSS)]
 
-                def write(row: Value, first: Value, number: Value) -> None:
-                    line = _moved(w, target, row, w["columns"])
-                    for k, mask in enumerate(masks):
-                        place = f.gep(line, k * w.lanes, w.scalar)
-                        value = f.load(w.type, f.gep(first, k * w.lanes, w.scalar))
-                        total = f.fadd(_masked_load(w, place, mask), value, flags="")
-                        _masked_store(w, total, place, mask)
-
                 step = f.binary("mul", w["rows"], w["length"])
-                _tiles(w, left, panel, images, w["length"], step, write)
+                _tiles(w, left, panel, images, w["length"], step, _adding(w, target, masks))
+
+
+def patch_sums(w: Writer) -> None:
+    """out[p] += Σ over blocks of a[block, p]ᵀ · b[block, p]; operands a (blocks, patches, length,
+    rows), b (blocks, patches, length, columns), out (patches, rows, columns).
+
+    A chunk is a share of the columns of one p; lines of b of some blocks are packed at a time.
+    """
+    f = w.f
+    a, b, out, memory = (operand(f, k) for k in range(1, 5))
+    width = f.i64(ACROSS * w.lanes)
+    with w.chunks():
+        panel = f.gep(memory, f.binary("mul", w.chunk, w["scratch"]), w.scalar)
+        patch = f.binary("udiv", w.chunk, w["parts"])
+        first = f.binary("mul", f.binary("urem", w.chunk, w["parts"]), w["together"])
+        last = _least(w, f.binary("add", first, w["together"]), w["columns"])
+        of_a, of_b = _moved(w, a, patch, w["a_patch"]), _moved(w, b, patch, w["b_patch"])
+        own = _moved(w, out, patch, w["out_patch"])
+        with f.loop(0, w["images"], w["block"], hint="block") as block:
+            images = _least(w, f.binary("sub", w["images"], block.index), w["block"])
+            left = _moved(w, of_a, block.index, w["a_image"])
+            right = _moved(w, of_b, block.index, w["b_image"])
+            with f.loop(first, last, width, hint="group") as group:
+                here = f.binary("sub", last, group.index)
+                masks = [_mask(w, f.binary("sub", here, f.i64(k * w.lanes))) for k in range(ACROSS)]
+                _packed_lines(w, f.gep(right, group.index, w.scalar), panel, images, masks)
+                write = _adding(w, f.gep(own, group.index, w.scalar), masks)
+                _tiles(w, left, panel, images, w["length"], w["a_image"], write)
+
+
+def _packed_lines(
+    w: Writer, b: Value, panel: Value, images: Value, masks: Sequence[Value]
+) -> None:
+    """Some columns of the lines of some images: panel[image, line, column]; the rest is zero."""
+    f = w.f
+    with f.loop(0, images, hint="image") as image:
+        source = _moved(w, b, image.index, w["b_image"])
+        to = _moved(w, panel, image.index, w["length"], f.i64(ACROSS * w.lanes))
+        with f.loop(0, w["length"], hint="line") as line:
+            start = _moved(w, source, line.index, w["columns"])
+            place = _moved(w, to, line.index, f.i64(ACROSS * w.lanes))
+            for k, mask in enumerate(masks):
+                value = _masked_load(w, f.gep(start, k * w.lanes, w.scalar), mask)
+                f.store(value, f.gep(place, k * w.lanes, w.scalar))
+
+
+def _adding(
+    w: Writer, target: Value, masks: Sequence[Value]
+) -> Callable[[Value, Value, Value], None]:
+    """What adds a row of a tile to that of a result with ``columns``."""
+    f = w.f
+
+    def write(row: Value, first: Value, number: Value) -> None:
+        line = _moved(w, target, row, w["columns"])
+        for k, mask in enumerate(masks):
+            place = f.gep(line, k * w.lanes, w.scalar)
+            value = f.load(w.type, f.gep(first, k * w.lanes, w.scalar))
+            total = f.fadd(_masked_load(w, place, mask), value, flags="")
+            _masked_store(w, total, place, mask)
+
+    return write
 
 
 def _packed(

@@ -28,6 +28,10 @@ WORDS: dict[str, tuple[str, ...]] = {
         *("together", "scratch", "block", "images", "rows", "columns", "length"),
         *("row_step", "row_depth"),
     ),
+    "patch_sums": (
+        *("together", "scratch", "block", "parts", "images", "rows", "columns", "length"),
+        *("row_step", "row_depth", "a_patch", "a_image", "b_patch", "b_image", "out_patch"),
+    ),
     "batch_normalized": ("together", "images", "channels", "extent", "count", "eps"),
     "batch_pulled": ("together", "images", "channels", "extent", "count", "eps"),
 }
@@ -44,7 +48,10 @@ begin ``row_step`` positions after each other, of elements ``column_step`` apart
 
 Of a product: the extents, how many ``vectors`` the columns of an image are and into how many
 ``groups`` those of all are divided, of how many images a ``block`` is; ``row_step`` and
-``row_depth`` lie between the rows and between the elements of the operand that is not packed.
+``row_depth`` lie between the rows and between the elements of the operand that is not packed.  Sums
+over patches have ``together`` of their columns in each of ``parts``; ``a_patch``, ``a_image``,
+``b_patch`` and ``b_image`` lie between the patches and between the images of both operands,
+``out_patch`` between the patches of the result.
 
 ``count`` (of the values of a channel) and ``eps`` are the bits of a double.
 """

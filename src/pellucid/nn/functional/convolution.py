@@ -7,13 +7,17 @@ from typing import Any
 
 from pellucid.base.dtypes import float32, float64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError
+from pellucid.base.shapes import Shape
 from pellucid.nn.functional import integer_convolution
 from pellucid.nn.functional.checks import need_tensor
 from pellucid.nn.functional.hints import AXES, channels_hint, layer_of, rank_hint, window_hint
 from pellucid.ops.convolution import convolution, transposed_convolution
 from pellucid.tensor.eager import convolutions, unit
 from pellucid.tensor.general import General
-from pellucid.tensor.general_convolution import general_convolution
+from pellucid.tensor.general_convolution import (
+    general_convolution,
+    general_transposed_convolution,
+)
 from pellucid.tensor.promotion import narrow_product
 from pellucid.tensor.tensor import Tensor
 
@@ -151,6 +155,20 @@ def _check_kernel(
         )
 
 
+def _images(rank: int, input: Any, weight: Any, bias: Any, channels: int) -> Shape | None:
+    """The input's shape with a batch axis, where a convolution may run without a kernel made for
+    it; ``channels`` is the axis of the weight that counts those of the result."""
+    shape, kernel, dtype = tuple(input.shape), tuple(weight.shape[2:]), input.dtype
+    tensors = [t for t in (input, weight, bias) if t is not None]
+    if len(kernel) != rank or dtype not in (float32, float64):
+        return None
+    if any(t.dtype is not dtype for t in tensors) or len(shape) not in (rank + 1, rank + 2):
+        return None
+    if bias is not None and tuple(bias.shape) != (channels,):
+        return None
+    return shape if len(shape) == rank + 2 else (1, *shape)
+
+
 def _general(
     rank: int,
     input: Any,
@@ -162,28 +180,79 @@ def _general(
     groups: int,
 ) -> General | None:
     """How :func:`_convolve` runs without a kernel made for these shapes, if it does."""
-    shape, kernel, dtype = tuple(input.shape), tuple(weight.shape[2:]), input.dtype
-    tensors = [t for t in (input, weight, bias) if t is not None]
-    if len(kernel) != rank or dtype not in (float32, float64):
-        return None
-    if any(t.dtype is not dtype for t in tensors) or len(shape) not in (rank + 1, rank + 2):
-        return None
-    if bias is not None and tuple(bias.shape) != tuple(weight.shape[:1]):
+    shape = _images(rank, input, weight, bias, weight.shape[0] if weight.shape else 0)
+    if shape is None:
         return None
     name = f"conv{rank}d"
     steps = per_axis(name, "stride", stride, rank, 1)
     spread = per_axis(name, "dilation", dilation, rank, 1)
-    low, high = padding_amounts(name, padding, kernel, steps, spread)
+    low, high = padding_amounts(name, padding, weight.shape[2:], steps, spread)
     return general_convolution(
-        shape if len(shape) == rank + 2 else (1, *shape),
-        dtype.numpy,
+        shape,
+        input.dtype.numpy,
         tuple(weight.shape),
         stride=steps,
         low=low,
         high=high,
         dilation=spread,
         groups=per_axis(name, "groups", groups, 1, 1)[0],
-        batched=len(shape) == rank + 2,
+        batched=len(input.shape) == rank + 2,
+    )
+
+
+def _general_transposed(
+    rank: int,
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: int,
+    dilation: Any,
+) -> General | None:
+    """How :func:`_convolve_transposed` runs without a kernel made for these shapes, if it does."""
+    name = f"conv_transpose{rank}d"
+    (parts,) = per_axis(name, "groups", groups, 1, 1)
+    channels = weight.shape[1] * parts if len(weight.shape) > 1 else 0
+    shape = _images(rank, input, weight, bias, channels)
+    steps = per_axis(name, "stride", stride, rank, 1)
+    spread = per_axis(name, "dilation", dilation, rank, 1)
+    low = per_axis(name, "padding", padding, rank)
+    extra = per_axis(name, "output_padding", output_padding, rank)
+    wide = any(e >= max(s, d) for e, s, d in zip(extra, steps, spread, strict=True))
+    if shape is None or wide or weight.shape[0] % parts:
+        return None
+    extents = transposed_extents(shape[2:], weight.shape[2:], steps, low, spread, extra)
+    if min(extents) < 1:
+        return None
+    return general_transposed_convolution(
+        shape,
+        input.dtype.numpy,
+        tuple(weight.shape),
+        stride=steps,
+        low=low,
+        extents=extents,
+        dilation=spread,
+        groups=parts,
+        batched=len(input.shape) == rank + 2,
+    )
+
+
+def transposed_extents(
+    extents: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    output_padding: Sequence[int],
+) -> tuple[int, ...]:
+    """Spatial extents of the result of a transposed convolution."""
+    return tuple(
+        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+        for n, k, s, p, d, e in zip(
+            extents, kernel, stride, padding, dilation, output_padding, strict=True
+        )
     )
 
 
@@ -220,7 +289,7 @@ def _convolve(
     return _finished(result, input, bias, rank)
 
 
-@unit(convolutions(1 << 18))
+@unit(convolutions(1 << 18), _general_transposed)
 def _convolve_transposed(
     rank: int,
     input: Any,
@@ -253,12 +322,7 @@ def _convolve_transposed(
                 f"{name} got output_padding={extra} with stride {steps} and dilation {spread}",
                 "output_padding must be smaller than stride or dilation",
             )
-    extents = tuple(
-        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
-        for n, s, p, d, k, e in zip(
-            x.shape[2:], steps, low, spread, weight.shape[2:], extra, strict=True
-        )
-    )
+    extents = transposed_extents(x.shape[2:], kernel, steps, low, spread, extra)
     if min(extents) < 1 or 0 in x.shape[2:]:
         raise ShapeError(
             f"{name} of an input of shape {tuple(input.shape)} would have spatial extents "
