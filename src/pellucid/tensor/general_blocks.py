@@ -123,11 +123,10 @@ class BlockMap:
         def block(first: int, parts: list[np.ndarray]) -> None:
             (images,) = parts
             target = out[first : first + self._images]
-            made = target if len(target) == self._images else new(
-                (self._images, *out.shape[1:]), out.dtype
-            )
+            whole = len(target) == self._images
+            made = target if whole else new((self._images, *out.shape[1:]), out.dtype)
             self._block.write([_address(images), *weights], [_address(made)])
-            if made is not target:
+            if not whole:
                 target[:] = made[: len(target)]
 
         _blocks([x], self._images, block)

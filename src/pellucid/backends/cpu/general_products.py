@@ -206,9 +206,7 @@ def patch_sums(w: Writer) -> None:
                 _tiles(w, left, panel, images, w["length"], w["a_image"], write)
 
 
-def _packed_lines(
-    w: Writer, b: Value, panel: Value, images: Value, masks: Sequence[Value]
-) -> None:
+def _packed_lines(w: Writer, b: Value, panel: Value, images: Value, masks: Sequence[Value]) -> None:
     """Some columns of the lines of some images: panel[image, line, column]; the rest is zero."""
     f = w.f
     with f.loop(0, images, hint="image") as image:
