@@ -24,6 +24,8 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     # package: folders (or modules) in which it may be imported
     "numpy": tuple(FLOORS),
     "llvmlite": ("backends",),
+    "optuna": ("training",),
+    "yaml": ("cli",),
     "polars": ("data", "training", "cli", "interop"),
     "threadpoolctl": ("training",),
     "matplotlib": ("insight",),
@@ -36,7 +38,8 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
 }
 
 HEAVY = (
-    "llvmlite polars pandas pyarrow sklearn scipy matplotlib PIL safetensors rich typer torch"
+    "llvmlite polars pandas pyarrow sklearn scipy matplotlib PIL safetensors rich typer torch optuna "
+    "yaml"
 ).split()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pellucid.training.run_folder import read_records
+from pellucid.training.run_folder import FILES, read_records
 
 Command = Callable[..., Any]
 
@@ -50,7 +50,7 @@ def test_digits_are_trained_natively_and_everything_is_written(
     assert "train  validation" in text and "test" in text
     assert "The network is" in text
     files = sorted(p.name for p in (tmp_path / "run").iterdir())
-    assert files == ["model.json", "records.jsonl", "report.html", "weights.safetensors"]
+    assert files == sorted(FILES)
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
     events = [record["event"] for record in read_records(tmp_path / "run")]
     assert events.count("epoch") == 6 and events[0] == "start" and "metrics" in events

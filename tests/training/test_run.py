@@ -27,6 +27,7 @@ from pellucid.training.run_folder import (
     MODEL,
     RECORDS,
     REPORT,
+    SETTINGS,
     WEIGHTS,
     RunWriter,
     load_run,
@@ -62,7 +63,7 @@ def test_events_come_in_order_and_the_folder_holds_everything(tmp_path: Path) ->
     inside = [event.event.kind for event in seen if isinstance(event, events.TrainerEvent)]
     assert inside[0] == "start" and inside[-1] == "stop" and inside.count("epoch") == 3
     assert outcome.complete and outcome.folder == tmp_path / "run" and outcome.problems == ()
-    assert sorted(p.name for p in outcome.folder.iterdir()) == sorted(FILES)
+    assert sorted(p.name for p in outcome.folder.iterdir()) == sorted(set(FILES) - {SETTINGS})
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
     stored = read_run(outcome.folder)
     assert stored.notes == () and stored.history.epochs == outcome.result.history.epochs
@@ -280,7 +281,7 @@ def test_a_disk_without_room_for_one_of_the_files(
 
     monkeypatch.setattr(run_folder, "write_file", write)
     monkeypatch.setattr(RunWriter, "record", no_room)
-    outcome = small(runs / "run", overwrite=overwrite)
+    outcome = small(runs / "run", overwrite=overwrite, settings_text="epochs = 3")
     assert usable(outcome.folder)
     assert any("no space left" in problem.message for problem in outcome.problems)
     rescued = name in (WEIGHTS, MODEL)

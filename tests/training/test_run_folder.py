@@ -23,6 +23,7 @@ from pellucid.training.run_folder import (
     MODEL,
     RECORDS,
     REPORT,
+    SETTINGS,
     WEIGHTS,
     RunWriter,
     default_target,
@@ -75,7 +76,7 @@ def test_everything_comes_back(run: Path, saved: SavedModel, rng: np.random.Gene
     for name, array in expected.items():
         assert weights[name].dtype == np.float32
         np.testing.assert_array_equal(weights[name], array)
-    assert sorted(p.name for p in run.iterdir()) == sorted(FILES)
+    assert sorted(p.name for p in run.iterdir()) == sorted(set(FILES) - {SETTINGS})
     assert read_records(run)[0]["value"] == 2.0 and read_records(run)[0]["bad"] == "nan"
 
 

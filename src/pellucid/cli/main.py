@@ -22,6 +22,14 @@ app = typer.Typer(
 
 
 Encoding = Annotated[str, typer.Option(help=ENCODING)]
+Source = Annotated[
+    str, typer.Argument(help="digits, a CSV or Parquet file, or a folder with MNIST's idx files.")
+]
+Target = Annotated[
+    list[str] | None,
+    typer.Option("--target", "-t", help="Column to predict; several times for several."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
@@ -29,20 +37,15 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 @reported
 @with_options
 def train(
-    source: Annotated[
-        str,
-        typer.Argument(help="digits, a CSV or Parquet file, or a folder with MNIST's idx files."),
-    ],
-    target: Annotated[
-        list[str] | None,
-        typer.Option("--target", "-t", help="Column to predict; several times for several."),
-    ] = None,
+    source: Source,
+    target: Target = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write [runs/NAME-TIME].")
     ] = None,
     overwrite: Overwrite = False,
     loading: Annotated[dict[str, Any] | None, "options of the data"] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    given: Annotated[dict[str, Any] | None, "options as a file holds them"] = None,
+    quiet: Quiet = False,
     **settings: Any,
 ) -> None:
     """Train a network; write weights, everything to predict again, records and a report."""
@@ -56,6 +59,60 @@ def train(
         overwrite=overwrite,
         quiet=quiet,
         loading=loading or {},
+        given=given or {},
+    )
+
+
+@app.command()
+@reported
+@with_options
+def search(
+    source: Source,
+    target: Target = None,
+    trials: Annotated[int, typer.Option(help="Trials in all.")] = 30,
+    minutes: Annotated[
+        float | None, typer.Option(help="No trial begins after so many minutes.")
+    ] = None,
+    processes: Annotated[
+        int, typer.Option(help="Trials at a time, each on one core; 0 is one for each core.")
+    ] = 0,
+    sampler: Annotated[str, typer.Option(help="How settings are proposed: tpe or random.")] = "tpe",
+    prune: Annotated[
+        bool, typer.Option("--prune/--no-prune", help="End hopeless trials early.")
+    ] = True,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to write, or to go on in [searches/NAME]."),
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="URL of a database for the trials [a journal in the folder]."),
+    ] = None,
+    loading: Annotated[dict[str, Any] | None, "options of the data"] = None,
+    given: Annotated[dict[str, Any] | None, "options as a file holds them"] = None,
+    quiet: Quiet = False,
+    **settings: Any,
+) -> None:
+    """Search for good settings by validation rows; a search that was ended goes on.
+
+    Settings given as options are fixed, the others are searched.
+    """
+    from pellucid.cli import search as searching
+
+    searching.search(
+        source,
+        target or [],
+        settings,
+        trials=trials,
+        minutes=minutes,
+        processes=processes,
+        sampler=sampler,
+        prune=prune,
+        output=output,
+        storage=storage,
+        loading=loading or {},
+        given=given or {},
+        quiet=quiet,
     )
 
 

@@ -8,13 +8,15 @@ here.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import inspect
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, PellucidError
 from pellucid.training.config import TrainingConfig, setting_reason
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -121,40 +123,127 @@ LOADING = (
 
 
 def with_options(command: Command) -> Command:
-    """Gives ``command``, which takes ``loading`` and ends in ``**settings``, an option for each
-    argument of ``load_source`` and for each setting.
+    """Gives ``command``, which takes ``loading`` and ``given`` and ends in ``**settings``, an
+    option for each argument of ``load_source`` and for each setting, and ``--config``.
 
-    What was given comes in as the dictionary ``loading``, as ``load_source`` takes it, and as
-    ``settings``, as values of ``TrainingConfig``.
+    What was given comes in as the dictionary ``loading``, as ``load_source`` takes it, as
+    ``settings``, as values of ``TrainingConfig``, and all of it as ``given``: source, targets,
+    data and settings by the names of their options, as a file for ``--config`` holds them.
     """
     signature = inspect.signature(command, eval_str=True)
     own: list[inspect.Parameter] = []
     for parameter in signature.parameters.values():
         if parameter.name == "loading":
             own.extend(option.parameter for option in LOADING)
-        elif parameter.kind is not parameter.VAR_KEYWORD:
+        elif parameter.name != "given" and parameter.kind is not parameter.VAR_KEYWORD:
             own.append(parameter)
     names = {p.name for p in own}
 
-    def run(**given: Any) -> Any:
-        arguments = {name: value for name, value in given.items() if name in names}
-        asked = {name: value for name, value in given.items() if name not in names}
+    def run(**values: Any) -> Any:
+        del values[CONFIG.name]
+        arguments = {name: value for name, value in values.items() if name in names}
+        asked = {name: value for name, value in values.items() if name not in names}
         loading = {option.name: option.value(arguments.pop(option.name)) for option in LOADING}
-        return command(**arguments, loading=loading, **_settings(asked))
+        settings = _settings(asked)
+        given = {name: arguments[name] for name in ("source", "target") if arguments.get(name)}
+        for option in LOADING:
+            if values[option.name] != option.default:
+                given[_word(option.flags)] = values[option.name]
+        for item in dataclasses.fields(TrainingConfig):
+            if item.name in settings:
+                value = settings[item.name]
+                given[_word(_flags(item))] = value != item.default if item.type == "bool" else value
+        return command(**arguments, loading=loading, given=given, **settings)
 
-    parameters = [*own, *_options()]
+    parameters = [*own, CONFIG, *_options()]
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run  # type: ignore[return-value]
 
 
+def _word(flags: tuple[str, ...]) -> str:
+    """The name of an option in a file."""
+    return flags[0].partition("/")[0].removeprefix("--")
+
+
+def _flags(item: dataclasses.Field[Any]) -> tuple[str, ...]:
+    """The names of a setting at the command line."""
+    flags: tuple[str, ...] = item.metadata["flags"]
+    return flags or ("--" + item.name.replace("_", "-"),)
+
+
+def option_name(setting: str) -> str:
+    """The option of a setting: ``--learning-rate``."""
+    return next(_flags(f)[0] for f in dataclasses.fields(TrainingConfig) if f.name == setting)
+
+
+def _use_file(context: typer.Context, file: Path | None) -> Path | None:
+    """Makes a file's options the defaults of the command."""
+    if file is None or context.resilient_parsing:
+        return file
+    from pellucid.cli.config_file import read_options
+    from pellucid.cli.reporting import show_error
+
+    try:
+        context.default_map = _defaults(context.command.params, read_options(file), file)
+    except PellucidError as error:
+        raise typer.Exit(show_error(error)) from None
+    return file
+
+
+def _defaults(parameters: Iterable[Any], found: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Options of a file by the names of the parameters that they belong to."""
+    places: dict[str, tuple[Any, bool]] = {}
+    for parameter in parameters:
+        if parameter.param_type_name == "argument":
+            places[parameter.name] = parameter, True
+        for sign, names in ((True, parameter.opts), (False, parameter.secondary_opts)):
+            places.update({n[2:]: (parameter, sign) for n in names if n.startswith("--")})
+    made = {}
+    for name, value in found.items():
+        if name not in places or name in ("config", "help"):
+            near = difflib.get_close_matches(name, places, n=1)
+            raise ArgumentError(
+                f"{file} sets {name}, which is no option of this command",
+                f"Did you mean {near[0]}?" if near else "--help lists the options.",
+            )
+        parameter, sign = places[name]
+        if parameter.param_type_name == "option" and parameter.is_flag:
+            if not isinstance(value, bool):
+                raise ArgumentError(f"{file} sets {name} to {value!r}", "Write true or false.")
+            value = value == sign
+        elif getattr(parameter, "multiple", False) or parameter.nargs == -1:
+            value = value if isinstance(value, list) else [value]
+        elif isinstance(value, list):
+            value = ",".join(map(str, value))
+        made[parameter.name] = value
+    return made
+
+
+CONFIG = inspect.Parameter(
+    "config",
+    inspect.Parameter.KEYWORD_ONLY,
+    default=None,
+    annotation=Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="TOML or YAML file of options, such as a run's settings.toml; options given here "
+            "come before it.",
+            is_eager=True,
+            callback=_use_file,
+        ),
+    ],
+)
+"""The option that names a file of options."""
+
+
 def _options() -> list[inspect.Parameter]:
     """A parameter for each setting."""
     made = [_parameter("layers", int | None, _LAYERS, ("--layers",))]
     for item in dataclasses.fields(TrainingConfig):
-        name = item.name
-        flags = item.metadata["flags"] or ("--" + name.replace("_", "-"),)
+        name, flags = item.name, _flags(item)
         if item.type == "bool":  # the option says the opposite of the default
             made.append(_parameter(name, bool, "Do not " + setting_reason(name), flags, False))
         else:
@@ -184,8 +273,7 @@ def _settings(asked: dict[str, Any]) -> dict[str, Any]:
             if value:
                 found[item.name] = not item.default
         elif value is not None and kind.startswith("tuple"):
-            flag = (item.metadata["flags"] or ("--" + item.name,))[0]
-            found[item.name] = _numbers(flag, value, int if "int" in kind else float)
+            found[item.name] = _numbers(_flags(item)[0], value, int if "int" in kind else float)
         elif value is not None:
             found[item.name] = value
     if asked["layers"] is not None:

@@ -13,6 +13,7 @@ import typer
 
 from pellucid.base.errors import PellucidError
 from pellucid.base.phrases import option_words
+from pellucid.cli.config_file import toml_text
 from pellucid.cli.progress import Progress, shown
 from pellucid.cli.reporting import complain, fact, figures_table, say, show_error
 from pellucid.data.sources import PreparedData
@@ -47,8 +48,12 @@ def train(
     overwrite: bool,
     quiet: bool,
     loading: dict[str, Any],
+    given: dict[str, Any],
 ) -> None:
-    """Runs the main job and prints what happens; ends the command with its exit code."""
+    """Runs the main job and prints what happens; ends the command with its exit code.
+
+    The run folder holds the options, ``given``, as a file for ``--config``.
+    """
     config = TrainingConfig(**settings)
     with Interrupts(), _Face(quiet) as face:  # what a signal ends is up to the job
         job = Job(
@@ -61,6 +66,7 @@ def train(
             listeners=[face],
             report=render_report,
             word=option_words,
+            settings_text=toml_text(given),
         )
         outcome = job.run()
         face.close()

@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,9 @@ from pellucid.nn.module import Module
 from pellucid.tensor.autograd import enable_grad, grad, no_grad
 from pellucid.tensor.creation import as_tensor, linspace
 from pellucid.tensor.tensor import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SUFFIXES = (".svg", ".png")
 _BLUE, _ORANGE, _GREY = "#2b6cb0", "#dd6b20", "#888888"
@@ -94,7 +97,7 @@ def draw_function(
     """Draws a function of one number and its derivative beside each other into a file, and
     returns what was drawn (see ``sample_function``)."""
     curve = sample_function(function, low, high, points)
-    figure = _figure(8.0, 3.2)
+    figure = new_figure(8.0, 3.2)
     for place, (values, name, colour) in enumerate(
         ((curve.value, "value", _BLUE), (curve.derivative, "derivative", _ORANGE)), start=1
     ):
@@ -104,7 +107,7 @@ def draw_function(
         axes.plot(curve.x, values, color=colour)
         axes.set_title(f"{title}: {name}" if title else name)
         axes.set_xlabel("x")
-    _save(figure, path)
+    save_figure(figure, path)
     return curve
 
 
@@ -136,19 +139,19 @@ def draw_decision(
         scores = predict(as_tensor(places))
     scores = np.asarray(scores.numpy() if hasattr(scores, "numpy") else scores, np.float64)
     answers = _answers(scores.reshape(len(places), -1), wanted).reshape(resolution, resolution)
-    figure = _figure(5.0, 5.0)
+    figure = new_figure(5.0, 5.0)
     axes = figure.add_subplot(1, 1, 1)
     bounds = (min(answers.min(), wanted.min()), max(answers.max(), wanted.max()))
-    shared = {"cmap": "RdYlBu", "vmin": bounds[0], "vmax": bounds[1]}
+    shared: dict[str, Any] = {"cmap": "RdYlBu", "vmin": bounds[0], "vmax": bounds[1]}
     axes.imshow(
         answers, origin="lower", extent=(low[0], high[0], low[1], high[1]), alpha=0.5, **shared
     )
-    dots = {"s": 12, "edgecolors": "black", "linewidths": 0.4}
+    dots: dict[str, Any] = {"s": 12, "edgecolors": "black", "linewidths": 0.4}
     axes.scatter(points[:, 0], points[:, 1], c=wanted, **dots, **shared)
     axes.set_xlabel("x1")
     axes.set_ylabel("x2")
     axes.set_aspect("auto")
-    _save(figure, path)
+    save_figure(figure, path)
     return answers
 
 
@@ -166,9 +169,9 @@ def draw_filters(
     shown = 0.5 + 0.5 * found[:most] / largest
     colour = found.shape[1] == 3
     pictures = [p.transpose(1, 2, 0) if colour else p.mean(axis=0) for p in shown]
-    figure = _figure(6.0, 0.3 + 0.75 * -(-len(pictures) // 8))
+    figure = new_figure(6.0, 0.3 + 0.75 * -(-len(pictures) // 8))
     _tiles(figure, pictures, 8, (0.0, 1.0))
-    _save(figure, path)
+    save_figure(figure, path)
     return found
 
 
@@ -182,14 +185,14 @@ def draw_feature_maps(
     most; light is where a channel found what it looks for.
     """
     maps = feature_maps(model, image)
-    figure = _figure(6.0, 0.2 + 0.95 * len(maps))
+    figure = new_figure(6.0, 0.2 + 0.95 * len(maps))
     rows = figure.subfigures(len(maps), 1, squeeze=False)[:, 0]
     for part, (name, channels) in zip(rows, maps.items(), strict=True):
         strongest = np.argsort(-channels.clip(0).mean(axis=(1, 2)), kind="stable")[:most]
         pictures = [channels[i] for i in sorted(strongest.tolist())]
         part.suptitle(name, fontsize=8)
         _tiles(part, pictures, most, (0.0, float(channels.max()) or 1.0))
-    _save(figure, path)
+    save_figure(figure, path)
     return maps
 
 
@@ -211,14 +214,19 @@ def _answers(scores: npt.NDArray[np.float64], targets: npt.NDArray[Any]) -> npt.
     return np.asarray(scores[:, 0])
 
 
-def _figure(width: float, height: float) -> Any:
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of matplotlib of this size in inches, without a window."""
     with needs("plot", "Drawing"):
-        from matplotlib.figure import Figure
+        from matplotlib import figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return figure.Figure(figsize=(width, height), layout="constrained")
 
 
-def _save(figure: Any, path: str | os.PathLike[str]) -> None:
+def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Write a figure as SVG or PNG, by the name's ending.
+
+    Raises ``ArgumentError`` for another ending, ``FileError`` where it cannot be written.
+    """
     file = Path(path)
     if file.suffix.lower() not in SUFFIXES:
         raise ArgumentError(

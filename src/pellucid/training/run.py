@@ -44,6 +44,7 @@ from pellucid.training.leftovers import leftovers
 from pellucid.training.run_folder import (
     MODEL,
     REPORT,
+    SETTINGS,
     WEIGHTS,
     RunWriter,
     check_target,
@@ -91,6 +92,7 @@ def train(
     loading: Mapping[str, Any] | None = None,
     listeners: Iterable[Listener] = (),
     report: Report | None = None,
+    settings_text: str = "",
     **settings: Any,
 ) -> Outcome:
     """Trains a network on data and leaves a run folder: :class:`Job`, made and run.
@@ -113,6 +115,7 @@ def train(
         loading=loading,
         listeners=listeners,
         report=report,
+        settings_text=settings_text,
     )
     return job.run()
 
@@ -143,6 +146,7 @@ class Job:
     ``listeners`` are called with every ``JobEvent``.  ``report`` makes the report from the folder;
     without it there is none (``pellucid report FOLDER`` makes it later).  ``word`` says how the
     notes on the data name settings: ``ignore='x'``, or as options of the command line.
+    ``settings_text`` is kept in the folder as settings.toml: the options that began the job.
     """
 
     def __init__(
@@ -157,6 +161,7 @@ class Job:
         listeners: Iterable[Listener] = (),
         report: Report | None = None,
         word: Callable[[Setting], str] = str,
+        settings_text: str = "",
     ) -> None:
         self.source, self.targets = source, targets
         self.config = config or TrainingConfig()
@@ -166,6 +171,7 @@ class Job:
         self.listeners = list(listeners)
         self.report = report
         self.word = word
+        self.settings_text = settings_text
         self.problems: list[Problem] = []
         self._stopping = False
 
@@ -272,6 +278,9 @@ class Job:
             self.tell(Measured(result))
 
         whole &= leavable("The network could not be measured", measured)
+        if self.settings_text:
+            text = self.settings_text
+            whole &= self._attempt("The settings", lambda: writer.write(SETTINGS, text))
         for records in (training_records, metric_records):
             write = functools.partial(_record, writer, records, result)
             whole &= self._attempt("The records", write)

@@ -43,11 +43,12 @@ from pellucid.training.files import (
 )
 from pellucid.training.saved_model import FILE, SavedModel, parse_json
 
-WEIGHTS, MODEL, RECORDS, REPORT = FILES = (
+WEIGHTS, MODEL, RECORDS, REPORT, SETTINGS = FILES = (
     "weights.safetensors",
     FILE,
     "records.jsonl",
     "report.html",
+    "settings.toml",
 )
 UNFINISHED = f".{RECORDS}.partial"
 """The records while the run goes on."""
