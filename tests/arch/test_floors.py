@@ -38,8 +38,8 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
 }
 
 HEAVY = (
-    "llvmlite polars pandas pyarrow sklearn scipy matplotlib PIL safetensors rich typer torch optuna "
-    "yaml"
+    "llvmlite polars pandas pyarrow sklearn scipy matplotlib PIL safetensors rich typer torch "
+    "optuna yaml"
 ).split()
 
 
