@@ -33,7 +33,9 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "rich": ("cli",),
     "typer": ("cli",),
     "gymnasium": ("rl",),
-    "PIL": ("vision",),
+    "PIL": ("vision", "data"),
+    "charset_normalizer": ("data",),
+    "python_calamine": ("data",),
     "tensorboardX": ("utils",),
 }
 

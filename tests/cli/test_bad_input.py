@@ -69,7 +69,9 @@ def test_files_that_cannot_be_read(command: Command, tmp_path: Path) -> None:
     (tmp_path / "titanic.csv").write_text(table())
     refused(command, tmp_path, 4, "titanic.csv", "train", "titanik.csv", "-t", "y")
     (tmp_path / "latin.csv").write_bytes(table(b=lambda i: "Zürich").encode("latin-1"))
-    refused(command, tmp_path, 3, "encoding", "train", "latin.csv", "-t", "y")
+    refused(
+        command, tmp_path, 3, "encoding", "train", "latin.csv", "-t", "y", "--encoding", "utf-8"
+    )
     refused(command, tmp_path, 2, "No target was named", "train", "titanic.csv")
     (tmp_path / "t.csv.gz").write_bytes(gzip.compress(table().encode())[:-20])
     refused(command, tmp_path, 3, "t.csv.gz", "train", "t.csv.gz", "-t", "y")

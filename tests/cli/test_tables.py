@@ -89,7 +89,7 @@ def test_hints_name_options(
 
 def test_encoding_hint(command: Command, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes("a,y\nZürich,1\n".encode("cp1252"))
-    assert "--encoding cp1252" in command("train", "t.csv", "-t", "y").err
+    assert "--encoding cp1252" in command("train", "t.csv", "-t", "y", "--encoding", "utf-8").err
 
 
 # --- Options -------------------------------------------------------------------------------------

@@ -54,15 +54,15 @@ def test_a_length_that_would_abort_the_process_is_an_error(
 
 
 def test_the_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.data.parquet._PROGRAM", "import os; os.abort()")
+    monkeypatch.setattr("pellucid.data.frames._PROGRAM", "import os; os.abort()")
     (tmp_path / "b.parquet").write_bytes(parquet())
     with pytest.raises(DataError, match=r"damaged Parquet file.*\(signal 6\)"):
         read_table(tmp_path / "b.parquet")
 
 
 def test_a_child_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pellucid.data.parquet._PROGRAM", "import time; time.sleep(60)")
-    monkeypatch.setattr("pellucid.data.parquet._SECONDS", 0.2)
+    monkeypatch.setattr("pellucid.data.frames._PROGRAM", "import time; time.sleep(60)")
+    monkeypatch.setattr("pellucid.data.frames._SECONDS", 0.2)
     (tmp_path / "b.parquet").write_bytes(parquet())
     with pytest.raises(DataError, match="was not read within 0 seconds"):
         read_table(tmp_path / "b.parquet")

@@ -87,14 +87,14 @@ def test_titanic_to_arrays(real_data: Find) -> None:
     assert rows_used(data) == list(range(891)) and data.name == "titanic"
     assert data.task.kind == "binary" and data.task.output_layer == "sigmoid"
     assert data.fingerprint == hashlib.sha256(file.read_bytes()).hexdigest()
-    leak = "Column 'alive' is the target 'survived' under another name (no is 0, yes is 1"
+    leak = "Column 'alive' is the target 'survived' under another name (False is 0, True is 1"
     assert any(leak in note for note in data.notes)
     assert "alive" not in str(data.feature_names)
     assert {"age", "age is missing", "sex = female", "deck is missing"} <= set(data.feature_names)
     for part in (data.train, data.validation, data.test):
         assert abs(part.targets.mean() - 342 / 891) < 0.01
     kept = load_source(file, "survived", keep_leaks=True)
-    assert "alive = yes" in kept.feature_names
+    assert "alive" in kept.feature_names
     assert any("it is kept, as asked" in note for note in kept.notes)
 
 
@@ -284,8 +284,8 @@ def test_bad_requests(tmp_path: Path) -> None:
         load_source({"y": [1, 2] * 10}, "y")
     with pytest.raises(ArgumentError, match="there is no column to choose as a target"):
         load_source("digits", "shape")
-    with pytest.raises(ArgumentError, match="task='regression' does not fit images"):
-        load_source("digits", task="regression")
+    with pytest.raises(DataError, match="is no yes-or-no label"):
+        load_source("digits", task="multilabel")
     with pytest.raises(FileError, match="There is no file"):
         load_source(tmp_path / "none.csv", "y")
     with pytest.raises(FileError, match="holds no file of train images"):
@@ -330,7 +330,7 @@ def test_prediction_of_images(tmp_path: Path) -> None:
     (tmp_path / "images").write_bytes(head + bytes(range(128)))
     assert load_for_prediction(data.preprocessor, tmp_path / "images").features.shape == (2, 64)
     assert load_for_prediction(data.preprocessor, np.zeros((3, 8, 8))).targets is None
-    with pytest.raises(ArgumentError, match="Images were expected, int was received"):
+    with pytest.raises(ArgumentError, match="A table was expected, int was received"):
         load_for_prediction(data.preprocessor, 3)
     table = load_source(frame(), "y")
     with pytest.raises(DataError, match="digits holds images, the network was trained on a table"):

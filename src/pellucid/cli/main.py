@@ -23,7 +23,11 @@ app = typer.Typer(
 
 Encoding = Annotated[str, typer.Option(help=ENCODING)]
 Source = Annotated[
-    str, typer.Argument(help="digits, a CSV or Parquet file, or a folder with MNIST's idx files.")
+    str,
+    typer.Argument(
+        help="digits; a table (CSV, JSON lines, Excel, Parquet, Arrow, NumPy); a folder of "
+        "pictures or texts, a class a folder; or one with MNIST's idx files."
+    ),
 ]
 Target = Annotated[
     list[str] | None,
@@ -132,7 +136,7 @@ def predict(
         list[str] | None,
         typer.Option("--id", help="Column to write beside the predictions; may be repeated."),
     ] = None,
-    encoding: Encoding = "utf-8",
+    encoding: Encoding = "auto",
 ) -> None:
     """Predict with a trained network."""
     from pellucid.cli import use
@@ -145,7 +149,7 @@ def predict(
 def evaluate(
     run: Run,
     file: Annotated[str, typer.Argument(help="Data with the target column.")],
-    encoding: Encoding = "utf-8",
+    encoding: Encoding = "auto",
 ) -> None:
     """Measure a trained network on data with targets."""
     from pellucid.cli import use

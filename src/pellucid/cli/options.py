@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from pellucid.base.errors import ArgumentError, PellucidError
+from pellucid.data.encodings import AUTO
 from pellucid.training.config import TrainingConfig, setting_reason
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -26,7 +27,7 @@ _LAYERS = "Number of hidden layers; 0 is a linear model."
 _PLAIN = {"int": int, "float": float, "str": str}
 
 
-ENCODING = "Encoding of CSV files."
+ENCODING = "Encoding of texts; auto finds it out."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +118,20 @@ LOADING = (
         "Whether the first line of a CSV file holds the column names.",
         ("--header/--no-header",),
     ),
-    LoadingOption("encoding", str, ENCODING, ("--encoding",), "utf-8"),
+    LoadingOption("encoding", str, ENCODING, ("--encoding",), AUTO),
+    LoadingOption(
+        "separator",
+        str | None,
+        "What separates the cells of a CSV file, such as ';'. [found out]",
+        ("--separator",),
+    ),
+    LoadingOption("sheet", str, "Sheet of a spreadsheet. [the first]", ("--sheet",), ""),
+    LoadingOption(
+        "image_size",
+        int | None,
+        "Pixels on each side that pictures in files are scaled to. [64]",
+        ("--image-size",),
+    ),
 )
 """The options of data, in the order of the help."""
 

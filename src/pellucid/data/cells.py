@@ -26,7 +26,7 @@ from pellucid.data.number_text import (
     evidence_of,
     take_apart,
 )
-from pellucid.data.readings import MISSING_NUMBERS, MISSING_TEXTS, Reading
+from pellucid.data.readings import MISSING_NUMBERS, MISSING_TEXTS, TRUTHS, Reading
 from pellucid.data.time_text import TimeRule, day_order, decide_times, example_of
 
 _LEADING_ZERO = r"^[+-]?0\d"
@@ -43,7 +43,8 @@ class CellRules:
     of training; ``decimal`` is ``.`` or ``,`` where the user names it; ``missing_values`` are
     further texts that mean "no value", ``keep_texts`` texts that are values though they look
     like none; ``strict`` names columns (targets) in which a text among few numbers is a class.
-    Nothing is told about columns that are not ``used``, where that is given.
+    Nothing is told about columns that are not ``used``, where that is given.  ``where`` is what
+    the numbers of rows count: lines of the file, or rows.
     """
 
     text_columns: Collection[str] = ()
@@ -55,6 +56,7 @@ class CellRules:
     strict: Collection[str] = ()
     separator: str = ","
     used: Collection[str] | None = None
+    where: str = "line"
 
     def notes_for(self, name: str, notes: list[str]) -> list[str]:
         """Where to write notes about a column."""
@@ -77,6 +79,7 @@ class Cells:
     lines: Rows
     prior: Reading | None
     markers: list[str]
+    where: str = "line"
     plain: npt.NDArray[np.float64] | None = None
     evidence: Evidence = field(default_factory=Evidence)
     text: Column | None = None
@@ -98,7 +101,7 @@ class Cells:
     def place(self, text: str) -> str:
         """The line of the first cell that holds ``text``."""
         code = self.distinct.categories.index(text)
-        return f"line {int(self.lines[int(np.argmax(self.distinct.values == code))])}"
+        return f"{self.where} {int(self.lines[int(np.argmax(self.distinct.values == code))])}"
 
     def spread(self, values: Mapping[str, float]) -> npt.NDArray[np.float64]:
         """Values by text as values by row, NaN for texts that have none."""
@@ -123,7 +126,7 @@ def read_columns(
         if cells.name not in rules.text_columns and not _as_text(cells):
             made = (
                 _numbers(cells, decimal, rules, told)
-                or _truth(cells)
+                or _truth(cells, rules, told)
                 or _times(cells, rules, open_dates, orders, told)
             )
         found[cells.name] = made or _texts(cells, rules, told)
@@ -141,7 +144,7 @@ def _as_text(cells: Cells) -> bool:
 def _look(name: str, series: Any, lines: Rows, rules: CellRules) -> Cells:
     """The stripped cells, and what their numbers say about the decimal sign."""
     prior = rules.readings.get(name)
-    cells = Cells(name, series.str.strip_chars(), lines, prior, [])
+    cells = Cells(name, series.str.strip_chars(), lines, prior, [], rules.where)
     cells.markers = rules.markers(MISSING_TEXTS, prior)
     cells.series = without(cells.series, [""])
     if name in rules.text_columns or _as_text(cells):
@@ -368,12 +371,42 @@ def _tell_change(cells: Cells, rule: NumberRule, prior: Reading, notes: list[str
 # --- Truth values, times, text -----------------------------------------------------------------
 
 
-def _truth(cells: Cells) -> tuple[Column, Reading] | None:
-    texts, _ = cells.counted(cells.markers)
-    if not texts or not {text.lower() for text in texts} <= {"true", "false"}:
+def _truth(cells: Cells, rules: CellRules, notes: list[str]) -> tuple[Column, Reading] | None:
+    """The column as truth values: texts of one pair such as yes and no.  Targets are read so for
+    true and false only: other words are names of classes.  A column that held truth values in
+    training may hold strays among them."""
+    texts, counts = cells.counted(cells.markers)
+    known = TRUTHS[:1] if cells.name in rules.strict else TRUTHS
+    words = {text: text.lower() for text in texts}
+    found = {word for word in words.values() if any(word in pair for pair in known)}
+    pair = next((pair for pair in known if found and found <= set(pair)), None)
+    if pair is None:
         return None
-    values = {text: float(text.lower() == "true") for text in texts}
+    strays = [text for text, word in words.items() if word not in pair]
+    lost = sum(count for text, count in zip(texts, counts, strict=True) if text in strays)
+    if strays and (not _was(cells, "boolean") or lost > 0.5 * sum(counts)):
+        return None
+    values = {text: float(word == pair[1]) for text, word in words.items() if word in pair}
+    _tell_strays(cells, strays, counts, "truth value", notes)
+    if pair not in TRUTHS[:1] and not _was(cells, "boolean"):
+        shown = {value: text for text, value in values.items()}
+        notes.append(
+            phrase(
+                f"Column {cells.name!r}: "
+                + " and ".join(
+                    f"{text!r} was read as {bool(value)}" for value, text in sorted(shown.items())
+                )
+                + f" ({sum(counts) - lost:,} values). To make the column categories, use ",
+                Setting("text_columns", cells.name),
+                ".",
+            )
+        )
     return Column(cells.name, "boolean", cells.spread(values)), Reading("boolean")
+
+
+def _was(cells: Cells, kind: str) -> bool:
+    """Whether the column was read as ``kind`` in training."""
+    return cells.prior is not None and cells.prior.kind == kind
 
 
 def _times(

@@ -1,14 +1,13 @@
-"""CSV text: its encoding, its separator, the line of column names, and a check of every record."""
+"""CSV text: its separator, the line of column names, and a check of every record."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import re
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,100 +19,13 @@ from pellucid.data.columns import Rows, check_column_names
 from pellucid.data.number_text import take_apart
 
 SEPARATORS = (",", ";", "\t", "|")
+# Looked at where none of the usual ones cuts the rows alike.
+RARE_SEPARATORS = ("\x01", "\x1f", "^", "~", ":", "¦", "§")
+_STAND_IN = "\x1f"  # ASCII's own separator of cells, for what no parser takes
+_BLANKS = re.compile(r'"(?:[^"]|"")*"|[^ \t]+')
 _SNIFFED_ROWS = 50
 _SNIFFED_CHARACTERS = 1_000_000
 _field_limit = threading.Lock()
-
-
-# --- Encoding ----------------------------------------------------------------------------------
-
-
-def decode(data: bytes, file: Path, encoding: str, notes: list[str]) -> str:
-    """The text of a file; a byte-order mark of UTF-16 is followed, with a note.
-
-    Raises ``ArgumentError`` for an unknown encoding, and ``DataError`` for bytes that are not of
-    it, with the encoding that is likely, and for files that are not text.
-    """
-    try:
-        codec = codecs.lookup(encoding).name
-    except LookupError:
-        raise ArgumentError(
-            f"There is no text encoding named {encoding!r}",
-            "Common ones are utf-8, gb18030, big5, shift_jis, cp1252 and utf-16.",
-        ) from None
-    for start, what in _OTHER_FORMATS.items():
-        if data.startswith(start):
-            raise DataError(f"{file} is {what}, not a CSV file", _OTHER_HINTS[what])
-    if codec == "utf-8" and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        codec = "utf-16"
-        notes.append(f"{file.name} is UTF-16, by its byte-order mark.")
-    try:
-        text = data.decode("utf-8-sig" if codec == "utf-8" else codec)
-    except UnicodeDecodeError as error:
-        raise _encoding_error(data, file, codec, error) from None
-    except (UnicodeError, ValueError, LookupError, TypeError) as error:
-        raise DataError(
-            f"{file} cannot be read as {encoding}: {error}", "Choose another encoding."
-        ) from None
-    if "\0" in text:
-        raise DataError(
-            f"{file} is not a text file: a zero byte at position {text.index(chr(0))}",
-            phrase(
-                "If it is UTF-16, read it with ",
-                Setting("encoding", "utf-16"),
-                "; otherwise give CSV or Parquet.",
-            ),
-        )
-    return text.removeprefix("\ufeff")
-
-
-_SHEET = "a spreadsheet or a zip archive"
-_ARROW = "an Arrow or Feather file"
-_SQLITE = "an SQLite database"
-_OTHER_FORMATS = {
-    b"PK\x03\x04": _SHEET,
-    b"\xd0\xcf\x11\xe0": _SHEET,
-    b"ARROW1": _ARROW,
-    b"FEA1": _ARROW,
-    b"SQLite format 3": _SQLITE,
-}
-_OTHER_HINTS = {
-    _SHEET: "Save the sheet as CSV (UTF-8), or unpack the archive.",
-    _ARROW: "Write it as Parquet (DataFrame.write_parquet), or give the data frame itself.",
-    _SQLITE: "Write the table as CSV: sqlite3 -header -csv FILE 'select * from TABLE' > table.csv",
-}
-
-
-def _encoding_error(data: bytes, file: Path, codec: str, error: UnicodeDecodeError) -> DataError:
-    line = data.count(b"\n", 0, error.start) + 1
-    message = (
-        f"{file} is not {codec.upper()}: byte 0x{data[error.start]:02x} "
-        f"at position {error.start} (line {line})"
-    )
-    guess = _guess_encoding(data)
-    return DataError(
-        message,
-        phrase(
-            f"It may be {guess}. Save the file as UTF-8 "
-            f"(iconv -f {guess} -t UTF-8 {file.name} > new.csv), or read it with ",
-            Setting("encoding", guess),
-            ".",
-        ),
-    )
-
-
-def _guess_encoding(data: bytes) -> str:
-    """The encoding that people with such a file most often have; a guess, said to be one."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return "utf-16"
-    try:
-        data.decode("gb18030")
-    except UnicodeDecodeError:
-        return "cp1252"
-    # Usual Chinese characters take two bytes above 0xA0; accented letters stand alone.
-    paired = 2 * len(re.findall(rb"[\xa1-\xf7][\xa1-\xfe]", data[:_SNIFFED_CHARACTERS]))
-    high = sum(byte >= 0x80 for byte in data[:_SNIFFED_CHARACTERS])
-    return "gb18030" if paired >= 0.8 * high else "cp1252"
 
 
 # --- The first lines ---------------------------------------------------------------------------
@@ -126,7 +38,8 @@ class Layout:
     ``header`` are the column names, ``lines`` the line of the file where each row begins,
     ``body`` the text from the line of names on (from the first row on where there is none, and
     ``named`` is False), ``cells`` the number of cells in each line of the file, which may be one
-    more than there are names where every line ends in a separator.
+    more than there are names where every line ends in a separator.  ``restore`` maps characters
+    of the cells to what stands for them in the file.
     """
 
     header: list[str]
@@ -135,6 +48,7 @@ class Layout:
     separator: str
     named: bool
     cells: int
+    restore: Mapping[str, str] = field(default_factory=dict)
 
 
 def lay_out(
@@ -150,15 +64,16 @@ def lay_out(
     text, first, separator = _skip_preamble(file, text, separator, notes)
     if separator is None:
         separator = _sniff_separator(text)
-    elif len(separator) != 1 or separator in '"\n' or ord(separator) > 127:
-        raise ArgumentError(
-            f"separator={separator!r} cannot separate cells",
-            "Give one ASCII character, such as ';'.",
-        )
+        if separator not in SEPARATORS:
+            notes.append(f"{file.name}: cells are separated by {_shown(separator)}.")
+    text, separator, restore = _plain_form(file, text, separator, notes)
     widths, lines, names = _widths(file, text, separator, first)
     if not names:
         raise DataError(f"{file} has no column names", "Give a first line with column names.")
     named = header is not False
+    if named and _has_row_names(names, widths):
+        text, names = _name_rows(text, names, separator, notes, file)
+        widths[0] = len(names)
     if named:
         names = [name.strip() for name in names]
         _check_header(file, names, header, notes)
@@ -168,7 +83,84 @@ def lay_out(
         names = [f"column {position + 1}" for position in range(len(names))]
         start = int(lines[0])
     cells = _check_widths(file, names, widths, lines, separator, start, text)
-    return Layout(names, lines, text, separator, named, cells)
+    return Layout(names, lines, text, separator, named, cells, restore)
+
+
+def _shown(separator: str) -> str:
+    return "blanks" if separator == " " else repr(separator)
+
+
+def _plain_form(
+    file: Path, text: str, separator: str, notes: list[str]
+) -> tuple[str, str, dict[str, str]]:
+    """The text with one ASCII character between cells and double quotes around them, that
+    character, and what to put back into the cells."""
+    if not separator or re.search(r'["\n\w]', separator):
+        raise ArgumentError(
+            f"separator={separator!r} cannot separate cells",
+            "Give a sign such as ';', '\\t' or '||', or a blank for any number of blanks.",
+        )
+    restore: dict[str, str] = {}
+    if separator == " ":
+        text = "\n".join(_STAND_IN.join(_BLANKS.findall(line)) for line in text.split("\n"))
+        separator = _STAND_IN
+    elif len(separator) > 1 or ord(separator) > 127:
+        restore[_STAND_IN] = separator
+        text, separator = text.replace(separator, _STAND_IN), _STAND_IN
+    if _has_single_quotes(text, separator):
+        notes.append(f"{file.name}: cells are quoted by single quotes.")
+        text = text.translate({ord("'"): '"', ord('"'): "'"})
+        restore |= {"'": '"', '"': "'"}
+    elif '\\"' in text and _has_escapes(text, separator):
+        notes.append(f'{file.name}: quotes inside cells are written as \\" .')
+        text = text.replace('\\"', '""')
+    return text, separator, restore
+
+
+def _head(text: str) -> str:
+    """The first lines, to find out how they are written."""
+    return "\n".join(text[:_SNIFFED_CHARACTERS].split("\n")[: _SNIFFED_ROWS + 1])
+
+
+def _has_single_quotes(text: str, separator: str) -> bool:
+    """Whether cells are quoted by ' and separators stand inside of some: then only that reading
+    gives every line as many cells."""
+    cut = re.escape(separator)
+    if not re.search(rf"(?:^|{cut})'[^'\n]*{cut}[^'\n]*'(?:{cut}|$)", _head(text), re.M):
+        return False
+    swapped = _head(text).translate({ord("'"): '"', ord('"'): "'"})
+    return _agreement(swapped, separator) == 1.0 > _agreement(_head(text), separator)
+
+
+def _has_escapes(text: str, separator: str) -> bool:
+    """Whether reading \\" as a quote inside a cell makes the lines alike that were not."""
+    escaped = _agreement(_head(text).replace('\\"', '""'), separator)
+    return escaped > _agreement(_head(text), separator)
+
+
+def _agreement(head: str, separator: str) -> float:
+    """The share of records with as many cells as the first one; 0 for broken quotes."""
+    try:
+        records = [r for r in _reader(head, separator, strict=True) if r]
+    except csv.Error:
+        return 0.0
+    return sum(len(r) == len(records[0]) for r in records) / len(records) if records else 0.0
+
+
+def _has_row_names(names: list[str], widths: Rows) -> bool:
+    """Whether every row has one cell more than there are names, as R's ``write.table`` makes it
+    (a name for each column but that of the row names)."""
+    return 1 < len(names) and len(widths) > 1 and bool(np.all(widths[1:] == len(names) + 1))
+
+
+def _name_rows(
+    text: str, names: list[str], separator: str, notes: list[str], file: Path
+) -> tuple[str, list[str]]:
+    """The text with a name for the first column, unless each line only ends in a separator."""
+    if _last_cells_empty(text, separator):
+        return text, names
+    notes.append(f"{file.name}: the first cell of each line has no name: taken as a row's name.")
+    return f"row name{separator}{text}", ["row name", *names]
 
 
 def _skip_preamble(
@@ -214,22 +206,56 @@ def _skip_preamble(
 
 
 def _sniff_separator(text: str) -> str:
-    """The separator that cuts the first rows into the same number of cells as the header."""
-    head = "\n".join(text[:_SNIFFED_CHARACTERS].split("\n")[: _SNIFFED_ROWS + 1])
+    """The separator that cuts the first rows into the same number of cells as the header; rare
+    ones and blanks where the usual ones do not."""
+    head = _head(text)
+    best, score = _best_separator(head, SEPARATORS)
+    if score[0] < 0.9:
+        rare, rare_score = _best_separator(head, RARE_SEPARATORS)
+        if rare_score[0] >= 0.9:
+            best, score = rare, rare_score
+        elif _cut_by_blanks(head):
+            return " "
+    lines = [line for line in head.split("\n") if line]
+    doubled = all(line.count(best) == 2 * line.count(2 * best) for line in lines)
+    return 2 * best if doubled and score[1] > 2 else best
+
+
+def has_separator(text: str) -> bool:
+    """Whether one of the usual separators cuts nearly all of the first rows alike."""
+    return _best_separator(_head(text), SEPARATORS)[1][0] >= 0.9
+
+
+def _best_separator(head: str, separators: Sequence[str]) -> tuple[str, tuple[float, int]]:
     best, best_score = ",", (0.0, 0)
-    for separator in SEPARATORS:
+    for separator in separators:
+        plain = separator if len(separator) == 1 and ord(separator) < 128 else _STAND_IN
         try:
-            records = [r for r in _reader(head, separator) if r]
+            records = [r for r in _reader(head.replace(separator, plain), plain) if r]
         except csv.Error:
             continue
         width = len(records[0]) if records else 0
         if width < 2:
             continue
         agreeing = sum(len(record) == width for record in records) / len(records)
+        if (named := sum(len(r) == width + 1 for r in records[1:])) == len(records) - 1 > 1:
+            agreeing = named / len(records)  # a column of row names without a name
         score = (round(agreeing, 1), width)
         if score > best_score:
             best, best_score = separator, score
-    return best
+    return best, best_score
+
+
+def _cut_by_blanks(head: str) -> bool:
+    """Whether blanks cut several lines into at least two cells each, the same number in all (one
+    more where rows have names), and nearly all of the cells below the first line are numbers."""
+    lines = [cells for line in head.split("\n")[:-1] or [head] if (cells := _BLANKS.findall(line))]
+    if len(lines) < 3 or len(lines[1]) < 2 or len({len(cells) for cells in lines[1:]}) != 1:
+        return False
+    if len(lines[0]) not in (len(lines[1]), len(lines[1]) - 1):
+        return False
+    below = [cell.strip('"') for cells in lines[1:] for cell in cells]
+    return sum(take_apart(cell) is not None for cell in below) >= 0.5 * len(below)
 
 
 # --- Records -----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ and the dimensions as big-endian 32-bit numbers; then come the values, row by ro
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import math
@@ -155,6 +156,13 @@ def read_mnist_folder(folder: str | os.PathLike[str]) -> IdxFolder:
                 "Use files of one data set.",
             )
     return IdxFolder(train_images, train_labels, test_images, test_labels)
+
+
+def holds_idx(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder holds a file named as MNIST's are."""
+    with contextlib.suppress(OSError):
+        return any(_NAME.fullmatch(entry.name) for entry in Path(folder).iterdir())
+    return False
 
 
 def _find_files(root: Path) -> dict[tuple[str, str], Path]:

@@ -23,6 +23,15 @@ KINDS: tuple[Kind, ...] = ("number", "boolean", "time", "text")
 MISSING_TEXTS = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 # In a column that otherwise holds numbers or dates, these too mean "no value".
 MISSING_NUMBERS = (*MISSING_TEXTS, "?", "-", "--", "–", "—", ".", "None", "none", "na", "unknown")
+TRUTHS = (
+    ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on"),
+    ("nein", "ja"), ("non", "oui"), ("no", "si"), ("no", "sí"), ("no", "sì"), ("não", "sim"),
+    ("nee", "ja"), ("nej", "ja"), ("nie", "tak"), ("нет", "да"), ("ne", "da"),
+    ("falsch", "wahr"), ("faux", "vrai"), ("falso", "verdadero"), ("falso", "verdadeiro"),
+    ("falso", "vero"), ("否", "是"), ("无", "有"), ("假", "真"), ("错", "对"), ("いいえ", "はい"),
+    ("아니오", "예"), ("아니요", "예"), (".f.", ".t."),
+)  # fmt: skip
+"""Pairs of words for false and true, in small letters; the first is the only one for targets."""
 _DATE_FORMAT = re.compile(r"(?:%\.f|%[YmdyHMSbBpIaAzfj]|[ T,.:/年月日-])*")
 _MAX_UNITS = 100
 

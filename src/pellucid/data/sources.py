@@ -6,25 +6,36 @@ honest: find the task, split the rows, then learn the preprocessing from the tra
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError
 from pellucid.base.phrases import Setting, phrase
-from pellucid.data.columns import Rows, Table, as_table, text_column
-from pellucid.data.idx import read_idx, read_mnist_folder
+from pellucid.data.cells import CellRules
+from pellucid.data.columns import Rows, Table, text_column
+from pellucid.data.cuts import Cut
+from pellucid.data.encodings import AUTO
+from pellucid.data.idx import read_mnist_folder
 from pellucid.data.leaks import find_leaks, find_row_counters
+from pellucid.data.memory import from_memory, is_frame
+from pellucid.data.picture_files import PictureForm
+from pellucid.data.picture_sources import (
+    LABEL,
+    Pictures,
+    check_is_pictures,
+    path_column,
+    pictures_of,
+    pictures_of_column,
+)
+from pellucid.data.prepared import Part, PredictionData, PreparedData
 from pellucid.data.preprocessing import (
-    Features,
     ImagePreprocessor,
     Preprocessor,
     TargetScaler,
@@ -33,169 +44,16 @@ from pellucid.data.preprocessing import (
 from pellucid.data.readings import MISSING_TEXTS
 from pellucid.data.remarks import remarks
 from pellucid.data.resemblance import near_copies, ordered_series, repeated_identifier
-from pellucid.data.splits import (
-    DEFAULT_FRACTIONS,
-    check_fractions,
-    split_groups,
-    split_in_order,
-    split_indices,
-)
-from pellucid.data.tables import read_table
-from pellucid.data.tasks import Task, detect_task, distinct_values, encode_targets
+from pellucid.data.splits import DEFAULT_FRACTIONS, check_fractions, split_indices
+from pellucid.data.tables import read_table, recognized
+from pellucid.data.tasks import Task, detect_task, encode_targets
+from pellucid.data.text_files import TEXT, text_folder
+
+__all__ = ["Part", "PredictionData", "PreparedData", "load_for_prediction", "load_source"]
 
 # Where a data set brings its own test rows, this share of the others is for validation.
 VALIDATION_SHARE = 1 / 12
 _MAX_COMPARED_CELLS = 20_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """One of the three parts.
-
-    ``features`` is float32 (rows, features).  ``targets`` is what the loss takes: int64 class
-    numbers (rows,) for binary and multi-class, float32 0/1 (rows, labels) for multi-label,
-    float32 standardized (rows, targets) for regression.  ``raw_targets`` is what people read:
-    the same for classes and labels, float64 in the units of the data for regression.
-    ``indices`` are the positions of the rows in the source, counted from 0.
-    """
-
-    features: Features
-    targets: npt.NDArray[Any]
-    raw_targets: npt.NDArray[Any]
-    indices: Rows
-
-    def __len__(self) -> int:
-        return int(self.features.shape[0])
-
-
-@dataclass(frozen=True, eq=False)
-class PreparedData:
-    """Data ready for training.
-
-    ``image_shape`` is the shape of one image, or None for tables; image features are the pixels
-    in row-major order.  ``target_scaler`` turns outputs back into the units of the data and is
-    None except for regression.  ``notes`` are sentences for the user.  ``fingerprint`` is the
-    SHA-256 of the file's bytes, or of the content of data that are not one file.
-    ``rows_dropped`` counts rows left out because a target was missing.
-    """
-
-    name: str
-    task: Task
-    train: Part
-    validation: Part
-    test: Part
-    preprocessor: Preprocessor | ImagePreprocessor
-    target_scaler: TargetScaler | None
-    feature_names: tuple[str, ...]
-    image_shape: tuple[int, ...] | None
-    notes: tuple[str, ...]
-    fingerprint: str
-    rows: int
-    rows_dropped: int
-    seed: int
-    shown_rows: Table | None = None
-    """Of a table: the rows of the part that reports show (test, or validation without one, or
-    training) as they stand in the source."""
-
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        """The shape of an image, or for tables the number of features."""
-        return self.image_shape or (int(self.train.features.shape[1]),)
-
-
-@dataclass(frozen=True, eq=False)
-class PredictionData:
-    """New data in the form of the training data.
-
-    ``targets`` is in the form of ``Part.raw_targets``, or None where the data have no target
-    column.  ``present`` (rows,) says which rows have a target.  ``table`` is None for images.
-    ``ids`` holds the texts of the columns that were asked for, by name.
-    """
-
-    features: Features
-    targets: npt.NDArray[Any] | None
-    present: npt.NDArray[np.bool_]
-    table: Table | None
-    fingerprint: str
-    notes: tuple[str, ...]
-    ids: Mapping[str, list[str | None]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """How the rows are cut into parts."""
-
-    group: str | None
-    time: str | None
-    in_order: bool
-    fractions: Sequence[float] = DEFAULT_FRACTIONS
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        asked = {"group": self.group, "time": self.time, "in_order": self.in_order or None}
-        given = [Setting(name, value) for name, value in asked.items() if value is not None]
-        if len(given) > 1:
-            raise ArgumentError(
-                phrase(given[0], " and ", given[1], " both say how to cut the rows"),
-                "Choose one of them.",
-            )
-
-    @property
-    def at_random(self) -> bool:
-        """Whether neither groups nor order say which rows go together."""
-        return not (self.group or self.time or self.in_order)
-
-    def refuse_for(self, name: str) -> None:
-        """``ArgumentError`` for images, which have no columns."""
-        if self.group or self.time or self.in_order:
-            raise ArgumentError(
-                f"{name} holds images, which have no column to cut the rows by",
-                phrase(
-                    "Leave out ",
-                    Setting("group"),
-                    ", ",
-                    Setting("time"),
-                    " and ",
-                    Setting("in_order"),
-                    ".",
-                ),
-            )
-
-    def parts(
-        self, table: Table, values: npt.NDArray[Any], task: Task, notes: list[str]
-    ) -> tuple[Rows, Rows, Rows]:
-        """Rows of training, validation and test."""
-        if self.group is not None:
-            column = table[self.group]
-            if empty := int(column.missing.sum()):
-                notes.append(f"{empty:,} rows have no {self.group!r}: they are one group.")
-            codes = distinct_values(column)[1]
-            parts = split_groups(codes, self.fractions, self.seed)
-            counts = " / ".join(str(np.unique(codes[part]).size) for part in parts)
-            notes.append(
-                f"Rows of one {self.group!r} stay in one part: groups in training / validation / "
-                f"test {counts}. The column is no feature."
-            )
-            return parts
-        if self.time is not None:
-            column = table[self.time]
-            if column.kind == "text":
-                raise DataError(
-                    f"Column {self.time!r} holds text, which has no order in time "
-                    f"({column.text(0)!r})",
-                    phrase(
-                        "Choose a column of dates or numbers, or give its format with ",
-                        Setting("date_formats", {self.time: "%d/%m/%Y"}),
-                        ".",
-                    ),
-                )
-            notes.append(f"Ordered by {self.time!r}: validation and test are the last rows.")
-            return split_in_order(column.values, self.fractions)
-        if self.in_order:
-            notes.append("In the order of the file: validation and test are the last rows.")
-            return split_in_order(np.arange(len(table)), self.fractions)
-        stratify = values if task.kind in ("binary", "multiclass") else None
-        return split_indices(len(table), self.fractions, self.seed, stratify)
 
 
 def load_source(
@@ -208,7 +66,10 @@ def load_source(
     ignore: Collection[str] | str = (),
     text_columns: Collection[str] | str = (),
     keep_leaks: bool = False,
-    encoding: str = "utf-8",
+    encoding: str = AUTO,
+    separator: str | None = None,
+    sheet: str = "",
+    image_size: int | None = None,
     group: str | None = None,
     time: str | None = None,
     in_order: bool = False,
@@ -220,9 +81,11 @@ def load_source(
 ) -> PreparedData:
     """Loads, checks, splits and preprocesses data.
 
-    ``source`` is ``"digits"`` (1,797 handwritten ones of 8×8 pixels), a CSV or Parquet file, a
-    folder of idx files, a data frame, or a dict of arrays.  ``targets`` names the columns to
-    predict and ``task`` overrides the task that follows from them; see ``detect_task``.
+    ``source`` is ``"digits"`` (1,797 handwritten ones of 8×8 pixels); a file that ``read_table``
+    takes; a folder of pictures (a class a folder), of idx files, or of texts (a class a folder or
+    a file); or data in memory, see ``from_memory``: data frames, arrays, rows of a generator, data
+    sets.  ``targets`` names the columns to predict; pictures, pairs and texts need none.  ``task``
+    overrides the task that follows from them; see ``detect_task``.
     ``fractions`` are the shares of training, validation and test, (0.7, 0.15, 0.15) unless
     given; a folder with test files keeps these, and one twelfth of its training rows is for
     validation.  ``seed`` decides the split.  ``ignore`` names columns that are left out,
@@ -231,42 +94,92 @@ def load_source(
 
     ``group`` names a column whose rows of equal value stay in one part (it is no feature then).
     ``time`` names a column, and ``in_order`` says of the rows, that they are ordered: validation
-    and test are then the last ones.  ``encoding``, ``missing_values``, ``keep_texts``,
-    ``date_formats``, ``decimal`` and ``header`` are those of ``read_table`` and count for CSV.
+    and test are then the last ones.  Pictures in files are scaled to ``image_size`` pixels on each
+    side.  ``encoding``, ``separator``, ``sheet``, ``missing_values``, ``keep_texts``,
+    ``date_formats``, ``decimal`` and ``header`` are those of ``read_table``.
 
     Raises ``ArgumentError``, ``DataError`` or ``FileError`` with what is wrong and what to do.
     """
     shares = DEFAULT_FRACTIONS if fractions is None else fractions
-    names, cut = _names(targets), _Cut(group, time, in_order, shares, seed)
-    pool = _image_pool(source)
-    if pool is not None:
-        cut.refuse_for(pool.name)
-        return _prepare_images(pool, seed, fractions, targets, task)
-    left_out, as_text = _names(ignore), _names(text_columns)
-    read = partial(
-        read_table,
-        encoding=encoding,
-        text_columns=as_text,
-        missing_values=_names(missing_values),
-        keep_texts=_names(keep_texts),
-        date_formats=date_formats,
-        decimal=decimal,
-        header=header,
-        targets=() if task == "regression" else names,
-    )
-    table, name = _table_of(source, read)
+    names, cut = _names(targets), Cut(group, time, in_order, shares, seed)
+    as_text = _names(text_columns)
+    known: dict[str, Any] = {
+        "missing_values": _names(missing_values),
+        "keep_texts": _names(keep_texts),
+    }
+    known |= {"date_formats": date_formats, "decimal": decimal}
+    known["targets"] = () if task == "regression" else names
+    paired = not isinstance(source, str | os.PathLike | Table | Mapping) and not is_frame(source)
+    source = source if isinstance(source, str | os.PathLike) else from_memory(source)
+    found = pictures_of(source, image_size) if not isinstance(source, Table) else None
+    if found is None:
+        reading = {"encoding": encoding, "separator": separator, "sheet": sheet, "header": header}
+        table, name, base = _table_of(source, {**known, **reading, "text_columns": as_text})
+        if column := path_column(table, base, names):
+            found = _from_paths(table, column, base, names, image_size)
+    if found is not None:
+        cut.refuse_for(found.name)
+        return _prepare_images(found, cut, targets, task, fractions is not None)
     table = _with_text(table, _known(table, as_text))
+    left_out = _names(ignore)
     _check_left_out(table, names, left_out, group)
-    found = detect_task(table, names, task)
-    return _prepare_table(table, name, found, cut, left_out, as_text, keep_leaks)
+    kind = detect_task(table, names or _only_label(source, table, paired), task)
+    return _prepare_table(table, name, kind, cut, left_out, as_text, keep_leaks)
 
 
-def _table_of(source: object, read: Callable[[Path], Table]) -> tuple[Table, str]:
-    """The table that ``source`` names or is, and what to call it."""
-    if not isinstance(source, str | os.PathLike):
-        return as_table(source), "table"
-    path = Path(source)
-    return read(path), path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+def _from_paths(
+    table: Table, column: str, base: Path | None, targets: tuple[str, ...], side: int | None
+) -> Pictures:
+    """The pictures that a column of a table names; its other columns are not used."""
+    if len(targets) != 1:
+        raise ArgumentError(
+            f"Column {column!r} of {table.name} names pictures, {len(targets)} targets were named",
+            "Name the one column to predict.",
+        )
+    table[targets[0]]  # raises if it is not there
+    found = pictures_of_column(table, column, base, targets[0], side)
+    others = [name for name in table.columns if name not in (column, *targets)]
+    notes = [f"Column {column!r} names pictures: they are what is learned from."]
+    if others:
+        shown = ", ".join(map(repr, others[:5])) + (" and more" if len(others) > 5 else "")
+        notes.append(f"Beside the pictures these columns are not used: {shown}.")
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def _only_label(source: object, table: Table, paired: bool) -> tuple[str, ...]:
+    """The target where none is named and only one column can be: the label of pairs and texts."""
+    paired |= isinstance(source, str | os.PathLike) and Path(source).is_dir()
+    texts = set(table.columns) == {LABEL, TEXT}
+    return (LABEL,) if LABEL in table.columns and (paired or texts) else ()
+
+
+def _table_of(source: object, reading: dict[str, Any]) -> tuple[Table, str, Path | None]:
+    """The table that ``source`` names or is, what to call it, and the folder that it lies in."""
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        name = path.name.removesuffix(".gz").rpartition(".")[0] or path.name
+        if not path.is_dir():
+            return read_table(path, **reading), name, path.parent
+        table = text_folder(path, reading["encoding"])
+        if table is None:
+            read_mnist_folder(path)  # says what a folder may hold
+        return table or Table("", {}), path.resolve().name, path
+    table = cast(Table, source)
+    return recognized(table, _rules(reading)), "table", None
+
+
+def _rules(reading: Mapping[str, Any]) -> CellRules:
+    """How texts of a table in memory are to be read."""
+    return CellRules(
+        text_columns=reading.get("text_columns", ()),
+        date_formats=reading.get("date_formats") or {},
+        readings=reading.get("readings") or {},
+        decimal=reading.get("decimal", ""),
+        missing_values=reading.get("missing_values", ()),
+        keep_texts=reading.get("keep_texts", ()),
+        strict=reading.get("targets", ()),
+        used=reading.get("used"),
+    )
 
 
 def _check_left_out(
@@ -290,7 +203,7 @@ def load_for_prediction(
     source: object,
     task: Task | None = None,
     *,
-    encoding: str = "utf-8",
+    encoding: str = AUTO,
     ids: Collection[str] = (),
 ) -> PredictionData:
     """Loads data for a network that has been trained.
@@ -303,28 +216,33 @@ def load_for_prediction(
     Raises ``DataError`` when the data do not have what training had.
     """
     if isinstance(preprocessor, ImagePreprocessor):
-        return _images_for_prediction(preprocessor, source, task)
+        return _images_for_prediction(preprocessor, source, task, encoding)
+    readings = preprocessor.reading_of_columns()
+    used = [*(plan.column for plan in preprocessor.plans), *(task.targets if task else ())]
     named: dict[str, list[str | None]] = {}
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        if str(source) == "digits" or path.is_dir():
-            raise DataError(
-                f"{source} holds images, the network was trained on a table",
-                "Give a CSV or Parquet file with the columns of the training data.",
-            )
-        header = _header_of(preprocessor)
-        readings = preprocessor.reading_of_columns()
-        used = [*(plan.column for plan in preprocessor.plans), *(task.targets if task else ())]
-        table = read_table(path, encoding=encoding, readings=readings, header=header, used=used)
-        if ids:
+        table = _table_for_prediction(Path(source), preprocessor, encoding, readings, used)
+        if ids and not Path(source).is_dir():
             _known(table, tuple(ids))
             plain = read_table(
-                path, encoding=encoding, header=header, text_columns=ids, keep_texts=MISSING_TEXTS
+                source,
+                encoding=encoding,
+                header=_header_of(preprocessor),
+                text_columns=ids,
+                keep_texts=MISSING_TEXTS,
             )
             named = {name: plain[name].texts() for name in ids}
+        elif ids:
+            named = {name: table[name].texts() for name in ids}
     else:
-        table = as_table(source)
-        named = {name: table[name].texts() for name in ids}
+        given = from_memory(source)
+        if isinstance(given, Pictures):
+            raise DataError(
+                "The data hold images, the network was trained on a table",
+                "Give a table with the columns of the training data.",
+            )
+        named = {name: given[name].texts() for name in ids}
+        table = recognized(given, _rules({"readings": readings, "used": used}))
     features = preprocessor.transform(table)
     targets: npt.NDArray[Any] | None = None
     present = np.zeros(len(table), dtype=np.bool_)
@@ -337,6 +255,26 @@ def load_for_prediction(
         elif len(absent) < len(task.targets):
             notes.append(f"There is no target column {absent[0]!r}: predictions only.")
     return PredictionData(features, targets, present, table, table.fingerprint, tuple(notes), named)
+
+
+def _table_for_prediction(
+    path: Path,
+    preprocessor: Preprocessor,
+    encoding: str,
+    readings: Mapping[str, Any],
+    used: Sequence[str],
+) -> Table:
+    """The table of a file or of a folder of texts, read as training was."""
+    table = text_folder(path, encoding) if path.is_dir() else None
+    if table is not None:
+        return recognized(table, _rules({"readings": readings, "used": used}))
+    if str(path) == "digits" or path.is_dir():
+        raise DataError(
+            f"{path} holds images, the network was trained on a table",
+            "Give a CSV or Parquet file with the columns of the training data.",
+        )
+    header = _header_of(preprocessor)
+    return read_table(path, encoding=encoding, readings=readings, header=header, used=used)
 
 
 def _header_of(preprocessor: Preprocessor) -> bool | None:
@@ -369,7 +307,7 @@ def _prepare_table(
     table: Table,
     name: str,
     task: Task,
-    cut: _Cut,
+    cut: Cut,
     ignore: tuple[str, ...],
     text_columns: tuple[str, ...],
     keep_leaks: bool,
@@ -426,7 +364,7 @@ def _dropped_note(dropped: int) -> list[str]:
     return [f"{rows} left out because a target is missing."] if dropped else []
 
 
-def _check_classes(values: npt.NDArray[Any], train: Rows, task: Task, cut: _Cut) -> None:
+def _check_classes(values: npt.NDArray[Any], train: Rows, task: Task, cut: Cut) -> None:
     """``DataError`` where a cut by groups or order leaves a class without training rows."""
     if task.kind not in ("binary", "multiclass"):
         return
@@ -446,7 +384,7 @@ def _check_classes(values: npt.NDArray[Any], train: Rows, task: Task, cut: _Cut)
         )
 
 
-def _resembling(train: Part, test: Part, cut: _Cut) -> list[str]:
+def _resembling(train: Part, test: Part, cut: Cut) -> list[str]:
     """Notes where test rows are equal to training rows or nearly so."""
     notes = [_repeated_rows(train, test)]
     if cut.at_random:
@@ -509,116 +447,83 @@ def _rows_with_targets(part: Part) -> npt.NDArray[np.float64]:
 # --- Images ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class _Images:
-    """Images with labels, and a test set of their own where there is one."""
-
-    name: str
-    images: npt.NDArray[Any]
-    labels: Rows
-    test_images: npt.NDArray[Any] | None
-    test_labels: Rows | None
-    maximum: float
-
-
-def _image_pool(source: object) -> _Images | None:
-    """The images that ``source`` names, or None where it is a table."""
-    if isinstance(source, str) and source == "digits":
-        images, labels = _digits()
-        return _Images("digits", images, labels, None, None, 16.0)
-    if isinstance(source, str | os.PathLike) and Path(source).is_dir():
-        folder = read_mnist_folder(Path(source))
-        return _Images(
-            Path(source).resolve().name,
-            folder.train_images,
-            folder.train_labels,
-            folder.test_images,
-            folder.test_labels,
-            _pixel_maximum(folder.train_images),
-        )
-    return None
-
-
-def _digits() -> tuple[npt.NDArray[Any], Rows]:
-    """1,797 handwritten digits: images float64 (n, 8, 8) from 0 to 16, labels (n,) int64.
-
-    From the Optical Recognition of Handwritten Digits data (Alpaydin and Kaynak, 1998; UCI machine
-    learning repository, CC BY 4.0): its test part, in the order in which scikit-learn carries it.
-    """
-    folder = Path(__file__).parent / "digits"
-    images, labels = (read_idx(folder / f"{name}.idx.gz") for name in ("images", "labels"))
-    return images.astype(np.float64), labels.astype(np.int64)
-
-
-def _pixel_maximum(images: npt.NDArray[Any]) -> float:
-    """255 for bytes; otherwise the greatest magnitude, because the format does not say."""
-    if images.dtype == np.uint8:
-        return 255.0
-    return float(np.abs(images).max()) or 1.0
-
-
-def _fingerprint(*arrays: npt.NDArray[Any] | None) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        if array is not None:
-            digest.update(repr((array.shape, array.dtype.str)).encode())
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
 def _prepare_images(
-    pool: _Images,
-    seed: int,
-    fractions: Sequence[float] | None,
-    targets: Sequence[str] | str,
-    task: str | None,
+    found: Pictures, cut: Cut, targets: Sequence[str] | str, task: str | None, given: bool
 ) -> PreparedData:
-    if targets and targets not in ("label", ["label"], ("label",)):
+    """``given`` says whether the shares of the parts were asked for."""
+    asked = _names(targets)
+    labels = found.labels
+    if labels is None:
+        raise DataError(
+            f"{found.name} holds images without labels",
+            "Put the images of each class into a folder of its own, or give arrays of labels.",
+        )
+    if asked and asked != (labels.name,):
         raise ArgumentError(
-            f"{pool.name} holds images with labels; there is no column to choose as a target",
+            f"{found.name} holds images with labels; there is no column to choose as a target",
             "Leave the target out.",
         )
-    labels = pool.labels if pool.test_labels is None else np.append(pool.labels, pool.test_labels)
-    found = detect_task(as_table({"label": labels}), "label", task or "classification")
-    if found.kind not in ("binary", "multiclass"):
+    table = Table(found.name, {labels.name: labels})
+    kind = detect_task(table, labels.name, task or "classification" if not asked else task)
+    if kind.kind == "multilabel":
         raise ArgumentError(
-            phrase(Setting("task", task), " does not fit images with class labels"),
+            phrase(Setting("task", task), " does not fit images with one label each"),
             "Leave the task out.",
         )
-    classes = np.array(found.classes, dtype=np.int64)
-    numbers = np.searchsorted(classes, pool.labels)
-    if pool.test_images is None or pool.test_labels is None:
-        shares = DEFAULT_FRACTIONS if fractions is None else fractions
-        rows = split_indices(len(numbers), shares, seed, numbers)
-        images, targets_of = [pool.images[part] for part in rows], [numbers[part] for part in rows]
-    else:
-        share = VALIDATION_SHARE if fractions is None else _validation_share(fractions)
-        train, validation, _ = split_indices(len(numbers), (1 - share, share, 0), seed, numbers)
-        rows = train, validation, np.arange(len(pool.test_labels))
-        images = [pool.images[train], pool.images[validation], pool.test_images]
-        test_numbers = np.searchsorted(classes, pool.test_labels)
-        targets_of = [numbers[train], numbers[validation], test_numbers]
-    preprocessor = ImagePreprocessor.fit(images[0], pool.maximum)
-    train_part, validation_part, test_part = (
-        Part(preprocessor.transform(pixels), target, target, part)
-        for pixels, target, part in zip(images, targets_of, rows, strict=True)
+    values, present = encode_targets(table, kind)
+    rows = _picture_parts(found, values, present, kind, cut, given)
+    preprocessor = ImagePreprocessor.fit(found.images[rows[0]], found.maximum)
+    scaler = TargetScaler.fit(values[rows[0]]) if kind.kind == "regression" else None
+    scaled = values if scaler is None else scaler.transform(values)
+    positions = found.positions()
+    train, validation, test = (
+        Part(preprocessor.transform(found.images[part]), scaled[part], values[part], where)
+        for part in rows
+        for where in (positions[part],)
     )
+    dropped = int((~present).sum())
     return PreparedData(
-        name=pool.name,
-        task=found,
-        train=train_part,
-        validation=validation_part,
-        test=test_part,
+        name=found.name,
+        task=kind,
+        train=train,
+        validation=validation,
+        test=test,
         preprocessor=preprocessor,
-        target_scaler=None,
+        target_scaler=scaler,
         feature_names=preprocessor.feature_names,
         image_shape=preprocessor.shape,
-        notes=_image_notes(pool),
-        fingerprint=_fingerprint(pool.images, pool.labels, pool.test_images, pool.test_labels),
-        rows=len(labels),
-        rows_dropped=0,
-        seed=seed,
+        notes=(*found.notes, *_dropped_note(dropped)),
+        fingerprint=found.fingerprint,
+        rows=len(found),
+        rows_dropped=dropped,
+        seed=cut.seed,
     )
+
+
+def _picture_parts(
+    found: Pictures,
+    values: npt.NDArray[Any],
+    present: npt.NDArray[np.bool_],
+    kind: Task,
+    cut: Cut,
+    given: bool,
+) -> list[Rows]:
+    """Rows of the three parts: those that the data say, and what they do not say by chance."""
+    fixed = np.where(present, found.part, 3)
+    own = [np.flatnonzero(fixed == number) for number in range(3)]
+    free = np.flatnonzero((fixed == -1) if own[2].size or not own[0].size else fixed == 0)
+    shares = list(cut.fractions)
+    if own[2].size:
+        free = np.flatnonzero((fixed == -1) | (fixed == 0))
+        share = _validation_share(cut.fractions) if given else VALIDATION_SHARE
+        shares = [1 - share, share, 0.0]
+    elif own[1].size:
+        shares = [shares[0] / (shares[0] + shares[2]), 0.0, shares[2] / (shares[0] + shares[2])]
+    if own[1].size and own[2].size:
+        return [free, own[1], own[2]]
+    stratify = None if kind.kind == "regression" else values[free]
+    dealt = [free[part] for part in split_indices(len(free), shares, cut.seed, stratify)]
+    return [dealt[0], own[1] if own[1].size else dealt[1], own[2] if own[2].size else dealt[2]]
 
 
 def _validation_share(fractions: Sequence[float]) -> float:
@@ -627,39 +532,40 @@ def _validation_share(fractions: Sequence[float]) -> float:
     return float(validation / (train + validation))
 
 
-def _image_notes(pool: _Images) -> tuple[str, ...]:
-    if pool.test_labels is None:
-        return ()
-    return (
-        f"The test part is the data set's own ({len(pool.test_labels)} images); "
-        "validation is split off from its training images.",
-    )
+def _form_of(preprocessor: ImagePreprocessor) -> PictureForm | None:
+    """The form of picture files that a network was trained on."""
+    shape = preprocessor.shape
+    if len(shape) == 3 and shape[2] != 3:
+        return None
+    return PictureForm(shape[0], shape[1], len(shape) == 3)
 
 
 def _images_for_prediction(
-    preprocessor: ImagePreprocessor, source: object, task: Task | None
+    preprocessor: ImagePreprocessor, source: object, task: Task | None, encoding: str
 ) -> PredictionData:
-    labels: Rows | None = None
-    if isinstance(source, str) and source == "digits":
-        images, labels = _digits()
-    elif isinstance(source, str | os.PathLike) and Path(source).is_dir():
-        folder = read_mnist_folder(source)
-        images, labels = folder.train_images, folder.train_labels
-        if folder.test_images is not None:
-            images, labels = folder.test_images, folder.test_labels
-    elif isinstance(source, str | os.PathLike):
-        images = read_idx(source)
-    elif isinstance(source, np.ndarray):
-        images = source
-    else:
-        raise ArgumentError(
-            f"Images were expected, {type(source).__name__} was received",
-            "Give a folder of idx files, an idx file of images, or an array (n, height, width).",
-        )
-    features = preprocessor.transform(images)
+    form = _form_of(preprocessor)
+    if not isinstance(source, str | os.PathLike):
+        given = from_memory(source)
+        source = given if isinstance(given, Pictures) else "a table"
+    found = pictures_of(source, None, form)
+    if found is None and isinstance(source, str | os.PathLike) and form is not None:
+        table = read_table(Path(source), encoding=encoding)
+        if name := path_column(table, Path(source).parent, ()):
+            target = task.targets[0] if task is not None else ""
+            found = pictures_of_column(table, name, Path(source).parent, target, None, form)
+    found = check_is_pictures(found, source)
+    keep = np.arange(len(found))
+    if task is not None and found.labels is None:
+        task = None
+    if isinstance(source, str | os.PathLike) and (found.part == 2).any():
+        keep = np.flatnonzero(found.part == 2)  # the test files, where there are some
+    features = preprocessor.transform(found.images[keep])
     targets: npt.NDArray[Any] | None = None
-    present = np.zeros(len(images), dtype=np.bool_)
-    if task is not None and labels is not None:
-        table = as_table({task.targets[0]: labels})
-        targets, present = encode_targets(table, task)
-    return PredictionData(features, targets, present, None, _fingerprint(images, labels), ())
+    present = np.zeros(len(keep), dtype=np.bool_)
+    if task is not None and found.labels is not None:
+        column = replace(found.labels.take(keep), name=task.targets[0])
+        targets, present = encode_targets(Table(found.name, {column.name: column}), task)
+    names: dict[str, list[str | None]] = {}
+    if found.names:
+        names["file"] = [found.names[row] for row in keep]
+    return PredictionData(features, targets, present, None, found.fingerprint, (), names)

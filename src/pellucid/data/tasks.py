@@ -34,6 +34,7 @@ from pellucid.data.json_checks import (
     json_object,
     json_text,
 )
+from pellucid.data.readings import TRUTHS
 
 TaskKind: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression"]
 ClassLabel: TypeAlias = str | int | float | bool
@@ -61,7 +62,6 @@ _ENDINGS = {
     "multilabel": "multi-label, so a sigmoid for each label and binary cross-entropy",
     "regression": "regression, so identity output and mean squared error",
 }
-_TRUTH_PAIRS = ({"no", "yes"}, {"false", "true"}, {"n", "y"}, {"f", "t"})
 
 
 @dataclass(frozen=True)
@@ -369,9 +369,10 @@ def truth_values(column: Column) -> npt.NDArray[np.float64] | None:
         return None
     used = np.unique(present)
     words = {column.categories[int(code)].lower() for code in used}
-    if not any(words <= pair for pair in _TRUTH_PAIRS):
+    pair = next((pair for pair in TRUTHS if words <= set(pair)), None)
+    if pair is None:
         return None
-    truth = np.array([float(c.lower() in ("yes", "true", "y", "t")) for c in column.categories])
+    truth = np.array([float(c.lower() == pair[1]) for c in column.categories])
     return np.asarray(np.append(truth, np.nan)[column.values])
 
 

@@ -1,4 +1,4 @@
-"""Parquet files, read in a process of their own.
+"""Parquet, Arrow and Excel files, read in a process of their own.
 
 A damaged length in such a file can make the reading library abort the process it runs in, which
 no ``except`` catches.  So a child process reads the file, within a limit of time and memory, and
@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import DataError, FileError, PellucidError
-from pellucid.base.extras import needs
+from pellucid.base.extras import MissingPackageError, needs
 from pellucid.data.columns import Column, Table, as_table, check_column_names
 from pellucid.data.files import available_memory
+from pellucid.data.sheets import sheet_columns
 
 _SECONDS = 60.0
 _BYTES_PER_SECOND = 2 * 2**20
@@ -33,30 +35,61 @@ sys.path[:] = json.loads(sys.argv[1])
 for name, folder in (("pellucid", sys.argv[3]), ("pellucid.data", sys.argv[3] + "/data")):
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = [folder]
-from pellucid.data.parquet import child
-child(int(sys.argv[2]))
+from pellucid.data.frames import child
+child(**json.loads(sys.argv[2]))
 """
-_GAVE_UP = 3
+_UNUSABLE, _LACKS = 3, 4
+_GAVE_UP = (_UNUSABLE, _LACKS)
 _AGAIN = "Write or copy the file again."
 
 
-def read_parquet(file: Path, data: bytes, fingerprint: str) -> Table:
-    """The table in the bytes of a Parquet file.
+KINDS = {"parquet": "Parquet file", "arrow": "Arrow file", "excel": "spreadsheet"}
+"""What this module reads, and what to call it."""
+
+
+def frame_kind(data: bytes) -> str:
+    """Which of ``KINDS`` the bytes of a file are, by their beginning; empty for none."""
+    if data[:4] == b"PAR1":
+        return "parquet"
+    if data[:6] == b"ARROW1" or data[:4] == b"\xff\xff\xff\xff":
+        return "arrow"
+    if data[:4] == b"FEA1":
+        raise DataError(
+            "This is a Feather file of the first version, which nothing writes any more",
+            "Read it with pandas 2 or older, and write it as Parquet.",
+        )
+    if data[:4] == b"\xd0\xcf\x11\xe0":
+        return "excel"
+    # A zip archive: names of its entries stand in its directory, at the end.
+    sheet = any(mark in data for mark in (b"xl/workbook", b"opendocument.spreadsheet"))
+    return "excel" if data[:4] == b"PK\x03\x04" and sheet else ""
+
+
+def read_frame(
+    file: Path,
+    data: bytes,
+    kind: str,
+    fingerprint: str,
+    *,
+    texts: Collection[str] = (),
+    sheet: str = "",
+    header: bool | None = None,
+) -> Table:
+    """The table in the bytes of a file of ``kind`` (see ``KINDS``).
+
+    Columns named in ``texts`` are text as it is written, so that no digit of a long number is
+    lost.  ``sheet`` is the sheet of a spreadsheet, the first one that is not empty unless given;
+    ``header`` says whether its first row holds the column names.
 
     Raises ``DataError`` for a damaged file, for columns that no network takes, and for one that
     needs more than half of the memory available or more time than a minute and half a second
     for each MiB.
     """
-    # The footer's length stands in the last 8 bytes; a truncated file lacks them.
-    footer = int.from_bytes(data[-8:-4], "little") if len(data) >= 12 else 0
-    if len(data) < 12 or data[-4:] != b"PAR1" or footer > len(data) - 12:
-        raise DataError(
-            f"{file} is a damaged Parquet file: its end marker is missing "
-            f"({len(data)} bytes, probably truncated)",
-            _AGAIN,
-        )
-    memory = available_memory() // 2
-    columns = _unpack(file, _run(file, data, memory))
+    if kind == "parquet":
+        _check_end(file, data)
+    order: dict[str, Any] = {"kind": kind, "memory": available_memory() // 2}
+    order |= {"texts": list(texts), "sheet": sheet, "header": header}
+    columns, notes = _unpack(file, _run(file, data, order))
     rows = len(columns[0]) if columns else 0
     if not rows:
         raise DataError(
@@ -64,15 +97,27 @@ def read_parquet(file: Path, data: bytes, fingerprint: str) -> Table:
             "Give a table with at least one row.",
         )
     check_column_names([column.name for column in columns], str(file))
-    return Table(str(file), {column.name: column for column in columns}, None, (), fingerprint)
+    table = {column.name: column for column in columns}
+    return Table(str(file), table, None, tuple(notes), fingerprint)
 
 
-def _run(file: Path, data: bytes, memory: int) -> bytes:
+def _check_end(file: Path, data: bytes) -> None:
+    """The footer's length stands in the last 8 bytes of Parquet; a truncated file lacks them."""
+    footer = int.from_bytes(data[-8:-4], "little") if len(data) >= 12 else 0
+    if len(data) < 12 or data[-4:] != b"PAR1" or footer > len(data) - 12:
+        raise DataError(
+            f"{file} is a damaged Parquet file: its end marker is missing "
+            f"({len(data)} bytes, probably truncated)",
+            _AGAIN,
+        )
+
+
+def _run(file: Path, data: bytes, order: dict[str, Any]) -> bytes:
     """What the child wrote; errors of every kind as ``DataError``."""
     seconds = _SECONDS + len(data) / _BYTES_PER_SECOND
     path = [entry or os.getcwd() for entry in sys.path]
     package = str(Path(__file__).parents[1])
-    command = [sys.executable, "-P", "-c", _PROGRAM, json.dumps(path), str(memory), package]
+    command = [sys.executable, "-P", "-c", _PROGRAM, json.dumps(path), json.dumps(order), package]
     try:
         done = subprocess.run(
             command,
@@ -94,22 +139,25 @@ def _run(file: Path, data: bytes, memory: int) -> bytes:
         ) from None
     if done.returncode == 0:
         return done.stdout
-    if done.returncode == _GAVE_UP:
+    if done.returncode in _GAVE_UP:
         message, hint = json.loads(done.stdout.decode("utf-8", "replace") or '["", ""]')
-        raise DataError(message.replace("the table", str(file), 1), hint)
+        made = MissingPackageError if done.returncode == _LACKS else DataError
+        raise made(message.replace("the table", str(file), 1), hint)
     why = f"signal {-done.returncode}" if done.returncode < 0 else f"status {done.returncode}"
     raise DataError(
-        f"{file} is a damaged Parquet file: reading it ended in the middle ({why}), as a wrong "
-        f"length or more than the {memory / 2**20:,.0f} MiB of memory allowed can cause",
+        f"{file} is a damaged {KINDS[order['kind']]}: reading it ended in the middle ({why}), as a "
+        f"wrong length or more than the {order['memory'] / 2**20:,.0f} MiB of memory allowed can "
+        "cause",
         _AGAIN,
     )
 
 
-def _unpack(file: Path, content: bytes) -> list[Column]:
-    """The columns that the child sent: a header in JSON, then arrays of 8 bytes an entry."""
+def _unpack(file: Path, content: bytes) -> tuple[list[Column], list[str]]:
+    """The columns and notes that the child sent: a header in JSON, then arrays of 8 bytes an
+    entry."""
     at = 8 + int.from_bytes(content[:8], "little")
     try:
-        header = json.loads(content[8:at])
+        header, notes = json.loads(content[8:at])
         columns = []
         for name, kind, rows, categories in header:
             dtype: npt.DTypeLike = "<i8" if kind == "text" else "<f8"
@@ -118,35 +166,40 @@ def _unpack(file: Path, content: bytes) -> list[Column]:
             at += 8 * rows
     except (ValueError, TypeError) as error:
         raise DataError(f"{file} could not be read: {error}", _AGAIN) from None
-    return columns
+    return columns, notes
 
 
 # --- In the child ------------------------------------------------------------------------------
 
 
-def child(memory: int) -> None:
-    """Reads a Parquet file from standard input and writes its columns to standard output.
+def child(kind: str, memory: int, texts: Collection[str], sheet: str, header: bool | None) -> None:
+    """Reads a file of ``kind`` from standard input and writes its columns to standard output.
 
     ``memory`` bounds what the process may take, in bytes.  Ends with status 3 and a message for
-    a file that cannot be used.
+    a file that cannot be used, 4 where a package is missing.
     """
     data = sys.stdin.buffer.read()
     _limit(memory)
+    notes: list[str] = []
     try:
-        columns = _columns(data)
+        if kind == "excel":
+            columns = sheet_columns(data, sheet, header, notes)
+        else:
+            columns = _columns(kind, data, texts)
+    except MissingPackageError as error:
+        _give_up(str(error.message), str(error.hint), _LACKS)
     except PellucidError as error:
         _give_up(str(error.message), str(error.hint))
     except MemoryError:
         _give_up("the table is too large for the memory available", "Give fewer rows.")
     except BaseException as error:  # panics of the reading library are no Exception
         first = (str(error).splitlines() or ["?"])[0][:200]
-        _give_up(f"the table is a damaged Parquet file: {first}", _AGAIN)
+        _give_up(f"the table is a damaged {KINDS[kind]}: {first}", _AGAIN)
     else:
-        header = json.dumps(
-            [(c.name, c.kind, len(c), list(c.categories)) for c in columns]
-        ).encode()
+        shapes = [(c.name, c.kind, len(c), list(c.categories)) for c in columns]
+        head = json.dumps([shapes, notes]).encode()
         out = sys.stdout.buffer
-        out.write(len(header).to_bytes(8, "little") + header)
+        out.write(len(head).to_bytes(8, "little") + head)
         for column in columns:
             dtype = "<i8" if column.kind == "text" else "<f8"
             out.write(np.ascontiguousarray(column.values, dtype).tobytes())
@@ -154,18 +207,26 @@ def child(memory: int) -> None:
     os._exit(0)
 
 
-def _columns(data: bytes) -> list[Column]:
+def _columns(kind: str, data: bytes, texts: Collection[str]) -> list[Column]:
     with needs("train", "Reading tables"):
         import polars
 
-    frame = polars.read_parquet(io.BytesIO(data))
+    file = io.BytesIO(data)
+    if kind == "parquet":
+        frame = polars.read_parquet(file)
+    elif data[:6] == b"ARROW1":
+        frame = polars.read_ipc(file)
+    else:
+        frame = polars.read_ipc_stream(file)
+    known = [name for name in texts if name in frame.columns]
+    frame = frame.with_columns(polars.col(known).cast(polars.String)) if known else frame
     return list(as_table(frame).columns.values())
 
 
-def _give_up(message: str, hint: str) -> None:
+def _give_up(message: str, hint: str, status: int = _UNUSABLE) -> None:
     sys.stdout.buffer.write(json.dumps([message, hint]).encode())
     sys.stdout.flush()
-    os._exit(_GAVE_UP)
+    os._exit(status)
 
 
 def _limit(memory: int) -> None:

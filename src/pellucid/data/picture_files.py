@@ -1,0 +1,225 @@
+"""Picture files of any size, colour and orientation as arrays of one form.
+
+Decoding is Pillow's, which gives the lock of the interpreter back while it works, so that threads
+decode side by side.  A JPEG that is much larger than what is wanted is decoded at a half, a quarter
+or an eighth of its size (the format allows that), which costs a fraction of the time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.base.errors import DataError
+from pellucid.base.extras import needs
+
+Bytes = npt.NDArray[np.uint8]
+ENDINGS = (
+    ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm",
+)  # fmt: skip
+DEFAULT_SIDE = 64
+MAX_PIXELS = 100_000_000
+_MATTE = 255  # what shows through where a picture is transparent
+_GREY = ("1", "L", "I;16", "I", "F", "I;16B", "I;16L", "LA", "La")
+_LOOKED_AT = 400
+
+
+@dataclass(frozen=True)
+class PictureForm:
+    """What all pictures become: (height, width), with three channels where ``colour``."""
+
+    height: int
+    width: int
+    colour: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one picture: (height, width) or (height, width, 3)."""
+        return (self.height, self.width, 3) if self.colour else (self.height, self.width)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the first bytes of a picture tell: its size as it is looked at, and whether it has
+    colours."""
+
+    height: int
+    width: int
+    colour: bool
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is named as pictures are."""
+    return path.name.lower().endswith(ENDINGS) and path.name[0] != "."
+
+
+def picture_head(path: Path) -> Head:
+    """Size and colour of a picture, without decoding it; ``DataError`` where it is none."""
+    with _opened(path) as image:
+        height, width = image.height, image.width
+        if image.getexif().get(0x0112, 1) >= 5:  # turned by a quarter
+            height, width = width, height
+        return Head(height, width, _is_coloured(image))
+
+
+def _is_coloured(image: Any) -> bool:
+    if image.mode in _GREY:
+        return False
+    if image.mode in ("P", "PA"):
+        palette = image.getpalette() or []
+        return any(
+            not palette[i] == palette[i + 1] == palette[i + 2]
+            for i in range(0, len(palette) - 2, 3)
+        )
+    return True
+
+
+def read_picture(path: Path | io.BytesIO, form: PictureForm) -> Bytes:
+    """A picture as uint8 of ``form.shape``: turned as its EXIF data say, transparent parts on
+    white, the first one of an animation, scaled to the form's size whatever its proportions.
+
+    Raises ``DataError`` with the file's name where it is damaged, cut off or no picture.
+    """
+    with _opened(path) as image, _damage(path):
+        size = (form.width, form.height)
+        turned = image.getexif().get(0x0112, 1)
+        wanted = size[::-1] if turned >= 5 else size
+        if image.format == "JPEG":
+            # Twice the size, so that scaling down still averages over pixels.
+            image.draft("RGB" if form.colour else "L", (2 * wanted[0], 2 * wanted[1]))
+        plain = _flat(image, "RGB" if form.colour else "L")
+        if plain.size != wanted:
+            plain = plain.resize(wanted, 2, reducing_gap=2.0)  # bilinear over the area
+        if turned > 1:
+            plain = _turned(plain, turned)
+        return np.asarray(plain, np.uint8).reshape(form.shape)
+
+
+def _turned(image: Any, orientation: int) -> Any:
+    """Upright, from EXIF's number of how the camera was held."""
+    steps = {2: (0,), 3: (3,), 4: (1,), 5: (5,), 6: (4,), 7: (6,), 8: (2,)}
+    for method in steps.get(orientation, ()):  # Pillow's numbers of flips and turns
+        image = image.transpose(method)
+    return image
+
+
+def _flat(image: Any, mode: str) -> Any:
+    """The picture in ``mode``, of eight bits, transparent parts on white."""
+    with needs("vision", "Reading pictures"):
+        from PIL import Image
+
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        values = np.asarray(image, np.float64)
+        wide = image.mode != "F" and values.max(initial=0) > 255
+        values = values / 257.0 if wide else values
+        image = Image.fromarray(values.clip(0, 255).round().astype(np.uint8))
+    clear = image.mode in ("LA", "La", "RGBA", "RGBa", "PA") or "transparency" in image.info
+    if clear:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, (_MATTE,) * 4)
+        image = Image.alpha_composite(ground, image)
+    return image if image.mode == mode else image.convert(mode)
+
+
+@contextlib.contextmanager
+def _opened(path: Path | io.BytesIO) -> Iterator[Any]:
+    with needs("vision", "Reading pictures"):
+        from PIL import Image
+
+    with _damage(path), Image.open(path) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise DataError(
+                f"{_name(path)} declares {image.width:,} × {image.height:,} pixels",
+                f"Pictures may have up to {MAX_PIXELS:,}.",
+            )
+        yield image
+
+
+@contextlib.contextmanager
+def _damage(path: Path | io.BytesIO) -> Iterator[None]:
+    """Errors of Pillow as ``DataError`` with the file's name; its warnings are silent."""
+    with needs("vision", "Reading pictures"):
+        from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (DataError, MemoryError):
+        raise
+    except Image.DecompressionBombError:
+        raise DataError(f"{_name(path)} declares too many pixels", "Scale it down.") from None
+    except Exception as error:  # Pillow's readers raise errors of many kinds on damaged files
+        what = str(error) or type(error).__name__
+        what = what.replace(f" {str(path)!r}", "").replace(f" {os.fspath(str(path))}", "")
+        raise DataError(
+            f"{_name(path)} is no picture that can be read: {what}", "Mend or remove the file."
+        ) from None
+
+
+def _name(path: Path | io.BytesIO) -> str:
+    return str(path) if isinstance(path, Path) else "the picture"
+
+
+def choose_form(
+    paths: Sequence[Path], side: int | None, notes: list[str], workers: int | None = None
+) -> PictureForm:
+    """The form for these pictures: their own size where all have one of at most 64 × 64, else
+    ``side`` × ``side`` (64 unless given); with colours where one of them has some.
+
+    Looks at the heads of up to 400 of them, evenly taken.  What was decided is told.
+    """
+    looked = paths[:: max(1, -(-len(paths) // _LOOKED_AT))]
+    heads = []
+    for path in looked:
+        with contextlib.suppress(DataError):
+            heads.append(picture_head(path))
+    if not heads:
+        with contextlib.suppress(StopIteration):
+            picture_head(next(iter(looked)))  # says what is wrong with it
+        raise DataError("There is no picture", "Give PNG, JPEG or WebP files.")
+    colour = any(head.colour for head in heads)
+    sizes = {(head.height, head.width) for head in heads}
+    height, width = (side, side) if side else (DEFAULT_SIDE, DEFAULT_SIDE)
+    one = next(iter(sizes))
+    if len(sizes) == 1 and not side and max(one) <= DEFAULT_SIDE:
+        height, width = one
+    form = PictureForm(height, width, colour)
+    kind = "colour" if colour else "grey"
+    if sizes == {(height, width)}:
+        notes.append(f"Pictures are {height} × {width}, {kind}.")
+    else:
+        low, high = min(sizes), max(sizes)
+        were = f"{low[0]} × {low[1]}" + (f" to {high[0]} × {high[1]}" if len(sizes) > 1 else "")
+        notes.append(f"Pictures are scaled to {height} × {width} (they are {were}), {kind}.")
+    return form
+
+
+def read_pictures(
+    paths: Sequence[Path], form: PictureForm, workers: int | None = None
+) -> tuple[Bytes, dict[int, str]]:
+    """Pictures (n, *form.shape) uint8, and for those that cannot be read what is wrong, by
+    position; their pixels are 0.  ``workers`` threads decode, as many as there are processors
+    unless given."""
+    pictures = np.zeros((len(paths), *form.shape), np.uint8)
+    broken: dict[int, str] = {}
+
+    def read(place: int) -> None:
+        try:
+            pictures[place] = read_picture(paths[place], form)
+        except DataError as error:
+            broken[place] = str(error.message)
+
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        list(pool.map(read, range(len(paths))))
+    return pictures, dict(sorted(broken.items()))
