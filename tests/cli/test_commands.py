@@ -139,12 +139,15 @@ def test_a_summary_shows_layers_and_figures(command: Command, trained: Path) -> 
     )
 
 
-def test_doctor_tells_the_machine(command: Command) -> None:
-    outcome = command("doctor")
+def test_the_machine_is_told(command: Command) -> None:
+    outcome = command("machine")
     assert outcome.code == 0
     for name in ("Processor", "Features", "Threads", "Peak", "Memory", "Versions", "Cache"):
         assert f"{name} " in outcome.out
     assert "GFLOP/s" in outcome.out and "GB/s" in outcome.out
+    facts = json.loads(command("machine", "--json").out)
+    assert facts["peak_gflops"]["one_thread"] > 0 and facts["threads"]["available"] >= 1
+    assert facts["versions"]["numpy"] == np.__version__
 
 
 def test_the_same_seed_writes_the_same_weights(command: Command, tmp_path: Path) -> None:
@@ -253,7 +256,16 @@ def test_progress_tells_epoch_loss_speed_and_time_left() -> None:
 
 def test_help_names_every_command_and_setting(command: Command) -> None:
     outcome = command("--help")
-    for name in ("train", "predict", "evaluate", "summary", "doctor"):
+    for name in (
+        "train",
+        "search",
+        "predict",
+        "evaluate",
+        "summary",
+        "runs",
+        "machine",
+        "Exit codes",
+    ):
         assert name in outcome.out
     outcome = command("train", "--help")
     for option in ("--target", "--layers", "--width", "--activation", "--initialization", "--loss",

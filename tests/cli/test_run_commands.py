@@ -98,7 +98,7 @@ def test_a_run_without_a_report_is_kept_and_ends_with_its_code(
 
 
 def test_every_setting_is_an_option_with_its_reason(command: Command) -> None:
-    text = re.sub(r"\s+", " ", command("train", "--help").out)
+    text = re.sub(r"[│\s]+", " ", command("train", "--help").out)
     for item in dataclasses.fields(TrainingConfig):
         for flag in item.metadata["flags"] or ("--" + item.name.replace("_", "-"),):
             assert flag in text

@@ -207,7 +207,7 @@ def test_ctrl_c_while_the_command_starts(tmp_path: Path, start: list[str] | None
         (tmp_path / "pellucid").write_text(text)
     paths = [str(tmp_path), str(Path(pellucid.__file__).parents[1])]
     process = subprocess.Popen(
-        [sys.executable, *arguments, "doctor"],
+        [sys.executable, *arguments, "machine"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         stderr=subprocess.PIPE,

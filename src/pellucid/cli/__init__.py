@@ -1,4 +1,4 @@
-"""The command line: ``pellucid train``, ``predict``, ``evaluate``, ``summary`` and ``doctor``."""
+"""The command line: ``pellucid train``, ``search``, ``predict``, ``evaluate``, ``runs``, …"""
 
 from __future__ import annotations
 

@@ -10,15 +10,35 @@ import typer
 import pellucid._starting as _starting
 from pellucid.cli.options import ENCODING, with_options
 from pellucid.cli.reporting import reported
+from pellucid.data.encodings import AUTO
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 2 wrong arguments; 3 data that cannot be used; 4 files that cannot be "
+    "read or written; 5 a damaged run folder; 6 NaN or infinity in training; 70 a defect; 128 + n "
+    "ended by signal n (130: Ctrl-C)."
+)
 
 app = typer.Typer(
     name="pellucid",
     help="Train a network on your data, natively compiled, and look inside.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+runs_app = typer.Typer(
+    help="List the runs there are; compare, delete, see how settings differ.",
+    no_args_is_help=False,
+    invoke_without_command=True,
+    rich_markup_mode="rich",
+)
+LEARN, USE, LOOK = "Train", "Use what was trained", "Look"
+app.add_typer(runs_app, name="runs", rich_help_panel=LOOK)
+
+
+def _examples(*lines: str) -> str:
+    """Examples at the end of a command's help."""
+    return "Examples:\n\n" + "\n\n".join(f"  pellucid {line}" for line in lines)
 
 
 Encoding = Annotated[str, typer.Option(help=ENCODING)]
@@ -34,22 +54,34 @@ Target = Annotated[
     typer.Option("--target", "-t", help="Column to predict; several times for several."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
-@app.command()
+@app.command(
+    rich_help_panel=LEARN,
+    epilog=_examples(
+        "train digits",
+        "train houses.csv --target price",
+        "train mnist/ --model cnn --epochs 10 --output runs/mnist",
+        "train titanic.csv -t survived --width 64,32 --dropout 0.2 --lr 0.003",
+        "train visits.csv -t returned --group patient --time date",
+        "train --config runs/mnist/settings.toml --seed 1",
+    ),
+)
 @reported
 @with_options
 def train(
     source: Source,
     target: Target = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder to write [runs/NAME-TIME].")
+        Path | None, typer.Option("--output", "-o", help=r"Folder to write \[runs/NAME-TIME].")
     ] = None,
     overwrite: Overwrite = False,
     loading: Annotated[dict[str, Any] | None, "options of the data"] = None,
     given: Annotated[dict[str, Any] | None, "options as a file holds them"] = None,
     quiet: Quiet = False,
+    as_json: Json = False,
     **settings: Any,
 ) -> None:
     """Train a network; write weights, everything to predict again, records and a report."""
@@ -64,10 +96,18 @@ def train(
         quiet=quiet,
         loading=loading or {},
         given=given or {},
+        as_json=as_json,
     )
 
 
-@app.command()
+@app.command(
+    rich_help_panel=LEARN,
+    epilog=_examples(
+        "search titanic.csv -t survived --trials 50 --minutes 10",
+        "search mnist/ --model cnn --batch-size 128 --output searches/mnist",
+        "train --config searches/titanic/best.toml",
+    ),
+)
 @reported
 @with_options
 def search(
@@ -86,15 +126,16 @@ def search(
     ] = True,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder to write, or to go on in [searches/NAME]."),
+        typer.Option("--output", "-o", help=r"Folder to write, or to go on in \[searches/NAME]."),
     ] = None,
     storage: Annotated[
         str | None,
-        typer.Option(help="URL of a database for the trials [a journal in the folder]."),
+        typer.Option(help=r"URL of a database for the trials \[a journal in the folder]."),
     ] = None,
     loading: Annotated[dict[str, Any] | None, "options of the data"] = None,
     given: Annotated[dict[str, Any] | None, "options as a file holds them"] = None,
     quiet: Quiet = False,
+    as_json: Json = False,
     **settings: Any,
 ) -> None:
     """Search for good settings by validation rows; a search that was ended goes on.
@@ -117,89 +158,159 @@ def search(
         loading=loading or {},
         given=given or {},
         quiet=quiet,
+        as_json=as_json,
     )
 
 
 Run = Annotated[Path, typer.Argument(help="Folder that pellucid train has written.")]
 
 
-@app.command()
+@app.command(
+    rich_help_panel=USE,
+    epilog=_examples(
+        "predict runs/houses new.csv --output prices.csv --id house",
+        "predict runs/houses new.csv --json | head",
+    ),
+)
 @reported
 def predict(
     run: Run,
     file: Annotated[str, typer.Argument(help="Data in the form of the training data.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="CSV or Parquet file [print CSV].")
+        Path | None, typer.Option("--output", "-o", help=r"CSV or Parquet file \[print CSV].")
     ] = None,
     overwrite: Overwrite = False,
     id: Annotated[
         list[str] | None,
         typer.Option("--id", help="Column to write beside the predictions; may be repeated."),
     ] = None,
-    encoding: Encoding = "auto",
+    encoding: Encoding = AUTO,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print an object of JSON for each row, one a line.")
+    ] = False,
 ) -> None:
     """Predict with a trained network."""
     from pellucid.cli import use
 
-    use.predict(run, file, output, overwrite, encoding, id or ())
+    use.predict(run, file, output, overwrite, encoding, id or (), as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=USE, epilog=_examples("evaluate runs/houses sold-in-2025.csv"))
 @reported
 def evaluate(
     run: Run,
     file: Annotated[str, typer.Argument(help="Data with the target column.")],
-    encoding: Encoding = "auto",
+    encoding: Encoding = AUTO,
+    as_json: Json = False,
 ) -> None:
     """Measure a trained network on data with targets."""
     from pellucid.cli import use
 
-    use.evaluate(run, file, encoding)
+    use.evaluate(run, file, encoding, as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK, epilog=_examples("summary runs/houses"))
 @reported
-def summary(run: Run) -> None:
+def summary(run: Run, as_json: Json = False) -> None:
     """Show a trained network: layers, shapes, parameters, metrics."""
     from pellucid.cli import use
 
-    use.summary(run)
+    use.summary(run, as_json)
 
 
-@app.command()
+@app.command(
+    rich_help_panel=LOOK,
+    epilog=_examples("report runs/houses", "report runs/small runs/large -o sizes.html"),
+)
 @reported
 def report(
-    run: Run,
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folder; several are compared on one page.")
+    ],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write [report.html in RUN].")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help=r"File to write \[report.html in RUN, or comparison.html]."
+        ),
     ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Make the report of a run again, from its folder alone."""
+    """Make the report of a run again, from its folder alone, or a page that compares runs."""
     from pellucid.cli import use
 
-    use.report(run, output)
+    use.report(runs, output, as_json)
 
 
-@app.command()
+@runs_app.callback()
+@reported
+def list_of_runs(
+    context: typer.Context,
+    place: Annotated[Path, typer.Option("--in", help="Folder in which runs were written.")] = Path(
+        "runs"
+    ),
+    as_json: Json = False,
+) -> None:
+    """List the runs there are: target, headline metric by part, status."""
+    if context.invoked_subcommand is None:
+        from pellucid.cli import runs
+
+        runs.show(place, as_json)
+
+
+Folders = Annotated[list[Path], typer.Argument(help="Run folders.")]
+
+
+@runs_app.command(epilog=_examples("runs compare runs/small runs/large"))
+@reported
+def compare(folders: Folders, as_json: Json = False) -> None:
+    """Show metrics of several runs, the best first, and the settings that differ."""
+    from pellucid.cli import runs
+
+    runs.compare(folders, as_json)
+
+
+@runs_app.command(epilog=_examples("runs diff runs/small runs/large"))
+@reported
+def diff(folders: Folders, as_json: Json = False) -> None:
+    """Show the settings, data and versions in which runs differ."""
+    from pellucid.cli import runs
+
+    runs.diff(folders, as_json)
+
+
+@runs_app.command(epilog=_examples("runs delete runs/small --yes"))
+@reported
+def delete(
+    folders: Folders,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete runs; folders that are no runs, or hold other files, are left alone."""
+    from pellucid.cli import runs
+
+    runs.delete(folders, yes)
+
+
+@app.command(rich_help_panel=USE)
 @reported
 def recover(
     place: Annotated[
         Path | None,
         typer.Argument(
-            help="Folder in which runs were written [this one and runs].", metavar="PLACE"
+            help=r"Folder in which runs were written \[this one and runs].", metavar="PLACE"
         ),
     ] = None,
     discard: Annotated[
         bool, typer.Option("--discard", help="Delete what was left behind instead.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Find what killed runs left behind, and make run folders of it."""
     from pellucid.cli import use
 
-    use.recover(place, discard)
+    use.recover(place, discard, as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK, epilog=_examples("weights model.pt --match 'layers.*'"))
 @reported
 def weights(
     file: Annotated[
@@ -211,7 +322,7 @@ def weights(
     match: Annotated[
         str | None, typer.Option("--match", "-m", help="Only names like this, e.g. 'layers.*'.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show what is in a file of weights: names, shapes, figures, suspicious values."""
     from pellucid.cli import weights as tensors
@@ -219,13 +330,13 @@ def weights(
     tensors.show(file, match, as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 @reported
-def doctor() -> None:
+def machine(as_json: Json = False) -> None:
     """Show the machine: processor, threads, measured limits, versions, code cache."""
-    from pellucid.cli import doctor as machine
+    from pellucid.cli import machine as here
 
-    machine.doctor()
+    here.show(as_json)
 
 
 def _version(value: bool) -> None:

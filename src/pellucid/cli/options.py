@@ -27,6 +27,28 @@ _LAYERS = "Number of hidden layers; 0 is a linear model."
 _PLAIN = {"int": int, "float": float, "str": str}
 
 
+DATA = "Data: how they are read and split"
+PANELS = {
+    "Network": "model channels widths layers activation initialization start dropout",
+    "Goal": "loss l1 l2",
+    "Training": "optimizer learning_rate momentum schedule clip_norm ema_decay accumulate "
+    "batch_size epochs patience",
+    "Repeating and speed": "seed threads compile",
+    DATA: "fractions",
+}
+"""Headings of the help → the settings below them."""
+
+
+def plain_help(text: str) -> str:
+    """A help text whose brackets are shown."""
+    return text.replace("[", r"\[")
+
+
+def panel_of(setting: str) -> str:
+    """The heading of the help under which a setting stands."""
+    return next((p for p, names in PANELS.items() if setting in names.split()), "Training")
+
+
 ENCODING = "Encoding of texts; auto finds it out."
 
 
@@ -44,7 +66,7 @@ class LoadingOption:
     def parameter(self) -> inspect.Parameter:
         """The parameter of a command that stands for it."""
         kind, shown = self.kind, bool(self.default)
-        option = typer.Option(*self.flags, help=self.text, show_default=shown)
+        option = typer.Option(*self.flags, help=self.text, show_default=shown, rich_help_panel=DATA)
         return inspect.Parameter(
             self.name,
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
@@ -269,7 +291,9 @@ def _options() -> list[inspect.Parameter]:
 def _parameter(
     name: str, kind: Any, text: str, flags: tuple[str, ...], default: Any = None
 ) -> inspect.Parameter:
-    option = typer.Option(*flags, help=text, show_default=False)
+    option = typer.Option(
+        *flags, help=plain_help(text), show_default=False, rich_help_panel=panel_of(name)
+    )
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import json
 import os
 import signal
 import sys
@@ -46,6 +47,13 @@ def say(text: object = "", **style: Any) -> None:
 def complain(text: object, **style: Any) -> None:
     """A line on standard error."""
     typer.secho(clean(text), err=True, **style)
+
+
+def say_json(value: object) -> None:
+    """A JSON value on standard output; numbers that are not finite are texts."""
+    from pellucid.training.run_folder import plain
+
+    typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=2))
 
 
 def fact(name: str, text: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import shlex
@@ -16,7 +17,7 @@ from pellucid.base.errors import ArgumentError, FileError, PellucidError
 from pellucid.base.phrases import option_words, worded
 from pellucid.cli.config_file import toml_text
 from pellucid.cli.options import option_name
-from pellucid.cli.reporting import clean, complain, fact, say
+from pellucid.cli.reporting import clean, complain, fact, say, say_json
 from pellucid.cli.train import say_data
 from pellucid.data.sources import load_source
 from pellucid.insight.search_pictures import draw_importances, draw_parallel_coordinates
@@ -45,18 +46,23 @@ def search(
     loading: dict[str, Any],
     given: dict[str, Any],
     quiet: bool,
+    as_json: bool = False,
 ) -> None:
-    """Searches, and prints and writes what was found."""
+    """Searches, and prints (``as_json`` as one value) and writes what was found."""
     config = TrainingConfig(**settings)
     if sampler == "grid":
         raise ArgumentError("--sampler grid needs lists of values", "Use tpe or random here.")
     prepared = load_source(source, targets, seed=config.seed, fractions=config.fractions, **loading)
-    say_data(prepared)
+    if not as_json:
+        say_data(prepared)
     space = default_space(prepared, config, settings)
     folder = output or Path("searches") / _plain(prepared.name)
-    _claim(folder, source, given, space)
-    fact("Searched", ", ".join(option_name(name) for name in space))
-    lines = _Lines(trials, quiet)
+    goes_on = _claim(folder, source, given, space)
+    if not as_json:
+        if goes_on:
+            fact("Note", f"the search in {folder} goes on")
+        fact("Searched", ", ".join(option_name(name) for name in space))
+    lines = _Lines(trials, quiet or as_json)
     count = processes or available_cpus()
     try:
         found = tune(
@@ -73,18 +79,18 @@ def search(
         )
     except KeyboardInterrupt as error:
         if lines.last is not None:
-            _finish(folder, lines.last, given)
+            _finish(folder, lines.last, given, as_json)
         error.add_note(f"the trials are kept: the same command goes on with them ({folder}).")
         raise
-    _finish(folder, found, given)
+    _finish(folder, found, given, as_json)
 
 
 def _plain(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-")[:60] or "data"
 
 
-def _claim(folder: Path, source: str, given: dict[str, Any], space: dict[str, Any]) -> None:
-    """Makes the folder, or finds out that its search is the one that is asked for."""
+def _claim(folder: Path, source: str, given: dict[str, Any], space: dict[str, Any]) -> bool:
+    """Makes the folder, or finds out that its search is the one that is asked for, and goes on."""
     purpose = {"source": source, "options": given, "space": {n: str(k) for n, k in space.items()}}
     text = json.dumps(purpose, indent=1, default=str)
     file = folder / PURPOSE
@@ -103,13 +109,14 @@ def _claim(folder: Path, source: str, given: dict[str, Any], space: dict[str, An
                 "Choose another folder with --output, or give the same options to go on.",
             )
         else:
-            fact("Note", f"the search in {folder} goes on")
+            return True
     except PellucidError:
         raise
     except OSError as error:
         raise FileError(
             f"{folder}: {error.strerror}", "Choose another one with --output."
         ) from None
+    return False
 
 
 class _Lines:
@@ -136,13 +143,14 @@ class _Lines:
         say(text)
 
 
-def _finish(folder: Path, found: SearchResult, given: dict[str, Any]) -> None:
+def _finish(folder: Path, found: SearchResult, given: dict[str, Any], as_json: bool) -> None:
     """Leaderboard, pictures, the best settings, and how to train with them."""
-    say()
-    say(found)
-    say()
     shares = found.importances()
-    if shares:
+    if not as_json:
+        say()
+        say(found)
+        say()
+    if shares and not as_json:
         listed = ", ".join(f"{option_name(name)} {share:.0%}" for name, share in shares.items())
         fact("Mattered", listed)
     written = [LEADERBOARD, BEST]
@@ -157,6 +165,10 @@ def _finish(folder: Path, found: SearchResult, given: dict[str, Any]) -> None:
             continue  # too few trials
         except PellucidError as error:
             complain(worded(f"{file} was not drawn: {error.message}", option_words), fg="yellow")
+    if as_json:
+        trials = [dataclasses.asdict(trial) for trial in found.trials]
+        say_json({"folder": str(folder), "trials": trials, "importances": shares})
+        return
     fact("Written", f"{folder}  ({', '.join(written)})")
     command = f"pellucid train --config {shlex.quote(str(folder / BEST))}"
     fact("Next", f"{clean(command)}   trains with the best settings and measures the test part")

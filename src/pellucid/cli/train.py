@@ -15,7 +15,15 @@ from pellucid.base.errors import PellucidError
 from pellucid.base.phrases import option_words
 from pellucid.cli.config_file import toml_text
 from pellucid.cli.progress import Progress, shown
-from pellucid.cli.reporting import complain, fact, figures_table, say, show_error
+from pellucid.cli.reporting import (
+    DEFECT,
+    complain,
+    fact,
+    figures_table,
+    say,
+    say_json,
+    show_error,
+)
 from pellucid.data.sources import PreparedData
 from pellucid.insight.report import render_report
 from pellucid.insight.runs import run_findings
@@ -49,8 +57,10 @@ def train(
     quiet: bool,
     loading: dict[str, Any],
     given: dict[str, Any],
+    as_json: bool = False,
 ) -> None:
-    """Runs the main job and prints what happens; ends the command with its exit code.
+    """Runs the main job and prints what happens (``as_json`` prints what came out, as one value);
+    ends the command with its exit code.
 
     The run folder holds the options, ``given``, as a file for ``--config``.
     """
@@ -63,14 +73,18 @@ def train(
             output=output,
             overwrite=overwrite,
             loading=loading,
-            listeners=[face],
+            listeners=[] if as_json else [face],
             report=render_report,
             word=option_words,
             settings_text=toml_text(given),
         )
         outcome = job.run()
         face.close()
-        code = say_outcome(outcome)
+        code = exit_code(outcome)
+        if as_json:
+            say_json(outcome_facts(outcome))
+        else:
+            say_outcome(outcome)
     if code:
         raise typer.Exit(code)
 
@@ -117,8 +131,39 @@ class _Face:
 # ---- what is printed -----------------------------------------------------------------------
 
 
-def say_outcome(outcome: Outcome) -> int:
-    """Metrics, where the run is, and how it ended; returns the exit code."""
+def exit_code(outcome: Outcome) -> int:
+    """The exit code of a job."""
+    failure = outcome.result.failure
+    if failure is not None:
+        return getattr(failure, "exit_code", DEFECT)
+    if outcome.signal:
+        return 128 + outcome.signal
+    return max((problem.code for problem in outcome.problems), default=0)
+
+
+def outcome_facts(outcome: Outcome) -> dict[str, Any]:
+    """What came out of a job, as JSON values."""
+    result, history = outcome.result, outcome.result.history
+    better, text = result.verdict()
+    failure = result.failure
+    return {
+        "folder": str(outcome.folder),
+        "complete": outcome.complete,
+        "status": history.status,
+        "epochs": len(history),
+        "best_epoch": history.best_epoch,
+        "steps": history.steps,
+        "seconds": result.seconds,
+        "parameters": result.parameters(),
+        "metrics": {part: dict(m.values) for part, m in result.figures.items()},
+        "verdict": {"better": better, "text": text},
+        "failure": None if failure is None else str(failure),
+        "problems": [{"message": p.message, "hint": p.hint} for p in outcome.problems],
+    }
+
+
+def say_outcome(outcome: Outcome) -> None:
+    """Metrics, where the run is, and how it ended."""
     result, folder = outcome.result, outcome.folder
     say_figures(result)
     say_findings(folder)
@@ -126,11 +171,9 @@ def say_outcome(outcome: Outcome) -> int:
     fact("Written", f"{_shown(folder)}{os.sep}  ({files})")
     if result.failure is not None:
         complain("")
-        return show_error(result.failure)
-    if outcome.signal:
+        show_error(result.failure)
+    elif outcome.signal:
         complain("Interrupted: what was learned up to then is kept.", fg="yellow")
-        return 128 + outcome.signal
-    return max((problem.code for problem in outcome.problems), default=0)
 
 
 def say_findings(folder: Path) -> None:

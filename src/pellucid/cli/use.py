@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -15,16 +16,17 @@ import numpy as np
 from pellucid.base.errors import ArgumentError, DataError, FileError, RunFolderError
 from pellucid.base.extras import needs
 from pellucid.base.phrases import phrase
-from pellucid.cli.reporting import complain, fact, figure_text, figures_table, say
+from pellucid.cli.reporting import complain, fact, figure_text, figures_table, say, say_json
 from pellucid.data.sources import PredictionData, load_for_prediction
-from pellucid.insight.report import render_report
+from pellucid.insight.report import render_comparison, render_report
 from pellucid.training.files import write_file
 from pellucid.training.inference import Scorer
 from pellucid.training.leftovers import leftovers, remove
 from pellucid.training.leftovers import recover as recover_run
 from pellucid.training.metrics import HEADLINES, Metrics, metrics
 from pellucid.training.network import describe_layers, predictions_of
-from pellucid.training.run_folder import REPORT
+from pellucid.training.run_folder import REPORT, plain
+from pellucid.training.run_list import facts_of
 from pellucid.training.saved_model import SavedModel
 from pellucid.training.stored_run import read_run, restore
 from pellucid.training.summary import summary as summarize
@@ -62,9 +64,10 @@ def predict(
     overwrite: bool,
     encoding: str,
     ids: Sequence[str] = (),
+    as_json: bool = False,
 ) -> None:
     """Writes a table with one line for each row of ``file``, with its columns ``ids`` as they are
-    written there."""
+    written there; ``as_json`` prints lines of JSON."""
     if output is not None and os.path.lexists(output) and not overwrite:
         raise FileError(
             f"{output} exists already; nothing was changed",
@@ -78,7 +81,7 @@ def predict(
     made = prediction_columns(saved, values)
     columns = {"row": made.pop("row"), **data.ids} | made
     if output is None:
-        sys.stdout.write(_csv(columns))
+        sys.stdout.write(_json_lines(columns) if as_json else _csv(columns))
         return
     if output.suffix.lower() == ".parquet":
         with needs("train", "Writing predictions"):
@@ -90,6 +93,9 @@ def predict(
     else:
         content = _csv(columns).encode()
     write_file(Path(os.path.abspath(output)), content)
+    if as_json:
+        say_json({"rows": len(values), "written": str(output)})
+        return
     fact("Predicted", f"{len(values):,} rows of {file}")
     fact("Written", str(output))
 
@@ -127,7 +133,14 @@ def _csv(columns: dict[str, list[Any]]) -> str:
     return text.getvalue()
 
 
-def evaluate(run: Path, file: str, encoding: str) -> None:
+def _json_lines(columns: dict[str, list[Any]]) -> str:
+    """An object for each row, one a line."""
+    rows = zip(*columns.values(), strict=True)
+    objects = (dict(zip(columns, row, strict=True)) for row in rows)
+    return "".join(json.dumps(plain(one), ensure_ascii=False) + "\n" for one in objects)
+
+
+def evaluate(run: Path, file: str, encoding: str, as_json: bool = False) -> None:
     """Prints the metrics of the network on data with targets."""
     saved, data, values = predictions(run, file, encoding, with_targets=True)
     if data.targets is None or not data.present.any():
@@ -136,6 +149,20 @@ def evaluate(run: Path, file: str, encoding: str) -> None:
             "Evaluating needs the right answers; without them use: pellucid predict",
         )
     measured = metrics(saved.task, data.targets[data.present], values[data.present])
+    if as_json:
+        say_json(
+            {
+                "run": str(run),
+                "file": file,
+                "rows": measured.rows,
+                "rows_without_target": int((~data.present).sum()),
+                "training_data": data.fingerprint == saved.fingerprint,
+                "metrics": measured.values,
+                "classes": [vars(one) for one in measured.per_class],
+                "test_part_of_training": saved.figures.get("test"),
+            }
+        )
+        return
     fact("Run", f"{saved.name}, {saved.created}, {saved.status}")
     if data.fingerprint == saved.fingerprint:
         fact("Note", "these are the data of the training: the metrics include training rows")
@@ -161,9 +188,13 @@ def class_table(measured: Metrics) -> str:
     return text_table(rows)
 
 
-def summary(run: Path) -> None:
+def summary(run: Path, as_json: bool = False) -> None:
     """Prints what a run folder holds."""
     saved, network = restore(run)
+    if as_json:
+        shapes = {n: list(p.shape) for n, p in network.named_parameters()}
+        say_json({**facts_of(run).to_json(), "versions": saved.versions, "parameters": shapes})
+        return
     fact("Run", f"{saved.name}, {saved.created}, {saved.status}")
     fact("Task", f"{', '.join(saved.task.targets)}: {saved.task.reason}")
     rows = saved.rows
@@ -184,34 +215,50 @@ def summary(run: Path) -> None:
         say(figures_table(shown, HEADLINES[saved.task.kind]))
 
 
-def report(run: Path, output: Path | None) -> None:
-    """Makes the report of a run from its folder."""
-    found = read_run(run)
-    page = render_report(found)
-    target = output or run / REPORT
+def report(runs: Sequence[Path], output: Path | None, as_json: bool = False) -> None:
+    """Makes the report of a run from its folder, or a page that compares several."""
+    if len(runs) > 1:
+        found = [read_run(run) for run in runs]
+        page, target = render_comparison(found), output or Path("comparison.html")
+    else:
+        found = [read_run(runs[0])]
+        page, target = render_report(found[0]), output or runs[0] / REPORT
     write_file(Path(os.path.abspath(target)), page.encode())
-    for note in found.notes:
+    notes = [note for run in found for note in run.notes]
+    if as_json:
+        say_json({"written": str(target), "notes": notes})
+        return
+    for note in notes:
         fact("Note", note)
     fact("Written", str(target))
 
 
-def recover(place: Path | None, discard: bool) -> None:
+def recover(place: Path | None, discard: bool, as_json: bool = False) -> None:
     """Finds what killed runs left behind and makes run folders of it, or deletes it."""
     if place is not None and not place.is_dir():
         raise FileError(f"{place} is no folder", "Give the folder in which the run was written.")
     found = [one for at in ([place] if place else [Path(), Path("runs")]) for one in leftovers(at)]
-    if not found:
-        say("There is nothing that a killed run left behind.")
+    listed: list[dict[str, str]] = []
+
+    def tell(what: str, folder: Path, note: str = "") -> None:
+        listed.append({"what": what.lower(), "folder": str(folder), "note": note})
+        if not as_json:
+            fact(what, f"{folder}{note}")
+
     for one in found:
         if discard:
             remove(one)
-            fact("Deleted", str(one.folder))
+            tell("Deleted", one.folder)
         elif one.usable:
             try:
                 target = recover_run(one)
             except RunFolderError as error:
-                fact("Damaged", f"{one.folder}: {error.message}; --discard deletes it")
+                tell("Damaged", one.folder, f": {error.message}; --discard deletes it")
             else:
-                fact("Recovered", f"{target}  (predict, evaluate, summary and report work on it)")
+                tell("Recovered", target, "  (predict, evaluate, summary and report work on it)")
         else:
-            fact("Of no use", f"{one.folder}: {one.problem}; --discard deletes it")
+            tell("Of no use", one.folder, f": {one.problem}; --discard deletes it")
+    if as_json:
+        say_json(listed)
+    elif not found:
+        say("There is nothing that a killed run left behind.")

@@ -7,6 +7,10 @@ import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from pellucid.insight.report.style import CSS
+
+# Nothing is loaded and nothing runs, whatever a name in the data may try.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")  # control, format (also bidirectional), unusable
 
 
@@ -71,3 +75,15 @@ def card(title: str, body: str, note: str = "", *, wide: bool = False) -> str:
         return ""
     text = f'<p class="note">{note}</p>' if note else ""
     return f'<section class="card{" wide" if wide else ""}"><h2>{title}</h2>{text}{body}</section>'
+
+
+def page(title: str, body: str, footer: str = "") -> str:
+    """A whole page; ``title``, ``body`` and ``footer`` are HTML."""
+    last = f"<footer>{footer}</footer>" if footer else ""
+    return (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{CSS}</style></head><body><main>{body}{last}"
+        "</main></body></html>\n"
+    )

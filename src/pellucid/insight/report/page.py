@@ -7,14 +7,10 @@ from collections.abc import Sequence
 
 from pellucid.insight.report import sections
 from pellucid.insight.report.features import features_section
-from pellucid.insight.report.markup import card, number, safe, seconds_text
+from pellucid.insight.report.markup import card, number, page, safe, seconds_text
 from pellucid.insight.report.mistakes import mistakes_section
-from pellucid.insight.report.style import CSS
 from pellucid.insight.runs import run_findings
 from pellucid.training.stored_run import SimpleModel, StoredRun, read_run, shown_part
-
-# Nothing is loaded and nothing runs, whatever a name in the data may try.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 _STATUS = {
     "finished": "went through all its epochs",
@@ -37,13 +33,7 @@ def render_report(folder: str | os.PathLike[str] | StoredRun) -> str:
     body = _header(run, title) + _verdict(run) + _tiles(run)
     body += '<div class="cards">' + "".join(_cards(run)) + "</div>"
     versions = ", ".join(f"{safe(k)} {safe(v)}" for k, v in run.saved.versions.items())
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{CSS}</style></head><body><main>{body}"
-        f"<footer>{versions}, seed {run.saved.config.seed}</footer></main></body></html>\n"
-    )
+    return page(title, body, f"{versions}, seed {run.saved.config.seed}")
 
 
 def diagnosis_text(run: StoredRun) -> str:

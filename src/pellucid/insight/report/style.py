@@ -107,4 +107,12 @@ code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; fo
 details summary { cursor: pointer; color: var(--soft); font-size: 13.5px; margin-top: 8px; }
 footer { color: var(--faint); font-size: 13px; margin-top: 26px; }
 @media print { body { background: none; } .card, .tile { break-inside: avoid; } }
+@media (prefers-color-scheme: dark) { :root { --lightness: 70%; } }
 """
+_HUES = (217, 20, 152, 265, 45, 330, 190, 95, 0, 290, 60, 240)
+"""Of the lines of as many runs in one picture, neighbours far apart."""
+CSS += "".join(
+    f".curve.r{i} {{ stroke: {colour}; }} .dot.r{i} {{ fill: {colour}; }} "
+    f".key.r{i} {{ background: {colour}; }}\n"
+    for i, colour in enumerate(f"hsl({hue} 60% var(--lightness, 46%))" for hue in _HUES)
+)

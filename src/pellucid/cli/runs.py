@@ -1,0 +1,112 @@
+"""``pellucid runs``: the runs that there are, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from pellucid.base.errors import ArgumentError
+from pellucid.cli.reporting import complain, fact, figure_text, say, say_json
+from pellucid.training.metrics import LOWER_IS_BETTER
+from pellucid.training.run_list import (
+    RunFacts,
+    delete_run,
+    differing_settings,
+    facts_of,
+    list_runs,
+)
+from pellucid.training.saved_model import PARTS
+from pellucid.training.summary import text_table
+
+
+def show(place: Path, as_json: bool) -> None:
+    """Prints the runs in a folder."""
+    found = list_runs(place)
+    if as_json:
+        say_json([run.to_json() for run in found])
+        return
+    if not found:
+        say(f"There are no runs in {place}.")
+        return
+    rows: list[Sequence[str]] = [("run", "target", "metric", *PARTS, "epochs at most", "status")]
+    for run in found:
+        if run.saved is None:
+            complain(f"{run.folder} cannot be read: {run.problem}", fg="yellow")
+            continue
+        figures = [figure_text(run.headline, run.figures.get(part)) for part in PARTS]
+        target = ", ".join(run.saved.task.targets)
+        epochs = str(run.saved.config.epochs)
+        rows.append((run.folder.name, target, run.headline, *figures, epochs, run.saved.status))
+    say(text_table(rows))
+
+
+def compare(folders: Sequence[Path], as_json: bool) -> None:
+    """Prints metrics of several runs, the best first, and the settings in which they differ."""
+    runs = _read(folders, 2)
+    different = differing_settings(runs)
+    part = next((p for p in PARTS[::-1] if all(p in run.figures for run in runs)), "")
+    sign = -1 if runs[0].headline not in LOWER_IS_BETTER else 1
+    if part and len({run.headline for run in runs}) == 1:
+        runs = sorted(runs, key=lambda run: sign * run.figures[part])
+    if as_json:
+        say_json({"runs": [run.to_json() for run in runs], "differing": different})
+        return
+    names = dict.fromkeys(
+        name for run in runs if run.saved for name in run.saved.figures.get(part or "test", {})
+    )
+    rows: list[Sequence[str]] = [("", *(run.folder.name for run in runs))]
+    for name in names:
+        values = [
+            run.saved.figures.get(part or "test", {}).get(name) if run.saved else None
+            for run in runs
+        ]
+        rows.append((name, *(figure_text(name, value) for value in values)))
+    if len(rows) > 1:
+        say(f"On the {part or 'test'} part:")
+        say(text_table(rows))
+        say()
+    diff([run.folder for run in runs], False)
+
+
+def diff(folders: Sequence[Path], as_json: bool) -> None:
+    """Prints the settings in which runs differ."""
+    runs = _read(folders, 2)
+    different = differing_settings(runs)
+    if as_json:
+        say_json(different)
+        return
+    if not different:
+        say("The settings, the data and the versions are equal.")
+        return
+    rows: list[Sequence[str]] = [("setting", *(run.folder.name for run in runs))]
+    for name, values in different.items():
+        rows.append((name, *(_shown(value) for value in values)))
+    say(text_table(rows))
+
+
+def delete(folders: Sequence[Path], yes: bool) -> None:
+    """Deletes run folders, after a question unless ``yes``."""
+    for folder in folders:
+        if not yes and not typer.confirm(f"Delete {folder}?"):
+            fact("Kept", str(folder))
+            continue
+        delete_run(folder)
+        fact("Deleted", str(folder))
+
+
+def _read(folders: Sequence[Path], least: int) -> list[RunFacts]:
+    if len(folders) < least:
+        raise ArgumentError(
+            f"{len(folders)} run was given", f"Give at least {least} run folders to compare."
+        )
+    return [facts_of(folder) for folder in folders]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "none"
+    text = "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 24 else text[:23] + "…"
