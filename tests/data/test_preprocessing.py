@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from hypothesis import strategies as st
 
 from pellucid.base.errors import ArgumentError, DataError, RunFolderError
 from pellucid.data.columns import Table, as_table
+from pellucid.data.input_layout import InputLayout, Lookup, plain_features, plain_width
 from pellucid.data.preprocessing import (
     ImagePreprocessor,
     Preprocessor,
     TargetScaler,
     preprocessor_from_json,
 )
+from pellucid.data.prose import grams
 
 
 def table(**columns: object) -> Table:
@@ -69,33 +72,123 @@ def test_categories_one_hot_with_a_place_for_rare_and_unseen() -> None:
     assert without.transform(table(c=["new"])).tolist() == [[0, 0]]
 
 
-def test_categories_are_capped() -> None:
-    texts = [f"c{i % 100:02}" for i in range(300)] + ["c07"] * 5
-    fitted = Preprocessor.fit(table(c=texts), max_categories=10)
-    assert len(fitted.feature_names) == 10 and "c = c07" in fitted.feature_names
-    assert "100 categories: the 9 most frequent are kept" in fitted.notes[0]
-    assert fitted.transform(table(c=["c99"]))[0, -1] == 1
-    assert len(Preprocessor.fit(table(c=texts)).feature_names) == 64
+def test_many_categories_are_codes_the_most_frequent_first() -> None:
+    texts = [f"c{i % 100:02}" for i in range(300)] + ["c07"] * 5 + ["once"]
+    fitted = Preprocessor.fit(table(x=range(306), c=texts), max_categories=10)
+    assert fitted.feature_names == ("x", "c (code)")
+    assert "101 categories: a network learns a vector of 21 numbers" in fitted.notes[0]
+    assert "1 rare ones share one" in fitted.notes[0]
+    new = table(c=["c07", "c99", "once", "never seen", None], x=[0] * 5)
+    assert fitted.transform(new)[:, 1].tolist() == [1, 100, 0, 0, 0]
+    shape = fitted.row_shape
+    assert isinstance(shape, InputLayout) and (shape.numbers, shape.width) == (1, 22)
+    assert shape.lookups == (Lookup(1, 1, 101, 21),)
+    assert Preprocessor.fit(table(c=texts), max_categories=200).row_shape == (101,)
     with pytest.raises(ArgumentError, match="max_categories=1"):
         Preprocessor.fit(table(c=texts), max_categories=1)
 
 
-def test_times_become_their_parts() -> None:
+def test_times_become_a_trend_and_cycles() -> None:
     moments = np.array(["2020-02-29T06:30", "1969-12-31T23:00", "2021-07-01T12:00"], dtype="M8[m]")
     data = table(t=moments)
     fitted = Preprocessor.fit(data)
     parts = {s.part: s for s in fitted.plans[0].scales}
-    assert list(parts) == ["days", "year", "month", "day", "weekday", "hour"]
     features = fitted.transform(data).astype(np.float64)
     raw = {
         part: features[:, position] * scale.std + scale.mean
         for position, (part, scale) in enumerate(parts.items())
     }
-    np.testing.assert_allclose(raw["year"], [2020, 1969, 2021], atol=1e-4)
-    np.testing.assert_allclose(raw["month"], [2, 12, 7], atol=1e-4)
-    np.testing.assert_allclose(raw["day"], [29, 31, 1], atol=1e-4)
-    np.testing.assert_allclose(raw["weekday"], [5, 2, 3], atol=1e-4)  # Sat, Wed, Thu
-    np.testing.assert_allclose(raw["hour"], [6.5, 23, 12], atol=1e-4)
+    days = moments.astype("M8[s]").astype(np.int64) / 86400
+    np.testing.assert_allclose(raw.pop("days"), days, atol=2e-3)
+    turns = {  # counted by hand
+        "time of year": [59 + 6.5 / 24, 364 + 23 / 24, 181.5],
+        "day of month": [28 / 29, 30 / 31, 0],
+        "weekday": [5 / 7, 2 / 7, 3 / 7],  # Sat, Wed, Thu
+        "hour": [6.5 / 24, 23 / 24, 0.5],
+    }
+    turns["time of year"] = [day / 365.2425 for day in turns["time of year"]]
+    for name, turn in turns.items():
+        angle = 2 * np.pi * np.array(turn)
+        np.testing.assert_allclose(raw.pop(f"{name} sin"), np.sin(angle), atol=1e-6)
+        np.testing.assert_allclose(raw.pop(f"{name} cos"), np.cos(angle), atol=1e-6)
+    assert not raw
+
+
+def test_ends_of_cycles_are_neighbours() -> None:
+    days = np.arange("2019-01-01", "2022-01-01", dtype="M8[D]")
+    fitted = Preprocessor.fit(table(t=days))
+    ends = np.array(["2020-12-31", "2021-01-01", "2020-07-01"], dtype="M8[D]")
+    names = [name for name in fitted.feature_names if "time of year" in name]
+    places = [fitted.feature_names.index(name) for name in names]
+    found = fitted.transform(table(t=ends))[:, places]
+    assert np.abs(found[0] - found[1]).max() < 0.05 < 1 < np.abs(found[0] - found[2]).max()
+
+
+def test_models_of_the_former_parts_of_times_give_what_they_gave() -> None:
+    scales = [[part, 0.0, 0.0, 1.0] for part in ("days", "year", "month", "day", "weekday", "hour")]
+    columns = number_column(column="t", kind="time", scales=scales)
+    fitted = preprocessor_from_json(columns)
+    assert isinstance(fitted, Preprocessor)
+    found = fitted.transform(table(t=np.array(["2020-02-29T06:30"], dtype="M8[m]")))
+    np.testing.assert_allclose(found, [[18321 + 6.5 / 24, 2020, 2, 29, 5, 6.5]], rtol=1e-6)
+
+
+REVIEWS = [
+    f"{start} {what} {end}"
+    for start in ("the food was", "really the soup is", "我们的汤")
+    for what in ("very good", "not good at all", "很好吃", "cold and late")
+    for end in ("today", "again!", "for the third time", "送餐很快")
+]
+
+
+def test_prose_becomes_words_pairs_and_runs_of_characters() -> None:
+    assert grams("The food, the BIG food!") == [
+        "the", "food", "the", "big", "food", "!",
+        "the food", "food the", "the big", "big food", "food !",
+    ]  # fmt: skip
+    assert grams("好吃极了 ok") == [
+        "好", "吃", "极", "了", "ok", "好吃", "吃极", "极了", "好吃极", "吃极了",
+    ]  # fmt: skip
+    data = table(text=[*REVIEWS, None], x=range(len(REVIEWS) + 1))
+    fitted = Preprocessor.fit(data)
+    assert "'text' holds prose" in fitted.notes[0]
+    shape = fitted.row_shape
+    assert isinstance(shape, InputLayout) and shape.numbers == 1
+    features = fitted.transform(data)
+    (lookup,) = shape.lookups
+    assert features.shape[1] == 1 + lookup.slots and (features[-1, 1:] == 0).all()
+    codes = features[0, 1:][features[0, 1:] > 0]
+    expected = {1 + zlib.crc32(g.encode()) % (lookup.rows - 1) for g in grams(REVIEWS[0])}
+    assert set(codes.astype(int)) == expected
+    # New words have codes as well, in any order of rows, and rows are what they are alone.
+    new = fitted.transform(table(x=[0, 0], text=["unheard of words", REVIEWS[5]]))
+    np.testing.assert_array_equal(new[1, 1:], features[5, 1:])
+    assert (new[0, 1:] > 0).sum() == 5
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        [f"Ann Smith {i}" for i in range(60)],
+        [f"A-{i:05}-{i * 7919 % 104729}" for i in range(60)],
+        [f"张{chr(0x4E00 + i)}" for i in range(60)],
+        [f"{i} {i * 3} {i * 5} {i * 7}" for i in range(60)],
+    ],
+)
+def test_names_and_numbers_are_no_prose(texts: list[str]) -> None:
+    fitted = Preprocessor.fit(table(name=texts, x=range(60)))
+    assert fitted.feature_names == ("x",) and "like a name" in fitted.notes[0]
+
+
+def test_codes_as_plain_numbers() -> None:
+    layout = InputLayout(1, [Lookup(1, 1, 3, 2), Lookup(2, 3, 600, 4)])
+    rows = np.array([[0.5, 2, 5, 517, 0], [1.5, 0, 0, 0, 0]], np.float32)
+    found = plain_features(layout, rows)
+    assert found.shape == (2, plain_width(layout)) == (2, 1 + 3 + 512)
+    assert found[0, :4].tolist() == [0.5, 0, 0, 1] and found[1, :4].tolist() == [1.5, 1, 0, 0]
+    np.testing.assert_allclose(found[0, 4 + 5], 2 / np.sqrt(2))  # 517 and 5 share a group
+    assert (found[0, 4:] > 0).sum() == 1 and not found[1, 4:].any()
+    assert plain_features((5,), rows) is rows
 
 
 def test_useless_columns_are_left_out_and_said() -> None:
@@ -290,11 +383,18 @@ HOSTILE = [
     (number_column(scales=[["", 1.0, 2.0]]), "part, fill, mean and std"),
     (number_column(scales=[["year", 1.0, 2.0, 3.0]]), "expected one of"),
     (number_column(scales=[]), "at least one feature"),
-    (number_column(scales=[["", 1.0, 2.0, 3.0]] * 9), "at most 6 entries"),
+    (number_column(scales=[["", 1.0, 2.0, 3.0]] * 15), "at most 14 entries"),
     (number_column(categories=["a"]), "do not fit a column of kind number"),
     (number_column(kind="category"), "do not fit a column of kind category"),
     (number_column(kind="category", scales=[], categories=["a", "a"]), "distinct names"),
     (number_column(kind="category", scales=[], categories=["a"] * 20_000), "at most 10000"),
+    (number_column(slots=1), "slots and buckets of a column of kind number"),
+    (number_column(kind="embedding", scales=[], categories=["a"]), "slots and buckets"),
+    (number_column(kind="embedding", scales=[], slots=1, other=True), "slots and buckets"),
+    (number_column(kind="prose", scales=[], slots=4, buckets=1), "slots and buckets"),
+    (number_column(kind="prose", scales=[], slots=4, buckets=2**20), "from 0 to 32768"),
+    (number_column(kind="prose", scales=[], slots=10**6, buckets=2), "from 0 to 256"),
+    (number_column(kind="prose", slots=4, buckets=9), "do not fit a column of kind prose"),
     (number_column(column="x" * 20_000), "expected a text"),
     (number_column(other=1), "true or false"),
     (number_column(date_format="%s"), "a date format such as"),

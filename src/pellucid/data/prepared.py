@@ -70,8 +70,9 @@ class PreparedData:
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """The shape of an image, or for tables the number of features."""
-        return self.image_shape or (int(self.train.features.shape[1]),)
+        """The shape of an image, or for tables (features,), an ``InputLayout`` where some of them
+        are codes."""
+        return self.preprocessor.row_shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError, RunFolderError
 from pellucid.base.phrases import Setting, join, phrase
-from pellucid.data.columns import SECONDS_PER_DAY, Column, Table, nearest_names
+from pellucid.data.columns import Column, Table, nearest_names
+from pellucid.data.input_layout import InputLayout, Lookup, vector_width
 from pellucid.data.json_checks import (
     json_bool,
     json_error,
@@ -29,21 +30,35 @@ from pellucid.data.json_checks import (
     json_text,
 )
 from pellucid.data.number_text import STRAY_SHARE
+from pellucid.data.prose import (
+    MAX_BUCKETS,
+    MAX_SLOTS,
+    ProseRule,
+    is_prose,
+    prose_rule,
+    sample_words,
+)
+from pellucid.data.prose import WIDTH as PROSE_WIDTH
 from pellucid.data.readings import (
+    Kind,
     Reading,
     checked_date_format,
     readings_from_json,
     readings_to_json,
 )
+from pellucid.data.time_parts import FORMER_TIME_PARTS, TIME_PARTS, time_parts
 from pellucid.data.time_text import example_of
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Features: TypeAlias = npt.NDArray[np.float32]
-PlanKind: TypeAlias = Literal["number", "boolean", "category", "time"]
+PlanKind: TypeAlias = Literal["number", "boolean", "category", "embedding", "prose", "time"]
+
+TEXT_KINDS = ("category", "embedding", "prose")
+"""Kinds of plans for columns of text."""
 
 MAX_CATEGORIES = 64
 MAX_FEATURES = 1_000_000
-TIME_PARTS = ("days", "year", "month", "day", "weekday", "hour")
+MAX_EMBEDDED = 10_000
 _VERSION = 1
 
 
@@ -61,11 +76,13 @@ class Scale:
 class ColumnPlan:
     """How one column becomes features.
 
-    ``scales`` are its numeric parts (one for numbers and booleans, up to six for times, none for
+    ``scales`` are its numeric parts (one for numbers and booleans, up to nine for times, none for
     categories and for numbers of which only the absence tells something).  ``categories`` get a
     0/1 feature each; ``other`` adds one for all remaining categories, ``indicator`` one for
     missing values.  ``date_format`` is how times were written in training, because 01/02/2020
-    alone does not tell.
+    alone does not tell.  Of an ``embedding`` the one feature is the code of the category, 1 for
+    the most frequent one and 0 for those that are not listed; of ``prose`` there are ``slots``
+    features, codes of words below ``buckets``.
     """
 
     column: str
@@ -75,10 +92,21 @@ class ColumnPlan:
     other: bool = False
     indicator: bool = False
     date_format: str = ""
+    slots: int = 0
+    buckets: int = 0
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether the features are codes that a network looks up."""
+        return self.kind in ("embedding", "prose")
 
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The names of the features, in order."""
+        if self.kind == "embedding":
+            return (f"{self.column} (code)",)
+        if self.kind == "prose":
+            return tuple(f"{self.column} (word {place + 1})" for place in range(self.slots))
         names = [f"{self.column} ({s.part})" if s.part else self.column for s in self.scales]
         names += [f"{self.column} = {category}" for category in self.categories]
         if self.other:
@@ -90,6 +118,8 @@ class ColumnPlan:
     @property
     def width(self) -> int:
         """The number of features."""
+        if self.is_coded:
+            return self.slots
         return len(self.scales) + len(self.categories) + self.other + self.indicator
 
 
@@ -101,11 +131,14 @@ class Preprocessor:
       ones become the training median, and "x is missing" is a feature of its own where values
       were missing in training.
     - Booleans are 0 and 1; missing ones become the more frequent value.
-    - Text is one-hot.  Categories with one training row, and those beyond the most frequent 63,
-      share the feature "x is another".  Categories that training did not have go there too; if
-      training had no such rows, they get zeros.
-    - Times become days, year, month, day, weekday (Monday 0) and hour, standardized.
-    - Constant columns, and text that is nearly different in every row, are left out.
+    - Text is one-hot.  Categories with one training row share the feature "x is another".
+      Categories that training did not have go there too; if training had no such rows, they get
+      zeros.  More than 64 categories are codes, for which a network learns vectors; those with
+      one row, those beyond the most frequent 10,000 and unknown ones share code 0.
+    - Prose becomes the codes of its words, pairs of words and runs of characters.
+    - Times become days (the trend) and sine and cosine of the time of the year, the day of the
+      month, the weekday and the hour, standardized.
+    - Constant columns, and names that are different in nearly every row, are left out.
 
     ``notes`` tells the user what was left out and why.  ``readings`` says how the cells of the
     training file were read (also of the targets), ``unused`` names its columns that are no
@@ -120,17 +153,36 @@ class Preprocessor:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """The names of the features, in the order of ``transform``'s columns."""
-        return tuple(name for plan in self.plans for name in plan.feature_names)
+        return tuple(name for plan in self.ordered for name in plan.feature_names)
 
     @property
     def feature_columns(self) -> tuple[str, ...]:
         """For each feature the column that it comes from."""
-        return tuple(plan.column for plan in self.plans for _ in range(plan.width))
+        return tuple(plan.column for plan in self.ordered for _ in range(plan.width))
+
+    @property
+    def ordered(self) -> list[ColumnPlan]:
+        """The plans in the order of their features: numbers first, then codes."""
+        return sorted(self.plans, key=lambda plan: (plan.is_coded, plan.kind == "prose"))
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of a row of features; an ``InputLayout`` where some of them are codes."""
+        numbers = sum(plan.width for plan in self.plans if not plan.is_coded)
+        lookups, start = [], numbers
+        for plan in self.ordered:
+            if plan.kind == "embedding":
+                rows = len(plan.categories) + 1
+                lookups.append(Lookup(start, 1, rows, vector_width(rows)))
+            elif plan.kind == "prose":
+                lookups.append(Lookup(start, plan.slots, plan.buckets, PROSE_WIDTH))
+            start += plan.width if plan.is_coded else 0
+        return InputLayout(numbers, lookups) if lookups else (numbers,)
 
     @property
     def text_columns(self) -> tuple[str, ...]:
         """Columns that must be read as text, whatever they look like in a new file."""
-        return tuple(plan.column for plan in self.plans if plan.kind == "category")
+        return tuple(plan.column for plan in self.plans if plan.kind in TEXT_KINDS)
 
     @property
     def date_formats(self) -> dict[str, str]:
@@ -141,10 +193,9 @@ class Preprocessor:
         """How a new file is to be read: as training was, by column."""
         found = dict(self.readings)
         for plan in self.plans:
-            kind = "text" if plan.kind == "category" else plan.kind
             known = found.get(plan.column)
-            if known is None or known.kind != kind:
-                found[plan.column] = Reading(kind, date_format=plan.date_format)
+            if known is None or known.kind != kind_of(plan):
+                found[plan.column] = Reading(kind_of(plan), date_format=plan.date_format)
         return found
 
     def of_file(self, table: Table) -> Preprocessor:
@@ -166,7 +217,7 @@ class Preprocessor:
 
         ``exclude`` names columns that are no features (the targets).  ``text_columns`` are
         categories even when most of their values look like numbers.  ``max_categories`` is the
-        greatest number of features that one text column gets.
+        greatest number of features that one text column gets; more categories are codes.
 
         Raises ``DataError`` for infinite values, for text in a column of numbers, and when no
         usable column is left; ``ArgumentError`` for an impossible ``max_categories``.
@@ -202,7 +253,7 @@ class Preprocessor:
         """
         features = np.zeros((len(table), len(self.feature_names)), dtype=np.float32)
         at = 0
-        for plan in self.plans:
+        for plan in self.ordered:
             if plan.column not in table.columns:
                 raise DataError(
                     f"{table.name} has no column {plan.column!r}, which the network was trained on",
@@ -223,6 +274,8 @@ class Preprocessor:
                 "other": plan.other,
                 "indicator": plan.indicator,
                 "date_format": plan.date_format,
+                "slots": plan.slots,
+                "buckets": plan.buckets,
             }
             for plan in self.plans
         ]
@@ -265,6 +318,11 @@ class ImagePreprocessor:
     maximum: float
     mean: float
     std: float
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one image."""
+        return self.shape
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -482,7 +540,7 @@ def _plan(column: Column, max_categories: int) -> tuple[ColumnPlan | None, str]:
     if column.kind == "time":
         scales = tuple(
             scale
-            for part, values in _time_parts(column.values).items()
+            for part, values in time_parts(column.values).items()
             if (scale := _scale(part, values)) is not None
         )
         kind: PlanKind = "time"
@@ -520,6 +578,8 @@ def _plan_category(column: Column, max_categories: int) -> tuple[ColumnPlan | No
     present = int(counts.sum())
     distinct = int(np.count_nonzero(counts))
     name = column.name
+    if distinct > 20 and distinct > 0.3 * present and is_prose(column):
+        return _plan_prose(column, counts)
     if (distinct > 20 and distinct > 0.5 * present) or (counts.max() < 2 and distinct > 1):
         return None, (
             f"Column {name!r} has {distinct} different texts in {present} training rows, like a "
@@ -531,37 +591,41 @@ def _plan_category(column: Column, max_categories: int) -> tuple[ColumnPlan | No
     # Most frequent first; ties in alphabetical order, so that the plan follows from the data.
     order = np.argsort(-counts, kind="stable")
     repeated = order[counts[order] >= 2]
-    note = ""
     if len(repeated) > max_categories - 1 and distinct > max_categories:
-        repeated = repeated[: max_categories - 1]
-        note = (
-            f"Column {name!r} has {distinct} categories: the {len(repeated)} most frequent are "
-            "kept, the others share one feature."
-        )
+        return _plan_embedding(column, repeated, distinct)
     kept = tuple(column.categories[code] for code in sorted(repeated))
     other = len(kept) < distinct
     if distinct == 1:
         # A 0/1 feature for the single category would be the indicator once more.
         kept, other = (), False
-    return ColumnPlan(name, "category", (), kept, other, indicator), note
+    return ColumnPlan(name, "category", (), kept, other, indicator), ""
 
 
-def _time_parts(seconds: Floats) -> dict[str, Floats]:
-    """Numbers that describe times, NaN where missing: float64 (rows,) for each part."""
-    missing = np.isnan(seconds)
-    moments = np.where(missing, 0, seconds).astype(np.int64).astype("datetime64[s]")
-    months = moments.astype("datetime64[M]").astype(np.int64)
-    days = moments.astype("datetime64[D]").astype(np.int64)
-    first_of_month = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-    parts = {
-        "days": seconds / SECONDS_PER_DAY,
-        "year": np.floor_divide(months, 12) + 1970,
-        "month": months % 12 + 1,
-        "day": days - first_of_month + 1,
-        "weekday": (days + 3) % 7,  # 1970-01-01 was a Thursday
-        "hour": (seconds % SECONDS_PER_DAY) / 3600,
-    }
-    return {part: np.where(missing, np.nan, parts[part]) for part in TIME_PARTS}
+def _plan_embedding(
+    column: Column, repeated: npt.NDArray[np.int64], distinct: int
+) -> tuple[ColumnPlan, str]:
+    """Codes for categories that are too many for a feature each; the most frequent come first."""
+    kept = tuple(column.categories[code] for code in repeated[:MAX_EMBEDDED])
+    width = vector_width(len(kept) + 1)
+    others = distinct - len(kept)
+    rest = f"; {others:,} rare ones share one" if others else ""
+    note = (
+        f"Column {column.name!r} has {distinct:,} categories: a network learns a vector of {width} "
+        f"numbers for each{rest}."
+    )
+    return ColumnPlan(column.name, "embedding", (), kept, slots=1), note
+
+
+def _plan_prose(column: Column, counts: npt.NDArray[np.int64]) -> tuple[ColumnPlan, str]:
+    """Codes for the words of a text; only those of training rows decide how many."""
+    texts = tuple(column.categories[code] for code in np.flatnonzero(counts))
+    rule = prose_rule(replace(column, categories=texts))
+    note = (
+        f"Column {column.name!r} holds prose: up to {rule.slots} of its words and neighbours of "
+        f"words ({sample_words(texts)}, …) are looked up in {rule.buckets:,} vectors of "
+        f"{PROSE_WIDTH} numbers that a network learns, and averaged."
+    )
+    return ColumnPlan(column.name, "prose", slots=rule.slots, buckets=rule.buckets), note
 
 
 # --- Applying ----------------------------------------------------------------------------------
@@ -571,7 +635,13 @@ def _fill(block: Features, plan: ColumnPlan, table: Table) -> None:
     """Writes the features of one column into ``block`` (rows, width), which holds zeros."""
     column = _as_kind(table[plan.column], plan, table)
     at = len(plan.scales)
-    if plan.kind == "category":
+    if plan.kind == "prose":
+        ProseRule(plan.slots, plan.buckets).fill(block, column)
+    elif plan.kind == "embedding":
+        code_of = {category: code for code, category in enumerate(plan.categories, 1)}
+        codes = [code_of.get(category, 0) for category in column.categories]
+        block[:, 0] = np.array([*codes, 0], dtype=np.float32)[column.values]
+    elif plan.kind == "category":
         slot = {category: at + i for i, category in enumerate(plan.categories)}
         fallback = at + len(plan.categories) if plan.other else -1
         slots = [slot.get(category, fallback) for category in column.categories]
@@ -579,7 +649,9 @@ def _fill(block: Features, plan: ColumnPlan, table: Table) -> None:
         rows = np.flatnonzero(places >= 0)
         block[rows, places[rows]] = 1.0
     else:
-        parts = _time_parts(column.values) if plan.kind == "time" else {"": column.values}
+        wanted = [scale.part for scale in plan.scales]
+        is_time = plan.kind == "time"
+        parts = time_parts(column.values, wanted) if is_time else {"": column.values}
         for position, scale in enumerate(plan.scales):
             values = parts[scale.part]
             filled = np.where(np.isnan(values), scale.fill, values)
@@ -596,9 +668,14 @@ def _fill(block: Features, plan: ColumnPlan, table: Table) -> None:
         block[:, -1] = column.missing
 
 
+def kind_of(plan: ColumnPlan) -> Kind:
+    """The kind of column that a plan is for."""
+    return "text" if plan.kind in TEXT_KINDS else cast(Kind, plan.kind)
+
+
 def _as_kind(column: Column, plan: ColumnPlan, table: Table) -> Column:
     """The column in the kind that training had; ``DataError`` where it holds something else."""
-    kind = "text" if plan.kind == "category" else plan.kind
+    kind = kind_of(plan)
     if bool(column.missing.all()):
         empty = np.full(len(column), -1) if kind == "text" else np.full(len(column), np.nan)
         return Column(column.name, kind, empty)
@@ -657,20 +734,34 @@ def _kind_error(
 
 def _plan_from_json(entry: object) -> ColumnPlan:
     keys = ("column", "kind", "scales", "categories", "other", "indicator", "date_format")
-    fields = json_object(entry, "column", keys)
+    if isinstance(entry, dict):
+        entry = {"slots": 0, "buckets": 0} | entry  # folders of earlier versions lack them
+    fields = json_object(entry, "column", (*keys, "slots", "buckets"))
     name = json_text(fields["column"], "column name")
     where = f"column {name[:80]!r}"
-    kinds = ("number", "boolean", "category", "time")
+    kinds = ("number", "boolean", "category", "embedding", "prose", "time")
     kind = cast(PlanKind, json_text(fields["kind"], where, kinds))
-    entries = json_list(fields["scales"], where, len(TIME_PARTS))
+    entries = json_list(fields["scales"], where, len(TIME_PARTS) + len(FORMER_TIME_PARTS))
     scales = tuple(_scale_from_json(scale, where, kind) for scale in entries)
     json_names([scale.part for scale in scales], where)
     categories = json_names(fields["categories"], where, 10_000)
     other = json_bool(fields["other"], where)
     indicator = json_bool(fields["indicator"], where)
     date_format = checked_date_format(json_text(fields["date_format"], where), where)
-    plan = ColumnPlan(name, kind, scales, categories, other, indicator, date_format)
-    if (kind == "category" and scales) or (kind != "category" and (categories or other)):
+    slots = json_integer(fields["slots"], where, 0, MAX_SLOTS)
+    buckets = json_integer(fields["buckets"], where, 0, MAX_BUCKETS)
+    plan = ColumnPlan(name, kind, scales, categories, other, indicator, date_format, slots, buckets)
+    listed = kind in ("category", "embedding")
+    coded = (slots, buckets) == {"embedding": (1, 0)}.get(kind, (0, 0))
+    if kind == "prose":
+        coded = slots > 0 and buckets > 1
+    if not coded or (plan.is_coded and (other or indicator)):
+        raise json_error(where, f"slots and buckets of a column of kind {kind}", fields)
+    if (
+        (kind in TEXT_KINDS and scales)
+        or (not listed and categories)
+        or (kind != "category" and other)
+    ):
         raise RunFolderError(
             f"{where}: scales and categories do not fit a column of kind {kind}",
             "The file is damaged or was changed by hand: train again, or restore it.",
@@ -684,7 +775,8 @@ def _scale_from_json(entry: object, where: str, kind: str) -> Scale:
     values = json_list(entry, where, 4)
     if len(values) != 4:
         raise json_error(where, "part, fill, mean and std", values)
-    part = json_text(values[0], where, TIME_PARTS if kind == "time" else ("",))
+    times = (*TIME_PARTS, *FORMER_TIME_PARTS)
+    part = json_text(values[0], where, times if kind == "time" else ("",))
     fill, mean, std = (json_number(value, where) for value in values[1:])
     if std <= 0:
         raise json_error(where, "a positive std", std)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 
 from pellucid.data.columns import Column, Table, number_text
-from pellucid.data.preprocessing import ColumnPlan, Preprocessor
+from pellucid.data.preprocessing import TEXT_KINDS, ColumnPlan, Preprocessor, kind_of
 
 _SHOWN = 5
 _WORDS = {"number": "numbers", "boolean": "true and false", "time": "dates", "text": "text"}
@@ -44,7 +44,7 @@ def _listed(names: list[str]) -> str:
 
 def _kind(plan: ColumnPlan, column: Column) -> str:
     """A column that holds values of another kind and can be read all the same."""
-    wanted = "text" if plan.kind == "category" else plan.kind
+    wanted = kind_of(plan)
     if column.kind == wanted or bool(column.missing.all()):
         return ""
     return (
@@ -55,7 +55,8 @@ def _kind(plan: ColumnPlan, column: Column) -> str:
 
 def _unknown(plan: ColumnPlan, column: Column) -> str:
     """Categories that have no feature of their own."""
-    if plan.kind != "category" or column.kind != "text" or not plan.categories:
+    listed = plan.kind in ("category", "embedding")
+    if not listed or column.kind != "text" or not plan.categories:
         return ""
     known = set(plan.categories)
     counts = {
@@ -68,7 +69,8 @@ def _unknown(plan: ColumnPlan, column: Column) -> str:
     order = sorted(counts, key=lambda text: -counts[text])
     shown = ", ".join(f"{text!r} ({counts[text]:,})" for text in order[:_SHOWN])
     shown += f" and {len(order) - _SHOWN} more" if len(order) > _SHOWN else ""
-    how = "as another category" if plan.other else "as none of its categories"
+    other = plan.other or plan.kind == "embedding"
+    how = "as another category" if other else "as none of its categories"
     by_letters = {text.strip().lower(): text for text in plan.categories}
     alike = [text for text in order if text.strip().lower() in by_letters]
     hint = ""
@@ -76,7 +78,7 @@ def _unknown(plan: ColumnPlan, column: Column) -> str:
         meant = by_letters[alike[0].strip().lower()]
         hint = f" Training had {meant!r}: write {alike[0]!r} like that if it is the same."
     # With a place for others, rare categories of training are there too.
-    what = "are among the rare or unseen" if plan.other else "were not among the"
+    what = "are among the rare or unseen" if other else "were not among the"
     return (
         f"Column {column.name!r}: {sum(counts.values()):,} of {len(column):,} values {what} "
         f"categories of training and are taken {how}: {shown}.{hint}"
@@ -91,7 +93,7 @@ def _empty(plan: ColumnPlan, column: Column) -> str:
     is_are = "is" if empty == 1 else "are"
     first = f"Column {column.name!r}: {empty:,} of {len(column):,} values {is_are} missing"
     seen = "" if plan.indicator else ", and none was in training"
-    if plan.kind == "category":
+    if plan.kind in TEXT_KINDS:
         return "" if plan.indicator else f"{first}{seen}: taken as none of its categories."
     if not plan.scales:
         return ""

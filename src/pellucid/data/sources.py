@@ -23,6 +23,7 @@ from pellucid.data.columns import Rows, Table, text_column
 from pellucid.data.cuts import Cut
 from pellucid.data.encodings import AUTO
 from pellucid.data.idx import read_mnist_folder
+from pellucid.data.input_layout import InputLayout
 from pellucid.data.leaks import find_leaks, find_row_counters
 from pellucid.data.memory import from_memory, is_frame
 from pellucid.data.picture_files import PictureForm
@@ -339,7 +340,8 @@ def _prepare_table(
         Part(matrix[rows], scaled[rows], values[rows], kept[rows])
         for rows in (train, validation, test)
     ]
-    notes.extend(note for note in _resembling(parts[0], parts[2], cut) if note)
+    shape = preprocessor.row_shape
+    notes.extend(note for note in _resembling(parts[0], parts[2], cut, shape) if note)
     return PreparedData(
         name=name,
         task=task,
@@ -384,11 +386,12 @@ def _check_classes(values: npt.NDArray[Any], train: Rows, task: Task, cut: Cut) 
         )
 
 
-def _resembling(train: Part, test: Part, cut: Cut) -> list[str]:
+def _resembling(train: Part, test: Part, cut: Cut, shape: tuple[int, ...]) -> list[str]:
     """Notes where test rows are equal to training rows or nearly so."""
     notes = [_repeated_rows(train, test)]
     if cut.at_random:
-        notes.append(near_copies(train.features, test.features))
+        numbers = shape.numbers if isinstance(shape, InputLayout) else None
+        notes.append(near_copies(train.features[:, :numbers], test.features[:, :numbers]))
     return notes
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError
+from pellucid.data.input_layout import plain_features, plain_width
 from pellucid.data.sources import PreparedData
 from pellucid.training.linear_models import (
     class_probabilities,
@@ -75,6 +76,7 @@ def baselines(prepared: PreparedData) -> Baselines:
     ``note``).  Equal data and seed give equal metrics.
     """
     linear, description, note = _linear(prepared)
+    shape = prepared.row_shape
     classes = prepared.task.kind != "regression"
     return Baselines(
         _baseline(
@@ -87,7 +89,7 @@ def baselines(prepared: PreparedData) -> Baselines:
             prepared,
             "logistic regression" if classes else "linear regression",
             description,
-            linear,
+            lambda rows: linear(plain_features(shape, rows)),
             note,
         ),
     )
@@ -117,10 +119,10 @@ def _constant(prepared: PreparedData) -> Model:
 
 
 def _linear(prepared: PreparedData) -> tuple[Model, str, str]:
-    """A function from features to predictions, what it is, and a note where it saw fewer rows."""
+    """A function from plain features to predictions, what it is, a note where it saw fewer rows."""
     features, targets = prepared.train.features, prepared.train.targets
     note = sample = ""
-    most = max(1000, MAX_CELLS // features.shape[1])
+    most = max(1000, MAX_CELLS // plain_width(prepared.row_shape))
     if len(features) > most:
         generator = np.random.Generator(np.random.PCG64(prepared.seed))
         chosen = np.sort(generator.permutation(len(features))[:most])
@@ -131,6 +133,7 @@ def _linear(prepared: PreparedData) -> tuple[Model, str, str]:
             "the network on all."
         )
         features, targets = features[chosen], targets[chosen]
+    features = plain_features(prepared.row_shape, features)
     task = prepared.task
     if task.kind == "regression":
         scaler = prepared.target_scaler

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid import nn
+from pellucid.data.input_layout import InputLayout
 from pellucid.data.sources import PreparedData
 from pellucid.tensor.autograd import no_grad
 from pellucid.training.config import TrainingConfig
@@ -46,6 +47,8 @@ def starts_linear(prepared: PreparedData, config: TrainingConfig) -> bool:
         return False
     if prepared.image_shape is not None or config.activation not in _FACTORS:
         return False
+    if isinstance(prepared.row_shape, InputLayout):
+        return False  # a linear model of its codes is none of their vectors
     asked = config.start == "linear"
     least = (2 if asked else 4) * prepared.task.output_units
     if min(config.widths) < least or (config.dropout and not asked):

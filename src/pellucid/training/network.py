@@ -12,8 +12,11 @@ import numpy.typing as npt
 
 from pellucid import Tensor, nn, optim
 from pellucid.base.errors import ArgumentError
+from pellucid.data.input_layout import InputLayout
 from pellucid.data.tasks import Task, TaskKind
 from pellucid.nn import functional
+from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.shaping import cat
 from pellucid.training.config import (
     ACTIVATIONS,
     DEFAULT_EPOCHS,
@@ -35,13 +38,16 @@ _GAIN_NAMES = {
 
 def build_network(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.Sequential:
     """The network that ``config`` describes, for rows that are ``shape``: (features,), or an
-    image's (height, width) or (height, width, channels), flattened.
+    image's (height, width) or (height, width, channels), flattened, or an ``InputLayout``, whose
+    codes are looked up first.
 
     Input (rows, features), output (rows, outputs): scores before sigmoid or softmax (see
     ``apply_head``).  Raises ``ArgumentError`` where a ``cnn`` is to see something else than images.
     """
     if config.model == "cnn":
         return build_cnn(shape, config, outputs)
+    if isinstance(shape, InputLayout):
+        return nn.Sequential(Lookups(shape), *_hidden(shape.width, config, outputs))
     return build_mlp(math.prod(shape), config, outputs)
 
 
@@ -98,6 +104,44 @@ def image_sizes(shape: Sequence[int], config: TrainingConfig) -> list[tuple[int,
     return sizes
 
 
+class Lookups(nn.Module):
+    """Rows of numbers and codes as numbers alone: codes become vectors that are learned.
+
+    Input (N, entries) as ``layout`` says, output (N, ``layout.width``): the numbers, the vector
+    of each category, the mean of the vectors of each text's words.  Vectors start small and
+    normal; that of code 0, which stands for what training does not know, starts at zero.
+    """
+
+    def __init__(self, layout: InputLayout) -> None:
+        super().__init__()
+        self.layout = layout
+        self.tables = nn.ModuleList()
+        for lookup in layout.lookups:
+            table = nn.Embedding(lookup.rows, lookup.width)
+            nn.init.normal_(table.weight, 0.0, 0.05 if lookup.slots == 1 else 0.2)
+            with no_grad():
+                table.weight[0] = 0.0
+            self.tables.append(table)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, entries) → (N, width)."""
+        parts = [x[:, : self.layout.numbers]] if self.layout.numbers else []
+        for lookup, table in zip(self.layout.lookups, self.tables, strict=True):
+            codes = x[:, lookup.start : lookup.start + lookup.slots].long()
+            vectors = table(codes)  # (N, slots, width)
+            if lookup.slots > 1:
+                real = (codes > 0).to(vectors.dtype)  # (N, slots)
+                vectors = (vectors * real.unsqueeze(2)).sum(1)
+                parts.append(vectors / real.sum(1, keepdim=True).clamp(min=1.0))
+            else:
+                parts.append(vectors[:, 0])
+        return cat(parts, 1)
+
+    def extra_repr(self) -> str:
+        """How many numbers go in and come out, for printing."""
+        return f"{self.layout[0]} entries, {self.layout.numbers} of them numbers"
+
+
 class Images(nn.Module):
     """Rows of pixels as images, channels first: (N, H·W·C) → (N, C, H, W).
 
@@ -148,6 +192,10 @@ def parameter_shapes(
             _declare(shapes, position, (count, channels, 3, 3), config)
             position, channels = position + 3, count
         position, before = position + 1, channels * height * width
+    elif isinstance(shape, InputLayout):
+        for number, lookup in enumerate(shape.lookups):
+            shapes[f"0.tables.{number}.weight"] = (lookup.rows, lookup.width)
+        position, before = 1, shape.width
     for units in config.widths:
         _declare(shapes, position, (units, before), config)
         position += 3 if config.dropout else 2
@@ -281,6 +329,9 @@ def describe_layers(shape: Sequence[int], config: TrainingConfig, task: Task) ->
     """One line: units of every layer, activation and head; ``shape`` is that of a row."""
     sizes = [math.prod(shape), *config.widths, task.output_units]
     units = [str(n) for n in sizes]
+    if isinstance(shape, InputLayout) and config.model != "cnn":
+        tables = " + ".join(f"{one.rows:,} vectors of {one.width}" for one in shape.lookups)
+        units[0] = f"{shape.numbers} + {tables}"
     if config.model == "cnn":
         places = image_sizes(shape, config)
         pairs = zip(config.channels, places[1:], strict=True)

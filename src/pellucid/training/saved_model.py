@@ -72,9 +72,7 @@ class SavedModel:
     @property
     def row_shape(self) -> tuple[int, ...]:
         """The shape of an image, or the number of features."""
-        if isinstance(self.preprocessor, ImagePreprocessor):
-            return self.preprocessor.shape
-        return (self.inputs,)
+        return self.preprocessor.row_shape
 
     def to_json(self) -> dict[str, Any]:
         """The content of model.json."""

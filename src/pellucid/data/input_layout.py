@@ -1,0 +1,99 @@
+"""What the entries of a table's rows of features mean: numbers, and codes that are looked up.
+
+A row is one array of float32 whatever it holds.  Numbers come first; then, for each column with
+many categories, the code of its category; then, for each column of prose, the codes of its words.
+A network looks codes up in tables of vectors that it learns; a linear model sees the most frequent
+ones as 0 and 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+PLAIN_CODES = 63
+PLAIN_BUCKETS = 512
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Entries of a row that are codes of one table of vectors.
+
+    ``start`` is the first of ``slots`` entries, each a code from 0 to ``rows`` - 1; code 0 means
+    nothing where there are several slots, and another category where there is one.  ``width`` is
+    the length of a vector.
+    """
+
+    start: int
+    slots: int
+    rows: int
+    width: int
+
+
+class InputLayout(tuple[int, ...]):
+    """The shape of a row, (entries,), and what the entries mean: ``numbers`` of them are numbers,
+    the others codes, for which ``lookups`` says of what."""
+
+    numbers: int
+    lookups: tuple[Lookup, ...]
+
+    def __new__(cls, numbers: int, lookups: Iterable[Lookup]) -> InputLayout:
+        """A layout of so many numbers and these codes after them."""
+        found = tuple(lookups)
+        made = super().__new__(cls, (numbers + sum(lookup.slots for lookup in found),))
+        made.numbers, made.lookups = numbers, found
+        return made
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row is once its codes have been looked up."""
+        return self.numbers + sum(lookup.width for lookup in self.lookups)
+
+
+def vector_width(categories: int) -> int:
+    """The length of the vectors for so many categories: 1.6 · n^0.56, at most 50, a rule of thumb
+    of fastai's tabular models (Howard and Gugger, "Deep Learning for Coders", 2020)."""
+    return min(50, int(1.6 * math.pow(categories, 0.56) + 0.5))
+
+
+def plain_width(shape: tuple[int, ...]) -> int:
+    """How many numbers ``plain_features`` makes of a row of this shape."""
+    if not isinstance(shape, InputLayout):
+        return math.prod(shape)
+    widths = [
+        min(PLAIN_CODES, lookup.rows - 1) + 1 if lookup.slots == 1 else PLAIN_BUCKETS
+        for lookup in shape.lookups
+    ]
+    return shape.numbers + sum(widths)
+
+
+def plain_features(
+    shape: tuple[int, ...], features: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Rows of features as numbers alone: float32 (rows, numbers).
+
+    In place of a code stand 0 and 1 for each of the 63 most frequent categories and for all
+    others; in place of words their shares in 512 groups that words fall into by their codes.
+    Rows without codes are returned as they are.
+    """
+    if not isinstance(shape, InputLayout):
+        return features
+    parts = [features[:, : shape.numbers]]
+    for lookup in shape.lookups:
+        codes = features[:, lookup.start : lookup.start + lookup.slots].astype(np.int64)
+        if lookup.slots == 1:
+            known = min(PLAIN_CODES, lookup.rows - 1)
+            codes = np.where(codes > known, 0, codes)
+            parts.append((codes == np.arange(known + 1)).astype(np.float32))
+            continue
+        groups = np.zeros((len(codes), PLAIN_BUCKETS), np.float32)
+        rows, places = np.nonzero(codes)
+        np.add.at(groups, (rows, codes[rows, places] % PLAIN_BUCKETS), 1.0)
+        counts = np.maximum(np.count_nonzero(codes, axis=1), 1)[:, None]
+        # Scaled so that a group has about the spread of a standardized number.
+        parts.append(groups / np.sqrt(counts).astype(np.float32))
+    return np.ascontiguousarray(np.concatenate(parts, axis=1), np.float32)
