@@ -196,7 +196,7 @@ def _write(out: Any, value: Any) -> Any:
 def _resized(out: Any, value: Any) -> Any:
     """``out`` with memory of another size, that of ``value``."""
     trace = state.trace
-    if trace is not None and not trace.made(out._cell):
+    if trace is not None and not trace.resize(out._cell):
         raise TraceError(
             f"an out of shape {tuple(out.shape)} from outside would have to become one of shape "
             f"{tuple(value.shape)} in a compiled function{trace.where()}",
