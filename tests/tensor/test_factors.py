@@ -1,7 +1,8 @@
 """Factors of matrices and what is made of them: their definitions, NumPy, PyTorch, differences.
 
 Signs of singular vectors and of eigenvectors are LAPACK's and differ from one build to another, so
-that values and gradients are compared through functions which they do not change.
+that values and gradients are compared through functions which they do not change; one test compares
+signs of singular vectors, where the builds are those whose signs are known to agree.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def is_unit(a: Any) -> None:
 
 
 @pytest.mark.parametrize("full", [False, True])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [*SHAPES, (6, 4), (2, 7, 5), (2, 2, 9), (3, 8), (2, 4, 7)])
 def test_singular_values(shape: tuple[int, ...], full: bool) -> None:
     a = numbers(*shape)
     u, s, vh = compiled_too(lambda x: linalg.svd(x, full_matrices=full), a)
@@ -96,6 +97,37 @@ def test_eigenvalues_of_any_matrices(shape: tuple[int, ...], kind: Any) -> None:
     assert_close((np.abs(found) ** 2).sum(-2), np.ones(values.shape), rtol)
     (alone,) = compiled_too(linalg.eigvals, a, rtol=rtol)
     assert_close(np.sort_complex(alone.numpy()), known, rtol, atol)
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("shape", [(2, 5), (2, 3, 8), (6, 4), (5, 2)])
+def test_singular_vectors_of_matrices_without_full_rank(shape: tuple[int, ...], full: bool) -> None:
+    ones = np.ones(shape)
+    first = np.zeros(shape)
+    first[..., 0, 0] = -1
+    for a in (np.zeros(shape), ones, first, ones * np.arange(shape[-2])[:, None]):
+        u, s, vh = linalg.svd(ours(a), full_matrices=full)
+        k = s.shape[-1]
+        is_unit(u.mT @ u), is_unit(vh @ vh.mT)
+        assert_close((u[..., :k] * s.unsqueeze(-2)) @ vh[..., :k, :], a, 1e-12, 1e-12)
+
+
+@pytest.mark.parity
+def test_signs_of_singular_vectors_are_those_of_pytorch() -> None:
+    torch = importlib.import_module("torch")
+    built: Any = np.show_config(mode="dicts")
+    if not torch.backends.mkl.is_available() or "openblas" not in str(built):
+        pytest.skip("signs are known to agree for MKL there and OpenBLAS here")
+    shapes = [(3, 5), (2, 3), (2, 40), (4, 70), (3, 60), (4, 3), (7, 5), (2, 8, 12), (30, 20)]
+    for shape in [*shapes, (3, 3), (9, 4), (4, 5), (20, 45)]:
+        a = numbers(*shape)
+        mine = linalg.svd(ours(a), full_matrices=False)
+        theirs = torch.linalg.svd(torch.tensor(a), full_matrices=False)
+        for x, y in zip(mine, theirs, strict=True):
+            assert_close(x, y, 1e-8, 1e-8, f"factors of {shape}")
+        u, _, vh = linalg.svd(ours(a.astype(np.complex128)), full_matrices=False)
+        exact = torch.linalg.svd(torch.tensor(a.astype(np.complex128)), full_matrices=False)
+        assert_close(u, exact[0], 1e-8, 1e-8), assert_close(vh, exact[2], 1e-8, 1e-8)
 
 
 @pytest.mark.parity

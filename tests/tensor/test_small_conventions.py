@@ -37,12 +37,18 @@ def test_negative_numbers_as_bytes_count_from_the_back() -> None:
 
 def test_out_of_functions_that_read_elsewhere_lies_apart_and_has_their_dtype() -> None:
     x = pellucid.arange(6.0)
-    places = pellucid.tensor([2, 1, 0, 5, 4, 3])
+    places, empty = pellucid.tensor([2, 1, 0, 5, 4, 3]), pellucid.empty(0)
     for call in (
         lambda: pellucid.gather(x, 0, places, out=x),
         lambda: pellucid.take(x, places, out=x),
         lambda: pellucid.index_select(x, 0, places, out=x),
         lambda: pellucid.masked_select(x, x > 2, out=x[:3]),
+        lambda: pellucid.gather(input=x, dim=0, index=places, out=x),
+        lambda: pellucid.take_along_dim(x, places, out=x),
+        lambda: pellucid.stack([x[:3], x[3:]], out=x.reshape(2, 3)),
+        lambda: pellucid.hstack([x[:3], x[3:]], out=x),
+        lambda: pellucid.linalg.cross(x[:3], x[3:], out=x[3:]),
+        lambda: pellucid.cat([empty, x], out=empty),
     ):
         with pytest.raises(InPlaceError, match="shares memory"):
             call()

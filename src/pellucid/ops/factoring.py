@@ -36,6 +36,7 @@ from pellucid.ops.registry import (
     require_float,
     same_dtype,
 )
+from pellucid.ops.singular_factors import singular_factors
 
 Cotangents = Mapping[int, Value]
 Result = Callable[[int], Value]
@@ -224,7 +225,7 @@ def svd_of(
     _require_finite("svd", a)
     if outputs == (1,):
         return {1: _computed("svd", lambda x: np.linalg.svd(x, False, False), a)[0]}
-    found = _computed("svd", lambda x: np.linalg.svd(x, full), a)
+    found = _computed("svd", lambda x: singular_factors(x, full), a)
     return _wanted(dict(enumerate(found)), outputs)
 
 

@@ -22,7 +22,7 @@ from pellucid.base.errors import (
     TraceError,
 )
 from pellucid.base.shapes import Shape, Size, size_of
-from pellucid.graph.node import CONSTANT, Primitive, Spec, constant, constant_value, current_layer
+from pellucid.graph.node import Primitive, Spec, constant, current_layer
 from pellucid.ops import elementwise
 from pellucid.ops.views import AS_STRIDED, VIEWS, is_stretched_view, stretched
 from pellucid.tensor.reads import rule_reads
@@ -604,8 +604,10 @@ class TensorCore:
     def array(self) -> np.ndarray:
         """The value as a NumPy array that shares memory; raises while it is only traced."""
         cell, trace = self._cell, state.trace
-        if trace is not None and cell.node is not None and cell.node.op is CONSTANT:
-            return constant_value(cell.node)
+        if trace is not None and cell.node is not None:
+            known: np.ndarray | None = trace.constant(cell)
+            if known is not None:
+                return known
         found = cell.array
         if found is None and cell.recipe is not None and trace is None:
             restored: np.ndarray = cell.recipe.restore(cell)

@@ -503,7 +503,7 @@ def linspace(
     """``steps`` evenly spaced values from ``start`` to ``end``, both included."""
     check_device(device)
     check_layout(layout)
-    _shape_of((steps,))
+    (steps,) = _shape_of((steps,))
     least = get_default_dtype()
     kind = as_dtype(dtype or promote(least, promote(of_scalar(start), of_scalar(end))))
     check_size((steps,), kind, MOST_KNOWN)
@@ -561,7 +561,7 @@ def logspace(
     """base^x for ``steps`` evenly spaced x from ``start`` to ``end``."""
     check_device(device)
     check_layout(layout)
-    _shape_of((steps,))
+    (steps,) = _shape_of((steps,))
     least = get_default_dtype()
     kind = as_dtype(dtype or promote(least, promote(of_scalar(start), of_scalar(end))))
     check_size((steps,), kind, MOST_KNOWN)

@@ -57,7 +57,7 @@ def takes_out(function: Function) -> Function:
             if out is None:
                 return function(*args, **kwargs)
             if name in _PLACED:
-                _check_apart(name, out, args)
+                _check_apart(name, out, (*args, *kwargs.values()))
             if typed and isinstance(out, TensorCore):
                 kwargs = _computed_in(name, out, place, args, kwargs)
             return _write_all(name, out, function(*args, **kwargs))
@@ -67,7 +67,10 @@ def takes_out(function: Function) -> Function:
     return run  # type: ignore[return-value]
 
 
-_PLACED = frozenset("cat gather index_select kthvalue masked_select take".split())
+_PLACED = frozenset(
+    "cat cross dstack gather hstack index_select kron kthvalue masked_select outer stack take "
+    "take_along_dim vstack".split()
+)
 """Functions that write other places than they read: PyTorch refuses operands as their out."""
 _OF_THEIR_DTYPE = frozenset("aminmax gather index_select masked_select multinomial take".split())
 """Functions that convert nothing for their out."""
@@ -77,7 +80,7 @@ def _check_apart(name: str, out: Any, args: tuple[Any, ...]) -> None:
     """Raise if a result would be written into memory of an operand."""
     read = [array for x in args for array in _arrays(x)]
     for target in _arrays(out):
-        if any(shares(target, array) for array in read):
+        if any(array is target or shares(target, array) for array in read):
             raise InPlaceError(
                 f"{name}(): unsupported operation: out shares memory with an operand",
                 "clone() one of them",
@@ -193,7 +196,7 @@ def _write(out: Any, value: Any) -> Any:
 def _resized(out: Any, value: Any) -> Any:
     """``out`` with memory of another size, that of ``value``."""
     trace = state.trace
-    if trace is not None and not trace.made(out._cell):
+    if trace is not None and not trace.resize(out._cell):
         raise TraceError(
             f"an out of shape {tuple(out.shape)} from outside would have to become one of shape "
             f"{tuple(value.shape)} in a compiled function{trace.where()}",

@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from pellucid.base.errors import AutogradError
 from pellucid.graph.node import CONSTANT, Node, Primitive, Spec, make_node, new_input
 from pellucid.ops.elementwise import DETACH
@@ -56,6 +58,12 @@ class BodyTrace(Trace):
         finally:
             state.trace = before
 
+    def constant(self, cell: Cell) -> np.ndarray | None:
+        """The value of a cell where it follows from constants alone, else None."""
+        if cell.trace is self or cell in self.current or cell in self.views or self.outer is None:
+            return super().constant(cell)
+        return self.outer.constant(cell)
+
     def holds(self, tensor: TensorCore) -> bool:
         """Whether a tensor has another value in each step."""
         cell = tensor._cell
@@ -77,8 +85,10 @@ class BodyTrace(Trace):
         cell = tensor._cell
         if self.holds(tensor):
             return self.node_of(cell)
-        if cell.node is not None and cell.node.op is CONSTANT and not tensor._requires_grad:
-            return cell.node
+        node = cell.node
+        if node is not None and node.op is CONSTANT and not tensor._requires_grad:
+            if cell not in cell.trace.current:
+                return node
         key = (cell, id(tensor._record), tensor._requires_grad)
         known = self.captured.get(key)
         if known is None:

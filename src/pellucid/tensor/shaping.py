@@ -51,6 +51,26 @@ def _extents(args: tuple[Any, ...]) -> tuple[int, ...]:
         ) from None
 
 
+def _repeated(repeats: Any, extent: int, output_size: int | None) -> Any:
+    """Each position below ``extent`` as often as ``repeats`` says, in order."""
+    if output_size is not None and state.trace is not None and repeats._cell.array is None:
+        ends = structure.broadcast_to(repeats, (extent,)).cumsum(0)
+        steps: Any = lift(np.zeros(output_size + 1, np.int64))
+        return steps.index_add(0, ends, lift(np.ones(extent, np.int64))).cumsum(0)[:output_size]
+    counts = np.broadcast_to(repeats.array(), (extent,))
+    if counts.size and counts.min() < 0:
+        raise ArgumentError(
+            f"repeat_interleave got the count {int(counts.min())}", "counts are 0 or more"
+        )
+    if output_size not in (None, int(counts.sum())):
+        raise ArgumentError(
+            f"repeat_interleave got output_size={output_size} and counts that sum to "
+            f"{int(counts.sum())}: allocated size does not match required size",
+            "give their sum, or nothing",
+        )
+    return lift(np.repeat(np.arange(extent), counts))
+
+
 def as_view(result: Any, base: TensorCore) -> Any:
     """The result of an operation on ``base``, which is never ``base`` itself but a view of it."""
     return apply(RESHAPE, base, shape=tuple(base.shape)) if result is base else result
@@ -241,18 +261,13 @@ class ShapingMethods(Tensor):
     ) -> Tensor:
         """Each element repeated ``repeats`` times in place along ``dim`` (flattened by default).
 
-        ``repeats`` is a number, or a vector of known values with one for each element.
+        ``repeats`` is a number, or a vector with one for each element.  ``output_size`` is the sum
+        of them; compiled programs need it, where the vector's values are not known.
         """
         x = structure.reshape(self, (-1,)) if dim is None or not self.shape else self
         axis = normalize_axis(dim or 0, len(x.shape))
         if isinstance(repeats, TensorCore):
-            counts = np.broadcast_to(repeats.array(), (x.shape[axis],))
-            if counts.size and counts.min() < 0:
-                raise ArgumentError(
-                    f"repeat_interleave got the count {int(counts.min())}", "counts are 0 or more"
-                )
-            places = np.repeat(np.arange(x.shape[axis]), counts)
-            return indexing.take(x, lift(places), axis)
+            return indexing.take(x, _repeated(repeats, x.shape[axis], output_size), axis)
         if repeats < 0:
             raise ArgumentError(f"repeat_interleave got the count {repeats}", "use 0 or more")
         wide = (*x.shape[: axis + 1], repeats, *x.shape[axis + 1 :])
@@ -266,6 +281,8 @@ class ShapingMethods(Tensor):
 
     def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
         """Shifted by ``shifts`` along ``dims``; what falls out comes in on the other side."""
+        if isinstance(shifts, TensorCore) and not shifts.shape:
+            shifts = operator.index(shifts)
         if not isinstance(shifts, int):
             shifts = _extents((shifts,))
             if not len(shifts):
@@ -316,6 +333,7 @@ class ShapingMethods(Tensor):
             if state.trace is not None and start._cell.array is None:
                 return self._narrow_at(axis, start, length)
             start = int(start.array())
+        length = operator.index(length)
         if length < 0:
             raise ArgumentError(
                 f"narrow got length={length}: narrow(): length must be non-negative",
@@ -346,6 +364,10 @@ class ShapingMethods(Tensor):
         """The slice at ``index`` along ``dim``, without that axis."""
         axis = normalize_axis(dim, len(self.shape))
         extent = self.shape[axis]
+        if isinstance(index, TensorCore):
+            if state.trace is not None and not index.shape and index._cell.array is None:
+                return self._narrow_at(axis, index, 1).squeeze(axis)
+            index = operator.index(index)
         if not -extent <= index < extent:
             raise OutOfRangeError(
                 f"select({dim}, {index}) on an axis of extent {extent}",

@@ -25,6 +25,21 @@ from pellucid.tensor.results import Extremes, Histogram, ValuesIndices
 from pellucid.tensor.state import state
 
 
+def _is_hidden(x: Any) -> bool:
+    """Whether only the running program knows a tensor's values."""
+    return state.trace is not None and x._cell.array is None
+
+
+def _single(x: Any, inverse: bool, counts: bool) -> Any:
+    """What :meth:`unique` gives for one element, or none, whatever it is."""
+    found = [x.reshape(-1).clone()]
+    if inverse:
+        found.append(lift(np.zeros(x.shape, np.int64)))
+    if counts:
+        found.append(lift(np.ones(found[0].shape, np.int64)))
+    return found[0] if len(found) == 1 else tuple(found)
+
+
 class StatisticsMethods(ReducingMethods):
     """What describes the elements of a tensor beyond sums and extremes."""
 
@@ -384,6 +399,8 @@ class StatisticsMethods(ReducingMethods):
         With ``return_inverse`` also the place of each element among them, with
         ``return_counts`` also how often each comes.
         """
+        if dim is None and _is_hidden(self) and self.numel() <= 1:
+            return _single(self, return_inverse, return_counts)
         kind = self.dtype
         values, inverse, counts = np.unique(
             kind.numbers(self.array()),
@@ -418,6 +435,8 @@ class StatisticsMethods(ReducingMethods):
 
         Values must be known; the other results as in :meth:`unique`.
         """
+        if dim is None and _is_hidden(self) and self.numel() <= 1:
+            return _single(self, return_inverse, return_counts)
         array = self.dtype.numbers(self.array())
         flat = array.reshape(-1) if dim is None else np.moveaxis(array, dim, 0)
         fresh = np.ones(len(flat), bool)

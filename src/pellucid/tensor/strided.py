@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.base.errors import ArgumentError, AutogradError, ShapeError, TraceError
 from pellucid.base.shapes import Shape, contiguous_strides, size_of
-from pellucid.ops import elementwise
+from pellucid.ops import elementwise, structure
 from pellucid.ops.registry import apply
 from pellucid.ops.views import AS_STRIDED, VIEWS
 from pellucid.tensor.arguments import Extents
@@ -90,11 +90,20 @@ def _need_freedom(tensor: Any, name: str) -> None:
             f"cannot resize variables that require grad: {name} was called on one",
             "make a tensor of the new shape instead, or use x.detach()",
         )
-    if state.trace is not None:
+    if state.trace is not None and not state.trace.resize(tensor._cell):
         raise TraceError(
-            f"{name} was called while a program is being compiled",
-            "shapes are fixed there: use reshape, narrow or pad",
+            f"{name} was called on a tensor of shape {tuple(tensor.shape)} from outside of a "
+            f"compiled function{state.trace.where()}",
+            "make it inside, or pass it as an argument",
         )
+
+
+def _become(tensor: Any, value: Any) -> None:
+    """Show what ``value`` shows, in another shape; inside of a trace, in another cell."""
+    if state.trace is None:
+        tensor._cell.replace(value.array())
+    else:
+        tensor._cell, tensor._record, tensor._view = value._cell, None, None
 
 
 class StridedMethods(Tensor):
@@ -131,11 +140,12 @@ class StridedMethods(Tensor):
     ) -> Tensor:
         """:meth:`as_strided` in place: the tensor itself shows its memory so; returns it.
 
-        Raises ``AutogradError`` for tensors that require gradients, ``TraceError`` inside of
-        ``compile``.
+        Raises ``AutogradError`` for tensors that require gradients, and ``TraceError`` inside of
+        ``compile`` for tensors from outside that are no arguments.  A call that changes the shape
+        of an argument runs eagerly.
         """
         _need_freedom(self, "as_strided_")
-        self._cell.replace(self.as_strided(size, stride, storage_offset).array())
+        _become(self, self.as_strided(size, stride, storage_offset))
         return self
 
     def as_strided_scatter(
@@ -161,7 +171,8 @@ class StridedMethods(Tensor):
         """Another shape in place, of the same elements in their order; returns the tensor.
 
         What is new of a larger shape is 0.  Raises ``AutogradError`` for tensors that require
-        gradients and ``TraceError`` inside of ``compile``, where shapes are fixed.
+        gradients, and ``TraceError`` inside of ``compile`` for tensors from outside that are no
+        arguments.  A call that changes the shape of an argument runs eagerly.
         """
         shape = _extents(sizes)
         if tuple(shape) == tuple(self.shape):
@@ -169,14 +180,11 @@ class StridedMethods(Tensor):
         _need_freedom(self, "resize_")
         if any(n < 0 for n in shape):
             raise ArgumentError(f"resize_ got the shape {tuple(shape)}", "use numbers from 0 up")
-        known = self.array().reshape(-1)
-        count = size_of(tuple(shape))
-        if count > known.size:
-            line = np.zeros(count, known.dtype)
-            line[: known.size] = known
-        else:
-            line = known[:count]
-        self._cell.replace(line.reshape(shape))
+        line, count = self.reshape(-1), size_of(tuple(shape))
+        if count > line.shape[0]:
+            new: Any = self.new_zeros(count - line.shape[0])
+            line = structure.concatenate([line, new], 0)
+        _become(self, line[:count].reshape(shape))
         return self
 
     def resize_as_(self, other: Tensor, *, memory_format: object = None) -> Tensor:

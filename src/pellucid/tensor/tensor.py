@@ -553,7 +553,7 @@ class _WholeTensor(
                 "a leaf that requires gradients cannot change its shape in place",
                 "use the form without underscore: it gives another tensor",
             )
-        if trace is not None and not trace.made(self._cell):
+        if trace is not None and not trace.resize(self._cell):
             raise TraceError(
                 f"a tensor of shape {tuple(self.shape)} from outside changes its shape in a "
                 f"compiled function{trace.where()}",

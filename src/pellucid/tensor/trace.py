@@ -20,7 +20,18 @@ import numpy as np
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import AutogradError, TraceError
 from pellucid.base.shapes import Shape, contiguous_strides
-from pellucid.graph.node import Node, Primitive, Spec, make_node, new_input
+from pellucid.graph.evaluate import Interpreter
+from pellucid.graph.node import (
+    CONSTANT,
+    INPUT,
+    Node,
+    Primitive,
+    Spec,
+    constant_value,
+    make_node,
+    new_input,
+    topological,
+)
 from pellucid.ops.elementwise import DETACH
 from pellucid.ops.views import (
     VIEWS,
@@ -175,6 +186,8 @@ class Trace:
     """Cells whose elements would not lie in C order outside of a trace → how they would lie."""
     inner: set[int] = field(default_factory=set)
     """Identities of arguments that require gradients and are no leaves outside."""
+    resized: bool = False
+    """Whether an argument got another shape in place, which its tensor outside would have to."""
     reshapes_arguments: bool = False
     """Whether an argument was reshaped: a view if its elements lie in C order, else a copy."""
     borrowed: dict[int, tuple[TensorCore, Record | None, bool]] = field(default_factory=dict)
@@ -191,6 +204,8 @@ class Trace:
     """Lists that every new cell is added to; see :mod:`.rematerialize`."""
     late: list[Any] = field(default_factory=list)
     """Checks of values that wait until the program runs; see :mod:`.late`."""
+    known: dict[Node, np.ndarray | None] = field(default_factory=dict)
+    """Nodes whose value Python asked for → it, or None where it depends on inputs."""
     kept: dict[Any, Any] = field(default_factory=dict)
     """What objects outside remember only while this trace runs, by keys of their own."""
     is_body: ClassVar[bool] = False
@@ -241,6 +256,21 @@ class Trace:
         """The node of a cell whose value is not kept between forward and backward."""
         found: Node = cell.recipe.node_of(cell, cell.node)
         return found
+
+    def constant(self, cell: Cell) -> np.ndarray | None:
+        """The value of a cell where it follows from constants alone, else None."""
+        root = cell
+        while root in self.views:
+            root = self.views[root].base
+        if root.node is None or root.trace is not self or root.recipe is not None:
+            return None
+        node = self.node_of(cell)
+        if node.op is CONSTANT:
+            return constant_value(node)
+        if node not in self.known:
+            given = any(n.op is INPUT for n in topological((node,)))
+            self.known[node] = None if given else Interpreter((), (node,)).run(())[0]
+        return self.known[node]
 
     def holds(self, tensor: TensorCore) -> bool:
         """Whether a tensor's value belongs to this trace, not to one around it."""
@@ -298,6 +328,13 @@ class Trace:
     def made(self, cell: Cell) -> bool:
         """Whether a cell was made inside, so that nobody outside knows it."""
         return cell.trace is self and not self._is_argument(cell)
+
+    def resize(self, cell: Cell) -> bool:
+        """Whether the tensor that holds a cell may get another shape here: not one from outside."""
+        if not self.made(cell):
+            self.resized = self.resized or self._is_argument(cell)
+            return self._is_argument(cell)
+        return True
 
     def _is_argument(self, cell: Cell) -> bool:
         while cell in self.views:
@@ -379,11 +416,13 @@ class Trace:
         return self.arguments.index(cell), is_itself, views
 
     def rewritten(self, arguments: Sequence[TensorCore]) -> bool:
-        """Whether an argument got a history that the caller's tensor would have to have.
+        """Whether an argument got a history, or a shape, that the caller's tensor would have to
+        have.
 
-        Not one that a backward pass inside has gone through.
+        Not a history that a backward pass inside has gone through.
         """
-        return any(t._record is not None and id(t._record) not in self.consumed for t in arguments)
+        told = (t._record for t in arguments if t._record is not None)
+        return self.resized or any(id(record) not in self.consumed for record in told)
 
     def give_back(self) -> None:
         """Tensors from outside have the history from before the trace again.

@@ -51,6 +51,9 @@ class Tracing(Protocol):
     def node_of(self, cell: Any) -> Node:
         """The node that a cell holds at this point of the trace."""
 
+    def constant(self, cell: Any) -> Any:
+        """The value of a cell where it follows from constants alone, else None."""
+
     def strides_of(self, cell: Any) -> Any:
         """How a cell's elements would lie outside of the trace."""
 
@@ -68,6 +71,9 @@ class Tracing(Protocol):
 
     def made(self, cell: Any) -> bool:
         """Whether a cell was made inside, so that nobody outside knows it."""
+
+    def resize(self, cell: Any) -> bool:
+        """Whether the tensor that holds a cell may get another shape here."""
 
     def knows(self, cell: Any) -> bool:
         """Whether Python may read a concrete cell's value here."""
