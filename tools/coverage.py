@@ -48,7 +48,7 @@ REASONS = [
         "sparse Sparse coalesce crow_ col_indices row_indices =to_dense =dense_dim =values "
         "=indices =smm =sspaddmm =hspmm =values_copy =indices_copy =ccol_indices_copy "
         "=row_indices_copy =hsmm =spmm =dsmm =saddmm",
-        "sparse tensors",
+        "seldom used with sparse tensors",
     ),
     ("nested =to_padded_tensor", "nested tensors"),
     ("=chalf", "complex numbers of 16 bits a part"),

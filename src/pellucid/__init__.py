@@ -210,6 +210,12 @@ from pellucid.tensor.settings import (
     use_deterministic_algorithms,
 )
 from pellucid.tensor.shaping import broadcast_tensors, cat, meshgrid, stack
+from pellucid.tensor.sparse_making import (
+    sparse_compressed_tensor,
+    sparse_coo_tensor,
+    sparse_csc_tensor,
+    sparse_csr_tensor,
+)
 from pellucid.tensor.state import (
     are_eager_kernels_enabled,
     eager_kernels,
@@ -517,14 +523,21 @@ __all__ = [
     "short",
     "signal",
     "slice_copy",
+    "smm",
+    "sparse",
     "sparse_bsc",
     "sparse_bsr",
+    "sparse_compressed_tensor",
     "sparse_coo",
+    "sparse_coo_tensor",
     "sparse_csc",
+    "sparse_csc_tensor",
     "sparse_csr",
+    "sparse_csr_tensor",
     "special",
     "split_copy",
     "split_with_sizes_copy",
+    "spmm",
     "squeeze_copy",
     "stack",
     "strided",
@@ -570,12 +583,14 @@ __all__ += _method_functions.__all__
 _PARTS = """
     accelerator amp autograd backends compiler cpu cuda data distributed distributions fft func hub
     insight interop jit linalg masked models mps multiprocessing nn onnx optim profiler random rl
-    serialization signal special testing text training utils version vision xpu
+    serialization signal sparse special testing text training utils version vision xpu
 """.split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",
     "load": "pellucid.serialization",
     "save": "pellucid.serialization",
+    "smm": "pellucid.sparse",
+    "spmm": "pellucid.sparse",
     "summary": "pellucid.training.summary",
 }
 _PLACES |= dict.fromkeys(

@@ -186,6 +186,10 @@ from pellucid.tensor.shaping import broadcast_tensors as broadcast_tensors
 from pellucid.tensor.shaping import cat as cat
 from pellucid.tensor.shaping import meshgrid as meshgrid
 from pellucid.tensor.shaping import stack as stack
+from pellucid.tensor.sparse_making import sparse_compressed_tensor as sparse_compressed_tensor
+from pellucid.tensor.sparse_making import sparse_coo_tensor as sparse_coo_tensor
+from pellucid.tensor.sparse_making import sparse_csc_tensor as sparse_csc_tensor
+from pellucid.tensor.sparse_making import sparse_csr_tensor as sparse_csr_tensor
 from pellucid.tensor.state import are_eager_kernels_enabled as are_eager_kernels_enabled
 from pellucid.tensor.state import eager_kernels as eager_kernels
 from pellucid.tensor.state import set_eager_kernels as set_eager_kernels
@@ -301,7 +305,10 @@ from pellucid.serialization import save as save
 from pellucid.nn.functional import selu as selu
 from pellucid import serialization as serialization
 from pellucid import signal as signal
+from pellucid.sparse import smm as smm
+from pellucid import sparse as sparse
 from pellucid import special as special
+from pellucid.sparse import spmm as spmm
 from pellucid.training.summary import summary as summary
 from pellucid import testing as testing
 from pellucid import text as text
@@ -886,18 +893,25 @@ __all__ = [
     "slice_copy",
     "slice_scatter",
     "slogdet",
+    "smm",
     "softmax",
     "sort",
+    "sparse",
     "sparse_bsc",
     "sparse_bsr",
+    "sparse_compressed_tensor",
     "sparse_coo",
+    "sparse_coo_tensor",
     "sparse_csc",
+    "sparse_csc_tensor",
     "sparse_csr",
+    "sparse_csr_tensor",
     "special",
     "split",
     "split_copy",
     "split_with_sizes",
     "split_with_sizes_copy",
+    "spmm",
     "sqrt",
     "sqrt_",
     "square",

@@ -146,7 +146,7 @@ class Module(Convertible):
             enter_layer(before)
             if outermost:
                 calls.running = None
-        shape = result._cell.shape if isinstance(result, Tensor) else shapes_in(result)
+        shape = tuple(result.shape) if isinstance(result, Tensor) else shapes_in(result)
         running.steps.append((path, self, shape))
         return result
 
@@ -161,7 +161,7 @@ class Module(Convertible):
             *((k, exact(v)) for k, v in self.__dict__.items() if v is None or is_setting(v)),
             *((k, id(v)) for k, v in self._modules.items()),
             *((k, id(v)) for k, v in self._computed.items()),
-            *((k, None if tensor is None else id(tensor._cell)) for k, tensor in storage),
+            *((k, None if tensor is None else tensor.identity) for k, tensor in storage),
             *self._forward_pre_hooks,
             *self._forward_hooks,
             *self._backward_hooks,

@@ -404,6 +404,9 @@ class TensorCore:
     run_results: ClassVar[Callable[..., dict[int, Cell] | None]]
     """Those results (None: all) of a primitive with several, by a native kernel if there is one."""
 
+    sparse_class: ClassVar[Any]
+    """The class of sparse tensors; set by :mod:`.sparse`."""
+
     _cell: Cell
     _requires_grad: bool
     _grad: Any
@@ -411,6 +414,14 @@ class TensorCore:
     _hooks: list[Callable[[Any], Any]] | None
     _view: View | None
     """What it is a view of; see :mod:`.inplace`."""
+
+    answers_functions: ClassVar[bool] = False
+    """Whether the class has methods of its own that ``pellucid.name(x)`` calls."""
+
+    @property
+    def identity(self) -> object:
+        """What tells these values in memory from others."""
+        return id(self._cell)
 
     # ---- application of primitives ---------------------------------------------------------
 

@@ -1060,6 +1060,10 @@ class Tensor(TensorCore):
         """A copy with its own memory; gradients flow through."""
         ...
 
+    def coalesce(self) -> Tensor:
+        """A sparse tensor with one entry a place; this one is dense: ``ArgumentError``."""
+        ...
+
     def conj(self) -> Tensor:
         """The conjugate re − i im, in memory of its own; of a real tensor itself."""
         ...
@@ -1214,6 +1218,10 @@ class Tensor(TensorCore):
 
         In place: overwrites the tensor with the result and returns it.
         """
+        ...
+
+    def dense_dim(self) -> builtins.int:
+        """Number of axes without indices: all."""
         ...
 
     def det(self) -> Tensor:
@@ -1864,6 +1872,10 @@ class Tensor(TensorCore):
         """The slices of the tensor at ``index`` along ``dim``."""
         ...
 
+    def indices(self) -> Tensor:
+        """The places of a sparse tensor; this one is dense and raises ``ArgumentError``."""
+        ...
+
     def inner(self, other: Tensor) -> Tensor:
         """Sums of products over the last axis of both: (..., K), (..., K) → (..., ...)."""
         ...
@@ -1874,6 +1886,10 @@ class Tensor(TensorCore):
 
     def inverse(self) -> Tensor:
         """The inverse of square matrices (…, n, n); see ``linalg.inv``."""
+        ...
+
+    def is_coalesced(self) -> builtins.bool:
+        """Whether each place has one entry; this tensor is dense: ``ArgumentError``."""
         ...
 
     def is_complex(self) -> builtins.bool:
@@ -3317,6 +3333,14 @@ class Tensor(TensorCore):
         """(values, positions) sorted along ``dim``; NaN counts as largest."""
         ...
 
+    def sparse_dim(self) -> builtins.int:
+        """Number of axes that have indices: 0, for the tensor is dense."""
+        ...
+
+    def sparse_mask(self, mask: Tensor) -> Tensor:
+        """The elements at the places of the sparse tensor ``mask``, a sparse tensor."""
+        ...
+
     def split(
         self,
         split_size: builtins.int | Sequence[builtins.int],
@@ -3592,6 +3616,41 @@ class Tensor(TensorCore):
         """
         ...
 
+    def to_dense(
+        self,
+        dtype: DTypeLike | None = None,
+        *,
+        masked_grad: builtins.bool | None = None,
+    ) -> Tensor:
+        """The tensor itself, for it is dense; in another dtype if one is given."""
+        ...
+
+    def to_sparse(
+        self,
+        sparse_dim: builtins.int | None = None,
+        *,
+        layout: Layout | None = None,
+        blocksize: builtins.object = None,
+        dense_dim: builtins.int | None = None,
+    ) -> Tensor:
+        """The elements that are not zero, as a sparse tensor; ``sparse_dim`` axes get indices.
+
+        See :func:`pellucid.sparse_coo_tensor`; ``layout`` may be ``sparse_csr`` or ``sparse_csc``.
+        """
+        ...
+
+    def to_sparse_coo(self) -> Tensor:
+        """The elements that are not zero, as a sparse tensor with indices of all axes."""
+        ...
+
+    def to_sparse_csc(self, dense_dim: builtins.int | None = None) -> Tensor:
+        """The elements of a matrix that are not zero, column by column."""
+        ...
+
+    def to_sparse_csr(self, dense_dim: builtins.int | None = None) -> Tensor:
+        """The elements of a matrix that are not zero, row by row."""
+        ...
+
     def tolist(self) -> Any:
         """Nested lists of Python numbers; a single number for a tensor without axes."""
         ...
@@ -3830,6 +3889,10 @@ class Tensor(TensorCore):
 
     def unsqueeze_(self, dim: builtins.int) -> Tensor:
         """With a new axis of extent 1 at ``dim``, in place."""
+        ...
+
+    def values(self) -> Tensor:
+        """The values of a sparse tensor; this one is dense and raises ``ArgumentError``."""
         ...
 
     def var(

@@ -18,14 +18,30 @@ from pellucid.tensor.signatures import as_function, present_as
 from pellucid.tensor.tensor import Tensor
 from pellucid.tensor.vocabulary import FORMS, IN_PLACE_FUNCTIONS, names_with
 
+REFLECTED = {
+    "add": "add",
+    "mul": "mul",
+    "multiply": "mul",
+    "sub": "__rsub__",
+    "subtract": "__rsub__",
+    "mm": "__rmatmul__",
+    "matmul": "__rmatmul__",
+}
+"""Function → the method of a second operand that has an answer of its own."""
+
 
 def _free(name: str) -> Callable[..., Any]:
     """The function that calls a method of its first argument."""
-    method = getattr(Tensor, name)
+    method, reflected = getattr(Tensor, name), REFLECTED.get(name)
 
     def function(input: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return method(as_operand(input), *args, **kwargs)
+            operand = as_operand(input)
+            if operand.answers_functions:
+                return getattr(operand, name)(*args, **kwargs)
+            if reflected and args and getattr(args[0], "answers_functions", False):
+                return getattr(args[0], reflected)(operand, **kwargs)
+            return method(operand, *args, **kwargs)
         except UNFORESEEN as error:
             raise understood(error, name, (input, *args), kwargs) from error
 

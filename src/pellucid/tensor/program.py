@@ -218,10 +218,16 @@ class Program:
         """The Python values that were read, without those that the function itself replaced."""
 
         def is_result(value: object) -> bool:
-            return isinstance(value, TensorCore) and value._cell.trace is trace
+            leaves: list[TensorCore] = []
+            if isinstance(value, TensorCore):
+                flatten(value, leaves)
+            return any(leaf._cell.trace is trace for leaf in leaves)
 
         for name, before in walk.found.drop_results(is_result):
-            if isinstance(before, TensorCore) and before._cell in trace.cells:
+            held: list[TensorCore] = []
+            if isinstance(before, TensorCore):
+                flatten(before, held)
+            if any(leaf._cell in trace.cells for leaf in held):
                 raise TraceError(
                     f"a compiled function reads {name} and puts a value of its own there, which "
                     "the next call could not read",

@@ -1,4 +1,7 @@
-"""Arguments and results as trees: tuples, lists and dicts with tensors at the leaves."""
+"""Arguments and results as trees: tuples, lists and dicts with tensors at the leaves.
+
+A sparse tensor is a branch with two leaves: its places and its values.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ def map_tensors(tree: Any, change: Callable[[TensorCore], Any], by_identity: boo
     With ``by_identity`` leaves that require gradients stay as they are; see :func:`is_state`.
     """
     if isinstance(tree, TensorCore):
+        if tree.answers_functions:
+            return _branched(tree, lambda part: map_tensors(part, change, by_identity))
         return tree if by_identity and is_state(tree) else change(tree)
     if isinstance(tree, np.ndarray):
         return change(from_numpy(tree))
@@ -28,6 +33,11 @@ def map_tensors(tree: Any, change: Callable[[TensorCore], Any], by_identity: boo
     if isinstance(tree, dict):
         return {k: map_tensors(v, change, by_identity) for k, v in tree.items()}
     return tree
+
+
+def _branched(sparse: Any, change: Callable[[Any], Any]) -> Any:
+    """A sparse tensor with ``change`` of its parts."""
+    return sparse.with_parts(*map(change, sparse.parts()))
 
 
 def is_state(tensor: TensorCore) -> bool:
@@ -51,6 +61,10 @@ def signature(tree: Any, by_identity: bool = True, recorded: bool = False) -> An
     ``recorded``: also which tensors require gradients.
     """
     if isinstance(tree, TensorCore):
+        if tree.answers_functions:
+            sparse: Any = tree
+            parts = (signature(part, by_identity, recorded) for part in sparse.parts())
+            return (sparse.shape, sparse.layout, sparse.is_coalesced(), *parts)
         if by_identity and is_state(tree):
             return ("state", Identity(tree))
         return (tree.shape, tree.dtype, recorded and tree._requires_grad)
@@ -71,6 +85,8 @@ def signature(tree: Any, by_identity: bool = True, recorded: bool = False) -> An
 def flatten(tree: Any, leaves: list[TensorCore]) -> Any:
     """The tree with tensors replaced by a marker; the tensors go to ``leaves``."""
     if isinstance(tree, TensorCore):
+        if tree.answers_functions:
+            return _branched(tree, lambda part: flatten(part, leaves))
         leaves.append(tree)
         return LEAF
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
@@ -89,6 +105,8 @@ def rebuild(tree: Any, leaves: Any) -> Any:
     """The reverse of :func:`flatten`."""
     if tree is LEAF:
         return next(leaves)
+    if isinstance(tree, TensorCore):
+        return _branched(tree, lambda part: rebuild(part, leaves))
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return type(tree)(*(rebuild(v, leaves) for v in tree))
     if isinstance(tree, (list, tuple)):

@@ -24,6 +24,7 @@ from pellucid.base.errors import ArgumentTypeError, DataError, DTypeError
 from pellucid.interop.pytorch.pickles import Global, refuse
 from pellucid.interop.pytorch.storages import (
     rebuild_parameter,
+    rebuild_sparse,
     rebuild_tensor,
     rebuild_tensor_with_dtype,
     storage_kind,
@@ -186,6 +187,7 @@ _ALLOWED: dict[str, Global] = {
     "torch._utils._rebuild_tensor_v3": _plain(rebuild_tensor_with_dtype),
     "torch._utils._rebuild_parameter": _plain(rebuild_parameter),
     "torch._utils._rebuild_parameter_with_state": Global(rebuild_parameter, rebuild_parameter),
+    "torch._utils._rebuild_sparse_tensor": _plain(rebuild_sparse),
     "torch._tensor._rebuild_from_type_v2": _plain(_rebuild_from_type),
     "numpy.dtype": _plain(_numpy_dtype),
     "numpy.ndarray": Global(np.ndarray),

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from pellucid.base.dtypes import DType, as_dtype
-from pellucid.base.errors import DataError, DTypeError
+from pellucid.base.errors import DataError, DTypeError, PellucidError
 from pellucid.interop.pytorch.pickles import refuse
 from pellucid.nn.parameter import Parameter
 from pellucid.tensor.core import lift
+from pellucid.tensor.layout import sparse_csc, sparse_csr
+from pellucid.tensor.sparse_making import sparse_compressed_tensor, sparse_coo_tensor
 from pellucid.tensor.tensor import Tensor
 
 MOST_AXES = 64
@@ -206,6 +208,24 @@ def rebuild_parameter(
     if not isinstance(data, Tensor):
         refuse(f"a parameter is made of a {type(data).__name__}")
     return Parameter(data, requires_grad=bool(requires_grad) and data.dtype.is_floating_point)
+
+
+def rebuild_sparse(layout: Any, data: Any) -> Tensor:
+    """``torch._utils._rebuild_sparse_tensor``: places, values and size, or bounds of rows."""
+    parts = data if isinstance(data, tuple) else ()
+    count = 2 if layout == "torch.sparse_coo" else 3
+    tensors: Any = parts[:count]
+    rest = parts[count:]
+    if len(tensors) != count or not rest or not all(isinstance(t, Tensor) for t in tensors):
+        refuse("a sparse tensor is not made of tensors and a size")
+    try:
+        if count == 2:
+            known = bool(rest[1]) if len(rest) > 1 else None
+            return sparse_coo_tensor(parts[0], parts[1], tuple(rest[0]), is_coalesced=known)
+        kind = {"torch.sparse_csr": sparse_csr, "torch.sparse_csc": sparse_csc}.get(layout)
+        return sparse_compressed_tensor(parts[0], parts[1], parts[2], tuple(rest[0]), layout=kind)
+    except (PellucidError, TypeError) as error:
+        refuse(f"a sparse tensor does not fit together: {error}")
 
 
 def _requiring(tensor: Tensor, requires_grad: Any) -> Tensor:

@@ -27,6 +27,8 @@ from pellucid.base.shapes import Size
 from pellucid.interop.pytorch.reading import MAGIC, PROTOCOL
 from pellucid.interop.pytorch.storages import storage_name
 from pellucid.nn.parameter import Buffer, Parameter
+from pellucid.tensor.layout import Layout, sparse_coo, sparse_csr
+from pellucid.tensor.sparse import SparseTensor
 from pellucid.tensor.tensor import Tensor
 
 ALIGNMENT = 64
@@ -50,6 +52,8 @@ class _TorchName:
 _torch_name = functools.cache(_TorchName)
 _TENSOR = _torch_name("torch._utils", "_rebuild_tensor_v2")
 _PARAMETER = _torch_name("torch._utils", "_rebuild_parameter")
+_SPARSE = _torch_name("torch._utils", "_rebuild_sparse_tensor")
+_LAYOUT = _torch_name("torch.serialization", "_get_layout")
 
 
 # ---- which memory belongs to the file ------------------------------------------------------------
@@ -86,6 +90,8 @@ class _Storages:
         self._seen: dict[tuple[str, int], list[_Memory]] = collections.defaultdict(list)
         self._joined: dict[tuple[str, int], list[_Memory]] = {}
         self._kept: list[np.ndarray] = []
+        self.parts: dict[int, tuple[Any, ...]] = {}
+        """What sparse tensors are made of, the same both times."""
         self._copies: dict[tuple[object, ...], np.ndarray] = {}
 
     def place(self, tensor: Tensor) -> tuple[_Memory, int, tuple[int, ...]]:
@@ -157,6 +163,11 @@ class _Pickler(_Base):  # type: ignore[misc]
             return _torch_name("torch", "Size"), (tuple(value),)
         if isinstance(value, Parameter):
             return _PARAMETER, (value.detach(), value.requires_grad, collections.OrderedDict())
+        if isinstance(value, SparseTensor):
+            parts = self._storages.parts.setdefault(id(value), _parts_of(value))
+            return _SPARSE, (value.layout, parts)
+        if isinstance(value, Layout):
+            return _LAYOUT, (str(value).replace("pellucid.", "torch."),)
         if isinstance(value, Tensor) and not isinstance(value, Buffer):
             memory, begin, strides = self._storages.place(value)
             hooks: dict[int, Any] = collections.OrderedDict()
@@ -182,6 +193,16 @@ class _Pickler(_Base):  # type: ignore[misc]
         self.save(_torch_name("torch", dtype.name))
 
     dispatch = {**_Base.dispatch, _TorchName: save_name, DType: save_dtype}
+
+
+def _parts_of(value: SparseTensor) -> tuple[Any, ...]:
+    """What PyTorch makes a sparse tensor of, its layout left aside."""
+    entries = value._values().detach()
+    if value.layout is sparse_coo:
+        return value._indices(), entries, value.shape, value.is_coalesced()
+    if value.layout is sparse_csr:
+        return value.crow_indices(), value.col_indices(), entries, value.shape
+    return value.ccol_indices(), value.row_indices(), entries, value.shape
 
 
 def _pickled(value: Any, protocol: int, old: bool) -> tuple[bytes, _Storages]:
