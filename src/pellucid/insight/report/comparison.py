@@ -30,8 +30,8 @@ def render_comparison(runs: Sequence[StoredRun]) -> str:
     names = _names(runs)
     cards = [
         card("Metrics", _metrics(runs, names), _note(runs), wide=True),
-        card("Validation loss", _curves(runs, names, "validation_loss"), "", wide=True),
-        card("Training loss", _curves(runs, names, "loss"), "", wide=True),
+        card("Validation loss", _curves(runs, names, "validation_loss")),
+        card("Training loss", _curves(runs, names, "loss")),
         card("What differs", _differences(runs, names), "Settings, data and versions.", wide=True),
         card("Verdicts", _verdicts(runs, names), "", wide=True),
     ]
