@@ -192,7 +192,13 @@ def test_a_defect_is_told_without_a_traceback(
 
 def test_every_argument_of_the_loader_is_an_option_by_the_name_that_hints_use() -> None:
     arguments = inspect.signature(load_source).parameters
-    own = {"source", "targets", "seed", "fractions"}  # named by the command or by the settings
+    own = {
+        "source",
+        "targets",
+        "seed",
+        "fractions",
+        "fold",
+    }  # named by the command or by the settings
     assert {option.name for option in LOADING} == set(arguments) - own
     for option in LOADING:
         assert option.flags[0].partition("/")[0] == option_words(Setting(option.name))

@@ -150,3 +150,19 @@ def test_damaged_parquet_at_the_command_line(command: Command, tmp_path: Path) -
     found = command("train", "b.parquet", "-t", "y")
     assert found.code == 3 and "is a damaged Parquet file" in found.err
     assert "panicked" not in found.err
+
+
+def test_parts_and_folds(command: Command, tmp_path: Path) -> None:
+    rows = [f"{i * 0.37 % 3},{i % 2},{['train', 'val', 'test'][i % 3]}" for i in range(90)]
+    write(tmp_path, "t.csv", ["x,y,part", *rows])
+    found = command("train", "t.csv", "-t", "y", "-o", "a", "--split", "part", *QUICK)
+    assert found.code == 0 and "says the parts: training / validation / test 30 / 30 / 30" in (
+        " ".join(found.out.split())
+    )
+    found = command("train", "t.csv", "-t", "y", "-o", "b", "--test", "t.csv", *QUICK)
+    assert found.code == 0 and "test 83 / 7 / 90" in found.out
+    found = command(
+        "train", "t.csv", "-t", "y", "-o", "c", "--folds", 2, "--ignore", "part", *QUICK
+    )
+    assert found.code == 0 and "network 0." in found.out and "2 of 2" in found.out
+    assert (tmp_path / "c" / "fold-2" / "report.html").exists()

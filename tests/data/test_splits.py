@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pellucid.base.errors import ArgumentError, DataError
-from pellucid.data.splits import kfold, split_indices
+from pellucid.data.cuts import Cut
+from pellucid.data.sources import load_source
+from pellucid.data.splits import group_folds, kfold, order_folds, split_indices
 
 seeds = st.integers(0, 2**31)
 shares = st.tuples(st.integers(1, 20), st.integers(0, 20), st.integers(0, 20)).map(
@@ -101,3 +105,115 @@ def test_senseless_arguments() -> None:
         kfold(10, 1)
     with pytest.raises(ArgumentError, match="k=11 folds"):
         kfold(10, 11)
+
+
+# --- Parts that the data say, and folds ----------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 20), min_size=5, max_size=30), seeds)
+def test_folds_of_groups_keep_groups_and_balance_rows(sizes: list[int], seed: int) -> None:
+    groups = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    fold = group_folds(groups, 3, seed)
+    assert all(np.unique(fold[groups == group]).size == 1 for group in range(len(sizes)))
+    counts = np.bincount(fold, minlength=3)
+    assert counts.min() > 0 and counts.max() - counts.min() <= max(sizes)
+
+
+def test_folds_in_order_are_tested_by_what_came_before() -> None:
+    values = np.random.default_rng(0).permutation(100).astype(float)
+    block = order_folds(values, 4)
+    assert np.bincount(block).tolist() == [20] * 5
+    for number in range(1, 5):
+        assert values[block < number].max() < values[block == number].min()
+    with pytest.raises(DataError, match="2 groups cannot be cut into 3 folds"):
+        group_folds([1, 2, 2], 3)
+    with pytest.raises(ArgumentError, match="k=1"):
+        order_folds(values, 1)
+
+
+def columns(rows: int = 90) -> dict[str, object]:
+    rng = np.random.default_rng(5)
+    return {
+        "x": rng.normal(size=rows),
+        "person": np.repeat(np.arange(rows // 3), 3),
+        "day": np.datetime64("2020-01-01") + rng.permutation(rows),
+        "y": rng.integers(0, 2, rows),
+    }
+
+
+@pytest.mark.parametrize("by", [{}, {"group": "person"}, {"time": "day"}, {"in_order": True}])
+def test_every_row_is_tested_once_and_nothing_is_learned_from_it(by: dict[str, object]) -> None:
+    data = columns()
+    tested: list[int] = []
+    for number in range(1, 4):
+        found = load_source(data, "y", fold=(number, 3), **by)  # type: ignore[arg-type]
+        parts = [set(p.indices.tolist()) for p in (found.train, found.validation, found.test)]
+        assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+        tested += sorted(parts[2])
+        if "group" in by:
+            people = [{data["person"][row] for row in part} for part in parts]  # type: ignore[index]
+            assert not (people[0] & people[2] or people[1] & people[2] or people[0] & people[1])
+        elif not by:
+            assert sum(map(len, parts)) == 90
+        else:
+            place = np.arange(90) if "in_order" in by else np.asarray(data["day"])
+            seen = sorted(parts[0] | parts[1])
+            assert place[seen].max() < place[sorted(parts[2])].min()
+    assert len(tested) == len(set(tested))
+    assert len(tested) == (90 if not by or "group" in by else 68)
+    with pytest.raises(ArgumentError, match="fold 4 of 3"):
+        load_source(data, "y", fold=(4, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("part", ["train", "Validation", "TEST"]),
+        ("set", ["训练", "验证", "测试"]),
+        ("is_test", [False, False, True]),
+        ("test", [0, 0, 1]),
+        ("is_train", [True, True, False]),
+    ],
+)
+def test_a_column_says_the_parts(name: str, words: list[object]) -> None:
+    data = columns() | {name: [words[row % 3] for row in range(90)]}
+    found = load_source(data, "y", split=name)
+    assert found.test.indices.tolist() == list(range(2, 90, 3))
+    if name in ("part", "set"):
+        assert found.validation.indices.tolist() == list(range(1, 90, 3))
+    else:
+        assert len(found.validation) == 5 and not set(found.validation.indices % 3) & {2}
+    assert name not in found.feature_names
+    assert any(f"Column {name!r} says the parts" in note for note in found.notes)
+
+
+def test_columns_that_say_no_parts() -> None:
+    data = columns()
+    with pytest.raises(DataError, match="Column 'z' says 'b', which is no part"):
+        load_source(data | {"z": ["train", "b", "test"] * 30}, "y", split="z")
+    with pytest.raises(DataError, match="'z' is empty in row 3"):
+        load_source(data | {"z": ["train", "test", None] * 30}, "y", split="z")
+    with pytest.raises(ArgumentError, match="group='person' and split='x' both say"):
+        load_source(data, "y", split="x", group="person")
+    with pytest.raises(ArgumentError, match="folds make all rows test rows"):
+        Cut(split="x", fold=(1, 2))
+
+
+def test_files_of_their_own_for_the_parts_are_read_as_the_first(tmp_path: Path) -> None:
+    rows = [f"{i * 0.5},{['ja', 'nein'][i % 2]},{['a', 'b'][i % 2]}" for i in range(60)]
+    (tmp_path / "train.csv").write_text("\n".join(["x,ok,y", *rows]) + "\n")
+    # In this file alone the numbers would be text, and the truth values others.
+    (tmp_path / "test.csv").write_text("y,x,more,ok\na,-1,z,ja\nb,7.5,z,ja\na,1e3,z,ja\n")
+    data = load_source(tmp_path / "train.csv", "y", test=tmp_path / "test.csv")
+    assert data.test.indices.tolist() == [60, 61, 62] and len(data.validation) == 5
+    assert data.test.raw_targets.tolist() == [0, 1, 0]
+    alone = load_source(tmp_path / "train.csv", "y", fractions=(11 / 12, 1 / 12, 0))
+    assert alone.preprocessor == data.preprocessor
+    both = load_source(
+        tmp_path / "train.csv", "y", test=tmp_path / "test.csv", validation=tmp_path / "test.csv"
+    )
+    assert (len(both.train), len(both.validation), len(both.test)) == (60, 3, 3)
+    (tmp_path / "bad.csv").write_text("y,x\na,1\n")
+    with pytest.raises(DataError, match="no column named 'ok'"):
+        load_source(tmp_path / "train.csv", "y", test=tmp_path / "bad.csv")

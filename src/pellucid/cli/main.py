@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,6 +79,10 @@ def train(
         Path | None, typer.Option("--output", "-o", help=r"Folder to write \[runs/NAME-TIME].")
     ] = None,
     overwrite: Overwrite = False,
+    folds: Annotated[
+        int | None,
+        typer.Option(help="Train so many networks, each tested on another part of the rows."),
+    ] = None,
     loading: Annotated[dict[str, Any] | None, "options of the data"] = None,
     given: Annotated[dict[str, Any] | None, "options as a file holds them"] = None,
     quiet: Quiet = False,
@@ -87,7 +92,8 @@ def train(
     """Train a network; write weights, everything to predict again, records and a report."""
     from pellucid.cli import train as job
 
-    job.train(
+    run = job.train if folds is None else functools.partial(job.train_folds, folds)
+    run(
         source,
         target or [],
         settings,
@@ -131,6 +137,10 @@ def search(
     storage: Annotated[
         str | None,
         typer.Option(help=r"URL of a database for the trials \[a journal in the folder]."),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(help="Train so many networks, each tested on another part of the rows."),
     ] = None,
     loading: Annotated[dict[str, Any] | None, "options of the data"] = None,
     given: Annotated[dict[str, Any] | None, "options as a file holds them"] = None,

@@ -114,6 +114,14 @@ LOADING = (
         False,
     ),
     LoadingOption(
+        "split",
+        str | None,
+        "Column that says the part of each row: train, validation or test.",
+        ("--split",),
+    ),
+    LoadingOption("validation", str | None, "File of the validation part.", ("--validation",)),
+    LoadingOption("test", str | None, "File of the test part.", ("--test",)),
+    LoadingOption(
         "missing_values",
         _TEXTS,
         "Text that means no value, such as -999; may be repeated.",

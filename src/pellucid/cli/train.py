@@ -36,6 +36,7 @@ from pellucid.training.events import (
     Trained,
     TrainerEvent,
 )
+from pellucid.training.folds import cross_validate
 from pellucid.training.interrupts import Interrupts
 from pellucid.training.job import RunResult
 from pellucid.training.leftovers import Leftover
@@ -85,6 +86,51 @@ def train(
             say_json(outcome_facts(outcome))
         else:
             say_outcome(outcome)
+    if code:
+        raise typer.Exit(code)
+
+
+def train_folds(
+    folds: int,
+    source: str,
+    targets: Sequence[str],
+    settings: dict[str, Any],
+    *,
+    output: Path | None,
+    overwrite: bool,
+    quiet: bool,
+    loading: dict[str, Any],
+    given: dict[str, Any],
+) -> None:
+    """Trains a network for each fold and prints means and deviations on the test rows."""
+    with Interrupts(), _Face(quiet) as face:
+        found = cross_validate(
+            source,
+            targets,
+            TrainingConfig(**settings),
+            folds=folds,
+            output=output,
+            overwrite=overwrite,
+            loading=loading,
+            listeners=[face],
+            report=render_report,
+            word=option_words,
+            settings_text=toml_text(given),
+        )
+        face.close()
+    columns = {
+        model: {name: f"{mean:.4g} ± {spread:.2g}" for name, (mean, spread) in values.items()}
+        for model, values in found.summary().items()
+    }
+    done = len(found.outcomes)
+    say()
+    for name in next(iter(columns.values()), {}):
+        fact(name, "; ".join(f"{model} {values[name]}" for model, values in columns.items()))
+    fact("Folds", f"{done} of {folds}, each tested on rows that it did not learn from")
+    fact("Written", f"{_shown(found.outcomes[0].folder.parent)}{os.sep}")
+    last = found.outcomes[-1]
+    code = 128 + last.signal if last.signal else 0
+    code = code or max((p.code for outcome in found.outcomes for p in outcome.problems), default=0)
     if code:
         raise typer.Exit(code)
 

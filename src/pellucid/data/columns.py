@@ -167,6 +167,28 @@ class Table:
         return f"row {row + 1}" if self.lines is None else f"line {int(self.lines[row])}"
 
 
+def joined(first: Table, second: Table) -> Table:
+    """The rows of ``first`` and then those of ``second``, which has all of its columns.
+
+    Columns are matched by name; one that is text in either is text in both.
+    """
+    columns = {}
+    for name, column in first.columns.items():
+        other = second[name]
+        if column.kind == other.kind != "text":
+            values = np.concatenate([column.values, other.values])
+            columns[name] = replace(column, values=values)
+        elif {column.kind, other.kind} == {"number", "boolean"}:
+            values = np.concatenate([column.values, other.values])
+            columns[name] = Column(name, "number", values)
+        elif bool(other.missing.all()) and column.kind != "text":
+            values = np.append(column.values, np.full(len(other), np.nan))
+            columns[name] = replace(column, values=values)
+        else:
+            columns[name] = text_column(name, [*column.texts(), *other.texts()])
+    return replace(first, columns=columns, lines=None, notes=(*first.notes, *second.notes))
+
+
 def text_column(name: str, texts: Sequence[str | None]) -> Column:
     """A text column from a list of texts, None where missing."""
     categories = sorted({text for text in texts if text is not None})

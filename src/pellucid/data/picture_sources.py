@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError
 from pellucid.data.array_files import image_arrays, is_array_file, read_arrays
-from pellucid.data.columns import Column, Rows, Table, array_column, text_column
+from pellucid.data.columns import Column, Rows, Table, array_column, joined, text_column
+from pellucid.data.cuts import part_named
 from pellucid.data.files import available_memory, read_bytes
 from pellucid.data.idx import holds_idx, read_idx, read_mnist_folder
 from pellucid.data.picture_files import (
@@ -27,9 +28,6 @@ from pellucid.data.picture_files import (
 
 Pixels = npt.NDArray[Any]
 LABEL = "label"
-_TRAINING = ("train", "training")
-_VALIDATION = ("val", "valid", "validation", "dev")
-_TEST = ("test", "testing")
 _SHOWN = 5
 
 
@@ -166,7 +164,7 @@ def _picture_folder(root: Path, side: int | None, form: PictureForm | None) -> P
     """Pictures in folders, a class a folder, perhaps below ``train``, ``validation`` and
     ``test``; pictures that lie in ``root`` itself have no class."""
     folders = sorted(entry for entry in root.iterdir() if entry.is_dir() and entry.name[0] != ".")
-    parts = {folder: _part(folder.name) for folder in folders}
+    parts = {folder: part_named(folder.name) for folder in folders}
     if folders and 0 in parts.values() and all(part >= 0 for part in parts.values()):
         found = [
             (file, folder.name, part)
@@ -186,12 +184,6 @@ def _picture_folder(root: Path, side: int | None, form: PictureForm | None) -> P
     part = np.array([part for _, _, part in found], np.int8)
     names = [str(file.relative_to(root)) for file in paths]
     return _files(root.resolve().name, paths, labels, part, names, side, form)
-
-
-def _part(name: str) -> int:
-    lower = name.lower()
-    known = (_TRAINING, _VALIDATION, _TEST)
-    return next((place for place, words in enumerate(known) if lower in words), -1)
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -300,6 +292,36 @@ def pictures_of_column(
     kept = rows[found.positions()]
     labels = table[target].take(kept) if target in table.columns else None
     return replace(found, labels=labels, fingerprint=table.fingerprint, rows=kept)
+
+
+def join_pictures(found: Pictures, more: Pictures, part: int) -> Pictures:
+    """The pictures with others after them, which are for one part."""
+    if found.labels is None or more.labels is None:
+        raise DataError(f"{more.name} holds images without labels", "Give labels for each part.")
+    if found.images.shape[1:] != more.images.shape[1:]:
+        raise DataError(
+            f"Images of {more.name} have shape {more.images.shape[1:]}, those of {found.name} "
+            f"{found.images.shape[1:]}",
+            "Give images of one shape.",
+        )
+    first = Table(found.name, {LABEL: replace(found.labels, name=LABEL)})
+    labels = joined(first, Table(more.name, {LABEL: replace(more.labels, name=LABEL)}))[LABEL]
+    return replace(
+        found,
+        images=np.concatenate([found.images, more.images]),
+        labels=replace(labels, name=found.labels.name),
+        part=np.append(found.part, np.full(len(more), part, np.int8)),
+        notes=(*found.notes, *more.notes),
+        names=(*found.names, *more.names) if found.names and more.names else (),
+        rows=None,
+    )
+
+
+def form_of(shape: tuple[int, ...]) -> PictureForm | None:
+    """The form of picture files that give arrays of this shape, None where none does."""
+    if len(shape) == 3 and shape[2] != 3:
+        return None
+    return PictureForm(shape[0], shape[1], len(shape) == 3)
 
 
 # ---- pixels ----------------------------------------------------------------------------------

@@ -19,18 +19,19 @@ import numpy.typing as npt
 from pellucid.base.errors import ArgumentError, DataError
 from pellucid.base.phrases import Setting, phrase
 from pellucid.data.cells import CellRules
-from pellucid.data.columns import Rows, Table, text_column
-from pellucid.data.cuts import Cut
+from pellucid.data.columns import Rows, Table, joined, text_column
+from pellucid.data.cuts import FREE, UNUSED, Cut, Fixed
 from pellucid.data.encodings import AUTO
 from pellucid.data.idx import read_mnist_folder
 from pellucid.data.input_layout import InputLayout
 from pellucid.data.leaks import find_leaks, find_row_counters
 from pellucid.data.memory import from_memory, is_frame
-from pellucid.data.picture_files import PictureForm
 from pellucid.data.picture_sources import (
     LABEL,
     Pictures,
     check_is_pictures,
+    form_of,
+    join_pictures,
     path_column,
     pictures_of,
     pictures_of_column,
@@ -45,15 +46,12 @@ from pellucid.data.preprocessing import (
 from pellucid.data.readings import MISSING_TEXTS
 from pellucid.data.remarks import remarks
 from pellucid.data.resemblance import near_copies, ordered_series, repeated_identifier
-from pellucid.data.splits import DEFAULT_FRACTIONS, check_fractions, split_indices
 from pellucid.data.tables import read_table, recognized
 from pellucid.data.tasks import Task, detect_task, encode_targets
 from pellucid.data.text_files import TEXT, text_folder
 
 __all__ = ["Part", "PredictionData", "PreparedData", "load_for_prediction", "load_source"]
 
-# Where a data set brings its own test rows, this share of the others is for validation.
-VALIDATION_SHARE = 1 / 12
 _MAX_COMPARED_CELLS = 20_000_000
 
 
@@ -74,6 +72,10 @@ def load_source(
     group: str | None = None,
     time: str | None = None,
     in_order: bool = False,
+    split: str | None = None,
+    validation: object = None,
+    test: object = None,
+    fold: tuple[int, int] | None = None,
     missing_values: Collection[str] | str = (),
     keep_texts: Collection[str] | str = (),
     date_formats: Mapping[str, str] | None = None,
@@ -88,21 +90,25 @@ def load_source(
     sets.  ``targets`` names the columns to predict; pictures, pairs and texts need none.  ``task``
     overrides the task that follows from them; see ``detect_task``.
     ``fractions`` are the shares of training, validation and test, (0.7, 0.15, 0.15) unless
-    given; a folder with test files keeps these, and one twelfth of its training rows is for
+    given; data with test rows of their own keep these, and one twelfth of the others is for
     validation.  ``seed`` decides the split.  ``ignore`` names columns that are left out,
     ``text_columns`` columns that are categories though they look like numbers.  Columns that are
     the target under another name are left out unless ``keep_leaks``.
 
     ``group`` names a column whose rows of equal value stay in one part (it is no feature then).
     ``time`` names a column, and ``in_order`` says of the rows, that they are ordered: validation
-    and test are then the last ones.  Pictures in files are scaled to ``image_size`` pixels on each
-    side.  ``encoding``, ``separator``, ``sheet``, ``missing_values``, ``keep_texts``,
-    ``date_formats``, ``decimal`` and ``header`` are those of ``read_table``.
+    and test are then the last ones.  ``split`` names a column that says the part of each row;
+    ``validation`` and ``test`` are sources of their own for these parts, read as the first one
+    was.  ``fold`` (i, k) makes the i-th of k parts of the rows, from 1, the test part.
+
+    Pictures in files are scaled to ``image_size`` pixels on each side.  ``encoding``,
+    ``separator``, ``sheet``, ``missing_values``, ``keep_texts``, ``date_formats``, ``decimal`` and
+    ``header`` are those of ``read_table``.
 
     Raises ``ArgumentError``, ``DataError`` or ``FileError`` with what is wrong and what to do.
     """
-    shares = DEFAULT_FRACTIONS if fractions is None else fractions
-    names, cut = _names(targets), Cut(group, time, in_order, shares, seed)
+    names = _names(targets)
+    cut = Cut(group, time, in_order, fractions, seed, split, fold)
     as_text = _names(text_columns)
     known: dict[str, Any] = {
         "missing_values": _names(missing_values),
@@ -120,12 +126,22 @@ def load_source(
             found = _from_paths(table, column, base, names, image_size)
     if found is not None:
         cut.refuse_for(found.name)
-        return _prepare_images(found, cut, targets, task, fractions is not None)
+        for part, own in ((1, validation), (2, test)):
+            if own is not None:
+                found = _joined_pictures(found, own, part)
+        return _prepare_images(found, cut, targets, task)
+    fixed = None
+    for part, own in ((1, validation), (2, test)):
+        if own is not None:
+            more = _table_like(table, own, {**known, **reading, "text_columns": as_text})
+            before = np.full(len(table), FREE, np.int8) if fixed is None else fixed
+            fixed = np.append(before, np.full(len(more), part, np.int8))
+            table = joined(table, more)
     table = _with_text(table, _known(table, as_text))
     left_out = _names(ignore)
-    _check_left_out(table, names, left_out, group)
+    _check_left_out(table, names, left_out, cut.columns)
     kind = detect_task(table, names or _only_label(source, table, paired), task)
-    return _prepare_table(table, name, kind, cut, left_out, as_text, keep_leaks)
+    return _prepare_table(table, name, kind, cut, left_out, as_text, keep_leaks, fixed)
 
 
 def _from_paths(
@@ -169,6 +185,18 @@ def _table_of(source: object, reading: dict[str, Any]) -> tuple[Table, str, Path
     return recognized(table, _rules(reading)), "table", None
 
 
+def _table_like(table: Table, source: object, reading: dict[str, Any]) -> Table:
+    """Another table, read as the first one was."""
+    reading = {**reading, "readings": table.readings}
+    source = source if isinstance(source, str | os.PathLike) else from_memory(source)
+    if isinstance(source, Pictures):
+        raise ArgumentError("Images were given beside a table", "Give tables of one form.")
+    found, _, _ = _table_of(source, reading)
+    for name in table.columns:
+        found[name]  # raises if it is not there
+    return found
+
+
 def _rules(reading: Mapping[str, Any]) -> CellRules:
     """How texts of a table in memory are to be read."""
     return CellRules(
@@ -184,11 +212,11 @@ def _rules(reading: Mapping[str, Any]) -> CellRules:
 
 
 def _check_left_out(
-    table: Table, targets: tuple[str, ...], left_out: tuple[str, ...], group: str | None
+    table: Table, targets: tuple[str, ...], left_out: tuple[str, ...], cut: tuple[str, ...]
 ) -> None:
     """Columns to leave out exist, and are no targets."""
     _known(table, left_out)
-    if overlap := sorted(set(targets) & {*left_out, *([group] if group else [])}):
+    if overlap := sorted(set(targets) & {*left_out, *cut}):
         raise ArgumentError(
             f"Column {overlap[0]!r} is named as a target and as one to leave out", "Name it once."
         )
@@ -312,13 +340,15 @@ def _prepare_table(
     ignore: tuple[str, ...],
     text_columns: tuple[str, ...],
     keep_leaks: bool,
+    fixed: Fixed | None,
 ) -> PreparedData:
     values, present = encode_targets(table, task)
     kept = np.flatnonzero(present)
     notes = [*table.notes, *_dropped_note(len(table) - len(kept))]
     usable, values = table.take(kept), values[kept]
-    train, validation, test = cut.parts(usable, values, task, notes)
-    features = usable.without((*task.targets, *ignore, *([cut.group] if cut.group else ())))
+    own = None if fixed is None else fixed[kept]
+    train, validation, test = cut.parts(usable, values, task, notes, own)
+    features = usable.without((*task.targets, *ignore, *cut.columns))
     if not features.columns:
         raise DataError(
             f"{table.name} has no column besides the target", "Add columns to predict it from."
@@ -451,9 +481,8 @@ def _rows_with_targets(part: Part) -> npt.NDArray[np.float64]:
 
 
 def _prepare_images(
-    found: Pictures, cut: Cut, targets: Sequence[str] | str, task: str | None, given: bool
+    found: Pictures, cut: Cut, targets: Sequence[str] | str, task: str | None
 ) -> PreparedData:
-    """``given`` says whether the shares of the parts were asked for."""
     asked = _names(targets)
     labels = found.labels
     if labels is None:
@@ -474,7 +503,8 @@ def _prepare_images(
             "Leave the task out.",
         )
     values, present = encode_targets(table, kind)
-    rows = _picture_parts(found, values, present, kind, cut, given)
+    fixed = np.where(present, found.part, UNUSED).astype(np.int8)
+    rows = cut.parts(table, values, kind, [], fixed)
     preprocessor = ImagePreprocessor.fit(found.images[rows[0]], found.maximum)
     scaler = TargetScaler.fit(values[rows[0]]) if kind.kind == "regression" else None
     scaled = values if scaler is None else scaler.transform(values)
@@ -503,50 +533,19 @@ def _prepare_images(
     )
 
 
-def _picture_parts(
-    found: Pictures,
-    values: npt.NDArray[Any],
-    present: npt.NDArray[np.bool_],
-    kind: Task,
-    cut: Cut,
-    given: bool,
-) -> list[Rows]:
-    """Rows of the three parts: those that the data say, and what they do not say by chance."""
-    fixed = np.where(present, found.part, 3)
-    own = [np.flatnonzero(fixed == number) for number in range(3)]
-    free = np.flatnonzero((fixed == -1) if own[2].size or not own[0].size else fixed == 0)
-    shares = list(cut.fractions)
-    if own[2].size:
-        free = np.flatnonzero((fixed == -1) | (fixed == 0))
-        share = _validation_share(cut.fractions) if given else VALIDATION_SHARE
-        shares = [1 - share, share, 0.0]
-    elif own[1].size:
-        shares = [shares[0] / (shares[0] + shares[2]), 0.0, shares[2] / (shares[0] + shares[2])]
-    if own[1].size and own[2].size:
-        return [free, own[1], own[2]]
-    stratify = None if kind.kind == "regression" else values[free]
-    dealt = [free[part] for part in split_indices(len(free), shares, cut.seed, stratify)]
-    return [dealt[0], own[1] if own[1].size else dealt[1], own[2] if own[2].size else dealt[2]]
-
-
-def _validation_share(fractions: Sequence[float]) -> float:
-    """The share of validation among the rows that are not for test."""
-    train, validation, _ = check_fractions(fractions)
-    return float(validation / (train + validation))
-
-
-def _form_of(preprocessor: ImagePreprocessor) -> PictureForm | None:
-    """The form of picture files that a network was trained on."""
-    shape = preprocessor.shape
-    if len(shape) == 3 and shape[2] != 3:
-        return None
-    return PictureForm(shape[0], shape[1], len(shape) == 3)
+def _joined_pictures(found: Pictures, source: object, part: int) -> Pictures:
+    """The pictures with those of another source, which are for ``part``."""
+    form = form_of(found.images.shape[1:])
+    if not isinstance(source, str | os.PathLike):
+        source = from_memory(source)
+    more = None if isinstance(source, Table) else pictures_of(source, None, form)
+    return join_pictures(found, check_is_pictures(more, source), part)
 
 
 def _images_for_prediction(
     preprocessor: ImagePreprocessor, source: object, task: Task | None, encoding: str
 ) -> PredictionData:
-    form = _form_of(preprocessor)
+    form = form_of(preprocessor.shape)
     if not isinstance(source, str | os.PathLike):
         given = from_memory(source)
         source = given if isinstance(given, Pictures) else "a table"

@@ -152,6 +152,49 @@ def kfold(
     return ((np.flatnonzero(fold != part), np.flatnonzero(fold == part)) for part in range(k))
 
 
+def group_folds(groups: npt.ArrayLike, k: int = 5, seed: int = 0) -> Rows:
+    """The fold of each row (n,), from 0 to k - 1, with all rows of a group in one fold.
+
+    Groups are dealt from the largest to the smallest, equal ones in random order, each to the fold
+    with the fewest rows.  Raises ``ArgumentError`` for fewer than 2 folds, and ``DataError`` for
+    fewer groups than folds.
+    """
+    names, codes = np.unique(np.asarray(groups), return_inverse=True)
+    if k < 2:
+        raise ArgumentError(f"k={k} folds", "Choose 2 or more.")
+    if names.size < k:
+        raise DataError(
+            f"{names.size} groups cannot be cut into {k} folds",
+            f"Choose a column with at least {k} groups, or fewer folds.",
+        )
+    sizes = np.bincount(codes)
+    order = _generator(seed).permutation(names.size)
+    fold_of, filled = np.empty(names.size, dtype=np.int64), np.zeros(k)
+    for group in order[np.argsort(-sizes[order], kind="stable")]:
+        fold_of[group] = int(np.argmin(filled))
+        filled[fold_of[group]] += sizes[group]
+    return np.asarray(fold_of[codes])
+
+
+def order_folds(values: npt.ArrayLike, k: int = 5) -> Rows:
+    """The block of each row (n,), from 0 to k, by rank: k + 1 blocks of about equal size, rows of
+    equal value in one block.  Block i is tested by what was learned from the blocks before it.
+
+    Raises as ``split_in_order``.
+    """
+    if k < 2:
+        raise ArgumentError(f"k={k} folds", "Choose 2 or more.")
+    ranks = np.asarray(values, dtype=np.float64)
+    block = np.zeros(ranks.size, dtype=np.int64)
+    rest = np.arange(ranks.size)
+    for blocks in range(k + 1, 1, -1):
+        share = 1 / blocks
+        keep, _, last = split_in_order(ranks[rest], (1 - share, 0.0, share))
+        block[rest[last]] = blocks - 1
+        rest = rest[keep]
+    return block
+
+
 def check_fractions(fractions: Sequence[float]) -> npt.NDArray[np.float64]:
     """Three shares that sum to 1, as float64 (3,); ``ArgumentError`` for anything else."""
     try:
