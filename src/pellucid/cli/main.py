@@ -22,13 +22,12 @@ app = typer.Typer(
 
 
 Encoding = Annotated[str, typer.Option(help=ENCODING)]
-Source = Annotated[
-    str,
-    typer.Argument(
-        help="digits; a table (CSV, JSON lines, Excel, Parquet, Arrow, NumPy); a folder of "
-        "pictures or texts, a class a folder; or one with MNIST's idx files."
-    ),
-]
+_SOURCE = (
+    "digits; a table (CSV, JSON lines, Excel, Parquet, Arrow, NumPy); a folder of pictures or "
+    "texts, a class a folder; or one with MNIST's idx files."
+)
+Source = Annotated[str, typer.Argument(help=_SOURCE)]
+OptionalSource = Annotated[str | None, typer.Argument(help=_SOURCE, show_default=False)]
 Target = Annotated[
     list[str] | None,
     typer.Option("--target", "-t", help="Column to predict; several times for several."),
@@ -41,12 +40,20 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 @reported
 @with_options
 def train(
-    source: Source,
+    source: OptionalSource = None,
     target: Target = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write [runs/NAME-TIME].")
     ] = None,
     overwrite: Overwrite = False,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            help="Run that was killed or interrupted, to go on with: from where it was, with its "
+            "data and settings; --epochs, --patience and --threads may be others.",
+        ),
+    ] = None,
     loading: Annotated[dict[str, Any] | None, "options of the data"] = None,
     given: Annotated[dict[str, Any] | None, "options as a file holds them"] = None,
     quiet: Quiet = False,
@@ -64,6 +71,7 @@ def train(
         quiet=quiet,
         loading=loading or {},
         given=given or {},
+        resume=resume,
     )
 
 
