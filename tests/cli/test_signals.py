@@ -16,7 +16,14 @@ import pellucid
 from pellucid.insight.report import render_report
 from pellucid.training.leftovers import leftovers, recover
 from pellucid.training.run import train
-from pellucid.training.run_folder import MODEL, RECORDS, WEIGHTS, load_run, read_records
+from pellucid.training.run_folder import (
+    CHECKPOINTS,
+    MODEL,
+    RECORDS,
+    WEIGHTS,
+    load_run,
+    read_records,
+)
 from pellucid.training.stored_run import restore
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
@@ -83,7 +90,7 @@ def test_killed_at_any_moment_no_file_is_half_written(tmp_path: Path) -> None:
     model, weights = load_run(hidden)  # checked in full: sizes, shapes, finite values
     assert model.status == "interrupted" and set(weights) == set(model.shapes)
     names = {p.name for p in hidden.iterdir()}
-    assert names - {WEIGHTS, MODEL} <= {n for n in names if n.endswith(".partial")}
+    assert names - {WEIGHTS, MODEL, CHECKPOINTS} <= {n for n in names if n.endswith(".partial")}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -140,7 +147,7 @@ def test_a_finished_run_survives_a_killed_replacement_and_the_rest_is_recovered(
     assert saved.status == "interrupted"
     assert network(pellucid.ones(1, 3)).isfinite().all()
     assert "What is missing" in render_report(recovered)
-    assert sorted(p.name for p in recovered.iterdir()) == [MODEL, RECORDS, WEIGHTS]
+    assert sorted(p.name for p in recovered.iterdir()) == [CHECKPOINTS, MODEL, RECORDS, WEIGHTS]
 
 
 PAUSE = """

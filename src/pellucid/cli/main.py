@@ -43,13 +43,12 @@ def _examples(*lines: str) -> str:
 
 
 Encoding = Annotated[str, typer.Option(help=ENCODING)]
-Source = Annotated[
-    str,
-    typer.Argument(
-        help="digits; a table (CSV, JSON lines, Excel, Parquet, Arrow, NumPy); a folder of "
-        "pictures or texts, a class a folder; or one with MNIST's idx files."
-    ),
-]
+_SOURCE = (
+    "digits; a table (CSV, JSON lines, Excel, Parquet, Arrow, NumPy); a folder of pictures or "
+    "texts, a class a folder; or one with MNIST's idx files."
+)
+Source = Annotated[str, typer.Argument(help=_SOURCE)]
+OptionalSource = Annotated[str | None, typer.Argument(help=_SOURCE, show_default=False)]
 Target = Annotated[
     list[str] | None,
     typer.Option("--target", "-t", help="Column to predict; several times for several."),
@@ -73,7 +72,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 @reported
 @with_options
 def train(
-    source: Source,
+    source: OptionalSource = None,
     target: Target = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help=r"Folder to write \[runs/NAME-TIME].")
@@ -82,6 +81,14 @@ def train(
     folds: Annotated[
         int | None,
         typer.Option(help="Train so many networks, each tested on another part of the rows."),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume",
+            help="Run that was killed or interrupted, to go on with: from where it was, with its "
+            "data and settings; --epochs, --patience and --threads may be others.",
+        ),
     ] = None,
     loading: Annotated[dict[str, Any] | None, "options of the data"] = None,
     given: Annotated[dict[str, Any] | None, "options as a file holds them"] = None,
@@ -103,6 +110,7 @@ def train(
         loading=loading or {},
         given=given or {},
         as_json=as_json,
+        resume=resume,
     )
 
 

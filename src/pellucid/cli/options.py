@@ -206,6 +206,12 @@ def with_options(command: Command) -> Command:
     return run  # type: ignore[return-value]
 
 
+def given_loading(loading: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of ``load_source`` that are not what they are where nothing is given."""
+    usual = {option.name: option.value(option.default) for option in LOADING}
+    return {name: value for name, value in loading.items() if value != usual[name]}
+
+
 def _word(flags: tuple[str, ...]) -> str:
     """The name of an option in a file."""
     return flags[0].partition("/")[0].removeprefix("--")

@@ -14,6 +14,7 @@ import typer
 from pellucid.base.errors import PellucidError
 from pellucid.base.phrases import option_words
 from pellucid.cli.config_file import toml_text
+from pellucid.cli.options import given_loading
 from pellucid.cli.progress import Progress, shown
 from pellucid.cli.reporting import (
     DEFECT,
@@ -33,6 +34,7 @@ from pellucid.training.events import (
     JobEvent,
     LeftBehind,
     Problem,
+    Resumed,
     Trained,
     TrainerEvent,
 )
@@ -49,7 +51,7 @@ from pellucid.training.stored_run import read_run
 
 
 def train(
-    source: str,
+    source: str | None,
     targets: Sequence[str],
     settings: dict[str, Any],
     *,
@@ -59,13 +61,16 @@ def train(
     loading: dict[str, Any],
     given: dict[str, Any],
     as_json: bool = False,
+    resume: Path | None = None,
 ) -> None:
     """Runs the main job and prints what happens (``as_json`` prints what came out, as one value);
     ends the command with its exit code.
 
     The run folder holds the options, ``given``, as a file for ``--config``.
     """
-    config = TrainingConfig(**settings)
+    config = TrainingConfig(**settings) if resume is None else None
+    if resume is not None:  # what was not given is that of the run
+        loading = given_loading(loading)
     with Interrupts(), _Face(quiet) as face:  # what a signal ends is up to the job
         job = Job(
             source,
@@ -77,7 +82,9 @@ def train(
             listeners=[] if as_json else [face],
             report=render_report,
             word=option_words,
-            settings_text=toml_text(given),
+            settings_text=toml_text(given) if resume is None else "",
+            resume=resume,
+            settings=settings,
         )
         outcome = job.run()
         face.close()
@@ -160,6 +167,8 @@ class _Face:
         elif isinstance(event, LeftBehind):
             say_leftovers(event.found)
         elif isinstance(event, DataLoaded):
+            if event.resumed is not None:
+                say_resumed(event.resumed)
             say_data(event.prepared)
             say_plan(event.prepared, event.config)
             self.progress = Progress(HEADLINES[event.prepared.task.kind])
@@ -238,6 +247,18 @@ def say_leftovers(found: Sequence[Leftover]) -> None:
     text = f"{what} left unfinished folders in {place}, {usable} with weights"
     command = "pellucid recover" if place in (".", "runs") else f"pellucid recover {place}"
     fact("Note", f"{text}: {command} (--discard deletes them)")
+    resumable = [one for one in found if one.resumable]
+    if resumable:
+        run = _shown(resumable[-1].folder.with_name(resumable[-1].name))
+        fact("Note", f"to go on where it was: pellucid train --resume {run}")
+
+
+def say_resumed(resumed: Resumed) -> None:
+    """Where the run goes on."""
+    if not resumed.steps:
+        fact("Resumed", f"{_shown(resumed.folder)}: no checkpoint yet, it begins anew")
+        return
+    fact("Resumed", f"{_shown(resumed.folder)}, after {resumed.steps:,} steps")
 
 
 def say_data(prepared: PreparedData) -> None:

@@ -19,7 +19,7 @@ import os
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from io import BufferedReader
 from pathlib import Path
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,7 @@ _NAMES: dict[DType, str] = {
     complex64: "C64",
 }
 _TYPES = {name: dtype for dtype, name in _NAMES.items()}
+_BY_ARRAY = {dtype.numpy: name for dtype, name in _NAMES.items()}
 _METADATA = "__metadata__"
 
 Array = npt.NDArray[np.generic]
@@ -92,6 +93,11 @@ def header(entries: Mapping[str, Entry], metadata: Mapping[str, str] | None = No
     text = json.dumps(listed, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
     return len(text).to_bytes(8, "little") + text
+
+
+def name_of(dtype: np.dtype[Any]) -> str | None:
+    """The format's name for the elements of an array, None where it has none."""
+    return _BY_ARRAY.get(dtype)
 
 
 def _texts(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pellucid.training import verdict as verdict
     from pellucid.training.baselines import Baseline as Baseline
     from pellucid.training.baselines import Baselines as Baselines
+    from pellucid.training.checkpoints import Checkpoints as Checkpoints
     from pellucid.training.config import TrainingConfig as TrainingConfig
     from pellucid.training.history import EpochRecord as EpochRecord
     from pellucid.training.history import Event as Event
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pellucid.training.metrics import Metrics as Metrics
     from pellucid.training.metrics import roc_auc as roc_auc
     from pellucid.training.run_folder import load_run as load_run
+    from pellucid.training.run_state import RunState as RunState
     from pellucid.training.saved_model import SavedModel as SavedModel
     from pellucid.training.search import Choice as Choice
     from pellucid.training.search import LogUniform as LogUniform
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Baseline",
     "Baselines",
+    "Checkpoints",
     "Choice",
     "Comparison",
     "EpochRecord",
@@ -54,6 +57,7 @@ __all__ = [
     "LogUniform",
     "Metrics",
     "RunResult",
+    "RunState",
     "SavedModel",
     "SearchResult",
     "StopTraining",
@@ -84,6 +88,7 @@ __all__ = [
 _PLACES = {
     "Baseline": "pellucid.training.baselines",
     "Baselines": "pellucid.training.baselines",
+    "Checkpoints": "pellucid.training.checkpoints",
     "Choice": "pellucid.training.search",
     "Comparison": "pellucid.training.verdict",
     "EpochRecord": "pellucid.training.history",
@@ -93,6 +98,7 @@ _PLACES = {
     "LogUniform": "pellucid.training.search",
     "Metrics": "pellucid.training.metrics",
     "RunResult": "pellucid.training.job",
+    "RunState": "pellucid.training.run_state",
     "SavedModel": "pellucid.training.saved_model",
     "SearchResult": "pellucid.training.search",
     "StopTraining": "pellucid.training.history",

@@ -25,13 +25,22 @@ class LeftBehind(JobEvent):
     found: tuple[Leftover, ...]
 
 
+@dataclass(frozen=True)
+class Resumed:
+    """A run that goes on: where it was, and the steps that were done (0: it begins anew)."""
+
+    folder: Path
+    steps: int
+
+
 @dataclass(frozen=True, eq=False)
 class DataLoaded(JobEvent):
-    """The data are read, checked, split and preprocessed; training begins."""
+    """The data are read, checked, split and preprocessed; training begins, or goes on."""
 
     prepared: PreparedData
     config: TrainingConfig
     seconds: float
+    resumed: Resumed | None = None
 
 
 @dataclass(frozen=True)

@@ -91,8 +91,9 @@ def held(path: Path) -> bool | None:
     return False
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Puts ``content`` at ``path`` in one step: readers see the old file or the new one, whole.
+def write_file(path: Path, *parts: bytes | memoryview) -> None:
+    """Puts ``parts``, one after the other, at ``path`` in one step: readers see the old file or the
+    new one, whole.
 
     Raises ``FileError`` when it cannot be written; the old file then stays.
     """
@@ -100,7 +101,8 @@ def write_file(path: Path, content: bytes) -> None:
     with explained(path):
         try:
             with open(temporary, "xb") as file:
-                file.write(content)
+                for part in parts:
+                    file.write(part)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,10 +13,13 @@ import numpy.typing as npt
 from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
 from pellucid.base.phrases import phrase
 from pellucid.tensor.nonfinite import FirstNonFinite
+from pellucid.training.capture import capture, history_of, restore_random
+from pellucid.training.checkpoints import Writer
 from pellucid.training.history import EpochRecord, History
 from pellucid.training.interrupts import Interrupted, Interrupts
 from pellucid.training.nonfinite import advice_for, find_in_validation, find_origin
 from pellucid.training.rows import Pair, Rows, Source
+from pellucid.training.run_state import RunState
 from pellucid.training.snapshots import Snapshot, Weights
 
 # A safety copy may take this share of the time; the steps since the last one can be repeated.
@@ -56,8 +60,34 @@ class Subject(Protocol):
         """Loss and metric on all rows."""
 
 
+@dataclass
+class Position:
+    """Where a run stands: ``steps`` of ``epoch`` (from 1) are done.
+
+    ``rows`` and ``total`` are the rows and the sum of their losses in this epoch so far; ``lowest``
+    is the lowest validation loss, ``waited`` the epochs since; ``due`` says that the schedule has
+    not been told yet that an epoch is over.
+    """
+
+    epoch: int = 1
+    steps: int = 0
+    rows: int = 0
+    total: float = 0.0
+    lowest: float = math.inf
+    waited: int = 0
+    due: bool = False
+
+    def next_epoch(self) -> None:
+        """The epoch is over."""
+        self.epoch, self.steps, self.rows, self.total = self.epoch + 1, 0, 0, 0.0
+
+
 class Fit:
-    """One call of ``Trainer.fit``."""
+    """One call of ``Trainer.fit``.
+
+    ``settings`` are what a run that goes on must have in common with the one that was saved.
+    ``writer`` saves states of the run.
+    """
 
     def __init__(
         self,
@@ -68,6 +98,8 @@ class Fit:
         *,
         interval: str = "epoch",
         epochs_before: int = 0,
+        settings: dict[str, Any] | None = None,
+        writer: Writer | None = None,
     ) -> None:
         self.subject = subject
         self.source = source
@@ -75,6 +107,12 @@ class Fit:
         self.interrupts = interrupts
         self.interval = interval
         self.epochs_before = epochs_before
+        self.settings = settings or {}
+        self.writer = writer
+        self.position = Position()
+        self.busy = False
+        """Whether a step is half done."""
+        self._begun = time.perf_counter()
         self.history = subject.history
         self.best = Weights(subject.validated)
         self.safety = Snapshot(subject.model, subject.optimizer, subject.average)
@@ -85,9 +123,16 @@ class Fit:
 
     def run(self, epochs: int, patience: int, min_delta: float) -> None:
         """All epochs, then the best weights."""
-        history, start = self.history, time.perf_counter()
+        history = self.history
+        self._begun = time.perf_counter() - history.seconds
+        compiled = history.compile_seconds
+        if self.writer is not None:
+            self.writer.begin(history.steps, len(history))
         try:
-            self._epochs(epochs, patience, min_delta, start)
+            self._epochs(epochs, patience, min_delta)
+            early = history.status in ("interrupted", "stopped")
+            if self.writer is not None and (early or self.writer.settings.at_end):
+                self._save(last=True)
         except Interrupted:
             # A second signal, in the middle of a step: parts of it may be done, others not.
             history.status = "interrupted"
@@ -100,39 +145,57 @@ class Fit:
                     self.best.restore()
             raise
         finally:
-            history.seconds = time.perf_counter() - start
-            history.compile_seconds = self.source.compile_seconds
+            history.seconds = time.perf_counter() - self._begun
+            history.compile_seconds = compiled + self.source.compile_seconds
+            if self.writer is not None:
+                self.writer.wait()
         if self._has_best():
             self.best.restore()
 
     def _has_best(self) -> bool:
         return self.validation is not None and self.history.best_epoch > 0
 
-    def _epochs(self, epochs: int, patience: int, min_delta: float, start: float) -> None:
-        history, lowest, waited = self.history, math.inf, 0
-        for epoch in range(1, epochs + 1):
-            self.subject.epoch = epoch
-            record = self._epoch(epoch, start)
+    def _epochs(self, epochs: int, patience: int, min_delta: float) -> None:
+        history, position = self.history, self.position
+        if position.due:
+            self._advance(history.epochs[-1])
+        while position.epoch <= epochs:
+            if patience and position.waited >= patience:
+                history.status = "stopped early"
+                return
+            self.subject.epoch = position.epoch
+            record = self._epoch()
             if record is None:
                 history.status = self._ended()
                 return
-            history.epochs.append(record)
-            self.subject.emit("epoch", record=record)
-            if record.validation_loss is None:
-                history.best_epoch = epoch
-            elif record.validation_loss < lowest - min_delta or lowest == math.inf:
-                lowest, waited, history.best_epoch = record.validation_loss, 0, epoch
-                self.best.take()
-                self.subject.emit("best", record=record, model=self.subject.validated)
-            else:
-                waited += 1
+            self._close_epoch(record, min_delta)
             if self._ended():
                 history.status = self._ended()
                 return
-            if patience and waited >= patience:
-                history.status = "stopped early"
-                return
             self._advance(record)
+            self._save()
+        if patience and position.waited >= patience:
+            history.status = "stopped early"
+
+    def _close_epoch(self, record: EpochRecord, min_delta: float) -> None:
+        """An epoch is over: note it, and tell the callbacks."""
+        history, position, loss = self.history, self.position, record.validation_loss
+        history.epochs.append(record)
+        position.next_epoch()
+        position.due = True
+        better = loss is not None and (
+            loss < position.lowest - min_delta or position.lowest == math.inf
+        )
+        if loss is None or better:
+            history.best_epoch = record.epoch
+        if better and loss is not None:
+            position.lowest, position.waited = loss, 0
+            self.best.take()
+        elif loss is not None:
+            position.waited += 1
+        self.subject.emit("epoch", record=record)
+        if better:
+            self.subject.emit("best", record=record, model=self.subject.validated)
 
     def _ended(self) -> str:
         """Why the run ends before its time, empty where it does not."""
@@ -140,29 +203,31 @@ class Fit:
             return "interrupted"
         return "stopped" if self.subject.stopping else ""
 
-    def _epoch(self, epoch: int, start: float) -> EpochRecord | None:
-        """One pass over the training rows; None when it was ended."""
-        begun, total, rows, steps = time.perf_counter(), 0.0, 0, 0
-        before = self.source.compile_seconds
+    def _epoch(self) -> EpochRecord | None:
+        """One pass over the training rows, or what is left of it; None when it was ended."""
+        position, epoch, seen = self.position, self.position.epoch, 0
+        begun, before = time.perf_counter(), self.source.compile_seconds
         by_step = self.interval != "epoch" and self.subject.schedule is not None
-        for unit, count in self.source.units(self.epochs_before + epoch, by_step):
+        units = self.source.units(self.epochs_before + epoch, by_step, position.steps)
+        for unit, count in units:
             if self._ended():
                 return None
             self._protect(unit)
+            self.busy = True
             with self.interrupts.second_raises():
                 losses = self.source.run(unit)
             if not np.isfinite(losses).all():
                 self._fail()
-            total += float(losses.sum(dtype=np.float64)) * count
-            rows += count * len(losses)
-            steps += len(losses)
-            self.history.steps += len(losses)
+            self.busy = False
+            seen += count * len(losses)
+            self._count(losses, count)
             if by_step:
-                self._advance_step(epoch, steps)
+                self._advance_step(epoch, position.steps)
             if self.subject.callbacks:
-                facts = {"count": len(losses), "loss": float(losses[-1]), "rows": rows}
+                facts = {"count": len(losses), "loss": float(losses[-1]), "rows": position.rows}
                 self.subject.emit("steps", **facts)
-        if not rows:
+            self._save()
+        if not position.rows:
             raise DataError("There are no training rows", "Give at least one batch.")
         now = time.perf_counter()
         spent = now - begun - (self.source.compile_seconds - before)
@@ -174,19 +239,78 @@ class Fit:
                 self._fail_validation(self.validation)
         return EpochRecord(
             epoch=epoch,
-            loss=total / rows,
+            loss=position.total / position.rows,
             validation_loss=loss,
             metric=metric,
             learning_rate=float(self.subject.optimizer.param_groups[0]["lr"]),
             steps=self.history.steps,
-            rows_per_second=rows / max(spent, 1e-9),
-            seconds=time.perf_counter() - start,
+            rows_per_second=seen / max(spent, 1e-9),
+            seconds=time.perf_counter() - self._begun,
         )
+
+    def _count(self, losses: npt.NDArray[Any], count: int) -> None:
+        """So many steps are done, on ``count`` rows each."""
+        position = self.position
+        # Added one by one, so that the sum does not depend on how many steps one call does.
+        terms = np.concatenate([[position.total], losses.astype(np.float64) * count])
+        position.total = float(np.cumsum(terms)[-1])
+        position.rows += count * len(losses)
+        position.steps += len(losses)
+        self.history.steps += len(losses)
+
+    # ---- the state of the run --------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Where the run stands, for :meth:`go_on`."""
+        if self.busy:
+            raise ArgumentError(
+                "The state of a run was asked for in the middle of a step",
+                'Ask for it in a callback for "steps", "epoch" or "best".',
+            )
+        self.history.seconds = time.perf_counter() - self._begun
+        before = {"epochs_before": self.epochs_before}
+        return {"position": asdict(self.position), **before, "settings": dict(self.settings)}
+
+    def best_arrays(self) -> dict[str, npt.NDArray[Any]] | None:
+        """The best weights so far by name, None where there are none."""
+        return self.best.arrays() if self._has_best() else None
+
+    def go_on(self, state: RunState) -> None:
+        """Begin where the run of ``state`` stood.  ``ArgumentError`` where it is another run."""
+        fit = state["fit"]
+        differing = {
+            name: (value, self.settings.get(name))
+            for name, value in fit["settings"].items()
+            if value != self.settings.get(name)
+        }
+        if differing:
+            shown = ", ".join(f"{n} was {a!r} and is {b!r}" for n, (a, b) in differing.items())
+            raise ArgumentError(
+                f"The run that was saved is another one: {shown}",
+                "Go on with the data and settings of then, or begin a new run in another folder.",
+            )
+        self.source.go_on(state["source"])
+        self.position = Position(**fit["position"])
+        self.epochs_before = int(fit["epochs_before"])
+        vars(self.history).update(vars(history_of(state["history"])))
+        self.history.status = "finished"
+        best = state["best"]
+        if best is not None:
+            self.best.put(best)
+        restore_random(state["random"])
+
+    def _save(self, last: bool = False) -> None:
+        """Have the state of the run written where it is time for it."""
+        writer, steps, epochs = self.writer, self.history.steps, len(self.history)
+        if writer is None or not (last or writer.due(steps, epochs)):
+            return
+        writer.save(lambda spare: capture(self.subject, self, spare), steps, epochs)
 
     # ---- the schedule ----------------------------------------------------------------------
 
     def _advance(self, record: EpochRecord) -> None:
         """The schedule's step for the next epoch."""
+        self.position.due = False
         schedule = self.subject.schedule
         if schedule is None or self.interval != "epoch":
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from pellucid.data.sources import Part, PreparedData
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.random import manual_seed
 from pellucid.training.baselines import Baselines, baselines
+from pellucid.training.checkpoints import Checkpoints, warn
 from pellucid.training.config import DEFAULT_EPOCHS, TrainingConfig
 from pellucid.training.history import Callback, History
 from pellucid.training.inference import Scorer
@@ -155,8 +156,14 @@ def train_network(
     config: TrainingConfig,
     callbacks: Sequence[Callback] = (),
     interrupts: Interrupts | None = None,
+    *,
+    checkpoint: Checkpoints | None = None,
+    report: Callable[[Exception], None] = warn,
 ) -> RunResult:
     """Builds the network that ``config`` describes and trains it; ``measure`` adds the metrics.
+
+    States of the run are saved as ``checkpoint`` says, and where there are some already, the run
+    goes on from the last of them; ``report`` is told where one cannot be written.
 
     NaN or infinity ends the training, not the job: the result then holds the error and the last
     good weights.  So does any other error once there have been steps.  A signal while the network
@@ -179,6 +186,7 @@ def train_network(
                 start_at_linear(model, *linear_solution(prepared), config.activation)
         before = _observe(model, watched, problems)
         trainer = _trainer(prepared, config, callbacks, model, loss_name)
+        trainer.checkpoint, trainer.report_problem = checkpoint, report
     failure = _fit(trainer, prepared, config, keep_start=linear)
     trainer.history.metric_name = HEADLINES[task.kind]
     after = _observe(model, watched, problems)
@@ -236,6 +244,8 @@ def _fit(
     if len(validation):
         held = (validation.features, target_array(kind, validation.targets))
     start = _Start(trainer, prepared) if keep_start and held is not None else None
+    if trainer.checkpoint is not None:
+        trainer.resume()
     try:
         trainer.fit(
             (train.features, target_array(kind, train.targets)),

@@ -14,8 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pellucid.base.errors import PellucidError, RunFolderError
+from pellucid.training.checkpoints import states_in
 from pellucid.training.files import explained, held, read_limited, write_file
 from pellucid.training.run_folder import (
+    CHECKPOINTS,
     FILES,
     MODEL,
     RECORDS,
@@ -28,18 +30,21 @@ from pellucid.training.run_folder import (
 )
 from pellucid.training.saved_model import json_text_of
 
-_NAME = re.compile(r"\.(?P<name>.+)\.(?P<process>\d{1,10})-[0-9a-f]{6}\.(partial|old)")
+NAME = re.compile(r"\.(?P<name>.+)\.(?P<process>\d{1,10})-[0-9a-f]{6}\.(partial|old)")
+"""Of the folder of a run that goes on or was killed."""
 _MAX_RECORD_BYTES = 2**31
 
 
 @dataclass(frozen=True)
 class Leftover:
     """A folder that a killed run left behind: ``name`` is that of the run, ``problem`` says why
-    nothing can be predicted with it, and is empty where something can."""
+    nothing can be predicted with it, and is empty where something can; ``resumable`` says that it
+    holds a checkpoint to go on from."""
 
     folder: Path
     name: str
     problem: str
+    resumable: bool = False
 
     @property
     def usable(self) -> bool:
@@ -56,11 +61,12 @@ def leftovers(place: str | os.PathLike[str]) -> list[Leftover]:
     except OSError:
         return []
     for folder in entries:
-        match = _NAME.fullmatch(folder.name)
+        match = NAME.fullmatch(folder.name)
         if match is None or folder.is_symlink() or not folder.is_dir() or not _is_ours(folder):
             continue
         if not _is_alive(folder, int(match["process"])):
-            found.append(Leftover(folder, match["name"], _problem(folder)))
+            states = bool(states_in(folder / CHECKPOINTS))
+            found.append(Leftover(folder, match["name"], _problem(folder), states))
     return found
 
 
@@ -81,7 +87,7 @@ def recover(leftover: Leftover) -> Path:
             content = read_limited(unfinished, _MAX_RECORD_BYTES)
             write_file(folder / RECORDS, content[: content.rfind(b"\n") + 1])
         for entry in folder.iterdir():
-            if entry.name not in FILES:
+            if entry.name not in (*FILES, CHECKPOINTS):
                 entry.unlink()
         target = folder.with_name(leftover.name)
         if os.path.lexists(target):
@@ -104,7 +110,7 @@ def _is_ours(folder: Path) -> bool:
     """Whether the folder holds what a run writes and nothing else."""
     with contextlib.suppress(OSError):
         names = [entry.name for entry in folder.iterdir()]
-        return all(name in FILES or name.endswith(".partial") for name in names)
+        return all(name in (*FILES, CHECKPOINTS) or name.endswith(".partial") for name in names)
     return False
 
 

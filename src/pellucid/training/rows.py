@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.base.errors import DataError
+from pellucid.base.errors import ArgumentError, DataError
 from pellucid.tensor.creation import as_tensor
+from pellucid.tensor.random import default_generator
 from pellucid.tensor.shaping import cat
 from pellucid.tensor.tensor import Tensor
+from pellucid.training.capture import random_state
+from pellucid.training.loader_position import LoaderPosition
 from pellucid.training.stepping import ArraySteps, BatchSteps
 
 Rows = npt.NDArray[np.int64]
@@ -34,9 +38,15 @@ class Source(Protocol):
     def compile_seconds(self) -> float:
         """Time spent so far on making programs."""
 
-    def units(self, epoch: int, one_by_one: bool) -> Iterable[tuple[Any, int]]:
-        """The units of an epoch (from 1), each with the rows of one of its steps;
-        ``one_by_one`` makes every unit one step."""
+    def units(self, epoch: int, one_by_one: bool, done: int = 0) -> Iterable[tuple[Any, int]]:
+        """The units of an epoch (from 1) after the first ``done`` steps, each with the rows of one
+        of its steps; ``one_by_one`` makes every unit one step."""
+
+    def state(self) -> dict[str, Any]:
+        """Where it stands in its data, for :meth:`go_on`."""
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """The next epoch begins in the middle, where it stood in ``state``."""
 
     def run(self, unit: Any) -> npt.NDArray[Any]:
         """The steps of a unit; their losses (steps,)."""
@@ -80,13 +90,28 @@ class ArrayRows:
         self.shuffle = shuffle
         self.names = names
         self._seed = seed
+        self._mark = ""
 
     @property
     def compile_seconds(self) -> float:
         """Time spent so far on making programs."""
         return self.steps.compile_seconds
 
-    def units(self, epoch: int, one_by_one: bool) -> Iterator[tuple[Rows, int]]:
+    def state(self) -> dict[str, Any]:
+        """What tells these rows from others; their order follows from the epoch."""
+        if not self._mark:
+            self._mark = _mark(self.features, self.targets)
+        return {"data": self._mark}
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """``ArgumentError`` for other rows than those of then."""
+        if state != self.state():
+            raise ArgumentError(
+                "The run that was saved had other training data",
+                "Go on with the data of then, or begin a new run in another folder.",
+            )
+
+    def units(self, epoch: int, one_by_one: bool, done: int = 0) -> Iterator[tuple[Rows, int]]:
         """(rows of some steps, batch size), full batches first."""
         if self.shuffle:
             # A generator for each epoch: any epoch's order can be had without those before it.
@@ -97,12 +122,12 @@ class ArrayRows:
             order = np.arange(self.rows, dtype=np.int64)
         full = self.rows // self.size
         lines = order[: full * self.size].reshape(full, self.size)
-        at = 0
+        at = done
         while at < full:
             until = min(full, at + (1 if one_by_one else self.steps.slice_steps))
             yield lines[at:until], self.size
             at = until
-        if full * self.size < self.rows:
+        if done <= full and full * self.size < self.rows:
             yield order[None, full * self.size :], self.rows - full * self.size
 
     def run(self, unit: Rows) -> npt.NDArray[Any]:
@@ -139,6 +164,7 @@ class LoaderBatches:
         self.loader = loader
         self.steps = steps
         self.several = several
+        self.position = LoaderPosition(loader)
         try:
             self.rows = len(loader) * int(getattr(loader, "batch_size", None) or 1)
             self.batches = -(-len(loader) // several)
@@ -150,16 +176,46 @@ class LoaderBatches:
         """Time spent so far on making programs."""
         return self.steps.compile_seconds
 
-    def units(self, epoch: int, one_by_one: bool) -> Iterator[tuple[list[Pair], int]]:
+    def units(
+        self, epoch: int, one_by_one: bool, done: int = 0
+    ) -> Iterator[tuple[list[Pair], int]]:
         """(the batches of one step, their rows)."""
+        position, now = self.position, random_state()
+        if done:
+            position.rewind()
+        else:
+            position.begin()
+        for number, group in enumerate(self._groups()):
+            if number < done:
+                position.skip(number, now if number == done - 1 else None)
+                continue
+            before = default_generator.get_offset()
+            yield group, _count(group)
+            position.drew(default_generator.get_offset() - before)
+        if done > position.steps:
+            raise DataError(
+                f"The loader gave {position.steps} of the {done} batches that were learned from",
+                "Go on with the data of then.",
+            )
+
+    def _groups(self) -> Iterator[list[Pair]]:
+        """The batches of each step."""
         group: list[Pair] = []
         for pair in self._pairs():
             group.append(pair)
             if len(group) == self.several:
-                yield group, _count(group)
+                yield group
                 group = []
         if group:
-            yield group, _count(group)
+            yield group
+
+    def state(self) -> dict[str, Any]:
+        """Random numbers at the beginning of the epoch, and how many were drawn since."""
+        return self.position.state()
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """The batches that were learned from are asked for once more, and left out."""
+        self.position.load(state)
 
     def _pairs(self) -> Iterator[Pair]:
         for batch in self.loader:
@@ -195,6 +251,17 @@ class LoaderBatches:
     def bytes_of(self, unit: list[Pair]) -> int:
         """Memory of the batches."""
         return sum(int(features.nbytes + targets.nbytes) for features, targets in unit)
+
+
+def _mark(*tensors: Tensor) -> str:
+    """A check sum of shapes, dtypes and some hundred rows."""
+    found = 0
+    for tensor in tensors:
+        array = tensor.array()
+        found = zlib.crc32(f"{array.shape} {array.dtype}".encode(), found)
+        some = array[:: max(1, len(array) // 256)]
+        found = zlib.crc32(np.ascontiguousarray(some).tobytes(), found)
+    return f"{found:08x}"
 
 
 def _count(batches: list[Pair]) -> int:

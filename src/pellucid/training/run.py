@@ -13,6 +13,7 @@ part; what is whole is kept and told.  A run that is not complete never replaces
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import tempfile
@@ -22,9 +23,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pellucid.base.errors import FileError, PellucidError
-from pellucid.base.phrases import Setting, worded
+from pellucid.base.errors import ArgumentError, FileError, PellucidError
+from pellucid.base.phrases import Setting, phrase, worded
 from pellucid.data.sources import PreparedData, load_source
+from pellucid.training.capture import history_of
+from pellucid.training.checkpoints import Checkpoints, load_state
 from pellucid.training.config import TrainingConfig
 from pellucid.training.events import (
     DataLoaded,
@@ -33,15 +36,18 @@ from pellucid.training.events import (
     Listener,
     Measured,
     Problem,
+    Resumed,
     Trained,
     TrainerEvent,
     Written,
 )
-from pellucid.training.history import Event, StopTraining
+from pellucid.training.history import Event, History, StopTraining
 from pellucid.training.interrupts import Interrupted, Interrupts
 from pellucid.training.job import RunResult, measure, train_network
 from pellucid.training.leftovers import leftovers
+from pellucid.training.resuming import Unfinished, find_unfinished
 from pellucid.training.run_folder import (
+    CHECKPOINTS,
     MODEL,
     REPORT,
     SETTINGS,
@@ -49,6 +55,7 @@ from pellucid.training.run_folder import (
     RunWriter,
     check_target,
     default_target,
+    plain,
     weights_to_bytes,
 )
 from pellucid.training.saved_model import describe_run, json_text_of
@@ -83,7 +90,7 @@ class Outcome:
 
 
 def train(
-    source: object,
+    source: object = None,
     targets: Sequence[str] | str = (),
     config: TrainingConfig | None = None,
     *,
@@ -93,19 +100,21 @@ def train(
     listeners: Iterable[Listener] = (),
     report: Report | None = None,
     settings_text: str = "",
+    resume: str | os.PathLike[str] | None = None,
     **settings: Any,
 ) -> Outcome:
     """Trains a network on data and leaves a run folder: :class:`Job`, made and run.
 
     ``settings`` are fields of ``TrainingConfig`` in place of ``config``: ``epochs=20``.
+    ``resume="runs/first"`` goes on with a run that was killed or interrupted.
 
     >>> from pellucid.insight.report import render_report
     >>> outcome = train("table.csv", "kind", report=render_report)        # doctest: +SKIP
     """
-    if config is None:
-        config = TrainingConfig(**settings)
-    elif settings:
-        config = TrainingConfig(**{**vars(config), **settings})
+    if resume is not None and config is not None:
+        settings, config = {**vars(config), **settings}, None
+    elif resume is None:
+        config = TrainingConfig(**{**({} if config is None else vars(config)), **settings})
     job = Job(
         source,
         targets,
@@ -116,6 +125,8 @@ def train(
         listeners=listeners,
         report=report,
         settings_text=settings_text,
+        resume=resume,
+        settings=settings,
     )
     return job.run()
 
@@ -147,11 +158,17 @@ class Job:
     without it there is none (``pellucid report FOLDER`` makes it later).  ``word`` says how the
     notes on the data name settings: ``ignore='x'``, or as options of the command line.
     ``settings_text`` is kept in the folder as settings.toml: the options that began the job.
+
+    ``resume`` is a run that was killed or interrupted, to go on with: from its last checkpoint, in
+    its place, with its data (``source`` is needed only where they were no file) and its settings,
+    of which ``settings`` may change epochs, patience and threads.  The network in the end is that
+    of a run that was never interrupted, bit by bit.  Where there is no checkpoint yet, the run
+    begins anew.
     """
 
     def __init__(
         self,
-        source: object,
+        source: object = None,
         targets: Sequence[str] | str = (),
         config: TrainingConfig | None = None,
         *,
@@ -162,7 +179,12 @@ class Job:
         report: Report | None = None,
         word: Callable[[Setting], str] = str,
         settings_text: str = "",
+        resume: str | os.PathLike[str] | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
+        self.resume, self.settings = resume, dict(settings or {})
+        self.unfinished: Unfinished | None = None
+        self._resumed: Resumed | None = None
         self.source, self.targets = source, targets
         self.config = config or TrainingConfig()
         self.output = None if output is None else Path(os.path.abspath(output))
@@ -189,16 +211,74 @@ class Job:
         """
         with Interrupts() as interrupts:
             with interrupts.raising():
+                self._find()
                 prepared = self._load()
                 place = self.output or Path(os.path.abspath(default_target(prepared.name)))
                 found = leftovers(place.parent)
-            if found:
+            if found and self.unfinished is None:
                 self.tell(LeftBehind(tuple(found)))
-            with RunWriter(place, overwrite=self.overwrite) as writer:
+            with self._writer(place) as writer:
                 return self._run(prepared, writer, interrupts)
 
+    def _find(self) -> None:
+        """Takes place, data and settings from the run to go on with."""
+        if self.resume is None:
+            if self.source is None:
+                raise ArgumentError("There are no data to train on", "Give a file, or a data set.")
+            return
+        run = self.unfinished = find_unfinished(self.resume)
+        if self.output is not None and self.output != run.target:
+            raise ArgumentError(
+                phrase(Setting("output", str(self.output)), f" is not {run.target}"),
+                "A run that goes on stays in its place: leave this out.",
+            )
+        self.output, self.config = run.target, run.settings(self.settings)
+        differing = {n: v for n, v in self.loading.items() if plain(v) != run.loading.get(n)}
+        for name, value in differing.items():
+            raise ArgumentError(
+                phrase(Setting(name, value), f" differs from what {run.target} was loaded with"),
+                "A run goes on with the data with which it was begun: leave this out.",
+            )
+        self.loading, self.settings_text = dict(run.loading), run.settings_text
+        self.targets = self.targets or run.targets
+        if self.source is None:
+            self.source = run.source
+        if self.source is None:
+            raise ArgumentError(
+                f"{run.folder} was trained on data that were in memory", "Give the data again."
+            )
+
+    def _writer(self, place: Path) -> RunWriter:
+        run = self.unfinished
+        if run is None:
+            return RunWriter(place, overwrite=self.overwrite)
+        history = History()
+        with contextlib.suppress(FileError):  # there is no state yet
+            history = history_of(load_state(run.checkpoints)[0]["history"])
+        self._resumed = Resumed(run.folder, history.steps)
+        records = run.kept_records(len(history))
+        return RunWriter(place, overwrite=self.overwrite, adopt=run.folder, records=records)
+
+    def described(self) -> dict[str, Any]:
+        """What the data are loaded from, to go on with the run later."""
+        source = self.source
+        if isinstance(source, str | os.PathLike):
+            there = os.path.exists(source)
+            source = os.path.abspath(source) if there else os.fspath(source)
+        else:
+            source = None
+        targets = [self.targets] if isinstance(self.targets, str) else list(self.targets)
+        return {
+            "source": source,
+            "targets": targets,
+            "loading": plain(self.loading),
+            "settings": self.settings_text,
+        }
+
     def _load(self) -> PreparedData:
-        if self.output is not None:
+        if self.output is not None and (
+            self.unfinished is None or self.unfinished.folder != self.output
+        ):
             check_target(self.output, self.overwrite)
         start = time.perf_counter()
         prepared = load_source(
@@ -216,8 +296,14 @@ class Job:
 
     def _run(self, prepared: PreparedData, writer: RunWriter, interrupts: Interrupts) -> Outcome:
         recorder = _Recorder(self, writer, prepared)
-        self.tell(DataLoaded(prepared, self.config, self._loaded))
-        result = train_network(prepared, self.config, [recorder], interrupts)
+        self.tell(DataLoaded(prepared, self.config, self._loaded, self._resumed))
+        states = Checkpoints(
+            writer.folder / CHECKPOINTS, every_seconds=SAVE_SECONDS, best=False, at_end=False
+        )
+        result = train_network(
+            prepared, self.config, [recorder], interrupts, checkpoint=states,
+            report=lambda error: self._note("A checkpoint could not be written", error),
+        )  # fmt: skip
         if interrupts.requested and not result.history.steps:
             raise Interrupted(interrupts.number)
         seen = interrupts.count  # what comes later ends what comes later
@@ -382,7 +468,11 @@ class _Recorder:
     def __init__(self, job: Job, writer: RunWriter, prepared: PreparedData) -> None:
         self.job, self.writer, self.prepared = job, writer, prepared
         self.saved_at = time.perf_counter()
-        self._record("start", name=prepared.name, config=job.config.to_json())
+        if job.unfinished is None:
+            facts = {"config": job.config.to_json(), "job": job.described()}
+            self._record("start", name=prepared.name, **facts)
+        else:
+            self._record("resume")
 
     def __call__(self, event: Event) -> None:
         if event.kind == "epoch":

@@ -8,6 +8,7 @@ model.json            everything needed to predict again: architecture, preproce
 records.jsonl         one JSON object a line: what happened, epoch by epoch, and all that the
                       report shows (see ``stored_run``)
 report.html           the report, which can be made again from the other three
+checkpoints/          while the run is not complete: states to go on from (see ``checkpoints``)
 ====================  ======================================================================
 """
 
@@ -21,7 +22,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -52,6 +53,8 @@ WEIGHTS, MODEL, RECORDS, REPORT, SETTINGS = FILES = (
 )
 UNFINISHED = f".{RECORDS}.partial"
 """The records while the run goes on."""
+CHECKPOINTS = "checkpoints"
+"""The folder in a run folder for states of a run that is not complete."""
 _SPARE_BYTES = 2**13
 _MAX_MODEL_BYTES = 64 * 2**20
 _MAX_RECORD_BYTES = 256 * 2**20
@@ -153,14 +156,25 @@ class RunWriter:
     removed.  After SIGKILL a hidden folder ``.NAME.….partial`` stays, with whole files in it; see
     ``leftovers``.
 
+    ``adopt`` is the folder of a run that is not finished: it is moved and goes on to be written;
+    ``records`` are those that stay.  It is never removed.
+
     Raises ``FileError`` where ``target`` exists, unless ``overwrite`` and it is a run folder, and
     where the place cannot be written.
     """
 
-    def __init__(self, target: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        target: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        adopt: Path | None = None,
+        records: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
         self.target = Path(os.path.abspath(target))
-        check_target(self.target, overwrite)
-        self.overwrite = overwrite
+        if adopt != self.target:
+            check_target(self.target, overwrite)
+        self.overwrite, self.adopted = overwrite, adopt is not None
         name = f".{self.target.name}.{os.getpid()}-{secrets.token_hex(3)}.partial"
         self.folder = self.target.parent / name
         parents = [self.target.parent, *self.target.parent.parents]
@@ -168,8 +182,12 @@ class RunWriter:
         self._written: dict[str, bytes] = {}
         with explained(self.target):
             self.target.parent.mkdir(parents=True, exist_ok=True)
-            self.folder.mkdir()
-            self._records: IO[bytes] | None = open(self.folder / UNFINISHED, "xb", buffering=0)
+            self._records: IO[bytes] | None
+            if adopt is None:
+                self.folder.mkdir()
+                self._records = open(self.folder / UNFINISHED, "xb", buffering=0)
+            else:
+                self._records = self._take_over(adopt, records)
             hold(self._records.fileno())
 
     def __enter__(self) -> RunWriter:
@@ -184,11 +202,29 @@ class RunWriter:
         if self._records is None:
             return
         if not self.usable:
+            if self.adopted:
+                self._records.close()  # left where it is, to be found again
+                self._records = None
+                return
             self.discard()
             return
         place = self.finish(complete=False)
         if error is not None:
             error.add_note(f"What was learned is kept in {place}")
+
+    def _take_over(self, adopt: Path, records: Iterable[Mapping[str, Any]]) -> IO[bytes]:
+        """Moves a folder here; what the run is going to make again is taken out of it."""
+        lines = b"".join(json.dumps(record).encode() + b"\n" for record in records)
+        os.rename(adopt, self.folder)
+        write_file(self.folder / UNFINISHED, lines)
+        for name in (RECORDS, REPORT):
+            (self.folder / name).unlink(missing_ok=True)
+        for name in (WEIGHTS, MODEL):
+            if (self.folder / name).is_file():
+                self._written[name] = b""
+        file = open(self.folder / UNFINISHED, "r+b", buffering=0)
+        file.seek(0, os.SEEK_END)
+        return file
 
     @property
     def usable(self) -> bool:
@@ -197,7 +233,8 @@ class RunWriter:
 
     def write(self, name: str, content: bytes | str) -> None:
         """Puts one of the run's files in place, whole; what is there already is not written
-        again.  Where the disk is full, an older version of the file makes room."""
+        again.  Where the disk is full, states of the run and then an older version of the file make
+        room."""
         if name not in FILES:
             raise ArgumentError(f"{name!r} is no file of a run", f"Use one of {FILES}.")
         data = content.encode() if isinstance(content, str) else content
@@ -206,7 +243,7 @@ class RunWriter:
             return
         path = self.folder / name
         try:
-            write_file(path, data)
+            self._write(path, data)
         except FileError as error:
             if name not in self._written or not no_space(error) or not _makes_room(path, data):
                 raise
@@ -215,6 +252,16 @@ class RunWriter:
                 path.unlink()
             write_file(path, data)
         self._written[name] = digest
+
+    def _write(self, path: Path, data: bytes) -> None:
+        try:
+            write_file(path, data)
+        except FileError as error:
+            states = self.folder / CHECKPOINTS
+            if not no_space(error) or not states.is_dir():
+                raise
+            remove_folder(states)
+            write_file(path, data)
 
     def record(self, event: str, **fields: Any) -> None:
         """Adds a line to the run's records: what happened, when (seconds since 1970), and more."""
@@ -254,6 +301,8 @@ class RunWriter:
         self._records.close()
         self._records = None
         place = self.folder
+        if complete:
+            remove_folder(self.folder / CHECKPOINTS)
         with contextlib.suppress(OSError):
             os.replace(self.folder / UNFINISHED, self.folder / RECORDS)
             flush_folder(self.folder)
@@ -314,8 +363,8 @@ def check_target(target: Path, overwrite: bool) -> None:
             "Choose another folder with --output, or replace this one with --overwrite.",
         )
     names = {entry.name for entry in target.iterdir()} if target.is_dir() else set()
-    if target.is_symlink() or not target.is_dir() or MODEL not in names or names - set(FILES):
-        extra = sorted(names - set(FILES))[:3]
+    extra = sorted(names - {*FILES, CHECKPOINTS})[:3]
+    if target.is_symlink() or not target.is_dir() or MODEL not in names or extra:
         raise FileError(
             f"{target} is not a run folder"
             + (f": it holds {', '.join(extra)}" if extra else "")
@@ -355,8 +404,11 @@ def plain(value: Any) -> Any:
 
 
 def remove_folder(folder: Path) -> None:
-    """Deletes a folder of ours and the plain files in it."""
+    """Deletes a folder of ours: the plain files in it, and the states of a run."""
     with contextlib.suppress(OSError):
+        states = folder / CHECKPOINTS
+        if states.is_dir() and not states.is_symlink():
+            remove_folder(states)
         for entry in folder.iterdir():
             with contextlib.suppress(OSError):
                 entry.unlink()

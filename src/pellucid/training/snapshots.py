@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.random import default_generator
+from pellucid.training.capture import named_tensors
 
 
 class Weights:
@@ -18,28 +20,39 @@ class Weights:
     """
 
     def __init__(self, *models: Any) -> None:
-        self._tensors = [t for m in models for t in (*m.parameters(), *m.buffers())]
-        self._copies = [np.empty_like(t.detach().numpy()) for t in self._tensors]
+        named = [pair for model in models for pair in named_tensors(model)]
+        self._names = [name for name, _ in named]
+        self._tensors = [tensor for _, tensor in named]
+        self._copies = [np.empty_like(t.detach().array()) for t in self._tensors]
 
     @property
     def bytes(self) -> int:
         """Size of the copy."""
         return sum(copy.nbytes for copy in self._copies)
 
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The copied values by name, of one model."""
+        return dict(zip(self._names, self._copies, strict=True))
+
+    def put(self, arrays: Mapping[str, Any]) -> None:
+        """Values as :meth:`arrays` gave them become the copied ones."""
+        for name, copy in zip(self._names, self._copies, strict=True):
+            np.copyto(copy, arrays[name])
+
     def take(self) -> None:
         """Copy the values of now."""
         for tensor, copy in zip(self._tensors, self._copies, strict=True):
-            np.copyto(copy, tensor.detach().numpy())
+            np.copyto(copy, tensor.detach().array())
 
     def restore(self) -> None:
         """Give the model the copied values back."""
         with no_grad():
             for tensor, copy in zip(self._tensors, self._copies, strict=True):
-                np.copyto(tensor.detach().numpy(), copy)
+                np.copyto(tensor.detach().array(), copy)
 
     def finite(self) -> bool:
         """Whether the model's values of now are all finite."""
-        return all(is_finite(tensor.detach().numpy()) for tensor in self._tensors)
+        return all(is_finite(tensor.detach().array()) for tensor in self._tensors)
 
 
 def is_finite(array: npt.NDArray[Any]) -> bool:
@@ -67,20 +80,20 @@ class Snapshot:
             for name, value in values.items():
                 if not hasattr(value, "detach"):
                     continue
-                array = value.detach().numpy()
+                array = value.detach().array()
                 copy = known.get((id(parameter), name))
                 if copy is None or copy.shape != array.shape:
                     copy = np.empty_like(array)
                 np.copyto(copy, array)
                 slots.append((parameter, name, copy))
         self._slots = slots
-        np.copyto(self._random, default_generator.state.detach().numpy())
+        np.copyto(self._random, default_generator.state.detach().array())
         return True
 
     def restore(self) -> None:
         """Go back to the moment of the last ``take``."""
         self.weights.restore()
-        np.copyto(default_generator.state.detach().numpy(), self._random)
+        np.copyto(default_generator.state.detach().array(), self._random)
         saved = {(id(p), name): copy for p, name, copy in self._slots}
         if not saved:
             # Before the first step there are no slots yet; the next step makes them anew.
@@ -91,4 +104,4 @@ class Snapshot:
             for name, value in values.items():
                 copy = saved.get((id(parameter), name))
                 if copy is not None:
-                    np.copyto(value.detach().numpy(), copy)
+                    np.copyto(value.detach().array(), copy)

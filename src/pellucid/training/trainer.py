@@ -10,24 +10,36 @@ Trainer(Sequential of 22 parameters, loss=cross_entropy, optimizer=AdamW(lr=0.00
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pellucid import Tensor, nn, optim
-from pellucid.base.errors import ArgumentError, DataError
+from pellucid.base.errors import ArgumentError, DataError, FileError
 from pellucid.nn import functional
 from pellucid.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
+from pellucid.training.capture import capture, fill, restore
+from pellucid.training.checkpoints import (
+    Checkpoints,
+    Writer,
+    as_checkpoints,
+    load_state,
+    states_in,
+    warn,
+)
 from pellucid.training.config import nearest_option
 from pellucid.training.fitting import Fit, check_length, interval_of
 from pellucid.training.history import Callback, Event, History, StopTraining
 from pellucid.training.inference import Scorer, one_half
 from pellucid.training.interrupts import Interrupts
 from pellucid.training.rows import ArrayRows, LoaderBatches, Source
+from pellucid.training.run_state import RunState
 from pellucid.training.stepping import ArraySteps, BatchSteps, Learner
 from pellucid.utils.data.dataset import is_tensor_rows, tensors_of
 
@@ -80,6 +92,14 @@ class Trainer:
     and order of rows.  Without validation data (whose best weights are restored at the end) and
     without ``ema_decay``, ``fit`` of 2 epochs twice is ``fit`` of 4, bit by bit.
 
+    ``checkpoint`` names a folder for states of the run (or gives :class:`Checkpoints`, which say
+    how often and how many): after ``resume()`` the same ``fit`` goes on where a run was killed, in
+    the middle of an epoch, and ends with the bits of one that was not.
+
+    >>> trainer = Trainer(model, "cross_entropy", checkpoint="states")  # doctest: +SKIP
+    >>> trainer.resume()  # False where there is nothing to go on from   # doctest: +SKIP
+    >>> trainer.fit(train, validation, epochs=100)                       # doctest: +SKIP
+
     A Trainer can be copied (``copy.deepcopy``) and pickled, also after ``fit``, if its parts can:
     a loss or callback given as a ``lambda`` cannot be pickled.  Programs are not part of it; a
     copy compiles anew.
@@ -100,6 +120,7 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         compile: bool = True,
         seed: int = 0,
+        checkpoint: Checkpoints | str | os.PathLike[str] | None = None,
     ) -> None:
         self.model = model
         self.loss: Any = _loss(loss)
@@ -121,6 +142,7 @@ class Trainer:
         self.callbacks = list(callbacks)
         self.compile = compile
         self.seed = seed
+        self.checkpoint = as_checkpoints(checkpoint)
         self.scorer = Scorer(model, compile=compile)
         self.history = History()
         self.epoch = 0
@@ -128,6 +150,16 @@ class Trainer:
         self.epochs_trained = 0
         """Whole epochs of all fits."""
         self._stopping = False
+        self._fit: Fit | None = None
+        self._pending: RunState | None = None
+        """The state that the next fit goes on from."""
+        self.report_problem: Callable[[Exception], None] = warn
+        """Told where a checkpoint cannot be written; a warning unless it is replaced."""
+        self._owned: Path | None = None
+        """The folder whose checkpoints are of this run."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_fit": None}
 
     def __repr__(self) -> str:
         count = sum(int(p.numel()) for p in self.model.parameters())
@@ -176,27 +208,115 @@ class Trainer:
         """
         _check_fit(epochs, batch_size, patience, validation)
         pair = None if validation is None else _require_pair(validation)
+        pending, self._pending = self._pending, None
+        self._begin_average()
+        self.history, self.epoch, self._stopping = History(), 0, False
+        source = self._source(train, batch_size, shuffle, row_numbers)
+        interval = interval_of(self.schedule, self.schedule_interval)
+        settings = {
+            "rows": source.rows,
+            "batches": source.batches,
+            "batch_size": batch_size,
+            "shuffle": shuffle,
+            "accumulate": self.accumulate,
+            "seed": self.seed,
+        }
+        writer = self._writer()
+        with Interrupts() as interrupts:
+            before = self.epochs_trained
+            fit = Fit(
+                self, source, pair, interrupts, interval=interval, epochs_before=before,
+                settings=settings, writer=writer,
+            )  # fmt: skip
+            if pending is not None:
+                fit.go_on(pending)
+                if self.average is not None:
+                    fill(self.average, pending["average"])
+            steps = epochs * source.batches - self.history.steps
+            check_length(self.schedule, interval, steps if source.batches else 0)
+            self._run(fit, epochs, patience, min_delta)
+        self.emit("stop", status=self.history.status)
+        return self.history
+
+    def _run(self, fit: Fit, epochs: int, patience: int, min_delta: float) -> None:
+        """Runs a fit that is ready."""
+        if not self.model.training:  # layers that were frozen on purpose stay so
+            self.model.train()
+        source = fit.source
+        self.emit("start", epochs=epochs, rows=source.rows, batches=source.batches)
+        self._fit = fit
+        try:
+            fit.run(epochs, patience, min_delta)
+        finally:
+            self._fit = None
+            self._finish(fit.epochs_before)
+
+    def _begin_average(self) -> None:
+        """A new average, where there is to be one."""
         self.average = None
         if self.ema_decay:
             update = get_ema_multi_avg_fn(self.ema_decay)
             self.average = AveragedModel(self.model, multi_avg_fn=update)
             self.scorer = Scorer(self.average.module, compile=self.compile)
-        self.history, self.epoch, self._stopping = History(), 0, False
-        source = self._source(train, batch_size, shuffle, row_numbers)
-        interval = interval_of(self.schedule, self.schedule_interval)
-        check_length(self.schedule, interval, epochs * source.batches)
-        if not self.model.training:  # layers that were frozen on purpose stay so
-            self.model.train()
-        self.emit("start", epochs=epochs, rows=source.rows, batches=source.batches)
-        try:
-            with Interrupts() as interrupts:
-                before = self.epochs_trained
-                fit = Fit(self, source, pair, interrupts, interval=interval, epochs_before=before)
-                fit.run(epochs, patience, min_delta)
-        finally:
-            self._finish()
-        self.emit("stop", status=self.history.status)
-        return self.history
+
+    def _writer(self) -> Writer | None:
+        """What saves states; ``FileError`` where the folder holds those of another run."""
+        if self.checkpoint is None:
+            return None
+        folder = self.checkpoint.place.absolute()
+        if folder != self._owned and states_in(folder):
+            raise FileError(
+                f"{self.checkpoint.place} holds checkpoints of another run; nothing was changed",
+                "Go on from them by resume() before fit, or choose another folder.",
+            )
+        writer = Writer(self.checkpoint, self.report_problem)
+        self._owned = folder
+        return writer
+
+    # ---- saving and going on ---------------------------------------------------------------
+
+    def run_state(self) -> RunState:
+        """A copy of everything that training goes on from: between runs, and in a callback for
+        ``steps``, ``epoch`` or ``best`` of one that goes on.
+
+        ``resume(state)`` of this Trainer, or of one that was made in the same way, goes on from
+        there; several can go on from one state.
+        """
+        return capture(self, self._fit)
+
+    def resume(self, source: RunState | str | os.PathLike[str] | None = None) -> bool:
+        """Puts everything into the state of a run; the next ``fit`` goes on in it.
+
+        ``source`` is a state, its file, or a folder with checkpoints, of which the last whole one
+        is taken; unless given, the folder of ``checkpoint``, and where there are none there,
+        nothing is changed and the answer is False.  The Trainer is made, and ``fit`` is called, as
+        they were then: with the same network, optimizer, schedule, data and batches; ``epochs``,
+        which counts from the beginning of that run, and ``patience`` may be others.  The weights
+        in the end are those of a run that was never interrupted, bit by bit, on any number of
+        threads.
+
+        Random numbers of Pellucid, Python and NumPy go on from the state as well.  Loaders are
+        asked once more for the batches of the epoch that were learned from.
+
+        Raises ``ArgumentError`` where the state is that of another model or Trainer, ``FileError``
+        and ``DataError`` where it cannot be read.
+        """
+        if source is None:
+            if self.checkpoint is None:
+                raise ArgumentError(
+                    "resume() was told no place", "Give a folder, or checkpoint=… to the Trainer."
+                )
+            source = self.checkpoint.place
+            if not states_in(source):
+                return False
+        if isinstance(source, RunState):
+            state = source
+        else:
+            state, path = load_state(source)
+            self._owned = path.parent.absolute()
+        restore(self, state)
+        self._pending = None if state["fit"] is None else state.copy()
+        return True
 
     def _source(
         self, train: Any, batch_size: int, shuffle: bool, names: npt.NDArray[np.int64] | None
@@ -231,9 +351,9 @@ class Trainer:
         """The model that is measured and kept: the average where there is one."""
         return self.model if self.average is None else self.average.module
 
-    def _finish(self) -> None:
+    def _finish(self, epochs_before: int) -> None:
         """The average becomes the model's weights; collected gradients go."""
-        self.epochs_trained += len(self.history)
+        self.epochs_trained = epochs_before + len(self.history)
         if self.accumulate > 1:
             self.optimizer.zero_grad()
         if self.average is None:
