@@ -29,10 +29,10 @@ _PLAIN = {"int": int, "float": float, "str": str}
 
 DATA = "Data: how they are read and split"
 PANELS = {
-    "Network": "model channels widths layers activation initialization start dropout",
+    "Network": "model channels normalization widths layers activation initialization start dropout",
     "Goal": "loss l1 l2",
     "Training": "optimizer learning_rate momentum schedule clip_norm ema_decay accumulate "
-    "batch_size epochs patience",
+    "batch_size epochs patience shift",
     "Repeating and speed": "seed threads compile",
     DATA: "fractions",
 }

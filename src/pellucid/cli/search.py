@@ -49,12 +49,13 @@ def search(
     as_json: bool = False,
 ) -> None:
     """Searches, and prints (``as_json`` as one value) and writes what was found."""
-    config = TrainingConfig(**settings)
+    config = TrainingConfig(**settings)  # before the data are read: what is wrong is told at once
     if sampler == "grid":
         raise ArgumentError("--sampler grid needs lists of values", "Use tpe or random here.")
     prepared = load_source(source, targets, seed=config.seed, fractions=config.fractions, **loading)
     if not as_json:
         say_data(prepared)
+    config = TrainingConfig.suited_to(prepared.row_shape, **settings)
     space = default_space(prepared, config, settings)
     folder = output or Path("searches") / _plain(prepared.name)
     goes_on = _claim(folder, source, given, space)

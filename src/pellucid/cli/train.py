@@ -68,14 +68,12 @@ def train(
 
     The run folder holds the options, ``given``, as a file for ``--config``.
     """
-    config = TrainingConfig(**settings) if resume is None else None
     if resume is not None:  # what was not given is that of the run
         loading = given_loading(loading)
     with Interrupts(), _Face(quiet) as face:  # what a signal ends is up to the job
         job = Job(
             source,
             targets,
-            config,
             output=output,
             overwrite=overwrite,
             loading=loading,

@@ -59,7 +59,8 @@ OPTIMIZERS: Mapping[str, str] = {
 }
 """Name of an optimizer → its class in ``pellucid.optim``."""
 
-SCHEDULES = ("constant", "linear", "cosine", "exponential", "step", "plateau")
+SCHEDULES = ("constant", "linear", "cosine", "exponential", "step", "plateau", "one_cycle")
+NORMALIZATIONS = ("none", "batch")
 
 LOSSES: Mapping[str, tuple[TaskKind, ...]] = {
     "cross_entropy": ("multiclass",),
@@ -89,10 +90,24 @@ _ADDED: Mapping[str, Any] = {
     "ema_decay": 0.0,
     "accumulate": 1,
     "start": "random",
+    "normalization": "none",
+    "shift": 0,
 }
+IMAGE_SETTINGS: Mapping[str, Any] = {
+    "model": "cnn",
+    "channels": (16, 32, 64),
+    "widths": (),
+    "normalization": "batch",
+    "shift": 2,
+    "schedule": "one_cycle",
+    "learning_rate": 0.01,
+    "batch_size": 128,
+}
+"""What is used for images unless given, in place of the defaults."""
 DEFAULT_EPOCHS, DEFAULT_PATIENCE = 100, 10
 MIN_STEPS = 1_000
 PATIENT_STEPS = 200
+CYCLE_STEPS, LEAST_CYCLE = 4_000, 8
 
 
 def _setting(
@@ -126,6 +141,12 @@ class TrainingConfig:
         "that halves the image",
         low=1,
         high=MAX_WIDTH,
+    )
+    normalization: str = _setting(
+        "none",
+        "what follows each convolution: batch keeps the means and deviations of a batch's channels "
+        "at 0 and 1, which allows larger learning rates",
+        among=NORMALIZATIONS,
     )
     widths: tuple[int, ...] = _setting(
         (128, 64),
@@ -197,7 +218,8 @@ class TrainingConfig:
     )
     schedule: str = _setting(
         "constant",
-        "how the learning rate falls over the epochs",
+        "how the learning rate falls over the epochs; one_cycle first lets it rise for a fifth of "
+        "the steps",
         among=SCHEDULES,
     )
     clip_norm: float = _setting(
@@ -239,6 +261,13 @@ class TrainingConfig:
         f"of few rows, so that there are at least {PATIENT_STEPS} updates; 0 switches this off",
         low=0,
         high=10_000_000,
+    )
+    shift: int = _setting(
+        0,
+        "images are moved at random by up to so many pixels in each step of training, so that it "
+        "does not matter where exactly something stands",
+        low=0,
+        high=1000,
     )
     # --- Repeating it ---
     seed: int = _setting(
@@ -291,15 +320,31 @@ class TrainingConfig:
         """The settings with ``epochs`` and ``patience`` as numbers, for so many training rows.
 
         Unless given, epochs are 100 and patience is 10; where that would be fewer than 1,000 and
-        200 updates, as many epochs as have so many.
+        200 updates, as many epochs as have so many.  With one_cycle, epochs are as many as have
+        4,000 updates, from 8 to 100, and nothing stops early.
         """
         updates = max(1, -(-rows // (self.batch_size * self.accumulate)))
         epochs, patience = self.epochs, self.patience
+        if self.schedule == "one_cycle":
+            if epochs is None:
+                epochs = min(DEFAULT_EPOCHS, max(LEAST_CYCLE, round(CYCLE_STEPS / updates)))
+            patience = patience or 0
         if epochs is None:
             epochs = max(DEFAULT_EPOCHS, -(-MIN_STEPS // updates))
         if patience is None:
             patience = max(DEFAULT_PATIENCE, -(-PATIENT_STEPS // updates))
         return dataclasses.replace(self, epochs=epochs, patience=patience)
+
+    @classmethod
+    def suited_to(cls, row_shape: tuple[int, ...], **given: Any) -> TrainingConfig:
+        """The settings for rows of this shape: those ``given``, and for images (height, width) or
+        (height, width, channels) ``IMAGE_SETTINGS`` in place of the defaults, with as many
+        convolutions as the image can be halved."""
+        if len(row_shape) not in (2, 3) or given.get("model", "cnn") != "cnn":
+            return cls(**given)
+        most = max(1, min(row_shape[:2]).bit_length() - 1)
+        channels = IMAGE_SETTINGS["channels"][-most:]
+        return cls(**{**IMAGE_SETTINGS, "channels": channels, **given})
 
     def loss_for(self, kind: TaskKind, default: str) -> str:
         """The loss by its name in ``pellucid.nn.functional``; ``ArgumentError`` where ``loss``

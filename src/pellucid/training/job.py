@@ -31,6 +31,7 @@ from pellucid.training.network import (
     build_network,
     build_optimizer,
     build_schedule,
+    kept_tensors,
     predictions_of,
     target_array,
 )
@@ -70,8 +71,8 @@ class RunResult:
 
     @property
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
-        """The parameters by their state-dict names."""
-        return {n: np.array(p.detach().numpy()) for n, p in self.model.named_parameters()}
+        """Parameters and running figures by their state-dict names."""
+        return {n: np.array(t.detach().numpy()) for n, t in kept_tensors(self.model).items()}
 
     def parameters(self) -> int:
         """Number of trainable numbers."""
@@ -212,7 +213,7 @@ def _trainer(
         model,
         build_loss(loss_name),
         optimizer,
-        schedule=build_schedule(optimizer, config),
+        schedule=build_schedule(optimizer, config, len(prepared.train)),
         metric=_metric(prepared),
         clip_norm=config.clip_norm,
         accumulate=config.accumulate,

@@ -16,6 +16,8 @@ from pellucid.data.input_layout import InputLayout
 from pellucid.data.tasks import Task, TaskKind
 from pellucid.nn import functional
 from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.creation import arange
+from pellucid.tensor.random import rand
 from pellucid.tensor.shaping import cat
 from pellucid.training.config import (
     ACTIVATIONS,
@@ -62,19 +64,24 @@ def build_mlp(inputs: int, config: TrainingConfig, outputs: int) -> nn.Sequentia
 
 
 def build_cnn(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.Sequential:
-    """A convolutional network: 3×3 convolution, activation and 2×2 max pooling for each of
-    ``config.channels``, then the layers of ``build_mlp``.
+    """A convolutional network: 3×3 convolution, perhaps normalization, activation and 2×2 max
+    pooling for each of ``config.channels``, then the layers of ``build_mlp``.
 
     Input (rows, pixels) of images (height, width) or (height, width, channels), output
     (rows, outputs).
     """
     sizes = image_sizes(shape, config)
     layers: list[Any] = [Images(shape)]
-    before = shape[2] if len(shape) == 3 else 1
+    if config.shift:
+        layers.append(RandomShift(config.shift))
+    before, normalized = shape[2] if len(shape) == 3 else 1, config.normalization == "batch"
     for channels in config.channels:
-        convolution = nn.Conv2d(before, channels, 3, padding=1)
+        convolution = nn.Conv2d(before, channels, 3, padding=1, bias=not normalized)
         initialize(convolution, config.initialization, config.activation)
-        layers += [convolution, getattr(nn, ACTIVATIONS[config.activation])(), nn.MaxPool2d(2)]
+        layers.append(convolution)
+        if normalized:
+            layers.append(nn.BatchNorm2d(channels))
+        layers += [getattr(nn, ACTIVATIONS[config.activation])(), nn.MaxPool2d(2)]
         before = channels
     inputs = before * math.prod(sizes[-1])
     return nn.Sequential(*layers, nn.Flatten(), *_hidden(inputs, config, outputs))
@@ -161,6 +168,34 @@ class Images(nn.Module):
         return f"shape={self.shape}"
 
 
+class RandomShift(nn.Module):
+    """In training, moves each image by up to ``most`` pixels along both axes, each distance equally
+    likely; what comes in from outside repeats the edge.  In evaluation images stay as they are.
+
+    (N, C, H, W) → (N, C, H, W).
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C, H, W)."""
+        if not self.training:
+            return x
+        for axis in (2, 3):
+            extent = x.shape[axis]
+            distance = (rand(x.shape[0]) * (2 * self.most + 1)).floor().long() - self.most
+            places = (arange(extent) + distance.unsqueeze(1)).clamp(0, extent - 1)  # (N, extent)
+            shape = (x.shape[0], 1, extent, 1) if axis == 2 else (x.shape[0], 1, 1, extent)
+            x = x.gather(axis, places.reshape(shape).expand(x.shape))
+        return x
+
+    def extra_repr(self) -> str:
+        """The largest distance, for printing."""
+        return f"most={self.most}"
+
+
 def _hidden(inputs: int, config: TrainingConfig, outputs: int) -> list[Any]:
     """The layers of a multi-layer perceptron."""
     layers: list[Any] = []
@@ -180,16 +215,24 @@ def _hidden(inputs: int, config: TrainingConfig, outputs: int) -> list[Any]:
 def parameter_shapes(
     shape: int | Sequence[int], config: TrainingConfig, outputs: int
 ) -> dict[str, tuple[int, ...]]:
-    """Shape of each parameter of ``build_network``'s network by its state-dict name, without
-    building it; ``shape`` is that of a row, or a number of features."""
+    """Shape of each of ``kept_tensors`` of ``build_network``'s network by its state-dict name,
+    without building it; ``shape`` is that of a row, or a number of features."""
     row = (shape,) if isinstance(shape, int) else tuple(shape)
     shapes: dict[str, tuple[int, ...]] = {}
     position, before = 0, math.prod(row)
     if config.model == "cnn":
         height, width = image_sizes(row, config)[-1]
-        position, channels = 1, row[2] if len(row) == 3 else 1
+        position, channels = 2 if config.shift else 1, row[2] if len(row) == 3 else 1
         for count in config.channels:
-            _declare(shapes, position, (count, channels, 3, 3), config)
+            weight = (count, channels, 3, 3)
+            if config.normalization == "batch":
+                shapes[f"{position}.weight"] = weight
+                names = ("weight", "bias", "running_mean", "running_var")
+                shapes.update({f"{position + 1}.{name}": (count,) for name in names})
+                _declare_activation(shapes, position + 2, config)
+                position += 1
+            else:
+                _declare(shapes, position, weight, config)
             position, channels = position + 3, count
         position, before = position + 1, channels * height * width
     elif isinstance(shape, InputLayout):
@@ -214,8 +257,21 @@ def _declare(
     """Adds the parameters of a layer and of the activation after it."""
     shapes[f"{position}.weight"] = weight
     shapes[f"{position}.bias"] = weight[:1]
+    _declare_activation(shapes, position + 1, config)
+
+
+def _declare_activation(
+    shapes: dict[str, tuple[int, ...]], position: int, config: TrainingConfig
+) -> None:
     if config.activation == "prelu":
-        shapes[f"{position + 1}.weight"] = (1,)
+        shapes[f"{position}.weight"] = (1,)
+
+
+def kept_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """What a run folder keeps of a network, by state-dict names: parameters, and buffers of
+    numbers, such as running means."""
+    buffers = {n: b for n, b in model.named_buffers() if b.dtype.kind == "float"}
+    return {**dict(model.named_parameters()), **buffers}
 
 
 def initialize(linear: Any, method: str, activation: str) -> None:
@@ -243,7 +299,8 @@ def initialize(linear: Any, method: str, activation: str) -> None:
         nn.init.normal_(weight, 0.0, 0.01)
     else:
         nn.init.zeros_(weight)
-    nn.init.zeros_(linear.bias)
+    if linear.bias is not None:
+        nn.init.zeros_(linear.bias)
 
 
 def build_loss(name: str) -> Callable[[Any, Any], Any]:
@@ -259,8 +316,8 @@ def build_optimizer(model: nn.Module, config: TrainingConfig) -> optim.Optimizer
     """The optimizer of ``config``; weight decay and L1 act on weights, not on biases."""
     make: Callable[..., optim.Optimizer] = getattr(optim, OPTIMIZERS[config.optimizer])
     named = list(model.named_parameters())
-    weights = [parameter for name, parameter in named if name.endswith("weight")]
-    others = [parameter for name, parameter in named if not name.endswith("weight")]
+    weights = [p for name, p in named if name.endswith("weight") and len(p.shape) > 1]
+    others = [p for name, p in named if not (name.endswith("weight") and len(p.shape) > 1)]
     penalties = {"weight_decay": config.weight_decay, "l1": config.l1}
     groups: list[dict[str, Any]] = [{"params": weights, **penalties}]
     if any(penalties.values()):
@@ -271,15 +328,21 @@ def build_optimizer(model: nn.Module, config: TrainingConfig) -> optim.Optimizer
     return make(groups, lr=config.learning_rate, **extra)
 
 
-def build_schedule(optimizer: Any, config: TrainingConfig) -> Any:
+def build_schedule(optimizer: Any, config: TrainingConfig, rows: int = 0) -> Any:
     """The learning-rate schedule of ``config``, one step an epoch, or None for ``constant``.
 
     ``linear``, ``cosine`` and ``exponential`` fall to a hundredth over ``config.epochs``; ``step``
     divides by 10 after each third; ``plateau`` halves when the validation loss stops falling for
-    half of the patience.
+    half of the patience; ``one_cycle`` has a step for each update on ``rows`` training rows: it
+    rises for a fifth of them and falls along a cosine (Smith and Topin, 2019).
     """
     schedules = optim.lr_scheduler
     rate, epochs = config.learning_rate, config.epochs or DEFAULT_EPOCHS
+    if config.schedule == "one_cycle":
+        updates = epochs * -(-(-(-rows // config.batch_size)) // config.accumulate)
+        return schedules.OneCycleLR(
+            optimizer, rate, total_steps=max(2, updates), pct_start=0.2, cycle_momentum=False
+        )
     if config.schedule == "linear":
         return schedules.LinearLR(optimizer, 1.0, 0.01, total_iters=epochs)
     if config.schedule == "cosine":

@@ -45,6 +45,7 @@ from pellucid.training.history import Event, History, StopTraining
 from pellucid.training.interrupts import Interrupted, Interrupts
 from pellucid.training.job import RunResult, measure, train_network
 from pellucid.training.leftovers import leftovers
+from pellucid.training.network import kept_tensors
 from pellucid.training.resuming import Unfinished, find_unfinished
 from pellucid.training.run_folder import (
     CHECKPOINTS,
@@ -113,8 +114,8 @@ def train(
     """
     if resume is not None and config is not None:
         settings, config = {**vars(config), **settings}, None
-    elif resume is None:
-        config = TrainingConfig(**{**({} if config is None else vars(config)), **settings})
+    elif config is not None:
+        config = TrainingConfig(**{**vars(config), **settings})
     job = Job(
         source,
         targets,
@@ -158,6 +159,8 @@ class Job:
     without it there is none (``pellucid report FOLDER`` makes it later).  ``word`` says how the
     notes on the data name settings: ``ignore='x'``, or as options of the command line.
     ``settings_text`` is kept in the folder as settings.toml: the options that began the job.
+    Without ``config`` the settings suit the data (``TrainingConfig.suited_to``), with ``settings``
+    as they are given.
 
     ``resume`` is a run that was killed or interrupted, to go on with: from its last checkpoint, in
     its place, with its data (``source`` is needed only where they were no file) and its settings,
@@ -186,7 +189,8 @@ class Job:
         self.unfinished: Unfinished | None = None
         self._resumed: Resumed | None = None
         self.source, self.targets = source, targets
-        self.config = config or TrainingConfig()
+        self.config = config or TrainingConfig(**(self.settings if resume is None else {}))
+        self._suits = config is None and resume is None
         self.output = None if output is None else Path(os.path.abspath(output))
         self.overwrite = overwrite
         self.loading = dict(loading or {})
@@ -289,6 +293,8 @@ class Job:
             **self.loading,
         )
         prepared = replace(prepared, notes=tuple(worded(n, self.word) for n in prepared.notes))
+        if self._suits:
+            self.config = TrainingConfig.suited_to(prepared.row_shape, **self.settings)
         self.config = self.config.for_rows(len(prepared.train))
         self._loaded = time.perf_counter() - start
         self.config.loss_for(prepared.task.kind, prepared.task.loss)
@@ -492,7 +498,7 @@ class _Recorder:
         self.job._attempt("The records", lambda: self.writer.record(event, **fields))
 
     def _save(self, model: Any) -> None:
-        weights = {n: p.detach().numpy() for n, p in model.named_parameters()}
+        weights = {n: t.detach().numpy() for n, t in kept_tensors(model).items()}
         saved = describe_run(self.prepared, self.job.config, "interrupted", {})
         content = json_text_of(saved.to_json())
         what = "The best weights so far"

@@ -55,7 +55,7 @@ from pellucid.training.history import EpochRecord, History
 from pellucid.training.job import RunResult
 from pellucid.training.metrics import HEADLINES, Metrics
 from pellucid.training.mistakes import worst_predictions
-from pellucid.training.network import build_network
+from pellucid.training.network import build_network, kept_tensors
 from pellucid.training.observe import Observation
 from pellucid.training.run_folder import load_model, load_run, read_records
 from pellucid.training.saved_model import PARTS, SavedModel
@@ -323,8 +323,8 @@ def restore(folder: str | os.PathLike[str]) -> tuple[SavedModel, Module]:
     saved, weights = load_run(folder)
     network: Module = build_network(saved.row_shape, saved.config, saved.task.output_units)
     with no_grad():
-        for name, parameter in network.named_parameters():
-            np.copyto(parameter.detach().numpy(), weights[name])
+        for name, tensor in kept_tensors(network).items():
+            np.copyto(tensor.detach().numpy(), weights[name])
     return saved, network.eval()
 
 

@@ -50,8 +50,11 @@ def default_space(
         "batch_size": Choice(*batches),
     }
     if config.model == "cnn":
+        most = max(1, min(prepared.row_shape[:2]).bit_length() - 1)
+        channels = [c[-most:] for c in ((16, 32, 64), (24, 48, 96), (32, 64, 128))]
         space["widths"] = Choice((), (64,), (128, 64))
-        space["channels"] = Choice((16, 32), (32, 64), (64, 128))
+        space["channels"] = Choice(*channels)
+        del space["schedule"]  # that of images, one cycle, ends the search's question
     return {name: values for name, values in space.items() if name not in fixed}
 
 
