@@ -99,7 +99,7 @@ def train(
     """Train a network; write weights, everything to predict again, records and a report."""
     from pellucid.cli import train as job
 
-    run = job.train if folds is None else functools.partial(job.train_folds, folds)
+    run: Any = job.train if folds is None else functools.partial(job.train_folds, folds)
     run(
         source,
         target or [],

@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from pellucid.base.errors import PellucidError
+from pellucid.base.errors import ArgumentError, PellucidError
 from pellucid.base.phrases import option_words
 from pellucid.cli.config_file import toml_text
 from pellucid.cli.options import given_loading
@@ -38,7 +38,7 @@ from pellucid.training.events import (
     Trained,
     TrainerEvent,
 )
-from pellucid.training.folds import cross_validate
+from pellucid.training.folds import Folds, cross_validate
 from pellucid.training.interrupts import Interrupts
 from pellucid.training.job import RunResult
 from pellucid.training.leftovers import Leftover
@@ -106,23 +106,52 @@ def train_folds(
     quiet: bool,
     loading: dict[str, Any],
     given: dict[str, Any],
+    as_json: bool = False,
+    resume: Path | None = None,
 ) -> None:
     """Trains a network for each fold and prints means and deviations on the test rows."""
+    if resume is not None:
+        raise ArgumentError(
+            "--resume goes on with one run, --folds makes several",
+            "Go on with the fold that was interrupted: pellucid train --resume FOLDER/fold-N.",
+        )
     with Interrupts(), _Face(quiet) as face:
         found = cross_validate(
             source,
             targets,
-            TrainingConfig(**settings),
             folds=folds,
             output=output,
             overwrite=overwrite,
             loading=loading,
-            listeners=[face],
+            listeners=[] if as_json else [face],
             report=render_report,
             word=option_words,
             settings_text=toml_text(given),
+            **settings,
         )
         face.close()
+    if as_json:
+        say_json(
+            {
+                "folder": str(found.outcomes[0].folder.parent),
+                "folds": [outcome_facts(outcome) for outcome in found.outcomes],
+                "summary": {
+                    model: {n: {"mean": m, "deviation": d} for n, (m, d) in values.items()}
+                    for model, values in found.summary().items()
+                },
+            }
+        )
+    else:
+        _say_folds(found, folds)
+    last = found.outcomes[-1]
+    code = 128 + last.signal if last.signal else 0
+    code = code or max((p.code for outcome in found.outcomes for p in outcome.problems), default=0)
+    if code:
+        raise typer.Exit(code)
+
+
+def _say_folds(found: Folds, folds: int) -> None:
+    """Means and deviations over the folds."""
     columns = {
         model: {name: f"{mean:.4g} ± {spread:.2g}" for name, (mean, spread) in values.items()}
         for model, values in found.summary().items()
@@ -133,11 +162,6 @@ def train_folds(
         fact(name, "; ".join(f"{model} {values[name]}" for model, values in columns.items()))
     fact("Folds", f"{done} of {folds}, each tested on rows that it did not learn from")
     fact("Written", f"{_shown(found.outcomes[0].folder.parent)}{os.sep}")
-    last = found.outcomes[-1]
-    code = 128 + last.signal if last.signal else 0
-    code = code or max((p.code for outcome in found.outcomes for p in outcome.problems), default=0)
-    if code:
-        raise typer.Exit(code)
 
 
 class _Face:

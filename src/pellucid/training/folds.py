@@ -76,9 +76,7 @@ def cross_validate(
     """
     if isinstance(folds, bool) or not isinstance(folds, int) or folds < 2:
         raise ArgumentError(f"folds={folds!r}", "Give a whole number from 2 up.")
-    if config is None:
-        config = TrainingConfig(**settings)
-    elif settings:
+    if config is not None:
         config = TrainingConfig(**{**vars(config), **settings})
     named = isinstance(source, str | os.PathLike)
     if not named:
@@ -101,6 +99,7 @@ def cross_validate(
             report=report,
             word=word,
             settings_text=settings_text,
+            settings=settings,
         )
         outcomes.append(job.run())
         if outcomes[-1].signal:

@@ -339,7 +339,8 @@ def build_schedule(optimizer: Any, config: TrainingConfig, rows: int = 0) -> Any
     schedules = optim.lr_scheduler
     rate, epochs = config.learning_rate, config.epochs or DEFAULT_EPOCHS
     if config.schedule == "one_cycle":
-        updates = epochs * -(-(-(-rows // config.batch_size)) // config.accumulate)
+        batches = math.ceil(rows / config.batch_size)
+        updates = epochs * math.ceil(batches / config.accumulate)
         return schedules.OneCycleLR(
             optimizer, rate, total_steps=max(2, updates), pct_start=0.2, cycle_momentum=False
         )
