@@ -38,7 +38,7 @@ from pellucid.training.events import (
     Trained,
     TrainerEvent,
 )
-from pellucid.training.folds import cross_validate
+from pellucid.training.folds import Folds, cross_validate
 from pellucid.training.interrupts import Interrupts
 from pellucid.training.job import RunResult
 from pellucid.training.leftovers import Leftover
@@ -106,6 +106,7 @@ def train_folds(
     quiet: bool,
     loading: dict[str, Any],
     given: dict[str, Any],
+    as_json: bool = False,
 ) -> None:
     """Trains a network for each fold and prints means and deviations on the test rows."""
     with Interrupts(), _Face(quiet) as face:
@@ -117,12 +118,25 @@ def train_folds(
             output=output,
             overwrite=overwrite,
             loading=loading,
-            listeners=[face],
+            listeners=[] if as_json else [face],
             report=render_report,
             word=option_words,
             settings_text=toml_text(given),
         )
         face.close()
+    last = found.outcomes[-1]
+    code = 128 + last.signal if last.signal else 0
+    code = code or max((p.code for outcome in found.outcomes for p in outcome.problems), default=0)
+    if as_json:
+        say_json({"folds": len(found.outcomes), "figures": found.summary()})
+    else:
+        _say_folds(found, folds)
+    if code:
+        raise typer.Exit(code)
+
+
+def _say_folds(found: Folds, folds: int) -> None:
+    """Means and deviations of all models on the test rows."""
     columns = {
         model: {name: f"{mean:.4g} ± {spread:.2g}" for name, (mean, spread) in values.items()}
         for model, values in found.summary().items()
@@ -133,11 +147,6 @@ def train_folds(
         fact(name, "; ".join(f"{model} {values[name]}" for model, values in columns.items()))
     fact("Folds", f"{done} of {folds}, each tested on rows that it did not learn from")
     fact("Written", f"{_shown(found.outcomes[0].folder.parent)}{os.sep}")
-    last = found.outcomes[-1]
-    code = 128 + last.signal if last.signal else 0
-    code = code or max((p.code for outcome in found.outcomes for p in outcome.problems), default=0)
-    if code:
-        raise typer.Exit(code)
 
 
 class _Face:
@@ -261,7 +270,8 @@ def say_resumed(resumed: Resumed) -> None:
 
 def say_data(prepared: PreparedData) -> None:
     """The data, the task that was found, and what was noticed."""
-    sizes = " / ".join(f"{len(getattr(prepared, part)):,}" for part in PARTS)
+    counts = [prepared.training_rows, len(prepared.validation), len(prepared.test)]
+    sizes = " / ".join(f"{count:,}" for count in counts)
     fact(
         "Data",
         f"{prepared.name}: {prepared.rows:,} rows, {len(prepared.feature_names):,} features; "
@@ -279,7 +289,7 @@ def say_plan(prepared: PreparedData, config: TrainingConfig) -> None:
     count = sum(math.prod(shape) for shape in shapes.values())
     fact("Network", f"{describe_layers(row, config, prepared.task)}; {count:,} parameters")
     loss = config.loss_for(prepared.task.kind, prepared.task.loss)
-    epochs = config.for_rows(len(prepared.train)).epochs
+    epochs = config.for_rows(prepared.training_rows).epochs
     start = ", begins at the linear model" if starts_linear(prepared, config) else ""
     fact(
         "Training",
