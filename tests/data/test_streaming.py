@@ -12,10 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import pellucid
+from pellucid import Trainer, nn
 from pellucid.base.errors import ArgumentError, DataError
 from pellucid.data.sources import load_source
 from pellucid.data.streaming import ShuffledRows, Sizes, TextPieces, hashes, parts_of
 from pellucid.data.tables import as_table
+from pellucid.training import Checkpoints
+from pellucid.training.history import Event
 from pellucid.training.run import train
 from pellucid.training.stored_run import restore
 
@@ -150,6 +154,8 @@ def test_what_pieces_do_not_allow_and_damage_late_in_the_file(
 
 PROGRAM = """
 import resource, sys
+from pellucid.training import Checkpoints
+from pellucid.training.history import Event
 from pellucid.training.run import train
 outcome = train(sys.argv[1], "y", output=sys.argv[2], epochs=1, batch_size=1024, start="random",
                 widths=(16,), loading={"memory": 32.0, "ignore": ["text"]})
@@ -172,3 +178,30 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         peaks.append(int(done.stdout))
     # Read as a whole the second file takes about 350 MiB more than the first.
     assert peaks[1] - peaks[0] < 120, peaks
+
+
+def test_a_run_goes_on_in_the_middle_of_a_pass(tmp_path: Path) -> None:
+    """Weights as if the training had never been cut, though the rows lie in files made anew."""
+    file = write(tmp_path, 4000)
+
+    def trained(stop_after: int, folder: Path) -> dict[str, np.ndarray]:
+        data = load_source(file, "y", ignore="text", memory=1)
+        assert data.stream is not None
+        pellucid.manual_seed(0)
+        model = nn.Linear(len(data.feature_names), 1)
+        trainer = Trainer(model, "mse_loss", checkpoint=Checkpoints(folder))
+
+        def stop(event: Event) -> None:
+            if stop_after and event.step == stop_after:
+                trainer.stop()
+
+        trainer.callbacks.append(stop)
+        trainer.resume()
+        trainer.fit(data.stream, epochs=2)
+        return {name: np.array(p.detach().numpy()) for name, p in model.named_parameters()}
+
+    whole = trained(0, tmp_path / "whole")
+    trained(13, tmp_path / "cut")
+    again = trained(0, tmp_path / "cut")
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, again[name])

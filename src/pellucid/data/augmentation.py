@@ -257,8 +257,8 @@ class AugmentedBatches:
     sequence, applied in order: a function of (images, generator) that keeps the shape.  ``mix``
     is a function of (images, labels, generator) that is applied last; class numbers are then given
     to it, and yielded, as probabilities float32 (rows, classes), which ``cross_entropy`` takes,
-    numbers of a regression as they are.  Order and changes follow from ``seed`` and the number of
-    the pass.
+    numbers of a regression as they are.  Order and changes follow from ``seed`` and the passes
+    before.
     """
 
     def __init__(
@@ -274,7 +274,7 @@ class AugmentedBatches:
         self.images = np.ascontiguousarray(images, np.float32)
         self.labels = np.ascontiguousarray(labels)
         self.changes = [changes] if callable(changes) else list(changes)
-        self.batch_size, self.seed, self.passes = batch_size, seed, 0
+        self.batch_size, self.random = batch_size, np.random.default_rng(seed)
         self.shape = tuple(shape or self.images.shape[1:])
         if len(self.images) != len(self.labels) or not len(self.images):
             raise ShapeError(
@@ -301,8 +301,7 @@ class AugmentedBatches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """(pictures, labels) as tensors, pictures in the form in which they were given."""
-        random = np.random.default_rng([self.seed, self.passes])
-        self.passes += 1
+        random = self.random  # kept as it stands: a Trainer can go on in the middle of a pass
         order = random.permutation(len(self.images))
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]

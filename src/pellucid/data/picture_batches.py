@@ -33,8 +33,8 @@ class PictureBatches:
     ``changes`` and ``mix`` are those of ``AugmentedBatches``.  A few batches are decoded ahead, by
     ``workers`` threads (as many as there are processors unless given); decoded pictures stay in
     memory, as bytes, where a quarter of what is available holds all of them (``cache`` says
-    otherwise).  Order and changes follow from ``seed`` and the number of the pass, and do not
-    depend on the threads.
+    otherwise).  Order and changes follow from ``seed`` and the passes before, not from the
+    threads.
 
     ``classes`` names the folders in order.  Raises ``DataError`` with the file's name for one that
     cannot be read, when its batch is asked for.
@@ -61,7 +61,8 @@ class PictureBatches:
         self.paths, numbers, self.classes = _files(source, labels)
         self.notes: list[str] = []
         self.form: PictureForm = choose_form(self.paths, side, self.notes)
-        self.batch_size, self.shuffle, self.seed, self.passes = batch_size, shuffle, seed, 0
+        self.batch_size, self.shuffle = batch_size, shuffle
+        self.random = np.random.default_rng(seed)
         self.changes: list[Change] = [changes] if callable(changes) else list(changes)
         self.mix = mix
         self.labels = numbers if mix is None else soft_labels(numbers, len(self.classes) or None)
@@ -79,8 +80,7 @@ class PictureBatches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """(pictures, labels) as tensors."""
-        random = np.random.default_rng([self.seed, self.passes])
-        self.passes += 1
+        random = self.random  # kept as it stands: a Trainer can go on in the middle of a pass
         count = len(self.paths)
         order = random.permutation(count) if self.shuffle else np.arange(count)
         batches = [order[at : at + self.batch_size] for at in range(0, count, self.batch_size)]

@@ -196,8 +196,8 @@ class ShuffledRows:
     """Training rows on the disk, in files that random rows share; gives batches to a Trainer.
 
     Iterating gives (features, targets) batch by batch, float32 (rows, …) each, targets int64
-    (rows,) for ``whole_numbers``; every row once, in an order that follows from ``seed`` and
-    ``epoch``, which counts the times that it was begun.  The files are removed with the object.
+    (rows,) for ``whole_numbers``; every row once, in an order that follows from ``seed`` and the
+    passes before.  The files are removed with the object.
     """
 
     def __init__(
@@ -213,8 +213,9 @@ class ShuffledRows:
     ) -> None:
         self.width, self.targets, self.seed = width, targets, seed
         self.whole_numbers = whole_numbers
-        self.rows = self.epoch = 0
-        self.batch_size = 64
+        self.rows, self.batch_size = 0, 64
+        # Kept as it stands, so that a Trainer can go on in the middle of a pass.
+        self.order = np.random.Generator(np.random.PCG64([seed, 2]))
         self._line = 4 * (width + targets)
         needed = expected_rows * self._line
         self.folder = Path(tempfile.mkdtemp(prefix="pellucid-rows-", dir=folder))
@@ -289,13 +290,11 @@ class ShuffledRows:
         return -(-self.rows // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Floats32, npt.NDArray[Any]]]:
-        self.epoch += 1
-        random = np.random.Generator(np.random.PCG64([self.seed, 2, self.epoch]))
-        order = random.permutation(len(self.counts))
+        order = self.order.permutation(len(self.counts))
         rest = np.empty((0, self.width + self.targets), np.float32)
         for start in range(0, len(order), 2):
             lines = self._read([int(shard) for shard in order[start : start + 2]], rest)
-            places = random.permutation(len(lines))
+            places = self.order.permutation(len(lines))
             last = start + 2 >= len(order)
             whole = len(lines) if last else len(lines) // self.batch_size * self.batch_size
             for at in range(0, whole, self.batch_size):
