@@ -8,9 +8,20 @@ from scipy import ndimage
 from sklearn.datasets import load_digits
 
 import pellucid
-from pellucid import optim
+from pellucid import nn, optim
 from pellucid.base.errors import ArgumentError, ShapeError
-from pellucid.data.augmentation import AddNoise, AugmentedBatches, RandomAffine, RandomFlip
+from pellucid.data.augmentation import (
+    AddNoise,
+    AugmentedBatches,
+    CutMix,
+    Cutout,
+    Mixup,
+    RandomAffine,
+    RandomColour,
+    RandomCrop,
+    RandomFlip,
+    soft_labels,
+)
 from pellucid.models import mlp
 from pellucid.training.trainer import Trainer
 
@@ -98,7 +109,93 @@ def test_mistakes_are_explained() -> None:
         RandomAffine(scale=(0.0, 1.0))
     with pytest.raises(ShapeError, match="one label for each"):
         AugmentedBatches(images, labels[:3], AddNoise(0.1))
-    with pytest.raises(ShapeError, match=r"Give shape=\(height, width\)"):
-        AugmentedBatches(images.reshape(4, 36), labels, AddNoise(0.1))
+    with pytest.raises(ShapeError, match=r"RandomFlip got .* no pictures\n.*Give shape=\(height"):
+        next(iter(AugmentedBatches(images.reshape(4, 36), labels, RandomFlip())))
     with pytest.raises(ArgumentError, match="batch_size=0"):
         AugmentedBatches(images, labels, AddNoise(0.1), 0)
+
+
+def test_A26_crops_and_mirrors_move_whole_pixels(rng: np.random.Generator) -> None:
+    images = rng.uniform(1, 2, size=(40, 3, 9, 7)).astype(np.float32)
+    cropped = RandomCrop(2)(images, rng)
+    padded = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)))
+    places = set()
+    for before, after in zip(padded, cropped, strict=True):
+        fits = [
+            (y, x)
+            for y in range(5)
+            for x in range(5)
+            if np.array_equal(before[:, y : y + 9, x : x + 7], after)
+        ]
+        assert len(fits) == 1
+        places.add(fits[0])
+    assert len(places) > 10
+    np.testing.assert_array_equal(RandomFlip(1.0, vertical=True)(images, rng), images[..., ::-1, :])
+    np.testing.assert_array_equal(RandomCrop(1)(images[:, 0], rng).shape, (40, 9, 7))
+
+
+def test_A26_cutout_removes_one_square(rng: np.random.Generator) -> None:
+    images = np.ones((300, 2, 12, 16), np.float32)
+    holes = 1 - Cutout(0.5)(images, rng)
+    np.testing.assert_array_equal(holes[:, 0], holes[:, 1])
+    for hole in holes[:, 0]:
+        rows, columns = np.flatnonzero(hole.any(1)), np.flatnonzero(hole.any(0))
+        assert len(rows) <= 7 and len(columns) <= 7  # half of 12, up to a pixel by rounding
+        assert hole.sum() == len(rows) * len(columns)
+    # Every pixel is as likely within the hole as its distance from the border allows.
+    assert abs(holes[:, 0, 6, 8].mean() - 36 / 192) < 0.09
+
+
+def test_A26_light_changes_by_the_stated_factors(rng: np.random.Generator) -> None:
+    images = rng.uniform(size=(500, 3, 4, 4)).astype(np.float32)
+    bright = RandomColour(0.3, 0, 0)(images, rng) / images
+    factors = bright.mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(bright, factors[:, None, None, None] * np.ones_like(images), 1e-4)
+    assert 0.7 <= factors.min() < 0.72 and 1.28 < factors.max() <= 1.3001
+    contrast = RandomColour(0, 0.5, 0)(images, rng)
+    means = images.mean(axis=(1, 2, 3)), contrast.mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(means[0], means[1], atol=1e-6)
+    colour = RandomColour(0, 0, 0.5)(images, rng)
+    np.testing.assert_allclose(colour.mean(axis=1), images.mean(axis=1), atol=1e-6)
+    same = RandomColour(0, 0, 0)(images, rng)
+    np.testing.assert_allclose(same, images, atol=1e-6)
+
+
+def test_A26_mixup_mixes_rows_and_labels_by_one_share(rng: np.random.Generator) -> None:
+    rows = np.eye(64, dtype=np.float32)  # each row tells what it is made of
+    labels = soft_labels(np.arange(64) % 4)
+    mixed, answers = Mixup(0.4)(rows, labels, rng)
+    np.testing.assert_allclose(mixed @ labels, answers, atol=1e-6)
+    np.testing.assert_allclose(mixed.sum(1), 1, atol=1e-6)
+    assert ((mixed > 0).sum(1) <= 2).all() and ((mixed > 1e-3).sum(1) == 2).any()
+
+
+def test_A26_cutmix_mixes_labels_by_the_area(rng: np.random.Generator) -> None:
+    images = np.broadcast_to(np.arange(50, dtype=np.float32)[:, None, None, None], (50, 2, 8, 8))
+    labels = np.eye(50, dtype=np.float32)
+    mixed, answers = CutMix(1.0)(images, labels, rng)
+    for row in range(50):
+        shares = np.bincount(mixed[row, 0].astype(int).ravel(), minlength=50) / 64
+        np.testing.assert_allclose(answers[row], shares, atol=1e-6)
+        np.testing.assert_array_equal(mixed[row, 0], mixed[row, 1])
+    assert (answers.max(1) < 1).mean() > 0.5
+
+
+def test_A26_tables_and_mixed_labels_train(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(200, 5)).astype(np.float32)
+    y = (x[:, 0] > 0).astype(np.int64)
+    batches = AugmentedBatches(x, y, AddNoise(0.1), 50, mix=Mixup(0.4))
+    features, labels = next(iter(batches))
+    assert features.shape == (50, 5) and labels.shape == (50, 2)
+    model = nn.Linear(5, 2)
+    Trainer(model, "cross_entropy", optim.AdamW(model.parameters(), lr=0.05)).fit(batches, epochs=8)
+    guessed = model(pellucid.tensor(x)).argmax(1).numpy()
+    assert (guessed == y).mean() > 0.95
+    for wrong in (
+        lambda: Mixup(0),
+        lambda: Cutout(2),
+        lambda: RandomCrop(0),
+        lambda: RandomColour(1),
+    ):
+        with pytest.raises(ArgumentError):
+            wrong()

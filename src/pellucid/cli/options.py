@@ -157,6 +157,12 @@ LOADING = (
     ),
     LoadingOption("sheet", str, "Sheet of a spreadsheet. [the first]", ("--sheet",), ""),
     LoadingOption(
+        "memory",
+        float | None,
+        "MiB that reading may take; a larger table is read in pieces. [a quarter of what is free]",
+        ("--memory",),
+    ),
+    LoadingOption(
         "image_size",
         int | None,
         "Pixels on each side that pictures in files are scaled to. [64]",

@@ -285,7 +285,8 @@ def say_resumed(resumed: Resumed) -> None:
 
 def say_data(prepared: PreparedData) -> None:
     """The data, the task that was found, and what was noticed."""
-    sizes = " / ".join(f"{len(getattr(prepared, part)):,}" for part in PARTS)
+    counts = [prepared.training_rows, len(prepared.validation), len(prepared.test)]
+    sizes = " / ".join(f"{count:,}" for count in counts)
     fact(
         "Data",
         f"{prepared.name}: {prepared.rows:,} rows, {len(prepared.feature_names):,} features; "
@@ -303,7 +304,7 @@ def say_plan(prepared: PreparedData, config: TrainingConfig) -> None:
     count = sum(math.prod(shape) for shape in shapes.values())
     fact("Network", f"{describe_layers(row, config, prepared.task)}; {count:,} parameters")
     loss = config.loss_for(prepared.task.kind, prepared.task.loss)
-    epochs = config.for_rows(len(prepared.train)).epochs
+    epochs = config.for_rows(prepared.training_rows).epochs
     start = ", begins at the linear model" if starts_linear(prepared, config) else ""
     fact(
         "Training",

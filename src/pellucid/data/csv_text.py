@@ -39,7 +39,8 @@ class Layout:
     ``body`` the text from the line of names on (from the first row on where there is none, and
     ``named`` is False), ``cells`` the number of cells in each line of the file, which may be one
     more than there are names where every line ends in a separator.  ``restore`` maps characters
-    of the cells to what stands for them in the file.
+    of the cells to what stands for them in the file, ``written`` is the separator as the file has
+    it.
     """
 
     header: list[str]
@@ -49,6 +50,7 @@ class Layout:
     named: bool
     cells: int
     restore: Mapping[str, str] = field(default_factory=dict)
+    written: str = ","
 
 
 def lay_out(
@@ -66,6 +68,7 @@ def lay_out(
         separator = _sniff_separator(text)
         if separator not in SEPARATORS:
             notes.append(f"{file.name}: cells are separated by {_shown(separator)}.")
+    written = separator
     text, separator, restore = _plain_form(file, text, separator, notes)
     widths, lines, names = _widths(file, text, separator, first)
     if not names:
@@ -83,7 +86,7 @@ def lay_out(
         names = [f"column {position + 1}" for position in range(len(names))]
         start = int(lines[0])
     cells = _check_widths(file, names, widths, lines, separator, start, text)
-    return Layout(names, lines, text, separator, named, cells, restore)
+    return Layout(names, lines, text, separator, named, cells, restore, written)
 
 
 def _shown(separator: str) -> str:

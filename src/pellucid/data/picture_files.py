@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -95,8 +96,8 @@ def read_picture(path: Path | io.BytesIO, form: PictureForm) -> Bytes:
         turned = image.getexif().get(0x0112, 1)
         wanted = size[::-1] if turned >= 5 else size
         if image.format == "JPEG":
-            # Twice the size, so that scaling down still averages over pixels.
-            image.draft("RGB" if form.colour else "L", (2 * wanted[0], 2 * wanted[1]))
+            # Somewhat larger, so that scaling down still averages over pixels.
+            image.draft("RGB" if form.colour else "L", (wanted[0] * 5 // 4, wanted[1] * 5 // 4))
         plain = _flat(image, "RGB" if form.colour else "L")
         if plain.size != wanted:
             plain = plain.resize(wanted, 2, reducing_gap=2.0)  # bilinear over the area
@@ -131,12 +132,39 @@ def _flat(image: Any, mode: str) -> Any:
     return image if image.mode == mode else image.convert(mode)
 
 
+class _Quiet:
+    """While somebody is inside, Pillow's warnings about damaged metadata are silent.  Filters of
+    warnings belong to the whole process, so the first one in sets them and the last one out takes
+    them back."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.filterwarnings("ignore", module="PIL")
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._caught.__exit__(None, None, None)
+
+
+quiet = _Quiet()
+
+
 @contextlib.contextmanager
 def _opened(path: Path | io.BytesIO) -> Iterator[Any]:
     with needs("vision", "Reading pictures"):
         from PIL import Image
 
-    with _damage(path), Image.open(path) as image:
+    with quiet, _damage(path), Image.open(path) as image:
         if image.width * image.height > MAX_PIXELS:
             raise DataError(
                 f"{_name(path)} declares {image.width:,} × {image.height:,} pixels",
@@ -147,14 +175,12 @@ def _opened(path: Path | io.BytesIO) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _damage(path: Path | io.BytesIO) -> Iterator[None]:
-    """Errors of Pillow as ``DataError`` with the file's name; its warnings are silent."""
+    """Errors of Pillow as ``DataError`` with the file's name."""
     with needs("vision", "Reading pictures"):
         from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     except (DataError, MemoryError):
         raise
     except Image.DecompressionBombError:

@@ -16,6 +16,7 @@ from pellucid.data.preprocessing import (
     Preprocessor,
     TargetScaler,
 )
+from pellucid.data.streaming import ShuffledRows
 from pellucid.data.tasks import Task
 
 
@@ -67,6 +68,14 @@ class PreparedData:
     shown_rows: Table | None = None
     """Of a table: the rows of the part that reports show (test, or validation without one, or
     training) as they stand in the source."""
+    stream: ShuffledRows | None = None
+    """Of a file that is larger than the memory: its training rows.  The parts are then those of a
+    sample of the file."""
+
+    @property
+    def training_rows(self) -> int:
+        """The number of rows that a network learns from in an epoch."""
+        return len(self.train) if self.stream is None else self.stream.rows
 
     @property
     def row_shape(self) -> tuple[int, ...]:

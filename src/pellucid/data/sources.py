@@ -24,6 +24,7 @@ from pellucid.data.cuts import FREE, UNUSED, Cut, Fixed
 from pellucid.data.encodings import AUTO
 from pellucid.data.idx import read_mnist_folder
 from pellucid.data.input_layout import InputLayout
+from pellucid.data.large_files import LargeTable, is_large, prepare_large
 from pellucid.data.leaks import find_leaks, find_row_counters
 from pellucid.data.memory import from_memory, is_frame
 from pellucid.data.picture_sources import (
@@ -46,6 +47,7 @@ from pellucid.data.preprocessing import (
 from pellucid.data.readings import MISSING_TEXTS
 from pellucid.data.remarks import remarks
 from pellucid.data.resemblance import near_copies, ordered_series, repeated_identifier
+from pellucid.data.streaming import Sizes, streaming_budget
 from pellucid.data.tables import read_table, recognized
 from pellucid.data.tasks import Task, detect_task, encode_targets
 from pellucid.data.text_files import TEXT, text_folder
@@ -81,6 +83,7 @@ def load_source(
     date_formats: Mapping[str, str] | None = None,
     decimal: str = "",
     header: bool | None = None,
+    memory: float | None = None,
 ) -> PreparedData:
     """Loads, checks, splits and preprocesses data.
 
@@ -105,6 +108,9 @@ def load_source(
     ``separator``, ``sheet``, ``missing_values``, ``keep_texts``, ``date_formats``, ``decimal`` and
     ``header`` are those of ``read_table``.
 
+    A file of text that takes more than ``memory`` MiB while it is read (a quarter of what is
+    available, unless given) is read in pieces; see ``streaming``.
+
     Raises ``ArgumentError``, ``DataError`` or ``FileError`` with what is wrong and what to do.
     """
     names = _names(targets)
@@ -118,6 +124,23 @@ def load_source(
     known["targets"] = () if task == "regression" else names
     paired = not isinstance(source, str | os.PathLike | Table | Mapping) and not is_frame(source)
     source = source if isinstance(source, str | os.PathLike) else from_memory(source)
+    if isinstance(source, str | os.PathLike) and is_large(Path(source), memory):
+        _refuse_for_large(cut, validation, test)
+        rules = replace(_rules({**known, "text_columns": as_text}), separator=separator or ",")
+        sizes = Sizes.of(streaming_budget(memory))
+        written = {"encoding": encoding, "separator": separator, "header": header}
+        large = LargeTable(Path(source), rules, sizes, **written)  # type: ignore[arg-type]
+
+        def prepare(sample: Table, fixed: Fixed) -> PreparedData:
+            sample = _with_text(sample, _known(sample, as_text))
+            out = (*_names(ignore), *cut.columns)
+            _check_left_out(sample, names, _names(ignore), cut.columns)
+            kind = detect_task(sample, names or _only_label(source, sample, False), task)
+            plain = Cut(fractions=fractions, seed=seed)
+            name = large.file.name.removesuffix(".gz").rpartition(".")[0]
+            return _prepare_table(sample, name, kind, plain, out, as_text, keep_leaks, fixed)
+
+        return prepare_large(large, prepare, cut.shares, seed, group)
     found = pictures_of(source, image_size) if not isinstance(source, Table) else None
     if found is None:
         reading = {"encoding": encoding, "separator": separator, "sheet": sheet, "header": header}
@@ -142,6 +165,26 @@ def load_source(
     _check_left_out(table, names, left_out, cut.columns)
     kind = detect_task(table, names or _only_label(source, table, paired), task)
     return _prepare_table(table, name, kind, cut, left_out, as_text, keep_leaks, fixed)
+
+
+def _refuse_for_large(cut: Cut, validation: object, test: object) -> None:
+    """``ArgumentError`` for cuts that need all rows at a time."""
+    needs: dict[str, object] = {
+        "time": cut.time,
+        "in_order": cut.in_order or None,
+        "split": cut.split,
+    }
+    needs |= {"fold": cut.fold, "validation": validation, "test": test}
+    for name, value in needs.items():
+        if value is not None:
+            raise ArgumentError(
+                phrase(
+                    "The file is read in pieces, which ", Setting(name, value), " does not allow"
+                ),
+                phrase(
+                    "Leave it out, give fewer rows, or allow more memory (", Setting("memory"), ")."
+                ),
+            )
 
 
 def _from_paths(

@@ -109,8 +109,21 @@ def read_table(
         return recognized(_typed(file, columns, fingerprint, notes), rules)
     if separator is None and is_lines(text, file) and not has_separator(text):
         return lines_table(text, file, fingerprint, notes)
+    return table_of_text(file, text, rules, separator, header, notes, fingerprint)
+
+
+def table_of_text(
+    file: Path,
+    text: str,
+    rules: CellRules,
+    separator: str | None,
+    header: bool | None,
+    notes: list[str],
+    fingerprint: str = "",
+) -> Table:
+    """The table in a text of cells with separators."""
     layout = lay_out(file, text, separator, header, notes)
-    _check_layout(file, layout, (*text_columns, *formats))
+    _check_layout(file, layout, (*rules.text_columns, *rules.date_formats))
     rules = replace(rules, separator=layout.separator)
     found, how, more = read_columns(layout.header, _parse(layout), layout.lines, rules)
     return Table(str(file), found, layout.lines, (*notes, *more), fingerprint, how)

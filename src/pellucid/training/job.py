@@ -171,7 +171,7 @@ def train_network(
     is built raises in ``interrupts``; later it ends the training.  Raises ``DataError`` when there
     are no validation rows for early stopping.
     """
-    config = config.for_rows(len(prepared.train))
+    config = config.for_rows(prepared.training_rows)
     _check_validation(prepared, config)
     task = prepared.task
     problems: list[Exception] = []
@@ -247,9 +247,14 @@ def _fit(
     start = _Start(trainer, prepared) if keep_start and held is not None else None
     if trainer.checkpoint is not None:
         trainer.resume()
+    rows: Any = prepared.stream
+    if rows is None:
+        rows = train.features, target_array(kind, train.targets)
+    else:
+        rows.batch_size = config.batch_size
     try:
         trainer.fit(
-            (train.features, target_array(kind, train.targets)),
+            rows,
             held,
             epochs=config.epochs or DEFAULT_EPOCHS,
             batch_size=config.batch_size,

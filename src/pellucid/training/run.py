@@ -295,7 +295,7 @@ class Job:
         prepared = replace(prepared, notes=tuple(worded(n, self.word) for n in prepared.notes))
         if self._suits:
             self.config = TrainingConfig.suited_to(prepared.row_shape, **self.settings)
-        self.config = self.config.for_rows(len(prepared.train))
+        self.config = self.config.for_rows(prepared.training_rows)
         self._loaded = time.perf_counter() - start
         self.config.loss_for(prepared.task.kind, prepared.task.loss)
         return prepared

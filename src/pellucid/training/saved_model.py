@@ -214,6 +214,7 @@ def describe_run(
 ) -> SavedModel:
     """What model.json holds about a network of ``config`` on these data."""
     rows = {part: len(getattr(prepared, part)) for part in PARTS}
+    rows["train"] = prepared.training_rows
     return SavedModel(
         name=prepared.name,
         created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),

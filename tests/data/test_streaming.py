@@ -1,0 +1,207 @@
+"""Files larger than the memory: read in pieces, shuffled on the disk, learned from like others."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pellucid
+from pellucid import Trainer, nn
+from pellucid.base.errors import ArgumentError, DataError
+from pellucid.data.sources import load_source
+from pellucid.data.streaming import ShuffledRows, Sizes, TextPieces, hashes, parts_of
+from pellucid.data.tables import as_table
+from pellucid.training import Checkpoints
+from pellucid.training.history import Event
+from pellucid.training.run import train
+from pellucid.training.stored_run import restore
+
+
+def lines(rows: int, seed: int = 0) -> list[str]:
+    """A quantity that follows from two numbers and a category, with quoted line ends in places."""
+    rng = np.random.default_rng(seed)
+    x, z = rng.normal(size=(2, rows)).round(6)
+    kind = rng.integers(0, 3, rows)
+    y = (2 * x - z + kind).round(6)
+    texts = np.where(np.arange(rows) % 50 == 7, '"a\n""b"""', '"c, d"')
+    return [f"{a},{b},k{c},{t},{d}" for a, b, c, t, d in zip(x, z, kind, texts, y, strict=True)]
+
+
+def write(folder: Path, rows: int = 20_000, seed: int = 0) -> Path:
+    file = folder / "large.csv"
+    file.write_text("x,z,kind,text,y\n" + "\n".join(lines(rows, seed)) + "\n")
+    return file
+
+
+@pytest.mark.parametrize("size", [1000, 4097, 100_000])
+@pytest.mark.parametrize("packed", [False, True])
+def test_pieces_are_whole_records_and_nothing_is_lost(
+    tmp_path: Path, size: int, packed: bool
+) -> None:
+    file = write(tmp_path, 1000)
+    text = file.read_text()
+    if packed:
+        file.write_bytes(gzip.compress(file.read_bytes()))
+    pieces = list(TextPieces(file, "auto", size))
+    assert "".join(piece for _, piece in pieces) == text
+    for line, piece in pieces:
+        assert piece.count('"') % 2 == 0 and piece.endswith("\n")
+        assert "\n".join(text.split("\n")[line - 1 :]).startswith(piece)
+    assert max(len(piece) for _, piece in pieces) < size + 200
+
+
+def test_parts_follow_from_the_cells_alone() -> None:
+    rng = np.random.default_rng(0)
+    columns = {"a": rng.normal(size=5000), "b": rng.choice(["x", "y", "z"], 5000)}
+    table = as_table(columns)
+    parts = parts_of(table, (0.7, 0.1, 0.2), 3, None)
+    assert np.abs(np.bincount(parts) / 5000 - [0.7, 0.1, 0.2]).max() < 0.02
+    order = rng.permutation(5000)
+    np.testing.assert_array_equal(
+        parts_of(table.take(order), (0.7, 0.1, 0.2), 3, None), parts[order]
+    )
+    grouped = parts_of(table, (0.4, 0.3, 0.3), 1, "b")
+    assert all(len(set(grouped[table["b"].values == code])) == 1 for code in range(3))
+    bits = np.unpackbits(hashes([table["a"]], 0).view(np.uint8)).reshape(5000, 64)
+    assert np.abs(bits.mean(axis=0) - 0.5).max() < 0.04
+
+
+def test_every_row_comes_once_an_epoch_in_an_order_that_mixes_the_whole_file() -> None:
+    rows = 20_000
+    sizes = Sizes(piece=1, sample=1, mixed=40_000)
+    stored = ShuffledRows(1, 1, sizes, rows, whole_numbers=True, seed=4)
+    for start in range(0, rows, 1000):
+        numbers = np.arange(start, start + 1000)
+        stored.add(numbers[:, None].astype(np.float32), numbers)
+    stored.flush()
+    assert len(stored.counts) == 8
+    orders = []
+    for _ in range(2):
+        features, targets = zip(*stored, strict=True)
+        assert {len(batch) for batch in features[:-1]} == {64}
+        order = np.concatenate(targets)
+        np.testing.assert_array_equal(np.concatenate(features)[:, 0], order)
+        np.testing.assert_array_equal(np.sort(order), np.arange(rows))
+        orders.append(order)
+        # In every tenth of the epoch the rows are from everywhere: the mean of 2,000 draws.
+        for tenth in np.split(order, 10):
+            assert abs(tenth.mean() - rows / 2) < 5 * rows / np.sqrt(12 * 2000)
+        assert abs(np.corrcoef(order[:-1], order[1:])[0, 1]) < 0.03
+    assert abs(np.corrcoef(*orders)[0, 1]) < 0.03
+    folder = stored.folder
+    del stored
+    assert not folder.exists()
+
+
+def test_a_large_file_is_learned_from_in_pieces(tmp_path: Path) -> None:
+    file = write(tmp_path)
+    whole = load_source(file, "y", ignore="text")
+    outcome = train(
+        file, "y", output=tmp_path / "run", epochs=3, loading={"memory": 4.0, "ignore": ["text"]}
+    )
+    prepared = outcome.result.prepared
+    assert outcome.complete and prepared.stream is not None and whole.stream is None
+    assert prepared.rows == 20_000 and prepared.fingerprint == whole.fingerprint
+    assert abs(prepared.stream.rows - 14_000) < 400
+    assert prepared.feature_names == whole.feature_names
+    assert any("read in pieces" in note for note in prepared.notes)
+    test = outcome.result.figures["test"]
+    assert test.values["r2"] > 0.99 and test.rows > 200
+    saved, _ = restore(outcome.folder)
+    assert saved.rows["train"] == prepared.stream.rows and saved.rows["all"] == 20_000
+    # No row that is measured is learned from.
+    learned = {row.tobytes() for batch, _ in prepared.stream for row in batch}
+    for part in (prepared.validation, prepared.test):
+        assert len(part) and not any(row.tobytes() in learned for row in part.features)
+
+
+def test_json_lines_and_groups(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    file = tmp_path / "t.jsonl"
+    rows = [
+        {"who": f"p{i // 5}", "x": float(rng.normal()), "y": ["a", "b"][i % 2]} for i in range(5000)
+    ]
+    file.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    data = load_source(file, "y", group="who", memory=1)
+    assert data.stream is not None and data.feature_names == ("x",)
+    assert data.rows == 5000 and set(np.concatenate([t for _, t in data.stream]).ravel()) == {0, 1}
+
+
+def test_what_pieces_do_not_allow_and_damage_late_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path, 40_000)
+    with pytest.raises(ArgumentError, match="in pieces, which time='x' does not allow"):
+        load_source(file, "y", time="x", memory=1)
+    with pytest.raises(DataError, match="no column named 'w'"):
+        load_source(file, "w", memory=1)
+    cut = file.read_text().split("\n")
+    cut[-900] = "1,2"  # in a piece, but in no window of the sample
+    file.write_text("\n".join(cut))
+    monkeypatch.setattr(
+        "pellucid.data.large_files.window", lambda t, *rest: "\n".join(t.split("\n")[:40]) + "\n"
+    )
+    with pytest.raises(DataError, match=r"ragged rows: .*lines are counted from line \d+ on"):
+        load_source(file, "y", memory=1)
+
+
+PROGRAM = """
+import resource, sys
+from pellucid.training import Checkpoints
+from pellucid.training.history import Event
+from pellucid.training.run import train
+outcome = train(sys.argv[1], "y", output=sys.argv[2], epochs=1, batch_size=1024, start="random",
+                widths=(16,), loading={"memory": 32.0, "ignore": ["text"]})
+assert outcome.complete and outcome.result.prepared.rows == int(sys.argv[3])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    peaks = []
+    block = "\n".join(lines(40_000)) + "\n"
+    for number, times in enumerate((4, 32)):
+        file = tmp_path / f"{number}.csv"
+        file.write_text("x,z,kind,text,y\n" + block * times)
+        command = [sys.executable, "-c", PROGRAM, file, tmp_path / str(number), 40_000 * times]
+        done = subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, env=dict(os.environ)
+        )
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stdout))
+    # Read as a whole the second file takes about 350 MiB more than the first.
+    assert peaks[1] - peaks[0] < 120, peaks
+
+
+def test_a_run_goes_on_in_the_middle_of_a_pass(tmp_path: Path) -> None:
+    """Weights as if the training had never been cut, though the rows lie in files made anew."""
+    file = write(tmp_path, 4000)
+
+    def trained(stop_after: int, folder: Path) -> dict[str, np.ndarray]:
+        data = load_source(file, "y", ignore="text", memory=1)
+        assert data.stream is not None
+        pellucid.manual_seed(0)
+        model = nn.Linear(len(data.feature_names), 1)
+        trainer = Trainer(model, "mse_loss", checkpoint=Checkpoints(folder))
+
+        def stop(event: Event) -> None:
+            if stop_after and event.step == stop_after:
+                trainer.stop()
+
+        trainer.callbacks.append(stop)
+        trainer.resume()
+        trainer.fit(data.stream, epochs=2)
+        return {name: np.array(p.detach().numpy()) for name, p in model.named_parameters()}
+
+    whole = trained(0, tmp_path / "whole")
+    trained(13, tmp_path / "cut")
+    again = trained(0, tmp_path / "cut")
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, again[name])
