@@ -50,11 +50,12 @@ def _in(input: Any, dtype: DTypeLike | None, whole: bool = False) -> Any:
     """The input in ``dtype``; with ``whole`` integers and bool become int64 by default."""
     if dtype is not None:
         return input.to(as_dtype(dtype))
-    return input.to(int64) if whole and not input.dtype.is_floating_point else input
+    counts = not (input.dtype.is_floating_point or input.dtype.is_complex)
+    return input.to(int64) if whole and counts else input
 
 
-def _need_float(name: str, input: Any) -> Any:
-    if not input.dtype.is_floating_point:
+def _need_float(name: str, input: Any, or_complex: bool = False) -> Any:
+    if not (input.dtype.is_floating_point or (or_complex and input.dtype.is_complex)):
         raise DTypeError(f"{name} got {input.dtype.name}", "pass dtype=…, or convert with .float()")
     return input
 
@@ -184,7 +185,7 @@ def argmin(
 def _count(input: Any, axes: list[int], mask: Any, name: str) -> Any:
     """How many elements are let through, axes kept."""
     chosen = _mask_of(name, input, mask)
-    ones = ones_like(input.detach())
+    ones: Any = ones_like(input.detach().real if input.dtype.is_complex else input.detach())
     ones = ones if chosen is None else ones.masked_fill(chosen.logical_not(), 0)
     return ones.sum(axes, keepdim=True) if axes else ones
 
@@ -205,7 +206,7 @@ def mean(
 
     Raises ``DTypeError`` for integers without ``dtype``.
     """
-    x = _need_float("mean", _in(input, dtype))
+    x = _need_float("mean", _in(input, dtype), True)
     axes = _axes(x, dim)
     kept = _only("mean", x, mask, 0)
     total = kept.sum(axes, keepdim=True) if axes else kept
@@ -241,7 +242,7 @@ def norm(
     mask: Tensor | None = None,
 ) -> Tensor:
     """(Σ |x|^ord)^(1/ord) of the elements let through; ±∞: the largest, the smallest |x|."""
-    x = _need_float("norm", _in(input, dtype))
+    x = _need_float("norm", _in(input, dtype), True)
     power = 2.0 if ord is None else float(ord)
     x = _only("norm", x, mask, math.inf if power == -math.inf else 0.0)
     return x.norm(power, _axes(x, dim), keepdim)
@@ -257,7 +258,7 @@ def normalize(
     mask: Tensor | None = None,
 ) -> Tensor:
     """The elements let through by their norm along ``dim`` (at least ``eps``), 0 elsewhere."""
-    x = _need_float("normalize", _in(input, dtype))
+    x = _need_float("normalize", _in(input, dtype), True)
     size: Any = norm(x, ord, dim, keepdim=True, mask=mask)
     return _only("normalize", x, mask, 0.0) / size.clamp(min=eps)
 
@@ -272,18 +273,20 @@ def var(
     dtype: DTypeLike | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Σ (x − mean)² / (count − correction) of the elements let through.
+    """Σ |x − mean|² / (count − correction) of the elements let through, in the input's dtype.
 
     ``correction`` is 1 by default; ``unbiased=False`` is 0.  NaN where there are too few.
     """
     x = _in(input, dtype)
-    x = x if x.dtype.is_floating_point else x.float()
+    x = x if x.dtype.is_floating_point or x.dtype.is_complex else x.float()
     amount = (0.0 if unbiased is False else 1.0) if correction is None else float(correction)
     axes = _axes(x, dim)
     counts = _count(x, axes, mask, "var")
     kept = _only("var", x, mask, 0)
     center = (kept.sum(axes, keepdim=True) if axes else kept) / counts
-    squares = _only("var", (x - center).square(), mask, 0)
+    gaps = x - center
+    squares = gaps * gaps.conj() if x.dtype.is_complex else gaps.square()
+    squares = _only("var", squares, mask, 0)
     total = squares.sum(axes, keepdim=True) if axes else squares
     made: Tensor = _dropped(total / (counts - amount).clamp(min=0), axes, keepdim)
     return made
@@ -343,9 +346,12 @@ def logsumexp(
     In the dtype of the input, or ``dtype``: of integers the fraction is cut off.
     """
     given = _in(input, dtype)
-    x = given if given.dtype.is_floating_point else given.float()
+    x = given if given.dtype.is_floating_point or given.dtype.is_complex else given.float()
     x = _only("logsumexp", x, mask, -math.inf)
-    found = x.logsumexp(_axes(x, dim), keepdim) if len(x.shape) else x
+    if len(x.shape):
+        found = x.logsumexp(_axes(x, dim), keepdim)
+    else:  # of one complex number it is that branch of the logarithm which log takes
+        found = x.unsqueeze(0).logsumexp(0) if x.dtype.is_complex else x
     return found.to(given.dtype)
 
 

@@ -281,7 +281,7 @@ class ShapingMethods(Tensor):
 
     def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
         """Shifted by ``shifts`` along ``dims``; what falls out comes in on the other side."""
-        if isinstance(shifts, TensorCore) and not shifts.shape:
+        if isinstance(shifts, Tensor) and not shifts.shape:
             shifts = operator.index(shifts)
         if not isinstance(shifts, int):
             shifts = _extents((shifts,))
