@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import DType, DTypeLike, as_dtype, int64
 from pellucid.base.errors import ArgumentTypeError, AxisError, DTypeError, ShapeError
 from pellucid.base.shapes import normalize_axis
@@ -78,6 +79,7 @@ def _lowest(dtype: DType, sign: int) -> Any:
     return limits.max if sign > 0 else limits.min
 
 
+@clear
 def sum(
     input: Tensor,
     dim: Axes = None,
@@ -91,6 +93,7 @@ def sum(
     return x.sum(_axes(x, dim), keepdim) if len(x.shape) else x
 
 
+@clear
 def prod(
     input: Tensor,
     dim: Axes = None,
@@ -106,6 +109,7 @@ def prod(
     return x
 
 
+@clear
 def cumsum(
     input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None
 ) -> Tensor:
@@ -115,6 +119,7 @@ def cumsum(
     return found.to(x.dtype)
 
 
+@clear
 def cumprod(
     input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None
 ) -> Tensor:
@@ -124,6 +129,7 @@ def cumprod(
     return found.to(x.dtype)
 
 
+@clear
 def amax(
     input: Tensor,
     dim: Axes = None,
@@ -138,6 +144,7 @@ def amax(
     return x.amax(_axes(x, dim), keepdim) if len(x.shape) else x
 
 
+@clear
 def amin(
     input: Tensor,
     dim: Axes = None,
@@ -152,6 +159,7 @@ def amin(
     return x.amin(_axes(x, dim), keepdim) if len(x.shape) else x
 
 
+@clear
 def argmax(
     input: Tensor,
     dim: int | None = None,
@@ -167,6 +175,7 @@ def argmax(
     return found.to(x.dtype)
 
 
+@clear
 def argmin(
     input: Tensor,
     dim: int | None = None,
@@ -194,6 +203,7 @@ def _dropped(value: Any, axes: list[int], keepdim: bool) -> Any:
     return value if keepdim or not axes else value.squeeze(tuple(axes))
 
 
+@clear
 def mean(
     input: Tensor,
     dim: Axes = None,
@@ -214,6 +224,7 @@ def mean(
     return made
 
 
+@clear
 def median(
     input: Tensor,
     dim: int = -1,
@@ -232,6 +243,7 @@ def median(
     return _only("median", x, mask, math.nan).nanmedian(dim, keepdim).values
 
 
+@clear
 def norm(
     input: Tensor,
     ord: float | None = 2.0,
@@ -248,6 +260,7 @@ def norm(
     return x.norm(power, _axes(x, dim), keepdim)
 
 
+@clear
 def normalize(
     input: Tensor,
     ord: float,
@@ -263,6 +276,7 @@ def normalize(
     return _only("normalize", x, mask, 0.0) / size.clamp(min=eps)
 
 
+@clear
 def var(
     input: Tensor,
     dim: Axes = None,
@@ -292,6 +306,7 @@ def var(
     return made
 
 
+@clear
 def std(
     input: Tensor,
     dim: Axes = None,
@@ -309,6 +324,7 @@ def std(
     return found.sqrt()
 
 
+@clear
 def softmax(
     input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None
 ) -> Tensor:
@@ -317,6 +333,7 @@ def softmax(
     return _only("softmax", x, mask, -math.inf).softmax(dim)
 
 
+@clear
 def log_softmax(
     input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None
 ) -> Tensor:
@@ -325,6 +342,7 @@ def log_softmax(
     return _only("log_softmax", x, mask, -math.inf).log_softmax(dim)
 
 
+@clear
 def softmin(
     input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None
 ) -> Tensor:
@@ -333,6 +351,7 @@ def softmin(
     return (-_only("softmin", x, mask, math.inf)).softmax(dim)
 
 
+@clear
 def logsumexp(
     input: Tensor,
     dim: Axes = None,
@@ -355,6 +374,7 @@ def logsumexp(
     return found.to(given.dtype)
 
 
+@clear
 def logaddexp(
     input: Tensor,
     other: Tensor,
