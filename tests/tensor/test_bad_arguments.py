@@ -111,6 +111,7 @@ def test_only_errors_of_ours_come_out(letter: str) -> None:
     assert not wrong, "\n".join(wrong[:20])
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_making_something_raises_only_errors_of_ours() -> None:
     bad: list[Any] = [None, "x", -7, [], {}, object(), 1j, np.ones((2, 2)), [None]]
     spaces = (pellucid.optim, pellucid.optim.lr_scheduler, pellucid.distributions)
