@@ -109,14 +109,21 @@ REASONS = [
 DIFFERENCES = [
     (
         "`nonzero`, `argwhere`, `where(condition)`, `unique`, `unique_consecutive`, "
-        "`masked_select`, `repeat_interleave`, `tensor_split` and `one_hot` with counts or "
-        "positions in a tensor, `item`, `equal`, `allclose`, `bincount`, `resize_` in a compiled "
-        "function",
-        "shapes or Python values would depend on data; raises `TraceError` with the line",
+        "`masked_select`, `repeat_interleave` without `output_size`, `tensor_split` and `one_hot` "
+        "with counts or positions in a tensor, `bincount`, `item`, `equal`, `allclose` in a "
+        "compiled function, of values that depend on its arguments or on state",
+        "shapes or Python values would depend on data; raises `TraceError` with the line (values "
+        "that follow from constants are known, and shapes that arguments decide)",
+    ),
+    (
+        "`resize_`, `as_strided_`, `squeeze_`, `unsqueeze_`, `t_`, `transpose_` and a resized "
+        "`out=` of an argument of a compiled function",
+        "the caller's tensor gets the shape, so that such a call runs eagerly; `TraceError` for "
+        "tensors from outside that are no arguments",
     ),
     (
         "`out=` of a higher precision than the result, or sharing memory with an operand in part "
-        "(functions that take elements from elsewhere, as `gather`, refuse both)",
+        "(functions that take elements from elsewhere, as `gather` and `cat`, refuse both)",
         "written all the same, and right: the result is complete before it is written",
     ),
     (
@@ -133,7 +140,7 @@ DIFFERENCES = [
         "computed in float32 and rounded once; PyTorch gives NaN",
     ),
     (
-        "`interpolate` of uint8 in the modes bilinear and bicubic",
+        "`interpolate` of uint8 in the modes bilinear and bicubic, `upsample_bilinear` of uint8",
         "rounded once; PyTorch rounds after each axis with weights of 16 bits, so that elements "
         "may differ by 1",
     ),
@@ -142,24 +149,45 @@ DIFFERENCES = [
         "accepted without effect: how the work is divided is the compiler's business",
     ),
     (
-        "`svd` of wide matrices, `svd_lowrank`, `pca_lowrank`, `eigh`: signs of vectors, and "
-        "gradients of functions that depend on them",
-        "those of NumPy's LAPACK; any are right, and PyTorch's come from another library",
+        "`eigh`: signs (of complex matrices, phases) of vectors, and gradients of functions that "
+        "depend on them",
+        "those of NumPy's LAPACK; any are right, and PyTorch's library iterates in another way on "
+        "matrices of fewer than 26 rows",
+    ),
+    (
+        "`svd`, `svd_lowrank`, `pca_lowrank` of float32: signs of vectors; `svd(some=False)`: the "
+        "vectors beyond the singular values",
+        "in float64 signs are PyTorch's (built with MKL); in float32 nearly always, as NumPy "
+        "iterates in float64. `svd_lowrank` and `pca_lowrank` begin with random numbers, which may "
+        "decide them. Beyond the singular values any orthogonal vectors are right",
     ),
     (
         "`as_strided_scatter`: the gradient of its first argument",
-        "goes to the elements that stay; PyTorch gives it to those that are overwritten",
+        "goes to the elements that stay, as difference quotients confirm; PyTorch gives it to "
+        "those that are overwritten",
     ),
     (
-        "random numbers after the same seed, and elements of `empty`, `empty_strided`, "
-        "`empty_permuted`",
+        "random numbers after the same seed (`randn`, `normal`, `bernoulli`, `multinomial`, …), "
+        "and elements of `empty`, `empty_strided`, `new_empty_strided`, `empty_permuted`",
         "come from another generator (Philox, counted), and are 0",
     ),
     (
         "second derivatives of norms at 0 and of `masked.logaddexp` where nothing is let through",
         "0; PyTorch gives NaN",
     ),
+    (
+        "`special.bessel_j0`, `special.bessel_y1` of float64 around 5",
+        "agree with SciPy to the last digits; PyTorch's are off by up to 3e-7",
+    ),
+    (
+        "`masked.logsumexp` of uint8",
+        "an element kept back adds nothing; PyTorch counts it as the number 0, that is as e⁰",
+    ),
     ("`polygamma(n, inf)`", "0, the limit; PyTorch gives NaN"),
+    (
+        "a second `backward()` through `x * 2`, `x / 2`, `x ** 1` or `lerp` with a number",
+        "works: nothing that the gradient needs was given up; PyTorch raises",
+    ),
     (
         "`embedding` and `embedding_bag` with `sparse=True`",
         "refused: gradients are dense",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import warnings
 from collections.abc import Callable, Iterator
@@ -46,6 +47,11 @@ def _spaces() -> Iterator[tuple[str, Callable[..., Any], bool]]:
             known = name in NOT_FOR_THIS or (module is pellucid and name in FUNCTIONS)
             if inspect.isfunction(function) and not known:
                 yield space + name, function, False
+    for space in ("fft", "linalg", "special", "masked", "signal.windows", "nn.init"):
+        module = importlib.import_module(f"pellucid.{space}")
+        for name in sorted(module.__all__):
+            if inspect.isfunction(getattr(module, name)):
+                yield f"{space}.{name}", getattr(module, name), False
     for name in sorted(dir(pellucid.Tensor)):
         method = inspect.getattr_static(pellucid.Tensor, name)
         known = name in CALLING_BACK | NOT_FOR_THIS
@@ -103,6 +109,41 @@ def test_only_errors_of_ours_come_out(letter: str) -> None:
                     if not signature:
                         wrong.append(f"{name}({arguments}, {keywords}): {error!r}")
     assert not wrong, "\n".join(wrong[:20])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_making_something_raises_only_errors_of_ours() -> None:
+    bad: list[Any] = [None, "x", -7, [], {}, object(), 1j, np.ones((2, 2)), [None]]
+    spaces = (pellucid.optim, pellucid.optim.lr_scheduler, pellucid.distributions)
+    bases = (
+        pellucid.optim.Optimizer,
+        pellucid.optim.lr_scheduler.LRScheduler,
+        pellucid.distributions.Distribution,
+        pellucid.distributions.Transform,
+    )
+    listed = [getattr(space, name) for space in spaces for name in space.__all__]
+    classes = [c for c in listed if inspect.isclass(c) and issubclass(c, bases)]
+    for made in (*classes, pellucid.utils.data.ConcatDataset):
+        parameters = inspect.signature(made).parameters.values()
+        both = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        needed = [p for p in both if p.default is p.empty]
+        for value in bad:
+            for keywords in ({}, *({p.name: value} for p in parameters if p not in needed)):
+                try:
+                    made(*[value] * len(needed), **keywords)
+                except PellucidError:
+                    pass
+                except TypeError as error:
+                    assert "argument" in str(error), (made, value, keywords)
+
+
+def test_classes_of_users_raise_what_they_raise() -> None:
+    class Own(pellucid.optim.SGD):
+        def __init__(self, params: Any) -> None:
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        Own([])
 
 
 @pytest.mark.parametrize("bad", [None, "x", object(), [1.0], {}])

@@ -116,6 +116,48 @@ def test_reflections() -> None:
     assert np.allclose(ours.numpy(), theirs.resolve_conj().numpy())
 
 
+@pytest.mark.parity
+@pytest.mark.parametrize("hermitian", [False, True])
+@pytest.mark.parametrize("extent", [1, 3, 8])
+def test_indefinite_systems(extent: int, hermitian: bool) -> None:
+    torch = pytest.importorskip("torch")
+    a, b = _complex(2, extent, extent, seed=7), _complex(2, extent, 2, seed=8)
+    a = a + np.swapaxes(a.conj() if hermitian else a, -1, -2)
+    a[1][range(extent), range(extent)] = 0  # blocks of extent 2
+
+    def solved(m: Any, x: Any, y: Any) -> Any:
+        held, pivots = m.linalg.ldl_factor(x, hermitian=hermitian)
+        return held.tril(), pivots, m.linalg.ldl_solve(held, pivots, y, hermitian=hermitian)
+
+    if extent == 1:
+        a[1] = 1.5
+    theirs = solved(torch, torch.tensor(a), torch.tensor(b))
+    arguments = (pellucid.tensor(a), pellucid.tensor(b))
+    for run in (lambda f: f, pellucid.compile):
+        mine = run(lambda x, y: solved(pellucid, x, y))(*arguments)
+        for x, y in zip(mine, theirs, strict=True):
+            assert np.allclose(x.numpy(), y.numpy(), atol=1e-10)
+    assert np.allclose(a @ mine[2].numpy(), b)
+
+
+@pytest.mark.parity
+def test_what_goes_with_factors() -> None:
+    torch = pytest.importorskip("torch")
+    a, b = _complex(5, 3, seed=9), _complex(5, 2, seed=10)
+    for x, y in zip(pellucid.geqrf(pellucid.tensor(a)), torch.geqrf(torch.tensor(a)), strict=True):
+        assert np.allclose(x.numpy(), y.numpy())
+    for driver in ("gelsy", "gels", "gelsd", "gelss"):
+        theirs, ours = (
+            m.linalg.lstsq(m.tensor(a), m.tensor(b), driver=driver) for m in (torch, pellucid)
+        )
+        for x, y in zip(ours, theirs, strict=True):
+            assert str(x.dtype).rpartition(".")[2] == str(y.dtype).rpartition(".")[2]
+            assert x.shape == tuple(y.shape) and np.allclose(x.numpy(), y.numpy())
+    sizes = np.linalg.svd(a, compute_uv=False)
+    assert np.allclose(pellucid.norm(pellucid.tensor(a), "nuc").numpy(), sizes.sum())
+    assert np.allclose(pellucid.tensor(a).norm("nuc", (0, 1)).numpy(), sizes.sum())
+
+
 def test_parts_of_low_rank() -> None:
     a = _complex(6, 4)
     u, s, v = pellucid.svd_lowrank(pellucid.tensor(a), q=4)

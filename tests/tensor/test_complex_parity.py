@@ -80,6 +80,18 @@ CASES: dict[str, Any] = {
     "made": lambda m, a, b: (m.complex(a.real, b.imag), m.polar(a.abs(), b.real)),
     "logs": lambda m, a, b: (a.logsumexp(1), m.logaddexp(a, b), a.logcumsumexp(1), a.log2()),
     "layers": lambda m, a, b: (m.nn.functional.linear(a, b), a.sigmoid(), b.tanh()),
+    "masked": lambda m, a, b: (
+        m.masked.sum(a, 1, mask=b.real > 0),
+        m.masked.prod(a, 1, mask=b.real > 0),
+        m.masked.mean(a, mask=m.tensor([[True, False, True], [True, True, False]])),
+        m.masked.var(a, 1, mask=m.tensor([[True, True, True], [True, True, False]])),
+        m.masked.std(b, 0),
+        m.masked.norm(a, 2.0, 1, mask=b.imag > -9),
+        m.masked.normalize(a, 2.0, 1, mask=b.imag > -9),
+        m.masked.logsumexp(a, 1, mask=m.tensor([[True, True, True], [True, True, False]])),
+        m.masked.logsumexp(a.sum()),
+    ),
+    "conversions": lambda m, a, b: (a.cfloat(memory_format=m.preserve_format), b.cdouble()),
 }
 
 

@@ -13,6 +13,8 @@ from pellucid.base.errors import (
     ArgumentError,
     ArgumentTypeError,
     AutogradError,
+    AxisError,
+    DTypeError,
     InPlaceError,
     ShapeError,
     TraceError,
@@ -201,6 +203,17 @@ def test_gradient_is_numpys(order: int) -> None:
         pellucid.gradient(x, edge_order=3)
     with pytest.raises(ShapeError, match="needs"):
         pellucid.gradient(x[:1], dim=0)
+    for dtype in (pellucid.bfloat16, pellucid.float16):
+        for spacing in (None, 2, 0.5):
+            narrow = pellucid.gradient(x.to(dtype), spacing=spacing, dim=1, edge_order=order)[0]
+            wide = pellucid.gradient(x.to(dtype).double(), spacing=spacing, dim=1, edge_order=order)
+            assert narrow.dtype is dtype
+            assert_close(narrow.double(), wide[0], 1e-2, 1e-2)
+    with pytest.raises(AxisError, match="appears multiple times"):
+        pellucid.gradient(x, dim=(1, -1))
+    for dtype in (pellucid.uint8, pellucid.bool):
+        with pytest.raises(DTypeError, match=f"gradient got {dtype.name}"):
+            pellucid.gradient(x.to(dtype))
 
 
 def test_running_integral() -> None:

@@ -67,6 +67,31 @@ def clear(function: Function) -> Function:
     return call  # type: ignore[return-value]
 
 
+class ClearlyMade:
+    """Base of classes of ours that are made of a user's arguments: making one raises errors of ours
+    only.  Classes that users derive from them stay as they are.
+    """
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        made = vars(cls).get("__init__")
+        if made is not None and cls.__module__.startswith("pellucid."):
+            type.__setattr__(cls, "__init__", _constructor(cls.__name__, made))
+
+
+def _constructor(name: str, made: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(made)
+    def construct(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            made(self, *args, **kwargs)
+        except UNFORESEEN as error:
+            raise understood(error, name, args, kwargs) from error
+
+    return construct
+
+
 def understood(error: Exception, name: str, args: Any, kwargs: Any) -> Exception:
     """The error itself if it speaks for itself, else one that says who got what."""
     trace = error.__traceback__

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pellucid.base.boundary import ClearlyMade
 from pellucid.base.errors import ArgumentError, ArgumentTypeError, ShapeError, UnsupportedError
 from pellucid.distributions import constraints
 from pellucid.distributions.utils import lazy_property
@@ -19,7 +20,7 @@ Shape = tuple[int, ...]
 Size = Sequence[int]
 
 
-class Distribution:
+class Distribution(ClearlyMade):
     """A probability distribution, or a batch of them.
 
     ``batch_shape`` is the shape over which parameters vary, ``event_shape`` that of one value; a

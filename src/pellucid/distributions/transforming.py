@@ -7,6 +7,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
+from pellucid.base.boundary import ClearlyMade
 from pellucid.base.errors import ArgumentError, ShapeError, UnsupportedError
 from pellucid.distributions import constraints
 from pellucid.distributions.utils import sum_rightmost
@@ -18,7 +19,7 @@ from pellucid.tensor.tensor import Tensor
 Shape = tuple[int, ...]
 
 
-class Transform:
+class Transform(ClearlyMade):
     """Base of all transforms: a class gives ``_call``, ``_inverse`` and ``log_abs_det_jacobian``.
 
     With ``cache_size=1`` the last x and y are kept: for inverses that are costly or lose digits.

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.core import lift
@@ -38,9 +39,10 @@ def _filling(function: Callable[..., Any]) -> Callable[..., Any]:
         with no_grad(), concrete():
             return function(*args, **kwargs)
 
-    return filled
+    return clear(filled)
 
 
+@clear
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which an activation's weights are widened to keep the variance.
 

@@ -7,6 +7,7 @@ columns, in blocks whose far part is one matrix product.  (Golub and Van Loan, 2
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -89,8 +90,12 @@ ALPHA = (1 + 17**0.5) / 8
 """How large a pivot on the diagonal must be, relative to its column (Bunch and Kaufman, 1977)."""
 
 
-def symmetric_factored(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def symmetric_factored(
+    a: np.ndarray, hermitian: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(LD, pivots, info) with A = L D Lᵀ by diagonal pivoting; only the lower triangle is read.
+
+    If ``hermitian``, A = L D Lᴴ, and the diagonal counts as real.
 
     (…, n, n) → (…, n, n), (…, n), (…).  D has blocks of extent 1 and 2; it and L (unit diagonal)
     share the lower triangle, above which are zeros.  A positive pivot says that these two rows and
@@ -99,14 +104,26 @@ def symmetric_factored(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     """
     *batch, n, _ = a.shape
     flat = np.tril(a).reshape(math.prod(batch), n, n)
+    if hermitian:
+        flat[:, range(n), range(n)] = flat[:, range(n), range(n)].real
     pivots = np.zeros((len(flat), n), np.int32)
     info = np.zeros(len(flat), np.int32)
     for i in range(len(flat)):
-        info[i] = _symmetric_steps(flat[i], pivots[i])
+        info[i] = _symmetric_steps(flat[i], pivots[i], hermitian)
     return flat.reshape(a.shape), pivots.reshape(*batch, n), info.reshape(batch)
 
 
-def _symmetric_steps(a: np.ndarray, pivots: np.ndarray) -> int:
+def _turned(a: np.ndarray, hermitian: bool) -> np.ndarray:
+    """Aᵀ, or Aᴴ."""
+    return np.asarray(a.T.conj() if hermitian else a.T)
+
+
+def _sizes(a: Any) -> Any:
+    """|a|, of complex numbers |re| + |im|, by which LAPACK chooses."""
+    return np.abs(a.real) + np.abs(a.imag)
+
+
+def _symmetric_steps(a: np.ndarray, pivots: np.ndarray, hermitian: bool) -> int:
     """One matrix, in place; the first zero block, from 1 on."""
     n, k, info = len(a), 0, 0
     while k < n:
@@ -114,49 +131,56 @@ def _symmetric_steps(a: np.ndarray, pivots: np.ndarray) -> int:
         if step == 0:
             info, step, chosen = info or k + 1, 1, k
         elif chosen != k + step - 1:
-            _exchange(a, k, k + step - 1, chosen, step)
+            _exchange(a, k, k + step - 1, chosen, hermitian)
         if step == 1:
             pivots[k] = chosen + 1
             if k + 1 < n and a[k, k] != 0:
-                column = a[k + 1 :, k].copy()
-                a[k + 1 :, k + 1 :] -= np.tril(np.outer(column, column / a[k, k]))
+                column = a[k + 1 :, k : k + 1].copy()
+                a[k + 1 :, k + 1 :] -= np.tril(column @ (_turned(column, hermitian) / a[k, k]))
                 a[k + 1 :, k] /= a[k, k]
         else:
             pivots[k] = pivots[k + 1] = -(chosen + 1)
             if k + 2 < n:
-                block = np.array([[a[k, k], a[k + 1, k]], [a[k + 1, k], a[k + 1, k + 1]]])
+                block = _whole(a[k : k + 2, k : k + 2], hermitian)
                 columns = a[k + 2 :, k : k + 2].copy()
                 scaled = columns @ np.linalg.inv(block)
-                a[k + 2 :, k + 2 :] -= np.tril(scaled @ columns.T)
+                a[k + 2 :, k + 2 :] -= np.tril(scaled @ _turned(columns, hermitian))
                 a[k + 2 :, k : k + 2] = scaled
+        if hermitian:
+            a[range(n), range(n)] = a.diagonal().real
         k += step
     return info
 
 
+def _whole(a: np.ndarray, hermitian: bool) -> np.ndarray:
+    """The symmetric matrix of a lower triangle."""
+    lower = np.tril(a)
+    return np.asarray(lower + _turned(np.tril(lower, -1), hermitian))
+
+
 def _symmetric_pivot(a: np.ndarray, k: int) -> tuple[int, int]:
     """Extent of the next block (0: the column is zero) and the row that comes into it."""
-    own = abs(a[k, k])
+    own = _sizes(a[k, k])
     if k + 1 == len(a):
         return int(own != 0), k
-    below = np.abs(a[k + 1 :, k])
+    below = _sizes(a[k + 1 :, k])
     largest = below.max()
     if max(own, largest) == 0 or np.isnan(own):
         return 0, k
     row = k + 1 + int(below.argmax())
     if own >= ALPHA * largest:
         return 1, k
-    others = np.concatenate([np.abs(a[row, k:row]), np.abs(a[row + 1 :, row])]).max()
+    others = _sizes(np.concatenate([a[row, k:row], a[row + 1 :, row]])).max()
     if own >= ALPHA * largest * (largest / others):
         return 1, k
-    if abs(a[row, row]) >= ALPHA * others:
+    if _sizes(a[row, row]) >= ALPHA * others:
         return 1, row
     return 2, row
 
 
-def _exchange(a: np.ndarray, k: int, first: int, second: int, step: int) -> None:
+def _exchange(a: np.ndarray, k: int, first: int, second: int, hermitian: bool) -> None:
     """Rows and columns exchanged in the lower triangle, from column k on."""
-    lower = np.tril(a[k:, k:])
-    whole = lower + np.tril(lower, -1).T
+    whole = _whole(a[k:, k:], hermitian)
     i, j = first - k, second - k
     whole[[i, j]] = whole[[j, i]]
     whole[:, [i, j]] = whole[:, [j, i]]
@@ -164,26 +188,28 @@ def _exchange(a: np.ndarray, k: int, first: int, second: int, step: int) -> None
     a[k:, k:][inside] = whole[inside]
 
 
-def symmetric_solved(ld: np.ndarray, pivots: np.ndarray, b: np.ndarray) -> np.ndarray:
+def symmetric_solved(
+    ld: np.ndarray, pivots: np.ndarray, b: np.ndarray, *, hermitian: bool = False
+) -> np.ndarray:
     """X with A X = B from what :func:`symmetric_factored` gives: (…, n, k) → (…, n, k)."""
     *batch, n, _ = ld.shape
     count = math.prod(batch)
     x = np.array(b, order="C").reshape(count, *b.shape[-2:])
     each = zip(ld.reshape(count, n, n), pivots.reshape(count, n), x, strict=True)
     for one, own, found in each:
-        _solve_one(one, own, found)
+        _solve_one(one, own, found, hermitian)
     return x.reshape(b.shape)
 
 
 def _pair_solved(block: np.ndarray, x: np.ndarray) -> np.ndarray:
     """X with B X = Y for a symmetric 2 × 2 matrix, by Cramer's rule; infinite where B is
     singular, as LAPACK's is."""
-    (a, b), (_, d) = block
-    both: np.ndarray = np.stack([d * x[0] - b * x[1], a * x[1] - b * x[0]])
-    return np.asarray(both / (a * d - b * b))
+    (a, b), (c, d) = block
+    both: np.ndarray = np.stack([d * x[0] - b * x[1], a * x[1] - c * x[0]])
+    return np.asarray(both / (a * d - b * c))
 
 
-def _solve_one(ld: np.ndarray, pivots: np.ndarray, x: np.ndarray) -> None:
+def _solve_one(ld: np.ndarray, pivots: np.ndarray, x: np.ndarray, hermitian: bool) -> None:
     starts, k = [], 0
     while k < len(ld):
         starts.append(k)
@@ -193,11 +219,10 @@ def _solve_one(ld: np.ndarray, pivots: np.ndarray, x: np.ndarray) -> None:
         last, chosen = k + step - 1, abs(int(pivots[k])) - 1
         x[[last, chosen]] = x[[chosen, last]]
         x[k + step :] -= ld[k + step :, k : k + step] @ x[k : k + step]
-        block = np.tril(ld[k : k + step, k : k + step])
-        block = block + np.tril(block, -1).T
+        block = _whole(ld[k : k + step, k : k + step], hermitian)
         x[k : k + step] = x[k] / block[0, 0] if step == 1 else _pair_solved(block, x[k : k + 2])
     for k in reversed(starts):
         step = 1 if pivots[k] > 0 else 2
         last, chosen = k + step - 1, abs(int(pivots[k])) - 1
-        x[k : k + step] -= ld[k + step :, k : k + step].T @ x[k + step :]
+        x[k : k + step] -= _turned(ld[k + step :, k : k + step], hermitian) @ x[k + step :]
         x[[last, chosen]] = x[[chosen, last]]

@@ -522,7 +522,7 @@ QR = define(
 
 
 def _infer_reflectors(a: Spec, *, output: int) -> Spec:
-    check("geqrf", a)
+    check("geqrf", a, or_complex=True)
     return a if output == 0 else Spec((*a.shape[:-2], min(a.shape[-2:])), a.dtype)
 
 
@@ -697,23 +697,27 @@ PIVOT_ROWS = define(
 # ---- symmetric, indefinite -----------------------------------------------------------------------
 
 
-def _infer_ldl(a: Spec, *, output: int) -> Spec:
-    check("ldl_factor", a, square=True)
+def _infer_ldl(a: Spec, *, hermitian: bool, output: int) -> Spec:
+    check("ldl_factor", a, square=True, or_complex=True)
     return (a, Spec(a.shape[:-1], int32), Spec(a.shape[:-2], int32))[output]
 
 
-def _ldl(a: np.ndarray, *, outputs: tuple[int, ...] | None = None) -> dict[int, np.ndarray]:
-    return _wanted(dict(enumerate(symmetric_factored(a))), outputs)
+def _ldl(
+    a: np.ndarray, *, hermitian: bool, outputs: tuple[int, ...] | None = None
+) -> dict[int, np.ndarray]:
+    return _wanted(dict(enumerate(symmetric_factored(a, hermitian))), outputs)
 
 
 LDL = define(
     "ldl",
     "factors",
-    "A = L D Lᵀ, D of blocks of extent 1 and 2, in one array; the pivots; the first zero block",
+    "A = L D Lᵀ (Lᴴ), D of blocks of extent 1 and 2, in one array; pivots; the first zero block",
     infer=_infer_ldl,
-    evaluate=lambda a, *, output: _ldl(a, outputs=(output,))[output],
+    evaluate=lambda a, *, hermitian, output: _ldl(a, hermitian=hermitian, outputs=(output,))[
+        output
+    ],
     gradient=None,
-    samples=lambda: _samples_of((3, 3), (2, 2, 2), count=3),
+    samples=lambda: _samples_of((3, 3), (2, 2, 2), count=3, hermitian=False),
     reason="each column needs those before it, and the order of rows follows from values",
     results=_ldl,
     host=True,
@@ -722,22 +726,28 @@ LDL = define(
 )
 
 
-def _infer_ldl_solve(ld: Spec, pivots: Spec, b: Spec) -> Spec:
+def _infer_ldl_solve(ld: Spec, pivots: Spec, b: Spec, *, hermitian: bool) -> Spec:
     same_dtype("ldl_solve", ld, b)
-    check("ldl_solve", ld, square=True)
+    check("ldl_solve", ld, square=True, or_complex=True)
     return b
 
 
 LDL_SOLVE = define(
     "ldl_solve",
     "factors",
-    "X with L D Lᵀ X = B",
+    "X with L D Lᵀ X = B, or L D Lᴴ X = B",
     infer=_infer_ldl_solve,
     evaluate=symmetric_solved,
     gradient=None,
     samples=lambda: [
-        Sample((ramp(3, 3) + 3 * np.eye(3), np.array([1, 2, 3], np.int32), ramp(3, 2))),
-        Sample((ramp(2, 2, 2), np.array([[-2, -2], [1, 2]], np.int32), ramp(2, 2, 1))),
+        Sample(
+            (ramp(3, 3) + 3 * np.eye(3), np.array([1, 2, 3], np.int32), ramp(3, 2)),
+            {"hermitian": False},
+        ),
+        Sample(
+            (ramp(2, 2, 2), np.array([[-2, -2], [1, 2]], np.int32), ramp(2, 2, 1)),
+            {"hermitian": False},
+        ),
     ],
     reason="each row of the result needs those before it",
     host=True,

@@ -26,6 +26,7 @@ from typing import Any, ClassVar, TypeAlias, TypedDict, TypeVar, overload
 
 import numpy as np
 
+from pellucid.base.boundary import ClearlyMade
 from pellucid.base.caches import register_cache
 from pellucid.base.dtypes import DType, float32
 from pellucid.base.errors import (
@@ -121,7 +122,7 @@ def _noted(step: Callable[..., Any]) -> Callable[..., Any]:
     return noted
 
 
-class Optimizer:
+class Optimizer(ClearlyMade):
     """Base of all optimizers.
 
     ``params`` is an iterable of tensors, of ``(name, tensor)`` pairs, or of dictionaries

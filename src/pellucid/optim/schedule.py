@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pellucid.base.boundary import ClearlyMade
 from pellucid.base.errors import ArgumentError, ArgumentTypeError
 from pellucid.optim.optimizer import Optimizer
 
@@ -37,7 +38,7 @@ def for_each_group(owner: object, name: str, value: Any, optimizer: Optimizer) -
     return list(value)
 
 
-class LRScheduler:
+class LRScheduler(ClearlyMade):
     """Base of the schedules: counts the steps and sets what :meth:`get_lr` says.
 
     ``last_epoch`` = −1 starts anew; another value resumes after so many steps, with the groups'

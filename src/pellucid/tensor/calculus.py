@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from pellucid.base.boundary import clear
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.dtypes import bool_, uint8
+from pellucid.base.errors import ArgumentError, AxisError, DTypeError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_float, as_operand
@@ -66,6 +67,9 @@ def _slope(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
             )
         steps: Any = _along(as_float(spacing).diff(), axis, rank)
     else:
+        kind = x.dtype
+        if kind.is_narrow:
+            return _slope(x.float(), axis, spacing, edge_order).to(kind)
         steps = as_operand(float(spacing), as_float(x).dtype)
         steps = steps.reshape([1] * rank).expand(
             [extent - 1 if i == axis else 1 for i in range(rank)]
@@ -101,16 +105,24 @@ def gradient(
     (l r (l + r)) for neighbours l and r away; at the ends by one-sided differences of
     ``edge_order`` 1 or 2.  ``spacing`` is the distance of samples (1 by default), one for each
     axis, or vectors with the places of the samples.  (Fornberg, 1988.)  Raises ``ShapeError`` for
-    axes of too few samples, ``ArgumentError`` for other orders and numbers of spacings.
+    axes of too few samples, ``ArgumentError`` for other orders and numbers of spacings,
+    ``AxisError`` for an axis named twice, ``DTypeError`` for uint8 and bool.
     """
     if edge_order not in (1, 2):
         raise ArgumentError(f"gradient got edge_order={edge_order}", "use 1 or 2")
+    if input.dtype in (uint8, bool_):
+        raise DTypeError(f"gradient got {input.dtype.name}", "differences need signs: x.float()")
     rank = len(input.shape)
     if dim is None:
         axes = list(range(rank))
     else:
         listed = [dim] if isinstance(dim, int) else list(dim)
         axes = [normalize_axis(d, rank) for d in listed]
+    if len(set(axes)) < len(axes):
+        raise AxisError(
+            f"gradient got dim={dim}: a dim appears multiple times in the list of dims",
+            "name each axis once",
+        )
     given = _spacings(spacing, axes)
     return tuple(
         _slope(input, axis, space, edge_order) for axis, space in zip(axes, given, strict=True)

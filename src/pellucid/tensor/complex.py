@@ -37,11 +37,11 @@ class ComplexMethods(ArithmeticMethods):
         """Whether the dtype is complex64 or complex128."""
         return self.dtype.is_complex
 
-    def cfloat(self) -> Tensor:
+    def cfloat(self, memory_format: object = None) -> Tensor:
         """As complex64; the tensor itself if it is that already."""
         return elementwise.cast(self, complex64)
 
-    def cdouble(self) -> Tensor:
+    def cdouble(self, memory_format: object = None) -> Tensor:
         """As complex128; the tensor itself if it is that already."""
         return elementwise.cast(self, complex128)
 

@@ -430,12 +430,15 @@ def ldl_factor_ex(
 ) -> CheckedSymmetric:
     """A = L D Lᵀ of symmetric matrices (…, n, n), which need not be positive definite.
 
+    Complex matrices are symmetric, too; if ``hermitian``, they equal their adjoint, A = L D Lᴴ.
     D has blocks of extent 1 and 2 and is stored with L in the lower triangle of ``LD``; ``pivots``
     (int32) are LAPACK's: positive for a block of extent 1, two equal negative ones for one of
     extent 2.  ``info`` is the first block that is 0, from 1 on.  It has no gradient.  (Bunch and
     Kaufman, 1977.)
     """
-    ld, pivots, info = results_of(factoring.LDL, as_matrices("ldl_factor_ex", A, square=True), 3)
+    a = as_matrices("ldl_factor_ex", A, square=True)
+    mirrored = hermitian and a.dtype.is_complex
+    ld, pivots, info = results_of(factoring.LDL, a, 3, hermitian=mirrored)
     if check_errors:
         hint = "add a small multiple of the identity, or leave out check_errors"
         ld = required("ldl_factor_ex", ld, info, _zero_block, hint)
@@ -450,7 +453,9 @@ def ldl_factor(
     out: tuple[Tensor, ...] | None = None,
 ) -> PackedSymmetric:
     """``LD`` and ``pivots`` for ``ldl_solve``; see ``ldl_factor_ex``."""
-    ld, pivots, _ = results_of(factoring.LDL, as_matrices("ldl_factor", A, square=True), 3)
+    a = as_matrices("ldl_factor", A, square=True)
+    mirrored = hermitian and a.dtype.is_complex
+    ld, pivots, _ = results_of(factoring.LDL, a, 3, hermitian=mirrored)
     return PackedSymmetric(ld, pivots)
 
 
@@ -465,7 +470,7 @@ def ldl_solve(
 ) -> Tensor:
     """X with A X = B, A (…, n, n) given by what ``ldl_factor`` returns, B (…, n, k).
 
-    The leading axes broadcast.  It has no gradient.
+    The leading axes broadcast; ``hermitian`` is what it was there.  It has no gradient.
     """
     ld, b = as_matrices("ldl_solve", LD, square=True), as_matrices("ldl_solve", B)
     same_types("ldl_solve", ld, b)
@@ -475,4 +480,6 @@ def ldl_solve(
             "B has as many rows as LD",
         )
     ld, places, b = batches_together("ldl_solve", ld, as_operand(pivots).unsqueeze(-1), b)
-    return cast(Tensor, apply(factoring.LDL_SOLVE, ld, places.squeeze(-1), b))
+    mirrored = hermitian and ld.dtype.is_complex
+    found = apply(factoring.LDL_SOLVE, ld, places.squeeze(-1), b, hermitian=mirrored)
+    return cast(Tensor, found)

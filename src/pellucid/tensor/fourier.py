@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import DTypeLike, as_dtype, float32
 from pellucid.base.errors import ArgumentError, AxisError, DTypeUnsupportedError, ShapeError
 from pellucid.base.shapes import normalize_axes, normalize_axis
@@ -464,11 +465,13 @@ def _shifted(input: Tensor, dim: Axes, inverse: bool) -> Any:
     return input.roll(tuple(shifts), axes) if axes else input
 
 
+@clear
 def fftshift(input: Tensor, dim: Axes = None) -> Tensor:
     """Frequency 0 moved to the middle of the axes ``dim`` (all by default)."""
     return _shifted(input, dim, False)
 
 
+@clear
 def ifftshift(input: Tensor, dim: Axes = None) -> Tensor:
     """The inverse of :func:`fftshift`."""
     return _shifted(input, dim, True)

@@ -721,8 +721,9 @@ class Tensor(TensorCore):
     ) -> Tensor:
         """:meth:`as_strided` in place: the tensor itself shows its memory so; returns it.
 
-        Raises ``AutogradError`` for tensors that require gradients, ``TraceError`` inside of
-        ``compile``.
+        Raises ``AutogradError`` for tensors that require gradients, and ``TraceError`` inside of
+        ``compile`` for tensors from outside that are no arguments.  A call that changes the shape
+        of an argument runs eagerly.
         """
         ...
 
@@ -963,7 +964,7 @@ class Tensor(TensorCore):
         """Overwrite with draws of density σ / (π (σ² + (x − median)²))."""
         ...
 
-    def cdouble(self) -> Tensor:
+    def cdouble(self, memory_format: builtins.object = None) -> Tensor:
         """As complex128; the tensor itself if it is that already."""
         ...
 
@@ -978,7 +979,7 @@ class Tensor(TensorCore):
         """
         ...
 
-    def cfloat(self) -> Tensor:
+    def cfloat(self, memory_format: builtins.object = None) -> Tensor:
         """As complex64; the tensor itself if it is that already."""
         ...
 
@@ -3045,7 +3046,8 @@ class Tensor(TensorCore):
     ) -> Tensor:
         """Each element repeated ``repeats`` times in place along ``dim`` (flattened by default).
 
-        ``repeats`` is a number, or a vector of known values with one for each element.
+        ``repeats`` is a number, or a vector with one for each element.  ``output_size`` is the sum
+        of them; compiled programs need it, where the vector's values are not known.
         """
         ...
 
@@ -3061,7 +3063,8 @@ class Tensor(TensorCore):
         """Another shape in place, of the same elements in their order; returns the tensor.
 
         What is new of a larger shape is 0.  Raises ``AutogradError`` for tensors that require
-        gradients and ``TraceError`` inside of ``compile``, where shapes are fixed.
+        gradients, and ``TraceError`` inside of ``compile`` for tensors from outside that are no
+        arguments.  A call that changes the shape of an argument runs eagerly.
         """
         ...
 

@@ -149,7 +149,7 @@ def lstsq(
     tolerance = None if rcond is None or rcond < 0 else float(rcond)
     matrices, columns, vectors = _least_columns(a, b)
     solution = pinv(matrices, rtol=tolerance).matmul(columns)
-    empty = structure.broadcast_to(as_operand(0.0, a.dtype), (0,))
+    empty = structure.broadcast_to(as_operand(0.0, a.dtype.to_real()), (0,))
     rank, sizes = structure.broadcast_to(as_operand(0, int64), (0,)), empty
     m, n = a.shape[-2:]
     full = m > n

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, cast
 
+from pellucid.base.boundary import clear
 from pellucid.base.errors import ArgumentError, LinAlgError, ShapeError
 from pellucid.base.shapes import normalize_axis
 from pellucid.ops import structure
@@ -144,6 +145,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return structure.reshape(wide * narrow, shape)
 
 
+@clear
 def vander(x: Tensor, N: int | None = None) -> Tensor:  # noqa: N803
     """Powers x⁰, x¹ … x^(N−1) of the elements of vectors as columns: (…, n) → (…, n, N).
 
@@ -169,6 +171,7 @@ def _powers(x: Any, count: int) -> Any:
     return structure.concatenate([one, factors], len(x.shape)).cumprod(-1)
 
 
+@clear
 def descending_vander(
     x: Tensor,
     N: int | None = None,  # noqa: N803
@@ -185,6 +188,7 @@ def descending_vander(
     return cast(Tensor, found if increasing else found.flip(-1))
 
 
+@clear
 def diagonal(
     A: Tensor,  # noqa: N803
     *,

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import DType, DTypeLike, as_dtype, int64
 from pellucid.base.errors import ArgumentTypeError, AxisError, DTypeError, ShapeError
 from pellucid.base.shapes import normalize_axis
@@ -50,11 +51,12 @@ def _in(input: Any, dtype: DTypeLike | None, whole: bool = False) -> Any:
     """The input in ``dtype``; with ``whole`` integers and bool become int64 by default."""
     if dtype is not None:
         return input.to(as_dtype(dtype))
-    return input.to(int64) if whole and not input.dtype.is_floating_point else input
+    counts = not (input.dtype.is_floating_point or input.dtype.is_complex)
+    return input.to(int64) if whole and counts else input
 
 
-def _need_float(name: str, input: Any) -> Any:
-    if not input.dtype.is_floating_point:
+def _need_float(name: str, input: Any, or_complex: bool = False) -> Any:
+    if not (input.dtype.is_floating_point or (or_complex and input.dtype.is_complex)):
         raise DTypeError(f"{name} got {input.dtype.name}", "pass dtype=…, or convert with .float()")
     return input
 
@@ -77,6 +79,7 @@ def _lowest(dtype: DType, sign: int) -> Any:
     return limits.max if sign > 0 else limits.min
 
 
+@clear
 def sum(
     input: Tensor,
     dim: Axes = None,
@@ -90,6 +93,7 @@ def sum(
     return x.sum(_axes(x, dim), keepdim) if len(x.shape) else x
 
 
+@clear
 def prod(
     input: Tensor,
     dim: Axes = None,
@@ -105,6 +109,7 @@ def prod(
     return x
 
 
+@clear
 def cumsum(
     input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None
 ) -> Tensor:
@@ -114,6 +119,7 @@ def cumsum(
     return found.to(x.dtype)
 
 
+@clear
 def cumprod(
     input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None
 ) -> Tensor:
@@ -123,6 +129,7 @@ def cumprod(
     return found.to(x.dtype)
 
 
+@clear
 def amax(
     input: Tensor,
     dim: Axes = None,
@@ -137,6 +144,7 @@ def amax(
     return x.amax(_axes(x, dim), keepdim) if len(x.shape) else x
 
 
+@clear
 def amin(
     input: Tensor,
     dim: Axes = None,
@@ -151,6 +159,7 @@ def amin(
     return x.amin(_axes(x, dim), keepdim) if len(x.shape) else x
 
 
+@clear
 def argmax(
     input: Tensor,
     dim: int | None = None,
@@ -166,6 +175,7 @@ def argmax(
     return found.to(x.dtype)
 
 
+@clear
 def argmin(
     input: Tensor,
     dim: int | None = None,
@@ -184,7 +194,7 @@ def argmin(
 def _count(input: Any, axes: list[int], mask: Any, name: str) -> Any:
     """How many elements are let through, axes kept."""
     chosen = _mask_of(name, input, mask)
-    ones = ones_like(input.detach())
+    ones: Any = ones_like(input.detach().real if input.dtype.is_complex else input.detach())
     ones = ones if chosen is None else ones.masked_fill(chosen.logical_not(), 0)
     return ones.sum(axes, keepdim=True) if axes else ones
 
@@ -193,6 +203,7 @@ def _dropped(value: Any, axes: list[int], keepdim: bool) -> Any:
     return value if keepdim or not axes else value.squeeze(tuple(axes))
 
 
+@clear
 def mean(
     input: Tensor,
     dim: Axes = None,
@@ -205,7 +216,7 @@ def mean(
 
     Raises ``DTypeError`` for integers without ``dtype``.
     """
-    x = _need_float("mean", _in(input, dtype))
+    x = _need_float("mean", _in(input, dtype), True)
     axes = _axes(x, dim)
     kept = _only("mean", x, mask, 0)
     total = kept.sum(axes, keepdim=True) if axes else kept
@@ -213,6 +224,7 @@ def mean(
     return made
 
 
+@clear
 def median(
     input: Tensor,
     dim: int = -1,
@@ -231,6 +243,7 @@ def median(
     return _only("median", x, mask, math.nan).nanmedian(dim, keepdim).values
 
 
+@clear
 def norm(
     input: Tensor,
     ord: float | None = 2.0,
@@ -241,12 +254,13 @@ def norm(
     mask: Tensor | None = None,
 ) -> Tensor:
     """(Σ |x|^ord)^(1/ord) of the elements let through; ±∞: the largest, the smallest |x|."""
-    x = _need_float("norm", _in(input, dtype))
+    x = _need_float("norm", _in(input, dtype), True)
     power = 2.0 if ord is None else float(ord)
     x = _only("norm", x, mask, math.inf if power == -math.inf else 0.0)
     return x.norm(power, _axes(x, dim), keepdim)
 
 
+@clear
 def normalize(
     input: Tensor,
     ord: float,
@@ -257,11 +271,12 @@ def normalize(
     mask: Tensor | None = None,
 ) -> Tensor:
     """The elements let through by their norm along ``dim`` (at least ``eps``), 0 elsewhere."""
-    x = _need_float("normalize", _in(input, dtype))
+    x = _need_float("normalize", _in(input, dtype), True)
     size: Any = norm(x, ord, dim, keepdim=True, mask=mask)
     return _only("normalize", x, mask, 0.0) / size.clamp(min=eps)
 
 
+@clear
 def var(
     input: Tensor,
     dim: Axes = None,
@@ -272,23 +287,26 @@ def var(
     dtype: DTypeLike | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Σ (x − mean)² / (count − correction) of the elements let through.
+    """Σ |x − mean|² / (count − correction) of the elements let through, in the input's dtype.
 
     ``correction`` is 1 by default; ``unbiased=False`` is 0.  NaN where there are too few.
     """
     x = _in(input, dtype)
-    x = x if x.dtype.is_floating_point else x.float()
+    x = x if x.dtype.is_floating_point or x.dtype.is_complex else x.float()
     amount = (0.0 if unbiased is False else 1.0) if correction is None else float(correction)
     axes = _axes(x, dim)
     counts = _count(x, axes, mask, "var")
     kept = _only("var", x, mask, 0)
     center = (kept.sum(axes, keepdim=True) if axes else kept) / counts
-    squares = _only("var", (x - center).square(), mask, 0)
+    gaps = x - center
+    squares = gaps * gaps.conj() if x.dtype.is_complex else gaps.square()
+    squares = _only("var", squares, mask, 0)
     total = squares.sum(axes, keepdim=True) if axes else squares
     made: Tensor = _dropped(total / (counts - amount).clamp(min=0), axes, keepdim)
     return made
 
 
+@clear
 def std(
     input: Tensor,
     dim: Axes = None,
@@ -306,6 +324,7 @@ def std(
     return found.sqrt()
 
 
+@clear
 def softmax(
     input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None
 ) -> Tensor:
@@ -314,6 +333,7 @@ def softmax(
     return _only("softmax", x, mask, -math.inf).softmax(dim)
 
 
+@clear
 def log_softmax(
     input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None
 ) -> Tensor:
@@ -322,6 +342,7 @@ def log_softmax(
     return _only("log_softmax", x, mask, -math.inf).log_softmax(dim)
 
 
+@clear
 def softmin(
     input: Tensor, dim: int, *, dtype: DTypeLike | None = None, mask: Tensor | None = None
 ) -> Tensor:
@@ -330,6 +351,7 @@ def softmin(
     return (-_only("softmin", x, mask, math.inf)).softmax(dim)
 
 
+@clear
 def logsumexp(
     input: Tensor,
     dim: Axes = None,
@@ -343,12 +365,16 @@ def logsumexp(
     In the dtype of the input, or ``dtype``: of integers the fraction is cut off.
     """
     given = _in(input, dtype)
-    x = given if given.dtype.is_floating_point else given.float()
+    x = given if given.dtype.is_floating_point or given.dtype.is_complex else given.float()
     x = _only("logsumexp", x, mask, -math.inf)
-    found = x.logsumexp(_axes(x, dim), keepdim) if len(x.shape) else x
+    if len(x.shape):
+        found = x.logsumexp(_axes(x, dim), keepdim)
+    else:  # of one complex number it is that branch of the logarithm which log takes
+        found = x.unsqueeze(0).logsumexp(0) if x.dtype.is_complex else x
     return found.to(given.dtype)
 
 
+@clear
 def logaddexp(
     input: Tensor,
     other: Tensor,

@@ -1963,7 +1963,8 @@ def repeat_interleave(
 ) -> Tensor:
     """Each element repeated ``repeats`` times in place along ``dim`` (flattened by default).
 
-    ``repeats`` is a number, or a vector of known values with one for each element.
+    ``repeats`` is a number, or a vector with one for each element.  ``output_size`` is the sum
+    of them; compiled programs need it, where the vector's values are not known.
     """
     ...
 
@@ -2558,8 +2559,9 @@ def as_strided_(
 ) -> Tensor:
     """:meth:`as_strided` in place: the tensor itself shows its memory so; returns it.
 
-    Raises ``AutogradError`` for tensors that require gradients, ``TraceError`` inside of
-    ``compile``.
+    Raises ``AutogradError`` for tensors that require gradients, and ``TraceError`` inside of
+    ``compile`` for tensors from outside that are no arguments.  A call that changes the shape
+    of an argument runs eagerly.
     """
     ...
 

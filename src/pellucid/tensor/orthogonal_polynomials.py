@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.dtypes import float64
+from pellucid.base.errors import NumberRangeError
 from pellucid.ops import elementwise, polynomials, structure
 from pellucid.ops.registry import apply
 from pellucid.tensor.arguments import Operand
@@ -19,6 +20,9 @@ from pellucid.tensor.core import TensorCore
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_float, as_operand, common_dtype
+
+MOST_STEPS = 1 << 20
+"""So many steps of a recurrence are taken for a known degree."""
 
 
 def _polynomial(input: Operand, n: Operand, family: str) -> Tensor:
@@ -38,6 +42,10 @@ def _polynomial(input: Operand, n: Operand, family: str) -> Tensor:
     found = elementwise.where(x.isnan(), x, as_operand(0.0, float64))
     before, now = as_operand(1.0, float64), first(x)
     most = int(degrees.max()) if degrees.size else -1
+    if most > MOST_STEPS:
+        raise NumberRangeError(
+            f"{family} got the degree {most}", f"a degree is a number of steps: up to {MOST_STEPS}"
+        )
     for degree in range(most + 1):
         if degree == 0:
             value = structure.broadcast_to(before, shape)

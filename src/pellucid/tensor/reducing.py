@@ -154,12 +154,12 @@ class ReducingMethods(Tensor):
         subgradient).
         """
         x = as_float(self)
-        x = x.abs() if x.dtype.is_complex else x
         axes = _axes(x, dim)
-        if p in (2, "fro"):
-            return root(structure.sum(x * x, axes, keepdim), 0.5)
         if p == "nuc":
             return nuclear_norm(x, axes, keepdim)
+        x = x.abs() if x.dtype.is_complex else x
+        if p in (2, "fro"):
+            return root(structure.sum(x * x, axes, keepdim), 0.5)
         if isinstance(p, str):
             raise ArgumentError(
                 f"there is no norm {p!r}", 'use a number, inf, -inf, "fro" or "nuc"'

@@ -87,7 +87,7 @@ class BodyTrace(Trace):
             return self.node_of(cell)
         node = cell.node
         if node is not None and node.op is CONSTANT and not tensor._requires_grad:
-            if cell.trace is not None and cell not in cell.trace.current:
+            if cell.trace is None or cell not in cell.trace.current:
                 return node
         key = (cell, id(tensor._record), tensor._requires_grad)
         known = self.captured.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -281,8 +281,8 @@ class ShapingMethods(Tensor):
 
     def roll(self, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
         """Shifted by ``shifts`` along ``dims``; what falls out comes in on the other side."""
-        if isinstance(shifts, TensorCore) and not shifts.shape:
-            shifts = operator.index(cast(Any, shifts))
+        if isinstance(shifts, Tensor) and not shifts.shape:
+            shifts = operator.index(shifts)
         if not isinstance(shifts, int):
             shifts = _extents((shifts,))
             if not len(shifts):

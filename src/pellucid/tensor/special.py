@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.dtypes import bool_, float32, float64, promote
-from pellucid.base.errors import ArgumentError, DTypeError
+from pellucid.base.errors import ArgumentError, DTypeError, NumberRangeError
 from pellucid.ops import complex, elementwise, host_functions
 from pellucid.ops.registry import apply
 from pellucid.tensor.arguments import Operand
@@ -17,6 +17,9 @@ from pellucid.tensor.arithmetic import ArithmeticMethods
 from pellucid.tensor.interface import Tensor
 from pellucid.tensor.promotion import as_float, as_number, as_operand, common_dtype, together
 from pellucid.tensor.results import Fraction
+
+MOST_DERIVATIVES = 10_000
+"""The highest derivative that polygamma takes; n! is infinite in float64 from n = 171 on."""
 
 
 class SpecialMethods(ArithmeticMethods):
@@ -210,6 +213,8 @@ class SpecialMethods(ArithmeticMethods):
         """
         if n < 0:
             raise ArgumentError(f"polygamma got n={n}", "derivatives are counted from 0")
+        if n > MOST_DERIVATIVES:
+            raise NumberRangeError(f"polygamma got n={n}", f"use 0 to {MOST_DERIVATIVES}")
         x = as_float(self)
         if n < 2:
             return elementwise.digamma(x) if n == 0 else elementwise.trigamma(x)

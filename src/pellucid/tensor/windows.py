@@ -97,6 +97,7 @@ def _bessel(beta: float) -> Callable[[np.ndarray, int], np.ndarray]:
 # ---- pellucid.signal.windows ---------------------------------------------------------------------
 
 
+@clear
 def bartlett(
     M: int,  # noqa: N803
     *,
@@ -115,6 +116,7 @@ def bartlett(
     return _window(count, not sym, _triangle, kind, requires_grad)
 
 
+@clear
 def blackman(
     M: int,  # noqa: N803
     *,
@@ -132,6 +134,7 @@ def blackman(
     return _window(count, not sym, _cosines((0.42, 0.5, 0.08)), kind, requires_grad)
 
 
+@clear
 def cosine(
     M: int,  # noqa: N803
     *,
@@ -153,6 +156,7 @@ def cosine(
     return _window(count, not sym, formula, kind, requires_grad)
 
 
+@clear
 def exponential(
     M: int,  # noqa: N803
     *,
@@ -185,6 +189,7 @@ def exponential(
     return _window(count, not sym, formula, kind, requires_grad, alone)
 
 
+@clear
 def gaussian(
     M: int,  # noqa: N803
     *,
@@ -209,6 +214,7 @@ def gaussian(
     return _window(count, not sym, formula, kind, requires_grad)
 
 
+@clear
 def general_cosine(
     M: int,  # noqa: N803
     *,
@@ -234,6 +240,7 @@ def general_cosine(
     return _window(count, not sym, _cosines(a), kind, requires_grad)
 
 
+@clear
 def general_hamming(
     M: int,  # noqa: N803
     *,
@@ -252,6 +259,7 @@ def general_hamming(
     return _window(count, not sym, _cosines((alpha, 1 - alpha)), kind, requires_grad)
 
 
+@clear
 def hamming(
     M: int,  # noqa: N803
     *,
@@ -269,6 +277,7 @@ def hamming(
     return _window(count, not sym, _cosines((0.54, 0.46)), kind, requires_grad)
 
 
+@clear
 def hann(
     M: int,  # noqa: N803
     *,
@@ -286,6 +295,7 @@ def hann(
     return _window(count, not sym, _cosines((0.5, 0.5)), kind, requires_grad)
 
 
+@clear
 def kaiser(
     M: int,  # noqa: N803
     *,
@@ -307,6 +317,7 @@ def kaiser(
     return _window(count, not sym, _bessel(beta), kind, requires_grad)
 
 
+@clear
 def nuttall(
     M: int,  # noqa: N803
     *,

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
+from pellucid.base.boundary import clear
 from pellucid.base.errors import ArgumentError, NonFiniteError
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import tensor
@@ -21,6 +22,7 @@ def _listed(tensors: Any) -> list[Any]:
     return [tensors] if isinstance(tensors, Tensor) else list(tensors)
 
 
+@clear
 def get_total_norm(
     tensors: Tensor | Iterable[Tensor],
     norm_type: float = 2.0,
@@ -44,6 +46,7 @@ def get_total_norm(
     return total
 
 
+@clear
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
@@ -58,6 +61,7 @@ def clip_grads_with_norm_(
                 parameter.grad.mul_(factor)
 
 
+@clear
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
@@ -90,6 +94,7 @@ def clip_grad_norm(
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite)
 
 
+@clear
 def clip_grad_value_(
     parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
 ) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pellucid.base.boundary import clear
 from pellucid.base.errors import ShapeError
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.shaping import cat
 from pellucid.tensor.tensor import Tensor
 
 
+@clear
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All parameters flattened and joined in order: a vector with all their elements."""
     return cat([p.reshape(-1) for p in parameters])
 
 
+@clear
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Copy the elements of a vector into the parameters, in order; undoes the joining."""
     listed = list(parameters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, TypeVar
 
+from pellucid.base.boundary import clear
 from pellucid.base.errors import ArgumentError
 from pellucid.nn.module import Module
 from pellucid.nn.parameter import Parameter
@@ -32,6 +33,7 @@ def _fused(
     )
 
 
+@clear
 def fuse_conv_bn_weights(
     conv_w: Tensor,
     conv_b: Tensor | None,
@@ -50,6 +52,7 @@ def fuse_conv_bn_weights(
     return _fused(conv_w, conv_b, (bn_rm, bn_rv, bn_eps, bn_w, bn_b), 1 if transpose else 0)
 
 
+@clear
 def fuse_linear_bn_weights(
     linear_w: Tensor,
     linear_b: Tensor | None,
@@ -80,6 +83,7 @@ def _joined(function: str, layer: Layer, bn: Any, axis: int) -> Layer:
     return made  # type: ignore[no-any-return]
 
 
+@clear
 def fuse_conv_bn_eval(conv: Layer, bn: Module, transpose: bool = False) -> Layer:
     """A new convolution that gives what ``bn(conv(x))`` gives in evaluation mode.
 
@@ -88,6 +92,7 @@ def fuse_conv_bn_eval(conv: Layer, bn: Module, transpose: bool = False) -> Layer
     return _joined("fuse_conv_bn_eval", conv, bn, 1 if transpose else 0)
 
 
+@clear
 def fuse_linear_bn_eval(linear: Layer, bn: Module) -> Layer:
     """A new linear layer that gives what ``bn(linear(x))`` gives in evaluation mode.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.base.boundary import clear
 from pellucid.base.errors import ArgumentError, NamingError
 from pellucid.nn.functional.common import normalize
 from pellucid.nn.module import Module
@@ -107,6 +108,7 @@ def _free(function: str, module: Module, name: str) -> Parameter:
     return found
 
 
+@clear
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """The parameter split into lengths g and directions v: w = g · v / ‖v‖; returns the module.
 
@@ -123,6 +125,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     return module
 
 
+@clear
 def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     """Make the normed weight a parameter again, with its value; returns the module.
 
@@ -134,6 +137,7 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     return _fixed(module, name, ("_g", "_v"))
 
 
+@clear
 def spectral_norm(
     module: Module,
     name: str = "weight",
@@ -160,6 +164,7 @@ def spectral_norm(
     return module
 
 
+@clear
 def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
     """Make the scaled weight a parameter again, with its value; returns the module.
 

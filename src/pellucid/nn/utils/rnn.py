@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from pellucid.base.boundary import clear
 from pellucid.base.dtypes import int64
 from pellucid.base.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from pellucid.tensor.creation import arange, as_tensor, full
@@ -159,6 +160,7 @@ class MaskedSequence(PackedSequence):
         return f"MaskedSequence(padded={self.padded}, lengths={self.lengths})"
 
 
+@clear
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The permutation (B,) that undoes ``permutation``; None for None."""
     return None if permutation is None else permutation.argsort(0)
@@ -167,6 +169,7 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
 # ---- packing and padding -----------------------------------------------------------------------
 
 
+@clear
 def pack_padded_sequence(
     input: Tensor,
     lengths: Tensor | Sequence[int],
@@ -252,6 +255,7 @@ def _check_lengths(lengths: np.ndarray, steps: int, enforce_sorted: bool) -> Non
         )
 
 
+@clear
 def pad_packed_sequence(
     sequence: PackedSequence,
     batch_first: bool = False,
@@ -352,6 +356,7 @@ def _where_real(real: Any, padded: Any, value: float) -> Any:
 # ---- lists of sequences ------------------------------------------------------------------------
 
 
+@clear
 def pad_sequence(
     sequences: Sequence[Tensor],
     batch_first: bool = False,
@@ -403,6 +408,7 @@ def _check_list(name: str, listed: Sequence[Any]) -> None:
             )
 
 
+@clear
 def unpad_sequence(
     padded_sequences: Tensor, lengths: Tensor | Sequence[int], batch_first: bool = False
 ) -> list[Tensor]:
@@ -422,6 +428,7 @@ def unpad_sequence(
     return [rows.select(0, i).narrow(0, 0, n) for i, n in enumerate(kept)]
 
 
+@clear
 def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> PackedSequence:
     """Pack a list of tensors (L_i, ...); see :func:`pack_padded_sequence`."""
     listed = list(sequences)
@@ -430,6 +437,7 @@ def pack_sequence(sequences: Sequence[Any], enforce_sorted: bool = True) -> Pack
     return pack_padded_sequence(pad_sequence(listed), lengths, enforce_sorted=enforce_sorted)
 
 
+@clear
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """The sequences of a packed batch as a list of tensors (L_i, ...), in their first order."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, overload
 
 import numpy as np
 
+from pellucid.base.boundary import ClearlyMade
 from pellucid.base.errors import (
     ArgumentError,
     OutOfRangeError,
@@ -53,7 +54,7 @@ class RowsOf(Protocol[GivenRow]):
     def __len__(self) -> int: ...
 
 
-class Dataset(Generic[RowOut]):
+class Dataset(ClearlyMade, Generic[RowOut]):
     """Rows that are fetched by position: define ``__getitem__`` and ``__len__``.
 
     ``Dataset[T]`` says what a row is.  A data set may also define ``__getitems__(positions)``,

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from pellucid.base.boundary import ClearlyMade
 from pellucid.base.errors import ArgumentError, ArgumentTypeError, UnsupportedError
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.random import (
@@ -65,7 +66,7 @@ def _own_source(generator: Generator | None) -> Generator:
     return generator or Generator().manual_seed(draw_seed(None))
 
 
-class Sampler(Generic[Place]):
+class Sampler(ClearlyMade, Generic[Place]):
     """Positions of rows in the order in which they are to be read: define ``__iter__``.
 
     ``__len__`` is optional; a loader with this sampler then has a length too.  ``data_source``
