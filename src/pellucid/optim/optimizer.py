@@ -17,7 +17,6 @@ Four kinds of hyperparameters meet in a compiled step:
 from __future__ import annotations
 
 import copy
-import functools
 import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -35,6 +34,13 @@ from pellucid.base.errors import (
     unknown_keyword,
 )
 from pellucid.graph.node import layer_scope
+from pellucid.optim.hooks import Hooked, hooked_load, hooked_state, hooked_step
+from pellucid.optim.hooks import (
+    register_optimizer_step_post_hook as register_optimizer_step_post_hook,
+)
+from pellucid.optim.hooks import (
+    register_optimizer_step_pre_hook as register_optimizer_step_pre_hook,
+)
 from pellucid.optim.watched import ParameterGroup as ParameterGroup
 from pellucid.optim.watched import StateTable, WatchedDict, WatchedList
 from pellucid.tensor.autograd import enable_grad, has_gradient, no_grad
@@ -110,18 +116,7 @@ Loss = TypeVar("Loss")
 _EXECUTION = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
 
 
-def _noted(step: Callable[..., Any]) -> Callable[..., Any]:
-    """An optimizer's own ``step``, after which the optimizer counts as having made one."""
-
-    @functools.wraps(step)
-    def noted(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-        self._stepped = True
-        return step(self, *args, **kwargs)
-
-    return noted
-
-
-class Optimizer:
+class Optimizer(Hooked):
     """Base of all optimizers.
 
     ``params`` is an iterable of tensors, of ``(name, tensor)`` pairs, or of dictionaries
@@ -148,10 +143,10 @@ class Optimizer:
     """Names of a parameter's state that :meth:`state_dict` leaves out."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """A class with a :meth:`step` of its own notes its calls, too: schedules ask for them."""
+        """A class with a :meth:`step` of its own calls the hooks around it, too."""
         super().__init_subclass__(**kwargs)
         if "step" in vars(cls):
-            setattr(cls, "step", _noted(vars(cls)["step"]))  # noqa: B010
+            setattr(cls, "step", hooked_step(vars(cls)["step"]))  # noqa: B010
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, TensorCore):
@@ -281,6 +276,7 @@ class Optimizer:
     def step(self, closure: None = None) -> None: ...
     @overload
     def step(self, closure: Callable[[], Loss]) -> Loss: ...
+    @hooked_step
     def step(self, closure: Callable[[], Loss] | None = None) -> Loss | None:
         """Move every parameter that has a gradient; returns the closure's loss, if one is given.
 
@@ -290,7 +286,6 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        self._stepped = True
         with no_grad(), layer_scope(type(self).__name__):
             bunches: list[Bunch] = [
                 (group, *b) for group in self.param_groups for b in self._bunches(group)
@@ -505,6 +500,7 @@ class Optimizer:
 
     # ---- saving and loading ----------------------------------------------------------------
 
+    @hooked_state
     def state_dict(self) -> dict[str, Any]:
         """``{"state": {index: slots}, "param_groups": [{…, "params": [indices]}]}``.
 
@@ -526,6 +522,7 @@ class Optimizer:
         }
         return {"state": state, "param_groups": groups}
 
+    @hooked_load
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what :meth:`state_dict` returned, here or in PyTorch; tensors are copied.
 
