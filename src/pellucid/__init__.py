@@ -621,7 +621,16 @@ _PLACES |= {
 
 _neighbours.introduce_tensors()
 
-__getattr__, _ = _lazy_face(__name__, _PLACES)
+_part, _ = _lazy_face(__name__, _PLACES)
+
+
+def __getattr__(name: str) -> object:
+    if name.startswith("_foreach_"):
+        from pellucid.tensor.foreach import FUNCTIONS
+
+        if name in FUNCTIONS:
+            return FUNCTIONS[name]
+    return _part(name)
 
 
 def __dir__() -> list[str]:

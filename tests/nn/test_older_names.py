@@ -170,3 +170,37 @@ def test_opt_einsum_contracts_our_tensors() -> None:
     a, b, c = (pellucid.rand(3, 3) for _ in range(3))
     found = contract("ij,jk,kl->il", a, b, c)
     np.testing.assert_allclose(found.numpy(), (a @ b @ c).numpy(), rtol=1e-5)
+
+
+def test_underscored_names_of_modules() -> None:
+    class Net(pellucid.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lin = pellucid.nn.Linear(2, 2)
+            self.seen: list[str] = []
+
+        def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+            for name in list(state_dict):
+                if name.startswith("old."):
+                    state_dict[name.replace("old.", "lin.")] = state_dict.pop(name)
+            if "wrong" in state_dict:
+                rest[-1].append("there is something wrong")
+            super()._load_from_state_dict(state_dict, prefix, *rest)
+
+    net = Net()
+    assert net._get_name() == "Net"
+    handle = net._register_load_state_dict_pre_hook(
+        lambda state, prefix, *rest: net.seen.append(prefix)
+    )
+    net._register_state_dict_hook(lambda module, state, prefix, data: state.pop("lin.bias"))
+    ones = {"old.weight": pellucid.ones(2, 2), "old.bias": pellucid.zeros(2)}
+    net.load_state_dict(ones)
+    assert net.lin.weight.tolist() == [[1.0, 1.0]] * 2 and net.seen == [""]
+    assert list(net.state_dict()) == ["lin.weight"]
+    with pytest.raises(RuntimeError, match="there is something wrong"):
+        net.load_state_dict({**ones, "wrong": pellucid.ones(1)})
+    handle.remove()
+    net.lin.weight.grad = pellucid.ones(2, 2)
+    assert net._apply(lambda t: t.double() * 2) is net
+    assert net.lin.weight.tolist() == [[2.0, 2.0]] * 2
+    assert net.lin.weight.grad.dtype is pellucid.float64

@@ -201,3 +201,36 @@ def test_wrong_arguments_are_told(tmp_path: Path) -> None:
         command = [sys.executable, "-m", "pellucid.as_torch", *arguments]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
         assert done.returncode == 2 and said in done.stderr
+
+
+def test_processes_that_are_started_afresh_find_the_names_too(tmp_path: Path) -> None:
+    code, out, err = run(
+        tmp_path,
+        """
+        import torch
+        import torch.multiprocessing as mp
+        from torch.utils.data import DataLoader, Dataset
+
+        class Numbers(Dataset):
+            def __len__(self):
+                return 4
+            def __getitem__(self, index):
+                return torch.full((2,), float(index))
+
+        def work(rank, queue):
+            queue.put((rank, torch.ones(2).sum().item(), torch.__version__))
+
+        if __name__ == "__main__":
+            for method in ("spawn", "forkserver"):
+                context = mp.get_context(method)
+                queue = context.Queue()
+                process = context.Process(target=work, args=(1, queue))
+                process.start()
+                print(queue.get())
+                process.join()
+            loader = DataLoader(Numbers(), 2, num_workers=1, multiprocessing_context="spawn")
+            print([batch.sum().item() for batch in loader])
+        """,
+    )
+    assert code == 0, err
+    assert out == "(1, 2.0, '2.13.0+pellucid')\n" * 2 + "[2.0, 10.0]\n"

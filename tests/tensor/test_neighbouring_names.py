@@ -12,6 +12,7 @@ import pytest
 
 import pellucid
 from pellucid import nn
+from pellucid.base.errors import ArgumentError
 from pellucid.nn.attention import SDPBackend, sdpa_kernel
 
 
@@ -194,3 +195,47 @@ def test_the_compiler_answers() -> None:
     assert seen == [False, True] and compiler.compile is pellucid.compile
     assert compiler.list_backends() == ["cpu", "reference"] and compiler.disable(look) is look
     compiler.cudagraph_mark_step_begin()
+
+
+def test_a_stance_says_whether_programs_run() -> None:
+    ran: list[bool] = []
+
+    @pellucid.compile
+    def double(x: Any) -> Any:
+        ran.append(pellucid.compiler.is_compiling())
+        return x * 2
+
+    x = pellucid.ones(2)
+    with pellucid.compiler.set_stance("force_eager"):
+        double(x)
+    assert ran == [False]
+    double(x)
+    assert ran == [False, True]
+
+    @pellucid.compiler.set_stance("force_eager")
+    def outside() -> Any:
+        return double(x)
+
+    double(x)  # the program again
+    assert ran == [False, True]
+    outside()
+    assert ran == [False, True, False]
+    pellucid.compiler.set_stance("force_eager")
+    double(x)
+    pellucid.compiler.set_stance("default")
+    double(x)
+    assert ran == [False, True, False, False]
+    with pytest.raises(ArgumentError, match="no stance 'slow'"):
+        pellucid.compiler.set_stance("slow")
+
+
+def test_gradcheck_may_leave_backward_mode_out() -> None:
+    x = pellucid.ones(2, dtype=pellucid.float64, requires_grad=True)
+
+    def wrong(x: Any) -> Any:
+        return x.detach() * x
+
+    assert not pellucid.gradcheck(wrong, (x,), raise_exception=False)
+    assert pellucid.gradcheck(wrong, (x,), check_backward_ad=False, check_forward_ad=True)
+    with pytest.raises(ArgumentError, match="neither backward nor forward"):
+        pellucid.gradcheck(wrong, (x,), check_backward_ad=False)

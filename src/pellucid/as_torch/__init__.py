@@ -19,9 +19,10 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import multiprocessing.spawn
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pellucid.base.errors import ArgumentError, PellucidError
@@ -200,12 +201,38 @@ def install(*, quiet: bool = False) -> None:
             file=sys.stderr,
         )
     sys.meta_path.insert(0, _finder)
+    vars(multiprocessing.spawn)[_TOLD] = _with_names(_preparation_data)
+
+
+_TOLD = "get_preparation_data"
+_preparation_data = multiprocessing.spawn.get_preparation_data
+
+
+def _install_quietly() -> None:
+    install(quiet=True)
+
+
+class _Names:
+    """What a process that is started afresh reads first: it installs the names there, too."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _install_quietly, ()
+
+
+def _with_names(prepare: Callable[[str], dict[str, Any]]) -> Callable[[str], dict[str, Any]]:
+    """What a new process is told before it imports the program, with the names of PyTorch."""
+
+    def prepared(name: str) -> dict[str, Any]:
+        return {"pellucid": _Names(), **prepare(name)}
+
+    return prepared
 
 
 def uninstall() -> None:
     """Give the names back; modules that the program holds stay what they are."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
+    vars(multiprocessing.spawn)[_TOLD] = _preparation_data
     for name in [name for name, module in sys.modules.items() if isinstance(module, Face)]:
         del sys.modules[name]
     _faces.clear()

@@ -8,7 +8,7 @@ from pellucid.base.faces import lazy_face
 
 CONTROLS = """
 allow_in_graph assume_constant_result compile cudagraph_mark_step_begin disable is_compiling
-is_dynamo_compiling is_exporting list_backends reset
+is_dynamo_compiling is_exporting list_backends reset set_stance
 """.split()
 """The names that programs find here."""
 __getattr__, __dir__ = lazy_face(

@@ -27,6 +27,7 @@ from pellucid.nn.converting import Convertible
 from pellucid.nn.errors import PathError, RegistrationError, SetupError
 from pellucid.nn.locating import Failure, locate
 from pellucid.nn.observing import observe
+from pellucid.nn.older_names import OlderNames
 from pellucid.nn.parameter import Buffer, Parameter
 from pellucid.nn.saving import IncompatibleKeys, hooks_of, load_state, state_of
 from pellucid.nn.showing import module_html
@@ -54,7 +55,7 @@ class ComputedTensor(Protocol):
         """Make ``value`` what is computed, or raise."""
 
 
-class Module(Convertible):
+class Module(Convertible, OlderNames):
     """Base class of all layers and models.
 
     Subclasses call ``super().__init__()``, assign parameters and modules to attributes, and

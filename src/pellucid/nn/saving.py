@@ -45,14 +45,17 @@ def _hooks(module: Any, stage: str) -> tuple[Callable[..., Any], ...]:
 
 
 def state_of(
-    module: Any, destination: Any, prefix: str, keep_vars: bool, has_extra: Any
+    module: Any, destination: Any, prefix: str, keep_vars: bool, has_extra: Any, own: bool = False
 ) -> OrderedDict[str, Tensor]:
-    """Path → tensor of parameters and persistent buffers, in order, and what modules add."""
+    """Path → tensor of parameters and persistent buffers, in order, and what modules add.
+
+    ``own``: without what hooks and classes make of it.
+    """
     state: OrderedDict[str, Any] = OrderedDict() if destination is None else destination
     walked = list(module.named_modules(prefix=prefix.rstrip("."), remove_duplicate=False))
     for path, part in walked:
         lead = f"{path}." if path else ""
-        for hook in _hooks(part, "state_dict_pre"):
+        for hook in () if own else _hooks(part, "state_dict_pre"):
             hook(part, lead, keep_vars)
         for name, parameter in part._parameters.items():
             if parameter is not None:
@@ -62,7 +65,9 @@ def state_of(
                 state[lead + name] = buffer if keep_vars else buffer.detach()
         if has_extra(part):
             state[lead + EXTRA] = part.get_extra_state()
-    for path, part in reversed(walked):
+        if not own:
+            part._save_to_state_dict(state, lead, keep_vars)
+    for path, part in () if own else reversed(walked):
         for hook in _hooks(part, "state_dict_post"):
             hook(part, state, f"{path}." if path else "", {"version": 1})
     return state
@@ -73,15 +78,22 @@ def load_state(
 ) -> IncompatibleKeys:
     """Copy (or with ``assign`` put) the values of a state into a module, all or nothing."""
     given = dict(state_dict)
+    wrong: list[str] = []
     walked = list(module.named_modules(remove_duplicate=False))
     for path, part in walked:
         lead = f"{path}." if path else ""
         for hook in _hooks(part, "load_state_dict_pre"):
-            hook(part, given, lead, {"version": 1}, strict, [], [], [])
+            hook(part, given, lead, {"version": 1}, strict, [], [], wrong)
+        part._load_from_state_dict(given, lead, {"version": 1}, strict, [], [], wrong)
+    if wrong:
+        raise ArgumentError(
+            f"the state does not fit {type(module).__name__}: " + "; ".join(wrong),
+            "nothing of it was read",
+        )
     extras = {
         f"{path}.{EXTRA}" if path else EXTRA: part for path, part in walked if has_extra(part)
     }
-    own = state_of(module, None, "", True, lambda part: False)
+    own = state_of(module, None, "", True, lambda part: False, own=True)
     keys = [*own, *extras]
     missing = [name for name in keys if name not in given]
     unexpected = [name for name in given if name not in own and name not in extras]

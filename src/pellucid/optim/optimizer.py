@@ -17,7 +17,6 @@ Four kinds of hyperparameters meet in a compiled step:
 from __future__ import annotations
 
 import copy
-import functools
 import math
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -36,6 +35,13 @@ from pellucid.base.errors import (
     unknown_keyword,
 )
 from pellucid.graph.node import layer_scope
+from pellucid.optim.hooks import Hooked, hooked_load, hooked_state, hooked_step
+from pellucid.optim.hooks import (
+    register_optimizer_step_post_hook as register_optimizer_step_post_hook,
+)
+from pellucid.optim.hooks import (
+    register_optimizer_step_pre_hook as register_optimizer_step_pre_hook,
+)
 from pellucid.optim.watched import ParameterGroup as ParameterGroup
 from pellucid.optim.watched import StateTable, WatchedDict, WatchedList
 from pellucid.tensor.autograd import enable_grad, has_gradient, no_grad
@@ -111,18 +117,7 @@ Loss = TypeVar("Loss")
 _EXECUTION = {"foreach": None, "fused": None, "capturable": False, "differentiable": False}
 
 
-def _noted(step: Callable[..., Any]) -> Callable[..., Any]:
-    """An optimizer's own ``step``, after which the optimizer counts as having made one."""
-
-    @functools.wraps(step)
-    def noted(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
-        self._stepped = True
-        return step(self, *args, **kwargs)
-
-    return noted
-
-
-class Optimizer(ClearlyMade):
+class Optimizer(Hooked, ClearlyMade):
     """Base of all optimizers.
 
     ``params`` is an iterable of tensors, of ``(name, tensor)`` pairs, or of dictionaries
@@ -149,10 +144,10 @@ class Optimizer(ClearlyMade):
     """Names of a parameter's state that :meth:`state_dict` leaves out."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """A class with a :meth:`step` of its own notes its calls, too: schedules ask for them."""
+        """A class with a :meth:`step` of its own calls the hooks around it, too."""
         super().__init_subclass__(**kwargs)
         if "step" in vars(cls):
-            setattr(cls, "step", _noted(vars(cls)["step"]))  # noqa: B010
+            setattr(cls, "step", hooked_step(vars(cls)["step"]))  # noqa: B010
 
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, TensorCore):
@@ -282,6 +277,7 @@ class Optimizer(ClearlyMade):
     def step(self, closure: None = None) -> None: ...
     @overload
     def step(self, closure: Callable[[], Loss]) -> Loss: ...
+    @hooked_step
     def step(self, closure: Callable[[], Loss] | None = None) -> Loss | None:
         """Move every parameter that has a gradient; returns the closure's loss, if one is given.
 
@@ -291,7 +287,6 @@ class Optimizer(ClearlyMade):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        self._stepped = True
         with no_grad(), layer_scope(type(self).__name__):
             bunches: list[Bunch] = [
                 (group, *b) for group in self.param_groups for b in self._bunches(group)
@@ -506,6 +501,7 @@ class Optimizer(ClearlyMade):
 
     # ---- saving and loading ----------------------------------------------------------------
 
+    @hooked_state
     def state_dict(self) -> dict[str, Any]:
         """``{"state": {index: slots}, "param_groups": [{…, "params": [indices]}]}``.
 
@@ -527,6 +523,7 @@ class Optimizer(ClearlyMade):
         }
         return {"state": state, "param_groups": groups}
 
+    @hooked_load
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over what :meth:`state_dict` returned, here or in PyTorch; tensors are copied.
 

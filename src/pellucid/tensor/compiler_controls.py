@@ -6,11 +6,12 @@ import functools
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pellucid.base.caches import clear_caches
+from pellucid.base.errors import ArgumentError
 from pellucid.tensor.compile import compile
-from pellucid.tensor.state import is_tracing
+from pellucid.tensor.state import ThreadState, is_tracing
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -63,6 +64,58 @@ def cudagraph_mark_step_begin() -> None:
 def list_backends(exclude_tags: object = ("debug", "experimental")) -> list[str]:
     """What can run a program: ``compile(backend=...)`` takes these names."""
     return ["cpu", "reference"]
+
+
+STANCES = (
+    "default",
+    "force_eager",
+    "eager_on_recompile",
+    "fail_on_recompile",
+    "eager_then_compile",
+    "aot_eager_then_compile",
+)
+"""What :class:`set_stance` takes."""
+
+
+class set_stance:  # noqa: N801  (PyTorch's name)
+    """How compiled functions run from now on, in a ``with`` block, or in a decorated function.
+
+    "force_eager" runs their Python, uncompiled; "default" their programs.  The others, about when
+    to compile, are accepted and count as "default": results are the same.  Raises
+    :class:`~pellucid.base.errors.ArgumentError` for any other stance.
+    """
+
+    def __init__(
+        self,
+        stance: str = "default",
+        *,
+        skip_guard_eval_unsafe: bool = False,
+        force_backend: object = None,
+    ) -> None:
+        if stance not in STANCES:
+            raise ArgumentError(
+                f"there is no stance {stance!r}", f"use one of {', '.join(STANCES)}"
+            )
+        self.stance = stance
+        self._before = ThreadState.inline
+        ThreadState.inline = stance == "force_eager"
+
+    def __enter__(self) -> None:
+        """The stance began when the object was made."""
+
+    def __exit__(self, *raised: object) -> None:
+        ThreadState.inline = self._before
+
+    def __call__(self, function: Function) -> Function:
+        """``function`` with this stance during its calls; outside of them as before."""
+        ThreadState.inline = self._before
+
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with set_stance(self.stance):
+                return function(*args, **kwargs)
+
+        return cast(Function, run)
 
 
 class Settings(types.ModuleType):
@@ -118,4 +171,5 @@ __all__ = [
     "is_exporting",
     "list_backends",
     "reset",
+    "set_stance",
 ]
