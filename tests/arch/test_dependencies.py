@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 CORE = {"numpy", "llvmlite"}
 DYNAMIC = {"gymnasium": "pellucid.rl.environments"}
 """Packages imported by name, not by a statement, and where."""
-DISTRIBUTIONS = {"PIL": "pillow", "tensorboardX": "tensorboardx"}
+DISTRIBUTIONS = {"PIL": "pillow", "tensorboardX": "tensorboardx", "sklearn": "scikit-learn"}
 """Packages that are installed under another name than they are imported by."""
 HOSTS = {"einops"}
 """Packages that are only used where they are installed already, to register tensors with them."""

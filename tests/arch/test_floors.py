@@ -33,6 +33,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "gymnasium": ("rl",),
     "PIL": ("vision",),
     "tensorboardX": ("utils",),
+    "sklearn": ("estimators",),
 }
 
 HEAVY = (

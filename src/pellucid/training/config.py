@@ -91,8 +91,9 @@ _ADDED: Mapping[str, Any] = {
     "start": "random",
 }
 DEFAULT_EPOCHS, DEFAULT_PATIENCE = 100, 10
-MIN_STEPS = 1_000
-PATIENT_STEPS = 200
+MIN_STEPS = 2_000
+PATIENT_STEPS = 600
+DEFAULT_DECAY = 1.0
 
 
 def _setting(
@@ -172,7 +173,7 @@ class TrainingConfig:
     l2: float | None = _setting(
         None,
         "weight decay (decoupled in AdamW, in the gradient elsewhere); "
-        "unless given 0.01 for AdamW and 0 for the others",
+        f"unless given {DEFAULT_DECAY:g} for AdamW and 0 for the others",
         low=0.0,
         high=1e3,
     )
@@ -285,13 +286,13 @@ class TrainingConfig:
         """``l2``, or the default of the optimizer."""
         if self.l2 is not None:
             return self.l2
-        return 0.01 if self.optimizer == "adamw" else 0.0
+        return DEFAULT_DECAY if self.optimizer == "adamw" else 0.0
 
     def for_rows(self, rows: int) -> TrainingConfig:
         """The settings with ``epochs`` and ``patience`` as numbers, for so many training rows.
 
-        Unless given, epochs are 100 and patience is 10; where that would be fewer than 1,000 and
-        200 updates, as many epochs as have so many.
+        Unless given, epochs are 100 and patience is 10; where that would be fewer than 2,000 and
+        600 updates, as many epochs as have so many.
         """
         updates = max(1, -(-rows // (self.batch_size * self.accumulate)))
         epochs, patience = self.epochs, self.patience
