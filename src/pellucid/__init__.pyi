@@ -258,6 +258,7 @@ from pellucid import distributions as distributions
 from pellucid.nn.functional.namesakes import dropout as dropout
 from pellucid.nn.functional.namesakes import dropout_ as dropout_
 from pellucid.nn.functional.namesakes import embedding as embedding
+from pellucid import estimators as estimators
 from pellucid.nn.functional.namesakes import feature_alpha_dropout as feature_alpha_dropout
 from pellucid import fft as fft
 from pellucid import func as func
@@ -544,6 +545,7 @@ __all__ = [
     "erfc",
     "erfc_",
     "erfinv",
+    "estimators",
     "exp",
     "exp2",
     "exp2_",

@@ -38,6 +38,7 @@ FLOORS = {
     "vision": 9,
     "text": 9,
     "rl": 9,
+    "estimators": 9,
     "cli": 10,
     "studio": 10,
     "as_torch": 10,

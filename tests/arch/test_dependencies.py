@@ -20,6 +20,7 @@ DYNAMIC = {"gymnasium": "pellucid.rl.environments"}
 """Packages imported by name, not by a statement, and where."""
 DISTRIBUTIONS = {
     "PIL": "pillow",
+    "sklearn": "scikit-learn",
     "yaml": "pyyaml",
     "tensorboardX": "tensorboardx",
     "charset_normalizer": "charset-normalizer",

@@ -25,6 +25,7 @@ PACKAGES = """
     pellucid.data
     pellucid.distributed
     pellucid.distributions
+    pellucid.estimators
     pellucid.fft
     pellucid.func
     pellucid.hub

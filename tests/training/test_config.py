@@ -39,7 +39,7 @@ def test_C20_every_hyperparameter_is_set_from_one_object() -> None:
 
 def test_D48_the_default_is_adamw_with_a_learning_rate_of_a_thousandth() -> None:
     config = TrainingConfig()
-    assert (config.optimizer, config.learning_rate, config.weight_decay) == ("adamw", 0.001, 0.01)
+    assert (config.optimizer, config.learning_rate, config.weight_decay) == ("adamw", 0.001, 1.0)
     assert TrainingConfig(optimizer="sgd").weight_decay == 0.0
 
 

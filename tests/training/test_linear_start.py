@@ -110,7 +110,7 @@ def test_few_rows_get_more_epochs_and_given_numbers_stay() -> None:
         10,
     )
     few = TrainingConfig().for_rows(200)  # four updates an epoch
-    assert (few.epochs, few.patience) == (250, 50)
+    assert (few.epochs, few.patience) == (500, 150)
     given = TrainingConfig(epochs=3, patience=0).for_rows(200)
     assert (given.epochs, given.patience) == (3, 0)
     old = TrainingConfig().to_json()

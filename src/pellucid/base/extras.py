@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from pellucid.base.errors import PellucidError
 
-EXTRAS = ("train", "excel", "plot", "search", "weights", "rl", "vision", "tensorboard")
+EXTRAS = ("train", "excel", "plot", "search", "weights", "rl", "vision", "tensorboard", "sklearn")
 """The extras that users install; ``test`` is for the project itself."""
 
 

@@ -28,13 +28,15 @@ class Part:
     numbers (rows,) for binary and multi-class, float32 0/1 (rows, labels) for multi-label,
     float32 standardized (rows, targets) for regression.  ``raw_targets`` is what people read:
     the same for classes and labels, float64 in the units of the data for regression.
-    ``indices`` are the positions of the rows in the source, counted from 0.
+    ``indices`` are the positions of the rows in the source, counted from 0.  ``weights`` (rows,)
+    says how much each row counts, None that all count the same.
     """
 
     features: Features
     targets: npt.NDArray[Any]
     raw_targets: npt.NDArray[Any]
     indices: Rows
+    weights: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return int(self.features.shape[0])

@@ -102,11 +102,13 @@ IMAGE_SETTINGS: Mapping[str, Any] = {
     "schedule": "one_cycle",
     "learning_rate": 0.01,
     "batch_size": 128,
+    "l2": 0.01,
 }
 """What is used for images unless given, in place of the defaults."""
 DEFAULT_EPOCHS, DEFAULT_PATIENCE = 100, 10
-MIN_STEPS = 1_000
-PATIENT_STEPS = 200
+MIN_STEPS = 2_000
+PATIENT_STEPS = 600
+DEFAULT_DECAY = 1.0
 CYCLE_STEPS, LEAST_CYCLE = 4_000, 8
 
 
@@ -193,7 +195,7 @@ class TrainingConfig:
     l2: float | None = _setting(
         None,
         "weight decay (decoupled in AdamW, in the gradient elsewhere); "
-        "unless given 0.01 for AdamW and 0 for the others",
+        f"unless given {DEFAULT_DECAY:g} for AdamW and 0 for the others",
         low=0.0,
         high=1e3,
     )
@@ -314,13 +316,13 @@ class TrainingConfig:
         """``l2``, or the default of the optimizer."""
         if self.l2 is not None:
             return self.l2
-        return 0.01 if self.optimizer == "adamw" else 0.0
+        return DEFAULT_DECAY if self.optimizer == "adamw" else 0.0
 
     def for_rows(self, rows: int) -> TrainingConfig:
         """The settings with ``epochs`` and ``patience`` as numbers, for so many training rows.
 
-        Unless given, epochs are 100 and patience is 10; where that would be fewer than 1,000 and
-        200 updates, as many epochs as have so many.  With one_cycle, epochs are as many as have
+        Unless given, epochs are 100 and patience is 10; where that would be fewer than 2,000 and
+        600 updates, as many epochs as have so many.  With one_cycle, epochs are as many as have
         4,000 updates, from 8 to 100, and nothing stops early.
         """
         updates = max(1, -(-rows // (self.batch_size * self.accumulate)))

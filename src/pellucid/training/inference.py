@@ -33,15 +33,16 @@ class Scorer:
     """Runs ``model`` in evaluation mode.
 
     ``scorer(features)``: array or tensor (rows, …) → float array (rows, outputs).  Rows are
-    processed in blocks; the last one is filled up with copies of its first row, which changes
-    nothing for the others because rows do not see each other in evaluation mode.
+    processed in blocks of ``block``, or of a size that suits the first call; the last one is filled
+    up with copies of its first row, which changes nothing for the others because rows do not see
+    each other in evaluation mode.
     """
 
-    def __init__(self, model: Any, *, compile: bool = True) -> None:
+    def __init__(self, model: Any, *, compile: bool = True, block: int = 0) -> None:
         self.model = model
         self.compile = compile
         self._program: Any = None
-        self._block = 0
+        self._block = block
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_program": None}  # copies and pickles compile anew

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ from pellucid.base.extras import needs
 from pellucid.base.phrases import Setting, phrase
 from pellucid.data.sources import Part, PreparedData
 from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import manual_seed
 from pellucid.training.baselines import Baselines, baselines
 from pellucid.training.checkpoints import Checkpoints, warn
@@ -39,6 +40,7 @@ from pellucid.training.observe import Observation, observe
 from pellucid.training.saved_model import PARTS, SavedModel, describe_run
 from pellucid.training.trainer import Trainer
 from pellucid.training.verdict import Comparison, compare, describe
+from pellucid.training.weighting import weighted_loss, with_weights
 
 
 @dataclass(eq=False)
@@ -160,11 +162,15 @@ def train_network(
     *,
     checkpoint: Checkpoints | None = None,
     report: Callable[[Exception], None] = warn,
+    watch: bool = True,
+    weights: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> RunResult:
     """Builds the network that ``config`` describes and trains it; ``measure`` adds the metrics.
 
     States of the run are saved as ``checkpoint`` says, and where there are some already, the run
     goes on from the last of them; ``report`` is told where one cannot be written.
+    ``watch=False`` leaves out the pictures of the inside before and after.  ``weights`` by their
+    state-dict names are what the network begins with, instead of fresh ones.
 
     NaN or infinity ends the training, not the job: the result then holds the error and the last
     good weights.  So does any other error once there have been steps.  A signal while the network
@@ -179,18 +185,13 @@ def train_network(
     watched = (prepared.validation if len(prepared.validation) else prepared.train).features
     with contextlib.nullcontext() if interrupts is None else interrupts.raising():
         set_num_threads(config.threads or available_cpus())
-        manual_seed(config.seed)
-        model = build_network(prepared.row_shape, config, task.output_units)
-        linear = starts_linear(prepared, config)
-        if linear:
-            with _one_blas_thread():
-                start_at_linear(model, *linear_solution(prepared), config.activation)
-        before = _observe(model, watched, problems)
-        trainer = _trainer(prepared, config, callbacks, model, loss_name)
+        model, linear = untrained_network(prepared, config, weights)
+        before = _observe(model, watched, problems) if watch else None
+        trainer = run_trainer(prepared, config, model, callbacks)
         trainer.checkpoint, trainer.report_problem = checkpoint, report
     failure = _fit(trainer, prepared, config, keep_start=linear)
     trainer.history.metric_name = HEADLINES[task.kind]
-    after = _observe(model, watched, problems)
+    after = _observe(model, watched, problems) if watch else None
     result = RunResult(prepared, config, model, trainer.history, loss_name, before, after)
     result.failure, result.threads = failure, get_num_threads()
     result.problems = problems
@@ -200,21 +201,38 @@ def train_network(
     return result
 
 
-def _trainer(
+def untrained_network(
     prepared: PreparedData,
     config: TrainingConfig,
-    callbacks: Sequence[Callback],
-    model: Any,
-    loss_name: str,
+    weights: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> tuple[Any, bool]:
+    """The network with which a run begins, and whether it begins as the linear model; seeds the
+    default generator."""
+    manual_seed(config.seed)
+    model = build_network(prepared.row_shape, config, prepared.task.output_units)
+    if weights is not None:
+        model.load_state_dict({name: as_tensor(value) for name, value in weights.items()})
+        return model, False
+    linear = starts_linear(prepared, config)
+    if linear:
+        with _one_blas_thread():
+            start_at_linear(model, *linear_solution(prepared), config.activation)
+    return model, linear
+
+
+def run_trainer(
+    prepared: PreparedData, config: TrainingConfig, model: Any, callbacks: Sequence[Callback] = ()
 ) -> Trainer:
-    """The Trainer that ``config`` describes."""
+    """The Trainer of ``model`` that ``config`` describes."""
+    loss_name = config.loss_for(prepared.task.kind, prepared.task.loss)
     optimizer = build_optimizer(model, config)
+    is_weighted = prepared.train.weights is not None
     return Trainer(
         model,
-        build_loss(loss_name),
+        weighted_loss(prepared.task.kind, loss_name) if is_weighted else build_loss(loss_name),
         optimizer,
         schedule=build_schedule(optimizer, config, len(prepared.train)),
-        metric=_metric(prepared),
+        metric=None if is_weighted else _metric(prepared),
         clip_norm=config.clip_norm,
         accumulate=config.accumulate,
         ema_decay=config.ema_decay,
@@ -239,17 +257,16 @@ def _fit(
     trainer: Trainer, prepared: PreparedData, config: TrainingConfig, *, keep_start: bool = False
 ) -> Exception | None:
     """Trains, and where no epoch was better than the start (``keep_start``), goes back to it."""
-    kind = prepared.task.kind
     train, validation = prepared.train, prepared.validation
     held = None
     if len(validation):
-        held = (validation.features, target_array(kind, validation.targets))
+        held = (validation.features, part_targets(prepared, validation))
     start = _Start(trainer, prepared) if keep_start and held is not None else None
     if trainer.checkpoint is not None:
         trainer.resume()
     rows: Any = prepared.stream
     if rows is None:
-        rows = train.features, target_array(kind, train.targets)
+        rows = train.features, part_targets(prepared, train)
     else:
         rows.batch_size = config.batch_size
     try:
@@ -272,6 +289,14 @@ def _fit(
     return None
 
 
+def part_targets(prepared: PreparedData, part: Part) -> npt.NDArray[Any]:
+    """The targets of a part as the run's loss takes them."""
+    if prepared.train.weights is None:
+        return target_array(prepared.task.kind, part.targets)
+    weights = np.ones(len(part)) if part.weights is None else part.weights
+    return with_weights(prepared.task.kind, part.targets, weights)
+
+
 class _Start:
     """The weights before training, which stay where training has not made them better.
 
@@ -288,7 +313,8 @@ class _Start:
     def _losses(self) -> npt.NDArray[np.float64]:
         part, task = self.prepared.validation, self.prepared.task
         scores = self.trainer.scorer(part.features)
-        return row_losses(task, part.targets, predictions_of(task, scores, None))
+        losses = row_losses(task, part.targets, predictions_of(task, scores, None))
+        return losses if part.weights is None else losses * part.weights / part.weights.mean()
 
     def keep_unless_worse(self) -> None:
         """Goes back to the start where training gained nothing that can be told from chance."""

@@ -7,7 +7,7 @@ hold these against; importing that library would take longer than most trainings
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,19 +23,30 @@ _ENOUGH_DECREASE = 1e-4
 
 
 def ridge(
-    features: npt.NDArray[np.floating], targets: npt.NDArray[np.floating], alpha: float = 1.0
+    features: npt.NDArray[np.floating],
+    targets: npt.NDArray[np.floating],
+    alpha: float = 1.0,
+    *,
+    row_weights: npt.NDArray[Any] | None = None,
 ) -> tuple[Floats, Floats]:
     """Weights (features, targets) and intercepts (targets,) with the least
     ‖y − X·w − b‖² + alpha·‖w‖² (Hoerl and Kennard, 1970), by the normal equations of the smaller
     of the two sides.
 
-    ``features`` (rows, features), ``targets`` (rows, targets).
+    ``features`` (rows, features), ``targets`` (rows, targets).  A row of ``row_weights`` (rows,) 2
+    counts as two rows.
     """
-    x, y = np.asarray(features, np.float64), np.asarray(targets, np.float64)
-    x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
+    x: Floats = np.asarray(features, np.float64)
+    y: Floats = np.asarray(targets, np.float64)
+    x_mean: Floats = np.asarray(np.average(x, axis=0, weights=row_weights), np.float64)
+    y_mean: Floats = np.asarray(np.average(y, axis=0, weights=row_weights), np.float64)
     x, y = x - x_mean, y - y_mean
+    if row_weights is not None:
+        roots: Floats = np.sqrt(np.asarray(row_weights, np.float64))[:, None]
+        x, y = x * roots, y * roots
     if x.shape[1] <= x.shape[0]:
-        weights = np.linalg.solve(x.T @ x + alpha * np.eye(x.shape[1]), x.T @ y)
+        gram = x.T @ x + alpha * np.eye(x.shape[1])
+        weights = np.asarray(np.linalg.solve(gram, x.T @ y), np.float64)
     else:
         weights = x.T @ np.linalg.solve(x @ x.T + alpha * np.eye(x.shape[0]), y)
     return weights, y_mean - x_mean @ weights
@@ -49,16 +60,20 @@ def logistic_regression(
     c: float = 1.0,
     iterations: int = 100,
     tolerance: float = 1e-4,
+    row_weights: npt.NDArray[Any] | None = None,
 ) -> tuple[Floats, Floats]:
     """Weights (features, classes) and intercepts (classes,) with the least mean cross-entropy of
     softmax(X·w + b) plus ‖w‖²/(2·c·rows).
 
     ``features`` (rows, features), ``labels`` (rows,) from 0 to classes − 1.  For two classes the
     weights are those of the log-odds: the first column is 0.  L-BFGS stops when no derivative is
-    larger than ``tolerance``, or after so many iterations.
+    larger than ``tolerance``, or after so many iterations.  A row of ``row_weights`` (rows,) 2
+    counts as two rows.
     """
     x = np.asarray(features, np.float64)
-    rows, width = x.shape
+    width = x.shape[1]
+    shares = np.ones(len(x)) if row_weights is None else np.asarray(row_weights, np.float64)
+    rows, column = float(shares.sum()), shares[:, None]
     units = 1 if classes == 2 else classes
     # One-hot truth (rows, classes); for two classes the truth of class 1 (rows, 1).
     truth = (labels[:, None] == np.arange(classes)[None, :]).astype(np.float64)[
@@ -69,14 +84,14 @@ def logistic_regression(
         weights = flat.reshape(width + 1, units)
         scores = x @ weights[:-1] + weights[-1]
         if units == 1:
-            loss = float(np.logaddexp(0, scores).sum() - (truth * scores).sum())
-            error = _sigmoid(scores) - truth
+            loss = float(((np.logaddexp(0, scores) - truth * scores) * column).sum())
+            error = (_sigmoid(scores) - truth) * column
         else:
             shifted = scores - scores.max(axis=1, keepdims=True)
             powers = np.exp(shifted)
             total = powers.sum(axis=1, keepdims=True)
-            loss = float(np.log(total).sum() - (truth * shifted).sum())
-            error = powers / total - truth
+            loss = float((np.log(total) * column).sum() - (truth * shifted * column).sum())
+            error = (powers / total - truth) * column
         gradient = np.concatenate([x.T @ error, error.sum(axis=0, keepdims=True)]) / rows
         gradient[:-1] += weights[:-1] / (c * rows)
         penalty = float((weights[:-1] ** 2).sum()) / (2 * c * rows)

@@ -60,24 +60,29 @@ def starts_linear(prepared: PreparedData, config: TrainingConfig) -> bool:
 def linear_solution(prepared: PreparedData) -> tuple[Floats, Floats]:
     """Weights (features, outputs) and intercepts (outputs,) of the linear model's scores."""
     task, features, targets = prepared.task, prepared.train.features, prepared.train.targets
+    weights = prepared.train.weights
     if task.kind == "regression":
-        return ridge(features, targets)
+        return ridge(features, targets, row_weights=weights)
     if task.kind == "multiclass":
-        return _logistic(features, targets, len(task.classes))
+        return _logistic(features, targets, len(task.classes), weights)
     columns = targets[:, None] if task.kind == "binary" else targets
     pairs = [
-        _logistic(features, columns[:, i].astype(np.int64), 2) for i in range(columns.shape[1])
+        _logistic(features, columns[:, i].astype(np.int64), 2, weights)
+        for i in range(columns.shape[1])
     ]
-    weights = np.stack([w[:, 1] - w[:, 0] for w, _ in pairs], axis=1)
-    return weights, np.array([b[1] - b[0] for _, b in pairs])
+    slopes = np.stack([w[:, 1] - w[:, 0] for w, _ in pairs], axis=1)
+    return slopes, np.array([b[1] - b[0] for _, b in pairs])
 
 
 def _logistic(
-    features: npt.NDArray[np.float32], labels: npt.NDArray[Any], classes: int
+    features: npt.NDArray[np.float32],
+    labels: npt.NDArray[Any],
+    classes: int,
+    weights: npt.NDArray[np.float64] | None,
 ) -> tuple[Floats, Floats]:
     if np.unique(labels).size < 2:
         return np.zeros((features.shape[1], classes)), np.zeros(classes)
-    return logistic_regression(features, labels.astype(np.int64), classes)
+    return logistic_regression(features, labels.astype(np.int64), classes, row_weights=weights)
 
 
 def start_at_linear(model: Any, weights: Floats, bias: Floats, activation: str) -> None:
