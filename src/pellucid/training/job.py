@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.backends.cpu.threads import available_cpus, get_num_threads, set_num_threads
-from pellucid.base.errors import DataError, NonFiniteError
+from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
 from pellucid.base.extras import needs
 from pellucid.base.phrases import Setting, phrase
 from pellucid.data.sources import Part, PreparedData
@@ -38,6 +38,7 @@ from pellucid.training.network import (
 from pellucid.training.observe import Observation, observe
 from pellucid.training.saved_model import PARTS, SavedModel, describe_run
 from pellucid.training.trainer import Trainer
+from pellucid.training.trials import LearningRates
 from pellucid.training.verdict import Comparison, compare, describe
 
 
@@ -152,6 +153,31 @@ def _check_validation(prepared: PreparedData, config: TrainingConfig) -> None:
         )
 
 
+def _check_classes(prepared: PreparedData, config: TrainingConfig) -> None:
+    """``ArgumentError`` for weights of classes where rows have not one class each."""
+    if config.class_weight != "none" and prepared.task.kind not in ("binary", "multiclass"):
+        raise ArgumentError(
+            phrase(
+                Setting("class_weight", config.class_weight), f" in a {prepared.task.kind} task"
+            ),
+            "Only rows with one class each can be balanced: leave this out.",
+        )
+
+
+def find_learning_rate(prepared: PreparedData, config: TrainingConfig) -> LearningRates:
+    """A trial of learning rates (``Trainer.find_lr``) for the network that ``config`` describes."""
+    config = config.for_rows(len(prepared.train))
+    _check_classes(prepared, config)
+    task = prepared.task
+    set_num_threads(config.threads or available_cpus())
+    manual_seed(config.seed)
+    model = build_network(prepared.row_shape, config, task.output_units)
+    trainer = _trainer(prepared, config, (), model, config.loss_for(task.kind, task.loss))
+    train = prepared.train
+    pair = train.features, target_array(task.kind, train.targets)
+    return trainer.find_lr(pair, batch_size=config.batch_size)
+
+
 def train_network(
     prepared: PreparedData,
     config: TrainingConfig,
@@ -173,6 +199,7 @@ def train_network(
     """
     config = config.for_rows(len(prepared.train))
     _check_validation(prepared, config)
+    _check_classes(prepared, config)
     task = prepared.task
     problems: list[Exception] = []
     loss_name = config.loss_for(task.kind, task.loss)
@@ -214,6 +241,7 @@ def _trainer(
         build_loss(loss_name),
         optimizer,
         schedule=build_schedule(optimizer, config, len(prepared.train)),
+        schedule_interval="step" if config.warmup or config.schedule == "one_cycle" else None,
         metric=_metric(prepared),
         clip_norm=config.clip_norm,
         accumulate=config.accumulate,
@@ -221,6 +249,7 @@ def _trainer(
         callbacks=callbacks,
         compile=config.compile,
         seed=config.seed,
+        class_weight=None if config.class_weight == "none" else config.class_weight,
     )
 
 
@@ -255,6 +284,7 @@ def _fit(
             batch_size=config.batch_size,
             patience=config.patience or 0,
             row_numbers=train.indices,
+            max_minutes=config.max_minutes,
         )
     except NonFiniteError as error:
         return error
