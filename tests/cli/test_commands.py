@@ -273,3 +273,12 @@ def test_help_names_every_command_and_setting(command: Command) -> None:
                    "--dropout", "--patience", "--seed", "--threads"):  # fmt: skip
         assert option in outcome.out
     assert command("--version").out.startswith("pellucid ")
+
+
+def test_a_good_learning_rate_is_found_and_drawn(command: Command, tmp_path: Path) -> None:
+    outcome = command("train", "digits", "--find-lr")
+    assert outcome.code == 0 and "Found       --learning-rate 0.0" in outcome.out
+    assert "<svg" in (tmp_path / "digits-learning-rates.svg").read_text()
+    assert [p.name for p in tmp_path.iterdir()] == ["digits-learning-rates.svg"]
+    again = command("train", "digits", "--find-lr")
+    assert again.code == 4 and "exists already" in again.err

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
-from pellucid.base.errors import DataError
+from pellucid.base.errors import ArgumentError, DataError
 from pellucid.data.idx import read_idx
 from pellucid.data.sources import PreparedData, load_source
 from pellucid.training.config import TrainingConfig
@@ -176,6 +176,8 @@ def test_heads_follow_their_formulas_and_are_stable() -> None:
         {"optimizer": "adadelta", "initialization": "xavier_uniform", "learning_rate": 1.0},
         {"loss": "multi_margin_loss", "clip_norm": 1.0, "initialization": "he_uniform"},
         {"widths": (), "l2": 0.01, "learning_rate": 0.05},
+        {"schedule": "one_cycle", "learning_rate": 0.02, "class_weight": "balanced"},
+        {"schedule": "cosine", "warmup": 2.5, "loss": "focal_loss", "learning_rate": 0.02},
     ],
 )
 def test_C20_every_setting_is_used(settings: dict[str, Any], rng: np.random.Generator) -> None:
@@ -187,6 +189,29 @@ def test_C20_every_setting_is_used(settings: dict[str, Any], rng: np.random.Gene
     )
     assert result.history["loss"][-1] < result.history["loss"][0]
     assert result.figures["train"]["accuracy"] > 0.55
+
+
+def test_schedules_of_steps_take_their_course(rng: np.random.Generator) -> None:
+    """One cycle ends at nearly nothing; with a warm-up the rate is whole after it."""
+    table = {"a": rng.normal(size=200), "y": rng.normal(size=200)}
+    prepared = load_source(table, "y")
+    given = {"epochs": 10, "patience": 0, "compile": False, "batch_size": 20, "start": "random"}
+    cycle = train_network(prepared, TrainingConfig(schedule="one_cycle", **given))
+    rates = cycle.history["learning_rate"]
+    assert max(rates) == pytest.approx(1e-3, rel=0.1) and rates[-1] < 2e-6 < rates[0] < 8e-4
+    warm = train_network(prepared, TrainingConfig(warmup=2.0, **given))
+    expected = 1e-3 * (0.01 + 0.99 * 0.5)
+    assert warm.history["learning_rate"][0] == pytest.approx(expected, rel=1e-6)
+    assert warm.history["learning_rate"][1:] == pytest.approx([1e-3] * 9)
+    cosine = train_network(prepared, TrainingConfig(warmup=2.0, schedule="cosine", **given))
+    assert cosine.history["learning_rate"][-1] == pytest.approx(1e-5, rel=0.05)
+    for wrong in ({"schedule": "plateau"}, {"schedule": "one_cycle"}):
+        with pytest.raises(ArgumentError, match="warmup=1.0 with the schedule"):
+            train_network(prepared, TrainingConfig(warmup=1.0, **wrong, **given))
+    with pytest.raises(ArgumentError, match="class_weight='balanced' in a regression task"):
+        train_network(prepared, TrainingConfig(class_weight="balanced", **given))
+    late = train_network(prepared, TrainingConfig(max_minutes=1e-9, **given))
+    assert late.history.status == "out of time" and late.history.steps == 0
 
 
 @pytest.mark.parametrize("loss", ["soft_margin_loss", "binary_cross_entropy_with_logits"])

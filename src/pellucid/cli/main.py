@@ -90,6 +90,14 @@ def train(
             "data and settings; --epochs, --patience and --threads may be others.",
         ),
     ] = None,
+    find_lr: Annotated[
+        bool,
+        typer.Option(
+            "--find-lr",
+            help="Do not train: try learning rates, say which is good, and draw the trial into "
+            "--output [NAME-learning-rates.svg].",
+        ),
+    ] = False,
     loading: Annotated[dict[str, Any] | None, "options of the data"] = None,
     given: Annotated[dict[str, Any] | None, "options as a file holds them"] = None,
     quiet: Quiet = False,
@@ -99,6 +107,16 @@ def train(
     """Train a network; write weights, everything to predict again, records and a report."""
     from pellucid.cli import train as job
 
+    if find_lr:
+        job.find_lr(
+            source,
+            target or [],
+            settings,
+            output=output,
+            overwrite=overwrite,
+            loading=loading or {},
+        )
+        return
     run: Any = job.train if folds is None else functools.partial(job.train_folds, folds)
     run(
         source,

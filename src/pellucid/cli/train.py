@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from pellucid.base.errors import ArgumentError, PellucidError
+from pellucid.base.errors import ArgumentError, FileError, PellucidError
 from pellucid.base.phrases import option_words
 from pellucid.cli.config_file import toml_text
 from pellucid.cli.options import given_loading
@@ -26,6 +26,7 @@ from pellucid.cli.reporting import (
     show_error,
 )
 from pellucid.data.sources import PreparedData
+from pellucid.insight.learning_rates import draw_learning_rates
 from pellucid.insight.report import render_report
 from pellucid.insight.runs import run_findings
 from pellucid.training.config import TrainingConfig
@@ -162,6 +163,34 @@ def _say_folds(found: Folds, folds: int) -> None:
         fact(name, "; ".join(f"{model} {values[name]}" for model, values in columns.items()))
     fact("Folds", f"{done} of {folds}, each tested on rows that it did not learn from")
     fact("Written", f"{_shown(found.outcomes[0].folder.parent)}{os.sep}")
+
+
+def find_lr(
+    source: str | None,
+    targets: Sequence[str],
+    settings: dict[str, Any],
+    *,
+    output: Path | None,
+    overwrite: bool,
+    loading: dict[str, Any],
+) -> None:
+    """Tries learning rates, says which is good, and draws the trial; trains nothing."""
+    job = Job(source, targets, loading=loading, word=option_words, settings=settings)
+    name, found = job.find_lr()
+    place = output or Path(f"{name}-learning-rates.svg")
+    if place.exists() and not overwrite:
+        raise FileError(
+            f"{place} exists already; nothing was changed",
+            "Choose another file with --output, or replace this one with --overwrite.",
+        )
+    draw_learning_rates(found, place)
+    low, high, steps = found.rates[0], found.rates[-1], len(found.rates)
+    fact("Tried", f"{steps} steps with learning rates from {low:.2g} to {high:.2g}")
+    if found.suggestion is None:
+        fact("Found", "the loss fell at none of them; look at the data and the network")
+    else:
+        fact("Found", f"--learning-rate {found.suggestion:.2g}: there the loss falls fastest")
+    fact("Written", str(place))
 
 
 class _Face:
@@ -319,6 +348,7 @@ def say_end(result: RunResult) -> None:
     text = {
         "finished": "all epochs done",
         "stopped": "stopped",
+        "out of time": "the time is over",
         "failed": "ended by an error",
         "stopped early": f"stopped early, {result.config.patience} epochs without a better loss",
         "interrupted": "interrupted",

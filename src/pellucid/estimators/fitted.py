@@ -20,7 +20,7 @@ from pellucid.training.config import TrainingConfig
 from pellucid.training.history import History
 from pellucid.training.inference import Scorer
 from pellucid.training.job import (
-    part_targets,
+    part_rows,
     run_trainer,
     train_network,
     untrained_network,
@@ -139,7 +139,7 @@ class FittedNetwork:
                 if self.slots is not None:
                     self.trainer.optimizer.load_state_dict(_as_tensors(self.slots))
             manual_seed(config.seed + 1 + len(self.history))  # for dropout
-            data = (part.features, part_targets(prepared, part))
+            data = part_rows(prepared, part)
             self.trainer.fit(data, epochs=1, batch_size=config.batch_size)
         self.history.epochs.extend(self.trainer.history.epochs)
         self._keep(self.trainer.model)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pellucid.insight.features import convolutions as convolutions
     from pellucid.insight.features import feature_maps as feature_maps
     from pellucid.insight.features import filters as filters
+    from pellucid.insight.learning_rates import draw_learning_rates as draw_learning_rates
     from pellucid.insight.nonfinite import FirstNonFinite as FirstNonFinite
     from pellucid.insight.nonfinite import OperandFacts as OperandFacts
     from pellucid.insight.nonfinite import find_first_nonfinite as find_first_nonfinite
@@ -52,6 +53,7 @@ __all__ = [
     "draw_feature_maps",
     "draw_filters",
     "draw_function",
+    "draw_learning_rates",
     "explain",
     "feature_maps",
     "features",
@@ -85,6 +87,7 @@ _PLACES = {
     "draw_feature_maps": "pellucid.insight.pictures",
     "draw_filters": "pellucid.insight.pictures",
     "draw_function": "pellucid.insight.pictures",
+    "draw_learning_rates": "pellucid.insight.learning_rates",
     "explain": "pellucid.insight.explain",
     "feature_maps": "pellucid.insight.features",
     "features": "pellucid.insight.features",

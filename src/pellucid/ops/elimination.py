@@ -7,7 +7,6 @@ columns, in blocks whose far part is one matrix product.  (Golub and Van Loan, 2
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -116,11 +115,6 @@ def symmetric_factored(
 def _turned(a: np.ndarray, hermitian: bool) -> np.ndarray:
     """Aᵀ, or Aᴴ."""
     return np.asarray(a.T.conj() if hermitian else a.T)
-
-
-def _sizes(a: Any) -> Any:
-    """|a|, of complex numbers |re| + |im|, by which LAPACK chooses."""
-    return np.abs(a.real) + np.abs(a.imag)
 
 
 def _symmetric_steps(a: np.ndarray, pivots: np.ndarray, hermitian: bool) -> int:

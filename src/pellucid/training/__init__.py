@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from pellucid.training import verdict as verdict
     from pellucid.training.baselines import Baseline as Baseline
     from pellucid.training.baselines import Baselines as Baselines
+    from pellucid.training.callbacks import Callback as Callback
+    from pellucid.training.callbacks import CSVLogger as CSVLogger
+    from pellucid.training.callbacks import EarlyStopping as EarlyStopping
+    from pellucid.training.callbacks import JSONLogger as JSONLogger
+    from pellucid.training.callbacks import LambdaCallback as LambdaCallback
+    from pellucid.training.callbacks import TensorBoardLogger as TensorBoardLogger
     from pellucid.training.checkpoints import Checkpoints as Checkpoints
     from pellucid.training.config import TrainingConfig as TrainingConfig
     from pellucid.training.history import EpochRecord as EpochRecord
@@ -41,27 +47,40 @@ if TYPE_CHECKING:
     from pellucid.training.summary import LayerSummary as LayerSummary
     from pellucid.training.summary import Summary as Summary
     from pellucid.training.trainer import Trainer as Trainer
+    from pellucid.training.trials import DryRun as DryRun
+    from pellucid.training.trials import LearningRates as LearningRates
+    from pellucid.training.trials import OneBatch as OneBatch
     from pellucid.training.verdict import Comparison as Comparison
     from pellucid.training.verdict import compare as compare
+    from pellucid.training.weighting import focal_loss as focal_loss
 
 __all__ = [
     "Baseline",
     "Baselines",
+    "CSVLogger",
+    "Callback",
     "Checkpoints",
     "Choice",
     "Comparison",
+    "DryRun",
+    "EarlyStopping",
     "EpochRecord",
     "Event",
     "History",
+    "JSONLogger",
+    "LambdaCallback",
     "LayerSummary",
+    "LearningRates",
     "LogUniform",
     "Metrics",
+    "OneBatch",
     "RunResult",
     "RunState",
     "SavedModel",
     "SearchResult",
     "StopTraining",
     "Summary",
+    "TensorBoardLogger",
     "Trainer",
     "TrainingConfig",
     "Trial",
@@ -69,6 +88,7 @@ __all__ = [
     "baselines",
     "compare",
     "config",
+    "focal_loss",
     "grid_search",
     "history",
     "job",
@@ -88,21 +108,30 @@ __all__ = [
 _PLACES = {
     "Baseline": "pellucid.training.baselines",
     "Baselines": "pellucid.training.baselines",
+    "CSVLogger": "pellucid.training.callbacks",
+    "Callback": "pellucid.training.callbacks",
     "Checkpoints": "pellucid.training.checkpoints",
     "Choice": "pellucid.training.search",
     "Comparison": "pellucid.training.verdict",
+    "DryRun": "pellucid.training.trials",
+    "EarlyStopping": "pellucid.training.callbacks",
     "EpochRecord": "pellucid.training.history",
     "Event": "pellucid.training.history",
     "History": "pellucid.training.history",
+    "JSONLogger": "pellucid.training.callbacks",
+    "LambdaCallback": "pellucid.training.callbacks",
     "LayerSummary": "pellucid.training.summary",
+    "LearningRates": "pellucid.training.trials",
     "LogUniform": "pellucid.training.search",
     "Metrics": "pellucid.training.metrics",
+    "OneBatch": "pellucid.training.trials",
     "RunResult": "pellucid.training.job",
     "RunState": "pellucid.training.run_state",
     "SavedModel": "pellucid.training.saved_model",
     "SearchResult": "pellucid.training.search",
     "StopTraining": "pellucid.training.history",
     "Summary": "pellucid.training.summary",
+    "TensorBoardLogger": "pellucid.training.callbacks",
     "Trainer": "pellucid.training.trainer",
     "TrainingConfig": "pellucid.training.config",
     "Trial": "pellucid.training.search",
@@ -110,6 +139,7 @@ _PLACES = {
     "baselines": "pellucid.training.baselines",
     "compare": "pellucid.training.verdict",
     "config": "pellucid.training.config",
+    "focal_loss": "pellucid.training.weighting",
     "grid_search": "pellucid.training.search",
     "history": "pellucid.training.history",
     "job": "pellucid.training.job",

@@ -67,7 +67,7 @@ def restore(trainer: Any, state: RunState) -> None:
     """
     model, average = state["model"], state["average"]
     _check(trainer.model, model)
-    if (average is not None) != bool(trainer.ema_decay):
+    if state["fit"] is not None and (average is not None) != bool(trainer.ema_decay):
         with_it, without = ("with", "without") if average is not None else ("without", "with")
         raise ArgumentError(
             f"The state was saved {with_it} an average of weights, this Trainer is {without} one",
@@ -206,6 +206,19 @@ def generator_state(generator: Any) -> object:
     if isinstance(generator, Generator):
         return np.array(generator.state.detach().array())
     return generator.bit_generator.state
+
+
+def generators_of(loader: Any) -> list[Any]:
+    """Generators that a loader and its parts hold, each once."""
+    batch_sampler = getattr(loader, "batch_sampler", None)
+    parts = [loader, getattr(loader, "sampler", None), batch_sampler]
+    parts += [getattr(batch_sampler, "sampler", None), getattr(loader, "dataset", None)]
+    found: dict[int, Any] = {}
+    for part in parts:
+        for value in getattr(part, "__dict__", {}).values():
+            if isinstance(value, Generator | np.random.Generator):
+                found[id(value)] = value
+    return list(found.values())
 
 
 def restore_generator(generator: Any, saved: Any) -> None:

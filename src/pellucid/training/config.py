@@ -67,12 +67,13 @@ LOSSES: Mapping[str, tuple[TaskKind, ...]] = {
     "multi_margin_loss": ("multiclass",),
     "binary_cross_entropy_with_logits": ("binary", "multilabel"),
     "soft_margin_loss": ("binary", "multilabel"),
+    "focal_loss": ("binary", "multiclass", "multilabel"),
     "mse_loss": ("regression",),
     "l1_loss": ("regression",),
     "smooth_l1_loss": ("regression",),
     "huber_loss": ("regression",),
 }
-"""Name of a loss in ``pellucid.nn.functional`` → the tasks it fits."""
+"""Name of a loss, as ``Trainer`` takes it → the tasks it fits."""
 
 MODELS: Mapping[str, str] = {
     "mlp": "multi-layer perceptron, which does not know which inputs are neighbours",
@@ -92,6 +93,9 @@ _ADDED: Mapping[str, Any] = {
     "start": "random",
     "normalization": "none",
     "shift": 0,
+    "class_weight": "none",
+    "warmup": 0.0,
+    "max_minutes": 0.0,
 }
 IMAGE_SETTINGS: Mapping[str, Any] = {
     "model": "cnn",
@@ -186,6 +190,11 @@ class TrainingConfig:
         "what is minimized; auto takes the one that belongs to the task",
         among=("auto", *LOSSES),
     )
+    class_weight: str = _setting(
+        "none",
+        "balanced makes all classes count the same, however many rows they have",
+        among=("none", "balanced"),
+    )
     l1: float = _setting(
         0.0,
         "weight of the sum of absolute weights added to the loss; drives weights to exactly zero",
@@ -223,6 +232,12 @@ class TrainingConfig:
         "how the learning rate falls over the epochs; one_cycle first lets it rise for a fifth of "
         "the steps",
         among=SCHEDULES,
+    )
+    warmup: float = _setting(
+        0.0,
+        "epochs in which the learning rate rises from a hundredth, step by step",
+        low=0.0,
+        high=1e6,
     )
     clip_norm: float = _setting(
         0.0,
@@ -270,6 +285,11 @@ class TrainingConfig:
         "does not matter where exactly something stands",
         low=0,
         high=1000,
+    max_minutes: float = _setting(
+        0.0,
+        "minutes after which the training ends, with the batch that runs; 0 sets no end",
+        low=0.0,
+        high=1e7,
     )
     # --- Repeating it ---
     seed: int = _setting(

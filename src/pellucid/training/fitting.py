@@ -13,12 +13,13 @@ import numpy.typing as npt
 from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
 from pellucid.base.phrases import phrase
 from pellucid.tensor.nonfinite import FirstNonFinite
+from pellucid.training.batches import Batch
 from pellucid.training.capture import capture, history_of, restore_random
 from pellucid.training.checkpoints import Writer
 from pellucid.training.history import EpochRecord, History
 from pellucid.training.interrupts import Interrupted, Interrupts
 from pellucid.training.nonfinite import advice_for, find_in_validation, find_origin
-from pellucid.training.rows import Pair, Rows, Source
+from pellucid.training.rows import Rows, Source
 from pellucid.training.run_state import RunState
 from pellucid.training.snapshots import Snapshot, Weights
 
@@ -56,7 +57,9 @@ class Subject(Protocol):
     def emit(self, kind: str, **facts: Any) -> None:
         """Tell the callbacks."""
 
-    def measure(self, features: Any, targets: Any) -> tuple[float, float | None]:
+    def measure(
+        self, features: Any, targets: Any, weights: Any = None
+    ) -> tuple[float, float | None]:
         """Loss and metric on all rows."""
 
 
@@ -86,20 +89,21 @@ class Fit:
     """One call of ``Trainer.fit``.
 
     ``settings`` are what a run that goes on must have in common with the one that was saved.
-    ``writer`` saves states of the run.
+    ``writer`` saves states of the run.  After ``max_seconds`` it ends with the batch that runs.
     """
 
     def __init__(
         self,
         subject: Subject,
         source: Source,
-        validation: Pair | None,
+        validation: Batch | None,
         interrupts: Interrupts,
         *,
         interval: str = "epoch",
         epochs_before: int = 0,
         settings: dict[str, Any] | None = None,
         writer: Writer | None = None,
+        max_seconds: float = math.inf,
     ) -> None:
         self.subject = subject
         self.source = source
@@ -109,6 +113,7 @@ class Fit:
         self.epochs_before = epochs_before
         self.settings = settings or {}
         self.writer = writer
+        self.max_seconds = max_seconds
         self.position = Position()
         self.busy = False
         """Whether a step is half done."""
@@ -130,7 +135,7 @@ class Fit:
             self.writer.begin(history.steps, len(history))
         try:
             self._epochs(epochs, patience, min_delta)
-            early = history.status in ("interrupted", "stopped")
+            early = history.status in ("interrupted", "stopped", "out of time")
             if self.writer is not None and (early or self.writer.settings.at_end):
                 self._save(last=True)
         except Interrupted:
@@ -201,7 +206,13 @@ class Fit:
         """Why the run ends before its time, empty where it does not."""
         if self.interrupts.requested:
             return "interrupted"
-        return "stopped" if self.subject.stopping else ""
+        if self.subject.stopping:
+            return "stopped"
+        return "out of time" if self._left() <= 0 else ""
+
+    def _left(self) -> float:
+        """Seconds of the time budget that are left."""
+        return self.max_seconds - (time.perf_counter() - self._begun)
 
     def _epoch(self) -> EpochRecord | None:
         """One pass over the training rows, or what is left of it; None when it was ended."""
@@ -212,6 +223,7 @@ class Fit:
         for unit, count in units:
             if self._ended():
                 return None
+            self.source.hurry(self._left())
             self._protect(unit)
             self.busy = True
             with self.interrupts.second_raises():
@@ -345,13 +357,13 @@ class Fit:
         self.replay.append(_Replay(self.history.steps, self.subject, unit))
         self.replay_bytes += self.source.bytes_of(unit)
 
-    def _fail_validation(self, validation: Pair) -> None:
+    def _fail_validation(self, validation: Batch) -> None:
         """The loss on validation data is not finite: because of a weight, or of the data."""
         if not self.safety.weights.finite():
             self._fail()
         self.history.status = "not finite"
         subject = self.subject
-        origin = find_in_validation(subject, *validation)
+        origin = find_in_validation(subject, validation)
         where = f", first in {origin.place}" if origin else ""
         if origin is not None and origin.rows is not None and len(origin.rows):
             shown = ", ".join(str(int(row)) for row in origin.rows[:10])
@@ -379,7 +391,7 @@ class Fit:
                 if math.isfinite(loss) and last_good.weights.finite():
                     continue
                 last_good.restore()
-                origin = find_origin(subject, *self.source.tensors(batch))
+                origin = find_origin(subject, self.source.tensors(batch))
                 last_good.restore()
                 self.history.steps, subject.epoch = replay.step + offset, replay.epoch
                 subject.emit("stop", status="not finite")

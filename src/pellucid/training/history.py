@@ -29,13 +29,15 @@ class Event:
 
     ``forward``, ``loss``, ``backward`` and ``update`` come in this order in every step that
     Python runs.  A compiled step is one native program: it sends them once, with ``traced``,
-    when it is made.  ``step`` counts from 0, ``epoch`` from 1.
+    when it is made.  ``step`` counts from 0, ``epoch`` from 1; where a run goes on, both do.
+    ``trainer`` is the Trainer.
     """
 
     kind: str
     step: int
     epoch: int
     facts: dict[str, Any] = field(default_factory=dict)
+    trainer: Any = field(default=None, repr=False, compare=False)
 
 
 Callback = Callable[[Event], None]
@@ -82,8 +84,9 @@ class History:
     """The epochs of a run and how it ended.
 
     ``status`` is ``finished``, ``stopped early`` (no better validation loss for ``patience``
-    epochs), ``stopped`` (by a callback or ``trainer.stop()``), ``interrupted``, ``not finite`` or
-    ``failed`` (an error that is none of the training's, such as one in a callback).
+    epochs), ``stopped`` (by a callback or ``trainer.stop()``), ``out of time``, ``interrupted``,
+    ``not finite`` or ``failed`` (an error that is none of the training's, such as one in a
+    callback).
     ``best_epoch`` is the epoch whose weights the model holds now.  ``history["loss"]`` gives one
     metric over the epochs.
     """

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.backends.cpu.threads import available_cpus, get_num_threads, set_num_threads
-from pellucid.base.errors import DataError, NonFiniteError
+from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
 from pellucid.base.extras import needs
 from pellucid.base.phrases import Setting, phrase
 from pellucid.data.sources import Part, PreparedData
@@ -39,8 +39,8 @@ from pellucid.training.network import (
 from pellucid.training.observe import Observation, observe
 from pellucid.training.saved_model import PARTS, SavedModel, describe_run
 from pellucid.training.trainer import Trainer
+from pellucid.training.trials import LearningRates
 from pellucid.training.verdict import Comparison, compare, describe
-from pellucid.training.weighting import weighted_loss, with_weights
 
 
 @dataclass(eq=False)
@@ -154,6 +154,31 @@ def _check_validation(prepared: PreparedData, config: TrainingConfig) -> None:
         )
 
 
+def _check_classes(prepared: PreparedData, config: TrainingConfig) -> None:
+    """``ArgumentError`` for weights of classes where rows have not one class each."""
+    if config.class_weight != "none" and prepared.task.kind not in ("binary", "multiclass"):
+        raise ArgumentError(
+            phrase(
+                Setting("class_weight", config.class_weight), f" in a {prepared.task.kind} task"
+            ),
+            "Only rows with one class each can be balanced: leave this out.",
+        )
+
+
+def find_learning_rate(prepared: PreparedData, config: TrainingConfig) -> LearningRates:
+    """A trial of learning rates (``Trainer.find_lr``) for the network that ``config`` describes."""
+    config = config.for_rows(len(prepared.train))
+    _check_classes(prepared, config)
+    task = prepared.task
+    set_num_threads(config.threads or available_cpus())
+    manual_seed(config.seed)
+    model = build_network(prepared.row_shape, config, task.output_units)
+    trainer = _trainer(prepared, config, (), model, config.loss_for(task.kind, task.loss))
+    train = prepared.train
+    pair = train.features, target_array(task.kind, train.targets)
+    return trainer.find_lr(pair, batch_size=config.batch_size)
+
+
 def train_network(
     prepared: PreparedData,
     config: TrainingConfig,
@@ -179,6 +204,7 @@ def train_network(
     """
     config = config.for_rows(prepared.training_rows)
     _check_validation(prepared, config)
+    _check_classes(prepared, config)
     task = prepared.task
     problems: list[Exception] = []
     loss_name = config.loss_for(task.kind, task.loss)
@@ -226,19 +252,20 @@ def run_trainer(
     """The Trainer of ``model`` that ``config`` describes."""
     loss_name = config.loss_for(prepared.task.kind, prepared.task.loss)
     optimizer = build_optimizer(model, config)
-    is_weighted = prepared.train.weights is not None
     return Trainer(
         model,
-        weighted_loss(prepared.task.kind, loss_name) if is_weighted else build_loss(loss_name),
+        build_loss(loss_name),
         optimizer,
         schedule=build_schedule(optimizer, config, len(prepared.train)),
-        metric=None if is_weighted else _metric(prepared),
+        schedule_interval="step" if config.warmup or config.schedule == "one_cycle" else None,
+        metric=_metric(prepared) if prepared.train.weights is None else None,
         clip_norm=config.clip_norm,
         accumulate=config.accumulate,
         ema_decay=config.ema_decay,
         callbacks=callbacks,
         compile=config.compile,
         seed=config.seed,
+        class_weight=None if config.class_weight == "none" else config.class_weight,
     )
 
 
@@ -260,13 +287,13 @@ def _fit(
     train, validation = prepared.train, prepared.validation
     held = None
     if len(validation):
-        held = (validation.features, part_targets(prepared, validation))
+        held = part_rows(prepared, validation)
     start = _Start(trainer, prepared) if keep_start and held is not None else None
     if trainer.checkpoint is not None:
         trainer.resume()
     rows: Any = prepared.stream
     if rows is None:
-        rows = train.features, part_targets(prepared, train)
+        rows = part_rows(prepared, train)
     else:
         rows.batch_size = config.batch_size
     try:
@@ -277,6 +304,7 @@ def _fit(
             batch_size=config.batch_size,
             patience=config.patience or 0,
             row_numbers=train.indices,
+            max_minutes=config.max_minutes,
         )
     except NonFiniteError as error:
         return error
@@ -289,12 +317,14 @@ def _fit(
     return None
 
 
-def part_targets(prepared: PreparedData, part: Part) -> npt.NDArray[Any]:
-    """The targets of a part as the run's loss takes them."""
-    if prepared.train.weights is None:
-        return target_array(prepared.task.kind, part.targets)
-    weights = np.ones(len(part)) if part.weights is None else part.weights
-    return with_weights(prepared.task.kind, part.targets, weights)
+def part_rows(prepared: PreparedData, part: Part) -> tuple[npt.NDArray[Any], ...]:
+    """Features, targets and, where rows count differently, weights of mean 1, as ``Trainer.fit``
+    takes them."""
+    targets = target_array(prepared.task.kind, part.targets)
+    if part.weights is None:
+        return part.features, targets
+    weights = np.asarray(part.weights / part.weights.mean(), np.float32)
+    return part.features, targets, weights
 
 
 class _Start:

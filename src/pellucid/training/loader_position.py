@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from pellucid.tensor.random import Generator, default_generator
+from pellucid.tensor.random import default_generator
 from pellucid.training.capture import (
     generator_state,
+    generators_of,
     random_state,
     restore_generator,
     restore_random,
@@ -26,7 +25,7 @@ class LoaderPosition:
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
-        self._generators = _generators(loader)
+        self._generators = generators_of(loader)
         self._start: dict[str, Any] = {}
         self._own: list[Any] = []
         """States of the loader's own generators when the pass began."""
@@ -80,16 +79,3 @@ class LoaderPosition:
         self._draws = [list(entry) for entry in state["draws"]]
         for generator, now in zip(self._generators, state["now"], strict=True):
             restore_generator(generator, now)
-
-
-def _generators(loader: Any) -> list[Any]:
-    """Generators that the loader and its parts hold, each once."""
-    batch_sampler = getattr(loader, "batch_sampler", None)
-    parts = [loader, getattr(loader, "sampler", None), batch_sampler]
-    parts += [getattr(batch_sampler, "sampler", None), getattr(loader, "dataset", None)]
-    found: dict[int, Any] = {}
-    for part in parts:
-        for value in getattr(part, "__dict__", {}).values():
-            if isinstance(value, Generator | np.random.Generator):
-                found[id(value)] = value
-    return list(found.values())

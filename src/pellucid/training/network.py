@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pellucid import Tensor, nn, optim
 from pellucid.base.errors import ArgumentError
+from pellucid.base.phrases import Setting, phrase
 from pellucid.data.input_layout import InputLayout
 from pellucid.data.tasks import Task, TaskKind
 from pellucid.nn import functional
@@ -26,6 +27,7 @@ from pellucid.training.config import (
     OPTIMIZERS,
     TrainingConfig,
 )
+from pellucid.training.weighting import focal_loss
 
 # The gain by which an initialization allows for the activation after it (He and others, 2015;
 # Klambauer and others, 2017, for SELU). Smooth relatives of ReLU take ReLU's gain.
@@ -306,10 +308,17 @@ def initialize(linear: Any, method: str, activation: str) -> None:
 def build_loss(name: str) -> Callable[[Any, Any], Any]:
     """The loss ``(scores, targets) → mean`` by its name in ``pellucid.nn.functional``; targets
     are what ``target_array`` gives."""
+    if name == "focal_loss":
+        return focal_loss
     if name == "soft_margin_loss":
-        return lambda scores, targets: functional.soft_margin_loss(scores, targets * 2 - 1)
+        return _soft_margin
     found: Callable[[Any, Any], Any] = getattr(functional, name)
     return found
+
+
+def _soft_margin(scores: Any, targets: Any, reduction: str = "mean") -> Any:
+    """The loss on targets 0 and 1, which are −1 and 1 to it."""
+    return functional.soft_margin_loss(scores, targets * 2 - 1, reduction=reduction)
 
 
 def build_optimizer(model: nn.Module, config: TrainingConfig) -> optim.Optimizer:
@@ -329,29 +338,56 @@ def build_optimizer(model: nn.Module, config: TrainingConfig) -> optim.Optimizer
 
 
 def build_schedule(optimizer: Any, config: TrainingConfig, rows: int = 0) -> Any:
-    """The learning-rate schedule of ``config``, one step an epoch, or None for ``constant``.
+    """The learning-rate schedule of ``config`` for so many training rows, or None for ``constant``
+    without ``warmup``.
 
     ``linear``, ``cosine`` and ``exponential`` fall to a hundredth over ``config.epochs``; ``step``
     divides by 10 after each third; ``plateau`` halves when the validation loss stops falling for
-    half of the patience; ``one_cycle`` has a step for each update on ``rows`` training rows: it
-    rises for a fifth of them and falls along a cosine (Smith and Topin, 2019).
+    half of the patience.  ``one_cycle`` rises for a fifth of all steps and falls along a cosine
+    (Smith and Topin, 2019); it is advanced after every step, as is everything with ``warmup``, in
+    which the rate rises from a hundredth.  Raises ``ArgumentError`` for ``warmup`` with
+    ``plateau``, which has no steps, or ``one_cycle``, which begins with one of its own.
     """
     schedules = optim.lr_scheduler
-    rate, epochs = config.learning_rate, config.epochs or DEFAULT_EPOCHS
+    epochs = config.epochs or DEFAULT_EPOCHS
+    batches = max(1, math.ceil(math.ceil(rows / config.batch_size) / config.accumulate))
     if config.schedule == "one_cycle":
-        batches = math.ceil(rows / config.batch_size)
-        updates = epochs * math.ceil(batches / config.accumulate)
+        if config.warmup:
+            raise ArgumentError(
+                phrase(Setting("warmup", config.warmup), " with the schedule one_cycle"),
+                "It begins with a warm-up of its own: leave this out.",
+            )
+        steps = max(2, epochs * batches)
         return schedules.OneCycleLR(
-            optimizer, rate, total_steps=max(2, updates), pct_start=0.2, cycle_momentum=False
+            optimizer, config.learning_rate, total_steps=steps, pct_start=0.2, cycle_momentum=False
         )
+    warm = min(round(config.warmup * batches), epochs * batches - 1)
+    if warm <= 0:
+        return _falling(optimizer, config, epochs, 1)
+    if config.schedule == "plateau":
+        raise ArgumentError(
+            phrase(Setting("warmup", config.warmup), " with the schedule plateau"),
+            "It waits for epochs, and a warm-up counts steps: use cosine, or leave this out.",
+        )
+    rising = schedules.LinearLR(optimizer, 0.01, 1.0, total_iters=warm)
+    after = _falling(optimizer, config, epochs - warm / batches, batches)
+    if after is None:
+        return rising
+    return schedules.SequentialLR(optimizer, [rising, after], milestones=[warm])
+
+
+def _falling(optimizer: Any, config: TrainingConfig, epochs: float, batches: int) -> Any:
+    """What comes after a warm-up: ``epochs`` of ``batches`` steps of the schedule each."""
+    schedules, steps = optim.lr_scheduler, max(1, round(epochs * batches))
+    rate = config.learning_rate
     if config.schedule == "linear":
-        return schedules.LinearLR(optimizer, 1.0, 0.01, total_iters=epochs)
+        return schedules.LinearLR(optimizer, 1.0, 0.01, total_iters=steps)
     if config.schedule == "cosine":
-        return schedules.CosineAnnealingLR(optimizer, epochs, eta_min=rate / 100)
+        return schedules.CosineAnnealingLR(optimizer, steps, eta_min=rate / 100)
     if config.schedule == "exponential":
-        return schedules.ExponentialLR(optimizer, 0.01 ** (1 / epochs))
+        return schedules.ExponentialLR(optimizer, 0.01 ** (1 / steps))
     if config.schedule == "step":
-        return schedules.StepLR(optimizer, max(1, -(-epochs // 3)))
+        return schedules.StepLR(optimizer, max(1, -(-steps // 3)))
     if config.schedule == "plateau":
         patience = DEFAULT_PATIENCE if config.patience is None else config.patience
         wait = max(1, patience // 2)

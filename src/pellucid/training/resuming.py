@@ -24,7 +24,7 @@ from pellucid.training.run_folder import (
     read_records,
 )
 
-FREE = ("epochs", "patience", "threads")
+FREE = ("epochs", "patience", "threads", "max_minutes")
 """Settings that may be others than those with which the run was begun."""
 _ANY_LENGTH = ("constant", "plateau")
 _UNKNOWN: Mapping[str, Any] = {"source": None, "targets": [], "loading": {}, "settings": ""}
@@ -62,7 +62,7 @@ class Unfinished:
                 raise ArgumentError(
                     phrase(Setting(name, value), " differs from the run's ", Setting(name, was)),
                     "A run goes on with the settings with which it was begun; only epochs, "
-                    "patience and threads may change.",
+                    "patience, threads and max_minutes may change.",
                 )
         epochs = given.get("epochs", self.config.epochs)
         if epochs != self.config.epochs and self.config.schedule not in _ANY_LENGTH:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
@@ -12,14 +13,13 @@ import numpy.typing as npt
 from pellucid.base.errors import ArgumentError, DataError
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import default_generator
-from pellucid.tensor.shaping import cat
 from pellucid.tensor.tensor import Tensor
-from pellucid.training.capture import random_state
+from pellucid.training.batches import Batch, chosen, joined, leaves, loader_batch, rows_in
+from pellucid.training.capture import random_state, restore_random
 from pellucid.training.loader_position import LoaderPosition
-from pellucid.training.stepping import ArraySteps, BatchSteps
+from pellucid.training.stepping import SLICE_SECONDS, ArraySteps, BatchSteps
 
 Rows = npt.NDArray[np.int64]
-Pair = tuple[Tensor, Tensor]
 
 
 class Source(Protocol):
@@ -57,8 +57,11 @@ class Source(Protocol):
     def repeat(self, batch: Any) -> float:
         """One step on a batch of :meth:`batches_of`; its loss."""
 
-    def tensors(self, batch: Any) -> Pair:
-        """Features and targets of all rows of a batch."""
+    def tensors(self, batch: Any) -> Batch:
+        """Features, targets and perhaps weights of all rows of a batch."""
+
+    def hurry(self, seconds: float) -> None:
+        """A unit should not take longer than so many seconds, where it has several steps."""
 
     def rows_of(self, batch: Any) -> Rows | None:
         """The batch's rows by their names in the data, None where they have none."""
@@ -75,16 +78,16 @@ class ArrayRows:
 
     def __init__(
         self,
-        arrays: Pair,
+        arrays: Batch,
         steps: ArraySteps,
         size: int,
         shuffle: bool,
         seed: int,
         names: Rows | None = None,
     ) -> None:
-        self.features, self.targets = arrays
+        self.arrays = arrays
         self.steps = steps
-        self.rows = int(self.features.shape[0])
+        self.rows = rows_in(arrays)
         self.size = min(size, self.rows)
         self.batches = -(-self.rows // self.size) if self.rows else 0
         self.shuffle = shuffle
@@ -100,7 +103,7 @@ class ArrayRows:
     def state(self) -> dict[str, Any]:
         """What tells these rows from others; their order follows from the epoch."""
         if not self._mark:
-            self._mark = _mark(self.features, self.targets)
+            self._mark = _mark(*leaves(self.arrays))
         return {"data": self._mark}
 
     def go_on(self, state: dict[str, Any]) -> None:
@@ -142,10 +145,15 @@ class ArrayRows:
         """One step on a line."""
         return self.steps.batch(batch)
 
-    def tensors(self, batch: Rows) -> Pair:
+    def tensors(self, batch: Rows) -> Batch:
         """The rows of a line."""
         rows = as_tensor(np.ascontiguousarray(batch))
-        return self.features.index_select(0, rows), self.targets.index_select(0, rows)
+        made: Batch = chosen(self.arrays, rows)
+        return made
+
+    def hurry(self, seconds: float) -> None:
+        """Calls do no more steps than fit into so many seconds."""
+        self.steps.slice_seconds = max(0.0, min(SLICE_SECONDS, seconds))
 
     def rows_of(self, batch: Rows) -> Rows | None:
         """The names of a line's rows."""
@@ -158,18 +166,33 @@ class ArrayRows:
 
 
 class LoaderBatches:
-    """Batches (features, targets) from a loader, ``several`` in each step; see :class:`Source`."""
+    """Batches from a loader, ``several`` in each step; see :class:`Source`.
 
-    def __init__(self, loader: Any, steps: BatchSteps, several: int = 1) -> None:
+    ``loader`` is anything that gives batches each time it is iterated over, a function that
+    returns such a thing (a generator function), or a series that can be walked once (a generator).
+    ``steps_per_epoch``, where it is above 0, ends an epoch after so many steps; an endless or a
+    single series needs it, and goes on in the next epoch where it was.
+    """
+
+    def __init__(
+        self, loader: Any, steps: BatchSteps, several: int = 1, steps_per_epoch: int = 0
+    ) -> None:
         self.loader = loader
         self.steps = steps
         self.several = several
         self.position = LoaderPosition(loader)
+        self.once = hasattr(loader, "__next__")
+        self.limit = steps_per_epoch * several or None
+        self._fetched = self._before = self._missing = 0
+        """Batches so far, those of earlier epochs, and those that another process has learned
+        from, of a series that is walked once."""
         try:
             self.rows = len(loader) * int(getattr(loader, "batch_size", None) or 1)
             self.batches = -(-len(loader) // several)
         except TypeError:
             self.batches = self.rows = 0
+        if steps_per_epoch:
+            self.batches = min(steps_per_epoch, self.batches or steps_per_epoch)
 
     @property
     def compile_seconds(self) -> float:
@@ -178,9 +201,15 @@ class LoaderBatches:
 
     def units(
         self, epoch: int, one_by_one: bool, done: int = 0
-    ) -> Iterator[tuple[list[Pair], int]]:
+    ) -> Iterator[tuple[list[Batch], int]]:
         """(the batches of one step, their rows)."""
         position, now = self.position, random_state()
+        if self.once:
+            for _ in itertools.islice(self.loader, self._missing):
+                pass
+            self._fetched, self._missing = self._fetched + self._missing, 0
+            self._before = self._fetched
+            restore_random(now)
         if done:
             position.rewind()
         else:
@@ -198,11 +227,11 @@ class LoaderBatches:
                 "Go on with the data of then.",
             )
 
-    def _groups(self) -> Iterator[list[Pair]]:
+    def _groups(self) -> Iterator[list[Batch]]:
         """The batches of each step."""
-        group: list[Pair] = []
-        for pair in self._pairs():
-            group.append(pair)
+        group: list[Batch] = []
+        for batch in self._batches():
+            group.append(batch)
             if len(group) == self.several:
                 yield group
                 group = []
@@ -211,46 +240,50 @@ class LoaderBatches:
 
     def state(self) -> dict[str, Any]:
         """Random numbers at the beginning of the epoch, and how many were drawn since."""
-        return self.position.state()
+        return {**self.position.state(), "before": self._before}
 
     def go_on(self, state: dict[str, Any]) -> None:
         """The batches that were learned from are asked for once more, and left out."""
         self.position.load(state)
+        self._missing = int(state["before"])
 
-    def _pairs(self) -> Iterator[Pair]:
-        for batch in self.loader:
-            if not isinstance(batch, list | tuple) or len(batch) != 2:
-                raise DataError(
-                    "A batch is not a pair (features, targets)",
-                    "Let the data set return pairs, or the loader's collate_fn make them.",
-                )
-            yield as_tensor(batch[0]), as_tensor(batch[1])
+    def _batches(self) -> Iterator[Batch]:
+        """The batches of a pass; of a series that begins only once, the next so many."""
+        for batch in itertools.islice(self._pass(), self.limit):
+            self._fetched += 1
+            yield loader_batch(batch)
 
-    def run(self, unit: list[Pair]) -> npt.NDArray[Any]:
+    def _pass(self) -> Iterable[Any]:
+        loader = self.loader
+        made: Iterable[Any] = loader if hasattr(loader, "__iter__") else loader()
+        return made
+
+    def run(self, unit: list[Batch]) -> npt.NDArray[Any]:
         """The one step; its loss."""
         return np.array([self.steps.batch(unit)])
 
-    def batches_of(self, unit: list[Pair]) -> list[list[Pair]]:
+    def batches_of(self, unit: list[Batch]) -> list[list[Batch]]:
         """The one step."""
         return [unit]
 
-    def repeat(self, batch: list[Pair]) -> float:
+    def repeat(self, batch: list[Batch]) -> float:
         """The step again."""
         return self.steps.batch(batch)
 
-    def tensors(self, batch: list[Pair]) -> Pair:
+    def tensors(self, batch: list[Batch]) -> Batch:
         """All rows of the step's batches."""
-        if len(batch) == 1:
-            return batch[0]
-        return cat([pair[0] for pair in batch]), cat([pair[1] for pair in batch])
+        return joined(batch)
 
-    def rows_of(self, batch: list[Pair]) -> Rows | None:
+    def hurry(self, seconds: float) -> None:
+        """Nothing: every unit is one step."""
+
+    def rows_of(self, batch: list[Batch]) -> Rows | None:
         """None: a loader's rows have no numbers."""
         return None
 
-    def bytes_of(self, unit: list[Pair]) -> int:
+    def bytes_of(self, unit: list[Batch]) -> int:
         """Memory of the batches."""
-        return sum(int(features.nbytes + targets.nbytes) for features, targets in unit)
+        return sum(int(part.nbytes) for batch in unit for part in leaves(batch))
 
 
 def _mark(*tensors: Tensor) -> str:
@@ -264,6 +297,6 @@ def _mark(*tensors: Tensor) -> str:
     return f"{found:08x}"
 
 
-def _count(batches: list[Pair]) -> int:
+def _count(batches: list[Batch]) -> int:
     """Rows of all batches."""
-    return sum(int(features.shape[0]) for features, _ in batches)
+    return sum(rows_in(batch) for batch in batches)

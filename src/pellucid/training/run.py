@@ -43,7 +43,7 @@ from pellucid.training.events import (
 )
 from pellucid.training.history import Event, History, StopTraining
 from pellucid.training.interrupts import Interrupted, Interrupts
-from pellucid.training.job import RunResult, measure, train_network
+from pellucid.training.job import RunResult, find_learning_rate, measure, train_network
 from pellucid.training.leftovers import leftovers
 from pellucid.training.network import kept_tensors
 from pellucid.training.resuming import Unfinished, find_unfinished
@@ -61,6 +61,7 @@ from pellucid.training.run_folder import (
 )
 from pellucid.training.saved_model import describe_run, json_text_of
 from pellucid.training.stored_run import metric_records, training_records
+from pellucid.training.trials import LearningRates
 
 SAVE_SECONDS = 5.0
 """The best weights are put on the disk at most this often while training goes on."""
@@ -223,6 +224,14 @@ class Job:
                 self.tell(LeftBehind(tuple(found)))
             with self._writer(place) as writer:
                 return self._run(prepared, writer, interrupts)
+
+    def find_lr(self) -> tuple[str, LearningRates]:
+        """Loads the data and tries learning rates (``Trainer.find_lr``) on them; the data's name,
+        and what was found.  Nothing is written."""
+        with Interrupts() as interrupts, interrupts.raising():
+            self._find()
+            prepared = self._load()
+            return prepared.name, find_learning_rate(prepared, self.config)
 
     def _find(self) -> None:
         """Takes place, data and settings from the run to go on with."""

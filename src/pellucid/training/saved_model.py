@@ -37,7 +37,15 @@ from pellucid.training.network import parameter_shapes
 FILE = "model.json"
 FORMAT = "pellucid-run"
 VERSION = 1
-STATUSES = ("finished", "stopped early", "stopped", "interrupted", "not finite", "failed")
+STATUSES = (
+    "finished",
+    "stopped early",
+    "stopped",
+    "out of time",
+    "interrupted",
+    "not finite",
+    "failed",
+)
 PARTS = ("train", "validation", "test")
 _DAMAGED = "The file is damaged or was changed by hand: train again, or restore it."
 

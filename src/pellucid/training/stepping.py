@@ -14,6 +14,8 @@ from pellucid.tensor.compile import compile as compile_function
 from pellucid.tensor.creation import as_tensor, zeros_like
 from pellucid.tensor.state import host_value, is_tracing, watch
 from pellucid.tensor.validity import changed
+from pellucid.training.batches import Batch, applied, chosen, leaves, rows_in
+from pellucid.training.weighting import class_numbers, row_loss
 
 # A native call lasts about this long, so that the progress bar and Ctrl-C stay alive.
 SLICE_SECONDS = 0.08
@@ -23,7 +25,8 @@ class Learner:
     """Forward, loss, backward, update: what one step does, whoever runs it.
 
     ``report(kind, traced)`` is told about the four parts in this order.  ``average`` is an
-    :class:`AveragedModel` that takes in the weights after each update, or None.
+    :class:`AveragedModel` that takes in the weights after each update, or None.  Where rows have
+    weights w, of their own or of their classes (``class_weights``), the loss is Σ w·l / Σ w.
 
     A step on several batches is a :meth:`collect` for each and one :meth:`update`: the same
     update as for all their rows together, with the memory of one batch.
@@ -37,6 +40,7 @@ class Learner:
         clip_norm: float,
         report: Callable[[str, bool], None],
         average: Any = None,
+        class_weights: Any = None,
     ) -> None:
         self.model = model
         self.loss = loss
@@ -44,27 +48,38 @@ class Learner:
         self.clip_norm = clip_norm
         self.report = report
         self.average = average
+        self.class_weights = class_weights
+        self._by_row = row_loss(loss)
         self.parameters = [p for g in optimizer.param_groups for p in g["params"]]
-        self._rows = 0
-        """Rows whose gradients have been collected since the last update."""
+        self._rows = 0.0
+        """Weight of the rows whose gradients have been collected since the last update."""
         self._share = 1.0
 
-    def __call__(self, features: Any, targets: Any) -> Any:
+    def __call__(self, features: Any, targets: Any, weights: Any = None) -> Any:
         """One step on a batch; returns the batch's loss, a tensor of one number."""
         traced = is_tracing()
-        loss = self._loss(features, targets)
+        loss, _ = self._loss(features, targets, weights)
         self.optimizer.zero_grad()
         loss.backward()
         self._update(traced)
         return loss.detach()
 
-    def _loss(self, features: Any, targets: Any) -> Any:
+    def _loss(self, features: Any, targets: Any, weights: Any) -> tuple[Any, Any]:
+        """The loss, and how much it counts beside that of other batches."""
         traced = is_tracing()
-        scores = self.model(features)
+        scores = applied(self.model, features)
         self.report("forward", traced)
-        loss = self.loss(scores, targets)
+        if self.class_weights is not None:
+            own = self.class_weights.index_select(0, class_numbers(targets))
+            weights = own if weights is None else own * weights.reshape(-1)
+        if weights is None:
+            loss, share = self.loss(scores, targets), rows_in((features,))
+        else:
+            weights = weights.reshape(-1)
+            share = weights.sum()
+            loss = (self._by_row(scores, targets) * weights).sum() / share.clamp(min=1e-12)
         self.report("loss", traced)
-        return loss
+        return loss, share
 
     def _update(self, traced: bool) -> None:
         if self.clip_norm:
@@ -83,17 +98,19 @@ class Learner:
             if parameter.requires_grad and stored_gradient(parameter) is None:
                 parameter.grad = zeros_like(parameter)
         self.optimizer.zero_grad(set_to_none=False)
-        self._rows = 0
+        self._rows = 0.0
 
-    def collect(self, features: Any, targets: Any) -> Any:
-        """Add the gradients of a batch, each row with the same weight; returns its loss."""
-        loss = self._loss(features, targets)
-        (loss * features.shape[0]).backward()
-        return loss.detach()
+    def collect(self, features: Any, targets: Any, weights: Any = None) -> tuple[Any, Any]:
+        """Add the gradients of a batch, each row by its weight; returns its loss, and the sum of
+        the weights (None where each row counts the same)."""
+        loss, share = self._loss(features, targets, weights)
+        (loss * share).backward()
+        weighted = weights is not None or self.class_weights is not None
+        return loss.detach(), share if weighted else None
 
-    def counted(self, rows: int) -> None:
-        """So many rows were collected; the update divides by their number."""
-        self._rows += rows
+    def counted(self, share: float) -> None:
+        """Rows of so much weight were collected; the update divides by the sum."""
+        self._rows += share
 
     def update(self) -> None:
         """Update with the mean over all rows collected, and begin anew."""
@@ -108,11 +125,11 @@ class Learner:
 
     def ready(self) -> None:
         """Before :meth:`update`: fix what the gradients are divided by."""
-        share = 1.0 / self._rows
+        share = 1.0 / max(self._rows, 1e-12)
         if share != self._share:
             self._share = share
             changed(self)
-        self._rows = 0
+        self._rows = 0.0
 
 
 class Gathering:
@@ -129,17 +146,18 @@ class Gathering:
             )
         self._collect, self._update = made
 
-    def __call__(self, batches: list[tuple[Any, Any]]) -> float:
+    def __call__(self, batches: list[Batch]) -> float:
         """One step on all rows of the batches; the mean loss of these rows."""
-        total, rows = 0.0, 0
-        for features, targets in batches:
-            count = int(features.shape[0])
-            total += float(self._collect(features, targets).item()) * count
-            rows += count
-            self.learner.counted(count)
+        total, sum_of_shares = 0.0, 0.0
+        for batch in batches:
+            loss, weight = self._collect(*batch)
+            share = float(rows_in(batch)) if weight is None else float(weight.item())
+            total += float(loss.item()) * share
+            sum_of_shares += share
+            self.learner.counted(share)
         self.learner.ready()
         self._update()
-        return total / max(rows, 1)
+        return total / max(sum_of_shares, 1e-12)
 
 
 def clip_gradients(parameters: list[Any], longest: float) -> None:
@@ -156,24 +174,30 @@ def clip_gradients(parameters: list[Any], longest: float) -> None:
 class ArraySteps:
     """Steps on rows of arrays in memory: the native program picks the rows of each batch itself.
 
-    ``features`` (rows, …) and ``targets`` (rows, …) are tensors.  With ``part`` the rows of a step
-    go through the model so many at a time.
+    ``arrays`` are features, targets and perhaps weights of all rows.  With ``part`` the rows of a
+    step go through the model so many at a time.
     """
 
     def __init__(
-        self, learner: Learner, features: Any, targets: Any, compile: bool, part: int = 0
+        self,
+        learner: Learner,
+        arrays: Batch,
+        compile: bool,
+        part: int = 0,
+        keep_gradients: bool = False,
     ) -> None:
-        self._arrays = (features, targets)
+        self._arrays = arrays
         self._part = part
         self._gathering = Gathering(learner, compile) if part else None
 
         def step(rows: Any) -> Any:
-            return learner(features.index_select(0, rows), targets.index_select(0, rows))
+            return learner(*chosen(arrays, rows))
 
         self._step = step
-        self._program = compile_function(step) if compile else None
+        self._program = compile_function(step, keep_gradients=keep_gradients) if compile else None
         self._made: set[int] = set()
         self.compile_seconds = 0.0
+        self.slice_seconds = SLICE_SECONDS
         self._rate = 0.0
 
     def batch(self, rows: npt.NDArray[np.int64]) -> float:
@@ -200,14 +224,11 @@ class ArraySteps:
     def _in_parts(self, gathering: Gathering, line: npt.NDArray[np.int64]) -> float:
         """One step on the rows of ``line``, ``part`` of them at a time."""
         start = time.perf_counter()
-        chosen = [
-            tuple(
-                array.index_select(0, as_tensor(line[at : at + self._part]))
-                for array in self._arrays
-            )
+        parts = [
+            chosen(self._arrays, as_tensor(line[at : at + self._part]))
             for at in range(0, len(line), self._part)
         ]
-        loss = gathering([(features, targets) for features, targets in chosen])
+        loss = gathering(parts)
         if len(line) not in self._made:
             self._made.add(len(line))
             self.compile_seconds += time.perf_counter() - start
@@ -227,21 +248,29 @@ class ArraySteps:
         """Steps that the next call should do."""
         if self._program is None or self._gathering is not None:
             return 1
-        return max(1, min(100_000, int(self._rate * SLICE_SECONDS))) if self._rate else 16
+        return max(1, min(100_000, int(self._rate * self.slice_seconds))) if self._rate else 16
 
 
 class BatchSteps:
     """Steps on batches that come from outside, one at a time, or ``several`` in each step."""
 
-    def __init__(self, learner: Learner, compile: bool, several: bool = False) -> None:
+    def __init__(
+        self,
+        learner: Learner,
+        compile: bool,
+        several: bool = False,
+        keep_gradients: bool = False,
+    ) -> None:
         self._gathering = Gathering(learner, compile) if several else None
-        self._step = compile_function(learner.__call__) if compile else learner
+        self._step: Any = learner
+        if compile:
+            self._step = compile_function(learner.__call__, keep_gradients=keep_gradients)
         self._made: set[Any] = set()
         self.compile_seconds = 0.0
 
-    def batch(self, batches: list[tuple[Any, Any]]) -> float:
-        """One step on a list of (features, targets), of one unless ``several``; its loss."""
-        key = tuple(tuple(part.shape) for batch in batches for part in batch)
+    def batch(self, batches: list[Batch]) -> float:
+        """One step on a list of batches, of one unless ``several``; its loss."""
+        key = tuple(tuple(part.shape) for batch in batches for part in leaves(batch))
         start = time.perf_counter()
         if self._gathering is not None:
             loss = self._gathering(batches)

@@ -10,6 +10,7 @@ Trainer(Sequential of 22 parameters, loss=cross_entropy, optimizer=AdamW(lr=0.00
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,11 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid import Tensor, nn, optim
-from pellucid.base.errors import ArgumentError, DataError, FileError
+from pellucid.base.errors import ArgumentError, FileError
 from pellucid.nn import functional
 from pellucid.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
+from pellucid.training.batches import Batch, arrays_of, same_rows, tensors
 from pellucid.training.capture import capture, fill, restore
 from pellucid.training.checkpoints import (
     Checkpoints,
@@ -41,7 +43,23 @@ from pellucid.training.interrupts import Interrupts
 from pellucid.training.rows import ArrayRows, LoaderBatches, Source
 from pellucid.training.run_state import RunState
 from pellucid.training.stepping import ArraySteps, BatchSteps, Learner
-from pellucid.utils.data.dataset import is_tensor_rows, tensors_of
+from pellucid.training.trials import (
+    DryRun,
+    LearningRates,
+    OneBatch,
+    dry_run,
+    find_lr,
+    overfit_one_batch,
+)
+from pellucid.training.weighting import (
+    ClassWeight,
+    class_numbers,
+    class_weights,
+    focal_loss,
+    row_loss,
+)
+from pellucid.utils.data.dataloader import DataLoader
+from pellucid.utils.data.dataset import Dataset, IterableDataset, is_tensor_rows, tensors_of
 
 Metric = Callable[[npt.NDArray[Any], npt.NDArray[Any]], float]
 
@@ -61,8 +79,10 @@ LOSSES = (
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
+    "focal_loss",
 )
-"""Names of losses: the functions of ``pellucid.nn.functional`` that take (scores, targets)."""
+"""Names of losses: functions of ``pellucid.nn.functional`` that take (scores, targets), and
+``training.weighting.focal_loss``."""
 
 Rows: TypeAlias = npt.ArrayLike | Tensor
 """Rows as a tensor, an array or nested lists."""
@@ -87,6 +107,11 @@ class Trainer:
     other error of a callback ends ``fit`` with that error and with the best weights so far in the
     model.  ``compile=False`` runs steps in Python, operation by operation.  ``seed``
     decides the order of rows: equal seeds give equal bits, on any number of threads.
+
+    ``class_weight`` makes rows of some classes count more: ``"balanced"`` all classes the same, or
+    a number for each class; with weights w of rows and classes the loss is Σ w·l / Σ w, as is that
+    on validation data.  ``keep_gradients`` leaves the gradients of the last step in ``p.grad``
+    for callbacks, also where steps are compiled.
 
     A second ``fit`` goes on where the first one ended: weights, the optimizer's state, schedule
     and order of rows.  Without validation data (whose best weights are restored at the end) and
@@ -121,6 +146,8 @@ class Trainer:
         compile: bool = True,
         seed: int = 0,
         checkpoint: Checkpoints | str | os.PathLike[str] | None = None,
+        class_weight: ClassWeight = None,
+        keep_gradients: bool = False,
     ) -> None:
         self.model = model
         self.loss: Any = _loss(loss)
@@ -143,6 +170,10 @@ class Trainer:
         self.compile = compile
         self.seed = seed
         self.checkpoint = as_checkpoints(checkpoint)
+        self.class_weight = class_weight
+        self.class_weights: Tensor | None = None
+        """The weight of each class (classes,) in the run, None without."""
+        self.keep_gradients = keep_gradients
         self.scorer = Scorer(model, compile=compile)
         self.history = History()
         self.epoch = 0
@@ -190,28 +221,42 @@ class Trainer:
         patience: int = 0,
         min_delta: float = 0.0,
         row_numbers: npt.NDArray[np.int64] | None = None,
+        sample_weight: npt.ArrayLike | Tensor | None = None,
+        steps_per_epoch: int = 0,
+        max_minutes: float = 0.0,
     ) -> History:
         """Trains for at most ``epochs`` passes over ``train`` and returns the history.
 
-        ``train`` is a pair (features, targets) of arrays or tensors with one row each, a
-        ``TensorDataset``, or anything that gives batches (features, targets) each time it is
-        iterated over, such as a ``DataLoader``; ``batch_size`` and ``shuffle`` are for the
-        former.  A last batch that is not full is a step of its own.  ``validation`` is a pair or
-        ``TensorDataset``; with it the weights of the epoch with the lowest validation loss are
-        restored at the end, and ``patience`` > 0 stops after so many epochs in which that loss
-        did not fall by more than ``min_delta``.  ``row_numbers`` name the training rows in
-        messages.
+        ``train`` is a pair (features, targets) of arrays or tensors with one row each, or has their
+        weights as a third (as ``sample_weight`` gives them); a ``TensorDataset``, or a data set of
+        rows; or anything that gives batches (features, targets) or (features, targets, weights)
+        each time it is iterated over, such as a ``DataLoader``, or a generator function.  Features
+        may be several: in a tuple, ``model(*features)``, or named ones in a dictionary,
+        ``model(**features)``.  ``batch_size`` and ``shuffle`` are for rows, not for batches.  A
+        last batch that is not full is a step of its own.  ``steps_per_epoch`` ends an epoch of
+        batches after so many steps; generators that are walked once, or never end, go on where
+        they were in the next.
+
+        ``validation`` is a pair, with weights or without, or a ``TensorDataset``; with it the
+        weights of the epoch with the lowest validation loss are restored at the end, and
+        ``patience`` > 0 stops after so many epochs in which that loss did not fall by more than
+        ``min_delta``.  ``max_minutes`` > 0 ends the run with the batch in which the time is over
+        (status ``out of time``).  ``row_numbers`` name the training rows in messages.
 
         Ctrl-C ends the run after the current slice with what was learned (status
         ``interrupted``).  Raises ``NonFiniteError`` when the loss or a weight becomes NaN or
         infinite, with the last good weights in the model and ``history.status`` ``not finite``.
         """
         _check_fit(epochs, batch_size, patience, validation)
+        if not 0 <= max_minutes < math.inf:
+            raise ArgumentError(f"max_minutes={max_minutes!r}", "Give a number from 0 (no end) up.")
         pair = None if validation is None else _require_pair(validation)
         pending, self._pending = self._pending, None
         self._begin_average()
         self.history, self.epoch, self._stopping = History(), 0, False
-        source = self._source(train, batch_size, shuffle, row_numbers)
+        if sample_weight is not None:
+            train = (*_two(train), sample_weight)
+        source = self._source(train, batch_size, shuffle, row_numbers, steps_per_epoch)
         interval = interval_of(self.schedule, self.schedule_interval)
         settings = {
             "rows": source.rows,
@@ -226,7 +271,7 @@ class Trainer:
             before = self.epochs_trained
             fit = Fit(
                 self, source, pair, interrupts, interval=interval, epochs_before=before,
-                settings=settings, writer=writer,
+                settings=settings, writer=writer, max_seconds=max_minutes * 60 or math.inf,
             )  # fmt: skip
             if pending is not None:
                 fit.go_on(pending)
@@ -319,19 +364,35 @@ class Trainer:
         return True
 
     def _source(
-        self, train: Any, batch_size: int, shuffle: bool, names: npt.NDArray[np.int64] | None
+        self,
+        train: Any,
+        batch_size: int,
+        shuffle: bool,
+        names: npt.NDArray[np.int64] | None,
+        steps_per_epoch: int = 0,
+        report: Callable[[str, bool], None] | None = None,
     ) -> Source:
         """The training rows with the steps that learn from them."""
+        arrays = _batch(train)
+        targets = None if arrays is None else arrays[1]
+        self.class_weights = class_weights(self.class_weight, targets)
         learner = Learner(
-            self.model, self.loss, self.optimizer, self.clip_norm, self._report, self.average
+            self.model,
+            self.loss,
+            self.optimizer,
+            self.clip_norm,
+            report or self._report,
+            self.average,
+            self.class_weights,
         )
         several = self.accumulate > 1
-        arrays = _pair(train)
         if arrays is None:
-            steps = BatchSteps(learner, self.compile, several)
-            return LoaderBatches(train, steps, self.accumulate)
+            steps = BatchSteps(learner, self.compile, several, self.keep_gradients)
+            return LoaderBatches(
+                _loader(train, batch_size, shuffle), steps, self.accumulate, steps_per_epoch
+            )
         part = batch_size if several else 0
-        array_steps = ArraySteps(learner, arrays[0], arrays[1], self.compile, part)
+        array_steps = ArraySteps(learner, arrays, self.compile, part, self.keep_gradients)
         size = batch_size * self.accumulate
         return ArrayRows(arrays, array_steps, size, shuffle, self.seed, names)
 
@@ -362,6 +423,46 @@ class Trainer:
             self.model.load_state_dict(self.average.module.state_dict())
         self.scorer = Scorer(self.model, compile=self.compile)
 
+    # ---- trials ----------------------------------------------------------------------------
+
+    def find_lr(
+        self,
+        train: Any,
+        *,
+        low: float = 1e-7,
+        high: float = 10.0,
+        steps: int = 100,
+        batch_size: int = 64,
+        shuffle: bool = True,
+    ) -> LearningRates:
+        """A trial with a learning rate that rises from ``low`` to ``high`` over ``steps`` steps,
+        evenly in its logarithm: where the loss falls fastest is a good learning rate.
+
+        ``train`` is what ``fit`` takes.  Groups of parameters keep the shares of their rates.  The
+        trial ends where the loss is four times its lowest.  Nothing changes by it: weights,
+        optimizer and random numbers are afterwards those of before, bit by bit.  (Smith,
+        "Cyclical learning rates for training neural networks", 2017.)
+        """
+        return find_lr(
+            self, train, low=low, high=high, steps=steps, batch_size=batch_size, shuffle=shuffle
+        )
+
+    def overfit_one_batch(
+        self, train: Any, *, steps: int = 200, batch_size: int = 32, threshold: float | None = None
+    ) -> OneBatch:
+        """Whether the network can learn one batch by heart, as everything that is wired up can:
+        the loss falls to ``threshold`` (unless given, a twentieth of the first) within ``steps``
+        steps.  Nothing changes by it."""
+        return overfit_one_batch(
+            self, train, steps=steps, batch_size=batch_size, threshold=threshold
+        )
+
+    def dry_run(self, train: Any, validation: Any = None, *, batch_size: int = 64) -> DryRun:
+        """Two steps on one batch and one validation: shapes that do not fit, and parameters that
+        no gradient reaches, are told in seconds.  Nothing changes by it."""
+        held = None if validation is None else _require_pair(validation)
+        return dry_run(self, train, held, batch_size=batch_size)
+
     # ---- afterwards ------------------------------------------------------------------------
 
     def predict(self, features: Rows) -> Tensor:
@@ -385,19 +486,28 @@ class Trainer:
         return as_tensor(scores.argmax(axis=1).astype(np.int64))
 
     def evaluate(self, data: Any) -> dict[str, float]:
-        """Loss and, if there is one, metric on (features, targets)."""
-        features, targets = _require_pair(data)
-        loss, metric = self.measure(features, targets)
+        """Loss and, if there is one, metric on (features, targets), or with weights as a third."""
+        loss, metric = self.measure(*_require_pair(data))
         return {"loss": loss} if metric is None else {"loss": loss, "metric": metric}
 
-    def measure(self, features: Tensor, targets: Tensor) -> tuple[float, float | None]:
-        """Loss and metric (None without one) on tensors of features and targets."""
+    def measure(
+        self, features: Any, targets: Any, weights: Any = None
+    ) -> tuple[float, float | None]:
+        """Loss and metric (None without one) on tensors of features and targets; rows, and their
+        classes, count in the loss by their weights."""
         scores = self.scorer(features)
         with no_grad():
-            loss = float(self.loss(as_tensor(scores), targets).item())
+            if self.class_weights is not None:
+                own = self.class_weights.index_select(0, class_numbers(targets))
+                weights = own if weights is None else own * weights.reshape(-1)
+            if weights is None:
+                loss = float(self.loss(as_tensor(scores), targets).item())
+            else:
+                each, w = row_loss(self.loss)(as_tensor(scores), targets), weights.reshape(-1)
+                loss = float(((each * w).sum() / w.sum().clamp(min=1e-12)).item())
         if self.metric is None or not np.isfinite(scores).all():
             return loss, None
-        return loss, float(self.metric(scores, targets.detach().numpy()))
+        return loss, float(self.metric(scores, arrays_of(targets)))
 
     # ---- events ----------------------------------------------------------------------------
 
@@ -407,7 +517,7 @@ class Trainer:
 
     def emit(self, kind: str, **facts: Any) -> None:
         """Tells the callbacks what happened."""
-        event = Event(kind, self.history.steps, self.epoch, facts)
+        event = Event(kind, self.history.steps, self.epoch, facts, self)
         for callback in self.callbacks:
             try:
                 callback(event)
@@ -421,7 +531,7 @@ def _loss(loss: Any) -> Any:
         if loss not in LOSSES:
             hint = nearest_option("loss", loss, LOSSES).hint
             raise ArgumentError(f"There is no loss {loss!r}", f"{hint} A function does as well.")
-        return getattr(functional, loss)
+        return focal_loss if loss == "focal_loss" else getattr(functional, loss)
     if not callable(loss):
         raise ArgumentError(
             f"loss={loss!r} is no function",
@@ -430,30 +540,52 @@ def _loss(loss: Any) -> Any:
     return loss
 
 
-def _pair(data: Any) -> tuple[Any, Any] | None:
-    """(features, targets) as tensors, or None where the data come in batches."""
+def _batch(data: Any) -> Batch | None:
+    """All rows as tensors, (features, targets) or (features, targets, weights), or None where the
+    data come in batches."""
     if is_tensor_rows(data):
-        data = tensors_of(data)
-    elif not isinstance(data, tuple | list) or len(data) != 2:
+        return same_rows(tensors(tuple(tensors_of(data))))
+    if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         return None
-    features, targets = (as_tensor(part).detach() for part in data)
-    if not features.shape or not targets.shape or features.shape[0] != targets.shape[0]:
-        raise DataError(
-            f"Features of shape {tuple(features.shape)} and targets of shape "
-            f"{tuple(targets.shape)} do not have the same number of rows",
-            "Give one target for each row of features.",
+    if isinstance(data, list) and isinstance(data[0], tuple):
+        return None  # a list of batches
+    return same_rows(tensors(tuple(data)))
+
+
+def _two(train: Any) -> tuple[Any, Any]:
+    """Features and targets that come as a pair."""
+    found = _batch(train)
+    if found is None or len(found) != 2:
+        raise ArgumentError(
+            "sample_weight was given with data that are no pair (features, targets)",
+            "Let batches hold the weights of their rows as a third.",
         )
-    return features, targets
+    return found[0], found[1]
 
 
-def _require_pair(data: Any) -> tuple[Any, Any]:
-    pair = _pair(data)
-    if pair is None:
+def _loader(train: Any, batch_size: int, shuffle: bool) -> Any:
+    """What gives batches: the loader itself, or one for a data set of rows."""
+    rows: Any = train
+    if isinstance(train, IterableDataset):
+        return DataLoader(rows, batch_size=batch_size)
+    if isinstance(train, Dataset):
+        return DataLoader(rows, batch_size=batch_size, shuffle=shuffle)
+    if not hasattr(train, "__iter__") and not callable(train) and not hasattr(train, "__getitem__"):
+        raise ArgumentError(
+            f"Training data of type {type(train).__name__} cannot be used",
+            "Give a pair (features, targets), a data set, a loader, or a generator.",
+        )
+    return train
+
+
+def _require_pair(data: Any) -> Batch:
+    found = _batch(data)
+    if found is None:
         raise ArgumentError(
             f"Validation data of type {type(data).__name__} cannot be used",
             "Give a pair (features, targets) or a TensorDataset.",
         )
-    return pair
+    return found
 
 
 def _check_whole(name: str, value: Any, low: int) -> None:

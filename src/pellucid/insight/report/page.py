@@ -17,6 +17,7 @@ _STATUS = {
     "stopped early": "stopped early",
     "interrupted": "was interrupted",
     "stopped": "was stopped",
+    "out of time": "ended when its time was over",
     "not finite": "ended with NaN or infinity",
     "failed": "ended with an error",
 }
