@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from pellucid.base.extras import MissingPackageError, needs
+from pellucid.base.language import translated
 
 
 def main() -> None:
@@ -16,6 +17,6 @@ def main() -> None:
         with needs("train", "The command line"):
             from pellucid.cli.main import main as run
     except MissingPackageError as error:
-        sys.stderr.write(f"Error: {error}\n")
+        sys.stderr.write(f"{translated(f'Error: {error.message}')}\n  {translated(error.hint)}\n")
         sys.exit(error.exit_code)
     run()

@@ -10,6 +10,7 @@ from typing import Any
 from pellucid.backends.cpu.cache import cache_state
 from pellucid.backends.cpu.target import host_target, measure_bandwidth, measure_peak
 from pellucid.backends.cpu.threads import available_cpus, get_num_threads
+from pellucid.base.language import Shown, translated
 from pellucid.cli.reporting import fact, say_json
 from pellucid.training.saved_model import software_versions
 
@@ -39,7 +40,8 @@ def show(as_json: bool) -> None:
         return
     processor, threads = found["processor"], found["threads"]
     fact("Processor", f"{processor['name']} ({processor['triple']}, LLVM: {processor['cpu']})")
-    fact("Features", ", ".join(processor["features"]) or "none of those that matter")
+    features = Shown(", ".join(processor["features"]))
+    fact("Features", features or "none of those that matter")
     fact(
         "Vectors",
         f"{processor['vector_bits']} bits ({processor['lanes_float32']} × float32), "
@@ -52,7 +54,8 @@ def show(as_json: bool) -> None:
         if pairs
         else "no instruction for products: rounded operands are multiplied as float32",
     )
-    fact("Caches", ", ".join(f"{name} {_size(n)}" for name, n in found["caches_bytes"].items()))
+    caches = (f"{name} {_size(n)}" for name, n in found["caches_bytes"].items())
+    fact("Caches", Shown(", ".join(caches)))
     fact(
         "Threads",
         f"{threads['in_use']} in use, {threads['available']} available to this process, "
@@ -63,7 +66,8 @@ def show(as_json: bool) -> None:
     fact("Peak", f"{one:,.0f} GFLOP/s float32 on one thread, {every:,.0f} on {count} (measured)")
     one, every = found["memory_gbps"].values()
     fact("Memory", f"{one:,.1f} GB/s on one thread, {every:,.1f} on {count} (measured copy)")
-    fact("Versions", ", ".join(f"{name} {text}" for name, text in found["versions"].items()))
+    versions = (f"{name} {translated(text)}" for name, text in found["versions"].items())
+    fact("Versions", Shown(", ".join(versions)))
     cache = found["cache"]
     if cache is None:
         fact("Cache", "off")
@@ -123,7 +127,7 @@ def processor_name() -> str:
 
 def _size(count: int) -> str:
     if count <= 0:
-        return "unknown"
+        return translated("unknown")
     size, units = float(count), ["B", "KiB", "MiB", "GiB"]
     while size >= 1024 and len(units) > 1:
         size /= 1024

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import pellucid._starting as _starting
+from pellucid.cli.commands import Command, Commands, Lang
 from pellucid.cli.options import ENCODING, with_options
 from pellucid.cli.reporting import reported
 from pellucid.data.encodings import AUTO
@@ -21,6 +22,7 @@ EXIT_CODES = (
 
 app = typer.Typer(
     name="pellucid",
+    cls=Commands,
     help="Train a network on your data, natively compiled, and look inside.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
@@ -28,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 runs_app = typer.Typer(
+    cls=Commands,
     help="List the runs there are; compare, delete, see how settings differ.",
     no_args_is_help=False,
     invoke_without_command=True,
@@ -59,6 +62,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 
 
 @app.command(
+    cls=Command,
     rich_help_panel=LEARN,
     epilog=_examples(
         "train digits",
@@ -133,6 +137,7 @@ def train(
 
 
 @app.command(
+    cls=Command,
     rich_help_panel=LEARN,
     epilog=_examples(
         "search titanic.csv -t survived --trials 50 --minutes 10",
@@ -202,6 +207,7 @@ Run = Annotated[Path, typer.Argument(help="Folder that pellucid train has writte
 
 
 @app.command(
+    cls=Command,
     rich_help_panel=USE,
     epilog=_examples(
         "predict runs/houses new.csv --output prices.csv --id house",
@@ -231,7 +237,9 @@ def predict(
     use.predict(run, file, output, overwrite, encoding, id or (), as_json)
 
 
-@app.command(rich_help_panel=USE, epilog=_examples("evaluate runs/houses sold-in-2025.csv"))
+@app.command(
+    cls=Command, rich_help_panel=USE, epilog=_examples("evaluate runs/houses sold-in-2025.csv")
+)
 @reported
 def evaluate(
     run: Run,
@@ -245,7 +253,7 @@ def evaluate(
     use.evaluate(run, file, encoding, as_json)
 
 
-@app.command(rich_help_panel=LOOK, epilog=_examples("summary runs/houses"))
+@app.command(cls=Command, rich_help_panel=LOOK, epilog=_examples("summary runs/houses"))
 @reported
 def summary(run: Run, as_json: Json = False) -> None:
     """Show a trained network: layers, shapes, parameters, metrics."""
@@ -255,6 +263,7 @@ def summary(run: Run, as_json: Json = False) -> None:
 
 
 @app.command(
+    cls=Command,
     rich_help_panel=LOOK,
     epilog=_examples("report runs/houses", "report runs/small runs/large -o sizes.html"),
 )
@@ -296,7 +305,7 @@ def list_of_runs(
 Folders = Annotated[list[Path], typer.Argument(help="Run folders.")]
 
 
-@runs_app.command(epilog=_examples("runs compare runs/small runs/large"))
+@runs_app.command(cls=Command, epilog=_examples("runs compare runs/small runs/large"))
 @reported
 def compare(folders: Folders, as_json: Json = False) -> None:
     """Show metrics of several runs, the best first, and the settings that differ."""
@@ -305,7 +314,7 @@ def compare(folders: Folders, as_json: Json = False) -> None:
     runs.compare(folders, as_json)
 
 
-@runs_app.command(epilog=_examples("runs diff runs/small runs/large"))
+@runs_app.command(cls=Command, epilog=_examples("runs diff runs/small runs/large"))
 @reported
 def diff(folders: Folders, as_json: Json = False) -> None:
     """Show the settings, data and versions in which runs differ."""
@@ -314,7 +323,7 @@ def diff(folders: Folders, as_json: Json = False) -> None:
     runs.diff(folders, as_json)
 
 
-@runs_app.command(epilog=_examples("runs delete runs/small --yes"))
+@runs_app.command(cls=Command, epilog=_examples("runs delete runs/small --yes"))
 @reported
 def delete(
     folders: Folders,
@@ -326,7 +335,7 @@ def delete(
     runs.delete(folders, yes)
 
 
-@app.command(rich_help_panel=USE)
+@app.command(cls=Command, rich_help_panel=USE)
 @reported
 def recover(
     place: Annotated[
@@ -346,7 +355,9 @@ def recover(
     use.recover(place, discard, as_json)
 
 
-@app.command(rich_help_panel=LOOK, epilog=_examples("weights model.pt --match 'layers.*'"))
+@app.command(
+    cls=Command, rich_help_panel=LOOK, epilog=_examples("weights model.pt --match 'layers.*'")
+)
 @reported
 def weights(
     file: Annotated[
@@ -366,7 +377,7 @@ def weights(
     tensors.show(file, match, as_json)
 
 
-@app.command(rich_help_panel=LOOK)
+@app.command(cls=Command, rich_help_panel=LOOK)
 @reported
 def machine(as_json: Json = False) -> None:
     """Show the machine: processor, threads, measured limits, versions, code cache."""
@@ -388,6 +399,9 @@ def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    lang: Annotated[
+        Lang | None, typer.Option(help=r"Language of all texts \[as the system's].")
+    ] = None,  # Commands has read it, before the help was made
 ) -> None:
     """Train a network on your data, natively compiled, and look inside."""
 

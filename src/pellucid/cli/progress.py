@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pellucid.base.language import columns_of, translated
 from pellucid.training.history import Event
 
 REFRESHES_PER_SECOND = 8
@@ -59,25 +60,27 @@ class Progress:
         return "  ".join([self._place(), *self._quality(), *self._speed()])
 
     def _place(self) -> str:
-        return f"epoch {self.epoch}/{self.epochs}" if self.epochs else "starting"
+        place = f"epoch {self.epoch}/{self.epochs}" if self.epochs else "starting"
+        return translated(place)
 
     def _quality(self) -> list[str]:
         parts = []
         if self.loss is not None:
-            parts.append(f"loss {self.loss:.4g}")
+            parts.append(translated(f"loss {self.loss:.4g}"))
         if self.metric is not None:
-            parts.append(f"validation {self.metric_name} {self.metric:.4g}")
+            metric = f"validation {self.metric_name} {self.metric:.4g}"
+            parts.append(translated(metric))
         return parts
 
     def _speed(self) -> list[str]:
         if not self.steps:
-            return ["compiling"] if self.epochs else []
+            return [translated("compiling")] if self.epochs else []
         rate = self._rate()
         if not rate:
             return []
         rows = rate * self.rows / max(self.batches, 1)
         left = (self.epochs * self.batches - self.steps) / rate
-        return [f"{rows:,.0f} rows/s", f"at most {_duration(left)} left"]
+        return [translated(f"{rows:,.0f} rows/s"), translated(f"at most {_duration(left)} left")]
 
     def _rate(self) -> float:
         """Steps per second over the last seconds; 0 before it can be told."""
@@ -97,7 +100,7 @@ class Progress:
         from rich.table import Table
 
         rows = [[self._place(), *self._quality(), *self._speed()]]
-        if BAR_WIDTH + 2 + len("  ".join(rows[0])) > options.max_width:
+        if BAR_WIDTH + 2 + columns_of("  ".join(rows[0])) > options.max_width:
             rows = [[self._place(), *self._speed()], self._quality()]
         grid = Table.grid(padding=(0, 2))
         bar = ProgressBar(total=1.0, completed=self.share, width=BAR_WIDTH)

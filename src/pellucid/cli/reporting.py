@@ -20,6 +20,7 @@ import typer
 import pellucid._starting as _starting
 from pellucid._starting import SIGNALS
 from pellucid.base.errors import FileError, PellucidError
+from pellucid.base.language import Shown, language, padded, translated
 from pellucid.base.phrases import option_words, worded
 from pellucid.training.interrupts import Interrupted
 
@@ -39,14 +40,25 @@ def clean(text: object) -> str:
     )
 
 
+def told(text: object) -> Shown:
+    """``text`` in the user's language, clean, its settings worded as options."""
+    text = text if isinstance(text, str) else str(text)
+    return Shown(clean(translated(worded(text, option_words))))
+
+
+def about(name: str, text: object) -> Shown:
+    """What is told about a name of the user's, which stays as it is: ``name: text``."""
+    return Shown(clean(name) + ("：" if language() == "zh" else ": ") + told(text))
+
+
 def say(text: object = "", **style: Any) -> None:
     """A line on standard output."""
-    typer.secho(clean(text), **style)
+    typer.secho(told(text), **style)
 
 
 def complain(text: object, **style: Any) -> None:
     """A line on standard error."""
-    typer.secho(clean(text), err=True, **style)
+    typer.secho(told(text), err=True, **style)
 
 
 def say_json(value: object) -> None:
@@ -58,8 +70,9 @@ def say_json(value: object) -> None:
 
 def fact(name: str, text: object) -> None:
     """A named fact, its further lines indented."""
-    lines = clean(text).split("\n")
-    typer.echo(typer.style(f"{name:<12}", bold=True) + ("\n" + " " * 12).join(lines))
+    lines = told(text).split("\n")
+    head = padded(translated(name), 12)
+    typer.echo(typer.style(head, bold=True) + ("\n" + " " * 12).join(lines))
 
 
 def reported(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -161,7 +174,8 @@ def figures_table(columns: Mapping[str, Mapping[str, float]], headline: str) -> 
 
     names = list(dict.fromkeys(name for values in columns.values() for name in values))
     names.sort(key=lambda name: name != headline)
-    rows: list[Sequence[str]] = [["", *columns]]
+    rows: list[Sequence[str]] = [["", *map(translated, columns)]]
     for name in names:
-        rows.append([name, *(figure_text(name, values.get(name)) for values in columns.values())])
+        figures = (figure_text(name, values.get(name)) for values in columns.values())
+        rows.append([translated(name), *figures])
     return text_table(rows)

@@ -9,7 +9,8 @@ from typing import Any
 import typer
 
 from pellucid.base.errors import ArgumentError
-from pellucid.cli.reporting import complain, fact, figure_text, say, say_json
+from pellucid.base.language import translated
+from pellucid.cli.reporting import complain, fact, figure_text, say, say_json, told
 from pellucid.training.metrics import LOWER_IS_BETTER
 from pellucid.training.run_list import (
     RunFacts,
@@ -31,7 +32,8 @@ def show(place: Path, as_json: bool) -> None:
     if not found:
         say(f"There are no runs in {place}.")
         return
-    rows: list[Sequence[str]] = [("run", "target", "metric", *PARTS, "epochs at most", "status")]
+    heads = ("run", "target", "metric", *PARTS, "epochs at most", "status")
+    rows: list[Sequence[str]] = [[*map(translated, heads)]]
     for run in found:
         if run.saved is None:
             complain(f"{run.folder} cannot be read: {run.problem}", fg="yellow")
@@ -39,7 +41,8 @@ def show(place: Path, as_json: bool) -> None:
         figures = [figure_text(run.headline, run.figures.get(part)) for part in PARTS]
         target = ", ".join(run.saved.task.targets)
         epochs = str(run.saved.config.epochs)
-        rows.append((run.folder.name, target, run.headline, *figures, epochs, run.saved.status))
+        headline, status = translated(run.headline), translated(run.saved.status)
+        rows.append((run.folder.name, target, headline, *figures, epochs, status))
     say(text_table(rows))
 
 
@@ -63,7 +66,7 @@ def compare(folders: Sequence[Path], as_json: bool) -> None:
             run.saved.figures.get(part or "test", {}).get(name) if run.saved else None
             for run in runs
         ]
-        rows.append((name, *(figure_text(name, value) for value in values)))
+        rows.append((translated(name), *(figure_text(name, value) for value in values)))
     if len(rows) > 1:
         say(f"On the {part or 'test'} part:")
         say(text_table(rows))
@@ -81,16 +84,18 @@ def diff(folders: Sequence[Path], as_json: bool) -> None:
     if not different:
         say("The settings, the data and the versions are equal.")
         return
-    rows: list[Sequence[str]] = [("setting", *(run.folder.name for run in runs))]
+    rows: list[Sequence[str]] = [(translated("setting"), *(run.folder.name for run in runs))]
     for name, values in different.items():
-        rows.append((name, *(_shown(value) for value in values)))
+        # Options keep their names; what else differs is told in words.
+        told_name = translated(name) if " " in name else name
+        rows.append((told_name, *(_shown(value) for value in values)))
     say(text_table(rows))
 
 
 def delete(folders: Sequence[Path], yes: bool) -> None:
     """Deletes run folders, after a question unless ``yes``."""
     for folder in folders:
-        if not yes and not typer.confirm(f"Delete {folder}?"):
+        if not yes and not typer.confirm(told(f"Delete {folder}?")):
             fact("Kept", str(folder))
             continue
         delete_run(folder)
@@ -107,6 +112,6 @@ def _read(folders: Sequence[Path], least: int) -> list[RunFacts]:
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return ",".join(map(str, value)) or "none"
+        return ",".join(map(str, value)) or translated("none")
     text = "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 24 else text[:23] + "…"

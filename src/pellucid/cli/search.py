@@ -14,10 +14,11 @@ from typing import Any
 
 from pellucid.backends.cpu.threads import available_cpus
 from pellucid.base.errors import ArgumentError, FileError, PellucidError
+from pellucid.base.language import Shown
 from pellucid.base.phrases import option_words, worded
 from pellucid.cli.config_file import toml_text
 from pellucid.cli.options import option_name
-from pellucid.cli.reporting import clean, complain, fact, say, say_json
+from pellucid.cli.reporting import clean, complain, fact, say, say_json, told
 from pellucid.cli.train import say_data
 from pellucid.data.sources import load_source
 from pellucid.insight.search_pictures import draw_importances, draw_parallel_coordinates
@@ -62,7 +63,7 @@ def search(
     if not as_json:
         if goes_on:
             fact("Note", f"the search in {folder} goes on")
-        fact("Searched", ", ".join(option_name(name) for name in space))
+        fact("Searched", Shown(", ".join(option_name(name) for name in space)))
     lines = _Lines(trials, quiet or as_json)
     count = processes or available_cpus()
     try:
@@ -135,13 +136,14 @@ class _Lines:
         best = found.best
         better = before is None or best != before.best
         text = f"{len(found.trials):>4} / {self.trials}  {time.perf_counter() - self.start:6.0f} s"
-        text += f"  best validation loss {best.loss:.4g}"
+        reached = f"best validation loss {best.loss:.4g}"
         if best.metric is not None:
-            text += f" (metric {best.metric:.4g})"
+            reached += f" (metric {best.metric:.4g})"
+        text += f"  {told(reached)}"
         if better:
             listed = (f"{option_name(n)} {shown(v)}" for n, v in best.settings.items())
             text += ": " + ", ".join(listed)
-        say(text)
+        say(Shown(text))
 
 
 def _finish(folder: Path, found: SearchResult, given: dict[str, Any], as_json: bool) -> None:
@@ -153,7 +155,7 @@ def _finish(folder: Path, found: SearchResult, given: dict[str, Any], as_json: b
         say()
     if shares and not as_json:
         listed = ", ".join(f"{option_name(name)} {share:.0%}" for name, share in shares.items())
-        fact("Mattered", listed)
+        fact("Mattered", Shown(listed))
     written = [LEADERBOARD, BEST]
     _write(folder / LEADERBOARD, _leaderboard(found))
     best = {option_name(name).removeprefix("--"): v for name, v in found.best.settings.items()}
@@ -170,7 +172,7 @@ def _finish(folder: Path, found: SearchResult, given: dict[str, Any], as_json: b
         trials = [dataclasses.asdict(trial) for trial in found.trials]
         say_json({"folder": str(folder), "trials": trials, "importances": shares})
         return
-    fact("Written", f"{folder}  ({', '.join(written)})")
+    fact("Written", Shown(f"{folder}  ({', '.join(written)})"))
     command = f"pellucid train --config {shlex.quote(str(folder / BEST))}"
     fact("Next", f"{clean(command)}   trains with the best settings and measures the test part")
 

@@ -12,20 +12,24 @@ from typing import Any
 import typer
 
 from pellucid.base.errors import ArgumentError, FileError, PellucidError
+from pellucid.base.language import Shown, language
 from pellucid.base.phrases import option_words
 from pellucid.cli.config_file import toml_text
 from pellucid.cli.options import given_loading
 from pellucid.cli.progress import Progress, shown
 from pellucid.cli.reporting import (
     DEFECT,
+    about,
     complain,
     fact,
     figures_table,
     say,
     say_json,
     show_error,
+    told,
 )
 from pellucid.data.sources import PreparedData
+from pellucid.insight.finding import Finding
 from pellucid.insight.learning_rates import draw_learning_rates
 from pellucid.insight.report import render_report
 from pellucid.insight.runs import run_findings
@@ -274,7 +278,7 @@ def say_outcome(outcome: Outcome) -> None:
     say_figures(result)
     say_findings(folder)
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
-    fact("Written", f"{_shown(folder)}{os.sep}  ({files})")
+    fact("Written", Shown(f"{_shown(folder)}{os.sep}  ({files})"))
     if result.failure is not None:
         complain("")
         show_error(result.failure)
@@ -286,8 +290,16 @@ def say_findings(folder: Path) -> None:
     """What is noticed about the run: its network and its curves, and what to do."""
     with contextlib.suppress(PellucidError):  # a run that could not be written whole
         for finding in run_findings(read_run(folder)):
-            place = f" in layer {finding.where}" if finding.where else ""
-            fact("Diagnosis", f"{finding.what}{place}: {finding.evidence}. {finding.remedy}")
+            fact("Diagnosis", diagnosis(finding))
+
+
+def diagnosis(finding: Finding) -> str:
+    """What was found, where, the evidence and the remedy, in the user's language."""
+    place = f" in layer {finding.where}" if finding.where else ""
+    if language() == "en":
+        return f"{finding.what}{place}: {finding.evidence}. {finding.remedy}"
+    what = told(finding.what) + (f"（{told(place.strip())}）" if place else "")
+    return Shown(f"{what}：{told(finding.evidence)}。{told(finding.remedy)}")
 
 
 def say_leftovers(found: Sequence[Leftover]) -> None:
@@ -321,7 +333,7 @@ def say_data(prepared: PreparedData) -> None:
         f"{prepared.name}: {prepared.rows:,} rows, {len(prepared.feature_names):,} features; "
         f"training / validation / test {sizes}",
     )
-    fact("Task", f"{', '.join(prepared.task.targets)}: {prepared.task.reason}")
+    fact("Task", about(", ".join(prepared.task.targets), prepared.task.reason))
     for note in prepared.notes:
         fact("Note", note)
 

@@ -15,8 +15,18 @@ import numpy as np
 
 from pellucid.base.errors import ArgumentError, DataError, FileError, RunFolderError
 from pellucid.base.extras import needs
+from pellucid.base.language import Shown, translated
 from pellucid.base.phrases import phrase
-from pellucid.cli.reporting import complain, fact, figure_text, figures_table, say, say_json
+from pellucid.cli.reporting import (
+    about,
+    complain,
+    fact,
+    figure_text,
+    figures_table,
+    say,
+    say_json,
+    told,
+)
 from pellucid.data.sources import PredictionData, load_for_prediction
 from pellucid.insight.report import render_comparison, render_report
 from pellucid.training.files import write_file
@@ -97,7 +107,7 @@ def predict(
         say_json({"rows": len(values), "written": str(output)})
         return
     fact("Predicted", f"{len(values):,} rows of {file}")
-    fact("Written", str(output))
+    fact("Written", Shown(output))
 
 
 def prediction_columns(saved: SavedModel, values: np.ndarray) -> dict[str, list[Any]]:
@@ -163,7 +173,7 @@ def evaluate(run: Path, file: str, encoding: str, as_json: bool = False) -> None
             }
         )
         return
-    fact("Run", f"{saved.name}, {saved.created}, {saved.status}")
+    fact("Run", Shown(f"{saved.name}, {saved.created}, {translated(saved.status)}"))
     if data.fingerprint == saved.fingerprint:
         fact("Note", "these are the data of the training: the metrics include training rows")
     left_out = int((~data.present).sum())
@@ -181,7 +191,7 @@ def evaluate(run: Path, file: str, encoding: str, as_json: bool = False) -> None
 
 def class_table(measured: Metrics) -> str:
     """Precision, recall and F1 of each class as text."""
-    rows = [("class", "precision", "recall", "f1", "rows")]
+    rows = [tuple(map(translated, ("class", "precision", "recall", "f1", "rows")))]
     for one in measured.per_class[:100]:
         shown = [figure_text("", value) for value in (one.precision, one.recall, one.f1)]
         rows.append((one.name, *shown, f"{one.support:,}"))  # type: ignore[arg-type]
@@ -195,8 +205,8 @@ def summary(run: Path, as_json: bool = False) -> None:
         shapes = {n: list(p.shape) for n, p in network.named_parameters()}
         say_json({**facts_of(run).to_json(), "versions": saved.versions, "parameters": shapes})
         return
-    fact("Run", f"{saved.name}, {saved.created}, {saved.status}")
-    fact("Task", f"{', '.join(saved.task.targets)}: {saved.task.reason}")
+    fact("Run", Shown(f"{saved.name}, {saved.created}, {translated(saved.status)}"))
+    fact("Task", about(", ".join(saved.task.targets), saved.task.reason))
     rows = saved.rows
     fact(
         "Data",
@@ -205,7 +215,8 @@ def summary(run: Path, as_json: bool = False) -> None:
         f"SHA-256 {saved.fingerprint[:16]}…",
     )
     fact("Network", describe_layers(saved.row_shape, saved.config, saved.task))
-    fact("Versions", ", ".join(f"{name} {text}" for name, text in saved.versions.items()))
+    versions = (f"{name} {translated(text)}" for name, text in saved.versions.items())
+    fact("Versions", Shown(", ".join(versions)))
     say()
     say(summarize(network, (1, saved.inputs)))
     if saved.figures:
@@ -230,7 +241,7 @@ def report(runs: Sequence[Path], output: Path | None, as_json: bool = False) -> 
         return
     for note in notes:
         fact("Note", note)
-    fact("Written", str(target))
+    fact("Written", Shown(target))
 
 
 def recover(place: Path | None, discard: bool, as_json: bool = False) -> None:
@@ -243,7 +254,7 @@ def recover(place: Path | None, discard: bool, as_json: bool = False) -> None:
     def tell(what: str, folder: Path, note: str = "") -> None:
         listed.append({"what": what.lower(), "folder": str(folder), "note": note})
         if not as_json:
-            fact(what, f"{folder}{note}")
+            fact(what, Shown(f"{folder}{told(note)}"))
 
     for one in found:
         if discard:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pellucid.base.errors import ArgumentError
+from pellucid.base.language import Shown, translated
 from pellucid.cli.reporting import complain, say
 from pellucid.insight.weights import TensorFacts, facts_of
 from pellucid.interop.safetensors import PartlyReadable
@@ -29,7 +30,7 @@ def show(path: Path, match: str | None, as_json: bool) -> None:
         )
     facts = [facts_of(name, tensors[name]) for name in chosen]
     if as_json:
-        say(json.dumps([_plain(fact) for fact in facts], indent=1))
+        say(Shown(json.dumps([_plain(fact) for fact in facts], indent=1)))
     else:
         _print(path, facts)
     for name, dtype in unreadable.items():
@@ -48,7 +49,8 @@ def _print(path: Path, facts: list[TensorFacts]) -> None:
     if not facts:
         say(f"{path} holds no tensors.")
         return
-    rows: list[tuple[str, ...]] = [("name", "shape", "dtype", "mean", "std", "min", "max", "zeros")]
+    heads = ("name", "shape", "dtype", "mean", "std", "min", "max", "zeros")
+    rows: list[tuple[str, ...]] = [tuple(map(translated, heads))]
     for fact in facts:
         figures = [_number(value) for value in (fact.mean, fact.std, fact.low, fact.high)]
         zeros = "" if math.isnan(fact.zeros) else f"{fact.zeros:.1%}"

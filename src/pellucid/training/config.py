@@ -285,6 +285,7 @@ class TrainingConfig:
         "does not matter where exactly something stands",
         low=0,
         high=1000,
+    )
     max_minutes: float = _setting(
         0.0,
         "minutes after which the training ends, with the batch that runs; 0 sets no end",

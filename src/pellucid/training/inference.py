@@ -37,9 +37,9 @@ class Scorer:
     """Runs ``model`` in evaluation mode.
 
     ``scorer(features)``: array or tensor (rows, …), or several in a tuple or dictionary as the
-    model takes them → float array (rows, outputs).  Rows are processed in blocks of ``block``, or of a size that suits the first call; the last one is filled
-    up with copies of its first row, which changes nothing for the others because rows do not see
-    each other in evaluation mode.
+    model takes them → float array (rows, outputs).  Rows are processed in blocks of ``block``, or
+    of a size that suits the first call; the last one is filled up with copies of its first row,
+    which changes nothing for the others because rows do not see each other in evaluation mode.
     """
 
     def __init__(self, model: Any, *, compile: bool = True, block: int = 0) -> None:

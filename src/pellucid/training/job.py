@@ -169,14 +169,10 @@ def find_learning_rate(prepared: PreparedData, config: TrainingConfig) -> Learni
     """A trial of learning rates (``Trainer.find_lr``) for the network that ``config`` describes."""
     config = config.for_rows(len(prepared.train))
     _check_classes(prepared, config)
-    task = prepared.task
     set_num_threads(config.threads or available_cpus())
-    manual_seed(config.seed)
-    model = build_network(prepared.row_shape, config, task.output_units)
-    trainer = _trainer(prepared, config, (), model, config.loss_for(task.kind, task.loss))
-    train = prepared.train
-    pair = train.features, target_array(task.kind, train.targets)
-    return trainer.find_lr(pair, batch_size=config.batch_size)
+    model, _ = untrained_network(prepared, config)
+    rows = part_rows(prepared, prepared.train)
+    return run_trainer(prepared, config, model).find_lr(rows, batch_size=config.batch_size)
 
 
 def train_network(
@@ -256,7 +252,7 @@ def run_trainer(
         model,
         build_loss(loss_name),
         optimizer,
-        schedule=build_schedule(optimizer, config, len(prepared.train)),
+        schedule=build_schedule(optimizer, config, prepared.training_rows),
         schedule_interval="step" if config.warmup or config.schedule == "one_cycle" else None,
         metric=_metric(prepared) if prepared.train.weights is None else None,
         clip_norm=config.clip_norm,

@@ -28,6 +28,7 @@ from typing import Any
 from pellucid.backends.cpu.threads import available_cpus, get_num_threads, set_num_threads
 from pellucid.base.errors import ArgumentError, FileError, NonFiniteError, PellucidError
 from pellucid.base.extras import needs
+from pellucid.base.language import Shown, columns_of, padded, translated
 from pellucid.data.sources import PreparedData
 from pellucid.tensor.random import manual_seed
 from pellucid.training.history import Event, StopTraining
@@ -188,17 +189,21 @@ class SearchResult:
     def __str__(self) -> str:
         """A leaderboard of the ten best."""
         names = list(self.best.settings)
-        lines = [["rank", "loss", "metric", "epoch", *names, ""]]
+        heads = (translated(head) for head in ("rank", "loss", "metric", "epoch"))
+        lines = [[*heads, *names, ""]]
         for rank, trial in enumerate(self.trials[:10], 1):
             metric = "" if trial.metric is None else f"{trial.metric:.4g}"
             values = [shown(trial.settings.get(name)) for name in names]
-            ended = "ended early" if trial.pruned else ""
+            ended = translated("ended early") if trial.pruned else ""
             lines.append([str(rank), f"{trial.loss:.4g}", metric, str(trial.epoch), *values, ended])
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
+        widths = [max(map(columns_of, column)) for column in zip(*lines, strict=True)]
+        return Shown(
+            "\n".join("  ".join(map(_to_the_right, line, widths)).rstrip() for line in lines)
         )
+
+
+def _to_the_right(text: str, width: int) -> str:
+    return padded(text, width, right=True)
 
 
 def shown(value: object) -> str:

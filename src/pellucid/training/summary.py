@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pellucid.base.language import Shown, columns_of, padded, translated
 from pellucid.nn.modes import evaluation
 from pellucid.nn.module import Module
 from pellucid.nn.recurrent import RNNBase
@@ -84,12 +85,21 @@ class Summary:
             for layer in self.layers
         ]
         time_text = f"{self.seconds * 1e6:,.0f} µs"
-        last = ("all", "", "", "", f"{self.parameters:,}", f"{self.flop:,}", _size(self.bytes))
-        lines = text_table([heads, *rows, (*last, time_text)], left=4, rule=True)
-        return (
-            f"{self.model}, input {_shape(self.input)}\n{lines}\n"
-            f"{self.parameters:,} parameters, {self.trainable:,} trainable"
+        count = f"{self.parameters:,}"
+        last = (
+            translated("all"),
+            "",
+            "",
+            "",
+            count,
+            f"{self.flop:,}",
+            _size(self.bytes),
+            time_text,
         )
+        lines = text_table([[*map(translated, heads)], *rows, last], left=4, rule=True)
+        title = translated(f"{self.model}, input {_shape(self.input)}")
+        end = translated(f"{self.parameters:,} parameters, {self.trainable:,} trainable")
+        return Shown(f"{title}\n{lines}\n{end}")
 
 
 def summary(model: Module, input: Tensor | np.ndarray | Sequence[Any]) -> Summary:
@@ -189,19 +199,17 @@ def _flop(module: Any, given: Any, result: Any) -> int:
 def text_table(rows: Sequence[Sequence[str]], *, left: int = 1, rule: bool = False) -> str:
     """Cells in aligned columns; the first ``left`` columns to the left, the others to the right.
     The first line is underlined, and with ``rule`` the last one has a line above it."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(columns_of(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:
-        cells = [
-            cell.ljust(width) if i < left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
+        sized = enumerate(zip(row, widths, strict=True))
+        cells = [padded(cell, width, right=i >= left) for i, (cell, width) in sized]
         lines.append("  ".join(cells).rstrip())
     line = "─" * (sum(widths) + 2 * (len(widths) - 1))
     lines.insert(1, line)
     if rule:
         lines.insert(len(lines) - 1, line)
-    return "\n".join(lines)
+    return Shown("\n".join(lines))
 
 
 def _is_shape(value: Any) -> bool:

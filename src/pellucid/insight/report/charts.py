@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.insight.report.markup import number, safe
+from pellucid.insight.report.markup import number, said
 
 WIDTH, HEIGHT = 560, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 12, 34
@@ -103,11 +103,11 @@ class Frame:
         middle = (_LEFT + self.width - _RIGHT) / 2
         parts.append(
             f'<text class="title" x="{middle:.0f}" y="{self.height - 4}" '
-            f'text-anchor="middle">{safe(x_title)}</text>'
+            f'text-anchor="middle">{said(x_title)}</text>'
         )
         parts.append(
             f'<text class="title" transform="translate(11 {base / 2 + 6:.0f}) '
-            f'rotate(-90)" text-anchor="middle">{safe(y_title)}</text>'
+            f'rotate(-90)" text-anchor="middle">{said(y_title)}</text>'
         )
         return "".join(parts)
 
@@ -120,7 +120,7 @@ def _around(value: float) -> tuple[float, float]:
 def svg(width: int, height: int, body: str, label: str) -> str:
     """An SVG picture that scales with the page; ``label`` is read to those who cannot see it."""
     return (
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{safe(label, 200)}">'
+        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{said(label, 200)}">'
         f"{body}</svg>"
     )
 
@@ -167,7 +167,7 @@ def line_chart(lines: Sequence[Line], x_title: str, y_title: str, best: float | 
             parts.append(f'<circle class="dot {css}" cx="{cx}" cy="{cy}" r="3"/>')
         parts.append(
             f'<polyline class="curve {css}" points="{" ".join(points)}">'
-            f"<title>{safe(name)}</title></polyline>"
+            f"<title>{said(name)}</title></polyline>"
         )
     picture = svg(WIDTH, HEIGHT, "".join(parts), f"{y_title} over {x_title}")
     entries = [(name, css) for name, css, _, _ in lines]
@@ -178,7 +178,7 @@ def line_chart(lines: Sequence[Line], x_title: str, y_title: str, best: float | 
 
 def legend(entries: Sequence[tuple[str, str]]) -> str:
     """Names beside their colours."""
-    keys = "".join(f'<span><i class="key {css}"></i>{safe(name)}</span>' for name, css in entries)
+    keys = "".join(f'<span><i class="key {css}"></i>{said(name)}</span>' for name, css in entries)
     return f'<div class="legend">{keys}</div>'
 
 
@@ -282,7 +282,7 @@ def stacked_bar(parts: Sequence[tuple[str, float, str]]) -> str:
     """One bar cut into named shares: (label for people, size, CSS class)."""
     total = sum(size for _, size, _ in parts) or 1.0
     cells = "".join(
-        f'<i class="{css}" style="width:{100 * size / total:.2f}%" title="{safe(label)}"></i>'
+        f'<i class="{css}" style="width:{100 * size / total:.2f}%" title="{said(label)}"></i>'
         for label, size, css in parts
         if size > 0
     )

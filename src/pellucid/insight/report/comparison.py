@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.base.errors import ArgumentError
+from pellucid.base.language import Shown, in_language, translated
 from pellucid.insight.report.charts import line_chart
-from pellucid.insight.report.markup import card, page, safe, seconds_text, table
+from pellucid.insight.report.markup import card, page, safe, said, seconds_text, table
 from pellucid.insight.report.sections import metric_name, metric_text
 from pellucid.training.metrics import LOWER_IS_BETTER
 from pellucid.training.run_list import RunFacts, differing_settings
@@ -17,16 +18,22 @@ MOST_RUNS = 12
 """More lines in one picture could not be told apart."""
 
 
-def render_comparison(runs: Sequence[StoredRun]) -> str:
+def render_comparison(runs: Sequence[StoredRun], *, language: str | None = None) -> str:
     """A page that compares runs, as HTML text, complete in itself.
 
     Metrics by run, the validation losses over the epochs in one picture, and the settings that
-    differ.  Raises ``ArgumentError`` for fewer than two runs, or more than twelve.
+    differ, in the ``language`` ``"en"`` or ``"zh"`` (``pellucid.base.language`` says which one
+    without it).  Raises ``ArgumentError`` for fewer than two runs, or more than twelve.
     """
     if not 2 <= len(runs) <= MOST_RUNS:
         raise ArgumentError(
             f"{len(runs)} runs cannot be compared on one page", f"Give 2 to {MOST_RUNS} runs."
         )
+    with in_language(language):
+        return _page(runs)
+
+
+def _page(runs: Sequence[StoredRun]) -> str:
     names = _names(runs)
     cards = [
         card("Metrics", _metrics(runs, names), _note(runs), wide=True),
@@ -85,7 +92,7 @@ def _curves(runs: Sequence[StoredRun], names: Sequence[str], field: str) -> str:
         known = [(x, y) for x, y in pairs if y is not None]
         if known:
             xs, ys = map(list, zip(*known, strict=True))
-            lines.append((name, f"r{number}", xs, ys))
+            lines.append((Shown(name), f"r{number}", xs, ys))
     return line_chart(lines, "epoch", "loss") if lines else ""
 
 
@@ -93,13 +100,18 @@ def _differences(runs: Sequence[StoredRun], names: Sequence[str]) -> str:
     found = differing_settings([RunFacts(run.folder, run.saved) for run in runs])
     if not found:
         return "<p>Nothing: settings, data and versions are equal.</p>"
-    rows = [[safe(name), *(safe(_shown(v), 40) for v in vs)] for name, vs in found.items()]
+    rows = [[_difference(name), *(safe(_shown(v), 40) for v in vs)] for name, vs in found.items()]
     return table(["setting", *map(safe, names)], rows)
+
+
+def _difference(name: str) -> str:
+    """Options keep their names; what else differs is told in words."""
+    return said(name) if " " in name else safe(name)
 
 
 def _shown(value: object) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(map(str, value)) or translated("none")
     return "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
@@ -109,5 +121,5 @@ def _verdicts(runs: Sequence[StoredRun], names: Sequence[str]) -> str:
         text = (
             run.verdict.text if run.verdict is not None else "was not compared with simple models"
         )
-        parts.append(f"<p><b>{safe(name)}:</b> {safe(text, 400)}</p>")
+        parts.append(f"<p><b>{safe(name)}:</b> {said(text, 400)}</p>")
     return "".join(parts)

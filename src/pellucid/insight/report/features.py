@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pellucid.insight.features import convolutions, feature_maps, filters
 from pellucid.insight.report.charts import image_uri
-from pellucid.insight.report.markup import safe
+from pellucid.insight.report.markup import safe, said
 from pellucid.training.stored_run import StoredRun
 
 MOST_FILTERS, MOST_MAPS = 32, 16
@@ -31,13 +31,13 @@ def features_section(run: StoredRun) -> str:
     pixels, shape = shown.first, run.saved.row_shape
     if pixels.shape != (math.prod(shape),):
         return body
-    body += f"<h3>Image {int(predictions.rows[0])} of the {safe(shown.part)} part</h3>"
+    body += f"<h3>Image {int(predictions.rows[0])} of the {said(shown.part)} part</h3>"
     body += _gallery([_stretched(pixels.reshape(shape))], "image")
     for path, maps in feature_maps(run.model, pixels).items():
         strongest = np.argsort(-maps.clip(0).mean(axis=(1, 2)), kind="stable")[:MOST_MAPS]
         body += f"<h3>Layer {safe(path)}: {len(strongest)} of {len(maps)} feature maps</h3>"
         top = float(maps.max()) or 1.0
-        body += _gallery([maps[i] / top for i in sorted(strongest.tolist())], f"layer {path}")
+        body += _gallery([maps[i] / top for i in sorted(strongest.tolist())], f"layer {safe(path)}")
     return body
 
 
@@ -48,7 +48,7 @@ def _stretched(pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 def _gallery(pictures: list[npt.NDArray[np.float64]], name: str) -> str:
     figures = "".join(
-        f'<figure><img alt="{safe(name)} {number}" src="{image_uri(picture)}"></figure>'
+        f'<figure><img alt="{name} {number}" src="{image_uri(picture)}"></figure>'
         for number, picture in enumerate(pictures)
     )
     return f'<div class="gallery tight">{figures}</div>'

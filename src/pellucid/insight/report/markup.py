@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import html
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from pellucid.base.language import language, translated
 from pellucid.insight.report.style import CSS
 
 # Nothing is loaded and nothing runs, whatever a name in the data may try.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")  # control, format (also bidirectional), unusable
+
+# Around what is not translated any more, until the page is done; no text holds such characters.
+_BEGIN, _END = "\ue000", "\ue001"
 
 
 def safe(value: object, longest: int = 60) -> str:
@@ -22,7 +27,19 @@ def safe(value: object, longest: int = 60) -> str:
     )
     if len(shown) > longest:
         shown = shown[: longest - 1] + "…"
-    return html.escape(shown, quote=True)
+    text = html.escape(shown, quote=True)
+    return text if language() == "en" else f"{_BEGIN}{text}{_END}"
+
+
+def said(text: str, longest: int = 60) -> str:
+    """A text of ours in the language of the page, safe for HTML and SVG."""
+    return safe(translated(text), longest)
+
+
+def sentences(*texts: str) -> str:
+    """Sentences without their ends, which are HTML already, one after the other."""
+    full = [text for text in texts if text]
+    return ". ".join(full) if language() == "en" else "。".join(full)
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -80,10 +97,35 @@ def card(title: str, body: str, note: str = "", *, wide: bool = False) -> str:
 def page(title: str, body: str, footer: str = "") -> str:
     """A whole page; ``title``, ``body`` and ``footer`` are HTML."""
     last = f"<footer>{footer}</footer>" if footer else ""
+    title, body, last = _in_the_language(title), _in_the_language(body), _in_the_language(last)
+    code = {"zh": "zh-CN"}.get(language(), language())
     return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        f'<!DOCTYPE html><html lang="{code}"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{CSS}</style></head><body><main>{body}{last}"
         "</main></body></html>\n"
     )
+
+
+_TAG = re.compile(r"(<[^>]*>)")
+_LABEL = re.compile(r'(?<= )(title|aria-label|alt)="([^"]*)"')
+
+
+def _in_the_language(page: str) -> str:
+    """HTML with the texts between its tags, and the labels in them, in the user's language."""
+    if language() == "en":
+        return page
+    parts = _TAG.split(page)
+    parts[::2] = map(_text, parts[::2])
+    parts[1::2] = (
+        _LABEL.sub(lambda label: f'{label[1]}="{_text(label[2])}"', tag) for tag in parts[1::2]
+    )
+    return "".join(parts).replace(_BEGIN, "").replace(_END, "")
+
+
+def _text(text: str) -> str:
+    if not text.strip() or text.count(_BEGIN) == 1 and text[0] == _BEGIN and text[-1] == _END:
+        return text
+    found = html.escape(translated(html.unescape(text)), quote=True)
+    return re.sub(f"{_END}:( |$)", f"{_END}：", found)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from pellucid.base.language import in_language
 from pellucid.insight.report import sections
 from pellucid.insight.report.features import features_section
-from pellucid.insight.report.markup import card, number, page, safe, seconds_text
+from pellucid.insight.report.markup import card, number, page, safe, said, seconds_text, sentences
 from pellucid.insight.report.mistakes import mistakes_section
 from pellucid.insight.runs import run_findings
 from pellucid.training.stored_run import SimpleModel, StoredRun, read_run, shown_part
@@ -23,13 +24,21 @@ _STATUS = {
 }
 
 
-def render_report(folder: str | os.PathLike[str] | StoredRun) -> str:
-    """The report of a run folder as HTML text, complete in itself.
+def render_report(
+    folder: str | os.PathLike[str] | StoredRun, *, language: str | None = None
+) -> str:
+    """The report of a run folder as HTML text, complete in itself, in the ``language`` ``"en"`` or
+    ``"zh"`` (``pellucid.base.language`` says which one without it).
 
     Everything in it comes from the folder (``read_run``).  What an older or interrupted run does
     not hold is left out, and said.  Raises as ``read_run``.
     """
     run = folder if isinstance(folder, StoredRun) else read_run(folder)
+    with in_language(language):
+        return _page(run)
+
+
+def _page(run: StoredRun) -> str:
     title = f"{safe(run.saved.name)}: {safe(', '.join(run.saved.task.targets))}"
     body = _header(run, title) + _verdict(run) + _tiles(run)
     body += '<div class="cards">' + "".join(_cards(run)) + "</div>"
@@ -44,7 +53,8 @@ def diagnosis_text(run: StoredRun) -> str:
         title = found.what[:1].upper() + found.what[1:]
         title += f" in layer {found.where}" if found.where else ""
         texts.append(
-            f"<b>{safe(title)}:</b> {safe(found.evidence, 400)}. {safe(found.remedy, 300)}"
+            f"<b>{said(title + ':')}</b> "
+            + sentences(said(found.evidence, 400), said(found.remedy, 300))
         )
     return " ".join(texts)
 
@@ -53,8 +63,8 @@ def _header(run: StoredRun, title: str) -> str:
     task = run.saved.task
     kind = {"multiclass": "multi-class", "multilabel": "multi-label"}.get(task.kind, task.kind)
     return (
-        f'<header><p class="eyebrow">Training report · {safe(kind)}</p><h1>{title}</h1>'
-        f'<p class="lead">{safe(task.reason, 300)}. Loss: {safe(run.training.loss)}.</p>'
+        f'<header><p class="eyebrow">Training report · {said(kind)}</p><h1>{title}</h1>'
+        f'<p class="lead">{said(task.reason, 300)}. Loss: {safe(run.training.loss)}.</p>'
         "</header>"
     )
 
@@ -67,10 +77,11 @@ def _verdict(run: StoredRun) -> str:
     if run.training.failure is not None:
         css = "bad"
         message, hint = run.training.failure
-        extra = f"<p>{safe(message, 600)}. {safe(hint, 300)}</p>"
+        message_html = sentences(said(message, 600), said(hint, 300))
+        extra = f"<p>{message_html}</p>"
     elif status == "interrupted":
         extra = "<p>The run was interrupted; these are the best weights up to then.</p>"
-    first = safe(text or "The network was not compared with simple models.", 400)
+    first = said(text or "The network was not compared with simple models.", 400)
     return f'<div class="verdict {css}"><p>{first}</p>{extra}</div>'
 
 
@@ -84,7 +95,7 @@ def _tiles(run: StoredRun) -> str:
         best = _best(run.baselines)
         measured = best.metrics.get(part) if best is not None else None
         if best is not None and measured is not None and name in measured.values:
-            tiles.append((sections.metric_text(name, measured[name]), safe(best.name)))
+            tiles.append((sections.metric_text(name, measured[name]), said(best.name)))
     tiles.append((f"{run.parameters():,}", "parameters"))
     tiles.append((f"{run.training.epochs:,}", f"epochs, best {history.best_epoch}"))
     tiles.append((seconds_text(run.seconds.get("training", history.seconds)), "training"))

@@ -7,9 +7,10 @@ from math import prod
 
 import numpy as np
 
+from pellucid.base.language import Shown, translated
 from pellucid.data.preprocessing import ImagePreprocessor
 from pellucid.insight.report.charts import histogram, legend, line_chart, scatter, stacked_bar
-from pellucid.insight.report.markup import number, safe, seconds_text, table
+from pellucid.insight.report.markup import number, safe, said, seconds_text, table
 from pellucid.training.config import ACTIVATIONS, TrainingConfig
 from pellucid.training.metrics import LOWER_IS_BETTER, Metrics
 from pellucid.training.network import image_sizes
@@ -47,7 +48,7 @@ def figures_section(run: StoredRun) -> str:
     names = list(run.metrics[parts[0]].values)
     heads = ["", *(f"{part} ({run.metrics[part].rows:,})" for part in parts)]
     simple = [b for b in run.baselines if measured_by(b) is not None]
-    heads += [safe(b.name) for b in simple]
+    heads += [said(b.name) for b in simple]
     headline = run.metrics[parts[0]].headline
     rows = []
     for name in names:
@@ -75,7 +76,7 @@ def curves_section(run: StoredRun) -> str:
     lines = [("training loss", "a", epochs, history["loss"])]
     if history.epochs[0].validation_loss is not None:
         lines.append(("validation loss", "b", epochs, history["validation_loss"]))
-    return line_chart(lines, "epoch", safe(run.training.loss), float(history.best_epoch))
+    return line_chart(lines, "epoch", Shown(run.training.loss), float(history.best_epoch))
 
 
 def metric_section(run: StoredRun) -> str:
@@ -114,7 +115,7 @@ def confusion_section(run: StoredRun, part: str) -> str:
             title = f"{count} of class {names[true]} predicted as {names[guess]}"
             cells.append(
                 f'<td style="background: rgba(var(--{colour}), {level:.2f})" '
-                f'title="{safe(title, 120)}">{count if count else ""}</td>'
+                f'title="{said(title, 120)}">{count if count else ""}</td>'
             )
         lines.append(f'<tr><th scope="row">{safe(names[true], 20)}</th>{"".join(cells)}</tr>')
     return (
@@ -295,7 +296,10 @@ def timings_section(run: StoredRun) -> str:
     order = ("data", "compilation", "training", "evaluation", "baselines")
     shown = [(n, run.seconds[n]) for n in order if n in run.seconds]
     bar = stacked_bar(
-        [(f"{n} {seconds_text(s)}", s, css) for (n, s), css in zip(shown, "fbacd", strict=False)]
+        [
+            (Shown(f"{translated(n)} {translated(seconds_text(s))}"), s, css)
+            for (n, s), css in zip(shown, "fbacd", strict=False)
+        ]
     )
     history = run.history
     facts = [["steps", f"{history.steps:,}"], ["threads", str(run.training.threads)]]
@@ -323,7 +327,7 @@ def data_section(run: StoredRun) -> str:
         ["target", safe(", ".join(saved.task.targets), 200)],
         ["fingerprint (SHA-256)", f"<code>{safe(saved.fingerprint, 80)}</code>"],
     ]
-    notes = "".join(f"<li>{safe(note, 400)}</li>" for note in run.data_notes)
+    notes = "".join(f"<li>{said(note, 400)}</li>" for note in run.data_notes)
     names = ", ".join(safe(name, 40) for name in features[:200])
     listed = f"<details><summary>features</summary><p class='note'>{names}</p></details>"
     images = isinstance(saved.preprocessor, ImagePreprocessor)
@@ -336,8 +340,8 @@ def data_section(run: StoredRun) -> str:
 
 def gaps_section(run: StoredRun) -> str:
     """What the folder does not hold, and what went wrong beside the training."""
-    listed = [safe(note, 400) for note in run.notes]
-    listed += [safe(f"{message}. {hint}", 600) for message, hint in run.problems]
+    listed = [said(note, 400) for note in run.notes]
+    listed += [said(f"{message}. {hint}", 600) for message, hint in run.problems]
     return f"<ul>{''.join(f'<li>{text}</li>' for text in listed)}</ul>" if listed else ""
 
 
@@ -354,7 +358,7 @@ def settings_section(run: StoredRun) -> str:
             [
                 safe(item.name),
                 shown,
-                f'<span class="dim">{safe(item.metadata["reason"], 300)}</span>',
+                f'<span class="dim">{said(item.metadata["reason"], 300)}</span>',
             ]
         )
     return table(["setting", "value", "why"], rows, numeric_from=9)
