@@ -256,7 +256,7 @@ def run_trainer(
         model,
         build_loss(loss_name),
         optimizer,
-        schedule=build_schedule(optimizer, config, len(prepared.train)),
+        schedule=build_schedule(optimizer, config, prepared.training_rows),
         schedule_interval="step" if config.warmup or config.schedule == "one_cycle" else None,
         metric=_metric(prepared) if prepared.train.weights is None else None,
         clip_norm=config.clip_norm,
