@@ -3,6 +3,7 @@
 Importing this package needs NumPy alone; readers import what they need when they run.
 """
 
+from pellucid.data.fetching import fetch
 from pellucid.utils.data import (
     ConcatDataset,
     DataLoader,
@@ -22,6 +23,7 @@ __all__ = [
     "Subset",
     "TensorDataset",
     "default_collate",
+    "fetch",
     "random_split",
 ]
 

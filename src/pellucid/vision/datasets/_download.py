@@ -1,36 +1,19 @@
-"""Files from the internet, when a program asks for them: fetched under another name, checked, and
-renamed when they are right."""
+"""Files of data sets, fetched when a program asks for them, and archives of them."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import tarfile
-import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO
 
-from pellucid.base.errors import DataError, FileError
-from pellucid.interop.files import replacing
-
-_CHUNK = 1 << 20
-_SECONDS = 30
+from pellucid.base.errors import DataError
+from pellucid.data.fetching import download, file_digest
 
 
 def md5(path: Path) -> str:
     """The check sum under which data sets are published."""
-    with path.open("rb") as file:
-        return _digest(file)
-
-
-def _digest(file: IO[bytes]) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    while piece := file.read(_CHUNK):
-        digest.update(piece)
-    return digest.hexdigest()
+    return file_digest(path, "md5")
 
 
 def fetch(urls: Sequence[str], path: Path, checksum: str | None) -> None:
@@ -39,28 +22,7 @@ def fetch(urls: Sequence[str], path: Path, checksum: str | None) -> None:
     Raises :class:`FileError` where none answers and :class:`DataError` where the content is
     another one; nothing is left behind then.
     """
-    if path.is_file() and (checksum is None or md5(path) == checksum):
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    said = []
-    for url in urls:
-        try:
-            with urllib.request.urlopen(url, timeout=_SECONDS) as answer, replacing(path) as file:
-                shutil.copyfileobj(answer, file, _CHUNK)
-                file.seek(0)
-                if checksum is not None and _digest(file) != checksum:
-                    raise DataError(
-                        f"{url} gave another content than expected for {path.name}",
-                        "Try again; or put the file there yourself.",
-                    )
-        except (urllib.error.URLError, OSError) as error:
-            said.append(f"{url}: {error}")
-            continue
-        return
-    raise FileError(
-        f"{path.name} could not be fetched ({'; '.join(said)})",
-        f"Put the file into {path.parent} yourself, and leave out download=True.",
-    )
+    download(urls, path, None if checksum is None else ("md5", checksum))
 
 
 def unpack(archive: Path, folder: Path) -> None:
