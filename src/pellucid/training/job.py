@@ -224,15 +224,13 @@ def run_trainer(
     prepared: PreparedData, config: TrainingConfig, model: Any, callbacks: Sequence[Callback] = ()
 ) -> Trainer:
     """The Trainer of ``model`` that ``config`` describes."""
-    loss_name = config.loss_for(prepared.task.kind, prepared.task.loss)
     optimizer = build_optimizer(model, config)
-    is_weighted = prepared.train.weights is not None
     return Trainer(
         model,
-        weighted_loss(prepared.task.kind, loss_name) if is_weighted else build_loss(loss_name),
+        run_loss(prepared, config),
         optimizer,
         schedule=build_schedule(optimizer, config, len(prepared.train)),
-        metric=None if is_weighted else _metric(prepared),
+        metric=run_metric(prepared),
         clip_norm=config.clip_norm,
         accumulate=config.accumulate,
         ema_decay=config.ema_decay,
@@ -329,8 +327,19 @@ class _Start:
         self.trainer.history.best_epoch = 0
 
 
-def _metric(prepared: PreparedData) -> Any:
-    """The headline metric of (scores, targets) on the validation part, in the data's units."""
+def run_loss(prepared: PreparedData, config: TrainingConfig) -> Callable[[Any, Any], Any]:
+    """The loss of (scores, targets as ``part_targets`` gives them)."""
+    name = config.loss_for(prepared.task.kind, prepared.task.loss)
+    if prepared.train.weights is not None:
+        return weighted_loss(prepared.task.kind, name)
+    return build_loss(name)
+
+
+def run_metric(prepared: PreparedData) -> Any:
+    """The headline metric of (scores, targets) on the validation part, in the data's units; None
+    where rows have weights."""
+    if prepared.train.weights is not None:
+        return None
     task, raw = prepared.task, prepared.validation.raw_targets
 
     def measure(scores: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
