@@ -246,15 +246,14 @@ def run_trainer(
     prepared: PreparedData, config: TrainingConfig, model: Any, callbacks: Sequence[Callback] = ()
 ) -> Trainer:
     """The Trainer of ``model`` that ``config`` describes."""
-    loss_name = config.loss_for(prepared.task.kind, prepared.task.loss)
     optimizer = build_optimizer(model, config)
     return Trainer(
         model,
-        build_loss(loss_name),
+        run_loss(prepared, config),
         optimizer,
         schedule=build_schedule(optimizer, config, prepared.training_rows),
         schedule_interval="step" if config.warmup or config.schedule == "one_cycle" else None,
-        metric=_metric(prepared) if prepared.train.weights is None else None,
+        metric=run_metric(prepared),
         clip_norm=config.clip_norm,
         accumulate=config.accumulate,
         ema_decay=config.ema_decay,
@@ -355,8 +354,16 @@ class _Start:
         self.trainer.history.best_epoch = 0
 
 
-def _metric(prepared: PreparedData) -> Any:
-    """The headline metric of (scores, targets) on the validation part, in the data's units."""
+def run_loss(prepared: PreparedData, config: TrainingConfig) -> Callable[[Any, Any], Any]:
+    """The loss of (scores, targets as ``target_array`` gives them)."""
+    return build_loss(config.loss_for(prepared.task.kind, prepared.task.loss))
+
+
+def run_metric(prepared: PreparedData) -> Any:
+    """The headline metric of (scores, targets) on the validation part, in the data's units; None
+    where rows have weights."""
+    if prepared.train.weights is not None:
+        return None
     task, raw = prepared.task, prepared.validation.raw_targets
 
     def measure(scores: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
