@@ -13,6 +13,8 @@ tensor([2., 4.])
 import pellucid._starting as _starting  # before anything that takes time
 
 # isort: split
+from importlib import import_module as _import_module
+
 from pellucid.backends.cpu.subnormals import set_flush_denormal
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.caches import clear_caches
@@ -627,10 +629,9 @@ _part, _ = _lazy_face(__name__, _PLACES)
 
 def __getattr__(name: str) -> object:
     if name.startswith("_foreach_"):
-        from pellucid.tensor.foreach import FUNCTIONS
-
-        if name in FUNCTIONS:
-            return FUNCTIONS[name]
+        functions = _import_module("pellucid.tensor.foreach").FUNCTIONS
+        if name in functions:
+            return functions[name]
     return _part(name)
 
 

@@ -41,7 +41,8 @@ def trained(command: Command, tmp_path: Path) -> Path:
 def test_digits_are_trained_natively_and_everything_is_written(
     command: Command, tmp_path: Path
 ) -> None:
-    outcome = command("train", "digits", "-o", "run", "--epochs", 6, "--layers", 2, "--width", 32)
+    outcome = command("train", "digits", "-o", "run", "--epochs", 6, "--layers", 2, "--width", 32,
+                      "--model", "mlp")  # fmt: skip
     assert outcome.code == 0, outcome.err
     text = outcome.out
     assert "multi-class, so softmax and cross-entropy" in text

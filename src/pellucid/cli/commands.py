@@ -10,13 +10,15 @@ import contextlib
 import sys
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from pellucid.base.language import LANGUAGES, in_language, language, translated
 
+UsageError: Any
+ClickException: Any
 UsageError, ClickException = typer.BadParameter.__mro__[1:3]
 
 # What typer writes around help and errors; names of its module ``rich_utils``.
@@ -65,7 +67,7 @@ class Command(_Worded, TyperCommand):
 class Commands(_Worded, TyperGroup):
     """A group of commands."""
 
-    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> object:
         """Runs the command that ``args`` names, in the language that they ask for."""
         args = list(sys.argv[1:] if args is None else args)
         with in_language(asked_language(args)):
@@ -75,12 +77,12 @@ class Commands(_Worded, TyperGroup):
             with _fixed_texts():
                 return super().main(args, *rest, **extra)
 
-    def make_context(self, *args: Any, **extra: Any) -> Any:
+    def make_context(self, *args: Any, **extra: Any) -> typer.Context:
         """Reads the arguments."""
         with _translated_errors():
-            return super().make_context(*args, **extra)
+            return cast(typer.Context, super().make_context(*args, **extra))
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: Any) -> object:
         """Runs the command."""
         with _translated_errors():
             return super().invoke(ctx)

@@ -194,7 +194,7 @@ def class_table(measured: Metrics) -> str:
     rows = [tuple(map(translated, ("class", "precision", "recall", "f1", "rows")))]
     for one in measured.per_class[:100]:
         shown = [figure_text("", value) for value in (one.precision, one.recall, one.f1)]
-        rows.append((one.name, *shown, f"{one.support:,}"))  # type: ignore[arg-type]
+        rows.append((one.name, *shown, f"{one.support:,}"))
     return text_table(rows)
 
 

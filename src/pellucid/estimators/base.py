@@ -196,13 +196,13 @@ class NetEstimator(BaseEstimator):  # type: ignore[misc]
     def _new_network(self, task: Task, given: Input) -> FittedNetwork:
         """A network for a task, with the settings of now."""
         wanted = {name: value for name, value in self.get_params().items() if name in _SETTINGS}
+        wanted.pop("class_weight", None)  # is part of the rows' weights
         images = given.kind == "images"
         if wanted["model"] == "auto":
             wanted["model"] = "cnn" if images and min(given.data.shape[1:3]) >= 8 else "mlp"
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         config = TrainingConfig(**wanted, seed=seed, threads=get_num_threads())
-        width = len(self._preprocessor.feature_names)
-        shape = tuple(given.data.shape[1:]) if images else (width,)
+        shape = tuple(given.data.shape[1:]) if images else self._preprocessor.row_shape
         return FittedNetwork(task, config, shape)
 
     def _note_history(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +53,12 @@ class Examples:
             rows,
             None if alike and self.weights[0] == 1 else weights,
         )
+
+
+class _Shaped(NamedTuple):
+    """What training asks of a preprocessor."""
+
+    row_shape: tuple[int, ...]
 
 
 class FittedNetwork:
@@ -147,14 +153,14 @@ class FittedNetwork:
 
     def _prepared(self, train: Part, validation: Part) -> PreparedData:
         none = Part(train.features[:0], train.targets[:0], train.raw_targets[:0], _NONE)
-        image = self.shape if len(self.shape) > 1 else None
+        image = self.shape if len(self.shape) in (2, 3) and type(self.shape) is tuple else None
         return PreparedData(
             name="X",
             task=self.task,
             train=train,
             validation=validation,
             test=none,
-            preprocessor=None,  # type: ignore[arg-type]  # not asked for by training
+            preprocessor=_Shaped(self.shape),  # type: ignore[arg-type]  # asked for its shape alone
             target_scaler=self.scaler,
             feature_names=(),
             image_shape=image,
