@@ -251,8 +251,10 @@ def test_the_turns_of_a_training_come_in_order() -> None:
         ("start", 1, 96, 2), ("steps", 1, 48), ("steps", 1, 96), ("epoch", 1, True), ("best", 1),
         ("stop", "finished"),
     ]  # fmt: skip
-    with pytest.raises(ArgumentError, match="There is no turn 'on_batch'"):
-        LambdaCallback(on_batch=print)
+    LambdaCallback(on_epoch_end=lambda t, record: seen.append(record))(
+        Event("epoch", 2, 1, {"record": made.history.epochs[0]}, made)
+    )
+    assert seen[-1] is made.history.epochs[0]
 
 
 def test_early_stopping_watches_what_it_is_told() -> None:

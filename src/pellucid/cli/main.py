@@ -99,7 +99,7 @@ def train(
         typer.Option(
             "--find-lr",
             help="Do not train: try learning rates, say which is good, and draw the trial into "
-            "--output [NAME-learning-rates.svg].",
+            r"--output \[NAME-learning-rates.svg].",
         ),
     ] = False,
     loading: Annotated[dict[str, Any] | None, "options of the data"] = None,

@@ -29,7 +29,8 @@ with needs("sklearn", "pellucid.estimators"):
         validate_data,
     )
 
-_SETTINGS = frozenset(item.name for item in dataclasses.fields(TrainingConfig))
+# Weights of classes become weights of rows here, as scikit-learn has it.
+_SETTINGS = frozenset(item.name for item in dataclasses.fields(TrainingConfig)) - {"class_weight"}
 
 
 class NetEstimator(BaseEstimator):  # type: ignore[misc]

@@ -8,10 +8,11 @@ targets)`` or ``(features, targets, weights)``, weights being one number for eac
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from pellucid.base.errors import DataError
 from pellucid.tensor.creation import as_tensor
@@ -21,21 +22,28 @@ from pellucid.tensor.tensor import Tensor
 Batch = tuple[Any, ...]
 
 
-def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
+T = TypeVar("T")
+
+
+def mapped(value: T, function: Callable[[Any], Any]) -> T:
     """``function`` of each tensor in a tuple, dictionary or alone."""
+    made: Any
     if isinstance(value, tuple):
-        return tuple(mapped(part, function) for part in value)
-    if isinstance(value, dict):
-        return {name: mapped(part, function) for name, part in value.items()}
-    return function(value)
+        made = tuple(mapped(part, function) for part in value)
+    elif isinstance(value, dict):
+        made = {name: mapped(part, function) for name, part in value.items()}
+    else:
+        made = function(value)
+    found: T = made
+    return found
 
 
-def chosen(value: Any, rows: Any) -> Any:
+def chosen(batch: Batch, rows: Any) -> Batch:
     """These rows (int64 positions) of each tensor."""
-    return mapped(value, functools.partial(_select, rows=rows))
+    return mapped(batch, functools.partial(_select, rows=rows))
 
 
-def _select(tensor: Any, rows: Any) -> Any:
+def _select(tensor: Tensor, rows: Any) -> Tensor:
     return tensor.index_select(0, rows)
 
 
@@ -62,32 +70,37 @@ def joined(batches: list[Batch]) -> Batch:
         return batches[0]
     parts = [list(leaves(batch)) for batch in batches]
     whole = iter([cat(list(column)) for column in zip(*parts, strict=True)])
-    made: Batch = mapped(batches[0], lambda part: next(whole))
-    return made
+    return mapped(batches[0], lambda part: next(whole))
 
 
-def applied(model: Any, features: Any) -> Any:
+def applied(model: Any, features: Any) -> Tensor:
     """The model's answer to features in any form."""
-    if isinstance(features, tuple):
-        return model(*features)
-    return model(**features) if isinstance(features, dict) else model(features)
+    if isinstance(features, dict):
+        answer: Tensor = model(**features)
+    else:
+        answer = model(*features) if isinstance(features, tuple) else model(features)
+    return answer
 
 
-def tensors(value: Any) -> Any:
-    """Arrays and numbers in tuples and dictionaries as tensors without gradients."""
+def tensors(parts: Iterable[Any]) -> Batch:
+    """Arrays and numbers, also in tuples and dictionaries, as tensors without gradients."""
+    return tuple(_tensors(part) for part in parts)
+
+
+def _tensors(value: Any) -> object:
     if isinstance(value, tuple):
-        return tuple(tensors(part) for part in value)
+        return tensors(value)
     if isinstance(value, Mapping) and not hasattr(value, "to_numpy"):
-        return {str(name): tensors(part) for name, part in value.items()}
+        return {str(name): _tensors(part) for name, part in value.items()}
     return as_tensor(value).detach()
 
 
-def arrays_of(value: Any) -> Any:
-    """Tensors in tuples and dictionaries as arrays."""
-    if isinstance(value, tuple):
-        return tuple(arrays_of(part) for part in value)
-    if isinstance(value, dict):
-        return {name: arrays_of(part) for name, part in value.items()}
+def arrays_of(value: T) -> T:
+    """Tensors in tuples and dictionaries, or alone, as arrays."""
+    return mapped(value, _array)
+
+
+def _array(value: Any) -> npt.NDArray[Any]:
     return value.detach().array() if isinstance(value, Tensor) else np.asarray(value)
 
 
@@ -103,8 +116,7 @@ def loader_batch(batch: Any) -> Batch:
         tuple(part) if isinstance(part, list) and part and isinstance(part[0], Tensor) else part
         for part in batch
     ]
-    made: Batch = tensors(tuple(several))
-    return made
+    return tensors(several)
 
 
 def same_rows(batch: Batch) -> Batch:

@@ -124,12 +124,24 @@ class EarlyStopping(Callback):
 class LambdaCallback(Callback):
     """Functions as a callback: ``LambdaCallback(on_epoch_end=lambda trainer, record: …)``."""
 
-    def __init__(self, **functions: Callable[..., None]) -> None:
-        for name, function in functions.items():
-            if not name.startswith("on_") or not hasattr(Callback, name):
-                hooks = ", ".join(n for n in vars(Callback) if n.startswith("on_"))
-                raise ArgumentError(f"There is no turn {name!r}", f"Turns are {hooks}.")
-            setattr(self, name, function)
+    def __init__(
+        self,
+        on_fit_start: Callable[[Any, int, int, int], None] | None = None,
+        on_steps_end: Callable[[Any, int, float, int], None] | None = None,
+        on_epoch_end: Callable[[Any, EpochRecord], None] | None = None,
+        on_best: Callable[[Any, EpochRecord], None] | None = None,
+        on_fit_end: Callable[[Any, str], None] | None = None,
+    ) -> None:
+        given = {
+            "on_fit_start": on_fit_start,
+            "on_steps_end": on_steps_end,
+            "on_epoch_end": on_epoch_end,
+            "on_best": on_best,
+            "on_fit_end": on_fit_end,
+        }
+        for name, function in given.items():
+            if function is not None:
+                setattr(self, name, function)
 
 
 class _FileLogger(Callback):

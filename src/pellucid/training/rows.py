@@ -148,8 +148,7 @@ class ArrayRows:
     def tensors(self, batch: Rows) -> Batch:
         """The rows of a line."""
         rows = as_tensor(np.ascontiguousarray(batch))
-        made: Batch = chosen(self.arrays, rows)
-        return made
+        return chosen(self.arrays, rows)
 
     def hurry(self, seconds: float) -> None:
         """Calls do no more steps than fit into so many seconds."""

@@ -544,12 +544,12 @@ def _batch(data: Any) -> Batch | None:
     """All rows as tensors, (features, targets) or (features, targets, weights), or None where the
     data come in batches."""
     if is_tensor_rows(data):
-        return same_rows(tensors(tuple(tensors_of(data))))
+        return same_rows(tensors(tensors_of(data)))
     if not isinstance(data, tuple | list) or len(data) not in (2, 3):
         return None
     if isinstance(data, list) and isinstance(data[0], tuple):
         return None  # a list of batches
-    return same_rows(tensors(tuple(data)))
+    return same_rows(tensors(data))
 
 
 def _two(train: Any) -> tuple[Any, Any]:

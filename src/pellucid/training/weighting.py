@@ -81,11 +81,10 @@ def _takes_reduction(loss: Any) -> bool:
         return False
 
 
-def class_numbers(targets: Any) -> Any:
+def class_numbers(targets: Tensor) -> Tensor:
     """The class of each row (rows,) int64: of class numbers, or of 0 and 1 in one column."""
-    if targets.dtype.is_differentiable:
-        return (targets.reshape(-1) > 0.5).long()
-    return targets.reshape(-1).long()
+    flat = targets.reshape(-1)
+    return (flat > 0.5).long() if targets.dtype.is_differentiable else flat.long()
 
 
 def class_weights(given: ClassWeight, targets: Any) -> Tensor | None:
