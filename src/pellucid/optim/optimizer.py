@@ -717,9 +717,13 @@ def _product(group: ParameterGroup, name: str, use: Callable[[Any], Any]) -> Any
 def rate_of(group: ParameterGroup) -> float | Tensor:
     """The learning rate of this step: an input of a compiled program.
 
-    A number from the group, or, where that holds a tensor, the tensor's element in float64.
+    A number from the group, or, where that holds a tensor, the tensor's element in float64.  A
+    tensor of several is one rate for each network of a stack, and broadcasts against the stacked
+    parameters.
     """
     rate = group["lr"]
+    if isinstance(rate, Tensor) and rate.numel() > 1:
+        return rate.detach()
     if isinstance(rate, Tensor):
         return rate.detach().double().reshape(())
     number: float | Tensor = host_value(lambda: group["lr"])

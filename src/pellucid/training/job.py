@@ -254,7 +254,7 @@ def run_trainer(
         optimizer,
         schedule=build_schedule(optimizer, config, prepared.training_rows),
         schedule_interval="step" if config.warmup or config.schedule == "one_cycle" else None,
-        metric=_metric(prepared) if prepared.train.weights is None else None,
+        metric=headline_metric(prepared) if prepared.train.weights is None else None,
         clip_norm=config.clip_norm,
         accumulate=config.accumulate,
         ema_decay=config.ema_decay,
@@ -355,7 +355,7 @@ class _Start:
         self.trainer.history.best_epoch = 0
 
 
-def _metric(prepared: PreparedData) -> Any:
+def headline_metric(prepared: PreparedData) -> Any:
     """The headline metric of (scores, targets) on the validation part, in the data's units."""
     task, raw = prepared.task, prepared.validation.raw_targets
 
