@@ -134,7 +134,7 @@ def test_missing_numbers_are_filled_in_and_infinite_ones_refused() -> None:
 
 def test_images_are_seen_by_a_convolutional_network() -> None:
     digits = load_digits()
-    model = NetClassifier(epochs=12, channels=(8, 16), random_state=0)
+    model = NetClassifier(epochs=20, channels=(8, 16), shift=1, random_state=0)
     model.fit(digits.images[:1200], digits.target[:1200])
     assert model._networks[0].config.model == "cnn"
     assert model.score(digits.images[1200:], digits.target[1200:]) > 0.85

@@ -64,6 +64,11 @@ class TextPreprocessor:
     weights: tuple[float, ...]
 
     @property
+    def row_shape(self) -> tuple[int, ...]:
+        """(terms,)."""
+        return (len(self.terms),)
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """The terms."""
         return self.terms

@@ -42,26 +42,28 @@ class NetEstimator(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        widths: Sequence[int] = (128, 64),
+        widths: Sequence[int] | None = None,
         activation: str = "relu",
         dropout: float = 0.0,
         model: str = "auto",
-        channels: Sequence[int] = (32, 64),
+        channels: Sequence[int] | None = None,
+        normalization: str | None = None,
         initialization: str = "he_normal",
         start: str = "auto",
         loss: str = "auto",
         l1: float = 0.0,
         l2: float | None = None,
         optimizer: str = "adamw",
-        learning_rate: float = 1e-3,
+        learning_rate: float | None = None,
         momentum: float = 0.9,
-        schedule: str = "constant",
+        schedule: str | None = None,
         clip_norm: float = 0.0,
         ema_decay: float = 0.0,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         accumulate: int = 1,
         epochs: int | None = None,
         patience: int | None = None,
+        shift: int | None = None,
         validation_fraction: float = 0.15,
         warm_start: bool = False,
         random_state: Any = None,
@@ -72,6 +74,7 @@ class NetEstimator(BaseEstimator):  # type: ignore[misc]
         self.dropout = dropout
         self.model = model
         self.channels = channels
+        self.normalization = normalization
         self.initialization = initialization
         self.start = start
         self.loss = loss
@@ -87,6 +90,7 @@ class NetEstimator(BaseEstimator):  # type: ignore[misc]
         self.accumulate = accumulate
         self.epochs = epochs
         self.patience = patience
+        self.shift = shift
         self.validation_fraction = validation_fraction
         self.warm_start = warm_start
         self.random_state = random_state
@@ -196,15 +200,15 @@ class NetEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _new_network(self, task: Task, given: Input) -> FittedNetwork:
         """A network for a task, with the settings of now."""
-        wanted = {name: value for name, value in self.get_params().items() if name in _SETTINGS}
-        wanted.pop("class_weight", None)  # is part of the rows' weights
-        images = given.kind == "images"
-        if wanted["model"] == "auto":
-            wanted["model"] = "cnn" if images and min(given.data.shape[1:3]) >= 8 else "mlp"
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        config = TrainingConfig(**wanted, seed=seed, threads=get_num_threads())
-        shape = tuple(given.data.shape[1:]) if images else self._preprocessor.row_shape
-        return FittedNetwork(task, config, shape)
+        shape = self._preprocessor.row_shape
+        settings = {n: v for n, v in self.get_params().items() if n in _SETTINGS and v is not None}
+        if settings["model"] == "auto":
+            del settings["model"]
+        settings.pop("class_weight", None)  # in the weights of rows
+        settings["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
+        settings["threads"] = get_num_threads()
+        config = TrainingConfig.suited_to(shape, **settings)
+        return FittedNetwork(task, config, self._preprocessor)
 
     def _note_history(self) -> None:
         """``n_iter_`` and the curves: those of the network that trained longest."""

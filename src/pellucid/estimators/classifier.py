@@ -37,13 +37,14 @@ class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
 
     Args:
         widths, activation, dropout: hidden layers of the multi-layer perceptron.
-        model: ``"mlp"``, ``"cnn"`` (for images, with ``channels`` of its convolutions), or
-            ``"auto"``: cnn for images from 8 × 8 pixels, mlp for everything else.
+        model: ``"mlp"``, ``"cnn"`` (for images, with ``channels`` and ``normalization`` of its
+            convolutions), or ``"auto"``: what suits the data, as all settings that are None do.
         initialization, start: how weights begin; ``start="auto"`` begins small tables at the
             solution of logistic regression.
         loss, l1, l2: what is minimized, and penalties on weights (``l2=None`` is 1 for AdamW).
         optimizer, learning_rate, momentum, schedule, clip_norm, ema_decay: how.
         batch_size, accumulate: rows in each update.
+        shift: images are moved at random by up to so many pixels.
         epochs: most passes over the rows; None for 100, and more of few rows (2,000 updates).
         patience: epochs without a better loss on the rows held out before the end; None for 10,
             and more of few rows; 0 switches this off.
@@ -70,26 +71,28 @@ class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        widths: Sequence[int] = (128, 64),
+        widths: Sequence[int] | None = None,
         activation: str = "relu",
         dropout: float = 0.0,
         model: str = "auto",
-        channels: Sequence[int] = (32, 64),
+        channels: Sequence[int] | None = None,
+        normalization: str | None = None,
         initialization: str = "he_normal",
         start: str = "auto",
         loss: str = "auto",
         l1: float = 0.0,
         l2: float | None = None,
         optimizer: str = "adamw",
-        learning_rate: float = 1e-3,
+        learning_rate: float | None = None,
         momentum: float = 0.9,
-        schedule: str = "constant",
+        schedule: str | None = None,
         clip_norm: float = 0.0,
         ema_decay: float = 0.0,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         accumulate: int = 1,
         epochs: int | None = None,
         patience: int | None = None,
+        shift: int | None = None,
         validation_fraction: float = 0.15,
         class_weight: Mapping[Any, float] | str | None = None,
         warm_start: bool = False,
@@ -102,6 +105,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
             dropout=dropout,
             model=model,
             channels=channels,
+            normalization=normalization,
             initialization=initialization,
             start=start,
             loss=loss,
@@ -117,6 +121,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
             accumulate=accumulate,
             epochs=epochs,
             patience=patience,
+            shift=shift,
             validation_fraction=validation_fraction,
             warm_start=warm_start,
             random_state=random_state,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,12 +55,6 @@ class Examples:
         )
 
 
-class _Shaped(NamedTuple):
-    """What training asks of a preprocessor."""
-
-    row_shape: tuple[int, ...]
-
-
 class FittedNetwork:
     """A network for one task: settings and weights (``arrays``, by their state-dict names).
 
@@ -68,8 +62,8 @@ class FittedNetwork:
     them.  ``slots`` holds the optimizer's state where :meth:`learn` has been called.
     """
 
-    def __init__(self, task: Task, config: TrainingConfig, shape: tuple[int, ...]) -> None:
-        self.task, self.config, self.shape = task, config, shape
+    def __init__(self, task: Task, config: TrainingConfig, preprocessor: Any) -> None:
+        self.task, self.config, self.preprocessor = task, config, preprocessor
         self.scaler: TargetScaler | None = None
         self.arrays: dict[str, npt.NDArray[Any]] = {}
         self.slots: dict[str, Any] | None = None
@@ -153,17 +147,17 @@ class FittedNetwork:
 
     def _prepared(self, train: Part, validation: Part) -> PreparedData:
         none = Part(train.features[:0], train.targets[:0], train.raw_targets[:0], _NONE)
-        image = self.shape if len(self.shape) in (2, 3) and type(self.shape) is tuple else None
+        shape = self.preprocessor.row_shape
         return PreparedData(
             name="X",
             task=self.task,
             train=train,
             validation=validation,
             test=none,
-            preprocessor=_Shaped(self.shape),  # type: ignore[arg-type]  # asked for its shape alone
+            preprocessor=self.preprocessor,
             target_scaler=self.scaler,
             feature_names=(),
-            image_shape=image,
+            image_shape=shape if len(shape) > 1 else None,
             notes=(),
             fingerprint="",
             rows=len(train) + len(validation),
@@ -173,7 +167,7 @@ class FittedNetwork:
 
     def _network(self) -> Any:
         """The network with the weights of ``arrays``, or fresh ones."""
-        model = build_network(self.shape, self.config, self.task.output_units)
+        model = build_network(self.preprocessor.row_shape, self.config, self.task.output_units)
         if self.arrays:
             model.load_state_dict({name: as_tensor(v) for name, v in self.arrays.items()})
         return model

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pellucid.training.callbacks import TensorBoardLogger as TensorBoardLogger
     from pellucid.training.checkpoints import Checkpoints as Checkpoints
     from pellucid.training.config import TrainingConfig as TrainingConfig
+    from pellucid.training.ensembles import train_networks as train_networks
     from pellucid.training.history import EpochRecord as EpochRecord
     from pellucid.training.history import Event as Event
     from pellucid.training.history import History as History
@@ -101,6 +102,7 @@ __all__ = [
     "search",
     "summary",
     "train_network",
+    "train_networks",
     "trainer",
     "verdict",
 ]
@@ -152,6 +154,7 @@ _PLACES = {
     "search": "pellucid.training.search",
     "summary": "pellucid.training.summary",
     "train_network": "pellucid.training.job",
+    "train_networks": "pellucid.training.ensembles",
     "trainer": "pellucid.training.trainer",
     "verdict": "pellucid.training.verdict",
 }

@@ -32,30 +32,28 @@ from pellucid.training.config import DEFAULT_EPOCHS, OPTIMIZERS, TrainingConfig
 from pellucid.training.history import EpochRecord, History
 from pellucid.training.job import (
     RunResult,
-    run_loss,
-    run_metric,
+    headline_metric,
     train_network,
     untrained_network,
 )
 from pellucid.training.metrics import row_losses
-from pellucid.training.network import build_network, predictions_of, target_array
+from pellucid.training.network import (
+    build_loss,
+    build_network,
+    predictions_of,
+    target_array,
+)
 from pellucid.training.stepping import SLICE_SECONDS
 
 FREE = frozenset({"learning_rate", "l2", "dropout", "seed", "epochs", "patience", "start"})
 """Settings in which networks of one program may differ."""
+_SHAPE = frozenset(
+    "model channels widths activation initialization loss optimizer momentum batch_size threads "
+    "fractions compile".split()
+)
+"""Settings that the networks of one program have in common; all others are as by default."""
 _STACKABLE = ("adamw", "adam", "sgd")
-_PLAIN = {
-    "l1": 0.0,
-    "clip_norm": 0.0,
-    "ema_decay": 0.0,
-    "accumulate": 1,
-    "schedule": "constant",
-    "normalization": "none",
-    "shift": 0,
-    "warmup": 0.0,
-    "class_weight": "none",
-    "max_minutes": 0.0,
-}
+_DEFAULTS = dataclasses.asdict(TrainingConfig())
 _BLOCK = 4096
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -65,15 +63,16 @@ def train_networks(prepared: PreparedData, configs: Sequence[TrainingConfig]) ->
     """The result of ``train_network`` for each of the settings, in their order, without pictures of
     the inside.
 
-    Settings that differ in nothing but ``FREE``, with AdamW, Adam or SGD and neither L1, clipping,
-    averages, accumulation, normalization, shifts, weights nor a schedule, are trained together as
-    one program; the others one by one.
+    Settings that differ in nothing but ``FREE``, with AdamW, Adam or SGD and none of L1, clipping,
+    averages, accumulation, a schedule, batch norm and the like, are trained together as one program
+    where rows have no weights and are in memory; the others one by one.
     """
     results: list[RunResult | None] = [None] * len(configs)
     groups: dict[Any, list[int]] = {}
+    together = prepared.train.weights is None and prepared.stream is None
     for position, config in enumerate(configs):
-        alone = prepared.train.weights is not None or prepared.stream is not None
-        groups.setdefault(position if alone else _shape_of(config, position), []).append(position)
+        shape = _shape_of(config, position) if together else position
+        groups.setdefault(shape, []).append(position)
     for positions in groups.values():
         if len(positions) == 1:
             at = positions[0]
@@ -88,10 +87,10 @@ def train_networks(prepared: PreparedData, configs: Sequence[TrainingConfig]) ->
 def _shape_of(config: TrainingConfig, position: int) -> Any:
     """Equal for settings that can be one program."""
     values = dataclasses.asdict(config)
-    plain = all(values[name] == value for name, value in _PLAIN.items())
+    plain = all(values[n] == v for n, v in _DEFAULTS.items() if n not in FREE | _SHAPE)
     if not plain or config.optimizer not in _STACKABLE or not config.compile:
         return position
-    return tuple((name, value) for name, value in values.items() if name not in FREE)
+    return tuple(values[name] for name in sorted(_SHAPE))
 
 
 class _MemberDropout(nn.Module):
@@ -175,13 +174,14 @@ class _Stack:
         self.prepared = prepared
         state = get_rng_state()
         self.members = [_Member(prepared, config) for config in configs]
-        self.loss = run_loss(prepared, self.members[0].config)
-        self.metric = run_metric(prepared)
+        task, first = prepared.task, self.members[0].config
+        self.loss = build_loss(first.loss_for(task.kind, task.loss))
+        self.metric = headline_metric(prepared)
         self.template = self._template()
         set_rng_state(state)
         train = prepared.train
         self.features = as_tensor(train.features)
-        self.targets = as_tensor(target_array(prepared.task.kind, train.targets))
+        self.targets = as_tensor(target_array(task.kind, train.targets))
         self.compile_seconds, self._rate = 0.0, 0.0
         self._build()
 
@@ -351,8 +351,6 @@ class _Stack:
         targets = target_array(self.prepared.task.kind, part.targets)
         with no_grad():
             losses = self._losses(as_tensor(scores), as_tensor(targets)).tolist()
-        if self.metric is None:
-            return list(losses), list(empty)
         finite = [bool(np.isfinite(s).all()) for s in scores]
         pairs = zip(scores, finite, strict=True)
         return list(losses), [float(self.metric(s, targets)) if f else None for s, f in pairs]

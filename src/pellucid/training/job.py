@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -249,11 +249,11 @@ def run_trainer(
     optimizer = build_optimizer(model, config)
     return Trainer(
         model,
-        run_loss(prepared, config),
+        build_loss(config.loss_for(prepared.task.kind, prepared.task.loss)),
         optimizer,
         schedule=build_schedule(optimizer, config, prepared.training_rows),
         schedule_interval="step" if config.warmup or config.schedule == "one_cycle" else None,
-        metric=run_metric(prepared),
+        metric=headline_metric(prepared) if prepared.train.weights is None else None,
         clip_norm=config.clip_norm,
         accumulate=config.accumulate,
         ema_decay=config.ema_decay,
@@ -354,16 +354,8 @@ class _Start:
         self.trainer.history.best_epoch = 0
 
 
-def run_loss(prepared: PreparedData, config: TrainingConfig) -> Callable[[Any, Any], Any]:
-    """The loss of (scores, targets as ``target_array`` gives them)."""
-    return build_loss(config.loss_for(prepared.task.kind, prepared.task.loss))
-
-
-def run_metric(prepared: PreparedData) -> Any:
-    """The headline metric of (scores, targets) on the validation part, in the data's units; None
-    where rows have weights."""
-    if prepared.train.weights is not None:
-        return None
+def headline_metric(prepared: PreparedData) -> Any:
+    """The headline metric of (scores, targets) on the validation part, in the data's units."""
     task, raw = prepared.task, prepared.validation.raw_targets
 
     def measure(scores: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
