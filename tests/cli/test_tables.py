@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,20 @@ def test_parts_and_folds(command: Command, tmp_path: Path) -> None:
     )
     assert found.code == 0 and "network 0." in found.out and "2 of 2" in found.out
     assert (tmp_path / "c" / "fold-2" / "report.html").exists()
+
+
+def test_large_files_are_answered_in_pieces_row_by_row(command: Command, tmp_path: Path) -> None:
+    rows = [f"k{i},{i * 0.37 % 3:.3f},{'abc'[i % 3]},{i % 2}" for i in range(90)]
+    write(tmp_path, "t.csv", ["key,x,c,y", *rows])
+    assert command("train", "t.csv", "-t", "y", "-o", "run", *QUICK).code == 0
+    many = [f"{i:06},{i * 0.11 % 3:.4f},{'abcd'[i % 4]}," + "." * 30 for i in range(60_000)]
+    write(tmp_path, "new.csv", ["key,x,c,more", *many])
+    whole = command("predict", "run", "new.csv", "-o", "whole.csv", "--id", "key")
+    pieces = command("predict", "run", "new.csv", "-o", "pieces.csv", "--id", "key", "--memory", 16)
+    assert whole.code == pieces.code == 0, pieces.err
+    assert (tmp_path / "pieces.csv").read_text() == (tmp_path / "whole.csv").read_text()
+    assert "60,000 rows" in pieces.out and pieces.err.count("'d'") == 1
+    lines = command("predict", "run", "new.csv", "--json", "--memory", 16).out.splitlines()
+    assert len(lines) == 60_000 and json.loads(lines[-1])["row"] == 59_999
+    refused = command("predict", "run", "new.csv", "-o", "p.parquet", "--memory", 16)
+    assert refused.code == 2 and "--memory" in refused.err

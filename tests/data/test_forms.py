@@ -341,3 +341,47 @@ def test_texts_in_frames_are_read_as_in_files(tmp_path: Path) -> None:
     assert data.feature_names == other.feature_names
     np.testing.assert_array_equal(data.train.features, other.train.features)
     assert any("'ja' was read as True" in note for note in data.notes)
+
+
+# --- New rows in another form than training ------------------------------------------------------
+
+
+def test_new_rows_may_come_in_any_form(tmp_path: Path) -> None:
+    """Trained on a file as people write it, asked with the same rows in every other form."""
+    rng = np.random.default_rng(0)
+    rows = 60
+    days = [
+        datetime.date(2020, 1, 1) + datetime.timedelta(int(d)) for d in rng.integers(0, 900, rows)
+    ]
+    price, kind = rng.normal(1000, 500, rows).round(2), rng.choice(["a", "b", "c"], rows)
+    smokes, y = rng.random(rows) < 0.5, rng.integers(0, 2, rows)
+    lines = ["tag;preis;raucher;art;y"]
+    for d, p, s, k, t in zip(days, price, smokes, kind, y, strict=True):
+        number = f"{p:,.2f}".translate(str.maketrans(",.", ".,"))
+        lines.append(f"{d:%d.%m.%Y};{number} €;{'ja' if s else 'nein'};{k};{t}")
+    text = "\n".join(lines) + "\n"
+    file = write(tmp_path, text.encode("cp1252"))
+    data = load_source(file, "y")
+    expected = load_for_prediction(data.preprocessor, file).features
+    assert data.feature_names[-4:] == ("raucher", "art = a", "art = b", "art = c")
+    plain = polars.DataFrame({"tag": days, "preis": price, "raucher": smokes, "art": kind})
+    plain.write_parquet(tmp_path / "a.parquet")
+    plain.write_ipc(tmp_path / "b.arrow")
+    plain.write_ndjson(tmp_path / "c.jsonl")
+    plain.write_csv(tmp_path / "d.csv")
+    book = [list(plain.columns), *map(list, plain.rows())]
+    write(tmp_path, workbook(("s", book)), "e.xlsx")
+    sources: list[Any] = [tmp_path / name for name in ("a.parquet", "b.arrow", "c.jsonl", "d.csv")]
+    sources += [tmp_path / "e.xlsx", plain, pandas.DataFrame(plain.to_dict(as_series=False))]
+    sources += [plain.rows(named=True), plain.select("art", "raucher", "preis", "tag")]
+    for source in sources:
+        found = load_for_prediction(data.preprocessor, source)
+        np.testing.assert_allclose(found.features, expected, rtol=1e-6, atol=1e-6)
+    strays = plain.with_columns(raucher=polars.lit("ja")).with_columns(
+        raucher=polars.when(polars.arange(0, rows) == 7).then(polars.lit("?!")).otherwise("raucher")
+    )
+    with pytest.raises(DataError, match="raucher"):
+        load_for_prediction(data.preprocessor, plain.with_columns(raucher=polars.lit("vielleicht")))
+    notes = " ".join(load_for_prediction(data.preprocessor, strays).notes)
+    assert "1 of 60 values is no truth value ('?!' in row 8)" in notes
+    assert "the more frequent value" in notes

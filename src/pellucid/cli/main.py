@@ -227,6 +227,10 @@ def predict(
         typer.Option("--id", help="Column to write beside the predictions; may be repeated."),
     ] = None,
     encoding: Encoding = AUTO,
+    memory: Annotated[
+        float | None,
+        typer.Option(help="MiB that reading may take; a larger table is answered in pieces."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print an object of JSON for each row, one a line.")
     ] = False,
@@ -234,7 +238,7 @@ def predict(
     """Predict with a trained network."""
     from pellucid.cli import use
 
-    use.predict(run, file, output, overwrite, encoding, id or (), as_json)
+    use.predict(run, file, output, overwrite, encoding, id or (), as_json, memory)
 
 
 @app.command(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,8 +29,11 @@ from pellucid.cli.reporting import (
     say_json,
     told,
 )
+from pellucid.data.large_files import is_large, predict_large
+from pellucid.data.preprocessing import Preprocessor
 from pellucid.data.sources import PredictionData, load_for_prediction
 from pellucid.insight.report import render_comparison, render_report
+from pellucid.interop.files import replacing
 from pellucid.training.files import write_file
 from pellucid.training.inference import Scorer
 from pellucid.training.leftovers import leftovers, remove
@@ -56,15 +61,22 @@ def predictions(
         complain(phrase("Note: ", note), fg="yellow")
     if not len(data.features):
         raise DataError(f"{file} has no rows", "Give at least one row.")
-    scores = Scorer(network, compile=saved.config.compile)(data.features)
-    values = predictions_of(saved.task, scores, saved.target_scaler)
+    scorer = Scorer(network, compile=saved.config.compile)
+    return saved, data, _values(run, saved, scorer, data)
+
+
+def _values(
+    run: Path, saved: SavedModel, scorer: Scorer, data: PredictionData, before: int = 0
+) -> np.ndarray:
+    """Predictions (rows, units), of rows that come after ``before`` others."""
+    values = predictions_of(saved.task, scorer(data.features), saved.target_scaler)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
         raise RunFolderError(
-            f"The network of {run} gives NaN or infinity for row {row}",
+            f"The network of {run} gives NaN or infinity for row {row + before}",
             "Its weights or the values of this row are too large: train again, or correct the row.",
         )
-    return saved, data, values
+    return values
 
 
 def predict(
@@ -75,9 +87,11 @@ def predict(
     encoding: str,
     ids: Sequence[str] = (),
     as_json: bool = False,
+    memory: float | None = None,
 ) -> None:
     """Writes a table with one line for each row of ``file``, with its columns ``ids`` as they are
-    written there; ``as_json`` prints lines of JSON."""
+    written there; ``as_json`` prints lines of JSON.  A file that takes more than ``memory`` MiB is
+    read and answered in pieces."""
     if output is not None and os.path.lexists(output) and not overwrite:
         raise FileError(
             f"{output} exists already; nothing was changed",
@@ -87,9 +101,11 @@ def predict(
         raise ArgumentError(
             f"--output {output} is neither .csv nor .parquet", "Choose one of these endings."
         )
+    if is_large(Path(file), memory):
+        _predict_large(run, Path(file), output, encoding, ids, as_json, memory)
+        return
     saved, data, values = predictions(run, file, encoding, with_targets=False, ids=ids)
-    made = prediction_columns(saved, values)
-    columns = {"row": made.pop("row"), **data.ids} | made
+    columns = _columns(saved, data, values)
     if output is None:
         sys.stdout.write(_json_lines(columns) if as_json else _csv(columns))
         return
@@ -108,6 +124,58 @@ def predict(
         return
     fact("Predicted", f"{len(values):,} rows of {file}")
     fact("Written", Shown(output))
+
+
+def _columns(
+    saved: SavedModel, data: PredictionData, values: np.ndarray, before: int = 0
+) -> dict[str, list[Any]]:
+    """What is written of some rows: their numbers, their identifiers, predictions."""
+    made = prediction_columns(saved, values)
+    numbers = [before + row for row in made.pop("row")]
+    return {"row": numbers, **data.ids} | made
+
+
+def _predict_large(
+    run: Path,
+    file: Path,
+    output: Path | None,
+    encoding: str,
+    ids: Sequence[str],
+    as_json: bool,
+    memory: float | None,
+) -> None:
+    """Predictions for a file that is read in pieces, written as they are made."""
+    if output is not None and output.suffix.lower() != ".csv":
+        raise ArgumentError(
+            f"{file} is read in pieces, and so are its predictions written",
+            "Write them as .csv, or allow more memory with --memory.",
+        )
+    saved, network = restore(run)
+    if not isinstance(saved.preprocessor, Preprocessor):
+        raise DataError(f"{file} is a table, the network was trained on images", "Give images.")
+    scorer = Scorer(network, compile=saved.config.compile)
+    rows, seen = 0, set()
+    pieces = predict_large(saved.preprocessor, file, encoding=encoding, ids=ids, memory=memory)
+    place = contextlib.nullcontext(None) if output is None else replacing(output)
+    with place as stream:
+        for data in pieces:
+            for note in data.notes:
+                if (kind := re.sub(r"[\d,.]+", "", note)) not in seen:  # once, not in every piece
+                    seen.add(kind)
+                    complain(phrase(f"Note (rows from {rows:,} on): ", note), fg="yellow")
+            columns = _columns(saved, data, _values(run, saved, scorer, data, rows), rows)
+            as_lines = as_json and output is None
+            text = _json_lines(columns) if as_lines else _csv(columns, names=not rows)
+            rows += len(data.features)
+            if stream is None:
+                sys.stdout.write(text)
+            else:
+                stream.write(text.encode())
+    if output is not None and as_json:
+        say_json({"rows": rows, "written": str(output)})
+    elif output is not None:
+        fact("Predicted", f"{rows:,} rows of {file}")
+        fact("Written", Shown(output))
 
 
 def prediction_columns(saved: SavedModel, values: np.ndarray) -> dict[str, list[Any]]:
@@ -134,10 +202,11 @@ def prediction_columns(saved: SavedModel, values: np.ndarray) -> dict[str, list[
     return columns
 
 
-def _csv(columns: dict[str, list[Any]]) -> str:
+def _csv(columns: dict[str, list[Any]], names: bool = True) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    if names:
+        writer.writerow(columns)
     for line in zip(*columns.values(), strict=True):
         writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in line])
     return text.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,23 @@ from pellucid.data.array_files import is_array_file
 from pellucid.data.cells import CellRules
 from pellucid.data.columns import Table
 from pellucid.data.csv_text import lay_out
+from pellucid.data.encodings import AUTO
 from pellucid.data.files import MEMORY_SHARE, available_memory
 from pellucid.data.frames import frame_kind
 from pellucid.data.json_lines import is_json, json_columns
-from pellucid.data.prepared import PreparedData
+from pellucid.data.prepared import PredictionData, PreparedData
 from pellucid.data.preprocessing import Preprocessor
-from pellucid.data.streaming import MIB, ShuffledRows, Sizes, TextPieces, parts_of, window
+from pellucid.data.readings import MISSING_TEXTS
+from pellucid.data.remarks import remarks
+from pellucid.data.streaming import (
+    MIB,
+    ShuffledRows,
+    Sizes,
+    TextPieces,
+    parts_of,
+    streaming_budget,
+    window,
+)
 from pellucid.data.tables import recognized, table_of_text
 from pellucid.data.tasks import encode_targets
 
@@ -81,15 +93,16 @@ class LargeTable:
             if body.strip():
                 yield line, body
 
-    def read(self, body: str, line: int = 0) -> Table:
-        """The rows of a piece, or of a part of one."""
+    def read(self, body: str, line: int = 0, rules: CellRules | None = None) -> Table:
+        """The rows of a piece, or of a part of one, as ``rules`` say (by default the table's)."""
+        rules = self.rules if rules is None else rules
         try:
             if self.json:
                 columns = json_columns(body, self.file)
                 table = Table(str(self.file), {column.name: column for column in columns})
-                return recognized(table, self.rules)
+                return recognized(table, rules)
             text = self._head + body
-            return table_of_text(self.file, text, self.rules, self.separator, self.header, [])
+            return table_of_text(self.file, text, rules, self.separator, self.header, [])
         except DataError as error:
             if not line:
                 raise
@@ -159,3 +172,46 @@ def prepare_large(
         notes=(*large.notes, note, *prepared.notes),
         fingerprint=large.pieces.fingerprint(),
     )
+
+
+def predict_large(
+    preprocessor: Preprocessor,
+    file: Path,
+    *,
+    encoding: str = AUTO,
+    ids: Sequence[str] = (),
+    memory: float | None = None,
+) -> Iterator[PredictionData]:
+    """The rows of a large file in the form of the training data, piece by piece, in order; see
+    ``load_for_prediction``."""
+    used = [plan.column for plan in preprocessor.plans]
+    rules = CellRules(readings=preprocessor.reading_of_columns(), used=used)
+    large = LargeTable(
+        file,
+        rules,
+        Sizes.of(streaming_budget(memory)),
+        encoding=encoding,
+        separator=None,
+        header=header_of(preprocessor),
+    )
+    as_written = CellRules(text_columns=ids, keep_texts=MISSING_TEXTS, used=())
+    for line, body in large.bodies():
+        table = large.read(body, line)
+        named: dict[str, list[str | None]] = {}
+        if ids:
+            for name in ids:
+                table[name]  # raises if it is not there
+            plain = large.read(body, line, as_written)
+            named = {name: plain[name].texts() for name in ids}
+        notes = (*table.notes, *remarks(preprocessor, table, tuple(ids)))
+        features = preprocessor.transform(table)
+        present = np.zeros(len(table), dtype=np.bool_)
+        yield PredictionData(features, None, present, table, "", notes, named)
+
+
+def header_of(preprocessor: Preprocessor) -> bool | None:
+    """Whether the training file had a line of column names, where its names tell."""
+    names = [plan.column for plan in preprocessor.plans]
+    if all(re.fullmatch(r"column \d+", name) for name in names):
+        return False
+    return True if all(re.fullmatch(r"[\d.]+", name) for name in names) else None

@@ -7,7 +7,6 @@ honest: find the task, split the rows, then learn the preprocessing from the tra
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from pellucid.data.cuts import FREE, UNUSED, Cut, Fixed
 from pellucid.data.encodings import AUTO
 from pellucid.data.idx import read_mnist_folder
 from pellucid.data.input_layout import InputLayout
-from pellucid.data.large_files import LargeTable, is_large, prepare_large
+from pellucid.data.large_files import LargeTable, header_of, is_large, prepare_large
 from pellucid.data.leaks import find_leaks, find_row_counters
 from pellucid.data.memory import from_memory, is_frame
 from pellucid.data.picture_sources import (
@@ -299,7 +298,7 @@ def load_for_prediction(
             plain = read_table(
                 source,
                 encoding=encoding,
-                header=_header_of(preprocessor),
+                header=header_of(preprocessor),
                 text_columns=ids,
                 keep_texts=MISSING_TEXTS,
             )
@@ -345,16 +344,8 @@ def _table_for_prediction(
             f"{path} holds images, the network was trained on a table",
             "Give a CSV or Parquet file with the columns of the training data.",
         )
-    header = _header_of(preprocessor)
+    header = header_of(preprocessor)
     return read_table(path, encoding=encoding, readings=readings, header=header, used=used)
-
-
-def _header_of(preprocessor: Preprocessor) -> bool | None:
-    """Whether the training file had a line of column names, where its names tell."""
-    names = [plan.column for plan in preprocessor.plans]
-    if all(re.fullmatch(r"column \d+", name) for name in names):
-        return False
-    return True if all(re.fullmatch(r"[\d.]+", name) for name in names) else None
 
 
 # --- Tables ------------------------------------------------------------------------------------
