@@ -319,7 +319,29 @@ def rates() -> list[str]:
                 cells.append(f"{good:,} of {count:,}" if count else "")
             lines.append("| " + " | ".join([space["name"], *cells]) + " |")
         lines.append("")
-    return lines[:-1]
+    return [*lines, *_by_nature(found)]
+
+
+def _by_nature(found: dict[str, Any]) -> list[str]:
+    """What is left where calls are set aside whose results nobody can compare."""
+    whole = found["tables"]["operations"][-1]["checks"]
+    parts = []
+    for check, aside in found["by nature"].items():
+        count, good = whole[check]
+        rate = f"{100 * good / count:.1f} %"
+        parts.append(
+            f"{CHECKS[check]} {rate} ({100 * good / (count - aside):.1f} % without {aside})"
+        )
+    others = [
+        f"{CHECKS[check]} {100 * good / count:.1f} %"
+        for check, (count, good) in whole.items()
+        if check not in found["by nature"]
+    ]
+    return [
+        "Some of these calls can have no answer to compare: programs whose shapes or Python values "
+        "would depend on data, and results of chance or of memory that was never written. Of all "
+        f"operations' calls agree: {', '.join([*parts, *others])}.",
+    ]
 
 
 def page() -> str:

@@ -154,7 +154,7 @@ def _whole(a: np.ndarray, hermitian: bool) -> np.ndarray:
 
 def _symmetric_pivot(a: np.ndarray, k: int) -> tuple[int, int]:
     """Extent of the next block (0: the column is zero) and the row that comes into it."""
-    own = _sizes(a[k, k])
+    own = float(_sizes(a[k, k]))
     if k + 1 == len(a):
         return int(own != 0), k
     below = _sizes(a[k + 1 :, k])
