@@ -13,8 +13,6 @@ tensor([2., 4.])
 import pellucid._starting as _starting  # before anything that takes time
 
 # isort: split
-from importlib import import_module as _import_module
-
 from pellucid.backends.cpu.subnormals import set_flush_denormal
 from pellucid.backends.cpu.threads import get_num_threads, set_num_threads
 from pellucid.base.caches import clear_caches
@@ -41,6 +39,7 @@ from pellucid.base.errors import PellucidError
 from pellucid.base.faces import lazy_face as _lazy_face
 from pellucid.base.shapes import Size, broadcast_shapes
 from pellucid.base.version import __version__
+from pellucid.tensor import foreach as _lists
 from pellucid.tensor import method_functions as _method_functions
 from pellucid.tensor import neighbours as _neighbours
 from pellucid.tensor.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled
@@ -629,9 +628,9 @@ _part, _ = _lazy_face(__name__, _PLACES)
 
 def __getattr__(name: str) -> object:
     if name.startswith("_foreach_"):
-        functions = _import_module("pellucid.tensor.foreach").FUNCTIONS
-        if name in functions:
-            return functions[name]
+        found = _lists.FUNCTIONS.get(name)
+        if found is not None:
+            return found
     return _part(name)
 
 

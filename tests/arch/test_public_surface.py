@@ -147,6 +147,7 @@ TAKES_ANY_KEYWORD = {
     "export": "PyTorch's keywords of an export that there is none of",
     "download_url_to_file": "PyTorch's keywords about downloads, of which there are none",
     "freeze": "PyTorch's keywords about TorchScript, of which there is none",
+    "get_model": "keywords of the network's own function",
     "help": "PyTorch's keywords about downloads, of which there are none",
     "ignore": "PyTorch's keywords about TorchScript, of which there is none",
     "list": "PyTorch's keywords about downloads, of which there are none",

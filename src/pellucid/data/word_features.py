@@ -73,11 +73,6 @@ class TextPreprocessor:
         """The terms."""
         return self.terms
 
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        """(terms,)."""
-        return (len(self.terms),)
-
     @classmethod
     def fit(cls, texts: Sequence[str], *, max_terms: int = MAX_TERMS) -> TextPreprocessor:
         """Learns the vocabulary: the ``max_terms`` terms that most training texts have, of those

@@ -11,7 +11,7 @@ from typing import Any
 
 from pellucid import Tensor, nn
 from pellucid.base.errors import ArgumentError
-from pellucid.models.untrained import untrained
+from pellucid.models.untrained import refuse_weights, untrained
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Sequential | None:
@@ -32,8 +32,15 @@ class BasicBlock(nn.Module):
     expansion = 1
     """How many times ``channels`` the result has."""
 
-    def __init__(self, inputs: int, channels: int, stride: int = 1) -> None:
+    def __init__(
+        self, inputs: int, channels: int, stride: int = 1, groups: int = 1, base_width: int = 64
+    ) -> None:
         super().__init__()
+        if (groups, base_width) != (1, 64):
+            raise ArgumentError(
+                f"BasicBlock got groups={groups} and base_width={base_width}",
+                "use Bottleneck, whose convolution in the middle can have them",
+            )
         self.conv1 = nn.Conv2d(inputs, channels, 3, stride=stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU(inplace=True)
@@ -54,20 +61,25 @@ class Bottleneck(nn.Module):
     ReLU.
 
     (N, C, H, W) → (N, 4·channels, ⌈H / stride⌉, ⌈W / stride⌉): the 3×3 convolution works on
-    ``channels`` only, which makes deep networks affordable.  It also has the stride.
+    ``channels`` only, which makes deep networks affordable.  It also has the stride.  With
+    ``groups`` and ``base_width`` it has ``channels`` · ``base_width`` / 64 · ``groups`` channels in
+    as many groups (Xie et al., "Aggregated Residual Transformations", 2017).
     """
 
     expansion = 4
     """How many times ``channels`` the result has."""
 
-    def __init__(self, inputs: int, channels: int, stride: int = 1) -> None:
+    def __init__(
+        self, inputs: int, channels: int, stride: int = 1, groups: int = 1, base_width: int = 64
+    ) -> None:
         super().__init__()
         outputs = self.expansion * channels
-        self.conv1 = nn.Conv2d(inputs, channels, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, stride=stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.conv3 = nn.Conv2d(channels, outputs, 1, bias=False)
+        width = int(channels * (base_width / 64)) * groups
+        self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, groups=groups, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, outputs, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(outputs)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(inputs, outputs, stride)
@@ -105,6 +117,8 @@ class ResNet(nn.Module):
         channels: int = 3,
         small_images: bool = False,
         block: type[BasicBlock] | type[Bottleneck] = BasicBlock,
+        groups: int = 1,
+        width_per_group: int = 64,
     ) -> None:
         super().__init__()
         if len(blocks) != 4 or len(widths) != 4:
@@ -120,11 +134,12 @@ class ResNet(nn.Module):
         self.bn1 = nn.BatchNorm2d(first)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.Identity() if small_images else nn.MaxPool2d(3, stride=2, padding=1)
+        split = (groups, width_per_group)
         wide = [block.expansion * width for width in widths]  # channels after each group
-        self.layer1 = _group(block, first, widths[0], blocks[0], stride=1)
-        self.layer2 = _group(block, wide[0], widths[1], blocks[1], stride=2)
-        self.layer3 = _group(block, wide[1], widths[2], blocks[2], stride=2)
-        self.layer4 = _group(block, wide[2], widths[3], blocks[3], stride=2)
+        self.layer1 = _group(block, first, widths[0], blocks[0], 1, split)
+        self.layer2 = _group(block, wide[0], widths[1], blocks[1], 2, split)
+        self.layer3 = _group(block, wide[1], widths[2], blocks[2], 2, split)
+        self.layer4 = _group(block, wide[2], widths[3], blocks[3], 2, split)
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(wide[3], num_classes)
         for module in self.modules():
@@ -143,42 +158,99 @@ class ResNet(nn.Module):
 
 
 def _group(
-    block: type[BasicBlock] | type[Bottleneck], inputs: int, width: int, count: int, stride: int
+    block: type[BasicBlock] | type[Bottleneck],
+    inputs: int,
+    width: int,
+    count: int,
+    stride: int,
+    split: tuple[int, int],
 ) -> nn.Sequential:
-    later = [block(block.expansion * width, width) for _ in range(count - 1)]
-    return nn.Sequential(block(inputs, width, stride), *later)
+    later = [block(block.expansion * width, width, 1, *split) for _ in range(count - 1)]
+    return nn.Sequential(block(inputs, width, stride, *split), *later)
 
 
 def resnet18(num_classes: int = 1000, **options: Any) -> ResNet:
     """ResNet-18: 11,689,512 parameters for 1000 classes; ``options`` are those of ``ResNet``, and
     torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking for some
     raises :class:`ArgumentError`."""
-    return ResNet((2, 2, 2, 2), num_classes, **untrained("resnet18", options))
+    return ResNet((2, 2, 2, 2), **untrained("resnet18", options, num_classes))
 
 
 def resnet34(num_classes: int = 1000, **options: Any) -> ResNet:
     """ResNet-34: 21,797,672 parameters for 1000 classes; ``options`` are those of ``ResNet``, and
     torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking for some
     raises :class:`ArgumentError`."""
-    return ResNet((3, 4, 6, 3), num_classes, **untrained("resnet34", options))
+    return ResNet((3, 4, 6, 3), **untrained("resnet34", options, num_classes))
 
 
 def resnet50(num_classes: int = 1000, **options: Any) -> ResNet:
     """ResNet-50: 25,557,032 parameters for 1000 classes; ``options`` are those of ``ResNet``, and
     torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking for some
     raises :class:`ArgumentError`."""
-    return ResNet((3, 4, 6, 3), num_classes, **untrained("resnet50", options), block=Bottleneck)
+    return ResNet((3, 4, 6, 3), **untrained("resnet50", options, num_classes), block=Bottleneck)
 
 
 def resnet101(num_classes: int = 1000, **options: Any) -> ResNet:
     """ResNet-101: 44,549,160 parameters for 1000 classes; ``options`` are those of ``ResNet``, and
     torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking for some
     raises :class:`ArgumentError`."""
-    return ResNet((3, 4, 23, 3), num_classes, **untrained("resnet101", options), block=Bottleneck)
+    return ResNet((3, 4, 23, 3), **untrained("resnet101", options, num_classes), block=Bottleneck)
 
 
 def resnet152(num_classes: int = 1000, **options: Any) -> ResNet:
     """ResNet-152: 60,192,808 parameters for 1000 classes; ``options`` are those of ``ResNet``, and
     torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking for some
     raises :class:`ArgumentError`."""
-    return ResNet((3, 8, 36, 3), num_classes, **untrained("resnet152", options), block=Bottleneck)
+    return ResNet((3, 8, 36, 3), **untrained("resnet152", options, num_classes), block=Bottleneck)
+
+
+def resnext50_32x4d(
+    weights: object = None,
+    progress: bool = True,
+    *,
+    pretrained: bool = False,
+    num_classes: int = 1000,
+) -> ResNet:
+    """ResNeXt-50 (32×4): 25,028,904 parameters for 1000 classes.  Weights are not fetched:
+    asking for some raises :class:`ArgumentError`."""
+    refuse_weights("resnext50_32x4d", weights, pretrained)
+    return ResNet((3, 4, 6, 3), num_classes, block=Bottleneck, groups=32, width_per_group=4)
+
+
+def resnext101_32x8d(
+    weights: object = None,
+    progress: bool = True,
+    *,
+    pretrained: bool = False,
+    num_classes: int = 1000,
+) -> ResNet:
+    """ResNeXt-101 (32×8): 88,791,336 parameters for 1000 classes.  Weights are not fetched:
+    asking for some raises :class:`ArgumentError`."""
+    refuse_weights("resnext101_32x8d", weights, pretrained)
+    return ResNet((3, 4, 23, 3), num_classes, block=Bottleneck, groups=32, width_per_group=8)
+
+
+def wide_resnet50_2(
+    weights: object = None,
+    progress: bool = True,
+    *,
+    pretrained: bool = False,
+    num_classes: int = 1000,
+) -> ResNet:
+    """Wide ResNet-50-2: 68,883,240 parameters for 1000 classes.  Weights are not fetched:
+    asking for some raises :class:`ArgumentError`."""
+    refuse_weights("wide_resnet50_2", weights, pretrained)
+    return ResNet((3, 4, 6, 3), num_classes, block=Bottleneck, groups=1, width_per_group=128)
+
+
+def wide_resnet101_2(
+    weights: object = None,
+    progress: bool = True,
+    *,
+    pretrained: bool = False,
+    num_classes: int = 1000,
+) -> ResNet:
+    """Wide ResNet-101-2: 126,886,696 parameters for 1000 classes.  Weights are not fetched:
+    asking for some raises :class:`ArgumentError`."""
+    refuse_weights("wide_resnet101_2", weights, pretrained)
+    return ResNet((3, 4, 23, 3), num_classes, block=Bottleneck, groups=1, width_per_group=128)

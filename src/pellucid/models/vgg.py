@@ -91,53 +91,53 @@ def vgg11(num_classes: int = 1000, **options: Any) -> VGG:
     """VGG-11 without batch norm: 132,863,336 parameters for 1000 classes; ``options`` are those of
     ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
     for some raises :class:`ArgumentError`."""
-    return VGG(VGG11, num_classes, **untrained("vgg11", options), batch_norm=False)
+    return VGG(VGG11, **untrained("vgg11", options, num_classes), batch_norm=False)
 
 
 def vgg11_bn(num_classes: int = 1000, **options: Any) -> VGG:
     """VGG-11 with batch norm: 132,868,840 parameters for 1000 classes; ``options`` are those of
     ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
     for some raises :class:`ArgumentError`."""
-    return VGG(VGG11, num_classes, **untrained("vgg11_bn", options), batch_norm=True)
+    return VGG(VGG11, **untrained("vgg11_bn", options, num_classes), batch_norm=True)
 
 
 def vgg13(num_classes: int = 1000, **options: Any) -> VGG:
     """VGG-13 without batch norm: 133,047,848 parameters for 1000 classes; ``options`` are those of
     ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
     for some raises :class:`ArgumentError`."""
-    return VGG(VGG13, num_classes, **untrained("vgg13", options), batch_norm=False)
+    return VGG(VGG13, **untrained("vgg13", options, num_classes), batch_norm=False)
 
 
 def vgg13_bn(num_classes: int = 1000, **options: Any) -> VGG:
     """VGG-13 with batch norm: 133,053,736 parameters for 1000 classes; ``options`` are those of
     ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
     for some raises :class:`ArgumentError`."""
-    return VGG(VGG13, num_classes, **untrained("vgg13_bn", options), batch_norm=True)
+    return VGG(VGG13, **untrained("vgg13_bn", options, num_classes), batch_norm=True)
 
 
 def vgg16(num_classes: int = 1000, **options: Any) -> VGG:
     """VGG-16 without batch norm: 138,357,544 parameters for 1000 classes; ``options`` are those of
     ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
     for some raises :class:`ArgumentError`."""
-    return VGG(VGG16, num_classes, **untrained("vgg16", options), batch_norm=False)
+    return VGG(VGG16, **untrained("vgg16", options, num_classes), batch_norm=False)
 
 
 def vgg16_bn(num_classes: int = 1000, **options: Any) -> VGG:
     """VGG-16 with batch norm: 138,365,992 parameters for 1000 classes; ``options`` are those of
     ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
     for some raises :class:`ArgumentError`."""
-    return VGG(VGG16, num_classes, **untrained("vgg16_bn", options), batch_norm=True)
+    return VGG(VGG16, **untrained("vgg16_bn", options, num_classes), batch_norm=True)
 
 
 def vgg19(num_classes: int = 1000, **options: Any) -> VGG:
     """VGG-19 without batch norm: 143,667,240 parameters for 1000 classes; ``options`` are those of
     ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
     for some raises :class:`ArgumentError`."""
-    return VGG(VGG19, num_classes, **untrained("vgg19", options), batch_norm=False)
+    return VGG(VGG19, **untrained("vgg19", options, num_classes), batch_norm=False)
 
 
 def vgg19_bn(num_classes: int = 1000, **options: Any) -> VGG:
     """VGG-19 with batch norm: 143,678,248 parameters for 1000 classes; ``options`` are those of
     ``VGG``, and torchvision's ``weights=None`` and ``progress``.  Weights are not fetched: asking
     for some raises :class:`ArgumentError`."""
-    return VGG(VGG19, num_classes, **untrained("vgg19_bn", options), batch_norm=True)
+    return VGG(VGG19, **untrained("vgg19_bn", options, num_classes), batch_norm=True)
