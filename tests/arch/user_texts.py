@@ -10,6 +10,7 @@ place, ``{1}``, ``{2}``, … in order.  Pages are cut into the texts between the
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 import tomllib
@@ -25,14 +26,43 @@ PYTHON_ONLY = {
     "base": "boundary caches dtypes faces forking philox phrases shapes shared_memory version "
     "language",
     "data": "augmentation input_layout memory playground prepared",
-    "training": "trainer stepping observe callbacks",
-    "insight": "checks_of explain features heads nonfinite",
+    "training": "trainer stepping observe",
+    "insight": "explain features nonfinite",
 }
 FOLDERS = ("base", "data", "training", "insight", "insight/report", "cli")
-FILES = ("interop/weights.py", "interop/safetensors.py", "interop/files.py")
+FILES = (
+    "interop/weights.py",
+    "interop/safetensors.py",
+    "interop/files.py",
+    "interop/pytorch/names.py",
+    "interop/pytorch/pickles.py",
+    "tensor/nonfinite.py",
+)
 
 # Calls whose arguments are shown, so that even a single word among them is a text.
 SHOWN = {"fact", "say", "complain", "translated", "card", "told", "tell", "said"}
+# Literals with blanks that nobody reads, or that are translated in the sentence around them.
+NO_TEXTS = {
+    "is no",  # these three: "Column {1}: …"
+    "are no",
+    "is the first",
+    "column \\d+",
+    "time of year",  # names of features
+    "day of month",
+    "{1} sin",
+    "{1} cos",
+    "{1} GiB",
+    "probability of {1}",  # a column of predictions
+    "validation_loss",
+}
+NO_TEXT = re.compile(
+    r"gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"
+    r"Give at least one id|Use 'start'|model channels |loss l1|optimizer learning_rate |"
+    r"seed threads |[A-Z_0-9]{3,} [A-Z_0-9]{3,}( [A-Z_0-9]+)*$|Noto |Source Han|PingFang|"
+    r"Hiragino|Microsoft Ya|WenQuan"
+)
+"""Code for another process, lists of names, and errors of functions for programs in Python."""
+
 KEYS = {"_examples", "get", "getattr", "pop", "startswith", "endswith", "partition", "split"}
 """Calls whose arguments are code: keys, parts of names, lines for a shell."""
 
@@ -131,6 +161,8 @@ class _Walk(ast.NodeVisitor):
         for part in parts:
             for row in part.split("\n"):
                 template = normal(row)
+                if template in NO_TEXTS or NO_TEXT.match(template):
+                    continue
                 if template and (self.certain and _word(template) or _prose(template)):
                     self.found.setdefault(template, line)
 
@@ -213,31 +245,62 @@ def used() -> dict[str, str]:
     return found
 
 
+def tables() -> dict[str, dict[str, str]]:
+    """The catalogue: table → English → Chinese."""
+    return tomllib.loads(CATALOGUE.read_text("utf-8"))
+
+
 def entries() -> dict[str, str]:
-    """The catalogue: English → Chinese, all its tables together."""
-    tables = tomllib.loads(CATALOGUE.read_text()) if CATALOGUE.exists() else {}
-    return {english: chinese for table in tables.values() for english, chinese in table.items()}
+    """All tables of the catalogue together."""
+    return {english: chinese for table in tables().values() for english, chinese in table.items()}
+
+
+def literals() -> str:
+    """All that is written in the modules, for what is put together there."""
+    return "\n".join(path.read_text("utf-8") for path in sources())
+
+
+def left_over() -> list[str]:
+    """Entries that no text uses any more."""
+    texts, written = used(), literals()
+    found = []
+    for name, table in tables().items():
+        if name not in ("system", "parser"):
+            found += [e for e in table if e not in texts and not _made(name, e, written)]
+    return found
+
+
+def _made(table: str, english: str, written: str) -> bool:
+    """Whether an entry is for something that is put together of what is written."""
+    if table == "words":
+        return any(form in written for form in (english, english.replace(" ", "_")))
+    words = re.findall(r"[A-Za-z]+", re.sub(r"\{\d+\}", "", english))
+    return table == "pieces" and all(word in written for word in words)
+
+
+def missing() -> dict[str, str]:
+    """Texts without an entry: template → the place where it is written."""
+    known = entries()
+    return {template: place for template, place in used().items() if template not in known}
 
 
 def main() -> None:
     """Prints what is missing, or with ``--unused`` what is too much."""
-    import json
-
-    known, texts = entries(), used()
     if "--unused" in sys.argv:
-        for english in known:
-            if english not in texts:
-                print(json.dumps(english, ensure_ascii=False))
+        print("\n".join(map(quoted, left_over())))
         return
     module = ""
-    for template, place in texts.items():
-        if template in known:
-            continue
+    for template, place in missing().items():
         file = place.partition(":")[0]
         if file != module:
             module = file
-            print(f"\n# {file}")
-        print(f'{json.dumps(template, ensure_ascii=False)} = ""')
+            print(f'\n["{file}"]')
+        print(f'{quoted(template)} = ""')
+
+
+def quoted(text: str) -> str:
+    """A text as TOML writes it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 if __name__ == "__main__":

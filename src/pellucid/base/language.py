@@ -122,6 +122,7 @@ _PROSE = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
 _ENDS = {".": "。", ":": "：", ",": "，", ";": "；"}
 _WIDE = re.compile(r"[\u2e80-\u9fff\uff00-\uffef\u3000-\u303f“”]")
 _IDEOGRAPH, _LATIN = re.compile(r"[\u4e00-\u9fff]"), re.compile(r"[A-Za-z0-9]")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _PLACE = re.compile(r"\{(\d+)(!t)?\}")
 
 
@@ -176,8 +177,8 @@ class Catalogue:
         words stay: in a list they may be anybody's names.
         """
         core = text.strip()
-        if not core:
-            return text, 0
+        if not core or _QUOTED.fullmatch(core):
+            return text, 0  # nothing, or a name in quotes
         lead, tail = text[: text.index(core)], text[text.index(core) + len(core) :]
         found, covered = self._core(core, level, words)
         return (lead + found + ("" if _wide_end(found) else tail) if covered else text), covered
@@ -204,7 +205,7 @@ class Catalogue:
             if letters > covered:
                 best, covered = found, letters
         for end, begin in ((")", " ("), ("]", " \\["), ("]", " [")):
-            if core[-1] == end and begin in core:
+            if core[-1] == end and core.find(begin) > 0:
                 found, letters = self._before_bracket(core, begin)
                 if letters > covered:
                     best, covered = found, letters
@@ -212,7 +213,7 @@ class Catalogue:
 
     def _by_template(self, core: str) -> tuple[str, int]:
         """The filled-in template that covers most."""
-        best, most = core, 0
+        best, most, own = core, 0, 0
         for template in self.templates:
             if (
                 template.letters + 10 * len(core) < most
@@ -220,8 +221,8 @@ class Catalogue:
             ):
                 continue
             found, covered = self._filled(template, values)
-            if covered > most:
-                best, most = found, covered
+            if (covered, template.letters) > (most, own):
+                best, most, own = found, covered, template.letters
         return best, most
 
     def _filled(self, template: _Template, values: list[str]) -> tuple[str, int]:
@@ -268,6 +269,9 @@ class Catalogue:
         if begin != " (":
             return before + begin + rest, first
         inside, second = self._part(rest[:-1], words=False)
+        marked, third = self._part(f"({rest}")  # some have an entry with their parentheses
+        if third > second:
+            return f"{before}{marked}", first + third
         return f"{before}（{inside}）", first + second
 
 

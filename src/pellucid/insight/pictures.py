@@ -21,6 +21,7 @@ import numpy.typing as npt
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import ArgumentError, FileError, ShapeError
 from pellucid.base.extras import needs
+from pellucid.base.language import translated
 from pellucid.insight.features import feature_maps, filters
 from pellucid.nn.module import Module
 from pellucid.tensor.autograd import enable_grad, grad, no_grad
@@ -32,6 +33,17 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".svg", ".png")
 _BLUE, _ORANGE, _GREY = "#2b6cb0", "#dd6b20", "#888888"
+_CHINESE_FONTS = (
+    "Noto Sans CJK SC",
+    "Source Han Sans SC",
+    "Noto Sans SC",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "Microsoft YaHei",
+    "SimHei",
+    "WenQuanYi Micro Hei",
+    "WenQuanYi Zen Hei",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +232,18 @@ def new_figure(width: float, height: float) -> Figure:
         from matplotlib import figure
 
     return figure.Figure(figsize=(width, height), layout="constrained")
+
+
+def label(text: str) -> tuple[str, dict[str, Any]]:
+    """A text in the user's language, and its font; English where no font has the characters."""
+    told = translated(text)
+    if told.isascii():
+        return text, {}
+    from matplotlib import font_manager
+
+    known = set(font_manager.get_font_names())
+    font = next((name for name in _CHINESE_FONTS if name in known), "")
+    return (told, {"fontfamily": [font, "sans-serif"]}) if font else (text, {})
 
 
 def save_figure(figure: Any, path: str | os.PathLike[str]) -> None:

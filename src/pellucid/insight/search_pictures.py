@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError
-from pellucid.insight.pictures import new_figure, save_figure
+from pellucid.insight.pictures import label, new_figure, save_figure
 from pellucid.training.search import SearchResult, Trial, shown
 
 _BLUE = "#2b6cb0"
@@ -38,7 +38,7 @@ def draw_importances(found: SearchResult, path: str | os.PathLike[str]) -> None:
     )
     axes.bar_label(bars, [f"{shares[name]:.0%}" for name in names], padding=3)
     axes.set_xlim(0, max(shares.values()) * 1.15)
-    axes.set_xlabel("share in the differences between trials")
+    axes.set_xlabel(*label("share in the differences between trials"))
     axes.spines[["top", "right"]].set_visible(False)
     save_figure(figure, path)
 
