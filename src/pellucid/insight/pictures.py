@@ -239,7 +239,8 @@ def label(text: str) -> tuple[str, dict[str, Any]]:
     told = translated(text)
     if told.isascii():
         return text, {}
-    from matplotlib import font_manager
+    with needs("plot", "Drawing"):
+        from matplotlib import font_manager
 
     known = set(font_manager.get_font_names())
     font = next((name for name in _CHINESE_FONTS if name in known), "")
