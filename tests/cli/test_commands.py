@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -276,7 +277,17 @@ def test_help_names_every_command_and_setting(command: Command) -> None:
     assert command("--version").out.startswith("pellucid ")
 
 
+def test_a_good_learning_rate_is_found_without_a_picture(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    outcome = command("train", "digits", "--find-lr")
+    assert outcome.code == 0 and "Found       --learning-rate 0.0" in outcome.out
+    assert "needs the package matplotlib" in outcome.err and "Written" not in outcome.out
+
+
 def test_a_good_learning_rate_is_found_and_drawn(command: Command, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
     outcome = command("train", "digits", "--find-lr")
     assert outcome.code == 0 and "Found       --learning-rate 0.0" in outcome.out
     assert "<svg" in (tmp_path / "digits-learning-rates.svg").read_text()

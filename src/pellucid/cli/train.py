@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from pellucid.base.errors import ArgumentError, FileError, PellucidError
+from pellucid.base.extras import MissingPackageError
 from pellucid.base.language import Shown, language
 from pellucid.base.phrases import option_words
 from pellucid.cli.config_file import toml_text
@@ -187,14 +188,19 @@ def find_lr(
             f"{place} exists already; nothing was changed",
             "Choose another file with --output, or replace this one with --overwrite.",
         )
-    draw_learning_rates(found, place)
     low, high, steps = found.rates[0], found.rates[-1], len(found.rates)
     fact("Tried", f"{steps} steps with learning rates from {low:.2g} to {high:.2g}")
     if found.suggestion is None:
         fact("Found", "the loss fell at none of them; look at the data and the network")
     else:
         fact("Found", f"--learning-rate {found.suggestion:.2g}: there the loss falls fastest")
-    fact("Written", str(place))
+    try:
+        draw_learning_rates(found, place)
+    except MissingPackageError as error:  # the trial is worth its answer without a picture
+        complain(error.message, fg="yellow")
+        complain(error.hint)
+    else:
+        fact("Written", str(place))
 
 
 class _Face:
