@@ -65,3 +65,12 @@ def test_logit_of_bools_and_fill_with_a_gradient_of_nothing() -> None:
     slopes = pellucid.grad(found.sum(), [x, value])
     assert found.tolist() == [3.0, 3.0]
     assert [g.tolist() for g in slopes] == [[0.0, 0.0], 2.0]
+
+
+def test_the_median_of_nothing_keeps_the_dtype() -> None:
+    least = {"bool": True, "uint8": 0, "int8": 0, "int32": -(2**31), "int64": -(2**63)}
+    for name, expected in least.items():
+        x = pellucid.zeros(0).to(getattr(pellucid, name))
+        for found in (x.median(), x.nanmedian(), pellucid.compile(lambda x: x.median())(x)):
+            assert found.dtype is x.dtype and found.item() == expected
+    assert pellucid.zeros(0).half().median().isnan()

@@ -2413,14 +2413,16 @@ class Tensor(TensorCore):
     def median(self) -> Tensor:
         """The lower median: of all elements, or (values, positions) along ``dim``.
 
-        NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+        NaN where there is one, and where there is no element (in whole numbers what NaN becomes);
+        see :meth:`nanmedian`.
         """
         ...
     @overload
     def median(self, dim: builtins.int, keepdim: builtins.bool = False) -> ValuesIndices:
         """The lower median: of all elements, or (values, positions) along ``dim``.
 
-        NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+        NaN where there is one, and where there is no element (in whole numbers what NaN becomes);
+        see :meth:`nanmedian`.
         """
         ...
 

@@ -1586,7 +1586,8 @@ def mean(
 def median(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """The lower median: of all elements, or (values, positions) along ``dim``.
 
-    NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+    NaN where there is one, and where there is no element (in whole numbers what NaN becomes);
+    see :meth:`nanmedian`.
     """
     ...
 @overload
@@ -1599,7 +1600,8 @@ def median(
 ) -> ValuesIndices:
     """The lower median: of all elements, or (values, positions) along ``dim``.
 
-    NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+    NaN where there is one, and where there is no element (in whole numbers what NaN becomes);
+    see :meth:`nanmedian`.
     """
     ...
 

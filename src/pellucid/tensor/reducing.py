@@ -348,12 +348,13 @@ class ReducingMethods(Tensor):
     def median(self, dim: int | None = None, keepdim: bool = False) -> Tensor | ValuesIndices:
         """The lower median: of all elements, or (values, positions) along ``dim``.
 
-        NaN where there is one, and where there is no element; see :meth:`nanmedian`.
+        NaN where there is one, and where there is no element (in whole numbers what NaN becomes);
+        see :meth:`nanmedian`.
         """
         if dim is None:
             flat = structure.reshape(self, (-1,))
             if not flat.shape[0]:
-                return structure.sum(as_float(flat)) + math.nan
+                return elementwise.cast(structure.sum(as_float(flat)) + math.nan, self.dtype)
             return shared(flat, flat.median(0).values)
         if not self.shape:
             return self.kthvalue(1, dim, keepdim)
