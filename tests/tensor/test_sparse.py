@@ -190,6 +190,29 @@ def test_a_graph_network_trains_the_same_compiled() -> None:
         assert losses(compiled=True, given=given) == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_function_of_the_users_keeps_them_for_its_gradient() -> None:
+    class Product(pellucid.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, values: Any, x: Any) -> Any:
+            graph = pellucid.sparse_coo_tensor(PLACES, values, (3, 3))
+            ctx.save_for_backward(graph, x)
+            return graph @ x
+
+        @staticmethod
+        def backward(ctx: Any, gradient: Any) -> Any:
+            graph, x = ctx.saved_tensors
+            places = graph._indices()
+            return (gradient @ x.t())[tuple(places)], graph.t() @ gradient
+
+    values = pellucid.tensor(VALUES, requires_grad=True)
+    x = pellucid.tensor(X, requires_grad=True)
+    product = Product.apply(values, x)
+    (product * product).sum().backward()
+    slope = 2 * DENSE @ X
+    assert_close(x.grad, DENSE.T @ slope)
+    assert_close(values.grad, (slope @ X.T)[tuple(PLACES)])
+
+
 def test_modules_copies_and_files_hold_them() -> None:
     module = nn.Module()
     module.register_buffer("graph", made().coalesce())

@@ -38,6 +38,7 @@ PLACES: Mapping[str, str] = {
     "torch.autograd.gradcheck": "pellucid.autograd",
     "torch.autograd.variable": "pellucid.autograd",
     "torch.functional": "pellucid",
+    "torch.sparse.torch": "pellucid",
     "torch.utils._pytree": "pellucid.utils.pytree",
     "torchvision": "pellucid.vision",
     "torchvision.models": "pellucid.models",

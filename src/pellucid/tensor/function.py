@@ -64,7 +64,7 @@ class FunctionCtx:
         if self._saved and self._record is not None and self._record.spent:
             raise second_time(self._record)
         for tensor, age in self._saved:
-            if tensor is not None:
+            if tensor is not None and not tensor.answers_functions:  # a sparse one as it is
                 if tensor._cell.age != age and self._record is not None:
                     raise changed_since(tensor._cell, self._record)
                 tensor = self._with_history(tensor)
@@ -97,7 +97,7 @@ def _with_ages(
                 f"{name} got a {type(tensor).__name__}",
                 "it keeps tensors; set other values as attributes: ctx.scale = 2.0",
             )
-    return [(t, None if t is None else t._cell.age) for t in tensors]
+    return [(t, None if t is None or t.answers_functions else t._cell.age) for t in tensors]
 
 
 class VmapInfo(NamedTuple):
