@@ -196,6 +196,8 @@ def test_json_rows_may_differ_and_nest(tmp_path: Path) -> None:
         "a": ["1", None, None], "b.c": ["x", None, "12%"], "b.d": ["2", None, None],
         "e": [None, "True", None],
     }  # fmt: skip
+    gaps = write(tmp_path, '{"x": 1}\n{"x": 2, "\\ud800": "\\ud800a"}\n', "c.jsonl")
+    assert cells(gaps) == {"x": ["1", "2"], "?": [None, "?a"]}
     wrapped = write(tmp_path, '{"count": 2, "rows": [{"x": 1}, {"x": 2}]}', "b.json")
     assert cells(wrapped) == {"x": ["1", "2"]}
     for text, message in (
@@ -237,6 +239,12 @@ def test_numpy_files_that_lie_or_carry_code(tmp_path: Path) -> None:
     huge = data.replace(b"(4, 2)", b"(4, 9)")
     with pytest.raises(DataError, match="more than the file holds"):
         read_table(write(tmp_path, huge, "c.npy"))
+    for damaged in (
+        data.replace(b"'shape': (4, 2)", b"'shape': ((4, 2 "),
+        data.replace(b"<f8", b"<f\xff"),
+    ):
+        with pytest.raises(DataError, match="cannot be read"):
+            read_table(write(tmp_path, damaged, "e.npy"))
     for cut in (3, 8, 40, len(data) - 1):
         with pytest.raises(DataError):
             read_table(write(tmp_path, data[:cut], "d.npy"))

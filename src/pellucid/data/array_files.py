@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import math
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -59,7 +61,12 @@ def read_arrays(file: Path, data: bytes) -> dict[str, Array]:
                 with archive.open(entry) as stream:
                     found[name] = _read(file, f"array {name!r}", stream, entry.file_size)
             return found
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except DataError:
+        raise
+    except (
+        zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError,
+        OSError, struct.error,
+    ) as error:  # fmt: skip
         raise DataError(f"{file} is a damaged .npz file: {error}", _AGAIN) from None
 
 
@@ -84,7 +91,9 @@ def _read(file: Path, what: str, stream: IO[bytes], size: int) -> Array:
         content = stream.read(count * dtype.itemsize)
         array = np.frombuffer(content, dtype, count)
         return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
-    except (ValueError, SyntaxError, TypeError, OverflowError, UnicodeError) as error:
+    except DataError:
+        raise
+    except (ValueError, SyntaxError, TypeError, OverflowError, tokenize.TokenError) as error:
         raise DataError(f"{what} of {file} cannot be read: {error}", _AGAIN) from None
 
 

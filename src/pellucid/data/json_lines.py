@@ -112,7 +112,7 @@ def _flat(
     if depth > _DEPTH:
         raise DataError(f"{source} has objects nested more than {_DEPTH} deep", _ONE_EACH)
     for key, value in record.items():
-        name = f"{before}{key}"
+        name = f"{before}{key}".encode("utf-8", "replace").decode()
         if isinstance(value, Mapping):
             yield from _flat(value, f"{name}.", source, depth + 1)
         else:

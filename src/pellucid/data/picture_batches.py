@@ -15,7 +15,14 @@ import numpy.typing as npt
 from pellucid.base.errors import ArgumentError, DataError
 from pellucid.data.augmentation import Change, Mix, soft_labels
 from pellucid.data.files import available_memory
-from pellucid.data.picture_files import Bytes, PictureForm, choose_form, is_picture, read_picture
+from pellucid.data.picture_files import (
+    Bytes,
+    PictureForm,
+    choose_form,
+    is_picture,
+    quiet,
+    read_picture,
+)
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.tensor import Tensor
 
@@ -104,7 +111,8 @@ class PictureBatches:
         """The pixels of some files, from memory where they are there."""
         if self._pixels is not None and bool(self._known[rows].all()):
             return np.asarray(self._pixels[rows])
-        found = np.stack([read_picture(self.paths[row], self.form) for row in rows])
+        with quiet:
+            found = np.stack([read_picture(self.paths[row], self.form) for row in rows])
         if self._pixels is not None:
             self._pixels[rows] = found
             self._known[rows] = True

@@ -246,6 +246,6 @@ def read_pictures(
         except DataError as error:
             broken[place] = str(error.message)
 
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+    with quiet, ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         list(pool.map(read, range(len(paths))))
     return pictures, dict(sorted(broken.items()))

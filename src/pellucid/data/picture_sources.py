@@ -213,7 +213,7 @@ def _files(
             raise DataError(
                 f"{many} of {len(paths)} cannot be read: {listed}", "Mend or remove the files."
             )
-        notes.append(f"{many} of {len(paths)} left out, because they cannot be read: {listed}.")
+        notes.append(f"{many} of {len(paths)} left out, being damaged: {listed}.")
     if set(part.tolist()) - {-1}:
         counts = [int((part == number).sum()) for number in range(3)]
         notes.append(

@@ -145,8 +145,10 @@ def recognized(table: Table, rules: CellRules) -> Table:
 
     cells = []
     for column in texts:
-        words = np.array([*column.categories, None], dtype=object)
-        cells.append(polars.Series(words[column.values], dtype=polars.String))
+        # JSON can hold halves of characters, which no text of Polars may.
+        texts_of = [text.encode("utf-8", "replace").decode() for text in column.categories]
+        words = np.array([*texts_of, None], dtype=object)
+        cells.append(polars.Series(words[column.values].tolist(), dtype=polars.String))
     lines = np.arange(1, len(table) + 1) if table.lines is None else table.lines
     rules = replace(rules, where="row" if table.lines is None else "line")
     found, readings, notes = read_columns([c.name for c in texts], cells, lines, rules)
