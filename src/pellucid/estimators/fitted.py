@@ -140,7 +140,7 @@ class FittedNetwork:
                     self.trainer.optimizer.load_state_dict(_as_tensors(self.slots))
             manual_seed(config.seed + 1 + len(self.history))  # for dropout
             data = part_rows(prepared, part)
-            self.trainer.fit(data, epochs=1, batch_size=config.batch_size)
+            self.trainer.fit(data, epochs=1, batch_size=config.batch_size, progress=False)
         self.history.epochs.extend(self.trainer.history.epochs)
         self._keep(self.trainer.model)
         self.scorer = None

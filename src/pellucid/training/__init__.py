@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pellucid.training import observe as observe
     from pellucid.training import run_folder as run_folder
     from pellucid.training import search as search
+    from pellucid.training import streaming as streaming
     from pellucid.training import summary as summary
     from pellucid.training import trainer as trainer
     from pellucid.training import verdict as verdict
@@ -100,6 +101,7 @@ __all__ = [
     "roc_auc",
     "run_folder",
     "search",
+    "streaming",
     "summary",
     "train_network",
     "train_networks",
@@ -152,6 +154,7 @@ _PLACES = {
     "roc_auc": "pellucid.training.metrics",
     "run_folder": "pellucid.training.run_folder",
     "search": "pellucid.training.search",
+    "streaming": "pellucid.training.streaming",
     "summary": "pellucid.training.summary",
     "train_network": "pellucid.training.job",
     "train_networks": "pellucid.training.ensembles",

@@ -27,6 +27,8 @@ from pellucid.training.snapshots import Snapshot, Weights
 _SNAPSHOT_SHARE = 0.01
 _SNAPSHOT_SECONDS = 0.2
 _KEPT_BATCH_BYTES = 256 * 2**20
+SAMPLE_ROWS = 512
+"""Training rows on which the loss is measured in evaluation mode."""
 
 INTERVALS = ("epoch", "step", "fraction")
 """How often a schedule is advanced: once an epoch, once a step, or each step with the epochs done
@@ -51,6 +53,10 @@ class Subject(Protocol):
         """The model that is measured and whose best weights are kept: the average, or the model."""
 
     @property
+    def listened(self) -> bool:
+        """Whether anybody wants to be told of steps."""
+
+    @property
     def stopping(self) -> bool:
         """Whether somebody has asked for the end of the run."""
 
@@ -61,6 +67,9 @@ class Subject(Protocol):
         self, features: Any, targets: Any, weights: Any = None
     ) -> tuple[float, float | None]:
         """Loss and metric on all rows."""
+
+    def loss_on(self, features: Any, targets: Any, weights: Any = None) -> float:
+        """Loss alone on all rows."""
 
 
 @dataclass
@@ -235,7 +244,7 @@ class Fit:
             self._count(losses, count)
             if by_step:
                 self._advance_step(epoch, position.steps)
-            if self.subject.callbacks:
+            if self.subject.listened:
                 facts = {"count": len(losses), "loss": float(losses[-1]), "rows": position.rows}
                 self.subject.emit("steps", **facts)
             self._save()
@@ -243,10 +252,13 @@ class Fit:
             raise DataError("There are no training rows", "Give at least one batch.")
         now = time.perf_counter()
         spent = now - begun - (self.source.compile_seconds - before)
-        loss, metric = None, None
+        loss, metric, train_loss = None, None, None
         if self.validation is not None:
             with self.interrupts.second_raises():
                 loss, metric = self.subject.measure(*self.validation)
+                some = self.source.some_rows(SAMPLE_ROWS)
+                if some is not None:
+                    train_loss = self.subject.loss_on(*some)
             if not math.isfinite(loss):
                 self._fail_validation(self.validation)
         return EpochRecord(
@@ -258,6 +270,7 @@ class Fit:
             steps=self.history.steps,
             rows_per_second=seen / max(spent, 1e-9),
             seconds=time.perf_counter() - self._begun,
+            train_loss=train_loss,
         )
 
     def _count(self, losses: npt.NDArray[Any], count: int) -> None:

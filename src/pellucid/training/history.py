@@ -16,7 +16,7 @@ class Event:
     ========  ================================================  ==========================
     kind      when                                              facts
     ========  ================================================  ==========================
-    start     before the first step                             epochs, rows, batches
+    start     before the first step                             epochs, rows, batches, baseline
     forward   the model has made its scores                     traced
     loss      the loss has been computed                        traced
     backward  the gradients have been computed                  traced
@@ -62,7 +62,8 @@ class EpochRecord:
 
     ``loss`` is the mean over the training rows while they were learned from (penalties not
     included); ``validation_loss`` and ``metric`` were measured after the epoch and are None
-    without validation data; ``seconds`` since the start of the run.
+    without validation data, as is ``train_loss``: the loss on up to 512 training rows in evaluation
+    mode, to be compared with the former; ``seconds`` since the start of the run.
     """
 
     epoch: int
@@ -73,6 +74,7 @@ class EpochRecord:
     steps: int
     rows_per_second: float
     seconds: float
+    train_loss: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values."""

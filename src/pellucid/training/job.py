@@ -300,6 +300,7 @@ def _fit(
             patience=config.patience or 0,
             row_numbers=train.indices,
             max_minutes=config.max_minutes,
+            progress=False,
         )
     except NonFiniteError as error:
         return error

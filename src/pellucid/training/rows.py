@@ -60,6 +60,9 @@ class Source(Protocol):
     def tensors(self, batch: Any) -> Batch:
         """Features, targets and perhaps weights of all rows of a batch."""
 
+    def some_rows(self, count: int) -> Batch | None:
+        """At most so many rows, the same each time, spread over all; None where rows come once."""
+
     def hurry(self, seconds: float) -> None:
         """A unit should not take longer than so many seconds, where it has several steps."""
 
@@ -94,6 +97,7 @@ class ArrayRows:
         self.names = names
         self._seed = seed
         self._mark = ""
+        self._sample: Batch | None = None
 
     @property
     def compile_seconds(self) -> float:
@@ -149,6 +153,13 @@ class ArrayRows:
         """The rows of a line."""
         rows = as_tensor(np.ascontiguousarray(batch))
         return chosen(self.arrays, rows)
+
+    def some_rows(self, count: int) -> Batch | None:
+        """Rows at even distances."""
+        if self._sample is None:
+            rows = np.unique(np.linspace(0, self.rows - 1, min(count, self.rows)).astype(np.int64))
+            self._sample = chosen(self.arrays, as_tensor(rows))
+        return self._sample
 
     def hurry(self, seconds: float) -> None:
         """Calls do no more steps than fit into so many seconds."""
@@ -272,6 +283,10 @@ class LoaderBatches:
     def tensors(self, batch: list[Batch]) -> Batch:
         """All rows of the step's batches."""
         return joined(batch)
+
+    def some_rows(self, count: int) -> Batch | None:
+        """None: a loader's rows may be others each time."""
+        return None
 
     def hurry(self, seconds: float) -> None:
         """Nothing: every unit is one step."""

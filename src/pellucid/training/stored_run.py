@@ -478,7 +478,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 def _epoch(record: Mapping[str, Any]) -> EpochRecord:
     def optional(name: str) -> float | None:
-        value = record[name]
+        value = record.get(name) if name == "train_loss" else record[name]
         return None if value is None else json_number(value, name)
 
     return EpochRecord(
@@ -490,6 +490,7 @@ def _epoch(record: Mapping[str, Any]) -> EpochRecord:
         steps=json_integer(record["steps"], "steps", 0, 2**53),
         rows_per_second=json_number(record["rows_per_second"], "rows_per_second"),
         seconds=json_number(record["seconds"], "seconds"),
+        train_loss=optional("train_loss"),
     )
 
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from pellucid import Tensor, nn, optim
 from pellucid.base.errors import ArgumentError, FileError
 from pellucid.nn import functional
+from pellucid.nn.ends import last_layer
 from pellucid.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
@@ -40,6 +41,8 @@ from pellucid.training.fitting import Fit, check_length, interval_of
 from pellucid.training.history import Callback, Event, History, StopTraining
 from pellucid.training.inference import Scorer, one_half
 from pellucid.training.interrupts import Interrupts
+from pellucid.training.naive import baseline_loss
+from pellucid.training.progress import Progress, drawn
 from pellucid.training.rows import ArrayRows, LoaderBatches, Source
 from pellucid.training.run_state import RunState
 from pellucid.training.stepping import ArraySteps, BatchSteps, Learner
@@ -182,6 +185,7 @@ class Trainer:
         """Whole epochs of all fits."""
         self._stopping = False
         self._fit: Fit | None = None
+        self._shown: Progress | None = None
         self._pending: RunState | None = None
         """The state that the next fit goes on from."""
         self.report_problem: Callable[[Exception], None] = warn
@@ -190,7 +194,7 @@ class Trainer:
         """The folder whose checkpoints are of this run."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_fit": None}
+        return {**self.__dict__, "_fit": None, "_shown": None}
 
     def __repr__(self) -> str:
         count = sum(int(p.numel()) for p in self.model.parameters())
@@ -224,6 +228,7 @@ class Trainer:
         sample_weight: npt.ArrayLike | Tensor | None = None,
         steps_per_epoch: int = 0,
         max_minutes: float = 0.0,
+        progress: bool | None = None,
     ) -> History:
         """Trains for at most ``epochs`` passes over ``train`` and returns the history.
 
@@ -242,6 +247,12 @@ class Trainer:
         ``patience`` > 0 stops after so many epochs in which that loss did not fall by more than
         ``min_delta``.  ``max_minutes`` > 0 ends the run with the batch in which the time is over
         (status ``out of time``).  ``row_numbers`` name the training rows in messages.
+
+        A bar shows how far the run is: in notebooks, and on standard error where that is a
+        terminal; ``progress=False`` shows none, True writes lines now and then where there is no
+        terminal.  It tells the loss of the last steps (after an epoch its running mean, and the
+        loss in evaluation mode), the validation loss beside the baseline, which is the loss of the
+        best answer that does not look at the features, and the time left with validation.
 
         Ctrl-C ends the run after the current slice with what was learned (status
         ``interrupted``).  Raises ``NonFiniteError`` when the loss or a weight becomes NaN or
@@ -279,22 +290,41 @@ class Trainer:
                     fill(self.average, pending["average"])
             steps = epochs * source.batches - self.history.steps
             check_length(self.schedule, interval, steps if source.batches else 0)
-            self._run(fit, epochs, patience, min_delta)
+            self._run(fit, epochs, patience, min_delta, progress)
         self.emit("stop", status=self.history.status)
         return self.history
 
-    def _run(self, fit: Fit, epochs: int, patience: int, min_delta: float) -> None:
+    def _run(
+        self, fit: Fit, epochs: int, patience: int, min_delta: float, progress: bool | None
+    ) -> None:
         """Runs a fit that is ready."""
         if not self.model.training:  # layers that were frozen on purpose stay so
             self.model.train()
         source = fit.source
-        self.emit("start", epochs=epochs, rows=source.rows, batches=source.batches)
-        self._fit = fit
+        self._fit, shown = fit, Progress("metric")
+        self._shown = None if progress is False else shown
         try:
-            fit.run(epochs, patience, min_delta)
+            with drawn(progress, shown):
+                baseline = self._baseline(fit)
+                facts = {"rows": source.rows, "batches": source.batches, "baseline": baseline}
+                self.emit("start", epochs=epochs, **facts)
+                fit.run(epochs, patience, min_delta)
         finally:
-            self._fit = None
+            self._fit = self._shown = None
             self._finish(fit.epochs_before)
+
+    def _baseline(self, fit: Fit) -> float | None:
+        """The validation loss of the best answer that does not look at the features."""
+        if fit.validation is None or not isinstance(fit.source, ArrayRows):
+            return None
+        if self.class_weights is not None or len(fit.validation) > 2:
+            return None
+        targets, held = fit.source.arrays[1], fit.validation[1]
+        last = last_layer(self.model, None)
+        units = getattr(last, "out_features", 0)
+        if not units and hasattr(targets, "shape"):
+            units = int(targets.max().item()) + 1 if not targets.dtype.is_differentiable else 1
+        return baseline_loss(self.loss, targets, held, int(units))
 
     def _begin_average(self) -> None:
         """A new average, where there is to be one."""
@@ -403,6 +433,11 @@ class Trainer:
         self._stopping = True
 
     @property
+    def listened(self) -> bool:
+        """Whether callbacks, or a bar, are told of steps."""
+        return bool(self.callbacks) or self._shown is not None
+
+    @property
     def stopping(self) -> bool:
         """Whether the run has been asked to end."""
         return self._stopping
@@ -490,6 +525,14 @@ class Trainer:
         loss, metric = self.measure(*_require_pair(data))
         return {"loss": loss} if metric is None else {"loss": loss, "metric": metric}
 
+    def loss_on(self, features: Any, targets: Any, weights: Any = None) -> float:
+        """The loss on tensors of features and targets, in evaluation mode."""
+        metric, self.metric = self.metric, None
+        try:
+            return self.measure(features, targets, weights)[0]
+        finally:
+            self.metric = metric
+
     def measure(
         self, features: Any, targets: Any, weights: Any = None
     ) -> tuple[float, float | None]:
@@ -518,6 +561,8 @@ class Trainer:
     def emit(self, kind: str, **facts: Any) -> None:
         """Tells the callbacks what happened."""
         event = Event(kind, self.history.steps, self.epoch, facts, self)
+        if self._shown is not None:
+            self._shown(event)
         for callback in self.callbacks:
             try:
                 callback(event)
