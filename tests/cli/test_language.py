@@ -36,7 +36,7 @@ NAMES = """
     ReLU relu sigmoid softmax Linear Sequential mlp cnn AdamW adamw Adam SGD RMSprop He dropout
     binary_cross_entropy_with_logits FLOP KiB MiB GiB float32 bfloat16 GFLOP GB LLVM NumPy SHA
     ROC AUC NaN L1 L2 TOML YAML JSON CSV Excel Parquet Arrow MNIST idx UTF Pellucid pellucid
-    leaky_relu prelu elu selu gelu silu mish softplus tanh identity rely NA PLACE
+    nowhere leaky_relu prelu elu selu gelu silu mish softplus tanh identity rely NA PLACE
     PyTorch Ctrl en zh days time of year day month weekday sin cos python numpy llvmlite std
 """
 CODE = re.compile(
