@@ -12,6 +12,8 @@ import pytest
 
 import pellucid
 
+os.environ["PELLUCID_LANG"] = "en"  # whatever the machine's language is; also for processes
+
 SEED = int(os.environ.get("PELLUCID_TEST_SEED", "20260"))
 """Seed of the ``rng`` fixture; set PELLUCID_TEST_SEED to try another."""
 

@@ -9,8 +9,14 @@ from pellucid.base import language
 
 PLACE = re.compile(r"\{(\d+)(?:!t)?\}")
 
-VERBS = {"Column {1}: {2} {3} read as a missing {4} ({5} of {6} values)": {"3"}}
-"""Places that hold "is" or "are", which Chinese does not say."""
+VERBS = {
+    "Column {1}: {2} {3} read as a missing {4} ({5} of {6} values)": {"3"},
+    "Column {1}: {2} of {3} values {4} {5} ({6} in {7}): read as missing. To make the column "
+    "categories, use {8}": {"4"},
+    "{1} that training did not have {2} not used: {3}": {"2"},
+    "Column {1}: {2} of {3} values {4} missing": {"4"},
+}
+"""Places that hold "is", "are" and the like, which Chinese does not say."""
 
 
 def test_every_text_has_a_chinese_entry():

@@ -47,6 +47,7 @@ NO_TEXTS = {
     "are no",
     "is the first",
     "column \\d+",
+    "bytes (\\d+)-",
     "time of year",  # names of features
     "day of month",
     "{1} sin",
@@ -57,7 +58,8 @@ NO_TEXTS = {
 }
 NO_TEXT = re.compile(
     r"gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"
-    r"Give at least one id|Use 'start'|model channels |loss l1|optimizer learning_rate |"
+    r"Give at least one id|Use 'start'|model channels |loss (class_weight )?l1|"
+    r"optimizer learning_rate |"
     r"seed threads |[A-Z_0-9]{3,} [A-Z_0-9]{3,}( [A-Z_0-9]+)*$|Noto |Source Han|PingFang|"
     r"Hiragino|Microsoft Ya|WenQuan"
 )
@@ -109,6 +111,8 @@ class _Walk(ast.NodeVisitor):
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
             self._body(node)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            return
+        elif isinstance(node, ast.Compare):
             return
         elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             self.visit(node.value)

@@ -115,9 +115,9 @@ def _catalogue() -> Catalogue:
 
 
 # What separates parts of a text, from the coarsest to the finest, and what stands for it.
-_SEPARATORS = ((". ", "。"), ("; ", "；"), (": ", "："), (", ", "，"))
-_MOST_PIECES = 16
-_FEW_LETTERS = 8
+_SEPARATORS = ((". ", "。"), ("; ", "；"), (": ", "："), (", ", "，"), (" → ", " → "))
+_MOST_PIECES, _MOST_SEEN = 16, 4096
+_FEW_LETTERS, _LONG = 8, 60
 _PROSE = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
 _ENDS = {".": "。", ":": "：", ",": "，", ";": "；"}
 _WIDE = re.compile(r"[\u2e80-\u9fff\uff00-\uffef\u3000-\u303f“”]")
@@ -157,14 +157,20 @@ class Catalogue:
 
     def __init__(self, entries: Sequence[tuple[str, str]]) -> None:
         self.whole: dict[str, str] = {}
-        self.templates: list[_Template] = []
+        # By what they begin with, or else end with, so that few are tried.
+        self.by_start: dict[str, list[_Template]] = {}
+        self.by_end: dict[str, list[_Template]] = {}
+        self._seen: dict[str, tuple[str, int]] = {}
         for english, chinese in entries:
             fixed = tuple(_PLACE.split(english)[::3])
             if len(fixed) == 1:
                 self.whole[english] = chinese
             else:
                 letters = sum(map(_weight, fixed))
-                self.templates.append(_Template(fixed, chinese, letters))
+                index, key = self.by_start, fixed[0][:1]
+                if not key:
+                    index, key = self.by_end, fixed[-1][-1:]
+                index.setdefault(key, []).append(_Template(fixed, chinese, letters))
 
     def translation(self, text: str) -> str:
         """The translation, line by line."""
@@ -183,7 +189,7 @@ class Catalogue:
         found, covered = self._core(core, level, words)
         return (lead + found + ("" if _wide_end(found) else tail) if covered else text), covered
 
-    def _core(self, core: str, level: int, words: bool) -> tuple[str, int]:
+    def _core(self, core: str, level: int, words: bool, ended: bool = True) -> tuple[str, int]:
         if core[0] in _ENDS and core[1:2] == " ":
             found, letters = self._core(core[2:], level, words) if core[2:] else (core, 0)
             return (_ENDS[core[0]] + found if letters else core), letters
@@ -196,8 +202,8 @@ class Catalogue:
             if lower in self.whole:
                 return self.whole[lower], _weight(core)
             best, covered = self._by_template(lower)
-        if core[-1] in _ENDS and len(core) > 1:
-            found, letters = self._core(core[:-1], level, words)
+        if ended and core[-1] in _ENDS and len(core) > 1:
+            found, letters = self._core(core[:-1], level, words, ended=False)
             if letters and letters >= covered:
                 best, covered = found + ("" if _wide_end(found) else _ENDS[core[-1]]), letters
         for position in range(level, len(_SEPARATORS)):
@@ -213,8 +219,14 @@ class Catalogue:
 
     def _by_template(self, core: str) -> tuple[str, int]:
         """The filled-in template that covers most."""
+        if core in self._seen:
+            return self._seen[core]
         best, most, own = core, 0, 0
-        for template in self.templates:
+        for template in (
+            *self.by_start.get(core[0], ()),
+            *self.by_end.get(core[-1], ()),
+            *self.by_end.get("", ()),
+        ):
             if (
                 template.letters + 10 * len(core) < most
                 or (values := template.values(core)) is None
@@ -223,10 +235,17 @@ class Catalogue:
             found, covered = self._filled(template, values)
             if (covered, template.letters) > (most, own):
                 best, most, own = found, covered, template.letters
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        self._seen[core] = best, most
         return best, most
 
     def _filled(self, template: _Template, values: list[str]) -> tuple[str, int]:
         covered = template.letters
+        few = covered < 10 * _FEW_LETTERS
+        bare = few and not template.fixed[0] and "".join(template.fixed).replace(" ", "").isalpha()
+        if bare and sum(map(len, values)) > _LONG:
+            return "", 0  # "… over …" within a formula
         parts: list[str] = []
         at = 0
         for place in _PLACE.finditer(template.chinese):
@@ -234,7 +253,7 @@ class Catalogue:
             if place[2]:
                 value, letters = self._part(value)
                 covered += letters
-            elif template.letters < 10 * _FEW_LETTERS and _PROSE.search(value):
+            elif few and _PROSE.search(value):
                 return "", 0  # a text without an entry, not a name
             parts += [template.chinese[at : place.start()], value]
             at = place.end()
@@ -243,7 +262,7 @@ class Catalogue:
     def _in_pieces(self, core: str, level: int) -> tuple[str, int]:
         """The text cut where most of it is covered: pieces may hold separators themselves."""
         separator, wide = _SEPARATORS[level]
-        pieces = core.split(separator)
+        pieces = _split(core, separator)
         if not 1 < len(pieces) <= _MOST_PIECES:
             return core, 0
         best: list[tuple[str, int]] = [("", 0)]  # of the first so many pieces
@@ -273,6 +292,25 @@ class Catalogue:
         if third > second:
             return f"{before}{marked}", first + third
         return f"{before}（{inside}）", first + second
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """The pieces between separators that stand outside of brackets and quotes."""
+    pieces, depth, quote, start = [], 0, "", 0
+    for place, c in enumerate(text):
+        if quote:
+            if c == quote and not text[place + 1 : place + 2].isalnum():
+                quote = ""
+        elif c in "'\"" and not text[max(0, place - 1) : place].isalnum():
+            quote = c
+        elif c in "([{":
+            depth += 1
+        elif c in ")]}":
+            depth = max(0, depth - 1)
+        elif not depth and text.startswith(separator, place) and place >= start:
+            pieces.append(text[start:place])
+            start = place + len(separator)
+    return [*pieces, text[start:]]
 
 
 def _weight(text: str) -> int:

@@ -149,12 +149,12 @@ def show_error(error: BaseException) -> int:
     if isinstance(error, MemoryError):
         error = PellucidError("There is not enough memory", "Use fewer rows or a smaller network.")
     if isinstance(error, PellucidError):
-        complain("Error: " + error.message, fg="red")
+        complain(about(translated("Error"), error.message), fg="red")
         for text in (error.hint, *getattr(error, "__notes__", ())):
             if text:
                 complain(text)
         return error.exit_code
-    complain(f"Error: {type(error).__name__}: {error}", fg="red")
+    complain(about(translated("Error"), Shown(f"{type(error).__name__}: {error}")), fg="red")
     for text in getattr(error, "__notes__", ()):
         complain(text)
     complain(f"This is a defect of Pellucid. Please report it; {DEBUG}=1 shows where it happened.")

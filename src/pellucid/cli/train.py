@@ -13,7 +13,7 @@ import typer
 
 from pellucid.base.errors import ArgumentError, FileError, PellucidError
 from pellucid.base.extras import MissingPackageError
-from pellucid.base.language import Shown, language
+from pellucid.base.language import Shown, language, translated
 from pellucid.base.phrases import option_words
 from pellucid.cli.config_file import toml_text
 from pellucid.cli.options import given_loading
@@ -165,7 +165,8 @@ def _say_folds(found: Folds, folds: int) -> None:
     done = len(found.outcomes)
     say()
     for name in next(iter(columns.values()), {}):
-        fact(name, "; ".join(f"{model} {values[name]}" for model, values in columns.items()))
+        listed = (f"{translated(model)} {values[name]}" for model, values in columns.items())
+        fact(name, Shown(("；" if language() == "zh" else "; ").join(listed)))
     fact("Folds", f"{done} of {folds}, each tested on rows that it did not learn from")
     fact("Written", f"{_shown(found.outcomes[0].folder.parent)}{os.sep}")
 

@@ -18,7 +18,6 @@ import numpy as np
 from pellucid.base.errors import ArgumentError, DataError, FileError, RunFolderError
 from pellucid.base.extras import needs
 from pellucid.base.language import Shown, translated
-from pellucid.base.phrases import phrase
 from pellucid.cli.reporting import (
     about,
     complain,
@@ -58,7 +57,7 @@ def predictions(
     task = saved.task if with_targets else None
     data = load_for_prediction(saved.preprocessor, file, task, encoding=encoding, ids=ids)
     for note in data.notes:
-        complain(phrase("Note: ", note), fg="yellow")
+        complain(about(translated("Note"), note), fg="yellow")
     if not len(data.features):
         raise DataError(f"{file} has no rows", "Give at least one row.")
     scorer = Scorer(network, compile=saved.config.compile)
@@ -162,7 +161,8 @@ def _predict_large(
             for note in data.notes:
                 if (kind := re.sub(r"[\d,.]+", "", note)) not in seen:  # once, not in every piece
                     seen.add(kind)
-                    complain(phrase(f"Note (rows from {rows:,} on): ", note), fg="yellow")
+                    head = translated(f"Note (rows from {rows:,} on)")
+                    complain(about(head, note), fg="yellow")
             columns = _columns(saved, data, _values(run, saved, scorer, data, rows), rows)
             as_lines = as_json and output is None
             text = _json_lines(columns) if as_lines else _csv(columns, names=not rows)

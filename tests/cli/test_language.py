@@ -1,0 +1,276 @@
+"""Commands in Chinese: what they print holds no English but names, options, metrics and code."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pellucid.base.errors import ArgumentError
+from pellucid.base.language import (
+    Shown,
+    columns_of,
+    in_language,
+    language,
+    padded,
+    translated,
+    use_language,
+)
+from pellucid.cli.progress import Progress
+from pellucid.insight.report import render_comparison, render_report
+from pellucid.training.config import TrainingConfig
+from pellucid.training.history import Event
+from pellucid.training.stored_run import read_run
+
+Command = Callable[..., Any]
+
+NAMES = """
+    rows test train accuracy table kind when price id csv toml json jsonl html safetensors model
+    weights records settings report runs run comparison RUN NAME TIME
+    ReLU relu sigmoid softmax Linear Sequential mlp cnn AdamW adamw Adam SGD RMSprop He dropout
+    binary_cross_entropy_with_logits FLOP KiB MiB GiB float32 bfloat16 GFLOP GB LLVM NumPy SHA
+    ROC AUC NaN L1 L2 TOML YAML JSON CSV Excel Parquet Arrow MNIST idx UTF Pellucid pellucid
+    nowhere leaky_relu prelu elu selu gelu silu mish softplus tanh identity rely NA PLACE
+    PyTorch Ctrl en zh days time of year day month weekday sin cos python numpy llvmlite std
+"""
+CODE = re.compile(
+    r"--?[a-z][-\w]*|'[^']*'|\"[^\"]*\"|/[-\w./]+|\w+[._][\w.*]+|<[^>]*>|\[[^\]]*\]|\{[^}]*\}|"
+    r"pellucid( [-\w./]+)+"
+)
+
+
+def english_words(text: str) -> list[str]:
+    """Words of two letters or more that are no names."""
+    known = {word.lower() for word in NAMES.split()}
+    found = re.findall(r"(?<![\w-])[A-Za-z]{2,}(?![\w])", CODE.sub(" ", text))
+    return [word for word in found if word.lower() not in known]
+
+
+def write_table(path: Path, rows: int = 120) -> None:
+    """A table whose columns and classes are named like texts of ours."""
+    lines = ["id,age,price,when,rows"]
+    for i in range(rows):
+        age = (i * 37) % 61
+        name = "rows" if age > 30 else "accuracy"
+        lines.append(f'{i + 1},{age}.5,"${1000 + 17 * i:,}",{i % 12 + 1}/{i % 28 + 1}/2020,{name}')
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def trained(command: Command, tmp_path: Path) -> Iterator[Any]:
+    """What training printed in Chinese, and its folder ``a``."""
+    write_table(tmp_path / "table.csv")
+    arguments = ("train", "table.csv", "-t", "rows", "--epochs", 2, "--eager", "-q")
+    yield command("--lang", "zh", *arguments, "-o", "a")
+
+
+def shown_texts(page: str) -> str:
+    """Texts and labels of a page."""
+    page = re.sub(r"<style>.*?</style>", "", page, flags=re.S)
+    labels = re.findall(r' (?:title|aria-label|alt)="([^"]*)"', page)
+    return html.unescape("\n".join(re.split(r"<[^>]*>", page) + labels))
+
+
+# ---- which language ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "en"),
+        ({"LANG": "zh_CN.UTF-8"}, "zh"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}, "en"),
+        ({"LC_MESSAGES": "zh_TW.UTF-8", "LANG": "en_US.UTF-8"}, "zh"),
+        ({"PELLUCID_LANG": "en", "LC_ALL": "zh_CN.UTF-8"}, "en"),
+    ],
+)
+def test_the_environment_decides(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expected: str
+) -> None:
+    for name in ("PELLUCID_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert language() == expected
+
+
+def test_a_language_is_chosen_for_a_while_or_for_good() -> None:
+    try:
+        use_language("zh")
+        assert language() == "zh"
+        with in_language("en"):
+            assert translated("validation loss") == "validation loss"
+        assert translated("validation loss") == "验证损失"
+    finally:
+        use_language(None)
+    with pytest.raises(ArgumentError, match="There is no language 'fr'"):
+        use_language("fr")
+
+
+def test_the_option_comes_before_the_environment(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PELLUCID_LANG", "zh")
+    assert command("--lang", "en", "runs", "--in", ".").out == "There are no runs in ..\n"
+    assert command("runs", "--in", ".").out == ". 中没有运行。\n"
+    assert command("--lang=zh", "runs", "--help").out != command("--lang=en", "runs", "--help").out
+    assert language() == "zh"
+
+
+# ---- texts ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        (
+            "stopped early, 10 epochs without a better loss, kept epoch 5",
+            "已早停，连续 10 轮损失没有改善，保留第 5 轮的权重",
+        ),
+        ("64 → 128 → 10, ReLU, output: softmax", "64 → 128 → 10, ReLU，输出：softmax"),
+        (
+            "3 distinct text values (rows, test, b): multi-class, so softmax and cross-entropy",
+            "3 个不同的文本（rows, test, b）：多分类，因此用 softmax 和交叉熵",
+        ),
+        (
+            "Column 'training loss' only counts the rows; left out.",
+            "列 'training loss' 只是行的编号；不使用。",
+        ),
+        ("There is no file rows and test.csv", "没有文件 rows and test.csv"),
+        ("x.csv has no column named 'validation loss'", "x.csv 没有名为 'validation loss' 的列"),
+        (
+            "mean 0.1, deviation 2, 5% exactly zero; all 0 before",
+            "均值 0.1，标准差 2，5% 恰好为零；训练前全为 0",
+        ),
+        ("a sentence that is in no catalogue", "a sentence that is in no catalogue"),
+    ],
+)
+def test_texts_that_are_put_together(english: str, chinese: str) -> None:
+    with in_language("zh"):
+        assert translated(english) == chinese
+        assert translated(Shown(english)) == english
+        assert translated(translated(english)) == chinese
+    with in_language("en"):
+        assert translated(english) is english
+
+
+def test_columns_are_aligned_by_width() -> None:
+    assert columns_of("验证集 a") == 8 and columns_of("abc") == 3
+    assert padded("中文", 6) == "中文  " and padded("中文", 6, right=True) == "  中文"
+
+
+# ---- commands ------------------------------------------------------------------------------------
+
+
+def test_training_is_told_in_chinese(trained: Any) -> None:
+    assert trained.code == 0, trained.err
+    assert english_words(trained.out) == []
+    assert "rows：2 个不同的文本（accuracy, rows）：二分类" in trained.out
+    assert "列 'id' 只是行的编号；不使用。" in trained.out
+
+
+SPOKEN = """
+    evaluate a table.csv
+    summary a
+    runs --in .
+    runs compare a a
+    runs diff a a
+    report a
+    report a a
+    recover
+    weights a/weights.safetensors
+    train nowhere.csv
+    train table.csv -t nothing
+    train table.csv -t rows --activation rely
+    train table.csv -t rows --fractions 1,2
+    train table.csv -t rows -o a
+    train table.csv -t when --task binary
+    predict a nowhere.csv
+    predict nowhere table.csv
+    predict a table.csv -o x.doc
+    train
+    train table.csv --epochs few
+    train table.csv --nothing
+    trian table.csv
+"""
+
+
+def test_commands_speak_chinese(trained: Any, command: Command) -> None:
+    for line in SPOKEN.strip().splitlines():
+        outcome = command("--lang", "zh", *line.split())
+        text = without_usage(outcome.out + outcome.err)
+        assert re.search("[\u4e00-\u9fff]", text), line
+        assert english_words(text) == [], (line, text)
+
+
+def without_usage(text: str) -> str:
+    """Without the lines that name the program, and the names of commands in panels."""
+    lines = [line for line in text.splitlines() if not line.strip().startswith(("用法", "帮助"))]
+    names = "train|search|predict|evaluate|recover|summary|report|weights|machine|runs"
+    first = rf"^│ \*? *(?:{names}|compare|diff|delete|source|run|file|match|place|folders) "
+    return re.sub(first, "", "\n".join(lines), flags=re.M)
+
+
+HELP_NAMES = set(
+    """digits lines tpe random auto born fan balanced batch linear one_cycle bool str int float path
+    list adam binary multiclass multilabel regression classification TMPDIR pt bin npz trian
+    validation true epochs patience threads file""".split()
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", *"train search predict evaluate recover summary report weights machine runs".split()],
+)
+def test_help_is_chinese(command: Command, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 400)
+    text = without_usage(command("--lang", "zh", *name.split(), "--help").out)
+    text = re.split("示例", text)[0]
+    assert re.search("[\u4e00-\u9fff]", text)
+    assert set(english_words(text)) - HELP_NAMES == set()
+
+
+def test_data_named_like_texts_stay_and_json_is_english(trained: Any, command: Command) -> None:
+    table = command("--lang", "zh", "evaluate", "a", "table.csv").out
+    assert re.search(r"^accuracy +", table, re.M) and re.search(r"^rows +", table, re.M)
+    chinese = command("--lang", "zh", "evaluate", "a", "table.csv", "--json").out
+    assert json.loads(chinese) == json.loads(command("evaluate", "a", "table.csv", "--json").out)
+    predicted = command("--lang", "zh", "predict", "a", "table.csv").out
+    assert predicted == command("predict", "a", "table.csv").out
+    assert predicted.startswith("row,predicted rows,probability,")
+
+
+SETTINGS = {field.name for field in dataclasses.fields(TrainingConfig)} | set(
+    "age True False none auto batch balanced constant".split()
+)
+"""What a report names as it is written in Python and in the data."""
+
+
+def test_reports_are_chinese_when_asked(trained: Any, tmp_path: Path) -> None:
+    run = read_run(tmp_path / "a")
+    pages = [render_report(run, language="zh"), render_comparison([run, run], language="zh")]
+    assert (tmp_path / "a" / "report.html").read_text() == pages[0]
+    for page in pages:
+        assert '<html lang="zh-CN">' in page and not re.search("[\ue000-\uf8ff]", page)
+        left = english_words(re.sub("[a-z]+ [\\d×]+", "", shown_texts(page)))
+        assert set(left) - SETTINGS == set()
+    assert ">accuracy</th>" in pages[0] and ">rows</th>" in pages[0]  # the classes
+    english = render_report(run, language="en")
+    assert '<html lang="en">' in english and not re.search("[\u4e00-\u9fff]", english)
+
+
+def test_the_progress_bar_is_chinese() -> None:
+    progress = Progress("accuracy", clock=iter(range(0, 1000, 5)).__next__)
+    progress(Event("start", 0, 0, {"epochs": 4, "batches": 10, "rows": 320}))
+    for _ in range(3):
+        progress(Event("steps", 5, 1, {"count": 5, "loss": 0.5, "rows": 64}))
+        with in_language("zh"):
+            text = progress.figures()
+    assert text.startswith("第 1/4 轮  损失 0.5") and english_words(text) == []
