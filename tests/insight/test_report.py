@@ -110,7 +110,7 @@ def test_a_report_of_images_has_every_picture(digits: RunResult) -> None:
     page = report_of(digits)
     found = check(page)
     expected = [
-        "Metrics", "Loss", "Validation metric", "Confusion matrix", "Each class",
+        "Metrics", "Loss", "Validation metric", "Confusion matrix", "Each class", "Reliability",
         "Most certain mistakes", "Network", "Weights", "Outputs of each layer", "Time", "Data",
         "Settings",
     ]  # fmt: skip

@@ -136,9 +136,16 @@ def thin(values: Sequence[Any], most: int = MAX_POINTS) -> list[int]:
 # ---- curves ------------------------------------------------------------------------------------
 
 
-def line_chart(lines: Sequence[Line], x_title: str, y_title: str, best: float | None = None) -> str:
+def line_chart(
+    lines: Sequence[Line],
+    x_title: str,
+    y_title: str,
+    best: float | None = None,
+    *,
+    whole: bool = True,
+) -> str:
     """Curves with a legend; ``best`` marks one x value.  The y axis is logarithmic where positive
-    values differ by more than thirty times."""
+    values differ by more than thirty times; ``whole`` x values are whole numbers."""
     finite = [y for _, _, _, ys in lines for y in ys if math.isfinite(y)]
     if not finite:
         return ""
@@ -149,7 +156,7 @@ def line_chart(lines: Sequence[Line], x_title: str, y_title: str, best: float | 
     top = high * 1.15 if log else high + margin
     bottom = low / 1.15 if log else (max(0.0, low - margin) if low >= 0 else low - margin)
     frame = Frame((min(xs), max(xs)), (bottom, top), log=log)
-    parts = [frame.axes(x_title, y_title, whole=True)]
+    parts = [frame.axes(x_title, y_title, whole=whole)]
     if best is not None:
         at = frame.x(best)
         parts.append(

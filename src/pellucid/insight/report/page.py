@@ -128,7 +128,7 @@ def _cards(run: StoredRun) -> list[str]:
             sections.figures_section(run),
             "Only the test rows were never looked at while training and choosing the epoch. The "
             "simple models see the same features; their metrics are on the test rows. "
-            "↓: lower is better.",
+            "↓: lower is better. Small: where 95 % of the figure lies on samples of the same rows.",
             wide=True,
         ),
         card("Loss", sections.curves_section(run), f"{ended}{kept} {diagnosis_text(run)}"),
@@ -143,6 +143,8 @@ def _cards(run: StoredRun) -> list[str]:
         else:
             cards.append(card("Confusion matrix", sections.confusion_section(run, part), of))
             cards.append(card("Each class", sections.classes_section(run, part), of))
+            sure = "A curve below the line: the network is surer than it is right."
+            cards.append(card("Reliability", sections.reliability_section(run), sure))
             title = "Most certain mistakes"
         note = f"On the {part} part; rows are counted from 0."
         cards.append(card(title, mistakes_section(run), note, wide=True))

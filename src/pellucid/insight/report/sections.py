@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from math import prod
 
 import numpy as np
@@ -17,6 +18,7 @@ from pellucid.training.network import image_sizes
 from pellucid.training.observe import Distribution
 from pellucid.training.saved_model import PARTS
 from pellucid.training.stored_run import SimpleModel, StoredRun
+from pellucid.training.trust import figure_intervals, reliability
 
 _MATRIX_CLASSES = 30
 _SHARES = frozenset(
@@ -50,6 +52,7 @@ def figures_section(run: StoredRun) -> str:
     simple = [b for b in run.baselines if measured_by(b) is not None]
     heads += [said(b.name) for b in simple]
     headline = run.metrics[parts[0]].headline
+    intervals = _intervals(run)
     rows = []
     for name in names:
         label = metric_name(name) + (" ↓" if name in LOWER_IS_BETTER else "")
@@ -57,6 +60,9 @@ def figures_section(run: StoredRun) -> str:
         for part in parts:
             value = run.metrics[part].values.get(name)
             shown = "–" if value is None else metric_text(name, value)
+            if part == run.part and name in intervals:
+                low, high = (metric_text(name, end) for end in intervals[name])
+                shown += f"<br><small>{low} – {high}</small>"
             strong = "strong" if name == headline and part == parts[-1] else ""
             cells.append(f'<span class="{strong}">{shown}</span>')
         for model in simple:
@@ -65,6 +71,32 @@ def figures_section(run: StoredRun) -> str:
             cells.append("–" if value is None else metric_text(name, value))
         rows.append(cells)
     return table(heads, rows)
+
+
+def _intervals(run: StoredRun) -> Mapping[str, tuple[float, float]]:
+    """Where the figures of the part that is shown lie on other rows; none where the run keeps only
+    a share of its predictions."""
+    kept = run.predictions
+    if kept is None or kept.part not in run.metrics:
+        return {}
+    if len(kept.rows) != run.metrics[kept.part].rows or len(kept.rows) < 2:
+        return {}
+    return figure_intervals(run.saved.task, kept.true, kept.predicted)
+
+
+def reliability_section(run: StoredRun) -> str:
+    """How often predictions are right, over how sure they are."""
+    kept = run.predictions
+    if kept is None or run.saved.task.kind not in ("binary", "multiclass"):
+        return ""
+    found = reliability(kept.predicted, kept.true)
+    ends = [found.confidence[0], found.confidence[-1]]
+    lines = [
+        ("answers of the network", "a", list(found.confidence), list(found.accuracy)),
+        ("as sure as right", "b", ends, ends),
+    ]
+    error = f"<p>expected calibration error {found.error:.1%}</p>"
+    return line_chart(lines, "how sure it is", "share that is right", whole=False) + error
 
 
 def curves_section(run: StoredRun) -> str:
