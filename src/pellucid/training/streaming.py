@@ -118,7 +118,7 @@ def _classes(predictions: Numbers) -> Numbers:
     """The predicted class of each row: the largest of several scores, or whether one is above one
     half; class numbers as they are."""
     if predictions.ndim == 2 and predictions.shape[1] > 1:
-        return predictions.argmax(1)
+        return np.asarray(predictions.argmax(1))
     flat = predictions.reshape(len(predictions))
     return flat.astype(np.int64) if flat.dtype.kind in "iub" else (flat > 0.5).astype(np.int64)
 
