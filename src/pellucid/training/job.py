@@ -167,7 +167,7 @@ def _check_classes(prepared: PreparedData, config: TrainingConfig) -> None:
 
 def find_learning_rate(prepared: PreparedData, config: TrainingConfig) -> LearningRates:
     """A trial of learning rates (``Trainer.find_lr``) for the network that ``config`` describes."""
-    config = config.for_rows(len(prepared.train))
+    config = config.for_rows(prepared.training_rows)
     _check_classes(prepared, config)
     set_num_threads(config.threads or available_cpus())
     model, _ = untrained_network(prepared, config)

@@ -38,7 +38,7 @@ def default_space(
     Learning rate, weight decay, dropout, width and depth, activation, schedule and batch size; of
     a convolutional network also its channels.
     """
-    rows = len(prepared.train)
+    rows = prepared.training_rows
     batches = [size for size in BATCHES if size * LEAST_UPDATES <= rows] or [BATCHES[0]]
     space: dict[str, Any] = {
         "learning_rate": LogUniform(1e-4, 3e-2),
