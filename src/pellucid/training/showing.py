@@ -15,9 +15,12 @@ LAST = 5
 class Epochs(Protocol):
     """A history, as it is shown."""
 
-    epochs: Sequence[Any]
     best_epoch: int
     metric_name: str
+
+    @property
+    def epochs(self) -> Sequence[Any]:
+        """The records of the epochs."""
 
 
 def history_html(history: Epochs) -> str:
