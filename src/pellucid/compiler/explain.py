@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -120,6 +121,10 @@ class Explanation:
 
     def __str__(self) -> str:
         return "\n".join([*self._table(), "", *self._summary(), "", *self._chart()])
+
+    def _repr_html_(self) -> str:
+        """The text in a notebook, as wide as it is."""
+        return f'<pre style="line-height:1.2;overflow-x:auto">{html.escape(str(self))}</pre>'
 
     def _table(self) -> list[str]:
         # region, time, share, GFLOP/s, bytes, chunks, layer, what is fused: 100 columns

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pellucid.training.showing import history_html
+
 EVENTS = ("start", "forward", "loss", "backward", "update", "steps", "epoch", "best", "stop")
 
 
@@ -119,6 +121,10 @@ class History:
             if best.metric is not None:
                 text += f", {self.metric_name} {best.metric:.4g}"
         return f"History({text})"
+
+    def _repr_html_(self) -> str:
+        """The history in a notebook: its curves and last epochs."""
+        return history_html(self)
 
     @property
     def best(self) -> EpochRecord | None:
