@@ -12,7 +12,7 @@ from pellucid.tensor.creation import as_tensor
 
 _KINDS = {
     "cross_entropy": "classes",
-    "focal_loss": "classes or shares",
+    "focal_loss": "classes_or_shares",
     "binary_cross_entropy_with_logits": "shares",
     "mse_loss": "mean",
     "huber_loss": "mean",

@@ -100,7 +100,7 @@ class Progress:
         if self.loss is not None:
             text = translated(f"loss {self.loss:.4g}")
             if self.train_loss is not None:
-                text += translated(f" ({self.train_loss:.4g} eval)")
+                text += " " + translated(f"({self.train_loss:.4g} eval)")
             parts.append(text)
         if self.validation_loss is not None:
             parts.append(translated(f"validation loss {self.validation_loss:.4g}"))

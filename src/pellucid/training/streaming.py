@@ -98,7 +98,8 @@ class StreamedMetric:
 
 
 def _array(value: Any) -> Numbers:
-    return value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    found: Numbers = value.detach().numpy() if isinstance(value, Tensor) else np.asarray(value)
+    return found
 
 
 def _added(one: Any, other: Any) -> Any:
