@@ -28,6 +28,6 @@ def draw_learning_rates(found: LearningRates, path: str | os.PathLike[str]) -> N
     text, font = label("learning rate")
     axes.set_xlabel(text, font)
     axes.set_ylabel(*label("loss"))
-    axes.legend(frameon=False, prop={"family": font.get("fontfamily", "sans-serif")})
+    axes.legend(frameon=False, prop={"family": font["fontfamily"]} if font else None)
     axes.spines[["top", "right"]].set_visible(False)
     save_figure(figure, path)
