@@ -55,6 +55,7 @@ NO_TEXTS = {
     "{1} GiB",
     "probability of {1}",  # a column of predictions
     "validation_loss",
+    "classes or shares",
 }
 NO_TEXT = re.compile(
     r"gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"
