@@ -5,6 +5,8 @@ place, ``{1}``, ``{2}``, … in order.  Pages are cut into the texts between the
 
     python tests/arch/user_texts.py            texts without a Chinese entry, as lines to fill in
     python tests/arch/user_texts.py --unused   entries that no text uses any more
+    python tests/arch/user_texts.py --tidy     puts the entries in the order of the sources, each
+                                               once, without unused ones: after a merge
 """
 
 from __future__ import annotations
@@ -55,6 +57,7 @@ NO_TEXTS = {
     "{1} GiB",
     "probability of {1}",  # a column of predictions
     "validation_loss",
+    "classes or shares",
 }
 NO_TEXT = re.compile(
     r"gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"
@@ -288,8 +291,47 @@ def missing() -> dict[str, str]:
     return {template: place for template, place in used().items() if template not in known}
 
 
+HEADER = """\
+# What people read, in Chinese.  A table for each module, in the order of its texts; what several
+# modules say stands at the first.  {1}, {2}, … are what is filled in; {1!t} is translated, too.
+# `python tests/arch/user_texts.py` lists the texts that have no entry yet.
+"""
+OTHERS = {
+    "pieces": "# Texts that are put together of several, and single words of tables and headings.",
+    "words": "",
+    "system": "# What the system, JSON and TOML say, and the library that reads the command line.",
+    "parser": "",
+}
+
+
+def tidy() -> None:
+    """Writes the catalogue anew; a table that stands twice in it is one again."""
+    seen: dict[str, tuple[str, str]] = {}
+    table = ""
+    for line in CATALOGUE.read_text("utf-8").splitlines():
+        if line.startswith("["):
+            table = line.strip('[]"')
+        elif entry := re.match(r'("(?:[^"\\]|\\.)*") = (".*")$', line):
+            seen.setdefault(json.loads(entry[1]), (table, json.loads(entry[2])))
+    texts = used()
+    made: dict[str, dict[str, str]] = {}
+    for text, place in texts.items():
+        if text in seen:
+            made.setdefault(place.partition(":")[0], {})[text] = seen[text][1]
+    for text, (table, chinese) in seen.items():
+        if text not in texts and table in OTHERS:
+            made.setdefault(table, {})[text] = chinese
+    lines = [HEADER]
+    for name in (*(n for n in made if n not in OTHERS), *(n for n in OTHERS if n in made)):
+        lines += [OTHERS[name]] if OTHERS.get(name) else []
+        lines += [f'["{name}"]', *(f"{quoted(a)} = {quoted(b)}" for a, b in made[name].items()), ""]
+    CATALOGUE.write_text("\n".join(lines), "utf-8")
+
+
 def main() -> None:
-    """Prints what is missing, or with ``--unused`` what is too much."""
+    """Prints what is missing, or with ``--unused`` what is too much; ``--tidy`` puts in order."""
+    if "--tidy" in sys.argv:
+        return tidy()
     if "--unused" in sys.argv:
         print("\n".join(map(quoted, left_over())))
         return

@@ -23,6 +23,7 @@ from pellucid.base.language import (
     use_language,
 )
 from pellucid.cli.progress import Progress
+from pellucid.insight.pictures import label
 from pellucid.insight.report import render_comparison, render_report
 from pellucid.training.config import TrainingConfig
 from pellucid.training.history import Event
@@ -274,3 +275,15 @@ def test_the_progress_bar_is_chinese() -> None:
         with in_language("zh"):
             text = progress.figures()
     assert text.startswith("第 1/4 轮  损失 0.5") and english_words(text) == []
+
+
+def test_labels_of_pictures_are_chinese_where_a_font_has_the_characters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("matplotlib")
+    with in_language("zh"):
+        monkeypatch.setattr("matplotlib.font_manager.get_font_names", lambda: ["DejaVu Sans"])
+        assert label("learning rate") == ("learning rate", {})
+        monkeypatch.setattr("matplotlib.font_manager.get_font_names", lambda: ["SimHei"])
+        assert label("learning rate") == ("学习率", {"fontfamily": ["SimHei", "sans-serif"]})
+    assert label("learning rate") == ("learning rate", {})

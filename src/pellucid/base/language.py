@@ -187,6 +187,7 @@ class Catalogue:
             return text, 0  # nothing, or a name in quotes
         lead, tail = text[: text.index(core)], text[text.index(core) + len(core) :]
         found, covered = self._core(core, level, words)
+        lead = "" if lead == " " and found[:1] == "（" else lead
         return (lead + found + ("" if _wide_end(found) else tail) if covered else text), covered
 
     def _core(self, core: str, level: int, words: bool, ended: bool = True) -> tuple[str, int]:
