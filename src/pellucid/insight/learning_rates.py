@@ -28,6 +28,9 @@ def draw_learning_rates(found: LearningRates, path: str | os.PathLike[str]) -> N
     text, font = label("learning rate")
     axes.set_xlabel(text, font)
     axes.set_ylabel(*label("loss"))
-    axes.legend(frameon=False, prop={"family": font.get("fontfamily", "sans-serif")})
+    # A list: a text alone would be read as a pattern, in which a hyphen is a mark.
+    family = font.get("fontfamily", "sans-serif")
+    families = [family] if isinstance(family, str) else family
+    axes.legend(frameon=False, prop={"family": families})
     axes.spines[["top", "right"]].set_visible(False)
     save_figure(figure, path)
