@@ -206,6 +206,7 @@ def test_a_stance_says_whether_programs_run() -> None:
         return x * 2
 
     x = pellucid.ones(2)
+    pellucid.func.grad(lambda x: (x**2).sum())(x)  # has run programs as Python on this thread
     with pellucid.compiler.set_stance("force_eager"):
         double(x)
     assert ran == [False]

@@ -86,13 +86,14 @@ class CompiledFunction(Generic[Taken, Returned]):
             and not kwargs
             and state.trace is None
             and not state.inline
+            and not state.uncompiled
             and last.grad_enabled == state.grad_enabled
             and last.autocast is state.autocast
             and (last.python is None or last.python.holds())
             and last.accepts(args)
         ):
             return last.run(args)  # type: ignore[arg-type]  # accepts() looked
-        if state.trace is not None or state.inline:
+        if state.trace is not None or state.inline or state.uncompiled:
             return self.function(*args, **kwargs)
         program, leaves = self._program(args, kwargs)
         if program.shares_memory(leaves):

@@ -97,18 +97,18 @@ class set_stance:  # noqa: N801  (PyTorch's name)
                 f"there is no stance {stance!r}", f"use one of {', '.join(STANCES)}"
             )
         self.stance = stance
-        self._before = ThreadState.inline
-        ThreadState.inline = stance == "force_eager"
+        self._before = ThreadState.uncompiled
+        ThreadState.uncompiled = stance == "force_eager"
 
     def __enter__(self) -> None:
         """The stance began when the object was made."""
 
     def __exit__(self, *raised: object) -> None:
-        ThreadState.inline = self._before
+        ThreadState.uncompiled = self._before
 
     def __call__(self, function: Function) -> Function:
         """``function`` with this stance during its calls; outside of them as before."""
-        ThreadState.inline = self._before
+        ThreadState.uncompiled = self._before
 
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:

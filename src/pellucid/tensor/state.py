@@ -40,6 +40,8 @@ class ThreadState(threading.local):
     """Is shown what each gradient rule gave; see :mod:`.anomaly`."""
     inline: bool = False
     """Whether compiled functions run as plain Python; see :mod:`.differentials`."""
+    uncompiled: bool = False
+    """Whether they do so everywhere: set on the class alone, by ``compiler.set_stance``."""
     gradient_order: tuple[int, ...] = ()
     """ids of the leaves that the last backward on this thread reached, in the order it did."""
     devices: tuple[Any, ...] = ()
