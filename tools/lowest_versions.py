@@ -1,6 +1,6 @@
 """Prints the oldest versions that ``pyproject.toml`` declares, for pip.
 
-    pip install $(python tools/lowest_versions.py train pandas)
+    pip install $(python tools/lowest_versions.py train excel pandas)
 
 The core's, those of the extras named, and the packages named that any extra lists.
 """
