@@ -18,6 +18,7 @@ from pellucid.training.run_list import (
     differing_settings,
     facts_of,
     list_runs,
+    setting_text,
 )
 from pellucid.training.saved_model import PARTS
 from pellucid.training.summary import text_table
@@ -111,7 +112,5 @@ def _read(folders: Sequence[Path], least: int) -> list[RunFacts]:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(map(str, value)) or translated("none")
-    text = "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 24 else text[:23] + "…"
+    text = setting_text(value, ",")
+    return text if isinstance(value, list) or len(text) <= 24 else text[:23] + "…"

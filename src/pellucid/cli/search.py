@@ -24,6 +24,7 @@ from pellucid.data.sources import load_source
 from pellucid.insight.search_pictures import draw_importances, draw_parallel_coordinates
 from pellucid.interop.files import replacing
 from pellucid.training.config import TrainingConfig
+from pellucid.training.run_folder import folder_name
 from pellucid.training.search import SearchResult, shown
 from pellucid.training.tuning import default_space, tune
 
@@ -58,7 +59,7 @@ def search(
         say_data(prepared)
     config = TrainingConfig.suited_to(prepared.row_shape, **settings)
     space = default_space(prepared, config, settings)
-    folder = output or Path("searches") / _plain(prepared.name)
+    folder = output or Path("searches") / (folder_name(prepared.name) or "data")
     goes_on = _claim(folder, source, given, space)
     if not as_json:
         if goes_on:
@@ -85,10 +86,6 @@ def search(
         error.add_note(f"the trials are kept: the same command goes on with them ({folder}).")
         raise
     _finish(folder, found, given, as_json)
-
-
-def _plain(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-")[:60] or "data"
 
 
 def _claim(folder: Path, source: str, given: dict[str, Any], space: dict[str, Any]) -> bool:

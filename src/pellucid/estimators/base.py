@@ -204,7 +204,6 @@ class NetEstimator(BaseEstimator):  # type: ignore[misc]
         settings = {n: v for n, v in self.get_params().items() if n in _SETTINGS and v is not None}
         if settings["model"] == "auto":
             del settings["model"]
-        settings.pop("class_weight", None)  # in the weights of rows
         settings["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
         settings["threads"] = get_num_threads()
         config = TrainingConfig.suited_to(shape, **settings)

@@ -380,10 +380,15 @@ def free_place(target: Path, what: str) -> Path:
     return next(path for path in candidates if not os.path.lexists(path))
 
 
+def folder_name(name: str) -> str:
+    """A name of data as one of a folder, without signs that systems or shells read otherwise;
+    empty where nothing is left."""
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-")[:60]
+
+
 def default_target(name: str, root: str | os.PathLike[str] = "runs") -> Path:
     """``runs/NAME-DATE-TIME``, with a number where that is taken."""
-    plain_name = "".join(c if c.isalnum() or c in "-_." else "-" for c in name).strip(".-")[:60]
-    stem = f"{plain_name or 'run'}-{time.strftime('%Y%m%d-%H%M%S')}"
+    stem = f"{folder_name(name) or 'run'}-{time.strftime('%Y%m%d-%H%M%S')}"
     candidates = [Path(root) / stem, *(Path(root) / f"{stem}-{n}" for n in range(2, 1000))]
     return next(path for path in candidates if not os.path.lexists(path))
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.base.errors import FileError, PellucidError, RunFolderError
+from pellucid.base.language import translated
 from pellucid.training.metrics import HEADLINES
 from pellucid.training.run_folder import FILES, MODEL, load_model, remove_folder
 from pellucid.training.saved_model import PARTS, SavedModel
@@ -112,6 +113,13 @@ def _comparable(run: RunFacts) -> Mapping[str, Any]:
         **saved.config.to_json(),
         **versions,
     }
+
+
+def setting_text(value: object, between: str = ", ") -> str:
+    """A value of :func:`differing_settings` in a table, entries of lists with ``between``."""
+    if isinstance(value, list):
+        return between.join(map(str, value)) or translated("none")
+    return "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def delete_run(folder: str | os.PathLike[str]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pellucid.base.errors import ArgumentError
-from pellucid.base.language import Shown, in_language, translated
+from pellucid.base.language import Shown, in_language
 from pellucid.insight.report.charts import line_chart
 from pellucid.insight.report.markup import card, page, safe, said, seconds_text, table
 from pellucid.insight.report.sections import metric_name, metric_text
 from pellucid.training.metrics import LOWER_IS_BETTER
-from pellucid.training.run_list import RunFacts, differing_settings
+from pellucid.training.run_list import RunFacts, differing_settings, setting_text
 from pellucid.training.saved_model import PARTS
 from pellucid.training.stored_run import StoredRun
 
@@ -100,19 +100,15 @@ def _differences(runs: Sequence[StoredRun], names: Sequence[str]) -> str:
     found = differing_settings([RunFacts(run.folder, run.saved) for run in runs])
     if not found:
         return "<p>Nothing: settings, data and versions are equal.</p>"
-    rows = [[_difference(name), *(safe(_shown(v), 40) for v in vs)] for name, vs in found.items()]
+    rows = [
+        [_difference(name), *(safe(setting_text(v), 40) for v in vs)] for name, vs in found.items()
+    ]
     return table(["setting", *map(safe, names)], rows)
 
 
 def _difference(name: str) -> str:
     """Options keep their names; what else differs is told in words."""
     return said(name) if " " in name else safe(name)
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or translated("none")
-    return "–" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _verdicts(runs: Sequence[StoredRun], names: Sequence[str]) -> str:
