@@ -58,6 +58,7 @@ NO_TEXTS = {
     "probability of {1}",  # a column of predictions
     "validation_loss",
     "classes or shares",
+    "shift flip rotate scale crop colour cutout mixup cutmix noise",
 }
 NO_TEXT = re.compile(
     r"gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"

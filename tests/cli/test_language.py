@@ -222,7 +222,7 @@ def without_usage(text: str) -> str:
 HELP_NAMES = set(
     """digits lines tpe random auto born fan balanced batch linear one_cycle bool str int float path
     list adam binary multiclass multilabel regression classification TMPDIR pt bin npz trian
-    validation true epochs patience threads file""".split()
+    validation true epochs patience threads file horizontal vertical both""".split()
 )
 
 
@@ -249,7 +249,7 @@ def test_data_named_like_texts_stay_and_json_is_english(trained: Any, command: C
 
 
 SETTINGS = {field.name for field in dataclasses.fields(TrainingConfig)} | set(
-    "age True False none auto batch balanced constant".split()
+    "age True False none auto batch balanced constant horizontal vertical both".split()
 )
 """What a report names as it is written in Python and in the data."""
 

@@ -68,6 +68,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
         "train digits",
         "train houses.csv --target price",
         "train mnist/ --model cnn --epochs 10 --output runs/mnist",
+        "train leaves/ --flip horizontal --rotate 15 --crop 0.7 --mixup 0.2",
         "train titanic.csv -t survived --width 64,32 --dropout 0.2 --lr 0.003",
         "train visits.csv -t returned --group patient --time date",
         "train --config runs/mnist/settings.toml --seed 1",

@@ -32,7 +32,9 @@ PANELS = {
     "Network": "model channels normalization widths layers activation initialization start dropout",
     "Goal": "loss class_weight l1 l2",
     "Training": "optimizer learning_rate momentum schedule clip_norm ema_decay accumulate "
-    "batch_size epochs patience warmup max_minutes shift",
+    "batch_size epochs patience warmup max_minutes",
+    "Augmentation: training rows that change in each step": "shift flip rotate scale crop colour "
+    "cutout mixup cutmix noise",
     "Repeating and speed": "seed threads compile",
     DATA: "fractions",
 }

@@ -61,6 +61,7 @@ OPTIMIZERS: Mapping[str, str] = {
 
 SCHEDULES = ("constant", "linear", "cosine", "exponential", "step", "plateau", "one_cycle")
 NORMALIZATIONS = ("none", "batch")
+FLIPS = ("none", "horizontal", "vertical", "both")
 
 LOSSES: Mapping[str, tuple[TaskKind, ...]] = {
     "cross_entropy": ("multiclass",),
@@ -96,6 +97,15 @@ _ADDED: Mapping[str, Any] = {
     "class_weight": "none",
     "warmup": 0.0,
     "max_minutes": 0.0,
+    "flip": "none",
+    "rotate": 0.0,
+    "scale": 0.0,
+    "crop": 1.0,
+    "colour": 0.0,
+    "cutout": 0.0,
+    "mixup": 0.0,
+    "cutmix": 0.0,
+    "noise": 0.0,
 }
 IMAGE_SETTINGS: Mapping[str, Any] = {
     "model": "cnn",
@@ -279,6 +289,13 @@ class TrainingConfig:
         low=0,
         high=10_000_000,
     )
+    max_minutes: float = _setting(
+        0.0,
+        "minutes after which the training ends, with the batch that runs; 0 sets no end",
+        low=0.0,
+        high=1e7,
+    )
+    # --- Changes of the training rows, others in each step ---
     shift: int = _setting(
         0,
         "images are moved at random by up to so many pixels in each step of training, so that it "
@@ -286,11 +303,64 @@ class TrainingConfig:
         low=0,
         high=1000,
     )
-    max_minutes: float = _setting(
+    flip: str = _setting(
+        "none",
+        "images are mirrored by a coin, left to right (horizontal), top to bottom (vertical) or "
+        "both, where what they show stays what it is",
+        among=FLIPS,
+    )
+    rotate: float = _setting(
         0.0,
-        "minutes after which the training ends, with the batch that runs; 0 sets no end",
+        "images are turned by up to so many degrees either way",
         low=0.0,
-        high=1e7,
+        high=180.0,
+    )
+    scale: float = _setting(
+        0.0,
+        "images are enlarged or made smaller by a factor of up to 1 ± this share",
+        low=0.0,
+        high=0.9,
+    )
+    crop: float = _setting(
+        1.0,
+        "smallest share of an image's area that is cut out at a random place and fills the image; "
+        "1 cuts nothing",
+        low=0.01,
+        high=1.0,
+    )
+    colour: float = _setting(
+        0.0,
+        "brightness, contrast and saturation of images change by factors of up to 1 ± this share",
+        low=0.0,
+        high=0.99,
+        flags=("--colour", "--color"),
+    )
+    cutout: float = _setting(
+        0.0,
+        "side of a square in each image that is blanked out, as a share of the shorter side",
+        low=0.0,
+        high=1.0,
+    )
+    mixup: float = _setting(
+        0.0,
+        "rows are mixed with others, targets as well, by shares from Beta(this, this); 0.2 mixes "
+        "a little, 1 a lot, 0 nothing; also for tables",
+        low=0.0,
+        high=100.0,
+    )
+    cutmix: float = _setting(
+        0.0,
+        "a rectangle of each image comes from another one, targets are mixed by the areas; from "
+        "Beta(this, this), such as 1; 0 switches it off",
+        low=0.0,
+        high=100.0,
+    )
+    noise: float = _setting(
+        0.0,
+        "standard deviation of normal noise that is added to the numbers of a row, which have "
+        "deviation 1; also for tables",
+        low=0.0,
+        high=100.0,
     )
     # --- Repeating it ---
     seed: int = _setting(

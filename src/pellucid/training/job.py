@@ -15,10 +15,12 @@ from pellucid.backends.cpu.threads import available_cpus, get_num_threads, set_n
 from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
 from pellucid.base.extras import needs
 from pellucid.base.phrases import Setting, phrase
+from pellucid.data.preprocessing import ImagePreprocessor
 from pellucid.data.sources import Part, PreparedData
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import manual_seed
+from pellucid.training.augmenting import Augmentation, augmentation_of
 from pellucid.training.baselines import Baselines, baselines
 from pellucid.training.checkpoints import Checkpoints, warn
 from pellucid.training.config import DEFAULT_EPOCHS, TrainingConfig
@@ -261,7 +263,17 @@ def run_trainer(
         compile=config.compile,
         seed=config.seed,
         class_weight=None if config.class_weight == "none" else config.class_weight,
+        augment=augmentation(prepared, config),
     )
+
+
+def augmentation(prepared: PreparedData, config: TrainingConfig) -> Augmentation | None:
+    """What happens to training rows in each step; ``ArgumentError`` where it does not fit them."""
+    preprocessor = prepared.preprocessor
+    black = 0.0
+    if isinstance(preprocessor, ImagePreprocessor):
+        black = -preprocessor.mean / preprocessor.std
+    return augmentation_of(prepared.row_shape, config, black)
 
 
 def _observe(

@@ -32,6 +32,7 @@ def find_origin(trainer: Any, batch: Batch) -> FirstNonFinite | None:
         trainer.clip_norm,
         lambda kind, traced: None,
         class_weights=trainer.class_weights,
+        augment=trainer.augment,
     )
     return _find(trainer.model, step, batch)
 

@@ -43,7 +43,13 @@ from pellucid.training.events import (
 )
 from pellucid.training.history import Event, History, StopTraining
 from pellucid.training.interrupts import Interrupted, Interrupts
-from pellucid.training.job import RunResult, find_learning_rate, measure, train_network
+from pellucid.training.job import (
+    RunResult,
+    augmentation,
+    find_learning_rate,
+    measure,
+    train_network,
+)
 from pellucid.training.leftovers import leftovers
 from pellucid.training.network import kept_tensors
 from pellucid.training.resuming import Unfinished, find_unfinished
@@ -307,6 +313,7 @@ class Job:
         self.config = self.config.for_rows(prepared.training_rows)
         self._loaded = time.perf_counter() - start
         self.config.loss_for(prepared.task.kind, prepared.task.loss)
+        augmentation(prepared, self.config)
         return prepared
 
     def _run(self, prepared: PreparedData, writer: RunWriter, interrupts: Interrupts) -> Outcome:

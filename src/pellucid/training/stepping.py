@@ -14,6 +14,7 @@ from pellucid.tensor.compile import compile as compile_function
 from pellucid.tensor.creation import as_tensor, zeros_like
 from pellucid.tensor.state import host_value, is_tracing, watch
 from pellucid.tensor.validity import changed
+from pellucid.training.augmenting import before
 from pellucid.training.batches import Batch, applied, chosen, leaves, rows_in
 from pellucid.training.weighting import class_numbers, row_loss
 
@@ -30,6 +31,9 @@ class Learner:
 
     A step on several batches is a :meth:`collect` for each and one :meth:`update`: the same
     update as for all their rows together, with the memory of one batch.
+
+    ``augment(features)`` gives the rows that are learned from, and what share of itself each row
+    keeps where it was mixed with the one before it, or None; see ``training.augmenting``.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Learner:
         report: Callable[[str, bool], None],
         average: Any = None,
         class_weights: Any = None,
+        augment: Callable[[Any], tuple[Any, Any]] | None = None,
     ) -> None:
         self.model = model
         self.loss = loss
@@ -49,6 +54,7 @@ class Learner:
         self.report = report
         self.average = average
         self.class_weights = class_weights
+        self.augment = augment
         self._by_row = row_loss(loss)
         self.parameters = [p for g in optimizer.param_groups for p in g["params"]]
         self._rows = 0.0
@@ -67,12 +73,17 @@ class Learner:
     def _loss(self, features: Any, targets: Any, weights: Any) -> tuple[Any, Any]:
         """The loss, and how much it counts beside that of other batches."""
         traced = is_tracing()
+        kept = None
+        if self.augment is not None:
+            features, kept = self.augment(features)
         scores = applied(self.model, features)
         self.report("forward", traced)
         if self.class_weights is not None:
             own = self.class_weights.index_select(0, class_numbers(targets))
             weights = own if weights is None else own * weights.reshape(-1)
-        if weights is None:
+        if kept is not None:
+            loss, share = self._mixed_loss(scores, targets, weights, kept)
+        elif weights is None:
             loss, share = self.loss(scores, targets), rows_in((features,))
         else:
             weights = weights.reshape(-1)
@@ -80,6 +91,19 @@ class Learner:
             loss = (self._by_row(scores, targets) * weights).sum() / share.clamp(min=1e-12)
         self.report("loss", traced)
         return loss, share
+
+    def _mixed_loss(self, scores: Any, targets: Any, weights: Any, kept: Any) -> tuple[Any, Any]:
+        """The loss of rows that keep a share of themselves and have the rest from the row before:
+        that against both targets, by these shares and by the weights of both rows."""
+        own, rest = kept, 1 - kept
+        if weights is not None:
+            own, rest = own * weights.reshape(-1), rest * before(weights.reshape(-1))
+        total = self._by_row(scores, targets) * own
+        total = (total + self._by_row(scores, before(targets)) * rest).sum()
+        if weights is None:
+            return total / rows_in((scores,)), rows_in((scores,))
+        share = (own + rest).sum()
+        return total / share.clamp(min=1e-12), share
 
     def _update(self, traced: bool) -> None:
         if self.clip_norm:

@@ -87,6 +87,9 @@ LOSSES = (
 """Names of losses: functions of ``pellucid.nn.functional`` that take (scores, targets), and
 ``training.weighting.focal_loss``."""
 
+Augment = Callable[[Any], tuple[Any, Any]]
+"""Features → changed features, and None or the share of itself that each row keeps."""
+
 Rows: TypeAlias = npt.ArrayLike | Tensor
 """Rows as a tensor, an array or nested lists."""
 
@@ -115,6 +118,11 @@ class Trainer:
     a number for each class; with weights w of rows and classes the loss is Σ w·l / Σ w, as is that
     on validation data.  ``keep_gradients`` leaves the gradients of the last step in ``p.grad``
     for callbacks, also where steps are compiled.
+
+    ``augment(features)`` changes the rows of each step, in training only, and is compiled with it:
+    it returns the changed features and None, or, where it has mixed each row with the one before
+    it in the batch, the share (rows,) that a row keeps of itself; the loss is then that against
+    both targets, by these shares.
 
     A second ``fit`` goes on where the first one ended: weights, the optimizer's state, schedule
     and order of rows.  Without validation data (whose best weights are restored at the end) and
@@ -151,6 +159,7 @@ class Trainer:
         checkpoint: Checkpoints | str | os.PathLike[str] | None = None,
         class_weight: ClassWeight = None,
         keep_gradients: bool = False,
+        augment: Augment | None = None,
     ) -> None:
         self.model = model
         self.loss: Any = _loss(loss)
@@ -177,6 +186,7 @@ class Trainer:
         self.class_weights: Tensor | None = None
         """The weight of each class (classes,) in the run, None without."""
         self.keep_gradients = keep_gradients
+        self.augment = augment
         self.scorer = Scorer(model, compile=compile)
         self.history = History()
         self.epoch = 0
@@ -414,6 +424,7 @@ class Trainer:
             report or self._report,
             self.average,
             self.class_weights,
+            self.augment,
         )
         several = self.accumulate > 1
         if arrays is None:

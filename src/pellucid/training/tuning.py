@@ -36,7 +36,8 @@ def default_space(
     """What is tried for these data: name of a setting → its values, without those ``fixed``.
 
     Learning rate, weight decay, dropout, width and depth, activation, schedule and batch size; of
-    a convolutional network also its channels.
+    a convolutional network also its channels, and how its images are turned and mixed; what else
+    may change depends on what they show.
     """
     rows = prepared.training_rows
     batches = [size for size in BATCHES if size * LEAST_UPDATES <= rows] or [BATCHES[0]]
@@ -54,6 +55,8 @@ def default_space(
         channels = [c[-most:] for c in ((16, 32, 64), (24, 48, 96), (32, 64, 128))]
         space["widths"] = Choice((), (64,), (128, 64))
         space["channels"] = Choice(*channels)
+        space["rotate"] = Choice(0.0, 10.0)
+        space["mixup"] = Choice(0.0, 0.2)
         del space["schedule"]  # that of images, one cycle, ends the search's question
     return {name: values for name, values in space.items() if name not in fixed}
 
