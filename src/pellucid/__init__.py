@@ -494,6 +494,7 @@ __all__ = [
     "randperm",
     "range",
     "real",
+    "report",
     "resize_as_",
     "result_type",
     "rl",
@@ -590,6 +591,7 @@ _PARTS = """
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",
     "load": "pellucid.serialization",
+    "report": "pellucid.insight.report.shown",
     "save": "pellucid.serialization",
     "smm": "pellucid.sparse",
     "spmm": "pellucid.sparse",

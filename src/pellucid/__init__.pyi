@@ -299,6 +299,7 @@ from pellucid.nn.functional import pixel_unshuffle as pixel_unshuffle
 from pellucid.nn.functional.namesakes import poisson_nll_loss as poisson_nll_loss
 from pellucid import profiler as profiler
 from pellucid import random as random
+from pellucid.insight.report.shown import report as report
 from pellucid import rl as rl
 from pellucid.nn.functional import rms_norm as rms_norm
 from pellucid.nn.functional import rrelu as rrelu
@@ -836,6 +837,7 @@ __all__ = [
     "remainder",
     "renorm",
     "repeat_interleave",
+    "report",
     "reshape",
     "resize_as_",
     "resolve_conj",

@@ -30,6 +30,7 @@ PYTHON_ONLY = {
     "data": "augmentation input_layout memory playground prepared",
     "training": "trainer stepping observe",
     "insight": "explain features nonfinite",
+    "insight/report": "shown",
 }
 FOLDERS = ("base", "data", "training", "insight", "insight/report", "cli")
 FILES = (

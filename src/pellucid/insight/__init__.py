@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pellucid.insight.pictures import draw_filters as draw_filters
     from pellucid.insight.pictures import draw_function as draw_function
     from pellucid.insight.pictures import sample_function as sample_function
+    from pellucid.insight.report import Report as Report
     from pellucid.insight.report import render_report as render_report
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "Finding",
     "FirstNonFinite",
     "OperandFacts",
+    "Report",
     "check_gradients",
     "check_model",
     "convolutions",
@@ -77,6 +79,7 @@ _PLACES = {
     "Finding": "pellucid.insight.diagnosis",
     "FirstNonFinite": "pellucid.insight.nonfinite",
     "OperandFacts": "pellucid.insight.nonfinite",
+    "Report": "pellucid.insight.report",
     "check_gradients": "pellucid.insight.diagnosis",
     "check_model": "pellucid.insight.diagnosis",
     "convolutions": "pellucid.insight.features",

@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from pellucid.base.errors import ArgumentError, DTypeError, PellucidError, ShapeError
+from pellucid.base.notebooks import cell_of
 from pellucid.nn.calling import STEPS, Pass, shapes_in
 from pellucid.nn.tree import ModuleTree
 from pellucid.tensor.trace import is_own_file
@@ -203,7 +204,8 @@ def user_line(traceback: TracebackType | None) -> str:
     if found is None:
         return ""
     code = linecache.getline(*found).strip()
-    return f"{_near(found[0])}:{found[1]}" + (f": {code}" if code else "")
+    place = cell_of(found[0]) or _near(found[0])
+    return f"{place}:{found[1]}" + (f": {code}" if code else "")
 
 
 _LIBRARIES = tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "purelib", "platlib"))

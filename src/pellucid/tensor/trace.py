@@ -19,6 +19,7 @@ import numpy as np
 
 from pellucid.base.dtypes import float64
 from pellucid.base.errors import AutogradError, TraceError
+from pellucid.base.notebooks import cell_of
 from pellucid.base.shapes import Shape, contiguous_strides
 from pellucid.graph.evaluate import Interpreter
 from pellucid.graph.node import (
@@ -78,12 +79,13 @@ def is_user_file(file: str) -> bool:
 
 
 def user_line() -> str:
-    """``file:line`` of the innermost frame of the user's own code, empty if there is none."""
+    """``file:line`` of the innermost frame of the user's own code, empty if there is none; a
+    notebook's cell is named as there."""
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
         if is_user_file(file):
-            return f"{file}:{frame.f_lineno}"
+            return f"{cell_of(file) or file}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return ""
 

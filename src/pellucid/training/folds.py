@@ -25,6 +25,7 @@ from pellucid.training.config import TrainingConfig
 from pellucid.training.events import Listener
 from pellucid.training.run import Job, Outcome, Report
 from pellucid.training.run_folder import default_target
+from pellucid.training.showing import metric_name, table_html
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,20 @@ class Folds:
             model: {name: (float(v.mean()), _deviation(v)) for name, v in values.items()}
             for model, values in self.figures.items()
         }
+
+    def _repr_html_(self) -> str:
+        """Mean and standard deviation in a notebook, a column for each model."""
+        found = self.summary()
+        names = dict.fromkeys(name for figures in found.values() for name in figures)
+        rows = [
+            [metric_name(name), *(_spread(f.get(name)) for f in found.values())] for name in names
+        ]
+        title = f"{len(self.outcomes)} folds: mean ± standard deviation"
+        return table_html(["", *found], rows, title)
+
+
+def _spread(found: tuple[float, float] | None) -> str:
+    return "–" if found is None else f"{found[0]:.4g} ± {found[1]:.2g}"
 
 
 def _deviation(values: npt.NDArray[np.float64]) -> float:

@@ -40,6 +40,7 @@ from pellucid.training.network import (
 )
 from pellucid.training.observe import Observation, observe
 from pellucid.training.saved_model import PARTS, SavedModel, describe_run
+from pellucid.training.showing import run_html
 from pellucid.training.trainer import Trainer
 from pellucid.training.trials import LearningRates
 from pellucid.training.verdict import Comparison, compare, describe
@@ -81,6 +82,12 @@ class RunResult:
     def parameters(self) -> int:
         """Number of trainable numbers."""
         return sum(int(p.numel()) for p in self.model.parameters())
+
+    def _repr_html_(self) -> str:
+        """Verdict, metrics and curves in a notebook."""
+        title = f"{self.prepared.name}: {', '.join(self.prepared.task.targets)}"
+        figures, problems = self.saved_model().figures, [str(p) for p in self.problems]
+        return run_html(title, self.verdict()[1], figures, self.history, problems)
 
     def saved_model(self) -> SavedModel:
         """What model.json holds."""

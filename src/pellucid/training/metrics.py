@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError
+from pellucid.base.language import Shown
 from pellucid.data.json_checks import (
     json_error,
     json_integer,
@@ -24,6 +25,7 @@ from pellucid.data.json_checks import (
     json_text,
 )
 from pellucid.data.tasks import Task
+from pellucid.training.showing import figures_html, table_html
 
 # The metric by which models of a task are compared.
 HEADLINES: Mapping[str, str] = {
@@ -63,6 +65,15 @@ class Metrics:
 
     def __getitem__(self, name: str) -> float:
         return self.values[name]
+
+    def _repr_html_(self) -> str:
+        """The metrics in a notebook; with classes, how often each was taken for which."""
+        shown = figures_html({f"{self.rows:,} rows": self.values})
+        if not self.confusion:
+            return shown
+        names = [Shown(figures.name) for figures in self.per_class]
+        rows = zip(names, self.confusion, strict=True)
+        return shown + table_html(["true \\ predicted", *names], [[n, *row] for n, row in rows])
 
     def better_than(self, other: Metrics) -> bool:
         """True where the headline metric is strictly better than the other's."""

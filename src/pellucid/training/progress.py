@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from pellucid.base.language import columns_of, translated
+from pellucid.base.notebooks import is_notebook
 from pellucid.training.history import Event
 
 REFRESHES_PER_SECOND = 8
@@ -210,8 +211,7 @@ def _terminal(line: str) -> None:
 
 def _notebook() -> Callable[[str], None] | None:
     """What shows a line in the notebook that this program runs in, None elsewhere."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
+    if not is_notebook():
         return None
     display = sys.modules["IPython"].display
     handle = display.display(display.HTML(""), display_id=True)

@@ -66,6 +66,7 @@ from pellucid.training.run_folder import (
     weights_to_bytes,
 )
 from pellucid.training.saved_model import describe_run, json_text_of
+from pellucid.training.showing import notes_html
 from pellucid.training.stored_run import metric_records, training_records
 from pellucid.training.trials import LearningRates
 
@@ -95,6 +96,11 @@ class Outcome:
     complete: bool
     signal: int = 0
     problems: tuple[Problem, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """Verdict, metrics, curves and the folder in a notebook; ``pellucid.report`` shows all."""
+        notes = [str(self.folder), *(problem.message for problem in self.problems)]
+        return self.result._repr_html_() + notes_html(notes)
 
 
 def train(

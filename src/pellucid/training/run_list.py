@@ -17,6 +17,7 @@ from pellucid.base.language import translated
 from pellucid.training.metrics import HEADLINES
 from pellucid.training.run_folder import FILES, MODEL, load_model, remove_folder
 from pellucid.training.saved_model import PARTS, SavedModel
+from pellucid.training.showing import figure, metric_name, table_html
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,26 @@ class RunFacts:
         }
 
 
-def list_runs(place: str | os.PathLike[str] = "runs") -> list[RunFacts]:
+class RunList(list[RunFacts]):
+    """A list of runs, shown in a notebook as a table."""
+
+    def _repr_html_(self) -> str:
+        heads = [translated("run"), translated("data"), translated("target"), translated("metric")]
+        heads += [translated("test"), translated("validation")]
+        heads += [translated("created"), translated("status")]
+        rows = []
+        for run in self:
+            if run.saved is None:
+                rows.append([run.folder.name, run.problem, *[""] * (len(heads) - 2)])
+                continue
+            saved, figures = run.saved, run.figures
+            shown = (figure(figures.get(part)) for part in ("test", "validation"))
+            data = [saved.name, ", ".join(saved.task.targets), metric_name(run.headline)]
+            rows.append([run.folder.name, *data, *shown, saved.created, translated(saved.status)])
+        return table_html(heads, rows)
+
+
+def list_runs(place: str | os.PathLike[str] = "runs") -> RunList:
     """The run folders in ``place``, the oldest first; those that cannot be read come last.
 
     Raises ``FileError`` where ``place`` is no folder.
@@ -80,7 +100,8 @@ def list_runs(place: str | os.PathLike[str] = "runs") -> list[RunFacts]:
         for entry in sorted(folder.iterdir())
         if entry.is_dir() and not entry.name.startswith(".") and (entry / MODEL).exists()
     ]
-    return sorted(found, key=lambda r: (r.saved is None, r.saved.created if r.saved else ""))
+    found.sort(key=lambda r: (r.saved is None, r.saved.created if r.saved else ""))
+    return RunList(found)
 
 
 def facts_of(folder: str | os.PathLike[str]) -> RunFacts:

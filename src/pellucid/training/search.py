@@ -33,6 +33,7 @@ from pellucid.data.sources import PreparedData
 from pellucid.tensor.random import manual_seed
 from pellucid.training.history import Event, StopTraining
 from pellucid.training.network import target_array
+from pellucid.training.showing import table_html
 
 Settings = dict[str, Any]
 Build = Callable[[Settings], Any]
@@ -188,6 +189,19 @@ class SearchResult:
 
     def __str__(self) -> str:
         """A leaderboard of the ten best."""
+        lines = self._leaderboard()
+        widths = [max(map(columns_of, column)) for column in zip(*lines, strict=True)]
+        return Shown(
+            "\n".join("  ".join(map(_to_the_right, line, widths)).rstrip() for line in lines)
+        )
+
+    def _repr_html_(self) -> str:
+        """The leaderboard in a notebook."""
+        heads, *rows = self._leaderboard()
+        return table_html(heads, rows)
+
+    def _leaderboard(self) -> list[list[str]]:
+        """The heads of a table, and the ten best trials."""
         names = list(self.best.settings)
         heads = (translated(head) for head in ("rank", "loss", "metric", "epoch"))
         lines = [[*heads, *names, ""]]
@@ -196,10 +210,7 @@ class SearchResult:
             values = [shown(trial.settings.get(name)) for name in names]
             ended = translated("ended early") if trial.pruned else ""
             lines.append([str(rank), f"{trial.loss:.4g}", metric, str(trial.epoch), *values, ended])
-        widths = [max(map(columns_of, column)) for column in zip(*lines, strict=True)]
-        return Shown(
-            "\n".join("  ".join(map(_to_the_right, line, widths)).rstrip() for line in lines)
-        )
+        return lines
 
 
 def _to_the_right(text: str, width: int) -> str:
@@ -293,7 +304,7 @@ def search(
     ) -> tuple[float, float | None, int]:
         trainer = build(settings)
         trainer.callbacks = [*trainer.callbacks, telling(tell)]
-        trainer.fit(*rows, **fit)
+        trainer.fit(*rows, **{"progress": False, **fit})  # a bar for each trial would be many
         return outcome_of(trainer.history)
 
     return search_objective(

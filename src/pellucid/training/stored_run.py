@@ -59,6 +59,7 @@ from pellucid.training.network import build_network, kept_tensors
 from pellucid.training.observe import Observation
 from pellucid.training.run_folder import load_model, load_run, read_records
 from pellucid.training.saved_model import PARTS, SavedModel
+from pellucid.training.showing import run_html
 
 Numbers = npt.NDArray[Any]
 T = TypeVar("T")
@@ -152,6 +153,13 @@ class StoredRun:
     def part(self) -> str:
         """The part that is shown in detail; empty where there are no predictions."""
         return self.predictions.part if self.predictions is not None else ""
+
+    def _repr_html_(self) -> str:
+        """Verdict, metrics and curves in a notebook; ``pellucid.report`` shows all."""
+        title = f"{self.saved.name}: {', '.join(self.saved.task.targets)}"
+        text = "" if self.verdict is None else self.verdict.text
+        notes = [str(self.folder), *self.notes]
+        return run_html(title, text, self.saved.figures, self.history, notes)
 
     def parameters(self) -> int:
         """Number of trainable numbers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import time
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import as_tensor, zeros
 from pellucid.tensor.tensor import Tensor
+from pellucid.training.showing import table_html
 
 _REPEATS = 5
 
@@ -70,9 +72,27 @@ class Summary:
         return sum(layer.seconds for layer in self.layers)
 
     def __str__(self) -> str:
+        heads, *rows = self._cells()
+        lines = text_table([heads, *rows], left=4, rule=True)
+        title, end = self._around()
+        return Shown(f"{title}\n{lines}\n{end}")
+
+    def _repr_html_(self) -> str:
+        """The table in a notebook."""
+        heads, *rows = self._cells()
+        title, end = self._around()
+        return f"{table_html(heads, rows, title)}<div>{html.escape(end)}</div>"
+
+    def _around(self) -> tuple[str, str]:
+        """What stands above the table and below it."""
+        title = translated(f"{self.model}, input {_shape(self.input)}")
+        return title, translated(f"{self.parameters:,} parameters, {self.trainable:,} trainable")
+
+    def _cells(self) -> list[list[str]]:
+        """The table: heads, layers, and all together."""
         heads = ("layer", "kind", "input", "output", "parameters", "FLOP", "memory", "time")
         rows = [
-            (
+            [
                 layer.path,
                 layer.kind,
                 _shape(layer.input),
@@ -81,25 +101,14 @@ class Summary:
                 f"{layer.flop:,}" if layer.flop else "–",
                 _size(layer.bytes),
                 f"{layer.seconds * 1e6:,.0f} µs",
-            )
+            ]
             for layer in self.layers
         ]
         time_text = f"{self.seconds * 1e6:,.0f} µs"
         count = f"{self.parameters:,}"
-        last = (
-            translated("all"),
-            "",
-            "",
-            "",
-            count,
-            f"{self.flop:,}",
-            _size(self.bytes),
-            time_text,
-        )
-        lines = text_table([[*map(translated, heads)], *rows, last], left=4, rule=True)
-        title = translated(f"{self.model}, input {_shape(self.input)}")
-        end = translated(f"{self.parameters:,} parameters, {self.trainable:,} trainable")
-        return Shown(f"{title}\n{lines}\n{end}")
+        size = _size(self.bytes)
+        last = [translated("all"), "", "", "", count, f"{self.flop:,}", size, time_text]
+        return [[*map(translated, heads)], *rows, last]
 
 
 def summary(model: Module, input: Tensor | np.ndarray | Sequence[Any]) -> Summary:

@@ -287,6 +287,7 @@ class Trainer:
             "accumulate": self.accumulate,
             "seed": self.seed,
         }
+        self.history.metric_name = _metric_name(self.metric)
         writer = self._writer()
         with Interrupts() as interrupts:
             before = self.epochs_trained
@@ -311,7 +312,7 @@ class Trainer:
         if not self.model.training:  # layers that were frozen on purpose stay so
             self.model.train()
         source = fit.source
-        self._fit, shown = fit, Progress("metric")
+        self._fit, shown = fit, Progress(self.history.metric_name)
         self._shown = None if progress is False else shown
         try:
             with drawn(progress, shown):
@@ -579,6 +580,12 @@ class Trainer:
                 callback(event)
             except StopTraining:
                 self._stopping = True
+
+
+def _metric_name(metric: Metric | None) -> str:
+    """What a metric is called beside its figures: the name of the function, if it has one."""
+    name = getattr(metric, "__name__", "metric").strip("_")
+    return name.replace("_", " ") if name.isidentifier() else "metric"
 
 
 def _loss(loss: Any) -> Any:

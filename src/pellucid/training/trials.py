@@ -7,6 +7,7 @@ numbers are afterwards what they were before, bit by bit.
 from __future__ import annotations
 
 import contextlib
+import html
 import math
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, DataError
+from pellucid.base.language import translated
 from pellucid.tensor.autograd import stored_gradient
 from pellucid.training.batches import leaves, rows_in
 from pellucid.training.capture import (
@@ -25,6 +27,7 @@ from pellucid.training.capture import (
     restore,
     restore_generator,
 )
+from pellucid.training.showing import curves_html, figure, table_html
 
 _SMOOTHING = 0.9
 _DIVERGED = 4.0
@@ -51,6 +54,19 @@ class LearningRates:
         steps = len(self.rates)
         return f"LearningRates(suggestion={found}; {steps} steps from {low:.3g} to {high:.3g})"
 
+    def _repr_html_(self) -> str:
+        """The loss over the logarithm of the rate in a notebook, with the suggestion."""
+        places = [math.log10(rate) for rate in self.rates]
+        smoothed = self.smoothed
+        top = max(smoothed[: max(1, len(smoothed) // 2)])
+        ceiling = top + 0.5 * (top - min(smoothed))  # what diverges at the end hides the rest
+        shown = [value if value <= ceiling else math.nan for value in smoothed]
+        mark = None if self.suggestion is None else math.log10(self.suggestion)
+        note = f"rates from {self.rates[0]:.1g} to {self.rates[-1]:.1g}, logarithmic; line: "
+        note += "none suggested" if self.suggestion is None else f"{self.suggestion:.2g}"
+        head = f"<div>{html.escape(repr(self))}</div>"
+        return head + curves_html("running mean of the loss", places, [shown], mark, note)
+
 
 @dataclass(frozen=True)
 class OneBatch:
@@ -63,6 +79,12 @@ class OneBatch:
         told = "learned by heart" if self.learned else "not learned: look for what is not wired up"
         first, last = self.losses[0], self.losses[-1]
         return f"OneBatch({told}; loss {first:.4g} to {last:.4g} in {len(self.losses)} steps)"
+
+    def _repr_html_(self) -> str:
+        """The loss over the steps in a notebook."""
+        places = list(range(1, len(self.losses) + 1))
+        head = f"<div>{html.escape(repr(self))}</div>"
+        return head + curves_html("loss", places, [self.losses], None, "over the steps")
 
 
 @dataclass(frozen=True)
@@ -81,6 +103,19 @@ class DryRun:
     validation: float | None
     validation_loss: float | None
     unchanged: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        """What it cost and gave, in a notebook."""
+        unchanged = ", ".join(self.unchanged) or translated("none")
+        rows = [
+            [translated("compilation, s"), figure(self.compilation)],
+            [translated("one step, s"), figure(self.step)],
+            [translated("validation, s"), figure(self.validation)],
+            [translated("loss"), figure(self.loss)],
+            [translated("validation loss"), figure(self.validation_loss)],
+            [translated("parameters that did not change"), unchanged],
+        ]
+        return table_html(["a batch of", f"{self.rows:,} rows"], rows)
 
 
 @contextlib.contextmanager

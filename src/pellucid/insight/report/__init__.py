@@ -2,5 +2,6 @@
 
 from pellucid.insight.report.comparison import render_comparison
 from pellucid.insight.report.page import render_report
+from pellucid.insight.report.shown import Report, report
 
-__all__ = ["render_comparison", "render_report"]
+__all__ = ["Report", "render_comparison", "render_report", "report"]
