@@ -16,7 +16,7 @@ from pellucid.base.extras import EXTRAS, MissingPackageError, needs
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CORE = {"numpy", "llvmlite"}
-DYNAMIC = {"gymnasium": "pellucid.rl.environments"}
+DYNAMIC = {"gymnasium": "pellucid.rl.outside"}
 """Packages imported by name, not by a statement, and where."""
 DISTRIBUTIONS = {
     "PIL": "pillow",

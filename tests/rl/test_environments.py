@@ -74,26 +74,6 @@ def test_seeds_repeat_episodes() -> None:
     assert not (cart.reset() == cart.reset()).any()
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("version", ["v0", "v1"])
-def test_the_cart_is_gymnasiums(version: str) -> None:
-    gymnasium = pytest.importorskip("gymnasium", reason="gymnasium is not installed")
-    theirs = Gymnasium(gymnasium.make("CartPole-v1").unwrapped)
-    ours = CartPole(limit={"v0": 200, "v1": 500}[version])
-    random = np.random.default_rng(2)
-    for seed in range(5):
-        theirs.reset(seed)
-        ours._numbers = [float(number) for number in theirs.environment.state]
-        ours._steps, ours._running = 0, True
-        done = False
-        while not done:
-            action = int(random.integers(2))
-            mine, other = ours.step(action), theirs.step(action)
-            np.testing.assert_allclose(mine.state, other.state, rtol=1e-5, atol=1e-6)
-            assert mine.terminated == other.terminated and mine.reward == other.reward
-            done = mine.done
-
-
 class _Space:
     def __init__(self, **facts: object) -> None:
         self.__dict__.update(facts)

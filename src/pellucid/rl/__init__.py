@@ -12,14 +12,17 @@ from pellucid.rl.bandits import GradientBandit as GradientBandit
 from pellucid.rl.bandits import ThompsonSampling as ThompsonSampling
 from pellucid.rl.bandits import bandit_curve as bandit_curve
 from pellucid.rl.bandits import play_bandit as play_bandit
+from pellucid.rl.classic import Acrobot as Acrobot
+from pellucid.rl.classic import CartPole as CartPole
+from pellucid.rl.classic import MountainCar as MountainCar
+from pellucid.rl.classic import MountainCarContinuous as MountainCarContinuous
+from pellucid.rl.classic import Pendulum as Pendulum
 from pellucid.rl.dqn import DQNLearner as DQNLearner
 from pellucid.rl.dqn import soft_update as soft_update
 from pellucid.rl.dqn import td_loss as td_loss
 from pellucid.rl.dqn import train_dqn as train_dqn
-from pellucid.rl.environments import CartPole as CartPole
 from pellucid.rl.environments import Environment as Environment
-from pellucid.rl.environments import GridWorld as GridWorld
-from pellucid.rl.environments import Gymnasium as Gymnasium
+from pellucid.rl.environments import Simulated as Simulated
 from pellucid.rl.environments import Step as Step
 from pellucid.rl.exact import MDP as MDP
 from pellucid.rl.exact import Solution as Solution
@@ -27,6 +30,8 @@ from pellucid.rl.exact import evaluate_policy as evaluate_policy
 from pellucid.rl.exact import iterate_policy as iterate_policy
 from pellucid.rl.exact import iterate_values as iterate_values
 from pellucid.rl.exact import solve_policy as solve_policy
+from pellucid.rl.grid_world import GridWorld as GridWorld
+from pellucid.rl.grid_world import cliff_walking as cliff_walking
 from pellucid.rl.monte_carlo import importance_moments as importance_moments
 from pellucid.rl.monte_carlo import importance_sampling as importance_sampling
 from pellucid.rl.monte_carlo import monte_carlo_control as monte_carlo_control
@@ -35,6 +40,8 @@ from pellucid.rl.monte_carlo import (
     monte_carlo_off_policy_control as monte_carlo_off_policy_control,
 )
 from pellucid.rl.monte_carlo import monte_carlo_values as monte_carlo_values
+from pellucid.rl.outside import Gymnasium as Gymnasium
+from pellucid.rl.outside import as_gymnasium as as_gymnasium
 from pellucid.rl.playing import Transition as Transition
 from pellucid.rl.playing import play as play
 from pellucid.rl.policies import epsilon_greedy as epsilon_greedy
@@ -47,9 +54,16 @@ from pellucid.rl.tables import expected_sarsa as expected_sarsa
 from pellucid.rl.tables import q_learning as q_learning
 from pellucid.rl.tables import sarsa as sarsa
 from pellucid.rl.tables import td_values as td_values
+from pellucid.rl.vector import Several as Several
+from pellucid.rl.vector import Simulations as Simulations
+from pellucid.rl.vector import VectorEnvironment as VectorEnvironment
+from pellucid.rl.vector import VectorStep as VectorStep
+from pellucid.rl.vector import make as make
+from pellucid.rl.vector import vectorized as vectorized
 
 __all__ = [
     "A2CLoss",
+    "Acrobot",
     "Bandit",
     "BanditPlayer",
     "Batch",
@@ -62,14 +76,24 @@ __all__ = [
     "GridWorld",
     "Gymnasium",
     "MDP",
+    "MountainCar",
+    "MountainCarContinuous",
+    "Pendulum",
     "ReplayBuffer",
+    "Several",
+    "Simulated",
+    "Simulations",
     "Solution",
     "Step",
     "ThompsonSampling",
     "Transition",
     "UCB",
+    "VectorEnvironment",
+    "VectorStep",
     "a2c_loss",
+    "as_gymnasium",
     "bandit_curve",
+    "cliff_walking",
     "double_q_learning",
     "epsilon_greedy",
     "epsilon_greedy_probabilities",
@@ -80,6 +104,7 @@ __all__ = [
     "importance_sampling",
     "iterate_policy",
     "iterate_values",
+    "make",
     "monte_carlo_control",
     "monte_carlo_off_policy",
     "monte_carlo_off_policy_control",
@@ -94,6 +119,7 @@ __all__ = [
     "td_values",
     "train_a2c",
     "train_dqn",
+    "vectorized",
 ]
 
 

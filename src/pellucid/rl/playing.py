@@ -23,7 +23,7 @@ def play(
 ) -> list[Transition]:
     """One episode, in which ``policy`` chooses an action for each state.
 
-    >>> from pellucid.rl.environments import CartPole
+    >>> from pellucid.rl import CartPole
     >>> episode = play(CartPole(), lambda state: int(state[2] > 0), seed=0)
     >>> sum(step.reward for step in episode) == len(episode)
     True
