@@ -38,11 +38,13 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "python_calamine": ("data",),
     "tensorboardX": ("utils",),
     "sklearn": ("estimators",),
+    "tokenizers": ("text",),
+    "rjieba": ("text",),
 }
 
 HEAVY = (
     "llvmlite polars pandas pyarrow sklearn scipy matplotlib PIL safetensors rich typer torch "
-    "optuna yaml"
+    "optuna yaml tokenizers rjieba"
 ).split()
 
 

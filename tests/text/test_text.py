@@ -43,7 +43,7 @@ def test_unknown_words() -> None:
 
 def test_edges() -> None:
     assert split_words("It's 3 o'clock!") == ["it", "'", "s", "3", "o", "'", "clock", "!"]
-    assert split_words("今天 很好。") == ["今天", "很好", "。"]
+    assert split_words("今天 很好。") == ["今", "天", "很", "好", "。"]
     assert co_occurrence([], 2).tolist() == [[0, 0], [0, 0]]
     assert not ppmi(np.zeros((2, 2), np.int64)).any()
     words = Vocabulary("banana")

@@ -12,7 +12,18 @@ from contextlib import contextmanager
 
 from pellucid.base.errors import PellucidError
 
-EXTRAS = ("train", "excel", "plot", "search", "weights", "rl", "vision", "tensorboard", "sklearn")
+EXTRAS = (
+    "train",
+    "excel",
+    "plot",
+    "search",
+    "weights",
+    "rl",
+    "vision",
+    "tensorboard",
+    "sklearn",
+    "text",
+)
 """The extras that users install; ``test`` is for the project itself."""
 
 

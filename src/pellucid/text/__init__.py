@@ -1,4 +1,4 @@
-"""Text as numbers: vocabularies, counts and similarities of words, word2vec, n-gram models."""
+"""Text as numbers: tokenizers, counts and similarities of words, word2vec, language models."""
 
 from pellucid.text.counts import analogy as analogy
 from pellucid.text.counts import co_occurrence as co_occurrence
@@ -9,6 +9,10 @@ from pellucid.text.counts import reduced as reduced
 from pellucid.text.markov import BigramModel as BigramModel
 from pellucid.text.measures import ngram_overlap as ngram_overlap
 from pellucid.text.measures import perplexity as perplexity
+from pellucid.text.packing import by_length as by_length
+from pellucid.text.packing import streams as streams
+from pellucid.text.packing import windows_of as windows_of
+from pellucid.text.tokenizer import Tokenizer as Tokenizer
 from pellucid.text.vocabulary import Vocabulary as Vocabulary
 from pellucid.text.vocabulary import split_words as split_words
 from pellucid.text.word2vec import CBOW as CBOW
@@ -21,8 +25,10 @@ __all__ = [
     "CBOW",
     "Noise",
     "SkipGram",
+    "Tokenizer",
     "Vocabulary",
     "analogy",
+    "by_length",
     "co_occurrence",
     "cosine",
     "most_similar",
@@ -31,7 +37,9 @@ __all__ = [
     "ppmi",
     "reduced",
     "split_words",
+    "streams",
     "windows",
+    "windows_of",
 ]
 
 
