@@ -43,6 +43,8 @@ _CHINESE_FONTS = (
     "WenQuanYi Micro Hei",
     "WenQuanYi Zen Hei",
 )
+_EAST_ASIAN = ("CJK", "Hei", "Song", "Ming", "Kai", "Fang", "Gothic", "Mincho", "Han", "Unicode")
+"""Parts of the names of fonts that may have Chinese characters."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -202,8 +204,7 @@ def _add_new_fonts(font_manager: Any) -> bool:
 
 def _may_be_east_asian(name: str) -> bool:
     """Whether a font is worth opening: reading all of them takes seconds."""
-    marks = "CJK Hei Song Ming Kai Fang Gothic Mincho WenQuanYi YaHei Han Yuan Unicode".split()
-    return any(mark in name for mark in marks)
+    return any(mark in name for mark in _EAST_ASIAN)
 
 
 def _characters(file: str) -> set[int]:

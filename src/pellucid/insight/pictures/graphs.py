@@ -101,7 +101,7 @@ def _names(function: Any, given: list[Any], names: Sequence[str]) -> list[str]:
                 f"There are {len(given)} arguments and {len(names)} names", "Give one for each."
             )
         return list(names)
-    target = function.forward if isinstance(function, Module) else function
+    target: Any = function.forward if isinstance(function, Module) else function
     try:
         found = list(inspect.signature(target).parameters)
     except (TypeError, ValueError):
@@ -245,15 +245,15 @@ def _ordered(rank: Sequence[int], steps: Sequence[Step]) -> list[list[int]]:
     for turn in range(6):
         neighbours = above if turn % 2 == 0 else users
         place = {n: (i + 0.5) / len(line) for line in lines for i, n in enumerate(line)}
-        for line in lines if turn % 2 == 0 else reversed(lines):
+        for row in lines if turn % 2 == 0 else reversed(lines):
             mean = {
                 n: float(np.mean([place[m] for m in neighbours[n]]))
                 if neighbours.get(n)
                 else place[n]
-                for n in line
+                for n in row
             }
-            line.sort(key=mean.__getitem__)
-            place.update({n: (i + 0.5) / len(line) for i, n in enumerate(line)})
+            row.sort(key=mean.__getitem__)
+            place.update({n: (i + 0.5) / len(row) for i, n in enumerate(row)})
     return lines
 
 

@@ -98,7 +98,7 @@ def _chances(policy: Any, shape: tuple[int, ...], actions: Sequence[str]) -> Flo
         )
     given = numbers(policy)
     if given.shape == shape:
-        return (given[..., None] == np.arange(len(actions))).astype(np.float64)
+        return np.asarray(given[..., None] == np.arange(len(actions)), np.float64)
     if given.shape != (*shape, len(actions)):
         raise ShapeError(
             f"The policy has shape {given.shape} for values {shape} and {len(actions)} actions",

@@ -55,10 +55,11 @@ def draw_attention(
             "The weights are no shares: lines do not sum to 1, or hold values below 0",
             "Give the weights after the softmax; leave out lines of padding.",
         )
-    for names, extent, what in ((of, shares.shape[0], "lines"), (to, shares.shape[1], "columns")):
+    for names, extent in ((of, shares.shape[0]), (to, shares.shape[1])):
         if names and len(names) != extent:
             raise ShapeError(
-                f"There are {extent} {what} of weights and {len(names)} words", "Give one for each."
+                f"There are {len(names)} words for an axis of {extent} weights",
+                "Give one for each.",
             )
     width, height = 1.2 + 0.32 * shares.shape[1], 1.0 + 0.3 * shares.shape[0]
     ax = axes_for(ax, path, width, height)
@@ -121,7 +122,7 @@ def draw_embeddings(
             f"There are {len(places)} vectors and {len(names)} names", "Give one for each."
         )
     if groups is None:
-        ax.scatter(*places.T, s=8 if names else 12, color=BLUE)
+        ax.scatter(places[:, 0], places[:, 1], s=8 if names else 12, color=BLUE)
     else:
         listed = np.asarray(groups).ravel()
         if len(listed) != len(places):
@@ -130,7 +131,7 @@ def draw_embeddings(
             )
         for number, group in enumerate(np.unique(listed)):
             inside = places[listed == group]
-            ax.scatter(*inside.T, s=10, color=SERIES[number % len(SERIES)], label=str(group),
+            ax.scatter(inside[:, 0], inside[:, 1], s=10, color=SERIES[number % len(SERIES)], label=str(group),
                        marker="os^D"[number // len(SERIES) % 4])  # fmt: skip
         legend(ax)
     for name, place in zip(names, places, strict=False):
