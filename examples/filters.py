@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 
 import pellucid
 from pellucid import Trainer, nn, optim
+from pellucid.insight.features import feature_maps
 from pellucid.insight.pictures import draw_feature_maps, draw_filters
 
 
@@ -44,7 +45,8 @@ def main(folder: str | Path = ".") -> float:
     trainer.fit((images[:1400], classes[:1400]), epochs=10, batch_size=50)
 
     draw_filters(model, Path(folder) / "filters.png")
-    for layer, maps in draw_feature_maps(model, images[-1], Path(folder) / "maps.png").items():
+    draw_feature_maps(model, images[-1], Path(folder) / "maps.png")
+    for layer, maps in feature_maps(model, images[-1]).items():
         print(f"layer {layer}: {len(maps)} maps of {maps.shape[1]}×{maps.shape[2]}")
     result = trainer.evaluate((images[1400:], classes[1400:]))["metric"]
     print(f"accuracy {result:.3f}; see filters.png and maps.png")

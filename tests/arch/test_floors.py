@@ -37,7 +37,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "charset_normalizer": ("data",),
     "python_calamine": ("data",),
     "tensorboardX": ("utils",),
-    "sklearn": ("estimators",),
+    "sklearn": ("estimators", "insight"),
     "tokenizers": ("text",),
     "rjieba": ("text",),
 }

@@ -32,7 +32,7 @@ PYTHON_ONLY = {
     "insight": "explain features nonfinite",
     "insight/report": "shown",
 }
-FOLDERS = ("base", "data", "training", "insight", "insight/report", "cli")
+FOLDERS = ("base", "data", "training", "insight", "insight/pictures", "insight/report", "cli")
 FILES = (
     "interop/weights.py",
     "interop/safetensors.py",
@@ -43,7 +43,9 @@ FILES = (
 )
 
 # Calls whose arguments are shown, so that even a single word among them is a text.
-SHOWN = {"fact", "say", "complain", "translated", "card", "told", "tell", "said"}
+SHOWN = {
+    "fact", "say", "complain", "translated", "card", "told", "tell", "said", "words", "frame",
+}  # fmt: skip
 # Literals with blanks that nobody reads, or that are translated in the sentence around them.
 NO_TEXTS = {
     "is no",  # these three: "Column {1}: …"
@@ -60,6 +62,7 @@ NO_TEXTS = {
     "validation_loss",
     "classes or shares",
     "shift flip rotate scale crop colour cutout mixup cutmix noise",
+    "offset points",  # a name of matplotlib
 }
 NO_TEXT = re.compile(
     r"gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"

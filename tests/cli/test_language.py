@@ -23,7 +23,7 @@ from pellucid.base.language import (
     use_language,
 )
 from pellucid.cli.progress import Progress
-from pellucid.insight.pictures import label
+from pellucid.insight.pictures.canvas import words
 from pellucid.insight.report import render_comparison, render_report
 from pellucid.training.config import TrainingConfig
 from pellucid.training.history import Event
@@ -283,7 +283,9 @@ def test_labels_of_pictures_are_chinese_where_a_font_has_the_characters(
     pytest.importorskip("matplotlib")
     with in_language("zh"):
         monkeypatch.setattr("matplotlib.font_manager.get_font_names", lambda: ["DejaVu Sans"])
-        assert label("learning rate") == ("learning rate", {})
+        monkeypatch.setattr("matplotlib.font_manager.fontManager.ttflist", [])
+        monkeypatch.setattr("matplotlib.font_manager.findSystemFonts", lambda: [])
+        assert words("learning rate") == "learning rate"
         monkeypatch.setattr("matplotlib.font_manager.get_font_names", lambda: ["SimHei"])
-        assert label("learning rate") == ("学习率", {"fontfamily": ["SimHei", "sans-serif"]})
-    assert label("learning rate") == ("learning rate", {})
+        assert words("learning rate") == "学习率"
+    assert words("learning rate") == "learning rate"

@@ -22,7 +22,12 @@ from pellucid.insight.diagnosis import (
     gradient_norms,
 )
 from pellucid.insight.explain import grad_cam, permutation_importance, saliency, shapley_values
-from pellucid.insight.pictures import draw_decision, draw_function, sample_function
+from pellucid.insight.pictures import (
+    decision_regions,
+    draw_decision,
+    draw_function,
+    sample_function,
+)
 from pellucid.models import Perceptron, mlp
 from pellucid.nn.advice import (
     HEADS,
@@ -263,8 +268,9 @@ def test_B30_the_picture_of_the_decision_follows_the_boundary(tmp_path: Path) ->
     # The playground's own defaults: learning rate 0.03, batch 10.
     optimizer = optim.Adam(model.parameters(), lr=0.03)
     train(model, LOGISTIC, data.train[0], column(data.train[1]), optimizer, 300)
-    answers = draw_decision(model, *data.train, tmp_path / "regions.png", resolution=50)
+    draw_decision(model, *data.train, tmp_path / "regions.png", resolution=50)
     assert (tmp_path / "regions.png").read_bytes().startswith(b"\x89PNG")
+    answers = decision_regions(model, *data.train, resolution=50).answers
     side = np.linspace(-1, 1, 50)
     expected = side[None] * side[:, None] > 0
     assert (answers == expected).mean() > 0.9
@@ -328,7 +334,10 @@ def test_B36_B41_relu_needs_no_exponential() -> None:
 def test_B37_D4_functions_are_drawn_with_their_derivatives(
     name: str, function, low: float, high: float, points: int, derivative, tmp_path: Path
 ) -> None:
-    curve = draw_function(function, tmp_path / f"{name}.svg", low, high, points, name)
+    axes = draw_function(function, tmp_path / f"{name}.svg", low, high, points, name)
+    curve = sample_function(function, low, high, points)
+    drawn = [line.get_xydata() for line in axes.lines if len(line.get_xydata()) == points]
+    assert_close(np.array(drawn)[:, :, 1], [curve.value, curve.derivative], 1e-12, 1e-12)
     assert curve.x.shape == (points,) and (curve.x[0], curve.x[-1]) == (low, high)
     assert_close(curve.derivative, derivative(curve.x), 1e-6, 1e-8)
     text = (tmp_path / f"{name}.svg").read_text()

@@ -10,7 +10,7 @@ import pellucid
 from models.learning import Arrays, accuracy, fit_classes, mnist
 from pellucid import nn, optim
 from pellucid.data.sources import Part, load_source
-from pellucid.insight.features import feature_maps, filters
+from pellucid.insight.features import feature_maps, filters, oriented_edges, strongest_patches
 from pellucid.insight.pictures import draw_feature_maps, draw_filters
 from pellucid.models import LeNet, mlp
 
@@ -47,20 +47,9 @@ def test_B16_shuffled_pixels_are_the_same_to_an_mlp_and_harder_for_a_cnn(
     assert found["convolutional"][0] > found["dense"][0] > found["convolutional"][1]
 
 
-def oriented(filters_: np.ndarray) -> np.ndarray:
-    """For each 5 × 5 filter the share of its variation that is an edge of some direction: its
-    best plane a·row + b·column against all of it.  1 for an edge, 1/12 for noise on average."""
-    centred = filters_.reshape(-1, 25) - filters_.reshape(-1, 25).mean(1, keepdims=True)
-    place = np.arange(5) - 2.0
-    plane = np.stack([np.repeat(place, 5), np.tile(place, 5)]) / np.sqrt(50)
-    return ((centred @ plane.T) ** 2).sum(1) / (centred**2).sum(1)
-
-
 def test_C8_the_first_layer_learns_edges_which_an_untrained_one_has_not() -> None:
     """A LeNet on the digits at hand, enlarged threefold: how much its first filters are edges of
     some direction, before and after training."""
-    edge = np.add.outer(np.arange(5.0), 2 * np.arange(5.0))
-    assert oriented(edge[None])[0] > 0.999 and oriented(abs(edge - edge.mean())[None])[0] < 0.01
     data = load_source("digits")
 
     def images(part: Part, rows: int | None = None) -> Arrays:
@@ -69,12 +58,12 @@ def test_C8_the_first_layer_learns_edges_which_an_untrained_one_has_not() -> Non
 
     pellucid.manual_seed(0)
     model = LeNet()
-    before = oriented(filters(model, "conv1")).mean()
+    before = oriented_edges(filters(model, "conv1")).mean()
     optimizer = optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.3)
     fit_classes(model, optimizer, images(data.train, 800), 8, 40)
-    after = oriented(filters(model, "conv1")).mean()
+    after = oriented_edges(filters(model, "conv1")).mean()
     assert accuracy(model, images(data.test)) > 0.9
-    assert before < 0.15 and after > 0.2 and after > 2 * before, (before, after)
+    assert before < 0.2 and after > 0.3 and after > 2 * before, (before, after)
 
 
 def test_A10_C8_a_cnn_finds_edges_first_and_larger_forms_later(
@@ -83,11 +72,21 @@ def test_A10_C8_a_cnn_finds_edges_first_and_larger_forms_later(
     """Trained on digits, it names new ones; pictures of its filters and of what they find."""
     train, held = mnist(data_folder, 1_500, 500)
     model = LeNet()
+    untrained = oriented_edges(filters(model)).mean()
     fit_classes(model, optim.Adam(model.parameters(), lr=2e-3), train, 6, 50)
     assert accuracy(model, held) > 0.88
-    shown = draw_filters(model, tmp_path / "filters.png")
+    assert oriented_edges(filters(model)).mean() > 1.5 * untrained
+    # What excites units most is larger in the second layer: 5 pixels, then 5 + 1 + 4 · 2 = 14.
+    patches = strongest_patches(model, held[0])
+    assert {path: p.shape[2:] for path, p in patches.items()} == {
+        "conv1": (1, 5, 5),
+        "conv2": (1, 14, 14),
+    }
+    draw_filters(model, tmp_path / "filters.png")
+    shown = filters(model)
     np.testing.assert_array_equal(shown, model.conv1.weight.detach().numpy())
-    maps = draw_feature_maps(model, held[0][0], tmp_path / "maps.png")
+    draw_feature_maps(model, held[0][0], tmp_path / "maps.png")
+    maps = feature_maps(model, held[0][0])
     assert {path: m.shape for path, m in maps.items()} == {
         "conv1": (6, 28, 28),
         "conv2": (16, 10, 10),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 
-def shell() -> Any:
+def shell() -> object | None:
     """IPython's shell, None where the program runs in none; IPython is not loaded for it."""
-    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    found: object | None = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return found
 
 
 def is_notebook() -> bool:

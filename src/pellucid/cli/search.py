@@ -21,7 +21,7 @@ from pellucid.cli.options import option_name
 from pellucid.cli.reporting import clean, complain, fact, say, say_json, told
 from pellucid.cli.train import say_data
 from pellucid.data.sources import load_source
-from pellucid.insight.search_pictures import draw_importances, draw_parallel_coordinates
+from pellucid.insight.pictures import draw_importances, draw_parallel_coordinates
 from pellucid.interop.files import replacing
 from pellucid.training.config import TrainingConfig
 from pellucid.training.run_folder import folder_name

@@ -31,7 +31,7 @@ from pellucid.cli.reporting import (
 )
 from pellucid.data.sources import PreparedData
 from pellucid.insight.finding import Finding
-from pellucid.insight.learning_rates import draw_learning_rates
+from pellucid.insight.pictures import draw_learning_rates
 from pellucid.insight.report import render_report
 from pellucid.insight.runs import run_findings
 from pellucid.training.config import TrainingConfig

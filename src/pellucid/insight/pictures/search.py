@@ -7,19 +7,19 @@
 from __future__ import annotations
 
 import math
-import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pellucid.base.errors import ArgumentError
-from pellucid.insight.pictures import label, new_figure, save_figure
+from pellucid.insight.pictures.canvas import BLUE, Path_, axes_for, finished, frame
 from pellucid.training.search import SearchResult, Trial, shown
 
-_BLUE = "#2b6cb0"
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
-def draw_importances(found: SearchResult, path: str | os.PathLike[str]) -> None:
+def draw_importances(found: SearchResult, path: Path_ = None, *, ax: Axes | None = None) -> Axes:
     """Bars: the share of each setting in how good the trials were (``SearchResult.importances``).
 
     Raises ``ArgumentError`` where there are too few trials to say.
@@ -30,20 +30,20 @@ def draw_importances(found: SearchResult, path: str | os.PathLike[str]) -> None:
             "There are too few trials to say what mattered",
             "Let at least four trials end, with more than one setting that varies.",
         )
-    figure = new_figure(6.4, 0.9 + 0.4 * len(shares))
-    axes = figure.subplots()
+    axes = axes_for(ax, path, 6.4, 0.9 + 0.4 * len(shares))
     names = list(shares)[::-1]
     bars = axes.barh(
-        [n.replace("_", " ") for n in names], [shares[name] for name in names], color=_BLUE
+        [n.replace("_", " ") for n in names], [shares[name] for name in names], color=BLUE
     )
     axes.bar_label(bars, [f"{shares[name]:.0%}" for name in names], padding=3)
     axes.set_xlim(0, max(shares.values()) * 1.15)
-    axes.set_xlabel(*label("share in the differences between trials"))
-    axes.spines[["top", "right"]].set_visible(False)
-    save_figure(figure, path)
+    frame(axes, "share in the differences between trials")
+    return finished(axes, path)
 
 
-def draw_parallel_coordinates(found: SearchResult, path: str | os.PathLike[str]) -> None:
+def draw_parallel_coordinates(
+    found: SearchResult, path: Path_ = None, *, ax: Axes | None = None
+) -> Axes:
     """A line for each whole trial through its settings and its loss; the better, the darker.
 
     Raises ``ArgumentError`` where no trial has ended with a finite loss.
@@ -55,8 +55,7 @@ def draw_parallel_coordinates(found: SearchResult, path: str | os.PathLike[str])
         )
     names = [*trials[0].settings, "loss"]
     axes_of = [_Axis(name, [_value(t, name) for t in trials]) for name in names]
-    figure = new_figure(1.6 + 1.3 * len(names), 4.2)
-    axes = figure.subplots()
+    axes = axes_for(ax, path, 1.6 + 1.3 * len(names), 4.2)
     colours = _colours(len(trials))
     for rank in range(len(trials) - 1, -1, -1):  # the best is drawn last, on top
         heights = [axis.heights[rank] for axis in axes_of]
@@ -65,13 +64,13 @@ def draw_parallel_coordinates(found: SearchResult, path: str | os.PathLike[str])
     for place, axis in enumerate(axes_of):
         axes.axvline(place, color="#444444", lw=0.8)
         for height, text in axis.ticks:
-            label = axes.text(place + 0.03, height, text, fontsize=8, va="center")
-            label.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1})
+            told = axes.text(place + 0.03, height, text, fontsize=8, va="center")
+            told.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1})
     axes.set_xticks(range(len(names)), [name.replace("_", " ") for name in names])
     axes.set_yticks([])
     axes.set_xlim(-0.1, len(names) - 0.5)
     axes.spines[:].set_visible(False)
-    save_figure(figure, path)
+    return finished(axes, path)
 
 
 def _value(trial: Trial, name: str) -> Any:
