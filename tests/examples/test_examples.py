@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "examples"
-
-
-def load(name: str) -> ModuleType:
-    """The program as a module, read anew."""
-    spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from examples.programs import FOLDER, load
 
 
 def test_every_program_is_tested() -> None:
-    tested = {name.split("_")[-1] for name in globals() if name.startswith("test_")}
-    assert {path.stem for path in FOLDER.glob("*.py")} <= tested
+    tested = tuple(name for name in globals() if name.startswith("test_"))
+    programs = {path.stem for path in FOLDER.glob("*.py")}
+    assert not {name for name in programs if not any(t.endswith(f"_{name}") for t in tested)}
 
 
 def test_e9_xor() -> None:
@@ -46,6 +36,11 @@ def test_b1_spiral() -> None:
     linear, network = load("spiral").main()
     assert linear < 0.75
     assert network > 0.97
+
+
+def test_three_spirals() -> None:
+    loss, right = load("three_spirals").main()
+    assert loss < 0.2 and right > 0.95
 
 
 def test_a7_observe() -> None:

@@ -1,4 +1,5 @@
-"""Figures of the first book (深度学习入门 / Deep Learning from Scratch), earned again on MNIST.
+"""Experiments of the first book (深度学习入门 / Deep Learning from Scratch), by the programs of
+``examples/images``: on the 8×8 digits that every machine has, and on MNIST where it is given.
 
 The printed figures come from other random numbers; a test allows the difference that these make
 and holds the order of what is compared.
@@ -6,7 +7,6 @@ and holds the order of what is compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,154 +14,155 @@ import numpy as np
 import pytest
 
 import pellucid
-import pellucid.nn.functional as F  # noqa: N812
-from pellucid import nn, optim
-from pellucid.data.idx import read_mnist_folder
-from pellucid.models import mlp
-from pellucid.training.trainer import Trainer
-from requirements.fitting import accuracy
+from examples.programs import load
+from pellucid.data.digit_images import Labelled, digit_images
+from pellucid.models import DeepConvNet, SimpleConvNet
 
-Pair = tuple[np.ndarray, np.ndarray]
+Parts = tuple[Labelled, Labelled]
+dense, overfitting, convolutions = (
+    load(f"images/{name}") for name in ("dense", "overfitting", "convolutions")
+)
 
 
 @pytest.fixture(scope="module")
-def mnist(data_folder: Path) -> tuple[Pair, Pair]:
-    """Training and test images float32 (rows, 784) in 0 … 1, with their digits."""
-    folder = read_mnist_folder(data_folder / "mnist")
-
-    def pixels(images: np.ndarray) -> np.ndarray:
-        return images.reshape(len(images), -1).astype(np.float32) / 255
-
-    return (
-        (pixels(folder.train_images), folder.train_labels),
-        (pixels(folder.test_images), folder.test_labels),
-    )
+def digits() -> Parts:
+    return digit_images()
 
 
-def small_normal(model: nn.Module, deviation: float | None = None) -> nn.Module:
-    """Weights from N(0, deviation²), by default 1/inputs as the variance; biases 0."""
-    for layer in model.modules():
-        if isinstance(layer, nn.Linear):
-            width = layer.in_features**-0.5 if deviation is None else deviation
-            nn.init.normal_(layer.weight, 0.0, width)
-            nn.init.zeros_(layer.bias)
-    return model
+@pytest.fixture(scope="module")
+def mnist(data_folder: Path) -> Parts:
+    return digit_images(data_folder / "mnist")
 
 
-def run(model: Any, optimizer: Any, train: Pair, batches: np.ndarray) -> np.ndarray:
-    """Native steps on the given row numbers (steps, batch); the loss of each."""
+def first(part: Labelled, rows: int) -> Labelled:
+    return part[0][:rows], part[1][:rows]
 
-    @pellucid.compile
-    def step(x: Any, y: Any) -> Any:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        optimizer.step()
-        return loss.detach()
 
-    losses = []
-    for part in np.array_split(batches, max(1, len(batches) // 200)):
-        x, y = (pellucid.as_tensor(values[part]) for values in train)
-        losses.append(step.many(len(part), x, y).numpy())
-    return np.concatenate(losses)
+# ---- chapters 4 and 5 ----------------------------------------------------------------------------
+
+
+def test_two_layers_on_digits(digits: Parts) -> None:
+    assert min(dense.two_layers(*digits, name, 4000) for name in ("sigmoid", "relu")) > 0.95
 
 
 @pytest.mark.parametrize(
     ("activation", "printed"), [("sigmoid", 0.9465), ("relu", 0.969)], ids=["ch4", "ch5"]
 )
-def test_two_layer_net(mnist: tuple[Pair, Pair], activation: str, printed: float) -> None:
-    """784-50-10, SGD 0.1, batch 100, 10,000 steps from weights of deviation 0.01."""
-    train, test = mnist
-    model = small_normal(mlp(784, (50,), 10, activation=activation), 0.01)
-    batches = np.random.default_rng(4).integers(0, 60_000, (10_000, 100))
-    run(model, optim.SGD(model.parameters(), lr=0.1), train, batches)
-    assert accuracy(model, *test) == pytest.approx(printed, abs=0.006)
+def test_two_layers_on_mnist(mnist: Parts, activation: str, printed: float) -> None:
+    assert dense.two_layers(*mnist, activation) == pytest.approx(printed, abs=0.006)
 
 
-OPTIMIZERS: dict[str, tuple[Callable[..., Any], float]] = {
-    "SGD": (lambda p: optim.SGD(p, lr=0.01), 0.150),
-    "momentum": (lambda p: optim.SGD(p, lr=0.01, momentum=0.9), 0.050),
-    "AdaGrad": (lambda p: optim.Adagrad(p, lr=0.01), 0.016),
-    "Adam": (lambda p: optim.Adam(p, lr=0.001), 0.032),
-}
+# ---- chapter 6 -----------------------------------------------------------------------------------
 
 
-def test_D48_B19_optimizers_compared(mnist: tuple[Pair, Pair]) -> None:
-    """Chapter 6: 784-100×4-10, ReLU, He, batch 128, 2000 steps; SGD is the last of four."""
-    batches = np.random.default_rng(6).integers(0, 60_000, (2000, 128))
-    found = {}
-    for name, (make, _) in OPTIMIZERS.items():
-        pellucid.manual_seed(0)
-        model = mlp(784, (100,) * 4, 10)
-        found[name] = float(run(model, make(model.parameters()), mnist[0], batches)[-100:].mean())
+def test_D48_B19_optimizers_compared_on_digits(digits: Parts) -> None:
+    found = dense.optimizers(digits[0], 600)
+    assert found["SGD"] > 5 * max(found["momentum"], found["AdaGrad"], found["Adam"]), found
+
+
+def test_D48_B19_optimizers_compared_on_mnist(mnist: Parts) -> None:
+    found = dense.optimizers(mnist[0])
     assert max(found, key=lambda name: found[name]) == "SGD"
-    for name, (_, printed) in OPTIMIZERS.items():
-        assert printed / 3 < found[name] < 3 * printed + 0.05, found
+    printed = {"SGD": 0.150, "momentum": 0.050, "AdaGrad": 0.016, "Adam": 0.032}
+    for name, value in printed.items():
+        assert value / 3 < found[name] < 3 * value + 0.05, found
 
 
-def test_B19_initializations_compared(mnist: tuple[Pair, Pair]) -> None:
-    """The same net with SGD 0.01: from deviation 0.01 nothing is learned; 1/√n and He work."""
-    batches = np.random.default_rng(6).integers(0, 60_000, (2000, 128))
-    found = {}
-    for name in ("0.01", "1/sqrt n", "He"):
-        pellucid.manual_seed(0)
-        model = mlp(784, (100,) * 4, 10)
-        if name != "He":
-            small_normal(model, 0.01 if name == "0.01" else None)
-        optimizer = optim.SGD(model.parameters(), lr=0.01)
-        found[name] = float(run(model, optimizer, mnist[0], batches)[-100:].mean())
-    assert found["0.01"] > 2.29 and found["He"] < found["1/sqrt n"] < 0.6, found
-    assert found["He"] == pytest.approx(0.286, abs=0.1)
+def test_B19_initializations_compared_on_digits(digits: Parts) -> None:
+    """From deviation 0.01 nothing is learned; 1/√inputs works, and He's weights work better."""
+    nothing, own, he = dense.initializations(digits[0], 1000).values()
+    assert nothing > 2.29 and 1.2 * he < own < 1.0, (nothing, own, he)
 
 
-def test_batch_normalization_forgives_the_start(mnist: tuple[Pair, Pair]) -> None:
-    """Chapter 6: 1000 images, 784-100×5-10, SGD 0.01, 20 epochs, deviation #8 of 16."""
-    deviation = float(np.logspace(0, -4, 16)[7])
-    few = tuple(part[:1000] for part in mnist[0])
-    right = {}
-    for normalized in (False, True):
-        layers: list[nn.Module] = []
-        for before in (784, 100, 100, 100, 100):
-            layers.append(nn.Linear(before, 100))
-            if normalized:
-                layers.append(nn.BatchNorm1d(100))
-            layers.append(nn.ReLU())
-        model = small_normal(nn.Sequential(*layers, nn.Linear(100, 10)), deviation)
-        trainer = Trainer(model, "cross_entropy", optim.SGD(model.parameters(), lr=0.01))
-        trainer.fit(few, epochs=20, batch_size=100)
-        model.train()  # the book measures with the statistics of the rows at hand
-        right[normalized] = accuracy(model, *few)
-    assert right[False] < 0.2 and right[True] > 0.95, right
+def test_B19_initializations_compared_on_mnist(mnist: Parts) -> None:
+    nothing, own, he = dense.initializations(mnist[0]).values()
+    assert nothing > 2.29 and he < own < 0.6 and he == pytest.approx(0.286, abs=0.1)
 
 
-def test_A24_A29_weight_decay_narrows_the_gap(mnist: tuple[Pair, Pair]) -> None:
-    """Chapter 6: 300 images, 784-100×6-10, SGD 0.01, 201 epochs; decay 0.1 in the second run."""
-    few, test = tuple(part[:300] for part in mnist[0]), mnist[1]
-    right = {}
-    for decay in (0.0, 0.1):
-        pellucid.manual_seed(0)
-        model = mlp(784, (100,) * 6, 10)
-        nn.init.kaiming_normal_(model[-1].weight, nonlinearity="relu")  # as the other layers
-        weights = [p for name, p in model.named_parameters() if name.endswith("weight")]
-        biases = [p for name, p in model.named_parameters() if name.endswith("bias")]
-        groups = [{"params": weights, "weight_decay": decay}, {"params": biases}]
-        trainer = Trainer(model, "cross_entropy", optim.SGD(groups, lr=0.01))
-        trainer.fit(few, epochs=201, batch_size=100)
-        right[decay] = (accuracy(model, *few), accuracy(model, *test))
-    plain, decayed = right[0.0], right[0.1]
-    assert plain[0] == 1.0 and plain[0] - plain[1] > 0.18, right
-    assert decayed == pytest.approx((0.927, 0.721), abs=0.06), right
+def check_normalization(train: Labelled) -> None:
+    """Scales #3, #8 and #13 of 16: without it only the first learns, and learns better there."""
+    scales = np.logspace(0, -4, 16)[[2, 7, 12]]
+    good, small, tiny = dense.normalization(train, scales)
+    assert good[0] > good[1] > 0.5, (good, small, tiny)
+    assert small[0] < 0.2 and small[1] > 0.95 and tiny[0] < 0.2 and tiny[1] > 0.6, (small, tiny)
+
+
+def test_batch_normalization_forgives_the_start_on_digits(digits: Parts) -> None:
+    check_normalization(digits[0])
+
+
+def test_batch_normalization_forgives_the_start_on_mnist(mnist: Parts) -> None:
+    check_normalization(mnist[0])
+
+
+def test_A24_A29_A30_weight_decay_and_dropout_narrow_the_gap_on_digits(digits: Parts) -> None:
+    """Images that were learned by heart are all right, new ones are not; weight decay and dropout
+    bring the two closer."""
+    known, new = overfitting.learned(*digits)
+    assert known == 1.0 and known - new > 0.05, (known, new)
+    for settings in ({"decay": 0.1}, {"dropout": 0.2}):
+        known_, new_ = overfitting.learned(*digits, **settings)
+        assert known_ < 1.0 and known_ - new_ < 0.8 * (known - new), (settings, known_, new_)
+
+
+def test_A24_A29_weight_decay_narrows_the_gap_on_mnist(mnist: Parts) -> None:
+    plain = overfitting.learned(*mnist)
+    decayed = overfitting.learned(*mnist, decay=0.1)
+    dropped = overfitting.learned(*mnist, epochs=301, dropout=0.2)
+    assert plain[0] == 1.0 and plain[0] - plain[1] > 0.18, plain
+    assert decayed == pytest.approx((0.927, 0.721), abs=0.06), decayed
+    assert dropped[1] > 0.54, dropped
     assert decayed[0] - decayed[1] < plain[0] - plain[1]
+    assert dropped[0] < 1.0
 
 
-def test_E18_more_images_make_a_better_network(mnist: tuple[Pair, Pair]) -> None:
-    """The same network and 600 steps, on 100, 1000, 10,000 and 60,000 images."""
-    train, test = mnist
-    right = []
-    for rows in (100, 1000, 10_000, 60_000):
-        pellucid.manual_seed(0)
-        model = mlp(784, (64,), 10)
-        batches = np.random.default_rng(1).integers(0, rows, (600, 100))
-        run(model, optim.Adam(model.parameters(), lr=0.003), train, batches)
-        right.append(accuracy(model, *test))
-    assert right == sorted(right) and right[0] < 0.8 and right[-1] > 0.95, right
+def check_more_data(found: list[float], start: float, end: float) -> None:
+    assert found == sorted(found) and found[0] < start and found[-1] > end, found
+    assert found[-1] - found[0] > 0.04, found
+
+
+def test_E18_E15_more_images_make_a_better_network_on_digits(digits: Parts) -> None:
+    check_more_data(overfitting.by_data(*digits, (50, 200, 1500), 300), 0.9, 0.95)
+
+
+def test_E18_E15_more_images_make_a_better_network_on_mnist(mnist: Parts) -> None:
+    check_more_data(overfitting.by_data(*mnist, (100, 1000, 10_000, 60_000)), 0.8, 0.95)
+
+
+def test_C21_C22_a_search_finds_the_learning_rate(digits: Parts) -> None:
+    """Of rates from 10⁻⁶ to 10⁻² the three best are the large ones."""
+    pytest.importorskip("optuna")
+    found = overfitting.settings(digits[0], trials=8, epochs=20)
+    rates = [trial.settings["rate"] for trial in found.trials]
+    assert min(rates[:2]) > max(rates[2:]) and (found.best.metric or 0) > 0.5, found
+
+
+# ---- chapters 7 and 8 ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "parameters"), [(SimpleConvNet, 433_890), (DeepConvNet, 0)])
+def test_the_convolutional_networks_learn(digits: Parts, kind: Any, parameters: int) -> None:
+    model = kind(size=8)
+    assert convolutions.learned(model, *digits, 12, 3e-3, 50, 12)[-1] > 0.93
+    if parameters:
+        assert sum(p.numel() for p in kind().parameters()) == parameters
+    with pytest.raises(pellucid.base.errors.ArgumentError, match="images of size 3"):
+        kind(size=3)
+
+
+def check_locality(found: dict[str, list[float]], loss: float) -> None:
+    plain, mixed = found["dense"]
+    assert abs(plain - mixed) < 0.005 and plain > 0.8, found
+    plain_, mixed_ = found["convolutional"]
+    assert plain_ - mixed_ > loss and plain_ > plain - 0.005 and mixed_ < mixed, found
+
+
+def test_B16_shuffled_pixels_are_the_same_to_an_mlp_and_harder_for_a_cnn(digits: Parts) -> None:
+    train, test = digits
+    rest = (np.concatenate([train[0][300:], test[0]]), np.concatenate([train[1][300:], test[1]]))
+    check_locality(convolutions.locality(first(train, 300), rest, 30), 0.03)
+
+
+def test_B16_shuffled_pixels_on_mnist(mnist: Parts) -> None:
+    parts = first(mnist[0], 1500), first(mnist[1], 2000)
+    check_locality(convolutions.locality(*parts, 4, 2e-3, 50), 0.05)

@@ -12,39 +12,7 @@ from pellucid import nn, optim
 from pellucid.data.sources import Part, load_source
 from pellucid.insight.features import feature_maps, filters, oriented_edges, strongest_patches
 from pellucid.insight.pictures import draw_feature_maps, draw_filters
-from pellucid.models import LeNet, mlp
-
-
-def test_B16_shuffled_pixels_are_the_same_to_an_mlp_and_harder_for_a_cnn(
-    data_folder: Path,
-) -> None:
-    """One fixed shuffle of all pixels.  With its first weights shuffled alike, the MLP computes
-    the same sums, so the same accuracy; the CNN loses what it knew about neighbours."""
-    train, held = mnist(data_folder, 1_500, 2_000)
-    order = np.random.default_rng(3).permutation(784)
-
-    def shuffled(part: Arrays) -> Arrays:
-        return part[0].reshape(-1, 784)[:, order].reshape(-1, 1, 28, 28), part[1]
-
-    parts = [(train, held), (shuffled(train), shuffled(held))]
-    found: dict[str, list[float]] = {"dense": [], "convolutional": []}
-    start = mlp(784, (32,), 10).state_dict()
-    for number, (rows, new) in enumerate(parts):
-        dense = mlp(784, (32,), 10)
-        dense.load_state_dict(start)
-        if number:
-            with pellucid.no_grad():
-                dense[0].weight.copy_(start["0.weight"][:, pellucid.tensor(order)])
-        pellucid.manual_seed(0)
-        for name, model in (
-            ("dense", nn.Sequential(nn.Flatten(), dense)),
-            ("convolutional", LeNet()),
-        ):
-            fit_classes(model, optim.Adam(model.parameters(), lr=2e-3), rows, 6, 50)
-            found[name].append(accuracy(model, new))
-    assert abs(found["dense"][0] - found["dense"][1]) < 0.005 and found["dense"][0] > 0.8
-    assert found["convolutional"][0] > found["convolutional"][1] + 0.05
-    assert found["convolutional"][0] > found["dense"][0] > found["convolutional"][1]
+from pellucid.models import LeNet
 
 
 def test_C8_the_first_layer_learns_edges_which_an_untrained_one_has_not() -> None:

@@ -14,7 +14,9 @@ from pellucid.models.clustering import Clusters as Clusters
 from pellucid.models.clustering import Components as Components
 from pellucid.models.clustering import kmeans as kmeans
 from pellucid.models.clustering import principal_components as principal_components
+from pellucid.models.cnn import DeepConvNet as DeepConvNet
 from pellucid.models.cnn import LeNet as LeNet
+from pellucid.models.cnn import SimpleConvNet as SimpleConvNet
 from pellucid.models.dcgan import Discriminator as Discriminator
 from pellucid.models.dcgan import Generator as Generator
 from pellucid.models.dcgan import gan_step as gan_step
@@ -90,6 +92,7 @@ __all__ = [
     "Clusters",
     "Components",
     "DQN",
+    "DeepConvNet",
     "DenseNet",
     "Discriminator",
     "EfficientNet",
@@ -109,6 +112,7 @@ __all__ = [
     "Perceptron",
     "ResNet",
     "Seq2Seq",
+    "SimpleConvNet",
     "SqueezeNet",
     "UNet",
     "VAE",
