@@ -54,5 +54,14 @@ def test_a10_c8_filters(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"filters.png", "maps.png"}
 
 
+def test_pictures(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert load("pictures").main(tmp_path) > 0.85
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "optimizers.svg", "training.png", "inside.png", "around.svg", "confusion.svg",
+        "digits.png", "graph.svg", "looks_for.png",
+    }  # fmt: skip
+
+
 def test_d28_cartpole() -> None:
     assert load("cartpole").main() > 100

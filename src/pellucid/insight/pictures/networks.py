@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,7 +64,8 @@ def draw_feature_maps(
         top = float(channels.max()) or 1.0
         row = [_enlarged(channels[i] / top, side).clip(0, 1) for i in sorted(answer.tolist())]
         tiles += row + [np.ones((side, side))] * (most - len(row))
-    _rows(ax, list(maps), side)
+    middles = [line * (side + 1) + (side - 1) / 2 for line in range(len(maps))]
+    ax.set_yticks(middles, list(maps))
     return _show(ax, mosaic(tiles, most), path, keep_rows=True)
 
 
@@ -79,24 +81,23 @@ def draw_what_it_looks_for(
     """For each convolution, the parts of ``images`` that excite its channels most: from edges, by
     parts, to wholes.
 
-    One row a layer, ``channels`` groups of ``patches`` patches (see
+    One row a layer with a block for each of ``channels``, of its ``patches`` strongest patches (see
     ``pellucid.insight.features.strongest_patches``); deeper layers see larger patches, all are
     drawn equally large.  ``images`` (rows, channels, height, width).
     """
     found = strongest_patches(model, images, channels, patches)
-    ax = axes_for(ax, path, 0.42 * channels * patches + 1, 0.5 + 0.5 * len(found))
+    across = math.ceil(math.sqrt(patches))
+    ax = axes_for(ax, path, 1 + 0.45 * across * channels, 0.4 + 0.5 * across * len(found))
     side = max(p.shape[-1] for p in found.values())
-    gap = np.ones((side, 2))
     lines = []
     for parts in found.values():
-        line = []
-        for group in parts:
-            line += [np.hstack([_tile(patch, side) for patch in group]), gap]
-        lines.append(np.hstack(line[:-1]))
-    width = max(line.shape[1] for line in lines)
-    lines = [np.pad(ln, ((0, 0), (0, width - ln.shape[1])), constant_values=1.0) for ln in lines]
-    _rows(ax, list(found), side)
-    return _show(ax, mosaic(lines, 1), path, keep_rows=True)
+        blocks = [mosaic([_tile(p, side) for p in group], across, background=0.7) for group in parts]
+        blocks += [np.ones_like(blocks[0])] * (channels - len(blocks))
+        lines.append(mosaic(blocks, channels, gap=max(3, side // 3)))
+    height = len(lines[0])
+    middles = [line * (height + 3) + (height - 1) / 2 for line in range(len(lines))]
+    ax.set_yticks(middles, list(found))
+    return _show(ax, mosaic(lines, 1, gap=3), path, keep_rows=True)
 
 
 def draw_maximized(
@@ -190,10 +191,6 @@ def _show(ax: Axes, picture: Floats, path: Path_, keep_rows: bool = False) -> Ax
     else:
         ax.set_axis_off()
     return finished(ax, path)
-
-
-def _rows(ax: Axes, names: list[str], side: int) -> None:
-    ax.set_yticks([line * (side + 1) + (side - 1) / 2 for line in range(len(names))], names)
 
 
 def _scaled(picture: Floats) -> Floats:
