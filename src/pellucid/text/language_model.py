@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 import pellucid
 import pellucid.nn.functional as F  # noqa: N812
-from pellucid import Generator, Tensor, nn, optim
+from pellucid import Tensor, nn, optim
 from pellucid.base.errors import ArgumentError, DataError
 from pellucid.models import GPT, GPTConfig, MLPLanguageModel, RecurrentLanguageModel
 from pellucid.models.sampling import check_sampling, sampled
@@ -156,7 +156,8 @@ class LanguageModel:
         """ln P of each token of a text, after all before it; of the second one on, except where
         each line is a text, whose end is counted as well."""
         losses, targets = self._losses([text])
-        return -losses[targets != IGNORED].astype(np.float64)
+        found: npt.NDArray[np.float64] = -losses[targets != IGNORED].astype(np.float64)
+        return found
 
     def perplexity(self, text: str) -> float:
         """exp(−mean ln P) over the tokens of a text."""
@@ -195,10 +196,9 @@ class LanguageModel:
         if not begun and not ids:
             newline = known.get("\n")
             begun = [newline if newline is not None else len(self.tokenizer) - 1]
-        generator = Generator().manual_seed(seed)
+        generator = pellucid.Generator().manual_seed(seed)
         drawn = self._drawn([*begun, *ids], length, temperature, top_k, top_p, generator)
-        tail = self.tokenizer.decode([*ids, *drawn])
-        return tail if self.tokenizer.level in ("char", "bpe") else tail
+        return self.tokenizer.decode([*ids, *drawn])
 
     def _drawn(
         self,
@@ -207,7 +207,7 @@ class LanguageModel:
         temperature: float,
         top_k: int | None,
         top_p: float | None,
-        generator: Generator,
+        generator: pellucid.Generator,
     ) -> list[int]:
         known = self.tokenizer.ids
         never = [known[t] for t in (*NEVER_WRITTEN, UNKNOWN) if t in known]
@@ -229,7 +229,7 @@ class LanguageModel:
 
 def _walk(
     network: nn.Module, ids: list[int], config: LanguageModelConfig
-) -> Iterator[Tensor] | Any:
+) -> Generator[Tensor, int, None]:
     """Scores (1, tokens) after ``ids``, and after each token that is sent."""
     if isinstance(network, RecurrentLanguageModel):
         scores, state = network(pellucid.tensor(ids).reshape(-1, 1))
@@ -325,7 +325,6 @@ def train_language_model(
     *,
     checkpoint: Checkpoints | None = None,
     callbacks: Sequence[Callback] = (),
-    on_trainer: Callable[[Trainer], None] | None = None,
     progress: bool | None = None,
     **settings: Any,
 ) -> tuple[LanguageModel, History]:
@@ -340,9 +339,7 @@ def train_language_model(
     tokenizer = fit_tokenizer(parts.train, config)
     pellucid.manual_seed(config.seed)
     model = LanguageModel(build_network(config, len(tokenizer)), tokenizer, config)
-    trainer, fit = prepare(model, parts, checkpoint, callbacks)
-    if on_trainer is not None:
-        on_trainer(trainer)
+    _, fit = prepare(model, parts, checkpoint, callbacks)
     return model, fit(progress)
 
 
@@ -366,9 +363,9 @@ def prepare(
 ) -> tuple[Trainer, Callable[[bool | None], History]]:
     """A Trainer for the model, and the function that runs it."""
     config, tokenizer = model.config, model.tokenizer
-    data, batches, batch_size = _training_rows(parts.train, tokenizer, config)
+    data, batches, batch_size, steps = _training_rows(parts.train, tokenizer, config)
     losses = TokenLosses(model.network, batch_size)
-    epochs = max(1, round(config.steps / batches))
+    epochs = max(1, round(steps / batches))
     optimizer = build_optimizer(model.network, config)
     schedule, interval = build_schedule(optimizer, config, epochs * batches)
     trainer = Trainer(
@@ -402,22 +399,26 @@ def prepare(
 
 def _training_rows(
     texts: Sequence[str], tokenizer: Tokenizer, config: LanguageModelConfig
-) -> tuple[Any, int, int]:
-    """What the Trainer learns from, the batches of an epoch, and the rows of a batch."""
+) -> tuple[Any, int, int, int]:
+    """What the Trainer learns from, the batches of an epoch, the rows of a batch, and the steps of
+    the whole run."""
     size = config.batch_size
     if config.lines:
         rows = rows_of(texts, tokenizer, config, config.context)
-        return (rows, rows[1]), -(-len(rows[0]) // size), min(size, len(rows[0]))
+        batches = -(-len(rows[0]) // size)
+        steps = config.epochs * batches or config.steps
+        return (rows, rows[1]), batches, min(size, len(rows[0])), steps
     ids = tokenizer.encode(texts[0])
     if not config.recurrent:
-        steps = min(config.every, config.steps)
-        return RandomRuns(ids, config, steps), steps, size
+        steps = config.epochs * max(1, len(ids) // (size * config.context)) or config.steps
+        every = min(config.every, steps)
+        return RandomRuns(ids, config, every), every, size, steps
     inputs, targets = streams(ids, size, config.context)
     fresh = np.zeros(inputs.shape[:2], np.float32)
     fresh[0] = 1.0  # (parts, batch): the first part of an epoch begins anew
     flat = targets.reshape(-1, config.context)
     rows = (inputs.reshape(-1, config.context), flat, fresh.reshape(-1))
-    return (rows, flat), len(inputs), size
+    return (rows, flat), len(inputs), size, config.epochs * len(inputs) or config.steps
 
 
 def build_optimizer(network: nn.Module, config: LanguageModelConfig) -> optim.Optimizer:

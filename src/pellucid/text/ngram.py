@@ -94,7 +94,8 @@ class NGramModel:
             keys = np.where(before >= 0, before * self.tokens + text, -1)
             chances = level.mixed(chances, before, keys)
             ends = _places(level.runs, keys)
-        return np.log(chances)
+        found: Floats = np.log(chances)
+        return found
 
     def log_probability(self, ids: Any) -> float:
         """ln P of a text, the sum over its tokens, in nats."""

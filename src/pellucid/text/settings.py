@@ -49,6 +49,7 @@ class LanguageModelConfig:
     )
     dropout: float = _setting(0.0, "share of features switched off in training", 0.0, 0.95)
     steps: int = _setting(2_000, "updates, at most", 1, 100_000_000)
+    epochs: int = _setting(0, "passes over the text, in place of steps; 0: as steps say", 0, 10**6)
     batch_size: int = _setting(32, "texts, or places of one text, in each update", 1, 1_000_000)
     optimizer: str = _choice("adamw", "rule for the updates", OPTIMIZERS)
     learning_rate: float = _setting(0.0, "size of the updates; 0: what suits", 0.0, 1e3)

@@ -28,9 +28,9 @@ FORMAT = "pellucid-system"
 VERSION = 1
 _MOST_PARAMETERS = 2**32
 _KEYS = (
-    "format version kind name created status versions fingerprint target headline rows "
-    "architecture settings parts figures"
-).split()
+    "format", "version", "kind", "name", "created", "status", "versions", "fingerprint", "target",
+    "headline", "rows", "architecture", "settings", "parts", "figures",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,11 @@ class SavedSystem:
     figures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     created: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%S%z"))
     versions: Mapping[str, str] = field(default_factory=software_versions)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What is predicted."""
+        return (self.target,)
 
     @property
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
@@ -103,7 +108,9 @@ class SavedSystem:
         read["settings"] = _named(fields["settings"], "settings", 1000)
         read["parts"] = _named(fields["parts"], "parts", 20)
         read["figures"] = {
-            part: {n: json_number(v, f"figures {part}") for n, v in _named(values, part, 100).items()}
+            part: {
+                n: json_number(v, f"figures {part}") for n, v in _named(values, part, 100).items()
+            }
             for part, values in _named(fields["figures"], "figures", 100).items()
         }
         return cls(**read)
@@ -116,4 +123,6 @@ def _named(value: object, where: str, limit: int) -> dict[str, Any]:
 
 
 def _shape(value: object, name: str) -> tuple[int, ...]:
-    return tuple(json_integer(n, f"architecture {name}", 0, 2**31) for n in json_list(value, name, 8))
+    return tuple(
+        json_integer(n, f"architecture {name}", 0, 2**31) for n in json_list(value, name, 8)
+    )
