@@ -40,6 +40,7 @@ FILES = (
     "interop/pytorch/names.py",
     "interop/pytorch/pickles.py",
     "tensor/nonfinite.py",
+    "text/language_run.py",
 )
 
 # Calls whose arguments are shown, so that even a single word among them is a text.

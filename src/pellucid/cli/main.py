@@ -10,7 +10,7 @@ import typer
 
 import pellucid._starting as _starting
 from pellucid.cli.commands import Command, Commands, Lang
-from pellucid.cli.options import ENCODING, with_options
+from pellucid.cli.options import ENCODING, TEXT_OPTIONS, TEXT_PANEL, with_options
 from pellucid.cli.reporting import reported
 from pellucid.data.encodings import AUTO
 
@@ -61,6 +61,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
 
 
+def _text(help: str) -> Any:
+    """An option for texts and sequences."""
+    return typer.Option(help=help, rich_help_panel=TEXT_PANEL, show_default=False)
+
+
 @app.command(
     cls=Command,
     rich_help_panel=LEARN,
@@ -71,6 +76,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
         "train leaves/ --flip horizontal --rotate 15 --crop 0.7 --mixup 0.2",
         "train titanic.csv -t survived --width 64,32 --dropout 0.2 --lr 0.003",
         "train visits.csv -t returned --group patient --time date",
+        "train shakespeare.txt --model gpt --level char --steps 5000",
         "train --config runs/mnist/settings.toml --seed 1",
     ),
 )
@@ -103,6 +109,20 @@ def train(
             r"--output \[NAME-learning-rates.svg].",
         ),
     ] = False,
+    level: Annotated[
+        str | None,
+        _text("What a language model's tokens are: char, word, bpe or wordpiece."),
+    ] = None,
+    vocabulary: Annotated[int | None, _text("Most tokens.")] = None,
+    chinese: Annotated[
+        str | None, _text("How words of Chinese are cut: characters or words.")
+    ] = None,
+    lines: Annotated[bool, _text("Each line is a text of its own, such as a name.")] = False,
+    context: Annotated[
+        int | None, _text("Tokens that a gpt sees, or over which gradients of an lstm go back.")
+    ] = None,
+    heads: Annotated[int | None, _text("Attention heads of a gpt.")] = None,
+    steps: Annotated[int | None, _text("Updates, in place of --epochs.")] = None,
     loading: Annotated[dict[str, Any] | None, "options of the data"] = None,
     given: Annotated[dict[str, Any] | None, "options as a file holds them"] = None,
     quiet: Quiet = False,
@@ -110,6 +130,17 @@ def train(
     **settings: Any,
 ) -> None:
     """Train a network; write weights, everything to predict again, records and a report."""
+    values = locals()
+    own = {name: values[name] for name in TEXT_OPTIONS if values[name]}
+    from pellucid.cli import text
+
+    if text.is_text(settings, loading or {}, resume):
+        text.train(
+            source, settings, own, loading=loading or {}, given=given or {}, output=output,
+            overwrite=overwrite, resume=resume, quiet=quiet, as_json=as_json,
+        )  # fmt: skip
+        return
+    text.refuse(own)
     from pellucid.cli import train as job
 
     if find_lr:
@@ -240,6 +271,41 @@ def predict(
     from pellucid.cli import use
 
     use.predict(run, file, output, overwrite, encoding, id or (), as_json, memory)
+
+
+@app.command(
+    cls=Command,
+    rich_help_panel=USE,
+    epilog=_examples(
+        'generate runs/shakespeare --prompt "ROMEO:" --temperature 0.8',
+        "generate runs/names --count 10 --top-k 5",
+    ),
+)
+@reported
+def generate(
+    run: Run,
+    prompt: Annotated[str, typer.Option("--prompt", "-p", help="What the text begins with.")] = "",
+    length: Annotated[int, typer.Option(help="Tokens to write, at most.")] = 500,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1 likelier, above 1 wilder; 0 takes the likeliest.")
+    ] = 1.0,
+    top_k: Annotated[
+        int | None, typer.Option(help="Draw among so many likeliest tokens only.")
+    ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(help="Draw among the likeliest tokens that have so much probability only."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed writes the same text.")] = 0,
+    count: Annotated[int, typer.Option(help="Texts to write.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Write text with a trained language model."""
+    from pellucid.cli import text
+
+    text.generate(
+        run, prompt, length, temperature, top_k, top_p, seed=seed, count=count, as_json=as_json
+    )
 
 
 @app.command(

@@ -197,7 +197,8 @@ def with_options(command: Command) -> Command:
         asked = {name: value for name, value in values.items() if name not in names}
         loading = {option.name: option.value(arguments.pop(option.name)) for option in LOADING}
         settings = _settings(asked)
-        given = {name: arguments[name] for name in ("source", "target") if arguments.get(name)}
+        listed = ("source", "target", *TEXT_OPTIONS)
+        given = {_named(name): arguments[name] for name in listed if arguments.get(name)}
         for option in LOADING:
             if values[option.name] != option.default:
                 given[_word(option.flags)] = values[option.name]
@@ -212,6 +213,15 @@ def with_options(command: Command) -> Command:
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run  # type: ignore[return-value]
+
+
+TEXT_OPTIONS = ("level", "vocabulary", "chinese", "lines", "context", "heads", "steps")
+"""Options of ``pellucid train`` that are for texts and sequences alone."""
+TEXT_PANEL = "Texts and sequences"
+
+
+def _named(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def given_loading(loading: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from pellucid.training.run_list import (
     list_runs,
     setting_text,
 )
-from pellucid.training.saved_model import PARTS
+from pellucid.training.saved_model import PARTS, SavedModel
+from pellucid.training.saved_system import SavedSystem
 from pellucid.training.summary import text_table
 
 
@@ -40,8 +41,8 @@ def show(place: Path, as_json: bool) -> None:
             complain(f"{run.folder} cannot be read: {run.problem}", fg="yellow")
             continue
         figures = [figure_text(run.headline, run.figures.get(part)) for part in PARTS]
-        target = ", ".join(run.saved.task.targets)
-        epochs = str(run.saved.config.epochs)
+        target = _target(run.saved)
+        epochs = str(run.saved.settings.get("epochs") or "–")
         headline, status = translated(run.headline), translated(run.saved.status)
         rows.append((run.folder.name, target, headline, *figures, epochs, status))
     say(text_table(rows))
@@ -101,6 +102,13 @@ def delete(folders: Sequence[Path], yes: bool) -> None:
             continue
         delete_run(folder)
         fact("Deleted", str(folder))
+
+
+def _target(saved: SavedModel | SavedSystem) -> str:
+    """What is predicted: columns by their names, anything else in words."""
+    if isinstance(saved, SavedSystem):
+        return translated(saved.target)
+    return ", ".join(saved.targets)
 
 
 def _read(folders: Sequence[Path], least: int) -> list[RunFacts]:

@@ -45,8 +45,10 @@ from pellucid.models.inception import InceptionOutputs as InceptionOutputs
 from pellucid.models.inception import googlenet as googlenet
 from pellucid.models.inception import inception_v3 as inception_v3
 from pellucid.models.lstm_language_model import LSTMLanguageModel as LSTMLanguageModel
+from pellucid.models.lstm_language_model import RecurrentLanguageModel as RecurrentLanguageModel
 from pellucid.models.mixer import MLPMixer as MLPMixer
 from pellucid.models.mlp import mlp as mlp
+from pellucid.models.mlp_language_model import MLPLanguageModel as MLPLanguageModel
 from pellucid.models.mobilenet import MobileNetV2 as MobileNetV2
 from pellucid.models.mobilenet import MobileNetV3 as MobileNetV3
 from pellucid.models.mobilenet import mobilenet_v2 as mobilenet_v2
@@ -106,10 +108,12 @@ __all__ = [
     "InceptionOutputs",
     "LSTMLanguageModel",
     "LeNet",
+    "MLPLanguageModel",
     "MLPMixer",
     "MobileNetV2",
     "MobileNetV3",
     "Perceptron",
+    "RecurrentLanguageModel",
     "ResNet",
     "Seq2Seq",
     "SimpleConvNet",

@@ -18,6 +18,7 @@ import pellucid.nn.functional as F
 from pellucid import Generator, Tensor, nn
 from pellucid.base.caches import register_cache
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.models.sampling import check_sampling, sampled
 from pellucid.nn.modes import evaluation
 from pellucid.tensor.state import is_tracing
 
@@ -237,20 +238,21 @@ class GPT(nn.Module):
         top_k: int | None = None,
         generator: Generator | None = None,
         use_cache: bool = True,
+        top_p: float | None = None,
     ) -> Tensor:
         """``ids`` (N, T) and ``max_new_tokens`` more, each drawn by softmax(scores / temperature).
 
-        ``temperature=0`` takes the likeliest token; ``top_k`` leaves all but the k likeliest out.
+        ``temperature=0`` takes the likeliest token; ``top_k`` leaves all but the k likeliest out,
+        ``top_p`` all but the fewest that have so much probability together.
         With ``use_cache`` keys and values of earlier positions are kept, so a token costs one
         position and not the whole text; the result is the same.  Beyond ``block_size`` positions
         the last ``block_size`` tokens count, and are computed anew for each token.
         Runs in evaluation mode, without gradients.
         """
-        if max_new_tokens < 0 or temperature < 0 or (top_k is not None and top_k < 1):
+        check_sampling(temperature, top_k, top_p)
+        if max_new_tokens < 0:
             raise ArgumentError(
-                f"generate got max_new_tokens={max_new_tokens}, temperature={temperature}, "
-                f"top_k={top_k}",
-                "counts and temperature are at least 0, top_k at least 1 or None",
+                f"generate got max_new_tokens={max_new_tokens}", "give a number from 0 up"
             )
         if is_tracing() or ids.dim() != 2 or ids.shape[1] < 1:
             raise ShapeError(
@@ -258,15 +260,14 @@ class GPT(nn.Module):
                 "give (N, T) with at least one token, outside of compiled functions",
             )
         with evaluation(self), pellucid.no_grad():
-            return self._continued(ids, max_new_tokens, temperature, top_k, generator, use_cache)
+            choice = (temperature, top_k, top_p, generator)
+            return self._continued(ids, max_new_tokens, choice, use_cache)
 
     def _continued(
         self,
         ids: Tensor,
         count: int,
-        temperature: float,
-        top_k: int | None,
-        generator: Generator | None,
+        choice: tuple[float, int | None, float | None, Generator | None],
         use_cache: bool,
     ) -> Tensor:
         block = self.config.block_size
@@ -281,7 +282,7 @@ class GPT(nn.Module):
                 if use_cache and length < block:
                     decoder = Decoder.of(self, ids.shape[0])
                     decoder.fill(cache)
-            ids = pellucid.cat([ids, _chosen(scores, temperature, top_k, generator)], 1)
+            ids = pellucid.cat([ids, sampled(scores, *choice)], 1)
         return ids
 
 
@@ -328,16 +329,3 @@ class Decoder:
 
 _decoders: weakref.WeakKeyDictionary[GPT, dict[int, Decoder]] = weakref.WeakKeyDictionary()
 register_cache("decoders of language models", _decoders.clear)
-
-
-def _chosen(
-    scores: Tensor, temperature: float, top_k: int | None, generator: Generator | None
-) -> Tensor:
-    """One token for each row: (N, V) → (N, 1)."""
-    if temperature == 0:
-        return scores.argmax(-1, keepdim=True)
-    scores = scores / temperature
-    if top_k is not None and top_k < scores.shape[-1]:
-        least = scores.topk(top_k, -1)[0].amin(-1, keepdim=True)
-        scores = pellucid.where(scores < least, -math.inf, scores)
-    return pellucid.multinomial(scores.softmax(-1), 1, generator=generator)

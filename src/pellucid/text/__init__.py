@@ -6,12 +6,18 @@ from pellucid.text.counts import cosine as cosine
 from pellucid.text.counts import most_similar as most_similar
 from pellucid.text.counts import ppmi as ppmi
 from pellucid.text.counts import reduced as reduced
+from pellucid.text.language_model import LanguageModel as LanguageModel
+from pellucid.text.language_model import train_language_model as train_language_model
+from pellucid.text.language_run import load_language_model as load_language_model
 from pellucid.text.markov import BigramModel as BigramModel
 from pellucid.text.measures import ngram_overlap as ngram_overlap
 from pellucid.text.measures import perplexity as perplexity
+from pellucid.text.ngram import NGramModel as NGramModel
+from pellucid.text.ngram import bits_per_character as bits_per_character
 from pellucid.text.packing import by_length as by_length
 from pellucid.text.packing import streams as streams
 from pellucid.text.packing import windows_of as windows_of
+from pellucid.text.settings import LanguageModelConfig as LanguageModelConfig
 from pellucid.text.tokenizer import Tokenizer as Tokenizer
 from pellucid.text.vocabulary import Vocabulary as Vocabulary
 from pellucid.text.vocabulary import split_words as split_words
@@ -23,14 +29,19 @@ from pellucid.text.word2vec import windows as windows
 __all__ = [
     "BigramModel",
     "CBOW",
+    "LanguageModel",
+    "LanguageModelConfig",
+    "NGramModel",
     "Noise",
     "SkipGram",
     "Tokenizer",
     "Vocabulary",
     "analogy",
+    "bits_per_character",
     "by_length",
     "co_occurrence",
     "cosine",
+    "load_language_model",
     "most_similar",
     "ngram_overlap",
     "perplexity",
@@ -38,6 +49,7 @@ __all__ = [
     "reduced",
     "split_words",
     "streams",
+    "train_language_model",
     "windows",
     "windows_of",
 ]

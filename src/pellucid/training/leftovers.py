@@ -24,8 +24,8 @@ from pellucid.training.run_folder import (
     UNFINISHED,
     WEIGHTS,
     free_place,
-    load_model,
-    load_run,
+    load_description,
+    load_weights,
     remove_folder,
 )
 from pellucid.training.saved_model import json_text_of
@@ -77,7 +77,8 @@ def recover(leftover: Leftover) -> Path:
     Raises ``RunFolderError`` where there is no model to predict with; nothing is changed then.
     """
     folder = leftover.folder
-    saved, _ = load_run(folder)  # checked in full: sizes, shapes, finite values
+    saved = load_description(folder)
+    load_weights(folder, saved)  # checked in full: sizes, shapes, finite values
     with explained(folder):
         unfinished = folder / UNFINISHED
         if unfinished.exists() and not (folder / RECORDS).exists():
@@ -137,7 +138,7 @@ def _problem(folder: Path) -> str:
         if not (folder / name).exists():
             return "it was killed before weights were saved"
     try:
-        load_model(folder)
+        load_description(folder)
     except PellucidError as error:
         return error.message
     return ""

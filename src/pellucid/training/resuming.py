@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from pellucid.training.run_folder import (
     MODEL,
     RECORDS,
     UNFINISHED,
-    load_model,
+    load_description,
     read_records,
 )
 
@@ -78,12 +78,7 @@ class Unfinished:
 
     def kept_records(self, epochs: int) -> list[dict[str, Any]]:
         """The records of the first so many epochs: what came later is done once more."""
-        return [
-            record
-            for record in self.records
-            if record.get("event") in ("start", "resume")
-            or (record.get("event") == "epoch" and record.get("epoch", 0) <= epochs)
-        ]
+        return first_records(self.records, epochs)
 
 
 def find_unfinished(place: str | os.PathLike[str]) -> Unfinished:
@@ -93,6 +88,12 @@ def find_unfinished(place: str | os.PathLike[str]) -> Unfinished:
     Raises ``FileError`` where there is none, ``ArgumentError`` where it is finished or goes on, and
     ``RunFolderError`` where it is damaged.
     """
+    return _read(*unfinished_folder(place))
+
+
+def unfinished_folder(place: str | os.PathLike[str]) -> tuple[Path, Path]:
+    """The folder of the run at ``place``, and where it is to be in the end; raises as
+    :func:`find_unfinished`."""
     root = Path(os.path.abspath(place))
     hidden = NAME.fullmatch(root.name)
     behind = [] if hidden else [one.folder for one in leftovers(root.parent)]
@@ -100,19 +101,38 @@ def find_unfinished(place: str | os.PathLike[str]) -> Unfinished:
     if hidden and _begun(root):
         if root not in [one.folder for one in leftovers(root.parent)]:
             raise ArgumentError(f"{root} is being trained now", "Wait for it, or stop it.")
-        return _read(root, root.with_name(hidden["name"]))
+        return root, root.with_name(hidden["name"])
     if _begun(root) and (root / CHECKPOINTS).is_dir():
-        return _read(root, root)
+        return root, root
     if behind:
-        return _read(max(behind, key=lambda folder: folder.stat().st_mtime), root)
+        return max(behind, key=lambda folder: folder.stat().st_mtime), root
     if not root.exists():
         raise FileError(f"{root} does not exist", "Give a run that was killed or interrupted.")
     if _begun(root) and _status(root) == "interrupted":
-        return _read(root, root)
+        return root, root
     raise ArgumentError(
         f"{root} holds no run that was killed or interrupted",
         "There is nothing to go on with: a finished run is trained again with more --epochs.",
     )
+
+
+def start_record(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """How a run was begun, and all its records; ``RunFolderError`` where it does not say."""
+    records = read_records(folder)
+    start = next((record for record in records if record.get("event") == "start"), None)
+    if start is None or "config" not in start:
+        raise RunFolderError(f"{folder} does not say how the run was begun", _AGAIN)
+    return start, records
+
+
+def first_records(records: Iterable[dict[str, Any]], epochs: int) -> list[dict[str, Any]]:
+    """The records of the first so many epochs: what came later is done once more."""
+    return [
+        record
+        for record in records
+        if record.get("event") in ("start", "resume")
+        or (record.get("event") == "epoch" and record.get("epoch", 0) <= epochs)
+    ]
 
 
 def _name(folder: Path) -> str:
@@ -126,16 +146,13 @@ def _begun(folder: Path) -> bool:
 
 def _status(folder: Path) -> str:
     try:
-        return load_model(folder).status if (folder / MODEL).exists() else ""
+        return load_description(folder).status if (folder / MODEL).exists() else ""
     except PellucidError:
         return ""
 
 
 def _read(folder: Path, target: Path) -> Unfinished:
-    records = read_records(folder)
-    start = next((record for record in records if record.get("event") == "start"), None)
-    if start is None or "config" not in start:
-        raise RunFolderError(f"{folder} does not say how the run was begun", _AGAIN)
+    start, records = start_record(folder)
     job = start.get("job", _UNKNOWN)
     given = json_object(job, "job", tuple(_UNKNOWN))
     source = None if given["source"] is None else json_text(given["source"], "source")

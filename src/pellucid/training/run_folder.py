@@ -43,6 +43,8 @@ from pellucid.training.files import (
     write_file,
 )
 from pellucid.training.saved_model import FILE, SavedModel, parse_json
+from pellucid.training.saved_system import FORMAT as SYSTEM
+from pellucid.training.saved_system import SavedSystem
 
 WEIGHTS, MODEL, RECORDS, REPORT, SETTINGS = FILES = (
     "weights.safetensors",
@@ -108,13 +110,27 @@ def weights_from_bytes(
 # --- Reading -----------------------------------------------------------------------------------
 
 
-def load_model(folder: str | os.PathLike[str]) -> SavedModel:
-    """What model.json of a run folder holds.  Raises as :func:`load_run`."""
+def load_description(folder: str | os.PathLike[str]) -> SavedModel | SavedSystem:
+    """What model.json of a run folder of any kind holds.  Raises as :func:`load_run`."""
     root = Path(folder)
     if not root.is_dir():
         what = "is a file, not a run folder" if root.exists() else "does not exist"
         raise FileError(f"{root} {what}", "Give a folder that pellucid train has written.")
-    return SavedModel.from_json(parse_json(read_limited(root / MODEL, _MAX_MODEL_BYTES), MODEL))
+    data = parse_json(read_limited(root / MODEL, _MAX_MODEL_BYTES), MODEL)
+    if isinstance(data, dict) and data.get("format") == SYSTEM:
+        return SavedSystem.from_json(data)
+    return SavedModel.from_json(data)
+
+
+def load_model(folder: str | os.PathLike[str]) -> SavedModel:
+    """What model.json of a run folder holds.  Raises as :func:`load_run`."""
+    found = load_description(folder)
+    if isinstance(found, SavedSystem):
+        raise RunFolderError(
+            f"{folder} holds a {found.kind}, not a network for rows of data",
+            "Use it by the command pellucid generate.",
+        )
+    return found
 
 
 def load_run(folder: str | os.PathLike[str]) -> tuple[SavedModel, dict[str, npt.NDArray[Any]]]:
@@ -124,11 +140,18 @@ def load_run(folder: str | os.PathLike[str]) -> tuple[SavedModel, dict[str, npt.
     no such folder and ``RunFolderError`` when it is damaged, of another version or hostile.
     """
     model = load_model(folder)
+    return model, load_weights(folder, model)
+
+
+def load_weights(
+    folder: str | os.PathLike[str], model: SavedModel | SavedSystem
+) -> dict[str, npt.NDArray[Any]]:
+    """The weights of a run folder, which ``model`` describes.  Raises as :func:`load_run`."""
     expected = sum(4 * math.prod(shape) for shape in model.shapes.values())
     if expected > _MAX_WEIGHT_BYTES:
         raise RunFolderError(f"{MODEL} declares {expected:,} bytes of weights", _DAMAGED)
     weights = read_limited(Path(folder) / WEIGHTS, expected + 8 + _MAX_HEADER_BYTES)
-    return model, weights_from_bytes(weights, model.shapes)
+    return weights_from_bytes(weights, model.shapes)
 
 
 def read_records(folder: str | os.PathLike[str]) -> list[dict[str, Any]]:

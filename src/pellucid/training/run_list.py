@@ -14,9 +14,9 @@ from typing import Any
 
 from pellucid.base.errors import FileError, PellucidError, RunFolderError
 from pellucid.base.language import translated
-from pellucid.training.metrics import HEADLINES
-from pellucid.training.run_folder import FILES, MODEL, load_model, remove_folder
+from pellucid.training.run_folder import FILES, MODEL, load_description, remove_folder
 from pellucid.training.saved_model import PARTS, SavedModel
+from pellucid.training.saved_system import SavedSystem
 from pellucid.training.showing import figure, metric_name, table_html
 
 
@@ -25,13 +25,13 @@ class RunFacts:
     """A run as its model.json tells it; ``problem`` says why it cannot be read, if so."""
 
     folder: Path
-    saved: SavedModel | None
+    saved: SavedModel | SavedSystem | None
     problem: str = ""
 
     @property
     def headline(self) -> str:
         """The name of the metric that counts first for the task."""
-        return "" if self.saved is None else HEADLINES[self.saved.task.kind]
+        return "" if self.saved is None else self.saved.headline
 
     @property
     def figures(self) -> dict[str, float]:
@@ -57,11 +57,11 @@ class RunFacts:
             "name": saved.name,
             "created": saved.created,
             "status": saved.status,
-            "targets": list(saved.task.targets),
-            "task": saved.task.kind,
+            "targets": list(saved.targets),
+            "task": saved.kind,
             "rows": dict(saved.rows),
             "figures": {part: dict(saved.figures[part]) for part in PARTS if part in saved.figures},
-            "config": saved.config.to_json(),
+            "config": dict(saved.settings),
             "bytes": self.bytes,
         }
 
@@ -80,7 +80,7 @@ class RunList(list[RunFacts]):
                 continue
             saved, figures = run.saved, run.figures
             shown = (figure(figures.get(part)) for part in ("test", "validation"))
-            data = [saved.name, ", ".join(saved.task.targets), metric_name(run.headline)]
+            data = [saved.name, ", ".join(saved.targets), metric_name(run.headline)]
             rows.append([run.folder.name, *data, *shown, saved.created, translated(saved.status)])
         return table_html(heads, rows)
 
@@ -108,7 +108,7 @@ def facts_of(folder: str | os.PathLike[str]) -> RunFacts:
     """What a run folder says of itself; never raises for what stands in it."""
     place = Path(folder)
     try:
-        return RunFacts(place, load_model(place))
+        return RunFacts(place, load_description(place))
     except PellucidError as error:
         return RunFacts(place, None, error.message)
 
@@ -130,8 +130,8 @@ def _comparable(run: RunFacts) -> Mapping[str, Any]:
     return {
         "data": saved.name,
         "fingerprint of the data": saved.fingerprint,
-        "targets": list(saved.task.targets),
-        **saved.config.to_json(),
+        "targets": list(saved.targets),
+        **saved.settings,
         **versions,
     }
 

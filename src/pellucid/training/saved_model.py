@@ -32,6 +32,7 @@ from pellucid.data.preprocessing import (
 from pellucid.data.sources import PreparedData
 from pellucid.data.tasks import Task
 from pellucid.training.config import TrainingConfig
+from pellucid.training.metrics import HEADLINES
 from pellucid.training.network import parameter_shapes
 
 FILE = "model.json"
@@ -76,6 +77,26 @@ class SavedModel:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each parameter by its state-dict name."""
         return parameter_shapes(self.row_shape, self.config, self.task.output_units)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What is predicted."""
+        return tuple(self.task.targets)
+
+    @property
+    def kind(self) -> str:
+        """The kind of the task."""
+        return self.task.kind
+
+    @property
+    def headline(self) -> str:
+        """The metric that counts first."""
+        return HEADLINES[self.task.kind]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings as JSON values."""
+        return self.config.to_json()
 
     @property
     def row_shape(self) -> tuple[int, ...]:

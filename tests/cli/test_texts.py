@@ -1,0 +1,59 @@
+"""``pellucid train FILE.txt --model …`` and ``pellucid generate``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Command = Callable[..., Any]
+TEXT = "the cat sat on the mat. the dog sat on the log. " * 60
+
+
+def test_a_language_model_is_trained_listed_and_writes(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "cats.txt").write_text(TEXT)
+    small = ("--width", 16, "--layers", 1, "--steps", 60, "--batch-size", 8, "--lr", 0.02)
+    done = command("train", "cats.txt", "--model", "lstm", *small, "-q", "--output", "runs/cats")
+    assert done.code == 0, done.err
+    for text in ("2,880 characters", "lstm, 1 layers of 16", "perplexity", "6-gram model, test"):
+        assert text in done.out
+    assert "bits per character" in done.out and "Sample" in done.out
+    written = command("generate", "runs/cats", "--prompt", "the ", "--length", 40, "--seed", 3)
+    assert written.code == 0 and written.out.startswith("the ")
+    assert command("generate", "runs/cats", "-p", "the ", "--length", 40, "--seed", 3) == written
+    texts = json.loads(command("generate", "runs/cats", "--count", 3, "--json").out)
+    assert len({one["text"] for one in texts}) == 3
+    assert "next character" in command("runs").out
+    chinese = command("--lang", "zh", "runs").out
+    assert "下一个字符" in chinese and "困惑度" in chinese
+    again = command("train", "--config", "runs/cats/settings.toml", "--output", "runs/b", "--json")
+    facts = json.loads(again.out)
+    assert facts["kind"] == "language model" and facts["status"] == "finished"
+    assert command("runs", "compare", "runs/cats", "runs/b").code == 0
+
+
+def test_words_and_options_that_do_not_fit(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "cats.txt").write_text(TEXT)
+    fast = ("--model", "gpt", "--width", 8, "--layers", 1, "--heads", 2, "--steps", 4)
+    done = command("train", "cats.txt", *fast, "--level", "word", "--context", 8, "-q")
+    assert done.code == 0 and "by word" in done.out and "3-gram model" in done.out
+    for options, message in (
+        (("--width", "8,16"), "does not fit a language model"),
+        (("--activation", "tanh"), "--activation is not for language models"),
+        (("--fractions", "0.5,0.5"), "2 shares"),
+        (("--level", "letter"), "level='letter'"),
+    ):
+        done = command("train", "cats.txt", "--model", "lstm", *options, "--output", "x")
+        assert done.code == 2 and message in done.err, done.err
+    done = command("train", "digits", "--level", "char")
+    assert done.code == 2 and "--level is for texts" in done.err
+    done = command("train", "none.txt", "--model", "gpt")
+    assert done.code == 4 and "none.txt" in done.err
+    (tmp_path / "empty.txt").write_text(" \n")
+    assert command("train", "empty.txt", "--model", "gpt").code == 3
+    runs = [path.name for path in (tmp_path / "runs").iterdir()]
+    assert len(runs) == 1
+    done = command("predict", f"runs/{runs[0]}", "cats.txt")
+    assert done.code == 5 and "holds a language model" in done.err
+    assert command("generate", f"runs/{runs[0]}", "--count", 0).code == 2
