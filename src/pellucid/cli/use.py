@@ -244,7 +244,7 @@ def prediction_columns(
 
 def _listed(sets: np.ndarray, names: Sequence[Any]) -> list[list[Any]]:
     """The names in each row's set."""
-    return [[names[i] for i in np.flatnonzero(line)] for line in sets]
+    return [[names[i] for i in np.flatnonzero(line).tolist()] for line in sets]
 
 
 def _cell(value: Any) -> Any:

@@ -198,7 +198,7 @@ def _deviations(task: Task, predictions: Floats, targets: Any) -> list[Floats]:
         wanted = np.asarray(targets, np.float64).reshape(predictions.shape)
         return list(np.abs(wanted - predictions).T)
     mass = mass_before(both_classes(task, predictions))
-    numbers = (np.asarray(targets) > 0.5) if task.kind == "multilabel" else np.asarray(targets)
-    numbers = numbers.reshape(mass.shape[:-1]).astype(np.int64)
+    numbers = np.asarray(targets).reshape(mass.shape[:-1])
+    numbers = (numbers > 0.5 if task.kind == "multilabel" else numbers).astype(np.int64)
     own = np.take_along_axis(mass, numbers[..., None], axis=-1)[..., 0]
     return list(own.T) if task.kind == "multilabel" else [own]

@@ -399,16 +399,16 @@ def measure(result: RunResult) -> None:
     scorer = result.scorer or Scorer(result.model, compile=result.config.compile)
     prepared = result.prepared
     task, scaler, held = prepared.task, prepared.target_scaler, prepared.validation
-    held_scores = scorer(held.features) if len(held) else None
-    if held_scores is not None:
-        found = calibrate(task, held_scores, held.raw_targets, scaler, held.weights)
-        result.calibration = found
+    known: dict[str, npt.NDArray[Any]] = {}
+    if len(held):
+        known["validation"] = scores = scorer(held.features)
+        result.calibration = calibrate(task, scores, held.raw_targets, scaler, held.weights)
     temperature = 1.0 if result.calibration is None else result.calibration.temperature
     for name in PARTS:
         part: Part = getattr(prepared, name)
         if not len(part):
             continue
-        scores = held_scores if name == "validation" else scorer(part.features)
+        scores = known[name] if name in known else scorer(part.features)
         predictions = predictions_of(task, scores, scaler, temperature)
         if not np.isfinite(predictions).all():
             continue  # weights so large that some scores overflow; there is nothing to measure
