@@ -59,7 +59,8 @@ NO_TEXTS = {
     "{1} sin",
     "{1} cos",
     "{1} GiB",
-    "probability of {1}",  # a column of predictions
+    "probability of {1}",  # columns of predictions
+    "set of {1}",
     "validation_loss",
     "classes or shares",
     "shift flip rotate scale crop colour cutout mixup cutmix noise",

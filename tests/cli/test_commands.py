@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -101,6 +102,30 @@ def test_predictions_agree_with_the_figures(command: Command, trained: Path) -> 
     evaluated = command("evaluate", trained, table)
     assert f"{share:.4g}" in evaluated.out and "these are the data of the training" in evaluated.out
     assert "large" in evaluated.out and "precision" in evaluated.out
+
+
+def test_intervals_are_sets_of_classes(command: Command, trained: Path) -> None:
+    """In every form of output, and refused where they cannot be given."""
+    plain = command("predict", trained, "table.csv")
+    found = command("predict", trained, "table.csv", "--interval", "0.9")
+    lines = list(csv.DictReader(io.StringIO(found.out)))
+    assert found.code == 0 and len(lines) == 150
+    members = [line["set of kind"].split("|") for line in lines]
+    assert all(line["predicted kind"] in m for line, m in zip(lines, members, strict=True))
+    assert len(next(csv.reader(io.StringIO(plain.out)))) == len(lines[0]) - 1
+    rows = [json.loads(line) for line in command(
+        "predict", trained, "table.csv", "--interval", "0.9", "--json"
+    ).out.splitlines()]  # fmt: skip
+    assert [row["set of kind"] for row in rows] == members
+    wrong = command("predict", trained, "table.csv", "--interval", "90")
+    assert wrong.code == 2 and "Give a share between 0 and 1" in wrong.err
+    sure = command("predict", trained, "table.csv", "--interval", "0.99")
+    assert sure.code == 2 and "cannot be promised: only 23 rows" in sure.err
+    model = json.loads((trained / "model.json").read_text())
+    (trained / "model.json").write_text(json.dumps({**model, "calibration": None}))
+    none = command("predict", trained, "table.csv", "--interval", "0.9")
+    (trained / "model.json").write_text(json.dumps(model))
+    assert none.code == 5 and "does not know how far off it was" in none.err
 
 
 def test_predictions_are_written_once(command: Command, trained: Path) -> None:

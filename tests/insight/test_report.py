@@ -111,8 +111,8 @@ def test_a_report_of_images_has_every_picture(digits: RunResult) -> None:
     found = check(page)
     expected = [
         "Metrics", "Loss", "Validation metric", "Confusion matrix", "Each class", "Reliability",
-        "Most certain mistakes", "Network", "Weights", "Outputs of each layer", "Time", "Data",
-        "Settings",
+        "Sets of classes", "Most certain mistakes", "Network", "Weights", "Outputs of each layer",
+        "Time", "Data", "Settings",
     ]  # fmt: skip
     assert headings(page) == expected
     assert found.tags.count("polyline") >= 3 + 5  # curves, and outlines of what was before

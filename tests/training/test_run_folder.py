@@ -207,7 +207,7 @@ def change(run: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
 @pytest.mark.parametrize(
     ("edit", "text"),
     [
-        (lambda d: d.update(version=2), "format version 2, this Pellucid knows 1"),
+        (lambda d: d.update(version=3), "format version 3, this Pellucid knows 2"),
         (lambda d: d.update(format="other"), "format: expected one of pellucid-run"),
         (lambda d: d.pop("task"), "expected the keys"),
         (lambda d: d.update(extra=1), "expected the keys"),

@@ -243,7 +243,7 @@ Run = Annotated[Path, typer.Argument(help="Folder that pellucid train has writte
     rich_help_panel=USE,
     epilog=_examples(
         "predict runs/houses new.csv --output prices.csv --id house",
-        "predict runs/houses new.csv --json | head",
+        "predict runs/houses new.csv --interval 0.9 --json | head",
     ),
 )
 @reported
@@ -258,6 +258,13 @@ def predict(
         list[str] | None,
         typer.Option("--id", help="Column to write beside the predictions; may be repeated."),
     ] = None,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            help="Also say between which numbers the truth is, or in which set of classes, in this "
+            "share of cases: 0.9."
+        ),
+    ] = None,
     encoding: Encoding = AUTO,
     memory: Annotated[
         float | None,
@@ -270,7 +277,7 @@ def predict(
     """Predict with a trained network."""
     from pellucid.cli import use
 
-    use.predict(run, file, output, overwrite, encoding, id or (), as_json, memory)
+    use.predict(run, file, output, overwrite, encoding, id or (), as_json, memory, interval)
 
 
 @app.command(

@@ -274,6 +274,7 @@ def outcome_facts(outcome: Outcome) -> dict[str, Any]:
         "parameters": result.parameters(),
         "metrics": {part: dict(m.values) for part, m in result.figures.items()},
         "verdict": {"better": better, "text": text},
+        "temperature": None if result.calibration is None else result.calibration.temperature,
         "failure": None if failure is None else str(failure),
         "problems": [{"message": p.message, "hint": p.hint} for p in outcome.problems],
     }
@@ -394,11 +395,22 @@ def say_figures(result: RunResult) -> None:
             measured = simple.test or simple.validation
             if measured is not None:
                 columns[simple.name] = measured.values
+    say_calibration(result)
     say()
     say(figures_table(columns, headline))
     say()
     better, text = result.verdict()
     say(text, fg="green" if better else "yellow", bold=True)
+
+
+def say_calibration(result: RunResult) -> None:
+    """What the validation rows say of how sure the network is."""
+    known = result.calibration
+    if known is None or known.temperature == 1.0:
+        return
+    sure = "too sure" if known.temperature > 1 else "not sure enough"
+    text = f"the network was {sure}: scores are divided by {known.temperature:.3g}"
+    fact("Calibrated", f"by the validation rows {text}")
 
 
 def _shown(folder: Path) -> str:

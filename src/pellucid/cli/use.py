@@ -33,13 +33,14 @@ from pellucid.data.preprocessing import Preprocessor
 from pellucid.data.sources import PredictionData, load_for_prediction
 from pellucid.insight.report import render_comparison, render_report
 from pellucid.interop.files import replacing
+from pellucid.training.calibration import both_classes
 from pellucid.training.files import write_file
 from pellucid.training.inference import Scorer
 from pellucid.training.leftovers import leftovers, remove
 from pellucid.training.leftovers import recover as recover_run
 from pellucid.training.metrics import HEADLINES, Metrics, metrics
 from pellucid.training.network import describe_layers, predictions_of
-from pellucid.training.run_folder import REPORT, plain
+from pellucid.training.run_folder import REPORT, load_model, plain
 from pellucid.training.run_list import facts_of
 from pellucid.training.saved_model import SavedModel
 from pellucid.training.stored_run import read_run, restore
@@ -68,7 +69,8 @@ def _values(
     run: Path, saved: SavedModel, scorer: Scorer, data: PredictionData, before: int = 0
 ) -> np.ndarray:
     """Predictions (rows, units), of rows that come after ``before`` others."""
-    values = predictions_of(saved.task, scorer(data.features), saved.target_scaler)
+    temperature = 1.0 if saved.calibration is None else saved.calibration.temperature
+    values = predictions_of(saved.task, scorer(data.features), saved.target_scaler, temperature)
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
         raise RunFolderError(
@@ -87,10 +89,12 @@ def predict(
     ids: Sequence[str] = (),
     as_json: bool = False,
     memory: float | None = None,
+    interval: float | None = None,
 ) -> None:
     """Writes a table with one line for each row of ``file``, with its columns ``ids`` as they are
     written there; ``as_json`` prints lines of JSON.  A file that takes more than ``memory`` MiB is
-    read and answered in pieces."""
+    read and answered in pieces.  ``interval`` is the share of rows whose truth is to be in the
+    interval, or the set of classes, that is written beside the prediction."""
     if output is not None and os.path.lexists(output) and not overwrite:
         raise FileError(
             f"{output} exists already; nothing was changed",
@@ -100,11 +104,12 @@ def predict(
         raise ArgumentError(
             f"--output {output} is neither .csv nor .parquet", "Choose one of these endings."
         )
+    _check_interval(run, interval)
     if is_large(Path(file), memory):
-        _predict_large(run, Path(file), output, encoding, ids, as_json, memory)
+        _predict_large(run, Path(file), output, encoding, ids, as_json, memory, interval)
         return
     saved, data, values = predictions(run, file, encoding, with_targets=False, ids=ids)
-    columns = _columns(saved, data, values)
+    columns = _columns(saved, data, values, interval)
     if output is None:
         sys.stdout.write(_json_lines(columns) if as_json else _csv(columns))
         return
@@ -125,11 +130,33 @@ def predict(
     fact("Written", Shown(output))
 
 
+def _check_interval(run: Path, interval: float | None) -> None:
+    """Raises, before anything is read, where an interval is asked for that cannot be given."""
+    if interval is None:
+        return
+    if not 0 < interval < 1:
+        raise ArgumentError(
+            f"--interval {interval:g}", "Give a share between 0 and 1, such as 0.9."
+        )
+    calibration = load_model(run).calibration
+    if calibration is None:
+        raise RunFolderError(
+            f"{run} does not know how far off it was on rows that it did not learn from",
+            "It was trained without validation rows, not to the end, or by an earlier version: "
+            "train it again.",
+        )
+    calibration.limits(interval)
+
+
 def _columns(
-    saved: SavedModel, data: PredictionData, values: np.ndarray, before: int = 0
+    saved: SavedModel,
+    data: PredictionData,
+    values: np.ndarray,
+    interval: float | None = None,
+    before: int = 0,
 ) -> dict[str, list[Any]]:
     """What is written of some rows: their numbers, their identifiers, predictions."""
-    made = prediction_columns(saved, values)
+    made = prediction_columns(saved, values, interval)
     numbers = [before + row for row in made.pop("row")]
     return {"row": numbers, **data.ids} | made
 
@@ -142,6 +169,7 @@ def _predict_large(
     ids: Sequence[str],
     as_json: bool,
     memory: float | None,
+    interval: float | None,
 ) -> None:
     """Predictions for a file that is read in pieces, written as they are made."""
     if output is not None and output.suffix.lower() != ".csv":
@@ -163,7 +191,8 @@ def _predict_large(
                     seen.add(kind)
                     head = translated(f"Note (rows from {rows:,} on)")
                     complain(about(head, note), fg="yellow")
-            columns = _columns(saved, data, _values(run, saved, scorer, data, rows), rows)
+            values = _values(run, saved, scorer, data, rows)
+            columns = _columns(saved, data, values, interval, rows)
             as_lines = as_json and output is None
             text = _json_lines(columns) if as_lines else _csv(columns, names=not rows)
             rows += len(data.features)
@@ -178,28 +207,51 @@ def _predict_large(
         fact("Written", Shown(output))
 
 
-def prediction_columns(saved: SavedModel, values: np.ndarray) -> dict[str, list[Any]]:
+def prediction_columns(
+    saved: SavedModel, values: np.ndarray, interval: float | None = None
+) -> dict[str, list[Any]]:
     """Predictions by column: ``row`` from 0, then classes with their probabilities, labels, or
-    numbers."""
+    numbers; with ``interval`` also the ends of intervals, or sets of classes as lists."""
     task, rows = saved.task, len(values)
     columns: dict[str, list[Any]] = {"row": list(range(rows))}
+    known = saved.calibration if interval is not None else None
     if task.kind == "regression":
+        ends = () if known is None else known.intervals(values, interval or 0.0)
         for position, name in enumerate(task.targets):
-            columns[f"predicted {name}"] = [float(v) for v in values[:, position]]
+            columns[f"predicted {name}"] = values[:, position].tolist()
+            for end, numbers in zip(("low", "high"), ends, strict=False):
+                columns[f"{end} {name}"] = numbers[:, position].tolist()
         return columns
+    sets = None if known is None else known.sets(task, values, interval or 0.0)
     if task.kind == "multilabel":
         for position, name in enumerate(task.targets):
             columns[f"predicted {name}"] = (values[:, position] > 0.5).astype(int).tolist()
-            columns[f"probability of {name}"] = [float(v) for v in values[:, position]]
+            columns[f"probability of {name}"] = values[:, position].tolist()
+            if sets is not None:
+                columns[f"set of {name}"] = _listed(sets[:, position], (0, 1))
         return columns
-    both = np.concatenate([1 - values, values], axis=1) if task.kind == "binary" else values
+    both = both_classes(task, values)
     names = task.class_names
     columns[f"predicted {task.targets[0]}"] = [names[i] for i in both.argmax(axis=1)]
     columns["probability"] = [float(v) for v in both.max(axis=1)]
+    if sets is not None:
+        columns[f"set of {task.targets[0]}"] = _listed(sets, names)
     if len(names) <= _MOST_CLASS_COLUMNS:
         for position, name in enumerate(names):
             columns[f"probability of {name}"] = [float(v) for v in both[:, position]]
     return columns
+
+
+def _listed(sets: np.ndarray, names: Sequence[Any]) -> list[list[Any]]:
+    """The names in each row's set."""
+    return [[names[i] for i in np.flatnonzero(line).tolist()] for line in sets]
+
+
+def _cell(value: Any) -> Any:
+    """A value as it stands in CSV: numbers to six digits, sets with | between their members."""
+    if isinstance(value, list):
+        return "|".join(str(one).replace("|", "\\|") for one in value)
+    return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def _csv(columns: dict[str, list[Any]], names: bool = True) -> str:
@@ -208,7 +260,7 @@ def _csv(columns: dict[str, list[Any]], names: bool = True) -> str:
     if names:
         writer.writerow(columns)
     for line in zip(*columns.values(), strict=True):
-        writer.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in line])
+        writer.writerow(map(_cell, line))
     return text.getvalue()
 
 

@@ -24,6 +24,8 @@ with needs("sklearn", "pellucid.estimators"):
 
 Probabilities: TypeAlias = npt.NDArray[np.float64] | list[npt.NDArray[np.float64]]
 """(rows, classes) or (rows, labels), or one such array for each column of classes."""
+Sets: TypeAlias = npt.NDArray[np.bool_] | list[npt.NDArray[np.bool_]]
+"""(rows, classes) or (rows, labels, 2), or one such array for each column of classes."""
 
 
 class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
@@ -186,8 +188,13 @@ class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
     # ---- afterwards --------------------------------------------------------------------------
 
     def predict_proba(self, X: Any) -> Probabilities:
-        """The probability of each class: float64 (rows, classes), in the order of ``classes_``;
-        of each label: (rows, labels); for several columns of classes a list of such arrays."""
+        """The calibrated probability of each class: float64 (rows, classes), in the order of
+        ``classes_``; of each label: (rows, labels); for several columns of classes a list of such
+        arrays.
+
+        The scores of the network are divided by the temperature that the rows held out in ``fit``
+        ask for (see :mod:`pellucid.training.calibration`).
+        """
         found = self._predictions(X)
         if self._is_multilabel:
             return found[0]
@@ -215,6 +222,31 @@ class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
         if self._is_multilabel:
             return np.asarray(found > 0.5).astype(np.int64)
         return np.asarray(self.classes_[found.argmax(axis=1)])
+
+    def predict_set(self, X: Any, coverage: float = 0.9) -> Sets:
+        """The classes among which the true one of each row is, in the share ``coverage`` of rows:
+        bool (rows, classes), in the order of ``classes_``; for several columns of classes a list of
+        such arrays.  Of several labels (rows, labels, 2): no and yes, for each label by itself.
+
+        The most probable class is always in the set.  How large it has to be comes from the rows
+        held out in ``fit`` (split conformal prediction, see :mod:`pellucid.training.calibration`).
+        Raises ``DataError`` where none were, and ``ArgumentError`` for a coverage that so few
+        cannot promise.
+
+        >>> import numpy as np
+        >>> from pellucid.estimators import NetClassifier
+        >>> X = np.linspace(-1, 1, 100)[:, None]
+        >>> model = NetClassifier(random_state=0).fit(X, X[:, 0] > 0)
+        >>> model.predict_set([[-0.9], [0.9]]).tolist()
+        [[True, False], [False, True]]
+        """
+        found = [
+            np.ones((len(p), 1), np.bool_)
+            if len(n.task.classes) == 1
+            else n.calibrated().sets(n.task, p, coverage)
+            for n, p in zip(self._networks, self._predictions(X), strict=True)
+        ]
+        return found if isinstance(self.classes_, list) else found[0]
 
     def __sklearn_tags__(self) -> Any:
         """What kinds of data are taken."""

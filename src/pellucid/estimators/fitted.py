@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.base.errors import DataError
 from pellucid.data.preprocessing import TargetScaler
 from pellucid.data.sources import Part, PreparedData
 from pellucid.data.splits import split_indices
 from pellucid.data.tasks import Task
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import get_rng_state, manual_seed, set_rng_state
+from pellucid.training.calibration import Calibration, calibrate
 from pellucid.training.config import TrainingConfig
 from pellucid.training.history import History
 from pellucid.training.inference import Scorer
@@ -66,6 +68,7 @@ class FittedNetwork:
         self.task, self.config, self.preprocessor = task, config, preprocessor
         self.scaler: TargetScaler | None = None
         self.arrays: dict[str, npt.NDArray[Any]] = {}
+        self.calibration: Calibration | None = None
         self.slots: dict[str, Any] | None = None
         self.history = History()
         self.scorer: Scorer | None = None
@@ -97,8 +100,11 @@ class FittedNetwork:
         weights = self.arrays or None
         with _own_random_numbers():
             self._train(prepared, config, weights)
+            self.calibration = None
             if not len(validation):
                 return
+            if weights is None:  # otherwise an earlier fit has seen these rows
+                self._calibrate(prepared.validation)
             everything = np.arange(len(examples.features))
             parts = (examples.take(rows, self.scaler) for rows in (everything, _NONE))
             prepared, history = self._prepared(*parts), self.history
@@ -115,6 +121,13 @@ class FittedNetwork:
             raise result.failure
         self.history = result.history
         self._keep(result.model)
+
+    def _calibrate(self, held: Part) -> None:
+        """Learns from the rows held out how sure the network may be and how far off it is.  They
+        judge the network that has not seen them; the one on all rows is at least as good."""
+        scores = self._scorer()(held.features)
+        self.calibration = calibrate(self.task, scores, held.raw_targets, self.scaler, held.weights)
+        self.scorer = None
 
     def _keep(self, model: Any) -> None:
         """The model's weights as arrays."""
@@ -143,7 +156,7 @@ class FittedNetwork:
             self.trainer.fit(data, epochs=1, batch_size=config.batch_size, progress=False)
         self.history.epochs.extend(self.trainer.history.epochs)
         self._keep(self.trainer.model)
-        self.scorer = None
+        self.scorer = self.calibration = None
 
     def _prepared(self, train: Part, validation: Part) -> PreparedData:
         none = Part(train.features[:0], train.targets[:0], train.raw_targets[:0], _NONE)
@@ -175,16 +188,30 @@ class FittedNetwork:
     # ---- afterwards ------------------------------------------------------------------------
 
     def predict(self, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-        """Probabilities, or numbers in the units of the data: (rows, units).
+        """Calibrated probabilities, or numbers in the units of the data: (rows, units).
 
         Rows are scored in blocks of one size, so that a row's result does not depend on how many
         come with it.
         """
+        temperature = 1.0 if self.calibration is None else self.calibration.temperature
+        return predictions_of(self.task, self._scorer()(features), self.scaler, temperature)
+
+    def calibrated(self) -> Calibration:
+        """What is known from the rows held out; ``DataError`` where none were."""
+        if self.calibration is None:
+            raise DataError(
+                "No rows were held out to tell how far off the network is",
+                f"Fit on at least {LEAST_ROWS} different rows with validation_fraction above 0, "
+                "without partial_fit or warm_start afterwards.",
+            )
+        return self.calibration
+
+    def _scorer(self) -> Scorer:
         if self.scorer is None:
             with _own_random_numbers():
                 model = self._network()
             self.scorer = Scorer(model, compile=self.config.compile, block=_BLOCK)
-        return predictions_of(self.task, self.scorer(features), self.scaler)
+        return self.scorer
 
 
 @contextmanager

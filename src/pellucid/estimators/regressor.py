@@ -57,3 +57,26 @@ class NetRegressor(RegressorMixin, NetEstimator):  # type: ignore[misc]
         """Predicted numbers in the units of ``y``: float64 (rows,), or (rows, outputs)."""
         found = self._predictions(X)[0]
         return found[:, 0] if self._is_flat else found
+
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> npt.NDArray[np.float64]:
+        """Between which numbers the truth of each row is, in the share ``coverage`` of rows: low
+        and high, float64 (rows, 2), or (rows, outputs, 2), where the promise is for each output by
+        itself.
+
+        The middle is :meth:`predict`, the width comes from the errors on the rows held out in
+        ``fit`` (split conformal prediction, see :mod:`pellucid.training.calibration`).  Raises
+        ``DataError`` where none were, and ``ArgumentError`` for a coverage that so few cannot
+        promise.
+
+        >>> import numpy as np
+        >>> from pellucid.estimators import NetRegressor
+        >>> X = np.linspace(-1, 1, 100)[:, None]
+        >>> y = 3 * X[:, 0] + np.random.default_rng(0).normal(size=100)
+        >>> low, high = NetRegressor(random_state=0).fit(X, y).predict_interval([[0.5]])[0]
+        >>> bool(low < 1.5 < high)
+        True
+        """
+        middle = self._predictions(X)[0]
+        ends = self._networks[0].calibrated().intervals(middle, coverage)
+        found = np.stack(ends, axis=-1)
+        return found[:, 0] if self._is_flat else found

@@ -22,6 +22,7 @@ from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import manual_seed
 from pellucid.training.augmenting import Augmentation, augmentation_of
 from pellucid.training.baselines import Baselines, baselines
+from pellucid.training.calibration import Calibration, calibrate
 from pellucid.training.checkpoints import Checkpoints, warn
 from pellucid.training.config import DEFAULT_EPOCHS, TrainingConfig
 from pellucid.training.history import Callback, History
@@ -55,7 +56,8 @@ class RunResult:
     ``before`` and ``after`` are the distributions inside the network before and after training.
     ``seconds`` says where the time went.  ``failure`` is the error that ended the training, if
     one did; the network then has the last good weights (NaN, infinity) or the best so far.
-    ``problems`` are errors that cost nothing but a part of the report.
+    ``problems`` are errors that cost nothing but a part of the report.  ``calibration`` is what the
+    validation rows say of the network.
     """
 
     prepared: PreparedData
@@ -73,6 +75,7 @@ class RunResult:
     problems: list[Exception] = field(default_factory=list)
     threads: int = 1
     scorer: Scorer | None = None
+    calibration: Calibration | None = None
 
     @property
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -98,7 +101,8 @@ class RunResult:
                     measured = getattr(simple, part)
                     if measured is not None:
                         figures[f"{simple.name}, {part}"] = dict(measured.values)
-        return describe_run(self.prepared, self.config, self.history.status, figures)
+        status = self.history.status
+        return describe_run(self.prepared, self.config, status, figures, self.calibration)
 
     def comparison(self) -> tuple[Comparison, str] | None:
         """How the network compares with the better of the simple models on the test part
@@ -389,20 +393,27 @@ def headline_metric(prepared: PreparedData) -> Any:
 
 
 def measure(result: RunResult) -> None:
-    """Adds predictions and metrics of all parts, and the simple models beside them."""
+    """Adds what the validation rows say of the network (``Calibration``), predictions and metrics
+    of all parts, and the simple models beside them."""
     start = time.perf_counter()
     scorer = result.scorer or Scorer(result.model, compile=result.config.compile)
     prepared = result.prepared
+    task, scaler, held = prepared.task, prepared.target_scaler, prepared.validation
+    known: dict[str, npt.NDArray[Any]] = {}
+    if len(held):
+        known["validation"] = scores = scorer(held.features)
+        result.calibration = calibrate(task, scores, held.raw_targets, scaler, held.weights)
+    temperature = 1.0 if result.calibration is None else result.calibration.temperature
     for name in PARTS:
         part: Part = getattr(prepared, name)
         if not len(part):
             continue
-        scores = scorer(part.features)
-        predictions = predictions_of(prepared.task, scores, prepared.target_scaler)
+        scores = known[name] if name in known else scorer(part.features)
+        predictions = predictions_of(task, scores, scaler, temperature)
         if not np.isfinite(predictions).all():
             continue  # weights so large that some scores overflow; there is nothing to measure
         result.predictions[name] = predictions
-        result.figures[name] = metrics(prepared.task, part.raw_targets, predictions)
+        result.figures[name] = metrics(task, part.raw_targets, predictions)
     result.seconds["evaluation"] = time.perf_counter() - start
     start = time.perf_counter()
     with _one_blas_thread():

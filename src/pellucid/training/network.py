@@ -419,8 +419,13 @@ def apply_head(kind: TaskKind, scores: npt.NDArray[Any]) -> npt.NDArray[np.float
     return np.asarray(np.where(s >= 0, 1.0, small) / (1.0 + small))
 
 
-def predictions_of(task: Task, scores: npt.NDArray[Any], scaler: Any) -> npt.NDArray[np.float64]:
-    """What ``metrics`` takes: probabilities, or for regression numbers in the data's units."""
+def predictions_of(
+    task: Task, scores: npt.NDArray[Any], scaler: Any, temperature: float = 1.0
+) -> npt.NDArray[np.float64]:
+    """What ``metrics`` takes: probabilities, of scores divided by ``temperature``, or for
+    regression numbers in the data's units."""
+    if temperature != 1.0:
+        scores = np.asarray(scores, np.float64) / temperature
     values = apply_head(task.kind, scores)
     return np.asarray(scaler.inverse(values)) if scaler is not None else values
 

@@ -31,13 +31,14 @@ from pellucid.data.preprocessing import (
 )
 from pellucid.data.sources import PreparedData
 from pellucid.data.tasks import Task
+from pellucid.training.calibration import Calibration
 from pellucid.training.config import TrainingConfig
 from pellucid.training.metrics import HEADLINES
 from pellucid.training.network import parameter_shapes
 
 FILE = "model.json"
 FORMAT = "pellucid-run"
-VERSION = 1
+VERSION = 2
 STATUSES = (
     "finished",
     "stopped early",
@@ -57,7 +58,8 @@ class SavedModel:
 
     ``rows`` counts the rows of each part.  ``figures`` holds the metrics' values by part
     (``train``, ``validation``, ``test``, and the baselines).  ``fingerprint`` is the SHA-256 of
-    the training data.
+    the training data.  ``calibration`` is what its validation rows said when it was trained; None
+    without such rows, before the end of the training, and of version 1.
     """
 
     name: str
@@ -71,6 +73,7 @@ class SavedModel:
     target_scaler: TargetScaler | None
     config: TrainingConfig
     figures: Mapping[str, Mapping[str, float]]
+    calibration: Calibration | None = None
     versions: Mapping[str, str] = field(default_factory=lambda: software_versions())
 
     @property
@@ -118,7 +121,7 @@ class SavedModel:
                     f"The run folder has format version {version}, this Pellucid knows {VERSION}",
                     "Install a newer Pellucid: pip install -U pellucid",
                 )
-        fields = json_object(data, FILE, tuple(_SCHEMA))
+        fields = json_object(_upgraded(data), FILE, tuple(_SCHEMA))
         values = {name: part.read(fields[name]) for name, part in _SCHEMA.items()}
         made = cls(**{_FIELDS[name]: value for name, value in values.items() if name in _FIELDS})
         made._check(fields)
@@ -138,6 +141,9 @@ class SavedModel:
             raise json_error("target_scaler", f"what a {self.task.kind} task has", "another")
         if self.target_scaler and len(self.target_scaler.mean) != self.task.output_units:
             raise json_error("target_scaler", "one mean for each target", self.target_scaler.mean)
+        outputs = 1 if self.task.kind in ("binary", "multiclass") else self.task.output_units
+        if self.calibration is not None and len(self.calibration.scores) != outputs:
+            raise json_error("calibration", f"scores of {outputs}", len(self.calibration.scores))
         if fields["seed"] != self.config.seed:
             raise json_error("seed", f"{self.config.seed}, as config has", fields["seed"])
         try:
@@ -146,6 +152,13 @@ class SavedModel:
             raise RunFolderError(f"architecture: {error.message}", _DAMAGED) from None
         if fields["architecture"] != listed:
             raise json_error("architecture", "the shapes that config gives", fields["architecture"])
+
+
+def _upgraded(data: object) -> object:
+    """What a file of an earlier version says, as one of this version."""
+    if isinstance(data, dict) and data.get("version") == 1 and "calibration" not in data:
+        return {**data, "version": VERSION, "calibration": None}
+    return data
 
 
 def software_versions() -> dict[str, str]:
@@ -204,6 +217,10 @@ def _scaler(value: object) -> TargetScaler | None:
     return None if value is None else TargetScaler.from_json(value)
 
 
+def _calibration(value: object) -> Calibration | None:
+    return None if value is None else Calibration.from_json(value)
+
+
 def _architecture(model: SavedModel) -> dict[str, list[int]]:
     return {name: list(shape) for name, shape in model.shapes.items()}
 
@@ -230,6 +247,7 @@ _SCHEMA: dict[str, _Field] = {
     "target_scaler": _Field(lambda m: m.target_scaler and m.target_scaler.to_json(), _scaler),
     "config": _Field(lambda m: m.config.to_json(), TrainingConfig.from_json),
     "figures": _Field(lambda m: _plain(m.figures), _figures),
+    "calibration": _Field(lambda m: m.calibration and m.calibration.to_json(), _calibration),
 }
 _FIELDS = {name: name for name in _SCHEMA if name in SavedModel.__dataclass_fields__}
 _FIELDS["preprocessing"] = "preprocessor"
@@ -240,6 +258,7 @@ def describe_run(
     config: TrainingConfig,
     status: str,
     figures: Mapping[str, Mapping[str, float]],
+    calibration: Calibration | None = None,
 ) -> SavedModel:
     """What model.json holds about a network of ``config`` on these data."""
     rows = {part: len(getattr(prepared, part)) for part in PARTS}
@@ -256,6 +275,7 @@ def describe_run(
         target_scaler=prepared.target_scaler,
         config=config,
         figures=figures,
+        calibration=calibration,
     )
 
 

@@ -10,9 +10,9 @@ True
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -31,32 +31,68 @@ _LOWEST, _HIGHEST = 0.02, 50.0
 # ---- calibration --------------------------------------------------------------------------------
 
 
-def fit_temperature(scores: npt.ArrayLike, targets: npt.ArrayLike) -> float:
+def fit_temperature(
+    scores: npt.ArrayLike,
+    targets: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    *,
+    smoothing: float = 0.0,
+) -> float:
     """The temperature T for which softmax(scores / T), or sigmoid(scores / T) of a single score,
     gives the rows' truth the highest likelihood (Guo and others, "On calibration of modern neural
     networks", 2017).
 
     ``scores`` (rows, classes), or (rows,) and (rows, 1) for two classes: of rows that the network
-    was not trained on.  ``targets`` (rows,) class numbers.  T above 1 means that the network is too
-    sure; between 0.02 and 50.  The order of the classes, and so the accuracy, stays.
+    was not trained on.  ``targets`` (rows,) class numbers, ``weights`` (rows,) how much each
+    counts.  T above 1 means that the network is too sure; between 0.02 and 50.  The order of the
+    classes, and so the accuracy, stays.
+
+    A share ``smoothing`` of each row counts for all classes alike.  A few rows that are all right
+    would otherwise ask for certainty (Platt, "Probabilistic outputs for support vector machines",
+    1999, section 2.2).
 
     Raises ``ArgumentError`` for no rows, scores that are not finite and targets that are no classes
     of theirs.
     """
-    s, wanted = _checked(scores, targets)
-    chosen = s[np.arange(len(s)), wanted]
+    s, wanted = checked_scores(scores, targets)
+    w = row_weights(weights, len(s))
+    shares = w / w.sum()
+    losses = losses_by_temperature(s, wanted, smoothing)
+    return math.exp(
+        _least(
+            lambda log_temperature: float(losses(math.exp(log_temperature)) @ shares),
+            math.log(_LOWEST),
+            math.log(_HIGHEST),
+        )
+    )
 
-    def loss(log_temperature: float) -> float:
-        scaled = s / math.exp(log_temperature)
+
+def losses_by_temperature(
+    s: Floats, wanted: npt.NDArray[np.int64], smoothing: float = 0.0
+) -> Callable[[float], Floats]:
+    """The log losses of rows (rows,) as a function of the temperature; see ``fit_temperature``."""
+    chosen = s[np.arange(len(s)), wanted]
+    if smoothing:
+        chosen = (1 - smoothing) * chosen + smoothing * s.mean(axis=1)
+
+    def losses(temperature: float) -> Floats:
+        scaled = s / temperature
         highest = scaled.max(axis=1)
         total = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
-        return float((total - chosen / math.exp(log_temperature)).mean())
+        return np.asarray(total - chosen / temperature)
 
-    return math.exp(_least(loss, math.log(_LOWEST), math.log(_HIGHEST)))
+    return losses
 
 
-def _checked(scores: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Scores (rows, classes) and class numbers (rows,)."""
+def row_weights(weights: npt.ArrayLike | None, rows: int) -> Floats:
+    """The weights (rows,), or ones."""
+    return np.ones(rows) if weights is None else np.asarray(weights, np.float64)
+
+
+def checked_scores(
+    scores: npt.ArrayLike, targets: npt.ArrayLike
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Scores (rows, classes), of two classes too, and class numbers (rows,)."""
     s, wanted = np.asarray(scores, np.float64), np.asarray(targets).astype(np.int64).reshape(-1)
     if s.ndim == 1 or s.shape[-1] == 1:
         s = np.stack([np.zeros(s.size), s.reshape(-1)], axis=1)
@@ -73,7 +109,7 @@ def _checked(scores: npt.ArrayLike, targets: npt.ArrayLike) -> tuple[Floats, npt
     return s, wanted
 
 
-def _least(function: Any, low: float, high: float, steps: int = 80) -> float:
+def _least(function: Callable[[float], float], low: float, high: float, steps: int = 50) -> float:
     """Where a function with one valley is least, by the golden section (Kiefer, 1953)."""
     share = (math.sqrt(5) - 1) / 2
     left, right = high - share * (high - low), low + share * (high - low)
@@ -129,21 +165,60 @@ def reliability(
 # ---- sets and intervals -------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class ConformalScores:
+    """How far off the network was on rows that took no part in training, to say how far off it may
+    be on new ones (split conformal prediction: Vovk, Gammerman and Shafer, "Algorithmic learning in
+    a random world", 2005).
+
+    ``values`` ascend, and ``shares`` says which share of the rows lies up to each.  ``rows`` is how
+    many rows of equal weight they are worth: (Σw)² / Σw² (Kish, "Survey sampling", 1965).
+    """
+
+    values: Floats
+    shares: Floats
+    rows: float
+
+    @classmethod
+    def of(
+        cls, values: npt.ArrayLike, weights: npt.ArrayLike | None = None, most: int = 0
+    ) -> ConformalScores:
+        """Those of ``values`` (rows,), where rows may have weights.  Of more than ``most`` of them
+        so many are kept, evenly spread, each of which stands for those below it."""
+        found = np.asarray(values, np.float64).reshape(-1)
+        w = row_weights(weights, len(found))
+        order = np.argsort(found, kind="stable")
+        found, w = found[order], w[order]
+        shares = np.cumsum(w) / w.sum()
+        rows = float(w.sum() ** 2 / np.square(w).sum())
+        if most and len(found) > most:
+            kept = np.ceil(np.arange(1, most + 1) * len(found) / most).astype(np.int64) - 1
+            found, shares = found[kept], shares[kept]
+        return cls(found, shares, rows)
+
+    def limit(self, level: float) -> float:
+        """What the score of a new row does not exceed with a chance of at least ``level``: of n
+        rows that count alike the ⌈(n + 1)·level⌉-th smallest; infinite where there are too few."""
+        if not 0 < level < 1:
+            raise ArgumentError(f"level={level!r}", "Use a level between 0 and 1.")
+        needed = level * (1 + 1 / self.rows) * (1 - 1e-12)
+        at = int(np.searchsorted(self.shares, needed))
+        return float(self.values[at]) if at < len(self.values) and needed <= 1 else math.inf
+
+
 def conformal_radius(errors: npt.ArrayLike, level: float = 0.9) -> float:
     """The r for which prediction ± r holds the truth of a new row with a chance of at least
-    ``level``, whatever the network and the data (split conformal prediction: Vovk, Gammerman and
-    Shafer, "Algorithmic learning in a random world", 2005).
+    ``level``, whatever the network and the data.
 
     ``errors`` (rows,) are |truth − prediction| of rows that took no part in training.  Infinite
-    where there are too few of them for the level.  It is the ⌈(n + 1)·level⌉-th smallest.
+    where there are too few of them for the level.
     """
-    known = np.sort(np.abs(np.asarray(errors, np.float64).reshape(-1)))
+    known = np.abs(np.asarray(errors, np.float64).reshape(-1))
     if not 0 < level < 1 or not known.size:
         raise ArgumentError(
             f"level={level!r} with {known.size} errors", "Use a level between 0 and 1, and rows."
         )
-    rank = math.ceil((known.size + 1) * level)
-    return float(known[rank - 1]) if rank <= known.size else math.inf
+    return ConformalScores.of(known).limit(level)
 
 
 def conformal_sets(
@@ -157,24 +232,24 @@ def conformal_sets(
 
     Classes join in the order of their probability until the sum reaches what the rows held out
     needed (adaptive prediction sets: Romano, Sesia and Candès, "Classification with valid and
-    adaptive coverage", 2020, without the random choice at the edge, so that sets are a little
-    larger).  ``probabilities`` (rows, classes) of new rows, ``held_out`` and ``held_out_targets``
-    of rows that took no part in training.
+    adaptive coverage", 2020, with u = 0: a class is judged by those that are more probable).
+    ``probabilities`` (rows, classes) of new rows, ``held_out`` and ``held_out_targets`` of rows
+    that took no part in training.
     """
     new, old = np.asarray(probabilities, np.float64), np.asarray(held_out, np.float64)
     wanted = np.asarray(held_out_targets).astype(np.int64).reshape(-1)
-    needed = conformal_radius(_mass_until(old)[np.arange(len(old)), wanted], level)
-    chosen = _mass_until(new) <= needed + 1e-12
-    chosen[np.arange(len(new)), new.argmax(axis=1)] = True
-    return chosen
+    known = ConformalScores.of(mass_before(old)[np.arange(len(old)), wanted])
+    return np.asarray(mass_before(new) <= known.limit(level) + 1e-12)
 
 
-def _mass_until(probabilities: Floats) -> Floats:
-    """The probability of each class together with all that are more probable."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    sums = np.cumsum(np.take_along_axis(probabilities, order, axis=1), axis=1)
-    result = np.empty_like(sums)
-    np.put_along_axis(result, order, sums, axis=1)
+def mass_before(probabilities: Floats) -> Floats:
+    """The probability of all classes that are more probable than each: (…, classes), 0 for the most
+    probable one."""
+    order = np.argsort(-probabilities, axis=-1, kind="stable")
+    ordered = np.take_along_axis(probabilities, order, axis=-1)
+    result = np.empty_like(ordered)
+    np.put_along_axis(result, order, np.cumsum(ordered, axis=-1) - ordered, axis=-1)
+    result[result < 1e-12] = 0.0  # rounding of sums
     return result
 
 

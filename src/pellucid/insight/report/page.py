@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from pellucid.base.language import in_language
+from pellucid.base.language import in_language, language, translated
 from pellucid.insight.report import sections
 from pellucid.insight.report.features import features_section
 from pellucid.insight.report.markup import card, number, page, safe, said, seconds_text, sentences
 from pellucid.insight.report.mistakes import mistakes_section
+from pellucid.insight.report.trust import coverage_section, reliability_section
 from pellucid.insight.runs import run_findings
 from pellucid.training.stored_run import SimpleModel, StoredRun, read_run, shown_part
 
@@ -50,10 +51,13 @@ def diagnosis_text(run: StoredRun) -> str:
     """What is noticed about network and curves, as HTML; empty where there is nothing to say."""
     texts = []
     for found in run_findings(run):
-        title = found.what[:1].upper() + found.what[1:]
-        title += f" in layer {found.where}" if found.where else ""
+        what, place = translated(found.what), ""
+        if found.where:
+            place = translated(f"in layer {found.where}")
+            place = f"（{place}）" if language() == "zh" else f" {place}"
+        colon = "：" if language() == "zh" else ":"
         texts.append(
-            f"<b>{said(title + ':')}</b> "
+            f"<b>{safe(what[:1].upper() + what[1:] + place + colon)}</b> "
             + sentences(said(found.evidence, 400), said(found.remedy, 300))
         )
     return " ".join(texts)
@@ -144,8 +148,14 @@ def _cards(run: StoredRun) -> list[str]:
             cards.append(card("Confusion matrix", sections.confusion_section(run, part), of))
             cards.append(card("Each class", sections.classes_section(run, part), of))
             sure = "A curve below the line: the network is surer than it is right."
-            cards.append(card("Reliability", sections.reliability_section(run), sure))
+            cards.append(card("Reliability", reliability_section(run), sure))
             title = "Most certain mistakes"
+        note = (
+            "Their size comes from the validation rows; how often they held the truth was counted "
+            "on the test rows. Written for new rows by: pellucid predict --interval 0.9"
+        )
+        what = "Intervals" if run.saved.task.kind == "regression" else "Sets of classes"
+        cards.append(card(what, coverage_section(run) if part == "test" else "", note))
         note = f"On the {part} part; rows are counted from 0."
         cards.append(card(title, mistakes_section(run), note, wide=True))
     seen = features_section(run)

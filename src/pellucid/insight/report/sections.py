@@ -18,7 +18,7 @@ from pellucid.training.network import image_sizes
 from pellucid.training.observe import Distribution
 from pellucid.training.saved_model import PARTS
 from pellucid.training.stored_run import SimpleModel, StoredRun
-from pellucid.training.trust import figure_intervals, reliability
+from pellucid.training.trust import figure_intervals
 
 _MATRIX_CLASSES = 30
 _SHARES = frozenset(
@@ -82,21 +82,6 @@ def _intervals(run: StoredRun) -> Mapping[str, tuple[float, float]]:
     if len(kept.rows) != run.metrics[kept.part].rows or len(kept.rows) < 2:
         return {}
     return figure_intervals(run.saved.task, kept.true, kept.predicted)
-
-
-def reliability_section(run: StoredRun) -> str:
-    """How often predictions are right, over how sure they are."""
-    kept = run.predictions
-    if kept is None or run.saved.task.kind not in ("binary", "multiclass"):
-        return ""
-    found = reliability(kept.predicted, kept.true)
-    ends = [found.confidence[0], found.confidence[-1]]
-    lines = [
-        ("answers of the network", "a", list(found.confidence), list(found.accuracy)),
-        ("as sure as right", "b", ends, ends),
-    ]
-    error = f"<p>expected calibration error {found.error:.1%}</p>"
-    return line_chart(lines, "how sure it is", "share that is right", whole=False) + error
 
 
 def curves_section(run: StoredRun) -> str:
