@@ -91,7 +91,8 @@ def draw_what_it_looks_for(
     side = max(p.shape[-1] for p in found.values())
     lines = []
     for parts in found.values():
-        blocks = [mosaic([_tile(p, side) for p in group], across, background=0.7) for group in parts]
+        tiles = [[_tile(patch, side) for patch in group] for group in parts]
+        blocks = [mosaic(group, across, background=0.7) for group in tiles]
         blocks += [np.ones_like(blocks[0])] * (channels - len(blocks))
         lines.append(mosaic(blocks, channels, gap=max(3, side // 3)))
     height = len(lines[0])
