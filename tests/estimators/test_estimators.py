@@ -260,3 +260,27 @@ def test_the_message_without_scikit_learn_names_the_extra() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert 'pip install "pellucid[sklearn]"' in done.stdout
+
+
+def test_a_transformer_reads_a_list_of_texts() -> None:
+    random = np.random.default_rng(0)
+    texts, first = [], []
+    for _ in range(300):
+        names = ["anna", "ben"] if random.random() < 0.5 else ["ben", "anna"]
+        fill = list(random.choice("at noon near the old bridge".split(), 4))
+        texts.append(" ".join([names[0], *fill[:2], names[1], *fill[2:]]))
+        first.append(names[0])
+    model = NetClassifier(
+        text="transformer",
+        widths=(8,),
+        epochs=12,
+        learning_rate=3e-3,
+        batch_size=16,
+        random_state=0,
+    ).fit(texts, first)
+    assert model.score(texts[:100], first[:100]) > 0.95
+    assert pickle.loads(pickle.dumps(model)).predict(["ben at the bridge anna"])[0] == "ben"
+    with pytest.raises(DataError, match="fitted on texts and is given numbers"):
+        model.predict([[1.0]])
+    with pytest.raises(ArgumentError, match="'tree' is unknown"):
+        NetClassifier(text="tree").fit(texts, first)

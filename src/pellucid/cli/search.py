@@ -54,7 +54,14 @@ def search(
     config = TrainingConfig(**settings)  # before the data are read: what is wrong is told at once
     if sampler == "grid":
         raise ArgumentError("--sampler grid needs lists of values", "Use tpe or random here.")
-    prepared = load_source(source, targets, seed=config.seed, fractions=config.fractions, **loading)
+    prepared = load_source(
+        source,
+        targets,
+        seed=config.seed,
+        fractions=config.fractions,
+        text=config.text,
+        **loading,
+    )
     if not as_json:
         say_data(prepared)
     config = TrainingConfig.suited_to(prepared.row_shape, **settings)

@@ -25,13 +25,14 @@ class Lookup:
 
     ``start`` is the first of ``slots`` entries, each a code from 0 to ``rows`` - 1; code 0 means
     nothing where there are several slots, and another category where there is one.  ``width`` is
-    the length of a vector.
+    the length of a vector.  ``ordered`` codes stand in the order of a text's words.
     """
 
     start: int
     slots: int
     rows: int
     width: int
+    ordered: bool = False
 
 
 class InputLayout(tuple[int, ...]):

@@ -33,10 +33,12 @@ from pellucid.data.number_text import STRAY_SHARE
 from pellucid.data.prose import (
     MAX_BUCKETS,
     MAX_SLOTS,
+    READER_WIDTH,
     ProseRule,
     is_prose,
+    prose_note,
     prose_rule,
-    sample_words,
+    reads_in_order,
 )
 from pellucid.data.prose import WIDTH as PROSE_WIDTH
 from pellucid.data.readings import (
@@ -82,7 +84,7 @@ class ColumnPlan:
     missing values.  ``date_format`` is how times were written in training, because 01/02/2020
     alone does not tell.  Of an ``embedding`` the one feature is the code of the category, 1 for
     the most frequent one and 0 for those that are not listed; of ``prose`` there are ``slots``
-    features, codes of words below ``buckets``.
+    features, codes of words below ``buckets``, in the order of the words where ``ordered``.
     """
 
     column: str
@@ -94,6 +96,7 @@ class ColumnPlan:
     date_format: str = ""
     slots: int = 0
     buckets: int = 0
+    ordered: bool = False
 
     @property
     def is_coded(self) -> bool:
@@ -175,7 +178,8 @@ class Preprocessor:
                 rows = len(plan.categories) + 1
                 lookups.append(Lookup(start, 1, rows, vector_width(rows)))
             elif plan.kind == "prose":
-                lookups.append(Lookup(start, plan.slots, plan.buckets, PROSE_WIDTH))
+                width = READER_WIDTH if plan.ordered else PROSE_WIDTH
+                lookups.append(Lookup(start, plan.slots, plan.buckets, width, plan.ordered))
             start += plan.width if plan.is_coded else 0
         return InputLayout(numbers, lookups) if lookups else (numbers,)
 
@@ -212,12 +216,15 @@ class Preprocessor:
         exclude: Collection[str] = (),
         text_columns: Collection[str] = (),
         max_categories: int = MAX_CATEGORIES,
+        text: str = "bag",
     ) -> Preprocessor:
         """Learns from the rows of ``table``, which are the training rows.
 
         ``exclude`` names columns that are no features (the targets).  ``text_columns`` are
         categories even when most of their values look like numbers.  ``max_categories`` is the
         greatest number of features that one text column gets; more categories are codes.
+        ``text`` is one of ``TEXT_MODELS``: the codes of prose are in the order of its words for a
+        transformer.
 
         Raises ``DataError`` for infinite values, for text in a column of numbers, and when no
         usable column is left; ``ArgumentError`` for an impossible ``max_categories``.
@@ -231,7 +238,7 @@ class Preprocessor:
         plans: list[ColumnPlan] = []
         notes: list[str] = []
         for column in features.columns.values():
-            plan, note = _plan(column, max_categories)
+            plan, note = _plan(column, max_categories, reads_in_order(text))
             if note:
                 notes.append(note)
             if plan is not None:
@@ -276,6 +283,7 @@ class Preprocessor:
                 "date_format": plan.date_format,
                 "slots": plan.slots,
                 "buckets": plan.buckets,
+                "ordered": plan.ordered,
             }
             for plan in self.plans
         ]
@@ -530,12 +538,14 @@ def _moments(values: Floats) -> tuple[float, float]:
     return mean * largest, (std * largest if std > 1e-14 else 0.0)
 
 
-def _plan(column: Column, max_categories: int) -> tuple[ColumnPlan | None, str]:
+def _plan(
+    column: Column, max_categories: int, ordered: bool = False
+) -> tuple[ColumnPlan | None, str]:
     """The plan of a column, or None, and a note for the user where there is one."""
     if bool(column.missing.all()):
         return None, f"Column {column.name!r} has no values in the training rows: left out."
     if column.kind == "text":
-        return _plan_category(column, max_categories)
+        return _plan_category(column, max_categories, ordered)
     indicator = bool(column.missing.any())
     if column.kind == "time":
         scales = tuple(
@@ -573,13 +583,15 @@ def _scale(part: str, values: Floats) -> Scale | None:
     return None if std == 0 else Scale(part, float(np.median(present)), mean, std)
 
 
-def _plan_category(column: Column, max_categories: int) -> tuple[ColumnPlan | None, str]:
+def _plan_category(
+    column: Column, max_categories: int, ordered: bool
+) -> tuple[ColumnPlan | None, str]:
     counts = column.counts()
     present = int(counts.sum())
     distinct = int(np.count_nonzero(counts))
     name = column.name
     if distinct > 20 and distinct > 0.3 * present and is_prose(column):
-        return _plan_prose(column, counts)
+        return _plan_prose(column, counts, ordered)
     if (distinct > 20 and distinct > 0.5 * present) or (counts.max() < 2 and distinct > 1):
         return None, (
             f"Column {name!r} has {distinct} different texts in {present} training rows, like a "
@@ -616,16 +628,16 @@ def _plan_embedding(
     return ColumnPlan(column.name, "embedding", (), kept, slots=1), note
 
 
-def _plan_prose(column: Column, counts: npt.NDArray[np.int64]) -> tuple[ColumnPlan, str]:
+def _plan_prose(
+    column: Column, counts: npt.NDArray[np.int64], ordered: bool
+) -> tuple[ColumnPlan, str]:
     """Codes for the words of a text; only those of training rows decide how many."""
     texts = tuple(column.categories[code] for code in np.flatnonzero(counts))
-    rule = prose_rule(replace(column, categories=texts))
-    note = (
-        f"Column {column.name!r} holds prose: up to {rule.slots} of its words and neighbours of "
-        f"words ({sample_words(texts)}, …) are looked up in {rule.buckets:,} vectors of "
-        f"{PROSE_WIDTH} numbers that a network learns, and averaged."
+    rule = prose_rule(replace(column, categories=texts), ordered)
+    plan = ColumnPlan(
+        column.name, "prose", slots=rule.slots, buckets=rule.buckets, ordered=rule.ordered
     )
-    return ColumnPlan(column.name, "prose", slots=rule.slots, buckets=rule.buckets), note
+    return plan, prose_note(column.name, rule, texts)
 
 
 # --- Applying ----------------------------------------------------------------------------------
@@ -636,7 +648,7 @@ def _fill(block: Features, plan: ColumnPlan, table: Table) -> None:
     column = _as_kind(table[plan.column], plan, table)
     at = len(plan.scales)
     if plan.kind == "prose":
-        ProseRule(plan.slots, plan.buckets).fill(block, column)
+        ProseRule(plan.slots, plan.buckets, plan.ordered).fill(block, column)
     elif plan.kind == "embedding":
         code_of = {category: code for code, category in enumerate(plan.categories, 1)}
         codes = [code_of.get(category, 0) for category in column.categories]
@@ -735,8 +747,9 @@ def _kind_error(
 def _plan_from_json(entry: object) -> ColumnPlan:
     keys = ("column", "kind", "scales", "categories", "other", "indicator", "date_format")
     if isinstance(entry, dict):
-        entry = {"slots": 0, "buckets": 0} | entry  # folders of earlier versions lack them
-    fields = json_object(entry, "column", (*keys, "slots", "buckets"))
+        # folders of earlier versions lack them
+        entry = {"slots": 0, "buckets": 0, "ordered": False} | entry
+    fields = json_object(entry, "column", (*keys, "slots", "buckets", "ordered"))
     name = json_text(fields["column"], "column name")
     where = f"column {name[:80]!r}"
     kinds = ("number", "boolean", "category", "embedding", "prose", "time")
@@ -750,12 +763,15 @@ def _plan_from_json(entry: object) -> ColumnPlan:
     date_format = checked_date_format(json_text(fields["date_format"], where), where)
     slots = json_integer(fields["slots"], where, 0, MAX_SLOTS)
     buckets = json_integer(fields["buckets"], where, 0, MAX_BUCKETS)
-    plan = ColumnPlan(name, kind, scales, categories, other, indicator, date_format, slots, buckets)
+    ordered = json_bool(fields["ordered"], where)
+    plan = ColumnPlan(
+        name, kind, scales, categories, other, indicator, date_format, slots, buckets, ordered
+    )
     listed = kind in ("category", "embedding")
     coded = (slots, buckets) == {"embedding": (1, 0)}.get(kind, (0, 0))
     if kind == "prose":
         coded = slots > 0 and buckets > 1
-    if not coded or (plan.is_coded and (other or indicator)):
+    if not coded or (plan.is_coded and (other or indicator)) or (ordered and kind != "prose"):
         raise json_error(where, f"slots and buckets of a column of kind {kind}", fields)
     if (
         (kind in TEXT_KINDS and scales)

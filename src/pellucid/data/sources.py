@@ -83,6 +83,7 @@ def load_source(
     decimal: str = "",
     header: bool | None = None,
     memory: float | None = None,
+    text: str = "bag",
 ) -> PreparedData:
     """Loads, checks, splits and preprocesses data.
 
@@ -109,6 +110,8 @@ def load_source(
 
     A file of text that takes more than ``memory`` MiB while it is read (a quarter of what is
     available, unless given) is read in pieces; see ``streaming``.
+
+    ``text="transformer"`` leaves the words of prose in their order, for networks that read it.
 
     Raises ``ArgumentError``, ``DataError`` or ``FileError`` with what is wrong and what to do.
     """
@@ -137,7 +140,7 @@ def load_source(
             kind = detect_task(sample, names or _only_label(source, sample, False), task)
             plain = Cut(fractions=fractions, seed=seed)
             name = large.file.name.removesuffix(".gz").rpartition(".")[0]
-            return _prepare_table(sample, name, kind, plain, out, as_text, keep_leaks, fixed)
+            return _prepare_table(sample, name, kind, plain, out, as_text, keep_leaks, fixed, text)
 
         return prepare_large(large, prepare, cut.shares, seed, group)
     found = pictures_of(source, image_size) if not isinstance(source, Table) else None
@@ -163,7 +166,7 @@ def load_source(
     left_out = _names(ignore)
     _check_left_out(table, names, left_out, cut.columns)
     kind = detect_task(table, names or _only_label(source, table, paired), task)
-    return _prepare_table(table, name, kind, cut, left_out, as_text, keep_leaks, fixed)
+    return _prepare_table(table, name, kind, cut, left_out, as_text, keep_leaks, fixed, text)
 
 
 def _refuse_for_large(cut: Cut, validation: object, test: object) -> None:
@@ -375,6 +378,7 @@ def _prepare_table(
     text_columns: tuple[str, ...],
     keep_leaks: bool,
     fixed: Fixed | None,
+    text: str,
 ) -> PreparedData:
     values, present = encode_targets(table, task)
     kept = np.flatnonzero(present)
@@ -395,7 +399,7 @@ def _prepare_table(
         notes.append(note)
     if cut.group is None:
         notes.extend(repeated_identifier(training.without(exclude), values[train], task))
-    preprocessor = Preprocessor.fit(training, exclude=exclude, text_columns=text_columns)
+    preprocessor = Preprocessor.fit(training, exclude=exclude, text_columns=text_columns, text=text)
     notes.extend(preprocessor.notes)
     matrix = preprocessor.transform(features)
     scaler = TargetScaler.fit(values[train]) if task.kind == "regression" else None

@@ -46,6 +46,7 @@ class NetEstimator(BaseEstimator):  # type: ignore[misc]
         activation: str = "relu",
         dropout: float = 0.0,
         model: str = "auto",
+        text: str = "bag",
         channels: Sequence[int] | None = None,
         normalization: str | None = None,
         initialization: str = "he_normal",
@@ -73,6 +74,7 @@ class NetEstimator(BaseEstimator):  # type: ignore[misc]
         self.activation = activation
         self.dropout = dropout
         self.model = model
+        self.text = text
         self.channels = channels
         self.normalization = normalization
         self.initialization = initialization
@@ -125,7 +127,7 @@ class NetEstimator(BaseEstimator):  # type: ignore[misc]
         again = bool(self.warm_start) and hasattr(self, "_networks")
         rows, sums, given = self._distinct(given, targets, weights)
         if not again:
-            self._preprocessor = given.preprocessor()
+            self._preprocessor = given.preprocessor(str(self.text))
         features = given.features(self._preprocessor)
         old = self._networks if again else []
         self._networks = []
@@ -158,7 +160,7 @@ class NetEstimator(BaseEstimator):  # type: ignore[misc]
         weights = self._row_weights(numbers, weights)
         rows, sums, given = self._distinct(given, targets, weights)
         if first:
-            self._preprocessor = given.preprocessor()
+            self._preprocessor = given.preprocessor(str(self.text))
             self._networks = [self._new_network(task, given) for task in tasks]
         features = given.features(self._preprocessor)
         for network, column in zip(self._networks, targets, strict=True):

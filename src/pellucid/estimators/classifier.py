@@ -41,6 +41,8 @@ class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
         widths, activation, dropout: hidden layers of the multi-layer perceptron.
         model: ``"mlp"``, ``"cnn"`` (for images, with ``channels`` and ``normalization`` of its
             convolutions), or ``"auto"``: what suits the data, as all settings that are None do.
+        text: how prose becomes numbers: ``"bag"`` averages vectors of words, ``"transformer"``
+            reads them in their order.
         initialization, start: how weights begin; ``start="auto"`` begins small tables at the
             solution of logistic regression.
         loss, l1, l2: what is minimized, and penalties on weights (``l2=None`` is 1 for AdamW).
@@ -77,6 +79,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
         activation: str = "relu",
         dropout: float = 0.0,
         model: str = "auto",
+        text: str = "bag",
         channels: Sequence[int] | None = None,
         normalization: str | None = None,
         initialization: str = "he_normal",
@@ -106,6 +109,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
             activation=activation,
             dropout=dropout,
             model=model,
+            text=text,
             channels=channels,
             normalization=normalization,
             initialization=initialization,

@@ -23,8 +23,9 @@ import numpy.typing as npt
 
 from pellucid.base.errors import DataError
 from pellucid.base.extras import needs
-from pellucid.data.columns import Column, Table, as_table
+from pellucid.data.columns import Column, Table, as_table, text_column
 from pellucid.data.preprocessing import Features, ImagePreprocessor, Preprocessor
+from pellucid.data.prose import reads_in_order
 from pellucid.data.word_features import TextPreprocessor
 
 with needs("sklearn", "pellucid.estimators"):
@@ -33,11 +34,8 @@ with needs("sklearn", "pellucid.estimators"):
 Kind: TypeAlias = Literal["numbers", "table", "images", "texts"]
 AnyPreprocessor: TypeAlias = Preprocessor | ImagePreprocessor | TextPreprocessor
 
-_KIND_OF = {
-    Preprocessor: ("numbers", "table"),
-    ImagePreprocessor: ("images",),
-    TextPreprocessor: ("texts",),
-}
+_TEXT = "the text"
+"""The column of a table that is made of a list of texts."""
 _WORDS = {"numbers": "numbers", "table": "a table", "images": "images", "texts": "texts"}
 
 
@@ -69,10 +67,12 @@ class Input:
         return [self.data]
 
     def table(self) -> Table:
-        """Numbers or a table as a table; columns of numbers are named by their position."""
+        """Numbers, texts or a table as a table; columns of numbers are named by their position."""
         if self.kind == "table":
             found: Table = self.data
             return found
+        if self.kind == "texts":
+            return Table("X", {_TEXT: text_column(_TEXT, self.data)}, fingerprint="")
         names = [f"x{position}" for position in range(self.data.shape[1])]
         columns = {
             name: Column(name, "number", self.data[:, position])
@@ -80,20 +80,22 @@ class Input:
         }
         return Table("X", columns, fingerprint="")
 
-    def preprocessor(self) -> AnyPreprocessor:
-        """What turns such rows into features, learned from these."""
-        if self.kind == "texts":
+    def preprocessor(self, text: str = "bag") -> AnyPreprocessor:
+        """What turns such rows into features, learned from these; ``text`` is one of
+        ``TEXT_MODELS``: a transformer reads texts as prose of a table is read."""
+        if self.kind == "texts" and not reads_in_order(text):
             return TextPreprocessor.fit(self.data)
         if self.kind == "images":
             bytes_ = self.data.dtype == np.uint8
             highest = 255.0 if bytes_ else float(np.abs(self.data).max(initial=0.0)) or 1.0
             return ImagePreprocessor.fit(self.data, highest)
-        return Preprocessor.fit(self.table())
+        return Preprocessor.fit(self.table(), text=text)
 
     def features(self, preprocessor: AnyPreprocessor) -> Features:
         """float32 (rows, features); ``DataError`` for another kind of input than it knows."""
-        if self.kind not in _KIND_OF[type(preprocessor)]:
-            wanted = _WORDS[_KIND_OF[type(preprocessor)][0]]
+        kinds = _kinds_of(preprocessor)
+        if self.kind not in kinds:
+            wanted = _WORDS[kinds[0]]
             raise DataError(
                 f"The network was fitted on {wanted} and is given {_WORDS[self.kind]}",
                 f"Pass {wanted}, as in fit.",
@@ -101,6 +103,15 @@ class Input:
         if isinstance(preprocessor, Preprocessor):
             return preprocessor.transform(self.table())
         return preprocessor.transform(self.data)
+
+
+def _kinds_of(preprocessor: AnyPreprocessor) -> tuple[Kind, ...]:
+    """The kinds of input that it was fitted on."""
+    if isinstance(preprocessor, ImagePreprocessor):
+        return ("images",)
+    if isinstance(preprocessor, TextPreprocessor) or preprocessor.plans[0].column == _TEXT:
+        return ("texts",)
+    return "numbers", "table"
 
 
 def read_input(estimator: Any, data: Any, *, reset: bool) -> Input:

@@ -15,6 +15,7 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentError, RunFolderError
 from pellucid.base.phrases import Setting, phrase
+from pellucid.data.prose import TEXT_MODELS
 from pellucid.data.splits import DEFAULT_FRACTIONS
 from pellucid.data.tasks import TaskKind
 
@@ -106,6 +107,7 @@ _ADDED: Mapping[str, Any] = {
     "mixup": 0.0,
     "cutmix": 0.0,
     "noise": 0.0,
+    "text": "bag",
 }
 IMAGE_SETTINGS: Mapping[str, Any] = {
     "model": "cnn",
@@ -171,6 +173,12 @@ class TrainingConfig:
         low=1,
         high=MAX_WIDTH,
         flags=("--width", "--widths"),
+    )
+    text: str = _setting(
+        "bag",
+        "how prose in a table becomes numbers: "
+        + "; ".join(f"{name}, {text}" for name, text in TEXT_MODELS.items()),
+        among=TEXT_MODELS,
     )
     activation: str = _setting(
         "relu",

@@ -28,6 +28,7 @@ from pellucid.training.config import (
     TrainingConfig,
 )
 from pellucid.training.weighting import focal_loss
+from pellucid.training.word_reader import WordReader, reader_shapes
 
 # The gain by which an initialization allows for the activation after it (He and others, 2015;
 # Klambauer and others, 2017, for SELU). Smooth relatives of ReLU take ReLU's gain.
@@ -117,8 +118,9 @@ class Lookups(nn.Module):
     """Rows of numbers and codes as numbers alone: codes become vectors that are learned.
 
     Input (N, entries) as ``layout`` says, output (N, ``layout.width``): the numbers, the vector
-    of each category, the mean of the vectors of each text's words.  Vectors start small and
-    normal; that of code 0, which stands for what training does not know, starts at zero.
+    of each category, and for each text the mean of the vectors of its words, or what a
+    ``WordReader`` makes of them where their order counts.  Vectors start small and normal; that of
+    code 0, which stands for what training does not know, starts at zero.
     """
 
     def __init__(self, layout: InputLayout) -> None:
@@ -126,6 +128,9 @@ class Lookups(nn.Module):
         self.layout = layout
         self.tables = nn.ModuleList()
         for lookup in layout.lookups:
+            if lookup.ordered:
+                self.tables.append(WordReader(lookup))
+                continue
             table = nn.Embedding(lookup.rows, lookup.width)
             nn.init.normal_(table.weight, 0.0, 0.05 if lookup.slots == 1 else 0.2)
             with no_grad():
@@ -137,8 +142,10 @@ class Lookups(nn.Module):
         parts = [x[:, : self.layout.numbers]] if self.layout.numbers else []
         for lookup, table in zip(self.layout.lookups, self.tables, strict=True):
             codes = x[:, lookup.start : lookup.start + lookup.slots].long()
-            vectors = table(codes)  # (N, slots, width)
-            if lookup.slots > 1:
+            vectors = table(codes)  # (N, slots, width); of a reader (N, width)
+            if lookup.ordered:
+                parts.append(vectors)
+            elif lookup.slots > 1:
                 real = (codes > 0).to(vectors.dtype)  # (N, slots)
                 vectors = (vectors * real.unsqueeze(2)).sum(1)
                 parts.append(vectors / real.sum(1, keepdim=True).clamp(min=1.0))
@@ -239,7 +246,10 @@ def parameter_shapes(
         position, before = position + 1, channels * height * width
     elif isinstance(shape, InputLayout):
         for number, lookup in enumerate(shape.lookups):
-            shapes[f"0.tables.{number}.weight"] = (lookup.rows, lookup.width)
+            own = (
+                reader_shapes(lookup) if lookup.ordered else {"weight": (lookup.rows, lookup.width)}
+            )
+            shapes.update({f"0.tables.{number}.{name}": shape for name, shape in own.items()})
         position, before = 1, shape.width
     for units in config.widths:
         _declare(shapes, position, (units, before), config)
@@ -435,7 +445,10 @@ def describe_layers(shape: Sequence[int], config: TrainingConfig, task: Task) ->
     sizes = [math.prod(shape), *config.widths, task.output_units]
     units = [str(n) for n in sizes]
     if isinstance(shape, InputLayout) and config.model != "cnn":
-        tables = " + ".join(f"{one.rows:,} vectors of {one.width}" for one in shape.lookups)
+        tables = " + ".join(
+            f"{one.rows:,} vectors of {one.width}" + (", a transformer" if one.ordered else "")
+            for one in shape.lookups
+        )
         units[0] = f"{shape.numbers} + {tables}"
     if config.model == "cnn":
         places = image_sizes(shape, config)

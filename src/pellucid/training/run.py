@@ -311,6 +311,7 @@ class Job:
             self.targets,
             seed=self.config.seed,
             fractions=self.config.fractions,
+            text=self.config.text,
             **self.loading,
         )
         prepared = replace(prepared, notes=tuple(worded(n, self.word) for n in prepared.notes))
