@@ -149,6 +149,84 @@ def locality(quick: bool) -> Figure:
     return Figure(text, same and local[0] - local[1] > 0.015 and local[0] > dense[0])
 
 
+# ---- without answers -----------------------------------------------------------------------------
+
+
+def rows(quick: bool) -> Any:
+    """Images as rows of pixels: known ones and new ones."""
+    train, test = few(2000) if quick else mnist()
+    return train[0].reshape(-1, 784), test[0].reshape(-1, 784)
+
+
+def compression(quick: bool) -> Figure:
+    found, _ = recipe("images/autoencoders").compression(*rows(quick), 16, 2 if quick else 15)
+    return Figure(f"{found[1]:.4f}; components {found[0]:.4f}", found[1] < 0.6 * found[0])
+
+
+def denoising(quick: bool) -> Figure:
+    program = recipe("images/autoencoders")
+    dirty, projected, cleaned = program.denoising(*rows(quick), 64, 1 if quick else 5, 1)[0]
+    text = f"{cleaned:.4f}; noisy {dirty:.4f}, projection {projected:.4f}"
+    return Figure(text, cleaned < 0.6 * projected)
+
+
+def anomalies(quick: bool) -> Figure:
+    program = recipe("images/autoencoders")
+    parts = few(2000) if quick else mnist()
+    unknown = (0,) if quick else (0, 2, 5, 8)
+    found = {str(n): program.anomalies(*parts, 8, 2 if quick else 8, n)[0] for n in unknown}
+    return Figure(listed(found), min(found.values()) > 0.75)
+
+
+def variational(latent: int, reference: float) -> Any:
+    def measure(quick: bool) -> Figure:
+        program, (known, new) = recipe("images/vae"), rows(quick)
+        model = program.learned(known, 400, latent, 1 if quick else 10, 128)
+        error, divergence = program.nats(model, new)
+        text = f"{error + divergence:.1f} = {error:.1f} + {divergence:.1f}"
+        return Figure(text, error + divergence < 1.01 * reference)
+
+    return measure
+
+
+def adversarial(quick: bool) -> Figure:
+    import pellucid
+
+    program, (train, _) = recipe("images/dcgan"), few(2000) if quick else mnist()
+    pellucid.manual_seed(0)
+    generator, _ = program.train(train[0], 1 if quick else 5, 32)
+    drawn = program.made(generator, 1000).numpy()
+    found = program.mode_coverage((program.framed(train[0]) + 1) / 2, drawn)
+    dense = recipe("images/dense")
+    judge = dense.mlp(784, (100,), 10)
+    dense.learn(judge, dense.optim.Adam(judge.parameters()), *train, 300 if quick else 3000, 100)
+    with pellucid.no_grad():
+        named = judge(pellucid.from_numpy(drawn[:, :, 2:-2, 2:-2].reshape(-1, 784).copy()))
+    shares = np.bincount(named.numpy().argmax(1), minlength=10) / len(drawn)
+    text = f"{(shares > 0.03).sum()} of 10 digits; {found}"
+    return Figure(text, not found.collapsed and bool((shares > 0.03).all()))
+
+
+def groups(quick: bool) -> Figure:
+    from sklearn.cluster import KMeans
+
+    from pellucid.models import kmeans
+
+    points, classes = rows(quick)[0][:5000], mnist()[0][1][:5000]
+    ours = kmeans(points[: len(points)], 10, starts=4)
+    theirs = KMeans(10, n_init=4, random_state=0).fit(points)
+    share = recipe("images/clusters").purity(ours.labels, classes[: len(points)])
+    ratio = ours.spread / theirs.inertia_
+    return Figure(f"{ratio:.4f} of scikit-learn's; purity {share:.3f}", ratio < 1.01)
+
+
+def maps(quick: bool) -> Figure:
+    program, count = recipe("images/clusters"), 500 if quick else 2500
+    points, classes = rows(quick)[0][:count], mnist()[0][1][:count]
+    found = {n: program.neighbour(p, classes) for n, p in program.maps(points).items()}
+    return Figure(listed(found), found["t-SNE"] > 0.9)
+
+
 SYSTEMS = [
     System("784-50-10, sigmoid", "test .9465 (ch. 4)", two_layers("sigmoid", 0.9465)),
     System("784-50-10, ReLU", "test .969 (ch. 5)", two_layers("relu", 0.969)),
@@ -176,4 +254,12 @@ SYSTEMS = [
     System("SimpleConvNet", "test 98.96 % (ch. 7)", convolutional("SimpleConvNet", 0.9896)),
     System("DeepConvNet", "test 99.38 % (ch. 8)", convolutional("DeepConvNet", 0.9938)),
     System("shuffled pixels", "dense equal, convolutional lower", locality),
+    System("autoencoder, 16 numbers", "below principal components", compression),
+    System("denoising autoencoder", "below every projection", denoising),
+    System("anomalies: a digit never seen", "area above one half", anomalies),
+    System("VAE, 2 numbers", "−ELBO 153.3 (PyTorch, measured)", variational(2, 153.3)),
+    System("VAE, 20 numbers", "−ELBO 105.5 (PyTorch, measured)", variational(20, 105.5)),
+    System("DCGAN", "all digits, no collapse", adversarial),
+    System("k-means", "scikit-learn's spread", groups),
+    System("maps of digits", "t-SNE keeps digits apart", maps),
 ]

@@ -3,6 +3,8 @@ rows and the books are (tests/requirements)."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from examples.programs import FOLDER, load
@@ -30,3 +32,29 @@ def test_convolutions(capsys: pytest.CaptureFixture[str]) -> None:
     found = load("images/convolutions").main(epochs=1)
     assert set(found) == {"SimpleConvNet", "DeepConvNet", "dense", "convolutional"}
     assert "pixels in order" in capsys.readouterr().out
+
+
+def test_autoencoders(tmp_path: Path) -> None:
+    errors, cleaned, area = load("images/autoencoders").main(folder=tmp_path, epochs=4)
+    assert len(errors) == 2 and len(cleaned) == 3 and 0 <= area <= 1
+    assert {path.stem for path in tmp_path.iterdir()} == {
+        "reconstructions",
+        "denoised",
+        "anomalies",
+    }
+
+
+def test_vae(tmp_path: Path) -> None:
+    error, divergence = load("images/vae").main(folder=tmp_path, epochs=3)
+    assert error > 0 and divergence > 0 and (tmp_path / "manifold.png").stat().st_size > 1000
+
+
+def test_dcgan(tmp_path: Path) -> None:
+    load("images/dcgan").main(folder=tmp_path, epochs=1)
+    assert (tmp_path / "generated.png").stat().st_size > 1000
+
+
+def test_clusters(tmp_path: Path) -> None:
+    pure, kept = load("images/clusters").main(folder=tmp_path, rows=300)
+    assert pure[30] > pure[10] > 0.4 and kept["pixels"] > 0.8
+    assert (tmp_path / "centres.png").stat().st_size > 1000

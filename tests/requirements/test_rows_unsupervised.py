@@ -8,9 +8,11 @@ from sklearn.datasets import load_digits
 
 import pellucid
 import pellucid.nn.functional as F  # noqa: N812
+from examples.programs import load
 from models.learning import accuracy, digits, fit, fit_classes
 from pellucid import nn, optim
 from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.data.digit_images import Labelled, digit_images
 from pellucid.models import Autoencoder, kmeans, mlp, principal_components
 from pellucid.rl import Bandit, play_bandit
 
@@ -103,6 +105,79 @@ def test_D24_an_autoencoder_finds_features_by_itself() -> None:
         found = float(loss(pellucid.tensor(held)))
     assert errors["bent"] < 0.85 * own_limit and found < 0.95 * linear_limit
     assert model.encode(pellucid.tensor(held)).shape == (297, 3)
+
+
+def flat_digits() -> tuple[Labelled, Labelled, np.ndarray, np.ndarray]:
+    """Both parts, and their images as rows."""
+    train, test = digit_images()
+    return train, test, train[0].reshape(-1, 64), test[0].reshape(-1, 64)
+
+
+def test_D24_three_bent_numbers_keep_more_of_an_image_than_three_straight_ones() -> None:
+    _, _, known, new = flat_digits()
+    (straight, bent), _ = load("images/autoencoders").compression(known, new, 3, 40)
+    assert bent < 0.75 * straight
+
+
+def test_an_autoencoder_takes_noise_away_better_than_any_projection() -> None:
+    _, _, known, new = flat_digits()
+    (dirty, projected, cleaned), _ = load("images/autoencoders").denoising(known, new, 12, 20)
+    assert cleaned < 0.85 * projected < 0.85 * 0.5 * dirty
+
+
+def test_a_digit_that_was_never_seen_is_made_worse_than_those_that_were() -> None:
+    """0 and 5 left out; where that digit was learned as well, its errors say nothing."""
+    program = load("images/autoencoders")
+    train, test, known, new = flat_digits()
+    for unknown, least in ((0, 0.95), (5, 0.75)):
+        area, _ = program.anomalies(train, test, 3, 40, unknown)
+        assert area > least, (unknown, area)
+    everything = program.learned(known, known, 3, 40)
+    errors = program.reconstruction_error(everything, pellucid.tensor(new)).numpy()
+    zeros = test[1] == 0
+    assert (errors[zeros][:, None] > errors[~zeros]).mean() < 0.7
+
+
+def test_a_vae_lays_images_out_on_a_plane() -> None:
+    """Fewer nats than with independent pixels, and the 15 × 15 places show most of the digits."""
+    _, test, known, new = flat_digits()
+    program = load("images/vae")
+    model = program.learned(known, 128, 2, 60)
+    error, divergence = program.nats(model, new)
+    share = known.mean(0).clip(1e-3, 1 - 1e-3)
+    independent = -(new * np.log(share) + (1 - new) * np.log(1 - share)).sum(1).mean()
+    assert divergence > 1 and error + divergence < independent - 1.5
+    judge = nn.Sequential(*mlp(64, (64,), 10))
+    fit_classes(
+        judge, optim.Adam(judge.parameters(), lr=5e-3), (known, digit_images()[0][1]), 15, 50
+    )
+    with pellucid.no_grad():
+        shown = judge(model.manifold(15)).argmax(1).numpy()
+    assert len(np.unique(shown)) >= 7
+
+
+def test_a_gan_that_is_trained_makes_all_kinds_of_digits_and_an_untrained_one_does_not() -> None:
+    program = load("images/dcgan")
+    (images, _), _ = digit_images()
+    real = (program.framed(images) + 1) / 2
+    before = program.mode_coverage(real, program.made(program.Generator(62, 16, 1, 8), 600).numpy())
+    assert before.collapsed
+    generator, losses = program.train(images, 25, 16, 50, 1e-3)
+    after = program.mode_coverage(real, program.made(generator, 600).numpy())
+    assert not after.collapsed and after.missed < 0.2 and np.isfinite(losses).all()
+
+
+def test_D24_groups_and_maps_of_digits_without_their_names() -> None:
+    """Groups are of one digit mostly; a map that keeps neighbours keeps digits apart better than
+    the two directions of largest variance."""
+    program = load("images/clusters")
+    (images, classes), _ = digit_images()
+    points, classes = images[:500].reshape(500, -1), classes[:500]
+    groups = kmeans(points, 20, starts=2)
+    assert program.purity(groups.labels, classes) > 0.75
+    assert program.purity(groups.labels, np.random.default_rng(0).permutation(classes)) < 0.35
+    kept = {name: program.neighbour(place, classes) for name, place in program.maps(points).items()}
+    assert kept["t-SNE"] > 0.9 > kept["principal components"] > 0.4
 
 
 def test_wrong_points_are_refused() -> None:

@@ -10,6 +10,7 @@ from pellucid.models.actor_critic import ActorCritic as ActorCritic
 from pellucid.models.alexnet import AlexNet as AlexNet
 from pellucid.models.alexnet import alexnet as alexnet
 from pellucid.models.autoencoder import Autoencoder as Autoencoder
+from pellucid.models.autoencoder import reconstruction_error as reconstruction_error
 from pellucid.models.clustering import Clusters as Clusters
 from pellucid.models.clustering import Components as Components
 from pellucid.models.clustering import kmeans as kmeans
@@ -17,6 +18,8 @@ from pellucid.models.clustering import principal_components as principal_compone
 from pellucid.models.cnn import DeepConvNet as DeepConvNet
 from pellucid.models.cnn import LeNet as LeNet
 from pellucid.models.cnn import SimpleConvNet as SimpleConvNet
+from pellucid.models.coverage import Coverage as Coverage
+from pellucid.models.coverage import mode_coverage as mode_coverage
 from pellucid.models.dcgan import Discriminator as Discriminator
 from pellucid.models.dcgan import Generator as Generator
 from pellucid.models.dcgan import gan_step as gan_step
@@ -93,6 +96,7 @@ __all__ = [
     "Autoencoder",
     "Clusters",
     "Components",
+    "Coverage",
     "DQN",
     "DeepConvNet",
     "DenseNet",
@@ -146,8 +150,10 @@ __all__ = [
     "mobilenet_v2",
     "mobilenet_v3_large",
     "mobilenet_v3_small",
+    "mode_coverage",
     "negative_elbo",
     "principal_components",
+    "reconstruction_error",
     "reparametrize",
     "resnet101",
     "resnet152",

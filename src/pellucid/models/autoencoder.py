@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pellucid import Tensor, nn
+import pellucid
+from pellucid import Tensor, nn, no_grad
+from pellucid.base.errors import ShapeError
 
 
 class Autoencoder(nn.Module):
@@ -43,3 +45,33 @@ class Autoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, features) → (N, features)."""
         return self.decode(self.encode(x))
+
+
+def reconstruction_error(model: nn.Module, x: Tensor, batch: int = 1000) -> Tensor:
+    """The mean squared difference between each input and what ``model`` makes of it: (N, …) → (N,).
+
+    What a model has learned to make again it makes well; a large error says that something is
+    unlike all it has seen.  Computed in evaluation mode, without gradients, ``batch`` rows at a
+    time.  A model that returns a tuple, as ``VAE`` does, is taken by the sigmoid of its first part.
+    """
+    training = model.training
+    model.eval()
+    try:
+        with no_grad():
+            parts = [_errors(model, x[i : i + batch]) for i in range(0, len(x), batch)]
+    finally:
+        model.train(training)
+    return pellucid.cat(parts) if parts else pellucid.zeros(0)
+
+
+def _errors(model: nn.Module, x: Tensor) -> Tensor:
+    made = model(x)
+    if isinstance(made, tuple):
+        made = made[0].sigmoid()
+    if made.shape != x.shape:
+        raise ShapeError(
+            f"the model makes {tuple(made.shape)} of inputs {tuple(x.shape)}",
+            "Use a model that returns what it was given, such as an autoencoder.",
+        )
+    error: Tensor = ((made - x) ** 2).flatten(1).mean(1)
+    return error

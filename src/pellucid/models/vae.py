@@ -9,6 +9,7 @@ from __future__ import annotations
 import pellucid
 import pellucid.nn.functional as F
 from pellucid import Tensor, nn
+from pellucid.base.errors import ArgumentError
 
 
 class VAE(nn.Module):
@@ -44,6 +45,26 @@ class VAE(nn.Module):
         """Logits, mean and logarithm of the variance; ``noise`` as in ``reparametrize``."""
         mean, log_variance = self.encode(x)
         return self.decode(reparametrize(mean, log_variance, noise)), mean, log_variance
+
+    def manifold(self, count: int = 15) -> Tensor:
+        """What the decoder draws over the plane of its first two numbers, the others being 0:
+        pixels from 0 to 1 (count², pixels), line by line from the top left.
+
+        Along each axis the places divide the standard normal distribution into ``count`` equal
+        shares, so that they lie where images do.
+        """
+        if count < 1 or self.latent < 2:
+            raise ArgumentError(
+                f"manifold({count}) of {self.latent} latent numbers",
+                "Use a count from 1 up, and a model with at least 2 latent numbers.",
+            )
+        with pellucid.no_grad():
+            shares = (pellucid.arange(count) + 0.5) / count
+            places = pellucid.special.ndtri(shares)
+            z = pellucid.zeros(count**2, self.latent)
+            z[:, 0] = places.repeat(count)
+            z[:, 1] = -places.repeat_interleave(count)
+            return self.decode(z).sigmoid()
 
 
 def reparametrize(mean: Tensor, log_variance: Tensor, noise: Tensor | None = None) -> Tensor:
