@@ -63,5 +63,11 @@ def test_pictures(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_E14_dna() -> None:
+    """Told only which sequences hold it, the network's strongest filter spells the motif."""
+    right, found = load("dna").main()
+    assert right > 0.83 and "TATAAT" in found
+
+
 def test_d28_cartpole() -> None:
     assert load("cartpole").main() > 100

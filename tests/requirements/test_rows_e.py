@@ -148,3 +148,28 @@ def test_E9_B24_the_sample_system_repaired(seed: int) -> None:
     with pellucid.no_grad():
         answers = model(pellucid.tensor(XOR_ROWS)).sigmoid().numpy()
     assert losses[-1] <= 1e-3 and ((answers > 0.5) == XOR).all()
+
+
+def test_E17_trees_margins_and_forests_stand_beside_the_network() -> None:
+    """Other learners are compared on the same folds of the same table by scikit-learn's own means;
+    the network is no worse than the tree and the boundary of a support vector machine."""
+    pytest.importorskip("sklearn")
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+    from sklearn.svm import SVC
+    from sklearn.tree import DecisionTreeClassifier
+
+    from pellucid.estimators import NetClassifier
+
+    x, y = load_breast_cancer(return_X_y=True)
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    learners = {
+        "network": NetClassifier(epochs=40, random_state=0),
+        "tree": DecisionTreeClassifier(random_state=0),
+        "machine": SVC(),
+        "forest": RandomForestClassifier(random_state=0),
+    }
+    found = {name: cross_val_score(who, x, y, cv=folds).mean() for name, who in learners.items()}
+    assert found["network"] > max(found["tree"], found["machine"]), found
+    assert found["network"] > found["forest"] - 0.02, found
