@@ -2,11 +2,12 @@
 
     python benchmarks/streaming.py                         # 6 GiB within 1.5 GiB
     python benchmarks/streaming.py --gib 0.2 --limit 400   # a quick look: 0.2 GiB within 400 MiB
+    python benchmarks/streaming.py --format parquet        # the same table, as Parquet or arrow
 
 The table has numbers, categories and a date, and a target that follows from them.  The training
-runs in a process of its own, whose largest resident memory (as the system counts it) is printed,
-with the times of reading and of the epoch, and the test metric, which shows that it learned.  Needs
-three times the file's size of disk.
+runs in a process of its own, whose largest resident memory (as the system counts it, with that of
+the process that reads Parquet or Arrow for it) is printed, with the times of reading and of the
+epoch, and the test metric, which shows that it learned.  Needs three times the file's size of disk.
 """
 
 from __future__ import annotations
@@ -24,14 +25,31 @@ import numpy as np
 
 COLUMNS = 12
 PROGRAM = """
-import json, resource, sys, time
+import json, os, resource, sys, threading, time
+from pathlib import Path
 from pellucid.training.run import train
+largest = 0.0  # of a child that reads, in MiB
+
+def watch():
+    global largest
+    while True:
+        for child in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
+            for number in child.read_text().split():
+                try:
+                    lines = Path(f"/proc/{number}/status").read_text().splitlines()
+                except OSError:
+                    continue
+                kib = [int(line.split()[1]) for line in lines if line.startswith("VmHWM")]
+                largest = max(largest, *(each / 1024 for each in kib), 0.0)
+        time.sleep(0.1)
+
+threading.Thread(target=watch, daemon=True).start()
 start = time.perf_counter()
 outcome = train(sys.argv[1], "y", output=sys.argv[2], epochs=1, batch_size=1024,
                 loading={"memory": float(sys.argv[3])})
 result = outcome.result
 print(json.dumps({
-    "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + largest,
     "data": result.seconds["data"], "training": result.seconds["training"],
     "rows": result.prepared.rows, "streamed": result.prepared.stream is not None,
     "r2": result.figures["test"].values["r2"],
@@ -63,17 +81,34 @@ def generate(file: Path, size: int) -> None:
             stream.write(blocks)
 
 
+def as_frame(text: Path, kind: str) -> Path:
+    """The table as a file of another kind, written piece by piece."""
+    import polars
+
+    file = text.with_suffix("." + kind)
+    rows = polars.scan_csv(text)
+    if kind == "parquet":
+        rows.sink_parquet(file)
+    else:
+        rows.sink_ipc(file, compression="uncompressed")
+    text.unlink()
+    return file
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--gib", type=float, default=6.0, help="size of the file")
     parser.add_argument("--limit", type=float, default=1536.0, help="MiB that may be resident")
     parser.add_argument("--memory", type=float, help="MiB for reading and shuffling [limit / 3]")
+    parser.add_argument("--format", choices=("csv", "parquet", "arrow"), default="csv")
     parser.add_argument("--folder", type=Path, help="where the file is written [a temporary one]")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         file = Path(folder) / "large.csv"
         start = time.perf_counter()
         generate(file, int(given.gib * 2**30))
+        if given.format != "csv":
+            file = as_frame(file, given.format)
         size = file.stat().st_size
         print(f"{size / 2**30:.2f} GiB written in {time.perf_counter() - start:.0f} s", flush=True)
         command = [sys.executable, "-c", PROGRAM, file, Path(folder) / "run"]

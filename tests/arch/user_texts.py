@@ -63,6 +63,8 @@ NO_TEXTS = {
     "set of {1}",
     "validation_loss",
     "classes or shares",
+    "import importlib, json, sys, types",
+    'importlib.import_module("pellucid.data." + sys.argv[4]).child(**json.loads(sys.argv[2]))',
     "shift flip rotate scale crop colour cutout mixup cutmix noise",
     "offset points",  # a name of matplotlib
 }

@@ -7,17 +7,22 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import polars
 import pytest
 
 import pellucid
 from pellucid import Trainer, nn
 from pellucid.base.errors import ArgumentError, DataError
-from pellucid.data.sources import load_source
+from pellucid.data.frame_pieces import FramePieces
+from pellucid.data.frames import frame_kind
+from pellucid.data.large_files import predict_large
+from pellucid.data.sources import load_for_prediction, load_source
 from pellucid.data.streaming import ShuffledRows, Sizes, TextPieces, hashes, parts_of
-from pellucid.data.tables import as_table
+from pellucid.data.tables import as_table, read_table
 from pellucid.training import Checkpoints
 from pellucid.training.history import Event
 from pellucid.training.run import train
@@ -138,8 +143,10 @@ def test_what_pieces_do_not_allow_and_damage_late_in_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(tmp_path, 40_000)
-    with pytest.raises(ArgumentError, match="in pieces, which time='x' does not allow"):
-        load_source(file, "y", time="x", memory=1)
+    for given, name in (({"in_order": True}, "in_order"), ({"fold": (1, 3)}, "fold"),
+                        ({"test": str(file)}, "test")):  # fmt: skip
+        with pytest.raises(ArgumentError, match=f"in pieces, which {name}=.* does not allow"):
+            load_source(file, "y", memory=1, **given)
     with pytest.raises(DataError, match="no column named 'w'"):
         load_source(file, "w", memory=1)
     cut = file.read_text().split("\n")
@@ -150,6 +157,136 @@ def test_what_pieces_do_not_allow_and_damage_late_in_the_file(
     )
     with pytest.raises(DataError, match=r"ragged rows: .*lines are counted from line \d+ on"):
         load_source(file, "y", memory=1)
+
+
+# --- Parquet and Arrow ---------------------------------------------------------------------------
+
+WRITERS: dict[str, Callable[[polars.DataFrame, Path], object]] = {
+    "parquet": lambda frame, path: frame.write_parquet(path, row_group_size=3000),
+    "arrow": lambda frame, path: frame.write_ipc(path, compression="zstd"),
+    "arrows": lambda frame, path: frame.write_ipc_stream(path),
+}
+
+
+def frame(rows: int = 30_000) -> polars.DataFrame:
+    """Numbers, a date, categories as text and as a dictionary, missing cells, and a part."""
+    rng = np.random.default_rng(1)
+    x, z = rng.normal(size=(2, rows))
+    kind = rng.integers(0, 3, rows)
+    day = np.datetime64("2020-01-01") + (np.arange(rows) * 7919 % rows) // 20
+    made = polars.DataFrame(
+        {
+            "id": np.arange(rows), "x": x, "z": np.where(np.arange(rows) % 97, z, np.nan),
+            "kind": [f"k{c}" for c in kind], "group": [f"g{i // 9}" for i in range(rows)],
+            "day": day, "part": np.array(["train", "val", "test"])[rng.integers(0, 3, rows)],
+            "y": 2 * x + kind,
+        }
+    )  # fmt: skip
+    pieces = [made[at : at + 2500].with_columns(polars.col("kind").cast(polars.Categorical))
+              for at in range(0, rows, 2500)]  # fmt: skip
+    return polars.concat(pieces, rechunk=False)
+
+
+@pytest.mark.parametrize("ending", list(WRITERS))
+def test_pieces_of_frames_are_the_rows_of_the_file(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"t.{ending}"
+    WRITERS[ending](frame(), file)
+    whole = read_table(file)
+    pieces = FramePieces(file, frame_kind(file.read_bytes()), 100_000)
+    found = list(pieces)
+    assert pieces.rows == 30_000 and 256 <= pieces.piece < 5_000
+    assert max(len(piece[0]) for piece in found) <= pieces.piece
+    for place, name in enumerate(whole.columns):
+        parts = [piece[place] for piece in found]
+        assert {part.name for part in parts} == {name}
+        if parts[0].kind == "text":
+            assert [t for part in parts for t in part.texts()] == whole[name].texts()
+        else:
+            values = np.concatenate([part.values for part in parts])
+            np.testing.assert_array_equal(values, whole[name].values)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_a_large_frame_is_learned_from_in_pieces(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"t.{ending}"
+    WRITERS[ending](frame(), file)
+    loading = {"memory": 1.0, "ignore": ["id", "group", "part", "day"]}
+    outcome = train(
+        file, "y", output=tmp_path / "run", epochs=1, widths=(8,), start="random",
+        learning_rate=0.01, loading=loading,
+    )  # fmt: skip
+    prepared = outcome.result.prepared
+    assert outcome.complete and prepared.stream is not None and prepared.rows == 30_000
+    assert abs(prepared.stream.rows - 21_000) < 500
+    assert outcome.result.figures["test"].values["r2"] > 0.95
+    whole = load_source(file, "y", ignore=loading["ignore"])
+    assert prepared.fingerprint == whole.fingerprint
+    assert prepared.feature_names == whole.feature_names
+    # Predictions in pieces are those of the whole file, with identifiers as they are written.
+    new = load_for_prediction(prepared.preprocessor, file, ids=["id"])
+    parts = list(predict_large(prepared.preprocessor, file, ids=["id"], memory=1.0))
+    assert len(parts) > 1
+    np.testing.assert_array_equal(np.concatenate([p.features for p in parts]), new.features)
+    assert [row for p in parts for row in p.ids["id"]] == new.ids["id"]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_time_and_parts_of_a_column_in_pieces(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"t.{ending}"
+    table = frame()
+    if ending == "csv":
+        table.write_csv(file)
+    else:
+        table.write_parquet(file)
+    common = {"memory": 1.0, "ignore": ["id", "group"]}
+    data = load_source(file, "y", time="day", **common)  # type: ignore[arg-type]
+    assert data.stream is not None
+    place = data.feature_names.index("day (days)")
+    learned = np.concatenate([rows[:, place] for rows, _ in data.stream])
+    held, tested = data.validation.features[:, place], data.test.features[:, place]
+    assert learned.max() < held.min() and held.max() < tested.min()
+    assert abs(len(learned) / 30_000 - 0.7) < 0.03 and len(tested) > 100
+    assert "its 'day': validation and test are the last rows" in " ".join(data.notes)
+    data = load_source(file, "y", split="part", **common)  # type: ignore[arg-type]
+    assert data.stream is not None
+    parts = table["part"].to_list()
+    assert data.stream.rows == parts.count("train") and len(data.validation) > 100
+    assert not any("part" in name for name in data.feature_names)
+    grouped = load_source(file, "y", group="group", memory=1.0, ignore=["id"])
+    assert grouped.stream is not None and abs(grouped.stream.rows - 21_000) < 1_000
+    with pytest.raises(DataError, match="holds text, which has no order in time"):
+        load_source(file, "y", time="kind", **common)  # type: ignore[arg-type]
+
+
+def test_a_column_that_names_no_validation_rows_leaves_some_for_it(tmp_path: Path) -> None:
+    table = frame().with_columns(polars.col("part") == "test")
+    table.write_parquet(tmp_path / "t.parquet")
+    data = load_source(tmp_path / "t.parquet", "y", split="part", ignore=["id"], memory=1.0)
+    training = table.height - int(table["part"].sum())
+    assert data.stream is not None
+    assert abs(data.stream.rows / training - 11 / 12) < 0.02 and len(data.validation) > 20
+
+
+@pytest.mark.parametrize("ending", list(WRITERS))
+def test_damaged_frames_are_errors_in_pieces_too(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"t.{ending}"
+    WRITERS[ending](frame(6000), file)
+    content = file.read_bytes()
+    kind = frame_kind(content)
+    rng = np.random.default_rng(0)
+    for number in range(4):
+        broken = bytearray(content)
+        if number == 0:
+            broken = broken[: len(broken) // 2]
+        for place in rng.integers(8, len(broken), 30 * number):
+            broken[place] = rng.integers(0, 256)
+        file.write_bytes(broken)
+        try:
+            assert sum(len(piece[0]) for piece in FramePieces(file, kind, 10_000)) <= 6000
+        except DataError as error:
+            assert str(file) in str(error)
+        else:
+            assert number
 
 
 PROGRAM = """

@@ -130,11 +130,11 @@ class Cut:
         if fixed is None:
             fixed = np.full(len(table), FREE, np.int8)
         if self.split is not None:
-            fixed = _parts_of_column(table[self.split], table, notes)
+            fixed = parts_of_column(table[self.split], table, notes)
         if self.fold is not None:
             fixed = self._fold(table, values, task, fixed, notes)
         own = [np.flatnonzero(fixed == part) for part in range(3)]
-        shares = self._shares(own)
+        shares = self.free_shares(own)
         free = np.flatnonzero((fixed == FREE) | (fixed == 0))
         if not free.size:
             raise DataError("No row is for training", "Let the rows name a training part.")
@@ -142,7 +142,7 @@ class Cut:
         found = [free[rows] for rows in dealt]
         return found[0], own[1] if own[1].size else found[1], own[2] if own[2].size else found[2]
 
-    def _shares(self, own: list[Rows]) -> tuple[float, ...]:
+    def free_shares(self, own: list[Rows]) -> tuple[float, ...]:
         """The shares by which rows that are not fixed are dealt out."""
         train, validation, test = self.shares
         if own[1].size and own[2].size:
@@ -189,7 +189,11 @@ class Cut:
         if self.time is None:
             notes.append("In the order of the file: validation and test are the last rows.")
             return np.arange(len(table), dtype=np.float64)
-        column = table[self.time]
+        notes.append(f"Ordered by {self.time!r}: validation and test are the last rows.")
+        return self.times(table[self.time])
+
+    def times(self, column: Column) -> npt.NDArray[np.float64]:
+        """The entries of a column of times as numbers; ``DataError`` for text."""
         if column.kind == "text":
             raise DataError(
                 f"Column {self.time!r} holds text, which has no order in time ({column.text(0)!r})",
@@ -199,7 +203,6 @@ class Cut:
                     ".",
                 ),
             )
-        notes.append(f"Ordered by {self.time!r}: validation and test are the last rows.")
         return np.asarray(column.values, np.float64)
 
     def _fold(
@@ -237,7 +240,7 @@ class Cut:
         return np.where(fold == number - 1, 2, FREE).astype(np.int8)
 
 
-def _parts_of_column(column: Column, table: Table, notes: list[str]) -> Fixed:
+def parts_of_column(column: Column, table: Table, notes: list[str]) -> Fixed:
     """The part that a column says of each row: in words; a truth value, or 0 and 1, is true for
     test rows (for training rows where the column's name says so)."""
     distinct, codes = distinct_values(column)

@@ -30,17 +30,17 @@ _SECONDS = 60.0
 _BYTES_PER_SECOND = 2 * 2**20
 # Empty packages in place of the real ones: importing those takes longer than reading most files.
 _PROGRAM = """
-import json, sys, types
+import importlib, json, sys, types
 sys.path[:] = json.loads(sys.argv[1])
 for name, folder in (("pellucid", sys.argv[3]), ("pellucid.data", sys.argv[3] + "/data")):
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = [folder]
-from pellucid.data.frames import child
-child(**json.loads(sys.argv[2]))
+importlib.import_module("pellucid.data." + sys.argv[4]).child(**json.loads(sys.argv[2]))
 """
 _UNUSABLE, _LACKS = 3, 4
 _GAVE_UP = (_UNUSABLE, _LACKS)
-_AGAIN = "Write or copy the file again."
+AGAIN = "Write or copy the file again."
+"""What to do with a damaged file."""
 
 
 KINDS = {"parquet": "Parquet file", "arrow": "Arrow file", "excel": "spreadsheet"}
@@ -89,7 +89,7 @@ def read_frame(
         _check_end(file, data)
     order: dict[str, Any] = {"kind": kind, "memory": available_memory() // 2}
     order |= {"texts": list(texts), "sheet": sheet, "header": header}
-    columns, notes = _unpack(file, _run(file, data, order))
+    columns, notes = columns_in(file, _run(file, data, order))
     rows = len(columns[0]) if columns else 0
     if not rows:
         raise DataError(
@@ -108,29 +108,26 @@ def _check_end(file: Path, data: bytes) -> None:
         raise DataError(
             f"{file} is a damaged Parquet file: its end marker is missing "
             f"({len(data)} bytes, probably truncated)",
-            _AGAIN,
+            AGAIN,
         )
 
 
 def _run(file: Path, data: bytes, order: dict[str, Any]) -> bytes:
     """What the child wrote; errors of every kind as ``DataError``."""
     seconds = _SECONDS + len(data) / _BYTES_PER_SECOND
-    path = [entry or os.getcwd() for entry in sys.path]
-    package = str(Path(__file__).parents[1])
-    command = [sys.executable, "-P", "-c", _PROGRAM, json.dumps(path), json.dumps(order), package]
     try:
         done = subprocess.run(
-            command,
+            child_command("frames", order),
             input=data,
             capture_output=True,
             timeout=seconds,
             check=False,
-            env={**os.environ, "POLARS_MAX_THREADS": "2", "RUST_BACKTRACE": "0"},
+            env=child_environment(),
         )
     except subprocess.TimeoutExpired:
         raise DataError(
             f"{file} was not read within {seconds:.0f} seconds: it is damaged, or too large",
-            _AGAIN,
+            AGAIN,
         ) from None
     except OSError as error:
         raise FileError(
@@ -143,16 +140,34 @@ def _run(file: Path, data: bytes, order: dict[str, Any]) -> bytes:
         message, hint = json.loads(done.stdout.decode("utf-8", "replace") or '["", ""]')
         made = MissingPackageError if done.returncode == _LACKS else DataError
         raise made(message.replace("the table", str(file), 1), hint)
-    why = f"signal {-done.returncode}" if done.returncode < 0 else f"status {done.returncode}"
-    raise DataError(
-        f"{file} is a damaged {KINDS[order['kind']]}: reading it ended in the middle ({why}), as a "
-        f"wrong length or more than the {order['memory'] / 2**20:,.0f} MiB of memory allowed can "
-        "cause",
-        _AGAIN,
+    raise damaged_in_child(file, order["kind"], done.returncode, order["memory"])
+
+
+def child_command(module: str, order: dict[str, Any]) -> list[str]:
+    """What starts a child that runs ``child(**order)`` of a module of this folder."""
+    path = [entry or os.getcwd() for entry in sys.path]
+    package = str(Path(__file__).parents[1])
+    return [
+        sys.executable, "-P", "-c", _PROGRAM, json.dumps(path), json.dumps(order), package, module,
+    ]  # fmt: skip
+
+
+def child_environment() -> dict[str, str]:
+    """The environment of a child that reads."""
+    return {**os.environ, "POLARS_MAX_THREADS": "2", "RUST_BACKTRACE": "0"}
+
+
+def damaged_in_child(file: Path, kind: str, status: int, memory: int) -> DataError:
+    """The error for a file at which the child that read it ended."""
+    why = f"signal {-status}" if status < 0 else f"status {status}"
+    return DataError(
+        f"{file} is a damaged {KINDS[kind]}: reading it ended in the middle ({why}), as a "
+        f"wrong length or more than the {memory / 2**20:,.0f} MiB of memory allowed can cause",
+        AGAIN,
     )
 
 
-def _unpack(file: Path, content: bytes) -> tuple[list[Column], list[str]]:
+def columns_in(file: Path, content: bytes) -> tuple[list[Column], list[str]]:
     """The columns and notes that the child sent: a header in JSON, then arrays of 8 bytes an
     entry."""
     at = 8 + int.from_bytes(content[:8], "little")
@@ -165,7 +180,7 @@ def _unpack(file: Path, content: bytes) -> tuple[list[Column], list[str]]:
             columns.append(Column(name, kind, values.copy(), tuple(categories)))
             at += 8 * rows
     except (ValueError, TypeError) as error:
-        raise DataError(f"{file} could not be read: {error}", _AGAIN) from None
+        raise DataError(f"{file} could not be read: {error}", AGAIN) from None
     return columns, notes
 
 
@@ -179,7 +194,7 @@ def child(kind: str, memory: int, texts: Collection[str], sheet: str, header: bo
     a file that cannot be used, 4 where a package is missing.
     """
     data = sys.stdin.buffer.read()
-    _limit(memory)
+    limit_child(memory)
     notes: list[str] = []
     try:
         if kind == "excel":
@@ -194,17 +209,23 @@ def child(kind: str, memory: int, texts: Collection[str], sheet: str, header: bo
         _give_up("the table is too large for the memory available", "Give fewer rows.")
     except BaseException as error:  # panics of the reading library are no Exception
         first = (str(error).splitlines() or ["?"])[0][:200]
-        _give_up(f"the table is a damaged {KINDS[kind]}: {first}", _AGAIN)
+        _give_up(f"the table is a damaged {KINDS[kind]}: {first}", AGAIN)
     else:
-        shapes = [(c.name, c.kind, len(c), list(c.categories)) for c in columns]
-        head = json.dumps([shapes, notes]).encode()
         out = sys.stdout.buffer
-        out.write(len(head).to_bytes(8, "little") + head)
-        for column in columns:
-            dtype = "<i8" if column.kind == "text" else "<f8"
-            out.write(np.ascontiguousarray(column.values, dtype).tobytes())
+        out.write(arrays_of(columns, notes))
         out.flush()
     os._exit(0)
+
+
+def arrays_of(columns: list[Column], notes: list[str]) -> bytes:
+    """Columns and notes as :func:`columns_in` takes them."""
+    shapes = [(c.name, c.kind, len(c), list(c.categories)) for c in columns]
+    head = json.dumps([shapes, notes]).encode()
+    parts = [len(head).to_bytes(8, "little"), head]
+    for column in columns:
+        dtype = "<i8" if column.kind == "text" else "<f8"
+        parts.append(np.ascontiguousarray(column.values, dtype).tobytes())
+    return b"".join(parts)
 
 
 def _columns(kind: str, data: bytes, texts: Collection[str]) -> list[Column]:
@@ -229,7 +250,7 @@ def _give_up(message: str, hint: str, status: int = _UNUSABLE) -> None:
     os._exit(status)
 
 
-def _limit(memory: int) -> None:
+def limit_child(memory: int) -> None:
     """Bounds the memory of this process, where the system can, and leaves no core dump."""
     try:
         import resource

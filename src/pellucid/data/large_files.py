@@ -1,8 +1,10 @@
-"""Files that are larger than the memory, from their text to prepared data; see ``streaming``."""
+"""Files that are larger than the memory, from their rows to prepared data; see ``streaming``."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -14,16 +16,19 @@ import numpy.typing as npt
 from pellucid.base.errors import DataError
 from pellucid.data.array_files import is_array_file
 from pellucid.data.cells import CellRules
-from pellucid.data.columns import Table
+from pellucid.data.columns import Column, Table, check_column_names, text_column
 from pellucid.data.csv_text import lay_out
+from pellucid.data.cuts import Cut, parts_of_column
 from pellucid.data.encodings import AUTO
 from pellucid.data.files import MEMORY_SHARE, available_memory
+from pellucid.data.frame_pieces import FramePieces
 from pellucid.data.frames import frame_kind
 from pellucid.data.json_lines import is_json, json_columns
 from pellucid.data.prepared import PredictionData, PreparedData
 from pellucid.data.preprocessing import Preprocessor
 from pellucid.data.readings import MISSING_TEXTS
 from pellucid.data.remarks import remarks
+from pellucid.data.splits import check_times, split_in_order
 from pellucid.data.streaming import (
     MIB,
     ShuffledRows,
@@ -40,26 +45,114 @@ Prepare = Callable[[Table, npt.NDArray[np.int8]], PreparedData]
 """A sample of the rows and their parts → prepared data."""
 
 _PACKED = 5
+_ARROW, _PARQUET = 0.5, 2.0
 
 
 def is_large(file: Path, memory: float | None) -> bool:
-    """Whether a file of text takes more than ``memory`` MiB while it is read as a whole, or more
-    than a quarter of what is available."""
+    """Whether a file of text, or a Parquet or Arrow file, takes more than ``memory`` MiB while it
+    is read as a whole, or more than a quarter of what is available."""
     with contextlib.suppress(OSError, DataError):
         with file.open("rb") as stream:
             head = stream.read(512)
-        size = file.stat().st_size * (_PACKED if head[:2] == b"\x1f\x8b" else 1)
+        kind = frame_kind(head)
+        weight = {"parquet": _PARQUET, "arrow": _ARROW}.get(kind, 1.0)
+        size = file.stat().st_size * (_PACKED if head[:2] == b"\x1f\x8b" else weight)
         if memory is None:
             limit = max(64 * MIB, available_memory() * 2 // MEMORY_SHARE)
         else:
             limit = int(memory * MIB) // MEMORY_SHARE
-        binary = frame_kind(head) or is_array_file(head) or head[:4] == b"PK\x03\x04"
+        binary = kind == "excel" or is_array_file(head) or head[:4] == b"PK\x03\x04"
         return size > limit and not binary
     return False
 
 
 class LargeTable:
-    """A table in a file of text, read in pieces as ``rules`` say."""
+    """A table in a large file, read in pieces as ``rules`` say: ``LargeText`` or ``LargeFrame``."""
+
+    def __init__(self, file: Path, rules: CellRules, sizes: Sizes) -> None:
+        self.file, self.rules, self.sizes = file, rules, sizes
+        self.notes: list[str] = []
+
+    def tables(self, rules: CellRules | None = None) -> Iterator[Table]:
+        """The rows of each piece, as ``rules`` say (by default the table's)."""
+        raise NotImplementedError
+
+    def sample(self, seed: int) -> tuple[Table, int]:
+        """Rows from windows all over the file, and about how many rows there are."""
+        raise NotImplementedError
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the file's bytes."""
+        digest = hashlib.sha256()
+        with self.file.open("rb") as stream:
+            while piece := stream.read(MIB):
+                digest.update(piece)
+        return digest.hexdigest()
+
+
+def open_large(
+    file: Path,
+    rules: CellRules,
+    sizes: Sizes,
+    *,
+    encoding: str,
+    separator: str | None,
+    header: bool | None,
+) -> LargeTable:
+    """The table in a large file of any kind."""
+    with file.open("rb") as stream:
+        kind = frame_kind(stream.read(512))
+    if kind:
+        return LargeFrame(file, kind, rules, sizes)
+    return LargeText(file, rules, sizes, encoding=encoding, separator=separator, header=header)
+
+
+class LargeFrame(LargeTable):
+    """A table in a Parquet or Arrow file of ``kind``."""
+
+    def __init__(self, file: Path, kind: str, rules: CellRules, sizes: Sizes) -> None:
+        super().__init__(file, rules, sizes)
+        self.kind = kind
+        self.pieces = self._pieces(rules)
+
+    def _pieces(self, rules: CellRules) -> FramePieces:
+        # A piece is held by both processes, once as it was read and once as arrays.
+        return FramePieces(self.file, self.kind, 2 * self.sizes.piece, rules.text_columns)
+
+    def tables(self, rules: CellRules | None = None) -> Iterator[Table]:
+        """The rows of each piece, as ``rules`` say (by default the table's)."""
+        for columns in self._pieces(rules) if rules is not None else self.pieces:
+            yield recognized(self._table(columns), self.rules if rules is None else rules)
+
+    def _table(self, columns: list[Column]) -> Table:
+        check_column_names([column.name for column in columns], str(self.file))
+        return Table(str(self.file), {column.name: column for column in columns})
+
+    def sample(self, seed: int) -> tuple[Table, int]:
+        """Rows from windows all over the file, and how many rows there are."""
+        random = np.random.Generator(np.random.PCG64([seed, 3]))
+        found: list[Table] = []
+        for columns in self.pieces:
+            table, pieces = self._table(columns), -(-self.pieces.rows // self.pieces.piece)
+            share = max(256, self.sizes.sample // (8 * len(columns) * pieces))
+            start = int(random.integers(0, max(1, len(table) - share + 1)))
+            found.append(table.take(np.arange(start, min(len(table), start + share))))
+        if not found:
+            raise DataError(f"{self.file} has no rows", "Give a table with at least one row.")
+        columns = [_joined([table[name] for table in found]) for name in found[0].columns]
+        return recognized(self._table(columns), self.rules), self.pieces.rows
+
+
+def _joined(columns: list[Column]) -> Column:
+    """The rows of all of them; text where one of them is text."""
+    first = columns[0]
+    if all(column.kind == first.kind != "text" for column in columns):
+        return replace(first, values=np.concatenate([column.values for column in columns]))
+    return text_column(first.name, [text for column in columns for text in column.texts()])
+
+
+class LargeText(LargeTable):
+    """A table in a file of text."""
 
     def __init__(
         self,
@@ -71,10 +164,9 @@ class LargeTable:
         separator: str | None,
         header: bool | None,
     ) -> None:
-        self.file, self.rules, self.sizes = file, rules, sizes
+        super().__init__(file, rules, sizes)
         self.separator, self.header = separator, header
         self.pieces = TextPieces(file, encoding, sizes.piece)
-        self.notes: list[str] = []
         first = next(iter(self.pieces), (1, ""))[1]
         if not first:
             raise DataError(f"{file} is empty", "Give a file with column names and rows.")
@@ -92,6 +184,11 @@ class LargeTable:
             body = text if number or not self._head else text[len(self._head) :]
             if body.strip():
                 yield line, body
+
+    def tables(self, rules: CellRules | None = None) -> Iterator[Table]:
+        """The rows of each piece, as ``rules`` say (by default the table's)."""
+        for line, body in self.bodies():
+            yield self.read(body, line, rules)
 
     def read(self, body: str, line: int = 0, rules: CellRules | None = None) -> Table:
         """The rows of a piece, or of a part of one, as ``rules`` say (by default the table's)."""
@@ -122,20 +219,50 @@ class LargeTable:
         return self.read(text), rows
 
 
-def prepare_large(
-    large: LargeTable,
-    prepare: Prepare,
-    shares: Sequence[float],
-    seed: int,
-    group: str | None,
-) -> PreparedData:
+class LargeCut:
+    """The part of each row of a large table, 0 to 2, as ``cut`` says: by a hash of its cells or of
+    its group, by its time, or by the column that names it.  What has to be known beforehand, the
+    times at which the parts begin and the parts that a column names, is that of a sample."""
+
+    def __init__(self, cut: Cut, sample: Table) -> None:
+        self.cut, self.shares = cut, cut.shares
+        self.times: Sequence[float] = ()
+        if cut.time is not None:
+            parts = split_in_order(cut.times(sample[cut.time]), cut.shares)
+            known = [sample[cut.time].values[rows] for rows in parts]
+            ends = [part.min() if part.size else np.inf for part in known[1:]]
+            self.times = (min(ends), ends[1])
+            self.how = f"its {cut.time!r}: validation and test are the last rows"
+        elif cut.split is not None:
+            own = parts_of_column(sample[cut.split], sample, [])
+            self.shares = cut.free_shares([np.flatnonzero(own == part) for part in range(3)])
+            self.how = f"column {cut.split!r}, which is no feature"
+        else:
+            self.how = f"the cells of {cut.group!r}" if cut.group else "its cells"
+
+    def __call__(self, table: Table) -> npt.NDArray[np.int8]:
+        """The parts of a table's rows."""
+        cut = self.cut
+        if cut.time is not None:
+            times = cut.times(table[cut.time])
+            check_times(times)
+            return np.searchsorted(self.times, times, side="right").astype(np.int8)
+        dealt = parts_of(table, self.shares, cut.seed, cut.group)
+        if cut.split is None:
+            return dealt
+        own = parts_of_column(table[cut.split], table, [])
+        return np.where(own == 0, dealt, own).astype(np.int8)
+
+
+def prepare_large(large: LargeTable, prepare: Prepare, cut: Cut) -> PreparedData:
     """Data that are ready for training, of which ``stream`` holds the training rows.
 
     What is learned beforehand follows from the training rows of a sample; validation and test are
     the other rows of that sample.
     """
-    sample, expected = large.sample(seed)
-    prepared = prepare(sample, parts_of(sample, shares, seed, group))
+    sample, expected = large.sample(cut.seed)
+    parts = LargeCut(cut, sample)
+    prepared = prepare(sample, parts(sample))
     preprocessor = prepared.preprocessor
     if not isinstance(preprocessor, Preprocessor):
         raise DataError("A large file is a table", "Give pictures as a folder.")
@@ -147,22 +274,20 @@ def prepare_large(
         large.sizes,
         expected,
         whole_numbers=task.kind == "multiclass",
-        seed=seed,
+        seed=cut.seed,
     )
     rows = dropped = 0
-    for line, body in large.bodies():
-        table = large.read(body, line)
+    for table in large.tables():
         values, present = encode_targets(table, task)
-        keep = np.flatnonzero(present & (parts_of(table, shares, seed, group) == 0))
+        keep = np.flatnonzero(present & (parts(table) == 0))
         rows, dropped = rows + len(table), dropped + int((~present).sum())
         chosen = values[keep] if scaler is None else scaler.transform(values[keep])
         stream.add(preprocessor.transform(table.take(keep)), chosen)
     stream.flush()
-    where = f"the cells of {group!r}" if group else "its cells"
     note = (
         f"The file is read in pieces: {stream.rows:,} training rows lie shuffled on the disk. What "
         f"was found out, and validation and test, are of a sample of {len(sample):,} of {rows:,} "
-        f"rows; the part of a row follows from {where}."
+        f"rows; the part of a row follows from {parts.how}."
     )
     return replace(
         prepared,
@@ -170,7 +295,7 @@ def prepare_large(
         rows=rows,
         rows_dropped=dropped,
         notes=(*large.notes, note, *prepared.notes),
-        fingerprint=large.pieces.fingerprint(),
+        fingerprint=large.fingerprint(),
     )
 
 
@@ -186,7 +311,7 @@ def predict_large(
     ``load_for_prediction``."""
     used = [plan.column for plan in preprocessor.plans]
     rules = CellRules(readings=preprocessor.reading_of_columns(), used=used)
-    large = LargeTable(
+    large = open_large(
         file,
         rules,
         Sizes.of(streaming_budget(memory)),
@@ -195,14 +320,11 @@ def predict_large(
         header=header_of(preprocessor),
     )
     as_written = CellRules(text_columns=ids, keep_texts=MISSING_TEXTS, used=())
-    for line, body in large.bodies():
-        table = large.read(body, line)
-        named: dict[str, list[str | None]] = {}
-        if ids:
-            for name in ids:
-                table[name]  # raises if it is not there
-            plain = large.read(body, line, as_written)
-            named = {name: plain[name].texts() for name in ids}
+    written = large.tables(as_written) if ids else itertools.repeat(None)
+    for table, plain in zip(large.tables(), written, strict=False):
+        for name in ids:
+            table[name]  # raises if it is not there
+        named = {} if plain is None else {name: plain[name].texts() for name in ids}
         notes = (*table.notes, *remarks(preprocessor, table, tuple(ids)))
         features = preprocessor.transform(table)
         present = np.zeros(len(table), dtype=np.bool_)

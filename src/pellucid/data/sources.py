@@ -23,7 +23,7 @@ from pellucid.data.cuts import FREE, UNUSED, Cut, Fixed
 from pellucid.data.encodings import AUTO
 from pellucid.data.idx import read_mnist_folder
 from pellucid.data.input_layout import InputLayout
-from pellucid.data.large_files import LargeTable, header_of, is_large, prepare_large
+from pellucid.data.large_files import header_of, is_large, open_large, prepare_large
 from pellucid.data.leaks import find_leaks, find_row_counters
 from pellucid.data.memory import from_memory, is_frame
 from pellucid.data.picture_sources import (
@@ -108,8 +108,8 @@ def load_source(
     ``separator``, ``sheet``, ``missing_values``, ``keep_texts``, ``date_formats``, ``decimal`` and
     ``header`` are those of ``read_table``.
 
-    A file of text that takes more than ``memory`` MiB while it is read (a quarter of what is
-    available, unless given) is read in pieces; see ``streaming``.
+    A file of text, or a Parquet or Arrow file, that takes more than ``memory`` MiB while it is
+    read (a quarter of what is available, unless given) is read in pieces; see ``streaming``.
 
     ``text="transformer"`` leaves the words of prose in their order, for networks that read it.
 
@@ -131,7 +131,7 @@ def load_source(
         rules = replace(_rules({**known, "text_columns": as_text}), separator=separator or ",")
         sizes = Sizes.of(streaming_budget(memory))
         written = {"encoding": encoding, "separator": separator, "header": header}
-        large = LargeTable(Path(source), rules, sizes, **written)  # type: ignore[arg-type]
+        large = open_large(Path(source), rules, sizes, **written)  # type: ignore[arg-type]
 
         def prepare(sample: Table, fixed: Fixed) -> PreparedData:
             sample = _with_text(sample, _known(sample, as_text))
@@ -142,7 +142,7 @@ def load_source(
             name = large.file.name.removesuffix(".gz").rpartition(".")[0]
             return _prepare_table(sample, name, kind, plain, out, as_text, keep_leaks, fixed, text)
 
-        return prepare_large(large, prepare, cut.shares, seed, group)
+        return prepare_large(large, prepare, cut)
     found = pictures_of(source, image_size) if not isinstance(source, Table) else None
     if found is None:
         reading = {"encoding": encoding, "separator": separator, "sheet": sheet, "header": header}
@@ -172,9 +172,7 @@ def load_source(
 def _refuse_for_large(cut: Cut, validation: object, test: object) -> None:
     """``ArgumentError`` for cuts that need all rows at a time."""
     needs: dict[str, object] = {
-        "time": cut.time,
         "in_order": cut.in_order or None,
-        "split": cut.split,
     }
     needs |= {"fold": cut.fold, "validation": validation, "test": test}
     for name, value in needs.items():

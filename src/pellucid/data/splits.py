@@ -91,6 +91,15 @@ def split_groups(
     return train, validation, test
 
 
+def check_times(ranks: npt.NDArray[np.float64]) -> None:
+    """``DataError`` where values by which rows are put in order are missing."""
+    if bool(np.isnan(ranks).any()):
+        raise DataError(
+            f"{int(np.isnan(ranks).sum())} of {ranks.size} rows have no time",
+            "Complete or remove these rows: without it they cannot be put in order.",
+        )
+
+
 def split_in_order(
     values: npt.ArrayLike, fractions: Sequence[float] = DEFAULT_FRACTIONS
 ) -> tuple[Rows, Rows, Rows]:
@@ -101,11 +110,7 @@ def split_in_order(
     """
     shares = check_fractions(fractions)
     ranks = np.asarray(values, dtype=np.float64)
-    if bool(np.isnan(ranks).any()):
-        raise DataError(
-            f"{int(np.isnan(ranks).sum())} of {ranks.size} rows have no time",
-            "Complete or remove these rows: without it they cannot be put in order.",
-        )
+    check_times(ranks)
     order = np.argsort(ranks, kind="stable")
     ordered = ranks[order]
     cuts = []

@@ -16,7 +16,6 @@ from __future__ import annotations
 import codecs
 import contextlib
 import gzip
-import hashlib
 import os
 import shutil
 import tempfile
@@ -93,14 +92,6 @@ class TextPieces:
                 yield cast("IO[bytes]", stack.enter_context(gzip.GzipFile(fileobj=stream)))
             else:
                 yield stream
-
-    def fingerprint(self) -> str:
-        """SHA-256 of the file's bytes."""
-        digest = hashlib.sha256()
-        with self.file.open("rb") as stream:
-            while piece := stream.read(MIB):
-                digest.update(piece)
-        return digest.hexdigest()
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
         """(line of the file at which the piece begins, its text)."""
