@@ -75,7 +75,11 @@ after each iteration, bytes on for each chunk, and the bytes of a chunk if it is
 STRAND_TASK = Record("strand_task", "kernel", "slots", "chunks")
 """A task of a strand; its slots count in the strand's own table."""
 
+SERIES = Record("series", "count", "strand")
+"""Strands that run one after the other for each chunk: how many, and the address of the function
+that runs one; the addresses of their records follow."""
+
 CALL = Record("call", "callback", "number")
 """A call of the host: ``i64 callback(i64 number)``, which returns 0, or 1 to end the run."""
 
-ALL = (PROGRAM, REGION, LOOP, MOVE, CALL, TASK, STRAND, ENTRY, STRAND_TASK)
+ALL = (PROGRAM, REGION, LOOP, MOVE, CALL, TASK, STRAND, ENTRY, STRAND_TASK, SERIES)

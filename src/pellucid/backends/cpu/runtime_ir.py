@@ -59,6 +59,7 @@ POOL_COUNTER_STRIDE: Final = 128
 
 RUN_NAME: Final = "pellucid_run"
 STRAND_NAME: Final = "pellucid_strand"
+SERIES_NAME: Final = "pellucid_series"
 WORK_NAME: Final = "pellucid_work"
 TICKS_NAME: Final = "pellucid_ticks"
 
@@ -694,6 +695,36 @@ done:
 declare i64 @llvm.cttz.i64(i64, i1)
 """
 
+_SERIES = """
+; Some chunks of a series: for each of them all strands, one after the other, so that a strand finds
+; in the caches what the one before it wrote.  Called like a kernel, with its record in place of slots.
+define void @{SERIES_NAME}(ptr %table, ptr %record, i64 %begin, i64 %end) nounwind {
+entry:
+  %count = load i64, ptr %record, align 8
+  %strand.at = getelementptr i8, ptr %record, i64 {SERIES_STRAND}
+  %strand = load ptr, ptr %strand.at, align 8
+  %first = getelementptr i8, ptr %record, i64 {SERIES_BYTES}
+  br label %chunk
+chunk:
+  %c = phi i64 [ %begin, %entry ], [ %c.next, %each ]
+  %c.next = add i64 %c, 1
+  %c.more = icmp slt i64 %c, %end
+  br i1 %c.more, label %each, label %exit
+each:
+  %n = phi i64 [ 0, %chunk ], [ %n.next, %run ]
+  %n.more = icmp slt i64 %n, %count
+  br i1 %n.more, label %run, label %chunk
+run:
+  %n.at = getelementptr ptr, ptr %first, i64 %n
+  %one = load ptr, ptr %n.at, align 8
+  call void %strand(ptr %table, ptr %one, i64 %c, i64 %c.next)
+  %n.next = add i64 %n, 1
+  br label %each
+exit:
+  ret void
+}
+"""
+
 _TICKS = """
 ; The clock that profiles are measured with.
 define i64 @{TICKS_NAME}() nounwind {
@@ -717,6 +748,7 @@ def driver_kernels(architecture: str) -> dict[str, str]:
         i64 pellucid_run(ptr program, ptr pool or null, i64 steps)
         i64 pellucid_work(ptr pool, i64 index of the worker, from 1)
         void pellucid_strand(ptr table, ptr record, i64 begin, i64 end)
+        void pellucid_series(ptr table, ptr record, i64 begin, i64 end)
         i64 pellucid_ticks()
     """
     family = family_of(architecture)
@@ -739,5 +771,6 @@ def driver_kernels(architecture: str) -> dict[str, str]:
         RUN_NAME: text(*shared, _FORK_JOIN, clock, _RUN),
         WORK_NAME: text(*shared, _WORK),
         STRAND_NAME: text(_STRAND),
+        SERIES_NAME: text(_SERIES),
         TICKS_NAME: text(clock, _TICKS),
     }
