@@ -126,7 +126,9 @@ def can_be_crowd(executable: Executable) -> bool:
     return bool(module.can_be_crowd(executable))
 
 
-def load_crowd(parts: Sequence[tuple[Executable, int, CrowdPlaces]], members: int) -> CrowdExecutable:
+def load_crowd(
+    parts: Sequence[tuple[Executable, int, CrowdPlaces]], members: int
+) -> CrowdExecutable:
     """Programs, each with its steps and places, that run one after the other for each member."""
     module = importlib.import_module("pellucid.backends.cpu.crowd")
     made: CrowdExecutable = module.CrowdProgram([module.CrowdPart(*p) for p in parts], members)

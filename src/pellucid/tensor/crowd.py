@@ -1,8 +1,8 @@
-"""Many copies of what compiled functions read and change, and their programs on all of these at once.
+"""Many copies of what compiled functions read and change, and their programs on all of them.
 
-A compiled step changes tensors: parameters, averages of an optimizer, the random state.  A crowd has
-its own values of these for each of its members, side by side in one block of memory, and runs the
-programs on all members in one native call in which threads take whole members
+A compiled step changes tensors: parameters, averages of an optimizer, the random state.  A crowd
+has its own values of these for each of its members, side by side in one block of memory, and runs
+the programs on all members in one native call in which threads take whole members
 (:mod:`pellucid.backends.cpu.crowd`).  The tensors themselves stay as they are.
 """
 
@@ -62,8 +62,7 @@ class Part:
                     "Give an entry for each member and step.",
                 )
         self.results = [
-            np.zeros((members, steps, *shape), dtype.numpy)
-            for shape, dtype in program.result_specs
+            np.zeros((members, steps, *shape), dtype.numpy) for shape, dtype in program.result_specs
         ]
         self.hosts = np.zeros((members, steps, len(program.hosts)), np.float64)
 
@@ -149,7 +148,7 @@ class Crowd:
         program.set_steps(number, steps)
 
     def load(self, parts: Sequence[Part], members: int | None = None) -> backends.CrowdExecutable:
-        """The parts for the first ``members``, as what runs one after the other for each of them."""
+        """What runs the parts, one after the other, for each of the first ``members``."""
         found = [(part.program.executable, part.steps, self._places(part)) for part in parts]
         return backends.load_crowd(found, self.members if members is None else members)
 
@@ -194,5 +193,3 @@ def _place(array: Array, by_member: bool, by_step: bool) -> tuple[int, int, int]
 
 def _lines(size: int) -> int:
     return -(-size // LINE) * LINE
-
-

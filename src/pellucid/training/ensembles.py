@@ -1,10 +1,10 @@
 """Many small networks as one program.
 
-A small network leaves a processor idle: its step is over before the work is shared out.  Networks of
-one shape therefore learn side by side (:mod:`pellucid.training.groups`): their step is one program,
-which runs over stacks of weights, and each thread takes whole networks.  Settings that are numbers
-may differ (learning rate, weight decay, dropout, seed), and each network gets what it gets alone:
-its own first weights, order of rows, dropout, schedule and early stopping.
+A small network leaves a processor idle: its step is over before the work is shared out.  Networks
+of one shape therefore learn side by side (:mod:`pellucid.training.groups`): their step is one
+program, which runs over stacks of weights, and each thread takes whole networks.  Settings that are
+numbers may differ (learning rate, weight decay, dropout, seed), and each network gets what it gets
+alone: its own first weights, order of rows, dropout, schedule and early stopping.
 """
 
 from __future__ import annotations
@@ -68,9 +68,7 @@ def train_networks(
     return [results[number] for number in range(len(configs))]
 
 
-def groups_of(
-    data: Sequence[PreparedData], configs: Sequence[TrainingConfig]
-) -> list[list[int]]:
+def groups_of(data: Sequence[PreparedData], configs: Sequence[TrainingConfig]) -> list[list[int]]:
     """Numbers of the networks that can learn together, in groups."""
     groups: dict[Any, list[int]] = {}
     for number, (prepared, config) in enumerate(zip(data, configs, strict=True)):

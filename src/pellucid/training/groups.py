@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,6 @@ Watch = Callable[[int, EpochRecord], bool]
 """(number of the network, what an epoch gave) → whether the network is to stop there."""
 SLICE_SECONDS = 0.2
 """A native call lasts about this long at most, where it has several steps."""
-_CALL = slice(None)
 
 
 class Group:
@@ -74,9 +73,16 @@ class Group:
         self.metrics = {id(data): headline_metrics(data) for data in own}
         self.weighted = prepared[0].train.weights is not None
         self._rate = 0.0
+        self.place_of = {member: place for place, member in enumerate(self.members)}
+        count = len(configs)
+        self.lowest = np.full(count, np.inf)
+        self.waited, self.best_epoch = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        self.patience = np.array([member.config.patience or 0 for member in self.members])
+        self.epochs = np.array([member.epochs for member in self.members])
+        self.noted: list[Future[list[int]]] = []
         self.crowd, self.best, self.kept = self._laid_out()
-        self.lines = np.zeros((len(configs), self.template.full, self.template.size), np.int64)
-        self.rest = np.zeros((len(configs), 1, self.template.ragged), np.int64)
+        self.lines = np.zeros((count, self.template.full, self.template.size), np.int64)
+        self.rest = np.zeros((count, 1, self.template.ragged), np.int64)
         self.learning, self.measuring = self._learning_parts(), self._measuring_parts()
         for place, member in enumerate(self.members):
             self._read_numbers(place, member)
@@ -136,6 +142,9 @@ class Group:
     def _load(self) -> None:
         """The native programs for the members that run."""
         count = len(self.running)
+        self.at = np.array([self.place_of[member] for member in self.running])
+        by_epoch = [m.schedule is not None and not m.by_step for m in self.running]
+        self.scheduled = np.flatnonzero(by_epoch).tolist()
         parts = [*self.learning, *self.measuring]
         self.whole: CrowdExecutable = self.crowd.load(parts, count)
         self.slice: CrowdExecutable | None = None
@@ -160,16 +169,13 @@ class Group:
                     self._read_numbers(place, member, step)
                     member.schedule.step()
 
-    def _advance(self, place: int, member: Member, record: EpochRecord) -> None:
+    def _advance(self, place: int, loss: float) -> None:
         """The schedule's step for the next epoch."""
-        schedule = member.schedule
-        if schedule is None or member.by_step:
-            return
-        if getattr(schedule, "watches_metric", False):
-            loss = record.validation_loss
-            schedule.step(record.loss if loss is None else loss)
+        member = self.running[place]
+        if getattr(member.schedule, "watches_metric", False):
+            member.schedule.step(loss)
         else:
-            schedule.step()
+            member.schedule.step()
         self._read_numbers(place, member)
 
     # ---- training --------------------------------------------------------------------------
@@ -179,18 +185,21 @@ class Group:
         self._measure_starts()
         epoch = 1
         orders = _orders(self.running, epoch)
-        with ThreadPoolExecutor(1) as helper:
+        with ThreadPoolExecutor(1) as self.helper:
             while self.running:
                 self._fill(orders)
                 self._read_ahead()
-                following = helper.submit(_orders, list(self.running), epoch + 1)
+                following = self.helper.submit(_orders, self.running, epoch + 1)
                 before = time.perf_counter()
                 ended = self._run_epoch()
                 if ended:
-                    self._end(ended)
+                    self._let_go(np.zeros(len(self.running), bool), ended)
                     break
-                self._close_epoch(epoch, time.perf_counter() - before)
-                orders, epoch = following.result(), epoch + 1
+                seconds = time.perf_counter() - before
+                orders = following.result()[self._close_epoch(epoch, seconds)]
+                epoch += 1
+        for note in self.noted:
+            note.result()
         return [self._result(place, member) for place, member in enumerate(self.members)]
 
     def _measure_starts(self) -> None:
@@ -202,17 +211,15 @@ class Group:
             if member.linear:
                 member.start_losses = held_losses(member.prepared, self._scores(place))
 
-    def _scores(self, place: int) -> Array:
+    def _scores(self, place: int | slice) -> Array:
         found: Array = self.measuring[1].arguments[0].array[place]
         return found
 
-    def _fill(self, orders: dict[Member, npt.NDArray[np.int64]]) -> None:
+    def _fill(self, orders: npt.NDArray[np.int64]) -> None:
         """The rows of each step."""
-        full, size = self.template.full, self.template.size
-        for place, member in enumerate(self.running):
-            order = orders[member]
-            self.lines[place] = order[: full * size].reshape(full, size)
-            self.rest[place, 0] = order[full * size :]
+        full, size, count = self.template.full, self.template.size, len(orders)
+        self.lines[:count] = orders[:, : full * size].reshape(count, full, size)
+        self.rest[:count, 0] = orders[:, full * size :]
 
     def _run_epoch(self) -> str:
         """An epoch of all that run; why it was ended before its time, empty if it was not."""
@@ -256,78 +263,108 @@ class Group:
         if self.slice is not None:
             self.crowd.begin(program, 0, self.learning[0], at, steps)
 
-    def _end(self, status: str) -> None:
-        for member in self.running:
-            member.history.status, member.running = status, False
-        self.running = []
-
     # ---- after an epoch --------------------------------------------------------------------
 
-    def _close_epoch(self, epoch: int, seconds: float) -> None:
-        """Notes what the epoch gave, keeps the best weights, and lets go of who is done."""
-        template, count = self.template, len(self.running)
+    def _close_epoch(self, epoch: int, seconds: float) -> npt.NDArray[np.bool_]:
+        """Notes what the epoch gave, keeps the best weights, and lets go of who is done; says who
+        of those that ran goes on.  Early stopping is that of ``Fit``."""
+        template, at, count = self.template, self.at, len(self.running)
         losses = np.zeros(count)
         for part, rows in zip(self.learning, (template.size, template.ragged), strict=False):
             losses += part.results[0][:count].astype(np.float64).sum(1) * rows
-        found = [part.results[0][:count, 0] for part in self.measuring[1::2]]
-        finite = np.isfinite([losses, *found]).all(0)
-        measured = [*(one.tolist() for one in found), *[[None] * count] * (2 - len(found))]
-        metrics, better = self._metrics(count), []
-        now, steps = time.perf_counter() - self.begun, template.full + len(self.learning) - 1
-        speed = template.rows / max(seconds, 1e-9)
-        for place, member in enumerate(self.running):
-            if not finite[place]:
-                member.fail(epoch)
-                continue
-            record = EpochRecord(
-                epoch,
-                float(losses[place]) / template.rows,
-                measured[0][place],
-                metrics[place],
-                float(member.optimizer.param_groups[0]["lr"]),
-                steps * epoch,
-                speed,
-                now,
-                measured[1][place],
-            )
-            if member.finish_epoch(record):
-                better.append(place)
-            if self.watch is not None and self.watch(member.number, record) and member.running:
-                member.history.status, member.running = "stopped", False
-            if member.running:
-                self._advance(place, member, record)
-        self._keep(better)
-        if not all(member.running for member in self.running):
-            self._let_go()
+        losses /= template.rows
+        measured = [part.results[0][:count, 0].astype(np.float64) for part in self.measuring[1::2]]
+        finite = np.isfinite([losses, *measured]).all(0)
+        better = finite & (measured[0] < self.lowest[at]) if measured else finite
+        if measured:
+            self.lowest[at[better]] = measured[0][better]
+        self.best_epoch[at[better]] = epoch
+        self.waited[at] = np.where(better, 0, self.waited[at] + 1)
+        early = finite & (self.patience[at] > 0) & (self.waited[at] >= self.patience[at])
+        goes_on = finite & ~early & (epoch < self.epochs[at])
+        self._keep(np.flatnonzero(better))
+        stopped = self._note(epoch, seconds, losses, measured, finite)
+        for place in stopped:
+            goes_on[place] = early[place] = False
+            self.running[place].history.status = "stopped"
+        for place in np.flatnonzero(early):
+            self.running[place].history.status = "stopped early"
+        for place in np.flatnonzero(~finite):
+            self.running[place].fail(epoch)
+        for place in self.scheduled:
+            if goes_on[place]:
+                self._advance(place, float(measured[0][place] if measured else losses[place]))
+        if not goes_on.all():
+            self._let_go(goes_on)
+        return goes_on
 
-    def _metrics(self, count: int) -> list[float | None]:
+    def _note(
+        self,
+        epoch: int,
+        seconds: float,
+        losses: Array,
+        measured: Sequence[Array],
+        finite: npt.NDArray[np.bool_],
+    ) -> list[int]:
+        """Writes the records, beside the next epoch where nobody waits for them; returns the places
+        of the members that are to stop."""
+        members = list(self.running)
+        rates = [member.optimizer.param_groups[0]["lr"] for member in members]
+        scores = self._scores(slice(len(members))).copy() if self.measuring else None
+        now = time.perf_counter() - self.begun
+        speed = self.template.rows / max(seconds, 1e-9)
+        steps = epoch * (self.template.full + len(self.learning) - 1)
+        none: list[Any] = [None] * len(members)
+        held, trained = [*(one.tolist() for one in measured), none, none][:2]
+
+        def write() -> list[int]:
+            metrics, stopped = self._metrics(members, scores), []
+            rows = zip(members, losses.tolist(), held, metrics, rates, trained, strict=True)
+            for place, (member, loss, validation, metric, rate, train_loss) in enumerate(rows):
+                if finite[place]:
+                    record = EpochRecord(
+                        epoch, loss, validation, metric, rate, steps, speed, now, train_loss
+                    )
+                    member.history.epochs.append(record)
+                    member.history.steps = steps
+                    if self.watch is not None and self.watch(member.number, record):
+                        stopped.append(place)
+            return stopped
+
+        if self.watch is not None:
+            return write()
+        self.noted.append(self.helper.submit(write))
+        return []
+
+    def _metrics(self, members: Sequence[Member], scores: Array | None) -> list[float | None]:
         """The headline metric of each, None without validation rows or where rows have weights."""
-        if not self.measuring or self.weighted:
-            return [None] * count
-        scores = self.measuring[1].arguments[0].array[:count]
+        if scores is None or self.weighted:
+            return [None] * len(members)
         if self.shared:
             found: list[float | None] = next(iter(self.metrics.values()))(scores)
             return found
-        pairs = zip(self.running, scores, strict=True)
+        pairs = zip(members, scores, strict=True)
         return [self.metrics[id(m.prepared)](one[None])[0] for m, one in pairs]
 
-    def _keep(self, better: list[int]) -> None:
+    def _keep(self, better: npt.NDArray[np.int64]) -> None:
         """The weights at these places are the best of their members so far."""
-        if better:
-            numbers = [self.members.index(self.running[place]) for place in better]
-            self.best[numbers] = self.crowd.memory[better, : self.best.shape[1]]
+        extent = self.best.shape[1]
         for place in better:
+            self.best[self.at[place]] = self.crowd.memory[place, :extent]
             if self.running[place].start_losses is not None:
                 self.running[place].best_scores = self._scores(place).copy()
 
-    def _let_go(self) -> None:
+    def _let_go(self, goes_on: npt.NDArray[np.bool_], status: str = "") -> None:
         """The members that go on move together."""
-        kept = [place for place, member in enumerate(self.running) if member.running]
+        kept = np.flatnonzero(goes_on).tolist()
         for target, source in enumerate(kept):
             if target != source:
                 self.crowd.move(source, target)
                 for part in (*self.learning, *self.measuring):
                     part.move(source, target)
+        if status:
+            for member in self.running:
+                member.history.status = status
         self.running = [self.running[place] for place in kept]
         if kept:
             self._load()
@@ -335,6 +372,7 @@ class Group:
     def _result(self, place: int, member: Member) -> RunResult:
         """A member with its best weights; with the first ones where training gained nothing."""
         history, config = member.history, member.config
+        history.best_epoch = int(self.best_epoch[place])
         weights = self.crowd.read(self.best[place], self.kept)
         member.load(dict(zip(member.start, weights, strict=True)))
         history.compile_seconds = self.compile_seconds
@@ -366,5 +404,6 @@ def _members(
     return found
 
 
-def _orders(members: Sequence[Member], epoch: int) -> dict[Member, npt.NDArray[np.int64]]:
-    return {member: member.order(epoch) for member in members}
+def _orders(members: Sequence[Member], epoch: int) -> npt.NDArray[np.int64]:
+    """The orders of rows (members, rows)."""
+    return np.stack([member.order(epoch) for member in members])

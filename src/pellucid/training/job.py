@@ -389,9 +389,7 @@ class _Start:
         self.trainer.history.best_epoch = 0
 
 
-def held_losses(
-    prepared: PreparedData, scores: npt.NDArray[Any]
-) -> npt.NDArray[np.float64]:
+def held_losses(prepared: PreparedData, scores: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """The loss of each validation row, times its weight, by the scores (rows, outputs)."""
     part, task = prepared.validation, prepared.task
     losses = row_losses(task, part.targets, predictions_of(task, scores, None))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +22,7 @@ from pellucid.tensor.state import host_value, watch
 from pellucid.training.capture import named_tensors
 from pellucid.training.config import DEFAULT_EPOCHS, TrainingConfig
 from pellucid.training.fitting import SAMPLE_ROWS, interval_of
-from pellucid.training.history import EpochRecord, History
+from pellucid.training.history import History
 from pellucid.training.inference import MAX_BLOCK
 from pellucid.training.job import check_settings, part_rows, run_trainer, untrained_network
 from pellucid.training.metrics import HEADLINES
@@ -72,7 +71,6 @@ class Member:
         self.by_step = by == "step"
         """Whether the schedule goes on after every step."""
         self.history = History(metric_name=HEADLINES[prepared.task.kind])
-        self.lowest, self.waited, self.running = math.inf, 0, True
         self.failure: Exception | None = None
         self.start_losses: npt.NDArray[np.float64] | None = None
         self.best_scores: Array | None = None
@@ -82,26 +80,14 @@ class Member:
         generator = np.random.Generator(np.random.PCG64([self.config.seed, epoch]))
         return generator.permutation(len(self.prepared.train))
 
-    def finish_epoch(self, record: EpochRecord) -> bool:
-        """Early stopping, as ``Fit`` does it; whether these are the best weights so far."""
-        history, config, loss = self.history, self.config, record.validation_loss
-        history.epochs.append(record)
-        history.steps = record.steps
-        better = loss is None or loss < self.lowest or self.lowest == math.inf
-        if better:
-            self.lowest = math.inf if loss is None else loss
-            self.waited, history.best_epoch = 0, record.epoch
-        else:
-            self.waited += 1
-        if config.patience and self.waited >= config.patience:
-            history.status, self.running = "stopped early", False
-        elif record.epoch >= (config.epochs or DEFAULT_EPOCHS):
-            self.running = False
-        return better
+    @property
+    def epochs(self) -> int:
+        """How many there are at most."""
+        return self.config.epochs or DEFAULT_EPOCHS
 
     def fail(self, epoch: int) -> None:
         """A loss was not finite."""
-        self.history.status, self.running = "not finite", False
+        self.history.status = "not finite"
         self.failure = NonFiniteError(
             f"NaN or infinity appeared in epoch {epoch}",
             "Use a smaller learning rate. The best weights so far are kept.",
@@ -117,9 +103,7 @@ class Member:
 class Template:
     """The network whose step and validation are compiled, once for all members."""
 
-    def __init__(
-        self, prepared: PreparedData, config: TrainingConfig, train_losses: bool
-    ) -> None:
+    def __init__(self, prepared: PreparedData, config: TrainingConfig, train_losses: bool) -> None:
         plain = dataclasses.replace(config, start="random")
         self.model, _ = untrained_network(prepared, plain)
         self.drops = [i for i, layer in enumerate(self.model) if isinstance(layer, nn.Dropout)]

@@ -4,8 +4,8 @@ A member is a set of arrays that a program reads and writes: a network's weights
 averages, its batches.  A small program leaves processors idle, because its regions are over before
 they are shared out; so each thread takes whole members instead, one after the other, and runs all
 steps of a member before it turns to the next.  Nobody waits between regions, and a member's arrays
-stay in the thread's own caches from step to step.  Kernels are those of the program alone, run whole:
-a member's results are, bit by bit, what the program gives alone.
+stay in the thread's own caches from step to step.  Kernels are those of the program alone, run
+whole: a member's results are, bit by bit, what the program gives alone.
 """
 
 from __future__ import annotations
