@@ -697,8 +697,8 @@ declare i64 @llvm.cttz.i64(i64, i1)
 
 _SERIES = """
 ; Some chunks of a series: for each of them all strands, one after the other, so that a strand finds
-; in the caches what the one before it wrote.  It is called like a kernel, with its record in place of
-; slots.
+; in the caches what the one before it wrote.  It is called like a kernel, with its record in place
+; of slots.
 define void @{SERIES_NAME}(ptr %table, ptr %record, i64 %begin, i64 %end) nounwind {
 entry:
   %count = load i64, ptr %record, align 8
