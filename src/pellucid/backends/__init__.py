@@ -112,12 +112,15 @@ class CrowdExecutable(Protocol):
     def set_steps(self, part: int, steps: int) -> None:
         """From now on a part makes so many steps for each member."""
 
+    def set_rounds(self, rounds: int) -> None:
+        """From now on all parts of a member run in so many rounds."""
+
     def run(self) -> None:
         """All parts of all members."""
 
 
-CrowdPlaces = Sequence[tuple[int, int, int]]
-"""Of each input, then each output: address, bytes to the next member, bytes to the next step."""
+CrowdPlaces = Sequence[tuple[int, int, int, int]]
+"""Of each input, then each output: address, bytes to the next member, round and step."""
 
 
 def can_be_crowd(executable: Executable) -> bool:
@@ -127,11 +130,14 @@ def can_be_crowd(executable: Executable) -> bool:
 
 
 def load_crowd(
-    parts: Sequence[tuple[Executable, int, CrowdPlaces]], members: int
+    parts: Sequence[tuple[Executable, int, CrowdPlaces]], members: int, rounds: int = 1
 ) -> CrowdExecutable:
-    """Programs, each with its steps and places, that run one after the other for each member."""
+    """Programs, each with its steps and places, that run one after the other for each member, and
+    this in rounds."""
     module = importlib.import_module("pellucid.backends.cpu.crowd")
-    made: CrowdExecutable = module.CrowdProgram([module.CrowdPart(*p) for p in parts], members)
+    made: CrowdExecutable = module.CrowdProgram(
+        [module.CrowdPart(*p) for p in parts], members, rounds
+    )
     return made
 
 

@@ -33,48 +33,54 @@ def can_be_crowd(program: Program) -> bool:
 
 @dataclass(frozen=True)
 class Argument:
-    """An array that a part reads: the argument's shape behind an axis of members, if it differs
-    ``by_member``, and one of steps, if it differs ``by_step``."""
+    """An array that a part reads: the argument's shape behind axes of members, rounds and steps, as
+    far as it differs by them: ``axes`` names these by their first letters, such as ``"mrs"``."""
 
     array: Array
-    by_member: bool = False
-    by_step: bool = False
+    axes: str = ""
 
 
 class Part:
-    """A program and what it is called with, ``steps`` times for each member.
+    """A program and what it is called with, ``steps`` times in each of ``rounds`` for each member.
 
-    ``results`` are the arrays (members, steps, …) of its results; ``hosts`` (members, steps, n) are
-    the Python numbers that it reads, such as a learning rate, to be filled in by
-    :meth:`read_hosts`.
+    ``results`` are the arrays (members, rounds, steps, …) of its results; ``hosts`` (members,
+    rounds, steps, n) are the Python numbers that it reads, such as a learning rate, to be filled in
+    by :meth:`read_hosts`.
     """
 
     def __init__(
-        self, program: Program, members: int, steps: int, arguments: Sequence[Argument]
+        self,
+        program: Program,
+        members: int,
+        rounds: int,
+        steps: int,
+        arguments: Sequence[Argument],
     ) -> None:
         self.program, self.steps, self.arguments = program, steps, list(arguments)
+        extents = {"m": members, "r": rounds, "s": steps}
         for argument, (shape, dtype) in zip(self.arguments, program.argument_specs, strict=True):
-            axes = (members,) * argument.by_member + (steps,) * argument.by_step
-            array = argument.array
-            if array.shape != (*axes, *shape) or array.dtype != dtype.numpy:
+            wanted = (*(extents[axis] for axis in argument.axes), *shape)
+            if argument.array.shape != wanted or argument.array.dtype != dtype.numpy:
                 raise ArgumentError(
-                    f"A crowd got an argument of shape {array.shape} for {(*axes, *shape)}",
-                    "Give an entry for each member and step.",
+                    f"A crowd got an argument of shape {argument.array.shape} for {wanted}",
+                    "Give an entry for each member, round and step.",
                 )
         self.results = [
-            np.zeros((members, steps, *shape), dtype.numpy) for shape, dtype in program.result_specs
+            np.zeros((members, rounds, steps, *shape), dtype.numpy)
+            for shape, dtype in program.result_specs
         ]
-        self.hosts = np.zeros((members, steps, len(program.hosts)), np.float64)
+        self.hosts = np.zeros((members, rounds, steps, len(program.hosts)), np.float64)
 
-    def read_hosts(self, member: int, step: int | slice = slice(None)) -> None:
-        """Take the Python numbers, as they are now, for a member's steps."""
-        self.hosts[member, step] = [float(read()) for read in self.program.hosts]
+    def read_hosts(self, *places: int | slice) -> None:
+        """Take the Python numbers, as they are now, for a member, or its round, or one step."""
+        if self.program.hosts:
+            self.hosts[places] = [float(read()) for read in self.program.hosts]
 
     def move(self, source: int, target: int) -> None:
         """What a member's steps are given takes the place of another's."""
         self.hosts[target] = self.hosts[source]
         for argument in self.arguments:
-            if argument.by_member:
+            if "m" in argument.axes:
                 argument.array[target] = argument.array[source]
 
 
@@ -140,33 +146,34 @@ class Crowd:
         self, program: backends.CrowdExecutable, number: int, part: Part, at: int, steps: int
     ) -> None:
         """Let part ``number`` of a program begin at step ``at`` and make so many from there on."""
-        places, inputs = self._places(part), len(part.program.graph.inputs)
-        first_cell = part.program.first_cell
-        for position, (address, _, by_step) in enumerate(places):
-            if by_step and (position < first_cell or position >= inputs):
+        for position, (address, _, _, by_step) in enumerate(self._places(part)):
+            if by_step:
                 program.move(number, position, address + at * by_step)
         program.set_steps(number, steps)
 
-    def load(self, parts: Sequence[Part], members: int | None = None) -> backends.CrowdExecutable:
+    def load(
+        self, parts: Sequence[Part], members: int | None = None, rounds: int = 1
+    ) -> backends.CrowdExecutable:
         """What runs the parts, one after the other, for each of the first ``members``."""
         found = [(part.program.executable, part.steps, self._places(part)) for part in parts]
-        return backends.load_crowd(found, self.members if members is None else members)
+        count = self.members if members is None else members
+        return backends.load_crowd(found, count, rounds)
 
-    def _places(self, part: Part) -> list[tuple[int, int, int]]:
+    def _places(self, part: Part) -> list[tuple[int, int, int, int]]:
         """Where each input and output of a part is."""
         program = part.program
-        places = [_place(a.array, a.by_member, a.by_step) for a in part.arguments]
-        address, by_member, by_step = _place(part.hosts, True, True)
-        places += [(address + 8 * i, by_member, by_step) for i in range(len(program.hosts))]
+        places = [_place(a.array, a.axes) for a in part.arguments]
+        address, *strides = _place(part.hosts, "mrs")
+        places += [(address + 8 * i, *strides) for i in range(len(program.hosts))]
         for cell in program.cells:
             offset = self._offsets.get(cell)
             if offset is None:
-                places.append((_contiguous(cell), 0, 0))
+                places.append((_contiguous(cell), 0, 0, 0))
             else:
-                places.append((int(self.memory.ctypes.data) + offset, self.stride, 0))
-        results = [_place(array, True, True) for array in part.results]
+                places.append((int(self.memory.ctypes.data) + offset, self.stride, 0, 0))
+        results = [_place(array, "mrs") for array in part.results]
         further = len(program.graph.outputs) - len(results)
-        return [*places, *results, *[(0, 0, 0)] * further]
+        return [*places, *results, *[(0, 0, 0, 0)] * further]
 
 
 def _value(cell: Cell) -> Array:
@@ -183,12 +190,11 @@ def _contiguous(cell: Cell) -> int:
     return address
 
 
-def _place(array: Array, by_member: bool, by_step: bool) -> tuple[int, int, int]:
-    """Address, bytes to the next member, bytes to the next step."""
-    strides = list(array.strides)
-    member = strides.pop(0) if by_member else 0
-    step = strides.pop(0) if by_step else 0
-    return int(array.ctypes.data), member, step
+def _place(array: Array, axes: str) -> tuple[int, int, int, int]:
+    """Address, and bytes to the next member, round and step."""
+    strides = dict(zip(axes, array.strides, strict=False))
+    by_member, by_round, by_step = (strides.get(axis, 0) for axis in "mrs")
+    return int(array.ctypes.data), by_member, by_round, by_step
 
 
 def _lines(size: int) -> int:

@@ -16,6 +16,7 @@ from pellucid.nn.modes import evaluation
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.compile import compile as compile_function
 from pellucid.tensor.creation import as_tensor
+from pellucid.tensor.functions import where
 from pellucid.tensor.program import Program
 from pellucid.tensor.random import get_rng_state, rand_like
 from pellucid.tensor.state import host_value, watch
@@ -70,6 +71,10 @@ class Member:
         by = None if self.schedule is None else interval_of(self.schedule, asked)
         self.by_step = by == "step"
         """Whether the schedule goes on after every step."""
+        self.by_loss = bool(getattr(self.schedule, "watches_metric", False))
+        """Whether it goes by the loss of an epoch."""
+        self.rates = [self.rate]
+        """Learning rates of the epochs that are run next, as records show them."""
         self.history = History(metric_name=HEADLINES[prepared.task.kind])
         self.failure: Exception | None = None
         self.start_losses: npt.NDArray[np.float64] | None = None
@@ -79,6 +84,11 @@ class Member:
         """The order of rows in an epoch, as ``ArrayRows`` has it."""
         generator = np.random.Generator(np.random.PCG64([self.config.seed, epoch]))
         return generator.permutation(len(self.prepared.train))
+
+    @property
+    def rate(self) -> float:
+        """The learning rate now."""
+        return float(self.optimizer.param_groups[0]["lr"])
 
     @property
     def epochs(self) -> int:
@@ -122,8 +132,15 @@ class Template:
         if self.ragged:
             self.steps.append((source.steps.program(self.ragged), 1))
         self.measures: list[tuple[Program, Program]] = []
+        self.kept = [tensor for _, tensor in named_tensors(self.validated)]
+        self.best = [as_tensor(np.zeros(t.shape, t.detach().numpy().dtype)) for t in self.kept]
+        self.lowest = as_tensor(np.float32(np.inf))
+        self.waited, self.patience = as_tensor(np.int64(0)), as_tensor(np.int64(0))
+        self.keep: Program | None = None
         if len(prepared.validation):
             self._measure(part_rows(prepared, prepared.validation))
+            with no_grad():
+                self.keep = compile_function(self._keep).program_for(self.lowest.clone())
             if train_losses:
                 self._measure(sample_of(rows))
 
@@ -140,9 +157,19 @@ class Template:
             made = (score, loss.program_for(scores, *(as_tensor(part) for part in rows[1:])))
         self.measures.append(made)
 
+    def _keep(self, loss: Any) -> None:
+        """After an epoch, in native code: the best weights so far, until early stopping."""
+        runs = (self.patience == 0) | (self.waited < self.patience)
+        better = runs & (loss < self.lowest)
+        for best, tensor in zip(self.best, self.kept, strict=True):
+            best.copy_(where(better, tensor.detach(), best))
+        self.lowest.copy_(where(better, loss, self.lowest))
+        self.waited.copy_(where(better, self.waited * 0, self.waited + 1))
+
     def programs(self) -> list[Program]:
         """All of them."""
-        return [program for program, _ in self.steps] + [p for two in self.measures for p in two]
+        found = [program for program, _ in self.steps] + [p for two in self.measures for p in two]
+        return found if self.keep is None else [*found, self.keep]
 
     def take_numbers(self, member: Member) -> None:
         """The member's learning rate, weight decay, dropout and the like."""

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from pellucid.backends.cpu.executable import CpuExecutable
 from pellucid.backends.cpu.plan import Plan, RegionPlan, TaskPlan
@@ -28,13 +27,13 @@ class CrowdPart:
     """One program of a crowd: ``steps`` runs for each member.
 
     ``places`` says of each input and then each output its address for the first member's first
-    step, and how many bytes further on those of the next member and of the next step stand.  An
-    output that aliases an input needs none.
+    step, and how many bytes further on those of the next member, of the next round and of the next
+    step stand.  An output that aliases an input needs none.
     """
 
     executable: CpuExecutable
     steps: int
-    places: Sequence[tuple[int, int, int]]
+    places: Sequence[tuple[int, int, int, int]]
 
 
 def can_be_crowd(executable: object) -> bool:
@@ -56,48 +55,50 @@ def _tasks_of(plan: Plan) -> list[TaskPlan] | None:
 
 
 class CrowdProgram:
-    """Programs that run one after the other for each of ``members`` (≥ 1) members.
+    """Programs that run one after the other for each of ``members`` (≥ 1) members, and this in
+    ``rounds`` (≥ 1).
 
     Threads share the members.  The caller keeps the arrays alive; a program whose kernels met a
     position out of range says so at the end, as ``CpuExecutable.run`` does.
     """
 
-    def __init__(self, parts: Sequence[CrowdPart], members: int) -> None:
+    def __init__(self, parts: Sequence[CrowdPart], members: int, rounds: int = 1) -> None:
         self._parts = list(parts)
         self._firsts: list[int] = []
-        self._memory: list[npt.NDArray[np.uint8]] = []
+        largest = max(part.executable.memory_bytes for part in self._parts)
+        self._size = _whole_lines(largest)
+        self._memory = np.empty(self._size * min(members, MOST_PLACES) + LINE, np.uint8)
         entries: list[int] = []
         strands = [self._strand(part, members, entries) for part in self._parts]
-        self._series = Series(tuple(strands))
+        self._series = Series(tuple(strands), rounds)
         self._program = NativeProgram(len(entries), [Region([self._series], parallel=True)])
         self._program.table[:] = entries
+        self._record = self._program.record_of(self._series)
 
     def _strand(self, part: CrowdPart, members: int, entries: list[int]) -> Strand:
         """The program as a strand, its table entries appended to ``entries``."""
         executable, first = part.executable, len(entries)
         self._firsts.append(first)
-        size, places = _whole_lines(executable.memory_bytes), min(members, MOST_PLACES)
-        memory = np.empty(size * places + LINE, np.uint8)
-        self._memory.append(memory)
-        start = int(memory.ctypes.data) + -int(memory.ctypes.data) % LINE
+        start = int(self._memory.ctypes.data) + -int(self._memory.ctypes.data) % LINE
         table, plan = executable.program.table, executable.plan
         shifts: dict[int, int] = {}
         steps: dict[int, int] = {}
-        for position, (address, by_member, by_step) in enumerate(part.places):
+        rounds: dict[int, int] = {}
+        for entry, (address, by_member, by_round, by_step) in enumerate(part.places, first):
             entries.append(address)
-            shifts[first + position], steps[first + position] = by_member, by_step
+            shifts[entry], rounds[entry], steps[entry] = by_member, by_round, by_step
         fixed = plan.inputs + plan.outputs
         entries += [int(address) for address in table[fixed:]]
         local = {}
         for number, offset in executable.moving:
             entries[first + number] = start + offset
-            shifts[first + number] = local[first + number] = size
+            shifts[first + number] = local[first + number] = self._size
         tasks = [
             Task(executable.addresses[t.kernel], [first + s for s in t.slots], t.chunks, t.cost)
             for t in _tasks_of(plan) or ()
         ]
         cost = part.steps * members * sum(task.cost for task in tasks)
-        return Strand(part.steps, tasks, steps, members, cost, shifts, local)
+        return Strand(part.steps, tasks, steps, members, cost, shifts, local, rounds)
 
     def move(self, part: int, position: int, address: int) -> None:
         """From now on an input, or an output behind the inputs, starts at another address."""
@@ -105,7 +106,11 @@ class CrowdProgram:
 
     def set_steps(self, part: int, steps: int) -> None:
         """From now on a part makes so many steps (≥ 1) for each member."""
-        self._program.set_turns(self._series, part, steps)
+        self._record.set_turns(part, steps)
+
+    def set_rounds(self, rounds: int) -> None:
+        """From now on all parts of a member run in so many rounds (≥ 1)."""
+        self._record.set_rounds(rounds)
 
     def run(self) -> None:
         """All parts of all members."""

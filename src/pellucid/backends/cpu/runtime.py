@@ -91,6 +91,8 @@ class Strand:
     the bytes of each chunk's part: they may be written where another chunk's part would stand, so
     that those of few chunks are used, again and again.
 
+    ``rounds`` are the bytes by which entries start further on in each following round of a series.
+
     With ``shifts``, how many bytes further on the entries of each following chunk start, iterations
     need nothing of each other: chunk c is ``count`` iterations of whole tasks.
     """
@@ -102,16 +104,19 @@ class Strand:
     cost: float = 1.0
     shifts: Mapping[int, int] | None = None
     local: Mapping[int, int] = field(default_factory=dict)
+    rounds: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Series:
-    """Strands of equally many chunks as one task: for each chunk all of them, one after the other.
+    """Strands of equally many chunks as one task: for each chunk all of them, one after the other,
+    and this in so many rounds.
 
-    They need of each other only what the same chunk wrote.
+    They need of each other only what the same chunk wrote.  Their local values share their places.
     """
 
     strands: tuple[Strand, ...]
+    rounds: int = 1
 
     @property
     def chunks(self) -> int:
@@ -221,8 +226,8 @@ class NativeProgram:
         self.table: npt.NDArray[np.uint64] = np.zeros(table_size, dtype=np.uint64)
         slots = [s for region in plain for task in region.tasks for s in _slots_of(task)]
         self._slots = np.array(slots, dtype=np.int32)
-        self._strands: dict[int, _StrandRecord | _SeriesRecord] = {
-            id(task): _StrandRecord(task) if isinstance(task, Strand) else _SeriesRecord(task)
+        self._strands: dict[int, _StrandRecord | SeriesRecord] = {
+            id(task): _StrandRecord(task) if isinstance(task, Strand) else SeriesRecord(task)
             for region in plain
             for task in region.tasks
             if not isinstance(task, Task)
@@ -356,12 +361,12 @@ class NativeProgram:
             return task.kernel_address
         return self._strands[id(task)].driver
 
-    def set_turns(self, series: Series, number: int, turns: int) -> None:
-        """From the next run on, strand ``number`` of a series makes so many turns (≥ 1)."""
+    def record_of(self, series: Series) -> SeriesRecord:
+        """What the driver reads of a series, whose numbers may change between runs."""
         record = self._strands[id(series)]
-        if turns < 1 or not isinstance(record, _SeriesRecord):
-            raise ArgumentError(f"A strand of {turns} turns.", "Leave out what never runs.")
-        record.set_turns(number, turns)
+        if not isinstance(record, SeriesRecord):
+            raise ArgumentError("This is no series", "Pass a task of the program.")
+        return record
 
     def run(self, steps: int = 1) -> None:
         """Run all regions, ``steps`` times over; returns when the last one is done.
@@ -501,7 +506,8 @@ class _StrandRecord:
         shifts = strand.shifts or {}
         for entry in entries:
             step, local = strand.steps.get(entry, 0), strand.local.get(entry, 0)
-            words += ENTRY.row(entry=entry, step=step, shift=shifts.get(entry, 0), local=local)
+            shift, on = shifts.get(entry, 0), strand.rounds.get(entry, 0)
+            words += ENTRY.row(entry=entry, step=step, shift=shift, local=local, round=on)
         slot = int(self._slots.ctypes.data)
         for task in strand.tasks:
             words += STRAND_TASK.row(kernel=task.kernel_address, slots=slot, chunks=task.chunks)
@@ -519,7 +525,7 @@ class _StrandRecord:
         self._words[STRAND.place("iterations")] = turns
 
 
-class _SeriesRecord:
+class SeriesRecord:
     """What the native driver reads of a series, and the records of its strands."""
 
     def __init__(self, series: Series) -> None:
@@ -529,7 +535,10 @@ class _SeriesRecord:
                 "Every strand needs a chunk for each of the others'.",
             )
         self._strands = [_StrandRecord(strand) for strand in series.strands]
-        head = SERIES.row(count=len(self._strands), strand=_driver().strand)
+        self._most_threads = min(series.chunks, MOST_PLACES)
+        head = SERIES.row(
+            count=len(self._strands), rounds=series.rounds, threads=1, chunks=series.chunks, used=0
+        )
         words = [*head, *(strand.address for strand in self._strands)]
         self._words = np.array(words, dtype=np.int64)
         self.address = int(self._words.ctypes.data)
@@ -537,12 +546,15 @@ class _SeriesRecord:
 
     def share_out(self, threads: int) -> None:
         """Write for how many threads local values have places."""
-        for strand in self._strands:
-            strand.share_out(threads)
+        self._words[SERIES.place("threads")] = min(threads, self._most_threads)
 
     def set_turns(self, number: int, turns: int) -> None:
-        """Iterations of one of the strands from now on."""
+        """Iterations (≥ 1) of one of the strands from now on."""
         self._strands[number].set_turns(turns)
+
+    def set_rounds(self, rounds: int) -> None:
+        """Rounds (≥ 1) from now on."""
+        self._words[SERIES.place("rounds")] = rounds
 
 
 def shares(tasks: Sequence[AnyTask], threads: int) -> list[list[tuple[int, int, int]]]:

@@ -562,13 +562,10 @@ end:
 }
 """
 
-_STRAND = """
-; Some chunks of a strand, one after the other, so that a chunk finds in the caches what it wrote:
-; all turns of its tasks, on a table of its own whose entries move on.
-; It is called like a kernel, with its record in place of slots.  Local values, which no other chunk
-; reads, stand at the place of another chunk: that of the thread that began with these chunks, if
-; nobody is there, so that few places are written again and again and stay in its cache.
-define void @{STRAND_NAME}(ptr %table, ptr %record, i64 %begin, i64 %end) nounwind {
+_STRAND_CHUNK = """
+; A chunk of a strand: all turns of its tasks, on a table of its own whose entries move on.
+define internal void @strand_chunk(ptr %table, ptr %record, i64 %c, i64 %place, i64 %round)
+    nounwind {
 entry:
   %turns = load i64, ptr %record, align 8
   %entries.at = getelementptr i8, ptr %record, i64 {STRAND_ENTRY_COUNT}
@@ -582,46 +579,11 @@ entry:
   %entries.size = mul i64 %entries, {ENTRY_BYTES}
   %first.task = getelementptr i8, ptr %first.entry, i64 %entries.size
   %own = alloca i64, i64 %entries, align 64
-  %threads.at = getelementptr i8, ptr %record, i64 {STRAND_THREADS}
-  %threads = load i64, ptr %threads.at, align 8
-  %all.at = getelementptr i8, ptr %record, i64 {STRAND_CHUNKS}
-  %all = load i64, ptr %all.at, align 8
-  %used.at = getelementptr i8, ptr %record, i64 {STRAND_USED}
-  %local = icmp ne i64 %threads, 0
-  br i1 %local, label %take, label %chunk
-take:
-  %scaled = mul i64 %begin, %threads
-  %usual = udiv i64 %scaled, %all
-  %usual.bit = shl i64 1, %usual
-  %first.used = load atomic i64, ptr %used.at monotonic, align 8
-  br label %try
-try:
-  %used = phi i64 [ %first.used, %take ], [ %now, %try ]
-  %usual.used = and i64 %used, %usual.bit
-  %usual.free = icmp eq i64 %usual.used, 0
-  %unused = xor i64 %used, -1
-  %negative = sub i64 0, %unused
-  %lowest.bit = and i64 %unused, %negative
-  %bit = select i1 %usual.free, i64 %usual.bit, i64 %lowest.bit
-  %with = or i64 %used, %bit
-  %pair = cmpxchg ptr %used.at, i64 %used, i64 %with acquire monotonic
-  %now = extractvalue { i64, i1 } %pair, 0
-  %same = extractvalue { i64, i1 } %pair, 1
-  %some = icmp ne i64 %bit, 0
-  %taken = and i1 %same, %some
-  br i1 %taken, label %chunk, label %try
-chunk:
-  %c = phi i64 [ %begin, %entry ], [ %begin, %try ], [ %c.next, %chunk.done ]
-  %held = phi i64 [ 0, %entry ], [ %bit, %try ], [ %held, %chunk.done ]
   %c.next = add i64 %c, 1
-  %c.more = icmp slt i64 %c, %end
-  br i1 %c.more, label %place, label %exit
-place:
-  %place.number = call i64 @llvm.cttz.i64(i64 %held, i1 false)
-  %away = sub i64 %place.number, %c
+  %away = sub i64 %place, %c
   br label %fill
 fill:
-  %e = phi i64 [ 0, %place ], [ %e.next, %fill.one ]
+  %e = phi i64 [ 0, %entry ], [ %e.next, %fill.one ]
   %e.more = icmp slt i64 %e, %entries
   br i1 %e.more, label %fill.one, label %turn
 fill.one:
@@ -634,10 +596,14 @@ fill.one:
   %e.shift = load i64, ptr %e.shift.at, align 8
   %e.moved = mul i64 %e.shift, %c
   %e.start = add i64 %e.source, %e.moved
+  %e.round.at = getelementptr i8, ptr %e.at, i64 {ENTRY_ROUND}
+  %e.round = load i64, ptr %e.round.at, align 8
+  %e.on = mul i64 %e.round, %round
+  %e.begin = add i64 %e.start, %e.on
   %e.size.at = getelementptr i8, ptr %e.at, i64 {ENTRY_LOCAL}
   %e.size = load i64, ptr %e.size.at, align 8
   %e.back = mul i64 %e.size, %away
-  %e.address = add i64 %e.start, %e.back
+  %e.address = add i64 %e.begin, %e.back
   %e.to = getelementptr i64, ptr %own, i64 %e
   store i64 %e.address, ptr %e.to, align 8
   %e.next = add i64 %e, 1
@@ -645,7 +611,7 @@ fill.one:
 turn:
   %t = phi i64 [ 0, %fill ], [ %t.next, %turn.done ]
   %t.more = icmp slt i64 %t, %turns
-  br i1 %t.more, label %task, label %chunk.done
+  br i1 %t.more, label %task, label %done
 task:
   %n = phi i64 [ 0, %turn ], [ %n.next, %task.run ]
   %n.more = icmp slt i64 %n, %tasks
@@ -681,7 +647,66 @@ move.one:
 turn.done:
   %t.next = add i64 %t, 1
   br label %turn
-chunk.done:
+done:
+  ret void
+}
+
+; A place for local values, which no other chunk reads: that of the thread that began with these
+; chunks, if nobody is there, so that few places are written again and again and stay in its cache.
+; Returns its bit in the word of places in use.
+define internal i64 @take_place(ptr %used.at, i64 %begin, i64 %threads, i64 %all) nounwind {
+entry:
+  %scaled = mul i64 %begin, %threads
+  %usual = udiv i64 %scaled, %all
+  %usual.bit = shl i64 1, %usual
+  %first.used = load atomic i64, ptr %used.at monotonic, align 8
+  br label %try
+try:
+  %used = phi i64 [ %first.used, %entry ], [ %now, %try ]
+  %usual.used = and i64 %used, %usual.bit
+  %usual.free = icmp eq i64 %usual.used, 0
+  %unused = xor i64 %used, -1
+  %negative = sub i64 0, %unused
+  %lowest.bit = and i64 %unused, %negative
+  %bit = select i1 %usual.free, i64 %usual.bit, i64 %lowest.bit
+  %with = or i64 %used, %bit
+  %pair = cmpxchg ptr %used.at, i64 %used, i64 %with acquire monotonic
+  %now = extractvalue { i64, i1 } %pair, 0
+  %same = extractvalue { i64, i1 } %pair, 1
+  %some = icmp ne i64 %bit, 0
+  %taken = and i1 %same, %some
+  br i1 %taken, label %exit, label %try
+exit:
+  ret i64 %bit
+}
+declare i64 @llvm.cttz.i64(i64, i1)
+"""
+
+_STRAND = """
+; Some chunks of a strand, one after the other, so that a chunk finds in the caches what it wrote.
+; It is called like a kernel, with its record in place of slots.  Local values stand at the place of
+; another chunk.
+define void @{STRAND_NAME}(ptr %table, ptr %record, i64 %begin, i64 %end) nounwind {
+entry:
+  %threads.at = getelementptr i8, ptr %record, i64 {STRAND_THREADS}
+  %threads = load i64, ptr %threads.at, align 8
+  %all.at = getelementptr i8, ptr %record, i64 {STRAND_CHUNKS}
+  %all = load i64, ptr %all.at, align 8
+  %used.at = getelementptr i8, ptr %record, i64 {STRAND_USED}
+  %local = icmp ne i64 %threads, 0
+  br i1 %local, label %take, label %chunk
+take:
+  %bit = call i64 @take_place(ptr %used.at, i64 %begin, i64 %threads, i64 %all)
+  br label %chunk
+chunk:
+  %c = phi i64 [ %begin, %entry ], [ %begin, %take ], [ %c.next, %one ]
+  %held = phi i64 [ 0, %entry ], [ %bit, %take ], [ %held, %one ]
+  %c.next = add i64 %c, 1
+  %c.more = icmp slt i64 %c, %end
+  br i1 %c.more, label %one, label %exit
+one:
+  %place = call i64 @llvm.cttz.i64(i64 %held, i1 false)
+  call void @strand_chunk(ptr %table, ptr %record, i64 %c, i64 %place, i64 0)
   br label %chunk
 exit:
   br i1 %local, label %give, label %done
@@ -692,36 +717,49 @@ give:
 done:
   ret void
 }
-declare i64 @llvm.cttz.i64(i64, i1)
 """
 
 _SERIES = """
-; Some chunks of a series: for each of them all strands, one after the other, so that a strand finds
-; in the caches what the one before it wrote.  It is called like a kernel, with its record in place
-; of slots.
+; Some chunks of a series: for each of them, in each round, all strands, one after the other, so
+; that a strand finds in the caches what the one before it wrote.  It is called like a kernel, with
+; its record in place of slots.
 define void @{SERIES_NAME}(ptr %table, ptr %record, i64 %begin, i64 %end) nounwind {
 entry:
   %count = load i64, ptr %record, align 8
-  %strand.at = getelementptr i8, ptr %record, i64 {SERIES_STRAND}
-  %strand = load ptr, ptr %strand.at, align 8
+  %rounds.at = getelementptr i8, ptr %record, i64 {SERIES_ROUNDS}
+  %rounds = load i64, ptr %rounds.at, align 8
+  %threads.at = getelementptr i8, ptr %record, i64 {SERIES_THREADS}
+  %threads = load i64, ptr %threads.at, align 8
+  %all.at = getelementptr i8, ptr %record, i64 {SERIES_CHUNKS}
+  %all = load i64, ptr %all.at, align 8
+  %used.at = getelementptr i8, ptr %record, i64 {SERIES_USED}
   %first = getelementptr i8, ptr %record, i64 {SERIES_BYTES}
+  %bit = call i64 @take_place(ptr %used.at, i64 %begin, i64 %threads, i64 %all)
+  %place = call i64 @llvm.cttz.i64(i64 %bit, i1 false)
   br label %chunk
 chunk:
-  %c = phi i64 [ %begin, %entry ], [ %c.next, %each ]
+  %c = phi i64 [ %begin, %entry ], [ %c.next, %round ]
   %c.next = add i64 %c, 1
   %c.more = icmp slt i64 %c, %end
-  br i1 %c.more, label %each, label %exit
+  br i1 %c.more, label %round, label %exit
+round:
+  %r = phi i64 [ 0, %chunk ], [ %r.next, %each ]
+  %r.next = add i64 %r, 1
+  %r.more = icmp slt i64 %r, %rounds
+  br i1 %r.more, label %each, label %chunk
 each:
-  %n = phi i64 [ 0, %chunk ], [ %n.next, %run ]
+  %n = phi i64 [ 0, %round ], [ %n.next, %run ]
   %n.more = icmp slt i64 %n, %count
-  br i1 %n.more, label %run, label %chunk
+  br i1 %n.more, label %run, label %round
 run:
   %n.at = getelementptr ptr, ptr %first, i64 %n
   %one = load ptr, ptr %n.at, align 8
-  call void %strand(ptr %table, ptr %one, i64 %c, i64 %c.next)
+  call void @strand_chunk(ptr %table, ptr %one, i64 %c, i64 %place, i64 %r)
   %n.next = add i64 %n, 1
   br label %each
 exit:
+  %others = xor i64 %bit, -1
+  %ignored = atomicrmw and ptr %used.at, i64 %others release
   ret void
 }
 """
@@ -771,7 +809,7 @@ def driver_kernels(architecture: str) -> dict[str, str]:
     return {
         RUN_NAME: text(*shared, _FORK_JOIN, clock, _RUN),
         WORK_NAME: text(*shared, _WORK),
-        STRAND_NAME: text(_STRAND),
-        SERIES_NAME: text(_SERIES),
+        STRAND_NAME: text(_STRAND_CHUNK, _STRAND),
+        SERIES_NAME: text(_STRAND_CHUNK, _SERIES),
         TICKS_NAME: text(clock, _TICKS),
     }
