@@ -163,8 +163,8 @@ class Crowd:
         """Where each input and output of a part is."""
         program = part.program
         places = [_place(a.array, a.axes) for a in part.arguments]
-        address, *strides = _place(part.hosts, "mrs")
-        places += [(address + 8 * i, *strides) for i in range(len(program.hosts))]
+        address, member, turn, step = _place(part.hosts, "mrs")
+        places += [(address + 8 * i, member, turn, step) for i in range(len(program.hosts))]
         for cell in program.cells:
             offset = self._offsets.get(cell)
             if offset is None:

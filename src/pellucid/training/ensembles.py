@@ -38,6 +38,7 @@ def train_networks(
     watch: Watch | None = None,
     ended: Callable[[], str] | None = None,
     train_losses: bool = False,
+    repeat_failures: bool = True,
 ) -> list[RunResult]:
     """The result of ``train_network`` for each of the settings, in their order, without pictures of
     the inside.
@@ -49,7 +50,9 @@ def train_networks(
     ``watch(number, record)`` is told every epoch of every network and says whether it is to stop
     there (status ``stopped``).  ``ended()`` is asked between native calls whether all are to end: a
     status, such as ``out of time``, or nothing.  ``train_losses`` adds to the records the loss on
-    training rows in evaluation mode, which costs time.
+    training rows in evaluation mode, which costs time.  A network whose loss is not finite is
+    trained once more by itself, which finds where that began and goes back to its last good
+    weights, unless ``repeat_failures`` is False.
     """
     data = [prepared] * len(configs) if isinstance(prepared, PreparedData) else list(prepared)
     results: dict[int, RunResult] = {}
@@ -61,8 +64,7 @@ def train_networks(
         else:
             found = Group(template, own, settings, numbers, watch=watch, ended=ended).train()
             for place, result in enumerate(found):
-                if result.failure is not None and watch is None:
-                    # What alone goes back to the last good weights, and finds where it began.
+                if result.failure is not None and repeat_failures and watch is None:
                     found[place] = train_network(own[place], settings[place], watch=False)
         results.update(zip(numbers, found, strict=True))
     return [results[number] for number in range(len(configs))]
@@ -142,8 +144,9 @@ def _alone(
 
     def callback(event: Any) -> None:
         nonlocal status
-        stops = event.kind == "epoch" and watch is not None
-        stops = stops and watch(number, event.facts["record"])
+        stops = False
+        if event.kind == "epoch" and watch is not None:
+            stops = watch(number, event.facts["record"])
         status = ended() if ended is not None else ""
         if stops or status:
             event.trainer.stop()

@@ -300,7 +300,7 @@ class Group:
         if not self._rate:
             numbers = sum(int(t.numel()) for t in self.template.kept)
             return 6e-11 * numbers * self.template.size * steps * count
-        return self._rate * steps * count
+        return float(self._rate * steps * count)
 
     def _run_slice(self, at: int, full: int) -> int:
         """Some steps of all; how many."""
@@ -351,22 +351,23 @@ class Group:
         patience = self.patience[places]
         early = runs & finite & (patience > 0) & (self.waited[places] >= patience)
         goes_on = runs & finite & ~early & (epoch < self.epochs[places])
-        for place in np.flatnonzero(better) if self.has_linear else ():
+        for place in np.flatnonzero(better).tolist() if self.has_linear else ():
             if self.running[place].start_losses is not None:
                 self.running[place].best_scores = self._scores(place, at).copy()
         stopped = self._note(epoch, at, seconds, losses, measured, runs & finite)
         for place in stopped:
             goes_on[place] = early[place] = False
             self.running[place].history.status = "stopped"
-        for place in np.flatnonzero(early):
+        for place in np.flatnonzero(early).tolist():
             self.running[place].history.status = "stopped early"
-        for place in np.flatnonzero(runs & ~finite):
+        for place in np.flatnonzero(runs & ~finite).tolist():
             self.running[place].fail(epoch)
         for place in self.scheduled:
             if goes_on[place] and self.running[place].by_loss:
                 watched = measured[0] if measured else losses
                 self.running[place].schedule.step(float(watched[place]))
-        return goes_on
+        found: npt.NDArray[np.bool_] = goes_on
+        return found
 
     def _note(
         self,
@@ -421,7 +422,7 @@ class Group:
         """The members that go on move together."""
         kept = np.flatnonzero(goes_on).tolist()
         tensors = self.template.kept if self.template.keep is None else self.template.best
-        for place in np.flatnonzero(~goes_on):
+        for place in np.flatnonzero(~goes_on).tolist():
             found = [np.array(self.crowd.values(t)[place]) for t in tensors]
             self.weights[self.running[place]] = found
         for target, source in enumerate(kept):

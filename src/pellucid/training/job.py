@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -399,7 +400,8 @@ def held_losses(prepared: PreparedData, scores: npt.NDArray[Any]) -> npt.NDArray
 def is_better(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> bool:
     """Whether losses of rows fell by more than one standard error of their differences."""
     gain = before - after
-    return float(gain.mean()) > float(gain.std()) / max(1.0, len(gain) - 1.0) ** 0.5
+    error = float(gain.std()) / math.sqrt(max(1.0, len(gain) - 1.0))
+    return float(gain.mean()) > error
 
 
 def headline_metrics(prepared: PreparedData) -> Any:
