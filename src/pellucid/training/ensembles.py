@@ -10,6 +10,7 @@ alone: its own first weights, order of rows, dropout, schedule and early stoppin
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from pellucid.training.config import TrainingConfig
 from pellucid.training.groups import Group, Watch
 from pellucid.training.job import RunResult, train_network
 from pellucid.training.members import Template
+from pellucid.training.network import parameter_shapes
 
 FREE = frozenset(
     "learning_rate l2 l1 momentum dropout seed epochs patience start schedule warmup".split()
@@ -27,8 +29,10 @@ FREE = frozenset(
 """Settings in which networks of one program may differ."""
 MOST_WORK = 2e9
 """Multiplications and additions of a step from which on a network fills all threads by itself."""
+MOST_EPOCH_WORK = 5e10
+"""The same of an epoch: what takes longer is better trained with checkpoints."""
 MOST_BYTES = 1 << 29
-"""Memory for the weights and averages of networks that learn together."""
+"""Memory for the weights and averages of networks that learn together, and for the data of each."""
 
 
 def train_networks(
@@ -39,9 +43,10 @@ def train_networks(
     ended: Callable[[], str] | None = None,
     train_losses: bool = False,
     repeat_failures: bool = True,
+    look: bool = False,
 ) -> list[RunResult]:
-    """The result of ``train_network`` for each of the settings, in their order, without pictures of
-    the inside.
+    """The result of ``train_network`` for each of the settings, in their order; with pictures of
+    the inside where ``look`` asks for them.
 
     ``prepared`` are the data of all networks, or those of each.  Networks whose settings differ in
     nothing but ``FREE``, and whose data have as many rows and features, are trained together where
@@ -60,12 +65,13 @@ def train_networks(
         own, settings = [data[n] for n in numbers], [configs[n] for n in numbers]
         template = template_of(own, settings, train_losses)
         if template is None:
-            found = [_alone(n, data[n], configs[n], watch, ended) for n in numbers]
+            found = [_alone(n, data[n], configs[n], watch, ended, look) for n in numbers]
         else:
-            found = Group(template, own, settings, numbers, watch=watch, ended=ended).train()
+            group = Group(template, own, settings, numbers, watch=watch, ended=ended, look=look)
+            found = group.train()
             for place, result in enumerate(found):
-                if result.failure is not None and repeat_failures and watch is None:
-                    found[place] = train_network(own[place], settings[place], watch=False)
+                if result.failure is not None and repeat_failures:
+                    found[place] = train_network(own[place], settings[place], watch=look)
         results.update(zip(numbers, found, strict=True))
     return [results[number] for number in range(len(configs))]
 
@@ -77,7 +83,8 @@ def groups_of(data: Sequence[PreparedData], configs: Sequence[TrainingConfig]) -
         groups.setdefault(_shape_of(prepared, config, number), []).append(number)
     found = []
     for numbers in groups.values():
-        most = _most_together(data[numbers[0]], configs[numbers[0]])
+        apart = any(data[n] is not data[numbers[0]] for n in numbers)
+        most = most_together(data[numbers[0]], configs[numbers[0]], apart)
         found += [numbers[at : at + most] for at in range(0, len(numbers), most)]
     return found
 
@@ -110,26 +117,17 @@ def _shape_of(prepared: PreparedData, config: TrainingConfig, number: int) -> An
     return repr((values, switches, rows, kind, apart))
 
 
-def _most_together(prepared: PreparedData, config: TrainingConfig) -> int:
-    """How many networks of this shape may learn together."""
-    numbers = _numbers_of(prepared, config)
-    if 6 * numbers * config.batch_size > MOST_WORK:
-        return 1
-    return max(1, MOST_BYTES // (16 * numbers))
-
-
-def _numbers_of(prepared: PreparedData, config: TrainingConfig) -> int:
-    """About how many parameters a network has, each convolution's counted for every place."""
-    from pellucid.training.network import parameter_shapes
-
+def most_together(prepared: PreparedData, config: TrainingConfig, apart: bool) -> int:
+    """How many networks of this shape may learn together; ``apart`` with data of each."""
     shapes = parameter_shapes(prepared.row_shape, config, prepared.task.output_units)
-    total = 0
-    for shape in shapes.values():
-        size = 1
-        for extent in shape:
-            size *= extent
-        total += size
-    return total
+    numbers = sum(math.prod(shape) for shape in shapes.values())
+    if config.model == "cnn":  # each weight is used at every place
+        numbers *= math.prod(prepared.row_shape[:2])
+    rows = prepared.training_rows
+    if 6 * numbers * config.batch_size > MOST_WORK or 6 * numbers * rows > MOST_EPOCH_WORK:
+        return 1
+    own = sum(part.features.nbytes for part in (prepared.train, prepared.validation))
+    return max(1, int(MOST_BYTES // (24 * numbers + own * apart)))
 
 
 def _alone(
@@ -138,6 +136,7 @@ def _alone(
     config: TrainingConfig,
     watch: Watch | None,
     ended: Callable[[], str] | None,
+    look: bool,
 ) -> RunResult:
     """One network by itself, told and ended like the others."""
     status = ""
@@ -152,7 +151,7 @@ def _alone(
             event.trainer.stop()
 
     told = [callback] if watch is not None or ended is not None else []
-    result = train_network(prepared, config, told, watch=False)
+    result = train_network(prepared, config, told, watch=look)
     if status and result.history.status == "stopped":
         result.history.status = status
     return result

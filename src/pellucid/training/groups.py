@@ -31,6 +31,7 @@ from pellucid.training.job import (
     headline_metrics,
     held_losses,
     is_better,
+    look_inside,
     part_rows,
 )
 from pellucid.training.linear_start import starts_linear
@@ -51,7 +52,8 @@ class Group:
 
     ``prepared`` holds the rows of each: the same object, or others with as many rows of equal
     shape.  ``watch`` is told every epoch, by the member's one of ``numbers``.  ``ended`` says
-    between native calls why all are to end, by a status of ``History``, or nothing.
+    between native calls why all are to end, by a status of ``History``, or nothing.  ``look`` takes
+    pictures of the inside before and after.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class Group:
         *,
         watch: Watch | None = None,
         ended: Callable[[], str] | None = None,
+        look: bool = False,
     ) -> None:
         self.begun = time.perf_counter()
         self.watch, self.ended = watch, ended
         set_num_threads(configs[0].threads or available_cpus())
         before = get_rng_state()
-        self.members = _members(prepared, configs, numbers or range(len(configs)))
+        self.look = look
+        self.members = _members(prepared, configs, numbers or range(len(configs)), look)
         self.running = list(self.members)
         self.shared = all(p is prepared[0] for p in prepared)
         self.template = template
@@ -446,20 +450,27 @@ class Group:
         history.seconds = time.perf_counter() - self.begun
         task = member.prepared.task
         loss = config.loss_for(task.kind, task.loss)
-        result = RunResult(member.prepared, config, member.model, history, loss, None, None)
+        before, problems = member.before, member.problems
+        result = RunResult(member.prepared, config, member.model, history, loss, before, None)
+        result.problems = problems
         result.failure, result.threads = member.failure, get_num_threads()
         result.seconds["compilation"] = history.compile_seconds
         result.seconds["training"] = history.seconds - history.compile_seconds
-        if member.start_losses is None or member.best_scores is None:
-            return result
-        if not is_better(member.start_losses, held_losses(member.prepared, member.best_scores)):
-            member.load(member.start)
-            history.best_epoch = 0
+        if member.start_losses is not None and member.best_scores is not None:
+            losses = held_losses(member.prepared, member.best_scores)
+            if not is_better(member.start_losses, losses):
+                member.load(member.start)
+                history.best_epoch = 0
+        if self.look:
+            result.after = look_inside(member.model, member.prepared, problems)
         return result
 
 
 def _members(
-    prepared: Sequence[PreparedData], configs: Sequence[TrainingConfig], numbers: Sequence[int]
+    prepared: Sequence[PreparedData],
+    configs: Sequence[TrainingConfig],
+    numbers: Sequence[int],
+    look: bool,
 ) -> list[Member]:
     """The networks as they begin; the linear model of data is solved once."""
     solutions: dict[int, Any] = {}
@@ -467,7 +478,7 @@ def _members(
     for number, data, config in zip(numbers, prepared, configs, strict=True):
         if id(data) not in solutions and starts_linear(data, config):
             solutions[id(data)] = first_solution(data)
-        found.append(Member(number, data, config, solutions.get(id(data))))
+        found.append(Member(number, data, config, solutions.get(id(data)), look))
     return found
 
 

@@ -223,16 +223,15 @@ def train_network(
     task = prepared.task
     problems: list[Exception] = []
     loss_name = config.loss_for(task.kind, task.loss)
-    watched = (prepared.validation if len(prepared.validation) else prepared.train).features
     with contextlib.nullcontext() if interrupts is None else interrupts.raising():
         set_num_threads(config.threads or available_cpus())
         model, linear = untrained_network(prepared, config, weights)
-        before = _observe(model, watched, problems) if watch else None
+        before = look_inside(model, prepared, problems) if watch else None
         trainer = run_trainer(prepared, config, model, callbacks)
         trainer.checkpoint, trainer.report_problem = checkpoint, report
     failure = _fit(trainer, prepared, config, keep_start=linear)
     trainer.history.metric_name = HEADLINES[task.kind]
-    after = _observe(model, watched, problems) if watch else None
+    after = look_inside(model, prepared, problems) if watch else None
     result = RunResult(prepared, config, model, trainer.history, loss_name, before, after)
     result.failure, result.threads = failure, get_num_threads()
     result.problems = problems
@@ -303,12 +302,13 @@ def augmentation(prepared: PreparedData, config: TrainingConfig) -> Augmentation
     return augmentation_of(prepared.row_shape, config, black)
 
 
-def _observe(
-    model: Any, features: npt.NDArray[Any], problems: list[Exception]
+def look_inside(
+    model: Any, prepared: PreparedData, problems: list[Exception]
 ) -> Observation | None:
     """What the inside looks like; no picture of it is worth a run."""
     try:
-        return observe(model, features)
+        part = prepared.validation if len(prepared.validation) else prepared.train
+        return observe(model, part.features)
     except Exception as error:
         problems.append(error)
         return None

@@ -25,7 +25,13 @@ from pellucid.training.config import DEFAULT_EPOCHS, TrainingConfig
 from pellucid.training.fitting import SAMPLE_ROWS, interval_of
 from pellucid.training.history import History
 from pellucid.training.inference import MAX_BLOCK
-from pellucid.training.job import check_settings, part_rows, run_trainer, untrained_network
+from pellucid.training.job import (
+    check_settings,
+    look_inside,
+    part_rows,
+    run_trainer,
+    untrained_network,
+)
 from pellucid.training.metrics import HEADLINES
 from pellucid.training.network import build_optimizer, build_schedule
 
@@ -56,13 +62,20 @@ class Member:
     """One network of a group: its settings, how far it is, and what it has reached."""
 
     def __init__(
-        self, number: int, prepared: PreparedData, config: TrainingConfig, solution: Any = None
+        self,
+        number: int,
+        prepared: PreparedData,
+        config: TrainingConfig,
+        solution: Any = None,
+        look: bool = False,
     ) -> None:
         self.number, self.prepared = number, prepared
         self.config = config.for_rows(prepared.training_rows)
         check_settings(prepared, self.config)
         self.model, self.linear = untrained_network(prepared, self.config, solution=solution)
         self.random_state = get_rng_state().numpy()
+        self.problems: list[Exception] = []
+        self.before = look_inside(self.model, prepared, self.problems) if look else None
         self.start = {n: np.array(t.detach().numpy()) for n, t in named_tensors(self.model)}
         self.optimizer = build_optimizer(self.model, self.config)
         rows = prepared.training_rows
