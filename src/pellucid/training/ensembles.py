@@ -113,7 +113,9 @@ def _shape_of(prepared: PreparedData, config: TrainingConfig, number: int) -> An
     train, held, task = prepared.train, prepared.validation, prepared.task
     rows = (train.features.shape, held.features.shape, train.weights is None, held.weights is None)
     kind = (task.kind, task.output_units, task.loss, repr(prepared.row_shape))
-    apart = id(prepared) if config.class_weight != "none" else 0
+    # What a step holds of the data besides their rows: weights of classes, what black is.
+    own = config.class_weight != "none" or prepared.image_shape is not None
+    apart = id(prepared) if own else 0
     return repr((values, switches, rows, kind, apart))
 
 

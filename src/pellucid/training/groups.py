@@ -303,7 +303,7 @@ class Group:
         count = len(self.running)
         if not self._rate:
             numbers = sum(int(t.numel()) for t in self.template.kept)
-            return 6e-11 * numbers * self.template.size * steps * count
+            return 6e-11 * float(numbers * self.template.size * steps * count)
         return float(self._rate * steps * count)
 
     def _run_slice(self, at: int, full: int) -> int:
