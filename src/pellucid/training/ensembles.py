@@ -24,7 +24,8 @@ from pellucid.training.members import Template
 from pellucid.training.network import parameter_shapes
 
 FREE = frozenset(
-    "learning_rate l2 l1 momentum dropout seed epochs patience start schedule warmup".split()
+    {"learning_rate", "l2", "l1", "momentum", "dropout", "seed", "epochs", "patience", "start"}
+    | {"schedule", "warmup"}
 )
 """Settings in which networks of one program may differ."""
 MOST_WORK = 2e9
