@@ -103,6 +103,44 @@ def load_general(
     return found
 
 
+class CrowdExecutable(Protocol):
+    """Programs for many members at once (:class:`.cpu.crowd.CrowdProgram`)."""
+
+    def move(self, part: int, position: int, address: int) -> None:
+        """From now on an input, or an output behind the inputs, starts at another address."""
+
+    def set_steps(self, part: int, steps: int) -> None:
+        """From now on a part makes so many steps for each member."""
+
+    def set_rounds(self, rounds: int) -> None:
+        """From now on all parts of a member run in so many rounds."""
+
+    def run(self) -> None:
+        """All parts of all members."""
+
+
+CrowdPlaces = Sequence[tuple[int, int, int, int]]
+"""Of each input, then each output: address, bytes to the next member, round and step."""
+
+
+def can_be_crowd(executable: Executable) -> bool:
+    """Whether many of a program can run as a crowd."""
+    module = importlib.import_module("pellucid.backends.cpu.crowd")
+    return bool(module.can_be_crowd(executable))
+
+
+def load_crowd(
+    parts: Sequence[tuple[Executable, int, CrowdPlaces]], members: int, rounds: int = 1
+) -> CrowdExecutable:
+    """Programs, each with its steps and places, that run one after the other for each member, and
+    this in rounds."""
+    module = importlib.import_module("pellucid.backends.cpu.crowd")
+    made: CrowdExecutable = module.CrowdProgram(
+        [module.CrowdPart(*p) for p in parts], members, rounds
+    )
+    return made
+
+
 def general_columns(dtype: str) -> tuple[int, int]:
     """Elements of a vector, and how many vectors of columns a product computes side by side."""
     module = importlib.import_module("pellucid.backends.cpu.general")

@@ -12,11 +12,13 @@ Kaiming (He) for ReLU.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import math
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from pellucid.base.boundary import clear
 from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.core import lift
-from pellucid.tensor.random import Generator, rand, randn
+from pellucid.tensor.random import Generator, default_generator, rand, randn
 from pellucid.tensor.signatures import present_as
 from pellucid.tensor.state import concrete
 from pellucid.tensor.tensor import Tensor
@@ -87,12 +89,39 @@ def _fan(tensor: Any, mode: str) -> int:
     return fans[mode]
 
 
+class _Later(threading.local):
+    """Whether values are set later; see :func:`values_later`."""
+
+    is_on = False
+
+
+_later = _Later()
+
+
+@contextlib.contextmanager
+def values_later() -> Iterator[None]:
+    """Inside, uniform fills leave a tensor as it is and only move the generator on, as if they had
+    drawn: for layers whose first values are replaced at once, but whose draws count."""
+    before, _later.is_on = _later.is_on, True
+    try:
+        yield
+    finally:
+        _later.is_on = before
+
+
 @_filling
 def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
     """Uniform in [a, b), by default [0, 1): mean (a + b)/2, variance (b − a)²/12."""
+    if _later.is_on:
+        return _counted(tensor, generator)
     return tensor.uniform_(a, b, generator=generator)
+
+
+def _counted(tensor: Tensor, generator: Generator | None) -> Tensor:
+    (generator or default_generator).draw()
+    return tensor
 
 
 @_filling
@@ -206,6 +235,8 @@ def kaiming_uniform_(
     (He, Zhang, Ren and Sun, 2015.)
     """
     bound = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / max(_fan(tensor, mode), 1))
+    if _later.is_on:
+        return _counted(tensor, generator)
     return tensor.uniform_(-bound, bound, generator=generator)
 
 

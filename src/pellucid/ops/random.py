@@ -7,6 +7,7 @@ compiled runs give the same bits.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,12 +43,21 @@ def _evaluate(state: np.ndarray, *, shape: Shape, dtype: DType, lane: int) -> np
     count = size_of(shape)
     if count <= FEW:
         return _few(int(state[0]), int(state[1]), count, dtype, lane).reshape(shape)
+    if count <= BLOCK:
+        words = _words(int(state[0]), count, int(state[1]))
+        return _unit_interval(words[2 * lane], words[2 * lane + 1], dtype).reshape(shape)
     result = np.empty(count, dtype.numpy)
     for start in range(0, result.size, BLOCK):
         stop = min(start + BLOCK, result.size)
         words = philox_numpy(int(state[0]), np.arange(start, stop, dtype=np.uint64), int(state[1]))
         result[start:stop] = _unit_interval(words[2 * lane], words[2 * lane + 1], dtype)
     return result.reshape(shape)  # (n,) -> shape
+
+
+@functools.lru_cache(maxsize=1)
+def _words(key: int, count: int, draw: int) -> tuple[np.ndarray, ...]:
+    """The words of a draw's first elements, kept for its other lane."""
+    return philox_numpy(key, np.arange(count, dtype=np.uint64), draw)
 
 
 def _few(key: int, draw: int, count: int, dtype: DType, lane: int) -> np.ndarray:

@@ -164,6 +164,10 @@ class CompiledFunction(Generic[Taken, Returned]):
 
     # ---- programs ----------------------------------------------------------------------------
 
+    def program_for(self, *args: TensorCore) -> Program:
+        """The program that a call with these tensors would run, without running it."""
+        return self._program(args, {})[0]
+
     def _program(self, args: Any, kwargs: Any) -> tuple[Program, list[TensorCore]]:
         """The program for these arguments, ready to run, and the tensors to run it on."""
         leaves: list[TensorCore] = []

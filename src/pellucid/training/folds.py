@@ -26,6 +26,7 @@ from pellucid.training.events import Listener
 from pellucid.training.run import Job, Outcome, Report
 from pellucid.training.run_folder import default_target
 from pellucid.training.showing import metric_name, table_html
+from pellucid.training.side_by_side import SideBySide
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +85,9 @@ def cross_validate(
 
     The arguments are those of ``pellucid.training.run.train`` and ``Job``.  What is learned from
     data (encodings, scales, when to stop) is learned in every fold anew from its training rows.
-    Stops after a fold that was interrupted.  Raises as ``train``, and ``ArgumentError`` for fewer
-    than two folds.
+    Small networks of one shape are trained together, each as it is alone.  Stops after a fold that
+    was interrupted, and those that were trained with it.  Raises as ``train``, and
+    ``ArgumentError`` for fewer than two folds.
 
     >>> cross_validate("table.csv", "kind", folds=5).summary()["network"]    # doctest: +SKIP
     """
@@ -101,9 +103,8 @@ def cross_validate(
             targets = LABEL
     name = Path(str(source)).stem if named else "table"
     place = Path(os.path.abspath(default_target(name) if output is None else output))
-    outcomes: list[Outcome] = []
-    for number in range(1, folds + 1):
-        job = Job(
+    jobs = [
+        Job(
             source,
             targets,
             config,
@@ -116,9 +117,15 @@ def cross_validate(
             settings_text=settings_text,
             settings=settings,
         )
-        outcomes.append(job.run())
-        if outcomes[-1].signal:
-            break
+        for number in range(1, folds + 1)
+    ]
+    together = SideBySide()
+    together.join(jobs)
+    outcomes: list[Outcome] = []
+    for number, job in enumerate(jobs):
+        interrupted = any(outcome.signal for outcome in outcomes)
+        if not interrupted or together.is_trained(number):
+            outcomes.append(job.run())
     return Folds(tuple(outcomes), _figures(outcomes))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -152,6 +153,12 @@ def _goodness(figures: Metrics) -> float:
     return -value if figures.headline == "rmse" else value
 
 
+def check_settings(prepared: PreparedData, config: TrainingConfig) -> None:
+    """Raises where these settings cannot be used on these data."""
+    _check_validation(prepared, config)
+    _check_classes(prepared, config)
+
+
 def _check_validation(prepared: PreparedData, config: TrainingConfig) -> None:
     """``DataError`` for early stopping without validation rows."""
     if config.patience and not len(prepared.validation):
@@ -212,21 +219,19 @@ def train_network(
     are no validation rows for early stopping.
     """
     config = config.for_rows(prepared.training_rows)
-    _check_validation(prepared, config)
-    _check_classes(prepared, config)
+    check_settings(prepared, config)
     task = prepared.task
     problems: list[Exception] = []
     loss_name = config.loss_for(task.kind, task.loss)
-    watched = (prepared.validation if len(prepared.validation) else prepared.train).features
     with contextlib.nullcontext() if interrupts is None else interrupts.raising():
         set_num_threads(config.threads or available_cpus())
         model, linear = untrained_network(prepared, config, weights)
-        before = _observe(model, watched, problems) if watch else None
+        before = look_inside(model, prepared, problems) if watch else None
         trainer = run_trainer(prepared, config, model, callbacks)
         trainer.checkpoint, trainer.report_problem = checkpoint, report
     failure = _fit(trainer, prepared, config, keep_start=linear)
     trainer.history.metric_name = HEADLINES[task.kind]
-    after = _observe(model, watched, problems) if watch else None
+    after = look_inside(model, prepared, problems) if watch else None
     result = RunResult(prepared, config, model, trainer.history, loss_name, before, after)
     result.failure, result.threads = failure, get_num_threads()
     result.problems = problems
@@ -240,9 +245,10 @@ def untrained_network(
     prepared: PreparedData,
     config: TrainingConfig,
     weights: Mapping[str, npt.NDArray[Any]] | None = None,
+    solution: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None,
 ) -> tuple[Any, bool]:
     """The network with which a run begins, and whether it begins as the linear model; seeds the
-    default generator."""
+    default generator.  ``solution`` is that of ``first_solution``, where it is known already."""
     manual_seed(config.seed)
     model = build_network(prepared.row_shape, config, prepared.task.output_units)
     if weights is not None:
@@ -250,9 +256,18 @@ def untrained_network(
         return model, False
     linear = starts_linear(prepared, config)
     if linear:
+        found = first_solution(prepared) if solution is None else solution
         with _one_blas_thread():
-            start_at_linear(model, *linear_solution(prepared), config.activation)
+            start_at_linear(model, *found, config.activation)
     return model, linear
+
+
+def first_solution(
+    prepared: PreparedData,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Weights and intercepts of the linear model with which networks begin."""
+    with _one_blas_thread():
+        return linear_solution(prepared)
 
 
 def run_trainer(
@@ -287,12 +302,13 @@ def augmentation(prepared: PreparedData, config: TrainingConfig) -> Augmentation
     return augmentation_of(prepared.row_shape, config, black)
 
 
-def _observe(
-    model: Any, features: npt.NDArray[Any], problems: list[Exception]
+def look_inside(
+    model: Any, prepared: PreparedData, problems: list[Exception]
 ) -> Observation | None:
     """What the inside looks like; no picture of it is worth a run."""
     try:
-        return observe(model, features)
+        part = prepared.validation if len(prepared.validation) else prepared.train
+        return observe(model, part.features)
     except Exception as error:
         problems.append(error)
         return None
@@ -360,15 +376,11 @@ class _Start:
         self.losses = self._losses()
 
     def _losses(self) -> npt.NDArray[np.float64]:
-        part, task = self.prepared.validation, self.prepared.task
-        scores = self.trainer.scorer(part.features)
-        losses = row_losses(task, part.targets, predictions_of(task, scores, None))
-        return losses if part.weights is None else losses * part.weights / part.weights.mean()
+        return held_losses(self.prepared, self.trainer.scorer(self.prepared.validation.features))
 
     def keep_unless_worse(self) -> None:
         """Goes back to the start where training gained nothing that can be told from chance."""
-        gain = self.losses - self._losses()
-        if float(gain.mean()) > float(gain.std()) / max(1.0, len(gain) - 1.0) ** 0.5:
+        if is_better(self.losses, self._losses()):
             return
         with no_grad():
             for parameter, values in zip(
@@ -378,11 +390,44 @@ class _Start:
         self.trainer.history.best_epoch = 0
 
 
+def held_losses(prepared: PreparedData, scores: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """The loss of each validation row, times its weight, by the scores (rows, outputs)."""
+    part, task = prepared.validation, prepared.task
+    losses = row_losses(task, part.targets, predictions_of(task, scores, None))
+    return losses if part.weights is None else losses * part.weights / part.weights.mean()
+
+
+def is_better(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -> bool:
+    """Whether losses of rows fell by more than one standard error of their differences."""
+    gain = before - after
+    error = float(gain.std()) / math.sqrt(max(1.0, len(gain) - 1.0))
+    return float(gain.mean()) > error
+
+
+def headline_metrics(prepared: PreparedData) -> Any:
+    """:func:`headline_metric` for the scores (networks, rows, outputs) of several networks: a list,
+    with None for a network whose scores are not all finite."""
+    task, raw, one = prepared.task, prepared.validation.raw_targets, headline_metric(prepared)
+
+    def measure(scores: npt.NDArray[Any]) -> list[float | None]:
+        finite = np.isfinite(scores).all(axis=(1, 2))
+        if task.kind in ("binary", "multiclass"):
+            predictions = predictions_of(task, scores, None)
+            binary = task.kind == "binary"
+            guessed = predictions[..., 0] > 0.5 if binary else predictions.argmax(-1)
+            found = (guessed == raw).mean(1).tolist()
+        else:
+            found = [one(s, None) if f else None for s, f in zip(scores, finite, strict=True)]
+        return [value if f else None for value, f in zip(found, finite, strict=True)]
+
+    return measure
+
+
 def headline_metric(prepared: PreparedData) -> Any:
     """The headline metric of (scores, targets) on the validation part, in the data's units."""
     task, raw = prepared.task, prepared.validation.raw_targets
 
-    def measure(scores: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
+    def measure(scores: npt.NDArray[Any], targets: object) -> float:
         predictions = predictions_of(task, scores, prepared.target_scaler)
         if task.kind in ("binary", "multiclass"):
             guessed = predictions[:, 0] > 0.5 if task.kind == "binary" else predictions.argmax(1)

@@ -79,7 +79,8 @@ def build_cnn(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.
         layers.append(RandomShift(config.shift))
     before, normalized = shape[2] if len(shape) == 3 else 1, config.normalization == "batch"
     for channels in config.channels:
-        convolution = nn.Conv2d(before, channels, 3, padding=1, bias=not normalized)
+        with nn.init.values_later():
+            convolution = nn.Conv2d(before, channels, 3, padding=1, bias=not normalized)
         initialize(convolution, config.initialization, config.activation)
         layers.append(convolution)
         if normalized:
@@ -210,13 +211,15 @@ def _hidden(inputs: int, config: TrainingConfig, outputs: int) -> list[Any]:
     layers: list[Any] = []
     before = inputs
     for width in config.widths:
-        linear = nn.Linear(before, width)
+        with nn.init.values_later():
+            linear = nn.Linear(before, width)
         initialize(linear, config.initialization, config.activation)
         layers += [linear, getattr(nn, ACTIVATIONS[config.activation])()]
         if config.dropout:
             layers.append(nn.Dropout(config.dropout))
         before = width
-    output = nn.Linear(before, outputs)
+    with nn.init.values_later():
+        output = nn.Linear(before, outputs)
     initialize(output, config.initialization, "identity")
     return [*layers, output]
 

@@ -180,6 +180,8 @@ class Job:
     of which ``settings`` may change epochs, patience and threads.  The network in the end is that
     of a run that was never interrupted, bit by bit.  Where there is no checkpoint yet, the run
     begins anew.
+
+    ``trainer`` is called in place of ``train_network``, with the same arguments.
     """
 
     def __init__(
@@ -197,7 +199,10 @@ class Job:
         settings_text: str = "",
         resume: str | os.PathLike[str] | None = None,
         settings: Mapping[str, Any] | None = None,
+        trainer: Callable[..., RunResult] = train_network,
     ) -> None:
+        self.trainer = trainer
+        self._prepared: PreparedData | None = None
         self.resume, self.settings = resume, dict(settings or {})
         self.unfinished: Unfinished | None = None
         self._resumed: Resumed | None = None
@@ -228,8 +233,7 @@ class Job:
         """
         with Interrupts() as interrupts:
             with interrupts.raising():
-                self._find()
-                prepared = self._load()
+                prepared = self.load()
                 place = self.output or Path(os.path.abspath(default_target(prepared.name)))
                 found = leftovers(place.parent)
             if found and self.unfinished is None:
@@ -237,12 +241,18 @@ class Job:
             with self._writer(place) as writer:
                 return self._run(prepared, writer, interrupts)
 
+    def load(self) -> PreparedData:
+        """The data, loaded once; raises what :meth:`run` raises before anything is learned."""
+        if self._prepared is None:
+            self._find()
+            self._prepared = self._load()
+        return self._prepared
+
     def find_lr(self) -> tuple[str, LearningRates]:
         """Loads the data and tries learning rates (``Trainer.find_lr``) on them; the data's name,
         and what was found.  Nothing is written."""
         with Interrupts() as interrupts, interrupts.raising():
-            self._find()
-            prepared = self._load()
+            prepared = self.load()
             return prepared.name, find_learning_rate(prepared, self.config)
 
     def _find(self) -> None:
@@ -329,7 +339,7 @@ class Job:
         states = Checkpoints(
             writer.folder / CHECKPOINTS, every_seconds=SAVE_SECONDS, best=False, at_end=False
         )
-        result = train_network(
+        result = self.trainer(
             prepared, self.config, [recorder], interrupts, checkpoint=states,
             report=lambda error: self._note("A checkpoint could not be written", error),
         )  # fmt: skip

@@ -33,9 +33,9 @@ from pellucid.data.sources import PreparedData
 from pellucid.tensor.random import manual_seed
 from pellucid.training.history import Event, StopTraining
 from pellucid.training.network import target_array
+from pellucid.training.pooled import Curve, Pool, Settings, Together
 from pellucid.training.showing import table_html
 
-Settings = dict[str, Any]
 Build = Callable[[Settings], Any]
 Objective = Callable[[Settings, int, Callable[[int, float], None]], tuple[float, float | None, int]]
 """(settings, seed, tell) → (loss, metric or None, epoch): trains with the settings, and calls
@@ -47,6 +47,8 @@ SAMPLERS: Mapping[str, str] = {
     "grid": "all combinations of listed values",
 }
 """How settings are proposed, by name."""
+RANDOM_FIRST = 10
+"""Trials of the sampler ``tpe`` that are proposed at random."""
 
 
 # ---- spaces ----------------------------------------------------------------------------------
@@ -382,9 +384,12 @@ def search_objective(
     name: str = "search",
     seed: int = 0,
     told: Callable[[SearchResult], None] | None = None,
+    together: Together | None = None,
 ) -> SearchResult:
     """:func:`search` for anything that trains: see ``Objective``.  ``told`` is called with all
-    results so far whenever a trial has ended, in this process."""
+    results so far whenever a trial has ended, in this process.  ``together`` trains several at
+    once, each as ``objective`` does: it is used for trials that do not depend on others, all of
+    the sampler ``random`` and the first ten of ``tpe`` in one process."""
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise ArgumentError(f"search got trials={trials!r}", "Give a whole number from 1 up.")
     if minutes is not None and not minutes > 0:
@@ -400,7 +405,10 @@ def search_objective(
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pellucid-search-"))
             storage = Path(folder) / "trials.journal"
         with _quiet():
-            plan = _Plan(objective, kinds, sampler, prune, trials, minutes, storage, name, seed)
+            plan = _Plan(
+                objective, kinds, sampler, prune, trials, minutes, storage, name, seed,
+                together, count,
+            )  # fmt: skip
             try:
                 plan.run(count, told)
                 return plan.result()
@@ -422,8 +430,11 @@ class _Plan:
         storage: str | os.PathLike[str] | None,
         name: str,
         seed: int,
+        together: Together | None = None,
+        processes: int = 1,
     ) -> None:
         self.objective, self.kinds = objective, kinds
+        self.together, self.processes = together, processes
         self.sampler, self.prune, self.trials = sampler, prune, trials
         self.until = None if minutes is None else time.monotonic() + 60 * minutes
         self.storage, self.name, self.seed = storage, name, seed
@@ -456,7 +467,9 @@ class _Plan:
             return self.sampler
         if self.sampler == "tpe":
             # Processes that run at a time should not all try the same.
-            return samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True)
+            return samplers.TPESampler(
+                n_startup_trials=RANDOM_FIRST, seed=seed, multivariate=True, constant_liar=True
+            )
         if self.sampler == "random":
             return samplers.RandomSampler(seed=seed)
         if self.sampler == "grid":
@@ -510,7 +523,7 @@ class _Plan:
         """Trials one after the other, until there are enough or the time is over."""
         optuna = _optuna()
         states = _ended(optuna)
-        if len(self.study.get_trials(deepcopy=False, states=states)) >= self.trials:
+        if self._ended_trials() >= self.trials or self._pooled(told):
             return
         enough: list[Any] = [optuna.study.MaxTrialsCallback(self.trials, states=states)]
         if told is not None:
@@ -518,10 +531,62 @@ class _Plan:
         left = None if self.until is None else max(0.0, self.until - time.monotonic())
         self.study.optimize(self._value, timeout=left, callbacks=enough)
 
-    def _value(self, trial: Any) -> float:
+    def _ended_trials(self) -> int:
+        return len(self.study.get_trials(deepcopy=False, states=_ended(_optuna())))
+
+    def _left(self) -> float | None:
+        return None if self.until is None else self.until - time.monotonic()
+
+    def _pooled(self, told: Callable[[SearchResult], None] | None) -> bool:
+        """Trains trials together as long as they are proposed at random; whether that is all."""
+        if self.together is None or self.sampler not in ("random", "tpe"):
+            return False
+        if self.sampler == "tpe" and self.processes > 1:
+            return False
+        states = _optuna().trial.TrialState
+
+        def ended() -> None:
+            if told is not None:
+                told(self.result())
+
+        pool = Pool(self.study, states, self.together, self._settings, self._replayed, self._left)
+        while (done := self._ended_trials()) < self.trials:
+            asked = -(-(self.trials - done) // self.processes)
+            if self.sampler == "tpe":
+                asked = min(asked, RANDOM_FIRST - done)
+                if asked < 1:
+                    return False
+            if not pool.run(asked, ended):
+                break
+        return True
+
+    def _replayed(self, trial: Any, curve: Curve) -> float | None:
+        """What has been trained, told as if it were trained now."""
+        for epoch, loss in enumerate(curve.losses, 1):
+            if self.prune:
+                trial.report(loss, epoch)
+                if trial.should_prune():
+                    best = min(range(epoch), key=lambda e: (curve.losses[e], e))
+                    metric = curve.metrics[best]
+                    self._noted(trial, curve.losses[best], metric, best + 1)
+                    return None
+        self._noted(trial, curve.loss, curve.metric, curve.epoch)
+        return curve.loss
+
+    def _settings(self, trial: Any) -> tuple[Settings, int]:
+        """What a trial gets: its settings and its seed."""
         settings = {name: kind.suggested(trial, name) for name, kind in self.kinds.items()}
         seed = self.seed + trial.number
         trial.set_user_attr("seed", seed)
+        return settings, seed
+
+    def _noted(self, trial: Any, loss: float, metric: float | None, epoch: int) -> None:
+        trial.set_user_attr("loss", loss)
+        trial.set_user_attr("metric", metric)
+        trial.set_user_attr("epoch", epoch)
+
+    def _value(self, trial: Any) -> float:
+        settings, seed = self._settings(trial)
         ended = False
 
         def tell(epoch: int, loss: float) -> None:
@@ -537,9 +602,7 @@ class _Plan:
             loss, metric, epoch = self.objective(dict(settings), seed, tell)
         except NonFiniteError:
             loss, metric, epoch = math.inf, None, 0
-        trial.set_user_attr("loss", loss)
-        trial.set_user_attr("metric", metric)
-        trial.set_user_attr("epoch", epoch)
+        self._noted(trial, loss, metric, epoch)
         if ended:
             pruned: Exception = _optuna().TrialPruned()
             raise pruned

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.base.errors import ArgumentError
 from pellucid.tensor.autograd import no_grad, stored_gradient
 from pellucid.tensor.compile import compile as compile_function
 from pellucid.tensor.creation import as_tensor, zeros_like
+from pellucid.tensor.program import Program
 from pellucid.tensor.state import host_value, is_tracing, watch
 from pellucid.tensor.validity import changed
 from pellucid.training.augmenting import before
@@ -244,6 +246,12 @@ class ArraySteps:
             return np.concatenate([[first], rest])
         losses = self._program.many(len(rows), as_tensor(np.ascontiguousarray(rows)))
         return np.array(losses.detach().numpy()).reshape(len(rows))
+
+    def program(self, rows: int) -> Program:
+        """The native program of a step on so many rows, which is not run."""
+        if self._program is None:
+            raise ArgumentError("Steps that Python runs have no program", "Use compile=True.")
+        return self._program.program_for(as_tensor(np.zeros(rows, np.int64)))
 
     def _in_parts(self, gathering: Gathering, line: npt.NDArray[np.int64]) -> float:
         """One step on the rows of ``line``, ``part`` of them at a time."""

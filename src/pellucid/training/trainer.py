@@ -552,17 +552,23 @@ class Trainer:
         classes, count in the loss by their weights."""
         scores = self.scorer(features)
         with no_grad():
-            if self.class_weights is not None:
-                own = self.class_weights.index_select(0, class_numbers(targets))
-                weights = own if weights is None else own * weights.reshape(-1)
-            if weights is None:
-                loss = float(self.loss(as_tensor(scores), targets).item())
-            else:
-                each, w = row_loss(self.loss)(as_tensor(scores), targets), weights.reshape(-1)
-                loss = float(((each * w).sum() / w.sum().clamp(min=1e-12)).item())
+            loss = float(self.loss_of_scores(as_tensor(scores), targets, weights).item())
         if self.metric is None or not np.isfinite(scores).all():
             return loss, None
         return loss, float(self.metric(scores, arrays_of(targets)))
+
+    def loss_of_scores(self, scores: Tensor, targets: Any, weights: Any = None) -> Tensor:
+        """The loss by scores that the model has given; rows, and their classes, count by their
+        weights."""
+        if self.class_weights is not None:
+            own = self.class_weights.index_select(0, class_numbers(targets))
+            weights = own if weights is None else own * weights.reshape(-1)
+        if weights is None:
+            found: Tensor = self.loss(scores, targets)
+            return found
+        each, w = row_loss(self.loss)(scores, targets), weights.reshape(-1)
+        mean: Tensor = (each * w).sum() / w.sum().clamp(min=1e-12)
+        return mean
 
     # ---- events ----------------------------------------------------------------------------
 

@@ -8,13 +8,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection
+import math
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from pellucid.base.errors import NonFiniteError
 from pellucid.data.sources import PreparedData
 from pellucid.training.config import TrainingConfig
+from pellucid.training.ensembles import train_networks
 from pellucid.training.history import Event
-from pellucid.training.job import train_network
+from pellucid.training.job import RunResult, train_network
+from pellucid.training.pooled import Curve
 from pellucid.training.search import (
     Choice,
     LogUniform,
@@ -74,6 +78,7 @@ def tune(
     """Trains with settings from ``space`` (or :func:`default_space`) in place of those of
     ``config``, and ranks them by the lowest validation loss.
 
+    Trials that are proposed at random are trained together where their networks have one shape.
     The test part is not looked at.  ``options`` are those of ``search``: trials, minutes, sampler,
     storage, name, told.  ``callbacks()`` are further callbacks of each training.
     """
@@ -89,6 +94,33 @@ def tune(
             raise result.failure
         return outcome_of(result.history)
 
+    def together(pairs: Sequence[tuple[dict[str, Any], int]]) -> list[Curve]:
+        threads = config.threads if processes == 1 else 1
+        configs = [
+            dataclasses.replace(config, **settings, seed=seed, threads=threads)
+            for settings, seed in pairs
+        ]
+        return [_curve(r) for r in train_networks(prepared, configs, repeat_failures=False)]
+
+    pooled = None if callbacks() else together
     return search_objective(
-        objective, kinds, processes=processes, prune=prune, seed=config.seed, **options
+        objective,
+        kinds,
+        processes=processes,
+        prune=prune,
+        seed=config.seed,
+        together=pooled,
+        **options,
     )
+
+
+def _curve(result: RunResult) -> Curve:
+    """What a training gave, for the search."""
+    history, failure = result.history, result.failure
+    if failure is not None and not isinstance(failure, NonFiniteError):
+        raise failure
+    losses = tuple(float(record.validation_loss or 0.0) for record in history)
+    metrics = tuple(record.metric for record in history)
+    if failure is not None:
+        return Curve(losses, metrics, math.inf, None, 0)
+    return Curve(losses, metrics, *outcome_of(history))

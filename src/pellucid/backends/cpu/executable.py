@@ -124,6 +124,8 @@ class CpuExecutable:
     def _build(self, addresses: Mapping[str, int]) -> None:
         """The native program: regions of kernels, and the table of addresses."""
         plan = self.plan
+        self.addresses = addresses
+        """Where each kernel's code is."""
         self.regions = [_region(r, addresses) for r in plan.regions]
         fixed = plan.inputs + plan.outputs
         moving = [(i, 0) for i in range(fixed)]
@@ -132,13 +134,13 @@ class CpuExecutable:
         )
         self._table = self.program.table
         offset = _whole_lines(plan.arena_bytes)
-        self._moving: list[tuple[int, int]] = []
+        self.moving: list[tuple[int, int]] = []
         """Entries of the table that point into :meth:`place`'s memory, and where."""
         for number, (kind, value) in enumerate(plan.slots, fixed):
             if kind == "arena":
-                self._moving.append((number, value))
+                self.moving.append((number, value))
             elif kind == "scratch":
-                self._moving.append((number, offset))
+                self.moving.append((number, offset))
                 offset += _whole_lines(value)
             else:
                 self._table[number] = self._address(kind, value)
@@ -161,7 +163,7 @@ class CpuExecutable:
         The address is a multiple of 64; the caller keeps the memory alive while the program runs.
         """
         self.placed = address
-        for number, offset in self._moving:
+        for number, offset in self.moving:
             self._table[number] = address + offset
 
     # ---- running -----------------------------------------------------------------------------
@@ -190,6 +192,10 @@ class CpuExecutable:
             if failed < 0:
                 raise
             raise error.located(self.analysis.calls[failed].origin.text) from error.__cause__
+        self.check_positions()
+
+    def check_positions(self) -> None:
+        """Raise ``OutOfRangeError`` if an index operation has met a position out of range."""
         if self._checks_positions and self._error[0]:
             self._error[0] = 0
             raise OutOfRangeError(

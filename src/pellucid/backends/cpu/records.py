@@ -68,14 +68,20 @@ STRAND = Record(
 of whole tasks (else it is, in all iterations, this chunk of each task); ``threads`` is 0 if it has
 no local values; ``used`` has a bit for each place of local values that is in use."""
 
-ENTRY = Record("entry", "entry", "step", "shift", "local")
+ENTRY = Record("entry", "entry", "step", "shift", "local", "round")
 """An entry of a strand's own table: the entry of the program's table that it begins from, bytes on
-after each iteration, bytes on for each chunk, and the bytes of a chunk if it is local."""
+after each iteration, bytes on for each chunk, the bytes of a chunk if it is local, and bytes on
+for each round of a series."""
 
 STRAND_TASK = Record("strand_task", "kernel", "slots", "chunks")
 """A task of a strand; its slots count in the strand's own table."""
 
+SERIES = Record("series", "count", "rounds", "threads", "chunks", "used")
+"""Strands that run one after the other for each chunk, and this so many rounds: how many strands,
+and as for a strand the places of local values, which they share; the addresses of their records
+follow."""
+
 CALL = Record("call", "callback", "number")
 """A call of the host: ``i64 callback(i64 number)``, which returns 0, or 1 to end the run."""
 
-ALL = (PROGRAM, REGION, LOOP, MOVE, CALL, TASK, STRAND, ENTRY, STRAND_TASK)
+ALL = (PROGRAM, REGION, LOOP, MOVE, CALL, TASK, STRAND, ENTRY, STRAND_TASK, SERIES)

@@ -36,6 +36,7 @@ from pellucid.backends.cpu.records import (
     MOVE,
     PROGRAM,
     REGION,
+    SERIES,
     STRAND,
     STRAND_TASK,
     TASK,
@@ -51,6 +52,7 @@ __all__ = [
     "Move",
     "NativeProgram",
     "Region",
+    "Series",
     "Strand",
     "Task",
     "get_num_threads",
@@ -89,6 +91,8 @@ class Strand:
     the bytes of each chunk's part: they may be written where another chunk's part would stand, so
     that those of few chunks are used, again and again.
 
+    ``rounds`` are the bytes by which entries start further on in each following round of a series.
+
     With ``shifts``, how many bytes further on the entries of each following chunk start, iterations
     need nothing of each other: chunk c is ``count`` iterations of whole tasks.
     """
@@ -100,6 +104,33 @@ class Strand:
     cost: float = 1.0
     shifts: Mapping[int, int] | None = None
     local: Mapping[int, int] = field(default_factory=dict)
+    rounds: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Strands of equally many chunks as one task: for each chunk all of them, one after the other,
+    and this in so many rounds.
+
+    They need of each other only what the same chunk wrote.  Their local values share their places.
+    """
+
+    strands: tuple[Strand, ...]
+    rounds: int = 1
+
+    @property
+    def chunks(self) -> int:
+        """Chunks of each strand."""
+        return self.strands[0].chunks
+
+    @property
+    def cost(self) -> float:
+        """Estimated time of all strands."""
+        return sum(strand.cost for strand in self.strands)
+
+
+AnyTask = Task | Strand | Series
+"""What threads share the chunks of."""
 
 
 @dataclass(frozen=True)
@@ -113,16 +144,12 @@ class Region:
     task is done.
     """
 
-    tasks: Sequence[Task | Strand]
+    tasks: Sequence[AnyTask]
     parallel: bool = False
 
     def kernels(self) -> list[Task]:
         """The tasks, those of strands one by one."""
-        return [
-            inner
-            for task in self.tasks
-            for inner in (task.tasks if isinstance(task, Strand) else (task,))
-        ]
+        return [inner for task in self.tasks for inner in _kernels_of(task)]
 
 
 @dataclass(frozen=True)
@@ -199,11 +226,11 @@ class NativeProgram:
         self.table: npt.NDArray[np.uint64] = np.zeros(table_size, dtype=np.uint64)
         slots = [s for region in plain for task in region.tasks for s in _slots_of(task)]
         self._slots = np.array(slots, dtype=np.int32)
-        self._strands = {
-            id(task): _StrandRecord(task)
+        self._strands: dict[int, _StrandRecord | SeriesRecord] = {
+            id(task): _StrandRecord(task) if isinstance(task, Strand) else SeriesRecord(task)
             for region in plain
             for task in region.tasks
-            if isinstance(task, Strand)
+            if not isinstance(task, Task)
         }
         self._regions = np.zeros((len(order), len(REGION.fields)), dtype=np.int64)
         self._loops = self._loop_records(table_size)
@@ -277,7 +304,6 @@ class NativeProgram:
         heads: list[tuple[int, int, int, int]] = []
         ends: list[int] = []
         slot = int(self._slots.ctypes.data)
-        strand_driver = _driver().strand
         for strand_record in self._strands.values():
             strand_record.share_out(threads)
         for place, region in enumerate(self._described):
@@ -303,10 +329,9 @@ class NativeProgram:
             for share in parts:
                 for number, start, count in share:
                     task = region.tasks[number]
-                    kernel = task.kernel_address if isinstance(task, Task) else strand_driver
                     records.append(
                         TASK.row(
-                            kernel=kernel,
+                            kernel=self._function_of(task),
                             slots=addresses[number],
                             chunks=count,
                             before=before,
@@ -329,6 +354,19 @@ class NativeProgram:
                 ends=self._ends.ctypes.data + 8 * r * threads,
             )
         self._threads = threads
+
+    def _function_of(self, task: AnyTask) -> int:
+        """The address of what runs chunks of a task."""
+        if isinstance(task, Task):
+            return task.kernel_address
+        return self._strands[id(task)].driver
+
+    def record_of(self, series: Series) -> SeriesRecord:
+        """What the driver reads of a series, whose numbers may change between runs."""
+        record = self._strands[id(series)]
+        if not isinstance(record, SeriesRecord):
+            raise ArgumentError("This is no series", "Pass a task of the program.")
+        return record
 
     def run(self, steps: int = 1) -> None:
         """Run all regions, ``steps`` times over; returns when the last one is done.
@@ -423,9 +461,17 @@ def _cost(regions: Sequence[Item]) -> float:
     return total
 
 
-def _slots_of(task: Task | Strand) -> Sequence[int]:
+def _slots_of(task: AnyTask) -> Sequence[int]:
     """Operands of a task; those of a strand stand in its record."""
     return task.slots if isinstance(task, Task) else ()
+
+
+def _kernels_of(task: AnyTask) -> list[Task]:
+    """The tasks inside of one."""
+    if isinstance(task, Task):
+        return [task]
+    strands = (task,) if isinstance(task, Strand) else task.strands
+    return [inner for strand in strands for inner in strand.tasks]
 
 
 class _StrandRecord:
@@ -460,20 +506,58 @@ class _StrandRecord:
         shifts = strand.shifts or {}
         for entry in entries:
             step, local = strand.steps.get(entry, 0), strand.local.get(entry, 0)
-            words += ENTRY.row(entry=entry, step=step, shift=shifts.get(entry, 0), local=local)
+            shift, on = shifts.get(entry, 0), strand.rounds.get(entry, 0)
+            words += ENTRY.row(entry=entry, step=step, shift=shift, local=local, round=on)
         slot = int(self._slots.ctypes.data)
         for task in strand.tasks:
             words += STRAND_TASK.row(kernel=task.kernel_address, slots=slot, chunks=task.chunks)
             slot += 4 * len(task.slots)
         self._words = np.array(words, dtype=np.int64)
         self.address = int(self._words.ctypes.data)
+        self.driver = _driver().strand
 
     def share_out(self, threads: int) -> None:
         """Write for how many threads local values have places."""
         self._words[STRAND.place("threads")] = min(threads, self._most_threads)
 
+    def set_turns(self, turns: int) -> None:
+        """Iterations from now on."""
+        self._words[STRAND.place("iterations")] = turns
 
-def shares(tasks: Sequence[Task | Strand], threads: int) -> list[list[tuple[int, int, int]]]:
+
+class SeriesRecord:
+    """What the native driver reads of a series, and the records of its strands."""
+
+    def __init__(self, series: Series) -> None:
+        if len({strand.chunks for strand in series.strands}) != 1:
+            raise ArgumentError(
+                f"A series has strands of {[strand.chunks for strand in series.strands]} chunks.",
+                "Every strand needs a chunk for each of the others'.",
+            )
+        self._strands = [_StrandRecord(strand) for strand in series.strands]
+        self._most_threads = min(series.chunks, MOST_PLACES)
+        head = SERIES.row(
+            count=len(self._strands), rounds=series.rounds, threads=1, chunks=series.chunks, used=0
+        )
+        words = [*head, *(strand.address for strand in self._strands)]
+        self._words = np.array(words, dtype=np.int64)
+        self.address = int(self._words.ctypes.data)
+        self.driver = _driver().series
+
+    def share_out(self, threads: int) -> None:
+        """Write for how many threads local values have places."""
+        self._words[SERIES.place("threads")] = min(threads, self._most_threads)
+
+    def set_turns(self, number: int, turns: int) -> None:
+        """Iterations (≥ 1) of one of the strands from now on."""
+        self._strands[number].set_turns(turns)
+
+    def set_rounds(self, rounds: int) -> None:
+        """Rounds (≥ 1) from now on."""
+        self._words[SERIES.place("rounds")] = rounds
+
+
+def shares(tasks: Sequence[AnyTask], threads: int) -> list[list[tuple[int, int, int]]]:
     """What each thread begins with: (number of the task, first chunk, chunks) of its share.
 
     Every thread gets the same part of each task, in order; chunks left over go, the most
@@ -513,6 +597,7 @@ class _Driver:
             addresses[ir.WORK_NAME], word, pointer, word
         )
         self.strand = addresses[ir.STRAND_NAME]
+        self.series = addresses[ir.SERIES_NAME]
         self.ticks: Callable[[], int] = _function(addresses[ir.TICKS_NAME], word)
 
 

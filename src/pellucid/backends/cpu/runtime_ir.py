@@ -38,7 +38,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from pellucid.backends.cpu import records
+from pellucid.backends.cpu import records, strand_ir
 
 POOL_EPOCH: Final = 0
 POOL_REGION: Final = 8
@@ -59,6 +59,7 @@ POOL_COUNTER_STRIDE: Final = 128
 
 RUN_NAME: Final = "pellucid_run"
 STRAND_NAME: Final = "pellucid_strand"
+SERIES_NAME: Final = "pellucid_series"
 WORK_NAME: Final = "pellucid_work"
 TICKS_NAME: Final = "pellucid_ticks"
 
@@ -561,139 +562,6 @@ end:
 }
 """
 
-_STRAND = """
-; Some chunks of a strand, one after the other, so that a chunk finds in the caches what it wrote:
-; all turns of its tasks, on a table of its own whose entries move on.
-; It is called like a kernel, with its record in place of slots.  Local values, which no other chunk
-; reads, stand at the place of another chunk: that of the thread that began with these chunks, if
-; nobody is there, so that few places are written again and again and stay in its cache.
-define void @{STRAND_NAME}(ptr %table, ptr %record, i64 %begin, i64 %end) nounwind {
-entry:
-  %turns = load i64, ptr %record, align 8
-  %entries.at = getelementptr i8, ptr %record, i64 {STRAND_ENTRY_COUNT}
-  %entries = load i64, ptr %entries.at, align 8
-  %tasks.at = getelementptr i8, ptr %record, i64 {STRAND_TASK_COUNT}
-  %tasks = load i64, ptr %tasks.at, align 8
-  %whole.at = getelementptr i8, ptr %record, i64 {STRAND_WHOLE}
-  %whole.flag = load i64, ptr %whole.at, align 8
-  %whole = icmp ne i64 %whole.flag, 0
-  %first.entry = getelementptr i8, ptr %record, i64 {STRAND_BYTES}
-  %entries.size = mul i64 %entries, {ENTRY_BYTES}
-  %first.task = getelementptr i8, ptr %first.entry, i64 %entries.size
-  %own = alloca i64, i64 %entries, align 64
-  %threads.at = getelementptr i8, ptr %record, i64 {STRAND_THREADS}
-  %threads = load i64, ptr %threads.at, align 8
-  %all.at = getelementptr i8, ptr %record, i64 {STRAND_CHUNKS}
-  %all = load i64, ptr %all.at, align 8
-  %used.at = getelementptr i8, ptr %record, i64 {STRAND_USED}
-  %local = icmp ne i64 %threads, 0
-  br i1 %local, label %take, label %chunk
-take:
-  %scaled = mul i64 %begin, %threads
-  %usual = udiv i64 %scaled, %all
-  %usual.bit = shl i64 1, %usual
-  %first.used = load atomic i64, ptr %used.at monotonic, align 8
-  br label %try
-try:
-  %used = phi i64 [ %first.used, %take ], [ %now, %try ]
-  %usual.used = and i64 %used, %usual.bit
-  %usual.free = icmp eq i64 %usual.used, 0
-  %unused = xor i64 %used, -1
-  %negative = sub i64 0, %unused
-  %lowest.bit = and i64 %unused, %negative
-  %bit = select i1 %usual.free, i64 %usual.bit, i64 %lowest.bit
-  %with = or i64 %used, %bit
-  %pair = cmpxchg ptr %used.at, i64 %used, i64 %with acquire monotonic
-  %now = extractvalue { i64, i1 } %pair, 0
-  %same = extractvalue { i64, i1 } %pair, 1
-  %some = icmp ne i64 %bit, 0
-  %taken = and i1 %same, %some
-  br i1 %taken, label %chunk, label %try
-chunk:
-  %c = phi i64 [ %begin, %entry ], [ %begin, %try ], [ %c.next, %chunk.done ]
-  %held = phi i64 [ 0, %entry ], [ %bit, %try ], [ %held, %chunk.done ]
-  %c.next = add i64 %c, 1
-  %c.more = icmp slt i64 %c, %end
-  br i1 %c.more, label %place, label %exit
-place:
-  %place.number = call i64 @llvm.cttz.i64(i64 %held, i1 false)
-  %away = sub i64 %place.number, %c
-  br label %fill
-fill:
-  %e = phi i64 [ 0, %place ], [ %e.next, %fill.one ]
-  %e.more = icmp slt i64 %e, %entries
-  br i1 %e.more, label %fill.one, label %turn
-fill.one:
-  %e.offset = mul i64 %e, {ENTRY_BYTES}
-  %e.at = getelementptr i8, ptr %first.entry, i64 %e.offset
-  %e.slot = load i64, ptr %e.at, align 8
-  %e.from = getelementptr i64, ptr %table, i64 %e.slot
-  %e.source = load i64, ptr %e.from, align 8
-  %e.shift.at = getelementptr i8, ptr %e.at, i64 {ENTRY_SHIFT}
-  %e.shift = load i64, ptr %e.shift.at, align 8
-  %e.moved = mul i64 %e.shift, %c
-  %e.start = add i64 %e.source, %e.moved
-  %e.size.at = getelementptr i8, ptr %e.at, i64 {ENTRY_LOCAL}
-  %e.size = load i64, ptr %e.size.at, align 8
-  %e.back = mul i64 %e.size, %away
-  %e.address = add i64 %e.start, %e.back
-  %e.to = getelementptr i64, ptr %own, i64 %e
-  store i64 %e.address, ptr %e.to, align 8
-  %e.next = add i64 %e, 1
-  br label %fill
-turn:
-  %t = phi i64 [ 0, %fill ], [ %t.next, %turn.done ]
-  %t.more = icmp slt i64 %t, %turns
-  br i1 %t.more, label %task, label %chunk.done
-task:
-  %n = phi i64 [ 0, %turn ], [ %n.next, %task.run ]
-  %n.more = icmp slt i64 %n, %tasks
-  br i1 %n.more, label %task.run, label %move
-task.run:
-  %n.offset = mul i64 %n, {STRAND_TASK_BYTES}
-  %n.at = getelementptr i8, ptr %first.task, i64 %n.offset
-  %kernel = load ptr, ptr %n.at, align 8
-  %slots.at = getelementptr i8, ptr %n.at, i64 {STRAND_TASK_SLOTS}
-  %slots = load ptr, ptr %slots.at, align 8
-  %chunks.at = getelementptr i8, ptr %n.at, i64 {STRAND_TASK_CHUNKS}
-  %chunks = load i64, ptr %chunks.at, align 8
-  %from = select i1 %whole, i64 0, i64 %c
-  %to = select i1 %whole, i64 %chunks, i64 %c.next
-  call void %kernel(ptr %own, ptr %slots, i64 %from, i64 %to)
-  %n.next = add i64 %n, 1
-  br label %task
-move:
-  %m = phi i64 [ 0, %task ], [ %m.next, %move.one ]
-  %m.more = icmp slt i64 %m, %entries
-  br i1 %m.more, label %move.one, label %turn.done
-move.one:
-  %m.offset = mul i64 %m, {ENTRY_BYTES}
-  %m.at = getelementptr i8, ptr %first.entry, i64 %m.offset
-  %m.step.at = getelementptr i8, ptr %m.at, i64 {ENTRY_STEP}
-  %m.step = load i64, ptr %m.step.at, align 8
-  %m.place = getelementptr i64, ptr %own, i64 %m
-  %m.address = load i64, ptr %m.place, align 8
-  %m.moved = add i64 %m.address, %m.step
-  store i64 %m.moved, ptr %m.place, align 8
-  %m.next = add i64 %m, 1
-  br label %move
-turn.done:
-  %t.next = add i64 %t, 1
-  br label %turn
-chunk.done:
-  br label %chunk
-exit:
-  br i1 %local, label %give, label %done
-give:
-  %others = xor i64 %held, -1
-  %ignored = atomicrmw and ptr %used.at, i64 %others release
-  br label %done
-done:
-  ret void
-}
-declare i64 @llvm.cttz.i64(i64, i1)
-"""
-
 _TICKS = """
 ; The clock that profiles are measured with.
 define i64 @{TICKS_NAME}() nounwind {
@@ -717,6 +585,7 @@ def driver_kernels(architecture: str) -> dict[str, str]:
         i64 pellucid_run(ptr program, ptr pool or null, i64 steps)
         i64 pellucid_work(ptr pool, i64 index of the worker, from 1)
         void pellucid_strand(ptr table, ptr record, i64 begin, i64 end)
+        void pellucid_series(ptr table, ptr record, i64 begin, i64 end)
         i64 pellucid_ticks()
     """
     family = family_of(architecture)
@@ -738,6 +607,7 @@ def driver_kernels(architecture: str) -> dict[str, str]:
     return {
         RUN_NAME: text(*shared, _FORK_JOIN, clock, _RUN),
         WORK_NAME: text(*shared, _WORK),
-        STRAND_NAME: text(_STRAND),
+        STRAND_NAME: text(strand_ir.CHUNK, strand_ir.STRAND),
+        SERIES_NAME: text(strand_ir.CHUNK, strand_ir.SERIES),
         TICKS_NAME: text(clock, _TICKS),
     }
