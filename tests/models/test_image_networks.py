@@ -8,7 +8,6 @@ import pellucid
 from pellucid import models, nn
 from pellucid.base.errors import ArgumentError
 from pellucid.models import resnet18, resnet50
-from pellucid.models.blocks import StochasticDepth
 
 COUNTS = {  # published numbers of parameters for 1000 classes
     "squeezenet1_0": 1_248_424,
@@ -73,7 +72,7 @@ def test_a_small_mobile_network_learns_and_auxiliary_ends_answer_while_training(
 
 def test_skipped_blocks_keep_the_mean() -> None:
     pellucid.manual_seed(1)
-    layer = StochasticDepth(0.25, "row")
+    layer = nn.StochasticDepth(0.25, "row")
     rows = layer(pellucid.ones(4000, 2))
     found = sorted(set(rows.flatten().tolist()))
     assert found == [0.0, pytest.approx(4 / 3)]

@@ -18,7 +18,7 @@ import typer
 
 from pellucid.base.errors import ArgumentError, PellucidError
 from pellucid.data.encodings import AUTO
-from pellucid.training.config import TrainingConfig, setting_reason
+from pellucid.training.config import IMAGE_SETTINGS, TrainingConfig, setting_reason
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -143,7 +143,7 @@ LOADING = (
         ("--date-format",),
     ),
     LoadingOption(
-        "decimal", str, "Decimal sign of CSV files, '.' or ','. [found out]", ("--decimal",), ""
+        "decimal", str, r"Decimal sign of CSV files, '.' or ','. \[found out]", ("--decimal",), ""
     ),
     LoadingOption(
         "header",
@@ -155,20 +155,21 @@ LOADING = (
     LoadingOption(
         "separator",
         str | None,
-        "What separates the cells of a CSV file, such as ';'. [found out]",
+        r"What separates the cells of a CSV file, such as ';'. \[found out]",
         ("--separator",),
     ),
-    LoadingOption("sheet", str, "Sheet of a spreadsheet. [the first]", ("--sheet",), ""),
+    LoadingOption("sheet", str, r"Sheet of a spreadsheet. \[the first]", ("--sheet",), ""),
     LoadingOption(
         "memory",
         float | None,
-        "MiB that reading may take; a larger table is read in pieces. [a quarter of what is free]",
+        "MiB that reading may take; a larger table is read in pieces. "
+        r"\[a quarter of what is free]",
         ("--memory",),
     ),
     LoadingOption(
         "image_size",
         int | None,
-        "Pixels on each side that pictures in files are scaled to. [64]",
+        r"Pixels on each side that pictures in files are scaled to. \[64]",
         ("--image-size",),
     ),
 )
@@ -317,15 +318,21 @@ def _options() -> list[inspect.Parameter]:
             made.append(_parameter(name, bool, "Do not " + setting_reason(name), flags, False))
         else:
             plain = _PLAIN.get(str(item.type).partition(" ")[0], str)
-            made.append(_parameter(name, plain | None, setting_reason(name), flags))
+            made.append(_parameter(name, plain | None, setting_reason(name), flags, shown=item))
     return made
 
 
 def _parameter(
-    name: str, kind: Any, text: str, flags: tuple[str, ...], default: Any = None
+    name: str,
+    kind: Any,
+    text: str,
+    flags: tuple[str, ...],
+    default: Any = None,
+    shown: dataclasses.Field[Any] | None = None,
 ) -> inspect.Parameter:
+    usual = False if shown is None else _usual(shown)
     option = typer.Option(
-        *flags, help=plain_help(text), show_default=False, rich_help_panel=panel_of(name)
+        *flags, help=plain_help(text), show_default=usual, rich_help_panel=panel_of(name)
     )
     return inspect.Parameter(
         name,
@@ -333,6 +340,23 @@ def _parameter(
         default=default,
         annotation=Annotated[kind, option],
     )
+
+
+def _usual(item: dataclasses.Field[Any]) -> str | bool:
+    """What a setting is unless given, for the help; False where its reason says so."""
+    if item.default is None or item.name == "model":
+        return False
+    usual = _value_text(item.default)
+    if (with_cnn := IMAGE_SETTINGS.get(item.name)) not in (None, item.default):
+        usual += f"; cnn: {_value_text(with_cnn)}"
+    return usual
+
+
+def _value_text(value: object) -> str:
+    """A value as it is written at the command line; no entries as ``-``."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "-"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _settings(asked: dict[str, Any]) -> dict[str, Any]:

@@ -25,11 +25,8 @@ _DENSE = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac0
 _TOKEN = re.compile(rf"[{_DENSE}]+|[^\W{_DENSE}]+|[!?]")
 _IS_DENSE = re.compile(rf"[{_DENSE}]")
 WIDTH, READER_WIDTH = 32, 64
-TEXT_MODELS = {
-    "bag": "the mean of learned vectors of its words and neighbours of words, which is fast",
-    "transformer": "reads the words in their order, which takes longer and more rows",
-}
-"""How prose becomes numbers, by name."""
+TEXT_MODELS = ("bag", "transformer")
+"""How prose becomes numbers: by the mean of vectors, or read in the order of its words."""
 MAX_BUCKETS = 1 << 15
 MAX_SLOTS = 256
 _MOST_ENTRIES = 100_000_000

@@ -98,7 +98,7 @@ class FittedNetwork:
         prepared = self._prepared(*(examples.take(r, self.scaler) for r in (train, validation)))
         self.scorer = self.trainer = self.slots = None
         weights = self.arrays or None
-        with _own_random_numbers():
+        with own_random_numbers():
             self._train(prepared, config, weights)
             self.calibration = None
             if not len(validation):
@@ -144,7 +144,7 @@ class FittedNetwork:
             part = dataclasses.replace(part, weights=np.ones(len(rows)))
         prepared = self._prepared(part, examples.take(_NONE, self.scaler))
         config = dataclasses.replace(self.config, patience=0, epochs=1)
-        with _own_random_numbers():
+        with own_random_numbers():
             if self.trainer is None:
                 manual_seed(config.seed)
                 self.trainer = run_trainer(prepared, config, self._network())
@@ -208,14 +208,14 @@ class FittedNetwork:
 
     def _scorer(self) -> Scorer:
         if self.scorer is None:
-            with _own_random_numbers():
+            with own_random_numbers():
                 model = self._network()
             self.scorer = Scorer(model, compile=self.config.compile, block=_BLOCK)
         return self.scorer
 
 
 @contextmanager
-def _own_random_numbers() -> Iterator[None]:
+def own_random_numbers() -> Iterator[None]:
     """Leaves the default generator as it was."""
     state = get_rng_state()
     try:

@@ -1,11 +1,9 @@
 """Parts that networks for images share: a convolution with norm and activation, attention over
-channels, layers that are skipped at random."""
+channels."""
 
 from __future__ import annotations
 
-import pellucid
 from pellucid import Tensor, nn
-from pellucid.base.errors import ArgumentError
 
 
 def divisible(channels: float, by: int = 8) -> int:
@@ -58,33 +56,6 @@ class SqueezeExcitation(nn.Module):
         """(N, C, H, W) → (N, C, H, W)."""
         gate = self.fc2(self.activation(self.fc1(self.avgpool(x))))  # (N, C, 1, 1)
         return self.scale_activation(gate) * x
-
-
-class StochasticDepth(nn.Module):
-    """Zero instead of the input with probability ``p``, for each row of a batch ("row") or for
-    all of it ("batch"); what stays is divided by 1 − p.  Only while training.
-
-    Huang, Sun, Liu, Sedra and Weinberger, "Deep Networks with Stochastic Depth" (2016).
-    """
-
-    def __init__(self, p: float, mode: str = "row") -> None:
-        super().__init__()
-        if not 0 <= p <= 1 or mode not in ("row", "batch"):
-            raise ArgumentError(
-                f"StochasticDepth got p={p} and mode={mode!r}",
-                'give a probability, and "row" or "batch"',
-            )
-        self.p, self.mode = p, mode
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Any shape with rows first → the same."""
-        if not self.training or self.p == 0:
-            return x
-        rows = x.shape[0] if self.mode == "row" else 1
-        shape = (rows, *[1] * (len(x.shape) - 1))
-        keep = 1 - self.p
-        noise = pellucid.empty(shape, dtype=x.dtype).bernoulli_(keep)
-        return x * (noise / keep if keep else noise)
 
 
 def start_by_he(module: nn.Module, linear_std: float | None = 0.01) -> None:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 from pellucid import Tensor, nn
 from pellucid.models.blocks import (
     SqueezeExcitation,
-    StochasticDepth,
     divisible,
     normed,
     start_by_he,
@@ -69,7 +68,7 @@ class MBConv(nn.Module):
             normed(hidden, stage.outputs, 1, 1, 1, None, *norm),
         ]
         self.block = nn.Sequential(*layers)
-        self.stochastic_depth = StochasticDepth(skip, "row")
+        self.stochastic_depth = nn.StochasticDepth(skip, "row")
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) → (N, outputs, ⌈H / stride⌉, ⌈W / stride⌉)."""

@@ -60,6 +60,7 @@ from pellucid.nn.dropout import Dropout1d as Dropout1d
 from pellucid.nn.dropout import Dropout2d as Dropout2d
 from pellucid.nn.dropout import Dropout3d as Dropout3d
 from pellucid.nn.dropout import FeatureAlphaDropout as FeatureAlphaDropout
+from pellucid.nn.dropout import StochasticDepth as StochasticDepth
 from pellucid.nn.embedding import Embedding as Embedding
 from pellucid.nn.embedding import EmbeddingBag as EmbeddingBag
 from pellucid.nn.flatten import Flatten as Flatten
@@ -329,6 +330,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "StochasticDepth",
     "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",

@@ -15,6 +15,7 @@ from pellucid.nn.functional.channels import (
 )
 from pellucid.nn.functional.common import alpha_dropout, dropout
 from pellucid.nn.module import Module
+from pellucid.tensor.creation import empty
 from pellucid.tensor.tensor import Tensor
 
 
@@ -93,3 +94,37 @@ class FeatureAlphaDropout(_Dropout):
     def forward(self, input: Tensor) -> Tensor:
         """The input, in training with random channels dropped."""
         return feature_alpha_dropout(input, self.p, self.training, self.inplace)
+
+
+class StochasticDepth(Module):
+    """Zero instead of the input with probability ``p``, for each row of a batch (``mode`` "row") or
+    for all of it ("batch"); what stays is divided by 1 − p.  Only while training.
+
+    Before the sum with a shortcut it leaves out a whole branch of a residual network: torchvision's
+    ``ops.StochasticDepth``, elsewhere called DropPath.  Shape: (N, *) → (N, *).
+
+    Huang, Sun, Liu, Sedra and Weinberger, "Deep Networks with Stochastic Depth" (2016).
+    """
+
+    def __init__(self, p: float, mode: str = "row") -> None:
+        super().__init__()
+        if not 0 <= p <= 1 or mode not in ("row", "batch"):
+            raise ArgumentError(
+                f"StochasticDepth got p={p} and mode={mode!r}",
+                'give a probability, and "row" or "batch"',
+            )
+        self.p, self.mode = p, mode
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Any shape with rows first → the same."""
+        if not self.training or self.p == 0:
+            return input
+        rows = input.shape[0] if self.mode == "row" else 1
+        shape = (rows, *[1] * (len(input.shape) - 1))
+        keep = 1 - self.p
+        noise = empty(shape, dtype=input.dtype).bernoulli_(keep)
+        return input * (noise / keep if keep else noise)
+
+    def extra_repr(self) -> str:
+        """Probability and mode."""
+        return f"p={self.p}, mode={self.mode}"

@@ -254,6 +254,25 @@ def kaiming_normal_(
 
 
 @_filling
+def lecun_normal_(tensor: Tensor, generator: Generator | None = None) -> Tensor:
+    """Normal with std √(1 / fan in): signals keep their size through linear layers, and through
+    SELU, whose networks normalize themselves (Keras' ``lecun_normal``, not cut off here).
+
+    (LeCun, Bottou, Orr and Müller, "Efficient BackProp", 1998; Klambauer et al., 2017, for SELU.)
+    """
+    std = math.sqrt(1.0 / max(_fan(tensor, "fan_in"), 1))
+    return tensor.normal_(0.0, std, generator=generator)
+
+
+@_filling
+def lecun_uniform_(tensor: Tensor, generator: Generator | None = None) -> Tensor:
+    """Uniform in ±√(3 / fan in), whose std is that of :func:`lecun_normal_`.  (LeCun et al.,
+    1998.)"""
+    bound = math.sqrt(3.0 / max(_fan(tensor, "fan_in"), 1))
+    return tensor.uniform_(-bound, bound, generator=generator)
+
+
+@_filling
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """Rows (or columns, whichever are fewer) orthonormal, times ``gain``; later axes flattened.
 
@@ -328,6 +347,8 @@ __all__ = [
     "kaiming_normal_",
     "kaiming_uniform",
     "kaiming_uniform_",
+    "lecun_normal_",
+    "lecun_uniform_",
     "normal",
     "normal_",
     "ones_",

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from pellucid.training.verdict import Comparison as Comparison
     from pellucid.training.verdict import compare as compare
     from pellucid.training.weighting import focal_loss as focal_loss
+    from pellucid.training.weighting import pinball_loss as pinball_loss
 
 __all__ = [
     "Baseline",
@@ -98,6 +99,7 @@ __all__ = [
     "metrics",
     "network",
     "observe",
+    "pinball_loss",
     "roc_auc",
     "run_folder",
     "search",
@@ -151,6 +153,7 @@ _PLACES = {
     "metrics": "pellucid.training.metrics",
     "network": "pellucid.training.network",
     "observe": "pellucid.training.observe",
+    "pinball_loss": "pellucid.training.weighting",
     "roc_auc": "pellucid.training.metrics",
     "run_folder": "pellucid.training.run_folder",
     "search": "pellucid.training.search",

@@ -176,8 +176,8 @@ class TrainingConfig:
     )
     text: str = _setting(
         "bag",
-        "how prose in a table becomes numbers: "
-        + "; ".join(f"{name}, {text}" for name, text in TEXT_MODELS.items()),
+        "how prose in a table becomes numbers: bag averages learned vectors of its words and pairs "
+        "of words; transformer reads the words in their order, which takes longer and more rows",
         among=TEXT_MODELS,
     )
     activation: str = _setting(

@@ -307,7 +307,7 @@ def initialize(linear: Any, method: str, activation: str) -> None:
         fill = nn.init.xavier_normal_ if method == "xavier_normal" else nn.init.xavier_uniform_
         fill(weight, gain=gain)
     elif method == "lecun_normal":
-        nn.init.normal_(weight, 0.0, math.prod(weight.shape[1:]) ** -0.5)
+        nn.init.lecun_normal_(weight)
     elif method == "orthogonal":
         nn.init.orthogonal_(weight, gain=gain)
     elif method == "normal":

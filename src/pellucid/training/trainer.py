@@ -59,6 +59,7 @@ from pellucid.training.weighting import (
     class_numbers,
     class_weights,
     focal_loss,
+    pinball_loss,
     row_loss,
 )
 from pellucid.utils.data.dataloader import DataLoader
@@ -83,9 +84,10 @@ LOSSES = (
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "focal_loss",
+    "pinball_loss",
 )
-"""Names of losses: functions of ``pellucid.nn.functional`` that take (scores, targets), and
-``training.weighting.focal_loss``."""
+"""Names of losses: functions of ``pellucid.nn.functional`` that take (scores, targets), and the
+last two of ``training.weighting``."""
 
 Augment = Callable[[Any], tuple[Any, Any]]
 """Features → changed features, and None or the share of itself that each row keeps."""
@@ -600,7 +602,8 @@ def _loss(loss: Any) -> Any:
         if loss not in LOSSES:
             hint = nearest_option("loss", loss, LOSSES).hint
             raise ArgumentError(f"There is no loss {loss!r}", f"{hint} A function does as well.")
-        return focal_loss if loss == "focal_loss" else getattr(functional, loss)
+        own = {"focal_loss": focal_loss, "pinball_loss": pinball_loss}
+        return own[loss] if loss in own else getattr(functional, loss)
     if not callable(loss):
         raise ArgumentError(
             f"loss={loss!r} is no function",

@@ -1,4 +1,5 @@
-"""Losses in which rows count differently: weights of rows and of classes, and the focal loss."""
+"""Losses in which rows count differently: weights of rows and of classes, the focal loss and the
+pinball loss, in which too low and too high count differently."""
 
 from __future__ import annotations
 
@@ -11,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.base.errors import ArgumentError, DataError
+from pellucid.base.errors import ArgumentError, DataError, ShapeError
 from pellucid.nn import functional
+from pellucid.nn.functional.loss import reduced
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.tensor import Tensor
 
@@ -49,6 +51,37 @@ def focal_loss(
     if reduction not in ("mean", "sum"):
         raise ArgumentError(f"reduction={reduction!r}", "Give mean, sum or none.")
     return each.mean() if reduction == "mean" else each.sum()
+
+
+def pinball_loss(
+    input: Tensor,
+    target: Tensor,
+    quantile: float | Sequence[float] = 0.5,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(q·(y − x), (q − 1)·(y − x)), whose minimum is the q-quantile of y: too low a prediction
+    costs q, too high a one 1 − q a unit.
+
+    ``input`` x and ``target`` y have one shape; of several quantiles q, each belongs to an entry of
+    the last axis of x, against which y, with one entry there, is held: (rows, quantiles) and
+    (rows, 1).  ``reduction`` is "mean", "sum" or "none".  q = 0.5 is half the absolute error.
+    (Koenker and Bassett, "Regression quantiles", 1978; scikit-learn's ``mean_pinball_loss``.)
+    """
+    shares = np.asarray(quantile, np.float32)
+    if not ((shares > 0) & (shares < 1)).all() or shares.ndim > 1:
+        raise ArgumentError(
+            f"pinball_loss got quantile={quantile!r}", "Give a number between 0 and 1, or several."
+        )
+    wanted = (*target.shape[:-1], shares.size) if shares.ndim else tuple(target.shape)
+    if tuple(input.shape) != wanted or (shares.ndim and target.shape[-1:] != (1,)):
+        raise ShapeError(
+            f"pinball_loss got predictions {tuple(input.shape)} and targets {tuple(target.shape)} "
+            f"for {shares.size} of quantile",
+            "Give one shape for one quantile; (rows, quantiles) and (rows, 1) for several.",
+        )
+    share = as_tensor(shares).to(input.dtype)
+    missing = target - input
+    return reduced((share * missing).maximum((share - 1) * missing), reduction)
 
 
 def row_loss(loss: Any) -> Callable[[Any, Any], Any]:

@@ -1,11 +1,12 @@
-"""Gradient clipping, parameters as one vector, normed, parametrized and pruned weights, fused
-layers, and sequences (``rnn``)."""
+"""Gradient clipping, bounds on weights, parameters as one vector, normed, parametrized and pruned
+weights, low-rank adapters (``lora``), fused layers, and sequences (``rnn``)."""
 
 from pellucid.nn.utils import (
     clip_grad,
     convert_parameters,
     fusion,
     init,
+    lora,
     memory_format,
     parametrizations,
     parametrize,
@@ -34,6 +35,7 @@ from pellucid.nn.utils.hooked_norms import (
     weight_norm,
 )
 from pellucid.nn.utils.init import skip_init
+from pellucid.nn.utils.max_norm import max_norm_
 from pellucid.nn.utils.memory_format import (
     convert_conv2d_weight_memory_format,
     convert_conv3d_weight_memory_format,
@@ -55,6 +57,8 @@ __all__ = [
     "fusion",
     "get_total_norm",
     "init",
+    "lora",
+    "max_norm_",
     "memory_format",
     "parameters_to_vector",
     "parametrizations",
