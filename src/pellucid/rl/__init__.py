@@ -27,6 +27,9 @@ from pellucid.rl.dqn import DQNLearner as DQNLearner
 from pellucid.rl.dqn import soft_update as soft_update
 from pellucid.rl.dqn import td_loss as td_loss
 from pellucid.rl.dqn import train_dqn as train_dqn
+from pellucid.rl.drawing import film as film
+from pellucid.rl.drawing import frame as frame
+from pellucid.rl.drawing import save_gif as save_gif
 from pellucid.rl.environments import Environment as Environment
 from pellucid.rl.environments import Simulated as Simulated
 from pellucid.rl.environments import Step as Step
@@ -63,6 +66,11 @@ from pellucid.rl.reinforce import REINFORCE as REINFORCE
 from pellucid.rl.reinforce import REINFORCESettings as REINFORCESettings
 from pellucid.rl.replay import Batch as Batch
 from pellucid.rl.replay import ReplayBuffer as ReplayBuffer
+from pellucid.rl.runs import AgentFacts as AgentFacts
+from pellucid.rl.runs import agent_facts as agent_facts
+from pellucid.rl.runs import list_agents as list_agents
+from pellucid.rl.runs import load_agent as load_agent
+from pellucid.rl.runs import save_agent as save_agent
 from pellucid.rl.sac import SAC as SAC
 from pellucid.rl.sac import SACSettings as SACSettings
 from pellucid.rl.tables import double_q_learning as double_q_learning
@@ -87,6 +95,7 @@ __all__ = [
     "A2CSettings",
     "Acrobot",
     "Agent",
+    "AgentFacts",
     "Bandit",
     "BanditPlayer",
     "Batch",
@@ -127,6 +136,7 @@ __all__ = [
     "VectorEnvironment",
     "VectorStep",
     "a2c_loss",
+    "agent_facts",
     "agent_for",
     "as_gymnasium",
     "bandit_curve",
@@ -137,12 +147,16 @@ __all__ = [
     "evaluate",
     "evaluate_policy",
     "expected_sarsa",
+    "film",
     "find_reasons",
+    "frame",
     "greedy",
     "importance_moments",
     "importance_sampling",
     "iterate_policy",
     "iterate_values",
+    "list_agents",
+    "load_agent",
     "make",
     "monte_carlo_control",
     "monte_carlo_off_policy",
@@ -153,6 +167,8 @@ __all__ = [
     "q_learning",
     "recipe",
     "sarsa",
+    "save_agent",
+    "save_gif",
     "soft_update",
     "solve_policy",
     "td_loss",
