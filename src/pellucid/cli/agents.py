@@ -22,8 +22,11 @@ def agent_json(listed: Listed) -> dict[str, Any]:
 
 def agents_table(found: Sequence[Listed]) -> str:
     """Agents as a table: what they play, how they learned, what they earn."""
-    heads = ("run", "environment", "algorithm", "steps", "reward", "95 %", "status")
-    rows: list[Sequence[str]] = [[translated(name) for name in heads]]
+    heads = (
+        translated("run"), translated("environment"), translated("algorithm"), translated("steps"),
+        translated("reward"), "95 %", translated("status"),
+    )  # fmt: skip
+    rows: list[Sequence[str]] = [heads]
     for folder, facts in found:
         if facts is None:
             rows.append((folder.name, *"–––––", translated("damaged")))

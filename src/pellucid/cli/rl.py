@@ -50,8 +50,8 @@ def train(
 ) -> None:
     """Learns, writes a run folder, prints how good the agent is or why it is not."""
     if resume is not None:
-        agent, total, target = load_agent(resume, resume=True), 0, resume
-        total = steps or max(agent.until, agent.steps + 1)
+        agent, target = load_agent(resume, resume=True), resume
+        total = steps or agent.until
         if total <= agent.steps:
             raise ArgumentError(
                 f"{resume} has learned from {agent.steps:,} steps already",
@@ -112,7 +112,9 @@ def _new(environment: str, algorithm: str | None, seed: int, changes: Sequence[s
     if algorithm is None:
         algorithm = "ppo"
     if algorithm not in ALGORITHMS:
-        raise ArgumentError(f"There is no algorithm {algorithm}", f"Use {', '.join(ALGORITHMS)}.")
+        raise ArgumentError(
+            f"There is no algorithm {algorithm}", f"Use one of {', '.join(ALGORITHMS)}."
+        )
     given = dict(_change(text, algorithm) for text in changes)
     return agent_for(algorithm, environment, seed=seed, **given)
 
@@ -139,7 +141,9 @@ def _change(text: str, algorithm: str) -> tuple[str, Any]:
     except (ValueError, SyntaxError):
         fits = False
     if not fits:
-        raise ArgumentError(f"--set {text}: a value like {before} was expected", "Change it.")
+        raise ArgumentError(
+            f"--set {text}: a value like {before} was expected", "Give one of that kind."
+        )
     return name, read
 
 
@@ -203,8 +207,9 @@ def play(run: Path, episodes: int, seed: int, gif: Path | None, as_json: bool) -
         ]
         say_json({**found.to_json(), "played": rows, "gif": None if gif is None else str(gif)})
         return
-    head = [translated(name) for name in ("episode", "reward", "steps")]
-    table: list[Sequence[str]] = [head]
+    table: list[Sequence[str]] = [
+        (translated("episode"), translated("reward"), translated("steps"))
+    ]
     for number, (earned, length) in enumerate(zip(found.sums, found.lengths, strict=True), 1):
         table.append((str(number), f"{earned:.1f}", str(length)))
     say(text_table(table))

@@ -12,7 +12,7 @@ from pellucid.base.errors import ArgumentError
 from pellucid.base.language import translated
 from pellucid.cli.agents import agent_json, agents_table
 from pellucid.cli.reporting import complain, fact, figure_text, say, say_json, told
-from pellucid.rl.runs import list_agents
+from pellucid.rl.runs import AGENT, delete_agent, list_agents
 from pellucid.training.metrics import LOWER_IS_BETTER
 from pellucid.training.run_list import (
     RunFacts,
@@ -107,7 +107,7 @@ def delete(folders: Sequence[Path], yes: bool) -> None:
         if not yes and not typer.confirm(told(f"Delete {folder}?")):
             fact("Kept", str(folder))
             continue
-        delete_run(folder)
+        (delete_agent if (folder / AGENT).is_file() else delete_run)(folder)
         fact("Deleted", str(folder))
 
 

@@ -1,4 +1,4 @@
-"""Pictures of environments, and episodes as moving ones (GIF).  Needs Pillow (``pellucid[vision]``)."""
+"""Pictures of environments, and episodes as moving ones (GIF); needs Pillow."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def improved(sums: list[float]) -> bool:
     part = max(len(sums) // 5, 5)
     first, last = np.array(sums[:part]), np.array(sums[-part:])
     error = math.sqrt(first.var() / len(first) + last.var() / len(last))
-    return bool(last.mean() - first.mean() > max(2 * error, 1e-9))
+    return bool(last.mean() - first.mean() > max(3 * error, 1e-9))
 
 
 def find_reasons(agent: Any) -> list[Finding]:

@@ -49,6 +49,8 @@ class AgentFacts:
     created: str
     seconds: float
     evaluation: dict[str, Any]
+    best: dict[str, Any]
+    """The evaluation on the way that the weights are from; empty where there was none."""
 
     def to_json(self) -> dict[str, Any]:
         """The facts as JSON values."""
@@ -85,6 +87,7 @@ def save_agent(
         time.strftime("%Y-%m-%dT%H:%M:%S"),
         seconds,
         {} if evaluation is None else evaluation.to_json(),
+        {} if agent.best is None else agent.best.to_json(),
     )
     with explained(place):
         place.mkdir(parents=True, exist_ok=True)
@@ -112,13 +115,12 @@ def agent_facts(folder: str | os.PathLike[str]) -> AgentFacts:
         )
     try:
         content = json.loads(read_limited(place / AGENT, _MOST))
-        kinds: dict[str, Any] = {
-            "str": str, "int": int, "float": (int, float), "dict[str, Any]": dict
-        }  # fmt: skip
+        kinds: dict[str, Any] = {"str": str, "int": int, "float": (int, float)}
         values = {field.name: content[field.name] for field in fields(AgentFacts)}
         known = content["format"] == FORMAT and values["algorithm"] in ALGORITHMS
         typed = all(
-            isinstance(values[field.name], kinds[str(field.type)]) for field in fields(AgentFacts)
+            isinstance(values[field.name], kinds.get(str(field.type), dict))
+            for field in fields(AgentFacts)
         )
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunFolderError(f"{place / AGENT} cannot be read", _DAMAGED) from error
@@ -143,6 +145,8 @@ def load_agent(folder: str | os.PathLike[str], resume: bool = False) -> Agent:
         agent: Agent = made(facts.environment, kind(**values), facts.seed)
         if resume:
             _resume(agent, facts, load_file(place / STATE))
+            _take_best(agent, facts, place)
+            agent.tally.sums, agent.tally.lengths = read_episodes(place)
         else:
             given = load_file(place / WEIGHTS)
             own = agent._weights()
@@ -198,6 +202,30 @@ def _positions(agent: Agent) -> dict[str, Tensor]:
             np.array([scale.mean, scale.variance, scale.seen, *scale.running])
         )
     return found
+
+
+def delete_agent(folder: str | os.PathLike[str]) -> None:
+    """Deletes the folder of an agent; one that holds other files is refused and stays as it is."""
+    place = Path(folder)
+    agent_facts(place)
+    others = sorted({entry.name for entry in place.iterdir()} - set(FILES))
+    if others or place.is_symlink():
+        raise RunFolderError(
+            f"{place} holds {', '.join(others[:3]) or 'a link'}; nothing was deleted",
+            "Only run folders are deleted. Look at what is in it, and delete it yourself.",
+        )
+    with explained(place):
+        for entry in list(place.iterdir()):
+            entry.unlink()
+        place.rmdir()
+
+
+def _take_best(agent: Agent, facts: AgentFacts, place: Path) -> None:
+    """What did best so far stays the best until something does better."""
+    mean = facts.best.get("mean")
+    if isinstance(mean, (int, float)):
+        agent.best = Evaluation((float(mean),), (0,), 0)
+        agent._best_weights = dict(load_file(place / WEIGHTS))
 
 
 def _resume(agent: Agent, facts: AgentFacts, state: dict[str, Tensor]) -> None:
