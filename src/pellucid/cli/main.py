@@ -39,6 +39,7 @@ runs_app = typer.Typer(
 rl_app = typer.Typer(
     cls=Commands,
     help="Learn from rewards: train agents in environments, and let them play.",
+    epilog="Examples:\n\n  pellucid rl train CartPole-v1\n\n  pellucid rl play runs/cart",
     no_args_is_help=True,
     rich_markup_mode="rich",
 )

@@ -15,7 +15,7 @@ import typer
 from pellucid.base.errors import ArgumentError, FileError
 from pellucid.base.language import translated
 from pellucid.cli.reporting import complain, fact, say, say_json
-from pellucid.insight.rewards import draw_episodes
+from pellucid.insight import draw_rewards
 from pellucid.rl import (
     Agent,
     Evaluation,
@@ -83,7 +83,8 @@ def train(
     save_agent(agent, target, status=status, seconds=seconds, evaluation=found)
     sums, lengths = agent.tally.sums, agent.tally.lengths
     if sums:
-        draw_episodes(sums, target / "episodes.svg")
+        window = max(len(sums) // 20, 1)
+        draw_rewards({agent.algorithm: sums}, target / "episodes.svg", window=window)
     _tell(agent, found, target, seconds, as_json)
     if lengths and not as_json:
         fact("Play", f"pellucid rl play {target}")
