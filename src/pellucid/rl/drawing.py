@@ -32,7 +32,7 @@ def frame(environment: Environment) -> Image:
     with needs("vision", "pictures of environments"):
         from PIL import Image, ImageDraw
     if isinstance(environment, Gymnasium):
-        return _rendered(environment)
+        return _rendered(environment, Image)
     for kind, draw in _DRAWN.items():
         if isinstance(environment, kind):
             width, height = WIDTH, HEIGHT
@@ -85,9 +85,7 @@ def save_gif(frames: Sequence[Image], path: str | os.PathLike[str], seconds: flo
     return place
 
 
-def _rendered(environment: Gymnasium) -> Image:
-    from PIL import Image
-
+def _rendered(environment: Gymnasium, library: Any) -> Image:
     try:
         pixels = environment.environment.render()
     except Exception as error:  # whatever the library that draws is missing
@@ -98,7 +96,8 @@ def _rendered(environment: Gymnasium) -> Image:
         raise ArgumentError(
             "the environment gives no picture", "make it with render_mode='rgb_array'"
         )
-    return Image.fromarray(np.ascontiguousarray(pixels, np.uint8))
+    made: Image = library.fromarray(np.ascontiguousarray(pixels, np.uint8))
+    return made
 
 
 def _cart(draw: Any, environment: Any) -> None:
