@@ -33,7 +33,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "rich": ("cli",),
     "typer": ("cli",),
     "gymnasium": ("rl",),
-    "PIL": ("vision", "data"),
+    "PIL": ("vision", "data", "rl"),
     "charset_normalizer": ("data",),
     "python_calamine": ("data",),
     "tensorboardX": ("utils",),

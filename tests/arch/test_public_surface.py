@@ -143,6 +143,7 @@ def test_everything_public_is_documented() -> None:
 
 TAKES_ANY_KEYWORD = {
     "Gymnasium": "keywords of gymnasium.make",
+    "agent_for": "settings of the algorithm, checked by name",
     "LambdaCallback": "a function for each turn of a callback, checked by name",
     "StackDataset": "names of the data sets",
     "export": "PyTorch's keywords of an export that there is none of",

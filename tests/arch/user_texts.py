@@ -41,6 +41,16 @@ FILES = (
     "interop/pytorch/pickles.py",
     "tensor/nonfinite.py",
     "text/language_run.py",
+    "rl/agent.py",
+    "rl/deep_q.py",
+    "rl/drawing.py",
+    "rl/health.py",
+    "rl/memory.py",
+    "rl/off_policy.py",
+    "rl/outside.py",
+    "rl/runs.py",
+    "rl/td3.py",
+    "rl/tuned.py",
 )
 
 # Calls whose arguments are shown, so that even a single word among them is a text.

@@ -458,6 +458,22 @@ def test_rewards_are_smoothed_and_averaged() -> None:
         pictures.draw_rewards({"a": [1, 2]}, window=9, ax=axes())
 
 
+def test_values_are_drawn_over_two_numbers_of_a_state() -> None:
+    seen: list[np.ndarray] = []
+
+    def value(states: np.ndarray) -> np.ndarray:
+        seen.append(states)
+        return states[:, 0] * states[:, 1]
+
+    ax = pictures.draw_state_values(value, (-1, -2), (1, 2), rest=(7,), points=9, ax=axes())
+    (states,) = seen
+    assert states.shape == (81, 3) and (states[:, 2] == 7).all() and states.dtype == np.float32
+    drawn = ax.collections[0].get_array()
+    np.testing.assert_allclose(drawn, np.outer(np.linspace(-2, 2, 9), np.linspace(-1, 1, 9)))
+    with pytest.raises(ShapeError, match="The values have shape"):
+        pictures.draw_state_values(lambda states: states, (0, 0), (1, 1), ax=axes())
+
+
 def test_rates_of_a_trial_are_drawn() -> None:
     found = SimpleNamespace(
         rates=[1e-3, 1e-2, 1e-1], losses=[2.0, 1.0, 5.0], smoothed=[2.0, 1.2, 4.0], suggestion=1e-2

@@ -36,8 +36,16 @@ runs_app = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode="rich",
 )
+rl_app = typer.Typer(
+    cls=Commands,
+    help="Learn from rewards: train agents in environments, and let them play.",
+    epilog="Examples:\n\n  pellucid rl train CartPole-v1\n\n  pellucid rl play runs/cart",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
 LEARN, USE, LOOK = "Train", "Use what was trained", "Look"
 app.add_typer(runs_app, name="runs", rich_help_panel=LOOK)
+app.add_typer(rl_app, name="rl", rich_help_panel=LEARN)
 
 
 def _examples(*lines: str) -> str:
@@ -411,6 +419,90 @@ def delete(
     from pellucid.cli import runs
 
     runs.delete(folders, yes)
+
+
+@rl_app.command(
+    "train",
+    cls=Command,
+    epilog=_examples(
+        "rl train CartPole-v1 --algorithm ppo",
+        "rl train Pendulum-v1 --algorithm sac --steps 20000 --output runs/pendulum",
+        "rl train LunarLander-v3 --set copies=16 --set entropy=0.01",
+        "rl train --resume runs/pendulum --steps 40000",
+    ),
+)
+@reported
+def rl_train(
+    environment: Annotated[
+        str | None,
+        typer.Argument(
+            help="CartPole-v0, CartPole-v1, MountainCar-v0, MountainCarContinuous-v0, Pendulum-v1, "
+            "Acrobot-v1, GridWorld, CliffWalking, or a name that Gymnasium knows.",
+            show_default=False,
+        ),
+    ] = None,
+    algorithm: Annotated[
+        str | None,
+        typer.Option("--algorithm", "-a", help=r"ppo, a2c, reinforce, dqn, sac or td3 \[ppo]."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help=r"Steps of all environments \[as the recipe says].", min=1)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all that is random.")] = 0,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE for a setting of the algorithm; may be repeated."),
+    ] = None,
+    episodes: Annotated[
+        int, typer.Option(help="Episodes of the evaluation at the end.", min=1)
+    ] = 20,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help=r"Folder to write \[runs/NAME-TIME].")
+    ] = None,
+    overwrite: Overwrite = False,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", help="Run of an agent to go on with.")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Train an agent; write its best weights, episodes and a state to go on from."""
+    from pellucid.cli import rl
+
+    rl.train(
+        environment,
+        algorithm=algorithm,
+        steps=steps,
+        seed=seed,
+        changes=changes or [],
+        output=output,
+        overwrite=overwrite,
+        resume=resume,
+        episodes=episodes,
+        quiet=quiet,
+        as_json=as_json,
+    )
+
+
+@rl_app.command(
+    "play",
+    cls=Command,
+    epilog=_examples("rl play runs/pendulum", "rl play runs/pendulum --gif swing.gif"),
+)
+@reported
+def rl_play(
+    run: Annotated[Path, typer.Argument(help="Folder that pellucid rl train has written.")],
+    episodes: Annotated[int, typer.Option(help="Episodes to play.", min=1)] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the environments.")] = 0,
+    gif: Annotated[
+        Path | None, typer.Option("--gif", help="Draw an episode as a moving picture.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Let a trained agent play whole episodes, without exploring; draw one as a GIF."""
+    from pellucid.cli import rl
+
+    rl.play(run, episodes, seed, gif, as_json)
 
 
 @app.command(cls=Command, rich_help_panel=USE)

@@ -10,7 +10,9 @@ import typer
 
 from pellucid.base.errors import ArgumentError
 from pellucid.base.language import translated
+from pellucid.cli.agents import agent_json, agents_table
 from pellucid.cli.reporting import complain, fact, figure_text, say, say_json, told
+from pellucid.rl.runs import AGENT, delete_agent, list_agents
 from pellucid.training.metrics import LOWER_IS_BETTER
 from pellucid.training.run_list import (
     RunFacts,
@@ -27,13 +29,18 @@ from pellucid.training.summary import text_table
 
 def show(place: Path, as_json: bool) -> None:
     """Prints the runs in a folder."""
-    found = list_runs(place)
+    found, agents = list_runs(place), list_agents(place)
     if as_json:
-        say_json([run.to_json() for run in found])
+        say_json([*(run.to_json() for run in found), *map(agent_json, agents)])
         return
-    if not found:
+    if not found and not agents:
         say(f"There are no runs in {place}.")
         return
+    if agents:
+        say(agents_table(agents))
+        if not found:
+            return
+        say()
     heads = ("run", "target", "metric", *PARTS, "epochs at most", "status")
     rows: list[Sequence[str]] = [[*map(translated, heads)]]
     for run in found:
@@ -100,7 +107,7 @@ def delete(folders: Sequence[Path], yes: bool) -> None:
         if not yes and not typer.confirm(told(f"Delete {folder}?")):
             fact("Kept", str(folder))
             continue
-        delete_run(folder)
+        (delete_agent if (folder / AGENT).is_file() else delete_run)(folder)
         fact("Deleted", str(folder))
 
 

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from pellucid.insight.pictures import draw_maximized as draw_maximized
     from pellucid.insight.pictures import draw_parallel_coordinates as draw_parallel_coordinates
     from pellucid.insight.pictures import draw_rewards as draw_rewards
+    from pellucid.insight.pictures import draw_state_values as draw_state_values
     from pellucid.insight.pictures import draw_surface as draw_surface
     from pellucid.insight.pictures import draw_values as draw_values
     from pellucid.insight.pictures import draw_values_over_time as draw_values_over_time
@@ -120,6 +121,7 @@ __all__ = [
     "draw_maximized",
     "draw_parallel_coordinates",
     "draw_rewards",
+    "draw_state_values",
     "draw_surface",
     "draw_values",
     "draw_values_over_time",
@@ -193,6 +195,7 @@ _PLACES = {
     "draw_maximized": "pellucid.insight.pictures",
     "draw_parallel_coordinates": "pellucid.insight.pictures",
     "draw_rewards": "pellucid.insight.pictures",
+    "draw_state_values": "pellucid.insight.pictures",
     "draw_surface": "pellucid.insight.pictures",
     "draw_values": "pellucid.insight.pictures",
     "draw_values_over_time": "pellucid.insight.pictures",

@@ -55,7 +55,7 @@ class Gymnasium:
             except library.error.Error as error:
                 raise ArgumentError(
                     f"Gymnasium cannot make {environment!r}: {error}",
-                    "see gymnasium.envs.registry for the names, and what must be installed",
+                    "See gymnasium.envs.registry for the names, and what must be installed.",
                 ) from error
         self.environment = environment
         found = _reader(getattr(environment, "observation_space", None))

@@ -148,7 +148,7 @@ class CompiledFunction(Generic[Taken, Returned]):
         done = 0
         while done < steps:  # once, unless an observation changes the program on the way
             first = tuple(TensorCore.make(Cell(np.asarray(t.array()[done]))) for t in leaves)
-            program, _ = self._program(first, {})
+            program = self._ready(first) or self._program(first, {})[0]
             if program.shares_memory(first) or program.shares_memory(leaves):
                 raise TraceError(
                     "many() got arguments that share memory with each other or with the state of "
@@ -167,6 +167,22 @@ class CompiledFunction(Generic[Taken, Returned]):
     def program_for(self, *args: TensorCore) -> Program:
         """The program that a call with these tensors would run, without running it."""
         return self._program(args, {})[0]
+
+    def _ready(self, args: Sequence[TensorCore]) -> Program | None:
+        """The program that ran last, if it can be seen at once that it serves these as well."""
+        last = self._last
+        if (
+            last is not None
+            and last.validity.fresh
+            and not state.inline
+            and not state.uncompiled
+            and last.grad_enabled == state.grad_enabled
+            and last.autocast is state.autocast
+            and (last.python is None or last.python.holds())
+            and last.accepts(args)
+        ):
+            return last
+        return None
 
     def _program(self, args: Any, kwargs: Any) -> tuple[Program, list[TensorCore]]:
         """The program for these arguments, ready to run, and the tensors to run it on."""

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from pellucid.insight.pictures.networks import draw_what_it_looks_for as draw_what_it_looks_for
     from pellucid.insight.pictures.rewards import draw_grid_world as draw_grid_world
     from pellucid.insight.pictures.rewards import draw_rewards as draw_rewards
+    from pellucid.insight.pictures.rewards import draw_state_values as draw_state_values
     from pellucid.insight.pictures.search import draw_importances as draw_importances
     from pellucid.insight.pictures.search import (
         draw_parallel_coordinates as draw_parallel_coordinates,
@@ -94,6 +95,7 @@ __all__ = [
     "draw_maximized",
     "draw_parallel_coordinates",
     "draw_rewards",
+    "draw_state_values",
     "draw_surface",
     "draw_values",
     "draw_values_over_time",
@@ -138,6 +140,7 @@ _PLACES = {
     "draw_maximized": "pellucid.insight.pictures.networks",
     "draw_parallel_coordinates": "pellucid.insight.pictures.search",
     "draw_rewards": "pellucid.insight.pictures.rewards",
+    "draw_state_values": "pellucid.insight.pictures.rewards",
     "draw_surface": "pellucid.insight.pictures.landscapes",
     "draw_values": "pellucid.insight.pictures.values",
     "draw_values_over_time": "pellucid.insight.pictures.values",

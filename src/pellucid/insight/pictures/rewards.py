@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,6 +107,40 @@ def _chances(policy: Any, shape: tuple[int, ...], actions: Sequence[str]) -> Flo
             "Give an action's number for each square, or a probability for each of its actions.",
         )
     return given
+
+
+def draw_state_values(
+    value: Callable[[npt.NDArray[np.float32]], npt.ArrayLike],
+    low: Sequence[float],
+    high: Sequence[float],
+    path: Path_ = None,
+    *,
+    rest: Sequence[float] = (),
+    names: Sequence[str] = ("", ""),
+    points: int = 60,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """A number over the first two numbers of a state, from ``low`` to ``high``; the others stay at
+    ``rest``.
+
+    ``value`` maps states float32 (N, states) to (N,): what a critic expects of them, or the action
+    that a policy takes.  Raises ``ShapeError`` where it gives another shape.
+    """
+    one, two = (np.linspace(low[i], high[i], points) for i in range(2))
+    grid = np.stack(np.meshgrid(one, two), -1).reshape(-1, 2)
+    states = np.concatenate([grid, np.tile(np.asarray(rest, float), (len(grid), 1))], 1)
+    found = numbers(value(states.astype(np.float32)))
+    if found.shape != (len(grid),):
+        raise ShapeError(f"The values have shape {found.shape}", f"Give ({len(grid)},).")
+    ax = axes_for(ax, path, 5.4, 4.2)
+    picture = ax.pcolormesh(one, two, found.reshape(points, points), cmap="viridis")
+    ax.figure.colorbar(picture, ax=ax)
+    ax.set_xlabel(names[0])
+    ax.set_ylabel(names[1])
+    if title:
+        ax.set_title(title)
+    return finished(ax, path)
 
 
 def draw_rewards(
