@@ -41,6 +41,7 @@ FILES = (
     "interop/pytorch/pickles.py",
     "tensor/nonfinite.py",
     "text/language_run.py",
+    "text/sequence_run.py",
 )
 
 # Calls whose arguments are shown, so that even a single word among them is a text.
