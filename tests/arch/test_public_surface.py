@@ -151,6 +151,7 @@ TAKES_ANY_KEYWORD = {
     "freeze": "PyTorch's keywords about TorchScript, of which there is none",
     "get_model": "keywords of the network's own function",
     "train_language_model": "fields of LanguageModelConfig",
+    "train_sequences": "fields of SequenceConfig",
     "help": "PyTorch's keywords about downloads, of which there are none",
     "ignore": "PyTorch's keywords about TorchScript, of which there is none",
     "list": "PyTorch's keywords about downloads, of which there are none",

@@ -51,6 +51,7 @@ FILES = (
     "rl/runs.py",
     "rl/td3.py",
     "rl/tuned.py",
+    "text/sequence_run.py",
 )
 
 # Calls whose arguments are shown, so that even a single word among them is a text.

@@ -40,7 +40,7 @@ def test_words_and_options_that_do_not_fit(command: Command, tmp_path: Path) -> 
     assert done.code == 0 and "by word" in done.out and "3-gram model" in done.out
     for options, message in (
         (("--width", "8,16"), "does not fit a language model"),
-        (("--activation", "tanh"), "--activation is not for language models"),
+        (("--activation", "tanh"), "--activation is not for texts and sequences"),
         (("--fractions", "0.5,0.5"), "2 shares"),
         (("--level", "letter"), "level='letter'"),
     ):
@@ -57,3 +57,18 @@ def test_words_and_options_that_do_not_fit(command: Command, tmp_path: Path) -> 
     done = command("predict", f"runs/{runs[0]}", "cats.txt")
     assert done.code == 5 and "holds a language model" in done.err
     assert command("generate", f"runs/{runs[0]}", "--count", 0).code == 2
+
+
+def test_sequences_are_learned_from_a_file_of_pairs(command: Command, tmp_path: Path) -> None:
+    lines = [f"{a}+{b}_{a + b}" for a in range(20) for b in range(20)] + ["1+1_2"]
+    (tmp_path / "sums.txt").write_text("\n".join(lines))
+    fast = ("--width", 8, "--epochs", 2, "--attention", "bahdanau", "--no-reverse", "-q")
+    done = command("train", "sums.txt", "--task", "seq2seq", *fast, "--output", "runs/sums")
+    assert done.code == 0, done.err
+    assert "400 pairs" in done.out and "exact matches" in done.out and "1 pairs have" in done.out
+    assert "lstm of 8 units, attention: bahdanau" in done.out
+    done = command("generate", "runs/sums", "-p", "1+2", "--alignment", "a.svg", "--beams", 2)
+    assert done.code == 0 and (tmp_path / "a.svg").exists()
+    assert json.loads(command("generate", "runs/sums", "-p", "1+2", "--json").out)["source"]
+    assert "no-reverse = true" in (tmp_path / "runs/sums/settings.toml").read_text()
+    assert "精确匹配" in command("--lang", "zh", "runs").out

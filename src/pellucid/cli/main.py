@@ -85,6 +85,7 @@ def _text(help: str) -> Any:
         "train titanic.csv -t survived --width 64,32 --dropout 0.2 --lr 0.003",
         "train visits.csv -t returned --group patient --time date",
         "train shakespeare.txt --model gpt --level char --steps 5000",
+        "train dates.tsv --task seq2seq --attention bahdanau",
         "train --config runs/mnist/settings.toml --seed 1",
     ),
 )
@@ -131,6 +132,19 @@ def train(
     ] = None,
     heads: Annotated[int | None, _text("Attention heads of a gpt.")] = None,
     steps: Annotated[int | None, _text("Updates, in place of --epochs.")] = None,
+    attention: Annotated[
+        str | None,
+        _text("What a decoder sees of the source: luong, bahdanau, peek or none."),
+    ] = None,
+    reverse: Annotated[
+        bool | None,
+        typer.Option(
+            "--reverse/--no-reverse",
+            help="Read sources backwards.",
+            rich_help_panel=TEXT_PANEL,
+            show_default=False,
+        ),
+    ] = None,
     loading: Annotated[dict[str, Any] | None, "options of the data"] = None,
     given: Annotated[dict[str, Any] | None, "options as a file holds them"] = None,
     quiet: Quiet = False,
@@ -139,12 +153,13 @@ def train(
 ) -> None:
     """Train a network; write weights, everything to predict again, records and a report."""
     values = locals()
-    own = {name: values[name] for name in TEXT_OPTIONS if values[name]}
+    own = {n: values[n] for n in TEXT_OPTIONS if values[n] or values[n] is False and n == "reverse"}
     from pellucid.cli import text
 
-    if text.is_text(settings, loading or {}, resume):
+    kind = text.kind_asked(settings, loading or {}, resume)
+    if kind:
         text.train(
-            source, settings, own, loading=loading or {}, given=given or {}, output=output,
+            kind, source, settings, own, loading=loading or {}, given=given or {}, output=output,
             overwrite=overwrite, resume=resume, quiet=quiet, as_json=as_json,
         )  # fmt: skip
         return
@@ -294,6 +309,7 @@ def predict(
     epilog=_examples(
         'generate runs/shakespeare --prompt "ROMEO:" --temperature 0.8',
         "generate runs/names --count 10 --top-k 5",
+        'generate runs/dates --prompt "May 3, 1999" --alignment dates.png',
     ),
 )
 @reported
@@ -313,14 +329,22 @@ def generate(
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed writes the same text.")] = 0,
     count: Annotated[int, typer.Option(help="Texts to write.")] = 1,
+    beams: Annotated[
+        int, typer.Option(help="Beginnings to keep in mind, for networks of --task seq2seq.")
+    ] = 1,
+    alignment: Annotated[
+        Path | None,
+        typer.Option(help="Picture to draw: at what the network looked, of --task seq2seq."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write text with a trained language model."""
+    """Write text with a trained language model, or turn one sequence into another."""
     from pellucid.cli import text
 
     text.generate(
-        run, prompt, length, temperature, top_k, top_p, seed=seed, count=count, as_json=as_json
-    )
+        run, prompt, length, temperature, top_k, top_p, seed=seed, count=count, beams=beams,
+        alignment=alignment, as_json=as_json,
+    )  # fmt: skip
 
 
 @app.command(

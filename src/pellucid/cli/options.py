@@ -89,7 +89,7 @@ LOADING = (
     LoadingOption(
         "task",
         str | None,
-        "binary, multiclass, multilabel, regression or classification.",
+        "binary, multiclass, multilabel, regression, classification; seq2seq for pairs of texts.",
         ("--task",),
     ),
     LoadingOption("ignore", _TEXTS, "Column to leave out; may be repeated.", ("--ignore",)),
@@ -201,6 +201,8 @@ def with_options(command: Command) -> Command:
         settings = _settings(asked)
         listed = ("source", "target", *TEXT_OPTIONS)
         given = {_named(name): arguments[name] for name in listed if arguments.get(name)}
+        if arguments.get("reverse") is False:
+            given["no-reverse"] = True
         for option in LOADING:
             if values[option.name] != option.default:
                 given[_word(option.flags)] = values[option.name]
@@ -217,7 +219,9 @@ def with_options(command: Command) -> Command:
     return run  # type: ignore[return-value]
 
 
-TEXT_OPTIONS = ("level", "vocabulary", "chinese", "lines", "context", "heads", "steps")
+TEXT_OPTIONS = (
+    "level", "vocabulary", "chinese", "lines", "context", "heads", "steps", "attention", "reverse",
+)  # fmt: skip
 """Options of ``pellucid train`` that are for texts and sequences alone."""
 TEXT_PANEL = "Texts and sequences"
 

@@ -1,4 +1,4 @@
-"""``pellucid train FILE.txt --model lstm`` and ``pellucid generate``: language models."""
+"""``pellucid train FILE.txt --model lstm``, ``--task seq2seq``, and ``pellucid generate``."""
 
 from __future__ import annotations
 
@@ -45,24 +45,35 @@ _SAME = {
 }
 
 
-def is_text(settings: Mapping[str, Any], loading: Mapping[str, Any], resume: Path | None) -> bool:
-    """Whether the options ask for a language model, or go on with one."""
+SEQUENCES = "seq2seq"
+"""The task, as an option, of turning one sequence into another."""
+
+
+def kind_asked(settings: Mapping[str, Any], loading: Mapping[str, Any], resume: Path | None) -> str:
+    """The kind of system that the options ask for, or that the run to go on with is; empty for a
+    network on rows."""
     if resume is not None:
         with contextlib.suppress(Exception):
-            return bool(kind_of_unfinished(resume))
-        return False
-    return settings.get("model") in LANGUAGE_MODELS
+            return kind_of_unfinished(resume)
+        return ""
+    if loading.get("task") == SEQUENCES:
+        return "sequences"
+    return "language model" if settings.get("model") in LANGUAGE_MODELS else ""
 
 
 def refuse(own: Mapping[str, Any]) -> None:
     """``ArgumentError`` for an option of texts where something else is trained."""
     if own:
         name = "--" + next(iter(own)).replace("_", "-")
-        raise ArgumentError(f"{name} is for texts", f"Add --model: {', '.join(LANGUAGE_MODELS)}.")
+        raise ArgumentError(
+            f"{name} is for texts",
+            f"Add --model: {', '.join(LANGUAGE_MODELS)}; or --task {SEQUENCES}.",
+        )
 
 
-def settings_of(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """The options as settings of a language model; ``ArgumentError`` for others."""
+def settings_of(settings: Mapping[str, Any], own: Mapping[str, Any], width: str) -> dict[str, Any]:
+    """The options as settings of a system for texts, ``width`` being what ``--width`` says there;
+    ``ArgumentError`` for others."""
     found = dict(own)
     for name, value in settings.items():
         if name == "threads":
@@ -74,7 +85,9 @@ def settings_of(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str
                     "model",
                     "All its layers have one width: --width 256 --layers 2.",
                 )
-            found["features"], found["layers"] = value[0], len(value)
+            found[width] = value[0]
+            if len(value) > 1 or width == "features":
+                found["layers"] = len(value)
         elif name == "fractions":
             if len(value) != 3:
                 raise ArgumentError(
@@ -85,11 +98,14 @@ def settings_of(settings: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str
         elif name in _SAME:
             found[_SAME[name]] = value
         else:
-            raise ArgumentError(f"{option_name(name)} is not for language models", "Leave it out.")
+            raise ArgumentError(
+                f"{option_name(name)} is not for texts and sequences", "Leave it out."
+            )
     return found
 
 
 def train(
+    kind: str,
     source: str | None,
     settings: Mapping[str, Any],
     own: Mapping[str, Any],
@@ -103,12 +119,15 @@ def train(
     as_json: bool,
 ) -> None:
     """Trains, prints what happens, and ends the command with its exit code."""
-    from pellucid.text.language_run import LanguageSystem
+    from pellucid.text.language_run import KIND, LanguageSystem
+    from pellucid.text.sequence_run import SequenceSystem
 
     encoding = str(loading.get("encoding") or "auto")
+    system: Any = LanguageSystem if kind == KIND else SequenceSystem
+    width = "features" if kind == KIND or settings.get("model") == "transformer" else "hidden"
 
     def make(file: Path, found: Mapping[str, Any]) -> Any:
-        return LanguageSystem(file, found, encoding)
+        return system(file, found, encoding)
 
     face = _Face(quiet, as_json)
     with contextlib.ExitStack() as bar:
@@ -116,7 +135,7 @@ def train(
         job = SystemJob(
             make,
             source,
-            settings_of(settings, own),
+            settings_of(settings, own, width),
             output=output,
             overwrite=overwrite,
             resume=resume,
@@ -160,28 +179,36 @@ class _Face:
 
 
 def _say_system(system: Any) -> None:
-    """The text, the network, and how it will be trained."""
+    """The data, the network, and how it will be trained."""
     config, tokens = system.config, len(system.model.tokenizer)
-    sizes = " / ".join(f"{count:,}" for count in system.characters.values())
-    fact(
-        "Text",
-        f"{system.file.name}: {sum(system.characters.values()):,} characters, training / "
-        f"validation / test {sizes}",
-    )
+    lines = hasattr(system, "pairs")
+    parts = system.pairs if lines else system.characters
+    sizes = " / ".join(f"{count:,}" for count in parts.values())
+    total, what = f"{sum(parts.values()):,}", "pairs" if lines else "characters"
+    fact("Text", f"{system.file.name}: {total} {what}, training / validation / test {sizes}")
     for note in system.notes:
         fact("Note", note)
     fact("Tokens", f"{tokens:,}, by {config.level}")
     count = sum(int(p.numel()) for p in system.network.parameters())
-    fact(
-        "Network",
-        f"{config.model}, {config.layers} layers of {config.features}, context {config.context}; "
-        f"{count:,} parameters",
-    )
+    fact("Network", f"{_network_text(config, lines)}; {count:,} parameters")
+    rate = config.learning_rate if lines else config.rate
+    optimizer, schedule = ("adamw", "one_cycle") if lines else (config.optimizer, config.schedule)
     fact(
         "Training",
-        f"{config.optimizer}, learning rate {config.rate:g}, {config.schedule}, batches of "
-        f"{config.batch_size}, seed {config.seed}",
+        f"{optimizer}, learning rate {rate:g}, {schedule}, batches of {config.batch_size}, seed "
+        f"{config.seed}",
     )
+
+
+def _network_text(config: Any, lines: bool) -> str:
+    """A network in a few words."""
+    if not lines:
+        return (
+            f"{config.model}, {config.layers} layers of {config.features}, context {config.context}"
+        )
+    if config.model == "transformer":
+        return f"transformer, {config.layers} layers of {config.features}"
+    return f"{config.model} of {config.hidden} units, attention: {config.attention}"
 
 
 def _say_end(history: Any) -> None:
@@ -216,7 +243,8 @@ def _say_outcome(outcome: SystemOutcome) -> None:
         say()
         say(text_table(rows))
         say()
-        _say_verdict(system, figures)
+        if system.simple:
+            _say_verdict(system, figures)
         sample = system.sample()
         if sample:
             fact("Sample", Shown(sample))
@@ -282,13 +310,20 @@ def generate(
     *,
     seed: int,
     count: int,
+    beams: int,
+    alignment: Path | None,
     as_json: bool,
 ) -> None:
-    """Writes texts with the language model of a run."""
+    """Writes texts with the language model of a run, or turns ``prompt`` into another sequence."""
     from pellucid.text.language_run import load_language_model
+    from pellucid.text.sequence_run import KIND
+    from pellucid.training.run_folder import load_description
 
     if count < 1:
         raise ArgumentError(f"--count {count}", "Give a number from 1 up.")
+    if load_description(run).kind == KIND:
+        _translate(run, prompt, beams, alignment, as_json)
+        return
     model = load_language_model(run)
     texts = [
         model.generate(
@@ -303,3 +338,21 @@ def generate(
         if number and not model.config.lines:
             say("-" * 40)
         say(Shown(text))
+
+
+def _translate(run: Path, prompt: str, beams: int, alignment: Path | None, as_json: bool) -> None:
+    """Prints what the network writes for ``prompt``, and draws at what it looked."""
+    from pellucid.insight.pictures import draw_attention
+    from pellucid.text.sequence_run import load_sequences
+
+    model = load_sequences(run)
+    (text,) = model.translate([prompt], beams)
+    if alignment is not None:
+        weights, source, target = model.alignment(prompt)
+        draw_attention(weights, source, target, path=alignment)
+    if as_json:
+        say_json({"source": prompt, "text": text})
+    else:
+        say(Shown(text))
+    if alignment is not None:
+        fact("Written", Shown(str(alignment)))

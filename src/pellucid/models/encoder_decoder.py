@@ -25,7 +25,8 @@ class EncoderDecoder(nn.Module):
     over all of the encoder's output.
 
     Source ids (N, S) and the target's first ids (N, T), int64 → scores (N, T, tokens) for the
-    token after each.  Both share one embedding, scaled by √``features``, with sinusoidal
+    token after each.  ``lengths`` (N,) says how many ids of each source are real: the others get no
+    attention.  Both share one embedding, scaled by √``features``, with sinusoidal
     positions added up to ``longest``.  (Sutskever, Vinyals and Le, 2014; Vaswani et al., 2017.)
 
     >>> import pellucid
@@ -80,48 +81,66 @@ class EncoderDecoder(nn.Module):
             )
         return self.embedding(ids) * math.sqrt(self.features) + self.positions[: ids.shape[1]]
 
-    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+    def forward(self, source: Tensor, target: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Scores (N, T, tokens) of the tokens after each of ``target`` (N, T)."""
-        x, y = self._embedded(source), self._embedded(target)
-        return self.scores(self.transformer(x, y, tgt_mask=self._later(target), tgt_is_causal=True))
+        x, y, filled = self._embedded(source), self._embedded(target), _filled(source, lengths)
+        written = self.transformer(
+            x, y, tgt_mask=self._later(target), src_key_padding_mask=filled,
+            memory_key_padding_mask=filled, tgt_is_causal=True,
+        )  # fmt: skip
+        return self.scores(written)
 
     def _later(self, target: Tensor) -> Tensor:
         """(T, T): −∞ where a position of ``target`` (N, T) must not look, 0 elsewhere."""
         return nn.Transformer.generate_square_subsequent_mask(target.shape[1])
 
-    def loss(self, source: Tensor, target: Tensor) -> Tensor:
+    def loss(self, source: Tensor, target: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Mean cross-entropy, in nats, of ``target`` (N, T) from its second token on."""
-        scores = self(source, target.narrow(1, 0, target.shape[1] - 1))
+        scores = self(source, target.narrow(1, 0, target.shape[1] - 1), lengths)
         wanted = target.narrow(1, 1, target.shape[1] - 1).reshape(-1)
         return F.cross_entropy(scores.reshape(-1, scores.shape[-1]), wanted)
 
-    def translate(self, source: Tensor, start: int, length: int) -> Tensor:
+    def translate(
+        self, source: Tensor, start: int, length: int, lengths: Tensor | None = None
+    ) -> Tensor:
         """The likeliest tokens (N, length) after the id ``start``, each chosen in its turn."""
+        filled = _filled(source, lengths)
         with evaluation(self), pellucid.no_grad():
-            memory = self.transformer.encoder(self._embedded(source))
+            memory = self.transformer.encoder(self._embedded(source), src_key_padding_mask=filled)
             ids = pellucid.full((source.shape[0], 1), start, dtype=source.dtype)
             for _ in range(length):
                 y = self.transformer.decoder(
-                    self._embedded(ids), memory, self._later(ids), tgt_is_causal=True
-                )
+                    self._embedded(ids), memory, self._later(ids),
+                    memory_key_padding_mask=filled, tgt_is_causal=True,
+                )  # fmt: skip
                 last = self.scores(y.select(1, y.shape[1] - 1))
                 ids = pellucid.cat([ids, last.argmax(-1, keepdim=True)], 1)
         return ids.narrow(1, 1, length)
 
-    def attention(self, source: Tensor, target: Tensor) -> list[Tensor]:
+    def attention(
+        self, source: Tensor, target: Tensor, lengths: Tensor | None = None
+    ) -> list[Tensor]:
         """For each decoder layer how much each target position looks at each source position.
 
         Shapes: source (N, S), target (N, T) → each (N, T, S), the mean over heads: at least 0,
         every row's sum 1; ready to be drawn as a heat map.
         """
-        found = []
+        found, filled = [], _filled(source, lengths)
         with evaluation(self), pellucid.no_grad():
-            memory = self.transformer.encoder(self._embedded(source))
+            memory = self.transformer.encoder(self._embedded(source), src_key_padding_mask=filled)
             y, later = self._embedded(target), self._later(target)
             layers: list[Any] = list(self.transformer.decoder.layers)
             for layer in layers:
                 own = layer.norm1(y)
                 middle = y + layer.self_attn(own, own, own, None, False, later, is_causal=True)[0]
-                found.append(layer.multihead_attn(layer.norm2(middle), memory, memory)[1])
-                y = layer(y, memory, later, tgt_is_causal=True)
+                looked = layer.multihead_attn(layer.norm2(middle), memory, memory, filled)[1]
+                found.append(looked)
+                y = layer(y, memory, later, memory_key_padding_mask=filled, tgt_is_causal=True)
         return found
+
+
+def _filled(source: Tensor, lengths: Tensor | None) -> Tensor | None:
+    """Where ``source`` (N, S) is padding: bool (N, S), or None where all of it is real."""
+    if lengths is None:
+        return None
+    return pellucid.arange(source.shape[1]) >= lengths.unsqueeze(1)

@@ -3,7 +3,9 @@
 Sutskever, Vinyals and Le, "Sequence to Sequence Learning with Neural Networks" (2014); Cho and
 others, "Learning Phrase Representations using RNN Encoder-Decoder" (2014), for the peeking
 decoder; Luong, Pham and Manning, "Effective Approaches to Attention-based Neural Machine
-Translation" (2015), for the attention (dot products, mixed in after the decoder).
+Translation" (2015), for the attention (dot products, mixed in after the decoder); Bahdanau, Cho
+and Bengio, "Neural Machine Translation by Jointly Learning to Align and Translate" (2015), for the
+attention by a small network, mixed in before it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from pellucid import Tensor, nn
 from pellucid.base.errors import ArgumentError
 from pellucid.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-VIEWS = ("state", "peek", "attention")
+VIEWS = ("state", "peek", "attention", "bahdanau")
+_ATTENDING = ("attention", "bahdanau")
 
 
 class Seq2Seq(nn.Module):
@@ -25,7 +28,9 @@ class Seq2Seq(nn.Module):
     ``view`` is what the decoder sees of the source.  "state": the encoder's last state, with
     which it begins; everything it knows has to fit in there.  "peek": the encoder's last output
     beside the input and beside the output of each step, too.  "attention": a mixture of the
-    encoder's outputs, chosen anew at each step by dot products.
+    encoder's outputs, chosen anew at each step by dot products with the decoder's output (Luong).
+    "bahdanau": a mixture chosen by vᵀ tanh(W s + U o) from the state s before the step, which the
+    step takes in beside its input.
 
     Source ids (B, S) and the target's first ids (B, T), int64 → scores (B, T, tokens) for the
     token after each.  ``lengths`` (B,) says how many ids of each source are real; those after
@@ -58,10 +63,14 @@ class Seq2Seq(nn.Module):
         layer = getattr(nn, cell)
         self.source_embedding = nn.Embedding(tokens, features)
         self.target_embedding = nn.Embedding(tokens, features)
-        peeked = hidden if view == "peek" else 0
+        peeked = hidden if view in ("peek", "bahdanau") else 0
         self.encoder = layer(features, hidden, batch_first=True)
         self.decoder = layer(features + peeked, hidden, batch_first=True)
         self.scores = nn.Linear(hidden if view == "state" else 2 * hidden, tokens)
+        if view == "bahdanau":
+            self.of_state = nn.Linear(hidden, hidden, bias=False)
+            self.of_output = nn.Linear(hidden, hidden, bias=False)
+            self.energy = nn.Linear(hidden, 1, bias=False)
         self._initialize()
 
     def _initialize(self) -> None:
@@ -98,6 +107,9 @@ class Seq2Seq(nn.Module):
         ``hidden`` bool (B, 1, S), True at padding, or None.
         """
         y = self.target_embedding(target)
+        if self.view == "bahdanau":
+            mixed, state, _ = self._decode_by_steps(y, state, outputs, hidden)
+            return self.scores(mixed), state
         seen = last.unsqueeze(1).expand(-1, y.shape[1], -1)  # (B, T, hidden)
         if self.view == "peek":
             y = pellucid.cat([y, seen], -1)
@@ -107,6 +119,27 @@ class Seq2Seq(nn.Module):
         if self.view == "attention":
             y = pellucid.cat([y, self.weights(y, outputs, hidden) @ outputs], -1)
         return self.scores(y), state
+
+    def _decode_by_steps(
+        self, y: Tensor, state: Tensor, outputs: Tensor, hidden: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs beside what was looked at (B, T, 2 · hidden), the state after the last, and how
+        much was looked at what (B, T, S): each step looks before it writes."""
+        known = self.of_output(outputs)  # (B, S, hidden)
+        written, looked = [], []
+        for step in range(y.shape[1]):
+            before = state[0][-1] if isinstance(state, tuple) else state[-1]
+            energies = self.energy((self.of_state(before).unsqueeze(1) + known).tanh())
+            products = energies.transpose(1, 2)  # (B, 1, S)
+            if hidden is not None:
+                products = products.masked_fill(hidden, -math.inf)
+            weights = products.softmax(-1)
+            mixture = weights @ outputs  # (B, 1, hidden)
+            here = pellucid.cat([y.narrow(1, step, 1), mixture], -1)
+            out, state = self.decoder(here, state)
+            written.append(pellucid.cat([out, mixture], -1))
+            looked.append(weights)
+        return pellucid.cat(written, 1), state, pellucid.cat(looked, 1)
 
     def weights(self, y: Tensor, outputs: Tensor, hidden: Tensor | None) -> Tensor:
         """How much each target position (B, T, hidden) looks at each source position: (B, T, S),
@@ -152,16 +185,20 @@ class Seq2Seq(nn.Module):
         return pellucid.cat(written, 1)
 
     def attention(self, source: Tensor, target: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """:meth:`weights` for each of ``target`` (B, T), ready to be drawn as a heat map.
+        """How much each of ``target`` (B, T) looks at each source position: (B, T, S), every row's
+        sum 1, ready to be drawn as a heat map.
 
         Raises ``ArgumentError`` for a network without attention.
         """
-        if self.view != "attention":
+        if self.view not in _ATTENDING:
             raise ArgumentError(
                 f"this Seq2Seq has view={self.view!r}, a network without attention",
-                'there is a map for Seq2Seq(..., view="attention") only',
+                'there are maps for Seq2Seq(..., view="attention") and view="bahdanau" only',
             )
         with pellucid.no_grad():
             state, outputs, _, hidden = self.begin(source, lengths)
-            y, _ = self.decoder(self.target_embedding(target), state)
+            y = self.target_embedding(target)
+            if self.view == "bahdanau":
+                return self._decode_by_steps(y, state, outputs, hidden)[2]
+            y, _ = self.decoder(y, state)
             return self.weights(y, outputs, hidden)

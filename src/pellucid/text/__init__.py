@@ -17,7 +17,11 @@ from pellucid.text.ngram import bits_per_character as bits_per_character
 from pellucid.text.packing import by_length as by_length
 from pellucid.text.packing import streams as streams
 from pellucid.text.packing import windows_of as windows_of
+from pellucid.text.sequence_run import load_sequences as load_sequences
+from pellucid.text.sequences import SequenceModel as SequenceModel
+from pellucid.text.sequences import train_sequences as train_sequences
 from pellucid.text.settings import LanguageModelConfig as LanguageModelConfig
+from pellucid.text.settings import SequenceConfig as SequenceConfig
 from pellucid.text.tokenizer import Tokenizer as Tokenizer
 from pellucid.text.vocabulary import Vocabulary as Vocabulary
 from pellucid.text.vocabulary import split_words as split_words
@@ -33,6 +37,8 @@ __all__ = [
     "LanguageModelConfig",
     "NGramModel",
     "Noise",
+    "SequenceConfig",
+    "SequenceModel",
     "SkipGram",
     "Tokenizer",
     "Vocabulary",
@@ -42,6 +48,7 @@ __all__ = [
     "co_occurrence",
     "cosine",
     "load_language_model",
+    "load_sequences",
     "most_similar",
     "ngram_overlap",
     "perplexity",
@@ -50,6 +57,7 @@ __all__ = [
     "split_words",
     "streams",
     "train_language_model",
+    "train_sequences",
     "windows",
     "windows_of",
 ]
