@@ -164,7 +164,6 @@ def test_what_pieces_do_not_allow_and_damage_late_in_the_file(
 WRITERS: dict[str, Callable[[polars.DataFrame, Path], object]] = {
     "parquet": lambda frame, path: frame.write_parquet(path, row_group_size=3000),
     "arrow": lambda frame, path: frame.write_ipc(path, compression="zstd"),
-    "arrows": lambda frame, path: frame.write_ipc_stream(path),
 }
 
 
@@ -204,6 +203,14 @@ def test_pieces_of_frames_are_the_rows_of_the_file(tmp_path: Path, ending: str) 
         else:
             values = np.concatenate([part.values for part in parts])
             np.testing.assert_array_equal(values, whole[name].values)
+
+
+def test_arrow_streams_that_are_too_large_are_told_to_be_files(tmp_path: Path) -> None:
+    file = tmp_path / "t.arrows"
+    frame(3000).write_ipc_stream(file)
+    pieces = FramePieces(file, frame_kind(file.read_bytes()), 10_000)
+    with pytest.raises(DataError, match=r"t.arrows is an Arrow stream.*\n.*write_ipc"):
+        list(pieces)
 
 
 @pytest.mark.parametrize("ending", ["parquet", "arrow"])

@@ -201,7 +201,9 @@ class SequenceModel:
         ids, mask = pad_sequences(rows, None, self.tokenizer.id_of(PAD))
         return ids, mask.sum(1)
 
-    def rows(self, pairs: Sequence[Pair], width: int | None = None) -> Any:
+    def rows(
+        self, pairs: Sequence[Pair], width: int | None = None
+    ) -> tuple[tuple[Ids, Ids, Ids], Ids]:
         """((source, target before, lengths), target after) of pairs, ready for a Trainer."""
         ids, lengths = self.encode_sources([source for source, _ in pairs])
         if width is not None and ids.shape[1] < width:
