@@ -419,3 +419,23 @@ def test_accumulation_and_averages_check_their_settings() -> None:
         Trainer(network(4, 3), "cross_entropy", accumulate=0)
     with pytest.raises(ArgumentError, match=r"ema_decay=1\.0"):
         Trainer(network(4, 3), "cross_entropy", ema_decay=1.0)
+
+
+def test_the_rows_with_the_largest_loss_are_told() -> None:
+    pellucid.manual_seed(0)
+    x = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
+    y = (x[:, 0] > 0).astype(np.int64)
+    y[[3, 31]] = 1 - y[[3, 31]]  # two wrong labels
+    model = nn.Linear(1, 2)
+    trainer = Trainer(model, "cross_entropy", optim.Adam(model.parameters(), lr=0.1))
+    trainer.fit((x, y), epochs=60, progress=False)
+    rows, losses = trainer.top_losses((x, y), k=2)
+    assert set(rows.tolist()) == {3, 31}
+    scores = trainer.predict(x).numpy().astype(np.float64)
+    each = np.log(np.exp(scores).sum(1)) - scores[np.arange(40), y]
+    assert losses == pytest.approx(np.sort(each)[::-1][:2], rel=1e-4)
+    everything, all_losses = trainer.top_losses((x, y), k=100)
+    assert sorted(everything.tolist()) == list(range(40))
+    assert all_losses.mean() == pytest.approx(trainer.evaluate((x, y))["loss"], rel=1e-4)
+    with pytest.raises(ArgumentError, match="k"):
+        trainer.top_losses((x, y), k=0)

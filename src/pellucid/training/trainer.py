@@ -539,6 +539,23 @@ class Trainer:
         loss, metric = self.measure(*_require_pair(data))
         return {"loss": loss} if metric is None else {"loss": loss, "metric": metric}
 
+    def top_losses(
+        self, data: Any, k: int = 9
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Positions of the ``k`` rows of (features, targets) with the largest loss, and these
+        losses, the largest first: (k,) each, fewer of fewer rows.
+
+        These rows are worth a look: wrong labels, rare cases, and what the network has not
+        understood are among them.  (fastai's ``top_losses``; Howard and Gugger, 2020.)
+        """
+        features, targets = _require_pair(data)[:2]
+        _check_whole("k", k, 1)
+        scores = as_tensor(self.scorer(features))
+        with no_grad():
+            losses = row_loss(self.loss)(scores, targets).numpy().astype(np.float64)
+        order = np.argsort(-losses, kind="stable")[:k]
+        return order, losses[order]
+
     def loss_on(self, features: Any, targets: Any, weights: Any = None) -> float:
         """The loss on tensors of features and targets, in evaluation mode."""
         metric, self.metric = self.metric, None

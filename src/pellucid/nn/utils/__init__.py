@@ -11,6 +11,7 @@ from pellucid.nn.utils import (
     parametrizations,
     parametrize,
     prune,
+    quantization,
     rnn,
     stateless,
 )
@@ -40,8 +41,10 @@ from pellucid.nn.utils.memory_format import (
     convert_conv2d_weight_memory_format,
     convert_conv3d_weight_memory_format,
 )
+from pellucid.nn.utils.quantization import QuantizedLinear, quantize_weights
 
 __all__ = [
+    "QuantizedLinear",
     "clip_grad",
     "clip_grad_norm",
     "clip_grad_norm_",
@@ -64,6 +67,8 @@ __all__ = [
     "parametrizations",
     "parametrize",
     "prune",
+    "quantization",
+    "quantize_weights",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",
