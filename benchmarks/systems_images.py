@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import statistics
+import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -227,6 +228,27 @@ def maps(quick: bool) -> Figure:
     return Figure(listed(found), found["t-SNE"] > 0.9)
 
 
+# ---- other data ----------------------------------------------------------------------------------
+
+
+def tuning(quick: bool) -> Figure:
+    source = "digits" if quick else data_folder("mnist")
+    found = recipe("images/fine_tuning").main(source, seeds=1 if quick else 3)
+    nothing, head, slowly = found.values()
+    return Figure(listed(found), min(head, slowly) > nothing + 0.1)
+
+
+def colours(quick: bool) -> Figure:
+    with tempfile.TemporaryDirectory() as place:
+        right, share = recipe("images/shapes").main(place, 60 if quick else 200)
+    return Figure(f"{right:.1%}; looked at {share:.0%}", right > 0.97 and share > 0.8)
+
+
+def sine(quick: bool) -> Figure:
+    found = recipe("noisy_sine").main(10 if quick else 100)
+    return Figure(listed(found, 6), max(found["RNN"], found["LSTM"]) < 0.0005)
+
+
 SYSTEMS = [
     System("784-50-10, sigmoid", "test .9465 (ch. 4)", two_layers("sigmoid", 0.9465)),
     System("784-50-10, ReLU", "test .969 (ch. 5)", two_layers("relu", 0.969)),
@@ -262,4 +284,9 @@ SYSTEMS = [
     System("DCGAN", "all digits, no collapse", adversarial),
     System("k-means", "scikit-learn's spread", groups),
     System("maps of digits", "t-SNE keeps digits apart", maps),
+    System("fine-tuning, 20 images", "above a new network", tuning),
+    System(
+        "colour pictures in a folder", "shapes told apart, and looked at (chance 50 %)", colours
+    ),
+    System("noisy sine, RNN and LSTM", "cosine below the noise, .00083 (volume 3)", sine),
 ]

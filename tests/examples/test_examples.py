@@ -43,6 +43,12 @@ def test_three_spirals() -> None:
     assert loss < 0.2 and right > 0.95
 
 
+def test_noisy_sine() -> None:
+    """After a fifth of the epochs both see more than the last value, also on a cosine."""
+    found = load("noisy_sine").main(epochs=20)
+    assert max(found["RNN"], found["LSTM"]) < 0.3 * found["the last value"], found
+
+
 def test_a7_observe() -> None:
     sigmoid, relu = load("observe").main()
     assert sigmoid < 1e-4

@@ -4,10 +4,15 @@ rows and the books are (tests/requirements)."""
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from examples.programs import FOLDER, load
+from pellucid.data.sources import load_source
+from pellucid.training.config import TrainingConfig
+from pellucid.training.job import untrained_network
 
 
 def test_every_program_is_run() -> None:
@@ -55,6 +60,32 @@ def test_dcgan(tmp_path: Path) -> None:
 
 
 def test_clusters(tmp_path: Path) -> None:
-    pure, kept = load("images/clusters").main(folder=tmp_path, rows=300)
+    pure, kept = load("images/clusters").main(folder=tmp_path, rows=200)
     assert pure[30] > pure[10] > 0.4 and kept["pixels"] > 0.8
     assert (tmp_path / "centres.png").stat().st_size > 1000
+
+
+def test_fine_tuning(capsys: pytest.CaptureFixture[str]) -> None:
+    """From ten images: a network that has seen digits needs fewer of them."""
+    found = load("images/fine_tuning").main(shots=1)
+    nothing, head, slowly = found.values()
+    assert head > nothing + 0.03 and slowly > nothing + 0.03 and head > 0.85, found
+    assert "10 images, head alone" in capsys.readouterr().out
+
+
+def test_shapes(tmp_path: Path) -> None:
+    """The network tells shapes apart and looks at them; with weights that learned nothing it looks
+    at the cross as often."""
+    program = load("images/shapes")
+    right, share = program.main(tmp_path, count=100)
+    assert right > 0.8 and share > 0.8, (right, share)
+    assert (tmp_path / "shapes.png").stat().st_size > 1000
+    assert (tmp_path / "place.png").stat().st_size > 1000
+    centres = program.draw_folder(tmp_path / "new", 20)
+    prepared = load_source(tmp_path / "new")
+    shares = []
+    for seed in range(3):
+        config = TrainingConfig.suited_to(prepared.row_shape, seed=seed)
+        result = SimpleNamespace(prepared=prepared, model=untrained_network(prepared, config)[0])
+        shares.append(program.looked_at(result, centres)[0])
+    assert 0.2 < np.mean(shares) < 0.75, shares
