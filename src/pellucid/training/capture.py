@@ -40,6 +40,11 @@ Array = npt.NDArray[Any]
 
 def capture(trainer: Any, fit: Any = None, into: RunState | None = None) -> RunState:
     """The state of a trainer, and of its run that goes on; the memory of ``into`` is used again."""
+    return RunState.of(parts_of(trainer, fit), into)
+
+
+def parts_of(trainer: Any, fit: Any = None) -> dict[str, Any]:
+    """The parts of the state, which are not copied."""
     average, schedule = trainer.average, trainer.schedule
     parts = {
         "model": _tensors(trainer.model),
@@ -57,7 +62,7 @@ def capture(trainer: Any, fit: Any = None, into: RunState | None = None) -> RunS
     }
     if fit is not None:
         parts |= {"fit": fit.state(), "source": fit.source.state(), "best": fit.best_arrays()}
-    return RunState.of(parts, into)
+    return parts
 
 
 def restore(trainer: Any, state: RunState) -> None:

@@ -14,7 +14,7 @@ from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
 from pellucid.base.phrases import phrase
 from pellucid.tensor.nonfinite import FirstNonFinite
 from pellucid.training.batches import Batch
-from pellucid.training.capture import capture, history_of, restore_random
+from pellucid.training.capture import capture, history_of, parts_of, restore_random
 from pellucid.training.checkpoints import Writer
 from pellucid.training.history import EpochRecord, History
 from pellucid.training.interrupts import Interrupted, Interrupts
@@ -327,9 +327,19 @@ class Fit:
     def _save(self, last: bool = False) -> None:
         """Have the state of the run written where it is time for it."""
         writer, steps, epochs = self.writer, self.history.steps, len(self.history)
-        if writer is None or not (last or writer.due(steps, epochs)):
+        if writer is None:
+            return
+        if not (last or writer.due(steps, epochs)):
+            writer.prepare(self._room)
             return
         writer.save(lambda spare: capture(self.subject, self, spare), steps, epochs)
+
+    def _room(self) -> RunState:
+        """Memory for the state, with the best weights that there will be."""
+        parts = parts_of(self.subject, self)
+        if parts["best"] is None and self.validation is not None:
+            parts["best"] = self.best.arrays()
+        return RunState.room_for(parts)
 
     # ---- the schedule ----------------------------------------------------------------------
 
