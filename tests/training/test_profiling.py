@@ -47,7 +47,7 @@ def test_layers_have_the_work_that_they_do() -> None:
     assert first.backward_flop == pytest.approx(2 * 64 * 32 * 256, rel=0.05)
     assert last.forward_flop == pytest.approx(2 * 64 * 256 * 3, rel=0.05)
     assert last.backward_flop == pytest.approx(2 * 2 * 64 * 256 * 3, rel=0.2)
-    assert tanh.forward_flop >= 64 * 256 and tanh.backward_flop > 0
+    assert tanh.forward_flop >= 0.9 * 64 * 256 and tanh.backward_flop > 0
     assert update.forward_flop >= 2 * (32 * 256 + 256 + 3 * 256 + 3)
     assert found.rows == 64 and found.seconds > 0 and found.threads >= 1
     assert sum(map(found.share, found.layers)) == pytest.approx(1)

@@ -106,8 +106,8 @@ class LayerProfile:
 def _layer_from_json(data: object) -> LayerTime:
     names = ("layer", "kind", "forward", "backward", "forward_flop", "backward_flop")
     fields = json_object(data, "profile", names)
-    texts = [json_text(fields[name], "profile") for name in names[:2]]
-    return LayerTime(*texts, *(json_number(fields[name], "profile") for name in names[2:]))
+    layer, kind = (json_text(fields[name], "profile") for name in names[:2])
+    return LayerTime(layer, kind, *(json_number(fields[name], "profile") for name in names[2:]))
 
 
 def _time(seconds: float) -> str:
