@@ -64,7 +64,7 @@ class Subject(Protocol):
         """Tell the callbacks."""
 
     def measure_all(
-        self, features: Any, targets: Any, weights: Any = None, metric: bool = True
+        self, features: Any, targets: Any, weights: Any = None, *, metric: bool = True
     ) -> tuple[float, float | None, dict[str, float]]:
         """Loss, metric where it is asked for, and further metrics by name, on all rows."""
 

@@ -85,7 +85,8 @@ class EpochRecord:
     def to_json(self) -> dict[str, Any]:
         """The record as JSON values, the further metrics by their names."""
         values = asdict(self)
-        return values | values.pop("metrics")
+        further: dict[str, Any] = values.pop("metrics")
+        return values | further
 
 
 @dataclass(repr=False)

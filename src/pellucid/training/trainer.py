@@ -580,7 +580,7 @@ class Trainer:
         return loss, float(self.metric(scores, arrays_of(targets)))
 
     def measure_all(
-        self, features: Any, targets: Any, weights: Any = None, metric: bool = True
+        self, features: Any, targets: Any, weights: Any = None, *, metric: bool = True
     ) -> tuple[float, float | None, dict[str, float]]:
         """As ``measure``, and the further metrics by name; without ``metric`` the other is None."""
         loss, scores = self._measured(features, targets, weights)
