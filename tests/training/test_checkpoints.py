@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from pellucid.base.errors import ArgumentError, DataError, FileError, NonFiniteE
 from pellucid.interop.safetensors import load_file
 from pellucid.optim import lr_scheduler
 from pellucid.training import Checkpoints, RunState, Trainer
-from pellucid.training.checkpoints import load_state, states_in
+from pellucid.training.checkpoints import Writer, load_state, states_in
 from pellucid.training.history import Event
 from pellucid.training.packing import pack, unpack
 from pellucid.utils.data import DataLoader, RandomSampler, TensorDataset
@@ -479,3 +480,48 @@ def test_files_of_the_first_layout_are_read(tmp_path: Path) -> None:
     assert one.history["loss"] == [pytest.approx(1.2400, abs=1e-3)]
     history = one.fit((X, Y), HELD, epochs=3, batch_size=16)
     assert history.steps == 30 and [r.steps for r in history] == [10, 20, 30]
+
+
+def test_the_first_state_is_copied_into_memory_that_is_ready(tmp_path: Path) -> None:
+    """Made ready beside the training, with all arrays that the state has."""
+    settings = Checkpoints(tmp_path, every_seconds=0.2, keep=5)
+    one = trainer(checkpoint=settings)
+    used: list[tuple[int, int]] = []
+
+    class Watched(Writer):
+        def save(self, capture: Any, steps: int, epochs: int) -> None:
+            def told(spare: RunState | None) -> RunState:
+                state = capture(spare)
+                before = {} if spare is None else spare.arrays
+                reused = sum(before.get(name) is a for name, a in state.arrays.items())
+                if spare is not None:
+                    used.append((reused, len(state.arrays)))
+                return state
+
+            super().save(told, steps, epochs)
+
+    writer = Watched(settings)
+    one._writer = lambda: writer  # type: ignore[method-assign]
+    one.callbacks.append(lambda event: time.sleep(0.02) if event.kind == "steps" else None)
+    one.fit((X, Y), HELD, epochs=6, batch_size=16)
+    reused, count = used[0]
+    assert count > 40 and reused >= count - 10, used  # the history has grown meanwhile
+    state, _ = load_state(tmp_path)
+    assert state["history"]["steps"] == one.history.steps
+
+
+def test_a_state_that_cannot_be_taken_is_told_once_it_is_due(tmp_path: Path) -> None:
+    class Broken:
+        def __call__(self, event: Event) -> None:
+            time.sleep(0.02)
+
+        def state_dict(self) -> dict[str, Any]:
+            raise RuntimeError("nothing to say")
+
+    settings = Checkpoints(tmp_path, every_seconds=0.2, at_end=False)
+    one = trainer(checkpoint=settings)
+    one.callbacks.append(Broken())
+    told: list[Exception] = []
+    one.report_problem = told.append
+    history = one.fit((X, Y), HELD, epochs=6, batch_size=16)
+    assert history.status == "finished" and told and "nothing to say" in str(told[0])

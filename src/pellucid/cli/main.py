@@ -118,6 +118,12 @@ def train(
             r"--output \[NAME-learning-rates.svg].",
         ),
     ] = False,
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile", help="Also measure where the time of a step goes, layer by layer."
+        ),
+    ] = False,
     level: Annotated[
         str | None,
         _text("What a language model's tokens are: char, word, bpe or wordpiece."),
@@ -188,6 +194,7 @@ def train(
         given=given or {},
         as_json=as_json,
         resume=resume,
+        profile=profile,
     )
 
 

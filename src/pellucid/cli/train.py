@@ -68,6 +68,7 @@ def train(
     given: dict[str, Any],
     as_json: bool = False,
     resume: Path | None = None,
+    profile: bool = False,
 ) -> None:
     """Runs the main job and prints what happens (``as_json`` prints what came out, as one value);
     ends the command with its exit code.
@@ -89,6 +90,7 @@ def train(
             settings_text=toml_text(given) if resume is None else "",
             resume=resume,
             settings=settings,
+            profile=profile,
         )
         outcome = job.run()
         face.close()
@@ -114,12 +116,17 @@ def train_folds(
     given: dict[str, Any],
     as_json: bool = False,
     resume: Path | None = None,
+    profile: bool = False,
 ) -> None:
     """Trains a network for each fold and prints means and deviations on the test rows."""
     if resume is not None:
         raise ArgumentError(
             "--resume goes on with one run, --folds makes several",
             "Go on with the fold that was interrupted: pellucid train --resume FOLDER/fold-N.",
+        )
+    if profile:
+        raise ArgumentError(
+            "--profile measures one network, --folds makes several", "Leave one of them out."
         )
     with Interrupts(), _Face(quiet) as face:
         found = cross_validate(
@@ -274,6 +281,7 @@ def outcome_facts(outcome: Outcome) -> dict[str, Any]:
         "parameters": result.parameters(),
         "metrics": {part: dict(m.values) for part, m in result.figures.items()},
         "verdict": {"better": better, "text": text},
+        "profile": None if result.profile is None else result.profile.to_json(),
         "temperature": None if result.calibration is None else result.calibration.temperature,
         "failure": None if failure is None else str(failure),
         "problems": [{"message": p.message, "hint": p.hint} for p in outcome.problems],
@@ -283,6 +291,9 @@ def outcome_facts(outcome: Outcome) -> dict[str, Any]:
 def say_outcome(outcome: Outcome) -> None:
     """Metrics, where the run is, and how it ended."""
     result, folder = outcome.result, outcome.folder
+    if result.profile is not None:
+        say()
+        say(Shown(result.profile))
     say_figures(result)
     say_findings(folder)
     files = ", ".join(sorted(path.name for path in folder.iterdir()))

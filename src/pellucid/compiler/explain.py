@@ -29,7 +29,8 @@ class KernelFacts:
     the work; ``seconds`` its mean measured time, None if it was not measured.  A kernel of a loop
     runs ``turns`` times; work, bytes and seconds are those of all iterations.  ``arithmetic`` says
     how a product of bfloat16 operands is computed, and is empty for everything else; ``host`` says
-    that there is no kernel, and Python computes it.
+    that there is no kernel, and Python computes it.  ``parts`` shares work and time out among the
+    layers: (layer, whether it is of the layer's gradient, share).
     """
 
     name: str
@@ -45,6 +46,7 @@ class KernelFacts:
     turns: int = 1
     arithmetic: str = ""
     host: bool = False
+    parts: tuple[tuple[str, bool, float], ...] = ()
 
     @property
     def fused(self) -> str:
@@ -270,6 +272,20 @@ def flop_of(nodes: Iterable[Node]) -> int:
 def layers_of(nodes: Iterable[Node]) -> tuple[str, ...]:
     """Layer paths of the nodes, in order of the computation, each once."""
     return tuple(dict.fromkeys(n.origin.layer for n in nodes if n.origin.layer))
+
+
+def parts_of(nodes: Sequence[Node]) -> tuple[tuple[str, bool, float], ...]:
+    """What share of a kernel belongs to each layer and to its gradient: by arithmetic, or by
+    elements where there is none."""
+    amounts = [flop_of([node]) for node in nodes]
+    if not any(amounts):
+        amounts = [max(node.size, 1) for node in nodes]
+    found: dict[tuple[str, bool], int] = {}
+    for node, amount in zip(nodes, amounts, strict=True):
+        key = (node.origin.layer, node.origin.backward)
+        found[key] = found.get(key, 0) + amount
+    total = sum(found.values())
+    return tuple((*key, amount / total) for key, amount in found.items() if amount)
 
 
 def lines_of(nodes: Iterable[Node]) -> tuple[str, ...]:

@@ -113,21 +113,24 @@ class Primitive:
 
 
 class Origin(NamedTuple):
-    """Where a node came from: the path of the layer that made it and the user's source line."""
+    """Where a node came from: the path of the layer that made it, the user's source line, and
+    whether it belongs to the layer's gradient."""
 
     layer: str = ""
     line: str = ""
+    backward: bool = False
 
     @property
     def text(self) -> str:
         """``layer at line``; empty where nothing is known."""
-        return " at ".join(filter(None, self))
+        return " at ".join(filter(None, (self.layer, self.line)))
 
 
 class _Origins(threading.local):
     """The layer path that nodes made now belong to, per thread."""
 
     layer: str = ""
+    backward: bool = False
     line: Callable[[], str] | None = None
     inherited: Origin | None = None
 
@@ -149,6 +152,16 @@ def layer_scope(path: str) -> Iterator[None]:
         yield
     finally:
         enter_layer(before)
+
+
+@contextlib.contextmanager
+def backward_scope() -> Iterator[None]:
+    """Nodes made inside belong to gradients."""
+    before, _origins.backward = _origins.backward, True
+    try:
+        yield
+    finally:
+        _origins.backward = before
 
 
 def current_layer() -> str:
@@ -281,7 +294,7 @@ def make_node(
     node.op, node.inputs, node.params = op, tuple(inputs), settings
     node.shape, node.dtype = result.shape, result.dtype
     node.origin = _origins.inherited or Origin(
-        _origins.layer, _origins.line() if _origins.line else ""
+        _origins.layer, _origins.line() if _origins.line else "", _origins.backward
     )
     node._key = key
     with _lock:

@@ -95,9 +95,8 @@ def explanation(late: Sequence[Late], known: dict[Node, np.ndarray]) -> Pellucid
 
 def with_places(error: OutOfRangeError, graph: Graph) -> OutOfRangeError:
     """The error with the layers and lines of all operations that look positions up."""
-    origins = [n.origin for n in graph.nodes() if n.op.family == "indexing"]
-    places = [origin.text for origin in dict.fromkeys(origins)]
-    return error.located(" or ".join(filter(None, places)))
+    places = [n.origin.text for n in graph.nodes() if n.op.family == "indexing"]
+    return error.located(" or ".join(filter(None, dict.fromkeys(places))))
 
 
 def _value(node: Node, known: dict[Node, np.ndarray]) -> np.ndarray | None:

@@ -154,9 +154,9 @@ class _FileLogger(Callback):
         """A new file for a new run."""
         if not trainer.history.steps or not self.path.exists():
             with explained(self.path), open(self.path, "w", newline="") as file:
-                self._head(file)
+                self._head(file, trainer)
 
-    def _head(self, file: IO[str]) -> None:
+    def _head(self, file: IO[str], trainer: Any) -> None:
         """What stands above the lines."""
 
     def _add(self, write: Callable[[IO[str]], Any]) -> None:
@@ -183,12 +183,18 @@ class JSONLogger(_FileLogger):
 class CSVLogger(_FileLogger):
     """A table with a row for each epoch, empty where something was not measured."""
 
-    def _head(self, file: IO[str]) -> None:
-        csv.writer(file).writerow(EpochRecord.__dataclass_fields__)
+    def _head(self, file: IO[str], trainer: Any) -> None:
+        csv.writer(file).writerow(self._names(trainer))
+
+    def _names(self, trainer: Any) -> list[str]:
+        own = [name for name in EpochRecord.__dataclass_fields__ if name != "metrics"]
+        return own + [name for one in trainer.metrics for name in (one, f"validation_{one}")]
 
     def on_epoch_end(self, trainer: Any, record: EpochRecord) -> None:
         """Adds a row."""
-        self._add(lambda file: csv.writer(file).writerow(record.to_json().values()))
+        values = record.to_json()
+        row = [values.get(name) for name in self._names(trainer)]
+        self._add(lambda file: csv.writer(file).writerow(row))
 
 
 class TensorBoardLogger(Callback):

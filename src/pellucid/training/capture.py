@@ -20,6 +20,7 @@ best        parameters and buffers of the best epoch, None before the first or w
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -40,6 +41,11 @@ Array = npt.NDArray[Any]
 
 def capture(trainer: Any, fit: Any = None, into: RunState | None = None) -> RunState:
     """The state of a trainer, and of its run that goes on; the memory of ``into`` is used again."""
+    return RunState.of(parts_of(trainer, fit), into)
+
+
+def parts_of(trainer: Any, fit: Any = None) -> dict[str, Any]:
+    """The parts of the state, which are not copied."""
     average, schedule = trainer.average, trainer.schedule
     parts = {
         "model": _tensors(trainer.model),
@@ -57,7 +63,7 @@ def capture(trainer: Any, fit: Any = None, into: RunState | None = None) -> RunS
     }
     if fit is not None:
         parts |= {"fit": fit.state(), "source": fit.source.state(), "best": fit.best_arrays()}
-    return RunState.of(parts, into)
+    return parts
 
 
 def restore(trainer: Any, state: RunState) -> None:
@@ -235,7 +241,14 @@ def restore_generator(generator: Any, saved: Any) -> None:
 def history_state(history: History) -> dict[str, Any]:
     """A history as plain values; each field of the records is an array over the epochs."""
     columns = {}
+    names = dict.fromkeys(name for record in history.epochs for name in record.metrics)
+    further = {
+        name: np.array([record.metrics.get(name, math.nan) for record in history.epochs])
+        for name in names
+    }
     for item in fields(EpochRecord):
+        if item.name == "metrics":
+            continue
         values = [getattr(record, item.name) for record in history.epochs]
         missing = [value is None for value in values]
         dtype = np.int64 if item.type == "int" else np.float64
@@ -243,7 +256,7 @@ def history_state(history: History) -> dict[str, Any]:
             "values": np.array([0 if v is None else v for v in values], dtype),
             "missing": np.array(missing) if any(missing) else None,
         }
-    return {**vars(history), "epochs": columns}
+    return {**vars(history), "epochs": columns, **({"metrics": further} if further else {})}
 
 
 def history_of(saved: Mapping[str, Any]) -> History:
@@ -255,9 +268,17 @@ def history_of(saved: Mapping[str, Any]) -> History:
             gone = [False] * len(values) if missing is None else missing.tolist()
             columns[name] = [None if m else v for v, m in zip(values, gone, strict=True)]
         lines = zip(*columns.values(), strict=True)
-        records = [EpochRecord(**dict(zip(columns, line, strict=True))) for line in lines]
-        return History(**{**saved, "epochs": records})
-    except (AttributeError, KeyError, TypeError, ValueError):
+        further = {name: found.tolist() for name, found in saved.get("metrics", {}).items()}
+        records = [
+            EpochRecord(
+                **dict(zip(columns, line, strict=True)),
+                metrics={n: v[at] for n, v in further.items() if not math.isnan(v[at])},
+            )
+            for at, line in enumerate(lines)
+        ]
+        rest = {name: value for name, value in saved.items() if name != "metrics"}
+        return History(**{**rest, "epochs": records})
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         raise DataError(
             "The history in the state cannot be read", "The file is damaged: use another."
         ) from None

@@ -41,7 +41,8 @@ class Checkpoints:
     """Where and how often a Trainer saves the state of its run.
 
     ``folder`` is made where it is missing.  A state is saved about every ``every_seconds``, less
-    often where copying and writing would take more than half a percent of the time; besides, where
+    often where copying and writing (in all threads) would take more than half a percent of the
+    time: the wait grows with what the last one took.  Besides, where
     they are above 0, after every ``every_steps`` steps and every ``every_epochs`` epochs, whatever
     it takes; and when the run ends (with ``at_end=False`` only if it ends before its time).  The
     last ``keep`` states are kept, and with ``best`` the
@@ -155,6 +156,8 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._failure: Exception | None = None
         self._spare: RunState | None = None
+        self._room: RunState | None = None
+        self._preparing: threading.Thread | None = None
         self._best_written: Any = None
         self._cost = 0.0
         self._last = time.perf_counter()
@@ -183,13 +186,43 @@ class Writer:
             return True
         if settings.every_epochs and epochs - self._epochs >= settings.every_epochs:
             return True
-        wait = max(settings.every_seconds, self._cost / SHARE)
-        return time.perf_counter() - self._last >= wait and not self.busy
+        return self._waited(1.0) and not self.busy
+
+    def _waited(self, share: float) -> bool:
+        """Whether such a share of the time to the next state is over."""
+        wait = max(self.settings.every_seconds, self._cost / SHARE)
+        return time.perf_counter() - self._last >= share * wait
 
     @property
     def busy(self) -> bool:
-        """Whether a state is being written."""
-        return self._thread is not None and self._thread.is_alive()
+        """Whether a state is being written, or memory for it made ready."""
+        return any(t is not None and t.is_alive() for t in (self._thread, self._preparing))
+
+    def prepare(self, room: Callable[[], RunState]) -> None:
+        """Has memory for the first state (``room``) made ready beside the training, once half of
+        the time to it is over: a copy into fresh memory takes many times as long as into memory
+        whose pages the system has found already."""
+        if self._spare is not None or self._room is not None or not self._waited(0.5):
+            return
+        try:
+            self._room = room()
+        except Exception:
+            self._room = RunState({}, {})  # the state cannot be taken, which save() will tell
+            return
+
+        def touch(given: RunState) -> None:
+            _step_back()
+            given.touch()
+
+        self._preparing = threading.Thread(target=touch, args=(self._room,), daemon=True)
+        self._preparing.start()
+
+    def _memory(self) -> RunState | None:
+        """Memory to copy a state into."""
+        room, thread, self._room = self._room, self._preparing, None
+        if self._spare is not None or thread is None or thread.is_alive():
+            return self._spare
+        return room
 
     def save(self, capture: Callable[[RunState | None], RunState], steps: int, epochs: int) -> None:
         """Copies the state by ``capture`` (which may use the memory of an old one) and has it
@@ -197,7 +230,7 @@ class Writer:
         self.wait()
         begun = time.perf_counter()
         try:
-            state = capture(self._spare)
+            state = capture(self._memory())
         except Exception as error:
             self.report(error)
             self.begin(steps, epochs)

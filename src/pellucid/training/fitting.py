@@ -14,7 +14,7 @@ from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
 from pellucid.base.phrases import phrase
 from pellucid.tensor.nonfinite import FirstNonFinite
 from pellucid.training.batches import Batch
-from pellucid.training.capture import capture, history_of, restore_random
+from pellucid.training.capture import capture, history_of, parts_of, restore_random
 from pellucid.training.checkpoints import Writer
 from pellucid.training.history import EpochRecord, History
 from pellucid.training.interrupts import Interrupted, Interrupts
@@ -63,13 +63,10 @@ class Subject(Protocol):
     def emit(self, kind: str, **facts: Any) -> None:
         """Tell the callbacks."""
 
-    def measure(
-        self, features: Any, targets: Any, weights: Any = None
-    ) -> tuple[float, float | None]:
-        """Loss and metric on all rows."""
-
-    def loss_on(self, features: Any, targets: Any, weights: Any = None) -> float:
-        """Loss alone on all rows."""
+    def measure_all(
+        self, features: Any, targets: Any, weights: Any = None, *, metric: bool = True
+    ) -> tuple[float, float | None, dict[str, float]]:
+        """Loss, metric where it is asked for, and further metrics by name, on all rows."""
 
 
 @dataclass
@@ -253,12 +250,14 @@ class Fit:
         now = time.perf_counter()
         spent = now - begun - (self.source.compile_seconds - before)
         loss, metric, train_loss = None, None, None
+        further: dict[str, float] = {}
+        some = self.source.some_rows(SAMPLE_ROWS)
         if self.validation is not None:
             with self.interrupts.second_raises():
-                loss, metric = self.subject.measure(*self.validation)
-                some = self.source.some_rows(SAMPLE_ROWS)
+                loss, metric, found = self.subject.measure_all(*self.validation)
                 if some is not None:
-                    train_loss = self.subject.loss_on(*some)
+                    train_loss, _, further = self.subject.measure_all(*some, metric=False)
+                further |= {f"validation_{name}": value for name, value in found.items()}
             if not math.isfinite(loss):
                 self._fail_validation(self.validation)
         return EpochRecord(
@@ -271,6 +270,7 @@ class Fit:
             rows_per_second=seen / max(spent, 1e-9),
             seconds=time.perf_counter() - self._begun,
             train_loss=train_loss,
+            metrics=further,
         )
 
     def _count(self, losses: npt.NDArray[Any], count: int) -> None:
@@ -327,9 +327,19 @@ class Fit:
     def _save(self, last: bool = False) -> None:
         """Have the state of the run written where it is time for it."""
         writer, steps, epochs = self.writer, self.history.steps, len(self.history)
-        if writer is None or not (last or writer.due(steps, epochs)):
+        if writer is None:
+            return
+        if not (last or writer.due(steps, epochs)):
+            writer.prepare(self._room)
             return
         writer.save(lambda spare: capture(self.subject, self, spare), steps, epochs)
+
+    def _room(self) -> RunState:
+        """Memory for the state, with the best weights that there will be."""
+        parts = parts_of(self.subject, self)
+        if parts["best"] is None and self.validation is not None:
+            parts["best"] = self.best.arrays()
+        return RunState.room_for(parts)
 
     # ---- the schedule ----------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pellucid.base.errors import NamingError
 from pellucid.training.showing import history_html
 
 EVENTS = ("start", "forward", "loss", "backward", "update", "steps", "epoch", "best", "stop")
@@ -65,7 +66,9 @@ class EpochRecord:
     ``loss`` is the mean over the training rows while they were learned from (penalties not
     included); ``validation_loss`` and ``metric`` were measured after the epoch and are None
     without validation data, as is ``train_loss``: the loss on up to 512 training rows in evaluation
-    mode, to be compared with the former; ``seconds`` since the start of the run.
+    mode, to be compared with the former; ``seconds`` since the start of the run.  ``metrics`` are
+    those of ``Trainer(metrics=…)`` by name: ``accuracy`` on the training rows of ``train_loss``,
+    ``validation_accuracy`` on validation data.
     """
 
     epoch: int
@@ -77,10 +80,13 @@ class EpochRecord:
     rows_per_second: float
     seconds: float
     train_loss: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON values."""
-        return asdict(self)
+        """The record as JSON values, the further metrics by their names."""
+        values = asdict(self)
+        further: dict[str, Any] = values.pop("metrics")
+        return values | further
 
 
 @dataclass(repr=False)
@@ -92,7 +98,8 @@ class History:
     ``not finite`` or ``failed`` (an error that is none of the training's, such as one in a
     callback).
     ``best_epoch`` is the epoch whose weights the model holds now.  ``history["loss"]`` gives one
-    metric over the epochs.
+    metric over the epochs, and ``history.history`` all of them by name: ``loss``,
+    ``validation_loss``, and, of ``Trainer(metrics={"auc": …})``, ``auc`` and ``validation_auc``.
     """
 
     epochs: list[EpochRecord] = field(default_factory=list)
@@ -110,7 +117,20 @@ class History:
         return iter(self.epochs)
 
     def __getitem__(self, name: str) -> list[Any]:
-        return [getattr(record, name) for record in self.epochs]
+        if name in EpochRecord.__dataclass_fields__:
+            return [getattr(record, name) for record in self.epochs]
+        if not any(name in record.metrics for record in self.epochs):
+            raise NamingError(
+                f"The history holds no {name!r}", f"Use one of {', '.join(self.history)}."
+            )
+        return [record.metrics.get(name) for record in self.epochs]
+
+    @property
+    def history(self) -> dict[str, list[Any]]:
+        """What was measured over the epochs, by name; without what was measured in none of them."""
+        names = dict.fromkeys(name for record in self.epochs for name in record.to_json())
+        found = {name: self[name] for name in names}
+        return {n: v for n, v in found.items() if any(one is not None for one in v)}
 
     def __repr__(self) -> str:
         text = f"{len(self)} epochs, {self.steps:,} steps, {self.seconds:.3g} s, {self.status}"

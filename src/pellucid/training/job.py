@@ -41,6 +41,7 @@ from pellucid.training.network import (
     target_array,
 )
 from pellucid.training.observe import Observation, observe
+from pellucid.training.profiling import LayerProfile, check_profile
 from pellucid.training.saved_model import PARTS, SavedModel, describe_run
 from pellucid.training.showing import run_html
 from pellucid.training.trainer import Trainer
@@ -58,7 +59,7 @@ class RunResult:
     ``seconds`` says where the time went.  ``failure`` is the error that ended the training, if
     one did; the network then has the last good weights (NaN, infinity) or the best so far.
     ``problems`` are errors that cost nothing but a part of the report.  ``calibration`` is what the
-    validation rows say of the network.
+    validation rows say of the network, ``profile`` where the time of a step goes.
     """
 
     prepared: PreparedData
@@ -77,6 +78,7 @@ class RunResult:
     threads: int = 1
     scorer: Scorer | None = None
     calibration: Calibration | None = None
+    profile: LayerProfile | None = None
 
     @property
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -205,13 +207,15 @@ def train_network(
     report: Callable[[Exception], None] = warn,
     watch: bool = True,
     weights: Mapping[str, npt.NDArray[Any]] | None = None,
+    profile: bool = False,
 ) -> RunResult:
     """Builds the network that ``config`` describes and trains it; ``measure`` adds the metrics.
 
     States of the run are saved as ``checkpoint`` says, and where there are some already, the run
     goes on from the last of them; ``report`` is told where one cannot be written.
     ``watch=False`` leaves out the pictures of the inside before and after.  ``weights`` by their
-    state-dict names are what the network begins with, instead of fresh ones.
+    state-dict names are what the network begins with, instead of fresh ones.  ``profile`` measures
+    the layers in a step when the training is over.
 
     NaN or infinity ends the training, not the job: the result then holds the error and the last
     good weights.  So does any other error once there have been steps.  A signal while the network
@@ -220,6 +224,8 @@ def train_network(
     """
     config = config.for_rows(prepared.training_rows)
     check_settings(prepared, config)
+    if profile:
+        check_profile(config.compile)
     task = prepared.task
     problems: list[Exception] = []
     loss_name = config.loss_for(task.kind, task.loss)
@@ -229,6 +235,7 @@ def train_network(
         before = look_inside(model, prepared, problems) if watch else None
         trainer = run_trainer(prepared, config, model, callbacks)
         trainer.checkpoint, trainer.report_problem = checkpoint, report
+        trainer.profiling = profile
     failure = _fit(trainer, prepared, config, keep_start=linear)
     trainer.history.metric_name = HEADLINES[task.kind]
     after = look_inside(model, prepared, problems) if watch else None
@@ -238,6 +245,7 @@ def train_network(
     result.seconds["compilation"] = trainer.history.compile_seconds
     result.seconds["training"] = trainer.history.seconds - trainer.history.compile_seconds
     result.scorer = trainer.scorer
+    result.profile = trainer.layer_profile
     return result
 
 

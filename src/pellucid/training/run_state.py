@@ -54,6 +54,19 @@ class RunState:
         spare = {} if into is None else into.arrays
         return cls(facts, {name: _copied(a, spare.get(name)) for name, a in shown.items()})
 
+    @classmethod
+    def room_for(cls, parts: Mapping[str, Any]) -> RunState:
+        """Memory for a copy of ``parts``, for ``of`` to use.  Nothing is copied."""
+        shown: dict[str, Array] = {}
+        for name, value in parts.items():
+            pack(value, shown, name)
+        return cls({}, {name: np.empty(array.shape, array.dtype) for name, array in shown.items()})
+
+    def touch(self) -> None:
+        """Has the system find the pages of the memory, which takes longer than a copy into it."""
+        for array in self.arrays.values():
+            array.fill(0)
+
     def __repr__(self) -> str:
         size = self.nbytes
         return f"RunState({', '.join(self.facts)}; {len(self.arrays)} arrays, {size:,} bytes)"

@@ -172,6 +172,11 @@ class Gathering:
             )
         self._collect, self._update = made
 
+    @property
+    def programs(self) -> list[Any]:
+        """The compiled functions of a step on one batch."""
+        return [self._collect, self._update]
+
     def __call__(self, batches: list[Batch]) -> float:
         """One step on all rows of the batches; the mean loss of these rows."""
         total, sum_of_shares = 0.0, 0.0
@@ -195,6 +200,10 @@ def clip_gradients(parameters: list[Any], longest: float) -> None:
         factor = (longest / (total.sqrt() + 1e-6)).clamp(max=1.0)
         for parameter in held:
             parameter.grad = parameter.grad * factor
+
+
+def _programs(gathering: Gathering | None, step: Any) -> list[Any]:
+    return gathering.programs if gathering is not None else [step]
 
 
 class ArraySteps:
@@ -225,6 +234,13 @@ class ArraySteps:
         self.compile_seconds = 0.0
         self.slice_seconds = SLICE_SECONDS
         self._rate = 0.0
+        self.rows = 0
+        """Rows of the last step."""
+
+    @property
+    def programs(self) -> list[Any]:
+        """The compiled functions of a step."""
+        return _programs(self._gathering, self._program)
 
     def batch(self, rows: npt.NDArray[np.int64]) -> float:
         """One step on these rows; its loss."""
@@ -232,6 +248,7 @@ class ArraySteps:
 
     def run(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """A step for each line of ``rows`` (steps, batch size); the losses (steps,)."""
+        self.rows = rows.shape[1]
         if self._gathering is not None:
             return np.array([self._in_parts(self._gathering, line) for line in rows])
         if self._program is None:
@@ -299,9 +316,17 @@ class BatchSteps:
             self._step = compile_function(learner.__call__, keep_gradients=keep_gradients)
         self._made: set[Any] = set()
         self.compile_seconds = 0.0
+        self.rows = 0
+        """Rows of the last step."""
+
+    @property
+    def programs(self) -> list[Any]:
+        """The compiled functions of a step."""
+        return _programs(self._gathering, self._step)
 
     def batch(self, batches: list[Batch]) -> float:
         """One step on a list of batches, of one unless ``several``; its loss."""
+        self.rows = sum(rows_in(batch) for batch in batches)
         key = tuple(tuple(part.shape) for batch in batches for part in leaves(batch))
         start = time.perf_counter()
         if self._gathering is not None:

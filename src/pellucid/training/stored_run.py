@@ -17,6 +17,7 @@ predictions   part, rows, true, predicted: of the part that the report shows
 shown         part, positions, and columns with cells (tables) or features (images): the
               worst predictions as they stand in the data; first: features of the first row
 time          seconds: where the time went
+profile       profile: where the time of a step went, layer by layer (``LayerProfile``)
 problem       message, hint: what went wrong beside the training
 ============  ===========================================================================
 
@@ -57,6 +58,7 @@ from pellucid.training.metrics import HEADLINES, Metrics
 from pellucid.training.mistakes import worst_predictions
 from pellucid.training.network import build_network, kept_tensors
 from pellucid.training.observe import Observation
+from pellucid.training.profiling import LayerProfile
 from pellucid.training.run_folder import load_model, load_run, read_records
 from pellucid.training.saved_model import PARTS, SavedModel
 from pellucid.training.showing import run_html
@@ -148,6 +150,7 @@ class StoredRun:
     data_notes: tuple[str, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    profile: LayerProfile | None = None
 
     @property
     def part(self) -> str:
@@ -197,6 +200,8 @@ def training_records(result: RunResult) -> Iterator[tuple[str, dict[str, Any]]]:
             "failure": told,
         },
     )
+    if result.profile is not None:
+        yield "profile", {"profile": result.profile.to_json()}
     if result.before is not None and result.after is not None:
         yield "inside", {"before": result.before.to_json(), "after": result.after.to_json()}
 
@@ -444,6 +449,8 @@ class _Reader:
         if run.predictions is not None:
             rows = len(run.predictions.rows)
             run.shown = self.take("shown", lambda r: _shown(r, rows), "the worst predictions")
+        if "profile" in self.last:
+            run.profile = self.take("profile", _profile, "the time of the layers")
         run.seconds = self.take("time", _seconds, "where the time went") or {}
         run.data_notes = (
             self.take("data", lambda r: _texts(r["notes"]), "the notes on the data") or ()
@@ -532,6 +539,10 @@ def _verdict(record: Mapping[str, Any]) -> Verdict:
 
 def _inside(record: Mapping[str, Any]) -> tuple[Observation, Observation]:
     return Observation.from_json(record["before"]), Observation.from_json(record["after"])
+
+
+def _profile(record: Mapping[str, Any]) -> LayerProfile:
+    return LayerProfile.from_json(record["profile"])
 
 
 def _seconds(record: Mapping[str, Any]) -> dict[str, float]:

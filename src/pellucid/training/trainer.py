@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -38,10 +38,12 @@ from pellucid.training.checkpoints import (
 )
 from pellucid.training.config import nearest_option
 from pellucid.training.fitting import Fit, check_length, interval_of
-from pellucid.training.history import Callback, Event, History, StopTraining
+from pellucid.training.history import Callback, EpochRecord, Event, History, StopTraining
 from pellucid.training.inference import Scorer, one_half
 from pellucid.training.interrupts import Interrupts
 from pellucid.training.naive import baseline_loss
+from pellucid.training.profiling import LayerProfile, check_profile, profile_of
+from pellucid.training.profiling import profile as profile_steps
 from pellucid.training.progress import Progress, drawn
 from pellucid.training.rows import ArrayRows, LoaderBatches, Source
 from pellucid.training.run_state import RunState
@@ -107,6 +109,9 @@ class Trainer:
     ``schedule_interval`` "epoch" or "step" says otherwise.  With a schedule of steps, every step
     is a native call of its own.
     ``metric(scores, targets)`` (arrays) is measured on validation data after each epoch.
+    ``metrics`` are further ones by name, such as ``{"auc": ROCAUC()}`` of ``training.streaming``:
+    measured after each epoch on validation data and on up to 512 training rows (rows in memory), in
+    evaluation mode, for ``history["validation_auc"]`` and ``history["auc"]``.
     ``clip_norm`` above 0 shortens longer gradients to it.  ``accumulate`` batches make one update:
     that of one large batch, with the memory of a small one.  ``ema_decay`` above 0 keeps a moving
     average of the weights (a ← d·a + (1 − d)·w after each update); validation and the choice of
@@ -152,6 +157,7 @@ class Trainer:
         schedule: optim.lr_scheduler.LRScheduler | None = None,
         schedule_interval: str | None = None,
         metric: Metric | None = None,
+        metrics: Mapping[str, Metric] | None = None,
         clip_norm: float = 0.0,
         accumulate: int = 1,
         ema_decay: float = 0.0,
@@ -162,6 +168,7 @@ class Trainer:
         class_weight: ClassWeight = None,
         keep_gradients: bool = False,
         augment: Augment | None = None,
+        profile: bool = False,
     ) -> None:
         self.model = model
         self.loss: Any = _loss(loss)
@@ -173,6 +180,7 @@ class Trainer:
         if schedule is not None:
             interval_of(schedule, schedule_interval)
         self.metric = metric
+        self.metrics = _named_metrics(metrics)
         self.clip_norm = float(clip_norm)
         _check_whole("accumulate", accumulate, 1)
         if not 0.0 <= ema_decay < 1.0:
@@ -189,6 +197,11 @@ class Trainer:
         """The weight of each class (classes,) in the run, None without."""
         self.keep_gradients = keep_gradients
         self.augment = augment
+        self.profiling = profile
+        if profile:
+            check_profile(compile)
+        self.layer_profile: LayerProfile | None = None
+        """Where the time of the last fit's steps went, with ``profile=True``."""
         self.scorer = Scorer(model, compile=compile)
         self.history = History()
         self.epoch = 0
@@ -304,6 +317,8 @@ class Trainer:
             steps = epochs * source.batches - self.history.steps
             check_length(self.schedule, interval, steps if source.batches else 0)
             self._run(fit, epochs, patience, min_delta, progress)
+            if self.profiling and self.history.steps:
+                self.layer_profile = profile_of(self, source)
         self.emit("stop", status=self.history.status)
         return self.history
 
@@ -512,6 +527,19 @@ class Trainer:
         held = None if validation is None else _require_pair(validation)
         return dry_run(self, train, held, batch_size=batch_size)
 
+    def profile(self, train: Any, *, batch_size: int = 64, calls: int = 20) -> LayerProfile:
+        """Where the time of a step goes, layer by layer, forward and backward: a table of seconds,
+        shares and arithmetic, from ``calls`` runs of the compiled step.  Nothing changes by it.
+
+        ``train`` is what ``fit`` takes.  ``Trainer(profile=True)`` measures the steps of each fit
+        when it is over, for ``trainer.layer_profile``.  Raises ``ArgumentError`` with
+        ``compile=False``.
+
+        >>> print(trainer.profile((x, y)))  # doctest: +SKIP
+        """
+        check_profile(self.compile)
+        return profile_steps(self, train, batch_size=batch_size, calls=calls)
+
     # ---- afterwards ------------------------------------------------------------------------
 
     def predict(self, features: Rows) -> Tensor:
@@ -535,9 +563,11 @@ class Trainer:
         return as_tensor(scores.argmax(axis=1).astype(np.int64))
 
     def evaluate(self, data: Any) -> dict[str, float]:
-        """Loss and, if there is one, metric on (features, targets), or with weights as a third."""
-        loss, metric = self.measure(*_require_pair(data))
-        return {"loss": loss} if metric is None else {"loss": loss, "metric": metric}
+        """Loss and, where there are some, metrics on (features, targets), or with weights as a
+        third."""
+        loss, metric, further = self.measure_all(*_require_pair(data))
+        own = {} if metric is None else {"metric": metric}
+        return {"loss": loss, **own, **further}
 
     def top_losses(
         self, data: Any, k: int = 9
@@ -556,25 +586,35 @@ class Trainer:
         order = np.argsort(-losses, kind="stable")[:k]
         return order, losses[order]
 
-    def loss_on(self, features: Any, targets: Any, weights: Any = None) -> float:
-        """The loss on tensors of features and targets, in evaluation mode."""
-        metric, self.metric = self.metric, None
-        try:
-            return self.measure(features, targets, weights)[0]
-        finally:
-            self.metric = metric
-
     def measure(
         self, features: Any, targets: Any, weights: Any = None
     ) -> tuple[float, float | None]:
         """Loss and metric (None without one) on tensors of features and targets; rows, and their
         classes, count in the loss by their weights."""
-        scores = self.scorer(features)
-        with no_grad():
-            loss = float(self.loss_of_scores(as_tensor(scores), targets, weights).item())
+        loss, scores = self._measured(features, targets, weights)
         if self.metric is None or not np.isfinite(scores).all():
             return loss, None
         return loss, float(self.metric(scores, arrays_of(targets)))
+
+    def measure_all(
+        self, features: Any, targets: Any, weights: Any = None, *, metric: bool = True
+    ) -> tuple[float, float | None, dict[str, float]]:
+        """As ``measure``, and the further metrics by name; without ``metric`` the other is None."""
+        loss, scores = self._measured(features, targets, weights)
+        if not np.isfinite(scores).all():
+            return loss, None, {}
+        wanted = arrays_of(targets)
+        own = float(self.metric(scores, wanted)) if metric and self.metric is not None else None
+        return loss, own, {n: float(one(scores, wanted)) for n, one in self.metrics.items()}
+
+    def _measured(
+        self, features: Any, targets: Any, weights: Any
+    ) -> tuple[float, npt.NDArray[Any]]:
+        """The loss, and the scores."""
+        scores = self.scorer(features)
+        with no_grad():
+            loss = float(self.loss_of_scores(as_tensor(scores), targets, weights).item())
+        return loss, scores
 
     def loss_of_scores(self, scores: Tensor, targets: Any, weights: Any = None) -> Tensor:
         """The loss by scores that the model has given; rows, and their classes, count by their
@@ -605,6 +645,19 @@ class Trainer:
                 callback(event)
             except StopTraining:
                 self._stopping = True
+
+
+def _named_metrics(given: Mapping[str, Metric] | None) -> dict[str, Metric]:
+    """The further metrics by name; ``ArgumentError`` for names that something else has."""
+    for name, metric in (given or {}).items():
+        known = name in EpochRecord.__dataclass_fields__ or str(name).startswith("validation_")
+        if not isinstance(name, str) or not name or known or not callable(metric):
+            raise ArgumentError(
+                f"metrics={{{name!r}: {metric!r}}}",
+                "Give functions of (scores, targets), or metrics of training.streaming, by names "
+                "that no other figure of an epoch has.",
+            )
+    return dict(given or {})
 
 
 def _metric_name(metric: Metric | None) -> str:

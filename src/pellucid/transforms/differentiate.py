@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from pellucid.base.errors import AutogradError
-from pellucid.graph.node import Graph, Node, Primitive, layer_scope
+from pellucid.graph.node import Graph, Node, Primitive, backward_scope, layer_scope
 from pellucid.ops import elementwise, structure
 from pellucid.ops.complex import conj
 from pellucid.ops.registry import scalar
@@ -42,6 +42,7 @@ class Record(Protocol):
         """Another result of the same application."""
 
 
+@backward_scope()
 def reverse(
     outputs: Sequence[Value],
     cotangents: Sequence[Value],

@@ -20,6 +20,7 @@ from pellucid.compiler.explain import (
     flop_of,
     layers_of,
     lines_of,
+    parts_of,
 )
 from pellucid.graph.node import Graph, Node
 
@@ -89,6 +90,7 @@ def _facts(
         turns,
         use.kernel.arithmetic,
         use.cluster.kind == "host",
+        parts_of(nodes),
     )
 
 

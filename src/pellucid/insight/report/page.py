@@ -24,6 +24,11 @@ _STATUS = {
     "failed": "ended with an error",
 }
 
+_PROFILED = (
+    "In one training step: each kernel was timed by itself; the time of one that computes parts of "
+    "several layers is shared out by their arithmetic."
+)
+
 
 def render_report(
     folder: str | os.PathLike[str] | StoredRun, *, language: str | None = None
@@ -178,6 +183,7 @@ def _cards(run: StoredRun) -> list[str]:
         ),
         card("Time", sections.timings_section(run)),
         card("Data", sections.data_section(run)),
+        card("Time by layer", sections.profile_section(run), _PROFILED, wide=True),
         card("Settings", sections.settings_section(run), "Bold: not the default.", wide=True),
         card("What is missing", sections.gaps_section(run), wide=True),
     ]

@@ -330,6 +330,15 @@ def timings_section(run: StoredRun) -> str:
     return bar + table([], facts)
 
 
+def profile_section(run: StoredRun) -> str:
+    """Where the time of a training step went, layer by layer."""
+    if run.profile is None:
+        return ""
+    heads, *lines = run.profile.cells()
+    cells = [[safe(cell, 80) for cell in line] for line in lines]
+    return table(heads, cells, numeric_from=2) + f"<p>{said(run.profile.summary(), 200)}</p>"
+
+
 def data_section(run: StoredRun) -> str:
     """What the data were and what was noticed about them."""
     saved = run.saved
