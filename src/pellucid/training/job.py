@@ -412,7 +412,7 @@ def is_better(before: npt.NDArray[np.float64], after: npt.NDArray[np.float64]) -
     return float(gain.mean()) > error
 
 
-def headline_metrics(prepared: PreparedData) -> Any:
+def headline_metrics(prepared: PreparedData) -> Callable[[Any], list[float | None]]:
     """:func:`headline_metric` for the scores (networks, rows, outputs) of several networks: a list,
     with None for a network whose scores are not all finite."""
     task, raw, one = prepared.task, prepared.validation.raw_targets, headline_metric(prepared)
@@ -431,7 +431,7 @@ def headline_metrics(prepared: PreparedData) -> Any:
     return measure
 
 
-def headline_metric(prepared: PreparedData) -> Any:
+def headline_metric(prepared: PreparedData) -> Callable[[Any, Any], float]:
     """The headline metric of (scores, targets) on the validation part, in the data's units."""
     task, raw = prepared.task, prepared.validation.raw_targets
 
