@@ -273,10 +273,10 @@ def _tell_strays(
     by_text = dict(zip(texts, all_counts, strict=True))
     number = sum(by_text[text] for text in strays)
     first = min(strays, key=lambda t: int(np.argmax(cells.distinct.values == texts.index(t))))
-    is_none = "is no" if number == 1 else "are no"
+    none = f"is no {what}" if number == 1 else f"are no {what}"
     notes.append(
         phrase(
-            f"Column {cells.name!r}: {number:,} of {sum(counts):,} values {is_none} {what} "
+            f"Column {cells.name!r}: {number:,} of {sum(counts):,} values {none} "
             f"({first!r} in {cells.place(first)}"
             + (" is the first" if len(strays) > 1 else "")
             + "): read as missing. To make the column categories, use ",

@@ -99,8 +99,8 @@ def _empty(plan: ColumnPlan, column: Column) -> str:
         return ""
     fill = plan.scales[0].fill
     if plan.kind == "time":
-        by = "the median of training"
-    elif plan.kind == "boolean":
+        return f"{first}{seen}: the median of training stands in for them."
+    if plan.kind == "boolean":
         by = f"the more frequent value, {'True' if fill else 'False'}"
     else:
         by = f"the median of training, {number_text(float(np.float64(f'{fill:.6g}')))}"

@@ -183,8 +183,7 @@ def _temperature(task: Task, scores: npt.NDArray[Any], targets: Any, weights: Fl
         s = s.reshape(-1)
     s, wanted = checked_scores(s, wanted)
     effective = float(w.sum() ** 2 / np.square(w).sum())
-    classes = s.shape[1]
-    found = fit_temperature(s, wanted, w, smoothing=classes / (effective + classes))
+    found = fit_temperature(s, wanted, w, smoothing=2 / (effective + 2))
     losses = losses_by_temperature(s, wanted)
     gains, shares = losses(1.0) - losses(found), w / w.sum()
     gain = float(gains @ shares)
