@@ -295,3 +295,12 @@ def test_other_formats_are_named(tmp_path: Path) -> None:
         table(tmp_path, b"ARROW1\0\0" + b"\0" * 40)
     with pytest.raises(DataError, match="Feather file of the first version"):
         table(tmp_path, b"FEA1" + b"\0" * 40)
+
+
+def test_only_values_without_a_unit_are_said_to_lack_it(tmp_path: Path) -> None:
+    """Thousands separators beside the unit do not hide it."""
+    rows = [f'"{1000 + i:,} min",{i}' if i < 50 else f"{i} min,{i}" for i in range(100)]
+    read = table(tmp_path, "\n".join(["t,y", *rows]))
+    assert read.notes and not any("same unit" in str(note) for note in read.notes)
+    read = table(tmp_path, "\n".join(["t,y", "77,3", *rows]))
+    assert any("1 have no 'min': read as the same unit" in str(note) for note in read.notes)

@@ -57,6 +57,7 @@ def test_answers_on_accuracy(rows: int, first: int, second: int, answer: str) ->
     assert found.answer == answer and found.rows == rows
     assert found.difference == pytest.approx((first - second) / rows)
     assert found.low <= found.difference <= found.high
+    assert (found.low <= 0 <= found.high) == (answer == "no difference seen") or rows < 20
 
 
 def test_pairs_decide_where_single_intervals_would_not(rng: np.random.Generator) -> None:

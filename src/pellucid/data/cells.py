@@ -299,6 +299,11 @@ def _dress(text: str, rule: NumberRule) -> str:
     return "negative in parentheses" if "(" in text or "\uff08" in text else ""
 
 
+def _unit_of(text: str) -> str:
+    written = take_apart(text)
+    return "" if written is None else written.unit
+
+
 def _tell_format(
     cells: Cells,
     numbers: Mapping[str, float],
@@ -324,8 +329,9 @@ def _tell_format(
         ]
         if kind == "thousands separators" and not rule.known:
             parts += [" If the sign is the decimal sign, use ", Setting("decimal", other), "."]
-        if kind.startswith("with") and many < total:
-            parts += [f" {total - many:,} have no {kind[5:]}: read as the same unit."]
+        bare = sum(by_text[text] for text in numbers if not _unit_of(text))
+        if kind.startswith("with") and bare:
+            parts += [f" {bare:,} have no {kind[5:]}: read as the same unit."]
         notes.append(phrase(*parts))
     doubtful = [text for text in plain if rule.decimal in text]
     if not rule.known and doubtful and not kinds:

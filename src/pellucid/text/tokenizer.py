@@ -65,7 +65,7 @@ class Tokenizer:
 
     >>> tokenizer = Tokenizer.fit("the cat saw the dog", level="word")
     >>> tokenizer.encode("the dog sat").tolist(), tokenizer.decode([4, 5])
-    ([4, 7, 1], 'the cat')
+    ([4, 6, 1], 'the cat')
     """
 
     level: str

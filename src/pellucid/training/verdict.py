@@ -35,8 +35,9 @@ class Comparison:
     """The difference of a metric between two models on the same rows.
 
     ``difference`` is positive where the first model is better; ``low`` and ``high`` bound it at
-    95 %.  ``answer`` is ``no difference seen`` where the interval holds 0, where the difference is
-    rounding (1e-5 of the metric) or there are fewer than 20 rows.
+    95 %, and hold 0 where McNemar's test sees no difference.  ``answer`` is ``no difference
+    seen`` where the interval holds 0, where the difference is rounding (1e-5 of the metric) or
+    there are fewer than 20 rows.
     """
 
     metric: str
@@ -72,8 +73,9 @@ def compare(task: Task, targets: npt.NDArray[Any], first: Floats, second: Floats
     low, high = min(low, difference), max(high, difference)
     seen = rows >= MIN_ROWS and (low > 0 or high < 0)
     seen &= abs(difference) > ROUNDING * max(abs(float(value)) for value in whole)
-    if seen and name == "accuracy":
-        seen = mcnemar(own, other) < 1 - LEVEL
+    if name == "accuracy" and mcnemar(own, other) >= 1 - LEVEL:
+        # The exact test has the last word; the interval says the same.
+        seen, low, high = False, min(low, 0.0), max(high, 0.0)
     answer: Answer = "no difference seen"
     if seen:
         answer = "better" if difference > 0 else "worse"

@@ -1,11 +1,10 @@
 """The computation graph of a function, with the values that flow down it and the gradients that
 flow back, as an SVG that needs no other program.
 
->>> x, y = tensor(3.0), tensor(-2.0)
->>> steps = computation_steps(lambda x, y: (x + y) * y, x, y)
+>>> steps = computation_steps(lambda x, y: (x + y) * y, 3.0, -2.0)
 >>> [(s.operation, s.name, s.value.item(), s.gradient.item()) for s in steps]
 [('', 'x', 3.0, -2.0), ('', 'y', -2.0, -1.0), ('add', '', 1.0, -2.0), ('mul', '', -2.0, 1.0)]
->>> draw_graph(lambda x, y: (x + y) * y, x, y).save("graph.svg")               # doctest: +SKIP
+>>> draw_graph(lambda x, y: (x + y) * y, 3.0, -2.0).save("graph.svg")               # doctest: +SKIP
 """
 
 from __future__ import annotations
