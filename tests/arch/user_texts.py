@@ -27,7 +27,7 @@ CATALOGUE = SOURCES / "base" / "catalogues" / "zh.toml"
 PYTHON_ONLY = {
     "base": "boundary caches dtypes faces forking philox phrases shapes shared_memory version "
     "language",
-    "data": "augmentation input_layout memory playground prepared",
+    "data": "augmentation input_layout memory playground prepared resampling",
     "training": "trainer stepping observe",
     "insight": "explain features nonfinite",
     "insight/report": "shown",

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from pellucid.base.errors import DataError
 from pellucid.base.extras import needs
+from pellucid.data.resampling import resample
 
 Bytes = npt.NDArray[np.uint8]
 ENDINGS = (
@@ -91,19 +92,47 @@ def read_picture(path: Path | io.BytesIO, form: PictureForm) -> Bytes:
 
     Raises ``DataError`` with the file's name where it is damaged, cut off or no picture.
     """
+    return scaled(decoded(path, form), form)
+
+
+def decoded(path: Path | io.BytesIO, form: PictureForm, least: float = 1.0) -> Bytes:
+    """A picture upright in its own size, or in a smaller one of which each part with ``least`` of
+    its extent still has more pixels than ``form``: uint8 (height, width) or (height, width, 3)."""
+    mode = "RGB" if form.colour else "L"
     with _opened(path) as image, _damage(path):
-        size = (form.width, form.height)
         turned = image.getexif().get(0x0112, 1)
-        wanted = size[::-1] if turned >= 5 else size
         if image.format == "JPEG":
-            # Somewhat larger, so that scaling down still averages over pixels.
-            image.draft("RGB" if form.colour else "L", (wanted[0] * 5 // 4, wanted[1] * 5 // 4))
-        plain = _flat(image, "RGB" if form.colour else "L")
-        if plain.size != wanted:
-            plain = plain.resize(wanted, 2, reducing_gap=2.0)  # bilinear over the area
-        if turned > 1:
-            plain = _turned(plain, turned)
-        return np.asarray(plain, np.uint8).reshape(form.shape)
+            wanted = (form.height, form.width) if turned >= 5 else (form.width, form.height)
+            _draft(image, mode, (wanted[0] / least, wanted[1] / least), quick=least < 1)
+        plain = _flat(image, mode)
+        return np.asarray(_turned(plain, turned) if turned > 1 else plain, np.uint8)
+
+
+def scaled(
+    picture: Bytes,
+    form: PictureForm,
+    box: tuple[float, float, float, float] | None = None,
+    mirrored: bool = False,
+) -> Bytes:
+    """A decoded picture, or the part ``box`` of it (left, upper, right, lower), in a form's size,
+    perhaps ``mirrored``: each pixel is the average of what it covers, weighted by a triangle."""
+    size = (form.height, form.width)
+    if box is None and not mirrored and picture.shape[:2] == size:
+        return picture
+    return resample(picture, size, box, mirrored)
+
+
+def _draft(image: Any, mode: str, wanted: tuple[float, float], quick: bool) -> None:
+    """Lets a JPEG be decoded at a half, a quarter or an eighth of its size where that is at least
+    5/4 of what is wanted, so that scaling down still averages over pixels; what is averaged (or cut
+    at random, ``quick``) is decoded by the quicker one of the library's methods, whose error is
+    about one level."""
+    most = (round(wanted[0] * 5 / 4), round(wanted[1] * 5 / 4))
+    if (
+        image.draft(mode, most)
+        and min(image.size[0] / wanted[0], image.size[1] / wanted[1]) >= 5 / 4
+    ):
+        image.decoderconfig = (image.decoderconfig[0], 1)
 
 
 def _turned(image: Any, orientation: int) -> Any:
