@@ -180,7 +180,9 @@ class FittedNetwork:
 
     def _network(self) -> Any:
         """The network with the weights of ``arrays``, or fresh ones."""
-        model = build_network(self.preprocessor.row_shape, self.config, self.task.output_units)
+        model = build_network(
+            self.preprocessor.row_shape, self.config, self.task.output_units, self.task.kind
+        )
         if self.arrays:
             model.load_state_dict({name: as_tensor(v) for name, v in self.arrays.items()})
         return model
