@@ -20,14 +20,17 @@ import numpy.typing as npt
 from pellucid.base.errors import ArgumentError
 from pellucid.base.phrases import Setting, phrase
 from pellucid.data.sources import PreparedData
+from pellucid.data.tasks import Task
 from pellucid.tensor.autograd import no_grad
 from pellucid.training.capture import named_tensors
 from pellucid.training.checkpoints import Checkpoints, warn
 from pellucid.training.config import TrainingConfig
 from pellucid.training.ensembles import train_networks
 from pellucid.training.history import Callback, EpochRecord, Event, History, StopTraining
+from pellucid.training.inference import Scorer
 from pellucid.training.interrupts import Interrupts
 from pellucid.training.job import RunResult, look_inside, train_network, untrained_network
+from pellucid.training.network import Averaged, predictions_of
 
 Weights = Mapping[str, npt.NDArray[Any]]
 
@@ -150,6 +153,29 @@ class _Training:
         for epoch in range(self.told + 1, until + 1):
             self.stopped |= emit(self.callbacks, epoch_event(_mean_record(known, epoch)))
         self.told = max(self.told, until)
+
+
+def spread(
+    network: Any,
+    task: Task,
+    features: npt.NDArray[Any],
+    scaler: Any = None,
+    temperature: float = 1.0,
+) -> npt.NDArray[np.float64] | None:
+    """How far the networks of an ensemble lie apart on rows (rows, units): the deviation (divisor
+    n - 1) of their predictions, probabilities or numbers in the data's units, of each unit; of
+    several classes that of the likeliest one alone.  None for a single network."""
+    if not isinstance(network, Averaged):
+        return None
+    scorers = [Scorer(one) for one in network.networks]
+    values = np.stack(
+        [predictions_of(task, scorer(features), scaler, temperature) for scorer in scorers]
+    )
+    found = np.asarray(values.std(0, ddof=1))
+    if task.kind != "multiclass":
+        return found
+    likeliest = values.mean(0).argmax(1)
+    return found[np.arange(len(found)), likeliest][:, None]
 
 
 def mean_history(histories: Sequence[History]) -> History:

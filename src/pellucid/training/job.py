@@ -270,11 +270,12 @@ def untrained_network(
     if weights is not None:
         model.load_state_dict({name: as_tensor(value) for name, value in weights.items()})
         return model, False
-    linear = starts_linear(prepared, config) and config.ensemble == 1
+    linear = starts_linear(prepared, config)
     if linear:
         found = first_solution(prepared) if solution is None else solution
         with _one_blas_thread():
-            start_at_linear(model, *found, config.activation)
+            for network in model.networks if isinstance(model, Averaged) else (model,):
+                start_at_linear(network, *found, config.activation)
     return model, linear
 
 
