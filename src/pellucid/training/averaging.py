@@ -171,11 +171,12 @@ def spread(
     values = np.stack(
         [predictions_of(task, scorer(features), scaler, temperature) for scorer in scorers]
     )
-    found = np.asarray(values.std(0, ddof=1))
+    found: npt.NDArray[np.float64] = np.asarray(values.std(0, ddof=1), np.float64)
     if task.kind != "multiclass":
         return found
     likeliest = values.mean(0).argmax(1)
-    return found[np.arange(len(found)), likeliest][:, None]
+    chosen: npt.NDArray[np.float64] = found[np.arange(len(found)), likeliest][:, None]
+    return chosen
 
 
 def mean_history(histories: Sequence[History]) -> History:
