@@ -92,11 +92,11 @@ def main() -> None:
         ["GFLOP/s", f"{rate / 1e9:.1f}", f"{options.networks * flop / step_many / 1e9:.1f}", ""],
     ]
     peak = measure_peak(pellucid.get_num_threads())
-    floor = options.networks * flop / peak
+    floor = options.networks * flop / (1e9 * peak)
     rows.append(["steps at the peak", "", f"{floor * 1e6:.0f} µs", f"{floor / step_one:.1f}"])
     head = ["", "one network", f"{options.networks} networks", "ratio"]
     threads = pellucid.get_num_threads()
-    print(f"{threads} threads, {steps} updates, measured peak {peak / 1e9:.0f} GFLOP/s (float32)")
+    print(f"{threads} threads, {steps} updates, measured peak {peak:.0f} GFLOP/s (float32)")
     print(table(head, rows, False))
 
 

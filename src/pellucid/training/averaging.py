@@ -45,6 +45,7 @@ def train_model(
     report: Callable[[Exception], None] = warn,
     watch: bool = True,
     weights: Weights | None = None,
+    profile: bool = False,
 ) -> RunResult:
     """Trains what ``config`` describes: a network, as ``train_network`` does it, or an ensemble.
 
@@ -64,11 +65,17 @@ def train_model(
             report=report,
             watch=watch,
             weights=weights,
+            profile=profile,
         )
     if weights is not None:
         raise ArgumentError(
             phrase("Weights to begin with, and ", Setting("ensemble", config.ensemble)),
             "Networks that begin alike stay alike: begin anew, or train one.",
+        )
+    if profile:
+        raise ArgumentError(
+            phrase("A profile of layers, and ", Setting("ensemble", config.ensemble)),
+            "It is that of one network: leave one of the two out.",
         )
     training = _Training(prepared, config.for_rows(prepared.training_rows), callbacks, interrupts)
     return training.run(watch)

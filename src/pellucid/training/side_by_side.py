@@ -52,7 +52,8 @@ class SideBySide:
         ) -> RunResult:
             if number in self._results:
                 return self._told(number, callbacks)
-            together = self._together(number)
+            alone = options.get("profile", False)
+            together = [number] if alone else self._together(number)
             if len(together) < 2:
                 return train_model(prepared, config, callbacks, interrupts, **options)
             self._train(together, callbacks, interrupts)
