@@ -30,7 +30,7 @@ _PLAIN = {"int": int, "float": float, "str": str}
 DATA = "Data: how they are read and split"
 PANELS = {
     "Network": "model channels normalization text widths layers activation initialization start "
-    "dropout",
+    "dropout ensemble",
     "Goal": "loss class_weight l1 l2",
     "Training": "optimizer learning_rate momentum schedule clip_norm ema_decay accumulate "
     "batch_size epochs patience warmup max_minutes",

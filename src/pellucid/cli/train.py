@@ -23,6 +23,7 @@ from pellucid.cli.reporting import (
     about,
     complain,
     fact,
+    figure_text,
     figures_table,
     say,
     say_json,
@@ -407,11 +408,27 @@ def say_figures(result: RunResult) -> None:
             if measured is not None:
                 columns[simple.name] = measured.values
     say_calibration(result)
+    say_ensemble(result)
     say()
     say(figures_table(columns, headline))
     say()
     better, text = result.verdict()
     say(text, fg="green" if better else "yellow", bold=True)
+
+
+def say_ensemble(result: RunResult) -> None:
+    """How far the networks of an ensemble are from each other, and from their mean."""
+    part = next((p for p in PARTS[::-1] if p in result.single), None)
+    if part is None:
+        return
+    mean, deviation = result.single[part]
+    name, count = result.figures[part].headline, result.config.ensemble
+    together = figure_text(name, result.figures[part].values[name])
+    alone = f"{figure_text(name, mean)} ± {deviation:.2g}"
+    fact(
+        "Ensemble",
+        f"{count} networks; one by one {translated(name)} {alone}, together {together} ({part})",
+    )
 
 
 def say_calibration(result: RunResult) -> None:

@@ -33,6 +33,7 @@ from pellucid.data.preprocessing import Preprocessor
 from pellucid.data.sources import PredictionData, load_for_prediction
 from pellucid.insight.report import render_comparison, render_report
 from pellucid.interop.files import replacing
+from pellucid.training.averaging import spread
 from pellucid.training.calibration import both_classes
 from pellucid.training.files import write_file
 from pellucid.training.inference import Scorer
@@ -109,7 +110,8 @@ def predict(
         _predict_large(run, Path(file), output, encoding, ids, as_json, memory, interval)
         return
     saved, data, values = predictions(run, file, encoding, with_targets=False, ids=ids)
-    columns = _columns(saved, data, values, interval)
+    network = restore(run)[1] if saved.config.ensemble > 1 else None
+    columns = _columns(saved, data, values, interval) | _spread(saved, network, data)
     if output is None:
         sys.stdout.write(_json_lines(columns) if as_json else _csv(columns))
         return
@@ -161,6 +163,18 @@ def _columns(
     return {"row": numbers, **data.ids} | made
 
 
+def _spread(saved: SavedModel, network: Any, data: PredictionData) -> dict[str, list[Any]]:
+    """How far the networks of an ensemble lie apart on each row; nothing for a single network."""
+    temperature = 1.0 if saved.calibration is None else saved.calibration.temperature
+    scaler, task = saved.target_scaler, saved.task
+    found = spread(network, task, data.features, scaler, temperature)
+    if found is None:
+        return {}
+    if task.kind in ("binary", "multiclass"):
+        return {"spread": found[:, 0].tolist()}
+    return {f"spread of {n}": found[:, i].tolist() for i, n in enumerate(task.targets)}
+
+
 def _predict_large(
     run: Path,
     file: Path,
@@ -193,6 +207,7 @@ def _predict_large(
                     complain(about(head, note), fg="yellow")
             values = _values(run, saved, scorer, data, rows)
             columns = _columns(saved, data, values, interval, rows)
+            columns |= _spread(saved, network, data)
             as_lines = as_json and output is None
             text = _json_lines(columns) if as_lines else _csv(columns, names=not rows)
             rows += len(data.features)

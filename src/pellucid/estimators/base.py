@@ -60,6 +60,7 @@ class NetEstimator(BaseEstimator):  # type: ignore[misc]
         schedule: str | None = None,
         clip_norm: float = 0.0,
         ema_decay: float = 0.0,
+        ensemble: int = 1,
         batch_size: int | None = None,
         accumulate: int = 1,
         epochs: int | None = None,
@@ -88,6 +89,7 @@ class NetEstimator(BaseEstimator):  # type: ignore[misc]
         self.schedule = schedule
         self.clip_norm = clip_norm
         self.ema_decay = ema_decay
+        self.ensemble = ensemble
         self.batch_size = batch_size
         self.accumulate = accumulate
         self.epochs = epochs

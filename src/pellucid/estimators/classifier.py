@@ -47,6 +47,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
             solution of logistic regression.
         loss, l1, l2: what is minimized, and penalties on weights (``l2=None`` is 1 for AdamW).
         optimizer, learning_rate, momentum, schedule, clip_norm, ema_decay: how.
+        ensemble: so many networks, whose probabilities are averaged.
         batch_size, accumulate: rows in each update.
         shift: images are moved at random by up to so many pixels.
         epochs: most passes over the rows; None for 100, and more of few rows (2,000 updates).
@@ -93,6 +94,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
         schedule: str | None = None,
         clip_norm: float = 0.0,
         ema_decay: float = 0.0,
+        ensemble: int = 1,
         batch_size: int | None = None,
         accumulate: int = 1,
         epochs: int | None = None,
@@ -123,6 +125,7 @@ class NetClassifier(ClassifierMixin, NetEstimator):  # type: ignore[misc]
             schedule=schedule,
             clip_norm=clip_norm,
             ema_decay=ema_decay,
+            ensemble=ensemble,
             batch_size=batch_size,
             accumulate=accumulate,
             epochs=epochs,

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.base.errors import DataError
+from pellucid.base.errors import ArgumentError, DataError
 from pellucid.data.preprocessing import TargetScaler
 from pellucid.data.sources import Part, PreparedData
 from pellucid.data.splits import split_indices
 from pellucid.data.tasks import Task
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import get_rng_state, manual_seed, set_rng_state
+from pellucid.training.averaging import train_model
 from pellucid.training.calibration import Calibration, calibrate
 from pellucid.training.config import TrainingConfig
 from pellucid.training.history import History
@@ -24,7 +25,6 @@ from pellucid.training.inference import Scorer
 from pellucid.training.job import (
     part_rows,
     run_trainer,
-    train_network,
     untrained_network,
 )
 from pellucid.training.network import build_network, predictions_of
@@ -116,7 +116,7 @@ class FittedNetwork:
             self.history = history
 
     def _train(self, prepared: PreparedData, config: TrainingConfig, weights: Any) -> None:
-        result = train_network(prepared, config, watch=False, weights=weights)
+        result = train_model(prepared, config, watch=False, weights=weights)
         if result.failure is not None:
             raise result.failure
         self.history = result.history
@@ -136,6 +136,11 @@ class FittedNetwork:
 
     def learn(self, examples: Examples) -> None:
         """One pass over these rows, with the optimizer as the last call left it."""
+        if self.config.ensemble > 1:
+            raise ArgumentError(
+                f"partial_fit with ensemble={self.config.ensemble}",
+                "Networks of an ensemble are trained by fit; use ensemble=1 to go on row by row.",
+            )
         if self.task.kind == "regression" and self.scaler is None:
             self.scaler = TargetScaler.fit(examples.targets)
         rows = np.arange(len(examples.features))
@@ -180,7 +185,9 @@ class FittedNetwork:
 
     def _network(self) -> Any:
         """The network with the weights of ``arrays``, or fresh ones."""
-        model = build_network(self.preprocessor.row_shape, self.config, self.task.output_units)
+        model = build_network(
+            self.preprocessor.row_shape, self.config, self.task.output_units, self.task.kind
+        )
         if self.arrays:
             model.load_state_dict({name: as_tensor(v) for name, v in self.arrays.items()})
         return model

@@ -16,7 +16,9 @@ def run_findings(run: StoredRun) -> list[Finding]:
     """
     before = get_rng_state()
     try:
-        network = build_network(run.saved.row_shape, run.saved.config, run.saved.task.output_units)
+        task = run.saved.task
+        shape, config = run.saved.row_shape, run.saved.config
+        network = build_network(shape, config, task.output_units, task.kind)
     finally:
         set_rng_state(before)
     found = check_model(network, loss=run.training.loss)

@@ -108,6 +108,7 @@ _ADDED: Mapping[str, Any] = {
     "cutmix": 0.0,
     "noise": 0.0,
     "text": "bag",
+    "ensemble": 1,
 }
 IMAGE_SETTINGS: Mapping[str, Any] = {
     "model": "cnn",
@@ -201,6 +202,13 @@ class TrainingConfig:
         "share of hidden units switched off at random in each step, against over-fitting",
         low=0.0,
         high=0.95,
+    )
+    ensemble: int = _setting(
+        1,
+        "networks that begin with other weights and see the rows in other orders, and whose "
+        "predictions are averaged: usually better than one, and they show how sure they are",
+        low=1,
+        high=1000,
     )
     # --- The goal ---
     loss: str = _setting(

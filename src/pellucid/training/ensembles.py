@@ -14,6 +14,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pellucid.base.errors import ArgumentError
+from pellucid.base.phrases import Setting, phrase
 from pellucid.data.sources import PreparedData
 from pellucid.tensor.crowd import can_be_crowd
 from pellucid.tensor.random import get_rng_state, set_rng_state
@@ -60,6 +62,15 @@ def train_networks(
     trained once more by itself, which finds where that began and goes back to its last good
     weights, unless ``repeat_failures`` is False.
     """
+    several = [config.ensemble for config in configs if config.ensemble > 1]
+    if several:
+        raise ArgumentError(
+            phrase(
+                "Each of these settings is one network, and one has ",
+                Setting("ensemble", several[0]),
+            ),
+            "Give settings of single networks; train_model trains an ensemble.",
+        )
     data = [prepared] * len(configs) if isinstance(prepared, PreparedData) else list(prepared)
     results: dict[int, RunResult] = {}
     for numbers in groups_of(data, configs):

@@ -32,6 +32,7 @@ from pellucid.training.interrupts import Interrupts
 from pellucid.training.linear_start import linear_solution, start_at_linear, starts_linear
 from pellucid.training.metrics import HEADLINES, Metrics, metrics, row_losses
 from pellucid.training.network import (
+    Averaged,
     build_loss,
     build_network,
     build_optimizer,
@@ -58,6 +59,8 @@ class RunResult:
     ``before`` and ``after`` are the distributions inside the network before and after training.
     ``seconds`` says where the time went.  ``failure`` is the error that ended the training, if
     one did; the network then has the last good weights (NaN, infinity) or the best so far.
+    ``single`` says by part what the networks of an ensemble reach one by one: mean and deviation
+    of the headline metric.
     ``problems`` are errors that cost nothing but a part of the report.  ``calibration`` is what the
     validation rows say of the network, ``profile`` where the time of a step goes.
     """
@@ -79,6 +82,7 @@ class RunResult:
     scorer: Scorer | None = None
     calibration: Calibration | None = None
     profile: LayerProfile | None = None
+    single: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
@@ -98,6 +102,9 @@ class RunResult:
     def saved_model(self) -> SavedModel:
         """What model.json holds."""
         figures = {part: dict(m.values) for part, m in self.figures.items()}
+        for part, (mean, deviation) in self.single.items():
+            headline = self.figures[part].headline
+            figures[f"one network, {part}"] = {headline: mean, "deviation": deviation}
         if self.baselines is not None:
             for simple in (self.baselines.constant, self.baselines.linear):
                 for part in ("validation", "test"):
@@ -258,7 +265,8 @@ def untrained_network(
     """The network with which a run begins, and whether it begins as the linear model; seeds the
     default generator.  ``solution`` is that of ``first_solution``, where it is known already."""
     manual_seed(config.seed)
-    model = build_network(prepared.row_shape, config, prepared.task.output_units)
+    task = prepared.task
+    model = build_network(prepared.row_shape, config, task.output_units, task.kind)
     if weights is not None:
         model.load_state_dict({name: as_tensor(value) for name, value in weights.items()})
         return model, False
@@ -266,7 +274,8 @@ def untrained_network(
     if linear:
         found = first_solution(prepared) if solution is None else solution
         with _one_blas_thread():
-            start_at_linear(model, *found, config.activation)
+            for network in model.networks if isinstance(model, Averaged) else (model,):
+                start_at_linear(network, *found, config.activation)
     return model, linear
 
 
@@ -467,11 +476,24 @@ def measure(result: RunResult) -> None:
             continue  # weights so large that some scores overflow; there is nothing to measure
         result.predictions[name] = predictions
         result.figures[name] = metrics(task, part.raw_targets, predictions)
+        if isinstance(result.model, Averaged):
+            result.single[name] = _one_by_one(result, part)
     result.seconds["evaluation"] = time.perf_counter() - start
     start = time.perf_counter()
     with _one_blas_thread():
         result.baselines = baselines(prepared)
     result.seconds["baselines"] = time.perf_counter() - start
+
+
+def _one_by_one(result: RunResult, part: Part) -> tuple[float, float]:
+    """Mean and deviation (divisor n - 1) of the headline metric of an ensemble's networks."""
+    task, scaler = result.prepared.task, result.prepared.target_scaler
+    found = []
+    for network in result.model.networks:
+        scores = Scorer(network, compile=False)(part.features)
+        measured = metrics(task, part.raw_targets, predictions_of(task, scores, scaler))
+        found.append(measured.values[measured.headline])
+    return float(np.mean(found)), float(np.std(found, ddof=1))
 
 
 def _one_blas_thread() -> contextlib.AbstractContextManager[object]:

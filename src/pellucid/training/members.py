@@ -80,6 +80,7 @@ class Member:
         self.optimizer = build_optimizer(self.model, self.config)
         rows = prepared.training_rows
         self.schedule = build_schedule(self.optimizer, self.config, rows)
+        self.optimizer._stepped = True  # by the native program, for the schedule to know
         asked = "step" if self.config.warmup or self.config.schedule == "one_cycle" else None
         by = None if self.schedule is None else interval_of(self.schedule, asked)
         self.by_step = by == "step"

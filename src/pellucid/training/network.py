@@ -3,6 +3,7 @@ and the head that turns outputs into predictions."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,7 +20,7 @@ from pellucid.nn import functional
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import arange
 from pellucid.tensor.random import rand
-from pellucid.tensor.shaping import cat
+from pellucid.tensor.shaping import cat, stack
 from pellucid.training.config import (
     ACTIVATIONS,
     DEFAULT_EPOCHS,
@@ -41,7 +42,49 @@ _GAIN_NAMES = {
 }
 
 
-def build_network(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.Sequential:
+def build_network(
+    shape: Sequence[int], config: TrainingConfig, outputs: int, kind: TaskKind | None = None
+) -> nn.Module:
+    """The network that ``config`` describes (see ``build_single``), or where there are several
+    (``config.ensemble``), the network that averages theirs, for a task of this ``kind``."""
+    if config.ensemble == 1:
+        return build_single(shape, config, outputs)
+    if kind is None:
+        raise ArgumentError("An ensemble needs to know the task", "Give its kind.")
+    networks = [build_single(shape, config, outputs) for _ in range(config.ensemble)]
+    return Averaged(networks, kind)
+
+
+class Averaged(nn.Module):
+    """Several networks whose predictions are averaged: probabilities, or numbers in a regression.
+
+    Input as of each network, output (rows, outputs): the scores whose probabilities are the means
+    of theirs.  For one class of several log(mean of softmax), for yes or no the logit of the mean
+    of sigmoids, each computed from logarithms, so that nothing overflows.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module], kind: TaskKind) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+        self.kind = kind
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(rows, …) → (rows, outputs)."""
+        scores = stack([network(x) for network in self.networks])  # (networks, rows, outputs)
+        if self.kind == "regression":
+            return scores.mean(0)
+        if self.kind == "multiclass":
+            shares = functional.log_softmax(scores, dim=-1)
+            return shares.logsumexp(0) - math.log(len(self.networks))
+        yes, no = functional.logsigmoid(scores), functional.logsigmoid(-scores)
+        return yes.logsumexp(0) - no.logsumexp(0)
+
+    def extra_repr(self) -> str:
+        """What is averaged, for printing."""
+        return f"kind={self.kind!r}"
+
+
+def build_single(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.Sequential:
     """The network that ``config`` describes, for rows that are ``shape``: (features,), or an
     image's (height, width) or (height, width, channels), flattened, or an ``InputLayout``, whose
     codes are looked up first.
@@ -229,6 +272,13 @@ def parameter_shapes(
 ) -> dict[str, tuple[int, ...]]:
     """Shape of each of ``kept_tensors`` of ``build_network``'s network by its state-dict name,
     without building it; ``shape`` is that of a row, or a number of features."""
+    if config.ensemble > 1:
+        one = parameter_shapes(shape, dataclasses.replace(config, ensemble=1), outputs)
+        return {
+            f"networks.{number}.{name}": extents
+            for number in range(config.ensemble)
+            for name, extents in one.items()
+        }
     row = (shape,) if isinstance(shape, int) else tuple(shape)
     shapes: dict[str, tuple[int, ...]] = {}
     position, before = 0, math.prod(row)
@@ -459,4 +509,5 @@ def describe_layers(shape: Sequence[int], config: TrainingConfig, task: Task) ->
         convolved = [f"{channels} of {high}×{wide}" for channels, (high, wide) in pairs]
         units = ["×".join(map(str, shape)), *convolved, *units[1:]]
     activation = f", {ACTIVATIONS[config.activation]}" if len(units) > 2 else ""
-    return f"{' → '.join(units)}{activation}, output: {task.output_layer}"
+    many = f"{config.ensemble} × " if config.ensemble > 1 else ""
+    return f"{many}{' → '.join(units)}{activation}, output: {task.output_layer}"

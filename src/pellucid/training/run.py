@@ -26,6 +26,7 @@ from typing import Any
 from pellucid.base.errors import ArgumentError, FileError, PellucidError
 from pellucid.base.phrases import Setting, phrase, worded
 from pellucid.data.sources import PreparedData, load_source
+from pellucid.training.averaging import train_model
 from pellucid.training.capture import history_of
 from pellucid.training.checkpoints import Checkpoints, load_state
 from pellucid.training.config import TrainingConfig
@@ -48,7 +49,6 @@ from pellucid.training.job import (
     augmentation,
     find_learning_rate,
     measure,
-    train_network,
 )
 from pellucid.training.leftovers import leftovers
 from pellucid.training.network import kept_tensors
@@ -148,7 +148,7 @@ def train(
 def write_result(
     result: RunResult, target: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Path:
-    """Writes a network that ``train_network`` has trained, and what ``measure`` has added, as a run
+    """Writes a network that ``train_model`` has trained, and what ``measure`` has added, as a run
     folder; returns its place.  Raises as ``RunWriter``."""
     with RunWriter(target, overwrite=overwrite) as writer:
         writer.record("start", name=result.prepared.name, config=result.config.to_json())
@@ -181,7 +181,7 @@ class Job:
     of a run that was never interrupted, bit by bit.  Where there is no checkpoint yet, the run
     begins anew.
 
-    ``trainer`` is called in place of ``train_network``, with the same arguments.
+    ``trainer`` is called in place of ``train_model``, with the same arguments.
 
     ``profile`` measures where the time of a training step goes, layer by layer
     (``Outcome.result.profile``, and in the report).
@@ -202,7 +202,7 @@ class Job:
         settings_text: str = "",
         resume: str | os.PathLike[str] | None = None,
         settings: Mapping[str, Any] | None = None,
-        trainer: Callable[..., RunResult] = train_network,
+        trainer: Callable[..., RunResult] = train_model,
         profile: bool = False,
     ) -> None:
         self.trainer = trainer

@@ -11,10 +11,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pellucid.base.errors import PellucidError
+from pellucid.training.averaging import (
+    emit,
+    emit_end,
+    emit_start,
+    epoch_event,
+    train_model,
+)
 from pellucid.training.ensembles import groups_of, most_together, train_networks
-from pellucid.training.history import Callback, EpochRecord, Event, StopTraining
+from pellucid.training.history import Callback, EpochRecord
 from pellucid.training.interrupts import Interrupts
-from pellucid.training.job import RunResult, train_network
+from pellucid.training.job import RunResult
 from pellucid.training.run import Job
 
 
@@ -45,9 +52,10 @@ class SideBySide:
         ) -> RunResult:
             if number in self._results:
                 return self._told(number, callbacks)
-            together = self._together(number)
+            alone = options.get("profile", False)
+            together = [number] if alone else self._together(number)
             if len(together) < 2:
-                return train_network(prepared, config, callbacks, interrupts, **options)
+                return train_model(prepared, config, callbacks, interrupts, **options)
             self._train(together, callbacks, interrupts)
             return self._results[number]
 
@@ -56,6 +64,8 @@ class SideBySide:
     def _together(self, number: int) -> list[int]:
         """The jobs from this one on whose networks have its network's shape."""
         loaded = [number]
+        if self.jobs[number].config.ensemble > 1:  # whose networks are trained together
+            return loaded
         if most_together(self.jobs[number].load(), self.jobs[number].config, apart=True) < 2:
             return loaded
         for other in range(number + 1, len(self.jobs)):
@@ -77,7 +87,7 @@ class SideBySide:
         def watch(place: int, record: EpochRecord) -> bool:
             nonlocal stopped
             if not place:
-                stopped |= _emit(callbacks, _epoch(record))
+                stopped |= emit(callbacks, epoch_event(record))
             return False
 
         def ended() -> str:
@@ -85,39 +95,17 @@ class SideBySide:
                 return "interrupted"
             return "stopped" if stopped else ""
 
-        rows, size = data[0].training_rows, configs[0].batch_size
-        facts = {"epochs": configs[0].for_rows(rows).epochs, "rows": rows}
-        _emit(callbacks, Event("start", 0, 0, {**facts, "batches": -(-rows // size)}))
+        emit_start(callbacks, data[0], configs[0])
         found = train_networks(
             data, configs, watch=watch, ended=ended, train_losses=True, look=True
         )
         self._results.update(zip(numbers, found, strict=True))
-        _stop(callbacks, found[0])
+        emit_end(callbacks, found[0])
 
     def _told(self, number: int, callbacks: Sequence[Callback]) -> RunResult:
         """The result of a network that is trained, with its epochs told."""
         result = self._results[number]
         for record in result.history:
-            _emit(callbacks, _epoch(record))
-        _stop(callbacks, result)
+            emit(callbacks, epoch_event(record))
+        emit_end(callbacks, result)
         return result
-
-
-def _epoch(record: EpochRecord) -> Event:
-    return Event("epoch", record.steps, record.epoch, {"record": record})
-
-
-def _stop(callbacks: Sequence[Callback], result: RunResult) -> None:
-    steps, epochs = result.history.steps, len(result.history)
-    _emit(callbacks, Event("stop", steps, epochs, {"status": result.history.status}))
-
-
-def _emit(callbacks: Sequence[Callback], event: Event) -> bool:
-    """Tells the callbacks; whether one asks for the end."""
-    stopped = False
-    for callback in callbacks:
-        try:
-            callback(event)
-        except StopTraining:
-            stopped = True
-    return stopped

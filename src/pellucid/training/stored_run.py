@@ -334,7 +334,9 @@ def restore(folder: str | os.PathLike[str]) -> tuple[SavedModel, Module]:
     Raises as ``load_run``.
     """
     saved, weights = load_run(folder)
-    network: Module = build_network(saved.row_shape, saved.config, saved.task.output_units)
+    network: Module = build_network(
+        saved.row_shape, saved.config, saved.task.output_units, saved.task.kind
+    )
     with no_grad():
         for name, tensor in kept_tensors(network).items():
             np.copyto(tensor.detach().numpy(), weights[name])

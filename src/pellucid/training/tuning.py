@@ -14,10 +14,11 @@ from typing import Any
 
 from pellucid.base.errors import NonFiniteError
 from pellucid.data.sources import PreparedData
+from pellucid.training.averaging import train_model
 from pellucid.training.config import TrainingConfig
 from pellucid.training.ensembles import train_networks
 from pellucid.training.history import Event
-from pellucid.training.job import RunResult, train_network
+from pellucid.training.job import RunResult
 from pellucid.training.pooled import Curve
 from pellucid.training.search import (
     Choice,
@@ -89,7 +90,7 @@ def tune(
     ) -> tuple[float, float | None, int]:
         threads = config.threads if processes == 1 else 1
         tried = dataclasses.replace(config, **settings, seed=seed, threads=threads)
-        result = train_network(prepared, tried, [telling(tell), *callbacks()])
+        result = train_model(prepared, tried, [telling(tell), *callbacks()])
         if result.failure is not None:
             raise result.failure
         return outcome_of(result.history)
@@ -102,7 +103,7 @@ def tune(
         ]
         return [_curve(r) for r in train_networks(prepared, configs, repeat_failures=False)]
 
-    pooled = None if callbacks() else together
+    pooled = None if callbacks() or config.ensemble > 1 else together
     return search_objective(
         objective,
         kinds,

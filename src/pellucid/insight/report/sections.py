@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from math import prod
 
@@ -212,7 +213,8 @@ def network_section(run: StoredRun) -> str:
     boxes.append(f'<div class="end"><b>{task.output_units:,}</b>{safe(task.output_layer)}</div>')
     rows, total = [], 0
     # A 3×3 pattern is applied at every place of what comes in.
-    resolutions = iter(image_sizes(shape, config) if config.model == "cnn" else [])
+    sizes = image_sizes(shape, config)[:-1] if config.model == "cnn" else []
+    resolutions = itertools.cycle(sizes)  # the networks of an ensemble are one like the other
     for path, layer in run.model.named_modules() if run.model is not None else ():
         if not path or next(layer.children(), None) is not None:
             continue
