@@ -29,6 +29,8 @@ from pellucid.text.word2vec import CBOW as CBOW
 from pellucid.text.word2vec import Noise as Noise
 from pellucid.text.word2vec import SkipGram as SkipGram
 from pellucid.text.word2vec import windows as windows
+from pellucid.text.word_vectors import WordVectors as WordVectors
+from pellucid.text.word_vectors import train_word2vec as train_word2vec
 
 __all__ = [
     "BigramModel",
@@ -42,6 +44,7 @@ __all__ = [
     "SkipGram",
     "Tokenizer",
     "Vocabulary",
+    "WordVectors",
     "analogy",
     "bits_per_character",
     "by_length",
@@ -58,6 +61,7 @@ __all__ = [
     "streams",
     "train_language_model",
     "train_sequences",
+    "train_word2vec",
     "windows",
     "windows_of",
 ]
