@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pellucid.backends.cpu import records, runtime_ir
+from pellucid.backends.cpu import records, runtime_ir, strand_ir
 from pellucid.backends.cpu.records import LOOP, MOVE, Record
 from pellucid.base.errors import ArgumentError
 
@@ -14,6 +14,7 @@ from pellucid.base.errors import ArgumentError
 def written() -> str:
     """The driver's text before offsets are filled in."""
     parts = [v for n, v in vars(runtime_ir).items() if re.fullmatch("_[A-Z_]+", n)]
+    parts += [strand_ir.CHUNK, strand_ir.STRAND, strand_ir.SERIES]
     return "\n".join(p for p in parts if isinstance(p, str))
 
 
