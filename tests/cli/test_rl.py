@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pellucid.rl import agent_facts, load_agent
+from pellucid.rl import agent_facts, load_agent, save_agent
 
 Command = Callable[..., Any]
 SMALL = ("--set", "copies=4", "--set", "steps=32", "--set", "batch=64", "--quiet")
@@ -82,8 +82,36 @@ def test_an_interrupted_run_is_kept_and_goes_on(tmp_path: Path) -> None:
     facts = agent_facts(tmp_path / "long")
     assert facts.status == "interrupted" and 0 < facts.steps < facts.until == 100_000_000
     agent = load_agent(tmp_path / "long", resume=True)
-    before = agent.steps
-    assert agent.learn(256).steps > before
+    assert agent.steps == facts.steps
+    assert agent.learn(256).steps > facts.steps
+
+
+def test_a_run_that_goes_on_ends_with_the_bits_of_one_that_never_ended(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Saved on the way, as before a kill, and gone on with: weights, episodes and evaluation."""
+    whole = ("rl", "train", "CartPole-v1", "--steps", "4096", *SMALL, "--set", "decay=true")
+    kept = []
+
+    def save(agent: Any, folder: Any, **options: Any) -> Any:
+        if options.get("status") == "running" and not kept and agent.steps >= 1500:
+            save_agent(agent, "half", **options)
+            kept.append(agent.steps)
+        return save_agent(agent, folder, **options)
+
+    from pellucid.cli import rl as job
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "save_agent", save)
+        assert command(*whole, "-o", "whole").code == 0
+    assert 1500 <= kept[0] < 3000
+    assert command("rl", "train", "--resume", "half", "--quiet").code == 0
+    one, two = load_agent("whole", resume=True), load_agent("half", resume=True)
+    assert one.steps == two.steps == 4096
+    first, second = one.state(), two.state()
+    assert all((first[name].numpy() == second[name].numpy()).all() for name in first)
+    assert Path("whole/episodes.csv").read_text() == Path("half/episodes.csv").read_text()
+    assert agent_facts("whole").evaluation == agent_facts("half").evaluation
 
 
 def _maps(pid: int) -> str:

@@ -30,6 +30,7 @@ from pellucid.rl import (
 from pellucid.rl.drawing import film, save_gif
 from pellucid.rl.runs import FILES
 from pellucid.rl.tuned import ALGORITHMS
+from pellucid.training.interrupts import Interrupts
 from pellucid.training.run_folder import default_target
 from pellucid.training.summary import text_table
 
@@ -66,21 +67,18 @@ def train(
         _free(target, overwrite)
     face = _Face(quiet or as_json)
     began = time.monotonic()
-    status = "finished"
-    try:
-        _learn(agent, total, target, episodes, face)
-    except KeyboardInterrupt:
-        status = "interrupted"
-    face.close()
-    agent.until = total  # what going on aims at
-    if status == "interrupted":
-        save_agent(agent, target, status=status, seconds=time.monotonic() - began)
-        complain(f"Interrupted; what was learned is kept in {target}", fg="yellow")
-        say(f"Go on with pellucid rl train --resume {target}")
-        raise typer.Exit(130)
+    with Interrupts() as interrupts:  # a round is finished, so that the state is whole
+        _learn(agent, total, target, episodes, face, interrupts)
+        face.close()
+        if interrupts.requested:
+            seconds = time.monotonic() - began
+            save_agent(agent, target, status="interrupted", seconds=seconds)
+            complain(f"Interrupted; what was learned is kept in {target}", fg="yellow")
+            say(f"Go on with pellucid rl train --resume {target}")
+            raise typer.Exit(128 + interrupts.number)
     found = agent.evaluate(episodes)
     seconds = time.monotonic() - began
-    save_agent(agent, target, status=status, seconds=seconds, evaluation=found)
+    save_agent(agent, target, seconds=seconds, evaluation=found)
     sums, lengths = agent.tally.sums, agent.tally.lengths
     if sums:
         window = max(len(sums) // 20, 1)
@@ -90,9 +88,11 @@ def train(
         fact("Play", f"pellucid rl play {target}")
 
 
-def _learn(agent: Agent, total: int, target: Path, episodes: int, face: _Face) -> None:
+def _learn(
+    agent: Agent, total: int, target: Path, episodes: int, face: _Face, interrupts: Interrupts
+) -> None:
     """Learns in ten parts, after each of which the folder is written."""
-    part = max((total - agent.steps) // 10, 1)
+    part = max(total // 10, 1)
 
     def watch(progress: Progress) -> None:
         face.show(progress)
@@ -106,6 +106,7 @@ def _learn(agent: Agent, total: int, target: Path, episodes: int, face: _Face) -
         evaluate_every=part,
         evaluation_episodes=min(episodes, 20),
         watch=watch,
+        stop=lambda: interrupts.requested,
     )
 
 

@@ -134,27 +134,33 @@ class Agent:
         evaluate_every: int = 0,
         evaluation_episodes: int = 10,
         watch: Watch | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> Agent:
         """Plays about ``steps`` more steps and learns from them.
 
         With ``evaluate_every`` it is evaluated after so many steps each, and the best weights are
         kept and are those at the end.  ``watch`` sees the progress about a hundred times, and ends
-        the learning by returning True.
+        the learning by returning True; ``stop`` is asked after every round and ends it, too, and
+        the weights are then the newest.
         """
         if steps < 1:
             raise ArgumentError(f"learn got steps={steps}", "use at least 1")
         began, start = time.monotonic(), self.steps
         self.until = start + steps
-        told, judged = start, start
+        told = start
         while self.steps < self.until:
+            before = self.steps
             figures = self._round(self.until - self.steps)
+            if stop is not None and stop():
+                return self
             if self.steps >= min(told + steps // 100, self.until):
                 told = self.steps
                 self.progress.append(self._told(time.monotonic() - began, figures))
                 if watch is not None and watch(self.progress[-1]):
                     break
-            if evaluate_every and self.steps >= min(judged + evaluate_every, self.until):
-                judged = self.steps
+            if evaluate_every and (
+                self.steps // evaluate_every > before // evaluate_every or self.steps >= self.until
+            ):
                 self._judge(evaluation_episodes)
         if evaluate_every:
             self.use_best()

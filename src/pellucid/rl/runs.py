@@ -144,7 +144,7 @@ def load_agent(folder: str | os.PathLike[str], resume: bool = False) -> Agent:
     try:
         agent: Agent = made(facts.environment, kind(**values), facts.seed)
         if resume:
-            _resume(agent, facts, load_file(place / STATE))
+            _resume(agent, load_file(place / STATE))
             _take_best(agent, facts, place)
             agent.tally.sums, agent.tally.lengths = read_episodes(place)
         else:
@@ -192,6 +192,7 @@ def _positions(agent: Agent) -> dict[str, Tensor]:
     words = [(state[name] >> shift) & 0xFFFFFFFF for name in ("state", "inc")
              for shift in range(0, 128, 32)]  # fmt: skip
     found = {
+        "position.steps": pellucid.tensor([agent.steps]),
         "position.random": pellucid.tensor(np.array(words, np.int64)),
         "position.sums": pellucid.tensor(agent.tally._open.copy()),
         "position.ages": pellucid.tensor(agent.tally._ages.copy()),
@@ -228,13 +229,14 @@ def _take_best(agent: Agent, facts: AgentFacts, place: Path) -> None:
         agent._best_weights = dict(load_file(place / WEIGHTS))
 
 
-def _resume(agent: Agent, facts: AgentFacts, state: dict[str, Tensor]) -> None:
+def _resume(agent: Agent, state: dict[str, Tensor]) -> None:
     try:
         positions = {n: state.pop(n).numpy() for n in list(state) if n.startswith("position.")}
         words = [int(word) for word in positions["position.random"]]
         agent.tally._open[:] = positions["position.sums"]
         agent.tally._ages[:] = positions["position.ages"]
-    except (KeyError, ValueError) as error:
+        _ = positions["position.steps"][0]
+    except (KeyError, ValueError, IndexError) as error:
         raise RunFolderError("the state of the run is not complete", _DAMAGED) from error
     whole: Any = agent.random.bit_generator.state
     for place, name in enumerate(("state", "inc")):
@@ -245,4 +247,5 @@ def _resume(agent: Agent, facts: AgentFacts, state: dict[str, Tensor]) -> None:
     if scale is not None and "position.scale" in positions:
         scale.mean, scale.variance, scale.seen = map(float, positions["position.scale"][:3])
         scale.running[:] = positions["position.scale"][3:]
-    agent.restore(state, facts.steps)
+    # The files of a run that was killed may be of two moments; the state's own count is right.
+    agent.restore(state, int(positions["position.steps"][0]))

@@ -66,7 +66,10 @@ RECIPES: dict[tuple[str, str], Recipe] = {
         1_000_000,
     ),
     ("ppo", "MountainCar-v0"): Recipe(
-        PPOSettings(copies=16, steps=16, trace=0.98, epochs=4, normalize=True, scale_rewards=True),
+        PPOSettings(
+            copies=16, steps=64, trace=0.98, epochs=4, lr=1e-3, entropy=0.003, decay=True,
+            normalize=True, scale_rewards=True,
+        ),
         1_000_000,
     ),
     ("ppo", "LunarLander-v3"): Recipe(_LANDER, 1_000_000),
