@@ -197,7 +197,9 @@ def test_D25_spaces_of_every_kind_become_states_and_actions() -> None:
 
 
 @pytest.mark.parametrize(
-    "environment", [CartPole(), Pendulum(), MountainCar(), Acrobot(), GridWorld()], ids=repr
+    "environment",
+    [CartPole(), Pendulum(), MountainCar(), Acrobot(), GridWorld()],
+    ids=lambda e: type(e).__name__,
 )
 def test_ours_pass_gymnasiums_checks(environment: Any) -> None:
     from gymnasium.utils.env_checker import check_env
