@@ -1,5 +1,7 @@
 """Text as numbers: tokenizers, counts and similarities of words, word2vec, language models."""
 
+from pellucid.text.classifier import TextClassifier as TextClassifier
+from pellucid.text.classifier import train_classifier as train_classifier
 from pellucid.text.counts import analogy as analogy
 from pellucid.text.counts import co_occurrence as co_occurrence
 from pellucid.text.counts import cosine as cosine
@@ -42,6 +44,7 @@ __all__ = [
     "SequenceConfig",
     "SequenceModel",
     "SkipGram",
+    "TextClassifier",
     "Tokenizer",
     "Vocabulary",
     "WordVectors",
@@ -59,6 +62,7 @@ __all__ = [
     "reduced",
     "split_words",
     "streams",
+    "train_classifier",
     "train_language_model",
     "train_sequences",
     "train_word2vec",
