@@ -77,3 +77,7 @@ def test_E14_dna() -> None:
 
 def test_d28_cartpole() -> None:
     assert load("cartpole").main() > 100
+
+
+def test_D19_sums() -> None:
+    assert load("sums").main() > 0.98

