@@ -1,4 +1,4 @@
-"""A network that learns to add: it reads "16+75" backwards, character by character, and writes "91".
+"""A network that learns to add: it reads "16+75" backwards and writes "91".
 
     python examples/sums.py
 
