@@ -278,6 +278,21 @@ def test_watching_can_end_the_learning_and_sees_figures() -> None:
     agent = PPO("CartPole-v1", SMALL).learn(100_000, watch=watch)
     assert agent.steps == seen[-1].steps < 10_000 and seen[-1].to_json()["until"] == 100_000
     assert {"loss", "entropy", "kl", "clipped", "explained"} == set(seen[0].figures)
+    few = A2C("CartPole-v1").learn(3_000).progress[-1].figures
+    assert 0 < few["entropy"] <= np.log(2) + 1e-6
+
+
+def test_a_smaller_last_batch_is_learned_from() -> None:
+    """90 steps in batches of 64: two programs, and weights that both have changed."""
+    uneven = PPO("CartPole-v1", PPOSettings(copies=3, steps=30, batch=64, epochs=1), seed=0)
+    even = PPO("CartPole-v1", PPOSettings(copies=3, steps=30, batch=64, epochs=1), seed=0)
+    even._epoch = (
+        lambda mixed, rows, batch: PPO._epoch(  # type: ignore[method-assign]
+            even, [part[:batch] for part in mixed], batch, batch
+        )
+    )
+    one, two = (agent.learn(90)._weights() for agent in (uneven, even))
+    assert any((one[name].numpy() != two[name].numpy()).any() for name in one)
 
 
 def test_an_evaluation_says_how_sure_it_is() -> None:
