@@ -65,6 +65,7 @@ class A2C(Agent):
         self.optimizer = optim.RMSprop(self.network.parameters(), s.lr, alpha=0.99, eps=1e-5)
         self._rewards = RewardScale(self.world.count, s.discount, s.scale_rewards)
         self._update = pellucid.compile(self._learn)
+        self._figures: dict[str, float] = {}
 
     def _round(self, limit: int) -> dict[str, float]:
         s: A2CSettings = self.settings
@@ -78,9 +79,9 @@ class A2C(Agent):
         parts = (played.more[0], played.actions, advantages, returns)
         loss, entropy = self._update(*map(flat, parts))
         self.network.normalizer.learn(flat(played.states))
-        if self.steps // 1000 == (self.steps - played.rewards.size) // 1000:
-            return {}
-        return {"loss": float(loss.item()), "entropy": float(entropy.item())}
+        if self.steps // 500 > (self.steps - played.rewards.size) // 500:
+            self._figures = {"loss": float(loss.item()), "entropy": float(entropy.item())}
+        return self._figures
 
     def _learn(
         self, inputs: Tensor, actions: Tensor, advantages: Tensor, returns: Tensor
