@@ -141,7 +141,9 @@ def test_C21_C22_a_search_finds_the_learning_rate(digits: Parts) -> None:
 
 
 @pytest.mark.parametrize(("kind", "parameters"), [(SimpleConvNet, 433_890), (DeepConvNet, 0)])
-def test_the_convolutional_networks_learn(digits: Parts, kind: Any, parameters: int) -> None:
+def test_E13_convolutional_networks_recognize_new_digits(
+    digits: Parts, kind: Any, parameters: int
+) -> None:
     model = kind(size=8)
     assert convolutions.learned(model, *digits, 12, 3e-3, 50, 12)[-1] > 0.93
     if parameters:
