@@ -1,14 +1,14 @@
-"""The systems of the course, end to end: one command, one table.
+"""Every system of the courses: the figure of the reference, ours, and the time it took.
 
-    python benchmarks/systems.py [--only addition,dates] [--section text] [--quick] [--data FOLDER]
+    python benchmarks/systems.py [--quick] [--only NAME …] [--section images …] [--list]
+                                 [--threads 2] [--markdown] [--write FILE …]
 
-A row: the system, what is known of it elsewhere, what Pellucid reaches here, and the seconds that
-took.  Data are the folder that PELLUCID_TEST_DATA names (or ``--data``); a system whose data or
-whose reference library is missing says so.  ``--quick`` runs each for a small share of its length:
-it shows that everything works, not how good it is.
-
-To add systems write a function ``system(context) -> str`` in a file of their own beside this one
-and name it in ``SYSTEMS``: section, name, reference, function.
+The systems stand in ``systems_*.py`` beside this file, a section each: a module with a list
+``SYSTEMS`` is found by its name.  Each runs the recipe that the examples show, at the settings of
+its reference; ``--quick`` runs it on less data or for fewer steps, to see that all of it works:
+figures are then not those of the reference.  ``--only`` takes beginnings of names.  What needs data
+that are not there (``PELLUCID_TEST_DATA`` names their folder) or a package that is not installed is
+listed with the reason.
 """
 
 from __future__ import annotations
@@ -16,97 +16,111 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
-import sys
 import time
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+from measuring import Skipped, table, use_cores, write_between
+
+HEAD = ["system", "reference", "ours", "seconds"]
 
 
 @dataclass(frozen=True)
-class Context:
-    """What a system is told: the folder of data, and whether a short run will do."""
+class Figure:
+    """What a system reached, as text, and whether that is what the reference reaches; None where
+    there is nothing to be compared with."""
 
-    data: Path
-    quick: bool
-
-    def file(self, name: str) -> Path:
-        """A file of data; ``Missing`` where there is none."""
-        found = self.data / name
-        if not found.exists():
-            raise Missing(f"no {name} in {self.data}")
-        return found
-
-
-class Missing(Exception):
-    """What a system needs is not there."""
+    text: str
+    reached: bool | None = None
 
 
 @dataclass(frozen=True)
 class System:
-    """A system: its section, name and reference, and the function that says what is reached."""
+    """``measure(quick)`` trains and measures; ``reference`` is the published figure with its
+    place.  ``Skipped`` says why a system cannot run here."""
 
-    section: str
     name: str
     reference: str
-    place: str
-    """``module:function`` beside this file, imported when it runs."""
-
-    def run(self, context: Context) -> str:
-        """What is reached, in a few words."""
-        module, _, function = self.place.partition(":")
-        reached: Callable[[Context], str] = getattr(importlib.import_module(module), function)
-        return reached(context)
+    measure: Callable[[bool], Figure]
 
 
-SYSTEMS = (
-    System("text", "shakespeare-gpt", "nanoGPT on CPU: loss 1.88", "systems_text:shakespeare"),
-    System("text", "gpt-speed", "PyTorch, same steps", "systems_text:gpt_speed"),
-    System("text", "names-mlp", "makemore MLP: loss 2.17", "systems_text:names_mlp"),
-    System("text", "names-rnn", "counts of pairs: loss 2.45", "systems_text:names_rnn"),
-    System("text", "names-gpt", "counts of pairs: loss 2.45", "systems_text:names_gpt"),
-    System("text", "addition", "book: 98 %", "systems_text:addition"),
-    System("text", "dates", "book: about 100 %", "systems_text:dates"),
-    System("text", "word2vec", "gensim, same text", "systems_text:word2vec"),
-    System("text", "meanings", "gensim, same text", "systems_text:meanings"),
-    System("text", "waimai", "TF-IDF + logistic regression", "systems_text:waimai"),
-)
-"""All systems, in the order of the table."""
+def data_folder(name: str) -> Path:
+    """A folder of the test data; ``Skipped`` where there is none."""
+    named = os.environ.get("PELLUCID_TEST_DATA")
+    folder = Path(named or ".") / name
+    if not named or not folder.exists():
+        raise Skipped(f"needs {name} in the folder that PELLUCID_TEST_DATA names")
+    return folder
+
+
+def sections() -> dict[str, list[System]]:
+    """The systems of each module ``systems_*`` of this folder."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("systems_*.py"))
+    found = {}
+    for name in names:
+        found[name.removeprefix("systems_")] = list(importlib.import_module(name).SYSTEMS)
+    return found
+
+
+def chosen(
+    known: dict[str, list[System]], only: Iterable[str], of: Iterable[str]
+) -> list[tuple[str, System]]:
+    """(section, system) of the sections ``of`` (all unless given) whose name begins like one of
+    ``only`` (all unless given)."""
+    beginnings, wanted = tuple(text.casefold() for text in only), set(of) or set(known)
+    if unknown := wanted - set(known):
+        raise SystemExit(f"there is no section {', '.join(unknown)}; there are {', '.join(known)}")
+    return [
+        (section, system)
+        for section, systems in known.items()
+        for system in systems
+        if section in wanted and (not beginnings or system.name.casefold().startswith(beginnings))
+    ]
+
+
+def row(system: System, quick: bool) -> list[str]:
+    """The table's line of a system."""
+    began = time.perf_counter()
+    try:
+        figure = system.measure(quick)
+    except (Skipped, ImportError) as problem:
+        return [system.name, system.reference, f"left out: {problem}", ""]
+    mark = "" if quick or figure.reached is None else " ✓" if figure.reached else " ✗"
+    return [
+        system.name,
+        system.reference,
+        figure.text + mark,
+        f"{time.perf_counter() - began:.1f}",
+    ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="names, separated by commas")
-    parser.add_argument("--section", default="", help="text, images, rewards")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--data", default=os.environ.get("PELLUCID_TEST_DATA", ""))
-    given = parser.parse_args()
-    names = [name for name in given.only.split(",") if name]
-    unknown = sorted(set(names) - {system.name for system in SYSTEMS})
-    if unknown:
-        sys.exit(f"There is no system {unknown[0]}: " + ", ".join(s.name for s in SYSTEMS))
-    context = Context(Path(given.data or "."), given.quick)
-    print(f"{'system':18} {'reference':32} {'ours':58} {'s':>6}")
-    failed = False
-    for system in SYSTEMS:
-        if (names and system.name not in names) or (
-            given.section and system.section != given.section
-        ):
-            continue
-        begun = time.perf_counter()
-        try:
-            ours = system.run(context)
-        except (Missing, ImportError) as error:
-            ours = f"left out: {error}"
-        except Exception:
-            traceback.print_exc()
-            ours, failed = "failed", True
-        seconds = time.perf_counter() - begun
-        print(f"{system.name:18} {system.reference:32} {ours:58} {seconds:6.1f}", flush=True)
-    sys.exit(failed)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="less data, fewer steps")
+    parser.add_argument("--only", nargs="*", default=[], help="beginnings of names")
+    parser.add_argument("--section", nargs="*", default=[])
+    parser.add_argument("--list", action="store_true", help="only print the names")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--write", type=Path, nargs="*", default=[], help="documents to write into")
+    options = parser.parse_args()
+    systems = chosen(sections(), options.only, options.section)
+    if options.list:
+        print("\n".join(f"{section:10s} {system.name}" for section, system in systems))
+        return
+
+    import pellucid
+
+    pellucid.set_num_threads(use_cores(options.threads))
+    rows = []
+    for _, system in systems:
+        rows.append(row(system, options.quick))
+        print(" | ".join(rows[-1]), flush=True)
+    print()
+    print(table(HEAD, rows, options.markdown))
+    for path in options.write:
+        write_between(path, "systems table", table(HEAD, rows, True) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from systems import Figure, System, data_folder
 
 import pellucid
 from pellucid import optim
@@ -26,11 +28,16 @@ from pellucid.text.sequence_run import read_pairs
 from pellucid.text.sequences import PairParts
 
 
-def shakespeare(context: Any) -> str:
+def _file(folder: str, name: str) -> Path:
+    """A file of the test data."""
+    return data_folder(f"{folder}/{name}")
+
+
+def shakespeare(quick: bool) -> Figure:
     """nanoGPT's settings for CPUs: 4 layers, 4 heads, 128 wide, context 64, batch 12, 2,000 steps,
     the last tenth of the text for validation."""
-    text = context.file("text/tinyshakespeare.txt").read_text(encoding="utf-8")
-    steps = 100 if context.quick else 2000
+    text = _file("text", "tinyshakespeare.txt").read_text(encoding="utf-8")
+    steps = 100 if quick else 2000
     model, history = train_language_model(
         text, model="gpt", steps=steps, test_share=0.0, progress=False
     )
@@ -39,15 +46,15 @@ def shakespeare(context: Any) -> str:
     known = len(model.tokenizer)
     ngrams = NGramModel(model.tokenizer.encode(parts.train[0]), known, 6)
     counted = math.log(ngrams.perplexity(model.tokenizer.encode(parts.validation[0])))
-    return f"loss {loss:.3f} (6-gram model {counted:.3f})"
+    return Figure(f"{loss:.3f} (6-gram model {counted:.3f})", loss <= 1.88)
 
 
-def gpt_speed(context: Any) -> str:
+def gpt_speed(quick: bool) -> Figure:
     """Steps of the same network by PyTorch and by us, in turns."""
     torch = __import__("torch")
     ids = np.random.default_rng(0).integers(0, 65, (12, 65))
     ours, theirs = _our_step(ids), _torch_step(torch, ids)
-    turns, count = (2, 5) if context.quick else (4, 40)
+    turns, count = (2, 5) if quick else (4, 40)
     ours(3), theirs(3)
     seconds = {ours: math.inf, theirs: math.inf}
     for _ in range(turns):
@@ -56,7 +63,7 @@ def gpt_speed(context: Any) -> str:
             run(count)
             seconds[run] = min(seconds[run], (time.perf_counter() - begun) / count)
     a, b = seconds[ours] * 1e3, seconds[theirs] * 1e3
-    return f"{a:.1f} ms a step, PyTorch {b:.1f} ms: {a / b:.2f} of its time"
+    return Figure(f"{a:.1f} ms, PyTorch {b:.1f} ms: {a / b:.2f} of its time", a <= b / 2)
 
 
 def _our_step(ids: Any) -> Any:
@@ -129,24 +136,24 @@ def _torch_step(torch: Any, ids: Any) -> Any:
     return run
 
 
-def names_mlp(context: Any) -> str:
+def names_mlp(quick: bool) -> Figure:
     """A window of three letters, as in the lecture, and longer."""
-    return _names(context, model="mlp", features=200, learning_rate=0.003)
+    return _names(quick, 2.17, model="mlp", features=200, learning_rate=0.003)
 
 
-def names_rnn(context: Any) -> str:
+def names_rnn(quick: bool) -> Figure:
     """A GRU over the letters of each name."""
-    return _names(context, model="gru", features=128, layers=1, learning_rate=0.005)
+    return _names(quick, 2.45, model="gru", features=128, layers=1, learning_rate=0.005)
 
 
-def names_gpt(context: Any) -> str:
+def names_gpt(quick: bool) -> Figure:
     """makemore's Transformer: 4 layers, 4 heads, 64 wide."""
-    return _names(context, model="gpt", features=64, layers=4, heads=4, learning_rate=0.002)
+    return _names(quick, 2.45, model="gpt", features=64, layers=4, heads=4, learning_rate=0.002)
 
 
-def _names(context: Any, **settings: Any) -> str:
-    text = context.file("text/names.txt").read_text(encoding="utf-8")
-    steps = 50 if context.quick else 8000
+def _names(quick: bool, reference: float, **settings: Any) -> Figure:
+    text = _file("text", "names.txt").read_text(encoding="utf-8")
+    steps = 50 if quick else 8000
     config = LanguageModelConfig.suited(
         lines=True, context=16, batch_size=64, steps=steps, weight_decay=0.01,
         **settings,
@@ -158,41 +165,46 @@ def _names(context: Any, **settings: Any) -> str:
     pairs = NGramModel(counted, len(tokenizer), 2)
     logs = [pairs.log_probabilities(tokenizer.encode(n, ends=True))[1:] for n in parts.test]
     own = measure(model, parts.test)["loss"]
-    return f"test loss {own:.3f} (pairs {-np.concatenate(logs).mean():.3f})"
+    counted_loss = -float(np.concatenate(logs).mean())
+    return Figure(f"test loss {own:.3f} (pairs {counted_loss:.3f})", own <= reference)
 
 
-def addition(context: Any) -> str:
+def addition(quick: bool) -> Figure:
     """Sums of two numbers below 1,000: a peeking decoder, the source read backwards."""
-    return _pairs(context, "sequence/addition.txt.gz", attention="peek", epochs=20)
+    return _pairs(quick, "addition.txt.gz", 0.995, attention="peek", epochs=20)
 
 
-def dates(context: Any) -> str:
+def dates(quick: bool) -> Figure:
     """Dates in many forms, attention, no source in two parts."""
-    return _pairs(context, "sequence/date.txt.gz", epochs=5)
+    return _pairs(quick, "date.txt.gz", 1.0, epochs=5)
 
 
-def _pairs(context: Any, name: str, **settings: Any) -> str:
-    pairs = read_pairs(context.file(name))
-    if context.quick:
+def _pairs(quick: bool, name: str, reference: float, **settings: Any) -> Figure:
+    pairs = read_pairs(_file("sequence", name))
+    if quick:
         pairs, settings["epochs"] = pairs[:2000], 1
     model, history = train_sequences(pairs, progress=False, **settings)
     test = PairParts.of(pairs, model.config).test
-    return f"{model.exact_match(test):.2%} of {len(test):,} unseen, {history.seconds:.0f} s"
+    exact = model.exact_match(test)
+    text = f"{exact:.2%} of {len(test):,} unseen, trained in {history.seconds:.0f} s"
+    return Figure(text, exact >= reference)
 
 
-def word2vec(context: Any) -> str:
+def word2vec(quick: bool) -> Figure:
     """Words a second, of ours and of gensim's, on two threads."""
-    words = split_words(context.file("text/tinyshakespeare.txt").read_text(encoding="utf-8"))
+    words = split_words(_file("text", "tinyshakespeare.txt").read_text(encoding="utf-8"))
     texts = [words[at : at + 1000] for at in range(0, len(words), 1000)]
-    texts = texts[:20] if context.quick else texts * 3
+    texts = texts[:20] if quick else texts * 3
     found = []
+    slower = False
     kinds = (("skipgram", 5), ("cbow", 5), ("skipgram", 0), ("cbow", 0))
     for model, negative in kinds:
         ours = sum(map(len, texts)) / _epoch_seconds(texts, model, negative)
         name = f"{model} {'sampling' if negative else 'tree'}"
         theirs = _gensim(texts, model, negative, 2)[1]
-        found.append(f"{name} {ours / 1e3:.0f}k:{theirs / 1e3:.0f}k")
-    return "words/s ours:gensim " + ", ".join(found)
+        found.append(f"{name} {ours / 1e3:.0f}k : {theirs / 1e3:.0f}k")
+        slower |= ours < theirs
+    return Figure("words/s " + ", ".join(found), not slower)
 
 
 def _epoch_seconds(texts: Any, model: str, negative: int) -> float:
@@ -220,11 +232,11 @@ def _gensim(texts: Any, model: str, negative: int, epochs: int, **settings: Any)
     return made.wv, raw / (time.perf_counter() - begun)
 
 
-def meanings(context: Any) -> str:
+def meanings(quick: bool) -> Figure:
     """Analogies of a text whose meanings are known: trades of men and of women."""
-    texts = _roles(2000 if context.quick else 20_000)
+    texts = _roles(2000 if quick else 20_000)
     settings = {"window": 2, "sample": 0.0}
-    found = []
+    found, worse = [], False
     for model in ("skipgram", "cbow"):
         own = train_word2vec(texts, model=model, features=32, epochs=5, seed=1, **settings)
         theirs, _ = _gensim(texts, model, 5, 5, vector_size=32, **settings)
@@ -235,8 +247,9 @@ def meanings(context: Any) -> str:
         others = np.mean([
             theirs.most_similar([f"m{j}", f"f{i}"], [f"m{i}"], 1)[0][0] == f"f{j}" for i, j in asked
         ])  # fmt: skip
-        found.append(f"{model} {ours:.0%}:{others:.0%}")
-    return "analogies ours:gensim " + ", ".join(found)
+        found.append(f"{model} {ours:.0%} : {others:.0%}")
+        worse |= bool(ours < others)
+    return Figure("analogies right " + ", ".join(found), not worse)
 
 
 def _roles(sentences: int) -> list[list[str]]:
@@ -251,19 +264,19 @@ def _roles(sentences: int) -> list[list[str]]:
     return texts
 
 
-def waimai(context: Any) -> str:
+def waimai(quick: bool) -> Figure:
     """Delivery reviews, five splits: ``text.train_classifier`` beside scikit-learn."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    with context.file("text/waimai_10k.csv").open(encoding="utf-8", newline="") as file:
+    with _file("text", "waimai_10k.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     texts, labels = [row["review"] for row in rows], [row["label"] for row in rows]
     ours, theirs = [], []
-    for seed in range(1 if context.quick else 5):
+    for seed in range(1 if quick else 5):
         order = np.random.default_rng(seed).permutation(len(texts))
         cut = len(texts) // 10
-        test, train = order[:cut], order[cut:2000] if context.quick else order[cut:]
+        test, train = order[:cut], order[cut:2000] if quick else order[cut:]
         chosen = [texts[i] for i in train], [labels[i] for i in train]
         held = [texts[i] for i in test]
         wanted = np.array([labels[i] for i in test])
@@ -273,5 +286,20 @@ def waimai(context: Any) -> str:
         simple = LogisticRegression(C=3.0, max_iter=1000)
         simple.fit(counts.fit_transform(chosen[0]), chosen[1])
         theirs.append(float(np.mean(simple.predict(counts.transform(held)) == wanted)))
-    spread = np.std(np.array(ours) - np.array(theirs))
-    return f"{np.mean(ours):.2%} : {np.mean(theirs):.2%}, deviation of the difference {spread:.2%}"
+    gain, spread = np.subtract(ours, theirs).mean(), float(np.std(theirs))
+    text = f"{np.mean(ours):.2%}, linear {np.mean(theirs):.2%} ± {spread:.2%}"
+    return Figure(text, bool(gain > spread))
+
+
+SYSTEMS = [
+    System("Shakespeare GPT", "1.88 (nanoGPT on CPUs)", shakespeare),
+    System("GPT speed", "half of PyTorch's time a step", gpt_speed),
+    System("names MLP", "2.17 (makemore's lecture)", names_mlp),
+    System("names GRU", "2.45 (counts of pairs)", names_rnn),
+    System("names GPT", "2.45 (counts of pairs)", names_gpt),
+    System("addition", "98 % (book 2, ch. 7)", addition),
+    System("dates", "about 100 % (book 2, ch. 8)", dates),
+    System("word2vec speed", "gensim on 2 threads, same text", word2vec),
+    System("word2vec analogies", "gensim, same text", meanings),
+    System("Chinese reviews", "TF-IDF and logistic regression", waimai),
+]
