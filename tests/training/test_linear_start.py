@@ -111,6 +111,9 @@ def test_few_rows_get_more_epochs_and_given_numbers_stay() -> None:
     )
     few = TrainingConfig().for_rows(200)  # four updates an epoch
     assert (few.epochs, few.patience) == (500, 150)
+    # One cycle over few pictures: two updates an epoch, 600 in all; over many 4,000, as before.
+    pictures = TrainingConfig.suited_to((28, 28))
+    assert pictures.for_rows(130).epochs == 300 and pictures.for_rows(60_000).epochs == 9
     given = TrainingConfig(epochs=3, patience=0).for_rows(200)
     assert (given.epochs, given.patience) == (3, 0)
     old = TrainingConfig().to_json()

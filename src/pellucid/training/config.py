@@ -430,13 +430,14 @@ class TrainingConfig:
 
         Unless given, epochs are 100 and patience is 10; where that would be fewer than 2,000 and
         600 updates, as many epochs as have so many.  With one_cycle, epochs are as many as have
-        4,000 updates, from 8 to 100, and nothing stops early.
+        4,000 updates, from 8 to 100 (of few rows as many as have 600), and nothing stops early.
         """
         updates = max(1, -(-rows // (self.batch_size * self.accumulate)))
         epochs, patience = self.epochs, self.patience
         if self.schedule == "one_cycle":
             if epochs is None:
-                epochs = min(DEFAULT_EPOCHS, max(LEAST_CYCLE, round(CYCLE_STEPS / updates)))
+                most = max(DEFAULT_EPOCHS, -(-PATIENT_STEPS // updates))
+                epochs = min(most, max(LEAST_CYCLE, round(CYCLE_STEPS / updates)))
             patience = patience or 0
         if epochs is None:
             epochs = max(DEFAULT_EPOCHS, -(-MIN_STEPS // updates))
