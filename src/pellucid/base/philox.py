@@ -42,22 +42,23 @@ def philox_numpy(
     shift = np.uint64(32)
     counter = np.asarray(low).astype(np.uint64)
     words = [
-        counter & mask,
-        counter >> shift,
+        np.asarray(counter & mask),
+        np.asarray(counter >> shift),
         np.full_like(counter, high & 0xFFFFFFFF),
         np.full_like(counter, (high >> 32) & 0xFFFFFFFF),
     ]
     keys = [key & 0xFFFFFFFF, (key >> 32) & 0xFFFFFFFF]
+    products = [np.empty_like(counter), np.empty_like(counter)]
     for _ in range(ROUNDS):
         # 32 bits times 32 bits fit into 64: nothing wraps.
-        first = words[0] * np.uint64(MULTIPLIERS[0])
-        second = words[2] * np.uint64(MULTIPLIERS[1])
-        words = [
-            (second >> shift) ^ words[1] ^ np.uint64(keys[0]),
-            second & mask,
-            (first >> shift) ^ words[3] ^ np.uint64(keys[1]),
-            first & mask,
-        ]
+        for i in range(2):
+            np.multiply(words[2 * i], np.uint64(MULTIPLIERS[i]), out=products[i])
+        for i in range(2):
+            even, odd, product = words[2 * i], words[2 * i + 1], products[1 - i]
+            np.right_shift(product, shift, out=even)
+            np.bitwise_xor(even, odd, out=even)
+            np.bitwise_xor(even, np.uint64(keys[i]), out=even)
+            np.bitwise_and(product, mask, out=odd)
         keys = [(keys[i] + WEYL[i]) & 0xFFFFFFFF for i in range(2)]
     a, b, c, d = (word.astype(np.uint32) for word in words)
     return a, b, c, d

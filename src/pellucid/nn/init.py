@@ -234,9 +234,9 @@ def kaiming_uniform_(
     ``mode`` "fan_in" keeps the size of the signals, "fan_out" of the gradients.
     (He, Zhang, Ren and Sun, 2015.)
     """
-    bound = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / max(_fan(tensor, mode), 1))
     if _later.is_on:
         return _counted(tensor, generator)
+    bound = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / max(_fan(tensor, mode), 1))
     return tensor.uniform_(-bound, bound, generator=generator)
 
 

@@ -26,7 +26,7 @@ from pellucid.tensor.layout import Layout, check_layout
 from pellucid.tensor.limits import iinfo
 from pellucid.tensor.out import takes_out
 from pellucid.tensor.promotion import as_operand
-from pellucid.tensor.state import concrete
+from pellucid.tensor.state import concrete, is_tracing, is_watched
 
 
 class Generator:
@@ -99,10 +99,17 @@ class Generator:
 
     def draw(self) -> Tensor:
         """The state for one draw; the generator moves on to the next."""
-        current = self.state.clone()
-        self.state.assign(self.state + lift(np.asarray([0, 1], np.int64)))
-        return current
+        if is_tracing() or is_watched():
+            current = self.state.clone()
+            self.state.assign(self.state + lift(np.asarray([0, 1], np.int64)))
+            return current
+        values = self.state.array().copy()
+        self.state.assign(lift(values + _NEXT))
+        return lift(values)
 
+
+_NEXT = np.asarray([0, 1], np.int64)
+"""How a state moves on."""
 
 default_generator = Generator()
 """The generator used where none is given."""
@@ -145,6 +152,11 @@ def _uniform(shape: tuple[int, ...], dtype: Any, generator: Generator | None) ->
     return elementwise.cast(made, kind)
 
 
+MOST_AT_ONCE = 1 << 15
+"""Fewer normal numbers are computed without an operation for each step: NumPy would be called for
+each of them in the same way."""
+
+
 def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> Any:
     """Box and Muller (1958): √(−2 ln u) · cos(2π v) with two lanes of one draw; u in (0, 1]."""
     wanted = as_dtype(dtype or get_default_dtype())
@@ -153,9 +165,17 @@ def _normal(shape: tuple[int, ...], dtype: Any, generator: Generator | None) -> 
     kind = float32 if wanted.is_narrow else wanted
     check_size(shape, kind)
     draw = (generator or default_generator).draw()
-    u = 1 - ops_random.random_uniform(draw, shape, kind, 0)
+    u = ops_random.random_uniform(draw, shape, kind, 0)
     v = ops_random.random_uniform(draw, shape, kind, 1)
-    return elementwise.cast((u.log() * -2.0).sqrt() * (v * (2 * math.pi)).cos(), wanted)
+    if math.prod(shape) >= MOST_AT_ONCE or is_tracing() or is_watched():
+        return elementwise.cast(_box_muller(u, v, elementwise), wanted)
+    made = lift(np.asarray(_box_muller(u.array(), v.array(), np)))
+    return made if wanted is kind else elementwise.cast(made, wanted)
+
+
+def _box_muller(u: Any, v: Any, of: Any) -> Any:
+    """Of tensors with ``elementwise``, of arrays with NumPy."""
+    return of.sqrt(of.log(1 - u) * -2.0) * of.cos(v * (2 * math.pi))
 
 
 @takes_out

@@ -443,6 +443,8 @@ class TrainingConfig:
             epochs = max(DEFAULT_EPOCHS, -(-MIN_STEPS // updates))
         if patience is None:
             patience = max(DEFAULT_PATIENCE, -(-PATIENT_STEPS // updates))
+        if (epochs, patience) == (self.epochs, self.patience):
+            return self
         return dataclasses.replace(self, epochs=epochs, patience=patience)
 
     @classmethod

@@ -36,6 +36,7 @@ from pellucid.training.job import (
 )
 from pellucid.training.linear_start import starts_linear
 from pellucid.training.members import Array, Member, Rows, Template, in_blocks, sample_of
+from pellucid.training.orders import orders_of
 
 Watch = Callable[[int, EpochRecord], bool]
 """(number of the network, what an epoch gave) → whether the network is to stop there."""
@@ -484,4 +485,5 @@ def _members(
 
 def _orders(members: Sequence[Member], epoch: int, rounds: int) -> npt.NDArray[np.int64]:
     """The orders of rows (members, rounds, rows) in the epochs from this one on."""
-    return np.stack([np.stack([m.order(n) for n in range(epoch, epoch + rounds)]) for m in members])
+    epochs = range(epoch, epoch + rounds)
+    return orders_of([m.config.seed for m in members], epochs, len(members[0].prepared.train))

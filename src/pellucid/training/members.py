@@ -94,11 +94,6 @@ class Member:
         self.start_losses: npt.NDArray[np.float64] | None = None
         self.best_scores: Array | None = None
 
-    def order(self, epoch: int) -> npt.NDArray[np.int64]:
-        """The order of rows in an epoch, as ``ArrayRows`` has it."""
-        generator = np.random.Generator(np.random.PCG64([self.config.seed, epoch]))
-        return generator.permutation(len(self.prepared.train))
-
     @property
     def rate(self) -> float:
         """The learning rate now."""

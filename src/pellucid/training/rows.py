@@ -17,6 +17,7 @@ from pellucid.tensor.tensor import Tensor
 from pellucid.training.batches import Batch, chosen, joined, leaves, loader_batch, rows_in
 from pellucid.training.capture import random_state, restore_random
 from pellucid.training.loader_position import LoaderPosition
+from pellucid.training.orders import order_of
 from pellucid.training.stepping import SLICE_SECONDS, ArraySteps, BatchSteps
 
 Rows = npt.NDArray[np.int64]
@@ -121,10 +122,7 @@ class ArrayRows:
     def units(self, epoch: int, one_by_one: bool, done: int = 0) -> Iterator[tuple[Rows, int]]:
         """(rows of some steps, batch size), full batches first."""
         if self.shuffle:
-            # A generator for each epoch: any epoch's order can be had without those before it.
-            # NumPy's, because drawing the order must not take longer than a short epoch's steps.
-            generator = np.random.Generator(np.random.PCG64([self._seed, epoch]))
-            order = generator.permutation(self.rows)
+            order = order_of(self._seed, epoch, self.rows)
         else:
             order = np.arange(self.rows, dtype=np.int64)
         full = self.rows // self.size
