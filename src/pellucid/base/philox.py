@@ -22,8 +22,6 @@ WEYL = (0x9E3779B9, 0xBB67AE85)
 ROUNDS = 10
 """Rounds of the standard variant (passes BigCrush; 7 are the fewest that do)."""
 
-_MASK, _SHIFT = np.uint64(0xFFFFFFFF), np.uint64(32)
-
 UInt32Array = npt.NDArray[np.uint32]
 
 
@@ -40,26 +38,30 @@ def philox_numpy(
     >>> [hex(int(word)) for word in philox_numpy(0, 0, 0)]
     ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
+    mask = np.uint64(0xFFFFFFFF)
+    shift = np.uint64(32)
     counter = np.asarray(low).astype(np.uint64)
-    # Both halves of a round in one array: few elements would cost more in calls than in work.
-    even, odd, products = np.empty((3, 2, *counter.shape), np.uint64)
-    even[0], odd[0] = counter & _MASK, counter >> _SHIFT
-    even[1], odd[1] = high & 0xFFFFFFFF, (high >> 32) & 0xFFFFFFFF
-    halves = (2,) + (1,) * counter.ndim
-    factors = np.array(MULTIPLIERS, np.uint64).reshape(halves)
-    steps = np.arange(ROUNDS, dtype=np.uint64)[:, None] * np.array(WEYL, np.uint64)
-    first = np.array([key & 0xFFFFFFFF, (key >> 32) & 0xFFFFFFFF], np.uint64)
-    keys = ((steps + first) & _MASK).reshape(ROUNDS, *halves)
-    for own in keys:
+    words = [
+        np.asarray(counter & mask),
+        np.asarray(counter >> shift),
+        np.full_like(counter, high & 0xFFFFFFFF),
+        np.full_like(counter, (high >> 32) & 0xFFFFFFFF),
+    ]
+    keys = [key & 0xFFFFFFFF, (key >> 32) & 0xFFFFFFFF]
+    products = [np.empty_like(counter), np.empty_like(counter)]
+    for _ in range(ROUNDS):
         # 32 bits times 32 bits fit into 64: nothing wraps.
-        np.multiply(even, factors, out=products)
-        crossed = products[::-1]
-        np.right_shift(crossed, _SHIFT, out=even)
-        np.bitwise_xor(even, odd, out=even)
-        np.bitwise_xor(even, own, out=even)
-        np.bitwise_and(crossed, _MASK, out=odd)
-    (a, c), (b, d) = even.astype(np.uint32), odd.astype(np.uint32)
-    return np.asarray(a), np.asarray(b), np.asarray(c), np.asarray(d)
+        for i in range(2):
+            np.multiply(words[2 * i], np.uint64(MULTIPLIERS[i]), out=products[i])
+        for i in range(2):
+            even, odd, product = words[2 * i], words[2 * i + 1], products[1 - i]
+            np.right_shift(product, shift, out=even)
+            np.bitwise_xor(even, odd, out=even)
+            np.bitwise_xor(even, np.uint64(keys[i]), out=even)
+            np.bitwise_and(product, mask, out=odd)
+        keys = [(keys[i] + WEYL[i]) & 0xFFFFFFFF for i in range(2)]
+    a, b, c, d = (word.astype(np.uint32) for word in words)
+    return a, b, c, d
 
 
 def philox_one(key: int, low: int, high: int) -> tuple[int, int, int, int]:
