@@ -38,7 +38,7 @@ def orders_of(seeds: Sequence[int], epochs: Sequence[int], rows: int) -> Orders:
     found = np.empty((len(seeds), len(epochs), rows), np.int64)
     bits = np.random.PCG64(0)
     generator = np.random.Generator(bits)
-    state: dict[str, Any] = dict(bits.state)
+    state: Any = dict(bits.state)
     numbers = [_words_of(seed, epoch) for seed in seeds for epoch in epochs]
     made = _generated(np.array(numbers, np.uint32).reshape(-1, _POOL)).tolist()
     lines = found.reshape(len(numbers), rows)
