@@ -198,6 +198,7 @@ def test_every_argument_of_the_loader_is_an_option_by_the_name_that_hints_use() 
         "seed",
         "fractions",
         "fold",
+        "text",
     }  # named by the command or by the settings
     assert {option.name for option in LOADING} == set(arguments) - own
     for option in LOADING:

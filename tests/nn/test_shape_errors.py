@@ -50,6 +50,12 @@ OURS = {
         "(2, 5, 6)",
         "(…, T, 8)",
     ),
+    "StochasticDepth": Case(
+        lambda nn: nn.StochasticDepth(0.5),
+        lambda t: (t.ones(()),),
+        "got a number, ()",
+        "(N, *)",
+    ),
 }
 """Layers that PyTorch does not have."""
 

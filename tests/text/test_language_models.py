@@ -140,7 +140,7 @@ def test_errors_say_what_was_received() -> None:
         ({"steps": 1.5}, "steps=1.5"),
         ({"lines": 1}, "lines=1"),
         ({"model": "gpt", "features": 10, "heads": 4}, "features=10, heads=4"),
-        ({"train_share": 0.9, "test_share": 0.2}, "leave no text"),
+        ({"train_share": 0.9, "test_share": 0.2}, "leave nothing for validation"),
         ({"width": 3}, "no setting 'width'"),
     ]:
         with pytest.raises(ArgumentError, match=message):

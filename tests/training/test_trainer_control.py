@@ -329,6 +329,7 @@ BY_HAND: dict[str, tuple[Any, Any]] = {
     "multi_margin_loss": (CLASSES, (1 - RIGHT + S[[0, 1, 2], 1 - CLASSES]).mean() / 2),
     "multilabel_margin_loss": (np.array(LABELS), (1 - S[:, 1] + S[:, 0]).mean() / 2),
     "multilabel_soft_margin_loss": (T, SPLIT.mean()),
+    "pinball_loss": (T, (np.abs(S - T) / 2).mean()),
     "focal_loss": (T, ((1 - np.exp(-SPLIT)) ** 2 * SPLIT).mean()),
 }
 """Name of a loss → targets for the scores ``S``, and the loss by its formula."""

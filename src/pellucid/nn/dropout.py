@@ -6,7 +6,7 @@ their input unchanged, after ``model.train()`` they drop again.
 
 from __future__ import annotations
 
-from pellucid.base.errors import ArgumentError
+from pellucid.base.errors import ArgumentError, ShapeError
 from pellucid.nn.functional.channels import (
     dropout1d,
     dropout2d,
@@ -119,6 +119,8 @@ class StochasticDepth(Module):
         """Any shape with rows first → the same."""
         if not self.training or self.p == 0:
             return input
+        if self.mode == "row" and not input.shape:
+            raise ShapeError("StochasticDepth got a number, ()", "give rows: (N, *)")
         rows = input.shape[0] if self.mode == "row" else 1
         shape = (rows, *[1] * (len(input.shape) - 1))
         keep = 1 - self.p

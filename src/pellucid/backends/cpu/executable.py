@@ -192,7 +192,8 @@ class CpuExecutable:
             if failed < 0:
                 raise
             raise error.located(self.analysis.calls[failed].origin.text) from error.__cause__
-        self.check_positions()
+        if self._checks_positions:  # looked at here, since a call costs as much as all of this
+            self.check_positions()
 
     def check_positions(self) -> None:
         """Raise ``OutOfRangeError`` if an index operation has met a position out of range."""
