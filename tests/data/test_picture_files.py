@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from pellucid.base.errors import DataError
+from pellucid.data.image_preprocessing import ImagePreprocessor
 from pellucid.data.picture_files import PictureForm, choose_form, read_picture, read_pictures
-from pellucid.data.preprocessing import ImagePreprocessor
 from pellucid.data.sources import load_for_prediction, load_source
 
 FORM = PictureForm(8, 8, True)

@@ -13,13 +13,9 @@ from hypothesis import strategies as st
 
 from pellucid.base.errors import ArgumentError, DataError, RunFolderError
 from pellucid.data.columns import Table, as_table
+from pellucid.data.image_preprocessing import ImagePreprocessor
 from pellucid.data.input_layout import InputLayout, Lookup, plain_features, plain_width
-from pellucid.data.preprocessing import (
-    ImagePreprocessor,
-    Preprocessor,
-    TargetScaler,
-    preprocessor_from_json,
-)
+from pellucid.data.preprocessing import Preprocessor, TargetScaler, preprocessor_from_json
 from pellucid.data.prose import grams
 
 

@@ -12,7 +12,7 @@ import pellucid
 from helpers import assert_close
 from pellucid import nn
 from pellucid.base.errors import ArgumentError, RunFolderError
-from pellucid.data.preprocessing import ImagePreprocessor
+from pellucid.data.image_preprocessing import ImagePreprocessor
 from pellucid.data.sources import load_source
 from pellucid.insight.report import render_report
 from pellucid.training.config import TrainingConfig

@@ -39,6 +39,19 @@ def nearest_names(name: str, names: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
+class NamedPictures:
+    """The pictures that the categories of a column of text name.
+
+    ``images`` is uint8 (pictures, height, width) or (pictures, height, width, 3); ``places``
+    (categories + 1,) says which of them a category names, -1 where it cannot be read; the last
+    entry is that of a row without a name.
+    """
+
+    images: npt.NDArray[np.uint8]
+    places: Rows
+
+
+@dataclass(frozen=True, eq=False)
 class Column:
     """One column of a table.
 
@@ -49,7 +62,8 @@ class Column:
     - ``time``: float64, seconds since 1970-01-01 00:00 UTC, NaN where missing.
     - ``text``: int64, positions in ``categories`` (sorted, distinct), -1 where missing.
 
-    ``date_format`` is how the times of a CSV file were written, empty otherwise.
+    ``date_format`` is how the times of a CSV file were written, empty otherwise.  ``pictures`` are
+    those that a column of text names, where they have been read.
     """
 
     name: str
@@ -57,6 +71,7 @@ class Column:
     values: npt.NDArray[Any]
     categories: tuple[str, ...] = ()
     date_format: str = ""
+    pictures: NamedPictures | None = None
 
     def __len__(self) -> int:
         return int(self.values.shape[0])

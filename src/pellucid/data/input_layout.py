@@ -1,9 +1,11 @@
-"""What the entries of a table's rows of features mean: numbers, and codes that are looked up.
+"""What the entries of a table's rows of features mean: numbers, codes that are looked up, and the
+pixels of pictures.
 
 A row is one array of float32 whatever it holds.  Numbers come first; then, for each column with
-many categories, the code of its category; then, for each column of prose, the codes of its words.
-A network looks codes up in tables of vectors that it learns; a linear model sees the most frequent
-ones as 0 and 1.
+many categories, the code of its category; then, for each column of prose, the codes of its words;
+then, for each column of pictures, their pixels.  A network looks codes up in tables of vectors that
+it learns, and sees pictures by convolutions; a linear model sees the most frequent codes as 0 and
+1, and pictures in 8 × 8 fields.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import numpy.typing as npt
 
 PLAIN_CODES = 63
 PLAIN_BUCKETS = 512
+PLAIN_SIDE = 8
 
 
 @dataclass(frozen=True)
@@ -35,23 +38,48 @@ class Lookup:
     ordered: bool = False
 
 
+@dataclass(frozen=True)
+class Picture:
+    """Entries of a row that are the pixels of a picture, from ``start`` on in row-major order.
+
+    ``shape`` is (height, width) or (height, width, channels).
+    """
+
+    start: int
+    shape: tuple[int, ...]
+
+    @property
+    def pixels(self) -> int:
+        """The number of entries."""
+        return math.prod(self.shape)
+
+    @property
+    def channels(self) -> int:
+        """1 for grey pictures."""
+        return self.shape[2] if len(self.shape) == 3 else 1
+
+
 class InputLayout(tuple[int, ...]):
     """The shape of a row, (entries,), and what the entries mean: ``numbers`` of them are numbers,
-    the others codes, for which ``lookups`` says of what."""
+    then come codes, for which ``lookups`` says of what, and the pixels of ``pictures``."""
 
     numbers: int
     lookups: tuple[Lookup, ...]
+    pictures: tuple[Picture, ...]
 
-    def __new__(cls, numbers: int, lookups: Iterable[Lookup]) -> InputLayout:
-        """A layout of so many numbers and these codes after them."""
-        found = tuple(lookups)
-        made = super().__new__(cls, (numbers + sum(lookup.slots for lookup in found),))
-        made.numbers, made.lookups = numbers, found
+    def __new__(
+        cls, numbers: int, lookups: Iterable[Lookup], pictures: Iterable[Picture] = ()
+    ) -> InputLayout:
+        """A layout of so many numbers, these codes after them, and these pictures."""
+        codes, seen = tuple(lookups), tuple(pictures)
+        entries = numbers + sum(one.slots for one in codes) + sum(one.pixels for one in seen)
+        made = super().__new__(cls, (entries,))
+        made.numbers, made.lookups, made.pictures = numbers, codes, seen
         return made
 
     @property
     def width(self) -> int:
-        """How many numbers a row is once its codes have been looked up."""
+        """How many numbers a row without its pictures is once its codes have been looked up."""
         return self.numbers + sum(lookup.width for lookup in self.lookups)
 
 
@@ -69,7 +97,30 @@ def plain_width(shape: tuple[int, ...]) -> int:
         min(PLAIN_CODES, lookup.rows - 1) + 1 if lookup.slots == 1 else PLAIN_BUCKETS
         for lookup in shape.lookups
     ]
-    return shape.numbers + sum(widths)
+    fields = [one.channels * math.prod(_fields(one)) for one in shape.pictures]
+    return shape.numbers + sum(widths) + sum(fields)
+
+
+def _fields(picture: Picture) -> tuple[int, int]:
+    """How many fields a linear model sees a picture in, down and across."""
+    return min(PLAIN_SIDE, picture.shape[0]), min(PLAIN_SIDE, picture.shape[1])
+
+
+def _in_fields(
+    picture: Picture, features: npt.NDArray[np.float32]
+) -> list[npt.NDArray[np.float32]]:
+    """The means of a picture's fields for each channel: float32 (rows, fields) each."""
+    high, wide = picture.shape[:2]
+    down, across = (
+        np.arange(count) * side // count
+        for count, side in zip(_fields(picture), (high, wide), strict=True)
+    )
+    areas = np.outer(np.diff(down, append=high), np.diff(across, append=wide)).reshape(-1)
+    own = features[:, picture.start : picture.start + picture.pixels]
+    images = own.reshape(len(features), high, wide, picture.channels)
+    sums = np.add.reduceat(np.add.reduceat(images, down, axis=1), across, axis=2)
+    means = sums.reshape(len(features), -1, picture.channels) / areas[:, None]
+    return [means[:, :, channel].astype(np.float32) for channel in range(picture.channels)]
 
 
 def plain_features(
@@ -78,8 +129,8 @@ def plain_features(
     """Rows of features as numbers alone: float32 (rows, numbers).
 
     In place of a code stand 0 and 1 for each of the 63 most frequent categories and for all
-    others; in place of words their shares in 512 groups that words fall into by their codes.
-    Rows without codes are returned as they are.
+    others; in place of words their shares in 512 groups that words fall into by their codes; in
+    place of a picture the means of its 8 × 8 fields.  Rows of numbers are returned as they are.
     """
     if not isinstance(shape, InputLayout):
         return features
@@ -97,4 +148,6 @@ def plain_features(
         counts = np.maximum(np.count_nonzero(codes, axis=1), 1)[:, None]
         # Scaled so that a group has about the spread of a standardized number.
         parts.append(groups / np.sqrt(counts).astype(np.float32))
+    for picture in shape.pictures:
+        parts += _in_fields(picture, features)
     return np.ascontiguousarray(np.concatenate(parts, axis=1), np.float32)

@@ -24,6 +24,7 @@ from pellucid.data.files import MEMORY_SHARE, available_memory
 from pellucid.data.frame_pieces import FramePieces
 from pellucid.data.frames import frame_kind
 from pellucid.data.json_lines import is_json, json_columns
+from pellucid.data.picture_columns import with_known_pictures
 from pellucid.data.prepared import PredictionData, PreparedData
 from pellucid.data.preprocessing import Preprocessor
 from pellucid.data.readings import MISSING_TEXTS
@@ -325,6 +326,7 @@ def predict_large(
         for name in ids:
             table[name]  # raises if it is not there
         named = {} if plain is None else {name: plain[name].texts() for name in ids}
+        table = with_known_pictures(table, file.parent, preprocessor.picture_forms)
         notes = (*table.notes, *remarks(preprocessor, table, tuple(ids)))
         features = preprocessor.transform(table)
         present = np.zeros(len(table), dtype=np.bool_)

@@ -20,6 +20,7 @@ from pellucid.data.cuts import part_named
 from pellucid.data.files import available_memory, read_bytes
 from pellucid.data.idx import holds_idx, read_idx, read_mnist_folder
 from pellucid.data.picture_files import (
+    ENDINGS,
     PictureForm,
     choose_form,
     is_picture,
@@ -203,7 +204,7 @@ def _files(
     where a network is to predict (``form``), which gives a prediction for every file."""
     notes: list[str] = []
     chosen = form or choose_form(paths, side, notes)
-    _check_memory(len(paths), chosen)
+    check_memory(len(paths), chosen)
     pixels, broken = read_pictures(paths, chosen)
     if broken:
         listed = "; ".join(list(broken.values())[:_SHOWN])
@@ -237,8 +238,9 @@ def _files(
     )
 
 
-def _check_memory(count: int, form: PictureForm) -> None:
-    """Pixels are held as bytes and as numbers of four bytes, in one copy and in parts."""
+def check_memory(count: int, form: PictureForm) -> None:
+    """Pixels are held as bytes and as numbers of four bytes, in one copy and in parts;
+    ``DataError`` where there is no memory for that."""
     needed = 9 * count * int(np.prod(form.shape))
     if needed > available_memory():
         raise DataError(
@@ -249,21 +251,29 @@ def _check_memory(count: int, form: PictureForm) -> None:
         )
 
 
-def path_column(table: Table, base: Path | None, targets: Sequence[str]) -> str:
-    """The column that names a picture file in nearly every row, or an empty text."""
+def path_columns(table: Table, base: Path | None, others: Sequence[str]) -> tuple[str, ...]:
+    """The columns, without ``others``, that name a picture file in nearly every row."""
+    found = []
     for column in table.columns.values():
-        if column.kind != "text" or column.name in targets or not column.categories:
+        if column.kind != "text" or column.name in others or not column.categories:
             continue
         sample = column.categories[:: max(1, len(column.categories) // 50)]
-        if not all(text.lower().endswith((".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"))
-                   for text in sample):  # fmt: skip
+        if not all(text.lower().endswith(ENDINGS) for text in sample):
             continue
-        if sum(_resolved(text, base).is_file() for text in sample) >= 0.5 * len(sample):
-            return column.name
-    return ""
+        if sum(_is_file(resolved(text, base)) for text in sample) >= 0.5 * len(sample):
+            found.append(column.name)
+    return tuple(found)
 
 
-def _resolved(text: str, base: Path | None) -> Path:
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no path on this system
+        return False
+
+
+def resolved(text: str, base: Path | None) -> Path:
+    """The path that a cell of a table in the folder ``base`` names."""
     path = Path(text)
     return path if path.is_absolute() or base is None else base / path
 
@@ -286,7 +296,7 @@ def pictures_of_column(
         )
     rows = np.array([row for row, text in enumerate(texts) if text is not None], np.int64)
     named = [texts[row] or "" for row in rows]
-    paths = [_resolved(text, base) for text in named]
+    paths = [resolved(text, base) for text in named]
     part = np.full(len(paths), -1, np.int8)
     found = _files(Path(table.name).stem, paths, None, part, named, side, form)
     kept = rows[found.positions()]
@@ -319,7 +329,7 @@ def join_pictures(found: Pictures, more: Pictures, part: int) -> Pictures:
 
 def form_of(shape: tuple[int, ...]) -> PictureForm | None:
     """The form of picture files that give arrays of this shape, None where none does."""
-    if len(shape) == 3 and shape[2] != 3:
+    if len(shape) not in (2, 3) or shape[2:] not in ((), (3,)):
         return None
     return PictureForm(shape[0], shape[1], len(shape) == 3)
 

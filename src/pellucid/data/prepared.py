@@ -10,12 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.columns import Rows, Table
-from pellucid.data.preprocessing import (
-    Features,
-    ImagePreprocessor,
-    Preprocessor,
-    TargetScaler,
-)
+from pellucid.data.image_preprocessing import Features, ImagePreprocessor
+from pellucid.data.preprocessing import Preprocessor, TargetScaler
 from pellucid.data.streaming import ShuffledRows
 from pellucid.data.tasks import Task
 

@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError, RunFolderError
 from pellucid.base.phrases import Setting, join, phrase
-from pellucid.data.columns import Column, Table, nearest_names
-from pellucid.data.input_layout import InputLayout, Lookup, vector_width
+from pellucid.data.columns import Column, NamedPictures, Table, nearest_names
+from pellucid.data.image_preprocessing import MAX_FEATURES, Features, ImagePreprocessor
+from pellucid.data.input_layout import InputLayout, Lookup, Picture, vector_width
 from pellucid.data.json_checks import (
     json_bool,
     json_error,
@@ -30,6 +31,9 @@ from pellucid.data.json_checks import (
     json_text,
 )
 from pellucid.data.number_text import STRAY_SHARE
+from pellucid.data.picture_columns import with_known_pictures
+from pellucid.data.picture_files import PictureForm
+from pellucid.data.picture_sources import form_of
 from pellucid.data.prose import (
     MAX_BUCKETS,
     MAX_SLOTS,
@@ -52,15 +56,18 @@ from pellucid.data.time_parts import FORMER_TIME_PARTS, TIME_PARTS, time_parts
 from pellucid.data.time_text import example_of
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-Features: TypeAlias = npt.NDArray[np.float32]
-PlanKind: TypeAlias = Literal["number", "boolean", "category", "embedding", "prose", "time"]
+PlanKind: TypeAlias = Literal[
+    "number", "boolean", "category", "embedding", "prose", "picture", "time"
+]
 
-TEXT_KINDS = ("category", "embedding", "prose")
+TEXT_KINDS = ("category", "embedding", "prose", "picture")
 """Kinds of plans for columns of text."""
 
+_LAST = ("embedding", "prose", "picture")
+"""Kinds whose features come after all numbers, in their order."""
 MAX_CATEGORIES = 64
-MAX_FEATURES = 1_000_000
 MAX_EMBEDDED = 10_000
+_PICTURE_BLOCK = 256
 _VERSION = 1
 
 
@@ -84,7 +91,8 @@ class ColumnPlan:
     missing values.  ``date_format`` is how times were written in training, because 01/02/2020
     alone does not tell.  Of an ``embedding`` the one feature is the code of the category, 1 for
     the most frequent one and 0 for those that are not listed; of ``prose`` there are ``slots``
-    features, codes of words below ``buckets``, in the order of the words where ``ordered``.
+    features, codes of words below ``buckets``, in the order of the words where ``ordered``.  Of a
+    ``picture`` there are its pixels, as ``picture`` standardizes them, 0 where there is none.
     """
 
     column: str
@@ -97,11 +105,17 @@ class ColumnPlan:
     slots: int = 0
     buckets: int = 0
     ordered: bool = False
+    picture: ImagePreprocessor | None = None
 
     @property
     def is_coded(self) -> bool:
         """Whether the features are codes that a network looks up."""
         return self.kind in ("embedding", "prose")
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the features are no numbers by themselves: codes, or the pixels of a picture."""
+        return self.is_coded or self.picture is not None
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -110,6 +124,8 @@ class ColumnPlan:
             return (f"{self.column} (code)",)
         if self.kind == "prose":
             return tuple(f"{self.column} (word {place + 1})" for place in range(self.slots))
+        if self.picture is not None:
+            return tuple(f"{self.column} ({name})" for name in self.picture.feature_names)
         names = [f"{self.column} ({s.part})" if s.part else self.column for s in self.scales]
         names += [f"{self.column} = {category}" for category in self.categories]
         if self.other:
@@ -123,6 +139,8 @@ class ColumnPlan:
         """The number of features."""
         if self.is_coded:
             return self.slots
+        if self.picture is not None:
+            return math.prod(self.picture.shape)
         return len(self.scales) + len(self.categories) + self.other + self.indicator
 
 
@@ -139,6 +157,8 @@ class Preprocessor:
       zeros.  More than 64 categories are codes, for which a network learns vectors; those with
       one row, those beyond the most frequent 10,000 and unknown ones share code 0.
     - Prose becomes the codes of its words, pairs of words and runs of characters.
+    - Names of pictures become the pixels of these, standardized by the mean and deviation of the
+      training pixels.
     - Times become days (the trend) and sine and cosine of the time of the year, the day of the
       month, the weekday and the hour, standardized.
     - Constant columns, and names that are different in nearly every row, are left out.
@@ -165,14 +185,16 @@ class Preprocessor:
 
     @property
     def ordered(self) -> list[ColumnPlan]:
-        """The plans in the order of their features: numbers first, then codes."""
-        return sorted(self.plans, key=lambda plan: (plan.is_coded, plan.kind == "prose"))
+        """The plans in the order of their features: numbers, then codes, then pixels."""
+        return sorted(self.plans, key=lambda plan: _LAST.index(plan.kind) if plan.is_wide else -1)
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """The shape of a row of features; an ``InputLayout`` where some of them are codes."""
-        numbers = sum(plan.width for plan in self.plans if not plan.is_coded)
-        lookups, start = [], numbers
+        """The shape of a row of features; an ``InputLayout`` where some are codes or pixels."""
+        numbers = sum(plan.width for plan in self.plans if not plan.is_wide)
+        lookups: list[Lookup] = []
+        pictures: list[Picture] = []
+        start = numbers
         for plan in self.ordered:
             if plan.kind == "embedding":
                 rows = len(plan.categories) + 1
@@ -180,8 +202,19 @@ class Preprocessor:
             elif plan.kind == "prose":
                 width = READER_WIDTH if plan.ordered else PROSE_WIDTH
                 lookups.append(Lookup(start, plan.slots, plan.buckets, width, plan.ordered))
-            start += plan.width if plan.is_coded else 0
-        return InputLayout(numbers, lookups) if lookups else (numbers,)
+            elif plan.picture is not None:
+                pictures.append(Picture(start, plan.picture.shape))
+            start += plan.width if plan.is_wide else 0
+        return InputLayout(numbers, lookups, pictures) if lookups or pictures else (numbers,)
+
+    @property
+    def picture_forms(self) -> dict[str, PictureForm]:
+        """The form of the pictures that columns name, by column."""
+        return {
+            plan.column: form
+            for plan in self.plans
+            if plan.picture is not None and (form := form_of(plan.picture.shape)) is not None
+        }
 
     @property
     def text_columns(self) -> tuple[str, ...]:
@@ -250,15 +283,29 @@ class Preprocessor:
                 if notes
                 else "Add columns from which the target can be predicted.",
             )
-        return cls(tuple(plans), tuple(notes))
+        made = cls(tuple(plans), tuple(notes))
+        made._check_width(table)
+        return made
+
+    def _check_width(self, table: Table) -> None:
+        width = sum(plan.width for plan in self.plans)
+        if self.picture_forms and width > MAX_FEATURES:
+            raise DataError(
+                f"A row of {table.name} has {width:,} features with the pixels of its pictures; "
+                f"at most {MAX_FEATURES:,} are possible",
+                phrase("Scale the pictures down (", Setting("image_size"), ")."),
+            )
 
     def transform(self, table: Table) -> Features:
         """The features of a table: float32 (rows, features).
 
         Columns that training did not have are ignored.  Raises ``DataError`` when a column is
         absent, holds text where training had numbers, or holds infinite or too large values.
+        Pictures that have not been read yet are, relative to the working folder.
         """
-        features = np.zeros((len(table), len(self.feature_names)), dtype=np.float32)
+        table = with_known_pictures(table, None, self.picture_forms)
+        width = sum(plan.width for plan in self.plans)
+        features = np.zeros((len(table), width), dtype=np.float32)
         at = 0
         for plan in self.ordered:
             if plan.column not in table.columns:
@@ -284,6 +331,7 @@ class Preprocessor:
                 "slots": plan.slots,
                 "buckets": plan.buckets,
                 "ordered": plan.ordered,
+                "picture": None if plan.picture is None else plan.picture.to_json(),
             }
             for plan in self.plans
         ]
@@ -312,99 +360,6 @@ class Preprocessor:
         readings = readings_from_json(fields["readings"], MAX_FEATURES)
         unused = json_names(fields["unused"], "columns that are no features", MAX_FEATURES)
         return cls(plans, (), readings, unused)
-
-
-@dataclass(frozen=True)
-class ImagePreprocessor:
-    """Turns images into features: pixels / ``maximum``, then (x - mean) / std, flattened.
-
-    ``mean`` and ``std`` are two numbers over all pixels of the training images.  ``shape`` is
-    that of one image, (height, width) or (height, width, channels).
-    """
-
-    shape: tuple[int, ...]
-    maximum: float
-    mean: float
-    std: float
-
-    @property
-    def row_shape(self) -> tuple[int, ...]:
-        """The shape of one image."""
-        return self.shape
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """``pixel row,column`` for each pixel, counted from 0, in row-major order."""
-        return tuple(
-            "pixel " + ",".join(str(int(i)) for i in place) for place in np.ndindex(*self.shape)
-        )
-
-    @classmethod
-    def fit(cls, images: npt.NDArray[Any], maximum: float = 255.0) -> ImagePreprocessor:
-        """Learns from training images (n, …); ``maximum`` is the largest value a pixel can have.
-
-        Raises ``DataError`` for infinite or missing pixels and for images that are all one value.
-        """
-        _check_pixels(images)
-        # Sums of float64 over blocks of images: no float64 copy of the whole set is made.
-        count = images.size
-        total = sum(float(block.sum(dtype=np.float64)) for block in _blocks(images))
-        mean = total / count
-        squares = sum(
-            float(np.square(block.astype(np.float64) - mean).sum()) for block in _blocks(images)
-        )
-        std = float(np.sqrt(squares / count))
-        if std == 0:
-            raise DataError(
-                f"All {count} pixels of the training images hold {mean:g}",
-                "Check the files: there is nothing to learn from one value.",
-            )
-        return cls(tuple(images.shape[1:]), float(maximum), mean / maximum, std / maximum)
-
-    def transform(self, images: npt.NDArray[Any]) -> Features:
-        """Features of images (n, …): float32 (n, pixels).
-
-        Raises ``DataError`` when the images have another shape than those of training.
-        """
-        if images.shape[1:] != self.shape:
-            raise DataError(
-                f"Images of shape {images.shape[1:]} were given, the network was trained on "
-                f"{self.shape}",
-                "Scale the images to that shape.",
-            )
-        _check_pixels(images)
-        factor = np.float32(1.0 / (self.maximum * self.std))
-        features = images.reshape(len(images), math.prod(self.shape)).astype(np.float32)
-        features *= factor
-        features -= np.float32(self.mean / self.std)
-        return features
-
-    def to_json(self) -> dict[str, object]:
-        """The preprocessor as JSON values."""
-        return {
-            "kind": "images",
-            "version": _VERSION,
-            "shape": list(self.shape),
-            "maximum": self.maximum,
-            "mean": self.mean,
-            "std": self.std,
-        }
-
-    @classmethod
-    def from_json(cls, data: object) -> ImagePreprocessor:
-        """The preprocessor from ``to_json``'s values; ``RunFolderError`` for anything else."""
-        keys = ("kind", "version", "shape", "maximum", "mean", "std")
-        fields = json_object(data, "preprocessing", keys)
-        json_text(fields["kind"], "preprocessing kind", ("images",))
-        json_integer(fields["version"], "preprocessing version", _VERSION, _VERSION)
-        entries = json_list(fields["shape"], "image shape", 3)
-        shape = tuple(json_integer(size, "image shape", 1, 65_536) for size in entries)
-        if len(shape) < 1 or math.prod(shape) > MAX_FEATURES:
-            raise json_error("image shape", f"at most {MAX_FEATURES} pixels", list(shape))
-        numbers = [json_number(fields[key], f"image {key}") for key in keys[3:]]
-        if numbers[0] <= 0 or numbers[2] <= 0:
-            raise json_error("image maximum and std", "positive numbers", numbers)
-        return cls(shape, *numbers)
 
 
 def preprocessor_from_json(data: object) -> Preprocessor | ImagePreprocessor:
@@ -506,22 +461,6 @@ def _is_number(text: str) -> bool:
     return "_" not in text
 
 
-def _check_pixels(images: npt.NDArray[Any]) -> None:
-    if images.ndim < 2 or 0 in images.shape[1:]:
-        raise DataError(
-            f"Images of shape (n, height, width) were expected, {images.shape} was received",
-            "Give an array with one image in each entry of its first dimension.",
-        )
-    if images.dtype.kind == "f" and not bool(np.isfinite(images).all()):
-        raise DataError(
-            "The images hold pixels that are NaN or infinite", "Correct or remove these images."
-        )
-
-
-def _blocks(images: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    return [images[start : start + 4096] for start in range(0, len(images), 4096)]
-
-
 # --- Learning ----------------------------------------------------------------------------------
 
 
@@ -544,6 +483,8 @@ def _plan(
     """The plan of a column, or None, and a note for the user where there is one."""
     if bool(column.missing.all()):
         return None, f"Column {column.name!r} has no values in the training rows: left out."
+    if column.pictures is not None:
+        return _plan_picture(column, column.pictures)
     if column.kind == "text":
         return _plan_category(column, max_categories, ordered)
     indicator = bool(column.missing.any())
@@ -640,11 +581,23 @@ def _plan_prose(
     return plan, prose_note(column.name, rule, texts)
 
 
+def _plan_picture(column: Column, named: NamedPictures) -> tuple[ColumnPlan | None, str]:
+    """The scale of the pixels of the training rows' pictures."""
+    used = np.unique(named.places[column.values])
+    images = named.images[used[used >= 0]]
+    if not len(images) or bool((images == images.flat[0]).all()):
+        return None, f"Column {column.name!r} names pictures that show nothing: left out."
+    return ColumnPlan(column.name, "picture", picture=ImagePreprocessor.fit(images)), ""
+
+
 # --- Applying ----------------------------------------------------------------------------------
 
 
 def _fill(block: Features, plan: ColumnPlan, table: Table) -> None:
     """Writes the features of one column into ``block`` (rows, width), which holds zeros."""
+    if plan.picture is not None:
+        _fill_pictures(block, plan.picture, table[plan.column])
+        return
     column = _as_kind(table[plan.column], plan, table)
     at = len(plan.scales)
     if plan.kind == "prose":
@@ -678,6 +631,17 @@ def _fill(block: Features, plan: ColumnPlan, table: Table) -> None:
             )
     if plan.indicator:
         block[:, -1] = column.missing
+
+
+def _fill_pictures(block: Features, scale: ImagePreprocessor, column: Column) -> None:
+    """Writes the standardized pixels of each row's picture; rows without one keep zeros."""
+    if column.pictures is None:
+        return
+    places = column.pictures.places[column.values]
+    rows = np.flatnonzero(places >= 0)
+    for start in range(0, len(rows), _PICTURE_BLOCK):
+        chosen = rows[start : start + _PICTURE_BLOCK]
+        block[chosen] = scale.transform(column.pictures.images[places[chosen]])
 
 
 def kind_of(plan: ColumnPlan) -> Kind:
@@ -748,11 +712,11 @@ def _plan_from_json(entry: object) -> ColumnPlan:
     keys = ("column", "kind", "scales", "categories", "other", "indicator", "date_format")
     if isinstance(entry, dict):
         # folders of earlier versions lack them
-        entry = {"slots": 0, "buckets": 0, "ordered": False} | entry
-    fields = json_object(entry, "column", (*keys, "slots", "buckets", "ordered"))
+        entry = {"slots": 0, "buckets": 0, "ordered": False, "picture": None} | entry
+    fields = json_object(entry, "column", (*keys, "slots", "buckets", "ordered", "picture"))
     name = json_text(fields["column"], "column name")
     where = f"column {name[:80]!r}"
-    kinds = ("number", "boolean", "category", "embedding", "prose", "time")
+    kinds = ("number", "boolean", "category", "embedding", "prose", "picture", "time")
     kind = cast(PlanKind, json_text(fields["kind"], where, kinds))
     entries = json_list(fields["scales"], where, len(TIME_PARTS) + len(FORMER_TIME_PARTS))
     scales = tuple(_scale_from_json(scale, where, kind) for scale in entries)
@@ -764,8 +728,23 @@ def _plan_from_json(entry: object) -> ColumnPlan:
     slots = json_integer(fields["slots"], where, 0, MAX_SLOTS)
     buckets = json_integer(fields["buckets"], where, 0, MAX_BUCKETS)
     ordered = json_bool(fields["ordered"], where)
+    picture = None if fields["picture"] is None else ImagePreprocessor.from_json(fields["picture"])
+    if (kind == "picture") != (picture is not None) or (
+        picture is not None and (form_of(picture.shape) is None or other or indicator)
+    ):
+        raise json_error(where, f"the pixels of a column of kind {kind}", fields["picture"])
     plan = ColumnPlan(
-        name, kind, scales, categories, other, indicator, date_format, slots, buckets, ordered
+        name,
+        kind,
+        scales,
+        categories,
+        other,
+        indicator,
+        date_format,
+        slots,
+        buckets,
+        ordered,
+        picture,
     )
     listed = kind in ("category", "embedding")
     coded = (slots, buckets) == {"embedding": (1, 0)}.get(kind, (0, 0))

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pellucid.base.phrases import Setting, phrase
 from pellucid.data.columns import Table
-from pellucid.data.preprocessing import Features
+from pellucid.data.image_preprocessing import Features
 from pellucid.data.tasks import Task, distinct_values
 
 _MOST_TEST_ROWS = 400

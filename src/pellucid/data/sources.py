@@ -22,27 +22,24 @@ from pellucid.data.columns import Rows, Table, joined, text_column
 from pellucid.data.cuts import FREE, UNUSED, Cut, Fixed
 from pellucid.data.encodings import AUTO
 from pellucid.data.idx import read_mnist_folder
+from pellucid.data.image_preprocessing import ImagePreprocessor
 from pellucid.data.input_layout import InputLayout
 from pellucid.data.large_files import header_of, is_large, open_large, prepare_large
 from pellucid.data.leaks import find_leaks, find_row_counters
 from pellucid.data.memory import from_memory, is_frame
+from pellucid.data.picture_columns import rebased, with_known_pictures, with_pictures
 from pellucid.data.picture_sources import (
     LABEL,
     Pictures,
     check_is_pictures,
     form_of,
     join_pictures,
-    path_column,
+    path_columns,
     pictures_of,
     pictures_of_column,
 )
 from pellucid.data.prepared import Part, PredictionData, PreparedData
-from pellucid.data.preprocessing import (
-    ImagePreprocessor,
-    Preprocessor,
-    TargetScaler,
-    check_columns,
-)
+from pellucid.data.preprocessing import Preprocessor, TargetScaler, check_columns
 from pellucid.data.readings import MISSING_TEXTS
 from pellucid.data.remarks import remarks
 from pellucid.data.resemblance import near_copies, ordered_series, repeated_identifier
@@ -104,7 +101,9 @@ def load_source(
     ``validation`` and ``test`` are sources of their own for these parts, read as the first one
     was.  ``fold`` (i, k) makes the i-th of k parts of the rows, from 1, the test part.
 
-    Pictures in files are scaled to ``image_size`` pixels on each side.  ``encoding``,
+    A column of names of picture files stands for the pictures: those beside other columns are seen
+    by one network with them, those alone by one for images.  Pictures in files are scaled to
+    ``image_size`` pixels on each side.  ``encoding``,
     ``separator``, ``sheet``, ``missing_values``, ``keep_texts``, ``date_formats``, ``decimal`` and
     ``header`` are those of ``read_table``.
 
@@ -147,8 +146,10 @@ def load_source(
     if found is None:
         reading = {"encoding": encoding, "separator": separator, "sheet": sheet, "header": header}
         table, name, base = _table_of(source, {**known, **reading, "text_columns": as_text})
-        if column := path_column(table, base, names):
-            found = _from_paths(table, column, base, names, image_size)
+        paths = path_columns(table, base, (*names, *_names(ignore), *cut.columns, *as_text))
+        others = [n for n in table.columns if n not in (*paths, *names, *_names(ignore))]
+        if len(paths) == 1 and not others:
+            found = _from_paths(table, paths[0], base, names, image_size)
     if found is not None:
         cut.refuse_for(found.name)
         for part, own in ((1, validation), (2, test)):
@@ -158,7 +159,7 @@ def load_source(
     fixed = None
     for part, own in ((1, validation), (2, test)):
         if own is not None:
-            more = _table_like(table, own, {**known, **reading, "text_columns": as_text})
+            more = _table_like(table, own, {**known, **reading, "text_columns": as_text}, paths)
             before = np.full(len(table), FREE, np.int8) if fixed is None else fixed
             fixed = np.append(before, np.full(len(more), part, np.int8))
             table = joined(table, more)
@@ -166,7 +167,13 @@ def load_source(
     left_out = _names(ignore)
     _check_left_out(table, names, left_out, cut.columns)
     kind = detect_task(table, names or _only_label(source, table, paired), task)
-    return _prepare_table(table, name, kind, cut, left_out, as_text, keep_leaks, fixed, text)
+    seen = with_pictures(table, base, paths, image_size) if paths else table
+    ready = _prepare_table(seen, name, kind, cut, left_out, as_text, keep_leaks, fixed, text)
+    only = {plan.kind for plan in cast(Preprocessor, ready.preprocessor).plans} == {"picture"}
+    if only and len(paths) == len(names) == 1 and cut.at_random and fixed is None:
+        found = _from_paths(table, paths[0], base, names, image_size)  # the others tell nothing
+        return _prepare_images(found, cut, targets, task)
+    return ready
 
 
 def _refuse_for_large(cut: Cut, validation: object, test: object) -> None:
@@ -190,7 +197,7 @@ def _refuse_for_large(cut: Cut, validation: object, test: object) -> None:
 def _from_paths(
     table: Table, column: str, base: Path | None, targets: tuple[str, ...], side: int | None
 ) -> Pictures:
-    """The pictures that a column of a table names; its other columns are not used."""
+    """The pictures that a column of a table names; its other columns tell nothing."""
     if len(targets) != 1:
         raise ArgumentError(
             f"Column {column!r} of {table.name} names pictures, {len(targets)} targets were named",
@@ -228,16 +235,18 @@ def _table_of(source: object, reading: dict[str, Any]) -> tuple[Table, str, Path
     return recognized(table, _rules(reading)), "table", None
 
 
-def _table_like(table: Table, source: object, reading: dict[str, Any]) -> Table:
-    """Another table, read as the first one was."""
+def _table_like(
+    table: Table, source: object, reading: dict[str, Any], paths: tuple[str, ...]
+) -> Table:
+    """Another table, read as the first one was; its columns ``paths`` name files."""
     reading = {**reading, "readings": table.readings}
     source = source if isinstance(source, str | os.PathLike) else from_memory(source)
     if isinstance(source, Pictures):
         raise ArgumentError("Images were given beside a table", "Give tables of one form.")
-    found, _, _ = _table_of(source, reading)
+    found, _, base = _table_of(source, reading)
     for name in table.columns:
         found[name]  # raises if it is not there
-    return found
+    return rebased(found, base, paths)
 
 
 def _rules(reading: Mapping[str, Any]) -> CellRules:
@@ -315,6 +324,8 @@ def load_for_prediction(
             )
         named = {name: given[name].texts() for name in ids}
         table = recognized(given, _rules({"readings": readings, "used": used}))
+    base = Path(source).parent if isinstance(source, str | os.PathLike) else None
+    table = with_known_pictures(table, base, preprocessor.picture_forms)
     features = preprocessor.transform(table)
     targets: npt.NDArray[Any] | None = None
     present = np.zeros(len(table), dtype=np.bool_)
@@ -588,9 +599,9 @@ def _images_for_prediction(
     found = pictures_of(source, None, form)
     if found is None and isinstance(source, str | os.PathLike) and form is not None:
         table = read_table(Path(source), encoding=encoding)
-        if name := path_column(table, Path(source).parent, ()):
-            target = task.targets[0] if task is not None else ""
-            found = pictures_of_column(table, name, Path(source).parent, target, None, form)
+        target = task.targets[0] if task is not None else ""
+        if names := path_columns(table, Path(source).parent, (target,)):
+            found = pictures_of_column(table, names[0], Path(source).parent, target, None, form)
     found = check_is_pictures(found, source)
     keep = np.arange(len(found))
     if task is not None and found.labels is None:
@@ -603,7 +614,7 @@ def _images_for_prediction(
     if task is not None and found.labels is not None:
         column = replace(found.labels.take(keep), name=task.targets[0])
         targets, present = encode_targets(Table(found.name, {column.name: column}), task)
-    names: dict[str, list[str | None]] = {}
+    written: dict[str, list[str | None]] = {}
     if found.names:
-        names["file"] = [found.names[row] for row in keep]
-    return PredictionData(features, targets, present, None, found.fingerprint, (), names)
+        written["file"] = [found.names[row] for row in keep]
+    return PredictionData(features, targets, present, None, found.fingerprint, (), written)

@@ -24,7 +24,8 @@ import numpy.typing as npt
 from pellucid.base.errors import DataError
 from pellucid.base.extras import needs
 from pellucid.data.columns import Column, Table, as_table, text_column
-from pellucid.data.preprocessing import Features, ImagePreprocessor, Preprocessor
+from pellucid.data.image_preprocessing import Features, ImagePreprocessor
+from pellucid.data.preprocessing import Preprocessor
 from pellucid.data.prose import reads_in_order
 from pellucid.data.word_features import TextPreprocessor
 

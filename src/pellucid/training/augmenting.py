@@ -129,6 +129,9 @@ class Augmentation:
                 own = features[:, one.start : one.start + one.slots]
                 coin = (rand(len(features)) < share).unsqueeze(1)
                 parts.append(where(coin, own, before(own)))
+            for picture in self.shape.pictures:
+                own = features[:, picture.start : picture.start + picture.pixels]
+                parts.append(kept * own + (1 - kept) * before(own))
             numbers = cat(parts, 1)
         return numbers, share
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentError, RunFolderError
 from pellucid.base.phrases import Setting, phrase
+from pellucid.data.input_layout import InputLayout
 from pellucid.data.prose import TEXT_MODELS
 from pellucid.data.splits import DEFAULT_FRACTIONS
 from pellucid.data.tasks import TaskKind
@@ -451,12 +452,14 @@ class TrainingConfig:
     def suited_to(cls, row_shape: tuple[int, ...], **given: Any) -> TrainingConfig:
         """The settings for rows of this shape: those ``given``, and for images (height, width) or
         (height, width, channels) ``IMAGE_SETTINGS`` in place of the defaults, with as many
-        convolutions as the image can be halved."""
+        convolutions as the image can be halved; for rows with pictures beside other entries the
+        convolutions of these."""
+        if isinstance(row_shape, InputLayout) and row_shape.pictures:
+            side = min(min(one.shape[:2]) for one in row_shape.pictures)
+            return cls(**{**_convolved(side), **given})
         if len(row_shape) not in (2, 3) or given.get("model", "cnn") != "cnn":
             return cls(**given)
-        most = max(1, min(row_shape[:2]).bit_length() - 1)
-        channels = IMAGE_SETTINGS["channels"][-most:]
-        return cls(**{**IMAGE_SETTINGS, "channels": channels, **given})
+        return cls(**{**IMAGE_SETTINGS, **_convolved(min(row_shape[:2])), **given})
 
     def loss_for(self, kind: TaskKind, default: str) -> str:
         """The loss by its name in ``pellucid.nn.functional``; ``ArgumentError`` where ``loss``
@@ -497,6 +500,13 @@ class TrainingConfig:
             raise RunFolderError(
                 f"config: {text}", "The file is damaged or was changed by hand: train again."
             ) from None
+
+
+def _convolved(side: int) -> dict[str, Any]:
+    """The convolutions for images whose shorter side is this long."""
+    most = max(1, side.bit_length() - 1)
+    channels, normalization = (IMAGE_SETTINGS[name] for name in ("channels", "normalization"))
+    return {"channels": channels[-most:], "normalization": normalization}
 
 
 def setting_reason(name: str) -> str:

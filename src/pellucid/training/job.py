@@ -16,7 +16,7 @@ from pellucid.backends.cpu.threads import available_cpus, get_num_threads, set_n
 from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
 from pellucid.base.extras import needs
 from pellucid.base.phrases import Setting, phrase
-from pellucid.data.preprocessing import ImagePreprocessor
+from pellucid.data.image_preprocessing import ImagePreprocessor
 from pellucid.data.sources import Part, PreparedData
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor

@@ -87,7 +87,7 @@ class Averaged(nn.Module):
 def build_single(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.Sequential:
     """The network that ``config`` describes, for rows that are ``shape``: (features,), or an
     image's (height, width) or (height, width, channels), flattened, or an ``InputLayout``, whose
-    codes are looked up first.
+    codes are looked up and whose pictures are seen first.
 
     Input (rows, features), output (rows, outputs): scores before sigmoid or softmax (see
     ``apply_head``).  Raises ``ArgumentError`` where a ``cnn`` is to see something else than images.
@@ -95,7 +95,9 @@ def build_single(shape: Sequence[int], config: TrainingConfig, outputs: int) -> 
     if config.model == "cnn":
         return build_cnn(shape, config, outputs)
     if isinstance(shape, InputLayout):
-        return nn.Sequential(Lookups(shape), *_hidden(shape.width, config, outputs))
+        return nn.Sequential(
+            Lookups(shape, config), *_hidden(seen_width(shape, config), config, outputs)
+        )
     return build_mlp(math.prod(shape), config, outputs)
 
 
@@ -120,6 +122,14 @@ def build_cnn(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.
     layers: list[Any] = [Images(shape)]
     if config.shift:
         layers.append(RandomShift(config.shift))
+    layers += _convolutions(shape, config)
+    inputs = config.channels[-1] * math.prod(sizes[-1])
+    return nn.Sequential(*layers, nn.Flatten(), *_hidden(inputs, config, outputs))
+
+
+def _convolutions(shape: Sequence[int], config: TrainingConfig) -> list[Any]:
+    """The layers up to the last pooling."""
+    layers: list[Any] = []
     before, normalized = shape[2] if len(shape) == 3 else 1, config.normalization == "batch"
     for channels in config.channels:
         with nn.init.values_later():
@@ -130,8 +140,7 @@ def build_cnn(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.
             layers.append(nn.BatchNorm2d(channels))
         layers += [getattr(nn, ACTIVATIONS[config.activation])(), nn.MaxPool2d(2)]
         before = channels
-    inputs = before * math.prod(sizes[-1])
-    return nn.Sequential(*layers, nn.Flatten(), *_hidden(inputs, config, outputs))
+    return layers
 
 
 def image_sizes(shape: Sequence[int], config: TrainingConfig) -> list[tuple[int, int]]:
@@ -159,15 +168,17 @@ def image_sizes(shape: Sequence[int], config: TrainingConfig) -> list[tuple[int,
 
 
 class Lookups(nn.Module):
-    """Rows of numbers and codes as numbers alone: codes become vectors that are learned.
+    """Rows of numbers, codes and pixels as numbers alone: codes become vectors that are learned,
+    pictures what a ``PictureReader`` of ``config`` sees.
 
-    Input (N, entries) as ``layout`` says, output (N, ``layout.width``): the numbers, the vector
-    of each category, and for each text the mean of the vectors of its words, or what a
-    ``WordReader`` makes of them where their order counts.  Vectors start small and normal; that of
-    code 0, which stands for what training does not know, starts at zero.
+    Input (N, entries) as ``layout`` says, output (N, ``seen_width(layout, config)``): the numbers,
+    the vector of each category, for each text the mean of the vectors of its words, or what a
+    ``WordReader`` makes of them where their order counts, and each picture's channels.  Vectors
+    start small and normal; that of code 0, which stands for what training does not know, starts at
+    zero.
     """
 
-    def __init__(self, layout: InputLayout) -> None:
+    def __init__(self, layout: InputLayout, config: TrainingConfig | None = None) -> None:
         super().__init__()
         self.layout = layout
         self.tables = nn.ModuleList()
@@ -180,6 +191,9 @@ class Lookups(nn.Module):
             with no_grad():
                 table.weight[0] = 0.0
             self.tables.append(table)
+        self.pictures = nn.ModuleList()
+        for picture in layout.pictures:
+            self.pictures.append(PictureReader(picture.shape, config or TrainingConfig()))
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, entries) → (N, width)."""
@@ -195,11 +209,35 @@ class Lookups(nn.Module):
                 parts.append(vectors / real.sum(1, keepdim=True).clamp(min=1.0))
             else:
                 parts.append(vectors[:, 0])
+        for picture, reader in zip(self.layout.pictures, self.pictures, strict=True):
+            parts.append(reader(x[:, picture.start : picture.start + picture.pixels]))
         return cat(parts, 1)
 
     def extra_repr(self) -> str:
         """How many numbers go in and come out, for printing."""
         return f"{self.layout[0]} entries, {self.layout.numbers} of them numbers"
+
+
+class PictureReader(nn.Sequential):
+    """The pixels of a picture as one number for each channel of the last convolution.
+
+    The convolutions of ``build_cnn``, then the mean over all places (Lin and others, "Network in
+    network", 2014).  Input (N, pixels) of pictures of ``shape``, output (N, last of
+    ``config.channels``).
+    """
+
+    def __init__(self, shape: Sequence[int], config: TrainingConfig) -> None:
+        image_sizes(shape, config)  # raises where it cannot be halved so often
+        layers: list[Any] = [Images(shape)]
+        if config.shift:
+            layers.append(RandomShift(config.shift))
+        layers += _convolutions(shape, config)
+        super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+def seen_width(layout: InputLayout, config: TrainingConfig) -> int:
+    """How many numbers ``Lookups(layout, config)`` makes of a row."""
+    return layout.width + len(layout.pictures) * config.channels[-1]
 
 
 class Images(nn.Module):
@@ -283,27 +321,19 @@ def parameter_shapes(
     shapes: dict[str, tuple[int, ...]] = {}
     position, before = 0, math.prod(row)
     if config.model == "cnn":
-        height, width = image_sizes(row, config)[-1]
-        position, channels = 2 if config.shift else 1, row[2] if len(row) == 3 else 1
-        for count in config.channels:
-            weight = (count, channels, 3, 3)
-            if config.normalization == "batch":
-                shapes[f"{position}.weight"] = weight
-                names = ("weight", "bias", "running_mean", "running_var")
-                shapes.update({f"{position + 1}.{name}": (count,) for name in names})
-                _declare_activation(shapes, position + 2, config)
-                position += 1
-            else:
-                _declare(shapes, position, weight, config)
-            position, channels = position + 3, count
-        position, before = position + 1, channels * height * width
+        shapes, position = _convolution_shapes(row, config)
+        places = math.prod(image_sizes(row, config)[-1])
+        position, before = position + 1, config.channels[-1] * places
     elif isinstance(shape, InputLayout):
         for number, lookup in enumerate(shape.lookups):
             own = (
                 reader_shapes(lookup) if lookup.ordered else {"weight": (lookup.rows, lookup.width)}
             )
             shapes.update({f"0.tables.{number}.{name}": shape for name, shape in own.items()})
-        position, before = 1, shape.width
+        for number, picture in enumerate(shape.pictures):
+            own, _ = _convolution_shapes(picture.shape, config)
+            shapes.update({f"0.pictures.{number}.{name}": shape for name, shape in own.items()})
+        position, before = 1, seen_width(shape, config)
     for units in config.widths:
         _declare(shapes, position, (units, before), config)
         position += 3 if config.dropout else 2
@@ -311,6 +341,28 @@ def parameter_shapes(
     shapes[f"{position}.weight"] = (outputs, before)
     shapes[f"{position}.bias"] = (outputs,)
     return shapes
+
+
+def _convolution_shapes(
+    shape: Sequence[int], config: TrainingConfig
+) -> tuple[dict[str, tuple[int, ...]], int]:
+    """The parameters of the convolutions of images of this shape, and how many layers these and
+    those before them are."""
+    image_sizes(shape, config)  # raises where it cannot be halved so often
+    shapes: dict[str, tuple[int, ...]] = {}
+    position, channels = 2 if config.shift else 1, shape[2] if len(shape) == 3 else 1
+    for count in config.channels:
+        weight = (count, channels, 3, 3)
+        if config.normalization == "batch":
+            shapes[f"{position}.weight"] = weight
+            names = ("weight", "bias", "running_mean", "running_var")
+            shapes.update({f"{position + 1}.{name}": (count,) for name in names})
+            _declare_activation(shapes, position + 2, config)
+            position += 1
+        else:
+            _declare(shapes, position, weight, config)
+        position, channels = position + 3, count
+    return shapes, position
 
 
 def _declare(
@@ -498,11 +550,14 @@ def describe_layers(shape: Sequence[int], config: TrainingConfig, task: Task) ->
     sizes = [math.prod(shape), *config.widths, task.output_units]
     units = [str(n) for n in sizes]
     if isinstance(shape, InputLayout) and config.model != "cnn":
-        tables = " + ".join(
+        tables = [
             f"{one.rows:,} vectors of {one.width}" + (", a transformer" if one.ordered else "")
             for one in shape.lookups
-        )
-        units[0] = f"{shape.numbers} + {tables}"
+        ]
+        seen = [f"pixels of {'×'.join(map(str, one.shape))}" for one in shape.pictures]
+        if seen:
+            seen[-1] += ", convolved to " + ", ".join(map(str, config.channels))
+        units[0] = " + ".join([str(shape.numbers), *tables, *seen])
     if config.model == "cnn":
         places = image_sizes(shape, config)
         pairs = zip(config.channels, places[1:], strict=True)

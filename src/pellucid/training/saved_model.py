@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError, RunFolderError
+from pellucid.data.image_preprocessing import MAX_FEATURES, ImagePreprocessor
 from pellucid.data.json_checks import (
     json_error,
     json_integer,
@@ -22,13 +23,7 @@ from pellucid.data.json_checks import (
     json_object,
     json_text,
 )
-from pellucid.data.preprocessing import (
-    MAX_FEATURES,
-    ImagePreprocessor,
-    Preprocessor,
-    TargetScaler,
-    preprocessor_from_json,
-)
+from pellucid.data.preprocessing import Preprocessor, TargetScaler, preprocessor_from_json
 from pellucid.data.sources import PreparedData
 from pellucid.data.tasks import Task
 from pellucid.training.calibration import Calibration

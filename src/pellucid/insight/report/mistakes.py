@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pellucid.data.preprocessing import ImagePreprocessor
+from pellucid.data.image_preprocessing import ImagePreprocessor
 from pellucid.insight.report.charts import image_uri
 from pellucid.insight.report.markup import number, safe, table
 from pellucid.training.mistakes import class_probabilities

@@ -10,7 +10,8 @@ from math import prod
 import numpy as np
 
 from pellucid.base.language import Shown, translated
-from pellucid.data.preprocessing import ImagePreprocessor
+from pellucid.data.image_preprocessing import ImagePreprocessor
+from pellucid.data.input_layout import InputLayout
 from pellucid.insight.report.charts import histogram, legend, line_chart, scatter, stacked_bar
 from pellucid.insight.report.markup import number, safe, said, seconds_text, table
 from pellucid.training.config import ACTIVATIONS, TrainingConfig
@@ -213,7 +214,10 @@ def network_section(run: StoredRun) -> str:
     boxes.append(f'<div class="end"><b>{task.output_units:,}</b>{safe(task.output_layer)}</div>')
     rows, total = [], 0
     # A 3×3 pattern is applied at every place of what comes in.
-    sizes = image_sizes(shape, config)[:-1] if config.model == "cnn" else []
+    images = [shape] if config.model == "cnn" else []
+    if isinstance(shape, InputLayout):
+        images = [picture.shape for picture in shape.pictures]
+    sizes = [size for image in images for size in image_sizes(image, config)[:-1]]
     resolutions = itertools.cycle(sizes)  # the networks of an ensemble are one like the other
     for path, layer in run.model.named_modules() if run.model is not None else ():
         if not path or next(layer.children(), None) is not None:
