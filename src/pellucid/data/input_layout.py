@@ -77,6 +77,9 @@ class InputLayout(tuple[int, ...]):
         made.numbers, made.lookups, made.pictures = numbers, codes, seen
         return made
 
+    def __repr__(self) -> str:
+        return f"InputLayout({self.numbers}, {self.lookups}, {self.pictures})"
+
     @property
     def width(self) -> int:
         """How many numbers a row without its pictures is once its codes have been looked up."""

@@ -70,11 +70,10 @@ def _read(column: Column, base: Path | None, form: PictureForm) -> tuple[Column,
     notes = []
     absent = int((places[column.values] < 0).sum())
     if absent:
-        is_are = "row has" if absent == 1 else "rows have"
         why = f": {_listed(broken)}" if broken else ""
         notes.append(
-            f"Column {column.name!r}: {absent:,} {is_are} no picture that can be read and the mean "
-            f"of the training pixels in its place{why}."
+            f"Column {column.name!r}: {absent:,} of {len(column):,} rows without a picture that "
+            f"can be read, the mean of the training pixels stands in for it{why}."
         )
     return replace(column, pictures=found), notes
 

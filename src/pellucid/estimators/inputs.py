@@ -25,6 +25,8 @@ from pellucid.base.errors import DataError
 from pellucid.base.extras import needs
 from pellucid.data.columns import Column, Table, as_table, text_column
 from pellucid.data.image_preprocessing import Features, ImagePreprocessor
+from pellucid.data.picture_columns import with_pictures
+from pellucid.data.picture_sources import path_columns
 from pellucid.data.preprocessing import Preprocessor
 from pellucid.data.prose import reads_in_order
 from pellucid.data.word_features import TextPreprocessor
@@ -90,7 +92,10 @@ class Input:
             bytes_ = self.data.dtype == np.uint8
             highest = 255.0 if bytes_ else float(np.abs(self.data).max(initial=0.0)) or 1.0
             return ImagePreprocessor.fit(self.data, highest)
-        return Preprocessor.fit(self.table(), text=text)
+        table = self.table()
+        return Preprocessor.fit(
+            with_pictures(table, None, path_columns(table, None, ())), text=text
+        )
 
     def features(self, preprocessor: AnyPreprocessor) -> Features:
         """float32 (rows, features); ``DataError`` for another kind of input than it knows."""

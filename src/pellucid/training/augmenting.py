@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from pellucid import Tensor
 from pellucid.base.errors import ArgumentError
@@ -32,19 +33,25 @@ ASPECT = (3 / 4, 4 / 3)
 
 
 def augmentation_of(
-    shape: Sequence[int], config: TrainingConfig, black: float = 0.0
+    shape: Sequence[int], config: TrainingConfig, black: float | Sequence[float] = 0.0
 ) -> Augmentation | None:
     """What ``config`` does to rows of this shape in training; None where they stay as they are.
 
     ``shape`` is (features,), that of an image, or an ``InputLayout``; ``black`` is the value of a
-    feature that is a black pixel.  Raises ``ArgumentError`` for changes of images where the rows
-    are none.
+    feature that is a black pixel, for each picture of a layout.  Raises ``ArgumentError`` for
+    changes of images where the rows are none.
     """
     image = image_shape(shape)
+    pictures = shape.pictures if isinstance(shape, InputLayout) else ()
     usual = TrainingConfig()
     asked = [name for name in CHANGES if getattr(config, name) != getattr(usual, name)]
     for name in asked:
-        if image is None and name in IMAGE_CHANGES:
+        if pictures and name == "cutmix":
+            raise ArgumentError(
+                phrase(Setting(name, config.cutmix), " mixes images that have nothing beside them"),
+                phrase("For these rows there is ", Setting("mixup"), "."),
+            )
+        if image is None and not pictures and name in IMAGE_CHANGES:
             raise ArgumentError(
                 phrase(Setting(name, getattr(config, name)), " is for images, the rows are none"),
                 phrase("For tables there are ", Setting("mixup"), " and ", Setting("noise"), "."),
@@ -82,10 +89,15 @@ class Augmentation:
     (Zhang and others, "mixup", 2018), or a rectangle of the image (Yun and others, "CutMix",
     2019).  With both each row has one of them, by a coin.  Codes of categories and words come from
     either row, with these shares.  The loss of a mixed row is λ times that against its own target
-    and 1 − λ times that against the other's.
+    and 1 − λ times that against the other's.  Pictures beside other entries change as images do.
     """
 
-    def __init__(self, shape: Sequence[int], config: TrainingConfig, black: float = 0.0) -> None:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        config: TrainingConfig,
+        black: float | Sequence[float] = 0.0,
+    ) -> None:
         self.shape = shape
         self.config = config
         self.black = black
@@ -99,15 +111,7 @@ class Augmentation:
         if self.image is None:
             return self._table(features)
         images = features.reshape(-1, *self.image).permute(0, 3, 1, 2)  # (N, C, H, W)
-        images = self._moved(self._flipped(images))
-        if self.shift is not None:
-            images = self.shift(images)
-        images = self._in_other_light(images)
-        if self.config.noise:
-            images = images + self.config.noise * randn_like(images)
-        if self.config.cutout:
-            images = self._cut(images)
-        mixed, share = self._mixed(images)
+        mixed, share = self._mixed(self._changed(images, self._black(0)))
         return mixed.permute(0, 2, 3, 1).reshape(features.shape), share
 
     # ---- tables ----------------------------------------------------------------------------
@@ -115,11 +119,15 @@ class Augmentation:
     def _table(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
         """Rows of a table: numbers with noise and mixed, codes from either of two rows."""
         count = self.shape.numbers if isinstance(self.shape, InputLayout) else features.shape[1]
-        numbers, codes = features[:, :count], features[:, count:]
+        numbers, rest = features[:, :count], features[:, count:]
+        seen: list[Tensor] = []
+        if isinstance(self.shape, InputLayout):
+            seen = [self._picture(features, place) for place in range(len(self.shape.pictures))]
+            rest = features[:, count : features.shape[1] - sum(one.shape[1] for one in seen)]
         if self.config.noise:
             numbers = numbers + self.config.noise * randn_like(numbers)
         if not self.config.mixup:
-            return cat([numbers, codes], 1), None
+            return cat([numbers, rest, *seen], 1), None
         share = _beta(self.config.mixup, len(features))
         kept = share.unsqueeze(1)
         numbers = kept * numbers + (1 - kept) * before(numbers)
@@ -129,13 +137,32 @@ class Augmentation:
                 own = features[:, one.start : one.start + one.slots]
                 coin = (rand(len(features)) < share).unsqueeze(1)
                 parts.append(where(coin, own, before(own)))
-            for picture in self.shape.pictures:
-                own = features[:, picture.start : picture.start + picture.pixels]
-                parts.append(kept * own + (1 - kept) * before(own))
+            parts += [kept * own + (1 - kept) * before(own) for own in seen]
             numbers = cat(parts, 1)
         return numbers, share
 
+    def _picture(self, features: Tensor, place: int) -> Tensor:
+        """The pixels (N, pixels) of one of the layout's pictures, changed."""
+        picture = cast(InputLayout, self.shape).pictures[place]
+        shape = (*picture.shape[:2], picture.channels)
+        own = features[:, picture.start : picture.start + picture.pixels]
+        images = own.reshape(-1, *shape).permute(0, 3, 1, 2)
+        return self._changed(images, self._black(place)).permute(0, 2, 3, 1).reshape(own.shape)
+
+    def _black(self, place: int) -> float:
+        return self.black if isinstance(self.black, float | int) else self.black[place]
+
     # ---- images ----------------------------------------------------------------------------
+
+    def _changed(self, images: Tensor, black: float) -> Tensor:
+        """Images (N, C, H, W) before they are mixed."""
+        images = self._moved(self._flipped(images))
+        if self.shift is not None:
+            images = self.shift(images)
+        images = self._in_other_light(images, black)
+        if self.config.noise:
+            images = images + self.config.noise * randn_like(images)
+        return self._cut(images) if self.config.cutout else images
 
     def _flipped(self, images: Tensor) -> Tensor:
         """Mirrored by a coin along each axis that ``flip`` names."""
@@ -183,13 +210,13 @@ class Augmentation:
             _uniform(count, -1.0, 1.0) * (1 - wide),
         )
 
-    def _in_other_light(self, images: Tensor) -> Tensor:
+    def _in_other_light(self, images: Tensor, black: float) -> Tensor:
         """Brighter or darker, with more or less contrast and colour."""
         most, count = self.config.colour, len(images)
         if not most:
             return images
         bright, contrast, vivid = (_by_row(_uniform(count, 1 - most, 1 + most)) for _ in range(3))
-        images = self.black + (images - self.black) * bright
+        images = black + (images - black) * bright
         mean = images.mean((1, 2, 3), keepdim=True)
         images = mean + (images - mean) * contrast
         if images.shape[1] == 3:

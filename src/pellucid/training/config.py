@@ -453,10 +453,11 @@ class TrainingConfig:
         """The settings for rows of this shape: those ``given``, and for images (height, width) or
         (height, width, channels) ``IMAGE_SETTINGS`` in place of the defaults, with as many
         convolutions as the image can be halved; for rows with pictures beside other entries the
-        convolutions of these."""
+        same convolutions and rates, and the layers of a table."""
         if isinstance(row_shape, InputLayout) and row_shape.pictures:
             side = min(min(one.shape[:2]) for one in row_shape.pictures)
-            return cls(**{**_convolved(side), **given})
+            rates = {name: IMAGE_SETTINGS[name] for name in ("learning_rate", "schedule", "l2")}
+            return cls(**{**rates, **_convolved(side), **given})
         if len(row_shape) not in (2, 3) or given.get("model", "cnn") != "cnn":
             return cls(**given)
         return cls(**{**IMAGE_SETTINGS, **_convolved(min(row_shape[:2])), **given})

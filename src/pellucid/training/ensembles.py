@@ -16,6 +16,7 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentError
 from pellucid.base.phrases import Setting, phrase
+from pellucid.data.input_layout import InputLayout
 from pellucid.data.sources import PreparedData
 from pellucid.tensor.crowd import can_be_crowd
 from pellucid.tensor.random import get_rng_state, set_rng_state
@@ -126,7 +127,9 @@ def _shape_of(prepared: PreparedData, config: TrainingConfig, number: int) -> An
     rows = (train.features.shape, held.features.shape, train.weights is None, held.weights is None)
     kind = (task.kind, task.output_units, task.loss, repr(prepared.row_shape))
     # What a step holds of the data besides their rows: weights of classes, what black is.
-    own = config.class_weight != "none" or prepared.image_shape is not None
+    row = prepared.row_shape
+    images = prepared.image_shape is not None or (isinstance(row, InputLayout) and row.pictures)
+    own = config.class_weight != "none" or images
     apart = id(prepared) if own else 0
     return repr((values, switches, rows, kind, apart))
 
@@ -135,8 +138,12 @@ def most_together(prepared: PreparedData, config: TrainingConfig, apart: bool) -
     """How many networks of this shape may learn together; ``apart`` with data of each."""
     shapes = parameter_shapes(prepared.row_shape, config, prepared.task.output_units)
     numbers = sum(math.prod(shape) for shape in shapes.values())
-    if config.model == "cnn":  # each weight is used at every place
-        numbers *= math.prod(prepared.row_shape[:2])
+    row = prepared.row_shape
+    images = [row] if config.model == "cnn" else []
+    if isinstance(row, InputLayout):
+        images = [picture.shape for picture in row.pictures]
+    if images:  # each weight is used at every place
+        numbers *= max(math.prod(image[:2]) for image in images)
     rows = prepared.training_rows
     if 6 * numbers * config.batch_size > MOST_WORK or 6 * numbers * rows > MOST_EPOCH_WORK:
         return 1

@@ -313,9 +313,12 @@ def run_trainer(
 def augmentation(prepared: PreparedData, config: TrainingConfig) -> Augmentation | None:
     """What happens to training rows in each step; ``ArgumentError`` where it does not fit them."""
     preprocessor = prepared.preprocessor
-    black = 0.0
+    black: float | tuple[float, ...]
     if isinstance(preprocessor, ImagePreprocessor):
         black = -preprocessor.mean / preprocessor.std
+    else:
+        scales = [plan.picture for plan in preprocessor.ordered if plan.picture is not None]
+        black = tuple(-scale.mean / scale.std for scale in scales)
     return augmentation_of(prepared.row_shape, config, black)
 
 

@@ -228,10 +228,7 @@ class PictureReader(nn.Sequential):
 
     def __init__(self, shape: Sequence[int], config: TrainingConfig) -> None:
         image_sizes(shape, config)  # raises where it cannot be halved so often
-        layers: list[Any] = [Images(shape)]
-        if config.shift:
-            layers.append(RandomShift(config.shift))
-        layers += _convolutions(shape, config)
+        layers = [Images(shape), *_convolutions(shape, config)]
         super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
 
@@ -321,7 +318,7 @@ def parameter_shapes(
     shapes: dict[str, tuple[int, ...]] = {}
     position, before = 0, math.prod(row)
     if config.model == "cnn":
-        shapes, position = _convolution_shapes(row, config)
+        shapes, position = _convolution_shapes(row, config, 2 if config.shift else 1)
         places = math.prod(image_sizes(row, config)[-1])
         position, before = position + 1, config.channels[-1] * places
     elif isinstance(shape, InputLayout):
@@ -331,7 +328,7 @@ def parameter_shapes(
             )
             shapes.update({f"0.tables.{number}.{name}": shape for name, shape in own.items()})
         for number, picture in enumerate(shape.pictures):
-            own, _ = _convolution_shapes(picture.shape, config)
+            own, _ = _convolution_shapes(picture.shape, config, 1)
             shapes.update({f"0.pictures.{number}.{name}": shape for name, shape in own.items()})
         position, before = 1, seen_width(shape, config)
     for units in config.widths:
@@ -344,13 +341,13 @@ def parameter_shapes(
 
 
 def _convolution_shapes(
-    shape: Sequence[int], config: TrainingConfig
+    shape: Sequence[int], config: TrainingConfig, position: int
 ) -> tuple[dict[str, tuple[int, ...]], int]:
-    """The parameters of the convolutions of images of this shape, and how many layers these and
-    those before them are."""
+    """The parameters of the convolutions of images of this shape from layer ``position`` on, and
+    which layer comes after them."""
     image_sizes(shape, config)  # raises where it cannot be halved so often
     shapes: dict[str, tuple[int, ...]] = {}
-    position, channels = 2 if config.shift else 1, shape[2] if len(shape) == 3 else 1
+    channels = shape[2] if len(shape) == 3 else 1
     for count in config.channels:
         weight = (count, channels, 3, 3)
         if config.normalization == "batch":
@@ -554,9 +551,11 @@ def describe_layers(shape: Sequence[int], config: TrainingConfig, task: Task) ->
             f"{one.rows:,} vectors of {one.width}" + (", a transformer" if one.ordered else "")
             for one in shape.lookups
         ]
-        seen = [f"pixels of {'×'.join(map(str, one.shape))}" for one in shape.pictures]
-        if seen:
-            seen[-1] += ", convolved to " + ", ".join(map(str, config.channels))
+        channels = "-".join(map(str, config.channels))
+        seen = [
+            f"pixels of {'×'.join(map(str, one.shape))} seen by convolutions of {channels}"
+            for one in shape.pictures
+        ]
         units[0] = " + ".join([str(shape.numbers), *tables, *seen])
     if config.model == "cnn":
         places = image_sizes(shape, config)
