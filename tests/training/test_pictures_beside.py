@@ -115,7 +115,7 @@ def test_both_together_tell_more_than_each_alone(tmp_path: Path) -> None:
     notes = " ".join(map(str, prepared.notes))
     assert "'photo' names pictures: a network sees them" in notes and "8 × 8, colour" in notes
     described = describe_layers(prepared.row_shape, result.config, prepared.task)
-    assert described.startswith("4 + pixels of 8×8×3 seen by convolutions of 16-32-64 → 128")
+    assert described.startswith("4 + 16-32-64 channels of 8×8×3 pixels → 128")
 
     saved, network = restore(both.folder)
     new = load_for_prediction(saved.preprocessor, source, saved.task)

@@ -215,7 +215,7 @@ def _damage(path: Path | io.BytesIO) -> Iterator[None]:
     except Image.DecompressionBombError:
         raise DataError(f"{_name(path)} declares too many pixels", "Scale it down.") from None
     except Exception as error:  # Pillow's readers raise errors of many kinds on damaged files
-        what = str(error) or type(error).__name__
+        what = getattr(error, "strerror", None) or str(error) or type(error).__name__
         what = what.replace(f" {str(path)!r}", "").replace(f" {os.fspath(str(path))}", "")
         raise DataError(
             f"{_name(path)} is no picture that can be read: {what}", "Mend or remove the file."

@@ -553,7 +553,7 @@ def describe_layers(shape: Sequence[int], config: TrainingConfig, task: Task) ->
         ]
         channels = "-".join(map(str, config.channels))
         seen = [
-            f"pixels of {'×'.join(map(str, one.shape))} seen by convolutions of {channels}"
+            f"{channels} channels of {'×'.join(map(str, one.shape))} pixels"
             for one in shape.pictures
         ]
         units[0] = " + ".join([str(shape.numbers), *tables, *seen])
