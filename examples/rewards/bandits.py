@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.insight import draw_rewards
+from pellucid.insight.pictures import draw_rewards
 from pellucid.rl import UCB, Bandit, EpsilonGreedy, GradientBandit, ThompsonSampling, bandit_curve
 
 PLAYERS = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.insight import draw_grid_world
+from pellucid.insight.pictures import draw_grid_world
 from pellucid.rl import (
     GridWorld,
     cliff_walking,

@@ -15,7 +15,7 @@ import typer
 from pellucid.base.errors import ArgumentError, FileError
 from pellucid.base.language import translated
 from pellucid.cli.reporting import complain, fact, say, say_json
-from pellucid.insight import draw_rewards
+from pellucid.insight.pictures import draw_rewards
 from pellucid.rl import (
     Agent,
     Evaluation,
