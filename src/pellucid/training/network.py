@@ -557,8 +557,9 @@ def describe_layers(shape: Sequence[int], config: TrainingConfig, task: Task) ->
             f"{one.rows:,} vectors of {one.width}" + (", a transformer" if one.ordered else "")
             for one in shape.lookups
         ]
+        channels = "-".join(map(str, config.channels))
         seen = [
-            f"{'-'.join(map(str, config.channels)) or one.channels} channels of {'×'.join(map(str, one.shape))} pixels"
+            f"{channels or one.channels} channels of {'×'.join(map(str, one.shape))} pixels"
             for one in shape.pictures
         ]
         units[0] = " + ".join([str(shape.numbers), *tables, *seen])
