@@ -102,7 +102,7 @@ def test_a_linear_model_sees_fields_of_a_picture() -> None:
 
 def test_both_together_tell_more_than_each_alone(tmp_path: Path) -> None:
     source = table(tmp_path, 420)
-    both = train(source, "y", output=tmp_path / "both", epochs=15, seed=1)
+    both = train(source, "y", output=tmp_path / "both", epochs=40, seed=1)
     result, prepared = both.result, both.result.prepared
     accuracy = result.figures["test"].values["accuracy"]
     alone = [

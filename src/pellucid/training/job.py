@@ -17,6 +17,7 @@ from pellucid.base.errors import ArgumentError, DataError, NonFiniteError
 from pellucid.base.extras import needs
 from pellucid.base.phrases import Setting, phrase
 from pellucid.data.image_preprocessing import ImagePreprocessor
+from pellucid.data.preprocessing import Preprocessor
 from pellucid.data.sources import Part, PreparedData
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
@@ -313,10 +314,10 @@ def run_trainer(
 def augmentation(prepared: PreparedData, config: TrainingConfig) -> Augmentation | None:
     """What happens to training rows in each step; ``ArgumentError`` where it does not fit them."""
     preprocessor = prepared.preprocessor
-    black: float | tuple[float, ...]
+    black: float | tuple[float, ...] = 0.0
     if isinstance(preprocessor, ImagePreprocessor):
         black = -preprocessor.mean / preprocessor.std
-    else:
+    elif isinstance(preprocessor, Preprocessor):
         scales = [plan.picture for plan in preprocessor.ordered if plan.picture is not None]
         black = tuple(-scale.mean / scale.std for scale in scales)
     return augmentation_of(prepared.row_shape, config, black)

@@ -123,8 +123,14 @@ def build_cnn(shape: Sequence[int], config: TrainingConfig, outputs: int) -> nn.
     if config.shift:
         layers.append(RandomShift(config.shift))
     layers += _convolutions(shape, config)
-    inputs = config.channels[-1] * math.prod(sizes[-1])
+    inputs = _last_channels(shape, config) * math.prod(sizes[-1])
     return nn.Sequential(*layers, nn.Flatten(), *_hidden(inputs, config, outputs))
+
+
+def _last_channels(shape: Sequence[int], config: TrainingConfig) -> int:
+    """The channels after all convolutions, the image's own where there are none."""
+    own = shape[2] if len(shape) == 3 else 1
+    return config.channels[-1] if config.channels else own
 
 
 def _convolutions(shape: Sequence[int], config: TrainingConfig) -> list[Any]:
@@ -234,7 +240,7 @@ class PictureReader(nn.Sequential):
 
 def seen_width(layout: InputLayout, config: TrainingConfig) -> int:
     """How many numbers ``Lookups(layout, config)`` makes of a row."""
-    return layout.width + len(layout.pictures) * config.channels[-1]
+    return layout.width + sum(_last_channels(one.shape, config) for one in layout.pictures)
 
 
 class Images(nn.Module):
@@ -320,7 +326,7 @@ def parameter_shapes(
     if config.model == "cnn":
         shapes, position = _convolution_shapes(row, config, 2 if config.shift else 1)
         places = math.prod(image_sizes(row, config)[-1])
-        position, before = position + 1, config.channels[-1] * places
+        position, before = position + 1, _last_channels(row, config) * places
     elif isinstance(shape, InputLayout):
         for number, lookup in enumerate(shape.lookups):
             own = (
@@ -553,7 +559,7 @@ def describe_layers(shape: Sequence[int], config: TrainingConfig, task: Task) ->
         ]
         channels = "-".join(map(str, config.channels))
         seen = [
-            f"{channels} channels of {'×'.join(map(str, one.shape))} pixels"
+            f"{channels or one.channels} channels of {'×'.join(map(str, one.shape))} pixels"
             for one in shape.pictures
         ]
         units[0] = " + ".join([str(shape.numbers), *tables, *seen])
