@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pellucid
-from pellucid import Tensor, nn, optim
-from pellucid.rl.agent import Agent, RewardScale, flat, linear
-from pellucid.rl.ppo import on_policy_parts
+from pellucid import Tensor, optim
+from pellucid.rl.agent import RewardScale, flat, linear
+from pellucid.rl.ppo import OnPolicyAgent, on_policy_parts
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class A2CSettings:
     """Rewards by the deviation of their discounted sums."""
 
 
-class A2C(Agent):
+class A2C(OnPolicyAgent):
     """Learns by advantage actor-critic; numbered actions and arrays.
 
     >>> A2C("CartPole-v1").learn(400).steps
@@ -53,6 +53,7 @@ class A2C(Agent):
     """
 
     algorithm = "a2c"
+    rule = "rmsprop"
 
     def __init__(
         self, environment: Any, settings: A2CSettings | None = None, seed: int = 0
@@ -92,20 +93,5 @@ class A2C(Agent):
         critic = ((self.network.value(inputs) - returns) ** 2).mean()
         entropy = entropies.mean()
         loss = -(logs * advantages).mean() + s.critic * critic - s.entropy * entropy
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), s.gradient)
-        self.optimizer.step()
+        self._descend(loss)
         return loss.detach(), entropy.detach()
-
-    def _best(self, states: Tensor) -> Tensor:
-        return self.network.best(self.network.normalizer(states))
-
-    @property
-    def networks(self) -> dict[str, nn.Module]:
-        """The actor and the critic, in one."""
-        return {"network": self.network}
-
-    @property
-    def optimizers(self) -> dict[str, Any]:
-        """RMSprop."""
-        return {"rmsprop": self.optimizer}

@@ -73,7 +73,35 @@ class Rollout(NamedTuple):
     returns: Tensor
 
 
-class PPO(Agent):
+class OnPolicyAgent(Agent):
+    """What PPO, A2C and REINFORCE are alike in: one network of actor and critic, one optimizer."""
+
+    network: PolicyNetwork
+    optimizer: Any
+    rule = "adam"
+    """The optimizer's name in stored states."""
+
+    def _descend(self, loss: Tensor) -> None:
+        """One update, along a gradient that is cut to the length in the settings."""
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.gradient)
+        self.optimizer.step()
+
+    def _best(self, states: Tensor) -> Tensor:
+        return self.network.best(self.network.normalizer(states))
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The actor and the critic, in one."""
+        return {"network": self.network}
+
+    @property
+    def optimizers(self) -> dict[str, Any]:
+        """The one for both."""
+        return {self.rule: self.optimizer}
+
+
+class PPO(OnPolicyAgent):
     """Learns by proximal policy optimization; numbered actions and arrays.
 
     >>> agent = PPO("CartPole-v1", PPOSettings(copies=8, steps=32, batch=256), seed=1)
@@ -150,26 +178,11 @@ class PPO(Agent):
         critic = ((self.network.value(inputs) - returns) ** 2).mean()
         entropy = entropies.mean()
         loss = actor + s.critic * critic - s.entropy * entropy
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), s.gradient)
-        self.optimizer.step()
+        self._descend(loss)
         with pellucid.no_grad():
             divergence = (ratio - 1 - log_ratio).mean()
             clipped = ((ratio - 1).abs() > self._clip).to(pellucid.float32).mean()
         return loss.detach(), entropy.detach(), divergence.detach(), clipped.detach()
-
-    def _best(self, states: Tensor) -> Tensor:
-        return self.network.best(self.network.normalizer(states))
-
-    @property
-    def networks(self) -> dict[str, nn.Module]:
-        """The actor and the critic, in one."""
-        return {"network": self.network}
-
-    @property
-    def optimizers(self) -> dict[str, Any]:
-        """Adam."""
-        return {"adam": self.optimizer}
 
 
 def on_policy_parts(agent: Agent) -> tuple[PolicyNetwork, Any, Any, Any]:

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 import pellucid
-from pellucid import Tensor, nn, optim
-from pellucid.rl.agent import Agent, Array, flat
-from pellucid.rl.ppo import on_policy_parts
+from pellucid import Tensor, optim
+from pellucid.rl.agent import Array, flat
+from pellucid.rl.ppo import OnPolicyAgent, on_policy_parts
 from pellucid.rl.worlds import Played, joined
 
 
@@ -42,7 +42,7 @@ class REINFORCESettings:
     """States minus their mean, by their deviation, as seen so far."""
 
 
-class REINFORCE(Agent):
+class REINFORCE(OnPolicyAgent):
     """Learns by REINFORCE with a baseline; numbered actions and arrays.
 
     >>> REINFORCE("CartPole-v0").learn(100).steps >= 100
@@ -108,23 +108,8 @@ class REINFORCE(Agent):
         entropy = mean(entropies)
         loss = -mean(logs * better / spread) - s.entropy * entropy
         loss = loss + 0.5 * mean((expected - returns) ** 2) / (mean(returns**2) + 1e-8)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), s.gradient)
-        self.optimizer.step()
+        self._descend(loss)
         return loss.detach(), entropy.detach()
-
-    def _best(self, states: Tensor) -> Tensor:
-        return self.network.best(self.network.normalizer(states))
-
-    @property
-    def networks(self) -> dict[str, nn.Module]:
-        """The actor and the critic, in one."""
-        return {"network": self.network}
-
-    @property
-    def optimizers(self) -> dict[str, Any]:
-        """Adam."""
-        return {"adam": self.optimizer}
 
 
 def _all_ended(played: list[Played]) -> bool:
