@@ -232,14 +232,22 @@ def _figures(
     return tuple(ClassFigures(n, float(p), float(r), float(f), int(s)) for n, p, r, f, s in rows)
 
 
+def counted_pairs(
+    targets: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int
+) -> npt.NDArray[np.int64]:
+    """Rows of each true class (line) by the class that was predicted (column), (classes, classes);
+    both given as numbers from 0 below ``classes``."""
+    found = np.bincount(targets * classes + predicted, minlength=classes * classes)
+    return found.reshape(classes, classes)
+
+
 def _classes(
     task: Task, targets: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64]
 ) -> Metrics:
     count = len(task.classes)
     # For two classes a probability of exactly one half counts as class 0, as argmax has it.
     predicted = probabilities.argmax(axis=1)
-    confusion = np.bincount(targets * count + predicted, minlength=count * count)
-    confusion = confusion.reshape(count, count)
+    confusion = counted_pairs(targets, predicted, count)
     hits, support = np.diagonal(confusion), confusion.sum(axis=1)
     guessed = confusion.sum(axis=0)
     figures = _figures(task.class_names, hits, guessed, support)

@@ -22,6 +22,7 @@ from pellucid.insight.pictures.canvas import (
     numbers,
     words,
 )
+from pellucid.training.metrics import counted_pairs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,7 +105,7 @@ def confusion_matrix(
     size = max(int(max(lines.max(), columns.max())) + 1, classes or 0)
     if lowest < 0:
         raise ArgumentError(f"Class {lowest} is below 0", "Number classes from 0.")
-    return np.bincount(lines * size + columns, minlength=size * size).reshape(size, size)
+    return counted_pairs(lines, columns, size)
 
 
 def draw_confusion(
