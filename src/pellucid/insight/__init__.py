@@ -6,6 +6,7 @@ from pellucid.base.faces import lazy_face
 
 if TYPE_CHECKING:
     from pellucid.insight import diagnosis as diagnosis
+    from pellucid.insight import doctor as doctor
     from pellucid.insight import explain as explain
     from pellucid.insight import features as features
     from pellucid.insight import nonfinite as nonfinite
@@ -60,6 +61,7 @@ __all__ = [
     "draw_filters",
     "draw_function",
     "draw_learning_rates",
+    "doctor",
     "explain",
     "feature_maps",
     "features",
@@ -99,6 +101,7 @@ _PLACES = {
     "draw_filters": "pellucid.insight.pictures",
     "draw_function": "pellucid.insight.pictures",
     "draw_learning_rates": "pellucid.insight.pictures",
+    "doctor": "pellucid.insight.doctor",
     "explain": "pellucid.insight.explain",
     "feature_maps": "pellucid.insight.features",
     "features": "pellucid.insight.features",

@@ -1,0 +1,25 @@
+"""The doctor: what is wrong with a training, why one may believe it, and what helps.
+
+:func:`examine` looks before the first step.  Causes are in :mod:`.causes`, what is said in
+:mod:`.findings` and :mod:`.report`, what is known of a training in :mod:`.case`.
+"""
+
+from pellucid.insight.doctor.case import Case, Rows
+from pellucid.insight.doctor.causes import CAUSES, Cause
+from pellucid.insight.doctor.findings import Evidence, Finding, Place, ProbeResult, Suspicion
+from pellucid.insight.doctor.patches import Patch
+from pellucid.insight.doctor.report import Report
+
+__all__ = [
+    "CAUSES",
+    "Case",
+    "Cause",
+    "Evidence",
+    "Finding",
+    "Patch",
+    "Place",
+    "ProbeResult",
+    "Report",
+    "Rows",
+    "Suspicion",
+]
