@@ -350,6 +350,7 @@ __all__ = [
     "diagonal_copy",
     "distributed",
     "distributions",
+    "doctor",
     "estimators",
     "double",
     "dropout",
@@ -584,9 +585,10 @@ __all__ = [
 __all__ += _method_functions.__all__
 
 _PARTS = """
-    accelerator amp autograd backends compiler cpu cuda data distributed distributions estimators
-    fft func hub insight interop jit linalg masked models mps multiprocessing nn onnx optim profiler
-    random rl serialization signal sparse special testing text training utils version vision xpu
+    accelerator amp autograd backends compiler cpu cuda data distributed distributions doctor
+    estimators fft func hub insight interop jit linalg masked models mps multiprocessing nn onnx
+    optim profiler random rl serialization signal sparse special testing text training utils version
+    vision xpu
 """.split()
 _PLACES = {name: f"pellucid.{name}" for name in _PARTS} | {
     "Trainer": "pellucid.training.trainer",

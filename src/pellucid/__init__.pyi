@@ -255,6 +255,7 @@ from pellucid import cuda as cuda
 from pellucid import data as data
 from pellucid import distributed as distributed
 from pellucid import distributions as distributions
+from pellucid import doctor as doctor
 from pellucid.nn.functional.namesakes import dropout as dropout
 from pellucid.nn.functional.namesakes import dropout_ as dropout_
 from pellucid.nn.functional.namesakes import embedding as embedding
@@ -523,6 +524,7 @@ __all__ = [
     "distributions",
     "div",
     "divide",
+    "doctor",
     "dot",
     "double",
     "dropout",

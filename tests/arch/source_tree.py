@@ -39,6 +39,7 @@ FLOORS = {
     "text": 9,
     "rl": 9,
     "estimators": 9,
+    "doctor": 9.5,  # the doctor of insight by a short name
     "cli": 10,
     "studio": 10,
     "as_torch": 10,

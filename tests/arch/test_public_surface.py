@@ -27,6 +27,7 @@ PACKAGES = """
     pellucid.distributions
     pellucid.estimators
     pellucid.fft
+    pellucid.doctor
     pellucid.func
     pellucid.hub
     pellucid.insight

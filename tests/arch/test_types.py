@@ -105,6 +105,7 @@ OPAQUE = {
     "data": 1,
     "func": 3,
     "graph": 2,
+    "insight": 2,
     "nn": 9,
     "optim": 1,
     "tensor": 46,

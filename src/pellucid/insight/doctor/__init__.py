@@ -6,6 +6,7 @@
 
 from pellucid.insight.doctor.case import Case, Rows
 from pellucid.insight.doctor.causes import CAUSES, Cause
+from pellucid.insight.doctor.examine import examine
 from pellucid.insight.doctor.findings import Evidence, Finding, Place, ProbeResult, Suspicion
 from pellucid.insight.doctor.patches import Patch
 from pellucid.insight.doctor.report import Report
@@ -22,4 +23,9 @@ __all__ = [
     "Report",
     "Rows",
     "Suspicion",
+    "examine",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,5 +1,34 @@
 """Rules: each looks at a case and gives suspicions; one file for each thing that is looked at.
 
-A rule is a function ``(case) -> Iterator[Suspicion]`` that is silent where what it needs is not
-known.  ``RULES`` lists them by the phase in which they make sense.
+A rule is a function ``(case) -> Iterable[Suspicion]`` that is silent where what it needs is not
+known.  Each file lists its rules in ``RULES``; ``FILES`` says which files are asked in which phase.
 """
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable
+
+from pellucid.insight.doctor.case import Case
+from pellucid.insight.doctor.findings import Suspicion
+
+Rule = Callable[[Case], Iterable[Suspicion]]
+
+FILES: dict[str, tuple[str, ...]] = {
+    "before": ("labels", "inputs", "parts", "ending", "structure", "weights", "signals",
+               "modes", "optimizer", "measure"),
+    "during": (),
+    "after": (),
+}  # fmt: skip
+"""Phase → files of rules that are asked in it, in this order; what is seen before the first step
+holds in the later phases as well."""
+
+
+def rules_of(phase: str) -> list[Rule]:
+    """The rules of one phase, in order."""
+    return [rule for name in FILES[phase] for rule in _listed(name)]
+
+
+def _listed(name: str) -> tuple[Rule, ...]:
+    found: tuple[Rule, ...] = importlib.import_module(f"{__name__}.{name}").RULES
+    return found

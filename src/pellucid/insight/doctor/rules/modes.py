@@ -1,0 +1,5 @@
+"""Layers that behave differently in training and evaluation."""
+
+from pellucid.insight.doctor.rules import Rule
+
+RULES: tuple[Rule, ...] = ()
