@@ -11,6 +11,7 @@ import pellucid
 from pellucid import Trainer, nn, optim
 from pellucid.base.errors import ArgumentError
 from pellucid.insight.doctor.bench import ModelBench
+from pellucid.tensor.autograd import stored_gradient
 from pellucid.training.capture import random_state
 
 RNG = np.random.default_rng(3)
@@ -36,7 +37,8 @@ def everything(model, optimizer):
     """All that a training goes on from, as plain values."""
     values = {name: np.array(v.numpy()) for name, v in model.state_dict().items()}
     modes = [module.training for module in model.modules()]
-    gradients = [None if p._grad is None else np.array(p._grad.numpy()) for p in model.parameters()]
+    stored = [stored_gradient(p) for p in model.parameters()]
+    gradients = [None if g is None else np.array(g.numpy()) for g in stored]
     groups = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
     slots = {
         (number, name): np.array(v.numpy()) if hasattr(v, "numpy") else v
@@ -71,7 +73,7 @@ def test_a_trial_leaves_no_trace(name, compiled, begun):
         ).backward()
         optimizer.step()
     bench = ModelBench(model, "cross_entropy", optimizer, [(X, Y)])
-    bench._spent = 10.0 if compiled else 0.0
+    bench.eager_seconds = 0.0
     bench.compile = compiled
     before = everything(model, optimizer)
     for _ in range(2):
@@ -97,7 +99,7 @@ def test_steps_are_those_of_the_trainer_bit_for_bit():
     bench = ModelBench(
         twin, "cross_entropy", OPTIMIZERS["adam"](twin.parameters()), [(X, Y)], clip_norm=0.5
     )
-    bench._spent = 10.0
+    bench.eager_seconds = 0.0
     pellucid.manual_seed(1)
     network()
     with bench.trial():
@@ -122,7 +124,7 @@ def test_what_is_observed_does_not_see_trials():
 def test_programs_are_kept_over_trials(recwarn):
     model = network()
     bench = ModelBench(model, "cross_entropy", optim.Adam(model.parameters()), [(X, Y)])
-    bench._spent = 10.0
+    bench.eager_seconds = 0.0
     ends = set()
     for _ in range(12):
         with bench.trial():

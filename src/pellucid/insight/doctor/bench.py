@@ -6,9 +6,10 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from pellucid import optim
 from pellucid.base.errors import ArgumentError, PellucidError
@@ -22,9 +23,15 @@ from pellucid.tensor.creation import zeros_like
 from pellucid.training.batches import applied, arrays_of, tensors
 from pellucid.training.stepping import Learner
 
-EAGER_SECONDS = 0.5
-"""What steps in Python may cost in all before they are compiled: small networks are looked at in
-less than a compilation takes."""
+EAGER_SECONDS = 0.8
+"""What steps of one kind may cost in Python before they are compiled, about what compiling costs:
+small networks are looked at in less."""
+MOST_KINDS = 8
+"""Kinds of steps (other loss, optimizer …) whose programs are kept."""
+
+
+Answers: TypeAlias = npt.NDArray[Any] | tuple[Any, ...] | dict[str, Any]
+"""What a model gives, as arrays in its own structure."""
 
 
 class Bench(Protocol):
@@ -49,12 +56,27 @@ class Bench(Protocol):
     def gradients(self, batch: Any) -> dict[str, Any]:
         """Parameter name → gradient (NumPy) of the loss of a batch, without anything added."""
 
-    def outputs(self, batch: Any, *, training: bool = False) -> Any:
+    def outputs(self, batch: Any, *, training: bool = False) -> Answers:
         """The model's answers (NumPy) to a batch."""
 
     def step(self, batch: Any, *, scale: float = 1.0) -> float:
         """One update by the program's optimizer with ``scale`` times its learning rates; returns
         the loss of the batch before it."""
+
+
+_TAKEN_BACK = (
+    "model", "optimizer", "loss_function", "augment", "clip_norm", "class_weights", "batches"
+)  # fmt: skip
+
+
+class _Kind:
+    """A kind of step: the learner that makes it, its programs, and what it has cost in Python."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+        self.programs: dict[str, Any] = {}
+        self.uncompiled: set[str] = set()
+        self.spent = 0.0
 
 
 class ModelBench:
@@ -63,7 +85,7 @@ class ModelBench:
     ``loss`` is a function, a module, or a name in ``nn.functional``; ``optimizer`` is AdamW with
     learning rate 0.001 unless given; ``batches`` are ``(features, targets)`` or ``(features,
     targets, weights)``, of tensors or arrays.  ``augment``, ``clip_norm`` and ``class_weights`` are
-    the Trainer's.  Steps run in Python until they have cost half a second, then compiled, where
+    the Trainer's.  Steps run in Python until they have cost ``eager_seconds``, then compiled, where
     they can be and unless ``compile`` is False; programs are kept, rates are inputs of them.
 
     Every method but ``step`` leaves all as it was; ``step`` does inside of ``trial()``, outside of
@@ -98,13 +120,11 @@ class ModelBench:
         self.compile = compile
         self._modes = _training_modes(model)
         self._depth = 0
-        self._spent = 0.0
-        self._programs: dict[str, Any] = {}
-        self._uncompiled: set[str] = set()
-        self._learner: Learner | None = None
-        self._slots: dict[Any, tuple[Any, dict[str, Any]]] = {}
-        """Slots of trials that began before the first step: the same objects in each of them, so
-        that programs stay valid, with the values that they begin with."""
+        self.eager_seconds = EAGER_SECONDS
+        self._kinds: dict[tuple[Any, ...], _Kind] = {}
+        self._slots: dict[int, tuple[Any, dict[Any, Any]]] = {}
+        """id of an optimizer → it, and the slots of trials that began before its first step: the
+        same objects in each of them, so that programs stay valid, with their first values."""
 
     # ---- what is tried -----------------------------------------------------------------------
 
@@ -118,7 +138,7 @@ class ModelBench:
         try:
             yield
         finally:
-            for name in ("loss_function", "augment", "clip_norm", "class_weights", "batches"):
+            for name in _TAKEN_BACK:
                 setattr(self, name, held[name])
             self._depth -= 1
             kept.restore()
@@ -180,19 +200,22 @@ class ModelBench:
     def loss(self, batch: Any, *, training: bool = True) -> float:
         """The loss of a batch in training mode (augmented as there) or in evaluation mode."""
 
-        def measured(*parts: Any) -> Any:
-            learner = self._new_learner() if training else self._new_learner(augment=None)
-            with no_grad():
-                value, _ = learner._loss(*parts, *([None] * (3 - len(parts))))
-            return value
-
         with self._own_trial(), self._mode(training):
-            return self._run(f"loss {training}", measured, tensors(batch))
+            kind = self._kind(self.augment if training else None)
 
-    def outputs(self, batch: Any, *, training: bool = False) -> Any:
+            def measured(*parts: Any) -> Any:
+                with no_grad():
+                    value, _ = kind.learner._loss(*parts, *([None] * (3 - len(parts))))
+                return value
+
+            return self._run(kind, f"loss {training}", measured, tensors(batch))
+
+    def outputs(self, batch: Any, *, training: bool = False) -> Answers:
         """The model's answers to the features of a batch, arrays in the model's structure."""
         with self._own_trial(), self._mode(training), no_grad():
-            return arrays_of(applied(self.model, tensors(batch)[0]))
+            answers: Any = applied(self.model, tensors(batch)[0])
+            found: Answers = arrays_of(answers)
+            return found
 
     def gradients(self, batch: Any) -> dict[str, Any]:
         """Parameter name → gradient (NumPy, a copy) of the loss of a batch in training mode."""
@@ -201,7 +224,7 @@ class ModelBench:
             for _, parameter in named:
                 parameter.grad = None
             parts = tensors(batch)
-            value, _ = self._new_learner()._loss(*parts, *([None] * (3 - len(parts))))
+            value, _ = self._kind(self.augment).learner._loss(*parts, *([None] * (3 - len(parts))))
             value.backward()
             return {
                 name: np.array(p.grad.detach().array()) for name, p in named if p.grad is not None
@@ -215,16 +238,14 @@ class ModelBench:
             )
         groups = self.optimizer.param_groups
         rates = [group.rate() for group in groups]
-        if self._learner is None or self._learner_is_old():
-            self._learner = self._new_learner()
-            self._programs.pop("step", None)
+        kind = self._kind(self.augment)
         self._begin_slots()
         try:
             if scale != 1.0:
                 for group, rate in zip(groups, rates, strict=True):
                     group.set_rate(rate * scale)
             with self.training():
-                return self._run("step", self._learner.__call__, tensors(batch))
+                return self._run(kind, "step", kind.learner.__call__, tensors(batch))
         finally:
             if scale != 1.0:
                 for group, rate in zip(groups, rates, strict=True):
@@ -236,10 +257,12 @@ class ModelBench:
         wanting = [p for g in optimizer.param_groups for p in g["params"] if p not in table]
         if not wanting or not isinstance(optimizer, optim.Optimizer):
             return
-        if any(p not in self._slots for p in wanting):
-            self._slots = _first_slots(optimizer, wanting)
+        known = self._slots.get(id(optimizer), (None, {}))[1]
+        if any(p not in known for p in wanting):
+            known = _first_slots(optimizer, wanting)
+            self._slots[id(optimizer)] = optimizer, known
         for parameter in wanting:
-            slots, values = self._slots.get(parameter, (None, {}))
+            slots, values = known.get(parameter, (None, {}))
             if slots is not None:
                 table[parameter] = slots
                 for name, value in values.items():
@@ -250,41 +273,41 @@ class ModelBench:
     def _mode(self, training: bool) -> AbstractContextManager[None]:
         return self.training() if training else evaluation(self.model)
 
-    def _new_learner(self, **given: Any) -> Learner:
-        return Learner(
-            self.model,
-            self.loss_function,
-            self.optimizer,
-            self.clip_norm,
-            _nobody,
-            class_weights=self.class_weights,
-            augment=given.get("augment", self.augment),
-        )
+    def _kind(self, augment: Any) -> _Kind:
+        """The step as the bench is set up now."""
+        loss, optimizer, weights = self.loss_function, self.optimizer, self.class_weights
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        parts = (self.model, loss, optimizer, augment, weights, *parameters)
+        key = (*map(id, parts), self.clip_norm)
+        found = self._kinds.pop(key, None)
+        if found is None:
+            found = _Kind(
+                Learner(
+                    self.model, loss, optimizer, self.clip_norm, _nobody,
+                    class_weights=weights, augment=augment,
+                )
+            )  # fmt: skip
+        self._kinds[key] = found
+        while len(self._kinds) > MOST_KINDS:
+            del self._kinds[next(iter(self._kinds))]
+        return found
 
-    def _learner_is_old(self) -> bool:
-        learner = self._learner
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        return learner is None or (
-            learner.loss is not self.loss_function
-            or learner.augment is not self.augment
-            or learner.clip_norm != self.clip_norm
-            or learner.class_weights is not self.class_weights
-            or [*map(id, learner.parameters)] != [*map(id, parameters)]
-        )
-
-    def _run(self, name: str, function: Callable[..., Any], parts: Sequence[Any]) -> float:
+    def _run(
+        self, kind: _Kind, name: str, function: Callable[..., Any], parts: Sequence[Any]
+    ) -> float:
         """The number that a function gives, compiled once Python has become dear."""
-        if self.compile and self._spent > EAGER_SECONDS and name not in self._uncompiled:
-            program = self._programs.get(name)
+        dear = self.compile and kind.spent >= self.eager_seconds
+        if dear and name not in kind.uncompiled:
+            program = kind.programs.get(name)
             try:
                 if program is None:
-                    program = self._programs[name] = compile_function(function)
+                    program = kind.programs[name] = compile_function(function)
                 return float(program(*parts).item())
             except PellucidError:
-                self._uncompiled.add(name)
+                kind.uncompiled.add(name)
         start = time.perf_counter()
         value = function(*parts)
-        self._spent += time.perf_counter() - start
+        kind.spent += time.perf_counter() - start
         return float(value.detach().item())
 
 
