@@ -59,11 +59,11 @@ def test_scores_with_several_axes_are_chosen_by_a_position_on_each() -> None:
 @pytest.mark.parametrize(
     ("output", "kind", "text"),
     [
-        (2, OutOfRangeError, r"output=2 for scores of shape \(2,\)"),
+        (2, OutOfRangeError, r"target=2 for scores of shape \(2,\)"),
         ([0, 5], OutOfRangeError, "positions from 0 to 1"),
         ([0, 1, 0], ShapeError, "3 positions for 2 rows"),
-        (True, ShapeError, "output=True is no position"),
-        ([0.5, 1.0], ShapeError, "output=0.5 is no position"),
+        (True, ShapeError, "target=True is no position"),
+        ([0.5, 1.0], ShapeError, "target=0.5 is no position"),
     ],
 )
 def test_positions_that_do_not_fit_are_refused(output: Any, kind: Any, text: str) -> None:

@@ -1,0 +1,280 @@
+"""Tests of explanations against the model: do the values say what the model does?
+
+================ ================================================================================
+``faithfulness`` groups of inputs drawn at random are set to the baseline, and the fall of the score
+                 is compared with the sum of their values (Bhatt, Weller and Moura, 2020); for
+                 slopes the inputs are moved a little instead.  The correlation must be higher than
+                 that of the same values in another order.
+``deletion``     inputs are set to the baseline, those with the largest values first, and the score
+                 must fall faster than in orders drawn at random (Petsiuk, Das and Saenko, 2018).
+================ ================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.base.errors import ArgumentError
+from pellucid.insight.explain.verdicts import Check, Explained
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
+
+LEAST_CORRELATION = 0.6
+"""Below this the values do not say what the model does, even where they are better than chance."""
+ORDERS = 40
+"""Orders drawn at random that an explanation's is held against."""
+MOST_GROUPS = 49
+MOST_ROWS = 8
+"""So many rows are tested, spread over all; the others are taken to be alike."""
+
+
+class Groups:
+    """The elements of the inputs in at most 49 groups: single ones, stretches, or squares.
+
+    ``sums`` float64 (rows, groups) is what the explanation says of each; ``rows`` which of the
+    explained rows are tested.  None from :meth:`of` where the values belong to no elements of the
+    inputs, as those of a layer inside.
+    """
+
+    def __init__(
+        self,
+        forward: Any,
+        rows: npt.NDArray[np.int64],
+        inputs: Sequence[Array],
+        baselines: Sequence[Array],
+        labels: Sequence[npt.NDArray[np.int64]],
+        values: Sequence[Floats],
+    ) -> None:
+        self.forward, self.rows = forward, rows
+        self.inputs, self.baselines, self.labels, self.values = inputs, baselines, labels, values
+        self.count = 1 + max(int(part.max()) for part in labels)
+        self.sums = np.zeros((len(rows), self.count))
+        for part, found in zip(labels, values, strict=True):
+            for row in range(len(rows)):
+                self.sums[row] += np.bincount(part.ravel(), found[row].ravel(), self.count)
+
+    @staticmethod
+    def of(explanation: Explained) -> Groups | None:
+        """The groups of an explanation's inputs."""
+        forward, inputs = explanation.forward, explanation.inputs
+        if forward is None or inputs is None or len(inputs) != len(explanation.values):
+            return None
+        rows = np.unique(np.linspace(0, len(inputs[0]) - 1, MOST_ROWS).astype(np.int64))
+        values, labels, start = [], [], 0
+        for x, found in zip(inputs, explanation.values, strict=True):
+            spread = spread_over(found, x.shape)
+            if spread is None:
+                return None
+            values.append(np.asarray(spread[rows], np.float64))
+            labels.append(start + _labels(x.shape[1:], max(1, MOST_GROUPS // len(inputs))))
+            start = 1 + int(labels[-1].max())
+        baselines = [b[rows] for b in _baselines(explanation)]
+        return Groups(forward, rows, [x[rows] for x in inputs], baselines, labels, values)
+
+    def scores(self, masks: npt.NDArray[np.bool_]) -> Floats:
+        """Scores with the masked groups at the baseline: (rows, masks) of (rows, masks, groups)."""
+        copies = masks.shape[1]
+        given = []
+        for x, baseline, part in zip(self.inputs, self.baselines, self.labels, strict=True):
+            hidden = masks[:, :, part.ravel()].reshape(len(x), copies, *x.shape[1:])
+            mixed = np.where(hidden, baseline[:, None], x[:, None]).astype(x.dtype)
+            given.append(mixed.reshape(len(x) * copies, *x.shape[1:]))
+        return self._asked(given, copies)
+
+    def moved(self, steps: Sequence[Floats]) -> Floats:
+        """Scores with each input moved: (rows, copies) of steps (rows, copies, …)."""
+        copies = steps[0].shape[1]
+        given = [
+            (x[:, None] + step).astype(x.dtype).reshape(len(x) * copies, *x.shape[1:])
+            for x, step in zip(self.inputs, steps, strict=True)
+        ]
+        return self._asked(given, copies)
+
+    def _asked(self, given: Sequence[Array], copies: int) -> Floats:
+        found = self.forward.of_rows(self.rows)(*given, copies=copies)
+        return np.asarray(found.reshape(-1, copies))
+
+
+def spread_over(values: Array, shape: tuple[int, ...]) -> Array | None:
+    """Values in the shape of the inputs: maps (rows, h, w) stretched over pictures (rows, c, H, W),
+    divided among what they cover; None where neither fits."""
+    if values.shape == shape:
+        return values
+    if len(shape) == 4 and values.ndim == 3 and len(values) == shape[0]:
+        lines = np.arange(shape[2]) * values.shape[1] // shape[2]
+        columns = np.arange(shape[3]) * values.shape[2] // shape[3]
+        stretched = values[:, lines][:, :, columns]
+        share = values.shape[1] * values.shape[2] / (shape[1] * shape[2] * shape[3])
+        return np.broadcast_to((stretched * share)[:, None], shape)
+    if values.ndim < len(shape) and values.shape == shape[: values.ndim]:
+        return np.broadcast_to(values.reshape(*values.shape, *(1,) * (len(shape) - values.ndim)),
+                               shape) / np.prod(shape[values.ndim :])  # fmt: skip
+    return None
+
+
+def _labels(shape: tuple[int, ...], most: int) -> npt.NDArray[np.int64]:
+    """The group of each element of one row's input: int64 of its shape."""
+    size = int(np.prod(shape, dtype=int))
+    if size <= most:
+        return np.arange(size).reshape(shape)
+    if len(shape) == 3 or (len(shape) == 2 and min(shape) > 7):
+        side = max(1, int(np.sqrt(most)))
+        lines = np.arange(shape[-2]) * min(side, shape[-2]) // shape[-2]
+        columns = np.arange(shape[-1]) * min(side, shape[-1]) // shape[-1]
+        square = lines[:, None] * min(side, shape[-1]) + columns
+        return np.ascontiguousarray(np.broadcast_to(square, shape))
+    if len(shape) == 2 and shape[0] <= most:  # positions of a sequence
+        return np.ascontiguousarray(np.broadcast_to(np.arange(shape[0])[:, None], shape))
+    return (np.arange(size) * most // size).reshape(shape)
+
+
+def _baselines(explanation: Explained) -> list[Array]:
+    """What stands for an absent input: the explanation's baseline, else 0."""
+    given, inputs = explanation.baseline, explanation.inputs or ()
+    if isinstance(given, tuple) and len(given) == len(inputs):
+        if all(isinstance(b, np.ndarray) and b.shape == x.shape for b, x in zip(given, inputs, strict=True)):  # fmt: skip  # noqa: E501
+            return list(given)
+    return [np.zeros_like(x) for x in inputs]
+
+
+# ---- tests -------------------------------------------------------------------------------------
+
+
+def faithfulness(explanation: Explained, seed: int = 0, samples: int = 100) -> Check | None:
+    """Whether the values say how the score changes: see the module's text; None where they belong
+    to no elements of the inputs."""
+    groups = Groups.of(explanation)
+    if groups is None or explanation.kind == "map":
+        return None
+    random = np.random.default_rng(seed)
+    if explanation.kind == "slope":
+        if not all(np.issubdtype(x.dtype, np.floating) for x in groups.inputs):
+            return None
+        told, seen = _of_small_steps(groups, random, samples)
+    else:
+        masks = random.random((len(groups.rows), samples, groups.count)) < 0.5
+        seen = groups.forward.output[groups.rows][:, None] - groups.scores(masks)
+        told = (masks * groups.sums[:, None]).sum(2)
+        shuffled = [_shuffled(groups.sums, random) for _ in range(ORDERS)]
+        chance = [_agreement((masks * s[:, None]).sum(2), seen) for s in shuffled]
+        return _judged(_agreement(told, seen), chance, explanation)
+    chance = [_agreement(random.permuted(told, axis=1), seen) for _ in range(ORDERS)]
+    return _judged(_agreement(told, seen), chance, explanation)
+
+
+def _judged(found: float, chance: Sequence[float], explanation: Explained) -> Check:
+    limit = max(LEAST_CORRELATION, float(np.quantile(chance, 0.95)))
+    passed = found > limit
+    how = "moved a little" if explanation.kind == "slope" else "taken away"
+    text = (
+        f"its values {'predict' if passed else 'do not predict'} how the score changes when inputs "
+        f"are {how} (correlation {found:.2f}, {limit:.2f} needed)"
+    )
+    return Check("faithfulness", passed, found, limit, text, faithful=True)
+
+
+def _of_small_steps(
+    groups: Groups, random: np.random.Generator, samples: int
+) -> tuple[Floats, Floats]:
+    """Changes of the score told by slopes, and seen, for small steps in random directions."""
+    steps = []
+    for x in groups.inputs:
+        size = float(x.std()) or float(np.abs(x).max()) or 1.0
+        steps.append(random.normal(0, 0.01 * size, (len(x), samples, *x.shape[1:])))
+    told = np.sum(
+        [
+            (step * v[:, None]).reshape(len(v), samples, -1).sum(2)
+            for step, v in zip(steps, groups.values, strict=True)
+        ],
+        axis=0,
+    )
+    seen = groups.moved(steps) - groups.forward.output[groups.rows][:, None]
+    return told, seen
+
+
+def _shuffled(sums: Floats, random: np.random.Generator) -> Floats:
+    return random.permuted(sums, axis=1)
+
+
+def _agreement(told: Floats, seen: Floats) -> float:
+    """The mean over rows of the correlation along the second axis; 0 where a row is constant."""
+    a = told - told.mean(1, keepdims=True)
+    b = seen - seen.mean(1, keepdims=True)
+    size = np.sqrt((a**2).sum(1) * (b**2).sum(1))
+    return float(((a * b).sum(1) / np.where(size > 0, size, 1)).mean())
+
+
+def curves(explanation: Explained, seed: int = 0) -> tuple[Floats, Floats, Floats] | None:
+    """Scores while inputs are taken away, strongest first: (rows, groups + 1); while they are put
+    in, strongest first; and, of orders drawn at random, while they are taken away:
+    (orders, rows, groups + 1).  None where the values belong to no elements of the inputs.
+    """
+    groups = Groups.of(explanation)
+    if groups is None:
+        return None
+    random = np.random.default_rng(seed)
+    strength = np.abs(groups.sums) if explanation.kind == "slope" else groups.sums
+    order = np.argsort(-strength, axis=1, kind="stable")
+    place = np.argsort(order, axis=1)
+    steps = np.arange(groups.count + 1)[None, :, None]
+    away = groups.scores(place[:, None] < steps)
+    put = groups.scores(place[:, None] >= steps)
+    by_chance = []
+    for _ in range(ORDERS):
+        drawn = random.permuted(place, axis=1)
+        by_chance.append(groups.scores(drawn[:, None] < steps))
+    return away, put, np.array(by_chance)
+
+
+def deletion(explanation: Explained, seed: int = 0) -> Check | None:
+    """Whether the score falls faster than by chance when inputs are taken away, strongest first.
+
+    The measure is the mean score on the way, over all rows; it must be below that of 95 % of the
+    orders drawn at random.
+    """
+    found = curves(explanation, seed)
+    if found is None or explanation.kind == "slope":
+        return None
+    away, _, chance = found
+    ends = away[:, :1] - away[:, -1:]
+    scale = np.where(np.abs(ends) > 0, np.abs(ends), 1)
+    area = float((away / scale).mean())
+    others = (chance / scale).mean((1, 2))
+    limit = float(np.quantile(others, 0.05))
+    passed = area < limit
+    text = (
+        "the score falls "
+        + ("faster" if passed else "no faster")
+        + " than by chance when inputs are taken away in the order of its values"
+    )
+    return Check("deletion", passed, area, limit, text, faithful=True)
+
+
+TESTS: dict[str, Callable[..., Check | None]] = {
+    "faithfulness": faithfulness,
+    "deletion": deletion,
+}
+"""Name → test; each returns None where it says nothing about this explanation."""
+DEFAULT = ("faithfulness", "deletion")
+
+
+def check(
+    explanation: Explained, names: Sequence[str] = (), seed: int = 0, **settings: Any
+) -> None:
+    """Enter the results of the named tests, by default of those that need the model's answers
+    alone, into ``explanation.checks``."""
+    if explanation.forward is None:
+        raise ArgumentError(
+            "this explanation does not know its model", "check it where it was made"
+        )
+    for name in names or DEFAULT:
+        if name not in TESTS:
+            raise ArgumentError(f"there is no test {name!r}", f"use one of {', '.join(TESTS)}")
+        found = TESTS[name](explanation, seed=seed, **settings)
+        if found is not None:
+            explanation.checks[name] = found
