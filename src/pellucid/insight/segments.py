@@ -33,7 +33,7 @@ _PAIRS_OF = 12
 
 @dataclass(frozen=True)
 class Segment:
-    """A group of rows: ``conditions`` in words (``("sex is male", "age below 20")``), how many
+    """A group of rows: ``conditions`` in words (``("sex = male", "age < 20")``), how many
     ``rows``, their mean ``error`` and that of all ``others``, the ``p`` value of the difference,
     and which rows (``mask``)."""
 
@@ -61,7 +61,7 @@ def worst_segments(table: Table, errors: npt.ArrayLike, *, most: int = 8) -> lis
     >>> table = as_table({"kind": ["a", "b"] * 50, "size": np.arange(100.0)})
     >>> wrong = np.tile([1.0, 0.0], 50) * (np.arange(100) % 5 != 0)
     >>> [str(found) for found in worst_segments(table, wrong)]
-    ['kind is a (50 rows)']
+    ['kind = a (50 rows)']
     """
     size = np.asarray(errors, np.float64)
     if size.shape != (len(table),):
@@ -91,14 +91,14 @@ def _groups(column: Column) -> Iterator[Group]:
         for code in np.argsort(-counts, kind="stable")[:MOST_LEVELS].tolist():
             if counts[code]:
                 mask = np.asarray(column.values == code)
-                yield (f"{column.name} is {column.categories[code]}",), mask
+                yield (f"{column.name} = {column.categories[code]}",), mask
         return
     present = column.values[~missing]
     levels = np.unique(present)
     if len(levels) <= 6:
         for level in levels.tolist():
             shown = _shown(column, level)
-            yield (f"{column.name} is {shown}",), np.asarray(column.values == level)
+            yield (f"{column.name} = {shown}",), np.asarray(column.values == level)
         return
     cuts = np.unique(np.quantile(present, np.arange(1, QUARTERS) / QUARTERS, method="nearest"))
     ends = [-math.inf, *cuts.tolist(), math.inf]
@@ -111,10 +111,10 @@ def _groups(column: Column) -> Iterator[Group]:
 
 def _range(column: Column, low: float, high: float) -> str:
     if math.isinf(low):
-        return f"{column.name} below {_shown(column, high)}"
+        return f"{column.name} < {_shown(column, high)}"
     if math.isinf(high):
-        return f"{column.name} from {_shown(column, low)}"
-    return f"{column.name} from {_shown(column, low)} to below {_shown(column, high)}"
+        return f"{column.name} ≥ {_shown(column, low)}"
+    return f"{_shown(column, low)} ≤ {column.name} < {_shown(column, high)}"
 
 
 def _shown(column: Column, value: float) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.data.columns import Column, Table
+from pellucid.data.image_preprocessing import ImagePreprocessor
 from pellucid.data.json_checks import (
     json_error,
     json_integer,
@@ -55,13 +56,15 @@ class Confused:
 def rows_record(prepared: PreparedData, kept: npt.NDArray[np.int64]) -> dict[str, Any] | None:
     """The record of the columns of the rows ``kept`` (positions in the shown part); None where the
     source is no table."""
-    table = prepared.shown_rows
-    if table is None or not len(kept) or int(kept[-1]) >= len(table):
+    table, plan = prepared.shown_rows, prepared.preprocessor
+    if table is None or isinstance(plan, ImagePreprocessor):
+        return None
+    if not len(kept) or int(kept[-1]) >= len(table):
         return None
     chosen = np.arange(len(kept))
     if len(kept) > MOST_ROWS:
         chosen = np.unique(np.linspace(0, len(kept) - 1, MOST_ROWS).astype(np.int64))
-    used = set(prepared.preprocessor.feature_columns)
+    used = set(plan.feature_columns)
     names = [name for name in table.columns if name in used]
     part = table.take(kept[chosen])
     return {

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.base.language import Shown
-from pellucid.insight.report.charts import image_uri, line_chart
+from pellucid.base.language import Shown, translated
+from pellucid.insight.report.charts import Line, image_uri, line_chart
 from pellucid.insight.report.markup import safe, said, table
 from pellucid.insight.thresholds import (
     area,
@@ -48,12 +48,13 @@ def confusion_section(run: StoredRun, part: str) -> str:
     )
     switch = (
         '<input type="radio" name="confusion" id="counts" checked>'
-        '<label for="counts">rows</label>'
-        '<input type="radio" name="confusion" id="shares"><label for="shares">shares</label>'
+        f'<label for="counts">{said("rows")}</label>'
+        '<input type="radio" name="confusion" id="shares">'
+        f'<label for="shares">{said("shares")}</label>'
     )
     keys = (
-        '<div class="legend"><span><i class="key heat"></i>right</span>'
-        '<span><i class="key miss"></i>wrong</span>'
+        f'<div class="legend"><span><i class="key heat"></i>{said("right")}</span>'
+        f'<span><i class="key miss"></i>{said("wrong")}</span>'
         "<span>the darker, the larger the share of the true class</span></div>"
     )
     return f'<div class="switch">{switch}{both}</div>{keys}{_examples(run, matrix)}'
@@ -238,13 +239,13 @@ def roc_section(run: StoredRun) -> str:
         x, y = roc_curve(true, scores)
         found.append((area(x, y), name, x, y))
     found.sort(key=lambda entry: entry[0])
-    lines = [
+    lines: list[Line] = [
         (Shown(f"{name}: {size:.3f}"), f"r{place}", x.tolist(), y.tolist())
         for place, (size, name, x, y) in enumerate(found[:MOST_CURVES])
     ]
     if not lines:
         return ""
-    lines.append(("guessing: 0.5", "f", [0.0, 1.0], [0.0, 1.0]))
+    lines.append((translated(f"guessing: {0.5}"), "f", [0.0, 1.0], [0.0, 1.0]))
     return line_chart(
         lines,
         "share of the others that is taken for it",
@@ -262,7 +263,7 @@ def precision_recall_section(run: StoredRun) -> str:
         size = average_precision(recall, precision)
         found.append((size, name, recall, precision, float(true.mean())))
     found.sort(key=lambda entry: entry[0])
-    lines = [
+    lines: list[Line] = [
         (Shown(f"{name}: {size:.3f}"), f"r{place}", recall.tolist(), precision.tolist())
         for place, (size, name, recall, precision, _) in enumerate(found[:MOST_CURVES])
     ]
@@ -270,7 +271,7 @@ def precision_recall_section(run: StoredRun) -> str:
         return ""
     if len(found) == 1:
         base = found[0][-1]
-        lines.append((f"guessing: {base:.3f}", "f", [0.0, 1.0], [base, base]))
+        lines.append((translated(f"guessing: {base:.3f}"), "f", [0.0, 1.0], [base, base]))
     return line_chart(lines, "recall", "precision", whole=False, shares=True)
 
 
@@ -314,7 +315,11 @@ def threshold_section(run: StoredRun) -> str:
         ]
         best = int(f1.argmax())
         at_half = float(f1[thresholds >= 0.5][-1]) if (thresholds >= 0.5).any() else 0.0
-        parts.append(line_chart(lines, "threshold", "share", whole=False, shares=True))
+        parts.append(
+            line_chart(
+                lines, translated("threshold"), translated("share"), whole=False, shares=True
+            )
+        )
         parts.append(
             f"<p>F1 is highest at {thresholds[best]:.2f}: {f1[best]:.1%}, against {at_half:.1%} at "
             "0.5. A threshold is chosen on validation rows, or by what the two kinds of mistakes "

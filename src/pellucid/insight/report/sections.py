@@ -97,7 +97,7 @@ def curves_section(run: StoredRun) -> str:
         lines.append(("training loss, evaluated", "c", epochs, [loss for _, loss in known]))
     if history.epochs[0].validation_loss is not None:
         lines.append(("validation loss", "b", epochs, history["validation_loss"]))
-    return line_chart(lines, "epoch", Shown(run.training.loss), float(history.best_epoch))
+    return line_chart(lines, "epoch", translated("loss"), float(history.best_epoch))
 
 
 def metric_section(run: StoredRun) -> str:

@@ -41,6 +41,8 @@ h3 { font-size: 13px; font-weight: 600; margin: 0 0 2px; }
 .card.wide { grid-column: 1 / -1; }
 @media (max-width: 860px) { h1 { font-size: 25px; }
   .cards { grid-template-columns: minmax(0, 1fr); } }
+@media (max-width: 560px) { .tick { font-size: 17px !important; }
+  .title { font-size: 17px !important; } .small .tick { font-size: 11px !important; } }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 th, td { text-align: left; padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line);
