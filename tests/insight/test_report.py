@@ -232,8 +232,7 @@ def test_the_rows_of_the_source_are_shown_as_they_stand_there(mixed: Path) -> No
 
 
 EVENTS = (
-    "training", "data", "inside", "metrics", "baselines", "verdict", "predictions", "shown",
-    "rows", "time",
+    "training", "data", "inside", "metrics", "baselines", "verdict", "predictions", "shown", "time"
 )  # fmt: skip
 
 
@@ -252,7 +251,7 @@ def test_a_folder_without_a_part_has_a_report_that_says_so(
         assert "What is missing" in found.text and "does not hold" in found.text
 
 
-@pytest.mark.parametrize("event", [*EVENTS, "epoch"])
+@pytest.mark.parametrize("event", [*EVENTS, "rows", "epoch"])
 @pytest.mark.parametrize("value", [None, "x", 10**400, [[[]]], {"a": {"b": 1}}, -1, True])
 def test_damaged_and_hostile_records_cost_a_part_of_the_report(
     mixed: Path, tmp_path: Path, event: str, value: object
