@@ -86,7 +86,7 @@ def test_a_run_without_a_report_is_kept_and_ends_with_its_code(
     def broken(folder: Path) -> str:
         raise ZeroDivisionError("in a chart")
 
-    monkeypatch.setattr("pellucid.cli.train.render_report", broken)
+    monkeypatch.setattr("pellucid.cli.train.report_files", broken)
     write_table(tmp_path / "table.csv")
     outcome = command(*TRAIN, "-o", "run", "--epochs", 2)
     assert outcome.code == 70 and "Traceback" not in outcome.err

@@ -87,7 +87,7 @@ def test_titanic_to_arrays(real_data: Find) -> None:
     assert rows_used(data) == list(range(891)) and data.name == "titanic"
     assert data.task.kind == "binary" and data.task.output_layer == "sigmoid"
     assert data.fingerprint == hashlib.sha256(file.read_bytes()).hexdigest()
-    leak = "Column 'alive' is the target 'survived' under another name (False is 0, True is 1"
+    leak = "Column 'alive' is the target 'survived' under another name (False = 0, True = 1"
     assert any(leak in note for note in data.notes)
     assert "alive" not in str(data.feature_names)
     assert {"age", "age is missing", "sex = female", "deck is missing"} <= set(data.feature_names)

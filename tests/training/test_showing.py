@@ -162,7 +162,7 @@ def test_a_report_is_shown_in_a_frame_of_its_own(outcome: Outcome, tmp_path: Pat
     assert pellucid.report(read_run(outcome.folder), language="en").html == page.html
     shown = page._repr_html_()
     assert shown.startswith("<iframe ") and shown.count("<") == 2  # the page is an attribute
-    frame = re.search(r'srcdoc="([^"]*)" sandbox=""', shown)
+    frame = re.search(r'srcdoc="([^"]*)" sandbox="allow-scripts"', shown)
     assert frame is not None and html.unescape(frame[1]) == page.html
     assert repr(page).startswith("Report('run', ")
     assert page.save(tmp_path / "page.html").read_text(encoding="utf-8") == page.html

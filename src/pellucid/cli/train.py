@@ -33,7 +33,7 @@ from pellucid.cli.reporting import (
 from pellucid.data.sources import PreparedData
 from pellucid.insight.finding import Finding
 from pellucid.insight.pictures import draw_learning_rates
-from pellucid.insight.report import render_report
+from pellucid.insight.report import report_files
 from pellucid.insight.runs import run_findings
 from pellucid.training.config import TrainingConfig
 from pellucid.training.events import (
@@ -86,7 +86,7 @@ def train(
             overwrite=overwrite,
             loading=loading,
             listeners=[] if as_json else [face],
-            report=render_report,
+            report=report_files,
             word=option_words,
             settings_text=toml_text(given) if resume is None else "",
             resume=resume,
@@ -138,7 +138,7 @@ def train_folds(
             overwrite=overwrite,
             loading=loading,
             listeners=[] if as_json else [face],
-            report=render_report,
+            report=report_files,
             word=option_words,
             settings_text=toml_text(given),
             **settings,

@@ -31,7 +31,7 @@ from pellucid.cli.reporting import (
 from pellucid.data.large_files import is_large, predict_large
 from pellucid.data.preprocessing import Preprocessor
 from pellucid.data.sources import PredictionData, load_for_prediction
-from pellucid.insight.report import render_comparison, render_report
+from pellucid.insight.report import render_comparison, render_report, report_json
 from pellucid.interop.files import replacing
 from pellucid.training.averaging import spread
 from pellucid.training.calibration import both_classes
@@ -370,6 +370,8 @@ def report(runs: Sequence[Path], output: Path | None, as_json: bool = False) -> 
     else:
         found = [read_run(runs[0])]
         page, target = render_report(found[0]), output or runs[0] / REPORT
+        numbers = target.with_suffix(".json")
+        write_file(Path(os.path.abspath(numbers)), report_json(found[0]).encode())
     write_file(Path(os.path.abspath(target)), page.encode())
     notes = [note for run in found for note in run.notes]
     if as_json:

@@ -67,7 +67,7 @@ def _recoding(column: Column, classes: Rows, names: tuple[str, ...]) -> str:
         return ""
     first_rows = [int(np.argmax(codes == code)) for code in pairs[0][:3]]
     shown = [
-        f"{column.text(row)} is {names[int(label)]}"
+        f"{column.text(row)} = {names[int(label)]}"
         for row, label in zip(first_rows, pairs[1][:3], strict=True)
     ]
     return ", ".join(shown) + (", …" if pairs.shape[1] > 3 else "")

@@ -78,8 +78,9 @@ EPOCHS_RECORDED = 50_000
 _DEFECT = 70
 """Exit code of errors that nobody foresaw."""
 
-Report = Callable[[Path], str]
-"""A run folder → its report, such as ``pellucid.insight.report.render_report``."""
+Report = Callable[[Path], str | Mapping[str, str]]
+"""A run folder → its report: a page, such as ``pellucid.insight.report.render_report`` makes, or
+the texts of ``report.html`` and ``report.json`` by name, as ``report_files`` does."""
 
 
 @dataclass(eq=False)
@@ -420,7 +421,7 @@ class Job:
         report = self.report
         if report is not None and interrupts.count == seen:
             what = "The report could not be written"
-            made = leavable(what, lambda: writer.write(REPORT, report(writer.folder)))
+            made = leavable(what, lambda: _write_report(writer, report))
             whole &= made and self._save_model(writer, result)
         for problem in list(self.problems):
             write = functools.partial(writer.record, "problem", **vars(problem))
@@ -545,6 +546,12 @@ class _Recorder:
             if not self.writer.usable:
                 self.job._attempt(what, lambda: self.writer.write(MODEL, content))
         self.saved_at = time.perf_counter()
+
+
+def _write_report(writer: RunWriter, report: Report) -> None:
+    found = report(writer.folder)
+    for name, text in ({REPORT: found} if isinstance(found, str) else found).items():
+        writer.write(name, text)
 
 
 def _record(

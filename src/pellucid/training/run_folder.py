@@ -8,6 +8,7 @@ model.json            everything needed to predict again: architecture, preproce
 records.jsonl         one JSON object a line: what happened, epoch by epoch, and all that the
                       report shows (see ``stored_run``)
 report.html           the report, which can be made again from the other three
+report.json           its numbers
 checkpoints/          while the run is not complete: states to go on from (see ``checkpoints``)
 ====================  ======================================================================
 """
@@ -46,11 +47,12 @@ from pellucid.training.saved_model import FILE, SavedModel, parse_json
 from pellucid.training.saved_system import FORMAT as SYSTEM
 from pellucid.training.saved_system import SavedSystem
 
-WEIGHTS, MODEL, RECORDS, REPORT, SETTINGS = FILES = (
+WEIGHTS, MODEL, RECORDS, REPORT, REPORT_DATA, SETTINGS = FILES = (
     "weights.safetensors",
     FILE,
     "records.jsonl",
     "report.html",
+    "report.json",
     "settings.toml",
 )
 UNFINISHED = f".{RECORDS}.partial"
@@ -240,7 +242,7 @@ class RunWriter:
         lines = b"".join(json.dumps(record).encode() + b"\n" for record in records)
         os.rename(adopt, self.folder)
         write_file(self.folder / UNFINISHED, lines)
-        for name in (RECORDS, REPORT):
+        for name in (RECORDS, REPORT, REPORT_DATA):
             (self.folder / name).unlink(missing_ok=True)
         for name in (WEIGHTS, MODEL):
             if (self.folder / name).is_file():

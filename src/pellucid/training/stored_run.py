@@ -16,6 +16,8 @@ verdict       better, text
 predictions   part, rows, true, predicted: of the part that the report shows
 shown         part, positions, and columns with cells (tables) or features (images): the
               worst predictions as they stand in the data; first: features of the first row
+rows          positions, columns: the columns of predicted rows, of tables
+confused      positions, features: pictures of rows that were taken for another class
 time          seconds: where the time went
 profile       profile: where the time of a step went, layer by layer (``LayerProfile``)
 problem       message, hint: what went wrong beside the training
@@ -27,8 +29,6 @@ part may be missing (older versions, killed runs); what is missing or damaged is
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,6 +51,7 @@ from pellucid.data.json_checks import (
 from pellucid.data.sources import PreparedData
 from pellucid.nn.module import Module
 from pellucid.tensor.autograd import no_grad
+from pellucid.training.arrays_json import array_from_json, array_to_json
 from pellucid.training.baselines import Baseline, Baselines
 from pellucid.training.history import EpochRecord, History
 from pellucid.training.job import RunResult
@@ -62,6 +63,14 @@ from pellucid.training.profiling import LayerProfile
 from pellucid.training.run_folder import load_model, load_run, read_records
 from pellucid.training.saved_model import PARTS, SavedModel
 from pellucid.training.showing import run_html
+from pellucid.training.stored_rows import (
+    Confused,
+    StoredRows,
+    confused_from_json,
+    confused_record,
+    rows_from_json,
+    rows_record,
+)
 
 Numbers = npt.NDArray[Any]
 T = TypeVar("T")
@@ -146,6 +155,8 @@ class StoredRun:
     after: Observation | None = None
     predictions: Predictions | None = None
     shown: Shown | None = None
+    rows: StoredRows | None = None
+    confused: Confused | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     data_notes: tuple[str, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
@@ -269,6 +280,12 @@ def _prediction_records(result: RunResult, part: str) -> Iterator[tuple[str, dic
             "first": first,
         },
     )
+    rows = rows_record(result.prepared, kept)
+    if rows is not None and part == shown_part(_filled(result.prepared)):
+        yield "rows", rows
+    confused = confused_record(result.prepared, part, kept, predicted)
+    if confused is not None:
+        yield "confused", confused
 
 
 def _cells(prepared: PreparedData, part: str, rows: Numbers) -> tuple[Any, Any]:
@@ -291,38 +308,6 @@ def _filled(prepared: PreparedData) -> dict[str, int]:
 
 def _short(cell: str | None) -> str | None:
     return None if cell is None else cell[:_TEXT]
-
-
-# ---- arrays ------------------------------------------------------------------------------------
-
-
-def array_to_json(array: Numbers) -> dict[str, Any]:
-    """An array as JSON values."""
-    plain = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    data = base64.b64encode(plain.tobytes()).decode()
-    return {"dtype": plain.dtype.str, "shape": list(plain.shape), "data": data}
-
-
-def array_from_json(value: object, where: str, kinds: str = "<f8") -> Numbers:
-    """An array of one of ``kinds`` (NumPy's names, separated by spaces), all values finite."""
-    if not isinstance(value, dict) or set(value) != {"dtype", "shape", "data"}:
-        raise json_error(where, "an array", value)
-    kind = json_text(value["dtype"], where, tuple(kinds.split()))
-    sizes = [json_integer(n, where, 0, _MOST) for n in json_list(value["shape"], where, 2)]
-    data = value["data"]
-    if not isinstance(data, str):
-        raise json_error(where, "bytes in base64", data)
-    try:
-        content = base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        raise json_error(where, "bytes in base64", data) from None
-    dtype = np.dtype(kind)
-    if len(content) != math.prod(sizes) * dtype.itemsize:
-        raise json_error(where, f"the bytes of {sizes}", len(content))
-    array = np.frombuffer(bytearray(content), dtype).reshape(sizes)
-    if dtype.kind == "f" and not bool(np.isfinite(array).all()):
-        raise json_error(where, "finite numbers", "NaN or infinity")
-    return array
 
 
 # ---- reading -----------------------------------------------------------------------------------
@@ -451,6 +436,7 @@ class _Reader:
         if run.predictions is not None:
             rows = len(run.predictions.rows)
             run.shown = self.take("shown", lambda r: _shown(r, rows), "the worst predictions")
+            self._further(run, rows)
         if "profile" in self.last:
             run.profile = self.take("profile", _profile, "the time of the layers")
         run.seconds = self.take("time", _seconds, "where the time went") or {}
@@ -459,6 +445,18 @@ class _Reader:
         )
         with_text = [(r.get("message"), r.get("hint")) for r in self.problems]
         run.problems = tuple((str(message), str(hint)) for message, hint in with_text)
+
+    def _further(self, run: StoredRun, count: int) -> None:
+        """What only some folders hold about ``count`` predictions."""
+        if "rows" in self.last:
+            name = self.saved.name
+            run.rows = self.take(
+                "rows", lambda r: rows_from_json(r, name, count), "the columns of predicted rows"
+            )
+        if "confused" in self.last:
+            run.confused = self.take(
+                "confused", lambda r: confused_from_json(r, count), "pictures of confused classes"
+            )
 
     def _predictions(self, record: Mapping[str, Any]) -> Predictions:
         found = Predictions(

@@ -9,10 +9,13 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from pellucid.base.language import language, translated
+from pellucid.insight.report.script import HASH, SCRIPT
 from pellucid.insight.report.style import CSS
 
-# Nothing is loaded and nothing runs, whatever a name in the data may try.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+# Nothing is loaded and nothing but the page's own script runs, whatever a name may try.
+_POLICY = (
+    f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{HASH}'"
+)
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn")  # control, format (also bidirectional), unusable
 
 # Around what is not translated any more, until the page is done; no text holds such characters.
@@ -29,6 +32,11 @@ def safe(value: object, longest: int = 60) -> str:
         shown = shown[: longest - 1] + "…"
     text = html.escape(shown, quote=True)
     return text if language() == "en" else f"{_BEGIN}{text}{_END}"
+
+
+def plain(text: str, longest: int = 60) -> str:
+    """A text in the language of the page without invisible characters, not escaped."""
+    return html.unescape(said(text, longest)).replace(_BEGIN, "").replace(_END, "")
 
 
 def said(text: str, longest: int = 60) -> str:
@@ -104,7 +112,7 @@ def page(title: str, body: str, footer: str = "") -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{CSS}</style></head><body><main>{body}{last}"
-        "</main></body></html>\n"
+        f"</main><script>{SCRIPT}</script></body></html>\n"
     )
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from pellucid.base.language import in_language, language, translated
-from pellucid.insight.report import sections
+from pellucid.insight.report import classes, numbers, rows, sections
 from pellucid.insight.report.features import features_section
 from pellucid.insight.report.markup import card, number, page, safe, said, seconds_text, sentences
 from pellucid.insight.report.mistakes import mistakes_section
@@ -140,29 +140,11 @@ def _cards(run: StoredRun) -> list[str]:
             "↓: lower is better. Small: where 95 % of the figure lies on samples of the same rows.",
             wide=True,
         ),
-        card("Loss", sections.curves_section(run), f"{ended}{kept} {diagnosis_text(run)}"),
+        card("Loss", sections.curves_section(run), f"{ended}{kept} {_loss_note(run)}"),
         card("Validation metric", sections.metric_section(run), "After each epoch."),
     ]
     if part:
-        of = f"On the {part} part."
-        if run.saved.task.kind == "regression":
-            cards.append(card("Predicted against true", sections.scatter_section(run), of))
-            cards.append(card("Errors", sections.errors_section(run), of))
-            title = "Largest errors"
-        else:
-            cards.append(card("Confusion matrix", sections.confusion_section(run, part), of))
-            cards.append(card("Each class", sections.classes_section(run, part), of))
-            sure = "A curve below the line: the network is surer than it is right."
-            cards.append(card("Reliability", reliability_section(run), sure))
-            title = "Most certain mistakes"
-        note = (
-            "Their size comes from the validation rows; how often they held the truth was counted "
-            "on the test rows. Written for new rows by: pellucid predict --interval 0.9"
-        )
-        what = "Intervals" if run.saved.task.kind == "regression" else "Sets of classes"
-        cards.append(card(what, coverage_section(run) if part == "test" else "", note))
-        note = f"On the {part} part; rows are counted from 0."
-        cards.append(card(title, mistakes_section(run), note, wide=True))
+        cards += _prediction_cards(run, part)
     seen = features_section(run)
     if seen:
         note = (
@@ -171,14 +153,14 @@ def _cards(run: StoredRun) -> list[str]:
             "edges, later ones combine them. Shown are the channels that answer most."
         )
         cards.append(card("What the convolutions see", seen, note, wide=True))
-    rows = "The height of a bar is the square root of its share, so that rare values can be seen."
+    roots = "The height of a bar is the square root of its share, so that rare values can be seen."
     cards += [
         card("Network", sections.network_section(run), wide=True),
-        card("Weights", sections.weights_section(run), rows, wide=True),
+        card("Weights", sections.weights_section(run), roots, wide=True),
         card(
             "Outputs of each layer",
             sections.activations_section(run),
-            "On up to 512 validation rows. " + rows,
+            "On up to 512 validation rows. " + roots,
             wide=True,
         ),
         card("Time", sections.timings_section(run)),
@@ -188,3 +170,84 @@ def _cards(run: StoredRun) -> list[str]:
         card("What is missing", sections.gaps_section(run), wide=True),
     ]
     return cards
+
+
+def _loss_note(run: StoredRun) -> str:
+    """What the curves are, and what they tell."""
+    said_of_units = ""
+    if run.saved.task.kind == "regression" and run.saved.config.loss == "auto":
+        said_of_units = "The loss is that of targets with a standard deviation of 1. "
+    how = (
+        "The training loss is the mean during an epoch, with everything that is on in training; "
+        "the validation loss is measured after it. "
+    )
+    return f"{said_of_units}{how}{diagnosis_text(run)}"
+
+
+def _prediction_cards(run: StoredRun, part: str) -> list[str]:
+    """What is seen from the predictions of the part that is shown."""
+    regression = run.saved.task.kind == "regression"
+    cards = _number_cards(run, part) if regression else _class_cards(run, part)
+    note = (
+        "Their size comes from the validation rows; how often they held the truth was counted "
+        "on the test rows. Written for new rows by: pellucid predict --interval 0.9"
+    )
+    what = "Intervals" if regression else "Sets of classes"
+    cards.append(card(what, coverage_section(run), note))
+    note = (
+        "Rows are cut by each column and by pairs of columns. Listed are groups whose error is "
+        "larger than elsewhere; of all that are listed, one in twenty may be chance."
+    )
+    cards.append(card("Worst groups", rows.segments_section(run), note, wide=True))
+    note = (
+        "Each point is the mean over a category, or over a part of the range with equally many "
+        "rows, named by its middle; the line is where 95 % of the mean lies. Those first over "
+        "which the error differs most."
+    )
+    cards.append(card("Errors by column", rows.columns_section(run), note, wide=True))
+    title = "Largest errors" if regression else "Most certain mistakes"
+    note = f"On the {part} part; rows are counted from 0."
+    cards.append(card(title, mistakes_section(run), note, wide=True))
+    return cards
+
+
+def _number_cards(run: StoredRun, part: str) -> list[str]:
+    of = f"On the {part} part."
+    return [
+        card("Predicted against true", numbers.scatter_section(run), of),
+        card("Errors", numbers.errors_section(run), of),
+        card(
+            "Errors over predicted values",
+            numbers.residuals_section(run),
+            "A slope, a bend or a fan is something that the network has not learned.",
+        ),
+        card(
+            "Errors against a normal distribution",
+            numbers.quantiles_section(run),
+            "Points far from the line at its ends: more large errors than a normal distribution "
+            "has.",
+        ),
+    ]
+
+
+def _class_cards(run: StoredRun, part: str) -> list[str]:
+    of = f"On the {part} part."
+    curve = "The name of a curve stands with the area under it; guessing has 0.5."
+    sure = "A curve below the line: the network is surer than it is right."
+    return [
+        card("Confusion matrix", classes.confusion_section(run, part), of),
+        card("Each class", classes.classes_section(run, part), f"{of} Small: 95 % intervals."),
+        card("ROC", classes.roc_section(run), curve),
+        card(
+            "Precision and recall",
+            classes.precision_recall_section(run),
+            "The name of a curve stands with the mean precision over the recall.",
+        ),
+        card("Threshold", classes.threshold_section(run), "For the second class."),
+        card(
+            "Gains",
+            classes.gains_section(run),
+            "How much of the second class is found among the rows with the highest scores.",
+        ),
+        card("Reliability", reliability_section(run), sure),
+    ]

@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.base.language import Shown, translated
 from pellucid.data.image_preprocessing import ImagePreprocessor
 from pellucid.data.input_layout import InputLayout
-from pellucid.insight.report.charts import histogram, legend, line_chart, scatter, stacked_bar
+from pellucid.insight.report.charts import histogram, legend, line_chart, stacked_bar
 from pellucid.insight.report.markup import number, safe, said, seconds_text, table
 from pellucid.training.config import ACTIVATIONS, TrainingConfig
 from pellucid.training.metrics import LOWER_IS_BETTER, Metrics
@@ -22,7 +22,6 @@ from pellucid.training.saved_model import PARTS
 from pellucid.training.stored_run import SimpleModel, StoredRun
 from pellucid.training.trust import figure_intervals
 
-_MATRIX_CLASSES = 30
 _SHARES = frozenset(
     {"accuracy", "macro_f1", "micro_f1", "subset_accuracy", "roc_auc", "precision", "recall"}
 )
@@ -54,7 +53,7 @@ def figures_section(run: StoredRun) -> str:
     simple = [b for b in run.baselines if measured_by(b) is not None]
     heads += [said(b.name) for b in simple]
     headline = run.metrics[parts[0]].headline
-    intervals = _intervals(run)
+    intervals = metric_intervals(run)
     rows = []
     for name in names:
         label = metric_name(name) + (" ↓" if name in LOWER_IS_BETTER else "")
@@ -75,7 +74,7 @@ def figures_section(run: StoredRun) -> str:
     return table(heads, rows)
 
 
-def _intervals(run: StoredRun) -> Mapping[str, tuple[float, float]]:
+def metric_intervals(run: StoredRun) -> Mapping[str, tuple[float, float]]:
     """Where the figures of the part that is shown lie on other rows; none where the run keeps only
     a share of its predictions."""
     kept = run.predictions
@@ -93,9 +92,12 @@ def curves_section(run: StoredRun) -> str:
         return ""
     epochs = [float(record.epoch) for record in history]
     lines = [("training loss", "a", epochs, history["loss"])]
+    known = [(e, r.train_loss) for e, r in zip(epochs, history, strict=True) if r.train_loss]
+    if len(known) == len(epochs):
+        lines.append(("training loss, evaluated", "c", epochs, [loss for _, loss in known]))
     if history.epochs[0].validation_loss is not None:
         lines.append(("validation loss", "b", epochs, history["validation_loss"]))
-    return line_chart(lines, "epoch", Shown(run.training.loss), float(history.best_epoch))
+    return line_chart(lines, "epoch", translated("loss"), float(history.best_epoch))
 
 
 def metric_section(run: StoredRun) -> str:
@@ -112,89 +114,6 @@ def metric_section(run: StoredRun) -> str:
         epochs = [float(record.epoch) for record in history]
         picture += line_chart([("learning rate", "a", epochs, rates)], "epoch", "learning rate")
     return picture
-
-
-def confusion_section(run: StoredRun, part: str) -> str:
-    """The confusion matrix as a heat map, or for many classes the pairs most often confused."""
-    matrix = np.array(run.metrics[part].confusion if part in run.metrics else ())
-    if not matrix.size:
-        return ""
-    names = run.saved.task.class_names
-    if len(names) > _MATRIX_CLASSES:
-        return _confused_pairs(matrix, names)
-    most = matrix.max(axis=1, keepdims=True).clip(min=1)
-    heads = "".join(f"<th>{safe(name, 14)}</th>" for name in names)
-    lines = []
-    for true, row in enumerate(matrix):
-        cells = []
-        for guess, count in enumerate(row.tolist()):
-            share = count / float(most[true, 0])
-            colour = "heat" if true == guess else "miss"
-            level = 0.12 + 0.7 * share if count else 0.0
-            title = f"{count} of class {names[true]} predicted as {names[guess]}"
-            cells.append(
-                f'<td style="background: rgba(var(--{colour}), {level:.2f})" '
-                f'title="{said(title, 120)}">{count if count else ""}</td>'
-            )
-        lines.append(f'<tr><th scope="row">{safe(names[true], 20)}</th>{"".join(cells)}</tr>')
-    return (
-        f'<div class="scroll"><table class="confusion{" few" if len(names) < 5 else ""}">'
-        "<thead><tr><th>true ↓ predicted →</th>"
-        f"{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
-    )
-
-
-def _confused_pairs(matrix: np.ndarray, names: tuple[str, ...]) -> str:
-    off = matrix.copy()
-    np.fill_diagonal(off, 0)
-    order = np.argsort(-off, axis=None)[:20]
-    rows = []
-    for place in order.tolist():
-        true, guess = divmod(place, len(names))
-        if off[true, guess]:
-            share = off[true, guess] / max(int(matrix[true].sum()), 1)
-            rows.append(
-                [safe(names[true]), safe(names[guess]), str(off[true, guess]), f"{share:.0%}"]
-            )
-    return table(["true", "predicted as", "rows", "share of the class"], rows, numeric_from=2)
-
-
-def scatter_section(run: StoredRun) -> str:
-    """Predicted against true values, a picture for each target (six at most)."""
-    if run.predictions is None:
-        return ""
-    predicted = run.predictions.predicted
-    true = run.predictions.true.reshape(predicted.shape)
-    names = run.saved.task.targets
-    return "".join(
-        (f"<h3>{safe(names[i])}</h3>" if len(names) > 1 else "")
-        + scatter(true[:, i], predicted[:, i], names[i])
-        for i in range(min(len(names), 6))
-    )
-
-
-def classes_section(run: StoredRun, part: str) -> str:
-    """Precision, recall and F1 of each class or label."""
-    figures = run.metrics[part].per_class if part in run.metrics else ()
-    if not figures:
-        return ""
-
-    def with_bar(value: float) -> str:
-        return f'{value:.1%}<span class="barcell"><i style="width:{100 * value:.0f}%"></i></span>'
-
-    shown = sorted(figures, key=lambda f: f.f1)[:40] if len(figures) > 40 else figures
-    rows = [
-        [
-            safe(f.name, 30),
-            with_bar(f.precision),
-            with_bar(f.recall),
-            with_bar(f.f1),
-            f"{f.support:,}",
-        ]
-        for f in shown
-    ]
-    kind = "label" if run.saved.task.kind == "multilabel" else "class"
-    return table([kind, "precision", "recall", "F1", "rows"], rows)
 
 
 def network_section(run: StoredRun) -> str:
@@ -270,32 +189,6 @@ def _distribution(before: Distribution, after: Distribution, name: str) -> tuple
     if outline is None:
         text += f"; all {number(before.mean, 3)} before"
     return picture, text
-
-
-def errors_section(run: StoredRun) -> str:
-    """How the errors (predicted - true) of each target are distributed."""
-    if run.predictions is None:
-        return ""
-    predicted = run.predictions.predicted
-    errors = predicted - run.predictions.true.reshape(predicted.shape)
-    names = run.saved.task.targets
-    parts = []
-    for i in range(min(len(names), 6)):
-        shape = Distribution.of(errors[:, i])
-        inside = float(np.mean(np.abs(errors[:, i] - shape.mean) <= shape.deviation))
-        text = (
-            f"mean {number(shape.mean, 3)} (0 would be no bias), deviation "
-            f"{number(shape.deviation, 3)}; {inside:.0%} of the rows lie within one deviation "
-            f"(68% for a normal distribution); half of all errors are below "
-            f"{number(float(np.median(np.abs(errors[:, i]))), 3)} in size. Heights are numbers of "
-            f"rows; the highest bar has {max(shape.counts):,} of {len(errors):,}"
-        )
-        label = f"errors of {names[i]}"
-        picture = histogram(shape.counts, shape.low, shape.high, None, label, roots=False)
-        parts.append(
-            f'<h3>{safe(names[i])}: predicted − true</h3>{picture}<p class="note">{text}</p>'
-        )
-    return "".join(parts)
 
 
 def activations_section(run: StoredRun) -> str:

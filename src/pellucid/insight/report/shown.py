@@ -29,7 +29,8 @@ HEIGHT = 720
 class Report:
     """A page about runs: ``html`` is its text, complete in itself; ``name`` says of what.
 
-    In a notebook it is shown in a frame of its own, in which nothing runs and nothing is loaded.
+    In a notebook it is shown in a frame of its own, in which nothing is loaded and
+    nothing but the page's own script runs.
     """
 
     def __init__(self, html: str, name: str) -> None:
@@ -53,7 +54,7 @@ class Report:
         """The page in a notebook."""
         page, title = html.escape(self.html, quote=True), html.escape(self.name, quote=True)
         return (
-            f'<iframe srcdoc="{page}" sandbox="" title="{title}" '
+            f'<iframe srcdoc="{page}" sandbox="allow-scripts" title="{title}" '
             f'style="width:100%;height:{HEIGHT}px;border:0"></iframe>'
         )
 

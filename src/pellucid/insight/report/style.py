@@ -41,6 +41,8 @@ h3 { font-size: 13px; font-weight: 600; margin: 0 0 2px; }
 .card.wide { grid-column: 1 / -1; }
 @media (max-width: 860px) { h1 { font-size: 25px; }
   .cards { grid-template-columns: minmax(0, 1fr); } }
+@media (max-width: 560px) { .tick { font-size: 17px !important; }
+  .title { font-size: 17px !important; } .small .tick { font-size: 11px !important; } }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
 th, td { text-align: left; padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line);
@@ -51,9 +53,10 @@ tbody th { font-weight: 500; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr > .n:last-child { padding-right: 0; }
 .strong { font-weight: 650; } .dim { color: var(--faint); }
-.barcell { display: inline-block; width: 70px; height: 7px; border-radius: 4px;
+.barcell { position: relative; display: inline-block; width: 90px; height: 7px; border-radius: 4px;
   background: var(--grid); margin-left: 8px; vertical-align: 1px; overflow: hidden; }
 .barcell i { display: block; height: 100%; background: var(--a); }
+.barcell u { position: absolute; top: 3px; height: 1.5px; background: var(--ink); opacity: 0.75; }
 svg { display: block; width: 100%; height: auto; }
 .grid { stroke: var(--grid); } .axis { stroke: var(--line); }
 .zero { stroke: var(--faint); stroke-dasharray: 2 3; }
@@ -61,6 +64,7 @@ svg { display: block; width: 100%; height: auto; }
 .title { font-size: 11.5px; fill: var(--soft); }
 .curve { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .curve.a { stroke: var(--a); } .curve.b { stroke: var(--b); } .curve.c { stroke: var(--c); }
+.curve.f { stroke: var(--faint); stroke-dasharray: 5 4; } .dot.f { fill: var(--faint); }
 .dot.a { fill: var(--a); } .dot.b { fill: var(--b); } .dot.c { fill: var(--c); }
 line.mark { stroke: var(--faint); stroke-dasharray: 4 4; }
 .point { fill: var(--a); fill-opacity: 0.55; }
@@ -89,6 +93,18 @@ line.mark { stroke: var(--faint); stroke-dasharray: 4 4; }
 .confusion th { border: 0; vertical-align: middle; padding: 4px 8px 4px 0; font-weight: 500;
   white-space: nowrap; }
 .confusion thead th { text-align: center; padding: 4px; }
+.confusion .none { color: var(--faint); opacity: 0.6; }
+.confusion .sum { color: var(--soft); border-left: 0; background: none; }
+.key.heat { background: rgb(var(--heat)); } .key.miss { background: rgb(var(--miss)); }
+.switch > input { position: absolute; opacity: 0; }
+.switch > label { display: inline-block; font-size: 12.5px; color: var(--soft); cursor: pointer;
+  border: 1px solid var(--line); border-radius: 6px; padding: 1px 9px; margin: 0 4px 8px 0; }
+.switch > input:checked + label { color: var(--ink); border-color: var(--a); }
+.switch > input:focus-visible + label { outline: 2px solid var(--a); }
+.switch > div { display: none; }
+#counts:checked ~ .counts, #shares:checked ~ .shares { display: block; }
+.range { stroke: var(--a); stroke-width: 1.6; opacity: 0.55; }
+.findings { margin: 0; padding: 0; list-style: none; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 14px; }
 .gallery figure { margin: 0; font-size: 12.5px; }
 .gallery img { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated;
@@ -101,12 +117,28 @@ line.mark { stroke: var(--faint); stroke-dasharray: 4 4; }
   background: var(--page); }
 .net div b { display: block; font-size: 14px; font-variant-numeric: tabular-nums; }
 .net div.end { border-color: var(--a); } .net > i { color: var(--faint); font-style: normal; }
+.chart { margin: 0; position: relative; } .chart svg { touch-action: pan-y; }
+.chart svg:focus { outline: none; } .chart svg:focus-visible { outline: 2px solid var(--a);
+  outline-offset: 2px; border-radius: 6px; }
+.guide { stroke: var(--faint); pointer-events: none; }
+.brush { fill: var(--a); opacity: 0.15; pointer-events: none; }
+.tip { display: none; position: absolute; pointer-events: none; background: var(--card);
+  border: 1px solid var(--line); border-radius: 8px; padding: 6px 10px; font-size: 12.5px;
+  box-shadow: 0 2px 10px rgba(0, 0, 0, 0.12); white-space: nowrap;
+  font-variant-numeric: tabular-nums; z-index: 2; }
+.back { position: absolute; right: 14px; top: 0; font: inherit; font-size: 12px;
+  color: var(--soft); background: var(--card); border: 1px solid var(--line);
+  border-radius: 6px; padding: 2px 8px; cursor: pointer; }
+.scroll.more { box-shadow: inset -14px 0 12px -12px rgba(0, 0, 0, 0.25); }
 ul { margin: 0; padding-left: 18px; font-size: 14px; } li { margin: 3px 0; }
 code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: 12.5px;
   overflow-wrap: anywhere; }
 details summary { cursor: pointer; color: var(--soft); font-size: 13.5px; margin-top: 8px; }
 footer { color: var(--faint); font-size: 13px; margin-top: 26px; }
-@media print { body { background: none; } .card, .tile { break-inside: avoid; } }
+@media print { body { background: none; font-size: 12px; } main { padding: 0; max-width: none; }
+  .card, .tile, .chart, tr { break-inside: avoid; } .back, .tip { display: none; }
+  .scroll { overflow: visible; } details { display: none; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 @media (prefers-color-scheme: dark) { :root { --lightness: 70%; } }
 """
 _HUES = (217, 20, 152, 265, 45, 330, 190, 95, 0, 290, 60, 240)

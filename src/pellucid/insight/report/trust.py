@@ -3,6 +3,8 @@ and intervals held the truth."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pellucid.insight.report.charts import line_chart
@@ -40,7 +42,9 @@ def reliability_section(run: StoredRun) -> str:
     elif known is not None:
         text += "<p>By the validation rows nothing was to be gained by calibration.</p>"
     lines.append(("as sure as right", "b", ends, ends))
-    return line_chart(lines, "how sure it is", "share that is right", whole=False) + text
+    return (
+        line_chart(lines, "how sure it is", "share that is right", whole=False, shares=True) + text
+    )
 
 
 def _reliability(kept: Predictions, predicted: Floats) -> Reliability:
@@ -59,39 +63,60 @@ def _uncalibrated(kind: str, predicted: Floats, temperature: float) -> Floats:
     return apply_head("multiclass" if kind == "multiclass" else "binary", scores * temperature)
 
 
+def run_reliability(run: StoredRun) -> Reliability | None:
+    """The reliability of the stored predictions; None for numbers and without predictions."""
+    if run.predictions is None or run.saved.task.kind == "regression":
+        return None
+    return _reliability(run.predictions, run.predictions.predicted)
+
+
 def coverage_section(run: StoredRun) -> str:
     """How wide intervals and how large sets are, and how often they held the truth."""
-    kept, known = run.predictions, run.saved.calibration
-    if kept is None or known is None:
+    found = coverage(run)
+    if not found:
         return ""
-    levels = [level for level in _LEVELS if level <= known.widest]
-    rows = [cells for level in levels for cells in _coverage(run, kept, known, level)]
-    if not rows:
-        return ""
-    several = len(known.scores) > 1
-    size = "interval" if run.saved.task.kind == "regression" else "classes in the set, on average"
+    regression = run.saved.task.kind == "regression"
+    several = len({one["target"] for one in found}) > 1
+    size = "interval" if regression else "classes in the set, on average"
     heads = ["share that is promised", *(["target"] if several else []), size, "held the truth"]
+    rows = []
+    for one in found:
+        text = f"± {number(one['size'])}" if regression else f"{one['size']:.2f}"
+        name = [safe(one["target"])] if several else []
+        rows.append([f"{one['level']:.0%}", *name, text, f"{one['held']:.1%}"])
     return table(heads, rows, numeric_from=2 if several else 1)
+
+
+def coverage(run: StoredRun) -> list[dict[str, Any]]:
+    """For each level that is promised and each output (twelve at most): ``size``, half of an
+    interval or the mean number of classes in a set, and the share that ``held`` the truth."""
+    kept, known = run.predictions, run.saved.calibration
+    if kept is None or known is None or run.part != "test":
+        return []
+    levels = [level for level in _LEVELS if level <= known.widest]
+    return [one for level in levels for one in _coverage(run, kept, known, level)]
 
 
 def _coverage(
     run: StoredRun, kept: Predictions, known: Calibration, level: float
-) -> list[list[str]]:
-    """A line of the table for each output."""
+) -> list[dict[str, Any]]:
+    """An entry for each output."""
     task = run.saved.task
     if task.kind == "regression":
         wanted = kept.true.reshape(kept.predicted.shape)
         low, high = known.intervals(kept.predicted, level)
         held = ((low <= wanted) & (wanted <= high)).mean(axis=0)
-        sizes = [f"± {number(limit)}" for limit in known.limits(level).tolist()]
+        sizes = known.limits(level)
     else:
         sets = known.sets(task, kept.predicted, level)
         wanted = kept.true.reshape(sets.shape[:-1]).astype(np.int64)
         held = np.atleast_1d(
             np.take_along_axis(sets, wanted[..., None], axis=-1)[..., 0].mean(axis=0)
         )
-        sizes = [f"{size:.2f}" for size in np.atleast_1d(sets.sum(axis=-1).mean(axis=0))]
-    names = [[safe(name)] for name in task.targets] if len(known.scores) > 1 else [[]]
-    lines = zip(names, sizes, held.tolist(), strict=True)
-    made = [[f"{level:.0%}", *name, size, f"{share:.1%}"] for name, size, share in lines]
-    return made[:_MOST_TARGETS]
+        sizes = np.atleast_1d(sets.sum(axis=-1).mean(axis=0))
+    several = len(known.scores) > 1
+    names = list(task.targets) if several else [task.targets[0]]
+    return [
+        {"level": level, "target": name, "size": float(size), "held": float(share)}
+        for name, size, share in zip(names, sizes.tolist(), held.tolist(), strict=True)
+    ][:_MOST_TARGETS]
