@@ -8,6 +8,7 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentTypeError
 from pellucid.nn.calling import RemovableHandle
+from pellucid.tensor.state import state
 
 Hook = Callable[..., Any]
 
@@ -75,6 +76,8 @@ def hooked_step(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if state.follower is not None and state.follower.holds_updates:
+            return None
         self._stepped = True
         before = (*_everywhere["step_pre"].values(), *self._at("step_pre"))
         after = (*self._at("step_post"), *_everywhere["step_post"].values())

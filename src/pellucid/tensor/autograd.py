@@ -193,6 +193,8 @@ def _walk(
     With ``asked``, keys of tensors, only operations on the way to these are differentiated.
     """
     seeds = _seed(outputs, cotangents)
+    if state.follower is not None:
+        state.follower.backward(outputs, cotangents)
     record_of, needs = _ways(outputs, asked)
     trace = state.trace
     keeps = create_graph if retain_graph is None else retain_graph

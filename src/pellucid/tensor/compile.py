@@ -27,7 +27,7 @@ from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
 from pellucid.tensor.guards import READERS, Walk
 from pellucid.tensor.program import Program
-from pellucid.tensor.state import Cell, state
+from pellucid.tensor.state import Cell, Follower, state
 from pellucid.tensor.trees import flatten, map_tensors, rebuild, repeats, signature
 
 Taken = ParamSpec("Taken")
@@ -62,6 +62,8 @@ class CompiledFunction(Generic[Taken, Returned]):
         self.backend = backend
         self.keep_gradients = keep_gradients
         self.by_identity = False
+        self.follower: Follower | None = None
+        """Who follows this function alone, wherever it is called."""
         self._programs: dict[Any, list[Program]] = {}
         self._order: OrderedDict[Program, Any] = OrderedDict()
         """Programs and their signatures, the one that was used last at the end."""
@@ -92,7 +94,7 @@ class CompiledFunction(Generic[Taken, Returned]):
             and (last.python is None or last.python.holds())
             and last.accepts(args)
         ):
-            return last.run(args)  # type: ignore[arg-type]  # accepts() looked
+            return self._told(last, args, {}, last.run(args))  # type: ignore[arg-type]
         if state.trace is not None or state.inline or state.uncompiled:
             return self.function(*args, **kwargs)
         program, leaves = self._program(args, kwargs)
@@ -100,7 +102,13 @@ class CompiledFunction(Generic[Taken, Returned]):
             program.stand_aside()
             args, kwargs = map_tensors((args, kwargs), lambda tensor: tensor)
             return self.function(*args, **kwargs)
-        return program.run(leaves)
+        return self._told(program, args, kwargs, program.run(leaves))
+
+    def _told(self, program: Program, args: Any, kwargs: Any, result: Any) -> Any:
+        """The result, after whoever follows the loop has been told of one with a history."""
+        if program.outer is not None and state.follower is not None:
+            state.follower.called(self, args, kwargs, result)
+        return result
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", None) or type(self.function).__name__
@@ -186,6 +194,17 @@ class CompiledFunction(Generic[Taken, Returned]):
 
     def _program(self, args: Any, kwargs: Any) -> tuple[Program, list[TensorCore]]:
         """The program for these arguments, ready to run, and the tensors to run it on."""
+        if self.follower is None and state.follower is None:
+            return self._found(args, kwargs)
+        before = state.follower
+        state.follower = self.follower or before
+        try:
+            state.follower.compiled(self, args, kwargs)
+            return self._found(args, kwargs)
+        finally:
+            state.follower = before
+
+    def _found(self, args: Any, kwargs: Any) -> tuple[Program, list[TensorCore]]:
         leaves: list[TensorCore] = []
         args, kwargs = map_tensors((args, kwargs), lambda t: _collect(t, leaves), self.by_identity)
         key = (
@@ -210,7 +229,7 @@ class CompiledFunction(Generic[Taken, Returned]):
             if found.needs_identity:
                 self.by_identity = True
                 self.clear()
-                return self._program(args, kwargs)
+                return self._found(args, kwargs)
             if not found.validity.fresh:
                 found.rebind()
             self._used(key, found)

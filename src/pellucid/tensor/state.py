@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,6 +21,27 @@ from pellucid.base.shapes import Shape
 from pellucid.graph.node import Node
 from pellucid.tensor.tracing import Tracing
 from pellucid.tensor.validity import changed
+
+
+class Follower(Protocol):
+    """Who follows a training loop from outside: is told of it, and changes nothing."""
+
+    holds_updates: bool
+    """Whether optimizers are to leave everything as it is: somebody only looks at a step."""
+
+    def entered(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A module is called that no other module calls."""
+
+    def called(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+    ) -> None:
+        """Such a call, or one of a compiled function whose result has a history, is over."""
+
+    def backward(self, outputs: Sequence[Any], cotangents: Sequence[Any]) -> None:
+        """Gradients of these tensors, with these cotangents (None: 1), are about to be computed."""
+
+    def compiled(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A compiled function looks for its program: at its first call, and after a change."""
 
 
 class ThreadState(threading.local):
@@ -48,6 +69,8 @@ class ThreadState(threading.local):
     """The default devices that were set, the innermost last; see :mod:`.device`."""
     watcher: Any = None
     """Is shown every operation and assignment outside of a trace; see :mod:`.nonfinite`."""
+    follower: Follower | None = None
+    """Is told what a training loop does, step by step; see :class:`Follower`."""
 
 
 state = ThreadState()
