@@ -45,7 +45,7 @@ class LoopBench:
     @contextmanager
     def trial(self) -> Iterator[None]:
         """Whatever happens inside is undone at its end, bit for bit."""
-        moment = Moment(self.models, [self.optimizer])
+        moment = Moment(self.models, [] if self.optimizer is None else [self.optimizer])
         self._depth += 1
         try:
             yield
@@ -86,6 +86,8 @@ class LoopBench:
             raise ArgumentError(
                 "A step was asked for outside of a trial", "Use `with bench.trial():` around it."
             )
+        if self.optimizer is None:
+            raise ArgumentError("The program has no optimizer", "Give watch() one.")
         groups = self.optimizer.param_groups
         rates = [group.rate() for group in groups]
         parameters = self._parameters()
@@ -114,6 +116,8 @@ class LoopBench:
                 gradient.mul_(min(1.0, self.clip_norm / max(norm, 1e-12)))
 
     def _parameters(self) -> list[Any]:
+        if self.optimizer is None:
+            return [] if self.model is None else list(self.model.parameters())
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     @contextmanager

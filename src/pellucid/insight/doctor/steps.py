@@ -8,6 +8,7 @@ is copied.  Nothing changes for the program: the same operations run, in the sam
 
 from __future__ import annotations
 
+import inspect
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -184,23 +185,32 @@ class RecordedStep:
 
     # ---- what it is made of --------------------------------------------------------------------
 
-    def main_call(self, model: Any) -> int | None:
-        """The last call of ``model`` (or of a module that holds it, or is part of it, or of a
-        compiled function), on which the loss depends; None if there is none."""
+    def calls_of(self, model: Any) -> list[int]:
+        """The calls of ``model`` on which the loss depends; where there are none, those of a module
+        that holds it or is part of it, or of a compiled function."""
         parts = set() if model is None else {id(part) for part in model.modules()}
         needed = self._needed()
-        found = other = None
+        own: list[int] = []
+        near: list[int] = []
+        other: list[int] = []
         for number, step in enumerate(self.steps):
             if not isinstance(step, Call) or number not in needed:
                 continue
             function = plain(step.function)
             if not isinstance(function, Module):
-                other = number
+                other.append(number)
+            elif function is model:
+                own.append(number)
             elif id(function) in parts or any(part is model for part in function.modules()):
-                found = number
+                near.append(number)
             elif model is None and any(True for _ in function.parameters()):
-                found = number
-        return other if found is None else found
+                near.append(number)
+        return own or near[-1:] or other[-1:]
+
+    def main_call(self, model: Any) -> int | None:
+        """The last of :meth:`calls_of`, None if there is none."""
+        calls = self.calls_of(model)
+        return calls[-1] if calls else None
 
     def _needed(self) -> set[int]:
         """Steps on which the loss depends."""
@@ -226,12 +236,12 @@ class RecordedStep:
         args, kwargs = rebuild(step.tree, iter(tensors))  # type: ignore[union-attr]
         return args, kwargs
 
-    def targets_after(self, call: int) -> list[np.ndarray]:
-        """What enters the loss after a call, is neither a parameter nor a lone number, and does
-        not come out of a call: the targets, in the order of their use."""
-        needed = self._needed()
+    def targets_after(self, calls: Sequence[int]) -> list[np.ndarray]:
+        """What enters the loss after these calls, is neither a parameter nor a lone number, and
+        does not come out of a call: the targets, in the order of their use."""
+        needed = self._needed().difference(calls)
         found: dict[int, np.ndarray] = {}
-        for number in range(call + 1, len(self.steps)):
+        for number in range(min(calls) + 1, len(self.steps)):
             for source in self.steps[number].sources if number in needed else ():
                 if isinstance(source, Constant) and source.value.size > 1:
                     found.setdefault(id(source.value), source.value)
@@ -255,9 +265,10 @@ class RecordedStep:
         """The shape of what a call gave, None where it gave several tensors."""
         return self.shapes.get(call)
 
-    def loss_after(self, call: int) -> RecordedLoss:
-        """What the program makes of a call's result and the targets, as a function of both."""
-        return RecordedLoss(self, call)
+    def loss_after(self, calls: Sequence[int]) -> RecordedLoss:
+        """What the program makes of the last call's result and the targets, as a function of
+        both."""
+        return RecordedLoss(self, calls)
 
 
 class RecordedLoss:
@@ -269,25 +280,35 @@ class RecordedLoss:
     function or of the module.  ``targets`` are as the program gave them, several in a tuple.
     """
 
-    def __init__(self, step: RecordedStep, call: int) -> None:
+    def __init__(self, step: RecordedStep, calls: Sequence[int]) -> None:
         self.step = step
-        self.call = call
+        self.calls = list(calls)
+        self.call = call = self.calls[-1]
         self.form = next((f for f in step.forms if f.takes(call)), None)
+        self.lead: tuple[int, ...] = ()
+        """Axes of the outputs that the program made one of before it called its loss."""
+        if self.form is None:
+            self.form, self.lead = _folded(step, call)
         self.given = [id(array) for array in self._targets()]
         self.function = None if self.form is None else self.form.function
         self.__name__ = self._name()
 
     def _targets(self) -> list[np.ndarray]:
-        if self.form is None:
-            return self.step.targets_after(self.call)
+        if self.form is None or len(self.calls) > 1:
+            return self.step.targets_after(self.calls)
         sources = self.form.values()
         return [s.value for s in sources if isinstance(s, Constant) and s.value.size > 1]
 
     @property
     def targets(self) -> Any:
         """The targets of the recorded step: an array, several in a tuple, or None."""
-        found = tuple(self._targets())
+        found = tuple(self._unfolded(target) for target in self._targets())
         return found[0] if len(found) == 1 else found or None
+
+    def _unfolded(self, target: np.ndarray) -> np.ndarray:
+        if self.lead and target.shape[:1] == (math.prod(self.lead),):
+            return target.reshape(*self.lead, *target.shape[1:])
+        return target
 
     def _name(self) -> str:
         if self.form is not None and not isinstance(self.function, Module):
@@ -303,6 +324,11 @@ class RecordedLoss:
     def __call__(self, outputs: Any, targets: Any = None) -> Any:
         """The loss of other outputs, and of other targets where they are given."""
         several = targets if isinstance(targets, (tuple, list)) else (targets,)
+        if self.lead:
+            axes = len(self.lead)
+            outputs = outputs.flatten(0, axes - 1)
+            if targets is not None:
+                several = [as_tensor(target).flatten(0, axes - 1) for target in several]
         replaced = {} if targets is None else dict(zip(self.given, several, strict=False))
         if self.form is not None:
             return self.form(outputs, self.call, replaced)
@@ -316,6 +342,20 @@ class RecordedLoss:
 
     def __repr__(self) -> str:
         return f"<loss of the program: {self.__name__ or 'operations'}>"
+
+
+def _folded(step: RecordedStep, call: int) -> tuple[Form | None, tuple[int, ...]]:
+    """A form that takes the result of a call with its leading axes made one, and these axes."""
+    shape = step.shape_of(call)
+    for form in step.forms if shape is not None and len(shape) > 2 else ():
+        for value in form.values():
+            made = step.steps[value.operation] if isinstance(value, Made) else None
+            if not isinstance(made, Operation) or made.primitive.name != "reshape":
+                continue
+            whole = (math.prod(shape[:-1]), shape[-1])
+            if made.sources == (Result(call, 0),) and tuple(made.settings["shape"]) == whole:
+                return form.with_argument(value, Result(call, 0)), shape[:-1]
+    return None, ()
 
 
 def is_loss_name(name: str) -> bool:
@@ -338,6 +378,30 @@ class Form:
     def takes(self, call: int) -> bool:
         """Whether the result of a call is an argument as it is."""
         return any(isinstance(s, Result) and s.call == call for s in self.values())
+
+    def with_argument(self, old: Any, new: Any) -> Form:
+        """The form with another source in place of one."""
+        args = tuple(new if value is old else value for value in self.args)
+        return Form(self.function, args, {n: new if v is old else v for n, v in self.kwargs.items()})
+
+    def is_repeatable(self, call: int) -> bool:
+        """Whether it reads nothing but the result of a call, values and parameters."""
+        sources = [v for v in self.values() if isinstance(v, (Result, Made))]
+        return all(isinstance(s, Result) and s.call == call for s in sources)
+
+    def is_bare(self, call: int) -> bool:
+        """Whether calling the function with outputs and targets is the same."""
+        if len(self.args) < 2 or not self.is_repeatable(call) or self.args[0] != Result(call, 0):
+            return False
+        if not isinstance(self.args[1], Constant):
+            return False
+        try:
+            bound = inspect.signature(self.function).bind(*self.args, **self.kwargs)
+            parameters = bound.signature.parameters
+        except (TypeError, ValueError):
+            return len(self.args) == 2 and not self.kwargs
+        rest = list(bound.arguments.items())[2:]
+        return all(not isinstance(v, Source) and v == parameters[n].default for n, v in rest)
 
     def __call__(self, outputs: Any, call: int, replaced: Mapping[int, Any]) -> Any:
         leaves: list[TensorCore] = []
