@@ -192,8 +192,9 @@ class _Search:
         rows = _rows(array, self.batch) if kind == "data" else None
         spec = f"{cell.dtype.name}{list(cell.shape)}"
         found = FirstNonFinite(
-            kind_of_value(array), kind, "", "", "", "", count, array.size, rows, (), name or f"a {spec}"
-        )
+            kind_of_value(array), kind, "", "", "", "", count, array.size, rows, (),
+            name or f"a {spec}",
+        )  # fmt: skip
         benign = not name and kind == "data" and not np.isnan(array).any()
         self.origins[id(cell)] = (cell, found, benign)
         return found, benign

@@ -35,13 +35,27 @@ class Follower(Protocol):
     def called(
         self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
     ) -> None:
-        """Such a call, or one of a compiled function whose result has a history, is over."""
+        """Such a call is over."""
 
     def backward(self, outputs: Sequence[Any], cotangents: Sequence[Any]) -> None:
         """Gradients of these tensors, with these cotangents (None: 1), are about to be computed."""
 
-    def compiled(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """A compiled function looks for its program: at its first call, and after a change."""
+    def updating(self, optimizer: Any) -> None:
+        """An optimizer is about to make a step."""
+
+    def updated(self, optimizer: Any) -> None:
+        """It has made it, or would have but for ``holds_updates``."""
+
+    def ran(
+        self,
+        function: Any,
+        program: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+        steps: int = 0,
+    ) -> None:
+        """A compiled function ran; so many steps in one call (0: an ordinary call)."""
 
 
 class ThreadState(threading.local):

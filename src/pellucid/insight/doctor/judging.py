@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Sequence
 
 from pellucid.insight.doctor.case import Case
+from pellucid.insight.doctor.findings import Finding
 from pellucid.insight.doctor.report import Report
 
 
@@ -21,7 +22,7 @@ def merged(reports: Sequence[Report]) -> Report:
     first."""
     if len(reports) == 1:
         return reports[0]
-    found = {}
+    found: dict[tuple[str, str], Finding] = {}
     for report in reports:
         for finding in report:
             key = finding.cause, str(finding.place)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class Moment:
         self._models = list(models)
         self._optimizers = list(optimizers)
         self._tensors = tensors_of(models, optimizers)
-        self._copies = [np.array(tensor.detach().array()) for tensor in self._tensors]
+        self._copies = [np.array(tensor._cell.array) for tensor in self._tensors]
         self._needs = [tensor._requires_grad for tensor in self._tensors]
         self._gradients = [_gradient(t) for t in self._tensors] if with_gradients else None
         self._modes = [(m, m.training) for model in models for m in _modules(model)]
@@ -54,7 +55,7 @@ class Moment:
     def bytes(self) -> int:
         """Size of the copied arrays."""
         arrays = [*self._copies]
-        arrays += [a for slots in self._slots for entry in slots.values() for a in entry.values()]
+        arrays += [a for slots in self._slots for each in slots for a in each.arrays.values()]
         arrays += [g[1] for g in self._gradients or () if g[1] is not None]
         return sum(a.nbytes for a in arrays if isinstance(a, np.ndarray))
 
@@ -71,12 +72,12 @@ class Moment:
             _put_settings(optimizer, settings)
         for optimizer, slots in zip(self._optimizers, self._slots, strict=True):
             _put_slots(optimizer, slots)
-        for tensor, (gradient, array) in zip(self._tensors, self._gradients or (), strict=False):
+        for tensor, (gradient, value) in zip(self._tensors, self._gradients or (), strict=False):
             if tensor._grad is not gradient:
                 tensor._grad = gradient
                 changed(tensor)
-            if array is not None:
-                _put(gradient, array)
+            if value is not None:
+                _put(gradient, value)
         restore_random(self._random)
 
 
@@ -108,7 +109,7 @@ def _put(tensor: Any, array: np.ndarray) -> None:
 def _gradient(tensor: Any) -> tuple[Any, np.ndarray | None]:
     """What stands in ``.grad``, and a copy of its value if it has one."""
     known = tensor._grad
-    return known, np.array(known.array()) if isinstance(known, TensorCore) else None
+    return known, np.array(known._cell.array) if isinstance(known, TensorCore) else None
 
 
 def _settings(optimizer: Any) -> list[dict[str, Any]]:
@@ -133,27 +134,40 @@ def _put_settings(optimizer: Any, saved: list[dict[str, Any]]) -> None:
                 group[name] = value
 
 
-def _slots(optimizer: Any) -> dict[int, dict[str, Any]]:
-    """id of a parameter → what is remembered about it, arrays copied."""
-    return {
-        id(parameter): {
-            name: np.array(value.detach().array()) if isinstance(value, TensorCore) else value
-            for name, value in slots.items()
-        }
-        for parameter, slots in optimizer.state.items()
-    }
+@dataclass
+class _Slots:
+    """What an optimizer remembers about a parameter: the objects, and copies of their arrays."""
+
+    parameter: Any
+    table: dict[str, Any]
+    held: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+    def restore(self, optimizer: Any) -> None:
+        """The same objects with the values of then."""
+        if optimizer.state.get(self.parameter) is not self.table:
+            optimizer.state[self.parameter] = self.table
+        for name in [name for name in self.table if name not in self.held]:
+            del self.table[name]
+        for name, value in self.held.items():
+            if self.table.get(name) is not value:
+                self.table[name] = value
+        for name, array in self.arrays.items():
+            _put(self.held[name], array)
 
 
-def _put_slots(optimizer: Any, saved: dict[int, dict[str, Any]]) -> None:
-    for parameter in [p for p in optimizer.state if id(p) not in saved]:
+def _slots(optimizer: Any) -> list[_Slots]:
+    found = []
+    for parameter, table in optimizer.state.items():
+        tensors = {n: v for n, v in table.items() if isinstance(v, TensorCore)}
+        arrays = {name: np.array(value._cell.array) for name, value in tensors.items()}
+        found.append(_Slots(parameter, table, dict(table), arrays))
+    return found
+
+
+def _put_slots(optimizer: Any, saved: list[_Slots]) -> None:
+    known = {id(slots.parameter) for slots in saved}
+    for parameter in [p for p in optimizer.state if id(p) not in known]:
         del optimizer.state[parameter]
-    for parameter, slots in optimizer.state.items():
-        kept = saved[id(parameter)]
-        for name in [name for name in slots if name not in kept]:
-            del slots[name]
-        for name, value in kept.items():
-            known = slots.get(name)
-            if isinstance(known, TensorCore) and isinstance(value, np.ndarray):
-                _put(known, value)
-            elif known is not value:
-                slots[name] = value
+    for slots in saved:
+        slots.restore(optimizer)

@@ -8,7 +8,7 @@ from statistics import median
 
 DENSE = 4
 """So many first steps are looked at one after the other, where they are cheap."""
-CREDIT = 0.05
+CREDIT = 0.3
 """Seconds that may be spent before any time has passed."""
 GROWTH = 1.3
 """Steps between looks grow by this factor, until time decides."""

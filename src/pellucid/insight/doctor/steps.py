@@ -229,9 +229,11 @@ class RecordedStep:
         are computed again."""
         step = self.steps[call]
         with no_grad():
-            values = self._values(call, {}) if any(
-                not isinstance(source, Constant) for source in step.sources
-            ) else []
+            values = (
+                self._values(call, {})
+                if any(not isinstance(source, Constant) for source in step.sources)
+                else []
+            )
             tensors = [self._at(source, values).detach() for source in step.sources]
         args, kwargs = rebuild(step.tree, iter(tensors))  # type: ignore[union-attr]
         return args, kwargs
@@ -275,9 +277,10 @@ class RecordedLoss:
     """A program's own loss as a function ``loss(outputs, targets)``.
 
     ``function`` is what the program called: a function of ``nn.functional``, a loss module, or a
-    function of its own; then rows may be any.  Where the loss stands in the loop itself (None), its
-    operations are done again, for as many rows as there were.  ``__name__`` is that of the library's
-    function or of the module.  ``targets`` are as the program gave them, several in a tuple.
+    function of its own; then rows may be any.  Where the loss stands in the loop itself (None),
+    its operations are done again, for as many rows as there were.  ``__name__`` is that of the
+    library's function or of the module.  ``targets`` are as the program gave them, several in a
+    tuple.
     """
 
     def __init__(self, step: RecordedStep, calls: Sequence[int]) -> None:
@@ -347,7 +350,9 @@ class RecordedLoss:
 def _folded(step: RecordedStep, call: int) -> tuple[Form | None, tuple[int, ...]]:
     """A form that takes the result of a call with its leading axes made one, and these axes."""
     shape = step.shape_of(call)
-    for form in step.forms if shape is not None and len(shape) > 2 else ():
+    if shape is None or len(shape) < 3:
+        return None, ()
+    for form in step.forms:
         for value in form.values():
             made = step.steps[value.operation] if isinstance(value, Made) else None
             if not isinstance(made, Operation) or made.primitive.name != "reshape":
@@ -382,7 +387,8 @@ class Form:
     def with_argument(self, old: Any, new: Any) -> Form:
         """The form with another source in place of one."""
         args = tuple(new if value is old else value for value in self.args)
-        return Form(self.function, args, {n: new if v is old else v for n, v in self.kwargs.items()})
+        kwargs = {n: new if value is old else value for n, value in self.kwargs.items()}
+        return Form(self.function, args, kwargs)
 
     def is_repeatable(self, call: int) -> bool:
         """Whether it reads nothing but the result of a call, values and parameters."""
@@ -404,6 +410,7 @@ class Form:
         return all(not isinstance(v, Source) and v == parameters[n].default for n, v in rest)
 
     def __call__(self, outputs: Any, call: int, replaced: Mapping[int, Any]) -> Any:
+        """The loss with ``outputs`` as the result of a call, and with other constants."""
         leaves: list[TensorCore] = []
         flatten(outputs, leaves)
 
@@ -427,8 +434,6 @@ def plain(function: Any) -> Any:
     while isinstance(function, CompiledFunction):
         function = function.function
     return function
-
-
 
 
 # ---- remembering a step --------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class Track:
         """Before a backward pass: whether gradients begin anew."""
         self.backwards += 1
         if not self.fresh:
-            self.fresh = not any(_stands(parameter) for parameter in self.parameters[:8])
+            self.fresh = not any(stands(parameter) for parameter in self.parameters[:8])
 
     def stepped(self, loss: float) -> None:
         """The optimizer has made a step."""
@@ -181,29 +181,6 @@ class Track:
         return Rows(whole[0], whole[1], max(self.rows, count))
 
 
-def parameter_statistics(parameters: list[Any], names: dict[int, str]) -> dict[str, Any]:
-    """A record of parameters and their gradients alone."""
-    record: dict[str, Any] = {"step": 0, "training": True, "parameter": {}}
-    record["parameter_gradient"] = {}
-    for number, parameter in enumerate(parameters):
-        name = names.get(id(parameter), f"parameter {number}")
-        record["parameter"][name] = _numbers(parameter.detach().array())
-        if isinstance(parameter._grad, TensorCore):
-            record["parameter_gradient"][name] = _numbers(parameter._grad.array())
-    return record
-
-
-def _numbers(array: np.ndarray) -> dict[str, float]:
-    with np.errstate(all="ignore"):
-        return {
-            "mean": float(array.mean()),
-            "std": float(array.std()),
-            "norm": float(np.linalg.norm(array.ravel())),
-            "zero_fraction": float((array == 0).mean()),
-            "nonfinite_fraction": float((~np.isfinite(array)).mean()),
-        }
-
-
 def _parameters(call: Any) -> Any:
     function = call.function
     return function.parameters() if hasattr(function, "parameters") else ()
@@ -250,7 +227,7 @@ def _rows_of(step: RecordedStep, call: int) -> int:
     return int(first.shape[0]) if first is not None and first.shape else 1
 
 
-def _stands(parameter: Any) -> bool:
+def stands(parameter: Any) -> bool:
     """Whether a gradient stands in a parameter, and is not all zeros."""
     known = parameter._grad
     if known is None:

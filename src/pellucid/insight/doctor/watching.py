@@ -19,29 +19,21 @@ import numpy as np
 from pellucid.base.errors import ArgumentError
 from pellucid.insight.doctor.births import birth_of
 from pellucid.insight.doctor.case import Case, Rows
+from pellucid.insight.doctor.compiled_steps import CompiledStep, moved_tracks, statistics_of
 from pellucid.insight.doctor.findings import Finding
 from pellucid.insight.doctor.judging import judged, merged
+from pellucid.insight.doctor.moments import Moment
+from pellucid.insight.doctor.observing import glance, newest_record, parameter_statistics
 from pellucid.insight.doctor.report import Report
 from pellucid.insight.doctor.schedule import Schedule
 from pellucid.insight.doctor.steps import NotRepeatable, StepRecorder
-from pellucid.insight.doctor.tracks import Track, parameter_statistics
+from pellucid.insight.doctor.tracks import Track, stands
 from pellucid.nn.module import Module
-from pellucid.optim.hooks import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from pellucid.tensor.core import TensorCore
-from pellucid.tensor.state import state
+from pellucid.tensor.state import concrete, state
 
 SHARES = {"light": 0.01, "full": 0.04}
 """Level → share of the time that looking may take."""
-STATISTICS = (
-    "mean",
-    "std",
-    "norm",
-    "zero_fraction",
-    "saturated_fraction",
-    "nonfinite_fraction",
-)
-"""What is taken of outputs, gradients and parameters in a step that is looked at."""
-KINDS = ("output", "gradient", "parameter", "parameter_gradient")
 _REPORTS = (10, 30, 100, 300, 1000, 3000, 10_000)
 """Steps after which what is known is judged while the loop runs, where time allows."""
 
@@ -150,7 +142,9 @@ class Watch:
         self._weights: list[tuple[Track, list[np.ndarray]]] = []
         self._judged = 0
         self._judging = 0.0
-        self._handles: list[Any] = []
+        self._initial: Moment | None = None
+        """Everything before the first compiled step."""
+        self._compiled: dict[int, CompiledStep] = {}
         self._before: Any = None
         self._is_open = False
 
@@ -161,10 +155,6 @@ class Watch:
         if self._is_open:
             return
         self._before, state.follower = state.follower, self
-        self._handles = [
-            register_optimizer_step_pre_hook(self._before_update),
-            register_optimizer_step_post_hook(self._after_update),
-        ]
         self._is_open = True
         self._began = time.perf_counter()
 
@@ -173,8 +163,6 @@ class Watch:
         if not self._is_open:
             return
         self._end_look()
-        for handle in self._handles:
-            handle.remove()
         if state.follower is self:
             state.follower = self._before
         self._is_open = False
@@ -201,7 +189,11 @@ class Watch:
 
     def entered(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """A module is called that no other module calls."""
-        if state.trace is not None or not state.grad_enabled:
+        if state.trace is not None:
+            if self._finds_all:
+                self._find(function)
+            return
+        if not state.grad_enabled:
             if self._recorder is not None:
                 self._recorder.entered(args, kwargs)
             return
@@ -247,22 +239,102 @@ class Watch:
             except NotRepeatable:
                 self._drop_recorder()
 
-    def compiled(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """A compiled function looks for its program."""
+    def ran(
+        self,
+        function: Any,
+        program: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+        steps: int = 0,
+    ) -> None:
+        """A compiled function ran: a training step, or one whose result has a history."""
+        if program.outer is not None:
+            self._last_calls.append((function, args, kwargs))
+            if self._recorder is not None:
+                self._recorder.called(function, args, kwargs, result)
+            return
+        known = self._compiled.get(id(function))
+        if known is None:
+            known = CompiledStep(function, moved_tracks(program, self.tracks))
+            known.safety = self._initial
+            self._compiled[id(function)] = known
+        if known.tracks:
+            self._compiled_step(known, program, args, kwargs, result, steps)
+
+    def _compiled_step(
+        self, step: CompiledStep, program: Any, args: Any, kwargs: Any, result: Any, steps: int
+    ) -> None:
+        losses = step.losses(result, steps)
+        count = len(losses)
+        if not steps:
+            step.calls.append((args, kwargs))
+        never_reset = step.reads_gradients(program) and _stands_in(step.tracks)
+        for track in step.tracks:
+            track.fresh, track.backwards = not never_reset, 1
+            track.most_backwards = max(track.most_backwards, 1)
+            track.losses.extend(losses[:-1].tolist())
+            track.steps += count - 1
+            track.stepped(float(losses[-1]))
+            if track.model is None:
+                track.model = self._model_of(track)
+        if self.failure is None and not np.isfinite(losses).all() and step.loss_at >= 0:
+            named = {n: p for model in self.models for n, p in model.named_parameters()}
+            self.failure = step.birth(self.models, self._used(), named)
+        step.protect(self.models, self._used())
+        now = time.perf_counter()
+        self.steps += count
+        self.schedule.stepped(now - self._began, False, count)
+        if step.waits_for_update:
+            self._add_updates(step)
+        elif self.schedule.is_due:
+            self._look_at(step, args, kwargs, steps)
+        self._judge_in_time()
+        self._began = time.perf_counter()
+
+    def _used(self) -> list[Any]:
+        return [track.optimizer for track in self.tracks if track.optimizer is not None]
+
+    def _add_updates(self, step: CompiledStep) -> None:
+        began = time.perf_counter()
+        found = step.updates(self.names())
+        for track in step.tracks:
+            if track.records:
+                track.records[-1]["update"] = found
+        self.schedule.spent += time.perf_counter() - began
+
+    def _look_at(self, step: CompiledStep, args: Any, kwargs: Any, steps: int) -> None:
+        """Keep the batch of a compiled step, and take statistics of some rows of it."""
+        began = time.perf_counter()
+        given = step.keep(args, kwargs, steps)
+        if given is not None:
+            seen, records = statistics_of(given, self.models, self._used())
+            for track in step.tracks:
+                found = next((dict(r) for model, r in records if model is track.model), {})
+                if found:
+                    losses = track.losses[-1]
+                    track.record({**found, "step": track.steps - 1, "loss": losses, "update": {}})
+            if seen is None:
+                self.schedule.share = 0.0  # it cannot be run as Python
+            step.take_weights()
+        self.schedule.looked(time.perf_counter() - began)
 
     # ---- optimizers ----------------------------------------------------------------------------
 
-    def _before_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if state.trace is not None or state.follower is not self:
-            return
+    def updating(self, optimizer: Any) -> None:
+        """An optimizer is about to make a step."""
         track = self._track(optimizer)
-        if track is None or self._recorder is None:
+        if state.trace is not None and self._initial is None:
+            with concrete():
+                self._initial = Moment(self.models, self._used(), with_gradients=False)
+        if track is None or self._recorder is None or state.trace is not None:
             return
         with_gradient = [p for p in track.parameters if isinstance(p._grad, TensorCore)]
         self._weights.append((track, [np.array(p.detach().array()) for p in with_gradient]))
 
-    def _after_update(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        if state.trace is not None or state.follower is not self:
+    def updated(self, optimizer: Any) -> None:
+        """It has made it."""
+        if state.trace is not None:
             return
         track = self._track(optimizer)
         if track is None:
@@ -310,8 +382,12 @@ class Watch:
         for model in self.models:
             held = [id(p) for p in model.parameters()]
             count = len(mine.intersection(held))
-            if count > most or (count == most and best is not None and count and
-                                len(held) < len(list(best.parameters()))):
+            if count > most or (
+                count == most
+                and best is not None
+                and count
+                and len(held) < len(list(best.parameters()))
+            ):
                 best, most = model, count
         return best
 
@@ -328,8 +404,7 @@ class Watch:
     def _begin_look(self) -> None:
         self._recorder = StepRecorder()
         for model in self.models:
-            seen = model.observe(of=KINDS, statistics=STATISTICS, capacity=16)
-            self._observations.append((model, seen))
+            self._observations.append((model, glance(model)))
         self._recorder.begin()
 
     def _drop_recorder(self) -> None:
@@ -361,11 +436,8 @@ class Watch:
         NumPy says."""
         model = track.model
         for observed, seen in self._observations:
-            if observed is model:
-                records = seen.records
-                with_gradient = [r for r in records if r.get("parameter_gradient")]
-                if records:
-                    return dict((with_gradient or records)[-1])
+            if observed is model and (found := newest_record(seen)):
+                return found
         return parameter_statistics(track.parameters, self.names())
 
     def _updates(self, track: Track) -> dict[str, dict[str, float]]:
@@ -377,10 +449,10 @@ class Watch:
                 continue
             moved = [p for p in track.parameters if isinstance(p._grad, TensorCore)]
             for number, (parameter, old) in enumerate(zip(moved, before, strict=False)):
-                change = np.linalg.norm((parameter.detach().array() - old).ravel())
-                size = np.linalg.norm(old.ravel())
+                change = float(np.linalg.norm((parameter.detach().array() - old).ravel()))
+                ratio = change / max(float(np.linalg.norm(old.ravel())), 1e-12)
                 name = names.get(id(parameter), f"parameter {number}")
-                found[name] = {"norm": float(change), "ratio": float(change / max(size, 1e-12))}
+                found[name] = {"norm": change, "ratio": ratio}
         self._weights = [entry for entry in self._weights if entry[0] is not track]
         return found
 
@@ -433,6 +505,8 @@ class Watch:
 
     def cases(self) -> list[Case]:
         """What is known of the training of each optimizer."""
+        for step in self._compiled.values():
+            step.expand(self.models, self._used())
         tracks = [track for track in self.tracks if track.steps] or self.tracks[:1]
         if not tracks and self.models:
             tracks = [Track(None, self.models[0])]
@@ -499,3 +573,8 @@ class Watch:
     def __repr__(self) -> str:
         looked = f"{self.schedule.looks} of {self.steps} steps looked at"
         return f"<watch: {looked}, {self.schedule.spent:.3g} s>"
+
+
+def _stands_in(tracks: Sequence[Track]) -> bool:
+    """Whether gradients stand in the parameters after a step that read those of before."""
+    return any(stands(p) for track in tracks for p in track.parameters[:4])
