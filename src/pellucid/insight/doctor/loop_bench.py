@@ -72,7 +72,7 @@ class LoopBench:
                 if isinstance(p._grad, TensorCore)
             }
 
-    def outputs(self, batch: RecordedStep, *, training: bool = False) -> Any:
+    def outputs(self, batch: RecordedStep, *, training: bool = False) -> object:
         """What the model answers in a recorded step, arrays in the model's structure."""
         call = batch.main_call(self.model)
         if call is None:

@@ -28,6 +28,7 @@ from pellucid.tensor.compile import CompiledFunction
 from pellucid.tensor.core import Record, TensorCore
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.state import state
+from pellucid.tensor.tensor import Tensor
 from pellucid.tensor.trace import is_own_file, is_user_file, user_line
 from pellucid.tensor.trees import flatten, rebuild
 
@@ -118,7 +119,7 @@ class RecordedStep:
 
     # ---- computing it again --------------------------------------------------------------------
 
-    def loss(self, replaced: Mapping[int, Any] | None = None) -> Any:
+    def loss(self, replaced: Mapping[int, Any] | None = None) -> Tensor:
         """The loss with the parameters' values of now, a tensor with its history.
 
         ``replaced`` gives results of calls (number of the call → result) in place of calling.
@@ -133,9 +134,10 @@ class RecordedStep:
             elif value.ndim:
                 value = value.sum()
             total = value if total is None else total + value
-        return total
+        found: Tensor = total
+        return found
 
-    def result_of(self, call: int) -> Any:
+    def result_of(self, call: int) -> object:
         """What a call gives with the parameters' values of now."""
         return self._values(call + 1, {})[call]
 
@@ -303,7 +305,7 @@ class RecordedLoss:
         return [s.value for s in sources if isinstance(s, Constant) and s.value.size > 1]
 
     @property
-    def targets(self) -> Any:
+    def targets(self) -> np.ndarray | tuple[np.ndarray, ...] | None:
         """The targets of the recorded step: an array, several in a tuple, or None."""
         found = tuple(self._unfolded(target) for target in self._targets())
         return found[0] if len(found) == 1 else found or None
@@ -429,11 +431,12 @@ class Form:
         return self.function(*args, **{name: filled(v) for name, v in self.kwargs.items()})
 
 
-def plain(function: Any) -> Any:
+def plain(function: Any) -> Callable[..., Any]:
     """The Python of a function that may be compiled."""
     while isinstance(function, CompiledFunction):
         function = function.function
-    return function
+    found: Callable[..., Any] = function
+    return found
 
 
 # ---- remembering a step --------------------------------------------------------------------------

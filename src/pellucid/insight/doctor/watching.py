@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -175,7 +175,7 @@ class Watch:
         self.close()
 
     @contextmanager
-    def step(self) -> Any:
+    def step(self) -> Iterator[Watch]:
         """A training step: what is inside is one, whatever it calls."""
         self._by_hand = True
         self._inside += 1
