@@ -36,7 +36,7 @@ from pellucid.tensor.compile import HasForward
 from pellucid.tensor.creation import zeros_like
 from pellucid.tensor.guards import READERS, exact
 from pellucid.tensor.observe import Observation
-from pellucid.tensor.state import is_tracing
+from pellucid.tensor.state import is_tracing, state
 from pellucid.tensor.tensor import Tensor
 from pellucid.transforms.observe import DEFAULT_BINS, DEFAULT_STATISTICS
 
@@ -135,7 +135,10 @@ class Module(Convertible, OlderNames):
         before = current_layer()
         path = running.paths.get(id(self)) or path_outside(self, before)
         enter_layer(path)
+        follower = state.follower if outermost else None
         try:
+            if follower is not None:
+                follower.entered(self, args, kwargs)
             if self._forward_pre_hooks or self._forward_hooks or self._backward_hooks:
                 result = self._call_with_hooks(args, kwargs)
             else:
@@ -149,6 +152,8 @@ class Module(Convertible, OlderNames):
                 calls.running = None
         shape = tuple(result.shape) if isinstance(result, Tensor) else shapes_in(result)
         running.steps.append((path, self, shape))
+        if follower is not None:
+            follower.called(self, args, kwargs, result)
         return result
 
     def _facts(self) -> tuple[Any, ...]:

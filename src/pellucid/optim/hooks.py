@@ -8,6 +8,7 @@ from typing import Any
 
 from pellucid.base.errors import ArgumentTypeError
 from pellucid.nn.calling import RemovableHandle
+from pellucid.tensor.state import state
 
 Hook = Callable[..., Any]
 
@@ -75,10 +76,16 @@ def hooked_step(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def run(self: Any, *args: Any, **kwargs: Any) -> Any:
+        follower = None if self.__dict__.get("_inside_step") else state.follower
+        if follower is not None:
+            if follower.holds_updates:
+                follower.updated(self)
+                return None
+            follower.updating(self)
         self._stepped = True
         before = (*_everywhere["step_pre"].values(), *self._at("step_pre"))
         after = (*self._at("step_post"), *_everywhere["step_post"].values())
-        if not (before or after) or self.__dict__.get("_inside_step"):
+        if not (before or after or follower) or self.__dict__.get("_inside_step"):
             return step(self, *args, **kwargs)
         for hook in before:
             result = hook(self, args, kwargs)
@@ -97,6 +104,8 @@ def hooked_step(step: Callable[..., Any]) -> Callable[..., Any]:
             self.__dict__["_inside_step"] = False
         for hook in after:
             hook(self, args, kwargs)
+        if follower is not None:
+            follower.updated(self)
         return loss
 
     return run

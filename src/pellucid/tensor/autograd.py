@@ -193,6 +193,8 @@ def _walk(
     With ``asked``, keys of tensors, only operations on the way to these are differentiated.
     """
     seeds = _seed(outputs, cotangents)
+    if state.follower is not None:
+        state.follower.backward(outputs, cotangents)
     record_of, needs = _ways(outputs, asked)
     trace = state.trace
     keeps = create_graph if retain_graph is None else retain_graph
@@ -395,7 +397,8 @@ def _own(cotangent: Any, taken: set[int], tensor: TensorCore) -> Any:
     cell = cotangent._cell
     array = cell.array
     hooks = tensor._hooks if tensor._record is None else tensor._record.hooks
-    shared = id(cell) in taken or bool(hooks)
+    # A hook that may keep what it is shown has to get memory of its own.
+    shared = id(cell) in taken or any(not hasattr(hook, "only_looks") for hook in hooks or ())
     if array is not None:
         shared = shared or array.base is not None or not array.flags.writeable
     taken.add(id(cell))

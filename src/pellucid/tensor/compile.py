@@ -8,6 +8,7 @@ in place (:mod:`pellucid.tensor.program`).  Later calls with the same signature 
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import threading
 import warnings
@@ -27,7 +28,7 @@ from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import from_numpy
 from pellucid.tensor.guards import READERS, Walk
 from pellucid.tensor.program import Program
-from pellucid.tensor.state import Cell, state
+from pellucid.tensor.state import Cell, Follower, state
 from pellucid.tensor.trees import flatten, map_tensors, rebuild, repeats, signature
 
 Taken = ParamSpec("Taken")
@@ -62,6 +63,10 @@ class CompiledFunction(Generic[Taken, Returned]):
         self.backend = backend
         self.keep_gradients = keep_gradients
         self.by_identity = False
+        self.follower: Follower | None = None
+        """Who follows this function alone, wherever it is called."""
+        self.watch: Any = None
+        """The doctor's watch, with ``compile(doctor=…)``."""
         self._programs: dict[Any, list[Program]] = {}
         self._order: OrderedDict[Program, Any] = OrderedDict()
         """Programs and their signatures, the one that was used last at the end."""
@@ -92,7 +97,7 @@ class CompiledFunction(Generic[Taken, Returned]):
             and (last.python is None or last.python.holds())
             and last.accepts(args)
         ):
-            return last.run(args)  # type: ignore[arg-type]  # accepts() looked
+            return self._told(last, args, {}, last.run(args))  # type: ignore[arg-type]
         if state.trace is not None or state.inline or state.uncompiled:
             return self.function(*args, **kwargs)
         program, leaves = self._program(args, kwargs)
@@ -100,7 +105,14 @@ class CompiledFunction(Generic[Taken, Returned]):
             program.stand_aside()
             args, kwargs = map_tensors((args, kwargs), lambda tensor: tensor)
             return self.function(*args, **kwargs)
-        return program.run(leaves)
+        return self._told(program, args, kwargs, program.run(leaves))
+
+    def _told(self, program: Program, args: Any, kwargs: Any, result: Any) -> Any:
+        """The result, after whoever follows the loop has been told of it."""
+        follower = self.follower or state.follower
+        if follower is not None:
+            follower.ran(self, program, args, kwargs, result)
+        return result
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", None) or type(self.function).__name__
@@ -160,7 +172,11 @@ class CompiledFunction(Generic[Taken, Returned]):
             part = leaves if count == steps else [_slices(t, done, done + count) for t in leaves]
             parts.append(program.run_many(part, count))
             done += count
-        return parts[0] if len(parts) == 1 else _joined(parts)
+        whole = parts[0] if len(parts) == 1 else _joined(parts)
+        follower = self.follower or state.follower
+        if follower is not None:
+            follower.ran(self, program, tuple(leaves), {}, whole, steps)
+        return whole
 
     # ---- programs ----------------------------------------------------------------------------
 
@@ -186,6 +202,14 @@ class CompiledFunction(Generic[Taken, Returned]):
 
     def _program(self, args: Any, kwargs: Any) -> tuple[Program, list[TensorCore]]:
         """The program for these arguments, ready to run, and the tensors to run it on."""
+        before = state.follower
+        state.follower = self.follower or before  # who sees the function while it is traced
+        try:
+            return self._found(args, kwargs)
+        finally:
+            state.follower = before
+
+    def _found(self, args: Any, kwargs: Any) -> tuple[Program, list[TensorCore]]:
         leaves: list[TensorCore] = []
         args, kwargs = map_tensors((args, kwargs), lambda t: _collect(t, leaves), self.by_identity)
         key = (
@@ -210,7 +234,7 @@ class CompiledFunction(Generic[Taken, Returned]):
             if found.needs_identity:
                 self.by_identity = True
                 self.clear()
-                return self._program(args, kwargs)
+                return self._found(args, kwargs)
             if not found.validity.fresh:
                 found.rebind()
             self._used(key, found)
@@ -371,6 +395,7 @@ def compile(
     options: Mapping[str, Any] | None = None,
     disable: bool = False,
     keep_gradients: bool = False,
+    doctor: Any = None,
 ) -> CompiledFunction[Taken, Returned]: ...
 @overload
 def compile(
@@ -383,6 +408,7 @@ def compile(
     options: Mapping[str, Any] | None = None,
     disable: bool = False,
     keep_gradients: bool = False,
+    doctor: Any = None,
 ) -> CompiledFunction[Taken, Returned]: ...
 @overload
 def compile(
@@ -395,6 +421,7 @@ def compile(
     options: Mapping[str, Any] | None = None,
     disable: bool = False,
     keep_gradients: bool = False,
+    doctor: Any = None,
 ) -> Callable[[Callable[Taken, Returned]], CompiledFunction[Taken, Returned]]: ...
 def compile(
     function: Any = None,
@@ -406,6 +433,7 @@ def compile(
     options: Mapping[str, Any] | None = None,
     disable: bool = False,
     keep_gradients: bool = False,
+    doctor: Any = None,
 ) -> Any:
     """Compile a function over tensors into one native program per signature.
 
@@ -416,7 +444,9 @@ def compile(
 
     ``backend="reference"`` runs the same program by its NumPy definition.  ``keep_gradients``
     stores ``.grad`` after each call; without it gradients that only the optimizer needs are fused
-    into its update.  ``disable=True`` returns the function as it is.  PyTorch's ``fullgraph``,
+    into its update.  ``doctor`` watches a training step: True for a watch of its own, which is then
+    ``step.watch`` (``print(step.watch.report())``), or one that ``doctor.watch`` gave.
+    ``disable=True`` returns the function as it is.  PyTorch's ``fullgraph``,
     ``mode``, ``dynamic`` and ``options`` are accepted and change nothing: the whole function is
     always one program, and each new shape has one of its own.  Of PyTorch's backends "inductor" is
     "cpu" here, and "eager" and "aot_eager" are ``disable=True``.
@@ -435,7 +465,11 @@ def compile(
     backend = "cpu" if backend in _COMPILERS else backend
     if function is None:
         return functools.partial(
-            compile, backend=backend, disable=disable, keep_gradients=keep_gradients
+            compile,
+            backend=backend,
+            disable=disable,
+            keep_gradients=keep_gradients,
+            doctor=doctor,
         )
     if disable:
         return function
@@ -443,7 +477,17 @@ def compile(
         raise ArgumentError(
             f"compile got a {type(function).__name__}", "pass a function or a module"
         )
-    return CompiledFunction(function, backend, keep_gradients)
+    made: CompiledFunction[Any, Any] = CompiledFunction(function, backend, keep_gradients)
+    if doctor is not None and doctor is not False:
+        made.follower = made.watch = _watch(doctor)
+    return made
+
+
+def _watch(doctor: Any) -> Any:
+    """The watch that is asked for; the doctor stands above and is found by its name."""
+    if doctor is not True:
+        return doctor
+    return importlib.import_module("pellucid.insight.doctor.watching").Watch()
 
 
 # ---- hidden outputs and parts of a run ---------------------------------------------------------

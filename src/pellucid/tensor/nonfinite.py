@@ -192,8 +192,9 @@ class _Search:
         rows = _rows(array, self.batch) if kind == "data" else None
         spec = f"{cell.dtype.name}{list(cell.shape)}"
         found = FirstNonFinite(
-            _kind(array), kind, "", "", "", "", count, array.size, rows, (), name or f"a {spec}"
-        )
+            kind_of_value(array), kind, "", "", "", "", count, array.size, rows, (),
+            name or f"a {spec}",
+        )  # fmt: skip
         benign = not name and kind == "data" and not np.isnan(array).any()
         self.origins[id(cell)] = (cell, found, benign)
         return found, benign
@@ -213,7 +214,7 @@ class _Search:
         if record is not None:
             formula = f"{record.op.formula}, computing {primitive.formula}"
         return FirstNonFinite(
-            _kind(array),
+            kind_of_value(array),
             phase,
             current_layer(),
             operation,
@@ -222,7 +223,7 @@ class _Search:
             int((~np.isfinite(array)).sum()),
             array.size,
             _rows(array, self.batch),
-            tuple(_facts(t._cell) for t in inputs if t._cell.array is not None),
+            tuple(facts_of(t._cell) for t in inputs if t._cell.array is not None),
         )
 
     def _has_new_gradients(self) -> bool:
@@ -341,7 +342,8 @@ def _tensors(tree: Any) -> list[TensorCore]:
     return []
 
 
-def _kind(array: np.ndarray) -> str:
+def kind_of_value(array: np.ndarray) -> str:
+    """``NaN`` where there is one, else ``infinity``."""
     return "NaN" if bool(np.isnan(array).any()) else "infinity"
 
 
@@ -352,7 +354,8 @@ def _rows(array: np.ndarray, batch: int | None) -> npt.NDArray[np.int64] | None:
     return np.flatnonzero(~np.isfinite(array.reshape(batch, -1)).all(axis=1))
 
 
-def _facts(cell: Cell) -> OperandFacts:
+def facts_of(cell: Cell) -> OperandFacts:
+    """What is told of an operand."""
     array = np.asarray(cell.array)
     values = array[np.isfinite(array)] if array.dtype.kind in "fc" else array.reshape(-1)
     values = np.abs(values) if array.dtype.kind == "c" else values

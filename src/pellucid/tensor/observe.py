@@ -237,6 +237,7 @@ class Observation:
             if state.trace is None or self in state.trace.watched:
                 self.see(kind, name, gradient, training)
 
+        hook.__dict__["only_looks"] = True
         record = value._record
         holder: Any = value if record is None else record
         attribute = "_hooks" if record is None else "hooks"

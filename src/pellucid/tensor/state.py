@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,6 +21,41 @@ from pellucid.base.shapes import Shape
 from pellucid.graph.node import Node
 from pellucid.tensor.tracing import Tracing
 from pellucid.tensor.validity import changed
+
+
+class Follower(Protocol):
+    """Who follows a training loop from outside: is told of it, and changes nothing."""
+
+    holds_updates: bool
+    """Whether optimizers are to leave everything as it is: somebody only looks at a step."""
+
+    def entered(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """A module is called that no other module calls."""
+
+    def called(
+        self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+    ) -> None:
+        """Such a call is over."""
+
+    def backward(self, outputs: Sequence[Any], cotangents: Sequence[Any]) -> None:
+        """Gradients of these tensors, with these cotangents (None: 1), are about to be computed."""
+
+    def updating(self, optimizer: Any) -> None:
+        """An optimizer is about to make a step."""
+
+    def updated(self, optimizer: Any) -> None:
+        """It has made it, or would have but for ``holds_updates``."""
+
+    def ran(
+        self,
+        function: Any,
+        program: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        result: Any,
+        steps: int = 0,
+    ) -> None:
+        """A compiled function ran; so many steps in one call (0: an ordinary call)."""
 
 
 class ThreadState(threading.local):
@@ -48,6 +83,8 @@ class ThreadState(threading.local):
     """The default devices that were set, the innermost last; see :mod:`.device`."""
     watcher: Any = None
     """Is shown every operation and assignment outside of a trace; see :mod:`.nonfinite`."""
+    follower: Follower | None = None
+    """Is told what a training loop does, step by step; see :class:`Follower`."""
 
 
 state = ThreadState()

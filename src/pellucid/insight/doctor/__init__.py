@@ -1,7 +1,8 @@
 """The doctor: what is wrong with a training, why one may believe it, and what helps.
 
 :func:`examine` looks before the first step.  Causes are in :mod:`.causes`, what is said in
-:mod:`.findings` and :mod:`.report`, what is known of a training in :mod:`.case`.
+:mod:`.findings` and :mod:`.report`, what is known of a training in :mod:`.case`.  :func:`watch`
+follows a loop.
 """
 
 from pellucid.insight.doctor.case import Case, Rows
@@ -10,6 +11,7 @@ from pellucid.insight.doctor.examine import examine
 from pellucid.insight.doctor.findings import Evidence, Finding, Place, ProbeResult, Suspicion
 from pellucid.insight.doctor.patches import Patch
 from pellucid.insight.doctor.report import Report
+from pellucid.insight.doctor.watching import Watch, watch
 
 __all__ = [
     "CAUSES",
@@ -24,6 +26,8 @@ __all__ = [
     "Rows",
     "Suspicion",
     "examine",
+    "Watch",
+    "watch",
 ]
 
 

@@ -1,0 +1,95 @@
+"""Statistics of the layers of a step that is looked at, taken by NumPy while it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.nn.observing import observe as attach
+from pellucid.tensor.core import TensorCore
+from pellucid.tensor.observe import Column, Observation
+from pellucid.tensor.state import state
+from pellucid.transforms.observe import SATURATION_MARGIN
+
+STATISTICS = (
+    "mean",
+    "std",
+    "norm",
+    "zero_fraction",
+    "saturated_fraction",
+    "nonfinite_fraction",
+)
+"""What is taken of outputs, gradients and parameters."""
+KINDS = ("output", "gradient", "parameter", "parameter_gradient")
+
+
+class Glance(Observation):
+    """An observation for few steps outside of programs: its statistics, the same as those of
+    ``model.observe``, are computed at once on arrays, without an operation for each."""
+
+    def see(
+        self,
+        kind: str,
+        name: str,
+        value: Any,
+        training: bool,
+        bounds: tuple[float, float] | None = None,
+    ) -> None:
+        """Record the statistics of a tensor."""
+        if state.trace is not None or self._open is None or not value.dtype.is_floating_point:
+            return
+        array = value._cell.array
+        if array is None or not array.size:
+            return
+        name = self._unused(kind, name)
+        for measure, number in numbers_of(array, bounds).items():
+            self._open[Column(kind, name, measure, 1)] = np.array([number])
+
+
+def numbers_of(array: np.ndarray, bounds: tuple[float, float] | None = None) -> dict[str, float]:
+    """The statistics of an array of floats; ``saturated_fraction`` where its bounds are known."""
+    with np.errstate(all="ignore"):
+        values = array.astype(np.float64).ravel()
+        count = values.size
+        mean, square = float(values.sum()) / count, float(values @ values)
+        offset = values - mean
+        found = {
+            "mean": mean,
+            "std": float(np.sqrt(offset @ offset / count)),
+            "norm": float(np.sqrt(square)),
+            "zero_fraction": 1.0 - np.count_nonzero(values) / count,
+            "nonfinite_fraction": 1.0 - np.count_nonzero(np.isfinite(values)) / count,
+        }
+        if bounds is not None:
+            low, high = bounds
+            margin = SATURATION_MARGIN * (high - low)
+            near = (values <= low + margin) | (values >= high - margin)
+            found["saturated_fraction"] = np.count_nonzero(near) / count
+    return found
+
+
+def glance(model: Any) -> Glance:
+    """Observe all layers and parameters of a model until ``remove()``."""
+    made = Glance(KINDS, STATISTICS, 1, 16, 2)
+    attach(model, "*", made)
+    return made
+
+
+def newest_record(seen: Observation) -> dict[str, Any]:
+    """The newest record that has gradients, or the newest at all; empty without any."""
+    records = seen.records
+    with_gradient = [record for record in records if record.get("parameter_gradient")]
+    return dict((with_gradient or records or [{}])[-1])
+
+
+def parameter_statistics(parameters: list[Any], names: dict[int, str]) -> dict[str, Any]:
+    """A record of parameters and their gradients alone, for programs without modules."""
+    record: dict[str, Any] = {"step": 0, "training": True, "parameter": {}}
+    record["parameter_gradient"] = {}
+    for number, parameter in enumerate(parameters):
+        name = names.get(id(parameter), f"parameter {number}")
+        record["parameter"][name] = numbers_of(parameter._cell.array)
+        if isinstance(parameter._grad, TensorCore):
+            record["parameter_gradient"][name] = numbers_of(parameter._grad.array())
+    return record

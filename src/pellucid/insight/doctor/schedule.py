@@ -1,0 +1,71 @@
+"""Which steps are looked at: many at first, then as many as a share of the time allows."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from statistics import median
+
+DENSE = 4
+"""So many first steps are looked at one after the other, where they are cheap."""
+CREDIT = 0.3
+"""Seconds that may be spent before any time has passed."""
+GROWTH = 1.3
+"""Steps between looks grow by this factor, until time decides."""
+
+
+class Schedule:
+    """Looks at steps 0, 1, 2, 3, 5, 7, 10 …, each the next but for time: what looking has cost so
+    far stays below ``share`` of the time since the first step.
+
+    ``steps`` is how many are done.  ``share`` 0 looks at nothing, 1 at as many as the row allows.
+    """
+
+    def __init__(self, share: float, credit: float = CREDIT) -> None:
+        self.share = share
+        self.credit = credit
+        self.spent = 0.0
+        """Seconds that looking has cost."""
+        self.steps = 0
+        self.looks = 0
+        self._next = 0
+        self._begun = time.perf_counter()
+        self._plain: deque[float] = deque(maxlen=15)
+        """What the last steps that nobody looked at took."""
+        self._costs: deque[float] = deque(maxlen=5)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the first step."""
+        return time.perf_counter() - self._begun
+
+    @property
+    def left(self) -> float:
+        """Seconds that may be spent now."""
+        return self.credit + self.share * self.elapsed - self.spent
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the step that begins now is to be looked at."""
+        if self.share <= 0 or self.steps < self._next:
+            return False
+        expected = median(self._costs) if self._costs else 0.0
+        return self.left >= expected
+
+    def looked(self, seconds: float) -> None:
+        """A look is over; it has cost so much."""
+        self.spent += max(0.0, seconds)
+        self._costs.append(max(0.0, seconds))
+        self.looks += 1
+        gap = 1 if self.looks < DENSE else max(1, int((self.steps + 1) * (GROWTH - 1)))
+        self._next = self.steps + min(gap, 1000)
+
+    def stepped(self, seconds: float, looked_at: bool, count: int = 1) -> None:
+        """Steps are over that took so long, all together; of one that was looked at, what it took
+        longer than others counts as the cost of looking."""
+        if looked_at:
+            usual = median(self._plain) if self._plain else seconds
+            self.looked(seconds - usual)
+        elif count:
+            self._plain.append(seconds / count)
+        self.steps += count
