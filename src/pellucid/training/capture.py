@@ -256,7 +256,8 @@ def history_state(history: History) -> dict[str, Any]:
             "values": np.array([0 if v is None else v for v in values], dtype),
             "missing": np.array(missing) if any(missing) else None,
         }
-    return {**vars(history), "epochs": columns, **({"metrics": further} if further else {})}
+    kept = {name: value for name, value in vars(history).items() if name != "findings"}
+    return {**kept, "epochs": columns, **({"metrics": further} if further else {})}
 
 
 def history_of(saved: Mapping[str, Any]) -> History:

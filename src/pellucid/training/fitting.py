@@ -16,6 +16,7 @@ from pellucid.tensor.nonfinite import FirstNonFinite
 from pellucid.training.batches import Batch
 from pellucid.training.capture import capture, history_of, parts_of, restore_random
 from pellucid.training.checkpoints import Writer
+from pellucid.training.doctoring import FitRecord
 from pellucid.training.history import EpochRecord, History
 from pellucid.training.interrupts import Interrupted, Interrupts
 from pellucid.training.nonfinite import advice_for, find_in_validation, find_origin
@@ -127,6 +128,8 @@ class Fit:
         self.history = subject.history
         self.best = Weights(subject.validated)
         self.safety = Snapshot(subject.model, subject.optimizer, subject.average)
+        self.record: FitRecord | None = None
+        """What is told to the doctor."""
         self.replay: list[_Replay] = []
         self.replay_bytes = 0
         self.snapshot_at = -math.inf
@@ -204,6 +207,8 @@ class Fit:
             self.best.take()
         elif loss is not None:
             position.waited += 1
+        if self.record is not None:
+            self.record.epoch(record)
         self.subject.emit("epoch", record=record)
         if better:
             self.subject.emit("best", record=record, model=self.subject.validated)
@@ -237,6 +242,8 @@ class Fit:
             if not np.isfinite(losses).all():
                 self._fail()
             self.busy = False
+            if self.record is not None:
+                self._note(self.record, unit, losses)
             seen += count * len(losses)
             self._count(losses, count)
             if by_step:
@@ -272,6 +279,11 @@ class Fit:
             train_loss=train_loss,
             metrics=further,
         )
+
+    def _note(self, record: FitRecord, unit: Any, losses: npt.NDArray[Any]) -> None:
+        """Tell the doctor of some steps."""
+        record.ran(unit, losses)
+        self.source.one_by_one(record.wants_single)
 
     def _count(self, losses: npt.NDArray[Any], count: int) -> None:
         """So many steps are done, on ``count`` rows each."""
@@ -387,6 +399,8 @@ class Fit:
         self.history.status = "not finite"
         subject = self.subject
         origin = find_in_validation(subject, validation)
+        if self.record is not None:
+            self.record.failure = origin
         where = f", first in {origin.place}" if origin else ""
         if origin is not None and origin.rows is not None and len(origin.rows):
             shown = ", ".join(str(int(row)) for row in origin.rows[:10])
@@ -415,6 +429,8 @@ class Fit:
                     continue
                 last_good.restore()
                 origin = find_origin(subject, self.source.tensors(batch))
+                if self.record is not None:
+                    self.record.failure = origin
                 last_good.restore()
                 self.history.steps, subject.epoch = replay.step + offset, replay.epoch
                 subject.emit("stop", status="not finite")

@@ -9,7 +9,18 @@ from typing import Any
 from pellucid.base.errors import NamingError
 from pellucid.training.showing import history_html
 
-EVENTS = ("start", "forward", "loss", "backward", "update", "steps", "epoch", "best", "stop")
+EVENTS = (
+    "start",
+    "forward",
+    "loss",
+    "backward",
+    "update",
+    "steps",
+    "epoch",
+    "best",
+    "finding",
+    "stop",
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,7 @@ class Event:
     steps     some steps are done (about ten times a second)    count, loss, rows
     epoch     an epoch is over                                  record (``EpochRecord``)
     best      the validation loss is the lowest so far          record, model
+    finding   the doctor has found something (once each)        finding
     stop      the run is over                                   status
     ========  ================================================  ==========================
 
@@ -109,6 +121,8 @@ class History:
     seconds: float = 0.0
     compile_seconds: float = 0.0
     metric_name: str = "metric"
+    findings: list[Any] = field(default_factory=list)
+    """What the doctor has found, the most likely cause first (``Finding``)."""
 
     def __len__(self) -> int:
         return len(self.epochs)

@@ -67,6 +67,9 @@ class Source(Protocol):
     def hurry(self, seconds: float) -> None:
         """A unit should not take longer than so many seconds, where it has several steps."""
 
+    def one_by_one(self, single: bool) -> None:
+        """Whether the next unit is one step, where it would have several."""
+
     def rows_of(self, batch: Any) -> Rows | None:
         """The batch's rows by their names in the data, None where they have none."""
 
@@ -162,6 +165,10 @@ class ArrayRows:
     def hurry(self, seconds: float) -> None:
         """Calls do no more steps than fit into so many seconds."""
         self.steps.slice_seconds = max(0.0, min(SLICE_SECONDS, seconds))
+
+    def one_by_one(self, single: bool) -> None:
+        """The next call does one step alone."""
+        self.steps.single = single
 
     def rows_of(self, batch: Rows) -> Rows | None:
         """The names of a line's rows."""
@@ -287,6 +294,9 @@ class LoaderBatches:
         return None
 
     def hurry(self, seconds: float) -> None:
+        """Nothing: every unit is one step."""
+
+    def one_by_one(self, single: bool) -> None:
         """Nothing: every unit is one step."""
 
     def rows_of(self, batch: list[Batch]) -> Rows | None:

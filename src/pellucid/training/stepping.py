@@ -233,6 +233,8 @@ class ArraySteps:
         self._made: set[int] = set()
         self.compile_seconds = 0.0
         self.slice_seconds = SLICE_SECONDS
+        self.single = False
+        """Whether the next call does one step."""
         self._rate = 0.0
         self.rows = 0
         """Rows of the last step."""
@@ -295,7 +297,7 @@ class ArraySteps:
     @property
     def slice_steps(self) -> int:
         """Steps that the next call should do."""
-        if self._program is None or self._gathering is not None:
+        if self._program is None or self._gathering is not None or self.single:
             return 1
         return max(1, min(100_000, int(self._rate * self.slice_seconds))) if self._rate else 16
 

@@ -37,6 +37,7 @@ from pellucid.training.checkpoints import (
     warn,
 )
 from pellucid.training.config import nearest_option
+from pellucid.training.doctoring import FitRecord, doctor_of_fits, level_of
 from pellucid.training.fitting import Fit, check_length, interval_of
 from pellucid.training.history import Callback, EpochRecord, Event, History, StopTraining
 from pellucid.training.inference import Scorer, one_half
@@ -131,6 +132,11 @@ class Trainer:
     it in the batch, the share (rows,) that a row keeps of itself; the loss is then that against
     both targets, by these shares.
 
+    ``doctor`` watches: True lightly, for less than a hundredth of the time and, before the run has
+    lasted long enough for that, without a look; ``"full"`` from the first step on, for less than a
+    twentieth; False not at all.  No bit of the training changes by it.  What is found is told as
+    ``finding`` events and stands in ``history.findings``; ``report()`` says all there is to say.
+
     A second ``fit`` goes on where the first one ended: weights, the optimizer's state, schedule
     and order of rows.  Without validation data (whose best weights are restored at the end) and
     without ``ema_decay``, ``fit`` of 2 epochs twice is ``fit`` of 4, bit by bit.
@@ -169,6 +175,7 @@ class Trainer:
         keep_gradients: bool = False,
         augment: Augment | None = None,
         profile: bool = False,
+        doctor: bool | str = True,
     ) -> None:
         self.model = model
         self.loss: Any = _loss(loss)
@@ -202,6 +209,9 @@ class Trainer:
             check_profile(compile)
         self.layer_profile: LayerProfile | None = None
         """Where the time of the last fit's steps went, with ``profile=True``."""
+        self.doctor = level_of(doctor)
+        self.fitted: FitRecord | None = None
+        """What the last fit left for the doctor."""
         self.scorer = Scorer(model, compile=compile)
         self.history = History()
         self.epoch = 0
@@ -219,7 +229,7 @@ class Trainer:
         """The folder whose checkpoints are of this run."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_fit": None, "_shown": None}
+        return {**self.__dict__, "_fit": None, "_shown": None, "fitted": None}
 
     def __repr__(self) -> str:
         count = sum(int(p.numel()) for p in self.model.parameters())
@@ -310,6 +320,10 @@ class Trainer:
                 self, source, pair, interrupts, interval=interval, epochs_before=before,
                 settings=settings, writer=writer, max_seconds=max_minutes * 60 or math.inf,
             )  # fmt: skip
+            self.fitted = fit.record = None
+            if self.doctor:
+                asked = {**settings, "epochs": epochs, "patience": patience}
+                self.fitted = fit.record = FitRecord(self, self.doctor, source, pair, asked)
             if pending is not None:
                 fit.go_on(pending)
                 if self.average is not None:
@@ -336,10 +350,14 @@ class Trainer:
                 baseline = self._baseline(fit)
                 facts = {"rows": source.rows, "batches": source.batches, "baseline": baseline}
                 self.emit("start", epochs=epochs, **facts)
+                if fit.record is not None:
+                    fit.record.begin()
                 fit.run(epochs, patience, min_delta)
         finally:
             self._fit = self._shown = None
             self._finish(fit.epochs_before)
+            if fit.record is not None:
+                fit.record.end()
 
     def _baseline(self, fit: Fit) -> float | None:
         """The validation loss of the best answer that does not look at the features."""
@@ -375,6 +393,14 @@ class Trainer:
         writer = Writer(self.checkpoint, self.report_problem)
         self._owned = folder
         return writer
+
+    def report(self, seconds: float = 10.0) -> Any:
+        """What is wrong with the last fit, and what helps: the doctor's ``Report``, empty where
+        nothing is.  Experiments, all of which are taken back, may take so many ``seconds``.
+
+        >>> print(trainer.report())  # doctest: +SKIP
+        """
+        return doctor_of_fits().report_of_fit(self, self.fitted, seconds)
 
     # ---- saving and going on ---------------------------------------------------------------
 

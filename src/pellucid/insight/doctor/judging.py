@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 
 from pellucid.insight.doctor.case import Case
+from pellucid.insight.doctor.examine import examined
 from pellucid.insight.doctor.findings import Finding
+from pellucid.insight.doctor.probes import PROBES
 from pellucid.insight.doctor.report import Report
 
 
 def judged(case: Case, seconds: float = 1.0) -> Report:
     """What is wrong with a training, by all rules of its phase; probes may take so long."""
-    examined = importlib.import_module("pellucid.insight.doctor.examine").examined
-    found: Report = examined(case, seconds=seconds)
-    return found
+    return examined(case, PROBES, seconds)
 
 
 def merged(reports: Sequence[Report]) -> Report:

@@ -8,11 +8,12 @@ of layers are taken (``model.observe``).
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -87,6 +88,25 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
+Event = TypeVar("Event", bound=Callable[..., None])
+
+
+def _harmless(event: Event) -> Event:
+    """An error of the watch ends the watch, not the program: it is kept in ``trouble``."""
+
+    @functools.wraps(event)
+    def told(self: Watch, *args: Any, **kwargs: Any) -> None:
+        if self.trouble is not None:
+            return
+        try:
+            event(self, *args, **kwargs)
+        except Exception as error:
+            self.trouble = error
+            self._end_look()
+
+    return cast(Event, told)
+
+
 class Watch:
     """Follows a loop; see :func:`watch`."""
 
@@ -123,6 +143,8 @@ class Watch:
         """Findings that were made while the loop ran, as they were told."""
         self.failure: Any = None
         """Where the first value that is not finite came from."""
+        self.trouble: Exception | None = None
+        """What ended the watch before its time."""
         self.steps = 0
         self.holds_updates = False
         self._finds_all = not optimizers
@@ -187,6 +209,7 @@ class Watch:
 
     # ---- what the loop does (Follower) ---------------------------------------------------------
 
+    @_harmless
     def entered(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """A module is called that no other module calls."""
         if state.trace is not None:
@@ -206,6 +229,7 @@ class Watch:
             self._recorder.entered(args, kwargs)
         self._last_calls.append((function, args, kwargs))
 
+    @_harmless
     def called(
         self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
     ) -> None:
@@ -213,6 +237,7 @@ class Watch:
         if self._recorder is not None and state.trace is None:
             self._recorder.called(function, args, kwargs, result)
 
+    @_harmless
     def backward(self, outputs: Sequence[Any], cotangents: Sequence[Any]) -> None:
         """Gradients of these tensors are about to be computed."""
         if state.trace is not None:
@@ -239,6 +264,7 @@ class Watch:
             except NotRepeatable:
                 self._drop_recorder()
 
+    @_harmless
     def ran(
         self,
         function: Any,
@@ -321,6 +347,7 @@ class Watch:
 
     # ---- optimizers ----------------------------------------------------------------------------
 
+    @_harmless
     def updating(self, optimizer: Any) -> None:
         """An optimizer is about to make a step."""
         track = self._track(optimizer)
@@ -332,6 +359,7 @@ class Watch:
         with_gradient = [p for p in track.parameters if isinstance(p._grad, TensorCore)]
         self._weights.append((track, [np.array(p.detach().array()) for p in with_gradient]))
 
+    @_harmless
     def updated(self, optimizer: Any) -> None:
         """It has made it."""
         if state.trace is not None:
@@ -517,6 +545,8 @@ class Watch:
             others = [model for model in self.models if model is not track.model]
             case = track.case(self.names(), others, self.loss)
             case.failure = self.failure
+            if self.trouble is not None:
+                case.notes["trouble"] = self.trouble
             case.validation = self._validation()
             cases.append(case)
         return cases

@@ -1,0 +1,159 @@
+"""What a fit leaves for the doctor, who stands above and is found by name.
+
+Noting losses and which batches were learned from costs next to nothing.  The doctor himself is
+loaded when the run has lasted long enough for his looks to stay within their share of the time,
+at once for ``doctor="full"``, and when he is asked for a report.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.base.errors import ArgumentError
+from pellucid.tensor.nonfinite import FirstNonFinite
+from pellucid.tensor.trace import user_line
+from pellucid.training.history import EpochRecord
+from pellucid.training.rows import Source
+
+LEVELS = ("light", "full")
+LATE_SECONDS = 8.0
+"""After so long the doctor is loaded for the light watch; loading takes about a hundredth of it."""
+KEPT_FIRST, KEPT_LAST = 2, 4
+MOST_BYTES = 64 * 2**20
+SAMPLE_ROWS = 2048
+_DOCTOR = "pellucid.insight.doctor.fits"
+
+
+def level_of(doctor: bool | str) -> str:
+    """``light``, ``full``, or nothing; ``ArgumentError`` for another word."""
+    if isinstance(doctor, bool):
+        return "light" if doctor else ""
+    if doctor not in LEVELS:
+        raise ArgumentError(f"doctor={doctor!r}", f"Give True, False, or one of {LEVELS}.")
+    return doctor
+
+
+def doctor_of_fits() -> Any:
+    """The doctor's module for trainings of the Trainer."""
+    return importlib.import_module(_DOCTOR)
+
+
+class FitRecord:
+    """A fit as it is told to the doctor.
+
+    ``losses`` are those of all steps, ``batches`` some that were learned from (tensors), ``rows``
+    a sample of the training rows with ``number``, how many there are, ``failure`` where a value
+    that is not finite came from.
+    """
+
+    def __init__(
+        self,
+        trainer: Any,
+        level: str,
+        source: Source,
+        validation: Any,
+        settings: Mapping[str, Any],
+    ) -> None:
+        self.trainer = trainer
+        self.level = level
+        self.source: Source | None = source
+        self.validation = validation
+        self.settings = dict(settings)
+        self.line = user_line()
+        self.failure: FirstNonFinite | None = None
+        self.steps_done = 0
+        self.number = source.rows
+        self.doctor: Any = None
+        """What looks at steps, once it is loaded."""
+        self.trouble: Exception | None = None
+        """What ended the watch before its time."""
+        self.wants_single = False
+        """Whether the next call should do one step alone."""
+        self._losses: list[npt.NDArray[Any]] = []
+        self._first: list[Any] = []
+        self._last: deque[Any] = deque(maxlen=KEPT_LAST)
+        self._begun = time.perf_counter()
+        self._late = 0.0 if level == "full" or _DOCTOR in sys.modules else LATE_SECONDS
+        self._kept: tuple[list[Any], Any] | None = None
+
+    @property
+    def losses(self) -> npt.NDArray[np.float64]:
+        """The loss of each step so far."""
+        chunks = [chunk.reshape(-1) for chunk in self._losses]
+        return np.concatenate(chunks).astype(np.float64) if chunks else np.zeros(0)
+
+    # ---- while it runs -------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Before the first step."""
+        self._load()
+
+    def ran(self, unit: Any, losses: npt.NDArray[Any]) -> None:
+        """Some steps are done."""
+        self._losses.append(losses)
+        self.steps_done += len(losses)
+        if len(self._first) < KEPT_FIRST:
+            self._first.append(unit)
+        else:
+            self._last.append(unit)
+        self._load()
+        self._tell(lambda doctor: doctor.ran(unit, losses))
+
+    def epoch(self, record: EpochRecord) -> None:
+        """An epoch is over."""
+        self._tell(lambda doctor: doctor.epoch(record))
+
+    def end(self) -> None:
+        """The fit is over: keep copies of what is needed, and let go of the data."""
+        if self.failure is None:
+            self._tell(lambda doctor: doctor.end())
+        self._kept = (self.batches(), self.rows())
+        self.source = None
+        self._first, self._last = [], deque()
+
+    def _load(self) -> None:
+        is_time = time.perf_counter() - self._begun >= self._late
+        if self.doctor is None and is_time and self.trouble is None:
+            self.doctor = doctor_of_fits().FitDoctor(self)
+
+    def _tell(self, event: Callable[[Any], None]) -> None:
+        """An error of the doctor's ends his watch, not the training."""
+        if self.doctor is None or self.trouble is not None:
+            return
+        try:
+            event(self.doctor)
+        except Exception as error:
+            self.trouble = error
+            self.wants_single = False
+        fresh, self.doctor.fresh = self.doctor.fresh, []
+        for finding in fresh:
+            self.trainer.emit("finding", finding=finding)
+
+    # ---- what was learned from -----------------------------------------------------------------
+
+    def batches(self) -> list[Any]:
+        """(features, targets) or with weights, of some steps, the newest last."""
+        if self._kept is not None:
+            return self._kept[0]
+        found: list[Any] = []
+        held = 0
+        for unit in (*self._first, *self._last):
+            if self.source is None or held > MOST_BYTES:
+                break
+            held += self.source.bytes_of(unit)
+            found.append(self.source.tensors(next(iter(self.source.batches_of(unit)))))
+        return found
+
+    def rows(self) -> Any:
+        """A sample of the training rows as a batch, None where rows come once."""
+        if self._kept is not None:
+            return self._kept[1]
+        return None if self.source is None else self.source.some_rows(SAMPLE_ROWS)
