@@ -11,8 +11,9 @@ import importlib
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,33 @@ def level_of(doctor: bool | str) -> str:
 def doctor_of_fits() -> Any:
     """The doctor's module for trainings of the Trainer."""
     return importlib.import_module(_DOCTOR)
+
+
+class FitFollower(Protocol):
+    """Who follows all fits of a program."""
+
+    def fit_begins(self, record: FitRecord) -> None:
+        """Before the first step of a fit."""
+
+    def fit_ran(self, record: FitRecord) -> None:
+        """Some of its steps are done."""
+
+    def fit_ended(self, record: FitRecord) -> None:
+        """It is over."""
+
+
+_followers: list[FitFollower] = []
+"""Who follows the fits of this process now, the outermost first."""
+
+
+@contextmanager
+def following_fits(follower: FitFollower) -> Iterator[None]:
+    """Inside, ``follower`` is told of every fit that has a record."""
+    _followers.append(follower)
+    try:
+        yield
+    finally:
+        _followers.remove(follower)
 
 
 class FitRecord:
@@ -94,6 +122,8 @@ class FitRecord:
 
     def begin(self) -> None:
         """Before the first step."""
+        for follower in _followers:
+            follower.fit_begins(self)
         self._load()
 
     def ran(self, unit: Any, losses: npt.NDArray[Any]) -> None:
@@ -106,6 +136,8 @@ class FitRecord:
             self._last.append(unit)
         self._load()
         self._tell(lambda doctor: doctor.ran(unit, losses))
+        for follower in _followers:
+            follower.fit_ran(self)
 
     def epoch(self, record: EpochRecord) -> None:
         """An epoch is over."""
@@ -118,6 +150,8 @@ class FitRecord:
         self._kept = (self.batches(), self.rows())
         self.source = None
         self._first, self._last = [], deque()
+        for follower in _followers:
+            follower.fit_ended(self)
 
     def _load(self) -> None:
         is_time = time.perf_counter() - self._begun >= self._late

@@ -11,6 +11,7 @@ from pellucid.insight.doctor.examine import examine
 from pellucid.insight.doctor.findings import Evidence, Finding, Place, ProbeResult, Suspicion
 from pellucid.insight.doctor.patches import Patch
 from pellucid.insight.doctor.report import Report
+from pellucid.insight.doctor.scripts import ScriptRun, run_script
 from pellucid.insight.doctor.watching import Watch, watch
 
 __all__ = [
@@ -24,8 +25,10 @@ __all__ = [
     "ProbeResult",
     "Report",
     "Rows",
+    "ScriptRun",
     "Suspicion",
     "examine",
+    "run_script",
     "Watch",
     "watch",
 ]
