@@ -1,10 +1,16 @@
 """Which inputs an answer rests on, and how far each explanation can be trusted.
 
-The methods answer different questions.  Gradients (``saliency``) and maps (``grad_cam``) look at
-one answer: what would change it.  Shares (``shapley_values``) divide it among the inputs so that
-they sum to it.  ``permutation_importance`` looks at a whole data set: what the model's quality
-rests on.  What comes back is an :class:`Explanation`: values shaped as the inputs, what they miss
-of the sum, their sampling error, tests against the model, and a verdict in a sentence.
+The methods answer different questions.  Slopes (``saliency``, ``smooth_grad``) and maps
+(``grad_cam``) look at one answer: what would change it.  Shares (``integrated_gradients``,
+``deep_lift``, ``lrp``, ``shapley_values``) divide it among the inputs so that they sum to it.
+``permutation_importance`` looks at a whole data set: what the model's quality rests on.  Layers and
+neurons are explained as inputs are (``layer_conductance``, ``LayerOutput``).  What comes back is an
+:class:`Explanation`: values shaped as the inputs, what they miss of the sum, their sampling error,
+tests against the model, and a verdict in a sentence.
+
+>>> explanation = integrated_gradients(model, x, target=3)                     # doctest: +SKIP
+>>> print(explanation.verdict())                                               # doctest: +SKIP
+>>> explanation.draw()                                                         # doctest: +SKIP
 """
 
 from typing import TYPE_CHECKING
@@ -13,42 +19,141 @@ from pellucid.base.faces import lazy_face
 
 if TYPE_CHECKING:
     from pellucid.insight.explain.activation_maps import grad_cam as grad_cam
+    from pellucid.insight.explain.activation_maps import grad_cam_plus_plus as grad_cam_plus_plus
+    from pellucid.insight.explain.activation_maps import guided_grad_cam as guided_grad_cam
+    from pellucid.insight.explain.baselines import baselines_of as baselines_of
     from pellucid.insight.explain.covering import occlusion as occlusion
+    from pellucid.insight.explain.differences import deep_lift as deep_lift
+    from pellucid.insight.explain.differences import deep_lift_shap as deep_lift_shap
     from pellucid.insight.explain.explanation import Explanation as Explanation
     from pellucid.insight.explain.forward import Forward as Forward
     from pellucid.insight.explain.forward import Output as Output
+    from pellucid.insight.explain.gradients import input_x_gradient as input_x_gradient
+    from pellucid.insight.explain.gradients import noise_tunnel as noise_tunnel
     from pellucid.insight.explain.gradients import saliency as saliency
+    from pellucid.insight.explain.gradients import smooth_grad as smooth_grad
+    from pellucid.insight.explain.gradients import var_grad as var_grad
+    from pellucid.insight.explain.guided import deconvolution as deconvolution
+    from pellucid.insight.explain.guided import guided_backprop as guided_backprop
+    from pellucid.insight.explain.integrated import expected_gradients as expected_gradients
+    from pellucid.insight.explain.integrated import gradient_shap as gradient_shap
+    from pellucid.insight.explain.integrated import integrated_gradients as integrated_gradients
+    from pellucid.insight.explain.layers import LayerOutput as LayerOutput
+    from pellucid.insight.explain.layers import internal_influence as internal_influence
+    from pellucid.insight.explain.layers import layer_activation as layer_activation
+    from pellucid.insight.explain.layers import layer_conductance as layer_conductance
+    from pellucid.insight.explain.layers import layer_deep_lift as layer_deep_lift
+    from pellucid.insight.explain.layers import (
+        layer_gradient_x_activation as layer_gradient_x_activation,
+    )
+    from pellucid.insight.explain.layers import (
+        layer_integrated_gradients as layer_integrated_gradients,
+    )
+    from pellucid.insight.explain.layers import layer_lrp as layer_lrp
+    from pellucid.insight.explain.layers import neuron_conductance as neuron_conductance
+    from pellucid.insight.explain.layers import neuron_gradient as neuron_gradient
+    from pellucid.insight.explain.layers import (
+        neuron_integrated_gradients as neuron_integrated_gradients,
+    )
     from pellucid.insight.explain.permutation import (
         permutation_importance as permutation_importance,
     )
+    from pellucid.insight.explain.quality import check as check
+    from pellucid.insight.explain.relevance import AlphaBetaRule as AlphaBetaRule
+    from pellucid.insight.explain.relevance import EpsilonRule as EpsilonRule
+    from pellucid.insight.explain.relevance import GammaRule as GammaRule
+    from pellucid.insight.explain.relevance import lrp as lrp
     from pellucid.insight.explain.shapley import shapley_values as shapley_values
     from pellucid.insight.explain.verdicts import Check as Check
     from pellucid.insight.explain.verdicts import Verdict as Verdict
+    from pellucid.insight.features import maximized as maximized
 
 __all__ = [
+    "AlphaBetaRule",
     "Check",
+    "EpsilonRule",
     "Explanation",
     "Forward",
+    "GammaRule",
+    "LayerOutput",
     "Output",
     "Verdict",
+    "baselines_of",
+    "check",
+    "deconvolution",
+    "deep_lift",
+    "deep_lift_shap",
+    "expected_gradients",
     "grad_cam",
+    "grad_cam_plus_plus",
+    "gradient_shap",
+    "guided_backprop",
+    "guided_grad_cam",
+    "input_x_gradient",
+    "integrated_gradients",
+    "internal_influence",
+    "layer_activation",
+    "layer_conductance",
+    "layer_deep_lift",
+    "layer_gradient_x_activation",
+    "layer_integrated_gradients",
+    "layer_lrp",
+    "lrp",
+    "maximized",
+    "neuron_conductance",
+    "neuron_gradient",
+    "neuron_integrated_gradients",
+    "noise_tunnel",
     "occlusion",
     "permutation_importance",
     "saliency",
     "shapley_values",
+    "smooth_grad",
+    "var_grad",
 ]
 
 _PLACES = {
+    "AlphaBetaRule": "pellucid.insight.explain.relevance",
     "Check": "pellucid.insight.explain.verdicts",
+    "EpsilonRule": "pellucid.insight.explain.relevance",
     "Explanation": "pellucid.insight.explain.explanation",
     "Forward": "pellucid.insight.explain.forward",
+    "GammaRule": "pellucid.insight.explain.relevance",
+    "LayerOutput": "pellucid.insight.explain.layers",
     "Output": "pellucid.insight.explain.forward",
     "Verdict": "pellucid.insight.explain.verdicts",
+    "baselines_of": "pellucid.insight.explain.baselines",
+    "check": "pellucid.insight.explain.quality",
+    "deconvolution": "pellucid.insight.explain.guided",
+    "deep_lift": "pellucid.insight.explain.differences",
+    "deep_lift_shap": "pellucid.insight.explain.differences",
+    "expected_gradients": "pellucid.insight.explain.integrated",
     "grad_cam": "pellucid.insight.explain.activation_maps",
+    "grad_cam_plus_plus": "pellucid.insight.explain.activation_maps",
+    "gradient_shap": "pellucid.insight.explain.integrated",
+    "guided_backprop": "pellucid.insight.explain.guided",
+    "guided_grad_cam": "pellucid.insight.explain.activation_maps",
+    "input_x_gradient": "pellucid.insight.explain.gradients",
+    "integrated_gradients": "pellucid.insight.explain.integrated",
+    "internal_influence": "pellucid.insight.explain.layers",
+    "layer_activation": "pellucid.insight.explain.layers",
+    "layer_conductance": "pellucid.insight.explain.layers",
+    "layer_deep_lift": "pellucid.insight.explain.layers",
+    "layer_gradient_x_activation": "pellucid.insight.explain.layers",
+    "layer_integrated_gradients": "pellucid.insight.explain.layers",
+    "layer_lrp": "pellucid.insight.explain.layers",
+    "lrp": "pellucid.insight.explain.relevance",
+    "maximized": "pellucid.insight.features",
+    "neuron_conductance": "pellucid.insight.explain.layers",
+    "neuron_gradient": "pellucid.insight.explain.layers",
+    "neuron_integrated_gradients": "pellucid.insight.explain.layers",
+    "noise_tunnel": "pellucid.insight.explain.gradients",
     "occlusion": "pellucid.insight.explain.covering",
     "permutation_importance": "pellucid.insight.explain.permutation",
     "saliency": "pellucid.insight.explain.gradients",
     "shapley_values": "pellucid.insight.explain.shapley",
+    "smooth_grad": "pellucid.insight.explain.gradients",
+    "var_grad": "pellucid.insight.explain.gradients",
 }
 """Public name → the module that defines it; it is loaded when the name is first used."""
 

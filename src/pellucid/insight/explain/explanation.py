@@ -75,6 +75,8 @@ class Explanation(NDArrayOperatorsMixin):
     """The model and its inputs, a :class:`.Forward`, for checks."""
     again: Callable[..., Explanation] | None = None
     """The same explanation with other settings: ``again(model=…, inputs=…, seed=…)``."""
+    varies: frozenset[str] = frozenset()
+    """Names of the settings that ``again`` takes."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -116,7 +118,7 @@ class Explanation(NDArrayOperatorsMixin):
         return self.array.ndim
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype[Any]:
         """Element type of the only input's values."""
         return self.array.dtype
 
@@ -129,9 +131,9 @@ class Explanation(NDArrayOperatorsMixin):
     def __iter__(self) -> Any:
         return iter(self.array)
 
-    def tolist(self) -> Any:
+    def tolist(self) -> list[Any]:
         """The only input's values as lists."""
-        return self.array.tolist()
+        return list(self.array.tolist())
 
     def __getattr__(self, name: str) -> Any:
         # What arrays can do: sum, mean, max, astype, reshape, …

@@ -48,6 +48,9 @@ Target = int | tuple[int, ...] | Sequence[Any] | npt.NDArray[Any] | Callable[[An
 """Which score of each row is explained: a position (with several axes a tuple), one for each row,
 a function from outputs (rows, …) to scores (rows,), an :class:`Output`, or None: the largest."""
 
+Outputs = Any
+"""Whatever a model gives: a tensor, or several in a tuple, a list or a dictionary."""
+
 ELEMENTS = 1 << 21
 """Elements of input that go through a model at once where nobody says how many rows."""
 
@@ -112,7 +115,7 @@ class Forward:
         with evaluation(self.module):
             yield
 
-    def run(self, tensors: Sequence[Any], extra: Sequence[Any] | None = None) -> Any:
+    def run(self, tensors: Sequence[Any], extra: Sequence[Any] | None = None) -> Outputs:
         """What the model gives for inputs in the order of ``names``, as it gives it."""
         further = self.extra if extra is None else extra
         if self.kind == "dictionary":
@@ -122,7 +125,7 @@ class Forward:
             return self.model(given, *further)
         return self.model(*tensors, *further)
 
-    def picked(self, outputs: Any) -> Any:
+    def picked(self, outputs: Outputs) -> Tensor:
         """The output whose scores are explained, as a tensor (rows, …)."""
         found = outputs
         if self.key is not None:
@@ -150,7 +153,7 @@ class Forward:
             )
         return found
 
-    def scored(self, outputs: Any, places: Any) -> Any:
+    def scored(self, outputs: Tensor, places: Any) -> Tensor:
         """The score of each row, (rows,): from :meth:`picked` outputs and int64 positions."""
         if self.function is not None or places is None:
             if outputs.dim() != 1:
@@ -162,7 +165,7 @@ class Forward:
         flat = outputs.reshape(outputs.shape[0], -1)
         return flat.gather(1, as_tensor(places).reshape(-1, 1))[:, 0]
 
-    def score(self, tensors: Sequence[Any], places: Any = None, extra: Any = None) -> Any:
+    def score(self, tensors: Sequence[Any], places: Any = None, extra: Any = None) -> Tensor:
         """The score of each row of these inputs as a tensor through which gradients flow.
 
         ``places`` are the positions of the scores where the rows are others than those of
@@ -185,7 +188,7 @@ class Forward:
                     f"{name} has {len(array)} rows for {self.rows} rows in {copies} copies",
                     f"give {total}",
                 )
-        places = None if self.places is None else np.repeat(self.places, copies)
+        places = self.repeated_places(copies)
         extra = self.repeated(copies)
         run = self._program()
         size = min(self.batch_size, total)
@@ -216,6 +219,27 @@ class Forward:
             for e in self.extra
         )
         return twin
+
+    def rebuilt(self, arrays: Sequence[Any]) -> Inputs:
+        """Inputs as they were given, one, a tuple or a dictionary, of these arrays."""
+        if self.kind == "dictionary":
+            return dict(zip(self.names, arrays, strict=True))
+        return tuple(arrays) if self.kind == "several" else arrays[0]
+
+    def repeated_target(self, copies: int) -> Target | Output:
+        """The target of rows in copies, as methods take it."""
+        if self.places is None:
+            chosen: Any = self.function
+        else:
+            flat = np.repeat(self.places, copies)
+            shape = self.shape or (1,)
+            places = np.stack(np.unravel_index(flat, shape), 1).tolist()
+            chosen = [tuple(p) for p in places]
+        return chosen if self.key is None else Output(self.key, chosen)
+
+    def repeated_places(self, copies: int) -> npt.NDArray[np.int64] | None:
+        """Positions of the scores of rows in copies."""
+        return None if self.places is None else np.repeat(self.places, copies)
 
     def repeated(self, copies: int) -> list[tuple[Any, bool]]:
         """Further arguments for rows in copies: (as an array, whether it has a line a row)."""
@@ -367,7 +391,7 @@ def positions(target: Any, scores: Array) -> npt.NDArray[np.int64]:
     return np.array(found, np.int64)
 
 
-def chosen(scores: Any, target: Any) -> Any:
+def chosen(scores: Tensor, target: Any) -> Tensor:
     """The score of each row that is explained, (rows,), of a tensor (rows, …)."""
     flat = scores.reshape(scores.shape[0], -1)
     if target is None:

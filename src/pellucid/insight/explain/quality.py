@@ -111,6 +111,8 @@ def spread_over(values: Array, shape: tuple[int, ...]) -> Array | None:
         stretched = values[:, lines][:, :, columns]
         share = values.shape[1] * values.shape[2] / (shape[1] * shape[2] * shape[3])
         return np.broadcast_to((stretched * share)[:, None], shape)
+    if values.ndim > len(shape) and values.shape[: len(shape)] == shape:
+        return np.asarray(values.reshape(*shape, -1).sum(-1))
     if values.ndim < len(shape) and values.shape == shape[: values.ndim]:
         return np.broadcast_to(values.reshape(*values.shape, *(1,) * (len(shape) - values.ndim)),
                                shape) / np.prod(shape[values.ndim :])  # fmt: skip

@@ -1,0 +1,373 @@
+"""Differences from a reference, followed back through every operation (DeepLIFT)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.base.errors import UnsupportedError
+from pellucid.graph.node import Node, make_node, new_input
+from pellucid.graph.replay import replay
+from pellucid.insight.explain.baselines import background_of, several
+from pellucid.insight.explain.explanation import Explanation
+from pellucid.insight.explain.forward import Forward, Inputs, Model
+from pellucid.insight.explain.graphs import graph_of
+from pellucid.insight.explain.integrated import averaged, mean_output
+from pellucid.insight.explain.methods import method
+from pellucid.insight.explain.rules import (
+    Reading,
+    Region,
+    evaluated,
+    gradient_of,
+    nature_of,
+    pulled,
+    slope_inside,
+)
+from pellucid.insight.explain.slopes import nodes_of
+from pellucid.insight.explain.starts import Layer
+from pellucid.insight.explain.walks import as_arrays, batches, grouped, in_inputs, joined
+from pellucid.ops import elementwise, structure
+from pellucid.ops.attention import split_extra
+from pellucid.ops.contraction import matmul, swap
+from pellucid.ops.normalization import standardize_formula
+from pellucid.ops.registry import scalar, sum_to
+from pellucid.tensor.autograd import no_grad
+from pellucid.tensor.creation import as_tensor
+
+Array = npt.NDArray[Any]
+
+NEAR = 1e-6
+"""Differences below this are too small to divide by: the slope is taken instead."""
+
+
+class Multipliers:
+    """Rules of DeepLIFT: multipliers m with Σ m Δx = Δscore at every operation.
+
+    ``reference`` gives for each node the same node at the reference.
+    """
+
+    def __init__(self, reading: Reading, inputs: Sequence[Node]) -> None:
+        self.reading = reading
+        self.base = [new_input(n.spec, "baseline") for n in inputs]
+        self.reference: dict[Node, Node] = dict(zip(inputs, self.base, strict=True))
+        replay([reading.score, *reading.starts], self.reference, reading.score)
+
+    def at_reference(self, node: Node) -> Node:
+        """The node's value at the reference."""
+        return self.reference.get(node, node)
+
+    def difference(self, node: Node) -> Node:
+        """Its value less that at the reference."""
+        found: Node = elementwise.sub(node, self.at_reference(node))
+        return found
+
+    def pull(self, record: Any, m: Node, node: Node) -> Sequence[Any]:
+        """Multipliers of an operation's operands from that of its result."""
+        if isinstance(record, Region):
+            roots = record.inputs
+            return [self._rescaled(node, roots[0], m)] if len(roots) == 1 else self._shared(
+                node, roots, m
+            )  # fmt: skip
+        if node.op.name == "detach":  # a constant to gradients, not to the score
+            return [m]
+        if self.reading.is_linear(node):
+            return self._kept(node, pulled(node, m, node))
+        nature = nature_of(node.op)
+        if nature == "multilinear":
+            return self._kept(node, self._averaged(node, m))
+        if nature == "quotient":
+            return self._quotient(node, m)
+        if nature == "largest":
+            return [self._largest(node, m)]
+        if nature == "standardize":
+            return self._opened(node, standardize_formula(node.inputs[0], **node.settings), m)
+        if nature == "attention":
+            return self._opened(node, attention_formula(node), m)
+        if nature in ("whole", "source"):
+            return [None] * len(node.inputs)
+        return self._kept(node, self._along(node, m))
+
+    def _kept(self, node: Node, parts: Sequence[Any]) -> list[Any]:
+        kept = self.reading.depends
+        return [p if n in kept else None for n, p in zip(node.inputs, parts, strict=True)]
+
+    def _rescaled(self, node: Node, root: Node, m: Node) -> Node:
+        """Δy / Δx; the slope where Δx is hardly anything."""
+        change = self.difference(root)
+        near = elementwise.lt(elementwise.abs(change), scalar(change, NEAR))
+        safe = elementwise.where(near, scalar(change, 1.0), change)
+        ratio = elementwise.mul(m, elementwise.div(self.difference(node), safe))
+        slope = slope_inside(node, [root], m)[0]
+        slope = scalar(change, 0.0) if slope is None else slope
+        found: Node = elementwise.where(near, _like(slope, change), _like(ratio, change))
+        return found
+
+    def _shared(self, node: Node, roots: Sequence[Node], m: Node) -> list[Any]:
+        """A function of a few values: their Shapley values for Δy, divided by their Δ."""
+        if len(roots) > 4:
+            return [elementwise.mul(g, scalar(node, 1.0)) for g in slope_inside(node, roots, m)]
+        answers: dict[tuple[bool, ...], Node] = {}
+        for here in itertools.product((False, True), repeat=len(roots)):
+            known = {r: r if h else self.at_reference(r) for r, h in zip(roots, here, strict=True)}
+            answers[here] = evaluated(node, known)
+        slopes = slope_inside(node, roots, m)
+        found = []
+        for place, root in enumerate(roots):
+            total: Any = None
+            for here, value in answers.items():
+                if here[place]:
+                    continue
+                size, count = sum(here), len(roots)
+                weight = math.factorial(size) * math.factorial(count - size - 1)
+                with_it = answers[*here[:place], True, *here[place + 1 :]]
+                part = elementwise.mul(
+                    elementwise.sub(with_it, value), scalar(value, weight / math.factorial(count))
+                )
+                total = part if total is None else elementwise.add(total, part)
+            found.append(self._divided(total, root, m, slopes[place]))
+        return found
+
+    def _divided(self, change: Node, root: Node, m: Node, slope: Any) -> Any:
+        """m · change / Δroot, summed to the root's shape."""
+        from_here = elementwise.sub(root, self.at_reference(root))
+        near = elementwise.lt(elementwise.abs(from_here), scalar(from_here, NEAR))
+        safe = elementwise.where(near, scalar(from_here, 1.0), from_here)
+        total = sum_to(elementwise.mul(m, change), root.shape)
+        ratio = elementwise.div(total, safe)
+        slope = scalar(root, 0.0) if slope is None else slope
+        return elementwise.where(near, _like(slope, root), _like(ratio, root))
+
+    def _averaged(self, node: Node, m: Node) -> list[Any]:
+        """A product: each factor by the mean of the other at both ends, exact for two."""
+        means = []
+        for n in node.inputs:
+            if n in self.reading.depends:
+                total = elementwise.add(n, self.at_reference(n))
+                n = elementwise.mul(total, scalar(n, 0.5))
+            means.append(n)
+        return list(gradient_of(node, m, node, *means))
+
+    def _quotient(self, node: Node, m: Node) -> list[Any]:
+        """a / b as a · (1 / b), of which the second factor is a function of b."""
+        a, b = node.inputs
+        b0, a0 = self.at_reference(b), self.at_reference(a)
+        one = scalar(b, 1.0)
+        inverse, inverse0 = elementwise.div(one, b), elementwise.div(one, b0)
+        half = scalar(a, 0.5)
+        mean_inverse = elementwise.mul(elementwise.add(inverse, inverse0), half)
+        mean_a = elementwise.mul(elementwise.add(a, a0), half)
+        to_a = elementwise.mul(m, mean_inverse) if a in self.reading.depends else None
+        to_b = None
+        if b in self.reading.depends:
+            slope = elementwise.neg(elementwise.mul(inverse, inverse0))
+            to_b = elementwise.mul(elementwise.mul(m, mean_a), slope)
+        return [
+            None if to_a is None else sum_to(to_a, a.shape),
+            None if to_b is None else sum_to(to_b, b.shape),
+        ]
+
+    def _largest(self, node: Node, m: Node) -> Node:
+        """The largest element: what it gained belongs to the element that is largest now, what the
+        old one lost to the element that was (as SHAP and Captum do for pooling)."""
+        x = node.inputs[0]
+        x0, y0 = self.at_reference(x), self.at_reference(node)
+        pick = elementwise.minimum if node.op.name == "min" else elementwise.maximum
+        crossed = pick(node, y0)
+        gain = elementwise.mul(m, elementwise.sub(crossed, y0))
+        loss = elementwise.mul(m, elementwise.sub(node, crossed))
+        parts = elementwise.add(
+            gradient_of(node, gain, node, x)[0],
+            gradient_of(node, loss, y0, x0)[0],
+        )
+        change = elementwise.sub(x, x0)
+        near = elementwise.lt(elementwise.abs(change), scalar(change, NEAR))
+        safe = elementwise.where(near, scalar(change, 1.0), change)
+        slope = gradient_of(node, m, node, x)[0]
+        found: Node = elementwise.where(near, slope, elementwise.div(parts, safe))
+        return found
+
+    def _opened(self, node: Node, formula: Node, m: Node) -> list[Any]:
+        """An operation by the rules of the operations that it stands for."""
+        roots = tuple(dict.fromkeys(n for n in node.inputs if n in self.reading.depends))
+        inner = Multipliers.__new__(Multipliers)
+        inner.reading, inner.base = Reading(formula, roots), []
+        inner.reference = {n: self.at_reference(n) for n in roots}
+        replay([formula], inner.reference, formula)
+        found = dict(zip(roots, inner.reading.walk(inner.pull, m), strict=True))
+        return [found.get(n) if n in self.reading.depends else None for n in node.inputs]
+
+    def _along(self, node: Node, m: Node, steps: int = 8) -> list[Any]:
+        """Any other smooth operation: its slopes, averaged on the straight way."""
+        if node.op.gradient is None or node.op.results is not None:
+            raise UnsupportedError(
+                f"DeepLIFT has no rule for {node.op.name!r}", "use another method"
+            )
+        points, weights = np.polynomial.legendre.leggauss(steps)
+        sums: list[Any] = [None] * len(node.inputs)
+        for point, weight in zip((1 + points) / 2, weights / 2, strict=True):
+            inputs = []
+            for n in node.inputs:
+                if n in self.reading.depends and n.dtype.is_differentiable:
+                    change = elementwise.mul(self.difference(n), scalar(n, float(point)))
+                    n = elementwise.add(self.at_reference(n), change)
+                inputs.append(n)
+            value = make_node(node.op, inputs, node.settings)
+            for place, part in enumerate(pulled(value, m, value)):
+                if part is not None:
+                    scaled = elementwise.mul(part, scalar(part, float(weight)))
+                    known = sums[place]
+                    sums[place] = scaled if known is None else elementwise.add(known, scaled)
+        return sums
+
+
+def attention_formula(node: Node) -> Node:
+    """Attention written with other operations: softmax(scale · q kᵀ + mask) v."""
+    q, k, v, *extra = node.inputs
+    mask, _ = split_extra(extra)
+    settings = node.settings
+    scores = elementwise.mul(matmul(q, swap(k)), scalar(q, settings["scale"]))
+    low = scalar(q, -1e30)
+    if mask:
+        if mask[0].dtype.is_differentiable:
+            scores = elementwise.add(scores, mask[0])
+        else:
+            scores = elementwise.where(mask[0], scores, low)
+    if settings["causal"]:
+        rows, columns = scores.shape[-2:]
+        seen = q.lift(np.tril(np.ones((rows, columns), np.bool_)))
+        scores = elementwise.where(seen, scores, low)
+    last = (len(scores.shape) - 1,)
+    highest = elementwise.detach(structure.max_(scores, last, True))
+    parts = elementwise.exp(elementwise.sub(scores, highest))
+    found: Node = matmul(elementwise.div(parts, structure.sum(parts, last, True)), v)
+    return found
+
+
+def _like(value: Any, like: Node) -> Any:
+    return structure.broadcast_to(value, like.shape)
+
+
+# ---- the methods -------------------------------------------------------------------------------
+
+
+def _differences(
+    light: Forward, layer: Layer | None, tensors: Any, starts: Any, places: Any, extra: Any
+) -> Any:
+    """Multipliers, and the values at both ends, where each input (the layer) begins."""
+    asked = [] if layer is None else [layer.module]
+    graph = graph_of(light, tensors, places, extra, asked).written_out()
+    groups = nodes_of(light, graph, layer)
+    flat = tuple(n for group in groups for n in group)
+    reading = Reading(graph.score, flat)
+    rules = Multipliers(reading, graph.inputs)
+    one = structure.broadcast_to(scalar(graph.score, 1.0), graph.score.shape)
+    found = [
+        structure.broadcast_to(scalar(n, 0.0), n.shape) if m is None else m
+        for n, m in zip(flat, reading.walk(rules.pull, one), strict=True)
+    ]
+    wanted = [*found, *flat, *(rules.at_reference(n) for n in flat)]
+    known = dict(zip([*graph.inputs, *rules.base], [*tensors, *starts], strict=True))
+    values = graph.compute(wanted, known)
+    count = len(flat)
+    parts = values[:count], values[count : 2 * count], values[2 * count :]
+    return [grouped(part, groups) for part in parts]
+
+
+def multiplied(
+    forward: Forward, baseline: Sequence[Array], layer: Layer | None = None, multiply: bool = True
+) -> list[list[Array]]:
+    """m (x − x′) for each input (the layer), a list of arrays each."""
+    light = forward.light()
+
+    def differences(t: Any, b: Any, p: Any, e: Any) -> Any:
+        return _differences(light, layer, t, b, p, e)
+
+    run = forward.kept(("deep_lift", layer), lambda: differences)
+    parts: list[list[list[Array]]] = []
+    for lines in batches(forward):
+        part = forward if len(lines) == forward.rows else forward.of_rows(lines)
+        places = None if part.places is None else as_tensor(part.places)
+        starts = [as_tensor(b[lines]) for b in baseline]
+        with forward.looking(), no_grad():
+            found = run(list(part.tensors), starts, places, list(part.extra))
+        parts.append(
+            [
+                [s * (h - t) if multiply else s for s, h, t in zip(a, b, c, strict=True)]
+                for a, b, c in zip(*map(as_arrays, found), strict=True)
+            ]
+        )
+    return parts[0] if len(parts) == 1 else joined(parts)
+
+
+@method
+def deep_lift(
+    model: Model,
+    inputs: Inputs,
+    baselines: Any = None,
+    target: Any = None,
+    additional_forward_args: Any = (),
+    *,
+    multiply_by_inputs: bool = True,
+    seed: int = 0,
+) -> Explanation:
+    """Shares of score(x) − score(x′), by multipliers Δy / Δx at every operation: DeepLIFT.
+
+    Arguments as in :func:`.integrated_gradients`; ``baselines`` is the reference x′.  Activations,
+    however they are put together, have the rescale rule; products the mean of both ends, largest
+    elements the rule for pooling, softmax, normalization and attention the rules of what they are
+    made of; loops are followed step by step.  The values sum to the difference up to rounding.
+    (Shrikumar, Greenside and Kundaje, 2017.)
+    """
+    forward = Forward(model, inputs, target, additional_forward_args)
+    listed = several(forward, baselines, seed)
+    found = [
+        in_inputs(forward, multiplied(forward, b, multiply=multiply_by_inputs)) for b in listed
+    ]
+    values, errors = averaged(found)
+    return forward.explanation(
+        "deep_lift",
+        values,
+        kind="contribution" if multiply_by_inputs else "slope",
+        is_complete=multiply_by_inputs,
+        baseline=listed[0] if len(listed) == 1 else tuple(listed),
+        baseline_output=np.mean([forward(*b) for b in listed], axis=0),
+        standard_error=errors,
+        seeds=(seed,),
+    )
+
+
+@method
+def deep_lift_shap(
+    model: Model,
+    inputs: Inputs,
+    baselines: Any,
+    target: Any = None,
+    additional_forward_args: Any = (),
+) -> Explanation:
+    """:func:`deep_lift` averaged over rows of data as references: an estimate of SHAP values.
+
+    ``baselines`` (count, …) are rows of data.  The values sum to score(x) − mean score(baselines);
+    ``standard_error`` says how they would differ with other rows.  (Lundberg and Lee, 2017.)
+    """
+    forward = Forward(model, inputs, target, additional_forward_args)
+    background = background_of(forward, baselines)
+    count, rows = len(background[0]), forward.rows
+    wide = forward.of_rows(np.repeat(np.arange(rows), count))
+    tiled = [np.tile(b, (rows, *(1,) * (b.ndim - 1))) for b in background]
+    found = in_inputs(wide, multiplied(wide, tiled))
+    apart = [v.reshape(rows, count, *v.shape[1:]).astype(np.float64) for v in found]
+    errors = tuple(a.std(1, ddof=1) / np.sqrt(count) for a in apart) if count > 1 else None
+    return forward.explanation(
+        "deep_lift_shap",
+        [a.mean(1) for a in apart],
+        kind="contribution",
+        is_complete=True,
+        baseline=background,
+        baseline_output=mean_output(forward, background),
+        standard_error=errors,
+    )
