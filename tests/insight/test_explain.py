@@ -102,7 +102,7 @@ def test_answers_that_are_not_finite_have_no_shares() -> None:
 
     with pytest.raises(NonFiniteError, match="predict gave NaN or infinity"):
         shapley_values(broken, np.ones(2), np.zeros((3, 2)))
-    with pytest.raises(NonFiniteError, match="score of the model is nan"):
+    with pytest.raises(NonFiniteError, match="model gives NaN or infinity"):
         permutation_importance(
             broken, np.ones((4, 2)), np.ones(4), lambda wanted, given: float(given.mean())
         )

@@ -66,11 +66,15 @@ class Groups:
             return None
         rows = np.unique(np.linspace(0, len(inputs[0]) - 1, MOST_ROWS).astype(np.int64))
         values, labels, start = [], [], 0
-        for x, found in zip(inputs, explanation.values, strict=True):
+        own = _labels_of_players(explanation)
+        for place, (x, found) in enumerate(zip(inputs, explanation.values, strict=True)):
             spread = spread_over(found, x.shape)
             if spread is None:
                 return None
             values.append(np.asarray(spread[rows], np.float64))
+            if own is not None:
+                labels.append(own[place])
+                continue
             labels.append(start + _labels(x.shape[1:], max(1, MOST_GROUPS // len(inputs))))
             start = 1 + int(labels[-1].max())
         baselines = [b[rows] for b in _baselines(explanation)]
@@ -117,6 +121,15 @@ def spread_over(values: Array, shape: tuple[int, ...]) -> Array | None:
         return np.broadcast_to(values.reshape(*values.shape, *(1,) * (len(shape) - values.ndim)),
                                shape) / np.prod(shape[values.ndim :])  # fmt: skip
     return None
+
+
+def _labels_of_players(explanation: Explained) -> list[npt.NDArray[np.int64]] | None:
+    """The groups that an explanation is made of itself, if all rows have the same few."""
+    players = getattr(explanation, "players", None)
+    if players is None or players.count > MOST_GROUPS:
+        return None
+    parts = [part[0] for part in players.labels if (part == part[:1]).all()]
+    return parts if len(parts) == len(players.labels) else None
 
 
 def _labels(shape: tuple[int, ...], most: int) -> npt.NDArray[np.int64]:
