@@ -7,10 +7,11 @@ Skip-gram and CBOW, negative sampling, hierarchical softmax, windows of random s
 left out at random, and a learning rate that falls to nothing are Mikolov and others' (2013).  What
 differs is the order of the arithmetic: some hundred words form a step.  Their scores come from the
 vectors before it, all changes are added up (words that occur several times collect theirs), and
-the noise words of a centre are shared by its neighbours (in CBOW those of a step by all its words),
-so that a step is a handful of small matrix products (Ji, Satish, Li and Dubey, "Parallelizing Word2Vec in Shared and Distributed
-Memory", 2016).  Threads share the products and nobody writes where another one reads, so that the
-same seed gives the same bits on any number of threads.
+the noise words of a centre are shared by its neighbours (in CBOW those of a step by all its
+words), so that a step is a handful of small matrix products (Ji, Satish, Li and Dubey,
+"Parallelizing Word2Vec in Shared and Distributed Memory", 2016).  Threads share the products and
+nobody writes where another one reads, so that the same seed gives the same bits on any number of
+threads.
 """
 
 from __future__ import annotations
