@@ -252,6 +252,51 @@ def meanings(quick: bool) -> Figure:
     return Figure("analogies right " + ", ".join(found), not worse)
 
 
+def similarities(quick: bool) -> Figure:
+    """Rank correlation of cosines with the true similarities of words whose meanings are points:
+    a sentence has a point as well, and words that lie near it."""
+    words, sentences = (200, 2000) if quick else (800, 12_000)
+    points, texts = _points(words, sentences)
+    truth = points @ points.T
+    found, worse = [], False
+    for model, negative in (("skipgram", 5), ("cbow", 5), ("skipgram", 0), ("cbow", 0)):
+        settings = {"model": model, "negative": negative}
+        own = train_word2vec(texts, features=50, epochs=5, seed=1, **settings)
+        theirs, _ = _gensim(texts, model, negative, 5, vector_size=50)
+        known = [word for word in range(words) if f"w{word}" in theirs]
+        wanted = truth[np.ix_(known, known)]
+        ours, others = (
+            _rank_correlation(np.array([vectors[f"w{word}"] for word in known]), wanted)
+            for vectors in (own, theirs)
+        )
+        name = f"{model} {'sampling' if negative else 'tree'}"
+        found.append(f"{name} {ours:.3f} : {others:.3f}")
+        worse |= ours < others - 0.01
+    return Figure("similarities " + ", ".join(found), not worse)
+
+
+def _points(words: int, sentences: int) -> tuple[Any, list[list[str]]]:
+    """Points of words on a sphere of four dimensions, frequent words first, and a text."""
+    drawn = np.random.default_rng(0)
+    points = drawn.standard_normal((words, 5))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    texts = []
+    for _ in range(sentences):
+        centre = drawn.standard_normal(5)
+        chances = np.exp(4 * points @ (centre / np.linalg.norm(centre))) / (np.arange(words) + 10)
+        chosen = drawn.choice(words, 12, p=chances / chances.sum())
+        texts.append([f"w{word}" for word in chosen])
+    return points, texts
+
+
+def _rank_correlation(vectors: Any, truth: Any) -> float:
+    """Spearman's, of the cosines of all pairs of vectors with their true similarities."""
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    pairs = np.triu_indices(len(unit), 1)
+    ranks = [np.argsort(np.argsort(values[pairs])) for values in (unit @ unit.T, truth)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
 def _roles(sentences: int) -> list[list[str]]:
     drawn = np.random.default_rng(0)
     texts = []
@@ -301,5 +346,6 @@ SYSTEMS = [
     System("dates", "about 100 % (book 2, ch. 8)", dates),
     System("word2vec speed", "gensim on 2 threads, same text", word2vec),
     System("word2vec analogies", "gensim, same text", meanings),
+    System("word2vec similarities", "gensim, same text", similarities),
     System("Chinese reviews", "TF-IDF and logistic regression", waimai),
 ]

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
+from pellucid.base.dtypes import float32, float64
 from pellucid.compiler.index import (
     Affine,
     Index,
@@ -137,7 +138,10 @@ def choose_anchors(
             continue
         if not is_inline(node):
             anchors.add(node)
-            if node.op.name not in REDUCTIONS:
+            small = read_by_put(node, users) if node.op.name == "put" else None
+            if small is not None:
+                anchors.update((*node.inputs[:2], *small))
+            elif node.op.name not in REDUCTIONS:
                 anchors.update(operands_in_memory(node))
         elif node.op.name in COSTLY and len(using) > 1 and node.size > 1:
             anchors.add(node)
@@ -147,6 +151,40 @@ def choose_anchors(
     anchors = {n for n in anchors if n.op is not INPUT and n.op is not CONSTANT}
     anchors |= _long_reads(users, anchors)
     return anchors | worth_storing(users, anchors, machine)
+
+
+MOST_IN_PUT = 8
+"""Operations between stored values and what is put, where that is computed while it is put."""
+
+
+def read_by_put(node: Node, users: dict[Node, list[Node]]) -> list[Node] | None:
+    """From what a put computes its values itself, or None where they are stored.
+
+    It does where each is made of a few values that are together at most half as large, as in outer
+    products (the changes of an embedding's rows).  Nothing of that may be what the put changes,
+    which holds new values by then.
+    """
+    x, _, values = node.inputs
+    if values.dtype not in (float32, float64) or users[values] != [node]:
+        return None
+    stack, seen, found = [values], {values}, dict[Node, None]()
+    while stack:
+        current = stack.pop()
+        if current is x or len(seen) > MOST_IN_PUT:
+            return None
+        moves, computes = current.op.family == "movement", current.op.family == "elementwise"
+        small = 2 * current.size <= values.size or current.op.name in COSTLY
+        if current.op is CONSTANT and current.size == 1:
+            continue
+        if moves or (computes and not small):
+            fresh = [n for n in current.inputs if n not in seen]
+            seen.update(fresh)
+            stack += fresh
+        else:
+            found[current] = None
+    if values in found or 2 * sum(n.size for n in found) > values.size:
+        return None
+    return list(found)
 
 
 LARGEST_CLUSTER = 512

@@ -7,10 +7,11 @@ Skip-gram and CBOW, negative sampling, hierarchical softmax, windows of random s
 left out at random, and a learning rate that falls to nothing are Mikolov and others' (2013).  What
 differs is the order of the arithmetic: some hundred words form a step.  Their scores come from the
 vectors before it, all changes are added up (words that occur several times collect theirs), and
-the noise words of a centre are shared by its neighbours, so that a step is a handful of small
-matrix products (Ji, Satish, Li and Dubey, "Parallelizing Word2Vec in Shared and Distributed
-Memory", 2016).  Threads share the products and nobody writes where another one reads, so that the
-same seed gives the same bits on any number of threads.
+the noise words of a centre are shared by its neighbours (in CBOW those of a step by all its
+words), so that a step is a handful of small matrix products (Ji, Satish, Li and Dubey,
+"Parallelizing Word2Vec in Shared and Distributed Memory", 2016).  Threads share the products and
+nobody writes where another one reads, so that the same seed gives the same bits on any number of
+threads.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import numpy.typing as npt
 import pellucid
 from pellucid import Tensor
 from pellucid.base.errors import ArgumentError, DataError
+from pellucid.nn.functional.activation import softplus
 from pellucid.text.counts import analogy, most_similar
 from pellucid.text.vocabulary import Vocabulary
 
@@ -39,6 +41,13 @@ _STEPS = 64
 """Steps of one native call."""
 _FEW_WORDS, _SMALL, _LARGE = 500, 32, 128
 """Words of a step, where there are few different ones, and else."""
+_POOL = 4
+"""Words of a step for each noise word of its pool."""
+_PIECE = 32
+"""Words of a piece of a step, whose neighbours one product adds up."""
+_LANES = 32
+"""In CBOW vectors are as long as a multiple of this, zeros at their ends: no loop has a rest.
+The larger products of skip-gram lose more by it than they win."""
 
 
 @dataclass(eq=False)
@@ -111,7 +120,7 @@ def train_word2vec(
     drawn = np.random.default_rng(seed)
     size = batch_size or (_SMALL if len(kept) < _FEW_WORDS else _LARGE)
     outputs = _Noise(frequencies, power, negative) if negative else _Tree(frequencies)
-    trainer = _Steps(model, len(kept), outputs.rows, features, drawn)
+    trainer = _Steps(model, len(kept), outputs, features, window, size, drawn)
     losses: list[float] = []
     rate = learning_rate or (0.025 if model == "skipgram" else 0.05)
     seen = 0
@@ -119,8 +128,7 @@ def train_word2vec(
         chosen = _subsampled(ids, frequencies, sample, drawn)
         text, owners = ids[chosen], texts_of[chosen]
         rates = rate * np.maximum(1e-4, 1 - (epoch + np.arange(len(text)) / len(text)) / epochs)
-        around = _neighbours if model == "skipgram" else _bands
-        batches = _batches(text, owners, rates, window, size, outputs, drawn, around)
+        batches = _batches(text, owners, rates, window, trainer.shape, outputs, drawn)
         total, guessed = trainer.run(batches)
         seen += len(text)
         losses.append(total / max(guessed, 1.0))
@@ -182,19 +190,19 @@ class _Noise:
         weights = frequencies**power
         bounds = np.cumsum(weights) / weights.sum()
         places = (np.arange(_TABLE) + 0.5) / _TABLE
-        self.table = np.searchsorted(bounds, places).clip(max=len(weights) - 1)
-        self.rows, self.width = len(frequencies), 1 + negative
-        self.labels = np.array([1.0] + [0.0] * negative, np.float32)
+        self._table = np.searchsorted(bounds, places).clip(max=len(weights) - 1).astype(np.int32)
+        self.rows, self.negative = len(frequencies), negative
         self.visits = frequencies / frequencies.sum() + negative * weights / weights.sum()
+        """How often a word is meant for each that is guessed."""
+        self.pooled = 0
+        """Noise words that a whole step shares; 0: each centre has its own."""
 
-    def of(self, targets: Ids, drawn: np.random.Generator) -> tuple[Ids, Floats, Floats]:
-        """Ids, labels and marks (n, 1 + negative) of what is guessed; a noise word that is the
-        right one does not count."""
-        noise = self.table[drawn.integers(0, _TABLE, (len(targets), self.width - 1))]
-        ids = np.concatenate([targets[:, None], noise], 1)
-        counts = (ids != targets[:, None]).astype(np.float32)
-        counts[:, 0] = 1.0
-        return ids, np.broadcast_to(self.labels, ids.shape), counts
+    def of(self, targets: npt.NDArray[Any], drawn: np.random.Generator) -> list[npt.NDArray[Any]]:
+        """Noise words for ``targets`` (steps, size), int32 (steps, size, negative) or (steps,
+        pooled)."""
+        steps, size = targets.shape
+        shape = (steps, self.pooled) if self.pooled else (steps, size, self.negative)
+        return [self._table[drawn.integers(0, _TABLE, shape, np.int32)]]
 
 
 class _Tree:
@@ -218,25 +226,27 @@ class _Tree:
                 way.append((int(above[node]) - words, float(1 - right[node])))
                 node = int(above[node])
             ways.append(way[::-1])
-        self.rows, self.width = max(1, words - 1), max(map(len, ways))
-        self.nodes = np.zeros((words, self.width), np.int64)
-        self.labels = np.zeros((words, self.width), np.float32)
-        self.counts = np.zeros((words, self.width), np.float32)
-        for word, way in enumerate(ways):
-            self.nodes[word, : len(way)] = [node for node, _ in way]
-            self.labels[word, : len(way)] = [label for _, label in way]
-            self.counts[word, : len(way)] = 1.0
-        shares = np.repeat(frequencies / frequencies.sum(), self.width)
-        marked = self.counts.ravel() > 0
-        self.visits = np.bincount(self.nodes.ravel()[marked], shares[marked], self.rows)
+        self.rows, lengths = max(1, words - 1), np.array([len(way) for way in ways])
+        nodes = np.array([node for way in ways for node, _ in way])
+        signs = np.array([2 * label - 1 for way in ways for _, label in way], np.float32)
+        walker = np.repeat(np.arange(words), lengths)
+        visits = np.bincount(nodes, (frequencies / frequencies.sum())[walker], self.rows)
+        order = np.argsort(-visits, kind="stable")
+        self.visits = visits[order]
+        """How often a node is met for each word that is guessed: those met most come first."""
+        within = np.arange(len(nodes)) - np.repeat(lengths.cumsum() - lengths, lengths)
+        # Behind a way's end stand nodes that everybody meets, each once: they are in cache.
+        self.nodes = np.tile(np.arange(lengths.max(), dtype=np.int32) % self.rows, (words, 1))
+        self.signs = np.zeros(self.nodes.shape, np.float32)
+        self.nodes[walker, within] = np.argsort(order)[nodes]
+        self.signs[walker, within] = signs
 
-    def of(self, targets: Ids, drawn: np.random.Generator) -> tuple[Ids, Floats, Floats]:
-        """Nodes, turns and marks (n, longest way) of what is guessed."""
-        return self.nodes[targets], self.labels[targets], self.counts[targets]
+    def of(self, targets: npt.NDArray[Any], drawn: np.random.Generator) -> list[npt.NDArray[Any]]:
+        """Nothing is drawn."""
+        return []
 
 
 Batch = tuple[npt.NDArray[Any], ...]
-Around = Callable[[Ids, Ids, int, int, int, npt.NDArray[np.bool_]], tuple[Ids, Floats]]
 
 
 def _batches(
@@ -244,82 +254,63 @@ def _batches(
     owners: Ids,
     rates: npt.NDArray[np.float64],
     window: int,
-    size: int,
+    shape: tuple[int, int],
     outputs: _Noise | _Tree,
     drawn: np.random.Generator,
-    around: Around,
 ) -> Iterator[Batch]:
-    """Blocks of whole steps: what ``around`` gives, then what is guessed with labels, marks and
-    shares of the change (steps, size, width), and rates (steps,)."""
-    block, offsets = size * _STEPS, _offsets(window)
-    whole = -(-len(text) // size) * size + window
-    owner_of = np.full(whole + window, -1)
-    owner_of[window : window + len(text)] = owners
-    ids = np.zeros(whole + window, np.int64)
-    ids[window : window + len(text)] = text
-    for at in range(0, len(text), block):
+    """Blocks of whole steps of ``shape`` (pieces, words): ids and owners (steps, pieces, words +
+    2 · window) of the pieces of text, how far each word sees (steps, pieces, words), rates (steps,)
+    and what ``outputs`` needs besides."""
+    pieces, words = shape
+    size = pieces * words
+    whole = -(-len(text) // size) * size + 2 * window
+    known = np.zeros((2, whole), np.int32)
+    known[1] = -1
+    known[:, window : window + len(text)] = text, owners
+    targets = known[0, window : whole - window].reshape(-1, size)
+    shown = np.lib.stride_tricks.sliding_window_view(known, words + 2 * window, 1)[:, ::words]
+    for at in range(0, len(text), size * _STEPS):
         steps = min(_STEPS, -(-(len(text) - at) // size))
-        places = np.arange(at, at + steps * size)
-        reach = drawn.integers(1, window + 1, len(places))
-        own = owner_of[places + window, None]
-        near = owner_of[places[:, None] + offsets + window] == own
-        near &= (np.abs(offsets) <= reach[:, None]) & (own >= 0)
-        guessed, labels, counts = outputs.of(ids[places + window], drawn)
-        rate = rates[places[::size]]
-        # A row that a step changes n times with scores from before it goes no farther than the
-        # curvature of n logistic losses allows.
-        visits = outputs.visits[guessed] * size * (window + 1 if around is _neighbours else 1)
-        shares = 1 / (1 + 0.25 * np.repeat(rate, size)[:, None] * visits)
-        parts = (guessed, labels, counts, shares.astype(np.float32))
-        shaped = (np.ascontiguousarray(part).reshape(steps, size, -1) for part in parts)
-        yield (*around(ids, places, steps, size, window, near), *shaped, rate.astype(np.float32))
-
-
-def _offsets(window: int) -> Ids:
-    return np.array([k for k in range(-window, window + 1) if k])
-
-
-def _neighbours(
-    ids: Ids, places: Ids, steps: int, size: int, window: int, near: npt.NDArray[np.bool_]
-) -> tuple[Ids, Floats]:
-    """Ids and marks (steps, size, 2 · window) of the neighbours of each word."""
-    found = np.where(near, ids[places[:, None] + _offsets(window) + window], 0)
-    shape = (steps, size, 2 * window)
-    return found.reshape(shape), near.astype(np.float32).reshape(shape)
-
-
-def _bands(
-    ids: Ids, places: Ids, steps: int, size: int, window: int, near: npt.NDArray[np.bool_]
-) -> tuple[Ids, Floats]:
-    """Ids (steps, size + 2 · window) of a piece of text, and which of them are near to each word
-    in its middle, (steps, size, size + 2 · window): words next to each other share neighbours, so
-    that each vector is fetched and changed once."""
-    width = size + 2 * window
-    rows = places[0] + np.arange(steps)[:, None] * size + np.arange(width)
-    band = np.zeros((steps, size, width), np.float32)
-    step, line, one = band.strides
-    shape = (steps, size, 2 * window + 1)
-    diagonal = np.lib.stride_tricks.as_strided(band, shape, (step, line + one, one))
-    marks = near.reshape(steps, size, 2 * window)
-    diagonal[..., :window], diagonal[..., window + 1 :] = marks[..., :window], marks[..., window:]
-    return ids[rows], band
+        reach = drawn.integers(1, window + 1, (steps, pieces, words), np.int32)
+        first, number = at // words, at // size
+        around = shown[:, first : first + steps * pieces].reshape(2, steps, pieces, -1)
+        rate = rates[at : at + steps * size : size].astype(np.float32)
+        others = outputs.of(targets[number : number + steps], drawn)
+        yield (around[0].copy(), around[1].copy(), reach, rate, *others)
 
 
 class _Steps:
     """Both tables of vectors, and the compiled step that changes them."""
 
     def __init__(
-        self, model: str, words: int, rows: int, features: int, drawn: np.random.Generator
-    ) -> None:
-        start = (drawn.random((words, features), np.float32) - 0.5) / features
-        self._seen = pellucid.tensor(start)
-        self._guessed = pellucid.zeros(rows, features)
-        self._step = pellucid.compile(self._skipgram if model == "skipgram" else self._cbow)
+        self, model: str, words: int, outputs: _Noise | _Tree, features: int, window: int,
+        size: int, drawn: np.random.Generator,
+    ) -> None:  # fmt: skip
+        padded = -(-features // _LANES) * _LANES if model == "cbow" else features
+        start = np.zeros((words, padded), np.float32)
+        start[:, :features] = (drawn.random((words, features), np.float32) - 0.5) / features
+        self._seen, self._features = pellucid.tensor(start), features
+        self._guessed = pellucid.zeros(outputs.rows, padded)
+        self._window, self._size = window, size
+        piece = _PIECE if model == "cbow" and size % _PIECE == 0 else size
+        self.shape = size // piece, piece
+        """Pieces of a step, and words of a piece."""
+        distances = np.arange(piece + 2 * window) - np.arange(piece)[:, None] - window
+        self._distances = pellucid.tensor(np.abs(distances).astype(np.int32))
+        self._visits = pellucid.tensor(outputs.visits.astype(np.float32) * size)
+        if isinstance(outputs, _Tree):
+            self._nodes = pellucid.tensor(outputs.nodes)
+            self._signs = pellucid.tensor(outputs.signs)
+        else:
+            outputs.pooled = max(outputs.negative, size // _POOL) if model == "cbow" else 0
+            self._negative = outputs.negative
+        steps = self._skipgram if model == "skipgram" else self._cbow
+        self._step = pellucid.compile(steps)
 
     @property
     def vectors(self) -> Floats:
         """The vectors of all words."""
-        return np.array(self._seen.numpy())
+        return np.array(self._seen.numpy()[:, : self._features])
 
     def run(self, batches: Iterator[Batch]) -> tuple[float, float]:
         """The sum of the losses of all batches, and the number of guesses."""
@@ -332,40 +323,118 @@ class _Steps:
                 guesses += float(found[:, 1].sum(dtype=np.float64))
         return total, guesses
 
+    # ---- skip-gram -------------------------------------------------------------------------
+
     def _skipgram(
-        self, near: Tensor, marks: Tensor, ids: Tensor, labels: Tensor, counts: Tensor,
-        shares: Tensor, rate: Tensor,
+        self, text: Tensor, owners: Tensor, reach: Tensor, rate: Tensor,
+        noise: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """Each neighbour guesses by itself: scores (size, neighbours, width)."""
+        near, marks = self._neighbours(text[0], owners[0], reach[0])
+        ids, signs = self._turns(self._centres(text), noise)
         seen, guessed = self._seen[near], self._guessed[ids]
-        scores = seen @ guessed.transpose(1, 2)
-        there = marks.unsqueeze(2) * counts.unsqueeze(1)
-        wrong = (labels.unsqueeze(1) - scores.sigmoid()) * there * rate
+        scores = (seen @ guessed.transpose(1, 2)) * signs.unsqueeze(1)
+        there = marks.unsqueeze(2) * signs.abs().unsqueeze(1)
+        wrong = (-scores).sigmoid() * marks.unsqueeze(2) * signs.unsqueeze(1) * rate
+        shares = self._shares(ids, rate, self._window + 1)
         self._change(self._seen, near, wrong @ guessed)
         self._change(self._guessed, ids, (wrong * shares.unsqueeze(1)).transpose(1, 2) @ seen)
-        return _loss(scores, labels.unsqueeze(1), there, marks.sum())
+        # The last axis is summed by itself: its rows are read as they lie in memory.
+        losses = (softplus(-scores) * there).sum(2).sum()
+        return pellucid.stack([losses, marks.sum()])
+
+    def _neighbours(self, text: Tensor, owners: Tensor, reach: Tensor) -> tuple[Tensor, Tensor]:
+        """Ids and marks (size, 2 · window) of the neighbours of each word."""
+        window = self._window
+        offsets = np.array([k for k in range(-window, window + 1) if k])
+        places = np.arange(self._size)[:, None] + offsets + window
+        own = owners[window : window + self._size].unsqueeze(1)
+        far = pellucid.tensor(np.abs(offsets).astype(np.int32))
+        place = pellucid.tensor(places)
+        near = (far <= reach.unsqueeze(1)) & (owners[place] == own) & (own >= 0)
+        return text[place], near.float()
+
+    def _turns(self, targets: Tensor, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Ids and signs (size, width) of what is guessed: the nodes on the way to the target and
+        the turns there, or the target, 1, and its noise, −1, in which the target counts 0."""
+        if noise is None:
+            return self._nodes[targets], self._signs[targets]
+        right = targets.unsqueeze(1)
+        noises = (noise != right).float()
+        return pellucid.cat([right, noise], 1), pellucid.cat([noises[:, :1] * 0 + 1, -noises], 1)
+
+    # ---- CBOW ------------------------------------------------------------------------------
 
     def _cbow(
-        self, text: Tensor, band: Tensor, ids: Tensor, labels: Tensor, counts: Tensor,
-        shares: Tensor, rate: Tensor,
-    ) -> Tensor:  # fmt: skip
-        """The mean of the neighbours guesses: scores (size, 1, width)."""
-        number = band.sum(1)
-        mean = (band @ self._seen[text]) / number.clamp(min=1).unsqueeze(1)  # (size, features)
-        guessed, mean = self._guessed[ids], mean.unsqueeze(1)
-        scores = mean @ guessed.transpose(1, 2)
-        there = counts.unsqueeze(1) * (number > 0).float().reshape(-1, 1, 1)
-        wrong = (labels.unsqueeze(1) - scores.sigmoid()) * there * rate
+        self, text: Tensor, owners: Tensor, reach: Tensor, rate: Tensor, *others: Tensor
+    ) -> Tensor:
+        """The mean of the neighbours guesses.
+
+        Words next to each other share neighbours, so that each vector is fetched and changed once
+        for a piece of text: means are products with a band matrix of zeros and ones.
+        """
+        window = self._window
+        own = owners[:, window:-window].unsqueeze(2)
+        far = self._distances
+        near = (far <= reach.unsqueeze(2)) & (far > 0) & (owners.unsqueeze(1) == own) & (own >= 0)
+        band = near.float()
+        number = band.sum(2)
+        means = (band @ self._seen[text]) / number.clamp(min=1).unsqueeze(2)
+        mean, there = means.reshape(self._size, -1), (number > 0).float().reshape(-1)
+        targets = self._centres(text)
+        guess = self._tell_apart if others else self._climb
+        losses, change = guess(mean, there, targets, rate, *others)
         # As in the original program each neighbour takes the whole change, not its share.
-        self._change(self._seen, text, band.t() @ (wrong @ guessed).squeeze(1))
-        self._change(self._guessed, ids, (wrong * shares.unsqueeze(1)).transpose(1, 2) @ mean)
-        return _loss(scores, labels.unsqueeze(1), there, (number > 0).float().sum())
+        self._change(self._seen, text, band.transpose(1, 2) @ change.reshape(means.shape))
+        return pellucid.stack([losses, there.sum()])
+
+    def _climb(
+        self, mean: Tensor, there: Tensor, targets: Tensor, rate: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Losses, and the changes of the means, of guessing along the tree."""
+        ids, signs = self._turns(targets, None)
+        signs = signs * there.unsqueeze(1)
+        scores = (mean.unsqueeze(1) * self._guessed[ids]).sum(2) * signs
+        wrong = (-scores).sigmoid() * signs * rate
+        change = (wrong.unsqueeze(2) * self._guessed[ids]).sum(1)
+        shared = wrong * self._shares(ids, rate)
+        self._change(self._guessed, ids, shared.unsqueeze(2) * mean.unsqueeze(1))
+        return (softplus(-scores) * signs.abs()).sum(1).sum(), change
+
+    def _tell_apart(
+        self, mean: Tensor, there: Tensor, targets: Tensor, rate: Tensor, noise: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Losses, and the changes of the means, of telling the target from noise.
+
+        All words of a step share a pool of noise words, each counted for less than one: the same
+        mean over draws as with noise words of its own, with less variance, as a product.
+        """
+        pool = noise.shape[0]
+        each = self._negative / pool
+        right, wrong = self._guessed[targets], self._guessed[noise]
+        score, others = (mean * right).sum(1), mean @ wrong.t()
+        counted = (noise != targets.unsqueeze(1)).float() * (each * there).unsqueeze(1)
+        up, down = (-score).sigmoid() * there * rate, -others.sigmoid() * counted * rate
+        change = up.unsqueeze(1) * right + down @ wrong
+        visits = self._visits[noise] + self._size * each
+        shares = 1 / (1 + 0.25 * rate * visits)
+        down = down * shares
+        up = up * self._shares(targets, rate)
+        changes = pellucid.cat([down.t() @ mean, up.unsqueeze(1) * mean])
+        self._change(self._guessed, pellucid.cat([noise, targets.int()]), changes)
+        losses = (softplus(others) * counted).sum(1).sum()
+        return losses + (softplus(-score) * there).sum(), change
+
+    # ---- both ------------------------------------------------------------------------------
+
+    def _centres(self, text: Tensor) -> Tensor:
+        """The words that are guessed, (size,)."""
+        return text[:, self._window : -self._window].reshape(-1)
+
+    def _shares(self, ids: Tensor, rate: Tensor, guesses: int = 1) -> Tensor:
+        """Of a row's change: a row that a step changes n times with scores from before it goes no
+        farther than the curvature of n logistic losses allows."""
+        return 1 / (1 + 0.25 * guesses * rate * self._visits[ids])
 
     def _change(self, table: Tensor, rows: Tensor, changes: Tensor) -> None:
         table.index_add_(0, rows.reshape(-1), changes.reshape(-1, table.shape[1]))
-
-
-def _loss(scores: Tensor, labels: Tensor, there: Tensor, guesses: Tensor) -> Tensor:
-    """(2,): the sum of −ln σ(±score), and the number of guesses."""
-    losses = pellucid.nn.functional.softplus(scores) - labels * scores
-    return pellucid.stack([(losses * there).sum((1, 2)).sum(), guesses])

@@ -7,7 +7,15 @@ from collections.abc import Callable
 
 from pellucid.backends.cpu.arithmetic import MEMORY, is_unsigned
 from pellucid.backends.cpu.contraction_tiles import when
-from pellucid.backends.cpu.elements import ACCESS, METADATA, PARALLEL
+from pellucid.backends.cpu.elements import (
+    ACCESS,
+    INNER,
+    KERNEL,
+    METADATA,
+    PARALLEL,
+    ROW,
+    Elements,
+)
 from pellucid.backends.cpu.ir import Function, Value, module_text
 from pellucid.backends.cpu.kernel import ATTRIBUTES, PARAMETERS, Kernel
 from pellucid.backends.cpu.machine import LoopCosts
@@ -15,6 +23,7 @@ from pellucid.backends.cpu.operands import Operand, Operands
 from pellucid.backends.cpu.reducing import combine
 from pellucid.backends.cpu.special_exponential import exp, log1p
 from pellucid.base.dtypes import DType, int64
+from pellucid.compiler.index import Index, loop, unravel
 from pellucid.graph.node import Node
 
 
@@ -135,48 +144,118 @@ def _widen(f: Function, value: Value, source: DType, target: DType) -> Value:
     return f.cast("zext" if is_unsigned(source) else "sext", value, MEMORY[target.name])
 
 
-def _emit_put(node: Node, costs: LoopCosts) -> Kernel:
+class _Put:
     """put: x copied, then slices added or written in order; chunks share out the columns.
 
-    Where the result stands in x's own place nothing is copied.
+    Where the result stands in x's own place nothing is copied.  What is put is read from memory,
+    or computed element by element from what is ``stored``.
     """
-    x, index, values = node.inputs
-    settings = node.settings
-    before, extent, after = _around(x.shape, settings["axis"])
-    count = index.size
-    columns = costs.put_columns
-    blocks = max(1, math.ceil(after / columns))
-    w = _Writer()
-    f = w.f
-    pointers = [w.pointer(n) for n in (x, index, values, node)]
-    flag = w.pointer(("error", 0))
-    with f.loop(f.argument("begin"), f.argument("end"), hint="c") as chunk:
-        a = f.binary("udiv", chunk.index, f.i64(blocks))
-        block = f.binary("mul nsw", f.binary("urem", chunk.index, f.i64(blocks)), f.i64(columns))
-        width = f.intrinsic(
-            "llvm.smin", "i64", f.i64(columns), f.binary("sub nsw", f.i64(after), block)
+
+    def __init__(self, node: Node, stored: set[Node], costs: LoopCosts) -> None:
+        self.node, (self.x, self.index, self.values) = node, node.inputs
+        self.before, self.extent, self.after = _around(self.x.shape, node.settings["axis"])
+        blocks = max(1, math.ceil(self.after / costs.put_columns))
+        self.columns = costs.put_columns if blocks > 1 else self.after
+        self.blocks = blocks
+        self.w = _Writer()
+        self.elements = Elements(self.w.f, self.w.operands, stored, fixed=False)
+        self.computed = self.values not in stored and bool(self.values.inputs)
+
+    def emit(self) -> Kernel:
+        """The finished kernel."""
+        w, f = self.w, self.w.f
+        given = [self.x, self.index, self.node, *(() if self.computed else (self.values,))]
+        pointers = {n: w.pointer(n) for n in given}
+        entry = f.lines
+        f.start_block("chunks.setup")
+        rest = self.after - (self.blocks - 1) * self.columns
+        with f.loop(f.argument("begin"), f.argument("end"), hint="c") as chunk:
+            a = f.binary("udiv", chunk.index, f.i64(self.blocks))
+            number = f.binary("urem", chunk.index, f.i64(self.blocks))
+            block = f.binary("mul nsw", number, f.i64(self.columns))
+            if rest == self.columns:
+                self._block(pointers, entry, a, block, rest)
+            else:  # both widths are known to LLVM, whose loops then have no rest
+                last = f.compare("icmp eq", number, f.i64(self.blocks - 1))
+                when(f, last, lambda: self._block(pointers, entry, a, block, rest))
+                other = f.compare("icmp ne", number, f.i64(self.blocks - 1))
+                when(f, other, lambda: self._block(pointers, entry, a, block, self.columns))
+        f.ret()
+        entry.append("br label %chunks.setup")
+        text = module_text([f], METADATA)
+        cost = 0.2 * (self.node.size + self.values.size)
+        return Kernel(text, w.operands.finished(), self.before * self.blocks, cost)
+
+    def _block(
+        self, pointers: dict[Node, Value], entry: list[str], a: Value, block: Value, width: int
+    ) -> None:
+        """``width`` columns of all slices."""
+        w, f = self.w, self.w.f
+        self._keep(pointers, a, block, width)
+        flag = w.pointer(("error", 0))
+        with f.loop(0, self.index.size, hint="i") as i:
+            place = w.position(pointers[self.index], i.index, self.index.dtype, self.extent, flag)
+            target = _affine(f, (a, self.extent * self.after), (place, self.after), (block, 1))
+            write = w.at(pointers[self.node], target, self.x.dtype)
+            self._slice(pointers, entry, (a, i.index, block), width, write)
+
+    def _keep(self, pointers: dict[Node, Value], a: Value, block: Value, width: int) -> None:
+        """x copied, unless the result stands in its place."""
+        w, f, x, node = self.w, self.w.f, self.x, self.node
+
+        def copy() -> None:
+            with f.loop(0, self.extent, hint="n") as n:
+                terms = (a, self.extent * self.after), (n.index, self.after), (block, 1)
+                _copy(w, pointers[x], pointers[node], _affine(f, *terms), width, x.dtype)
+
+        when(f, f.compare("icmp ne", pointers[x], pointers[node]), copy)
+
+    def _slice(
+        self,
+        pointers: dict[Node, Value],
+        entry: list[str],
+        at: tuple[Value, Value, Value],
+        width: int,
+        write: Value,
+    ) -> None:
+        """Add or write the columns of one slice, ``at`` (before, position, first column)."""
+        w, f, elements, dtype = self.w, self.w.f, self.elements, self.x.dtype
+        a, i, block = at
+        count = self.index.size
+        source = _affine(f, (a, count * self.after), (i, self.after), (block, 1))
+        setup, label = f.lines, f.label
+        head, body, done = (f.fresh(f"j.{part}") for part in ("head", "body", "done"))
+        f.start_block(head)
+        j = f.phi("i64", "j")
+        j.add(f.i64(0), label)
+        f.branch_if(f.compare("icmp slt", j.value, f.i64(width)), body, done)
+        f.start_block(body)
+        if self.computed:
+            elements.lines = {KERNEL: entry, ROW: setup, INNER: f.lines}
+            elements.given = {KERNEL: elements.given[KERNEL], ROW: {}, INNER: {}}
+            column = f.binary("add nsw", block, j.value)
+            elements.loops = {"a": (ROW, a), "i": (ROW, i), "k": (INNER, column)}
+            value = elements.value(self.values, self._place())
+        else:
+            read = w.at(pointers[self.values], f.binary("add nsw", source, j.value), dtype)
+            value = f.load(MEMORY[dtype.name], read, suffix=ACCESS)
+        address = w.at(write, j.value, dtype)
+        if self.node.settings["mode"] == "add":
+            value = combine(f, "sum", f.load(value.type, address, suffix=ACCESS), value, dtype)
+        f.store(value, address, suffix=ACCESS)
+        j.add(f.binary("add nsw", j.value, f.i64(1)), f.label)
+        f.line(f"br label %{head}{PARALLEL}")
+        f.start_block(done)
+        setup.append(f"br label %{head}")
+
+    def _place(self) -> Index:
+        """Where the values are computed for the loops' variables."""
+        count = self.index.size
+        whole = loop("a", max(self.before, 1)) * (count * self.after)
+        return unravel(
+            whole + loop("i", max(count, 1)) * self.after + loop("k", self.after),
+            self.values.shape,
         )
-
-        def keep(a: Value = a, block: Value = block, width: Value = width) -> None:
-            with f.loop(0, extent, hint="n") as n:
-                row = _affine(f, (a, extent * after), (n.index, after), (block, 1))
-                _copy(w, pointers[0], pointers[3], row, width, x.dtype)
-
-        when(f, f.compare("icmp ne", pointers[0], pointers[3]), keep)
-        with f.loop(0, count, hint="i") as i:
-            where = w.position(pointers[1], i.index, index.dtype, extent, flag)
-            target = _affine(f, (a, extent * after), (where, after), (block, 1))
-            source = _affine(f, (a, count * after), (i.index, after), (block, 1))
-            with f.loop(0, width, hint="j", metadata=PARALLEL) as j:
-                read = w.at(pointers[2], f.binary("add nsw", source, j.index), x.dtype)
-                write = w.at(pointers[3], f.binary("add nsw", target, j.index), x.dtype)
-                value = f.load(MEMORY[x.dtype.name], read, suffix=ACCESS)
-                if settings["mode"] == "add":
-                    value = combine(
-                        f, "sum", f.load(value.type, write, suffix=ACCESS), value, x.dtype
-                    )
-                f.store(value, write, suffix=ACCESS)
-    return w.finish(before * blocks, 0.2 * (node.size + values.size))
 
 
 def _emit_scatter(node: Node, costs: LoopCosts) -> Kernel:
@@ -315,8 +394,14 @@ EMITTERS: dict[str, Callable[[Node, LoopCosts], Kernel]] = {
     "cumsum": _emit_cumulative,
     "cumprod": _emit_cumulative,
     "logcumsumexp": _emit_cumulative,
-    "put": _emit_put,
     "scatter": _emit_scatter,
     "argsort": _emit_argsort,
 }
-"""Operation → what writes its kernel."""
+"""Operation → what writes its kernel from operands in memory."""
+
+
+def emit_serial(node: Node, stored: set[Node], costs: LoopCosts) -> Kernel:
+    """The kernel of an operation whose iterations depend on each other."""
+    if node.op.name == "put":
+        return _Put(node, stored, costs).emit()
+    return EMITTERS[node.op.name](node, costs)

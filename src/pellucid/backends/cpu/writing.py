@@ -37,7 +37,7 @@ from pellucid.backends.cpu.loops import emit_epilogue, emit_rows
 from pellucid.backends.cpu.machine import costs_of
 from pellucid.backends.cpu.operands import Operand, Operands
 from pellucid.backends.cpu.patches import emit_patches
-from pellucid.backends.cpu.serial import EMITTERS
+from pellucid.backends.cpu.serial import emit_serial
 from pellucid.backends.cpu.strands import in_blocks
 from pellucid.backends.cpu.target import Target
 from pellucid.base.caches import register_cache
@@ -369,8 +369,8 @@ def _write_columns(
 def _write_serial(
     cluster: Cluster, fusion: Fusion, stored: set[Node], target: Target, blocks: int
 ) -> list[Kernel]:
-    node = cluster.anchors[0]
-    return [EMITTERS[node.op.name](node, costs_of(target).loops)]
+    known = stored | fusion.anchors
+    return [emit_serial(cluster.anchors[0], known, costs_of(target).loops)]
 
 
 def _write_host(
