@@ -16,7 +16,7 @@ Rule = Callable[[Case], Iterable[Suspicion]]
 
 FILES: dict[str, tuple[str, ...]] = {
     "before": ("labels", "inputs", "parts", "ending", "structure", "weights", "signals",
-               "modes", "optimizer", "measure"),
+               "modes", "measure", "optimizer"),
     "during": (),
     "after": (),
 }  # fmt: skip

@@ -111,6 +111,20 @@ def wrong_axis(case: Case) -> Found:
     )
 
 
+def wrong_axis_of_loss(case: Case) -> Found:
+    """A softmax inside of the loss that runs over the rows of the batch."""
+    run, taken = evaluated(case), taken_of(case)
+    if run is None or run.output is None or run.loss is None or taken.known or taken.axis != 0:
+        return
+    if len(run.output.shape) < 2 or taken.form != "softmax":
+        return
+    evidence = (Evidence("the loss applies a softmax along axis", 0.0, "1, that of the classes"),)
+    text = "Use dim=1 (or −1) in the loss: axis 0 is the rows of the batch."
+    place = Place(setting="loss", line=run.loss.origin.line)
+    patch = remedies.loss(text, taken.name, "cross_entropy")
+    yield Suspicion("AXIS_WRONG", place, evidence, 0.97, remedies=(patch,))
+
+
 def _softmax_on(case: Case, place: Place, axis: int, text: str) -> Patch:
     if not _is_leaf(case, place.layer):
         return remedies.advice(text)
@@ -391,6 +405,7 @@ def refused(case: Case) -> Found:
 RULES = (
     single_unit,
     wrong_axis,
+    wrong_axis_of_loss,
     probabilities_again,
     scores_as_probabilities,
     out_of_reach,
