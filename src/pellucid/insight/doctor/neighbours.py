@@ -186,4 +186,5 @@ def _separable(x: Array) -> bool:
     centred = x - x.mean(axis=0)
     spread = np.linalg.eigvalsh(centred.T @ centred)[::-1]
     share = np.cumsum(spread) / spread.sum()
-    return int(np.searchsorted(share, 0.7)) + 1 <= max(12, x.shape[1] // 4)
+    directions = int(np.searchsorted(share, 0.7)) + 1
+    return directions <= max(12, int(x.shape[1]) // 4)

@@ -335,7 +335,12 @@ def loss_for_task(case: Case) -> Found:
     if said is None:
         return
     text, better, strength = said
-    evidence = (Evidence(f"targets are {task}; {taken.name or 'the loss'} {text}"),)
+    evidence = (
+        Evidence(f"targets are {task}; {taken.name or 'the loss'} {text}"),
+        Evidence("largest target", task.high, "1" if taken.form == "sigmoid" else "")
+        if not task.asks_for_classes
+        else Evidence("classes of the targets", float(task.classes)),
+    )
     patch = remedies.loss(f"Use {better}.", taken.name, better.split(" ")[0])
     yield Suspicion("LOSS_WRONG", Place(setting="loss"), evidence, strength, remedies=(patch,))
 

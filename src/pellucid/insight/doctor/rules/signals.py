@@ -164,7 +164,7 @@ def silent_units(case: Case) -> Found:
     )
     text = "Start biases at 0 and weights as He does, scale the inputs, or use LeakyReLU."
     place = Place(layer=layer_name(case, node.origin.layer), line=node.origin.line)
-    strength = 0.85 if share > 0.8 else 0.65
+    strength = 0.85 if share > 0.9 else 0.5
     yield Suspicion("DEAD_RELU", place, evidence, strength, ("redrawn",),
                     (remedies.initialize(text, _weight_paths(run)),))  # fmt: skip
 
