@@ -11,6 +11,7 @@ import pytest
 import pellucid
 from pellucid import Trainer, doctor, nn, optim
 from pellucid.nn import functional as F
+from pellucid.utils.data import DataLoader, TensorDataset
 
 RNG = np.random.default_rng(7)
 N = 400
@@ -326,7 +327,7 @@ def test_nothing_changes_by_an_examination() -> None:
     python_draws = np.random.get_state()[2]
     doctor.examine(model, (X, THREE), loss=CE, optimizer=adam()(model))
     assert {k: v.numpy().tobytes() for k, v in model.state_dict().items()} == before
-    assert [layer.training for layer in model] == [True, False, True, True, True]
+    assert [layer.training for layer in model.children()] == [True, False, True, True, True]
     assert pellucid.random.get_rng_state().numpy().tobytes() == random
     assert np.random.get_state()[2] == python_draws
     assert model[0].weight.grad is not None and float(model[0].weight.grad.sum().item()) == 48
@@ -334,7 +335,7 @@ def test_nothing_changes_by_an_examination() -> None:
 
 
 def test_a_trainer_a_data_set_and_a_loader_are_taken_as_well() -> None:
-    from pellucid.utils.data import DataLoader, TensorDataset
+
 
     rows = TensorDataset(pellucid.tensor(X), pellucid.tensor(THREE))
     trainer = Trainer(net(nn.Softmax(1)), CE)

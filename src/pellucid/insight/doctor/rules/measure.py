@@ -68,7 +68,8 @@ def _one_hot(y: Array, shape: tuple[int, ...], axis: int, kind: str) -> Array | 
     if kind == "scores":
         return np.where(made, 8.0, -8.0)
     if kind == "log-probabilities":
-        return np.asarray(np.log(np.where(made, 1 - 1e-4, 1e-4 / max(shape[axis] - 1, 1))))
+        likely = np.where(made, 1 - 1e-4, 1e-4 / max(shape[axis] - 1, 1))
+        return np.asarray(np.log(likely))
     return made.astype(np.float64)
 
 

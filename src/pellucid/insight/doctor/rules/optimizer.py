@@ -133,6 +133,8 @@ def update_ratio(case: Case) -> float | None:
 
 def rate(case: Case) -> Found:
     """Steps that change weights by far too much, or by next to nothing."""
+    if case.phase != "before":
+        return  # then there is more to go by
     ratio, lr = update_ratio(case), rate_of(case)
     if ratio is None or lr is None:
         return
