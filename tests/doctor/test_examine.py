@@ -336,7 +336,6 @@ def test_nothing_changes_by_an_examination() -> None:
 
 def test_a_trainer_a_data_set_and_a_loader_are_taken_as_well() -> None:
 
-
     rows = TensorDataset(pellucid.tensor(X), pellucid.tensor(THREE))
     trainer = Trainer(net(nn.Softmax(1)), CE)
     for data in (rows, DataLoader(rows, batch_size=50, shuffle=True), (X, THREE)):
