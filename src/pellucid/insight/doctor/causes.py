@@ -60,7 +60,7 @@ CAUSES = _causes(
         "OUT_UNITS",
         "number of outputs does not match the targets",
         "the network has fewer or many more outputs than the targets have classes or columns",
-        ("LOSS_WRONG", "BROADCAST"),
+        ("BROADCAST",),
     ),
     Cause(
         "LOSS_WRONG",

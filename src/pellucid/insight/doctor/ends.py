@@ -98,6 +98,45 @@ def log_softmax_axis(node: Node) -> tuple[int, Node] | None:
     return (int(axes[0]), _shifted(node.inputs[0])) if len(axes) == 1 else None
 
 
+def log_sum_axis(node: Node) -> tuple[int, Node] | None:
+    """The axis of log Σ exp z and z itself, where the node is one."""
+    if node.op.name != "log" or behind(node.inputs[0]).op.name != "sum":
+        return None
+    total = behind(node.inputs[0])
+    top, axes = behind(total.inputs[0]), total.settings["axes"]
+    if top.op.name != "exp" or len(axes) != 1:
+        return None
+    return int(axes[0]), _shifted(top.inputs[0])
+
+
+def axis_below(node: Node, axis: int, below: Node) -> int | None:
+    """The axis of ``below`` that an axis of ``node``, which only moves it, is."""
+    while node is not below:
+        if node.op.name not in SHAPING or not node.inputs:
+            return None
+        inner = node.inputs[0]
+        if node.op.name == "transpose":
+            axis = int(node.settings["axes"][axis])
+        elif node.op.name == "reshape":
+            found = _same_axis(node.shape, axis, inner.shape)
+            if found is None:
+                return None
+            axis = found
+        elif len(inner.shape) != len(node.shape):
+            return None
+        node = inner
+    return axis
+
+
+def _same_axis(shape: tuple[int, ...], axis: int, other: tuple[int, ...]) -> int | None:
+    """The axis of another shape of the same elements that has the same length and step."""
+    step = math.prod(shape[axis + 1 :])
+    for place, extent in enumerate(other):
+        if extent == shape[axis] and math.prod(other[place + 1 :]) == step:
+            return place
+    return None
+
+
 def ending_of(output: Node) -> Ending:
     """What the output of a network is."""
     node = behind(output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from pellucid.insight.doctor.report import Report
 from pellucid.insight.doctor.rules import rules_of
 from pellucid.insight.doctor.untouched import untouched
 from pellucid.nn.module import Module
+from pellucid.tensor.core import lift
+from pellucid.training.capture import named_tensors
 from pellucid.training.trainer import Trainer
 
 Losses = Callable[[Any, Any], Any] | str
@@ -127,17 +130,34 @@ class _NoOptimizer:
 def examined(case: Case, probes: Any = None, seconds: float = 1.0) -> Report:
     """The report on a case: all rules of its phase, ranked."""
     begun = time.perf_counter()
-    suspicions: list[Suspicion] = []
     with untouched(*modules_of(case)):
-        for rule in rules_of("before"):
-            suspicions += rule(case)
-        if case.phase != "before":
-            for rule in rules_of(case.phase):
-                suspicions += rule(case)
+        suspicions = _before(case) + _later(case)
         found = rank(case, suspicions, probes, seconds=seconds, sick=case.notes.get("sick"))
     case.notes["suspicions"] = suspicions
     spent = time.perf_counter() - begun
     return Report(found, str(task_of(case)), case.phase, _facts(case), spent, case)
+
+
+def _before(case: Case) -> list[Suspicion]:
+    """What the rules before the first step say: of the first weights, where they are known
+    (``case.notes["first weights"]``: name → array); else those that judge a start are left out."""
+    first = case.notes.get("first weights")
+    if case.phase == "before" or first is None:
+        rules = rules_of("before", start=case.phase == "before")
+        return [suspicion for rule in rules for suspicion in rule(case)]
+    early = replace(case, phase="before", step=0, notes={}, records=[], losses=[], history=[])
+    with untouched(*modules_of(case)):
+        for name, tensor in named_tensors(case.model):
+            if name in first:
+                tensor.detach().assign(lift(np.asarray(first[name])))
+        return [suspicion for rule in rules_of("before") for suspicion in rule(early)]
+
+
+def _later(case: Case) -> list[Suspicion]:
+    """What the rules of a phase after the first step say."""
+    if case.phase == "before":
+        return []
+    return [suspicion for rule in rules_of(case.phase) for suspicion in rule(case)]
 
 
 def _facts(case: Case) -> dict[str, Any]:

@@ -45,8 +45,7 @@ def sample_of(case: Case) -> Rows | None:
     if case.train is None:
         return None
     if "sample" not in case.notes:
-        size = int(case.settings.get("batch_size") or RUN_ROWS)
-        case.notes["sample"] = some(case.train, max(FIRST_ROWS, min(RUN_ROWS, size)))
+        case.notes["sample"] = some(case.train, RUN_ROWS)
     found: Rows = case.notes["sample"]
     return found
 

@@ -7,7 +7,7 @@ softmax is a layer, a function or written by hand, and Python may decide by valu
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ from pellucid.nn.modes import training as training_mode
 from pellucid.nn.module import Module
 from pellucid.tensor.autograd import enable_grad, grad
 from pellucid.tensor.core import TensorCore
-from pellucid.tensor.state import Cell, state
+from pellucid.tensor.state import Cell, eager_kernels, state
 from pellucid.tensor.trace import application, user_line
 from pellucid.training.batches import applied, leaves
 
@@ -137,14 +137,14 @@ class Computation:
         """The nodes that the output needs, itself among them."""
         return [] if self.output is None else topological([self.output])
 
-    def losses(self, answers: Sequence[Array]) -> list[float]:
+    def losses(self, answers: Sequence[Array], zeros: Collection[Node] = ()) -> list[float]:
         """The loss that the same targets would have with other outputs (its sum, if it is one for
-        each row); NaN where it cannot be computed for them."""
-        made = (_substituted(self, answer) for answer in answers)
+        each row); NaN where it cannot be computed for them.  ``zeros`` are taken to be 0."""
+        made = (_substituted(self, answer, zeros) for answer in answers)
         return [float("nan") if m is None else float(m.astype(np.float64).sum()) for m in made]
 
 
-def _substituted(run: Computation, answer: Array) -> Array | None:
+def _substituted(run: Computation, answer: Array, zeros: Collection[Node]) -> Array | None:
     """The value of the loss with another output: nodes above the output are not computed."""
     output, loss = run.output, run.loss
     if output is None or loss is None:
@@ -153,6 +153,11 @@ def _substituted(run: Computation, answer: Array) -> Array | None:
     mapped: dict[Node, Node] = {output: stand_in}
     given: dict[Node, Array] = {stand_in: np.asarray(answer, output.dtype.numpy)}
     depends = {output}
+    for node in zeros:
+        if node is not output:
+            mapped[node] = stand_in_of = new_input(node.spec, "zero")
+            given[stand_in_of] = np.zeros(node.shape, node.dtype.numpy)
+            depends.add(node)
     for node in topological([loss]):
         if node in mapped:
             continue
@@ -178,11 +183,13 @@ def record(
     loss: Any = None,
     *,
     training: bool = True,
+    compiled: bool = False,
 ) -> Computation:
     """Runs the model, and the loss where there is one, and keeps what they compute.
 
     ``features`` and ``targets`` are tensors, or several in tuples and dictionaries.  The caller
-    sees to it that what the run changes is put back (:func:`.untouched.untouched`).
+    sees to it that what the run changes is put back (:func:`.untouched.untouched`).  ``compiled``
+    lets heavy operations run natively: worth their compilation for large networks alone.
     """
     seen = Recorder()
     run = Computation(seen.values, assigned=seen.assigned)
@@ -195,7 +202,8 @@ def record(
     value: Any = None
     try:
         mode = training_mode(model) if training else evaluation(model)
-        with mode, enable_grad(), warnings.catch_warnings():
+        kernels = eager_kernels(compiled)
+        with mode, enable_grad(), kernels, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what they warn of is for the rules to tell
             run.phase = "model"
             outputs = applied(model, features)

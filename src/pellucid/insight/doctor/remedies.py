@@ -98,6 +98,30 @@ def layer(text: str, path: str, model: Module, new: Module) -> Patch:
     return Patch("layer", text, path, repr(old), repr(new), apply)
 
 
+def layers(text: str, paths: tuple[str, ...], old: str, make: Callable[[], Module]) -> Patch:
+    """The same new layer at each of several paths."""
+
+    def apply(trial: Trial) -> None:
+        for path in paths:
+            _put(trial, path, make())
+
+    return Patch("layer", text, ", ".join(paths), old, repr(make()), apply)
+
+
+def activations(text: str, paths: tuple[str, ...]) -> Patch:
+    """A ReLU in front of each of these layers."""
+
+    def apply(trial: Trial) -> None:
+        model: Any = trial.model
+        found = dict(model.named_modules())
+        for path in paths:
+            _put(trial, path, nn.Sequential(nn.ReLU(), found[path]))
+
+    if not paths:
+        return advice(text)
+    return Patch("layer", text, ", ".join(paths), "no activation before it", "ReLU()", apply)
+
+
 def _put(trial: Trial, path: str, new: Module) -> None:
     if not path:
         trial.model = new

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pellucid.insight.doctor.ends import behind, log_softmax_axis, softmax_axis
+from pellucid.insight.doctor.ends import (
+    axis_below,
+    behind,
+    log_softmax_axis,
+    log_sum_axis,
+    softmax_axis,
+)
 from pellucid.insight.doctor.recording import Computation
 from pellucid.insight.doctor.task import Task
 from pellucid.nn import functional
@@ -106,9 +112,10 @@ def _softmax_inside(run: Computation) -> int | None:
     for node in run.nodes():
         if node in before:
             continue
-        found = softmax_axis(node) or log_softmax_axis(node)
+        found = softmax_axis(node) or log_softmax_axis(node) or log_sum_axis(node)
         if found is not None and behind(found[1]) is behind(output):
-            return found[0]
+            axis = axis_below(found[1], found[0], output)
+            return found[0] if axis is None else axis
     return None
 
 

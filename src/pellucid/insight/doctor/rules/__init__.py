@@ -16,7 +16,7 @@ Rule = Callable[[Case], Iterable[Suspicion]]
 
 FILES: dict[str, tuple[str, ...]] = {
     "before": ("labels", "inputs", "parts", "ending", "structure", "weights", "signals",
-               "modes", "optimizer", "measure"),
+               "modes", "measure", "optimizer"),
     "during": (),
     "after": (),
 }  # fmt: skip
@@ -24,9 +24,14 @@ FILES: dict[str, tuple[str, ...]] = {
 holds in the later phases as well."""
 
 
-def rules_of(phase: str) -> list[Rule]:
-    """The rules of one phase, in order."""
-    return [rule for name in FILES[phase] for rule in _listed(name)]
+OF_A_START = ("weights", "signals")
+"""Files of rules that judge first weights: of trained ones they would say what is not so."""
+
+
+def rules_of(phase: str, start: bool = True) -> list[Rule]:
+    """The rules of one phase, in order; without those that judge a start, unless it is one."""
+    names = [name for name in FILES[phase] if start or name not in OF_A_START]
+    return [rule for name in names for rule in _listed(name)]
 
 
 def _listed(name: str) -> tuple[Rule, ...]:

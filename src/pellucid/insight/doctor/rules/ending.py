@@ -111,6 +111,20 @@ def wrong_axis(case: Case) -> Found:
     )
 
 
+def wrong_axis_of_loss(case: Case) -> Found:
+    """A softmax inside of the loss that runs over the rows of the batch."""
+    run, taken = evaluated(case), taken_of(case)
+    if run is None or run.output is None or run.loss is None or taken.known or taken.axis != 0:
+        return
+    if len(run.output.shape) < 2 or taken.form != "softmax":
+        return
+    evidence = (Evidence("the loss applies a softmax along axis", 0.0, "1, that of the classes"),)
+    text = "Use dim=1 (or −1) in the loss: axis 0 is the rows of the batch."
+    place = Place(setting="loss", line=run.loss.origin.line)
+    patch = remedies.loss(text, taken.name, "cross_entropy")
+    yield Suspicion("AXIS_WRONG", place, evidence, 0.97, remedies=(patch,))
+
+
 def _softmax_on(case: Case, place: Place, axis: int, text: str) -> Patch:
     if not _is_leaf(case, place.layer):
         return remedies.advice(text)
@@ -321,7 +335,12 @@ def loss_for_task(case: Case) -> Found:
     if said is None:
         return
     text, better, strength = said
-    evidence = (Evidence(f"targets are {task}; {taken.name or 'the loss'} {text}"),)
+    evidence = (
+        Evidence(f"targets are {task}; {taken.name or 'the loss'} {text}"),
+        Evidence("largest target", task.high, "1" if taken.form == "sigmoid" else "")
+        if not task.asks_for_classes
+        else Evidence("classes of the targets", float(task.classes)),
+    )
     patch = remedies.loss(f"Use {better}.", taken.name, better.split(" ")[0])
     yield Suspicion("LOSS_WRONG", Place(setting="loss"), evidence, strength, remedies=(patch,))
 
@@ -391,6 +410,7 @@ def refused(case: Case) -> Found:
 RULES = (
     single_unit,
     wrong_axis,
+    wrong_axis_of_loss,
     probabilities_again,
     scores_as_probabilities,
     out_of_reach,

@@ -1,5 +1,293 @@
 """Targets: labels and numbers."""
 
-from pellucid.insight.doctor.rules import Rule
+from __future__ import annotations
 
-RULES: tuple[Rule, ...] = ()
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pellucid.insight.doctor import remedies
+from pellucid.insight.doctor.case import Case
+from pellucid.insight.doctor.facts import (
+    end_of,
+    evaluated,
+    features_of,
+    taken_of,
+    targets_of,
+    task_of,
+    trained,
+    units_of,
+)
+from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
+from pellucid.insight.doctor.neighbours import agreement, shifted_agreement
+from pellucid.insight.doctor.task import FEW_VALUES
+
+Array = npt.NDArray[Any]
+Found = Iterator[Suspicion]
+
+TARGETS = Place(column="targets")
+
+
+def class_numbers(case: Case) -> Array | None:
+    """The class of each row (n,), where every row has one."""
+    y, task = targets_of(case.train), task_of(case)
+    return numbers_in(y, task.kind)
+
+
+def numbers_in(y: Array | None, kind: str) -> Array | None:
+    """The class of each row of these targets."""
+    if y is None or not y.size or kind in ("multi-hot", "soft labels", "sequence of classes"):
+        return None
+    if kind == "one-hot":
+        return np.asarray(y.argmax(axis=1))
+    if kind in ("class index", "binary", "signed binary") and y.size == len(y):
+        flat = y.reshape(-1)
+        return flat[flat >= -1].astype(np.int64)
+    return None
+
+
+def one_value(case: Case) -> Found:
+    """Nothing to tell apart."""
+    y, task = targets_of(case.train), task_of(case)
+    if y is None or len(y) < 8 or y.dtype.kind not in "biuf" or task.kind == "none":
+        return
+    numbers = class_numbers(case)
+    values = y if numbers is None else numbers
+    if not bool((values == values.reshape(-1)[0]).all()):
+        return
+    value = float(values.reshape(-1)[0])
+    evidence = Evidence(
+        f"the targets of all {len(y)} rows are {value:g}; different values", 1.0, "2 or more"
+    )
+    text = "Look at how the labels were read, cast or cut: all information in them is lost."
+    yield Suspicion(
+        "SINGLE_CLASS_LABELS", TARGETS, (evidence,), 1.0, remedies=(remedies.advice(text),)
+    )
+
+
+def not_finite(case: Case) -> Found:
+    """NaN or infinity in features or targets."""
+    parts = [("features", a) for a in features_of(case.train)]
+    y = targets_of(case.train)
+    parts += [] if y is None else [("targets", y)]
+    for name, array in parts:
+        if array.dtype.kind != "f" or np.isfinite(array).all():
+            continue
+        bad = ~np.isfinite(array.reshape(len(array), -1))
+        rows = tuple(int(i) for i in np.flatnonzero(bad.any(axis=1))[:20])
+        columns = np.flatnonzero(bad.any(axis=0))
+        column = f"{name} {int(columns[0])}" if len(columns) == 1 else name
+        evidence = Evidence(f"values of the {name} that are NaN or infinite", float(bad.sum()), "0")
+        text = "Fill, correct or leave out these rows before training."
+        yield Suspicion("NUMERIC", Place(column=column, rows=rows), (evidence,), 1.0,
+                        remedies=(remedies.advice(text),))  # fmt: skip
+
+
+def scaled_labels(case: Case) -> Found:
+    """Class numbers that are no whole numbers any more."""
+    y, task, taken, end = targets_of(case.train), task_of(case), taken_of(case), end_of(case)
+    if y is None or y.dtype.kind != "f" or y.size != len(y) or task.whole or len(y) < 20:
+        return
+    values, counts = np.unique(y[np.isfinite(y)], return_counts=True)
+    if not 2 <= len(values) <= FEW_VALUES or len(y) < 5 * len(values):
+        return
+    classes = taken.kind in ("scores", "probabilities", "log-probabilities")
+    run = trained(case)
+    refused = run is not None and run.phase == "loss" and taken.kind == ""
+    if not (classes or refused or end is not None and end.kind in ("softmax", "sigmoid")):
+        return
+    steps = np.diff(values)
+    even = bool(np.allclose(steps, steps[0], rtol=0.02))
+    within = 0 <= values[0] and values[-1] <= 1 and taken.form == "sigmoid" and len(values) > 2
+    if within and not even:
+        return
+    strength = 0.97 if even else 0.75
+    shown = ", ".join(f"{v:.4g}" for v in values[:4])
+    evidence = (
+        Evidence(f"the targets are {shown}{' …' if len(values) > 4 else ''}: different values",
+                 float(len(values)), "whole numbers from 0"),
+        Evidence("distance between neighbouring values", float(steps[0]), "1"),
+    )  # fmt: skip
+    text = "Scale the features only, and leave the labels as they are: whole numbers from 0."
+    order = np.argsort(values)
+
+    def restored(array: Array) -> Array:
+        near = np.abs(array.reshape(-1, 1) - values.reshape(1, -1)).argmin(axis=1)
+        made: Array = order[near].astype(np.int64 if taken.form == "softmax" else array.dtype)
+        return made.reshape(array.shape)
+
+    patch = remedies.targets(text, "scaled", "class numbers", restored)
+    yield Suspicion("LABEL_SCALED", TARGETS, evidence, strength, remedies=(patch,))
+
+
+def missing_class(case: Case) -> Found:
+    """Classes that training rows do not have."""
+    numbers, task, units = class_numbers(case), task_of(case), units_of(case)
+    if numbers is None or task.kind == "signed binary" or len(numbers) < 20:
+        return
+    seen = set(np.unique(numbers).tolist())
+    held = numbers_in(targets_of(case.validation), task.kind)
+    if held is not None:
+        lost = [int(c) for c in np.unique(held) if c >= 0 and c not in seen]
+        share = float(np.isin(held, lost).mean()) if lost else 0.0
+        if lost:
+            yield _lost(
+                lost, Evidence("share of validation rows of these classes", share, "0"), 0.95
+            )
+            return
+    count = task.classes if task.kind == "one-hot" else max(seen) + 1
+    gaps = [c for c in range(int(count)) if c not in seen]
+    if gaps and len(gaps) < len(seen) and len(numbers) >= 30 * count and len(seen) > 1:
+        yield _lost(gaps, Evidence("training rows of these classes", 0.0, "some"), 0.8)
+        return
+    several = taken_of(case).form == "softmax" and 2 <= len(seen) < units <= 2 * len(seen)
+    if several and task.kind == "class index" and len(numbers) >= 50 * units:
+        last = [c for c in range(units) if c not in seen]
+        yield _lost(last, Evidence("training rows of these classes", 0.0, "some"), 0.65)
+
+
+def _lost(classes: list[int], evidence: Evidence, strength: float) -> Suspicion:
+    shown = ", ".join(map(str, classes[:6])) + (" …" if len(classes) > 6 else "")
+    evidences = (Evidence(f"no training row has class {shown}"), evidence)
+    text = "Split so that each class is in every part (stratify), or leave the class out."
+    return Suspicion("MISSING_CLASS", Place(column=f"targets, class {shown}"), evidences, strength,
+                     remedies=(remedies.advice(text),))  # fmt: skip
+
+
+def imbalance(case: Case) -> Found:
+    """Classes of very unequal size; whether that hurts is seen only after training."""
+    numbers = class_numbers(case)
+    if numbers is None or len(numbers) < 50 or case.settings.get("class_weight") is not None:
+        return
+    counts = np.unique(numbers, return_counts=True)[1]
+    if len(counts) < 2:
+        return
+    shares = counts / counts.sum()
+    entropy = float(-(shares * np.log(shares)).sum() / np.log(len(shares)))
+    if entropy >= 0.5:
+        return
+    evidence = (
+        Evidence("entropy of the classes, 1 where they are equal", entropy, "0.5 or more"),
+        Evidence("share of the rarest class", float(shares.min())),
+    )
+    text = "Use class_weight='balanced', or draw rare rows more often; judge by recall per class."
+    weights = remedies.setting(text, "class_weight", None, "balanced")
+    strength = 0.55 if entropy > 0.15 else 0.62
+    yield Suspicion("IMBALANCE", TARGETS, evidence, strength, ("shuffled_input",), (weights,))
+
+
+def misaligned(case: Case) -> Found:
+    """Labels that have nothing to do with the features of their rows."""
+    numbers, parts = class_numbers(case), features_of(case.train)
+    y = targets_of(case.train)
+    if y is None or len(parts) != 1 or parts[0].dtype.kind != "f" or len(y) < 120:
+        return
+    if numbers is None and (task_of(case).asks_for_classes or y.size != len(y)):
+        return
+    labels = numbers if numbers is not None else y.reshape(-1).astype(np.float64)
+    if len(labels) != len(parts[0]) or len(np.unique(labels)) < 2:
+        return
+    measured = agreement(parts[0], labels, numbers is not None)
+    if measured is None or measured.z > 2.5:
+        return
+    shift = shifted_agreement(parts[0], labels, numbers is not None)
+    evidence = [
+        Evidence(f"{measured.what}, of {measured.rows} rows", measured.value,
+                 f"above {measured.chance:.3g}, that of labels in random order")
+    ]  # fmt: skip
+    strength = 0.72 if measured.separable else 0.45
+    if shift is not None:
+        name, value = shift
+        evidence.append(Evidence(f"the same with labels {name}", value))
+        strength = 0.98
+    text = "Shuffle features and labels with the same order; look where one is sorted or cut alone."
+    yield Suspicion("LABEL_MISALIGNED", TARGETS, tuple(evidence), strength,
+                    ("shuffled_input", "neighbours"), (remedies.advice(text),))  # fmt: skip
+
+
+def padding(case: Case) -> Found:
+    """Padded positions that the loss counts as if they had a class."""
+    y, task, run = targets_of(case.train), task_of(case), trained(case)
+    if y is None or task.kind != "sequence of classes" or y.ndim != 2 or y.shape[1] < 4:
+        return
+    value = int(np.bincount(np.clip(y[:, -1], 0, None).astype(np.int64)).argmax())
+    ends = y == value
+    run_length = np.cumprod(ends[:, ::-1], axis=1).sum(axis=1)
+    share = float(run_length.sum() / y.size)
+    rows = float((run_length >= 2).mean())
+    varied = len(np.unique(run_length)) > 2
+    if share < 0.15 or rows < 0.3 or not varied or run is None or run.output_gradient is None:
+        return
+    counted = _counted(run.output_gradient, run.values[run.targets[0]], value)
+    if not counted:
+        return
+    evidence = (
+        Evidence(f"share of the targets that are {value} at the end of rows", share),
+        Evidence(
+            "gradient of the loss at these positions, as a share of that elsewhere", counted, "0"
+        ),
+    )
+    text = f"Leave them out of the loss: ignore_index={value}, or −100 in their place."
+    pad = remedies.targets(text, str(value), "-100", lambda a: _masked(a, value))
+    yield Suspicion("LABEL_PADDING", TARGETS, evidence, 0.9, remedies=(pad,))
+
+
+def _counted(gradient: Array, y: Array, value: int) -> float:
+    """How much the loss asks of positions with padding, beside the others."""
+    if y.ndim != 2 or gradient.ndim != 3:
+        return 0.0
+    axis = 2 if gradient.shape[:2] == y.shape else 1
+    size = np.abs(gradient).sum(axis=axis)
+    if size.shape != y.shape:
+        return 0.0
+    tail = np.cumprod((y == value)[:, ::-1], axis=1)[:, ::-1].astype(bool)
+    if not tail.any() or tail.all():
+        return 0.0
+    return float(size[tail].mean() / max(float(size[~tail].mean()), 1e-12))
+
+
+def _masked(array: Array, value: int) -> Array:
+    tail = np.cumprod((array == value)[:, ::-1], axis=1)[:, ::-1].astype(bool)
+    return np.where(tail, -100, array)
+
+
+def unscaled(case: Case) -> Found:
+    """Numbers to learn that are far from unit scale."""
+    y, task, taken = targets_of(case.train), task_of(case), taken_of(case)
+    run = evaluated(case)
+    if y is None or task.asks_for_classes or y.dtype.kind not in "iuf" or taken.kind != "values":
+        return
+    if task.kind in ("none", "reconstruction") or run is None or run.answer is None:
+        return
+    columns = y.reshape(len(y), -1).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        size = float(np.sqrt(np.nanmean(columns**2, axis=0)).max())
+    out = float(np.sqrt(np.mean(np.square(run.answer, dtype=np.float64))))
+    evidence = (
+        Evidence("root mean square of the targets", size, "about 1"),
+        Evidence("root mean square of the outputs at the start", out),
+    )
+    text = "Standardize the targets (and undo it in the answers)."
+    patch = remedies.standardized_targets(text, f"root mean square {size:.3g}")
+    if size > 10 and size > 10 * out:
+        strength = 0.9 if size > 100 else 0.5 + 0.3 * np.log10(size / 10)
+        yield Suspicion("TARGET_UNSCALED", TARGETS, evidence, float(strength),
+                        ("standardized_targets",), (patch,))  # fmt: skip
+    elif size < 0.01 and out > 20 * size:
+        yield Suspicion(
+            "TARGET_UNSCALED", TARGETS, evidence, 0.7, ("standardized_targets",), (patch,)
+        )
+
+
+RULES = (
+    one_value,
+    not_finite,
+    scaled_labels,
+    missing_class,
+    imbalance,
+    misaligned,
+    padding,
+    unscaled,
+)
