@@ -59,7 +59,7 @@ def test_events_come_in_order_and_the_folder_holds_everything(tmp_path: Path) ->
     seen: list[events.JobEvent] = []
     outcome = small(tmp_path / "run", listeners=[seen.append])
     kinds = [type(event).__name__ for event in seen if not isinstance(event, events.TrainerEvent)]
-    assert kinds == ["DataLoaded", "Trained", "Measured", "Written"]
+    assert kinds == ["DataLoaded", "Trained", "Examined", "Measured", "Written"]
     inside = [event.event.kind for event in seen if isinstance(event, events.TrainerEvent)]
     assert inside[0] == "start" and inside[-1] == "stop" and inside.count("epoch") == 3
     assert outcome.complete and outcome.folder == tmp_path / "run" and outcome.problems == ()

@@ -284,6 +284,7 @@ def outcome_facts(outcome: Outcome) -> dict[str, Any]:
         "verdict": {"better": better, "text": text},
         "profile": None if result.profile is None else result.profile.to_json(),
         "temperature": None if result.calibration is None else result.calibration.temperature,
+        "examination": None if result.examination is None else result.examination.to_json(),
         "failure": None if failure is None else str(failure),
         "problems": [{"message": p.message, "hint": p.hint} for p in outcome.problems],
     }
@@ -297,6 +298,7 @@ def say_outcome(outcome: Outcome) -> None:
         say(Shown(result.profile))
     say_figures(result)
     say_findings(folder)
+    say_examination(result.examination)
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
     fact("Written", Shown(f"{_shown(folder)}{os.sep}  ({files})"))
     if result.failure is not None:
@@ -311,6 +313,12 @@ def say_findings(folder: Path) -> None:
     with contextlib.suppress(PellucidError):  # a run that could not be written whole
         for finding in run_findings(read_run(folder)):
             fact("Diagnosis", diagnosis(finding))
+
+
+def say_examination(report: Any) -> None:
+    """What the doctor found in the training: causes with their evidence, and what to do."""
+    for finding in () if report is None else report:
+        fact("Doctor", Shown(str(finding)))
 
 
 def diagnosis(finding: Finding) -> str:

@@ -46,6 +46,7 @@ def train_model(
     watch: bool = True,
     weights: Weights | None = None,
     profile: bool = False,
+    doctor: float = 0.0,
 ) -> RunResult:
     """Trains what ``config`` describes: a network, as ``train_network`` does it, or an ensemble.
 
@@ -66,6 +67,7 @@ def train_model(
             watch=watch,
             weights=weights,
             profile=profile,
+            doctor=doctor,
         )
     if weights is not None:
         raise ArgumentError(

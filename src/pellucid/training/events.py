@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pellucid.data.sources import PreparedData
 from pellucid.training.config import TrainingConfig
@@ -55,6 +56,13 @@ class Trained(JobEvent):
     """The training is over, and its weights are on the disk where there is room for them."""
 
     result: RunResult
+
+
+@dataclass(frozen=True, eq=False)
+class Examined(JobEvent):
+    """What the doctor says of the training: his ``Report``, empty where nothing is wrong."""
+
+    report: Any
 
 
 @dataclass(frozen=True, eq=False)

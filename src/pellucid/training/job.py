@@ -83,6 +83,8 @@ class RunResult:
     scorer: Scorer | None = None
     calibration: Calibration | None = None
     profile: LayerProfile | None = None
+    examination: Any = None
+    """What the doctor says of the training (``Report``), None where he was not asked."""
     single: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -216,6 +218,7 @@ def train_network(
     watch: bool = True,
     weights: Mapping[str, npt.NDArray[Any]] | None = None,
     profile: bool = False,
+    doctor: float = 0.0,
 ) -> RunResult:
     """Builds the network that ``config`` describes and trains it; ``measure`` adds the metrics.
 
@@ -223,7 +226,8 @@ def train_network(
     goes on from the last of them; ``report`` is told where one cannot be written.
     ``watch=False`` leaves out the pictures of the inside before and after.  ``weights`` by their
     state-dict names are what the network begins with, instead of fresh ones.  ``profile`` measures
-    the layers in a step when the training is over.
+    the layers in a step when the training is over.  ``doctor`` above 0 has the training examined,
+    with experiments of so many seconds (``examination`` of the result).
 
     NaN or infinity ends the training, not the job: the result then holds the error and the last
     good weights.  So does any other error once there have been steps.  A signal while the network
@@ -244,6 +248,7 @@ def train_network(
         trainer = run_trainer(prepared, config, model, callbacks)
         trainer.checkpoint, trainer.report_problem = checkpoint, report
         trainer.profiling = profile
+        trainer.doctor = "light" if doctor else ""
     failure = _fit(trainer, prepared, config, keep_start=linear)
     trainer.history.metric_name = HEADLINES[task.kind]
     after = look_inside(model, prepared, problems) if watch else None
@@ -254,7 +259,21 @@ def train_network(
     result.seconds["training"] = trainer.history.seconds - trainer.history.compile_seconds
     result.scorer = trainer.scorer
     result.profile = trainer.layer_profile
+    if doctor and trainer.history.steps and trainer.history.status != "interrupted":
+        result.examination = examined(trainer, doctor, problems)
     return result
+
+
+def examined(trainer: Trainer, seconds: float, problems: list[Exception]) -> Any:
+    """What the doctor says of a training that is over; no examination is worth a run."""
+    start = time.perf_counter()
+    try:
+        report = trainer.report(seconds)
+    except Exception as error:
+        problems.append(error)
+        return None
+    report.seconds = time.perf_counter() - start
+    return report
 
 
 def untrained_network(

@@ -32,6 +32,7 @@ from pellucid.training.checkpoints import Checkpoints, load_state
 from pellucid.training.config import TrainingConfig
 from pellucid.training.events import (
     DataLoaded,
+    Examined,
     JobEvent,
     LeftBehind,
     Listener,
@@ -74,6 +75,9 @@ SAVE_SECONDS = 5.0
 """The best weights are put on the disk at most this often while training goes on."""
 EPOCHS_RECORDED = 50_000
 """Of longer runs every second, fourth, … epoch is recorded, so that the records stay readable."""
+
+EXAMINATION = 1.0
+"""Seconds that the doctor's experiments may take when a training is over."""
 
 _DEFECT = 70
 """Exit code of errors that nobody foresaw."""
@@ -185,7 +189,8 @@ class Job:
     ``trainer`` is called in place of ``train_model``, with the same arguments.
 
     ``profile`` measures where the time of a training step goes, layer by layer
-    (``Outcome.result.profile``, and in the report).
+    (``Outcome.result.profile``, and in the report).  ``doctor`` has the training examined when it
+    is over (``Outcome.result.examination``, told as ``Examined`` and written into the records).
     """
 
     def __init__(
@@ -205,6 +210,7 @@ class Job:
         settings: Mapping[str, Any] | None = None,
         trainer: Callable[..., RunResult] = train_model,
         profile: bool = False,
+        doctor: bool = True,
     ) -> None:
         self.trainer = trainer
         self._prepared: PreparedData | None = None
@@ -222,6 +228,7 @@ class Job:
         self.word = word
         self.settings_text = settings_text
         self.profile = profile
+        self.doctor = doctor
         self.problems: list[Problem] = []
         self._stopping = False
 
@@ -345,7 +352,9 @@ class Job:
         states = Checkpoints(
             writer.folder / CHECKPOINTS, every_seconds=SAVE_SECONDS, best=False, at_end=False
         )
-        extra = {"profile": True} if self.profile else {}
+        extra: dict[str, Any] = {"profile": True} if self.profile else {}
+        if self.doctor and self.trainer is train_model:
+            extra["doctor"] = EXAMINATION
         result = self.trainer(
             prepared, self.config, [recorder], interrupts, checkpoint=states, **extra,
             report=lambda error: self._note("A checkpoint could not be written", error),
@@ -358,6 +367,8 @@ class Job:
             self._note("The inside of the network could not be looked at", error)
         writer = self._save(writer, result)
         self.tell(Trained(result))
+        if result.examination is not None:
+            self.tell(Examined(result.examination))
         with writer:  # perhaps another one, in another place
             complete = self._finish(writer, result, interrupts, seen)
             folder = writer.finish(complete=complete)

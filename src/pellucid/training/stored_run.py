@@ -20,6 +20,7 @@ rows          positions, columns: the columns of predicted rows, of tables
 confused      positions, features: pictures of rows that were taken for another class
 time          seconds: where the time went
 profile       profile: where the time of a step went, layer by layer (``LayerProfile``)
+findings      report: what the doctor says of the training (``Report.to_json``)
 problem       message, hint: what went wrong beside the training
 ============  ===========================================================================
 
@@ -162,6 +163,8 @@ class StoredRun:
     problems: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     profile: LayerProfile | None = None
+    examination: dict[str, Any] | None = None
+    """What the doctor said of the training, as ``Report.to_json`` gives it; None without."""
 
     @property
     def part(self) -> str:
@@ -213,6 +216,8 @@ def training_records(result: RunResult) -> Iterator[tuple[str, dict[str, Any]]]:
     )
     if result.profile is not None:
         yield "profile", {"profile": result.profile.to_json()}
+    if result.examination is not None:
+        yield "findings", {"report": result.examination.to_json()}
     if result.before is not None and result.after is not None:
         yield "inside", {"before": result.before.to_json(), "after": result.after.to_json()}
 
@@ -439,6 +444,8 @@ class _Reader:
             self._further(run, rows)
         if "profile" in self.last:
             run.profile = self.take("profile", _profile, "the time of the layers")
+        if "findings" in self.last:
+            run.examination = self.take("findings", _examination, "what the doctor said")
         run.seconds = self.take("time", _seconds, "where the time went") or {}
         run.data_notes = (
             self.take("data", lambda r: _texts(r["notes"]), "the notes on the data") or ()
@@ -539,6 +546,24 @@ def _verdict(record: Mapping[str, Any]) -> Verdict:
 
 def _inside(record: Mapping[str, Any]) -> tuple[Observation, Observation]:
     return Observation.from_json(record["before"]), Observation.from_json(record["after"])
+
+
+def _examination(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The doctor's report: findings with their cause, evidence and remedies."""
+    report = record["report"]
+    if not isinstance(report, dict) or not isinstance(report.get("findings"), list):
+        raise json_error("report", "an object with findings", report)
+    for finding in report["findings"]:
+        if not isinstance(finding, dict):
+            raise json_error("findings", "objects", finding)
+        json_text(finding["cause"], "cause")
+        json_text(finding["title"], "title")
+        json_number(finding["confidence"], "confidence")
+        for name in ("evidence", "probes", "remedies", "symptoms"):
+            listed = finding[name]
+            if not isinstance(listed, list) or not all(isinstance(o, dict) for o in listed):
+                raise json_error(name, "a list of objects", listed)
+    return report
 
 
 def _profile(record: Mapping[str, Any]) -> LayerProfile:
