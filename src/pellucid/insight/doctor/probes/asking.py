@@ -6,6 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pellucid.base.errors import PellucidError
 from pellucid.insight.doctor.bench import ModelBench
 from pellucid.insight.doctor.case import Case
@@ -44,7 +46,8 @@ def probe(name: str, question: str, *, needs_model: bool = True) -> Callable[[Ex
             usable = isinstance(bench, ModelBench) if needs_model else bench is not None
             if usable and bench.batches and not out_of_time(case):
                 try:
-                    answer = experiment(case, suspicion)
+                    with np.errstate(all="ignore"):
+                        answer = experiment(case, suspicion)
                 except (PellucidError, ArithmeticError):
                     answer = None
             if answer is None:

@@ -16,9 +16,9 @@ Rule = Callable[[Case], Iterable[Suspicion]]
 
 FILES: dict[str, tuple[str, ...]] = {
     "before": ("labels", "inputs", "parts", "ending", "structure", "weights", "signals",
-               "modes", "optimizer", "measure"),
-    "during": (),
-    "after": (),
+               "modes", "optimizer", "measure", "first_steps"),
+    "during": ("course", "flow", "fit"),
+    "after": ("course", "flow", "fit"),
 }  # fmt: skip
 """Phase → files of rules that are asked in it, in this order; what is seen before the first step
 holds in the later phases as well."""
