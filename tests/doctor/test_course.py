@@ -142,6 +142,7 @@ def test_the_fault_is_named(name):
     finding = report[found.index(name.split(",")[0])]
     assert finding.evidence and finding.remedy
     assert str(finding.place)
+    assert "refused" not in report.case.notes
 
 
 def zero_start(model, layer):
@@ -180,6 +181,7 @@ CLEAN = {
 def test_nothing_is_said_of_a_healthy_training(name):
     report = examined(CLEAN[name](), PROBES, seconds=60)
     assert report.is_healthy, str(report)
+    assert "refused" not in report.case.notes
 
 
 # ---- the parts -----------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pellucid.base.errors import PellucidError
 from pellucid.insight.doctor.bench import ModelBench
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.findings import ProbeResult, Suspicion
@@ -48,7 +47,8 @@ def probe(name: str, question: str, *, needs_model: bool = True) -> Callable[[Ex
                 try:
                     with np.errstate(all="ignore"):
                         answer = experiment(case, suspicion)
-                except (PellucidError, ArithmeticError):
+                except Exception as error:  # a user's model may refuse what is tried in any way
+                    case.notes.setdefault("refused", []).append((name, error))
                     answer = None
             if answer is None:
                 return ProbeResult(name, question, {}, None)
