@@ -20,6 +20,7 @@ from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.compile import compile as compile_function
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import zeros_like
+from pellucid.tensor.observe import KINDS
 from pellucid.training.batches import applied, arrays_of, tensors
 from pellucid.training.stepping import Learner
 
@@ -229,6 +230,21 @@ class ModelBench:
             return {
                 name: np.array(p.grad.detach().array()) for name, p in named if p.grad is not None
             }
+
+    def observed(self, batch: Any) -> dict[str, Any]:
+        """The record of ``model.observe`` of a batch in training mode, forward and backward:
+        outputs, gradients to them, parameters and their gradients, in the order of use."""
+        with self._own_trial(), self.training():
+            for parameter in self.model.parameters():
+                parameter.grad = None
+            parts = tensors(batch)
+            with self.model.observe(of=KINDS) as seen:
+                loss, _ = self._kind(self.augment).learner._loss(
+                    *parts, *([None] * (3 - len(parts)))
+                )
+                loss.backward()
+                found: dict[str, Any] = seen.latest()
+        return found
 
     def step(self, batch: Any, *, scale: float = 1.0) -> float:
         """One update with ``scale`` times the optimizer's rates; the batch's loss before it."""

@@ -210,6 +210,12 @@ CAUSES = _causes(
         ("LR_HIGH", *_UNSTABLE),
     ),
     Cause(
+        "WEIGHTS_STILL",
+        "weights that do not move",
+        "they are frozen, not in the optimizer, or no path leads from the loss to them",
+        ("VANISHING", *_SLOW),
+    ),
+    Cause(
         "EPOCHS_FEW",
         "stopped while still improving",
         "the loss was still falling at the end",

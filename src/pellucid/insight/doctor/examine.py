@@ -172,6 +172,7 @@ def _facts(case: Case) -> dict[str, Any]:
     elif task.deviation:
         facts["variance of the targets"] = task.deviation**2
     seen = evaluated(case)
-    if seen is not None and seen.answer is not None and seen.answer.dtype.kind == "f":
-        facts["deviation of the outputs"] = float(np.std(seen.answer))
+    answer = None if seen is None else seen.answer
+    if answer is not None and answer.dtype.kind == "f" and np.isfinite(answer).all():
+        facts["deviation of the outputs"] = float(np.std(answer, dtype=np.float64))
     return facts

@@ -23,6 +23,7 @@ FEWEST_STEPS = 12
 COURSE_SECONDS = 0.35
 """A course is cut short, for all variants alike, where its steps would take longer."""
 PROBE_ROWS = 256
+LOSS_SECONDS = 0.2
 BATCHES = 8
 CLEAR = 0.1
 """A change has helped if it lowers the loss by this share of the trivial predictor's loss."""
@@ -103,12 +104,22 @@ def fixed_rows(case: Case) -> Batch:
         if case.train is not None and found is not None and isinstance(case.bench, ModelBench):
             pair = tensors((case.train.features, case.train.targets))
             rows = rows_in((pair[0],))
-            order = np.random.default_rng(1).permutation(rows)[:PROBE_ROWS]
+            order = np.random.default_rng(1).permutation(rows)[: _affordable(case, found)]
             given = _rows(pair, np.sort(order))
             found = given if _runs(case.bench, given) else found
         case.notes["doctor_rows"] = found
     kept: Batch = found
     return kept
+
+
+def _affordable(case: Case, batch: Any) -> int:
+    """How many rows are looked at: at least a batch, at most 256, and what a fifth of a second
+    allows."""
+    size = rows_in((batch[0],))
+    start = time.perf_counter()
+    case.bench.loss(batch, training=False)
+    seconds = time.perf_counter() - start
+    return max(size, min(PROBE_ROWS, int(size * LOSS_SECONDS / max(seconds, 1e-6))))
 
 
 def out_of_time(case: Case) -> bool:

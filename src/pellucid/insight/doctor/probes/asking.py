@@ -6,7 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pellucid.base.errors import PellucidError
+import numpy as np
+
 from pellucid.insight.doctor.bench import ModelBench
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.findings import ProbeResult, Suspicion
@@ -44,8 +45,10 @@ def probe(name: str, question: str, *, needs_model: bool = True) -> Callable[[Ex
             usable = isinstance(bench, ModelBench) if needs_model else bench is not None
             if usable and bench.batches and not out_of_time(case):
                 try:
-                    answer = experiment(case, suspicion)
-                except (PellucidError, ArithmeticError):
+                    with np.errstate(all="ignore"):
+                        answer = experiment(case, suspicion)
+                except Exception as error:  # a user's model may refuse what is tried in any way
+                    case.notes.setdefault("refused", []).append((name, error))
                     answer = None
             if answer is None:
                 return ProbeResult(name, question, {}, None)

@@ -122,12 +122,10 @@ def unaugmented(case: Case, suspicion: Suspicion) -> Answer | None:
 
     plain = course(case, "as it is", fresh=True)
     changed = course(case, "without augmentation", change, fresh=True)
-    better = better_answers(plain, changed)
-    gain = advantage(case, plain, changed) if better is None else better
+    gain = advantage(case, plain, changed)
     numbers = figures(as_it_is=plain.end, without=changed.end, better_by=gain)
     text = f"the loss of rows as they are is {changed.end:.4g} without, {plain.end:.4g} with it"
-    known = answers_helped(plain, changed) if better is not None else helped(case, plain, changed)
-    return Answer(numbers, known, text)
+    return Answer(numbers, helped(case, plain, changed), text)
 
 
 @probe("row_mixing", "Does the answer to a row depend on other rows?")

@@ -55,18 +55,24 @@ def mode_gap(case: Case, suspicion: Suspicion) -> Answer | None:
 @probe("repeated_evaluation", "Do two evaluations of the same rows give the same answers?")
 def repeated_evaluation(case: Case, suspicion: Suspicion) -> Answer | None:
     """Two passes in evaluation mode, with other random numbers."""
-    bench, rows = case.bench, fixed_rows(case)
+    moved = evaluation_moves(case.bench, fixed_rows(case))
+    if moved is None:
+        return None
+    text = "two evaluations of the same rows agree"
+    if moved:
+        text = f"two evaluations of the same rows differ by {moved:.2g} of the answers' size"
+    return Answer({"largest difference": moved}, moved > 1e-5, text)
+
+
+def evaluation_moves(bench: ModelBench, rows: Any) -> float | None:
+    """How far two evaluations of the same rows differ, as a share of the answers' size."""
     with bench.trial():
         first = as_array(bench.outputs(rows))
         pellucid.rand(1), np.random.random(), random.random()
         second = as_array(bench.outputs(rows))
     if first is None or second is None:
         return None
-    moved = float(np.abs(first - second).max()) / max(float(np.abs(first).max()), 1e-12)
-    text = "two evaluations of the same rows agree"
-    if moved:
-        text = f"two evaluations of the same rows differ by {moved:.2g} of the answers' size"
-    return Answer({"largest difference": moved}, moved > 1e-5, text)
+    return float(np.abs(first - second).max()) / max(float(np.abs(first).max()), 1e-12)
 
 
 @probe("unregularized", "Does the loss fall further without dropout and penalties?")
@@ -144,7 +150,7 @@ def hidden_layers(case: Case) -> list[str]:
 @probe("other_activation", "Does it learn faster with other hidden activations?")
 def other_activation(case: Case, suspicion: Suspicion) -> Answer | None:
     """Fresh starts with ReLU (LeakyReLU in place of ReLU) in hidden layers, and He's weights that
-    belong to it."""
+    belong to it; of dead units, going on from the weights of now with LeakyReLU."""
     rows, model = fixed_rows(case), case.bench.model
     last = end_path(model, rows)
     paths = [
@@ -152,6 +158,11 @@ def other_activation(case: Case, suspicion: Suspicion) -> Answer | None:
         for path, module in model.named_modules()
         if isinstance(module, SLOW_ACTIVATIONS) and path and path != last
     ]
+    died = suspicion.cause == "DEAD_RELU"
+    if died:
+        paths = [
+            (path, nn.LeakyReLU(0.1)) for path, layer in paths if isinstance(layer, nn.LeakyReLU)
+        ]
     if not paths:
         return None
 
@@ -159,12 +170,15 @@ def other_activation(case: Case, suspicion: Suspicion) -> Answer | None:
         for path, layer in paths:
             replace(bench.model, path, layer)
         layers = dict(bench.model.named_modules())
-        for path in hidden:
+        for path in () if died else hidden:
             nn.init.kaiming_normal_(layers[path].weight, nonlinearity="relu")
 
     hidden = hidden_layers(case)
-    plain = course(case, "as it is", fresh=True)
-    changed = course(case, "other activations", change, fresh=True)
-    text = f"the loss is {changed.end:.4g} with ReLU in hidden layers, {plain.end:.4g} as it is"
+    plain = course(case, "as it is", fresh=not died)
+    changed = course(case, "other activations", change, fresh=not died)
+    name = "LeakyReLU" if died else "ReLU"
+    text = f"the loss is {changed.end:.4g} with {name} in hidden layers, {plain.end:.4g} as it is"
     numbers = figures(as_it_is=plain.end, changed=changed.end)
-    return Answer(numbers, helped(case, plain, changed), text)
+    better = helped(case, plain, changed)
+    # Units that were pushed far below 0 need longer to come back than a probe lasts.
+    return Answer(numbers, better or (None if died else False), text)

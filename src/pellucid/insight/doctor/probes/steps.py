@@ -219,20 +219,20 @@ def _cosine(a: dict[str, Any], b: dict[str, Any]) -> float | None:
     needs_model=False,
 )
 def reset_gradients(case: Case, suspicion: Suspicion) -> Answer | None:
-    """The gradients that stand in ``.grad`` against those of the newest batch from zero."""
+    """The gradients that stand in ``.grad`` against the longest of single batches from zero."""
     bench = case.bench
     named = dict(bench.model.named_parameters())
     stored = {n: g for n, p in named.items() if (g := stored_gradient(p)) is not None}
-    fresh = bench.gradients(batches_of(case)[-1])
-    both = [n for n in stored if n in fresh]
+    listed = [bench.gradients(batch) for batch in batches_of(case)[-6:]]
+    both = [n for n in stored if all(n in fresh for fresh in listed)]
     if not both:
         return None
     held = math.sqrt(sum(float(np.square(stored[n].detach().array()).sum()) for n in both))
-    own = math.sqrt(sum(float(np.square(fresh[n]).sum()) for n in both))
+    own = max(math.sqrt(sum(float(np.square(g[n]).sum()) for n in both)) for g in listed)
     if not own:
         return None
     numbers = {"stored gradient / that of the batch": held / own}
-    text = f"the stored gradient is {held / own:.3g} times as long as that of the newest batch"
+    text = f"the stored gradient is {held / own:.3g} times as long as that of a batch"
     return Answer(numbers, held / own > 1.5, text)
 
 
@@ -253,7 +253,7 @@ OTHERS = (("Adam", {"lr": 1e-3}), ("Adam", {"lr": 1e-2}), ("SGD", {"lr": 0.05, "
 def other_optimizer(case: Case, suspicion: Suspicion) -> Answer | None:
     """Adam at two rates and momentum, from a fresh start, against the program's own optimizer at
     its best rate."""
-    own = rates_tried(case, True, (1.0, 0.1, 10.0))
+    own = rates_tried(case, True)
     best_own = min(own.values(), key=lambda c: c.end)
     numbers = {f"own at {scale:g} × rate": made.end for scale, made in own.items()}
     best: tuple[str, Course] | None = None
@@ -317,7 +317,8 @@ def larger_batch(case: Case, suspicion: Suspicion) -> Answer | None:
         if made.end < chosen.end:
             best, chosen = other, made
     text = f"the loss is {chosen.end:.4g} with {best} rows a step, {plain.end:.4g} with {size}"
-    return Answer(numbers, helped(case, plain, chosen), text)
+    clear = advantage(case, plain, chosen) > CLEAR and chosen.gain > 1.3 * plain.gain
+    return Answer(numbers, clear, text)
 
 
 def _rows_of(batches: list[Any]) -> int:
@@ -382,4 +383,4 @@ def longer(case: Case, suspicion: Suspicion) -> Answer | None:
     numbers = figures(before=made.start, after=made.end, steps=len(made.losses), share=share)
     text = f"{len(made.losses)} more steps take the loss from {made.start:.4g} to {made.end:.4g}"
     part = steps / done if done else 1.0
-    return Answer(numbers, share > 0.05 * min(1.0, max(part, 0.2)), text)
+    return Answer(numbers, share > CLEAR * min(1.0, max(part, 0.1)), text)

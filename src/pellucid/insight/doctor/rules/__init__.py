@@ -19,6 +19,9 @@ FILES: dict[str, tuple[str, ...]] = {
                "modes", "measure", "optimizer"),
     "during": (),
     "after": (),
+               "modes", "optimizer", "measure", "first_steps"),
+    "during": ("course", "flow", "fit"),
+    "after": ("course", "flow", "fit"),
 }  # fmt: skip
 """Phase → files of rules that are asked in it, in this order; what is seen before the first step
 holds in the later phases as well."""
