@@ -222,8 +222,8 @@ def without_usage(text: str) -> str:
 HELP_NAMES = set(
     """digits lines tpe random auto born fan balanced batch linear one_cycle bool str int float path
     list adam binary multiclass multilabel regression classification TMPDIR pt bin npz trian
-    validation true epochs patience threads file horizontal vertical both half body bag transformer generate
-    char word bpe wordpiece lstm gpt characters words luong bahdanau peek none""".split()
+    validation true epochs patience threads file horizontal vertical both half body bag transformer
+    generate char word bpe wordpiece lstm gpt characters words luong bahdanau peek none""".split()
 )
 
 
