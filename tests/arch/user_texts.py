@@ -82,7 +82,7 @@ NO_TEXTS = {
 NO_TEXT = re.compile(
     r"gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"
     r"Give at least one id|Use 'start'|model channels |loss (class_weight )?l1|"
-    r"optimizer learning_rate |"
+    r"optimizer learning_rate |base freeze |"
     r"seed threads |[A-Z_0-9]{3,} [A-Z_0-9]{3,}( [A-Z_0-9]+)*$|Noto |Source Han|PingFang|"
     r"Hiragino|Microsoft Ya|WenQuan"
 )

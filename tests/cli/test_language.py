@@ -222,8 +222,8 @@ def without_usage(text: str) -> str:
 HELP_NAMES = set(
     """digits lines tpe random auto born fan balanced batch linear one_cycle bool str int float path
     list adam binary multiclass multilabel regression classification TMPDIR pt bin npz trian
-    validation true epochs patience threads file horizontal vertical both bag transformer generate
-    char word bpe wordpiece lstm gpt characters words luong bahdanau peek none""".split()
+    validation true epochs patience threads file horizontal vertical both half body bag transformer
+    generate char word bpe wordpiece lstm gpt characters words luong bahdanau peek none""".split()
 )
 
 
@@ -250,7 +250,7 @@ def test_data_named_like_texts_stay_and_json_is_english(trained: Any, command: C
 
 
 SETTINGS = {field.name for field in dataclasses.fields(TrainingConfig)} | set(
-    """age True False none auto batch balanced constant horizontal vertical both bag
+    """age True False none auto batch balanced constant horizontal vertical both half body bag
     transformer""".split()
 )
 """What a report names as it is written in Python and in the data."""

@@ -86,6 +86,7 @@ _FLAGS = {
     "targets": "--target",
     "compile": "--eager",
     "ids": "--id",
+    "base": "--from",
     "date_formats": "--date-format",
 }
 

@@ -84,6 +84,7 @@ def _text(help: str) -> Any:
         "train leaves/ --flip horizontal --rotate 15 --crop 0.7 --mixup 0.2",
         "train titanic.csv -t survived --width 64,32 --dropout 0.2 --lr 0.003",
         "train visits.csv -t returned --group patient --time date",
+        "train few-flowers/ --from runs/many-flowers --freeze body",
         "train shakespeare.txt --model gpt --level char --steps 5000",
         "train dates.tsv --task seq2seq --attention bahdanau",
         "train --config runs/mnist/settings.toml --seed 1",

@@ -31,6 +31,7 @@ DATA = "Data: how they are read and split"
 PANELS = {
     "Network": "model channels normalization text widths layers activation initialization start "
     "dropout ensemble",
+    "Fine-tuning: beginning with what was learned before": "base freeze taken_rate",
     "Goal": "loss class_weight l1 l2",
     "Training": "optimizer learning_rate momentum schedule clip_norm ema_decay accumulate "
     "batch_size epochs patience warmup max_minutes",
@@ -348,7 +349,7 @@ def _parameter(
 
 def _usual(item: dataclasses.Field[Any]) -> str | bool:
     """What a setting is unless given, for the help; False where its reason says so."""
-    if item.default is None or item.name == "model":
+    if item.default in (None, "") or item.name == "model":
         return False
     usual = _value_text(item.default)
     if (with_cnn := IMAGE_SETTINGS.get(item.name)) not in (None, item.default):

@@ -46,6 +46,7 @@ from pellucid.training.events import (
     TrainerEvent,
 )
 from pellucid.training.folds import Folds, cross_validate
+from pellucid.training.from_run import Taken, taken_layers
 from pellucid.training.interrupts import Interrupts
 from pellucid.training.job import RunResult
 from pellucid.training.leftovers import Leftover
@@ -372,6 +373,8 @@ def say_plan(prepared: PreparedData, config: TrainingConfig) -> None:
     shapes = parameter_shapes(row, config, prepared.task.output_units)
     count = sum(math.prod(shape) for shape in shapes.values())
     fact("Network", f"{describe_layers(row, config, prepared.task)}; {count:,} parameters")
+    if config.base:
+        say_taken(taken_layers(prepared, config), Path(config.base))
     loss = config.loss_for(prepared.task.kind, prepared.task.loss)
     epochs = config.for_rows(prepared.training_rows).epochs
     start = ", begins at the linear model" if starts_linear(prepared, config) else ""
@@ -380,6 +383,15 @@ def say_plan(prepared: PreparedData, config: TrainingConfig) -> None:
         f"{loss}, {config.optimizer}, learning rate {config.learning_rate:g}, batches of "
         f"{config.batch_size}, at most {epochs} epochs{start}, seed {config.seed}",
     )
+
+
+def say_taken(found: Taken, folder: Path) -> None:
+    """What the network takes from a run's."""
+    count = len(found.layers)
+    fact("From", f"{_shown(folder)}: {count} of {count + len(found.new)} layers taken")
+    for what, layers in (("Frozen", found.frozen), ("New", found.new)):
+        if layers:
+            fact(what, Shown(", ".join(layers)))
 
 
 def say_end(result: RunResult) -> None:

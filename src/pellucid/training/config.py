@@ -110,6 +110,9 @@ _ADDED: Mapping[str, Any] = {
     "noise": 0.0,
     "text": "bag",
     "ensemble": 1,
+    "base": "",
+    "freeze": "none",
+    "taken_rate": 1.0,
 }
 IMAGE_SETTINGS: Mapping[str, Any] = {
     "model": "cnn",
@@ -210,6 +213,26 @@ class TrainingConfig:
         "predictions are averaged: usually better than one, and they show how sure they are",
         low=1,
         high=1000,
+    )
+    # --- Beginning with what was learned before ---
+    base: str = _setting(
+        "",
+        "run folder whose network this one begins with: it is built alike unless given, layers "
+        "whose shapes agree are taken, and the last is new where the classes are others",
+        flags=("--from",),
+    )
+    freeze: str = _setting(
+        "none",
+        "taken layers that stay as they are: none, the first half, or the body, which is all but "
+        "the last layer",
+        among=("none", "half", "body"),
+    )
+    taken_rate: float = _setting(
+        1.0,
+        "learning rate of taken layers as a share of that of new ones; 0.1 keeps most of what "
+        "they know",
+        low=0.0,
+        high=1e3,
     )
     # --- The goal ---
     loss: str = _setting(
@@ -413,6 +436,12 @@ class TrainingConfig:
             raise ArgumentError(
                 f"widths has {len(self.widths)} entries", f"Use at most {MAX_LAYERS} hidden layers."
             )
+        if not self.base and (self.freeze != "none" or self.taken_rate != 1.0):
+            name = "freeze" if self.freeze != "none" else "taken_rate"
+            raise ArgumentError(
+                phrase(Setting(name, getattr(self, name)), " is about layers that are taken"),
+                phrase("Say from which run: ", Setting("base", "runs/first"), "."),
+            )
         if self.fractions is not None and abs(sum(self.fractions) - 1) > 1e-6:
             raise ArgumentError(
                 phrase(Setting("fractions", self.fractions), f" sum to {sum(self.fractions):g}"),
@@ -538,7 +567,7 @@ def _checked(item: dataclasses.Field[Any], value: Any) -> Any:
         among = item.metadata["among"]
         if not isinstance(value, str):
             raise ArgumentError(f"{item.name}={value!r} is no text", f"Use one of {among}.")
-        if value not in among:
+        if among and value not in among:
             raise nearest_option(item.name, value, among)
         return value
     if kind == "bool":

@@ -119,6 +119,7 @@ def template_of(
 def _shape_of(prepared: PreparedData, config: TrainingConfig, number: int) -> Any:
     """Equal for networks that can be one program."""
     alone = not config.compile or config.accumulate > 1 or config.max_minutes > 0
+    alone |= bool(config.base)
     if alone or prepared.stream is not None or not len(prepared.train):
         return number
     values = {n: v for n, v in dataclasses.asdict(config).items() if n not in FREE}

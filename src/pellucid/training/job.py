@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from pellucid.training.baselines import Baselines, baselines
 from pellucid.training.calibration import Calibration, calibrate
 from pellucid.training.checkpoints import Checkpoints, warn
 from pellucid.training.config import DEFAULT_EPOCHS, TrainingConfig
+from pellucid.training.from_run import begin_from_run
 from pellucid.training.history import Callback, History
 from pellucid.training.inference import Scorer
 from pellucid.training.interrupts import Interrupts
@@ -287,6 +288,10 @@ def untrained_network(
     manual_seed(config.seed)
     task = prepared.task
     model = build_network(prepared.row_shape, config, task.output_units, task.kind)
+    if config.base and weights is None:
+        for network in model.networks if isinstance(model, Averaged) else (model,):
+            begin_from_run(network, prepared, replace(config, ensemble=1))
+        return model, False
     if weights is not None:
         model.load_state_dict({name: as_tensor(value) for name, value in weights.items()})
         return model, False

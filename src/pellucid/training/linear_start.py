@@ -43,7 +43,7 @@ def starts_linear(prepared: PreparedData, config: TrainingConfig) -> bool:
     the network can hold a linear model: an activation with f(z) - f(-z) proportional to z and at
     least four units for each output in every hidden layer.
     """
-    if config.start == "random" or not config.widths or config.model != "mlp":
+    if config.start == "random" or config.base or not config.widths or config.model != "mlp":
         return False
     if prepared.image_shape is not None or config.activation not in _FACTORS:
         return False

@@ -440,19 +440,31 @@ def _soft_margin(scores: Any, targets: Any, reduction: str = "mean") -> Any:
 
 
 def build_optimizer(model: nn.Module, config: TrainingConfig) -> optim.Optimizer:
-    """The optimizer of ``config``; weight decay and L1 act on weights, not on biases."""
+    """The optimizer of ``config``; weight decay and L1 act on weights, not on biases.  Layers taken
+    from another run have a learning rate of their own."""
     make: Callable[..., optim.Optimizer] = getattr(optim, OPTIMIZERS[config.optimizer])
-    named = list(model.named_parameters())
-    weights = [p for name, p in named if name.endswith("weight") and len(p.shape) > 1]
-    others = [p for name, p in named if not (name.endswith("weight") and len(p.shape) > 1)]
-    penalties = {"weight_decay": config.weight_decay, "l1": config.l1}
-    groups: list[dict[str, Any]] = [{"params": weights, **penalties}]
-    if any(penalties.values()):
-        groups.append({"params": others, "weight_decay": 0.0, "l1": 0.0})
-    else:
-        groups[0]["params"] = [parameter for _, parameter in named]
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    taken: frozenset[str] = getattr(model, "taken", frozenset())
+    apart = bool(taken) and config.taken_rate != 1.0
+    groups = _groups([one for one in named if not (apart and one[0] in taken)], config)
+    if apart:
+        kept = _groups([one for one in named if one[0] in taken], config)
+        rate = config.learning_rate * config.taken_rate
+        groups += [{**group, "lr": rate} for group in kept]
+    groups = [group for group in groups if group["params"]]
     extra = {"momentum": config.momentum} if config.optimizer in ("sgd", "rmsprop") else {}
     return make(groups, lr=config.learning_rate, **extra)
+
+
+def _groups(named: Sequence[tuple[str, Any]], config: TrainingConfig) -> list[dict[str, Any]]:
+    """Parameters with the penalties of ``config``, which are for weights alone."""
+    penalties = {"weight_decay": config.weight_decay, "l1": config.l1}
+    if not any(penalties.values()):
+        return [{"params": [parameter for _, parameter in named], **penalties}]
+    weights = [p for name, p in named if name.endswith("weight") and len(p.shape) > 1]
+    others = [p for name, p in named if not (name.endswith("weight") and len(p.shape) > 1)]
+    free = {"weight_decay": 0.0, "l1": 0.0}
+    return [{"params": weights, **penalties}, {"params": others, **free}]
 
 
 def build_schedule(optimizer: Any, config: TrainingConfig, rows: int = 0) -> Any:
@@ -476,8 +488,10 @@ def build_schedule(optimizer: Any, config: TrainingConfig, rows: int = 0) -> Any
                 "It begins with a warm-up of its own: leave this out.",
             )
         steps = max(2, epochs * batches)
+        rates = [group["lr"] for group in optimizer.param_groups]
+        most = rates[0] if len(set(rates)) == 1 else rates
         return schedules.OneCycleLR(
-            optimizer, config.learning_rate, total_steps=steps, pct_start=0.2, cycle_momentum=False
+            optimizer, most, total_steps=steps, pct_start=0.2, cycle_momentum=False
         )
     warm = min(round(config.warmup * batches), epochs * batches - 1)
     if warm <= 0:

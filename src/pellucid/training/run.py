@@ -43,6 +43,7 @@ from pellucid.training.events import (
     TrainerEvent,
     Written,
 )
+from pellucid.training.from_run import base_folder, picture_side, settings_from
 from pellucid.training.history import Event, History, StopTraining
 from pellucid.training.interrupts import Interrupted, Interrupts
 from pellucid.training.job import (
@@ -329,6 +330,7 @@ class Job:
         ):
             check_target(self.output, self.overwrite)
         start = time.perf_counter()
+        self._follow_base()
         prepared = load_source(
             self.source,
             self.targets,
@@ -345,6 +347,22 @@ class Job:
         self.config.loss_for(prepared.task.kind, prepared.task.loss)
         augmentation(prepared, self.config)
         return prepared
+
+    def _follow_base(self) -> None:
+        """Takes what is not given, architecture and size of pictures, from the run to begin with,
+        and keeps where that is."""
+        if not self.config.base:
+            return
+        base = base_folder(self.config.base)
+        known = settings_from(base)  # raises where there is none, before anything is loaded
+        self.config = replace(self.config, base=base)
+        if self._suits:
+            self.settings = {**known, **self.settings, "base": base}
+        if self.unfinished is None and self.loading.get("image_size") is None:
+            side = picture_side(base)
+            if side is not None and isinstance(self.source, str | os.PathLike):
+                if os.path.exists(self.source):
+                    self.loading["image_size"] = side
 
     def _run(self, prepared: PreparedData, writer: RunWriter, interrupts: Interrupts) -> Outcome:
         recorder = _Recorder(self, writer, prepared)
