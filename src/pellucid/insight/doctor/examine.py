@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from pellucid.insight.doctor.findings import Suspicion
 from pellucid.insight.doctor.gathering import gather
 from pellucid.insight.doctor.ranking import rank
 from pellucid.insight.doctor.report import Report
-from pellucid.insight.doctor.rules import rules_of
+from pellucid.insight.doctor.rules import Rule, rules_of
 from pellucid.insight.doctor.untouched import untouched
 from pellucid.nn.module import Module
 from pellucid.tensor.core import lift
@@ -144,20 +144,37 @@ def _before(case: Case) -> list[Suspicion]:
     first = case.notes.get("first weights")
     if case.phase == "before" or first is None:
         rules = rules_of("before", start=case.phase == "before")
-        return [suspicion for rule in rules for suspicion in rule(case)]
+        return _asked(rules, case)
     early = replace(case, phase="before", step=0, notes={}, records=[], losses=[], history=[])
     with untouched(*modules_of(case)):
         for name, tensor in named_tensors(case.model):
             if name in first:
                 tensor.detach().assign(lift(np.asarray(first[name])))
-        return [suspicion for rule in rules_of("before") for suspicion in rule(early)]
+        said = _asked(rules_of("before"), early)
+        case.notes.setdefault("rules that failed", {}).update(
+            early.notes.get("rules that failed", {})
+        )
+        return said
 
 
 def _later(case: Case) -> list[Suspicion]:
     """What the rules of a phase after the first step say."""
     if case.phase == "before":
         return []
-    return [suspicion for rule in rules_of(case.phase) for suspicion in rule(case)]
+    return _asked(rules_of(case.phase), case)
+
+
+def _asked(rules: Iterable[Rule], case: Case) -> list[Suspicion]:
+    """What rules say of a case.  A training that is sick has numbers of every kind, and must not
+    end because of the doctor: a rule that fails says nothing, and its error is noted."""
+    said: list[Suspicion] = []
+    for rule in rules:
+        try:
+            with np.errstate(all="ignore"):
+                said += rule(case)
+        except Exception as error:
+            case.notes.setdefault("rules that failed", {})[rule.__name__] = repr(error)[:200]
+    return said
 
 
 def _facts(case: Case) -> dict[str, Any]:
@@ -171,6 +188,8 @@ def _facts(case: Case) -> dict[str, Any]:
         facts["share of the most common class"] = task.share
     elif task.deviation:
         facts["variance of the targets"] = task.deviation**2
+    if case.notes.get("rules that failed"):
+        facts["rules that failed"] = case.notes["rules that failed"]
     seen = evaluated(case)
     answer = None if seen is None else seen.answer
     if answer is not None and answer.dtype.kind == "f" and np.isfinite(answer).all():
