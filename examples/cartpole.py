@@ -5,34 +5,30 @@ python examples/cartpole.py
 
 import numpy as np
 
-import pellucid
-from pellucid import optim
-from pellucid.models import DQN
-from pellucid.rl import CartPole, play, train_dqn
+from pellucid.rl import DQN, DQNSettings
 
 
 def main() -> float:
-    """Train until ten episodes last long; return how long the pole then stands without chance."""
-    pellucid.manual_seed(0)
-    network = DQN(states=4, actions=2)
-    sums = train_dqn(
-        CartPole(limit=200),
-        network,
-        optim.Adam(network.parameters(), lr=1e-3),
-        epsilon=lambda episode: max(0.05, 0.5 * 0.97**episode),  # explore less and less
-        soft=0.01,  # the target network follows the network slowly
+    """Learn for some thousand steps; return how long the pole then stands without chance."""
+    settings = DQNSettings(
+        lr=2.3e-3,
+        batch=64,
+        memory=20_000,
+        warmup=500,
+        every=64,
+        updates=32,
+        target=10,  # the slower network is made equal to the network every 10 steps
+        explore_share=0.3,  # explore less and less
+        explore_least=0.04,
         double=True,
-        enough=lambda sums: len(sums) > 20 and np.mean(sums[-10:]) >= 190,
     )
-    for start in range(0, len(sums), 10):
-        part = sums[start : start + 10]
+    agent = DQN("CartPole-v0", settings, seed=0)
+    agent.learn(12_000, evaluate_every=1_500)
+    sums = agent.tally.sums
+    for start in range(0, len(sums), 50):
+        part = sums[start : start + 50]
         print(f"episodes {start + 1:3d} to {start + len(part):3d}: {np.mean(part):5.1f} steps")
-
-    def best(state: np.ndarray) -> int:
-        with pellucid.no_grad():
-            return int(network(pellucid.tensor(state)).argmax())
-
-    steps = float(np.mean([len(play(CartPole(200), best, seed=seed)) for seed in range(5)]))
+    steps = agent.evaluate(5, seed=1).mean
     print(f"without exploration it stands for {steps:.0f} of 200 steps")
     return steps
 

@@ -28,6 +28,7 @@ from pellucid.rl import (
     TD3Settings,
     agent_for,
     evaluate,
+    play,
     recipe,
 )
 from pellucid.rl.agent import RewardScale
@@ -218,6 +219,17 @@ def test_D28_deep_q_learning_balances_the_pole(changes: dict[str, Any]) -> None:
     before = agent.evaluate(10).mean
     agent.learn(12_000, evaluate_every=1_500)
     assert before < 60 and agent.best is not None and agent.best.mean > 110
+
+
+def test_D28_a_q_network_finds_the_way_through_the_grid() -> None:
+    """With a slower network that becomes equal to the network now and then."""
+    settings = DQNSettings(
+        lr=2e-3, memory=10_000, warmup=100, target=60, every=1, batch=32, discount=0.9,
+        explore_share=0.5, explore_least=0.1, widths=(32, 32),
+    )  # fmt: skip
+    agent = DQN(GridWorld(limit=100), settings, seed=0).learn(2_000)
+    way = play(GridWorld(limit=100), lambda state: int(agent.act(state[None])[0]))
+    assert len(way) == 5 and way[-1].terminated
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from pellucid.base.errors import ArgumentError, ShapeError
+from pellucid.base.errors import ArgumentError
 from pellucid.base.extras import MissingPackageError
-from pellucid.rl import CartPole, GridWorld, Gymnasium, ReplayBuffer, Step, play
+from pellucid.rl import CartPole, GridWorld, Gymnasium, Step, play
 
 
 def test_D25_an_agent_acts_and_the_environment_answers_with_state_reward_and_done() -> None:
@@ -132,26 +132,6 @@ def test_wrong_calls_are_refused() -> None:
     for plan in ("", "S.\n...", "S?", "..", "SS"):
         with pytest.raises(ArgumentError, match="the plan"):
             GridWorld(plan)
-
-
-def test_a_buffer_keeps_the_newest_steps(rng: np.random.Generator) -> None:
-    buffer = ReplayBuffer(10, states=2)
-    with pytest.raises(ArgumentError, match="a buffer of 0 steps"):
-        buffer.draw(1, rng)
-    for i in range(25):
-        buffer.add([i, -i], i % 3, i / 2, [i + 1, 0], i % 2 == 0)
-    assert len(buffer) == 10
-    batch = buffer.draw(500, rng)
-    numbers = batch.states.numpy()[:, 0]
-    assert set(numbers) == set(range(15, 25))
-    assert (batch.actions.numpy() == numbers % 3).all()
-    assert (batch.rewards.numpy() == numbers / 2).all()
-    assert (batch.next_states.numpy()[:, 0] == numbers + 1).all()
-    assert (batch.terminated.numpy() == (numbers % 2 == 0)).all()
-    counts = np.bincount(numbers.astype(int))[15:]
-    assert counts.min() > 25  # 50 expected of each
-    with pytest.raises(ShapeError, match=r"a state of shape \(3,\)[^\n]*\n.*\(2,\)"):
-        buffer.add([1, 2, 3], 0, 0, [1, 2], False)
 
 
 def test_a_step_is_done_when_it_ended_or_was_broken_off() -> None:

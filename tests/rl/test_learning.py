@@ -9,18 +9,12 @@ import pellucid
 from helpers import assert_close
 from pellucid import optim
 from pellucid.base.errors import ArgumentError
-from pellucid.models import DQN, ActorCritic
+from pellucid.models import DQN
 from pellucid.rl import (
-    CartPole,
     DQNLearner,
-    GridWorld,
-    ReplayBuffer,
     a2c_loss,
-    play,
     soft_update,
     td_loss,
-    train_a2c,
-    train_dqn,
 )
 from pellucid.rl.actor_critic import discounted_returns
 
@@ -90,50 +84,6 @@ def test_a_soft_update_goes_a_share_of_the_way() -> None:
         assert_close(parameter, array, 1e-5, 1e-7)
 
 
-def test_D28_a_deep_q_network_balances_the_pole() -> None:
-    network = DQN(4, 2)
-    sums = train_dqn(
-        CartPole(limit=200),
-        network,
-        optim.Adam(network.parameters(), lr=1e-3),
-        epsilon=lambda episode: max(0.05, 0.5 * 0.97**episode),
-        soft=0.01,
-        double=True,
-        enough=lambda sums: len(sums) > 20 and np.mean(sums[-10:]) >= 190,
-    )
-    assert np.mean(sums[:10]) < 40 and np.mean(sums[-10:]) >= 190
-    learner = DQNLearner(network, None)
-    random = np.random.default_rng(0)
-    lengths = [
-        len(play(CartPole(200), lambda state: learner.act(state, 0.0, random), seed=1000 + i))
-        for i in range(10)
-    ]
-    assert np.mean(lengths) > 140
-
-
-def test_D28_a_q_network_finds_the_way_through_the_grid() -> None:
-    """With a target network that is copied now and then."""
-    world = GridWorld(limit=100)
-    network = DQN(12, 4, 32)
-    optimizer = optim.Adam(network.parameters(), lr=2e-3)
-    train_dqn(world, network, optimizer, episodes=120, discount=0.9, epsilon=0.3,
-              target_episodes=3)  # fmt: skip
-    learner = DQNLearner(network, None)
-    way = play(world, lambda state: learner.act(state, 0.0, np.random.default_rng(0)))
-    assert len(way) == 5 and way[-1].terminated
-
-
-def test_D28_an_actor_critic_balances_the_pole() -> None:
-    network = ActorCritic(4, 2)
-    sums = train_a2c(
-        [CartPole(limit=200) for _ in range(16)],
-        network,
-        optim.Adam(network.parameters(), lr=5e-3),
-        enough=lambda sums: len(sums) > 20 and np.mean(sums[-20:]) >= 190,
-    )
-    assert np.mean(sums[:20]) < 50 and np.mean(sums[-20:]) >= 190
-
-
 def test_the_actor_critics_loss_is_that_of_its_definition(rng: np.random.Generator) -> None:
     logits = rng.normal(size=(5, 3))
     values, returns = rng.normal(size=(2, 5))
@@ -176,21 +126,7 @@ def test_returns_stop_at_ends_and_continue_over_limits() -> None:
     assert returns(none, second) == [1 + 0.5 * broken_off, broken_off, third, last]
 
 
-def test_equal_seeds_give_equal_trainings() -> None:
-    runs = []
-    for _ in range(2):
-        pellucid.manual_seed(3)
-        network = DQN(4, 2, 16)
-        runs.append(train_dqn(CartPole(50), network, optim.SGD(network.parameters(), lr=0.01),
-                              episodes=12, seed=7))  # fmt: skip
-    assert runs[0] == runs[1]
-
-
 def test_wrong_arguments_are_refused() -> None:
     network = DQN(4, 2)
     with pytest.raises(ArgumentError, match="discount=2"):
         DQNLearner(network, None, discount=2)
-    with pytest.raises(ArgumentError, match="got 0 environments"):
-        train_a2c([], network, None)
-    with pytest.raises(ArgumentError, match="size=0"):
-        ReplayBuffer(0, 4)

@@ -12,6 +12,7 @@ import pellucid
 from helpers import assert_close
 from pellucid.base.errors import ArgumentError, DataError, RunFolderError
 from pellucid.data.input_layout import InputLayout, Lookup, Picture, plain_features, plain_width
+from pellucid.data.large_files import predict_large
 from pellucid.data.preprocessing import Preprocessor
 from pellucid.data.sources import load_for_prediction, load_source
 from pellucid.insight.report import render_report
@@ -259,3 +260,36 @@ def test_estimators_take_frames_with_pictures(
     model = NetClassifier(epochs=8, random_state=0).fit(frame, light)
     assert model.score(frame, light) > 0.9
     assert model.score(frame[::-1], light[::-1]) == model.score(frame, light)
+
+
+def test_a_large_file_names_pictures_that_are_read_piece_by_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty pictures, each in a hundred rows: the class is whether exactly one of two holds."""
+    lines = table(tmp_path, 60).read_text().splitlines()
+    rng, rows = np.random.default_rng(0), [lines[0]]
+    for _ in range(6000):
+        number, photo, kind, label = lines[rng.integers(1, 61)].split(",")
+        light = (label == "y") ^ (float(number) > 0)
+        number = f"{rng.normal():.4f}"
+        rows.append(f"{number},{photo},{kind},{'ny'[light ^ (float(number) > 0)]}")
+    file = tmp_path / "large.csv"
+    file.write_text("\n".join(rows) + "\n")
+    monkeypatch.setattr("pellucid.data.large_files.picture_rows", lambda sizes, pixels: 700)
+    monkeypatch.setattr("pellucid.data.sources.picture_rows", lambda sizes, pixels: 2000)
+    outcome = train(
+        file, "y", output=tmp_path / "run", loading={"memory": 0.5}, epochs=4, threads=1,
+        channels=(4, 8), widths=(16,),
+    )  # fmt: skip
+    prepared = outcome.result.prepared
+    assert prepared.stream is not None and prepared.rows == 6000
+    assert isinstance(prepared.row_shape, InputLayout) and len(prepared.row_shape.pictures) == 1
+    assert any("of a sample of 2,000 of 6,000 rows" in str(note) for note in prepared.notes)
+    features, _ = next(iter(prepared.stream))
+    known = {row.tobytes() for row in prepared.train.features[:, -192:].astype(np.float32)}
+    assert all(row.tobytes() in known for row in features[:, -192:])  # the same sixty pictures
+    assert outcome.result.figures["test"].values["accuracy"] > 0.9
+    pieces = list(predict_large(prepared.preprocessor, file, memory=0.5))
+    assert [len(piece.features) for piece in pieces][:2] == [700, 700]
+    whole = np.concatenate([piece.features for piece in pieces])
+    np.testing.assert_array_equal(whole, load_for_prediction(prepared.preprocessor, file).features)

@@ -389,9 +389,10 @@ def say_taken(found: Taken, folder: Path) -> None:
     """What the network takes from a run's."""
     count = len(found.layers)
     fact("From", f"{_shown(folder)}: {count} of {count + len(found.new)} layers taken")
-    for what, layers in (("Frozen", found.frozen), ("New", found.new)):
-        if layers:
-            fact(what, Shown(", ".join(layers)))
+    if found.frozen:
+        fact("Frozen", Shown(", ".join(found.frozen)))
+    if found.new:
+        fact("New", Shown(", ".join(found.new)))
 
 
 def say_end(result: RunResult) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -46,6 +47,7 @@ Prepare = Callable[[Table, npt.NDArray[np.int8]], PreparedData]
 """A sample of the rows and their parts → prepared data."""
 
 _PACKED = 5
+_FEWEST_PICTURES = 256
 _ARROW, _PARQUET = 0.5, 2.0
 
 
@@ -265,6 +267,9 @@ def prepare_large(large: LargeTable, prepare: Prepare, cut: Cut) -> PreparedData
     parts = LargeCut(cut, sample)
     prepared = prepare(sample, parts(sample))
     preprocessor = prepared.preprocessor
+    looked_at = len(sample)
+    if isinstance(preprocessor, Preprocessor) and preprocessor.picture_forms:
+        looked_at = sum(map(len, (prepared.train, prepared.validation, prepared.test)))
     if not isinstance(preprocessor, Preprocessor):
         raise DataError("A large file is a table", "Give pictures as a folder.")
     large.rules = replace(large.rules, readings=sample.readings, used=())
@@ -283,11 +288,15 @@ def prepare_large(large: LargeTable, prepare: Prepare, cut: Cut) -> PreparedData
         keep = np.flatnonzero(present & (parts(table) == 0))
         rows, dropped = rows + len(table), dropped + int((~present).sum())
         chosen = values[keep] if scaler is None else scaler.transform(values[keep])
-        stream.add(preprocessor.transform(table.take(keep)), chosen)
+        for piece in _seen_pieces(large, preprocessor, len(keep)):
+            rows_here = with_known_pictures(
+                table.take(keep[piece]), large.file.parent, preprocessor.picture_forms
+            )
+            stream.add(preprocessor.transform(rows_here), chosen[piece])
     stream.flush()
     note = (
         f"The file is read in pieces: {stream.rows:,} training rows lie shuffled on the disk. What "
-        f"was found out, and validation and test, are of a sample of {len(sample):,} of {rows:,} "
+        f"was found out, and validation and test, are of a sample of {looked_at:,} of {rows:,} "
         f"rows; the part of a row follows from {parts.how}."
     )
     return replace(
@@ -298,6 +307,18 @@ def prepare_large(large: LargeTable, prepare: Prepare, cut: Cut) -> PreparedData
         notes=(*large.notes, note, *prepared.notes),
         fingerprint=large.fingerprint(),
     )
+
+
+def _seen_pieces(large: LargeTable, preprocessor: Preprocessor, rows: int) -> Iterator[slice]:
+    """So many ``rows`` in pieces whose pictures fit into the memory; all at once without any."""
+    pixels = sum(math.prod(form.shape) for form in preprocessor.picture_forms.values())
+    most = picture_rows(large.sizes, pixels) if pixels else max(rows, 1)
+    yield from (slice(start, start + most) for start in range(0, rows, most))
+
+
+def picture_rows(sizes: Sizes, pixels: int) -> int:
+    """Rows with so many pixels each that are held at a time, as bytes and as numbers."""
+    return max(_FEWEST_PICTURES, sizes.mixed // (9 * pixels))
 
 
 def predict_large(
@@ -326,11 +347,14 @@ def predict_large(
         for name in ids:
             table[name]  # raises if it is not there
         named = {} if plain is None else {name: plain[name].texts() for name in ids}
-        table = with_known_pictures(table, file.parent, preprocessor.picture_forms)
-        notes = (*table.notes, *remarks(preprocessor, table, tuple(ids)))
-        features = preprocessor.transform(table)
-        present = np.zeros(len(table), dtype=np.bool_)
-        yield PredictionData(features, None, present, table, "", notes, named)
+        for piece in _seen_pieces(large, preprocessor, len(table)):
+            part = table.take(np.arange(len(table))[piece])
+            part = with_known_pictures(part, file.parent, preprocessor.picture_forms)
+            notes = (*part.notes, *remarks(preprocessor, part, tuple(ids)))
+            own = {name: texts[piece] for name, texts in named.items()}
+            present = np.zeros(len(part), dtype=np.bool_)
+            features = preprocessor.transform(part)
+            yield PredictionData(features, None, present, part, "", notes, own)
 
 
 def header_of(preprocessor: Preprocessor) -> bool | None:

@@ -24,7 +24,13 @@ from pellucid.data.encodings import AUTO
 from pellucid.data.idx import read_mnist_folder
 from pellucid.data.image_preprocessing import ImagePreprocessor
 from pellucid.data.input_layout import InputLayout
-from pellucid.data.large_files import header_of, is_large, open_large, prepare_large
+from pellucid.data.large_files import (
+    header_of,
+    is_large,
+    open_large,
+    picture_rows,
+    prepare_large,
+)
 from pellucid.data.leaks import find_leaks, find_row_counters
 from pellucid.data.memory import from_memory, is_frame
 from pellucid.data.picture_columns import rebased, with_known_pictures, with_pictures
@@ -139,6 +145,12 @@ def load_source(
             kind = detect_task(sample, names or _only_label(source, sample, False), task)
             plain = Cut(fractions=fractions, seed=seed)
             name = large.file.name.removesuffix(".gz").rpartition(".")[0]
+            base = large.file.parent
+            paths = path_columns(sample, base, (*names, *out, *as_text))
+            if paths:
+                sample, fixed = _with_some_pictures(
+                    sample, fixed, base, paths, image_size, sizes, seed
+                )
             return _prepare_table(sample, name, kind, plain, out, as_text, keep_leaks, fixed, text)
 
         return prepare_large(large, prepare, cut)
@@ -174,6 +186,25 @@ def load_source(
         found = _from_paths(table, paths[0], base, names, image_size)  # the others tell nothing
         return _prepare_images(found, cut, targets, task)
     return ready
+
+
+def _with_some_pictures(
+    sample: Table,
+    parts: Fixed,
+    base: Path,
+    names: Sequence[str],
+    side: int | None,
+    sizes: Sizes,
+    seed: int,
+) -> tuple[Table, Fixed]:
+    """So many rows of the sample of a large file, and their parts, that the pictures which the
+    columns ``names`` name fit into the memory that reading may take; with these pictures."""
+    few = with_pictures(sample.take(np.arange(min(len(sample), 64))), base, names, side)
+    pictures = (few[name].pictures for name in names)
+    pixels = sum(int(np.prod(found.images.shape[1:])) for found in pictures if found is not None)
+    drawn = np.random.Generator(np.random.PCG64([seed, 4])).permutation(len(sample))
+    kept = np.sort(drawn[: picture_rows(sizes, pixels)])
+    return with_pictures(sample.take(kept), base, names, side), parts[kept]
 
 
 def _refuse_for_large(cut: Cut, validation: object, test: object) -> None:

@@ -4,7 +4,6 @@ from pellucid.rl.a2c import A2C as A2C
 from pellucid.rl.a2c import A2CSettings as A2CSettings
 from pellucid.rl.actor_critic import A2CLoss as A2CLoss
 from pellucid.rl.actor_critic import a2c_loss as a2c_loss
-from pellucid.rl.actor_critic import train_a2c as train_a2c
 from pellucid.rl.agent import Agent as Agent
 from pellucid.rl.agent import Progress as Progress
 from pellucid.rl.bandits import UCB as UCB
@@ -23,10 +22,10 @@ from pellucid.rl.classic import MountainCarContinuous as MountainCarContinuous
 from pellucid.rl.classic import Pendulum as Pendulum
 from pellucid.rl.deep_q import DQN as DQN
 from pellucid.rl.deep_q import DQNSettings as DQNSettings
+from pellucid.rl.dqn import Batch as Batch
 from pellucid.rl.dqn import DQNLearner as DQNLearner
 from pellucid.rl.dqn import soft_update as soft_update
 from pellucid.rl.dqn import td_loss as td_loss
-from pellucid.rl.dqn import train_dqn as train_dqn
 from pellucid.rl.drawing import film as film
 from pellucid.rl.drawing import frame as frame
 from pellucid.rl.drawing import save_gif as save_gif
@@ -64,8 +63,6 @@ from pellucid.rl.ppo import PPO as PPO
 from pellucid.rl.ppo import PPOSettings as PPOSettings
 from pellucid.rl.reinforce import REINFORCE as REINFORCE
 from pellucid.rl.reinforce import REINFORCESettings as REINFORCESettings
-from pellucid.rl.replay import Batch as Batch
-from pellucid.rl.replay import ReplayBuffer as ReplayBuffer
 from pellucid.rl.runs import AgentFacts as AgentFacts
 from pellucid.rl.runs import agent_facts as agent_facts
 from pellucid.rl.runs import list_agents as list_agents
@@ -120,7 +117,6 @@ __all__ = [
     "Progress",
     "REINFORCE",
     "REINFORCESettings",
-    "ReplayBuffer",
     "SAC",
     "SACSettings",
     "Several",
@@ -173,8 +169,6 @@ __all__ = [
     "solve_policy",
     "td_loss",
     "td_values",
-    "train_a2c",
-    "train_dqn",
     "vectorized",
 ]
 

@@ -1,4 +1,4 @@
-"""Deep Q-learning: a network learns what each action is worth.
+"""Loss and step of deep Q-learning, for programs that play by themselves; ``DQN`` is an agent.
 
 Mnih and others, "Human-level control through deep reinforcement learning" (2015): replayed steps,
 and a second, slower network for the values that are learned from.
@@ -7,8 +7,7 @@ and a second, slower network for the values that are learned from.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +16,23 @@ import pellucid
 import pellucid.nn.functional as F
 from pellucid import Tensor, nn
 from pellucid.base.errors import ArgumentError
-from pellucid.rl.environments import Environment, State
+from pellucid.rl.environments import State
 from pellucid.rl.policies import epsilon_greedy
-from pellucid.rl.replay import Batch, ReplayBuffer
+
+
+class Batch(NamedTuple):
+    """Steps to learn from, as tensors."""
+
+    states: Tensor
+    """float32 (N, states)."""
+    actions: Tensor
+    """int64 (N,)."""
+    rewards: Tensor
+    """float32 (N,)."""
+    next_states: Tensor
+    """float32 (N, states)."""
+    terminated: Tensor
+    """float32 (N,): 1 where nothing more can be earned from the next state."""
 
 
 def td_loss(
@@ -123,47 +136,3 @@ class DQNLearner:
         if self.soft:
             soft_update(self.target, self.network, self.soft)
         return loss.detach()
-
-
-def train_dqn(
-    environment: Environment,
-    network: nn.Module,
-    optimizer: Any,
-    *,
-    episodes: int = 300,
-    memory: int = 10_000,
-    batch_size: int = 32,
-    discount: float = 0.98,
-    epsilon: float | Callable[[int], float] = 0.1,
-    target_episodes: int = 20,
-    soft: float = 0.0,
-    double: bool = False,
-    seed: int = 0,
-    enough: Callable[[list[float]], bool] | None = None,
-) -> list[float]:
-    """Plays and learns after every step; returns the sum of rewards of each episode.
-
-    ``epsilon`` is a number, or a function of the episode's number.  The target network becomes
-    equal to the network every ``target_episodes`` episodes, or with ``soft`` follows it in each
-    step.  ``enough`` sees the sums so far after each episode and may end the training.
-    """
-    learner = DQNLearner(network, optimizer, discount, soft, double)
-    buffer = ReplayBuffer(memory, environment.states)
-    random = np.random.default_rng(seed)
-    sums: list[float] = []
-    for episode in range(episodes):
-        state, total, done = environment.reset(seed if episode == 0 else None), 0.0, False
-        chance = epsilon(episode) if callable(epsilon) else epsilon
-        while not done:
-            action = learner.act(state, chance, random)
-            answer = environment.step(action)
-            buffer.add(state, action, answer.reward, answer.state, answer.terminated)
-            if len(buffer) >= batch_size:
-                learner.learn(buffer.draw(batch_size, random))
-            state, total, done = answer.state, total + answer.reward, answer.done
-        sums.append(total)
-        if not soft and (episode + 1) % target_episodes == 0:
-            learner.copy_target()
-        if enough is not None and enough(sums):
-            break
-    return sums
