@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pellucid.base.language import in_language, language, translated
 from pellucid.insight.report import classes, numbers, rows, sections
 from pellucid.insight.report.features import features_section
+from pellucid.insight.report.findings import findings_section
 from pellucid.insight.report.markup import card, number, page, safe, said, seconds_text, sentences
 from pellucid.insight.report.mistakes import mistakes_section
 from pellucid.insight.report.trust import coverage_section, reliability_section
@@ -24,6 +25,10 @@ _STATUS = {
     "failed": "ended with an error",
 }
 
+_EXAMINED = (
+    "What is wrong with this training, the most likely root cause first; what was tried was taken "
+    "back."
+)
 _PROFILED = (
     "In one training step: each kernel was timed by itself; the time of one that computes parts of "
     "several layers is shared out by their arithmetic."
@@ -140,6 +145,7 @@ def _cards(run: StoredRun) -> list[str]:
             "↓: lower is better. Small: where 95 % of the figure lies on samples of the same rows.",
             wide=True,
         ),
+        card("Doctor", findings_section(run), _EXAMINED, wide=True),
         card("Loss", sections.curves_section(run), f"{ended}{kept} {_loss_note(run)}"),
         card("Validation metric", sections.metric_section(run), "After each epoch."),
     ]
@@ -181,7 +187,8 @@ def _loss_note(run: StoredRun) -> str:
         "The training loss is the mean during an epoch, with everything that is on in training; "
         "the validation loss is measured after it. "
     )
-    return f"{said_of_units}{how}{diagnosis_text(run)}"
+    told = diagnosis_text(run) if run.examination is None else ""
+    return f"{said_of_units}{how}{told}"
 
 
 def _prediction_cards(run: StoredRun, part: str) -> list[str]:

@@ -43,8 +43,8 @@ def report_data(run: StoredRun) -> dict[str, Any]:
     ``metrics`` by part with per-class figures and confusion, ``intervals`` (95 %) by metric,
     ``baselines``, ``verdict``, ``history`` by epoch, ``roc`` and ``precision_recall`` by class,
     ``reliability``, ``coverage``, ``segments`` (worst groups), ``errors_by_column``, ``errors``,
-    ``findings``, ``inside`` (distributions before and after training), ``seconds``, ``rows``,
-    ``settings``, ``notes``.  Numbers that are not finite are null.
+    ``doctor`` (its report), ``remarks`` on network and curves, ``inside`` (distributions before
+    and after training), ``seconds``, ``rows``, ``settings``, ``notes``.  Numbers that are not finite are null.
     """
     saved = run.saved
     found = {
@@ -58,7 +58,8 @@ def report_data(run: StoredRun) -> dict[str, Any]:
         "status": saved.status,
         "failure": run.training.failure,
         "verdict": None if run.verdict is None else vars(run.verdict),
-        "findings": [vars(finding) for finding in run_findings(run)],
+        "doctor": run.examination,
+        "remarks": [vars(finding) for finding in run_findings(run)],
         "metrics": {part: run.metrics[part].to_json() for part in PARTS if part in run.metrics},
         "intervals": {name: list(ends) for name, ends in metric_intervals(run).items()},
         "baselines": [_baseline(model) for model in run.baselines],

@@ -104,7 +104,17 @@ line.mark { stroke: var(--faint); stroke-dasharray: 4 4; }
 .switch > div { display: none; }
 #counts:checked ~ .counts, #shares:checked ~ .shares { display: block; }
 .range { stroke: var(--a); stroke-width: 1.6; opacity: 0.55; }
-.findings { margin: 0; padding: 0; list-style: none; }
+.findings { margin: 0; padding: 0; list-style: none; counter-reset: f; }
+.findings > li { padding: 12px 0; border-top: 1px solid var(--line); margin: 0; }
+.findings > li:first-child { border-top: 0; padding-top: 0; }
+.findings h3 { font-size: 15px; } .findings .note { margin: 2px 0 6px; }
+.sure { display: inline-block; width: 64px; height: 6px; border-radius: 3px;
+  background: var(--grid); overflow: hidden; vertical-align: 2px; margin-left: 8px; }
+.sure i { display: block; height: 100%; background: var(--bad); }
+.do { margin: 8px 0 4px; font-size: 14px; }
+.diff { margin: 4px 0; font-size: 12.5px; font-family: ui-monospace, Menlo, Consolas, monospace; }
+.diff del { color: var(--bad); text-decoration: none; }
+.diff ins { color: var(--good); text-decoration: none; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(104px, 1fr)); gap: 14px; }
 .gallery figure { margin: 0; font-size: 12.5px; }
 .gallery img { width: 100%; aspect-ratio: 1; object-fit: contain; image-rendering: pixelated;
