@@ -26,7 +26,7 @@ from pellucid.training.batches import leaves
 from pellucid.training.capture import named_tensors
 from pellucid.training.trainer import Trainer
 
-PROBING = 0.6
+PROBING = 0.5
 """Seconds that probes may take before the first step."""
 BENCH_BATCHES = 8
 

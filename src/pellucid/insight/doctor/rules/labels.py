@@ -171,7 +171,7 @@ def imbalance(case: Case) -> Found:
     filtered = lost_by_a_filter(case, numbers)
     if entropy >= 0.5 and filtered is None:
         return
-    evidence = (
+    evidence: tuple[Evidence, ...] = (
         Evidence("entropy of the classes, 1 where they are equal", entropy, "0.5 or more"),
         Evidence("share of the rarest class", float(shares.min())),
     )

@@ -70,7 +70,7 @@ def _one_hot(y: Array, shape: tuple[int, ...], axis: int, kind: str) -> Array | 
     if kind == "log-probabilities":
         likely = np.where(made, 1 - 1e-4, 1e-4 / max(shape[axis] - 1, 1))
         return np.asarray(np.log(likely))
-    return made.astype(np.float64)
+    return np.asarray(made, np.float64)
 
 
 def direction(case: Case) -> Found:

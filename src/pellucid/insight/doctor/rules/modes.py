@@ -212,7 +212,7 @@ def _steps_first(case: Case) -> str:
     """The first layer that takes (steps, rows, features), by its path."""
     for path, layer in case.model.named_modules():
         if getattr(layer, "batch_first", None) is False:
-            return path
+            return str(path)
     return ""
 
 
