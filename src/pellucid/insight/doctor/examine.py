@@ -10,18 +10,28 @@ from typing import Any
 import numpy as np
 
 from pellucid.base.errors import ArgumentError
+from pellucid.insight.doctor.bench import ModelBench
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.facts import evaluated, modules_of, task_of, trained
 from pellucid.insight.doctor.findings import Suspicion
-from pellucid.insight.doctor.gathering import gather
+from pellucid.insight.doctor.gathering import gather, picked
+from pellucid.insight.doctor.probes import PROBES
 from pellucid.insight.doctor.ranking import rank
 from pellucid.insight.doctor.report import Report
 from pellucid.insight.doctor.rules import Rule, rules_of
 from pellucid.insight.doctor.untouched import untouched
 from pellucid.nn.module import Module
 from pellucid.tensor.core import lift
+from pellucid.training.batches import leaves
 from pellucid.training.capture import named_tensors
 from pellucid.training.trainer import Trainer
+
+PROBING = 0.5
+"""Seconds that probes may take before the first step."""
+BENCH_BATCHES = 8
+
+FAILED = "rules that failed"
+"""Note of rules that raised: name → error."""
 
 Losses = Callable[[Any, Any], Any] | str
 
@@ -75,9 +85,27 @@ def examine(
         "patience": patience,
     }
     given = {name: value for name, value in settings.items() if value is not None}
-    report = examined(case_of(model, data, loss, optimizer, validation, metric, given))
+    case = case_of(model, data, loss, optimizer, validation, metric, given)
+    case.bench = _bench_of(case)
+    report = examined(case, PROBES, PROBING)
     report.seconds = time.perf_counter() - begun
     return report
+
+
+def _bench_of(case: Case) -> ModelBench | None:
+    """Batches of the training rows to try steps with."""
+    rows = case.train
+    if case.loss is None or case.optimizer is None or rows is None or rows.targets is None:
+        return None
+    total = int(next(leaves(rows.features)).shape[0])
+    size = max(1, min(int(case.settings.get("batch_size") or 32), total, 128))
+    order = np.random.default_rng(0).permutation(total)[: BENCH_BATCHES * size]
+    batches = []
+    for start in range(0, len(order) - size + 1, size):
+        part = picked(rows, order[start : start + size])
+        batches.append((part.features, part.targets))
+    clip = float(case.settings.get("clip_norm") or 0.0)
+    return ModelBench(case.model, case.loss, case.optimizer, batches, clip_norm=clip, compile=False)
 
 
 def case_of(
@@ -143,38 +171,35 @@ def _before(case: Case) -> list[Suspicion]:
     (``case.notes["first weights"]``: name → array); else those that judge a start are left out."""
     first = case.notes.get("first weights")
     if case.phase == "before" or first is None:
-        rules = rules_of("before", start=case.phase == "before")
-        return _asked(rules, case)
+        return _asked(case, rules_of("before", start=case.phase == "before"))
     early = replace(case, phase="before", step=0, notes={}, records=[], losses=[], history=[])
     with untouched(*modules_of(case)):
         for name, tensor in named_tensors(case.model):
             if name in first:
                 tensor.detach().assign(lift(np.asarray(first[name])))
-        said = _asked(rules_of("before"), early)
-        case.notes.setdefault("rules that failed", {}).update(
-            early.notes.get("rules that failed", {})
-        )
-        return said
+        found = _asked(early, rules_of("before"))
+    case.notes.setdefault(FAILED, {}).update(early.notes.get(FAILED, {}))
+    return found
 
 
 def _later(case: Case) -> list[Suspicion]:
     """What the rules of a phase after the first step say."""
     if case.phase == "before":
         return []
-    return _asked(rules_of(case.phase), case)
+    return _asked(case, rules_of(case.phase))
 
 
-def _asked(rules: Iterable[Rule], case: Case) -> list[Suspicion]:
-    """What rules say of a case.  A training that is sick has numbers of every kind, and must not
-    end because of the doctor: a rule that fails says nothing, and its error is noted."""
-    said: list[Suspicion] = []
+def _asked(case: Case, rules: list[Rule]) -> list[Suspicion]:
+    """What rules say; one that cannot cope with a program stands in ``case.notes[FAILED]``, and
+    the others are asked all the same."""
+    found: list[Suspicion] = []
     for rule in rules:
         try:
-            with np.errstate(all="ignore"):
-                said += rule(case)
-        except Exception as error:
-            case.notes.setdefault("rules that failed", {})[rule.__name__] = repr(error)[:200]
-    return said
+            with np.errstate(all="ignore"):  # a sick training has numbers of every kind
+                found += rule(case)
+        except Exception as error:  # of whatever programs there are, the user's goes on
+            case.notes.setdefault(FAILED, {})[f"{rule.__module__}.{rule.__name__}"] = error
+    return found
 
 
 def _facts(case: Case) -> dict[str, Any]:

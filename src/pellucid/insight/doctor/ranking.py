@@ -105,7 +105,10 @@ def _try(
     """Asks the probes for suspicions that could be named and are not certain."""
     if case.bench is None:
         return
-    asked = [s for s in gathered.values() if 0.2 <= s.strength < CERTAIN and not s.results]
+    case.notes["until"] = until
+    # Before the first step there is little time: only for what would not be said without a probe.
+    most = SAID if case.phase == "before" else CERTAIN
+    asked = [s for s in gathered.values() if 0.3 <= s.strength < most and not s.results]
     for suspicion in sorted(asked, key=lambda s: -s.strength):
         for name in suspicion.probes:
             if name not in probes or time.perf_counter() > until:

@@ -74,11 +74,14 @@ def _compare(case: Case) -> Reference | None:
             array = parameters[name].detach().array()
             drawn = rng.normal(0, deviation, array.shape).astype(array.dtype)
             parameters[name].detach().assign(lift(drawn))
+            bias = parameters.get(f"{name.rpartition('.')[0]}.bias".lstrip("."))
+            if bias is not None and bias.dim() == 1:
+                bias.detach().assign(lift(np.zeros_like(bias.detach().array())))
         other = record(case.model, sample.features, sample.targets, case.loss)
     first, second = _signals(run), _signals(other)
     if len(first) != len(second) or other.output is None:
         return None
-    deviations = {n: float(run.values[w].std()) for n, w in _named(run).items() if n in usual}
+    deviations = {n: _size(run.values[w]) for n, w in _named(run).items() if n in usual}
     last = [n for n in usual][-1]
     weights = [Weight(n, deviations[n] / usual[n], n == last) for n in usual if n in deviations]
     ratios = [a / b for a, b in zip(first, second, strict=True) if b > 0]

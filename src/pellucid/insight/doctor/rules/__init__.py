@@ -16,7 +16,7 @@ Rule = Callable[[Case], Iterable[Suspicion]]
 
 FILES: dict[str, tuple[str, ...]] = {
     "before": ("labels", "inputs", "parts", "ending", "structure", "weights", "signals",
-               "modes", "measure", "optimizer", "first_steps"),
+               "modes", "measure", "optimizer", "changes", "first_steps"),
     "during": ("course", "flow", "fit"),
     "after": ("course", "flow", "fit"),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from pellucid.insight.doctor import remedies
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.findings import Evidence, Suspicion
 from pellucid.insight.doctor.rules.course import place_of_rate, rate_of
+from pellucid.insight.doctor.rules.optimizer import update_ratio
 from pellucid.insight.doctor.standing import quiet
 from pellucid.insight.doctor.trying import bench_of, course, span_of
 
@@ -32,7 +33,8 @@ def tried_rates(case: Case) -> Found:
         yield Suspicion(
             "LR_HIGH", place, (told,), 0.5 if rose else 0.3, ("learning_rate",), (patch,)
         )
-    if not rose:
+    ratio = update_ratio(case)  # a plateau at the start is no proof where weights do move
+    if not rose and case.settings.get("schedule") is None and (ratio is None or ratio < 1e-3):
         patch = remedies.learning_rate("Raise the learning rate.", rate, 100.0)
         yield Suspicion("LR_LOW", place, (told,), 0.4, ("learning_rate",), (patch,))
 

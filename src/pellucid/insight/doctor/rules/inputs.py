@@ -81,11 +81,11 @@ def _scale(values: Array, single: bool) -> Found:
     patch = remedies.standardized(text, f"largest root mean square {largest:.3g}")
     column = "features" if wide or len(size) == 1 else f"features {at}"
     varied = deviation[deviation > 0]
-    ratio = float(varied.max() / varied.min()) if len(varied) else 1.0
+    ratio = float(varied.max() / np.quantile(varied, 0.25)) if len(varied) else 1.0
     evidence = [Evidence("largest root mean square of a column", largest, "about 1")]
     if not wide and len(varied) > 1:
         evidence.append(
-            Evidence("largest deviation of a column by the smallest", ratio, "below 100")
+            Evidence("largest deviation by that of the lower quarter", ratio, "below 100")
         )
     strength = _how_large(largest, ratio, wide)
     shifted = deviation > 0

@@ -96,14 +96,16 @@ def scaled_labels(case: Case) -> Found:
     classes = taken.kind in ("scores", "probabilities", "log-probabilities")
     run = trained(case)
     refused = run is not None and run.phase == "loss" and taken.kind == ""
-    if not (classes or refused or end is not None and end.kind in ("softmax", "sigmoid")):
-        return
     steps = np.diff(values)
     even = bool(np.allclose(steps, steps[0], rtol=0.02))
+    odd = even and len(values) <= 12 and not np.allclose(values * 20, np.round(values * 20))
+    classes = classes or refused or end is not None and end.kind in ("softmax", "sigmoid")
+    if not classes and not (odd and len(y) >= 20 * len(values)):
+        return
     within = 0 <= values[0] and values[-1] <= 1 and taken.form == "sigmoid" and len(values) > 2
     if within and not even:
         return
-    strength = 0.97 if even else 0.75
+    strength = (0.97 if classes else 0.8) if even else 0.75
     shown = ", ".join(f"{v:.4g}" for v in values[:4])
     evidence = (
         Evidence(f"the targets are {shown}{' …' if len(values) > 4 else ''}: different values",
@@ -165,28 +167,59 @@ def imbalance(case: Case) -> Found:
     if len(counts) < 2:
         return
     shares = counts / counts.sum()
-    entropy = float(-(shares * np.log(shares)).sum() / np.log(len(shares)))
-    if entropy >= 0.5:
+    entropy = _entropy(shares)
+    filtered = lost_by_a_filter(case, numbers)
+    if entropy >= 0.5 and filtered is None:
         return
-    evidence = (
+    evidence: tuple[Evidence, ...] = (
         Evidence("entropy of the classes, 1 where they are equal", entropy, "0.5 or more"),
         Evidence("share of the rarest class", float(shares.min())),
     )
     text = "Use class_weight='balanced', or draw rare rows more often; judge by recall per class."
     weights = remedies.setting(text, "class_weight", None, "balanced")
     strength = 0.55 if entropy > 0.15 else 0.62
-    yield Suspicion("IMBALANCE", TARGETS, evidence, strength, ("shuffled_input",), (weights,))
+    if filtered is not None:
+        strength = 0.93
+        evidence = (*evidence, Evidence("its share of the validation rows", filtered))
+    yield Suspicion("IMBALANCE", TARGETS, evidence, strength, remedies=(weights,))
+
+
+def _entropy(shares: Array) -> float:
+    """The entropy of shares, 1 where all are equal."""
+    known = shares[shares > 0]
+    return float(-(known * np.log(known)).sum() / np.log(max(len(shares), 2)))
+
+
+def lost_by_a_filter(case: Case, numbers: Array) -> float | None:
+    """The share that a class has in validation rows, where it was nearly lost in training rows and
+    the others keep their proportions."""
+    held = numbers_in(targets_of(case.validation), task_of(case).kind)
+    if held is None or len(held) < 30:
+        return None
+    classes = np.unique(np.concatenate([numbers, held]))
+    first = np.array([(numbers == c).mean() for c in classes])
+    second = np.array([(held == c).mean() for c in classes])
+    rare = np.flatnonzero((first < 0.2 * second) & (first > 0))
+    if len(rare) != 1 or _entropy(second) < 0.6:
+        return None
+    left = np.delete(first, rare), np.delete(second, rare)
+    a, b = (part / part.sum() for part in left)
+    return float(second[rare[0]]) if np.abs(a - b).sum() < 0.25 else None
 
 
 def misaligned(case: Case) -> Found:
     """Labels that have nothing to do with the features of their rows."""
     numbers, parts = class_numbers(case), features_of(case.train)
-    y = targets_of(case.train)
+    y, task = targets_of(case.train), task_of(case)
     if y is None or len(parts) != 1 or parts[0].dtype.kind != "f" or len(y) < 120:
         return
-    if numbers is None and (task_of(case).asks_for_classes or y.size != len(y)):
+    if task.kind in ("sequence of classes", "reconstruction", "none") or y.dtype.kind not in "biuf":
         return
-    labels = numbers if numbers is not None else y.reshape(-1).astype(np.float64)
+    labels = numbers if numbers is not None else y.reshape(len(y), -1).astype(np.float64)
+    if labels.ndim > 1 and labels.shape[1] > 1:
+        yield from _misaligned_columns(parts[0], labels)
+        return
+    labels = labels.reshape(-1)
     if len(labels) != len(parts[0]) or len(np.unique(labels)) < 2:
         return
     measured = agreement(parts[0], labels, numbers is not None)
@@ -204,6 +237,24 @@ def misaligned(case: Case) -> Found:
         strength = 0.98
     text = "Shuffle features and labels with the same order; look where one is sorted or cut alone."
     yield Suspicion("LABEL_MISALIGNED", TARGETS, tuple(evidence), strength,
+                    ("shuffled_input", "neighbours"), (remedies.advice(text),))  # fmt: skip
+
+
+def _misaligned_columns(features: Array, labels: Array) -> Found:
+    """The same for targets of several columns: none of them has to do with the features."""
+    if len(labels) != len(features):
+        return
+    chosen = [c for c in range(labels.shape[1]) if labels[:, c].std() > 0][:6]
+    found = [agreement(features, labels[:, c], classes=False) for c in chosen]
+    known = [m for m in found if m is not None]
+    if not known or max(m.z for m in known) > 2.8:
+        return
+    best = max(known, key=lambda m: m.z)
+    evidence = (Evidence(f"{best.what}, best of {len(known)} columns", best.value,
+                         f"above {best.chance:.3g}, that of labels in random order"),)  # fmt: skip
+    text = "Shuffle features and labels with the same order; look where one is sorted or cut alone."
+    strength = 0.72 if best.separable else 0.45
+    yield Suspicion("LABEL_MISALIGNED", TARGETS, evidence, strength,
                     ("shuffled_input", "neighbours"), (remedies.advice(text),))  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from pellucid.insight.doctor.facts import (
 )
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
 from pellucid.insight.doctor.recording import Computation
-from pellucid.insight.doctor.rules.optimizer import LIKE_SGD, groups_of, kind_of
+from pellucid.insight.doctor.rules.optimizer import LIKE_SGD, groups_of, kind_of, update_ratio
 from pellucid.insight.doctor.walks import depends_on
 from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.core import TensorCore
@@ -70,7 +70,7 @@ def _one_hot(y: Array, shape: tuple[int, ...], axis: int, kind: str) -> Array | 
     if kind == "log-probabilities":
         likely = np.where(made, 1 - 1e-4, 1e-4 / max(shape[axis] - 1, 1))
         return np.asarray(np.log(likely))
-    return made.astype(np.float64)
+    return np.asarray(made, np.float64)
 
 
 def direction(case: Case) -> Found:
@@ -138,11 +138,22 @@ def reduction(case: Case) -> Found:
     if not 1.9 < ratio < 2.1:
         return
     rows = int(outputs.shape[0])
-    evidence = (
+    evidence: tuple[Evidence, ...] = (
         Evidence("loss of the rows twice by that of the rows once", ratio, "1"),
         Evidence("loss at the start", value, f"{value / max(rows, 1):.3g}, for each row"),
     )
-    strength = 0.88 if kind_of(case.optimizer) in (*LIKE_SGD, "") else 0.66
+    case.notes["rows of a batch by those of the sample"] = int(
+        case.settings.get("batch_size") or rows
+    ) / max(rows, 1)
+    change = update_ratio(case)
+    strength = 0.88 if kind_of(case.optimizer) in (*LIKE_SGD, "") else 0.62
+    if change is not None and change < 0.15:
+        strength = 0.45  # the learning rate was chosen for it
+    elif change is not None:
+        evidence = (
+            *evidence,
+            Evidence("change of a weight by the first step", change, "0.001 to 0.03"),
+        )
     text = "Use reduction='mean' (or divide by the number of rows)."
 
     def averaged(outputs: Any, targets: Any) -> Any:
@@ -150,7 +161,7 @@ def reduction(case: Case) -> Found:
 
     patch = remedies.loss(text, "sum", "mean", averaged)
     yield Suspicion("LOSS_REDUCTION", Place(setting="loss", line=_line(run)), evidence, strength,
-                    ("batch_doubled",), (patch,))  # fmt: skip
+                    ("learning_rate",), (patch,))  # fmt: skip
 
 
 def penalty(case: Case) -> Found:
@@ -226,7 +237,10 @@ def metric(case: Case) -> Found:
         good, bad, now = (float(case.metric(a, y)) for a in (right, wrong, run.answer))
     except (PellucidError, TypeError, ValueError, IndexError):
         return
-    if not np.isfinite([good, bad, now]).all() or abs(good - bad) > 1e-6:
+    if not np.isfinite([good, bad, now]).all():
+        return
+    if abs(good - bad) > 1e-6:
+        yield from _contrary(case, y, [(right, good), (wrong, bad), (run.answer, now)])
         return
     evidence = (
         Evidence("metric of right answers", good),
@@ -236,6 +250,30 @@ def metric(case: Case) -> Found:
         "Use a metric for this task: accuracy for classes, r2 or mean absolute error for numbers."
     )
     yield Suspicion("METRIC_WRONG", Place(setting="metric"), evidence, 0.9,
+                    remedies=(remedies.advice(text),))  # fmt: skip
+
+
+def _contrary(case: Case, y: Array, measured: list[tuple[Array, float]]) -> Found:
+    """A share of right answers that is lowest where all are right."""
+    (_, good), *others = measured
+    best = max(value for _, value in others)
+    if task_of(case).kind != "class index" or units_of(case) < 2 or good > 0.5 * best or best > 1:
+        return
+    labels = y.reshape(-1)
+    for answers, value in measured:
+        if answers.ndim != 2 or len(answers) != len(labels):
+            return
+        errors = 1 - float((answers.argmax(axis=1) == labels).mean())
+        if abs(value - errors) > 1e-6 and round(value * len(labels), 4) % 1 == 0:
+            break
+    else:
+        return  # a share of errors, or a loss, which is right to be low
+    evidence = (
+        Evidence("metric of right answers", good, "the highest"),
+        Evidence("metric of wrong or random answers", best),
+    )
+    text = "Take the most likely class: scores.argmax(1)."
+    yield Suspicion("METRIC_WRONG", Place(setting="metric"), evidence, 0.8,
                     remedies=(remedies.advice(text),))  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def statistics(case: Case) -> Found:
     for path, layer in case.model.named_modules():
         if not isinstance(layer, _BatchNorm) or isinstance(layer, _InstanceNorm):
             continue
-        said = _statistics(layer, path, used, run)
+        said = _statistics(layer, path, used, run) or _slow_statistics(case, layer)
         if said is None:
             continue
         text, value, expected, strength = said
@@ -114,6 +114,21 @@ def _statistics(
     if path in used and id(layer.running_mean._cell) not in run.assigned:
         return "running statistics that a step has changed", 0.0, "1", 0.9
     return None
+
+
+def _slow_statistics(case: Case, layer: Any) -> tuple[str, float | None, str, float] | None:
+    """Running statistics that are still those of the start when the training ends."""
+    epochs, size = case.settings.get("epochs"), case.settings.get("batch_size")
+    if not epochs or not size or case.train is None or layer.momentum is None:
+        return None
+    steps = int(epochs) * max(1, case.train.number // int(size))
+    share = 1 - (1 - layer.momentum) ** steps
+    if share > 0.7 or layer.momentum > 0.02:
+        return None
+    text = (
+        f"momentum {layer.momentum:g}: share of the running statistics that {steps} steps replace"
+    )
+    return text, share, "nearly 1", 0.85
 
 
 def few_rows(case: Case) -> Found:
@@ -168,6 +183,9 @@ def mixed_rows(case: Case) -> Found:
 def _mixing(case: Case, run: Computation, apart: float) -> Suspicion:
     node, kind = _where_mixed(run)
     layer = layer_name(case, node.origin.layer) if node is not None else ""
+    swapped = _steps_first(case)
+    if swapped and kind != "statistics":
+        kind, layer = "loop", f"{swapped}.batch_first"
     place = Place(layer=layer, line=node.origin.line if node is not None else "")
     evidence = [
         Evidence("change of a row's answer when only the other rows of the batch are changed, by "
@@ -188,6 +206,14 @@ def _mixing(case: Case, run: Computation, apart: float) -> Suspicion:
     return Suspicion(
         cause, place, tuple(evidence), strength, ("row_mixing",), (remedies.advice(text),)
     )
+
+
+def _steps_first(case: Case) -> str:
+    """The first layer that takes (steps, rows, features), by its path."""
+    for path, layer in case.model.named_modules():
+        if getattr(layer, "batch_first", None) is False:
+            return str(path)
+    return ""
 
 
 def _where_mixed(run: Computation) -> tuple[Node | None, str]:

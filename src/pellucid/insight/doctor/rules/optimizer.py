@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from pellucid import nn
+from pellucid.base.errors import PellucidError
 from pellucid.insight.doctor import remedies
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.facts import trained
@@ -123,12 +126,21 @@ def update_ratio(case: Case) -> float | None:
         steep = float(np.sqrt(np.mean(np.square(gradient, dtype=np.float64))))
         if size <= 0 or steep <= 0:
             continue
+        steep *= float(case.notes.get("rows of a batch by those of the sample", 1.0))
         if kind in LIKE_SGD:
             lasting = 1 / max(1 - float(group.get("momentum") or 0.0), 1e-3)
             ratios.append(rate * steep * shorter * lasting / size)
         elif kind in LIKE_ADAM:
             ratios.append(rate / size)
     return float(np.median(ratios)) if ratios else None
+
+
+def _steps(case: Case) -> int:
+    """Steps of the whole training, 0 if not known."""
+    epochs, size = case.settings.get("epochs"), case.settings.get("batch_size")
+    if not epochs or not size or case.train is None:
+        return 0
+    return int(epochs) * max(1, math.ceil(case.train.number / int(size)))
 
 
 def rate(case: Case) -> Found:
@@ -138,14 +150,16 @@ def rate(case: Case) -> Found:
     ratio, lr = update_ratio(case), rate_of(case)
     if ratio is None or lr is None:
         return
-    evidence = (
+    evidence: tuple[Evidence, ...] = (
         Evidence("learning rate", lr),
         Evidence(
             "change of a weight by the first step, as a share of it", ratio, "about 0.001 to 0.03"
         ),
     )
     if ratio > 0.1:
-        strength = 0.93 if ratio > 10 else 0.82 if ratio > 1 else 0.62 if ratio > 0.4 else 0.4
+        strength = 0.93 if ratio > 10 else 0.82 if ratio > 1 else 0.58 if ratio > 0.4 else 0.4
+        if ratio > 0.25 and kind_of(case.optimizer) in LIKE_SGD:
+            strength = max(strength, 0.5)
         factor = max(1e-4, min(0.3, 0.01 / ratio))
         text = f"Lower the learning rate to about {lr * factor:.1g}, or warm it up."
         patch = remedies.learning_rate(text, lr, factor)
@@ -154,6 +168,11 @@ def rate(case: Case) -> Found:
         )
     elif ratio < 1e-4 and case.settings.get("schedule") is None:
         strength = 0.9 if ratio < 1e-6 else 0.75 if ratio < 1e-5 else 0.4
+        steps = _steps(case)
+        if steps and ratio * steps < 0.03:
+            strength = max(strength, 0.85)
+            whole = Evidence(f"change of a weight in all {steps} steps, at most", ratio * steps)
+            evidence = (*evidence, whole)
         factor = min(1e5, max(3.0, 3e-3 / ratio))
         text = f"Raise the learning rate to about {lr * factor:.1g}."
         patch = remedies.learning_rate(text, lr, factor)
@@ -261,7 +280,7 @@ def steps(case: Case) -> Found:
     batch = int(size or 64) * int(case.settings.get("accumulate") or 1)
     per_epoch = max(1, math.ceil(rows / batch))
     total = int(epochs) * per_epoch
-    if total >= 30 or rows < 30:
+    if total >= 40 or rows < 30:
         return
     evidence: tuple[Evidence, ...] = (
         Evidence("steps of the whole training", float(total), "hundreds"),
@@ -272,11 +291,107 @@ def steps(case: Case) -> Found:
         yield Suspicion(
             "BATCH_SIZE", Place(setting="batch_size"), evidence, 0.7, ("larger_batch",), (patch,)
         )
-    elif total < 15:
+    elif total < 30:
         patch = remedies.setting("Train for more epochs.", "epochs", epochs, int(epochs) * 20)
         yield Suspicion(
             "EPOCHS_FEW", Place(setting="epochs"), evidence, 0.65, ("longer",), (patch,)
         )
 
 
-RULES = (sign, uphill, held, rate, epsilon, decay, dropout, steps)
+def path_of(case: Case) -> list[float]:
+    """The learning rate in each epoch (or step) by the schedule; empty where there is none."""
+    schedule, optimizer = case.settings.get("schedule"), case.optimizer
+    epochs = int(case.settings.get("epochs") or 0)
+    if schedule is None or optimizer is None or not epochs or case.phase != "before":
+        return []
+    if not hasattr(schedule, "last_epoch") or not hasattr(schedule, "state_dict"):
+        return []
+    steps = min(epochs, 200)
+    if getattr(type(schedule), "interval", "epoch") != "epoch":
+        return []
+    groups = optimizer.param_groups
+    kept, state = [dict(g) for g in groups], copy.deepcopy(schedule.state_dict())
+    rates = []
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for _ in range(steps):
+                rates.append(max(float(g["lr"]) for g in groups))
+                schedule.step()
+    except (PellucidError, TypeError, ValueError):
+        return []
+    finally:
+        schedule.load_state_dict(state)
+        for group, before in zip(groups, kept, strict=True):
+            for name, value in before.items():
+                if group.get(name) is not value:
+                    group[name] = value
+    return rates
+
+
+def scheduled(case: Case) -> Found:
+    """A schedule that leaves no learning rate for most of the training."""
+    rates = path_of(case)
+    if len(rates) < 3:
+        return
+    top = max(rates)
+    place = Place(setting="lr schedule")
+    if top <= 0:
+        evidence: tuple[Evidence, ...] = (
+            Evidence("largest learning rate that the schedule gives", top, "above 0"),
+        )
+        text = "Start the schedule above 0, or leave it out."
+        yield Suspicion("LR_NEGATIVE", place, evidence, 0.97, remedies=(remedies.advice(text),))
+        return
+    alive = float(np.mean([r > 0.003 * top for r in rates]))
+    if alive > 0.34:
+        return
+    evidence = (
+        Evidence(
+            "share of the epochs with more than 0.3 % of the largest learning rate", alive, "most"
+        ),
+        Evidence("learning rate in the middle of the training", rates[len(rates) // 2]),
+    )
+    text = "Let the schedule fall more slowly: to a tenth or a hundredth by the end."
+    yield Suspicion("LR_LOW", place, evidence, 0.88, ("learning_rate",), (remedies.advice(text),))
+
+
+def slow_delta(case: Case) -> Found:
+    """Adadelta with the learning rate of another optimizer: its steps are small by themselves."""
+    lr = rate_of(case)
+    if kind_of(case.optimizer) != "Adadelta" or lr is None or not 0 < lr < 0.02:
+        return
+    evidence = (Evidence("learning rate of Adadelta, which multiplies steps that are small already",
+                         lr, "1.0"),)  # fmt: skip
+    patch = remedies.optimizer_setting("Use lr=1.0.", "lr", lr, 1.0)
+    yield Suspicion("LR_LOW", Place(setting="lr"), evidence, 0.75, ("learning_rate",), (patch,))
+
+
+def single_rows(case: Case) -> Found:
+    """Steps made from one row each."""
+    size, ratio = case.settings.get("batch_size"), update_ratio(case)
+    if size != 1 or case.train is None or case.train.number < 60 or ratio is None or ratio < 0.005:
+        return
+    evidence = (
+        Evidence("rows of a batch", 1.0, "16 or more"),
+        Evidence("change of a weight by the first step, as a share of it", ratio),
+    )
+    patch = remedies.setting("Use batches of 32 rows.", "batch_size", 1, 32)
+    yield Suspicion(
+        "BATCH_SIZE", Place(setting="batch_size"), evidence, 0.62, ("larger_batch",), (patch,)
+    )
+
+
+RULES = (
+    scheduled,
+    slow_delta,
+    single_rows,
+    sign,
+    uphill,
+    held,
+    rate,
+    epsilon,
+    decay,
+    dropout,
+    steps,
+)

@@ -12,7 +12,11 @@ from pellucid.insight.doctor import remedies
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.facts import features_of, targets_of, task_of
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
-from pellucid.insight.doctor.rules.labels import class_numbers, numbers_in
+from pellucid.insight.doctor.rules.labels import (
+    class_numbers,
+    lost_by_a_filter,
+    numbers_in,
+)
 
 Array = npt.NDArray[Any]
 Found = Iterator[Suspicion]
@@ -29,14 +33,14 @@ def other_classes(case: Case) -> Found:
     second = np.array([(held == c).mean() for c in classes])
     distance = float(np.abs(first - second).sum() / 2)
     noise = float(np.sqrt((first * (1 - first)).sum() * (1 / len(held) + 1 / len(train))))
-    if distance < 0.25 or distance < 4 * noise:
+    if distance < 0.25 or distance < 4 * noise or lost_by_a_filter(case, train) is not None:
         return
     evidence = (
         Evidence("share of rows with other classes than in the other part", distance,
                  f"about {noise:.2g}, by chance"),
     )  # fmt: skip
     strength = 0.97 if distance > 0.5 else 0.8
-    yield _split(Place(column="targets"), evidence, strength)
+    yield _split(Place(column="targets of the validation rows"), evidence, strength)
 
 
 def other_range(case: Case) -> Found:
@@ -55,7 +59,8 @@ def other_range(case: Case) -> Found:
         Evidence("difference of the means of the targets, in their deviations", apart, "about 0"),
         Evidence("share of validation targets beyond all training targets", below, "0"),
     )
-    yield _split(Place(column="targets"), evidence, 0.9 if apart > 1.5 or below > 0.5 else 0.7)
+    place = Place(column="targets of the validation rows")
+    yield _split(place, evidence, 0.9 if apart > 1.5 or below > 0.5 else 0.7)
 
 
 def _split(place: Place, evidence: tuple[Evidence, ...], strength: float) -> Suspicion:
@@ -120,8 +125,9 @@ def other_preparation(case: Case) -> Found:
         )  # fmt: skip
         far = typical > 5 or typical < 0.2 or moved > 4
         text = "Prepare validation rows by the training rows' means and deviations."
-        yield Suspicion("TRAIN_TEST_PREP_MISMATCH", Place(column="features"), evidence,
-                        0.95 if far else 0.75, remedies=(remedies.advice(text),))  # fmt: skip
+        place = Place(column="features of the validation rows")
+        yield Suspicion("TRAIN_TEST_PREP_MISMATCH", place, evidence, 0.95 if far else 0.75,
+                        remedies=(remedies.advice(text),))  # fmt: skip
 
 
 def _moments(x: Array) -> tuple[Array, Array]:
@@ -152,7 +158,7 @@ def shared_rows(case: Case) -> Found:
     )
     text = "Take these rows out of one part; split before rows are copied or augmented."
     strength = 0.97 if share > 0.1 + 5 * twice else 0.8
-    yield Suspicion("DATA_LEAK", Place(column="features", rows=rows), evidence, strength,
+    yield Suspicion("DATA_LEAK", Place(column="validation rows", rows=rows), evidence, strength,
                     remedies=(remedies.advice(text),))  # fmt: skip
 
 

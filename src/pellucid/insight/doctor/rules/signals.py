@@ -39,7 +39,11 @@ def first_nonfinite(case: Case) -> Found:
             text = f"gradients of {name} that are NaN or infinite, though the loss is finite"
             evidence = Evidence(text, bad, "0")
             text = "Look for sqrt or a norm at 0, or 0 · ∞ behind where(): add a small number."
-            yield Suspicion("NUMERIC", Place(layer=name.rpartition(".")[0]), (evidence,), 0.95,
+            place = Place(layer=name.rpartition(".")[0])
+            if run.output_gradient is not None and _is_bad(run.output_gradient):
+                line = "" if run.loss is None else run.loss.origin.line
+                place = Place(setting="loss", line=line)
+            yield Suspicion("NUMERIC", place, (evidence,), 0.95,
                             remedies=(remedies.advice(text),))  # fmt: skip
         return
     for node in run.nodes():

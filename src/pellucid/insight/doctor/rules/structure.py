@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 
 from pellucid import nn
-from pellucid.graph.node import Node, consumers
+from pellucid.graph.node import Node, topological
 from pellucid.insight.doctor import remedies
 from pellucid.insight.doctor.case import Case
-from pellucid.insight.doctor.ends import SHAPING, behind, ending_of
+from pellucid.insight.doctor.ends import SHAPING, ending_of
 from pellucid.insight.doctor.facts import (
     evaluated,
     features_of,
@@ -50,9 +50,28 @@ def broadcast(case: Case) -> Found:
             continue
         first, second = _narrow(a[0]), _narrow(b[0])
         if node.size <= max(first.size, second.size) or min(first.size, second.size) < 2:
+            if first.size * 2 <= node.size == second.size and _is_output(run, first):
+                yield _stretched(case, run, node, first, second)
+                return
             continue
         yield _crossed(case, run, node, first, second)
         return
+
+
+def _is_output(run: Computation, node: Node) -> bool:
+    """Whether a value is the output, perhaps through an activation: one number for a row."""
+    shape = node.shape
+    return run.output is not None and node.size == run.output.size and len(shape) == 2
+
+
+def _stretched(case: Case, run: Computation, node: Node, first: Node, second: Node) -> Suspicion:
+    weighted = affine_nodes(run, run.nodes_before_output())
+    layer = layer_name(case, weighted[-1].origin.layer) if weighted else ""
+    what = f"outputs {first.shape} are compared with targets {second.shape}: outputs of a row"
+    evidence = Evidence(what, float(first.shape[-1]), str(second.shape[-1]))
+    text = f"Let the last layer have {second.shape[-1]} outputs, one for each column."
+    place = Place(layer=layer, setting="loss", line=node.origin.line)
+    return Suspicion("OUT_UNITS", place, (evidence,), 0.95, remedies=(remedies.advice(text),))
 
 
 def _narrow(node: Node) -> Node:
@@ -172,13 +191,12 @@ def _straight_pairs(case: Case, run: Computation) -> list[tuple[Node, Node]]:
     """Pairs of linear layers (or convolutions) of which the second reads nothing but the first."""
     parameters = set(run.parameters)
     nodes = run.nodes_before_output()
-    users = consumers(nodes)
     modules = dict(case.model.named_modules())
     found = []
     weighted = set(affine_nodes(run, nodes))
     for second in weighted:
         operand = operand_of(second, parameters)
-        first = None if operand is None else _back(operand, parameters, users)
+        first = None if operand is None else _back(operand, second, run, weighted)
         if first is None or first not in weighted or first.origin.layer == second.origin.layer:
             continue
         kinds = [modules.get(n.origin.layer) for n in (first, second)]
@@ -193,23 +211,41 @@ def _straight_pairs(case: Case, run: Computation) -> list[tuple[Node, Node]]:
     return sorted(found, key=lambda pair: order[pair[1]])
 
 
-def _back(node: Node, parameters: set[Node], users: dict[Node, list[Node]]) -> Node | None:
-    """The weighted operation that a value is an affine function of and that nothing else reads."""
-    while node.inputs:
-        if len({id(u) for u in users.get(node, [])}) > 1:
-            return None
-        if node.op.name in ("matmul", "convolution"):
-            return node
-        if node.op.name == "add":
-            moved = [n for n in node.inputs if behind(n) not in parameters and n.inputs]
-            if len(moved) != 1:
-                return None
-            node = moved[0]
-        elif node.op.name in SHAPING:
-            node = node.inputs[0]
-        else:
-            return None
-    return None
+def _back(operand: Node, second: Node, run: Computation, weighted: Collection[Node]) -> Node | None:
+    """The weighted operation that a value is a linear function of, where nothing but ``second``
+    reads what it gives."""
+    above = _above(operand, weighted)
+    if len(above) != 1:
+        return None
+    (first,) = above
+    nodes = run.nodes_before_output()
+    below = depends_on(nodes, {first})
+    for node in set(topological([operand])) & below - {first}:
+        fixed = [n for n in node.inputs if n not in below]
+        if node.op.name in ("add", "sub"):
+            continue
+        if node.op.name in POOLING or node.op.name == "sum":
+            continue
+        if node.op.name in ("mul", "div") and len(fixed) == 1 and fixed[0].op.name == "constant":
+            continue
+        return None
+    without = [n for n in nodes if n is not second]
+    return None if run.output in depends_on(without, {first}) else first
+
+
+def _above(node: Node, weighted: Collection[Node]) -> set[Node]:
+    """The nearest weighted operations that a value comes from; the features are one as well."""
+    found, waiting, seen = set(), [node], {node}
+    while waiting:
+        current = waiting.pop()
+        if current in weighted or current.settings.get("name") == "features":
+            found.add(current)
+            continue
+        for operand in current.inputs:
+            if operand not in seen:
+                seen.add(operand)
+                waiting.append(operand)
+    return found
 
 
 def _is_bottleneck(first: Node, second: Node, run: Computation) -> bool:
@@ -251,6 +287,36 @@ def _bend(case: Case) -> tuple[float, float, float] | None:
     return bend(parts[0], y.reshape(len(y), -1)[:, 0], classes=False)
 
 
+# ---- width ---------------------------------------------------------------------------------------
+
+
+def narrow_layer(case: Case) -> Found:
+    """A hidden layer that lets hardly anything through."""
+    run, task = evaluated(case), task_of(case)
+    if run is None or run.output is None or task.kind in ("reconstruction", "none"):
+        return
+    weighted = affine_nodes(run, run.nodes_before_output())
+    if len(weighted) < 2:
+        return
+    rows = run.output.shape[0] if run.output.shape else 0
+    outputs = run.output.size // max(rows, 1)
+    hidden = [n for n in weighted[:-1] if n.op.name == "matmul" and n.shape[:1] == (rows,)]
+    narrow = [n for n in hidden if len(n.shape) == 2 and n.shape[1] <= 2]
+    if not narrow:
+        return
+    node = min(narrow, key=lambda n: n.shape[1])
+    width = node.shape[1]
+    fed = max((n.shape[-1] for n in node.inputs[:1]), default=0)
+    if fed <= 2 or (width == 2 and outputs <= 3):
+        return
+    evidence = (Evidence(f"units of a hidden layer, between {fed} inputs and {outputs} outputs",
+                         float(width), "16 or more"),)  # fmt: skip
+    strength = 0.8 if outputs > width + 1 else 0.64
+    text = "Use 16 to 128 units in this layer."
+    yield Suspicion("CAPACITY_LOW", Place(layer=layer_name(case, node.origin.layer)), evidence,
+                    strength, ("one_batch",), (remedies.advice(text),))  # fmt: skip
+
+
 # ---- windows -------------------------------------------------------------------------------------
 
 
@@ -289,4 +355,4 @@ def _window(
     return Suspicion("KERNEL_SIZE", place, evidence, strength, remedies=(remedies.advice(text),))
 
 
-RULES = (broadcast, hidden_activations, missing_activation, kernels)
+RULES = (broadcast, hidden_activations, missing_activation, narrow_layer, kernels)

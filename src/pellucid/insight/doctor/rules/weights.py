@@ -65,13 +65,10 @@ def _equal_share(matrix: Array, slopes: Array, bias: Array | None) -> float:
     steep = max(float(np.abs(slopes).max()), 1e-20)
     alike = np.concatenate([np.round(both / size, 4), np.round(slopes / steep, 3)], axis=1)
     alike += 0.0  # −0 and 0 are equal
-    kinds, counts = np.unique(alike, axis=0, return_counts=True)
+    counts = np.unique(alike, axis=0, return_counts=True)[1]
     if not np.abs(slopes).any() and len(np.unique(np.round(both / size, 4), axis=0)) == len(both):
         return 0.0
-    silent = np.abs(kinds[:, both.shape[1] :]).max(axis=1) == 0 if kinds.size else counts > 0
-    zero = np.abs(kinds[:, : matrix.shape[1]]).max(axis=1) == 0
-    counted = counts[(counts > 1) & (~silent | zero)]
-    return float(counted.sum() / len(matrix))
+    return float(counts[counts > 1].sum() / len(matrix))
 
 
 def _bias(case: Case, name: str) -> Array | None:
@@ -111,12 +108,38 @@ def _is_last(case: Case, node: Node) -> bool:
     return True
 
 
+def recurrent(case: Case) -> Found:
+    """Weights from step to step that let what they carry grow, or vanish at once."""
+    run = trained(case)
+    if run is None or run.output is None or not any(n.op.name == "scan" for n in run.nodes()):
+        return
+    for name, parameter in case.model.named_parameters():
+        if "weight_hh" not in name or parameter.dim() != 2:
+            continue
+        array = parameter.detach().array().astype(np.float64)
+        size = array.shape[1]
+        if array.shape[0] % size or size < 2 or not np.isfinite(array).all():
+            continue
+        blocks = array.reshape(-1, size, size)
+        radius = max(float(np.abs(np.linalg.eigvals(b)).max()) for b in blocks)
+        gated = len(blocks) > 1
+        if radius < (3.0 if gated else 1.6):
+            continue
+        what = "largest factor by which the weights from step to step multiply a state"
+        evidence = (Evidence(what, radius, "about 1 at most"),)
+        text = "Start them orthogonal (nn.init.orthogonal_), and use clip_norm=1."
+        patch = remedies.initialize(text, (name.rpartition(".")[0],), "tanh")
+        place = Place(layer=name.rpartition(".")[0], setting=name)
+        yield Suspicion("INIT_SCALE", place, evidence, 0.9, ("redrawn",), (patch,))
+        return
+
+
 def scale(case: Case) -> Found:
     """Weights far larger or smaller than a usual start, where signals feel it."""
     reference = reference_of(case)
     if reference is None:
         return
-    large = [w for w in reference.weights if w.ratio > 3.5]
+    large = [w for w in reference.weights if w.ratio > 2.2]
     small = [w for w in reference.weights if w.ratio < 0.12 and not w.is_last and w.ratio > 0]
     if large:
         yield from _large(case, reference, max(large, key=lambda w: w.ratio))
@@ -133,7 +156,7 @@ def _large(case: Case, reference: Reference, worst: Any) -> Found:
     ]  # fmt: skip
     if reference.loss is not None:
         evidence.append(Evidence("loss by that of a usual start", reference.loss, "about 1"))
-    if effect < 4 and (reference.loss or 0) < 3:
+    if effect < 5 and (reference.loss or 0) < 3 or worst.ratio < 2.8 and effect < 30:
         return
     strength = 0.9 if worst.ratio > 6 or effect > 30 else 0.7
     yield _scaled(reference, worst, evidence, strength)
@@ -177,4 +200,4 @@ def not_finite(case: Case) -> Found:
         yield Suspicion("NUMERIC", place, (evidence,), 1.0, remedies=(remedies.advice(text),))
 
 
-RULES = (not_finite, symmetric, scale)
+RULES = (not_finite, symmetric, recurrent, scale)
