@@ -14,6 +14,7 @@ import pytest
 
 from pellucid.base.errors import RunFolderError
 from pellucid.data.sources import load_source
+from pellucid.insight.doctor import Evidence, Finding, Patch, Place, ProbeResult, Report
 from pellucid.insight.report import render_report, report_data, report_files
 from pellucid.insight.report.charts import line_chart
 from pellucid.training.config import TrainingConfig
@@ -191,3 +192,51 @@ def test_a_logarithmic_axis_says_so_and_shares_have_none() -> None:
         and chart_of(line_chart(lines, "epoch", "loss"))["log"]
     )
     assert "logarithmic" not in line_chart(lines, "x", "share", shares=True)
+
+
+# ---- effects -----------------------------------------------------------------------------------
+
+
+def test_the_column_that_decides_is_the_most_important(houses: tuple[RunResult, StoredRun]) -> None:
+    """The price follows the size alone, by three for each square metre."""
+    run = houses[1]
+    found = report_data(run)
+    columns = {one["column"]: one for one in found["importance"]["columns"]}
+    assert found["importance"]["columns"][0]["column"] == "size"
+    assert columns["size"]["interval"][0] > 0.5 > columns["kind"]["interval"][1]
+    curve = next(one for one in found["effects"] if one["column"] == "size")
+    slope = np.polyfit(curve["values"], curve["average"], 1)[0]
+    assert slope == pytest.approx(3, rel=0.15)
+    page = render_report(run, language="en")
+    assert page.index("What the answers rest on") < page.index("Effects of the columns")
+
+
+# ---- the doctor --------------------------------------------------------------------------------
+
+
+def test_findings_stand_with_evidence_place_and_remedy(
+    houses: tuple[RunResult, StoredRun],
+) -> None:
+    run = read_run(houses[1].folder)
+    finding = Finding(
+        "LR_HIGH",
+        Place(setting="lr"),
+        (Evidence("update of the weights, as a share of them", 0.42, "0.0001 to 0.03"),),
+        0.93,
+        (ProbeResult("learning_rate", "?", {}, True, "a tenth of the rate reaches 0.1"),),
+        (Patch("setting", "Divide the learning rate by ten.", "lr", 3.0, 0.3),),
+        unchanged="<b>data</b> stay",
+    )
+    run.examination = Report([finding], "numbers", "after").to_json()
+    page = render_report(run, language="en")
+    for text in (
+        "Learning rate too high", "<code>lr</code>", "<b>0.42</b>", "0.0001 to 0.03",
+        "a tenth of the rate reaches 0.1", "Divide the learning rate by ten", "- lr = 3.0",
+        "+ lr = 0.3", "width:93%", "&lt;b&gt;data",
+    ):  # fmt: skip
+        assert text in page, text
+    run.examination = Report([], "numbers", "after", {"loss at the start": 1.5}).to_json()
+    page = render_report(run, language="en")
+    assert (
+        "Nothing is wrong as far as the doctor can see" in page and "loss at the start 1.5" in page
+    )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pellucid.base.language import in_language, language, translated
 from pellucid.insight.report import classes, numbers, rows, sections
+from pellucid.insight.report.effects import effects_section, importance_section
 from pellucid.insight.report.features import features_section
 from pellucid.insight.report.findings import findings_section
 from pellucid.insight.report.markup import card, number, page, safe, said, seconds_text, sentences
@@ -212,6 +213,17 @@ def _prediction_cards(run: StoredRun, part: str) -> list[str]:
         "which the error differs most."
     )
     cards.append(card("Errors by column", rows.columns_section(run), note, wide=True))
+    note = (
+        "How much worse the answers get where a column is shuffled among the rows: what others "
+        "say too is not missed. Small: where 95 % of it lies."
+    )
+    cards.append(card("What the answers rest on", importance_section(run), note, wide=True))
+    note = (
+        "The mean answer where a column has a value and all others stay as they are (partial "
+        "dependence); the line is where 95 % of the mean lies. Values that do not occur together "
+        "are combined, too."
+    )
+    cards.append(card("Effects of the columns", effects_section(run), note, wide=True))
     title = "Largest errors" if regression else "Most certain mistakes"
     note = f"On the {part} part; rows are counted from 0."
     cards.append(card(title, mistakes_section(run), note, wide=True))

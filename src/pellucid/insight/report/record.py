@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.insight.report.classes import one_against_rest
+from pellucid.insight.report.effects import effects_data
 from pellucid.insight.report.page import render_report
 from pellucid.insight.report.rows import column_groups, row_errors, segments
 from pellucid.insight.report.sections import metric_intervals
@@ -42,9 +43,10 @@ def report_data(run: StoredRun) -> dict[str, Any]:
 
     ``metrics`` by part with per-class figures and confusion, ``intervals`` (95 %) by metric,
     ``baselines``, ``verdict``, ``history`` by epoch, ``roc`` and ``precision_recall`` by class,
-    ``reliability``, ``coverage``, ``segments`` (worst groups), ``errors_by_column``, ``errors``,
-    ``doctor`` (its report), ``remarks`` on network and curves, ``inside`` (distributions before
-    and after training), ``seconds``, ``rows``, ``settings``, ``notes``.  Numbers that are not finite are null.
+    ``reliability``, ``coverage``, ``segments`` (worst groups), ``errors_by_column``,
+    ``importance``, ``effects``, ``errors``, ``doctor`` (its report), ``remarks`` on network and
+    curves, ``inside`` (distributions before and after training), ``seconds``, ``rows``,
+    ``settings``, ``notes``.  Numbers that are not finite are null.
     """
     saved = run.saved
     found = {
@@ -121,7 +123,7 @@ def _from_predictions(run: StoredRun) -> dict[str, Any]:
     found["coverage"] = coverage(run)
     if run.saved.task.kind == "regression":
         found["errors"] = _errors(run)
-    return found | _by_rows(run)
+    return found | _by_rows(run) | effects_data(run)
 
 
 def _errors(run: StoredRun) -> dict[str, Any]:

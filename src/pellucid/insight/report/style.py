@@ -55,8 +55,10 @@ tr > .n:last-child { padding-right: 0; }
 .strong { font-weight: 650; } .dim { color: var(--faint); }
 .barcell { position: relative; display: inline-block; width: 90px; height: 7px; border-radius: 4px;
   background: var(--grid); margin-left: 8px; vertical-align: 1px; overflow: hidden; }
+.barcell.long { width: min(46vw, 420px); margin-left: 0; }
 .barcell i { display: block; height: 100%; background: var(--a); }
-.barcell u { position: absolute; top: 3px; height: 1.5px; background: var(--ink); opacity: 0.75; }
+.barcell u { position: absolute; top: 3px; height: 1.5px; background: var(--ink);
+  opacity: 0.75; min-width: 2px; }
 svg { display: block; width: 100%; height: auto; }
 .grid { stroke: var(--grid); } .axis { stroke: var(--line); }
 .zero { stroke: var(--faint); stroke-dasharray: 2 3; }
