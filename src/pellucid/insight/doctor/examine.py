@@ -198,7 +198,9 @@ def _asked(case: Case, rules: list[Rule]) -> list[Suspicion]:
             with np.errstate(all="ignore"):  # a sick training has numbers of every kind
                 found += rule(case)
         except Exception as error:  # of whatever programs there are, the user's goes on
-            case.notes.setdefault(FAILED, {})[f"{rule.__module__}.{rule.__name__}"] = error
+            case.notes.setdefault(FAILED, {})[f"{rule.__module__}.{rule.__name__}"] = repr(error)[
+                :200
+            ]
     return found
 
 
@@ -213,8 +215,8 @@ def _facts(case: Case) -> dict[str, Any]:
         facts["share of the most common class"] = task.share
     elif task.deviation:
         facts["variance of the targets"] = task.deviation**2
-    if case.notes.get("rules that failed"):
-        facts["rules that failed"] = case.notes["rules that failed"]
+    if case.notes.get(FAILED):
+        facts[FAILED] = case.notes[FAILED]
     seen = evaluated(case)
     answer = None if seen is None else seen.answer
     if answer is not None and answer.dtype.kind == "f" and np.isfinite(answer).all():
