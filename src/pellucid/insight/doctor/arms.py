@@ -19,10 +19,11 @@ from pellucid.insight.doctor.restoring import Kept
 from pellucid.insight.doctor.standing import standing_of
 from pellucid.insight.doctor.trying import redraw
 from pellucid.nn.module import Module
+from pellucid.tensor.autograd import no_grad
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import manual_seed
 from pellucid.training.batches import chosen, rows_in, tensors
-from pellucid.training.capture import random_state, restore_random
+from pellucid.training.capture import named_tensors, random_state, restore_random
 
 Curve = list[tuple[int, float]]
 """(step, score) at some moments of a training."""
@@ -62,13 +63,14 @@ class Program:
     def patched(self, patches: Sequence[Patch], seed: int | None = None) -> Case:
         """A copy with these patches; with a ``seed`` from a fresh start, where nothing was
         learned."""
-        case, memo = self.case, {}
+        case = self.case
+        memo: dict[int, Any] = {}
         model = copy.deepcopy(case.model, memo)
         optimizer = copy.deepcopy(self._optimizer(), memo)
         loss = copy.deepcopy(case.loss, memo) if isinstance(case.loss, Module) else case.loss
         Kept(model, optimizer).silence()
         if seed is not None and self.fresh:
-            redraw(model)
+            self._begin(model)
             optimizer.state.clear()
         made = replace(
             case, model=model, optimizer=optimizer, loss=loss, settings=dict(case.settings),
@@ -82,6 +84,17 @@ class Program:
         if new:
             made.optimizer.add_param_group({"params": new})
         return made
+
+    def _begin(self, model: Any) -> None:
+        """The first weights of the run where they are known, else newly drawn ones."""
+        first = self.case.notes.get("first weights")
+        if first is None:
+            redraw(model)
+            return
+        with no_grad():
+            for name, tensor in named_tensors(model):
+                if name in first:
+                    np.copyto(tensor.detach().array(), first[name])
 
     def _optimizer(self) -> Any:
         if self.case.optimizer is not None:
