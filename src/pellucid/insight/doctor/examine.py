@@ -158,7 +158,8 @@ class _NoOptimizer:
 def examined(case: Case, probes: Any = None, seconds: float = 1.0) -> Report:
     """The report on a case: all rules of its phase, ranked."""
     begun = time.perf_counter()
-    with untouched(*modules_of(case)):
+    # The numbers of a sick training may have any size: what overflows is looked at without a word.
+    with untouched(*modules_of(case)), np.errstate(all="ignore"):
         suspicions = _before(case) + _later(case)
         found = rank(case, suspicions, probes, seconds=seconds, sick=case.notes.get("sick"))
     case.notes["suspicions"] = suspicions

@@ -6,6 +6,7 @@ and changes it; whoever makes the trial trains it afterwards.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -93,7 +94,7 @@ def layer(text: str, path: str, model: Module, new: Module) -> Patch:
     old = dict(model.named_modules()).get(path)
 
     def apply(trial: Trial) -> None:
-        _put(trial, path, new)
+        _put(trial, path, copy.deepcopy(new))  # each trial learns for itself
 
     return Patch("layer", text, path, repr(old), repr(new), apply)
 

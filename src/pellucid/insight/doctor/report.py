@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pellucid.insight.doctor.findings import Finding
+
+if TYPE_CHECKING:
+    from pellucid.insight.doctor.treating import Treatment
 
 
 @dataclass
@@ -38,6 +41,13 @@ class Report:
 
     def __getitem__(self, index: int) -> Finding:
         return self.findings[index]
+
+    def treat(self, **settings: Any) -> Treatment:
+        """Tries the remedies of the findings, patched against unpatched, and keeps those that
+        help; settings as :func:`pellucid.insight.doctor.treating.treat` takes them."""
+        from pellucid.insight.doctor.treating import treat
+
+        return treat(self, **settings)
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values."""

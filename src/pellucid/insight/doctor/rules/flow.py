@@ -19,6 +19,8 @@ from pellucid.insight.doctor import remedies
 from pellucid.insight.doctor.bench import ModelBench
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
+from pellucid.insight.doctor.patches import Patch
+from pellucid.insight.doctor.probes.ends import replace
 from pellucid.insight.doctor.standing import quiet, standing_of, trend
 from pellucid.insight.doctor.trying import batches_of, fixed_rows, redraw
 from pellucid.tensor.random import manual_seed
@@ -126,12 +128,12 @@ def vanishing(case: Case) -> Found:
         evidence.append(Evidence("powers of ten that it grows by each layer", slope, "about 0"))
     yield Suspicion(
         "VANISHING", Place(layer=_layer_of(first.name)), tuple(evidence), 0.45,
-        ("normalized", "other_activation"), (remedies.advice(AGAINST_VANISHING),),
+        ("normalized", "other_activation"), _against_vanishing(case),
     )  # fmt: skip
     slow = _slow_activations(case)
     if slow:
         text = f"{len(slow)} hidden layers of {slow[0][1]}: their slope is small nearly everywhere"
-        patch = remedies.layer("Use ReLU in hidden layers.", slow[0][0], case.model, nn.ReLU())
+        patch = with_relu(case, [path for path, _ in slow])
         yield Suspicion("ACT_HID", Place(layer=slow[0][0]), (Evidence(text), *evidence), 0.5,
                         ("other_activation",), (patch,))  # fmt: skip
 
@@ -153,6 +155,56 @@ def _slow_activations(case: Case) -> list[tuple[str, str]]:
     found = [(p, type(m).__name__) for p, m in case.model.named_modules() if isinstance(m, kinds)]
     outputs = list((flow_of(case) or Flow((), {})).record.get("output", {}))
     return [(path, name) for path, name in found if path and outputs[-1:] != [path]]
+
+
+def _against_vanishing(case: Case) -> tuple[Patch, ...]:
+    slow = [path for path, _ in _slow_activations(case)]
+    return (*([with_relu(case, slow)] if slow else []), with_normalization(case))
+
+
+def with_relu(case: Case, paths: list[str]) -> Patch:
+    """ReLU in place of these layers, and He's start for the weights that it follows."""
+    old = type(dict(case.model.named_modules())[paths[0]]).__name__
+
+    def apply(trial: Case) -> None:
+        for path in paths:
+            replace(trial.model, path, nn.ReLU())
+        for path, layer in trial.model.named_modules():
+            if path in weighted:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+
+    weighted = set(_weighted(case)[:-1])
+    text = "Use ReLU in hidden layers, with He's start."
+    return Patch("layer", text, "hidden activations", old, "ReLU", apply)
+
+
+def with_normalization(case: Case) -> Patch:
+    """Normalization behind every hidden linear or convolutional layer."""
+
+    def apply(trial: Case) -> None:
+        layers = dict(trial.model.named_modules())
+        for path in paths:
+            replace(trial.model, path, nn.Sequential(layers[path], _norm_for(layers[path])))
+
+    paths = _weighted(case)[:-1]
+    return Patch("layer", AGAINST_VANISHING, "normalization", "none", "behind each layer", apply)
+
+
+def _norm_for(layer: Any) -> nn.Module:
+    if isinstance(layer, nn.Conv2d):
+        return nn.BatchNorm2d(layer.out_channels)
+    if isinstance(layer, nn.Conv1d):
+        return nn.BatchNorm1d(layer.out_channels)
+    return nn.LayerNorm(layer.out_features)
+
+
+def _weighted(case: Case) -> list[str]:
+    """Linear and convolutional layers in the order of use."""
+    layers = dict(case.model.named_modules()) if case.model is not None else {}
+    used = [_layer_of(layer.name) for layer in (flow_of(case) or Flow((), {})).layers]
+    return [p for p in used if isinstance(layers.get(p), (nn.Linear, nn.Conv1d, nn.Conv2d))]
 
 
 def exploding(case: Case) -> Found:
@@ -332,7 +384,7 @@ def drifting(case: Case) -> Found:
         return
     text = f"deviation of outputs in layer {len(spread) - 1} against that of the first layer"
     evidence = (Evidence(text, drift, "about 1"),)
-    patch = remedies.advice("Put nn.BatchNorm or nn.LayerNorm between the layers.")
+    patch = with_normalization(case)
     yield Suspicion(
         "NORM_MISSING", Place(layer=weighted[1]), evidence, 0.35, ("normalized",), (patch,)
     )

@@ -66,7 +66,7 @@ def _one_hot(y: Array, shape: tuple[int, ...], axis: int, kind: str) -> Array | 
         [-1 if a == axis else 1 for a in range(len(shape))]
     )
     if kind == "scores":
-        return np.where(made, 8.0, -8.0)
+        return np.asarray(np.where(made, 8.0, -8.0))
     if kind == "log-probabilities":
         likely = np.where(made, 1 - 1e-4, 1e-4 / max(shape[axis] - 1, 1))
         return np.asarray(np.log(likely))
