@@ -105,17 +105,21 @@ def _made(make: Any, seed: int, phases: tuple[str, ...], verdict: Verdict) -> No
 def settings(setup: Setup) -> dict[str, Any]:
     """What a program's author would tell the doctor beside model, data, loss and optimizer."""
     recipe = setup.recipe
-    return {"batch_size": recipe.batch, "epochs": recipe.epochs, "shuffle": recipe.shuffle}
+    told: dict[str, Any] = dict(recipe.trainer)
+    if setup.validation is not None:
+        told["validation"] = setup.validation
+    if recipe.schedule is not None:
+        told["schedule"] = recipe.schedule(setup.optimizer)
+    return {**told, "batch_size": recipe.batch, "epochs": recipe.epochs, "shuffle": recipe.shuffle}
 
 
 def _before(setup: Setup, verdict: Verdict) -> None:
     from pellucid.insight import doctor
 
+    told = settings(setup)
     started = time.perf_counter()
-    more: dict[str, Any] = {} if setup.validation is None else {"validation": setup.validation}
     report = doctor.examine(
-        setup.model, setup.train, loss=setup.loss, optimizer=setup.optimizer, **more,
-        **settings(setup),
+        setup.model, setup.train, loss=setup.loss, optimizer=setup.optimizer, **told
     )  # fmt: skip
     verdict.seconds["before"] = time.perf_counter() - started
     verdict.said["before"] = said(report)
