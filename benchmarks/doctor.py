@@ -45,9 +45,17 @@ def wilson(right: int, number: int) -> str:
 def chosen(options: argparse.Namespace) -> list[Program]:
     """The programs of a half, or those that are named."""
     found = [p for p in programs() if options.half in ("both", p.half)]
+    if options.phase == "before":
+        found = [p for p in found if not p.script]
     if options.only:
         found = [p for p in found if any(word in p.name for word in options.only)]
     return found[:: options.every]
+
+
+def tell(text: str) -> None:
+    """Where the benchmark is, where somebody looks."""
+    if sys.stderr.isatty():
+        print(f"\r{text:75.75}", end="\n" * (not text), file=sys.stderr)
 
 
 # ---- the doctor
@@ -127,11 +135,11 @@ def run(options: argparse.Namespace) -> list[tuple[Program, Verdict]]:
         verdicts = (task.get() for task in tasks)
     for number, (program, verdict) in enumerate(zip(listed, verdicts, strict=True), 1):
         found.append((program, verdict))
-        print(f"\r{number} of {len(listed)} {program.name:60.60}", end="", file=sys.stderr)
+        tell(f"{number} of {len(listed)} {program.name}")
         if written is not None:
             written.write(json.dumps(asdict(verdict)) + "\n")
             written.flush()
-    print(file=sys.stderr)
+    tell("")
     if pool is not None:
         pool.terminate()
     return found
@@ -158,7 +166,7 @@ def beside(listed: list[Program]) -> list[tuple[str, ...]]:
 
     counts: dict[str, Counter[str]] = {tool: Counter() for tool in rivals.TOOLS}
     for number, program in enumerate(listed, 1):
-        print(f"\r{number} {program.name:60.60}", end="", file=sys.stderr)
+        tell(f"{number} {program.name}")
         if program.make is None:
             continue
         setup = program.make(0).ready(0)
@@ -175,7 +183,7 @@ def beside(listed: list[Program]) -> list[tuple[str, ...]]:
             count["right"] += sum(bool(c & program.causes) for c in causes)
             count["first"] += any(c & program.causes for c in causes[:1])
             count["three"] += any(c & program.causes for c in causes[:3])
-    print(file=sys.stderr)
+    tell("")
     return [_row(tool, count) for tool, count in counts.items()]
 
 
@@ -201,6 +209,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--phase", choices=("before", "end"), default="end")
+    parser.add_argument("--markdown", action="store_true")
     parser.add_argument("--rivals", action="store_true")
     parser.add_argument("--write", help="verdicts as lines of JSON")
     parser.add_argument("--read", help="verdicts that --write wrote, instead of judging")
@@ -211,7 +220,7 @@ def main() -> None:
     sick = sum(not p.is_clean for p, _ in verdicts)
     print(f"{sick} sick and {len(verdicts) - sick} clean programs, half: {options.half}, "
           f"{time.perf_counter() - started:.0f} s\n")  # fmt: skip
-    print(table(["doctor", ""], figures(verdicts)))
+    print(table(["doctor", ""], figures(verdicts), options.markdown))
     lines = list(misses(verdicts))
     if options.misses:
         Path(options.misses).write_text("\n".join(lines) + "\n")
@@ -219,7 +228,8 @@ def main() -> None:
         print("\n" + "\n".join(lines))
     if options.rivals:
         head = ["", "first", "among three", "said and right", "alarms on clean", "judged"]
-        print("\n" + table(head, [_own_row(verdicts), *beside([p for p, _ in verdicts])]))
+        print("\n" + table(head, [_own_row(verdicts), *beside([p for p, _ in verdicts])],
+                           options.markdown))  # fmt: skip
 
 
 if __name__ == "__main__":
