@@ -96,8 +96,9 @@ def judge(program: Program, seed: int = 0, *, phases: tuple[str, ...] = PHASES) 
 
 
 def _made(make: Any, seed: int, phases: tuple[str, ...], verdict: Verdict) -> None:
-    if "before" in phases:
-        _before(make(seed).ready(seed), verdict)
+    setup = make(seed).ready(seed)
+    if "before" in phases and setup.recipe.supervised:
+        _before(setup, verdict)
     if set(phases) - {"before"}:
         _trained(make(seed).ready(seed), verdict)
 

@@ -39,7 +39,7 @@ def gan(recipe: Recipe, *, generator_rate: float = 0.001, critic_rate: float = 0
     points = real_points(np.random.default_rng(0), 512)
     targets = np.ones((512, 1), np.float32)
     recipe.data = Parts((points, targets), (points, targets), (points, targets))
-    recipe.network = lambda _: Pair()
+    recipe.network, recipe.supervised = lambda _: Pair(), False
     recipe.rate, recipe.batch, recipe.epochs, recipe.validate = generator_rate, 64, 100, False
     recipe.options, recipe.learned = {"betas": (0.5, 0.999)}, lambda m: m.generator.parameters()
     recipe.score = lambda setup: modes(setup)
@@ -86,7 +86,7 @@ def dqn(recipe: Recipe) -> None:
     recipe.data = Parts((places, best), (places, best), (places, best))
     recipe.network = lambda _: nn.Sequential(nn.Linear(7, 32), nn.ReLU(), nn.Linear(32, 2))
     recipe.rate, recipe.batch, recipe.epochs, recipe.validate = 0.003, 32, 500, False
-    recipe.loop, recipe.score = _play_dqn, _moves_right
+    recipe.loop, recipe.score, recipe.supervised = _play_dqn, _moves_right, False
 
 
 def _moves_right(setup: Setup) -> float:

@@ -59,6 +59,8 @@ class Recipe:
     learned: Callable[[nn.Module], Any] = lambda model: model.parameters()
     loader: Callable[[Any, Any], Any] | None = None
     threshold: float = 0.0
+    supervised: bool = True
+    """Whether its rows are what the network is given: not those of a GAN, nor of an agent."""
     score: Callable[[Setup], float] | None = None
 
     def ready(self, seed: int) -> Setup:
