@@ -52,7 +52,7 @@ class Program:
 SICK: list[Program] = []
 CLEAN: list[Program] = []
 
-_WAYS = ("trainer", "loop", "trainer", "compiled", "trainer", "loop", "eager")
+_WAYS = ("trainer", "loop", "trainer", "compiled", "trainer", "trainer", "compiled", "eager")
 
 
 def way_of(name: str) -> str:

@@ -215,7 +215,7 @@ class Forgetful(nn.Module):
         return F.dropout(x, self.p, training=True)
 
 
-@sick("DROPOUT_MODE", "digits friedman tags strokes", place="extra act", known="before")
+@sick("DROPOUT_MODE", "digits friedman tags", place="extra act", known="before")
 def dropout_that_never_stops(r: Recipe) -> None:
     r.extra = lambda width: Forgetful(0.5)
 
@@ -228,7 +228,7 @@ def one_hidden_unit(r: Recipe) -> None:
     r.width, r.depth = 1, 1
 
 
-@sick("CAPACITY_LOW", "tags summing", place="fc rnn out", known="end")
+@sick("CAPACITY_LOW", "tags", place="fc rnn out", known="end")
 def two_hidden_units(r: Recipe) -> None:
     r.width, r.depth = 2, 1
 
