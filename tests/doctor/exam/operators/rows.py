@@ -105,7 +105,9 @@ def features_sorted_alone(r: Recipe) -> None:
         setattr(r.data, part, (x[order], y))
 
 
-@sick("LABEL_NOISE", "digits blobs strokes majority", place=LABELS + " rows", known="end", harm="fact")
+@sick(
+    "LABEL_NOISE", "digits blobs strokes majority", place=LABELS + " rows", known="end", harm="fact"
+)
 def two_of_five_labels_wrong(r: Recipe) -> None:
     def change(y: Any) -> Any:
         random = np.random.default_rng(3)
