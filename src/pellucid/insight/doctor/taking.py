@@ -161,7 +161,7 @@ def _by_trial(run: Computation, answer: Array, task: Task) -> tuple[str, str]:
 
 
 def _reads_right_ones(run: Computation, inside: Array, task: Task) -> bool:
-    """Whether a loss of probabilities reads those of the right classes alone, as −Σ y·log p does."""
+    """Whether a loss reads the probabilities of the right classes alone, as −Σ y·log p does."""
     if len(inside.shape) < 2 or inside.shape[1] < 2 or task.kind == "multi-hot":
         return False
     target = run.values[run.targets[0]] if len(run.targets) == 1 else None

@@ -27,7 +27,7 @@ def momentum_on_top(r: Recipe) -> None:
     r.optimizer, r.rate, r.options = "SGD", 0.6, {"momentum": 0.99}
 
 
-@sick("LR_HIGH", "circles tally", place=RATE, known="step 10")
+@sick("LR_HIGH", "digits tally", place=RATE, known="step 10")
 def rms_at_a_half(r: Recipe) -> None:
     r.optimizer, r.rate = "RMSprop", 0.5
 
@@ -125,6 +125,6 @@ def one_batch_for_everything(r: Recipe) -> None:
     r.batch, r.rate, r.epochs = 4096, 0.001, 10
 
 
-@sick("BATCH_SIZE LR_HIGH", "friedman digits strokes", place="batch lr", known="tenth")
+@sick("BATCH_SIZE LR_HIGH", "friedman digits", place="batch lr", known="tenth")
 def one_row_at_a_time(r: Recipe) -> None:
     r.batch, r.epochs, r.optimizer, r.rate = 1, 3, "SGD", 0.15

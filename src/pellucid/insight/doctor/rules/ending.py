@@ -237,6 +237,7 @@ def probabilities_apart(case: Case) -> Found:
     if end is None or end.extent == 1 or units_of(case) < 2:
         return
     y = targets_of(case.train)
+    evidence: tuple[Evidence, ...]
     if end.kind == "softmax" and task.kind == "multi-hot" and y is not None and y.ndim == 2:
         if taken.kind == "scores":
             return  # told as a softmax before a loss that has its own
