@@ -75,7 +75,7 @@ def one_linear_layer_for_a_line(r: Recipe) -> None:
     r.depth, r.optimizer, r.rate = 0, "SGD", 0.05
 
 
-@clean("digits circles friedman")
+@clean("digits circles")
 def eight_relu_layers_that_train(r: Recipe) -> None:
     r.depth, r.width, r.rate, r.epochs = 8, 64, 0.001, 30
     r.touch.append(each_weight(lambda layer: nn.init.kaiming_normal_(layer.weight)))

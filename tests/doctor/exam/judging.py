@@ -176,9 +176,9 @@ def _script(program: Program, verdict: Verdict) -> None:
     from pellucid.insight import doctor
 
     started = time.perf_counter()
-    report = doctor.run_script(program.script)
+    ran = doctor.run_script(program.script)
     verdict.seconds["end"] = time.perf_counter() - started
-    verdict.said["end"] = said(report)
+    verdict.said["end"], verdict.steps = said(ran.report), ran.steps
 
 
 __all__ = ["Said", "Verdict", "judge", "known_by", "named", "placed", "said", "ways"]

@@ -258,7 +258,7 @@ def row_against_column(r: Recipe) -> None:
 # ---- numbers outside of their type
 
 
-@sick("NUMERIC INPUT_UNSCALED", "circles strokes", place=END, known="tenth")
+@sick("NUMERIC INPUT_UNSCALED", "circles strokes", place=END + " column feature", known="tenth")
 def logarithm_of_softmax(r: Recipe) -> None:
     r.end = (softmax_over_classes,)
     r.loss = lambda p, targets: -(targets * p.log()).sum(1).mean()
@@ -266,7 +266,7 @@ def logarithm_of_softmax(r: Recipe) -> None:
     one_hot(r)
 
 
-@sick("NUMERIC INPUT_UNSCALED", "moons", place=END, known="tenth")
+@sick("NUMERIC INPUT_UNSCALED", "moons", place=END + " column feature", known="tenth")
 def logarithm_of_one_minus_sigmoid(r: Recipe) -> None:
     r.end = (nn.Sigmoid,)
     r.loss = lambda p, y: -(y * p.log() + (1 - y) * (1 - p).log()).mean()
@@ -274,7 +274,7 @@ def logarithm_of_one_minus_sigmoid(r: Recipe) -> None:
     r.threshold = 0.5
 
 
-@sick("NUMERIC INPUT_UNSCALED", "moons tags", place=END, known="before")
+@sick("NUMERIC INPUT_UNSCALED", "moons tags", place=END + " column feature", known="before")
 def softplus_by_exponential(r: Recipe) -> None:
     r.loss = lambda s, y: ((1 + s.exp()).log() - y * s).mean()
     r.data.change(features=lambda x: 300 * x)
