@@ -28,7 +28,7 @@ WRONG = {
     "keras_habits": ("ACT_OUT LOSS_WRONG LOGITS_PROBS", "", "before", 0.8),
     "minus_gradient": ("GRAD_SIGN LR_NEGATIVE", "", "step 10", -1.0),
     "moons_raw_scores": ("LOGITS_PROBS ACT_OUT", "", "before", 0.9),
-    "optimizer_of_another_model": ("LR_NEGATIVE OPT_WRONG UNKNOWN", "", "step 10", 0.8),
+    "optimizer_of_another_model": ("WEIGHTS_STILL LR_NEGATIVE", "", "step 10", 0.8),
     "sine_lstm_relu": ("ACT_OUT", "", "before", -0.1),
     "sorted_split": ("SPLIT_UNSHUFFLED MISSING_CLASS", "", "before", 0.9),
     "target_in_thousands": ("TARGET_UNSCALED", "target", "before", 0.5),
