@@ -326,7 +326,7 @@ def still_improving(case: Case) -> Found:
     epochs = case.settings.get("epochs") or len(case.history)
     patch = remedies.setting("Train for more epochs.", "epochs", epochs, 4 * (epochs or 1))
     place = Place(setting=f"epochs={epochs}" if epochs else "epochs", line=case.line)
-    strength = 0.5 if sure else 0.25
+    strength = 0.5 if sure else 0.3
     yield Suspicion("EPOCHS_FEW", place, evidence, strength, ("longer",), (patch,))
 
 
