@@ -28,6 +28,7 @@ from pellucid.insight.doctor.facts import (
 )
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
 from pellucid.insight.doctor.patches import Patch
+from pellucid.insight.doctor.steps import NotRepeatable
 from pellucid.insight.doctor.taking import Taking
 from pellucid.insight.doctor.task import Task
 
@@ -495,7 +496,7 @@ def half_a_loss(case: Case) -> Found:
 def refused(case: Case) -> Found:
     """What the model or the loss raised instead of computing."""
     run = trained(case)
-    if run is None or run.error is None:
+    if run is None or run.error is None or isinstance(run.error, NotRepeatable):
         return
     task, units = task_of(case), units_of(case)
     message = Evidence(f"the {run.phase or 'loss'} refused: {run.error.message}")
