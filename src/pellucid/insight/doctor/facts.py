@@ -46,7 +46,8 @@ def sample_of(case: Case) -> Rows | None:
     if case.train is None:
         return None
     if "sample" not in case.notes:
-        case.notes["sample"] = some(case.train, RUN_ROWS)
+        size = int(case.settings.get("batch_size") or RUN_ROWS)
+        case.notes["sample"] = some(case.train, size if takes_one_size(case) else RUN_ROWS)
     found: Rows = case.notes["sample"]
     return found
 
