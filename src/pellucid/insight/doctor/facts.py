@@ -12,6 +12,7 @@ from pellucid.insight.doctor.case import Case, Rows
 from pellucid.insight.doctor.ends import Ending, ending_of
 from pellucid.insight.doctor.gathering import some
 from pellucid.insight.doctor.recording import Computation, record
+from pellucid.insight.doctor.steps import RecordedLoss
 from pellucid.insight.doctor.taking import Taking, taking_of
 from pellucid.insight.doctor.task import Task, infer_task
 from pellucid.insight.doctor.untouched import untouched
@@ -45,7 +46,8 @@ def sample_of(case: Case) -> Rows | None:
     if case.train is None:
         return None
     if "sample" not in case.notes:
-        case.notes["sample"] = some(case.train, RUN_ROWS)
+        size = int(case.settings.get("batch_size") or RUN_ROWS)
+        case.notes["sample"] = some(case.train, size if takes_one_size(case) else RUN_ROWS)
     found: Rows = case.notes["sample"]
     return found
 
@@ -71,12 +73,18 @@ def _run(case: Case, name: str, training: bool) -> Computation | None:
                 record(case.model, some(sample, FIRST_ROWS).features, training=False)
                 seconds = time.perf_counter() - begun
                 rows = int(FIRST_ROWS * RUN_SECONDS / max(seconds, 1e-4))
-                case.notes["sample"] = sample = some(sample, max(FIRST_ROWS, rows))
+                if not takes_one_size(case):
+                    case.notes["sample"] = sample = some(sample, max(FIRST_ROWS, rows))
             case.notes[name] = record(
                 case.model, sample.features, sample.targets, case.loss, training=training
             )
     found: Computation = case.notes[name]
     return found
+
+
+def takes_one_size(case: Case) -> bool:
+    """Whether the loss is one that a loop wrote down, which holds for batches of its size alone."""
+    return isinstance(case.loss, RecordedLoss) and case.loss.form is None
 
 
 def modules_of(case: Case) -> list[Module]:

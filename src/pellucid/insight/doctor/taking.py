@@ -146,7 +146,7 @@ def _by_trial(run: Computation, answer: Array, task: Task) -> tuple[str, str]:
     middle, low, lower = run.losses([inside, -0.5 - inside, -1.0 - inside])
     if not np.isfinite(middle):
         return "", ""
-    form = "softmax" if len(shape) > 1 and shape[1] > 1 and task.kind != "multi-hot" else "sigmoid"
+    form = "softmax" if _reads_right_ones(run, inside, task) else "sigmoid"
     if not np.isfinite(low) or abs(low - lower) < 1e-6 * max(1.0, abs(low)):
         return "probabilities", form
     doubled = run.losses([2 * scores])[0]
@@ -160,7 +160,20 @@ def _by_trial(run: Computation, answer: Array, task: Task) -> tuple[str, str]:
     return "", ""
 
 
+def _reads_right_ones(run: Computation, inside: Array, task: Task) -> bool:
+    """Whether a loss reads the probabilities of the right classes alone, as −Σ y·log p does."""
+    if len(inside.shape) < 2 or inside.shape[1] < 2 or task.kind == "multi-hot":
+        return False
+    target = run.values[run.targets[0]] if len(run.targets) == 1 else None
+    if target is None or target.shape != inside.shape:
+        return True
+    others = np.where(target < 0.5, 1 - inside, inside)
+    before, after = run.losses([inside, others])
+    return not np.isfinite([before, after]).all() or abs(after - before) < 1e-6 * abs(before)
+
+
 def _first_column(shape: tuple[int, ...]) -> Array:
     mask = np.zeros(shape)
-    mask[:, 0] = 1
+    if len(shape) > 1:
+        mask[:, 0] = 1
     return mask

@@ -79,8 +79,10 @@ def batches_of(case: Case) -> list[Any]:
     if found is None:
         bench = case.bench
         own = list(bench.batches) if bench is not None else []
-        found = _cut(case) if case.train is not None else []
-        if isinstance(bench, ModelBench) and found and not _runs(bench, found[0]):
+        found = []
+        if case.train is not None and (bench is None or isinstance(bench, ModelBench)):
+            found = _cut(case)
+        if bench is not None and found and not _runs(bench, found[0]):
             found = []
         found = case.notes["doctor_batches"] = found or own
     return list(found)

@@ -165,6 +165,28 @@ def rate_too_low(case: Case) -> Found:
     )  # fmt: skip
 
 
+def no_rate(case: Case) -> Found:
+    """Weights that are where they began, at a rate that a schedule or a setting keeps at 0."""
+    first = case.notes.get("first weights")
+    if case.phase == "before" or not first or not isinstance(case.model, Module):
+        return
+    if case.step < 2 or not rate_of(case) == 0:
+        return
+    model: Any = case.model
+    now = {n: np.asarray(p.detach().array()) for n, p in model.named_parameters()}
+    known = [n for n in now if n in first]
+    if not known or any(not np.array_equal(now[n], first[n]) for n in known):
+        return
+    evidence = (
+        Evidence(f"change of every weight in {case.step} steps", 0.0, "more than 0"),
+        Evidence("learning rate of the last step", 0.0, "above 0"),
+    )
+    has_schedule = case.settings.get("schedule") is not None
+    text = "Let the schedule give a rate above 0." if has_schedule else "Use a rate above 0."
+    place = Place(setting="lr, schedule" if has_schedule else "lr", line=case.line)
+    yield Suspicion("LR_NEGATIVE", place, evidence, 0.98, (), (remedies.advice(text),))
+
+
 # ---- the direction -------------------------------------------------------------------------------
 
 
@@ -286,24 +308,37 @@ def still_improving(case: Case) -> Found:
     points = curve(case)
     tail = points[-max(5, len(points) // 2) :]
     line = trend(tail)
-    if line is None or not np.isfinite(points).all():
+    if line is None or not np.isfinite(points).all() or _memorizes(case, stands):
         return
     # The fall that as many epochs again would bring if it went on as fast.
     expected = -line.slope * len(points)
-    if not line.falls or expected < 0.1 * max(abs(stands.trivial or points[0]), 1e-12):
-        return
+    sure = line.falls and expected >= 0.1 * max(abs(stands.trivial or points[0]), 1e-12)
+    steps = case.step or len(case.losses)
+    if not sure and (steps >= FEW_STEPS or line.rises):
+        return  # of few steps, the noise may hide how fast it falls
+    evidence = (
+        Evidence("the loss still falls, by each of the last epochs (or parts of the run)",
+                 -line.slope, "0"),
+        Evidence("noise of the loss around that", line.noise, ""),
+    )  # fmt: skip
+    if not sure:
+        evidence = (Evidence("steps of the whole training", float(steps), "several hundred"),)
+    epochs = case.settings.get("epochs") or len(case.history)
+    patch = remedies.setting("Train for more epochs.", "epochs", epochs, 4 * (epochs or 1))
+    place = Place(setting=f"epochs={epochs}" if epochs else "epochs", line=case.line)
+    strength = 0.5 if sure else 0.3
+    yield Suspicion("EPOCHS_FEW", place, evidence, strength, ("longer",), (patch,))
+
+
+def _memorizes(case: Case, stands: Standing) -> bool:
+    """Whether what is still learned of the training rows does not hold for others."""
     held = curve(case, "validation_loss")
     rising = trend(held[-max(4, len(held) // 3) :]) if len(held) >= 4 else None
     if rising is not None and rising.rises:
-        return
-    epochs = case.settings.get("epochs") or len(case.history)
-    evidence = (
-        Evidence("the loss still falls, by each of the last epochs", -line.slope, "0"),
-        Evidence("noise of the loss around that", line.noise, ""),
-    )
-    patch = remedies.setting("Train for more epochs.", "epochs", epochs, 4 * (epochs or 1))
-    place = Place(setting=f"epochs={epochs}", line=case.line)
-    yield Suspicion("EPOCHS_FEW", place, evidence, 0.5, ("longer",), (patch,))
+        return True
+    if stands.held is None or stands.good is None:
+        return False
+    return stands.held < stands.good - 0.1
 
 
 # ---- weights that do not move --------------------------------------------------------------------
@@ -377,6 +412,7 @@ RULES = quiet(
     not_finite,
     rate_too_high,
     rate_too_low,
+    no_rate,
     uphill,
     adding_up,
     unsuitable_optimizer,

@@ -28,6 +28,7 @@ from pellucid.insight.doctor.facts import (
 )
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
 from pellucid.insight.doctor.patches import Patch
+from pellucid.insight.doctor.steps import NotRepeatable
 from pellucid.insight.doctor.taking import Taking
 from pellucid.insight.doctor.task import Task
 
@@ -231,6 +232,51 @@ def scores_as_probabilities(case: Case) -> Found:
     yield Suspicion(cause, _place(case, end), (fact, measured), 0.97, remedies=(patch,))
 
 
+def probabilities_apart(case: Case) -> Found:
+    """Probabilities of one class of all where each label is for itself, and the reverse of it."""
+    end, taken, task = end_of(case), taken_of(case), task_of(case)
+    if end is None or end.extent == 1 or units_of(case) < 2:
+        return
+    y = targets_of(case.train)
+    evidence: tuple[Evidence, ...]
+    if end.kind == "softmax" and task.kind == "multi-hot" and y is not None and y.ndim == 2:
+        if taken.kind == "scores":
+            return  # told as a softmax before a loss that has its own
+        several = float((np.abs(y.sum(axis=1) - 1) > 0.5).mean())
+        evidence = (
+            Evidence("outputs of a row sum to", 1.0, "any number: each label is for itself"),
+            Evidence("share of rows with no label or several", several, "0 for a softmax"),
+        )
+        text = "End with nn.Sigmoid(): a row may have several labels, or none."
+        change = _exchanged(case, text, nn.Sigmoid())
+    elif end.kind == "sigmoid" and (taken.kind, taken.form) == ("probabilities", "softmax"):
+        if task.kind not in ("one-hot", "class index", "soft labels"):
+            return
+        evidence = (
+            Evidence(f"{taken.name or 'the loss'} reads the right class's probability alone, and "
+                     "nothing makes those of the others small: sum of a row",
+                     _mean_sum(case), "1"),
+        )  # fmt: skip
+        text = "End with nn.Softmax(dim=-1), or give scores to cross_entropy."
+        change = _exchanged(case, text, nn.Softmax(dim=-1))
+    else:
+        return
+    yield Suspicion("ACT_OUT", _place(case, end), evidence, 0.95, remedies=(change,))
+
+
+def _mean_sum(case: Case) -> float | None:
+    run = evaluated(case)
+    answer = None if run is None else run.answer
+    return None if answer is None else float(answer.reshape(len(answer), -1).sum(axis=1).mean())
+
+
+def _exchanged(case: Case, text: str, made: nn.Module) -> Patch:
+    place = place_of(case)
+    if not _is_leaf(case, place):
+        return remedies.advice(text)
+    return remedies.layer(text, place, case.model, made)
+
+
 def _given(end: Ending) -> str:
     return {
         "linear": "any numbers (no activation at its end)",
@@ -306,8 +352,13 @@ def number_of_outputs(case: Case) -> Found:
     elif task.kind == "class index" and task.classes > 2 and units == 1:
         if taken.kind in ("probabilities", "scores") and taken.form == "sigmoid":
             yield _units(case, units, task.classes, 0.9)
-    elif taken.kind == "values" and task.shape and y is not None and y.ndim == 2:
-        if y.shape[1] > 1 and run.output is not None and len(run.output.shape) == 2:
+    elif taken.kind in ("values", "") and task.shape and y is not None and y.ndim == 2:
+        if (
+            y.shape[1] > 1
+            and (taken.kind or units == 1)
+            and run.output is not None
+            and len(run.output.shape) == 2
+        ):
             if units != y.shape[1]:
                 yield _units(case, units, y.shape[1], 0.95)
 
@@ -387,10 +438,65 @@ def _misfit(task: Task, taken: Taking, end: Ending, units: int) -> tuple[str, st
     return None
 
 
+def endless(case: Case) -> Found:
+    """A loss of numbers that gets lower without end in one direction, whatever the targets are."""
+    run, task = trained(case), task_of(case)
+    if run is None or run.loss is None or run.answer is None or len(run.targets) != 1:
+        return
+    target = run.values[run.targets[0]]
+    if task.kind not in NUMBERS or taken_of(case).known or target.size != run.answer.size:
+        return
+    right = target.astype(np.float64).reshape(run.answer.shape)
+    size = max(float(right.std()), 1e-3 * float(np.abs(right).max()), 1e-6)
+    losses = run.losses([right + size * by for by in (-50.0, -5.0, 0.0, 5.0, 50.0)])
+    steps = np.diff(losses)
+    if not np.isfinite(losses).all() or not ((steps > 0).all() or (steps < 0).all()):
+        return
+    evidence = (
+        Evidence("loss of outputs that are the targets", losses[2], "the lowest"),
+        Evidence("loss of outputs far from them", min(losses), f"above {losses[2]:.3g}"),
+    )
+    text = "Let the loss grow with the distance on both sides, as mse_loss or l1_loss do."
+    patch = remedies.loss(text, taken_of(case).name, "mse_loss")
+    yield Suspicion("LOSS_WRONG", Place(setting="loss", line=run.loss.origin.line), evidence, 0.95,
+                    remedies=(patch,))  # fmt: skip
+
+
+def half_a_loss(case: Case) -> Found:
+    """A loss of two classes that does not look at the outputs for one of them."""
+    run, task = trained(case), task_of(case)
+    if run is None or run.loss is None or run.answer is None or len(run.targets) != 1:
+        return
+    target = run.values[run.targets[0]]
+    if task.kind not in ("binary", "signed binary") or target.size != run.answer.size:
+        return
+    answer, positive = run.answer, target.reshape(run.answer.shape) > 0.5
+    if positive.all() or not positive.any():
+        return
+    rng = np.random.default_rng(0)
+    base, other = (rng.uniform(0.2, 0.8, answer.shape) for _ in range(2))
+    trials = [base, np.where(positive, other, base), np.where(positive, base, other)]
+    first, moved, still = run.losses(trials)
+    if not np.isfinite([first, moved, still]).all():
+        return
+    small = 1e-6 * max(1.0, abs(first))
+    if (abs(moved - first) < small) == (abs(still - first) < small):
+        return
+    label = "1" if abs(moved - first) < small else "0 (or −1)"
+    evidence = (
+        Evidence(f"change of the loss when all outputs for rows of class {label} change", 0.0,
+                 "more than 0"),
+    )  # fmt: skip
+    text = "Use binary_cross_entropy_with_logits, whose two terms look at both classes."
+    patch = remedies.loss(text, taken_of(case).name, "binary_cross_entropy_with_logits")
+    yield Suspicion("LOSS_WRONG", Place(setting="loss", line=run.loss.origin.line), evidence, 0.93,
+                    remedies=(patch,))  # fmt: skip
+
+
 def refused(case: Case) -> Found:
     """What the model or the loss raised instead of computing."""
     run = trained(case)
-    if run is None or run.error is None:
+    if run is None or run.error is None or isinstance(run.error, NotRepeatable):
         return
     task, units = task_of(case), units_of(case)
     message = Evidence(f"the {run.phase or 'loss'} refused: {run.error.message}")
@@ -415,6 +521,9 @@ RULES = (
     scores_as_probabilities,
     out_of_reach,
     number_of_outputs,
+    probabilities_apart,
     loss_for_task,
+    endless,
+    half_a_loss,
     refused,
 )
