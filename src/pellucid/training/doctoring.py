@@ -47,6 +47,17 @@ def doctor_of_fits() -> Any:
     return importlib.import_module(_DOCTOR)
 
 
+def first_weights(parameters: Mapping[Any, Any]) -> dict[Any, npt.NDArray[Any]]:
+    """Copies of parameters before a training, by which a start is judged later on; none where they
+    take more than ``MOST_BYTES``."""
+    # The arrays themselves: a program that is being traced has them already.
+    held = ((key, p._cell.array) for key, p in parameters.items())
+    arrays = {key: array for key, array in held if array is not None}
+    if sum(array.nbytes for array in arrays.values()) > MOST_BYTES:
+        return {}
+    return {key: np.array(array) for key, array in arrays.items()}
+
+
 class FitFollower(Protocol):
     """Who follows all fits of a program."""
 
@@ -98,6 +109,8 @@ class FitRecord:
         self.line = user_line()
         self.failure: FirstNonFinite | None = None
         self.steps_done = 0
+        self.first_weights = first_weights(dict(trainer.model.named_parameters()))
+        """Name → value of each parameter before the first step; empty where they are too large."""
         self.number = source.rows
         self.doctor: Any = None
         """What looks at steps, once it is loaded."""

@@ -172,13 +172,13 @@ def _before(case: Case) -> list[Suspicion]:
     (``case.notes["first weights"]``: name → array); else those that judge a start are left out."""
     first = case.notes.get("first weights")
     if case.phase == "before" or first is None:
-        return _asked(case, rules_of("before", start=case.phase == "before"))
+        return _asked(rules_of("before", start=case.phase == "before"), case)
     early = replace(case, phase="before", step=0, notes={}, records=[], losses=[], history=[])
     with untouched(*modules_of(case)):
         for name, tensor in named_tensors(case.model):
             if name in first:
                 tensor.detach().assign(lift(np.asarray(first[name])))
-        found = _asked(early, rules_of("before"))
+        found = _asked(rules_of("before"), early)
     case.notes.setdefault(FAILED, {}).update(early.notes.get(FAILED, {}))
     return found
 
@@ -187,10 +187,10 @@ def _later(case: Case) -> list[Suspicion]:
     """What the rules of a phase after the first step say."""
     if case.phase == "before":
         return []
-    return _asked(case, rules_of(case.phase))
+    return _asked(rules_of(case.phase), case)
 
 
-def _asked(case: Case, rules: list[Rule]) -> list[Suspicion]:
+def _asked(rules: list[Rule], case: Case) -> list[Suspicion]:
     """What rules say; one that cannot cope with a program stands in ``case.notes[FAILED]``, and
     the others are asked all the same."""
     found: list[Suspicion] = []
@@ -199,9 +199,8 @@ def _asked(case: Case, rules: list[Rule]) -> list[Suspicion]:
             with np.errstate(all="ignore"):  # a sick training has numbers of every kind
                 found += rule(case)
         except Exception as error:  # of whatever programs there are, the user's goes on
-            case.notes.setdefault(FAILED, {})[f"{rule.__module__}.{rule.__name__}"] = repr(error)[
-                :200
-            ]
+            name = f"{rule.__module__}.{rule.__name__}"
+            case.notes.setdefault(FAILED, {})[name] = repr(error)[:200]
     return found
 
 

@@ -24,6 +24,13 @@ class Patch:
     new: Any = None
     apply: Callable[[Any], None] | None = field(default=None, repr=False, compare=False)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is stored: functions are not, so that a patch from a file tells and tries nothing."""
+        return {**self.__dict__, "apply": None}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Patch:
+        return self
+
     def diff(self) -> str:
         """The change as two lines, the old one with ``-`` and the new one with ``+``."""
         if not self.name:

@@ -16,6 +16,7 @@ from pellucid.nn.module import Module
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import as_tensor
 from pellucid.training.batches import joined, leaves
+from pellucid.training.doctoring import first_weights
 
 KEPT_FIRST = 2
 KEPT_LAST = 6
@@ -52,6 +53,12 @@ class Track:
     evaluating: int = 0
     """Steps in which the model was in evaluation mode."""
     shortened: list[tuple[float, float]] = field(default_factory=list)
+    begun: dict[int, Any] = field(default_factory=dict)
+    """id of a parameter → its value when the watch began."""
+
+    def __post_init__(self) -> None:
+        if self.optimizer is not None:
+            self.begun = first_weights({id(p): p for p in self.parameters})
 
     @property
     def parameters(self) -> list[Any]:
@@ -121,6 +128,9 @@ class Track:
             self._fill(case, names, others)
         case.settings["clip_norm"] = self.clip_norm
         case.settings["accumulate"] = max(1, self.most_backwards)
+        first = {names[key]: value for key, value in self.begun.items() if key in names}
+        if first:
+            case.notes["first weights"] = first
         case.notes["gradients kept"] = self.kept
         case.notes["gradients never reset"] = self.steps > NEVER_RESET and (
             self.kept >= max(NEVER_RESET, self.steps - 2)

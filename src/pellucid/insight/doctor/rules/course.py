@@ -316,7 +316,7 @@ def still_improving(case: Case) -> Found:
     steps = case.step or len(case.losses)
     if not sure and (steps >= FEW_STEPS or line.rises):
         return  # of few steps, the noise may hide how fast it falls
-    evidence = (
+    evidence: tuple[Evidence, ...] = (
         Evidence("the loss still falls, by each of the last epochs (or parts of the run)",
                  -line.slope, "0"),
         Evidence("noise of the loss around that", line.noise, ""),

@@ -79,7 +79,8 @@ def direction(case: Case) -> Found:
     if run is None or run.loss is None or run.answer is None or run.loss_value is None:
         return
     right = right_answers(case, run)
-    if right is None:
+    classes = task_of(case).asks_for_classes or task_of(case).kind == "bounded"
+    if right is None or taken_of(case).kind not in ("values", "") and not classes:
         return
     answer = run.answer.astype(np.float64)
     nearer = [answer + share * (right - answer) for share in (0.1, 0.5, 0.9)]
