@@ -7,8 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from pellucid.text.language_model import measure
+from pellucid.text.language_run import load_language_model
+from pellucid.text.sequence_run import load_sequences
+
 Command = Callable[..., Any]
 TEXT = "the cat sat on the mat. the dog sat on the log. " * 60
+
+
+def lines_of(file: Path) -> list[str]:
+    return file.read_text().splitlines()
 
 
 def test_a_language_model_is_trained_listed_and_writes(command: Command, tmp_path: Path) -> None:
@@ -31,6 +41,39 @@ def test_a_language_model_is_trained_listed_and_writes(command: Command, tmp_pat
     facts = json.loads(again.out)
     assert facts["kind"] == "language model" and facts["status"] == "finished"
     assert command("runs", "compare", "runs/cats", "runs/b").code == 0
+    _used(command, tmp_path)
+
+
+def _used(command: Command, root: Path) -> None:
+    """Summary, evaluation, page and refusals of the language model runs/cats."""
+    told = command("summary", "runs/cats")
+    assert told.code == 0, told.err
+    for text in ("language model", "6-gram model, test", "bits per character", "SHA-256", "all"):
+        assert text in told.out
+    facts = json.loads(command("summary", "runs/cats", "--json").out)
+    assert sum(map(len, facts["parameters"].values())) > 4
+
+    (root / "new.txt").write_text(TEXT[:400])
+    model = load_language_model(root / "runs/cats")
+    own = measure(model, [TEXT[:400]])
+    found = json.loads(command("evaluate", "runs/cats", "new.txt", "--json").out)
+    assert found["metrics"] == pytest.approx(own)
+    told = command("evaluate", "runs/cats", "new.txt")
+    assert "perplexity" in told.out and "test part of training" in told.out
+    (root / "strange.txt").write_text("zqx " * 100)
+    strange = json.loads(command("evaluate", "runs/cats", "strange.txt", "--json").out)
+    assert strange["metrics"]["loss"] > 2 * own["loss"]
+
+    done = command("report", "runs/cats")
+    page = (root / "runs/cats/report.html").read_text()
+    assert done.code == 0 and "bits per character" in page and "validation loss" in page
+    assert page.count("<pre>") == 3 and "6-gram model" in page and "<svg" in page
+    chinese = command("--lang", "zh", "report", "runs/cats", "-o", "zh.html")
+    page = (root / "zh.html").read_text()
+    assert chinese.code == 0 and "困惑度" in page and "训练报告" in page and "Samples" not in page
+    done = command("predict", "runs/cats", "new.txt")
+    assert done.code == 5 and "pellucid generate runs/cats" in done.err
+    assert command("report", "runs/cats", "runs/b").code == 5
 
 
 def test_words_and_options_that_do_not_fit(command: Command, tmp_path: Path) -> None:
@@ -55,7 +98,7 @@ def test_words_and_options_that_do_not_fit(command: Command, tmp_path: Path) -> 
     runs = [path.name for path in (tmp_path / "runs").iterdir()]
     assert len(runs) == 1
     done = command("predict", f"runs/{runs[0]}", "cats.txt")
-    assert done.code == 5 and "holds a language model" in done.err
+    assert done.code == 5 and "holds a language model" in done.err and "generate" in done.err
     assert command("generate", f"runs/{runs[0]}", "--count", 0).code == 2
 
 
@@ -72,3 +115,19 @@ def test_sequences_are_learned_from_a_file_of_pairs(command: Command, tmp_path: 
     assert json.loads(command("generate", "runs/sums", "-p", "1+2", "--json").out)["source"]
     assert "no-reverse = true" in (tmp_path / "runs/sums/settings.toml").read_text()
     assert "精确匹配" in command("--lang", "zh", "runs").out
+    (tmp_path / "questions.txt").write_text("1+2\n3+4\n")
+    answers = command("predict", "runs/sums", "questions.txt").out.splitlines()
+    model = load_sequences(tmp_path / "runs/sums")
+    written = model.translate(["1+2", "3+4"])
+    assert answers[0] == "row,source,text" and answers[1] == f"0,1+2,{written[0]}"
+    lines = command("predict", "runs/sums", "questions.txt", "--json").out.splitlines()
+    assert [json.loads(line)["text"] for line in lines] == written
+    done = command("predict", "runs/sums", "questions.txt", "--interval", 0.9)
+    assert done.code == 5 and "--interval is for rows of data" in done.err
+    pairs = [tuple(line.split("_")) for line in lines_of(tmp_path / "sums.txt")]
+    found = json.loads(command("evaluate", "runs/sums", "sums.txt", "--json").out)
+    assert found["metrics"] == {"exact matches": model.exact_match(pairs)}
+    assert command("summary", "runs/sums").code == 0
+    assert command("report", "runs/sums").code == 0
+    page = (tmp_path / "runs/sums/report.html").read_text()
+    assert "exact matches" in page and "bahdanau" in page

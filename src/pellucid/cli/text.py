@@ -24,6 +24,7 @@ from pellucid.cli.reporting import (
     say_json,
     show_error,
 )
+from pellucid.insight.report.system_page import compared
 from pellucid.training.summary import text_table
 from pellucid.training.system_job import SystemJob, SystemOutcome, kind_of_unfinished
 
@@ -236,15 +237,16 @@ def _say_outcome(outcome: SystemOutcome) -> None:
     figures, system = outcome.figures, outcome.system
     if figures:
         names = list(next(iter(figures.values())))
-        rows = [["", *(_part_text(part) for part in figures)]]
+        rows = [["", *(part_text(part) for part in figures)]]
         for name in names:
             values = (figure_text(name, figures[part].get(name)) for part in figures)
             rows.append([translated(name), *values])
         say()
         say(text_table(rows))
         say()
-        if system.simple:
-            _say_verdict(system, figures)
+        found = compared(system.described(outcome.history.status, figures))
+        if found is not None:
+            say(f"{found[1]}.", fg="green" if found[0] else "yellow", bold=True)
         sample = system.sample()
         if sample:
             fact("Sample", Shown(sample))
@@ -257,22 +259,7 @@ def _say_outcome(outcome: SystemOutcome) -> None:
         complain("Interrupted: what was learned up to then is kept.", fg="yellow")
 
 
-def _say_verdict(system: Any, figures: Mapping[str, Mapping[str, float]]) -> None:
-    """How the network compares with the simple model."""
-    part = "test" if "test" in figures else "validation"
-    name = "bits per character"
-    own, other = figures[part][name], figures[f"{system.simple}, {part}"][name]
-    if own < other:
-        text = f"The network beats the {system.simple}: {own:.3g} bits per character to {other:.3g}"
-    else:
-        text = (
-            f"The {system.simple} is better: {other:.3g} bits per character, the network needs "
-            f"{own:.3g}. Train longer, or with more text, or a larger network"
-        )
-    say(f"{text}.", fg="green" if own < other else "yellow", bold=True)
-
-
-def _part_text(part: str) -> str:
+def part_text(part: str) -> str:
     """A part, or "6-gram model, test", in the user's language."""
     model, comma, name = part.partition(", ")
     return f"{translated(model)}{comma}{translated(name)}" if comma else translated(part)

@@ -41,14 +41,21 @@ from pellucid.training.leftovers import leftovers, remove
 from pellucid.training.leftovers import recover as recover_run
 from pellucid.training.metrics import HEADLINES, Metrics, metrics
 from pellucid.training.network import describe_layers, predictions_of
-from pellucid.training.run_folder import REPORT, load_model, plain
+from pellucid.training.run_folder import REPORT, load_description, load_model, plain
 from pellucid.training.run_list import facts_of
 from pellucid.training.saved_model import SavedModel
+from pellucid.training.saved_system import SavedSystem
 from pellucid.training.stored_run import read_run, restore
 from pellucid.training.summary import summary as summarize
 from pellucid.training.summary import text_table
 
 _MOST_CLASS_COLUMNS = 50
+
+
+def _system_of(run: Path) -> SavedSystem | None:
+    """What a run folder says of itself where it learned from texts; raises as ``load_run``."""
+    saved = load_description(run)
+    return saved if isinstance(saved, SavedSystem) else None
 
 
 def predictions(
@@ -105,6 +112,13 @@ def predict(
         raise ArgumentError(
             f"--output {output} is neither .csv nor .parquet", "Choose one of these endings."
         )
+    system = _system_of(run)
+    if system is not None:
+        others = {"id": ids, "interval": interval}
+        from pellucid.cli import text_use
+
+        text_use.predict(run, system, file, output, encoding, as_json, others)
+        return
     _check_interval(run, interval)
     if is_large(Path(file), memory):
         _predict_large(run, Path(file), output, encoding, ids, as_json, memory, interval)
@@ -288,6 +302,12 @@ def _json_lines(columns: dict[str, list[Any]]) -> str:
 
 def evaluate(run: Path, file: str, encoding: str, as_json: bool = False) -> None:
     """Prints the metrics of the network on data with targets."""
+    system = _system_of(run)
+    if system is not None:
+        from pellucid.cli import text_use
+
+        text_use.evaluate(run, system, file, encoding, as_json)
+        return
     saved, data, values = predictions(run, file, encoding, with_targets=True)
     if data.targets is None or not data.present.any():
         raise DataError(
@@ -336,6 +356,12 @@ def class_table(measured: Metrics) -> str:
 
 def summary(run: Path, as_json: bool = False) -> None:
     """Prints what a run folder holds."""
+    system = _system_of(run)
+    if system is not None:
+        from pellucid.cli import text_use
+
+        text_use.summary(run, system, as_json)
+        return
     saved, network = restore(run)
     if as_json:
         shapes = {n: list(p.shape) for n, p in network.named_parameters()}
@@ -364,6 +390,12 @@ def summary(run: Path, as_json: bool = False) -> None:
 
 def report(runs: Sequence[Path], output: Path | None, as_json: bool = False) -> None:
     """Makes the report of a run from its folder, or a page that compares several."""
+    system = _system_of(runs[0]) if len(runs) == 1 else None
+    if system is not None:
+        from pellucid.cli import text_use
+
+        text_use.report(runs[0], system, output, as_json)
+        return
     if len(runs) > 1:
         found = [read_run(run) for run in runs]
         page, target = render_comparison(found), output or Path("comparison.html")

@@ -138,6 +138,15 @@ def read_pairs(file: Path, encoding: str = AUTO, notes: list[str] | None = None)
     )
 
 
+def read_sources(file: Path, encoding: str = AUTO) -> list[str]:
+    """The sequences of a file, one a line, without blanks around them."""
+    text = decode(read_bytes(file), file, encoding, [])
+    found = [line.strip() for line in text.splitlines() if line.strip()]
+    if not found:
+        raise DataError(f"{file} is empty", "Write a sequence on each line.")
+    return found
+
+
 def load_sequences(folder: str | os.PathLike[str]) -> SequenceModel:
     """The network of a run folder; raises as ``load_language_model``."""
     saved, weights = load_system(folder, KIND)
