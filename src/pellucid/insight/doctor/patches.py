@@ -25,7 +25,7 @@ class Patch:
     apply: Callable[[Any], None] | None = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is stored: functions are not, so that a patch from a file tells and tries nothing."""
+        """What is stored: without functions, so that a patch from a file tries nothing."""
         return {**self.__dict__, "apply": None}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Patch:
