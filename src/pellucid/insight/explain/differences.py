@@ -15,6 +15,7 @@ from pellucid.graph.node import Node, make_node, new_input
 from pellucid.graph.replay import replay
 from pellucid.insight.explain.baselines import background_of, several
 from pellucid.insight.explain.explanation import Explanation
+from pellucid.insight.explain.formulas import attention_formula
 from pellucid.insight.explain.forward import Forward, Inputs, Model
 from pellucid.insight.explain.graphs import graph_of
 from pellucid.insight.explain.integrated import averaged, mean_output
@@ -32,8 +33,6 @@ from pellucid.insight.explain.slopes import nodes_of
 from pellucid.insight.explain.starts import Layer
 from pellucid.insight.explain.walks import as_arrays, batches, grouped, in_inputs, joined
 from pellucid.ops import elementwise, structure
-from pellucid.ops.attention import split_extra
-from pellucid.ops.contraction import matmul, swap
 from pellucid.ops.normalization import standardize_formula
 from pellucid.ops.registry import scalar, sum_to
 from pellucid.tensor.autograd import no_grad
@@ -223,29 +222,6 @@ class Multipliers:
                     known = sums[place]
                     sums[place] = scaled if known is None else elementwise.add(known, scaled)
         return sums
-
-
-def attention_formula(node: Node) -> Node:
-    """Attention written with other operations: softmax(scale · q kᵀ + mask) v."""
-    q, k, v, *extra = node.inputs
-    mask, _ = split_extra(extra)
-    settings = node.settings
-    scores = elementwise.mul(matmul(q, swap(k)), scalar(q, settings["scale"]))
-    low = scalar(q, -1e30)
-    if mask:
-        if mask[0].dtype.is_differentiable:
-            scores = elementwise.add(scores, mask[0])
-        else:
-            scores = elementwise.where(mask[0], scores, low)
-    if settings["causal"]:
-        rows, columns = scores.shape[-2:]
-        seen = q.lift(np.tril(np.ones((rows, columns), np.bool_)))
-        scores = elementwise.where(seen, scores, low)
-    last = (len(scores.shape) - 1,)
-    highest = elementwise.detach(structure.max_(scores, last, True))
-    parts = elementwise.exp(elementwise.sub(scores, highest))
-    found: Node = matmul(elementwise.div(parts, structure.sum(parts, last, True)), v)
-    return found
 
 
 def _like(value: Any, like: Node) -> Any:
