@@ -24,6 +24,7 @@ from pellucid.insight.explain.rules import (
     Reading,
     Region,
     evaluated,
+    extreme_of,
     gradient_of,
     nature_of,
     pulled,
@@ -107,7 +108,11 @@ class Multipliers:
         return found
 
     def _shared(self, node: Node, roots: Sequence[Node], m: Node) -> list[Any]:
-        """A function of a few values: their Shapley values for Δy, divided by their Δ."""
+        """A function of a few values: their Shapley values for Δy, divided by their Δ; the larger
+        (smaller) of two by the rule for largest elements."""
+        extreme = extreme_of(node, roots)
+        if extreme:
+            return self._larger(node, roots, m, extreme)
         if len(roots) > 4:
             return [elementwise.mul(g, scalar(node, 1.0)) for g in slope_inside(node, roots, m)]
         answers: dict[tuple[bool, ...], Node] = {}
@@ -129,6 +134,21 @@ class Multipliers:
                 )
                 total = part if total is None else elementwise.add(total, part)
             found.append(self._divided(total, root, m, slopes[place]))
+        return found
+
+    def _larger(self, node: Node, roots: Sequence[Node], m: Node, extreme: str) -> list[Any]:
+        y0 = self.at_reference(node)
+        crossed = (elementwise.minimum if extreme == "min" else elementwise.maximum)(node, y0)
+        gain = elementwise.mul(m, elementwise.sub(crossed, y0))
+        loss = elementwise.mul(m, elementwise.sub(node, crossed))
+        now = slope_inside(node, roots, gain)
+        before = slope_inside(y0, [self.at_reference(r) for r in roots], loss)
+        one, slopes = scalar(m, 1.0), slope_inside(node, roots, m)
+        found = []
+        for root, here, there, slope in zip(roots, now, before, slopes, strict=True):
+            parts = [p for p in (here, there) if p is not None]
+            change = elementwise.add(*parts) if len(parts) == 2 else parts[0]
+            found.append(self._divided(change, root, one, slope))
         return found
 
     def _divided(self, change: Node, root: Node, m: Node, slope: Any) -> Any:
