@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pellucid.insight.effects.displays import EffectDisplay as EffectDisplay
     from pellucid.insight.effects.displays import ImportanceDisplay as ImportanceDisplay
     from pellucid.insight.effects.importance import Importance as Importance
+    from pellucid.insight.effects.importance import permutation_importance as permutation_importance
     from pellucid.insight.effects.influence import Influence as Influence
     from pellucid.insight.effects.influence import leave_one_out as leave_one_out
     from pellucid.insight.effects.influence import tracin as tracin
@@ -93,9 +94,6 @@ if TYPE_CHECKING:
     from pellucid.insight.explain.looks import attention_flow as attention_flow
     from pellucid.insight.explain.looks import attention_maps as attention_maps
     from pellucid.insight.explain.looks import attention_rollout as attention_rollout
-    from pellucid.insight.explain.permutation import (
-        permutation_importance as permutation_importance,
-    )
     from pellucid.insight.explain.quality import agreement as agreement
     from pellucid.insight.explain.quality import check as check
     from pellucid.insight.explain.quality import curves as curves
@@ -266,7 +264,7 @@ _PLACES = {
     "noise_tunnel": "pellucid.insight.explain.gradients",
     "occlusion": "pellucid.insight.explain.covering",
     "partial_dependence": "pellucid.insight.effects.curves",
-    "permutation_importance": "pellucid.insight.explain.permutation",
+    "permutation_importance": "pellucid.insight.effects.importance",
     "prototypes": "pellucid.insight.effects.prototypes",
     "saliency": "pellucid.insight.explain.gradients",
     "shapley_sampling": "pellucid.insight.explain.shapley",

@@ -43,15 +43,16 @@ def concept_vector(
     concept: Inputs,
     others: Inputs,
     additional_forward_args: Any = (),
-    penalty: float = 0.01,
+    penalty: float = 1.0,
 ) -> tuple[Floats, float]:
     """The direction in a layer from other inputs to those that show a concept, and how well it
     tells them apart.
 
-    A linear classifier (ridge regression to ±1, its ``penalty`` times the mean squared length of
-    the activations) on what the layer makes of both; returns its weights as a unit vector over
-    the layer's elements in one line, and its accuracy on rows that it did not see: the mean over
-    two halves, each tested on the other.  (Kim and others, 2018.)
+    A linear classifier (ridge regression to ±1) on what the layer makes of both.  Its ``penalty``
+    is in units of the mean squared length of the activations: the larger, the nearer its direction
+    is to the difference of the means.  Returns the weights as a unit vector over the layer's
+    elements in one line, and the accuracy on rows that it did not see: the mean over two halves,
+    each tested on the other.  (Kim and others, 2018.)
     """
     first, _ = _activations(model, layer, concept, additional_forward_args)
     second, _ = _activations(model, layer, others, additional_forward_args)
@@ -125,7 +126,7 @@ def tcav(
     random_sets: Sequence[Inputs],
     target: Any = None,
     additional_forward_args: Any = (),
-    penalty: float = 0.01,
+    penalty: float = 1.0,
 ) -> ConceptTest:
     """Whether a score rests on a concept: testing with concept activation vectors.
 

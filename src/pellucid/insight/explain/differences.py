@@ -18,7 +18,7 @@ from pellucid.insight.explain.explanation import Explanation
 from pellucid.insight.explain.formulas import attention_formula
 from pellucid.insight.explain.forward import Forward, Inputs, Model
 from pellucid.insight.explain.graphs import graph_of
-from pellucid.insight.explain.integrated import averaged, mean_output
+from pellucid.insight.explain.integrated import averaged, mean_of, mean_output
 from pellucid.insight.explain.methods import method
 from pellucid.insight.explain.rules import (
     Reading,
@@ -363,7 +363,7 @@ def deep_lift_shap(
         [a.mean(1) for a in apart],
         kind="contribution",
         is_complete=True,
-        baseline=background,
+        baseline=mean_of(forward, background),
         baseline_output=mean_output(forward, background),
         standard_error=errors,
     )

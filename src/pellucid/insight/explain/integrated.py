@@ -237,7 +237,7 @@ def expected_gradients(
         values,
         kind="contribution",
         is_complete=True,
-        baseline=background,
+        baseline=mean_of(forward, background),
         baseline_output=mean_output(forward, background),
         standard_error=tuple(errors),
         seeds=(seed,),
@@ -294,6 +294,14 @@ class _Draws:
                           self.sizes - 1)  # fmt: skip
         variance = (steps * scale.reshape(1, -1, *shape[2:])).sum(1)
         return mean, np.sqrt(variance)
+
+
+def mean_of(forward: Forward, background: Sequence[Array]) -> tuple[Array, ...]:
+    """The mean row of the background for every row of the inputs."""
+    return tuple(
+        np.array(np.broadcast_to(b.mean(0, keepdims=True).astype(b.dtype), tuple(t.shape)))
+        for b, t in zip(background, forward.tensors, strict=True)
+    )
 
 
 def mean_output(forward: Forward, background: Sequence[Array]) -> Floats:

@@ -173,18 +173,14 @@ def _labels(shape: tuple[int, ...], most: int) -> npt.NDArray[np.int64]:
 
 
 def _baselines(explanation: Explained) -> list[Array]:
-    """What stands for an absent input: the explanation's baseline (the first of several, the mean
-    of a background), else 0."""
+    """What stands for absent inputs: the explanation's baseline, the first of several; else 0."""
     given, inputs = explanation.baseline, explanation.inputs or ()
-    if isinstance(given, tuple) and given and isinstance(given[0], tuple):
+    if isinstance(given, tuple) and given and isinstance(given[0], tuple):  # several
         given = given[0]
     if isinstance(given, tuple) and len(given) == len(inputs):
         found = [np.asarray(b) for b in given]
         if all(b.shape == x.shape for b, x in zip(found, inputs, strict=True)):
             return found
-        if all(b.shape[1:] == x.shape[1:] for b, x in zip(found, inputs, strict=True)):
-            means = [b.mean(0, keepdims=True) for b in found]
-            return [np.broadcast_to(m, x.shape) for m, x in zip(means, inputs, strict=True)]
     return [np.zeros_like(x) for x in inputs]
 
 
@@ -334,7 +330,10 @@ def infidelity(explanation: Explained, seed: int = 0, samples: int = 100) -> Che
     masks = random.random((len(groups.rows), samples, groups.count)) < 0.5
     seen = groups.forward.output[groups.rows][:, None] - groups.scores(masks)
     told = (masks * groups.sums[:, None]).sum(2)
-    value = float(((told - seen) ** 2).mean() / max((seen**2).mean(), 1e-300))
+    size = float((seen**2).mean())
+    if not size:
+        return None
+    value = float(((told - seen) ** 2).mean()) / size
     text = f"its values miss {value:.0%} of what happens when inputs are taken away (squared)"
     return Check("infidelity", value < 0.5, value, 0.5, text, faithful=True)
 
@@ -364,30 +363,33 @@ def agreement(*explanations: Explained) -> Floats:
     return found
 
 
-def randomization(explanation: Explained, seed: int = 0) -> Check | None:
-    """Whether other weights give another explanation: each parameter's numbers are shuffled."""
+def randomization(explanation: Explained, seed: int = 0, repeats: int = 3) -> Check | None:
+    """Whether other weights give another explanation: each parameter's numbers are shuffled; the
+    mean over so many models."""
     module = explanation.forward.module
     if module is None or explanation.again is None:
         return None
-    other = copy.deepcopy(module)
     random = np.random.default_rng(seed)
-    with no_grad():
-        for parameter in other.parameters():
-            flat = random.permutation(np.array(parameter.detach().numpy()).ravel())
-            parameter.copy_(as_tensor(flat.reshape(tuple(parameter.shape))))
-    forward = explanation.forward
-    target = forward.repeated_target(1)
-    found = explanation.again(model=other, target=target, **_others(explanation, target))
-    value = alike(explanation, found)
-    passed = abs(value) < MOST_ALIKE
+    target = explanation.forward.repeated_target(1)
+    found = []
+    for _ in range(repeats):
+        other = copy.deepcopy(module)
+        with no_grad():
+            for parameter in other.parameters():
+                flat = random.permutation(np.array(parameter.detach().numpy()).ravel())
+                parameter.copy_(as_tensor(flat.reshape(tuple(parameter.shape))))
+        changed = explanation.again(model=other, target=target, **_others(explanation))
+        found.append(alike(explanation, changed))
+    value = float(np.mean(found))
+    passed = value < MOST_ALIKE
     text = (
-        f"a model with random weights has {'another' if passed else 'nearly the same'} explanation "
+        f"models with random weights have {'another' if passed else 'nearly the same'} explanation "
         f"(rank correlation {value:.2f})"
     )
     return Check("randomization", passed, value, MOST_ALIKE, text)
 
 
-def _others(explanation: Explained, target: Any) -> dict[str, Any]:
+def _others(explanation: Explained) -> dict[str, Any]:
     """The older name of the target is given up where it was used."""
     return {"output": None} if "output" in explanation.varies else {}
 
@@ -458,7 +460,7 @@ def sensitivity(
             x + (radius * (float(x.std()) or 1.0) * random.uniform(-1, 1, x.shape)).astype(x.dtype)
             for x in inputs
         ]
-        changes: dict[str, Any] = {"target": target, **_others(explanation, target)}
+        changes: dict[str, Any] = {"target": target, **_others(explanation)}
         key = "images" if "images" in explanation.varies else "inputs"
         other = explanation.again(**{key: forward.rebuilt(moved)}, **changes)
         for row in range(forward.rows):
