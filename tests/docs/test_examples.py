@@ -75,7 +75,7 @@ def test_options_in_the_guide_exist(name: str) -> None:
 
 
 def test_both_readmes_and_guides_hold_the_same_programs() -> None:
-    for name in ("README", "docs/guide"):
+    for name in ("README", "docs/guide", "docs/explanations"):
         english, chinese = (
             [re.sub(r"\s+#.*", "", text) for _, text in blocks(ROOT / f"{name}{suffix}.md")]
             for suffix in ("", ".zh-CN")

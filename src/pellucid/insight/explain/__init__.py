@@ -43,10 +43,15 @@ if TYPE_CHECKING:
     from pellucid.insight.effects.prototypes import nearest_examples as nearest_examples
     from pellucid.insight.effects.prototypes import prototypes as prototypes
     from pellucid.insight.effects.tables import explain_rows as explain_rows
+    from pellucid.insight.explain import attr as attr
     from pellucid.insight.explain.activation_maps import grad_cam as grad_cam
     from pellucid.insight.explain.activation_maps import grad_cam_plus_plus as grad_cam_plus_plus
     from pellucid.insight.explain.activation_maps import guided_grad_cam as guided_grad_cam
+    from pellucid.insight.explain.activation_maps import layer_grad_cam as layer_grad_cam
     from pellucid.insight.explain.baselines import baselines_of as baselines_of
+    from pellucid.insight.explain.concepts import ConceptTest as ConceptTest
+    from pellucid.insight.explain.concepts import concept_vector as concept_vector
+    from pellucid.insight.explain.concepts import tcav as tcav
     from pellucid.insight.explain.covering import feature_ablation as feature_ablation
     from pellucid.insight.explain.covering import occlusion as occlusion
     from pellucid.insight.explain.differences import deep_lift as deep_lift
@@ -82,9 +87,16 @@ if TYPE_CHECKING:
     from pellucid.insight.explain.layers import (
         neuron_integrated_gradients as neuron_integrated_gradients,
     )
+    from pellucid.insight.explain.lenses import LogitLens as LogitLens
+    from pellucid.insight.explain.lenses import logit_lens as logit_lens
     from pellucid.insight.explain.local_lines import lime as lime
     from pellucid.insight.explain.local_lines import lime_tabular as lime_tabular
+    from pellucid.insight.explain.looks import attention_flow as attention_flow
+    from pellucid.insight.explain.looks import attention_maps as attention_maps
+    from pellucid.insight.explain.looks import attention_rollout as attention_rollout
+    from pellucid.insight.explain.quality import agreement as agreement
     from pellucid.insight.explain.quality import check as check
+    from pellucid.insight.explain.quality import curves as curves
     from pellucid.insight.explain.relevance import AlphaBetaRule as AlphaBetaRule
     from pellucid.insight.explain.relevance import EpsilonRule as EpsilonRule
     from pellucid.insight.explain.relevance import GammaRule as GammaRule
@@ -101,6 +113,7 @@ __all__ = [
     "Ablation",
     "AlphaBetaRule",
     "Check",
+    "ConceptTest",
     "Counterfactuals",
     "Effect",
     "EffectDisplay",
@@ -114,14 +127,22 @@ __all__ = [
     "Influence",
     "Interaction",
     "LayerOutput",
+    "LogitLens",
     "Output",
     "Prototypes",
     "Verdict",
     "ablate",
     "accumulated_local_effects",
+    "agreement",
+    "attention_flow",
+    "attention_maps",
+    "attention_rollout",
+    "attr",
     "baselines_of",
     "check",
+    "concept_vector",
     "counterfactuals",
+    "curves",
     "deconvolution",
     "deep_lift",
     "deep_lift_shap",
@@ -143,12 +164,14 @@ __all__ = [
     "layer_activation",
     "layer_conductance",
     "layer_deep_lift",
+    "layer_grad_cam",
     "layer_gradient_x_activation",
     "layer_integrated_gradients",
     "layer_lrp",
     "leave_one_out",
     "lime",
     "lime_tabular",
+    "logit_lens",
     "lrp",
     "maximized",
     "nearest_examples",
@@ -164,6 +187,7 @@ __all__ = [
     "shapley_sampling",
     "shapley_values",
     "smooth_grad",
+    "tcav",
     "tracin",
     "var_grad",
 ]
@@ -172,6 +196,7 @@ _PLACES = {
     "Ablation": "pellucid.insight.effects.ablation",
     "AlphaBetaRule": "pellucid.insight.explain.relevance",
     "Check": "pellucid.insight.explain.verdicts",
+    "ConceptTest": "pellucid.insight.explain.concepts",
     "Counterfactuals": "pellucid.insight.effects.counterfactuals",
     "Effect": "pellucid.insight.effects.curves",
     "EffectDisplay": "pellucid.insight.effects.displays",
@@ -185,14 +210,22 @@ _PLACES = {
     "Influence": "pellucid.insight.effects.influence",
     "Interaction": "pellucid.insight.effects.curves",
     "LayerOutput": "pellucid.insight.explain.layers",
+    "LogitLens": "pellucid.insight.explain.lenses",
     "Output": "pellucid.insight.explain.forward",
     "Prototypes": "pellucid.insight.effects.prototypes",
     "Verdict": "pellucid.insight.explain.verdicts",
     "ablate": "pellucid.insight.effects.ablation",
     "accumulated_local_effects": "pellucid.insight.effects.curves",
+    "agreement": "pellucid.insight.explain.quality",
+    "attention_flow": "pellucid.insight.explain.looks",
+    "attention_maps": "pellucid.insight.explain.looks",
+    "attention_rollout": "pellucid.insight.explain.looks",
+    "attr": "pellucid.insight.explain.attr",
     "baselines_of": "pellucid.insight.explain.baselines",
     "check": "pellucid.insight.explain.quality",
+    "concept_vector": "pellucid.insight.explain.concepts",
     "counterfactuals": "pellucid.insight.effects.counterfactuals",
+    "curves": "pellucid.insight.explain.quality",
     "deconvolution": "pellucid.insight.explain.guided",
     "deep_lift": "pellucid.insight.explain.differences",
     "deep_lift_shap": "pellucid.insight.explain.differences",
@@ -214,12 +247,14 @@ _PLACES = {
     "layer_activation": "pellucid.insight.explain.layers",
     "layer_conductance": "pellucid.insight.explain.layers",
     "layer_deep_lift": "pellucid.insight.explain.layers",
+    "layer_grad_cam": "pellucid.insight.explain.activation_maps",
     "layer_gradient_x_activation": "pellucid.insight.explain.layers",
     "layer_integrated_gradients": "pellucid.insight.explain.layers",
     "layer_lrp": "pellucid.insight.explain.layers",
     "leave_one_out": "pellucid.insight.effects.influence",
     "lime": "pellucid.insight.explain.local_lines",
     "lime_tabular": "pellucid.insight.explain.local_lines",
+    "logit_lens": "pellucid.insight.explain.lenses",
     "lrp": "pellucid.insight.explain.relevance",
     "maximized": "pellucid.insight.features",
     "nearest_examples": "pellucid.insight.effects.prototypes",
@@ -235,6 +270,7 @@ _PLACES = {
     "shapley_sampling": "pellucid.insight.explain.shapley",
     "shapley_values": "pellucid.insight.explain.shapley",
     "smooth_grad": "pellucid.insight.explain.gradients",
+    "tcav": "pellucid.insight.explain.concepts",
     "tracin": "pellucid.insight.effects.influence",
     "var_grad": "pellucid.insight.explain.gradients",
 }

@@ -85,6 +85,32 @@ def grad_cam_plus_plus(
 
 
 @method
+def layer_grad_cam(
+    model: Model,
+    inputs: Inputs,
+    layer: Any,
+    target: Any = None,
+    additional_forward_args: Any = (),
+    attribute_to_layer_input: bool = False,
+    relu_attributions: bool = False,
+) -> Explanation:
+    """Σ_c w_c A_c as it is, with what speaks against the score below 0: (rows, 1, …) of the layer.
+
+    For layers of any number of axes, (rows, channels, …); with ``relu_attributions`` only what is
+    above 0.  (Captum's LayerGradCam.)
+    """
+    forward = Forward(model, inputs, target, additional_forward_args)
+    baselines = [np.zeros_like(plain(t)) for t in forward.tensors]
+    asked = layer_of(forward.module, layer, attribute_to_layer_input)
+    found = path_average(forward, baselines, np.ones(1), np.ones(1), asked)
+    slopes, made = found.slopes[0][0], found.here[0][0]
+    weights = slopes.mean(axis=tuple(range(2, slopes.ndim)), keepdims=True)
+    maps = (weights * made).sum(axis=1, keepdims=True)
+    values = np.maximum(maps, 0) if relu_attributions else maps
+    return forward.explanation("layer_grad_cam", (values,), ("layer",), kind="map")
+
+
+@method
 def guided_grad_cam(
     model: Model, layer: Any, images: Inputs, target: Any = None, additional_forward_args: Any = ()
 ) -> Explanation:

@@ -15,14 +15,16 @@ from pellucid.graph.node import Node, make_node, new_input
 from pellucid.graph.replay import replay
 from pellucid.insight.explain.baselines import background_of, several
 from pellucid.insight.explain.explanation import Explanation
+from pellucid.insight.explain.formulas import attention_formula
 from pellucid.insight.explain.forward import Forward, Inputs, Model
 from pellucid.insight.explain.graphs import graph_of
-from pellucid.insight.explain.integrated import averaged, mean_output
+from pellucid.insight.explain.integrated import averaged, mean_of, mean_output
 from pellucid.insight.explain.methods import method
 from pellucid.insight.explain.rules import (
     Reading,
     Region,
     evaluated,
+    extreme_of,
     gradient_of,
     nature_of,
     pulled,
@@ -32,8 +34,6 @@ from pellucid.insight.explain.slopes import nodes_of
 from pellucid.insight.explain.starts import Layer
 from pellucid.insight.explain.walks import as_arrays, batches, grouped, in_inputs, joined
 from pellucid.ops import elementwise, structure
-from pellucid.ops.attention import split_extra
-from pellucid.ops.contraction import matmul, swap
 from pellucid.ops.normalization import standardize_formula
 from pellucid.ops.registry import scalar, sum_to
 from pellucid.tensor.autograd import no_grad
@@ -108,7 +108,11 @@ class Multipliers:
         return found
 
     def _shared(self, node: Node, roots: Sequence[Node], m: Node) -> list[Any]:
-        """A function of a few values: their Shapley values for Δy, divided by their Δ."""
+        """A function of a few values: their Shapley values for Δy, divided by their Δ; the larger
+        (smaller) of two by the rule for largest elements."""
+        extreme = extreme_of(node, roots)
+        if extreme:
+            return self._larger(node, roots, m, extreme)
         if len(roots) > 4:
             return [elementwise.mul(g, scalar(node, 1.0)) for g in slope_inside(node, roots, m)]
         answers: dict[tuple[bool, ...], Node] = {}
@@ -130,6 +134,21 @@ class Multipliers:
                 )
                 total = part if total is None else elementwise.add(total, part)
             found.append(self._divided(total, root, m, slopes[place]))
+        return found
+
+    def _larger(self, node: Node, roots: Sequence[Node], m: Node, extreme: str) -> list[Any]:
+        y0 = self.at_reference(node)
+        crossed = (elementwise.minimum if extreme == "min" else elementwise.maximum)(node, y0)
+        gain = elementwise.mul(m, elementwise.sub(crossed, y0))
+        loss = elementwise.mul(m, elementwise.sub(node, crossed))
+        now = slope_inside(node, roots, gain)
+        before = slope_inside(y0, [self.at_reference(r) for r in roots], loss)
+        one, slopes = scalar(m, 1.0), slope_inside(node, roots, m)
+        found = []
+        for root, here, there, slope in zip(roots, now, before, slopes, strict=True):
+            parts = [p for p in (here, there) if p is not None]
+            change = elementwise.add(*parts) if len(parts) == 2 else parts[0]
+            found.append(self._divided(change, root, one, slope))
         return found
 
     def _divided(self, change: Node, root: Node, m: Node, slope: Any) -> Any:
@@ -223,29 +242,6 @@ class Multipliers:
                     known = sums[place]
                     sums[place] = scaled if known is None else elementwise.add(known, scaled)
         return sums
-
-
-def attention_formula(node: Node) -> Node:
-    """Attention written with other operations: softmax(scale · q kᵀ + mask) v."""
-    q, k, v, *extra = node.inputs
-    mask, _ = split_extra(extra)
-    settings = node.settings
-    scores = elementwise.mul(matmul(q, swap(k)), scalar(q, settings["scale"]))
-    low = scalar(q, -1e30)
-    if mask:
-        if mask[0].dtype.is_differentiable:
-            scores = elementwise.add(scores, mask[0])
-        else:
-            scores = elementwise.where(mask[0], scores, low)
-    if settings["causal"]:
-        rows, columns = scores.shape[-2:]
-        seen = q.lift(np.tril(np.ones((rows, columns), np.bool_)))
-        scores = elementwise.where(seen, scores, low)
-    last = (len(scores.shape) - 1,)
-    highest = elementwise.detach(structure.max_(scores, last, True))
-    parts = elementwise.exp(elementwise.sub(scores, highest))
-    found: Node = matmul(elementwise.div(parts, structure.sum(parts, last, True)), v)
-    return found
 
 
 def _like(value: Any, like: Node) -> Any:
@@ -367,7 +363,7 @@ def deep_lift_shap(
         [a.mean(1) for a in apart],
         kind="contribution",
         is_complete=True,
-        baseline=background,
+        baseline=mean_of(forward, background),
         baseline_output=mean_output(forward, background),
         standard_error=errors,
     )

@@ -91,18 +91,38 @@ class Forward:
         self.batch_size = batch_size or self._rows_at_once()
         self.shape: tuple[int, ...] = ()
         self.places: npt.NDArray[np.int64] | None = None
-        with no_grad(), self.looking():
-            scores = self.picked(self.run(self.tensors, self.extra))
-        self.shape = tuple(scores.shape[1:])
+        scores = self._first_run()
+        self.shape = scores.shape[1:]
         if self.function is None:
-            self.places = positions(self.target, np.asarray(scores.detach().numpy()))
-        self.output = np.asarray(self.scored(scores, self.places).detach().numpy(), np.float64)
+            self.places = positions(self.target, scores)
+            rows = np.arange(self.rows)
+            found = scores.reshape(self.rows, -1)[rows, self.places]
+        else:
+            found = scores
+        self.output = np.asarray(found, np.float64)
         if not np.isfinite(self.output).all():
             row = int(np.flatnonzero(~np.isfinite(self.output))[0])
             raise NonFiniteError(
                 f"the score of row {row} is {self.output[row]}",
                 "look at the inputs and the weights of the model",
             )
+
+    def _first_run(self) -> Array:
+        """All scores of each row, or what the target function makes of them."""
+        light = self.light()
+
+        def run(tensors: Any, extra: Any) -> Any:
+            return light.picked(light.run(tensors, extra))
+
+        with no_grad(), self.looking():
+            found = self.kept("outputs", lambda: run)(list(self.tensors), list(self.extra))
+        if found.dim() == 0 or found.shape[0] != self.rows or (self.function and found.dim() != 1):
+            what = "target function" if self.function else "model"
+            raise ShapeError(
+                f"the {what} gave {tuple(found.shape)} for {self.rows} rows",
+                "a score for each row is needed: leave the rows along the first axis",
+            )
+        return np.array(found.detach().numpy())
 
     # ---- calling -----------------------------------------------------------------------------
 
@@ -145,13 +165,7 @@ class Forward:
             )
         if self.function is not None:
             return as_tensor(self.function(found))
-        found = as_tensor(found)
-        if found.dim() == 0:
-            raise ShapeError(
-                "the model gave one number for all rows",
-                "a score for each row is needed: leave the rows along the first axis",
-            )
-        return found
+        return as_tensor(found)
 
     def scored(self, outputs: Tensor, places: Any) -> Tensor:
         """The score of each row, (rows,): from :meth:`picked` outputs and int64 positions."""
@@ -232,9 +246,8 @@ class Forward:
             chosen: Any = self.function
         else:
             flat = np.repeat(self.places, copies)
-            shape = self.shape or (1,)
-            places = np.stack(np.unravel_index(flat, shape), 1).tolist()
-            chosen = [tuple(p) for p in places]
+            several = len(self.shape) > 1
+            chosen = np.stack(np.unravel_index(flat, self.shape), 1) if several else flat
         return chosen if self.key is None else Output(self.key, chosen)
 
     def repeated_places(self, copies: int) -> npt.NDArray[np.int64] | None:
@@ -379,7 +392,12 @@ def positions(target: Any, scores: Array) -> npt.NDArray[np.int64]:
         return np.asarray(scores.reshape(rows, -1).argmax(1), np.int64)
     if isinstance(target, int | tuple | np.integer):
         return np.full(rows, position(target, shape), np.int64)
-    listed = np.asarray(plain(target)).tolist()
+    array = np.asarray(plain(target))
+    listed = array.tolist()
+    if array.dtype.kind in "iu" and len(array.shape) and len(array) == rows:
+        found = _looked_up(array, shape)
+        if found is not None:
+            return found
     if not isinstance(listed, list):  # an array without axes
         return np.full(rows, position(listed, shape), np.int64)
     if len(listed) != rows:
@@ -387,8 +405,20 @@ def positions(target: Any, scores: Array) -> npt.NDArray[np.int64]:
             f"target has {len(listed)} positions for {rows} rows",
             "Give one position, or one for each row.",
         )
-    found = [position(tuple(p) if isinstance(p, list) else p, shape) for p in listed]
-    return np.array(found, np.int64)
+    placed = [position(tuple(p) if isinstance(p, list) else p, shape) for p in listed]
+    return np.array(placed, np.int64)
+
+
+def _looked_up(array: Array, shape: tuple[int, ...]) -> npt.NDArray[np.int64] | None:
+    """Positions of all rows at once; None where one of them does not fit."""
+    places = array.reshape(len(array), -1)
+    extents = np.array(shape or (1,))
+    if array.ndim > 2 or places.shape[1] != len(extents):
+        return None
+    if (places < -extents).any() or (places >= extents).any():
+        return None
+    inside = tuple((places % extents).T)
+    return np.asarray(np.ravel_multi_index(inside, tuple(extents)), np.int64)
 
 
 def chosen(scores: Tensor, target: Any) -> Tensor:

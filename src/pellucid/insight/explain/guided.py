@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from pellucid.base.errors import PellucidError
-from pellucid.graph.evaluate import Interpreter
-from pellucid.graph.node import Node, Spec, new_input
+from pellucid.graph.node import Node
 from pellucid.insight.explain.explanation import Explanation
 from pellucid.insight.explain.forward import Forward, Inputs, Model
 from pellucid.insight.explain.methods import method
-from pellucid.insight.explain.rules import Reading, Region, evaluated, pulled
+from pellucid.insight.explain.rules import Reading, Region, is_relu, pulled
 from pellucid.insight.explain.walks import in_inputs, walked
 from pellucid.ops import elementwise
 from pellucid.ops.registry import scalar
@@ -36,20 +32,6 @@ class Guided:
                 kept = elementwise.where(open_, kept, scalar(kept, 0.0))
             return [kept]
         return pulled(record, cotangent, node)
-
-
-def is_relu(node: Node, roots: Sequence[Node]) -> bool:
-    """Whether a function of one value is max(x, 0), however it is written: it is tried out."""
-    if len(roots) != 1:
-        return False
-    points = np.array([-3.0, -0.5, 0.0, 0.5, 3.0], roots[0].dtype.numpy)
-    stand_in = new_input(Spec(points.shape, roots[0].dtype))
-    try:
-        tried = evaluated(node, {roots[0]: stand_in})
-        found = Interpreter((stand_in,), (tried,)).run([points])[0]
-    except (PellucidError, KeyError):  # it has weights of its own
-        return False
-    return bool(np.array_equal(found, np.maximum(points, 0)))
 
 
 def _guided(

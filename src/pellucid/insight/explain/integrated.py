@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -215,27 +216,28 @@ def expected_gradients(
     background = background_of(forward, baselines)
     random = np.random.default_rng(seed)
     rows, count = forward.rows, len(background[0])
-    chosen, alphas = _spread(random, rows, n_samples, count)
+    draws = _Draws.of(random, rows, n_samples, count)
     points, ways = [], []
     for tensor, base in zip(forward.tensors, background, strict=True):
         x = plain(tensor)[:, None]
         noise = random.normal(0, stdevs, (rows, n_samples, *x.shape[2:])) if stdevs else 0
-        end, start = x + np.asarray(noise, x.dtype), base[chosen]
-        steps = alphas.reshape(rows, n_samples, *(1,) * (x.ndim - 2)).astype(x.dtype)
+        end, start = x + np.asarray(noise, x.dtype), base[draws.chosen]
+        steps = draws.alphas.reshape(rows, n_samples, *(1,) * (x.ndim - 2)).astype(x.dtype)
         ways.append(end - start)
         points.append((start + steps * ways[-1]).reshape(-1, *x.shape[2:]))
     slopes = slopes_at(forward, points, n_samples)
     values, errors = [], []
     for slope, way in zip(slopes, ways, strict=True):
         apart = slope.reshape(way.shape).astype(np.float64) * way
-        values.append(apart.mean(1))
-        errors.append(apart.std(1, ddof=1) / np.sqrt(n_samples))
+        value, error = draws.mean(apart)
+        values.append(value)
+        errors.append(error)
     return forward.explanation(
         "expected_gradients",
         values,
         kind="contribution",
         is_complete=True,
-        baseline=background,
+        baseline=mean_of(forward, background),
         baseline_output=mean_output(forward, background),
         standard_error=tuple(errors),
         seeds=(seed,),
@@ -247,15 +249,59 @@ gradient_shap = expected_gradients
 """SHAP's and Captum's name for :func:`expected_gradients`."""
 
 
-def _spread(
-    random: np.random.Generator, rows: int, samples: int, count: int
-) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Which baseline each sample gets, and where on the way it lies: (rows, samples) both."""
-    whole = np.arange(samples) % count
-    chosen = np.stack([(random.permutation(whole) + random.integers(count)) % count
-                       for _ in range(rows)])  # fmt: skip
-    places = (np.arange(samples) + random.random((rows, samples))) / samples
-    return chosen, random.permuted(places, axis=1)
+@dataclass(frozen=True)
+class _Draws:
+    """Which baseline each sample of a row gets, and where on the way it lies: (rows, samples).
+
+    With at least two samples for each baseline they lie side by side, in equal stretches of each
+    way, one in each; with fewer, baselines are drawn without repetition.
+    """
+
+    chosen: npt.NDArray[np.int64]
+    alphas: Floats
+    sizes: npt.NDArray[np.int64]
+    """Samples of each baseline, where they lie side by side; else empty."""
+
+    @staticmethod
+    def of(random: np.random.Generator, rows: int, samples: int, count: int) -> _Draws:
+        """The draws for so many rows, samples and baselines."""
+        uniform = random.random((rows, samples))
+        if samples >= 2 * count:
+            sizes = np.full(count, samples // count)
+            sizes[random.permutation(count)[: samples % count]] += 1
+            chosen = np.repeat(np.arange(count), sizes)
+            stretch = np.concatenate([np.arange(n) for n in sizes])
+            alphas = (stretch + uniform) / np.repeat(sizes, sizes)
+            return _Draws(np.broadcast_to(chosen, (rows, samples)), alphas, sizes)
+        whole = np.arange(samples) % count
+        first = random.integers(count, size=(rows, 1))
+        chosen = (random.permuted(np.tile(whole, (rows, 1)), axis=1) + first) % count
+        alphas = random.permuted((np.arange(samples) + uniform) / samples, axis=1)
+        return _Draws(chosen, alphas, np.zeros(0, np.int64))
+
+    def mean(self, values: Array) -> tuple[Array, Array]:
+        """The estimate from values (rows, samples, …), and its standard error."""
+        samples = values.shape[1]
+        if not len(self.sizes):
+            return values.mean(1), values.std(1, ddof=1) / np.sqrt(samples)
+        shape = (1, samples, *(1,) * (values.ndim - 2))
+        weights = np.repeat(1 / (len(self.sizes) * self.sizes), self.sizes)
+        mean = (values * weights.reshape(shape)).sum(1)
+        # Neighbours differ by their places within stretches, which is all that is drawn.
+        inside = np.diff(np.repeat(np.arange(len(self.sizes)), self.sizes)) == 0
+        steps = np.diff(values, axis=1)[:, inside] ** 2 / 2
+        scale = np.repeat(1 / (len(self.sizes) ** 2 * self.sizes * (self.sizes - 1)),
+                          self.sizes - 1)  # fmt: skip
+        variance = (steps * scale.reshape(1, -1, *shape[2:])).sum(1)
+        return mean, np.sqrt(variance)
+
+
+def mean_of(forward: Forward, background: Sequence[Array]) -> tuple[Array, ...]:
+    """The mean row of the background for every row of the inputs."""
+    return tuple(
+        np.array(np.broadcast_to(b.mean(0, keepdims=True).astype(b.dtype), tuple(t.shape)))
+        for b, t in zip(background, forward.tensors, strict=True)
+    )
 
 
 def mean_output(forward: Forward, background: Sequence[Array]) -> Floats:

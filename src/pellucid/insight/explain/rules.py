@@ -11,8 +11,11 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pellucid.base.errors import UnsupportedError
-from pellucid.graph.node import Node, Primitive, make_node, topological
+import numpy as np
+
+from pellucid.base.errors import PellucidError, UnsupportedError
+from pellucid.graph.evaluate import Interpreter
+from pellucid.graph.node import Node, Primitive, Spec, make_node, new_input, topological
 from pellucid.graph.replay import substitute
 from pellucid.ops import structure
 from pellucid.transforms.differentiate import Record, apply_rule, reverse
@@ -272,6 +275,40 @@ def _unique(nodes: Iterable[Node]) -> list[Node]:
 
 def _at(node: Node) -> str:
     return f" at {node.origin.text}" if node.origin.text else ""
+
+
+# ---- what a region is ----------------------------------------------------------------------------
+
+
+def is_relu(node: Node, roots: Sequence[Node]) -> bool:
+    """Whether a function of one value is max(x, 0), however it is written: it is tried out."""
+    points = np.array([-3.0, -0.5, 0.0, 0.5, 3.0])
+    found = _tried(node, roots, [points]) if len(roots) == 1 else None
+    return found is not None and np.array_equal(found, np.maximum(points, 0))
+
+
+def extreme_of(node: Node, roots: Sequence[Node]) -> str:
+    """``"max"`` or ``"min"`` where a function of two values is the larger or the smaller one,
+    however it is written; else nothing."""
+    a, b = np.array([-3.0, 1.5, 0.5, 2.0]), np.array([1.0, -2.0, 0.75, 2.0])
+    found = _tried(node, roots, [a, b]) if len(roots) == 2 else None
+    if found is None:
+        return ""
+    if np.array_equal(found, np.maximum(a, b)):
+        return "max"
+    return "min" if np.array_equal(found, np.minimum(a, b)) else ""
+
+
+def _tried(node: Node, roots: Sequence[Node], points: Sequence[np.ndarray]) -> np.ndarray | None:
+    """A function's values at points; None where it has weights of its own."""
+    kinds = [n.dtype for n in roots]
+    stand_ins = [new_input(Spec(p.shape, k)) for p, k in zip(points, kinds, strict=True)]
+    given = [p.astype(k.numpy) for p, k in zip(points, kinds, strict=True)]
+    try:
+        tried = evaluated(node, dict(zip(roots, stand_ins, strict=True)))
+        return Interpreter(tuple(stand_ins), (tried,)).run(given)[0]
+    except (PellucidError, KeyError):
+        return None
 
 
 # ---- softmax -----------------------------------------------------------------------------------

@@ -61,6 +61,8 @@ class Explained(Protocol):
     kind: str
     forward: Any
     again: Any
+    standard_error: tuple[Array, ...] | None
+    varies: frozenset[str]
     seeds: tuple[int, ...]
     checks: dict[str, Check]
 
