@@ -52,7 +52,7 @@ def _before(name: str) -> Verdict:
 SEEN_BEFORE = """
 relu_before_signed_numbers/friedman softmax_before_several_labels/tags softmax_over_one_unit/moons
 softmax_over_one_number/summing softmax_and_cross_entropy/strokes sigmoid_and_logistic_loss/tags
-likelihood_of_scores/majority squares_of_class_numbers/digits cross_entropy_of_several_labels/tags
+likelihood_of_scores/digits cross_entropy_of_several_labels/tags
 logistic_loss_of_numbers/tally softmax_over_the_batch/digits
 """.split()
 

@@ -54,7 +54,7 @@ CAUSES = _causes(
         "LOGITS_PROBS",
         "scores where probabilities are expected",
         "the loss expects probabilities or log-probabilities and gets raw scores",
-        ("ACT_OUT", "LOSS_WRONG", *_UNSTABLE, *_SLOW),
+        ("ACT_OUT", "LOSS_WRONG", "GRAD_SIGN", *_UNSTABLE, *_SLOW),
     ),
     Cause(
         "OUT_UNITS",
@@ -66,7 +66,7 @@ CAUSES = _causes(
         "LOSS_WRONG",
         "loss does not fit the task",
         "the loss measures something else than what the targets ask for",
-        ("ACT_OUT", "METRIC_WRONG", *_SLOW),
+        ("ACT_OUT", "METRIC_WRONG", "GRAD_SIGN", *_UNSTABLE, *_SLOW),
     ),
     Cause(
         "LOSS_REDUCTION",
@@ -207,7 +207,7 @@ CAUSES = _causes(
         "GRAD_NOT_RESET",
         "gradients add up over steps",
         "each step follows the sum of all gradients so far",
-        ("LR_HIGH", *_UNSTABLE),
+        ("LR_HIGH", *_UNSTABLE, *_SLOW),
     ),
     Cause(
         "WEIGHTS_STILL",
