@@ -84,7 +84,7 @@ CAUSES = _causes(
         "BROADCAST",
         "shapes of outputs and targets broadcast",
         "(n,) against (n, 1) becomes (n, n): each answer is compared with every target",
-        ("LOSS_WRONG", "LABEL_MISALIGNED", *_SLOW),
+        ("LOSS_WRONG", "LABEL_MISALIGNED", "GRAD_SIGN", *_SLOW),
     ),
     Cause(
         "NUMERIC",
