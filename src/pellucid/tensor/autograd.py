@@ -340,6 +340,8 @@ def backward(
         reached.append(id(target))
         _collect(target, cotangent, create_graph, taken, tensor)
     state.gradient_order = tuple(reached)
+    if state.follower is not None:
+        state.follower.differentiated()
 
 
 def _asked(inputs: TensorCore | Sequence[TensorCore]) -> dict[int, TensorCore]:

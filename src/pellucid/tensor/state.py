@@ -40,6 +40,9 @@ class Follower(Protocol):
     def backward(self, outputs: Sequence[Any], cotangents: Sequence[Any]) -> None:
         """Gradients of these tensors, with these cotangents (None: 1), are about to be computed."""
 
+    def differentiated(self) -> None:
+        """They have been computed, and stand in ``.grad``."""
+
     def updating(self, optimizer: Any) -> None:
         """An optimizer is about to make a step."""
 

@@ -131,7 +131,7 @@ BASES: dict[str, Base] = {
     "shapes": Base(_labels(data.shapes, convolutional, 3, epochs=15), 0.85),
     "series": Base(_classes(data.series, Recurrent, 3, **_SMALL, epochs=30), 0.75),
     "summing": Base(_numbers(data.running_mean, Recurrent, 1, **_SMALL), 0.85),
-    "tones": Base(_labels(data.tones, Recurrent, 3, **_SMALL, epochs=30), 0.75),
+    "tones": Base(_labels(data.tones, Recurrent, 3, **_SMALL, rate=0.02, epochs=40), 0.75),
     "majority": Base(_classes(data.majority, Attentive, 3, **_SMALL, rate=0.003, epochs=8), 0.75),
     "tally": Base(_numbers(data.tally, Attentive, 1, **_SMALL, rate=0.003, epochs=25), 0.85),
     "present": Base(_labels(data.present, Attentive, 4, **_SMALL, rate=0.005, epochs=8), 0.85),

@@ -91,6 +91,9 @@ class Looker:
         self.losses += [output._cell for output in outputs]
         self.recorder.backward(outputs, cotangents)
 
+    def differentiated(self) -> None:
+        """Nothing to keep."""
+
     def updating(self, optimizer: Any) -> None:
         """Nothing: updates are held back."""
 

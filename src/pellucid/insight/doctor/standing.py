@@ -110,7 +110,10 @@ def standing_of(case: Case) -> Standing | None:
         found: Standing | None = case.notes["standing"]
         if found is not None and case.phase != "before" and found.poor:
             listed = found.evidence()
-            if listed and (found.diverged or found.stuck):
+            # Where nobody knows what there is to reach, a loss may stay as it is, or rise: that of
+            # two networks against each other, or of values that are learned from themselves.
+            is_measured = found.trivial is not None or not found.is_finite
+            if listed and is_measured and (found.diverged or found.stuck):
                 case.notes.setdefault("sick", listed[0])
     known: Standing | None = case.notes["standing"]
     return known

@@ -560,6 +560,11 @@ class StepRecorder:
             self.value += float((value if given is None else value * given).sum())
         self.line = self.line or user_line()
 
+    def leaves(self) -> list[Any]:
+        """The parameters that the loss was computed from, as far as it was followed."""
+        sources = [source for _, source in self._places.values()]
+        return [source.tensor for source in sources if isinstance(source, Leaf)]
+
     def finished(self) -> RecordedStep:
         """What led to the gradients since the last call; the step may go on."""
         found = RecordedStep(list(self.steps), self.outputs, self.value, self.line)

@@ -19,6 +19,7 @@ import numpy as np
 
 from pellucid.base.errors import ArgumentError
 from pellucid.insight.doctor.births import birth_of
+from pellucid.insight.doctor.by_hand import UpdatesByHand
 from pellucid.insight.doctor.case import Case, Rows
 from pellucid.insight.doctor.compiled_steps import CompiledStep, moved_tracks, statistics_of
 from pellucid.insight.doctor.findings import Finding
@@ -162,6 +163,7 @@ class Watch:
         self._began = time.perf_counter()
         self._last_calls: list[tuple[Any, Any, Any]] = []
         self._weights: list[tuple[Track, list[np.ndarray]]] = []
+        self._by_hand_made = UpdatesByHand()
         self._judged = 0
         self._judging = 0.0
         self._initial: Moment | None = None
@@ -263,6 +265,14 @@ class Watch:
                 self._recorder.backward(outputs, cotangents)
             except NotRepeatable:
                 self._drop_recorder()
+
+    @_harmless
+    def differentiated(self) -> None:
+        """They have been computed."""
+        if self._recorder is None or self._order or state.trace is not None:
+            return
+        known = self.tracks[0].parameters if self.tracks else []
+        self._by_hand_made.begin(known or self._recorder.leaves())
 
     @_harmless
     def ran(
@@ -517,6 +527,7 @@ class Watch:
         track = self.tracks[0]
         track.stepped(self._value)
         self._value, self._is_pending = 0.0, False
+        self._by_hand_made.end()
         if self._recorder is not None:
             self._remember(track)
 
@@ -545,6 +556,7 @@ class Watch:
             others = [model for model in self.models if model is not track.model]
             case = track.case(self.names(), others, self.loss)
             case.failure = self.failure
+            case.notes["step cosine"] = None if self._order else self._by_hand_made.cosine
             if self.trouble is not None:
                 case.notes["trouble"] = self.trouble
             case.validation = self._validation()

@@ -220,6 +220,18 @@ def uphill(case: Case) -> Found:
     )
 
 
+def climbing(case: Case) -> Found:
+    """Updates by hand that were seen to follow the gradient instead of going against it."""
+    cosine = case.notes.get("step cosine")
+    if cosine is None or cosine < 0.3:
+        return
+    evidence = Evidence("cosine between the updates that were made and the gradients", cosine,
+                        "below 0")  # fmt: skip
+    patch = remedies.advice("Subtract the gradient: p −= lr · p.grad.")
+    yield Suspicion("GRAD_SIGN", Place(setting="update", line=case.line), (evidence,), 0.97, (),
+                    (patch,))  # fmt: skip
+
+
 def adding_up(case: Case) -> Found:
     """Gradients that are never set back, as far as a loop of the user's shows it."""
     place = Place(setting="zero_grad", line=case.line)
@@ -414,6 +426,7 @@ RULES = quiet(
     rate_too_low,
     no_rate,
     uphill,
+    climbing,
     adding_up,
     unsuitable_optimizer,
     batch_size,
