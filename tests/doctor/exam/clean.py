@@ -338,9 +338,10 @@ def eight_rows_at_a_time(r: Recipe) -> None:
 
 @clean("blobs moons", enough=0.75)
 def few_of_one_class_but_learnable(r: Recipe) -> None:
-    x, y = r.data.train
-    kept = (y.reshape(-1) != 0) | (np.arange(len(y)) % 6 == 0)
-    r.data.train = (x[kept], y[kept])
+    for part in ("train", "validation"):
+        x, y = getattr(r.data, part)
+        kept = (y.reshape(-1) != 0) | (np.arange(len(y)) % 6 == 0)
+        setattr(r.data, part, (x[kept], y[kept]))
     r.epochs *= 2
 
 

@@ -197,6 +197,9 @@ def uphill(case: Case) -> Found:
         return
     if getattr(case.bench, "model", None) is None:
         return
+    groups = case.optimizer.param_groups if case.optimizer is not None else []
+    if any(group.get("maximize") for group in groups):
+        return  # asked for: whether the loss is one to raise is asked of its targets
     changes, cosine = step_direction(case)
     if cosine is None or cosine <= 0.05 or not changes or min(changes.values()) <= 0:
         return
@@ -208,13 +211,8 @@ def uphill(case: Case) -> Found:
         Evidence(f"change of the batch's loss by {smallest:g} times a step",
                  changes[smallest], "below 0"),
     )  # fmt: skip
-    groups = case.optimizer.param_groups if case.optimizer is not None else []
-    flipped = any(group.get("maximize") for group in groups)
-    setting = "maximize" if flipped else ""
     patch = remedies.advice("Check the sign of the loss and of the update.")
-    if flipped:
-        patch = remedies.optimizer_setting("Use maximize=False.", "maximize", True, False)
-    place = Place(setting=setting, line=case.line)
+    place = Place(setting="update", line=case.line)
     yield Suspicion(
         "GRAD_SIGN", place, (*evidence, Evidence(text)), 0.9, ("gradient_sign",), (patch,)
     )

@@ -101,7 +101,8 @@ def _gap_grows(train: Any, held: Any) -> bool:
         return False
     # The validation loss gains nothing from what the training loss still learns.
     late = trend(held[len(held) // 2 :])
-    return late is not None and not late.falls and held[-1] > train[-1] * 1.5
+    apart = held[-1] > train[-1] * 1.5 > 0  # a likelihood below 0 has no such ratio
+    return late is not None and not late.falls and bool(apart)
 
 
 def _is_regularized(case: Case) -> bool:
