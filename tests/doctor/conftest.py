@@ -16,7 +16,7 @@ from pellucid.insight.doctor.rules import Rule
 
 @pytest.fixture(autouse=True)
 def _errors_of_rules_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    def asked(case: Case, rules: Iterable[Rule]) -> list[Suspicion]:
+    def asked(rules: Iterable[Rule], case: Case) -> list[Suspicion]:
         with np.errstate(all="ignore"):
             return [suspicion for rule in rules for suspicion in rule(case)]
 
