@@ -1,19 +1,20 @@
-"""Digits without their names: groups by k-means, and maps by principal components and t-SNE.
+"""Digits without their names: groups by k-means, and maps by principal components, t-SNE and UMAP.
 
     python examples/images/clusters.py [FOLDER]
 
 FOLDER holds MNIST's files; without it the 8×8 digits that come with Pellucid are used.  Writes
-centres.png: the mean image of each group.
+centres.png, the mean image of each group, and maps.png, the digits in the plane.
 """
 
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
-from sklearn.manifold import TSNE
 
 import pellucid
 from pellucid.data.digit_images import digit_images
+from pellucid.insight.pictures import project
 from pellucid.models import kmeans, principal_components
 from pellucid.vision.utils import save_image
 
@@ -33,13 +34,25 @@ def neighbour(points, classes):
     return (classes[distances.argmin(1)] == classes).mean()
 
 
-def maps(rows, seed=0):
+def maps(rows, methods=("t-SNE", "UMAP"), seed=0):
     """Points in the plane (rows, 2), by name of the method."""
-    tsne = TSNE(init="pca", random_state=seed)
-    return {
-        "principal components": principal_components(rows, 2).transform(rows),
-        "t-SNE": tsne.fit_transform(rows),
-    }
+    found = {"principal components": principal_components(rows, 2).transform(rows)}
+    for name in methods:
+        found[name] = project(rows, name.lower().replace("-", ""), seed)
+    return found
+
+
+def draw(places, classes, path):
+    """The maps side by side, a colour for each digit."""
+    figure, axes = plt.subplots(1, len(places), figsize=(5 * len(places), 4.5))
+    for ax, (name, points) in zip(axes, places.items(), strict=True):
+        ax.scatter(*points.T, c=classes, cmap="tab10", s=6)
+        ax.set_title(name)
+        ax.set_xticks([])
+        ax.set_yticks([])
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
 
 
 def main(source="digits", folder=".", rows=1500):
@@ -51,7 +64,9 @@ def main(source="digits", folder=".", rows=1500):
     save_image(pellucid.from_numpy(centres), Path(folder) / "centres.png", nrow=10)
     pure = {count: purity(groups.labels, classes) for count, groups in found.items()}
     kept = {"pixels": neighbour(points, classes)}
-    kept |= {name: neighbour(place, classes) for name, place in maps(points).items()}
+    places = maps(points)
+    kept |= {name: neighbour(place, classes) for name, place in places.items()}
+    draw(places, classes, Path(folder) / "maps.png")
     for count, share in pure.items():
         print(f"{count} groups: the commonest digit of its group is {share:.1%} of the images")
     for name, share in kept.items():

@@ -21,6 +21,7 @@ DYNAMIC = {"gymnasium": "pellucid.rl.outside"}
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "sklearn": "scikit-learn",
+    "umap": "umap-learn",
     "yaml": "pyyaml",
     "tensorboardX": "tensorboardx",
     "charset_normalizer": "charset-normalizer",

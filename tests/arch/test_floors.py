@@ -40,11 +40,12 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "sklearn": ("estimators", "insight"),
     "tokenizers": ("text",),
     "rjieba": ("text",),
+    "umap": ("insight",),
 }
 
 HEAVY = (
     "llvmlite polars pandas pyarrow sklearn scipy matplotlib PIL safetensors rich typer torch "
-    "optuna yaml tokenizers rjieba"
+    "optuna yaml tokenizers rjieba umap numba"
 ).split()
 
 

@@ -62,7 +62,9 @@ def test_dcgan(tmp_path: Path) -> None:
 def test_clusters(tmp_path: Path) -> None:
     pure, kept = load("images/clusters").main(folder=tmp_path, rows=200)
     assert pure[30] > pure[10] > 0.4 and kept["pixels"] > 0.8
-    assert (tmp_path / "centres.png").stat().st_size > 1000
+    assert min(kept["t-SNE"], kept["UMAP"]) > 0.7 > kept["principal components"]
+    for name in ("centres.png", "maps.png"):
+        assert (tmp_path / name).stat().st_size > 1000
 
 
 def test_fine_tuning(capsys: pytest.CaptureFixture[str]) -> None:

@@ -417,8 +417,8 @@ def test_projection_keeps_the_largest_distances(rng: np.random.Generator) -> Non
     lengths = [np.linalg.norm(p[:, None] - p[None], axis=-1) for p in (flat, places)]
     assert_close(lengths[1], lengths[0], 1e-9, 1e-9)
     assert places[:, 0].std() > places[:, 1].std()
-    with pytest.raises(ArgumentError, match="method='umap'"):
-        pictures.project(flat, "umap")
+    with pytest.raises(ArgumentError, match="method='isomap'"):
+        pictures.project(flat, "isomap")
     with pytest.raises(ShapeError, match="30 vectors and 2 names"):
         pictures.draw_embeddings(flat, ["a", "b"], ax=axes())
     ax = pictures.draw_embeddings(flat, groups=np.arange(30) % 2, ax=axes())

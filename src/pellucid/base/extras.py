@@ -23,6 +23,7 @@ EXTRAS = (
     "tensorboard",
     "sklearn",
     "text",
+    "umap",
 )
 """The extras that users install; ``test`` is for the project itself."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Floats = npt.NDArray[np.float64]
-METHODS = ("pca", "tsne")
+METHODS = ("pca", "tsne", "umap")
 
 
 def draw_attention(
@@ -80,7 +81,8 @@ def project(vectors: npt.ArrayLike, method: str = "pca", seed: int = 0) -> Float
     ``"pca"``: the two directions of largest variance (Pearson, 1901), each with the sign that
     makes its largest coefficient positive; distances keep their meaning.  ``"tsne"``: neighbours
     stay neighbours (van der Maaten and Hinton, 2008), by scikit-learn; distances between groups
-    and their sizes mean nothing.
+    and their sizes mean nothing.  ``"umap"``: the same aim, faster on many rows, and more of how
+    groups lie to each other is kept (McInnes, Healy and Melville, 2018), by umap-learn.
     """
     rows = numbers(vectors)
     if rows.ndim != 2 or len(rows) < 3 or rows.shape[1] < 2:
@@ -96,11 +98,24 @@ def project(vectors: npt.ArrayLike, method: str = "pca", seed: int = 0) -> Float
         perplexity = min(30.0, (len(rows) - 1) / 3)
         found = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(rows)
         return np.asarray(found, np.float64)
+    if method == "umap":
+        return _by_umap(rows, seed)
     centred = rows - rows.mean(axis=0)
     directions = np.linalg.svd(centred, full_matrices=False)[2][:2]
     largest = np.abs(directions).argmax(axis=1)
     directions *= np.sign(directions[np.arange(2), largest])[:, None]
     return np.asarray(centred @ directions.T)
+
+
+def _by_umap(rows: Floats, seed: int) -> Floats:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a package of its other half is not installed
+        with needs("umap", "UMAP"):
+            from umap import UMAP
+        near = min(15, len(rows) - 1)
+        start = "spectral" if len(rows) > 10 else "random"
+        made = UMAP(n_neighbors=near, init=start, random_state=seed, n_jobs=1)
+        return np.asarray(made.fit_transform(rows), np.float64)
 
 
 def draw_embeddings(
