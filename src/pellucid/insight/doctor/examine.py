@@ -173,7 +173,9 @@ def _before(case: Case) -> list[Suspicion]:
     first = case.notes.get("first weights")
     if case.phase == "before" or first is None:
         return _asked(rules_of("before", start=case.phase == "before"), case)
-    early = replace(case, phase="before", step=0, notes={}, records=[], losses=[], history=[])
+    early = replace(
+        case, phase="before", step=0, notes={"early": True}, records=[], losses=[], history=[]
+    )
     with untouched(*modules_of(case)):
         for name, tensor in named_tensors(case.model):
             if name in first:

@@ -87,6 +87,12 @@ def takes_one_size(case: Case) -> bool:
     return isinstance(case.loss, RecordedLoss) and case.loss.form is None
 
 
+def is_plain(case: Case) -> bool:
+    """Whether the targets are those of one network: not where several networks judge each other,
+    as generator and discriminator do."""
+    return len(getattr(case.bench, "models", ())) <= 1
+
+
 def modules_of(case: Case) -> list[Module]:
     """The networks that an examination may touch: the model, and a loss with state."""
     return [part for part in (case.model, case.loss) if isinstance(part, Module)]

@@ -29,6 +29,11 @@ CONFIRMED, REFUTED = 6.0, 1 / 8
 """Factors of the odds after a probe."""
 LEAST_TO_EXPLAIN = 0.5
 """A cause has to be this likely to take others as its symptoms."""
+FACTS = ("LOSS_REDUCTION", "INPUT_UNSCALED", "TARGET_UNSCALED", "INIT_SCALE", "SATURATION")
+"""Causes that are seen for certain, and of which only the harm is in doubt: a symptom that they
+explain speaks for it."""
+LIFTED = 0.7
+"""By how much of its own probability such a symptom closes the gap to certainty."""
 
 ORDER = (
     "SINGLE_CLASS_LABELS", "DATA_SHAPE", "LABEL_SCALED", "LABEL_MISALIGNED", "BROADCAST",
@@ -56,6 +61,7 @@ def rank(
     gathered = _gathered(suspicions)
     _try(case, gathered, probes or {}, time.perf_counter() + seconds)
     likely = {code: (found, confidence_of(found)) for code, found in gathered.items()}
+    _lift(likely)
     roots = _roots(likely)
     named = _named(roots, likely, case)
     if not named and sick is not None:
@@ -116,6 +122,18 @@ def _try(
             suspicion.results.append(probes[name](case, suspicion))
             if confidence_of(suspicion) < 0.2 or confidence_of(suspicion) >= CERTAIN:
                 break
+
+
+def _lift(likely: dict[str, tuple[Suspicion, float]]) -> None:
+    """Harm that is seen makes a fact that explains it likelier."""
+    for code in FACTS:
+        if code not in likely or likely[code][1] < 0.4:
+            continue
+        symptoms = [q for c, (_, q) in likely.items() if c in CAUSES[code].explains]
+        most = max(symptoms, default=0.0)
+        if most >= SAID:
+            found, p = likely[code]
+            likely[code] = found, p + (1 - p) * LIFTED * most
 
 
 def _roots(likely: Mapping[str, tuple[Suspicion, float]]) -> dict[str, list[str]]:

@@ -498,6 +498,8 @@ def refused(case: Case) -> Found:
     run = trained(case)
     if run is None or run.error is None or isinstance(run.error, NotRepeatable):
         return
+    if case.phase != "before" or case.notes.get("early"):
+        return  # a program that runs is not refused: it is called in another way
     task, units = task_of(case), units_of(case)
     message = Evidence(f"the {run.phase or 'loss'} refused: {run.error.message}")
     if run.phase == "loss" and isinstance(run.error, OutOfRangeError) and 0 < units < task.classes:

@@ -14,6 +14,7 @@ from pellucid.insight.doctor.facts import (
     end_of,
     evaluated,
     features_of,
+    is_plain,
     taken_of,
     targets_of,
     task_of,
@@ -51,7 +52,13 @@ def numbers_in(y: Array | None, kind: str) -> Array | None:
 def one_value(case: Case) -> Found:
     """Nothing to tell apart."""
     y, task = targets_of(case.train), task_of(case)
-    if y is None or len(y) < 8 or y.dtype.kind not in "biuf" or task.kind == "none":
+    if (
+        not is_plain(case)
+        or y is None
+        or len(y) < 8
+        or y.dtype.kind not in "biuf"
+        or task.kind == "none"
+    ):
         return
     numbers = class_numbers(case)
     values = y if numbers is None else numbers
@@ -161,7 +168,12 @@ def _lost(classes: list[int], evidence: Evidence, strength: float) -> Suspicion:
 def imbalance(case: Case) -> Found:
     """Classes of very unequal size; whether that hurts is seen only after training."""
     numbers = class_numbers(case)
-    if numbers is None or len(numbers) < 50 or case.settings.get("class_weight") is not None:
+    if (
+        not is_plain(case)
+        or numbers is None
+        or len(numbers) < 50
+        or case.settings.get("class_weight") is not None
+    ):
         return
     counts = np.unique(numbers, return_counts=True)[1]
     if len(counts) < 2:
@@ -211,7 +223,13 @@ def misaligned(case: Case) -> Found:
     """Labels that have nothing to do with the features of their rows."""
     numbers, parts = class_numbers(case), features_of(case.train)
     y, task = targets_of(case.train), task_of(case)
-    if y is None or len(parts) != 1 or parts[0].dtype.kind != "f" or len(y) < 120:
+    if (
+        not is_plain(case)
+        or y is None
+        or len(parts) != 1
+        or parts[0].dtype.kind != "f"
+        or len(y) < 120
+    ):
         return
     if task.kind in ("sequence of classes", "reconstruction", "none") or y.dtype.kind not in "biuf":
         return
