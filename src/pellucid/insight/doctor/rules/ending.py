@@ -424,7 +424,8 @@ def _misfit(task: Task, taken: Taking, end: Ending, units: int) -> tuple[str, st
             return "is for classes", "mse_loss", 0.9
     if taken.form == "sigmoid":
         if task.kind in ("real", "counts") or task.kind == "signed" and task.low < -0.01:
-            return "is for targets from 0 to 1", "mse_loss", 0.95
+            sure = taken.known or taken.kind == "scores"  # else a distance of logarithms, perhaps
+            return "is for targets from 0 to 1", "mse_loss", 0.95 if sure else 0.5
         if task.kind == "class index" and task.classes > 2:
             return "is for targets from 0 to 1", "cross_entropy", 0.95
         if task.kind == "one-hot" and task.classes > 2 and end.kind == "softmax":

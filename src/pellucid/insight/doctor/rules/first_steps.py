@@ -34,7 +34,7 @@ def tried_rates(case: Case) -> Found:
             "LR_HIGH", place, (told,), 0.5 if rose else 0.3, ("learning_rate",), (patch,)
         )
     ratio = update_ratio(case)  # a plateau at the start is no proof where weights do move
-    if not rose and case.settings.get("schedule") is None and (ratio is None or ratio < 1e-3):
+    if not rose and case.settings.get("schedule") is None and ratio is not None and ratio < 1e-3:
         patch = remedies.learning_rate("Raise the learning rate.", rate, 100.0)
         yield Suspicion("LR_LOW", place, (told,), 0.4, ("learning_rate",), (patch,))
 
