@@ -3,11 +3,14 @@
 :func:`examine` looks before the first step.  Causes are in :mod:`.causes`, what is said in
 :mod:`.findings` and :mod:`.report`, what is known of a training in :mod:`.case`.  :func:`watch`
 follows a loop.
+:func:`examine` looks before the first step, :func:`examine_data` at data alone.  Causes are in :mod:`.causes`, what is said in
+:mod:`.findings` and :mod:`.report`, what is known of a training in :mod:`.case`.
 """
 
 from pellucid.insight.doctor.case import Case, Rows
 from pellucid.insight.doctor.causes import CAUSES, Cause
 from pellucid.insight.doctor.examine import examine
+from pellucid.insight.doctor.data import examine_data
 from pellucid.insight.doctor.findings import Evidence, Finding, Place, ProbeResult, Suspicion
 from pellucid.insight.doctor.patches import Patch
 from pellucid.insight.doctor.report import Report
@@ -31,6 +34,7 @@ __all__ = [
     "run_script",
     "Watch",
     "watch",
+    "examine_data",
 ]
 
 
