@@ -21,7 +21,7 @@ from pellucid.insight.doctor.data.material import Material
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
 from pellucid.insight.doctor.patches import Patch
 
-MOST_ROWS = 60_000
+MOST_ROWS = 30_000
 _RARE = 0.1
 _MOST_LABELS = 8
 _NICE = (1.0, 0.5, 0.25, 0.2, 0.1, 0.05, 0.01, 2.0, 5.0, 10.0)
@@ -80,7 +80,7 @@ def scaled_classes(column: Column) -> float | None:
 
 
 def rows_judged(data: Material) -> Codes:
-    """The rows whose labels are judged: those with a target, at most 60,000, drawn."""
+    """The rows whose labels are judged: those with a target, at most 30,000, drawn."""
     rows = np.flatnonzero(data.known)
     if len(rows) > MOST_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, MOST_ROWS, replace=False))
