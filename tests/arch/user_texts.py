@@ -32,7 +32,19 @@ PYTHON_ONLY = {
     "insight": "explain features nonfinite",
     "insight/report": "shown",
 }
-FOLDERS = ("base", "data", "training", "insight", "insight/pictures", "insight/report", "cli")
+FOLDERS = (
+    "base",
+    "data",
+    "training",
+    "insight",
+    "insight/doctor",
+    "insight/doctor/data",
+    "insight/doctor/probes",
+    "insight/doctor/rules",
+    "insight/pictures",
+    "insight/report",
+    "cli",
+)
 FILES = (
     "interop/weights.py",
     "interop/safetensors.py",

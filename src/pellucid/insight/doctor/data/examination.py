@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from pellucid.base.errors import DataError
+from pellucid.base.errors import DataError, PellucidError
 from pellucid.data.encodings import AUTO
 from pellucid.insight.doctor.causes import CAUSES
 from pellucid.insight.doctor.data.faults import (
@@ -31,6 +32,7 @@ from pellucid.insight.doctor.data.repeated import copies_rule
 from pellucid.insight.doctor.findings import Evidence, Finding, Place, Suspicion
 from pellucid.insight.doctor.patches import Patch
 from pellucid.insight.doctor.report import Report
+from pellucid.training.job import one_blas_thread
 
 RULES: tuple[Callable[[Material], Iterator[Suspicion]], ...] = (
     target_rule,
@@ -50,6 +52,7 @@ RULES: tuple[Callable[[Material], Iterator[Suspicion]], ...] = (
 )
 """What is looked at, the gravest first."""
 
+_MANY = 20_000
 UNCHANGED = "The data stay as they are; only you can change them."
 
 
@@ -120,13 +123,21 @@ def examine_material(data: Material) -> Report:
     if not len(data):
         raise DataError(f"{data.name} has no rows", "Give data with rows.")
     suspicions: list[Suspicion] = []
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), _threads(len(data)):
         for rule in RULES:
             suspicions.extend(rule(data))
     task = "" if data.task is None else data.task.kind
     report = Report(ranked(suspicions), task=task, phase="before")
     report.facts = facts_of(data)
     return report
+
+
+def _threads(rows: int) -> contextlib.AbstractContextManager[object]:
+    """One thread for the small matrices of few rows, where there is a way to ask for that."""
+    if rows < _MANY:
+        with contextlib.suppress(PellucidError):
+            return one_blas_thread()
+    return contextlib.nullcontext()
 
 
 def facts_of(data: Material) -> dict[str, object]:

@@ -13,6 +13,7 @@ from pellucid.data.number_text import take_apart
 from pellucid.data.resemblance import is_group_name
 from pellucid.insight.doctor.data.columns import homogeneous, is_prose
 from pellucid.insight.doctor.data.held_out import Codes, Numbers
+from pellucid.insight.doctor.data.leaks import identifiers
 from pellucid.insight.doctor.data.material import Material
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
 from pellucid.insight.doctor.patches import Patch
@@ -131,6 +132,8 @@ def _stand_in(data: Material, column: Column) -> Suspicion | None:
 def mixed_rule(data: Material) -> Iterator[Suspicion]:
     """DATA_MIXED: numbers among texts, texts among numbers, one category in several writings."""
     for column in data.features.columns.values():
+        if column.name in identifiers(data):
+            continue
         found = _several_writings(data, column) or _numbers_among(data, column)
         if found is None:
             found = _texts_among(data, column)
@@ -211,7 +214,7 @@ def _tells_of_strays(note: str, name: str) -> bool:
 
 
 def outlier_rule(data: Material) -> Iterator[Suspicion]:
-    """DATA_OUTLIERS: values far beyond where the column's tail ends, also on a logarithmic scale."""
+    """DATA_OUTLIERS: values far beyond where the column's tail ends, also on a scale of logs."""
     if len(data) < _FEWEST or homogeneous(data.features):
         return
     names = data.task.targets if data.task is not None and not data.is_classes else ()

@@ -146,8 +146,11 @@ def _noise(
     if not errors.is_noise:
         return
     worst = errors.order[: errors.count]
-    pairs = [f"{names[int(errors.suggested[row])]} rather than {names[int(given)]}"
-             for row, given in zip(worst[:3], _given(data, rows[worst[:3]], column), strict=True)]  # fmt: skip
+    given = _given(data, rows[worst[:3]], column)
+    pairs = [
+        f"{names[int(errors.suggested[row])]} rather than {names[label]}"
+        for row, label in zip(worst[:3], given, strict=True)
+    ]
     evidence = (
         Evidence("labels that are probably wrong", float(errors.count), "0"),
         Evidence("share of rows whose label the other rows contradict", errors.wrong),

@@ -26,7 +26,14 @@ _TOGETHER = 0.3
 
 
 def identifiers(data: Material) -> dict[str, str]:
-    """Columns that name or count the rows, with a sentence about each."""
+    """Columns that name or count the rows, with a sentence about each (kept with the data)."""
+    if "identifiers" not in data.notes:
+        data.notes["identifiers"] = _identifiers(data)
+    known: dict[str, str] = data.notes["identifiers"]
+    return known
+
+
+def _identifiers(data: Material) -> dict[str, str]:
     features = data.features
     found = find_row_counters(features, np.arange(len(features)))
     for column in features.columns.values():

@@ -129,4 +129,4 @@ def dimension(distances: npt.NDArray[np.float64]) -> float:
     if known.sum() < 10 or distances.shape[1] < 3:
         return 1.0
     logs = np.log(distances[known, -1:] / distances[known, :-1])
-    return float(np.clip((distances.shape[1] - 2) / logs.sum(axis=1).mean(), 1.0, 64.0))
+    return float(np.clip((distances.shape[1] - 1) / logs.sum(axis=1).mean(), 1.0, 64.0))

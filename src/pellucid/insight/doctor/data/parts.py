@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -90,7 +91,7 @@ def chi_square_tail(one: Numbers, two: Numbers) -> float:
     freedom = max(int(used.sum()) - 1, 1)
     spread = 2 / (9 * freedom)
     z = ((square / freedom) ** (1 / 3) - (1 - spread)) / np.sqrt(spread)
-    return float(min(1.0, np.exp(-0.5 * z * z))) if z > 0 else 1.0
+    return math.erfc(z / math.sqrt(2)) / 2
 
 
 def features_rule(data: Material) -> Iterator[Suspicion]:

@@ -42,8 +42,8 @@ def text_copies(texts: list[str | None], part: npt.NDArray[np.int8]) -> Copies:
     numbers = {text: number for number, text in enumerate(dict.fromkeys(kept))}
     same = np.array([numbers[text] for text in kept], np.uint64)
     rows, twins = pairs_of(same, part)
-    equal = np.array([given[places[a]] == given[places[b]] for a, b in zip(rows, twins, strict=True)],
-                     np.bool_)  # fmt: skip
+    pairs = zip(places[rows].tolist(), places[twins].tolist(), strict=True)
+    equal = np.array([given[a] == given[b] for a, b in pairs], np.bool_)
     near = _alike(kept, part)
     found = merged(Copies(rows, twins, equal, float(len(rows))), near)
     return Copies(places[found.rows], places[found.twins], found.exact, found.pairs)
