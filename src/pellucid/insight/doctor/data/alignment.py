@@ -22,6 +22,7 @@ from pellucid.insight.doctor.patches import Patch
 _FEWEST = 100
 _SHIFTS = (1, -1, 2, -2, 3, -3)
 _STRETCH = 30
+_ONE_CLASS = 0.85
 _ANEW = Patch("data", "Take features and labels from one table, or shuffle them together.")
 
 
@@ -45,7 +46,7 @@ def misaligned_classes(
     skill, error = skill_of_classes(found.probabilities, labels)
     classes = found.probabilities.shape[1]
     log_gain = _gain(found.probabilities, labels)
-    if skill < 2 * error and log_gain < 0.01 and _order(found.probabilities, labels) < 4:
+    if skill < 2 * error and log_gain < 0.01 and _order(found.probabilities, labels) < 3:
         shifted = []
         for shift in _SHIFTS:
             moved = np.roll(labels, shift)
@@ -56,9 +57,9 @@ def misaligned_classes(
                             "well above 0")  # fmt: skip
         if best > max(8 * error, 0.2):
             yield _shifted(evidence, best, shift)
-        else:
+        elif np.bincount(labels).max() < _ONE_CLASS * len(labels):
             yield Suspicion(
-                "LABEL_MISALIGNED", Place(), (evidence,), 0.6, ("knn_agreement",), (_ANEW,)
+                "LABEL_MISALIGNED", Place(), (evidence,), 0.6, ("neighbours",), (_ANEW,)
             )
         return
     if skill > 0.5:
@@ -155,7 +156,7 @@ def misaligned_numbers(data: Material, rows: Floats, truth: Numbers) -> Iterator
     if best > max(0.1, 4 * error):
         yield _shifted(evidence, best, shift)
     else:
-        yield Suspicion("LABEL_MISALIGNED", Place(), (evidence,), 0.5, ("knn_agreement",), (_ANEW,))
+        yield Suspicion("LABEL_MISALIGNED", Place(), (evidence,), 0.5, ("neighbours",), (_ANEW,))
 
 
 def _explained(truth: Numbers, answers: Numbers) -> float:
