@@ -17,6 +17,7 @@ from pellucid.data.prepared import PreparedData
 from pellucid.data.sources import load_source
 from pellucid.insight.doctor.bench import ModelBench
 from pellucid.insight.doctor.case import Case, Rows
+from pellucid.insight.doctor.causes import CAUSES
 from pellucid.insight.doctor.data.examination import examine_data
 from pellucid.insight.doctor.findings import Evidence, Finding, Place
 from pellucid.insight.doctor.judging import judged
@@ -196,8 +197,8 @@ def stored_findings(examination: Mapping[str, Any] | None) -> list[Finding]:
     """Findings from the JSON values that a run holds; remedies can be read, not tried."""
     found = []
     for entry in (examination or {}).get("findings", ()):
-        place = {k: v for k, v in entry.get("place", {}).items() if isinstance(v, str)}
-        names = Place.__dataclass_fields__
+        if entry["cause"] not in CAUSES:
+            continue  # of another version
         evidence = [
             Evidence(str(e.get("text", "")), e.get("value"), str(e.get("expected", "")))
             for e in entry["evidence"]
@@ -209,8 +210,18 @@ def stored_findings(examination: Mapping[str, Any] | None) -> list[Finding]:
         ]  # fmt: skip
         found.append(
             Finding(
-                entry["cause"], Place(**{k: v for k, v in place.items() if k in names}),
+                entry["cause"], _place(entry.get("place")),
                 tuple(evidence), float(entry["confidence"]), remedies=tuple(remedies),
             )
         )  # fmt: skip
     return found
+
+
+def _place(value: object) -> Place:
+    """Where a stored finding lies: its names; of rows, those that are whole numbers."""
+    known = value if isinstance(value, dict) else {}
+    layer, setting, column, line, part = (
+        str(known.get(name, "")) for name in ("layer", "setting", "column", "line", "part")
+    )
+    rows = tuple(row for row in known.get("rows") or () if type(row) is int)
+    return Place(layer, setting, column, line, rows, part)

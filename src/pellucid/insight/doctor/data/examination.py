@@ -173,9 +173,9 @@ def ranked(suspicions: Sequence[Suspicion]) -> list[Finding]:
     order = sorted(range(len(suspicions)), key=lambda n: (-round(suspicions[n].strength, 1), n))
     findings = [_finding(suspicions[n]) for n in order if suspicions[n].cause not in explained]
     for suspicion in suspicions:
-        cause = explained.get(suspicion.cause)
+        root = explained.get(suspicion.cause)
         for number, finding in enumerate(findings):
-            if finding.cause == cause:
+            if finding.cause == root:
                 symptoms = (*finding.symptoms, _finding(suspicion))
                 findings[number] = replace(finding, symptoms=symptoms)
                 break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -277,7 +278,7 @@ def _beyond(values: Numbers) -> Numbers:
 def scale_rule(data: Material) -> Iterator[Suspicion]:
     """INPUT_UNSCALED and INPUT_DOUBLE_SCALED, for numbers that nobody scales further."""
     if data.pictures is not None:
-        yield from _pictures_scale(data)
+        yield from _pictures_scale(data, data.pictures)
         return
     columns = [
         c
@@ -343,15 +344,14 @@ def scaled_twice(values: Numbers) -> Iterator[Suspicion]:
                     0.98 if bytes_twice else 0.8, ("standardized_input",), (patch,))  # fmt: skip
 
 
-def _pictures_scale(data: Material) -> Iterator[Suspicion]:
-    assert data.pictures is not None  # noqa: S101 - asked for pictures only
-    plain = data.pictures[:: max(1, len(data.pictures) // 500)]
+def _pictures_scale(data: Material, pictures: npt.NDArray[Any]) -> Iterator[Suspicion]:
+    plain = pictures[:: max(1, len(pictures) // 500)]
     flat = np.asarray(plain, np.float64).reshape(len(plain), -1)
     if plain.dtype.kind == "f":
         yield from scaled_twice(flat)
         if data.prepared and float(np.abs(flat).max(initial=0)) > 20:
             yield from unscaled(flat.reshape(-1, 1), ["pixels"], certain=True)
-    blank = data.pictures.reshape(len(data.pictures), -1)
+    blank = pictures.reshape(len(pictures), -1)
     blank_rows = np.flatnonzero((blank == blank[:, :1]).all(axis=1))
     if len(blank_rows) and len(blank_rows) < 0.5 * len(blank):
         files = tuple(data.files[row] for row in blank_rows) if data.files else ()

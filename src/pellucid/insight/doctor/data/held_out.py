@@ -62,14 +62,10 @@ class Ridge:
     def best(self, targets: Floats) -> tuple[float, float, Floats]:
         """The least left-out squared error, its penalty and its answers."""
         scale = float(self.values.sum()) / len(self.basis)
-        found = None
-        for penalty in _PENALTIES:
-            answers = self.left_out(targets, penalty * scale)
-            error = float(np.square(answers - targets).mean())
-            if found is None or error < found[0]:
-                found = error, penalty * scale, answers
-        assert found is not None  # noqa: S101 - there are penalties
-        return found
+        tried = [(p * scale, self.left_out(targets, p * scale)) for p in _PENALTIES]
+        errors = [float(np.square(answers - targets).mean()) for _, answers in tried]
+        least = int(np.argmin(errors))
+        return errors[least], *tried[least]
 
 
 def kernel_columns(rows: Floats, targets: Floats, seed: int = 0) -> Floats:
@@ -92,7 +88,7 @@ def kernel_columns(rows: Floats, targets: Floats, seed: int = 0) -> Floats:
 def _squares(rows: Floats, others: Floats) -> Floats:
     distances = np.einsum("ij,ij->i", rows, rows)[:, None] - 2.0 * (rows @ others.T)
     distances += np.einsum("ij,ij->i", others, others)
-    return np.maximum(distances, 0)
+    return np.asarray(np.maximum(distances, 0), np.float32)
 
 
 def _nystrom(rows: Floats, landmarks: Floats, width: float) -> Floats:

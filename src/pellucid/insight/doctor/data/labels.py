@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from pellucid.data.columns import Column
+from pellucid.data.tasks import Task
 from pellucid.insight.doctor.data.alignment import misaligned_classes, misaligned_numbers
 from pellucid.insight.doctor.data.columns import feature_columns, picture_columns
-from pellucid.insight.doctor.data.held_out import Codes, Floats, HeldOut, held_out_classes
+from pellucid.insight.doctor.data.held_out import Codes, Floats, HeldOut, Numbers, held_out_classes
 from pellucid.insight.doctor.data.label_errors import (
     FEWEST_ROWS,
     LabelErrors,
@@ -44,11 +45,10 @@ def target_rule(data: Material) -> Iterator[Suspicion]:
     if data.constant:
         column = data.table[data.constant]
         value = column.text(int(np.flatnonzero(~column.missing)[0]))
-        evidence = (Evidence(f"all {len(column):,} labels are {value}"),)
+        told = Evidence(f"all {len(column):,} labels are {value}")
         patch = Patch("data", "Choose another target, or add rows of other classes.")
-        yield Suspicion(
-            "SINGLE_CLASS_LABELS", Place(column=data.constant), evidence, 1.0, (), (patch,)
-        )
+        place = Place(column=data.constant)
+        yield Suspicion("SINGLE_CLASS_LABELS", place, (told,), 1.0, (), (patch,))
     if data.task is None or data.task.kind != "regression":
         return
     for name in data.task.targets:
@@ -97,7 +97,7 @@ def label_rule(data: Material) -> Iterator[Suspicion]:
         return
     truth = data.truth[rows]
     if data.is_classes:
-        yield from _classes(data, rows, columns, truth)
+        yield from _classes(data, data.task, rows, columns, truth)
     elif data.task.kind == "multilabel":
         for number, name in enumerate(data.task.targets[:_MOST_LABELS]):
             labels = truth[:, number].astype(np.int64)
@@ -112,7 +112,7 @@ def label_rule(data: Material) -> Iterator[Suspicion]:
             yield _far(data, rows[far], sizes[far])
 
 
-def _far(data: Material, rows: Codes, sizes: Floats) -> Suspicion:
+def _far(data: Material, rows: Codes, sizes: Numbers) -> Suspicion:
     evidence = (
         Evidence("targets far from what the other rows say", float(len(rows)), "0"),
         Evidence(
@@ -125,16 +125,17 @@ def _far(data: Material, rows: Codes, sizes: Floats) -> Suspicion:
     return Suspicion("LABEL_NOISE", place, evidence, 0.8, ("label_errors",), (patch,))
 
 
-def _classes(data: Material, rows: Codes, columns: Floats, labels: Codes) -> Iterator[Suspicion]:
-    assert data.task is not None  # noqa: S101 - asked for classes only
-    names = data.task.class_names
+def _classes(
+    data: Material, task: Task, rows: Codes, columns: Floats, labels: Codes
+) -> Iterator[Suspicion]:
+    names = task.class_names
     found = held_out_classes(columns, labels, len(names))
     misaligned = list(misaligned_classes(data, rows, labels, found))
     yield from misaligned
     if misaligned:
         return
     errors = label_errors(found.probabilities, labels)
-    noise = list(_noise(data, rows, errors, names, data.task.targets[0]))
+    noise = list(_noise(data, rows, errors, names, task.targets[0]))
     yield from noise
     if not noise:
         yield from _imbalance(data, labels, found, names)
@@ -165,11 +166,10 @@ def _noise(
 
 
 def _given(data: Material, rows: Codes, column: str) -> list[int]:
-    assert data.truth is not None and data.task is not None  # noqa: S101 - asked for targets only
-    if data.is_classes:
-        return [int(label) for label in data.truth[rows]]
+    if data.is_classes or data.task is None:
+        return [int(label) for label in data.answers[rows]]
     place = data.task.targets.index(column)
-    return [int(label) for label in data.truth[rows, place]]
+    return [int(label) for label in data.answers[rows, place]]
 
 
 def _imbalance(

@@ -173,12 +173,11 @@ def _together(data: Material, names: list[str]) -> float:
         rows = np.random.default_rng(0).choice(rows, _MOST_ROWS // 2, replace=False)
     table = data.features.take(rows)
     columns = feature_columns(table.without(set(table.columns) - set(names)))[0]
-    assert data.truth is not None  # noqa: S101 - asked for targets only
-    truth = data.truth[rows]
+    truth = data.answers[rows]
     if not columns.shape[1]:
         return 0.0
     if data.is_classes:
-        found = held_out_classes(columns, truth, int(data.truth.max()) + 1)
+        found = held_out_classes(columns, truth, int(data.answers.max()) + 1)
         return float((found.probabilities.argmax(axis=1) == truth).mean())
     _, answers = held_out_numbers(columns, truth)
     total = np.square(truth - truth.mean(axis=0)).sum(axis=0)
@@ -277,8 +276,7 @@ def time_rule(data: Material) -> Iterator[Suspicion]:
 
 
 def _carried_on(data: Material, rows: Codes) -> float:
-    assert data.truth is not None  # noqa: S101 - asked for targets only
-    values = np.asarray(data.truth[rows], np.float64).reshape(len(rows), -1)[:, 0]
+    values = np.asarray(data.answers[rows], np.float64).reshape(len(rows), -1)[:, 0]
     if data.is_classes and len(rows):
         values = (values == np.bincount(values.astype(np.int64)).argmax()).astype(np.float64)
     middle = values - values.mean() if len(values) else values

@@ -72,6 +72,11 @@ class Material:
         return self.task is not None and self.task.kind in ("binary", "multiclass")
 
     @property
+    def answers(self) -> npt.NDArray[Any]:
+        """The truth, asked for where there is a task."""
+        return cast(npt.NDArray[Any], self.truth)
+
+    @property
     def has_parts(self) -> bool:
         """Whether the data say which rows are for training and which are not."""
         return bool((self.part == 0).any() and (self.part > 0).any())

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pellucid.data.columns import Column
-from pellucid.insight.doctor.data.held_out import Floats, Numbers, Ridge
+from pellucid.insight.doctor.data.held_out import Codes, Floats, Numbers, Ridge
 from pellucid.insight.doctor.data.material import Material
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
 from pellucid.insight.doctor.patches import Patch
@@ -58,9 +58,9 @@ def _classes(first: Numbers, other: Numbers, names: tuple[str, ...]) -> Iterator
         yield Suspicion("SPLIT_UNSHUFFLED", Place(), evidence, 0.97, (), (_SHUFFLE,))
     absent = [names[c] for c in np.flatnonzero((one == 0) & (two > 0))]
     if absent:
-        evidence = (Evidence(f"rows of class {absent[0]} in training", 0.0, "some"),)
+        seen = Evidence(f"rows of class {absent[0]} in training", 0.0, "above 0")
         patch = Patch("data", f"Put rows of class {', '.join(absent[:5])} into training.")
-        yield Suspicion("MISSING_CLASS", Place(), evidence, 1.0, (), (patch, _SHUFFLE))
+        yield Suspicion("MISSING_CLASS", Place(), (seen,), 1.0, (), (patch, _SHUFFLE))
 
 
 def kolmogorov(first: Numbers, other: Numbers) -> tuple[float, float]:
@@ -78,7 +78,7 @@ def kolmogorov(first: Numbers, other: Numbers) -> tuple[float, float]:
     return apart, float(min(1.0, 2 * np.exp(-2 * (apart * size) ** 2)))
 
 
-def chi_square_tail(one: Numbers, two: Numbers) -> float:
+def chi_square_tail(one: Codes, two: Codes) -> float:
     """About the chance of such counts (classes,) twice where the shares are one: the tail of χ²
     by Wilson and Hilferty's cube root (1931)."""
     both = one + two

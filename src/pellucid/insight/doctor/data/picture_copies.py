@@ -99,7 +99,7 @@ def _normal(rows: npt.NDArray[np.generic]) -> Floats:
     """Rows without their mean, of length 1."""
     centred = np.asarray(rows - rows.mean(axis=1, keepdims=True), np.float32)
     lengths = np.sqrt(np.einsum("ij,ij->i", centred, centred))
-    return centred / np.maximum(lengths, 1e-9)[:, None]
+    return np.asarray(centred / np.maximum(lengths, 1e-9)[:, None], np.float32)
 
 
 def _of_parts(
