@@ -22,6 +22,7 @@ from pellucid.insight.doctor import (
 )
 from pellucid.insight.doctor.causes import CAUSES
 from pellucid.insight.doctor.run_cases import examine_run
+from pellucid.insight.doctor.treating import Treatment
 from pellucid.rl.runs import AGENT, load_course
 from pellucid.training.run_folder import MODEL
 
@@ -68,7 +69,7 @@ def doctor(
             _say_run(run)
     else:
         report = _of_run(Path(what or ""), args, seconds)
-    treatment = _treated(report, seconds) if treat and not report.is_healthy else None
+    treatment = _treated(report) if treat and not report.is_healthy else None
     if as_json:
         more = {} if treatment is None else {"treatment": treatment.to_json()}
         say_json({**report.to_json(), **more})
@@ -76,7 +77,10 @@ def doctor(
         show(report)
         if treatment is not None:
             say()
-            say(str(treatment))
+            for line in str(treatment).split("\n"):
+                say(line)
+            if treatment.diff:
+                typer.echo(clean(treatment.diff))
     if not report.is_healthy:
         raise typer.Exit(FOUND)
     if code:
@@ -102,15 +106,15 @@ def _of_run(folder: Path, args: Sequence[str], seconds: float) -> Report:
     return examine_run(folder, seconds=seconds)
 
 
-def _treated(report: Report, seconds: float) -> Any:
+def _treated(report: Report) -> Treatment:
     """What a trial of the remedies says, where there is something to try them on."""
-    treat = getattr(report, "treat", None)
-    if treat is None or report.case is None:
+    case = report.case
+    if case is None or case.model is None or case.train is None:
         raise ArgumentError(
             "There is nothing to try remedies on: the data of the run are not at hand",
             "Put them back where they were, or follow the advice by hand.",
         )
-    return treat()
+    return report.treat()
 
 
 def _say_run(run: ScriptRun) -> None:
