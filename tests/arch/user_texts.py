@@ -32,8 +32,21 @@ PYTHON_ONLY = {
     "insight": "explain features nonfinite",
     "insight/report": "shown",
 }
-FOLDERS = ("base", "data", "training", "insight", "insight/pictures", "insight/report", "cli")
+FOLDERS = (
+    "base",
+    "data",
+    "training",
+    "insight",
+    "insight/doctor/data",
+    "insight/pictures",
+    "insight/report",
+    "cli",
+)
 FILES = (
+    "insight/doctor/causes.py",
+    "insight/doctor/findings.py",
+    "insight/doctor/report.py",
+    "insight/doctor/rules/rewards.py",
     "interop/weights.py",
     "interop/safetensors.py",
     "interop/files.py",

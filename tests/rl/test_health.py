@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pellucid.base.errors import ArgumentError
+from pellucid.insight import doctor
 from pellucid.rl import (
     DQN,
     PPO,
     CartPole,
+    Course,
     DQNSettings,
     GridWorld,
     PPOSettings,
@@ -117,3 +120,47 @@ def test_each_figure_has_its_reason(figures: dict[str, float], what: str) -> Non
         progress=[Progress(1200, 2000, 60, 20.0, 1.0, figures)],
     )
     assert names(agent) == {what}
+
+
+def course(**known: Any) -> Course:
+    sums = list(np.tile([20.0, 22.0, 19.0], 20))
+    return Course(sums, [20, 22, 19] * 20, 0, 1200, 2, **known)
+
+
+def test_a_loop_of_ones_own_is_judged_like_an_agent() -> None:
+    assert find_reasons(course())[0].what == "more steps"
+    quiet = course()
+    quiet.tell(entropy=0.001)
+    assert [f.cause for f in find_reasons(quiet)] == ["ENTROPY_COLLAPSE"]
+    stuck = course(taken=np.array([1200, 0]))
+    assert [f.cause for f in find_reasons(stuck)] == ["EXPLORATION_DEAD"]
+    rising = Course(list(np.linspace(10, 200, 60)), [20] * 60, 0, 1200, 2)
+    rising.tell(entropy=0.0)
+    assert find_reasons(rising) == []
+
+
+def test_an_environment_is_watched() -> None:
+    noted = Course()
+    world = noted.watching(CartPole(limit=30))
+    world.reset(seed=0)
+    lengths, age = [], 0
+    for number in range(400):
+        step = world.step(number % 2)
+        age += 1
+        if step.terminated or step.truncated:
+            lengths.append(age)
+            age = 0
+            world.reset(seed=number)
+    assert noted.lengths == lengths and noted.steps == 400 and noted.actions == 2
+    assert noted.taken is not None and noted.taken.tolist() == [200, 200]
+    assert noted.sums == [float(n) for n in lengths]
+
+
+def test_the_doctor_gives_the_reasons_as_findings() -> None:
+    frozen = PPOSettings(copies=4, steps=64, batch=64, epochs=1, lr=0.0)
+    report = doctor.examine_agent(PPO(Scaled(), frozen).learn(2_000))
+    assert report[0].cause == "REWARD_SCALE" and report[0].evidence[0].value > 1e5
+    assert report[0].remedies[0].name == "scale_rewards"
+    assert doctor.examine_agent(PPO("CartPole-v1", QUICK).learn(12_000)).is_healthy
+    with pytest.raises(ArgumentError, match="An agent was expected"):
+        doctor.examine_agent(3)

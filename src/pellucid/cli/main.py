@@ -16,8 +16,8 @@ from pellucid.data.encodings import AUTO
 
 EXIT_CODES = (
     "Exit codes: 0 done; 2 wrong arguments; 3 data that cannot be used; 4 files that cannot be "
-    "read or written; 5 a damaged run folder; 6 NaN or infinity in training; 70 a defect; 128 + n "
-    "ended by signal n (130: Ctrl-C)."
+    "read or written; 5 a damaged run folder; 6 NaN or infinity in training; 7 pellucid doctor has "
+    "found something; 70 a defect; 128 + n ended by signal n (130: Ctrl-C)."
 )
 
 app = typer.Typer(
@@ -579,6 +579,84 @@ def weights(
     tensors.show(file, match, as_json)
 
 
+@app.command(
+    cls=Command,
+    rich_help_panel=LOOK,
+    context_settings={"ignore_unknown_options": True},
+    epilog=_examples(
+        "doctor train.py --epochs 3",
+        "doctor runs/houses",
+        "doctor runs/houses --treat",
+        "doctor --data houses.csv --target price",
+        "doctor --data pictures/ --json",
+        "doctor --data train.csv --validation holdout.csv -t label",
+    ),
+)
+@reported
+def doctor(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            help="A program in Python, which is run under watch, or the folder of a run.",
+            metavar="[SCRIPT.py | RUN]",
+            show_default=False,
+        ),
+    ] = None,
+    args: Annotated[
+        list[str] | None,
+        typer.Argument(help="Arguments of the program.", show_default=False),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", help="Examine these data alone: " + _SOURCE, show_default=False),
+    ] = None,
+    target: Target = None,
+    validation: Annotated[
+        str | None, typer.Option("--validation", help="Data of the validation part.")
+    ] = None,
+    test: Annotated[str | None, typer.Option("--test", help="Data of the test part.")] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", help="Column that says the part of each row.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", help="Column to leave out; may be repeated.")
+    ] = None,
+    treat: Annotated[
+        bool, typer.Option("--treat", help="Try the remedies and keep what is proven to help.")
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option("--seconds", help="Seconds that experiments may take.", min=0)
+    ] = 10.0,
+    max_steps: Annotated[
+        int, typer.Option("--max-steps", help="End the program after so many steps; 0: never.")
+    ] = 0,
+    max_minutes: Annotated[
+        float, typer.Option("--max-minutes", help="End the program after so long; 0: never.")
+    ] = 0.0,
+    encoding: Encoding = AUTO,
+    as_json: Json = False,
+) -> None:
+    """Find out what is wrong with a training, a finished run or data, and what helps.
+
+    Exit codes: 0 nothing was found, 7 something was; others as everywhere.
+    """
+    from pellucid.cli import doctor as examination
+
+    reading = {"validation": validation, "test": test, "split": split, "ignore": ignore or ()}
+    examination.doctor(
+        what,
+        args or (),
+        data=data,
+        targets=target or (),
+        reading={**reading, "encoding": encoding},
+        treat=treat,
+        seconds=seconds,
+        max_steps=max_steps,
+        max_minutes=max_minutes,
+        as_json=as_json,
+    )
+
+
 @app.command(cls=Command, rich_help_panel=LOOK)
 @reported
 def machine(as_json: Json = False) -> None:
@@ -613,7 +691,8 @@ def main() -> None:
 
     Exit codes: 0 done; 2 wrong arguments; 3 data that cannot be used; 4 files that cannot be read
     or written (a run may be kept all the same, which is told); 5 a damaged run folder; 6 NaN or
-    infinity in training; 70 a defect; 128 + n ended by signal n: 130 by Ctrl-C, 143 by SIGTERM.
+    infinity in training; 7 findings of the doctor; 70 a defect; 128 + n ended by signal n: 130 by
+    Ctrl-C, 143 by SIGTERM.
     """
     _starting.guard()
     try:

@@ -6,15 +6,16 @@ import ast
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from pellucid.base.errors import ArgumentError, FileError
-from pellucid.base.language import translated
+from pellucid.base.language import Shown, translated
 from pellucid.cli.reporting import complain, fact, say, say_json
+from pellucid.insight.doctor import examine_agent
 from pellucid.insight.pictures import draw_rewards
 from pellucid.rl import (
     Agent,
@@ -161,7 +162,7 @@ def _free(target: Path, overwrite: bool) -> None:
 
 
 def _tell(agent: Agent, found: Evaluation, target: Path, seconds: float, as_json: bool) -> None:
-    reasons = agent.why_not()
+    reasons = examine_agent(agent)
     if as_json:
         say_json(
             {
@@ -172,16 +173,17 @@ def _tell(agent: Agent, found: Evaluation, target: Path, seconds: float, as_json
                 "seconds": seconds,
                 "episodes": len(agent.tally.sums),
                 "evaluation": found.to_json(),
-                "findings": [asdict(reason) for reason in reasons],
+                "findings": reasons.to_json()["findings"],
             }
         )
         return
     fact("Learned", f"{agent.steps:,} steps, {len(agent.tally.sums):,} episodes, {seconds:.1f} s")
     fact("Earned", _earned(found))
-    for reason in reasons:
-        fact("Finding", translated(reason.what))
-        say("            " + reason.text)
-        say("            " + reason.remedy)
+    for finding in reasons:
+        fact("Finding", Shown(f"{translated(finding.title)} ({finding.cause})"))
+        for item in finding.evidence:
+            say("            " + item.text + ".")
+        say("            " + finding.remedy)
     fact("Run", str(target))
 
 

@@ -85,7 +85,7 @@ def repeated_identifier(table: Table, targets: npt.NDArray[np.generic], task: Ta
         groups = int(distinct.size)
         if not (5 <= groups <= 0.5 * len(column)):
             continue
-        named = _is_group_name(column.name)
+        named = is_group_name(column.name)
         if not named and not (column.kind == "text" and _one_class(codes, targets, groups, task)):
             continue
         notes.append(
@@ -100,7 +100,7 @@ def repeated_identifier(table: Table, targets: npt.NDArray[np.generic], task: Ta
     return notes[:3]
 
 
-def _is_group_name(name: str) -> bool:
+def is_group_name(name: str) -> bool:
     """Whether a column is called as identifiers and groups are."""
     return _GROUP_NAMES.fullmatch(name) is not None or _CAMEL_ID.fullmatch(name) is not None
 

@@ -139,10 +139,10 @@ def load_source(
         large = open_large(Path(source), rules, sizes, **written)  # type: ignore[arg-type]
 
         def prepare(sample: Table, fixed: Fixed) -> PreparedData:
-            sample = _with_text(sample, _known(sample, as_text))
+            sample = with_text(sample, _known(sample, as_text))
             out = (*_names(ignore), *cut.columns)
             _check_left_out(sample, names, _names(ignore), cut.columns)
-            kind = detect_task(sample, names or _only_label(source, sample, False), task)
+            kind = detect_task(sample, names or only_label(source, sample, False), task)
             plain = Cut(fractions=fractions, seed=seed)
             name = large.file.name.removesuffix(".gz").rpartition(".")[0]
             base = large.file.parent
@@ -157,7 +157,7 @@ def load_source(
     found = pictures_of(source, image_size) if not isinstance(source, Table) else None
     if found is None:
         reading = {"encoding": encoding, "separator": separator, "sheet": sheet, "header": header}
-        table, name, base = _table_of(source, {**known, **reading, "text_columns": as_text})
+        table, name, base = table_of(source, {**known, **reading, "text_columns": as_text})
         paths = path_columns(table, base, (*names, *_names(ignore), *cut.columns, *as_text))
         others = [n for n in table.columns if n not in (*paths, *names, *_names(ignore))]
         if len(paths) == 1 and not others:
@@ -171,14 +171,14 @@ def load_source(
     fixed = None
     for part, own in ((1, validation), (2, test)):
         if own is not None:
-            more = _table_like(table, own, {**known, **reading, "text_columns": as_text}, paths)
+            more = table_like(table, own, {**known, **reading, "text_columns": as_text}, paths)
             before = np.full(len(table), FREE, np.int8) if fixed is None else fixed
             fixed = np.append(before, np.full(len(more), part, np.int8))
             table = joined(table, more)
-    table = _with_text(table, _known(table, as_text))
+    table = with_text(table, _known(table, as_text))
     left_out = _names(ignore)
     _check_left_out(table, names, left_out, cut.columns)
-    kind = detect_task(table, names or _only_label(source, table, paired), task)
+    kind = detect_task(table, names or only_label(source, table, paired), task)
     seen = with_pictures(table, base, paths, image_size) if paths else table
     ready = _prepare_table(seen, name, kind, cut, left_out, as_text, keep_leaks, fixed, text)
     only = {plan.kind for plan in cast(Preprocessor, ready.preprocessor).plans} == {"picture"}
@@ -244,14 +244,14 @@ def _from_paths(
     return replace(found, notes=(*notes, *found.notes))
 
 
-def _only_label(source: object, table: Table, paired: bool) -> tuple[str, ...]:
+def only_label(source: object, table: Table, paired: bool) -> tuple[str, ...]:
     """The target where none is named and only one column can be: the label of pairs and texts."""
     paired |= isinstance(source, str | os.PathLike) and Path(source).is_dir()
     texts = set(table.columns) == {LABEL, TEXT}
     return (LABEL,) if LABEL in table.columns and (paired or texts) else ()
 
 
-def _table_of(source: object, reading: dict[str, Any]) -> tuple[Table, str, Path | None]:
+def table_of(source: object, reading: dict[str, Any]) -> tuple[Table, str, Path | None]:
     """The table that ``source`` names or is, what to call it, and the folder that it lies in."""
     if isinstance(source, str | os.PathLike):
         path = Path(source)
@@ -266,7 +266,7 @@ def _table_of(source: object, reading: dict[str, Any]) -> tuple[Table, str, Path
     return recognized(table, _rules(reading)), "table", None
 
 
-def _table_like(
+def table_like(
     table: Table, source: object, reading: dict[str, Any], paths: tuple[str, ...]
 ) -> Table:
     """Another table, read as the first one was; its columns ``paths`` name files."""
@@ -274,7 +274,7 @@ def _table_like(
     source = source if isinstance(source, str | os.PathLike) else from_memory(source)
     if isinstance(source, Pictures):
         raise ArgumentError("Images were given beside a table", "Give tables of one form.")
-    found, _, base = _table_of(source, reading)
+    found, _, base = table_of(source, reading)
     for name in table.columns:
         found[name]  # raises if it is not there
     return rebased(found, base, paths)
@@ -400,7 +400,7 @@ def _known(table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
-def _with_text(table: Table, names: tuple[str, ...]) -> Table:
+def with_text(table: Table, names: tuple[str, ...]) -> Table:
     """The table with the columns ``names`` as text."""
     columns = dict(table.columns)
     for name in names:

@@ -42,6 +42,7 @@ from pellucid.rl.exact import iterate_values as iterate_values
 from pellucid.rl.exact import solve_policy as solve_policy
 from pellucid.rl.grid_world import GridWorld as GridWorld
 from pellucid.rl.grid_world import cliff_walking as cliff_walking
+from pellucid.rl.health import Course as Course
 from pellucid.rl.health import Finding as Finding
 from pellucid.rl.health import find_reasons as find_reasons
 from pellucid.rl.monte_carlo import importance_moments as importance_moments
@@ -97,6 +98,7 @@ __all__ = [
     "BanditPlayer",
     "Batch",
     "CartPole",
+    "Course",
     "DQN",
     "DQNLearner",
     "DQNSettings",

@@ -20,7 +20,7 @@ import pellucid
 from pellucid import Tensor
 from pellucid.base.errors import ArgumentError, FileError, RunFolderError
 from pellucid.interop import load_file, save_file
-from pellucid.rl.agent import Agent
+from pellucid.rl.agent import Agent, Progress
 from pellucid.rl.evaluation import Evaluation
 from pellucid.rl.tuned import ALGORITHMS
 from pellucid.training.files import explained, read_limited, write_file
@@ -159,6 +159,30 @@ def load_agent(folder: str | os.PathLike[str], resume: bool = False) -> Agent:
             raise
         raise RunFolderError(f"{place} cannot be read: {error}", _DAMAGED) from error
     agent.until = facts.until
+    return agent
+
+
+def load_course(folder: str | os.PathLike[str]) -> Agent:
+    """The agent of a folder with all that was recorded while it learned, to be asked ``why_not``.
+
+    Raises as ``agent_facts``.
+    """
+    agent = load_agent(folder)
+    agent.tally.sums, agent.tally.lengths = read_episodes(folder)
+    lines = read_limited(Path(folder) / PROGRESS, 1 << 28).decode("utf-8", "replace").splitlines()
+    try:
+        told = [json.loads(line) for line in lines if line.strip()]
+        for entry in told:
+            figures = {str(n): float(v) for n, v in entry["figures"].items() if v is not None}
+            agent.progress.append(
+                Progress(
+                    int(entry["steps"]), int(entry["until"]), int(entry["episodes"]),
+                    float("nan" if entry["recent"] is None else entry["recent"]),
+                    float(entry["seconds"]), figures,
+                )
+            )  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RunFolderError(f"{Path(folder) / PROGRESS} cannot be read", _DAMAGED) from error
     return agent
 
 

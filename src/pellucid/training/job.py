@@ -298,7 +298,7 @@ def untrained_network(
     linear = starts_linear(prepared, config)
     if linear:
         found = first_solution(prepared) if solution is None else solution
-        with _one_blas_thread():
+        with one_blas_thread():
             for network in model.networks if isinstance(model, Averaged) else (model,):
                 start_at_linear(network, *found, config.activation)
     return model, linear
@@ -308,7 +308,7 @@ def first_solution(
     prepared: PreparedData,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Weights and intercepts of the linear model with which networks begin."""
-    with _one_blas_thread():
+    with one_blas_thread():
         return linear_solution(prepared)
 
 
@@ -508,7 +508,7 @@ def measure(result: RunResult) -> None:
             result.single[name] = _one_by_one(result, part)
     result.seconds["evaluation"] = time.perf_counter() - start
     start = time.perf_counter()
-    with _one_blas_thread():
+    with one_blas_thread():
         result.baselines = baselines(prepared)
     result.seconds["baselines"] = time.perf_counter() - start
 
@@ -524,7 +524,7 @@ def _one_by_one(result: RunResult, part: Part) -> tuple[float, float]:
     return float(np.mean(found)), float(np.std(found, ddof=1))
 
 
-def _one_blas_thread() -> contextlib.AbstractContextManager[object]:
+def one_blas_thread() -> contextlib.AbstractContextManager[object]:
     """On small matrices the threads of NumPy's BLAS wait for each other: one is up to a hundred
     times faster on a busy machine."""
     with needs("train", "A training job"):

@@ -249,7 +249,7 @@ CAUSES = _causes(
         "TRAIN_TEST_PREP_MISMATCH",
         "validation rows prepared in another way",
         "their columns have other means or deviations than those of the training rows",
-        ("OVERFIT", "SPLIT_UNSHUFFLED"),
+        ("OVERFIT", "SPLIT_UNSHUFFLED", "DATA_DRIFT", "DATA_OUTLIERS"),
     ),
     Cause(
         "STATS_SUBSET",
@@ -283,7 +283,7 @@ CAUSES = _causes(
         "SPLIT_UNSHUFFLED",
         "parts come from different ends of ordered data",
         "training and validation rows do not have the same classes or range",
-        ("OVERFIT", "MISSING_CLASS", "IMBALANCE", "TRAIN_TEST_PREP_MISMATCH"),
+        ("OVERFIT", "MISSING_CLASS", "IMBALANCE", "TRAIN_TEST_PREP_MISMATCH", "DATA_DRIFT"),
     ),
     Cause("MISSING_CLASS", "class without training rows", "what is never seen cannot be learned"),
     Cause(
@@ -298,6 +298,41 @@ CAUSES = _causes(
         "the validation figure is better than it will be on new rows",
     ),
     Cause("IMBALANCE", "classes of very unequal size", "a rare class is never answered"),
+    Cause(
+        "DATA_DUPLICATES",
+        "rows that occur several times",
+        "cut at random, copies of one row come into training and validation",
+    ),
+    Cause(
+        "DATA_DRIFT",
+        "parts differ",
+        "training and validation rows do not come from the same distribution",
+    ),
+    Cause(
+        "DATA_OUTLIERS",
+        "values far from all others",
+        "a slip of the pen or of a device; a single one can rule scales and gradients",
+    ),
+    Cause(
+        "DATA_MISSING",
+        "missing values",
+        "NaN, empty cells, or a number that stands for them",
+    ),
+    Cause(
+        "DATA_MIXED",
+        "values of several kinds in one column",
+        "numbers beside texts, or one category written in several ways",
+    ),
+    Cause(
+        "COLUMN_CONSTANT",
+        "column with one value",
+        "it tells nothing, and standardizing it divides by 0",
+    ),
+    Cause(
+        "COLUMN_IDENTIFIER",
+        "column that names or counts the rows",
+        "a network can learn it by heart, and new rows have new names",
+    ),
     Cause(
         "AUGMENT",
         "augmentation destroys the signal",

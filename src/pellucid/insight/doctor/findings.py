@@ -11,21 +11,31 @@ from pellucid.insight.doctor.patches import Patch
 
 @dataclass(frozen=True)
 class Place:
-    """Where a cause lies: a layer's path, a setting's name, a column, a source line, rows."""
+    """Where a cause lies: a layer's path, a setting's name, a column, a source line, rows.
+
+    Rows are counted as the user counts them: lines of a file of text (the header is line 1), rows
+    from 1 in other files, positions from 0 in memory; ``part`` is the part that they are counted
+    in where parts have sources of their own, ``files`` names those of pictures.
+    """
 
     layer: str = ""
     setting: str = ""
     column: str = ""
     line: str = ""
     rows: tuple[int, ...] = ()
+    part: str = ""
+    files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = [self.layer, self.setting]
         parts += [f"column {self.column}"] if self.column else []
         parts += [self.line]
-        if self.rows:
-            listed = ", ".join(map(str, self.rows[:5]))
-            parts.append(f"rows {listed}{' …' if len(self.rows) > 5 else ''}")
+        shown = self.files or self.rows
+        if shown:
+            listed = ", ".join(map(str, shown[:5]))
+            what = "files" if self.files else "rows"
+            part = f"{self.part} " if self.part else ""
+            parts.append(f"{part}{what} {listed}{' …' if len(shown) > 5 else ''}")
         return ", ".join(part for part in parts if part)
 
 

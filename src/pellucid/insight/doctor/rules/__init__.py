@@ -18,7 +18,7 @@ FILES: dict[str, tuple[str, ...]] = {
     "before": ("labels", "inputs", "parts", "ending", "structure", "weights", "signals",
                "modes", "measure", "optimizer", "changes", "first_steps"),
     "during": ("course", "flow", "fit"),
-    "after": ("course", "flow", "fit"),
+    "after": ("course", "flow", "fit", "rewards"),
 }  # fmt: skip
 """Phase → files of rules that are asked in it, in this order; what is seen before the first step
 holds in the later phases as well."""
