@@ -5,9 +5,9 @@
 CONTENT and STYLE are pictures in files; without them a ring and stripes are drawn.  Not a network
 but the pixels are learned (Gatys, Ecker and Bethge, "Image style transfer using convolutional
 neural networks", 2016): features of the content are kept, and the means of products of features,
-the Gram matrices, become those of the style.  The filters are random ones of several sizes, which tell
-textures apart as well as trained ones do (Ustyuzhaninov and others, "What does it take to generate
-natural textures?", 2017).  Writes style.png: content, style and what was made of them.
+the Gram matrices, become those of the style.  The filters are random ones of several sizes, which
+tell textures apart as well as trained ones do (Ustyuzhaninov and others, "What does it take to
+generate natural textures?", 2017).  Writes style.png: content, style and what was made of them.
 """
 
 import sys
