@@ -91,3 +91,14 @@ def test_shapes(tmp_path: Path) -> None:
         result = SimpleNamespace(prepared=prepared, model=untrained_network(prepared, config)[0])
         shares.append(program.looked_at(result, centres)[0])
     assert 0.2 < np.mean(shares) < 0.75, shares
+
+
+def test_style(tmp_path: Path) -> None:
+    """The ring stays where it is, in the texture of the stripes: both are there at once."""
+    content, made, before, after = load("images/style").main(tmp_path, steps=120)
+    assert after < before / 20
+    grey, drawn = (picture[0].mean(0).ravel() for picture in (content, made))
+    assert np.corrcoef(grey, drawn)[0, 1] > 0.7
+    blue = made[0, 2] - made[0, 0]  # orange and blue, of which the content has nothing
+    assert blue.min() < -0.3 and blue.max() > 0.2 and abs(content[0, 2] - content[0, 0]).max() < 0.2
+    assert (tmp_path / "style.png").stat().st_size > 1000

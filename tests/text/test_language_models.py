@@ -27,7 +27,7 @@ from pellucid.text import (
     load_language_model,
     train_language_model,
 )
-from pellucid.text.language_model import IGNORED, TokenLosses, rows_of
+from pellucid.text.language_model import IGNORED, TokenLosses, measure, rows_of
 from pellucid.text.language_run import LanguageSystem
 from pellucid.training.run_folder import load_weights
 from pellucid.training.run_list import list_runs
@@ -231,3 +231,18 @@ def test_runs_are_listed_loaded_and_refused(tmp_path: Path) -> None:
         path.write_text(json.dumps({**good, **change}))
         with pytest.raises(RunFolderError):
             load_language_model(outcome.folder)
+
+
+@pytest.mark.parametrize("model", ["gru", "lstm"])
+def test_lines_that_leave_a_smaller_last_batch(model: str) -> None:
+    """Thirty lines in batches of eight; each begins anew, whatever came before."""
+    text = "\n".join("abcdef"[k % 3 :] for k in range(30))
+    made, history = train_language_model(
+        text, model=model, lines=True, features=8, layers=1, batch_size=8, steps=24, context=8,
+        learning_rate=0.05, train_share=0.8, test_share=0.1, progress=False,
+    )  # fmt: skip
+    losses = history["loss"]
+    assert len(losses) > 1 and losses[-1] < losses[0]
+    one = measure(made, ["bcdef"])["loss"]
+    assert measure(made, ["abcdef", "bcdef", "cdef"])["loss"] > 0
+    assert measure(made, ["bcdef"])["loss"] == one

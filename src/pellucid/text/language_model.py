@@ -62,14 +62,16 @@ def build_network(config: LanguageModelConfig, tokens: int) -> nn.Module:
 class TokenLosses(nn.Module):
     """−ln P of each token: ids (B, T) and targets (B, T), int64 → (B, T); 0 at targets of −100.
 
-    A recurrent network, in training, goes on from the state in which the rows before ended
-    (truncated back-propagation through time); where ``fresh`` (B,) is 1 it begins anew.
+    A recurrent network that learns from batches of always ``batch`` rows goes on from the state in
+    which the rows before ended (truncated back-propagation through time); where ``fresh`` (B,) is 1
+    it begins anew.  With ``batch`` 0 all rows do, in batches of any size.
     """
 
     def __init__(self, network: nn.Module, batch: int = 0) -> None:
         super().__init__()
         self.network = network
-        if isinstance(network, RecurrentLanguageModel):
+        self.carries = batch > 0
+        if isinstance(network, RecurrentLanguageModel) and self.carries:
             layers = network.layers
             shape = (layers.num_layers, batch, layers.hidden_size)
             for name in self._names:
@@ -94,7 +96,7 @@ class TokenLosses(nn.Module):
         if not isinstance(self.network, RecurrentLanguageModel):
             found: Tensor = self.network(ids)
             return found
-        if not self.training:
+        if not self.training or not self.carries:
             return self.network(ids.t())[0].transpose(0, 1)
         kept = (1 - fresh).reshape(1, -1, 1)
         parts = tuple(getattr(self, name) * kept for name in self._names)
@@ -364,7 +366,7 @@ def prepare(
     """A Trainer for the model, and the function that runs it."""
     config, tokenizer = model.config, model.tokenizer
     data, batches, batch_size, steps = _training_rows(parts.train, tokenizer, config)
-    losses = TokenLosses(model.network, batch_size)
+    losses = TokenLosses(model.network, 0 if config.lines else batch_size)
     epochs = max(1, round(steps / batches))
     optimizer = build_optimizer(model.network, config)
     schedule, interval = build_schedule(optimizer, config, epochs * batches)
