@@ -211,7 +211,7 @@ def _facts(case: Case) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     run = trained(case)
     if run is not None and run.loss_value is not None:
-        facts["loss at the start"] = run.loss_value
+        facts["loss at the start" if case.phase == "before" else "loss now"] = run.loss_value
     task = task_of(case)
     if task.share and task.asks_for_classes:
         facts["share of the most common class"] = task.share

@@ -61,7 +61,11 @@ def number(value: float, digits: int = 4) -> str:
     if abs(value) >= 10**digits:
         return f"{value:,.0f}"
     text = f"{value:.{digits}g}"
-    return text if "e" not in text else f"{value:.{max(0, digits - 2)}e}"
+    if "e" not in text:
+        return text
+    mantissa, power = f"{value:.{max(0, digits - 2)}e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"{mantissa}e{int(power)}"
 
 
 def seconds_text(seconds: float) -> str:
