@@ -142,11 +142,16 @@ def show(report: Report) -> None:
     if report.is_healthy:
         say("Nothing is wrong as far as the doctor can see.", fg="green")
         return
-    for number, finding in enumerate(report, 1):
-        _show(number, finding)
+    show_findings(report)
     say()
     found = "1 thing was found" if len(report) == 1 else f"{len(report)} things were found"
     say(f"{found}; the first one first.")
+
+
+def show_findings(report: Report) -> None:
+    """Each finding with its place, evidence and remedies."""
+    for number, finding in enumerate(report, 1):
+        _show(number, finding)
 
 
 def _value(value: object) -> str:
@@ -208,7 +213,7 @@ def _place(finding: Finding) -> str:
     place = finding.place
     parts = []
     if place.layer:
-        parts.append(clean(place.layer))
+        parts.append(f"{translated('layer')} {clean(place.layer)}")
     if place.setting:
         parts.append(clean(place.setting))
     if place.column:

@@ -298,8 +298,10 @@ def say_outcome(outcome: Outcome) -> None:
         say()
         say(Shown(result.profile))
     say_figures(result)
-    say_findings(folder)
-    say_examination(result.examination)
+    if result.examination is None:
+        say_findings(folder)
+    else:
+        say_examination(result.examination)
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
     fact("Written", Shown(f"{_shown(folder)}{os.sep}  ({files})"))
     if result.failure is not None:
@@ -318,8 +320,14 @@ def say_findings(folder: Path) -> None:
 
 def say_examination(report: Any) -> None:
     """What the doctor found in the training: causes with their evidence, and what to do."""
-    for finding in () if report is None else report:
-        fact("Doctor", Shown(str(finding)))
+    from pellucid.cli.doctor import show_findings
+
+    if report.is_healthy:
+        fact("Doctor", "nothing is wrong as far as the doctor can see")
+        return
+    say()
+    show_findings(report)
+    say()
 
 
 def diagnosis(finding: Finding) -> str:

@@ -27,7 +27,7 @@ class Place:
     files: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        parts = [self.layer, self.setting]
+        parts = [f"layer {self.layer}" if self.layer else "", self.setting]
         parts += [f"column {self.column}"] if self.column else []
         parts += [self.line]
         shown = self.files or self.rows

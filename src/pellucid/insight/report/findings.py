@@ -53,7 +53,9 @@ def _finding(found: Mapping[str, Any]) -> str:
 
 
 def _place(place: Mapping[str, Any]) -> str:
-    parts = [safe(place[name], 80) for name in ("layer", "setting", "line") if place.get(name)]
+    parts = [safe(place[name], 80) for name in ("setting", "line") if place.get(name)]
+    if place.get("layer"):
+        parts.insert(0, f"{said('layer')} {safe(place['layer'], 80)}")
     if place.get("column"):
         parts.append(f"{said('column')} {safe(place['column'], 60)}")
     rows = place.get("rows") or []
