@@ -52,6 +52,10 @@ class Schedule:
         expected = median(self._costs) if self._costs else 0.0
         return self.left >= expected
 
+    def pause(self, seconds: float) -> None:
+        """So many seconds belong to something else and do not count."""
+        self._begun += seconds
+
     def looked(self, seconds: float) -> None:
         """A look is over; it has cost so much."""
         self.spent += max(0.0, seconds)
