@@ -19,8 +19,6 @@ from pellucid.tensor.nonfinite import FirstNonFinite, find_first_nonfinite
 from pellucid.tensor.state import state
 from pellucid.tensor.trees import flatten
 
-LOOK_ROWS = 32
-"""Rows of the batch that statistics are taken of."""
 KEPT_CALLS = 64
 """Calls since the last copy of the weights that can be repeated."""
 COPY_SHARE = 0.003
@@ -121,10 +119,11 @@ class CompiledStep:
 
     def protect(self, models: list[Any], optimizers: list[Any]) -> None:
         """Copy everything now and then, so that a step that ends in NaN can be made again."""
+        if self.safety is not None and len(self.calls) < KEPT_CALLS:
+            return
         now = time.perf_counter()
-        full = len(self.calls) == KEPT_CALLS
         wait = self._cost / COPY_SHARE
-        if self.safety is None or (full and now - self._copied >= max(0.5, wait)):
+        if self.safety is None or now - self._copied >= max(0.5, wait):
             self.safety = Moment(models, optimizers, with_gradients=False)
             self.calls.clear()
             self._copied = time.perf_counter()
@@ -166,12 +165,14 @@ def moved_tracks(program: Any, tracks: Sequence[Track]) -> list[Track]:
     return [t for t in tracks if any(id(p._cell) in changed for p in t.parameters)]
 
 
-def statistics_of(given: Given, models: list[Any], optimizers: list[Any]) -> tuple[Any, list[Any]]:
+def statistics_of(
+    given: Given, models: list[Any], optimizers: list[Any], rows: int
+) -> tuple[Any, list[Any]]:
     """Run a few rows of a step as NumPy does with all layers observed: what was seen, and the
     newest record of each model."""
     observed = [(model, glance(model)) for model in models]
     try:
-        seen = look(given.first_rows(LOOK_ROWS), models, optimizers, kernels=False)
+        seen = look(given.first_rows(rows), models, optimizers, kernels=False)
         return seen, [(model, newest_record(watched)) for model, watched in observed]
     finally:
         for _, watched in observed:

@@ -33,9 +33,12 @@ from pellucid.insight.doctor.tracks import Track, stands
 from pellucid.nn.module import Module
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.state import concrete, state
+from pellucid.tensor.trees import flatten
 
 SHARES = {"light": 0.01, "full": 0.04}
 """Level → share of the time that looking may take."""
+CREDITS = {"light": 0.1, "full": 0.3}
+"""Seconds that looking may take before any time has passed."""
 _REPORTS = (10, 30, 100, 300, 1000, 3000, 10_000)
 """Steps after which what is known is judged while the loop runs, where time allows."""
 
@@ -139,7 +142,7 @@ class Watch:
         self.validation = validation
         self.listeners = [] if on_finding is None else [on_finding]
         self.tracks: list[Track] = [Track(each) for each in optimizers]
-        self.schedule = Schedule(SHARES[level])
+        self.schedule = Schedule(SHARES[level], CREDITS[level])
         self.findings: list[Finding] = []
         """Findings that were made while the loop ran, as they were told."""
         self.failure: Any = None
@@ -323,8 +326,10 @@ class Watch:
         self.schedule.stepped(now - self._began, False, count)
         if step.waits_for_update:
             self._add_updates(step)
-        elif self.schedule.is_due:
-            self._look_at(step, args, kwargs, steps)
+        elif self.schedule.steps >= self.schedule.next_step:
+            rows = self.schedule.rows_to_look_at(_rows_in(args, kwargs, steps))
+            if self.schedule.is_due:
+                self._look_at(step, args, kwargs, steps, rows)
         self._judge_in_time()
         self._began = time.perf_counter()
 
@@ -339,12 +344,12 @@ class Watch:
                 track.records[-1]["update"] = found
         self.schedule.spent += time.perf_counter() - began
 
-    def _look_at(self, step: CompiledStep, args: Any, kwargs: Any, steps: int) -> None:
+    def _look_at(self, step: CompiledStep, args: Any, kwargs: Any, steps: int, rows: int) -> None:
         """Keep the batch of a compiled step, and take statistics of some rows of it."""
         began = time.perf_counter()
         given = step.keep(args, kwargs, steps)
         if given is not None:
-            seen, records = statistics_of(given, self.models, self._used())
+            seen, records = statistics_of(given, self.models, self._used(), rows)
             for track in step.tracks:
                 found = next((dict(r) for model, r in records if model is track.model), {})
                 if found:
@@ -620,3 +625,11 @@ class Watch:
 def _stands_in(tracks: Sequence[Track]) -> bool:
     """Whether gradients stand in the parameters after a step that read those of before."""
     return any(stands(p) for track in tracks for p in track.parameters[:4])
+
+
+def _rows_in(args: Any, kwargs: Any, steps: int) -> int:
+    """The rows of a step's arguments."""
+    leaves: list[TensorCore] = []
+    flatten((args, kwargs), leaves)
+    shapes = [leaf._cell.shape[bool(steps) :] for leaf in leaves]
+    return next((int(shape[0]) for shape in shapes if shape), 1)
