@@ -42,6 +42,8 @@ CREDITS = {"light": 0.1, "full": 0.3}
 _REPORTS = (10, 30, 100, 300, 1000, 3000, 10_000)
 """Steps after which what is known is judged while the loop runs, where time allows."""
 
+MOST_UNSEEN = 32
+"""So many compiled steps in a row are only counted."""
 _LONGEST = 20
 """So many steps of one optimizer may come before another's."""
 
@@ -171,6 +173,8 @@ class Watch:
         self._judging = 0.0
         self._initial: Moment | None = None
         """Everything before the first compiled step."""
+        self._unseen = 0
+        """Compiled steps since the last that was more than counted."""
         self._compiled: dict[int, CompiledStep] = {}
         self._before: Any = None
         self._is_open = False
@@ -288,18 +292,34 @@ class Watch:
         steps: int = 0,
     ) -> None:
         """A compiled function ran: a training step, or one whose result has a history."""
+        known = self._compiled.get(id(function))
+        if known is not None and not steps and self._is_like_the_last(known, program):
+            loss = getattr(result, "_cell", None)
+            value = math.nan if loss is None or loss.shape else float(loss.array)
+            if value - value == 0.0:  # finite
+                known.calls.append((args, kwargs))
+                known.tracks[0].losses.append(value)
+                known.tracks[0].steps += 1
+                self._unseen += 1
+                return
         if program.outer is not None:
             self._last_calls.append((function, args, kwargs))
             if self._recorder is not None:
                 self._recorder.called(function, args, kwargs, result)
             return
-        known = self._compiled.get(id(function))
         if known is None:
             known = CompiledStep(function, moved_tracks(program, self.tracks))
             known.safety = self._initial
             self._compiled[id(function)] = known
         if known.tracks:
             self._compiled_step(known, program, args, kwargs, result, steps)
+
+    def _is_like_the_last(self, step: CompiledStep, program: Any) -> bool:
+        """Whether nothing needs to be done about a step but to count it."""
+        at = self.schedule.steps + self._unseen + 1
+        return (
+            at < self.schedule.next_step and self._unseen < MOST_UNSEEN and step.is_plain(program)
+        )
 
     def _compiled_step(
         self, step: CompiledStep, program: Any, args: Any, kwargs: Any, result: Any, steps: int
@@ -322,6 +342,7 @@ class Watch:
             self.failure = step.birth(self.models, self._used(), named)
         step.protect(self.models, self._used())
         now = time.perf_counter()
+        count, self._unseen = count + self._unseen, 0
         self.steps += count
         self.schedule.stepped(now - self._began, False, count)
         if step.waits_for_update:
@@ -618,7 +639,7 @@ class Watch:
                     listener(finding)
 
     def __repr__(self) -> str:
-        looked = f"{self.schedule.looks} of {self.steps} steps looked at"
+        looked = f"{self.schedule.looks} of {self.steps + self._unseen} steps looked at"
         return f"<watch: {looked}, {self.schedule.spent:.3g} s>"
 
 
