@@ -12,6 +12,7 @@ from pellucid.insight.doctor.findings import Evidence, Finding, Place, ProbeResu
 from pellucid.insight.doctor.patches import Patch
 from pellucid.insight.doctor.report import Report
 from pellucid.insight.doctor.scripts import ScriptRun, run_script
+from pellucid.insight.doctor.timeline import Timeline, TrainerTimeline
 from pellucid.insight.doctor.watching import Watch, watch
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "Rows",
     "ScriptRun",
     "Suspicion",
+    "Timeline",
+    "TrainerTimeline",
     "examine",
     "run_script",
     "Watch",
