@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import pellucid
+from pellucid import optim
+from pellucid.insight.doctor import watch
 from pellucid.insight.nonfinite import find_first_nonfinite
 
 
@@ -49,3 +51,25 @@ def test_a_gradient_that_is_not_finite() -> None:
     assert (found.phase, found.operation) == ("backward", "sqrt")
     assert found.cause == "the slope of sqrt at 0 is not finite"
     assert found.cause in found.message
+
+
+def test_a_gradient_in_a_loop_of_its_own() -> None:
+    """The loss is finite, one gradient is not: seen before the update spreads it."""
+    weight = pellucid.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = optim.SGD([weight], lr=0.1)
+    shift = pellucid.tensor([1.0, 1.0])
+    with watch(None, optimizer) as seen:
+        for step in range(4):
+            optimizer.zero_grad()
+            if step == 2:
+                shift = -weight.detach()
+            loss = (weight + shift).sqrt().sum()
+            loss.backward()
+            before = np.array(weight.grad.array())  # type: ignore[union-attr]
+            optimizer.step()
+            if step == 2:
+                break
+    found = seen.case().failure
+    assert (found.phase, found.operation, found.value) == ("backward", "sqrt", "infinity")
+    assert found.cause == "the slope of sqrt at 0 is not finite"
+    np.testing.assert_array_equal(weight.grad.array(), before)  # type: ignore[union-attr]

@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from pellucid.base.errors import ArgumentError
-from pellucid.insight.doctor.births import birth_of
+from pellucid.insight.doctor.births import birth_of, birth_of_gradient
 from pellucid.insight.doctor.by_hand import UpdatesByHand
 from pellucid.insight.doctor.case import Case, Rows
 from pellucid.insight.doctor.compiled_steps import CompiledStep, moved_tracks, statistics_of
@@ -163,6 +163,8 @@ class Watch:
         self._recorder: StepRecorder | None = None
         self._observations: list[tuple[Any, Any]] = []
         self._value = 0.0
+        self._outputs: tuple[list[Any], list[Any]] = ([], [])
+        """What ``backward()`` was called on last, with its cotangents."""
         self._is_pending = False
         """Whether there were gradients that no optimizer has followed yet."""
         self._began = time.perf_counter()
@@ -265,6 +267,7 @@ class Watch:
             value += float(array.sum() if cotangent is None else (array * cotangent.array()).sum())
         self._value += value
         self._is_pending = True
+        self._outputs = (list(outputs), list(cotangents))
         if not math.isfinite(value) and self.failure is None:
             self.failure = birth_of(outputs, self._last_calls, self.names(), self.steps)
         if self._recorder is not None:
@@ -390,7 +393,13 @@ class Watch:
         if state.trace is not None and self._initial is None:
             with concrete():
                 self._initial = Moment(self.models, self._used(), with_gradients=False)
-        if track is None or self._recorder is None or state.trace is not None:
+        if track is None or state.trace is not None:
+            return
+        if self.failure is None and not track.has_finite_gradients(self.level == "full"):
+            named = {n: p for model in self.models for n, p in model.named_parameters()}
+            self.failure = birth_of_gradient(*self._outputs, named)
+        self._outputs = ([], [])
+        if self._recorder is None:
             return
         with_gradient = [p for p in track.parameters if isinstance(p._grad, TensorCore)]
         self._weights.append((track, [np.array(p.detach().array()) for p in with_gradient]))
