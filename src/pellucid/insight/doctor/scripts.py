@@ -23,7 +23,7 @@ from pellucid.tensor.state import state
 from pellucid.training.doctoring import FitRecord, following_fits
 
 
-class Enough(BaseException):
+class _Enough(BaseException):
     """Ends a program whose budget of steps or of time is used up."""
 
 
@@ -97,7 +97,7 @@ def _run(run: ScriptRun) -> KeyboardInterrupt | None:
     """The program, to its end however that comes."""
     try:
         runpy.run_path(run.path, run_name="__main__")
-    except Enough:
+    except _Enough:
         run.status = "stopped"
     except KeyboardInterrupt as error:
         run.status, run.error = "stopped", error
@@ -168,7 +168,7 @@ class Budgeted(Watch):
             return
         done = self.steps + self._unseen + self.steps_of_fits
         if (self._most and done >= self._most) or time.perf_counter() > self._until:
-            raise Enough
+            raise _Enough
 
 
 @contextlib.contextmanager
