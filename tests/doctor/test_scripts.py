@@ -72,7 +72,7 @@ def test_a_loop(how: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert type(case.model).__name__ == "Sequential"
     assert case.notes["loss name"] == "cross_entropy"
     assert case.line.startswith(path)
-    assert run.report.is_healthy, str(run.report)
+    assert {finding.cause for finding in run.report} <= {"EPOCHS_FEW"}, str(run.report)
     assert sys.argv[0] != path
 
 

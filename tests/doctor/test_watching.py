@@ -170,6 +170,22 @@ def test_the_loss_is_found_as_the_function_that_it_is(loss: Any, name: str) -> N
     assert case.line.split(":")[0].endswith("test_watching.py")
 
 
+@pytest.mark.parametrize("loop", [classifier, compiled])
+def test_weights_before_the_first_step_are_kept(loop: Any) -> None:
+    first: dict[str, Any] = {}
+
+    def begin(model: Any, optimizer: Any) -> Any:
+        first.update({n: np.array(p.detach().array()) for n, p in model.named_parameters()})
+        return watch(model, optimizer)
+
+    _, seen = loop(begin)
+    seen.close()
+    kept = seen.case().notes["first weights"]
+    assert kept.keys() == first.keys()
+    for name, value in first.items():
+        np.testing.assert_array_equal(kept[name], value)
+
+
 def test_losses_are_those_of_the_loop() -> None:
     told: list[float] = []
 

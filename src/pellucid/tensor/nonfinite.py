@@ -81,6 +81,29 @@ class FirstNonFinite:
         return f"{phase}, {', '.join(words)}"
 
     @property
+    def cause(self) -> str:
+        """Why the value is not finite, in words, as far as the operands tell; empty otherwise."""
+        if self.phase == "data":
+            return "the data hold it already"
+        if self.phase == "parameter":
+            return "the weights hold it already"
+        if not self.operands:
+            return ""
+        first, last = self.operands[0], self.operands[-1]
+        if any(operand.nonfinite for operand in self.operands):
+            return "infinities that cancel each other" if self.value == "NaN" else ""
+        known = _CAUSES.get(self.operation)
+        told = "" if known is None else known(first, last, self.value)
+        if self.phase == "backward":
+            at_zero = any(o.low <= 0 <= o.high for o in self.operands)
+            steep = at_zero and self.operation in ("sqrt", "pow", "log", "div", "norm", "abs")
+            return f"the slope of {self.operation} at 0 is not finite" if steep else told
+        largest = max(max(abs(o.low), abs(o.high)) for o in self.operands)
+        if not told and self.value == "infinity" and largest > 1e4:
+            return f"overflow: its operands reach {largest:.3g}, too much for {first.dtype}"
+        return told
+
+    @property
     def advice(self) -> str:
         """What usually helps."""
         if self.phase == "data":
@@ -100,6 +123,8 @@ class FirstNonFinite:
             text += f", batch row{'s' if len(self.rows) > 1 else ''} {shown}{more}"
         if self.operands:
             text += f"; from {' and '.join(str(o) for o in self.operands)}"
+        if self.cause and self.phase not in ("data", "parameter"):
+            text += f": {self.cause}"
         return text
 
     def error(self) -> NonFiniteError:
@@ -109,6 +134,34 @@ class FirstNonFinite:
     def __str__(self) -> str:
         return f"{self.message}\n  {self.advice}"
 
+
+def _of_logarithm(first: OperandFacts, last: OperandFacts, value: str) -> str:
+    if first.low < 0:
+        return "logarithm of a negative number"
+    return "logarithm of 0" if first.low == 0 else ""
+
+
+def _of_division(first: OperandFacts, last: OperandFacts, value: str) -> str:
+    if not last.low <= 0 <= last.high:
+        return ""
+    return "0 divided by 0" if value == "NaN" else "division by 0"
+
+
+def _of_root(first: OperandFacts, last: OperandFacts, value: str) -> str:
+    return "root of a negative number" if first.low < 0 and value == "NaN" else ""
+
+
+def _of_exponential(first: OperandFacts, last: OperandFacts, value: str) -> str:
+    return f"overflow: the exponential of {first.high:.4g}" if value == "infinity" else ""
+
+
+_CAUSES: dict[str, Callable[[OperandFacts, OperandFacts, str], str]] = {
+    **dict.fromkeys(("log", "log2", "log10"), _of_logarithm),
+    **dict.fromkeys(("div", "remainder", "fmod"), _of_division),
+    **dict.fromkeys(("sqrt", "rsqrt", "pow"), _of_root),
+    **dict.fromkeys(("exp", "expm1", "sinh", "cosh"), _of_exponential),
+}
+"""Operation → why it gives what is not finite."""
 
 _ADVICE = (
     (("log", "log2", "log10", "log1p"), "Keep the argument positive: log(x.clamp(min=1e-12))."),

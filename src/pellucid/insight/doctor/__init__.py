@@ -15,6 +15,7 @@ from pellucid.insight.doctor.patches import Patch
 from pellucid.insight.doctor.report import Report
 from pellucid.insight.doctor.rules.rewards import examine_agent, examine_rewards
 from pellucid.insight.doctor.scripts import ScriptRun, run_script
+from pellucid.insight.doctor.timeline import Timeline, TrainerTimeline
 from pellucid.insight.doctor.watching import Watch, watch
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "Rows",
     "ScriptRun",
     "Suspicion",
+    "Timeline",
+    "TrainerTimeline",
     "examine",
     "examine_agent",
     "examine_data",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from pellucid.base.errors import PellucidError
 from pellucid.insight.doctor.moments import undone
 from pellucid.nn.module import Module
-from pellucid.tensor.autograd import key_of
+from pellucid.tensor.autograd import backward, key_of
 from pellucid.tensor.core import Record
 from pellucid.tensor.nonfinite import (
     FirstNonFinite,
@@ -49,14 +50,46 @@ def birth_of(
         state.follower, state.watcher = before, watcher
 
 
+def birth_of_gradient(
+    outputs: Sequence[Any], cotangents: Sequence[Any], names: dict[str, Any]
+) -> FirstNonFinite | None:
+    """Where a gradient that is not finite came from, although the loss was: the backward pass from
+    ``outputs`` is made once more, operation by operation, before anything has been updated."""
+
+    history = list(ordered_history(list(outputs), _record_of, key_of))
+    leaves = [(t, t._grad) for t in history if t._record is None and t._requires_grad]
+
+    def again() -> list[Any]:
+        for tensor in history:
+            if tensor._record is not None:
+                tensor._record.spent = False
+        for leaf, _ in leaves:
+            leaf._grad = None
+        backward(list(outputs), list(cotangents))
+        return [leaf._grad for leaf, _ in leaves]
+
+    before, state.follower = state.follower, None
+    watcher, state.watcher = state.watcher, None
+    try:
+        with suppress(PellucidError):
+            found = find_first_nonfinite(again, names=names)
+            # The line that is known is that of the update, not of the operation.
+            return None if found is None else replace(found, line="")
+        return None
+    finally:
+        state.follower, state.watcher = before, watcher
+        for leaf, gradient in leaves:
+            leaf._grad = gradient
+
+
+def _record_of(tensor: Any) -> Record | None:
+    found: Record | None = tensor._record
+    return found
+
+
 def _on_tape(outputs: Sequence[Any], names: dict[int, str]) -> FirstNonFinite | None:
     """The first recorded operation whose operands are finite and whose result is not."""
-
-    def record_of(tensor: Any) -> Record | None:
-        found: Record | None = tensor._record
-        return found
-
-    history = list(ordered_history(list(outputs), record_of, key_of))
+    history = list(ordered_history(list(outputs), _record_of, key_of))
     for tensor in history:
         array = tensor._cell.array
         if array is None or array.dtype.kind not in "fc" or np.isfinite(array).all():

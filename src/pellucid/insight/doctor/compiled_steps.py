@@ -19,9 +19,7 @@ from pellucid.tensor.nonfinite import FirstNonFinite, find_first_nonfinite
 from pellucid.tensor.state import state
 from pellucid.tensor.trees import flatten
 
-LOOK_ROWS = 32
-"""Rows of the batch that statistics are taken of."""
-KEPT_CALLS = 64
+FEWEST_CALLS, MOST_CALLS = 64, 4096
 """Calls since the last copy of the weights that can be repeated."""
 COPY_SHARE = 0.003
 """Share of the time that copies of the weights may take."""
@@ -39,7 +37,9 @@ class CompiledStep:
         """Which tensor of the result is the loss; -1 for none."""
         self.given: deque[Given] = deque(maxlen=KEPT_GIVEN)
         self.first: Given | None = None
-        self.calls: deque[tuple[Any, Any]] = deque(maxlen=KEPT_CALLS)
+        self.calls: list[tuple[Any, Any]] = []
+        self.is_whole = True
+        """Whether all calls since the copy are kept."""
         self.safety: Moment | None = None
         self._copied = 0.0
         self._cost = 0.0
@@ -68,6 +68,17 @@ class CompiledStep:
                 nodes
             )
         return self._reads
+
+    def is_plain(self, program: Any) -> bool:
+        """Whether a call of this program is one step of one optimizer, its result the loss, and
+        nothing is to be done about it."""
+        return (
+            program is self._program
+            and not self._reads
+            and self._weights is None
+            and len(self.tracks) == 1
+            and len(self.calls) % FEWEST_CALLS != FEWEST_CALLS - 1
+        )
 
     # ---- looking -------------------------------------------------------------------------------
 
@@ -121,20 +132,31 @@ class CompiledStep:
 
     def protect(self, models: list[Any], optimizers: list[Any]) -> None:
         """Copy everything now and then, so that a step that ends in NaN can be made again."""
+        count, first = len(self.calls), self.safety is None
+        if not first and count < FEWEST_CALLS:
+            return
         now = time.perf_counter()
-        full = len(self.calls) == KEPT_CALLS
-        wait = self._cost / COPY_SHARE
-        if self.safety is None or (full and now - self._copied >= max(0.5, wait)):
+        if first or now - self._copied >= max(0.5, self._cost / COPY_SHARE):
             self.safety = Moment(models, optimizers, with_gradients=False)
             self.calls.clear()
             self._copied = time.perf_counter()
             self._cost = self._copied - now
+            self.is_whole = True
+        elif count >= self._most_calls():
+            self.calls.clear()  # until the next copy no step can be made again
+            self.is_whole = False
+
+    def _most_calls(self) -> int:
+        leaves: list[TensorCore] = []
+        flatten(self.calls[-1], leaves)
+        size = sum(leaf.array().nbytes for leaf in leaves)
+        return max(FEWEST_CALLS, min(MOST_CALLS, MOST_BYTES // max(1, size)))
 
     def birth(
         self, models: list[Any], optimizers: list[Any], names: dict[str, Any]
     ) -> FirstNonFinite | None:
         """Repeat the calls since the last copy, and look into the first that ends in NaN."""
-        if self.safety is None or not self.calls:
+        if self.safety is None or not self.calls or not self.is_whole:
             return None
         now = Moment(models, optimizers)
         before, state.follower = state.follower, None
@@ -166,12 +188,14 @@ def moved_tracks(program: Any, tracks: Sequence[Track]) -> list[Track]:
     return [t for t in tracks if any(id(p._cell) in changed for p in t.parameters)]
 
 
-def statistics_of(given: Given, models: list[Any], optimizers: list[Any]) -> tuple[Any, list[Any]]:
+def statistics_of(
+    given: Given, models: list[Any], optimizers: list[Any], rows: int
+) -> tuple[Any, list[Any]]:
     """Run a few rows of a step as NumPy does with all layers observed: what was seen, and the
     newest record of each model."""
     observed = [(model, glance(model)) for model in models]
     try:
-        seen = look(given.first_rows(LOOK_ROWS), models, optimizers, kernels=False)
+        seen = look(given.first_rows(rows), models, optimizers, kernels=False)
         return seen, [(model, newest_record(watched)) for model, watched in observed]
     finally:
         for _, watched in observed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,6 @@ from pellucid.training.stepping import Learner
 SHARES = {"light": 0.008, "full": 0.035}
 """Level → share of the time that looking may take."""
 CREDITS = {"light": 0.05, "full": 0.3}
-LOOK_ROWS = 32
 REPORT_AT = (10, 100, 1000, 10_000, 100_000)
 """Steps after which what is known is judged while the training runs, where time allows."""
 AT_END = 0.02
@@ -58,17 +58,19 @@ class FitDoctor:
         self.schedule.stepped(now - self._began, False, len(losses))
         if self._weights is not None:
             self._measure_update(len(losses))
-        elif self.schedule.is_due:
-            self._look(unit)
+        elif self.schedule.steps >= self.schedule.next_step:
+            rows = self.schedule.rows_to_look_at(int(self.record.settings["batch_size"]))
+            if self.schedule.is_due:
+                self._look(unit, rows)
         self._judge_in_time()
         self._began = time.perf_counter()
 
-    def _look(self, unit: Any) -> None:
+    def _look(self, unit: Any, rows: int) -> None:
         began = time.perf_counter()
         source = self.record.source
         if source is not None:
             batch = source.tensors(next(iter(source.batches_of(unit))))
-            found = statistics_of(self.record.trainer, batch)
+            found = statistics_of(self.record.trainer, batch, rows)
             if found is None:
                 self.schedule.share = 0.0
             else:
@@ -131,11 +133,11 @@ class FitDoctor:
         self.schedule.spent += self._judgement
 
 
-def statistics_of(trainer: Any, batch: Any) -> dict[str, Any] | None:
+def statistics_of(trainer: Any, batch: Any, rows: int) -> dict[str, Any] | None:
     """Statistics of layers and parameters on some rows of a batch, which leave nothing behind;
     None where they cannot be had."""
     model = trainer.model
-    batch = tuple(map_tensors(part, _first_rows) for part in batch)
+    batch = tuple(map_tensors(part, partial(_first_rows, rows=rows)) for part in batch)
     learner = Learner(
         model, trainer.loss, trainer.optimizer, trainer.clip_norm, _nobody,
         class_weights=trainer.class_weights, augment=trainer.augment,
@@ -153,8 +155,8 @@ def statistics_of(trainer: Any, batch: Any) -> dict[str, Any] | None:
         seen.remove()
 
 
-def _first_rows(tensor: Any) -> object:
-    return tensor[:LOOK_ROWS]
+def _first_rows(tensor: Any, rows: int) -> object:
+    return tensor[:rows]
 
 
 def _nobody(kind: str, traced: bool) -> None:

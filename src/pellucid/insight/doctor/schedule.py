@@ -8,8 +8,13 @@ from statistics import median
 
 DENSE = 4
 """So many first steps are looked at one after the other, where they are cheap."""
-CREDIT = 0.3
+CREDIT = 0.1
 """Seconds that may be spent before any time has passed."""
+SLOWER = 6.0
+"""A row that is looked at, by NumPy and with all layers observed, takes so many times as long."""
+LOOK_SECONDS = 0.03
+LEAST_SECONDS = 0.008
+MOST_ROWS = 32
 GROWTH = 1.3
 """Steps between looks grow by this factor, until time decides."""
 
@@ -28,7 +33,9 @@ class Schedule:
         """Seconds that looking has cost."""
         self.steps = 0
         self.looks = 0
-        self._next = 0
+        self.next_step = 0
+        """The step from which on the next look may be."""
+        self._predicted = 0.0
         self._begun = time.perf_counter()
         self._plain: deque[float] = deque(maxlen=15)
         """What the last steps that nobody looked at took."""
@@ -44,13 +51,27 @@ class Schedule:
         """Seconds that may be spent now."""
         return self.credit + self.share * self.elapsed - self.spent
 
+    def rows_to_look_at(self, batch: int) -> int:
+        """How many rows of a batch a look may have, so that it takes about 30 ms: a row costs a
+        few times what it costs in a step.  What it will take is what the first look is weighed by.
+        """
+        usual = median(self._plain) if self._plain else 0.0
+        per_row = SLOWER * usual / max(1, batch)
+        rows = int(max(2.0, min(MOST_ROWS, LOOK_SECONDS / max(per_row, 1e-9))))
+        self._predicted = per_row * min(rows, batch) + LEAST_SECONDS
+        return rows
+
     @property
     def is_due(self) -> bool:
         """Whether the step that begins now is to be looked at."""
-        if self.share <= 0 or self.steps < self._next:
+        if self.share <= 0 or self.steps < self.next_step:
             return False
-        expected = median(self._costs) if self._costs else 0.0
+        expected = median(self._costs) if self._costs else self._predicted
         return self.left >= expected
+
+    def pause(self, seconds: float) -> None:
+        """So many seconds belong to something else and do not count."""
+        self._begun += seconds
 
     def looked(self, seconds: float) -> None:
         """A look is over; it has cost so much."""
@@ -58,7 +79,7 @@ class Schedule:
         self._costs.append(max(0.0, seconds))
         self.looks += 1
         gap = 1 if self.looks < DENSE else max(1, int((self.steps + 1) * (GROWTH - 1)))
-        self._next = self.steps + min(gap, 1000)
+        self.next_step = self.steps + min(gap, 1000)
 
     def stepped(self, seconds: float, looked_at: bool, count: int = 1) -> None:
         """Steps are over that took so long, all together; of one that was looked at, what it took

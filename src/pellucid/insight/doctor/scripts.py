@@ -23,7 +23,7 @@ from pellucid.tensor.state import state
 from pellucid.training.doctoring import FitRecord, following_fits
 
 
-class Enough(BaseException):
+class _Enough(BaseException):
     """Ends a program whose budget of steps or of time is used up."""
 
 
@@ -86,7 +86,7 @@ def run_script(
     with _as_program(name, args), _torch_answered(answers), following_fits(watch), watch:
         interrupted = _run(run)
     run.seconds = time.perf_counter() - began
-    run.steps = watch.steps + watch.steps_of_fits
+    run.steps = watch.steps + watch._unseen + watch.steps_of_fits
     run.report = _report(watch, run, probe_seconds)
     if interrupted is not None:
         raise interrupted
@@ -97,7 +97,7 @@ def _run(run: ScriptRun) -> KeyboardInterrupt | None:
     """The program, to its end however that comes."""
     try:
         runpy.run_path(run.path, run_name="__main__")
-    except Enough:
+    except _Enough:
         run.status = "stopped"
     except KeyboardInterrupt as error:
         run.status, run.error = "stopped", error
@@ -166,9 +166,9 @@ class Budgeted(Watch):
         """End the program where its budget is used up."""
         if state.trace is not None:
             return
-        done = self.steps + self.steps_of_fits
+        done = self.steps + self._unseen + self.steps_of_fits
         if (self._most and done >= self._most) or time.perf_counter() > self._until:
-            raise Enough
+            raise _Enough
 
 
 @contextlib.contextmanager

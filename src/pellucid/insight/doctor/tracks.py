@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,8 @@ MOST_RECORDS = 500
 """Records of statistics that are kept; of more, every second is dropped."""
 MOST_ROWS = 4096
 """Rows of recorded batches that are put together."""
+OFTEN = 200_000
+"""Gradients of networks up to this size are looked at in every step."""
 NEVER_RESET = 3
 """Gradients that were still there at so many steps were forgotten."""
 
@@ -52,6 +55,7 @@ class Track:
     most_backwards: int = 0
     evaluating: int = 0
     """Steps in which the model was in evaluation mode."""
+    _elements: int = 0
     shortened: list[tuple[float, float]] = field(default_factory=list)
     begun: dict[int, Any] = field(default_factory=dict)
     """id of a parameter → its value when the watch began."""
@@ -90,6 +94,26 @@ class Track:
         self.backwards += 1
         if not self.fresh:
             self.fresh = not any(stands(parameter) for parameter in self.parameters[:8])
+
+    def has_finite_gradients(self, always: bool) -> bool:
+        """Whether all gradients are finite; large networks are looked at now and then, unless
+        ``always``."""
+        if not always and self._size() > OFTEN and self.steps % 10:
+            return True
+        for parameter in self.parameters:
+            gradient = parameter._grad
+            array = gradient._cell.array if isinstance(gradient, TensorCore) else None
+            if array is None or array.dtype.kind != "f":
+                continue
+            flat = array.reshape(-1)
+            if not math.isfinite(float(np.dot(flat, flat))) and not np.isfinite(flat).all():
+                return False
+        return True
+
+    def _size(self) -> int:
+        if not self._elements:
+            self._elements = sum(int(p.numel()) for p in self.parameters)
+        return self._elements
 
     def stepped(self, loss: float) -> None:
         """The optimizer has made a step."""

@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from pellucid.base.errors import ArgumentError
-from pellucid.insight.doctor.births import birth_of
+from pellucid.insight.doctor.births import birth_of, birth_of_gradient
 from pellucid.insight.doctor.by_hand import UpdatesByHand
 from pellucid.insight.doctor.case import Case, Rows
 from pellucid.insight.doctor.compiled_steps import CompiledStep, moved_tracks, statistics_of
@@ -33,12 +33,17 @@ from pellucid.insight.doctor.tracks import Track, stands
 from pellucid.nn.module import Module
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.state import concrete, state
+from pellucid.tensor.trees import flatten
 
 SHARES = {"light": 0.01, "full": 0.04}
 """Level → share of the time that looking may take."""
+CREDITS = {"light": 0.1, "full": 0.3}
+"""Seconds that looking may take before any time has passed."""
 _REPORTS = (10, 30, 100, 300, 1000, 3000, 10_000)
 """Steps after which what is known is judged while the loop runs, where time allows."""
 
+MOST_UNSEEN = 32
+"""So many compiled steps in a row are only counted."""
 _LONGEST = 20
 """So many steps of one optimizer may come before another's."""
 
@@ -139,7 +144,7 @@ class Watch:
         self.validation = validation
         self.listeners = [] if on_finding is None else [on_finding]
         self.tracks: list[Track] = [Track(each) for each in optimizers]
-        self.schedule = Schedule(SHARES[level])
+        self.schedule = Schedule(SHARES[level], CREDITS[level])
         self.findings: list[Finding] = []
         """Findings that were made while the loop ran, as they were told."""
         self.failure: Any = None
@@ -158,6 +163,8 @@ class Watch:
         self._recorder: StepRecorder | None = None
         self._observations: list[tuple[Any, Any]] = []
         self._value = 0.0
+        self._outputs: tuple[list[Any], list[Any]] = ([], [])
+        """What ``backward()`` was called on last, with its cotangents."""
         self._is_pending = False
         """Whether there were gradients that no optimizer has followed yet."""
         self._began = time.perf_counter()
@@ -168,6 +175,8 @@ class Watch:
         self._judging = 0.0
         self._initial: Moment | None = None
         """Everything before the first compiled step."""
+        self._unseen = 0
+        """Compiled steps since the last that was more than counted."""
         self._compiled: dict[int, CompiledStep] = {}
         self._before: Any = None
         self._is_open = False
@@ -258,6 +267,7 @@ class Watch:
             value += float(array.sum() if cotangent is None else (array * cotangent.array()).sum())
         self._value += value
         self._is_pending = True
+        self._outputs = (list(outputs), list(cotangents))
         if not math.isfinite(value) and self.failure is None:
             self.failure = birth_of(outputs, self._last_calls, self.names(), self.steps)
         if self._recorder is not None:
@@ -285,18 +295,34 @@ class Watch:
         steps: int = 0,
     ) -> None:
         """A compiled function ran: a training step, or one whose result has a history."""
+        known = self._compiled.get(id(function))
+        if known is not None and not steps and self._is_like_the_last(known, program):
+            loss = getattr(result, "_cell", None)
+            value = math.nan if loss is None or loss.shape else float(loss.array)
+            if value - value == 0.0:  # finite
+                known.calls.append((args, kwargs))
+                known.tracks[0].losses.append(value)
+                known.tracks[0].steps += 1
+                self._unseen += 1
+                return
         if program.outer is not None:
             self._last_calls.append((function, args, kwargs))
             if self._recorder is not None:
                 self._recorder.called(function, args, kwargs, result)
             return
-        known = self._compiled.get(id(function))
         if known is None:
             known = CompiledStep(function, moved_tracks(program, self.tracks))
             known.safety = self._initial
             self._compiled[id(function)] = known
         if known.tracks:
             self._compiled_step(known, program, args, kwargs, result, steps)
+
+    def _is_like_the_last(self, step: CompiledStep, program: Any) -> bool:
+        """Whether nothing needs to be done about a step but to count it."""
+        at = self.schedule.steps + self._unseen + 1
+        return (
+            at < self.schedule.next_step and self._unseen < MOST_UNSEEN and step.is_plain(program)
+        )
 
     def _compiled_step(
         self, step: CompiledStep, program: Any, args: Any, kwargs: Any, result: Any, steps: int
@@ -319,12 +345,15 @@ class Watch:
             self.failure = step.birth(self.models, self._used(), named)
         step.protect(self.models, self._used())
         now = time.perf_counter()
+        count, self._unseen = count + self._unseen, 0
         self.steps += count
         self.schedule.stepped(now - self._began, False, count)
         if step.waits_for_update:
             self._add_updates(step)
-        elif self.schedule.is_due:
-            self._look_at(step, args, kwargs, steps)
+        elif self.schedule.steps >= self.schedule.next_step:
+            rows = self.schedule.rows_to_look_at(_rows_in(args, kwargs, steps))
+            if self.schedule.is_due:
+                self._look_at(step, args, kwargs, steps, rows)
         self._judge_in_time()
         self._began = time.perf_counter()
 
@@ -339,12 +368,12 @@ class Watch:
                 track.records[-1]["update"] = found
         self.schedule.spent += time.perf_counter() - began
 
-    def _look_at(self, step: CompiledStep, args: Any, kwargs: Any, steps: int) -> None:
+    def _look_at(self, step: CompiledStep, args: Any, kwargs: Any, steps: int, rows: int) -> None:
         """Keep the batch of a compiled step, and take statistics of some rows of it."""
         began = time.perf_counter()
         given = step.keep(args, kwargs, steps)
         if given is not None:
-            seen, records = statistics_of(given, self.models, self._used())
+            seen, records = statistics_of(given, self.models, self._used(), rows)
             for track in step.tracks:
                 found = next((dict(r) for model, r in records if model is track.model), {})
                 if found:
@@ -364,7 +393,13 @@ class Watch:
         if state.trace is not None and self._initial is None:
             with concrete():
                 self._initial = Moment(self.models, self._used(), with_gradients=False)
-        if track is None or self._recorder is None or state.trace is not None:
+        if track is None or state.trace is not None:
+            return
+        if self.failure is None and not track.has_finite_gradients(self.level == "full"):
+            named = {n: p for model in self.models for n, p in model.named_parameters()}
+            self.failure = birth_of_gradient(*self._outputs, named)
+        self._outputs = ([], [])
+        if self._recorder is None:
             return
         with_gradient = [p for p in track.parameters if isinstance(p._grad, TensorCore)]
         self._weights.append((track, [np.array(p.detach().array()) for p in with_gradient]))
@@ -613,10 +648,18 @@ class Watch:
                     listener(finding)
 
     def __repr__(self) -> str:
-        looked = f"{self.schedule.looks} of {self.steps} steps looked at"
+        looked = f"{self.schedule.looks} of {self.steps + self._unseen} steps looked at"
         return f"<watch: {looked}, {self.schedule.spent:.3g} s>"
 
 
 def _stands_in(tracks: Sequence[Track]) -> bool:
     """Whether gradients stand in the parameters after a step that read those of before."""
     return any(stands(p) for track in tracks for p in track.parameters[:4])
+
+
+def _rows_in(args: Any, kwargs: Any, steps: int) -> int:
+    """The rows of a step's arguments."""
+    leaves: list[TensorCore] = []
+    flatten((args, kwargs), leaves)
+    shapes = [leaf._cell.shape[bool(steps) :] for leaf in leaves]
+    return next((int(shape[0]) for shape in shapes if shape), 1)
