@@ -81,9 +81,11 @@ class Forward:
     ) -> None:
         self.model = model
         self.module = _module(model)
+        self.layers = [] if self.module is None else list(self.module.modules())
         self.kind, self.names, self.tensors = _taken_apart(inputs)
         self.rows = _rows(self.names, self.tensors)
-        self.extra = tuple(extra) if isinstance(extra, tuple | list) else (extra,)
+        further = extra if isinstance(extra, tuple | list) else (extra,)
+        self.extra = tuple(as_tensor(e) if isinstance(e, np.ndarray) else e for e in further)
         self.key = target.key if isinstance(target, Output) else None
         self.target = target.target if isinstance(target, Output) else target
         self.function = self.target if callable(self.target) else None
@@ -129,7 +131,7 @@ class Forward:
     @contextmanager
     def looking(self) -> Iterator[None]:
         """Evaluation mode inside; then every layer has the mode it had before."""
-        if self.module is None:
+        if not any(layer.training for layer in self.layers):
             yield
             return
         with evaluation(self.module):
