@@ -14,11 +14,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.causes import CAUSES
 from pellucid.insight.doctor.findings import Evidence, Finding, Place, ProbeResult, Suspicion
+from pellucid.insight.doctor.patches import Patch
 
 Probe = Callable[[Case, Suspicion], ProbeResult]
 
 MOST = 3
 """Findings in a report."""
+MOST_REMEDIES = 3
+"""Of a finding."""
 SAID = 0.6
 """A cause less likely than this is not named first."""
 SAID_BESIDE = 0.7
@@ -84,13 +87,21 @@ def _together(found: list[Suspicion]) -> Suspicion:
     doubt = math.prod(1 - s.strength * (1.0 if s is first else 0.5) for s in found)
     evidence = dict.fromkeys(e for s in (first, *others) for e in s.evidence)
     probes = dict.fromkeys(p for s in (first, *others) for p in s.probes)
-    patches = list(first.remedies)
-    patches += [p for s in others for p in s.remedies if p not in patches]
+    patches = _distinct([*first.remedies, *(p for s in others for p in s.remedies)])
     results = [r for s in (first, *others) for r in s.results]
     return Suspicion(
         first.cause, first.place, tuple(evidence)[:4], max(first.strength, 1 - doubt),
         tuple(probes), tuple(patches), results,
     )  # fmt: skip
+
+
+def _distinct(patches: Iterable[Patch]) -> list[Patch]:
+    """The first three that change different things, or one thing in ways that are told apart."""
+    kept: dict[tuple[str, str, str], Patch] = {}
+    for patch in patches:
+        told = "" if patch.kind == "setting" else patch.text
+        kept.setdefault((patch.kind, patch.name, told), patch)
+    return list(kept.values())[:MOST_REMEDIES]
 
 
 def confidence_of(suspicion: Suspicion) -> float:
