@@ -21,6 +21,7 @@ from pellucid.insight.doctor.ends import (
 )
 from pellucid.insight.doctor.recording import Computation
 from pellucid.insight.doctor.task import Task
+from pellucid.insight.heads import name_of
 from pellucid.nn import functional
 from pellucid.nn.ends import taken_by
 from pellucid.nn.module import Module
@@ -66,16 +67,9 @@ _FORMS = {
 }
 
 
-def loss_name(loss: Any) -> str:
-    """A loss in a sentence."""
-    if isinstance(loss, str):
-        return loss
-    return str(getattr(loss, "__name__", type(loss).__name__))
-
-
 def taking_of(loss: Any, run: Computation | None, task: Task) -> Taking:
     """What a loss takes, from its name, else from what it computes."""
-    name = loss_name(loss) if loss is not None else ""
+    name = name_of(loss) if loss is not None else ""
     is_own = not isinstance(loss, Module) or type(loss).__module__.startswith("pellucid.")
     known = getattr(functional, name, None) is loss or isinstance(loss, Module)
     kind = taken_by(loss) if loss is not None else ""
