@@ -107,8 +107,8 @@ class FitDoctor:
     def end(self) -> None:
         """The fit is over: judge it where that takes a small share of its time."""
         allowed = AT_END * self.schedule.elapsed
-        if self.record.level == "full" or allowed > self._judgement:
-            self._judge("after", max(allowed, 0.3))
+        if allowed > self._judgement or (self.record.level == "full" and not self._judged):
+            self._judge("after", allowed)
 
     def _judge_in_time(self) -> None:
         if self._judged >= len(REPORT_AT) or self.record.steps_done < REPORT_AT[self._judged]:
@@ -116,7 +116,7 @@ class FitDoctor:
         if self._judgement > self.schedule.left:
             return
         self._judged += 1
-        self._judge("during", 0.3)
+        self._judge("during", min(0.3, max(0.0, self.schedule.left)))
 
     def _judge(self, phase: str, seconds: float) -> None:
         began = time.perf_counter()
