@@ -81,6 +81,7 @@ class Forward:
     ) -> None:
         self.model = model
         self.module = _module(model)
+        self.layers = [] if self.module is None else list(self.module.modules())
         self.kind, self.names, self.tensors = _taken_apart(inputs)
         self.rows = _rows(self.names, self.tensors)
         self.extra = tuple(extra) if isinstance(extra, tuple | list) else (extra,)
@@ -129,7 +130,7 @@ class Forward:
     @contextmanager
     def looking(self) -> Iterator[None]:
         """Evaluation mode inside; then every layer has the mode it had before."""
-        if self.module is None:
+        if not any(layer.training for layer in self.layers):
             yield
             return
         with evaluation(self.module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,7 @@ RULES = (
 )
 
 
+@functools.lru_cache(maxsize=64)
 def rule_of(name: str, steps: int) -> tuple[Floats, Floats]:
     """Points from 0 to 1 and weights of a rule of integration, by the name that Captum gives it.
 

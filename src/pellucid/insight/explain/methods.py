@@ -22,14 +22,14 @@ def method(function: Callable[Taken, Found]) -> Callable[Taken, Found]:
     the same path of another model.
     """
     signature = inspect.signature(function)
+    names = frozenset(signature.parameters)
 
     @functools.wraps(function)
     def explain(*args: Taken.args, **kwargs: Taken.kwargs) -> Found:
         found = function(*args, **kwargs)
-        bound = signature.bind(*args, **kwargs)
 
         def again(**changes: Any) -> Explanation:
-            given = dict(bound.arguments)
+            given = dict(signature.bind(*args, **kwargs).arguments)
             layer = given.get("layer")
             if "model" in changes and isinstance(layer, Module):
                 given["layer"] = _same_layer(given["model"], layer, changes["model"])
@@ -38,7 +38,7 @@ def method(function: Callable[Taken, Found]) -> Callable[Taken, Found]:
             return function(**given, **more)  # type: ignore[call-arg]
 
         found.again = again
-        found.varies = frozenset(signature.parameters)
+        found.varies = names
         return found
 
     return explain
