@@ -258,6 +258,12 @@ def test_several_inputs_and_outputs_and_further_arguments() -> None:
     )
     once = explain.integrated_gradients(model, (X, ids), (BASE, 0), lambda out: out["mixed"].sum(1))
     assert_close(doubled.values[0], 2 * once.values[0], 1e-5, 1e-6)
+    each = np.array([[1.0], [2], [1], [2]], np.float32)  # a further argument with a line a row
+    scaled = explain.deep_lift(
+        model, (X, ids), (BASE, 0), lambda out: out["mixed"].sum(1), additional_forward_args=each
+    )
+    assert_close(scaled.totals[1], 2 * once.totals[1], 0.02, 1e-3)
+    assert scaled.verdict().trusted
     with pytest.raises(ArgumentError, match="several outputs, a dictionary of 'scores', 'mixed'"):
         explain.saliency(model, (X, ids))
     with pytest.raises(ArgumentError, match="target names the output 'none'"):

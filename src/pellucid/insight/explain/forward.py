@@ -84,7 +84,8 @@ class Forward:
         self.layers = [] if self.module is None else list(self.module.modules())
         self.kind, self.names, self.tensors = _taken_apart(inputs)
         self.rows = _rows(self.names, self.tensors)
-        self.extra = tuple(extra) if isinstance(extra, tuple | list) else (extra,)
+        further = extra if isinstance(extra, tuple | list) else (extra,)
+        self.extra = tuple(as_tensor(e) if isinstance(e, np.ndarray) else e for e in further)
         self.key = target.key if isinstance(target, Output) else None
         self.target = target.target if isinstance(target, Output) else target
         self.function = self.target if callable(self.target) else None

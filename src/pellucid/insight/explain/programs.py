@@ -10,6 +10,8 @@ from typing import Any
 from pellucid.base.caches import register_cache
 from pellucid.base.errors import TraceError
 from pellucid.tensor.compile import compile
+from pellucid.tensor.core import TensorCore
+from pellucid.tensor.trees import LEAF, rebuild
 
 KEPT_PROGRAMS = 64
 
@@ -48,16 +50,42 @@ def program(
 
 
 class _Program:
-    """A function that is compiled if it can be."""
+    """A function that is compiled if it can be, called with its tensors in one line: such calls are
+    recognized quickly."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
-        self._compiled: Any = compile(function)
+        self._compiled: dict[Any, Any] = {}
+        self._can_be = True
 
     def __call__(self, *arguments: Any) -> Any:
-        if self._compiled is not None:
-            try:
-                return self._compiled(*arguments)
-            except TraceError:
-                self._compiled = None
-        return self._function(*arguments)
+        if not self._can_be:
+            return self._function(*arguments)
+        leaves: list[Any] = []
+        tree = _frozen(arguments, leaves)
+        found = self._compiled.get(tree)
+        if found is None:
+            found = self._compiled[tree] = self._flat(tree)
+        try:
+            return found(*leaves)
+        except TraceError:
+            self._can_be = False
+            return self._function(*arguments)
+
+    def _flat(self, tree: Any) -> Callable[..., Any]:
+        function = self._function
+
+        def flat(*leaves: Any) -> Any:
+            return function(*rebuild(tree, iter(leaves)))
+
+        return compile(flat)
+
+
+def _frozen(tree: Any, leaves: list[Any]) -> Any:
+    """A tree of tensors as tuples with a mark for each tensor, and the tensors."""
+    if isinstance(tree, TensorCore):
+        leaves.append(tree)
+        return LEAF
+    if isinstance(tree, tuple | list):
+        return tuple(_frozen(part, leaves) for part in tree)
+    return tree
