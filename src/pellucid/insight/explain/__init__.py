@@ -54,8 +54,6 @@ if TYPE_CHECKING:
     from pellucid.insight.explain.concepts import tcav as tcav
     from pellucid.insight.explain.covering import feature_ablation as feature_ablation
     from pellucid.insight.explain.covering import occlusion as occlusion
-    from pellucid.insight.explain.differences import deep_lift as deep_lift
-    from pellucid.insight.explain.differences import deep_lift_shap as deep_lift_shap
     from pellucid.insight.explain.explanation import Explanation as Explanation
     from pellucid.insight.explain.forward import Forward as Forward
     from pellucid.insight.explain.forward import Output as Output
@@ -89,6 +87,8 @@ if TYPE_CHECKING:
     )
     from pellucid.insight.explain.lenses import LogitLens as LogitLens
     from pellucid.insight.explain.lenses import logit_lens as logit_lens
+    from pellucid.insight.explain.lifting import deep_lift as deep_lift
+    from pellucid.insight.explain.lifting import deep_lift_shap as deep_lift_shap
     from pellucid.insight.explain.local_lines import lime as lime
     from pellucid.insight.explain.local_lines import lime_tabular as lime_tabular
     from pellucid.insight.explain.looks import attention_flow as attention_flow
@@ -227,8 +227,8 @@ _PLACES = {
     "counterfactuals": "pellucid.insight.effects.counterfactuals",
     "curves": "pellucid.insight.explain.quality",
     "deconvolution": "pellucid.insight.explain.guided",
-    "deep_lift": "pellucid.insight.explain.differences",
-    "deep_lift_shap": "pellucid.insight.explain.differences",
+    "deep_lift": "pellucid.insight.explain.lifting",
+    "deep_lift_shap": "pellucid.insight.explain.lifting",
     "exact_shapley": "pellucid.insight.explain.shapley",
     "expected_gradients": "pellucid.insight.explain.integrated",
     "explain_rows": "pellucid.insight.effects.tables",

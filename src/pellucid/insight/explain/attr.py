@@ -17,11 +17,11 @@ import numpy as np
 
 from pellucid.insight.explain import (
     activation_maps,
-    differences,
     gradients,
     guided,
     integrated,
     layers,
+    lifting,
     relevance,
 )
 from pellucid.insight.explain.explanation import Explanation
@@ -106,14 +106,14 @@ class GradientShap(Attribution):
 class DeepLift(Attribution):
     """:func:`.deep_lift`."""
 
-    function = differences.deep_lift
+    function = lifting.deep_lift
     takes_multiply = True
 
 
 class DeepLiftShap(Attribution):
     """:func:`.deep_lift_shap`."""
 
-    function = differences.deep_lift_shap
+    function = lifting.deep_lift_shap
 
 
 class LRP(Attribution):

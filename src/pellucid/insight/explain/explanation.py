@@ -173,7 +173,9 @@ class Explanation(NDArrayOperatorsMixin):
         sizes = np.sum(
             [np.abs(v).reshape(len(v), -1).sum(1, dtype=np.float64) for v in self.values], axis=0
         )
-        whole = np.maximum(np.abs(self.output - self.baseline_output), 0.1 * sizes)
+        rounding = 1e-4 * (np.abs(self.output) + np.abs(self.baseline_output))
+        difference = np.abs(self.output - self.baseline_output)
+        whole = np.maximum(np.maximum(difference, 0.1 * sizes), rounding)
         return float((np.abs(gap) / np.where(whole > 0, whole, 1)).max())
 
     @property

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from pellucid import nn
 from pellucid.base.errors import ArgumentError
 from pellucid.insight.explain.baselines import baselines_of
-from pellucid.insight.explain.differences import multiplied
 from pellucid.insight.explain.explanation import Explanation
 from pellucid.insight.explain.forward import Forward, Inputs, Model, plain
 from pellucid.insight.explain.gradients import saliency
 from pellucid.insight.explain.integrated import integrated_gradients, rule_of
+from pellucid.insight.explain.lifting import multiplied
 from pellucid.insight.explain.methods import method
 from pellucid.insight.explain.relevance import Rule, conserved, relevances, rule_named
 from pellucid.insight.explain.slopes import path_average, slopes_at, through_points
