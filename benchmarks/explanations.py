@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from measuring import Skipped, table, use_cores
+from measuring import Skipped, use_cores
 
 RANDOM = np.random.default_rng(0)
 
@@ -191,7 +191,8 @@ def main() -> None:
     torch.set_num_threads(cores)
     pellucid.set_num_threads(cores)
     warnings.simplefilter("ignore")
-    lines = []
+    print(f"{cores} cores")
+    print(shown(["network", "rows", "method", "ours, ms", "theirs, ms", "ratio"]), flush=True)
     for network, rows in [
         ("table", 256), ("table", 1), ("pictures", 32), ("pictures", 1), ("tokens", 32),
         ("tokens", 1),
@@ -205,10 +206,14 @@ def main() -> None:
                 raise SystemExit(f"{network}, {name}: values are {apart:.2g} apart")
             times = shortest(ours, options.seconds), shortest(theirs, options.seconds)
             ratio = f"{times[1] / times[0]:.1f}"
-            lines.append([network, str(rows), name, f"{times[0]:.3f}", f"{times[1]:.3f}", ratio])
-    heads = ["network", "rows", "method", "ours, ms", "theirs, ms", "ratio"]
-    print(f"{cores} cores")
-    print(table(heads, lines, False))
+            line = [network, str(rows), name, f"{times[0]:.3f}", f"{times[1]:.3f}", ratio]
+            print(shown(line), flush=True)
+
+
+def shown(cells: list[str]) -> str:
+    """A line of the table."""
+    network, rows, name, *figures = cells
+    return f"{network:9}{rows:>5}  {name:36}" + "".join(f"{figure:>12}" for figure in figures)
 
 
 if __name__ == "__main__":
