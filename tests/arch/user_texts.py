@@ -37,16 +37,15 @@ FOLDERS = (
     "data",
     "training",
     "insight",
+    "insight/doctor",
     "insight/doctor/data",
+    "insight/doctor/probes",
+    "insight/doctor/rules",
     "insight/pictures",
     "insight/report",
     "cli",
 )
 FILES = (
-    "insight/doctor/causes.py",
-    "insight/doctor/findings.py",
-    "insight/doctor/report.py",
-    "insight/doctor/rules/rewards.py",
     "interop/weights.py",
     "interop/safetensors.py",
     "interop/files.py",
@@ -93,7 +92,7 @@ NO_TEXTS = {
     "offset points",  # a name of matplotlib
 }
 NO_TEXT = re.compile(
-    r"gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"
+    r"reshape transpose |gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"
     r"Give at least one id|Use 'start'|model channels |loss (class_weight )?l1|"
     r"optimizer learning_rate |base freeze |"
     r"seed threads |[A-Z_0-9]{3,} [A-Z_0-9]{3,}( [A-Z_0-9]+)*$|Noto |Source Han|PingFang|"
