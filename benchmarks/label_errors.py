@@ -2,9 +2,10 @@
 
 Labels of clean data sets are changed at random, a share of 5, 10 and 20 %, to another class.  Each
 program ranks the rows; precision is the share of changed labels among the first k, k being how many
-were changed.  Three columns: ``doctor``, our probabilities and our ranking; ``cleanlab``, its own
-way (logistic regression, 5 folds, ``rank_by_self_confidence``); ``cleanlab on ours``, its ranking of
-our probabilities.  Needs scikit-learn and cleanlab.
+were changed.  Columns: ``doctor``, our probabilities and our ranking; ``cleanlab``, its usual way
+(logistic regression, 5 folds, label quality scores); ``on ours``, its scores of our probabilities;
+``count``, our estimate of how many labels are wrong as a multiple of the truth.  Needs scikit-learn
+and cleanlab.
 
     python benchmarks/label_errors.py [--seeds 5]
 """

@@ -92,7 +92,8 @@ NO_TEXTS = {
     "offset points",  # a name of matplotlib
 }
 NO_TEXT = re.compile(
-    r"reshape transpose |gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"
+    r"reshape transpose |"
+    r"gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"
     r"Give at least one id|Use 'start'|model channels |loss (class_weight )?l1|"
     r"optimizer learning_rate |base freeze |"
     r"seed threads |[A-Z_0-9]{3,} [A-Z_0-9]{3,}( [A-Z_0-9]+)*$|Noto |Source Han|PingFang|"
