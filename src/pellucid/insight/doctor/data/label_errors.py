@@ -32,8 +32,8 @@ class LabelErrors:
 
     ``order`` holds the rows, those first whose label is least probable, ``margins`` (rows,) by how
     much another class is likelier, ``count`` how many labels are estimated to be wrong,
-    ``suggested`` (rows,) the likeliest class.  ``wrong`` is the share of rows whose likeliest class is another, ``sure``
-    the same share among the rows that the models are surest of.
+    ``suggested`` (rows,) the likeliest class.  ``wrong`` is the share of rows whose likeliest class
+    is another, ``sure`` the same share among the rows that the models are surest of.
     """
 
     order: Codes
