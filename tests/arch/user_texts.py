@@ -37,16 +37,15 @@ FOLDERS = (
     "data",
     "training",
     "insight",
+    "insight/doctor",
     "insight/doctor/data",
+    "insight/doctor/probes",
+    "insight/doctor/rules",
     "insight/pictures",
     "insight/report",
     "cli",
 )
 FILES = (
-    "insight/doctor/causes.py",
-    "insight/doctor/findings.py",
-    "insight/doctor/report.py",
-    "insight/doctor/rules/rewards.py",
     "interop/weights.py",
     "interop/safetensors.py",
     "interop/files.py",
@@ -93,6 +92,7 @@ NO_TEXTS = {
     "offset points",  # a name of matplotlib
 }
 NO_TEXT = re.compile(
+    r"reshape transpose |"
     r"gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"
     r"Give at least one id|Use 'start'|model channels |loss (class_weight )?l1|"
     r"optimizer learning_rate |base freeze |"

@@ -30,10 +30,10 @@ _FAR = 4.5
 class LabelErrors:
     """What left-out probabilities say of labels.
 
-    ``order`` holds the rows, the most doubtful first, ``margins`` (rows,) by how much another
-    class is likelier, ``count`` how many labels are estimated to be wrong, ``suggested`` (rows,)
-    the likeliest class.  ``wrong`` is the share of rows whose likeliest class is another, ``sure``
-    the same share among the rows that the models are surest of.
+    ``order`` holds the rows, those first whose label is least probable, ``margins`` (rows,) by how
+    much another class is likelier, ``count`` how many labels are estimated to be wrong,
+    ``suggested`` (rows,) the likeliest class.  ``wrong`` is the share of rows whose likeliest class
+    is another, ``sure`` the same share among the rows that the models are surest of.
     """
 
     order: Codes
@@ -98,7 +98,7 @@ def label_errors(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> LabelEr
     if half.sum() < 2:  # too few to tell from chance
         shares = [0.0]
     return LabelErrors(
-        np.argsort(-margins, kind="stable"), margins, chances.argmax(axis=1), count, joint,
+        np.argsort(own, kind="stable"), margins, chances.argmax(axis=1), count, joint,
         float(missed.mean()), float(np.mean(shares)),
     )  # fmt: skip
 
