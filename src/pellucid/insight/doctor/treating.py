@@ -82,7 +82,8 @@ class PatchTrial:
 @dataclass
 class Treatment:
     """What :func:`treat` found: its ``trials`` in order, and the ``program`` with the patches that
-    were kept (copies: the model that was examined is as it was).
+    were kept, ready to be trained (copies: the model that was examined is as it was); one that had
+    learned nothing begins anew.
 
     ``steps`` were made in all, of a ``budget`` of so many; ``score`` says what the curves show.
     """
@@ -195,7 +196,7 @@ def treat(
     work = _Work(program, length, most, seeds, trials / (2 * error))
     found = [work.tried(cause, patch) for cause, patch in _patches(report, trials, work)]
     return Treatment(
-        found, program.patched(work.kept), work.steps, most, program.score,
+        found, program.patched(work.kept, 0), work.steps, most, program.score,
         time.perf_counter() - begun,
     )  # fmt: skip
 
