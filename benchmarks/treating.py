@@ -114,6 +114,10 @@ def drawn(case: Case, random: np.random.Generator) -> list[Patch]:
     return found + [make() for make in options if random.random() < 0.4]
 
 
+def _no_dropout(trial: Case) -> None:
+    drop_nothing(trial.model)
+
+
 def _relu(trial: Case) -> None:
     for path, module in list(trial.model.named_modules()):
         if isinstance(module, (nn.Sigmoid, nn.Tanh)) and path:
@@ -159,7 +163,8 @@ def compared(program: Program, seed: int, draws: int) -> dict[str, Any] | None:
     treatment = report.treat()
     tried = [trial for trial in treatment.trials if trial.pairs]
     after = finished(treatment.program, seed) if treatment.kept else before
-    length = max(20, (report.case.step or 400) // 10)
+    whole = max(report.case.step, Treated(report.case).planned_steps) or 400
+    length = max(20, min(40, whole // 2), whole // 8)  # as a treatment's
     budget = max(treatment.steps, length)
     searched = [random_search(report.case, budget, length, draw) for draw in range(draws)]
     return {
@@ -171,7 +176,7 @@ def compared(program: Program, seed: int, draws: int) -> dict[str, Any] | None:
         "treated": after,
         "random search": float(np.mean(searched)),
         "healthy": trained(program, seed, healthy=True)[1],
-        "steps": treatment.steps / max(1, report.case.step or 400),
+        "steps": treatment.steps / whole,
     }
 
 
