@@ -27,11 +27,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from doctor.exam import ways
-from doctor.exam.program import Program, programs
 from measuring import table
 
 import pellucid
+from doctor.exam import ways
+from doctor.exam.program import Program, programs
 from pellucid import Trainer, nn
 from pellucid.base.errors import PellucidError
 from pellucid.insight.doctor import Case, Patch, remedies

@@ -25,6 +25,7 @@ from pellucid.insight.doctor.patches import Patch
 from pellucid.insight.doctor.remedies import learning_rate
 from pellucid.insight.doctor.sequential import evidence_of
 from pellucid.insight.doctor.trying import redraw
+from pellucid.insight.pictures.treatments import draw_treatment
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,8 +134,6 @@ class Treatment:
     def draw(self, path: str | os.PathLike[str] | None = None) -> Axes:
         """Both curves of each trial: every seed thin, their mean thick.  Saved where ``path`` says.
         Needs matplotlib."""
-        from pellucid.insight.pictures.treatments import draw_treatment
-
         return draw_treatment(self, path)
 
     def __str__(self) -> str:
