@@ -55,6 +55,17 @@ class Program:
         epochs = int(settings.get("epochs") or 0)
         return epochs * -(-rows.number // size) if size and rows is not None else 0
 
+    @property
+    def is_redrawn(self) -> bool:
+        """Whether short trainings begin with weights that the program did not begin with."""
+        return self.fresh and self.case.notes.get("first weights") is None
+
+    def now(self) -> float:
+        """The score of the program as it is now."""
+        bench, held = self.case.bench, self.case.validation
+        rows: Any = self.case.train if held is None or held.targets is None else held
+        return self.judged(bench, rows) if isinstance(bench, ModelBench) else LOWEST
+
     def can_try(self, patch: Patch) -> bool:
         """Whether a patch changes anything that a short training shows; another loss only where
         answers can be judged without it."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pellucid.insight.doctor.findings import Finding
-
-if TYPE_CHECKING:
-    from pellucid.insight.doctor.treating import Treatment
+from pellucid.insight.doctor.treating import Treatment, treat
 
 
 @dataclass
@@ -45,8 +43,6 @@ class Report:
     def treat(self, **settings: Any) -> Treatment:
         """Tries the remedies of the findings, patched against unpatched, and keeps those that
         help; settings as :func:`pellucid.insight.doctor.treating.treat` takes them."""
-        from pellucid.insight.doctor.treating import treat
-
         return treat(self, **settings)
 
     def to_json(self) -> dict[str, Any]:

@@ -20,17 +20,23 @@ from pellucid.base.errors import ArgumentError
 from pellucid.insight.doctor.arms import Arm, Curve, Program
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.findings import Finding
+from pellucid.insight.doctor.general_remedies import best_rate, general_remedies, steps_made
 from pellucid.insight.doctor.patches import Patch
 from pellucid.insight.doctor.remedies import learning_rate
 from pellucid.insight.doctor.sequential import evidence_of
+from pellucid.insight.doctor.trying import redraw
+from pellucid.insight.pictures.treatments import draw_treatment
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FEWEST_SEEDS = 3
 MOST_SEEDS = 8
-SHARE = 10
-"""A short training has this share of the steps of the whole one, …"""
+SHARE = 8
+"""A short training has an eighth of the steps of the whole one, …"""
+TINY = 400
+"""Steps that may be made in any case, a matter of a second: programs of fewer than 200 steps could
+show nothing within twice as many."""
 FEWEST_STEPS = 20
 USUAL_STEPS = 400
 """… which is taken to have so many where it has not been run."""
@@ -82,7 +88,8 @@ class PatchTrial:
 @dataclass
 class Treatment:
     """What :func:`treat` found: its ``trials`` in order, and the ``program`` with the patches that
-    were kept (copies: the model that was examined is as it was).
+    were kept, ready to be trained (copies: the model that was examined is as it was); one that had
+    learned nothing begins anew.
 
     ``steps`` were made in all, of a ``budget`` of so many; ``score`` says what the curves show.
     """
@@ -127,8 +134,6 @@ class Treatment:
     def draw(self, path: str | os.PathLike[str] | None = None) -> Axes:
         """Both curves of each trial: every seed thin, their mean thick.  Saved where ``path`` says.
         Needs matplotlib."""
-        from pellucid.insight.pictures.treatments import draw_treatment
-
         return draw_treatment(self, path)
 
     def __str__(self) -> str:
@@ -160,11 +165,13 @@ def treat(
     Each of at most ``trials`` patches, in the order of the findings, is put into a copy of the
     program, which trains beside one without it: from the same weights (those of now; of a program
     that has learned nothing, a fresh start), the same rows and the same random numbers, on up to
-    ``seeds`` seeds.  A short training has a tenth of the program's steps (or ``steps``), all
-    together at most ``budget`` times as many as it has (of tiny programs as many as one patch
-    needs).  Compared is the share learned at the end, on validation rows (training rows where there
-    are none): how good the answers are (:mod:`.fitness`, which a change of the loss or of a scale
-    does not change), and how much of the loss of answers that ignore the features is gone.
+    ``seeds`` seeds.  A short training has an eighth of the program's steps, 20 to 40 at
+    the least (or ``steps``), all together at most ``budget`` times as many as it has (400 of
+    programs with fewer than 200).  Compared is the share learned at the end, on validation rows
+    (training rows where there are none): how good the answers are (:mod:`.fitness`, which a change
+    of the loss or of a scale does not change), and how much of the loss of answers that ignore the
+    features is gone.  Where no finding's patch helps a program that has learned nothing, patches
+    that experiments speak for are tried.
 
     A patch is kept if, after at least 3 pairs, a sequential t test says that it is better.  Looking
     after every pair is accounted for: the chance that any patch of a treatment is kept whose
@@ -189,13 +196,20 @@ def treat(
             f"Give trials from 1, seeds from {FEWEST_SEEDS}, budget above 0, error within 0 and 1.",
         )
     program = Program(case)
-    whole = case.step or program.planned_steps or USUAL_STEPS
-    length = steps or max(FEWEST_STEPS, whole // SHARE)
-    most = max(int(budget * whole), 2 * seeds * FEWEST_STEPS)
+    whole = max(case.step, program.planned_steps) or USUAL_STEPS
+    length = steps or max(FEWEST_STEPS, min(2 * FEWEST_STEPS, whole // 2), whole // SHARE)
+    most = max(int(budget * whole), TINY)
     work = _Work(program, length, most, seeds, trials / (2 * error))
-    found = [work.tried(cause, patch) for cause, patch in _patches(report, trials, work)]
+    found = []
+    if program.is_redrawn:  # it takes no steps that the trials do not take, too
+        anew = work.begun_anew(next((f.cause for f in report), "UNKNOWN"))
+        found += [anew] if anew.kept else []
+    for cause, patch in _patches(report, trials - len(found), work):
+        found.append(work.tried(cause, patch))
+    if program.fresh and not work.kept:
+        found += _in_general(case, trials - len(found), work)
     return Treatment(
-        found, program.patched(work.kept), work.steps, most, program.score,
+        found, program.patched(work.kept, 0), work.steps, most, program.score,
         time.perf_counter() - begun,
     )  # fmt: skip
 
@@ -222,21 +236,32 @@ def _patches(report: Any, trials: int, work: _Work) -> Iterable[tuple[str, Patch
                 mended.add(finding.cause)
 
 
+def _redrawn(trial: Case) -> None:
+    redraw(trial.model)
+
+
 def _remedies(finding: Finding) -> tuple[Patch, ...]:
     """A finding's remedies; of learning rates first the one that did best in the probe."""
     tried = next((p for p in finding.probes if p.name == "learning_rate" and p.confirms), None)
     rates = [patch for patch in finding.remedies if patch.name == "lr"]
     if tried is None or not rates:
         return finding.remedies
-    losses: dict[float, float] = {}
-    for name, loss in tried.numbers.items():
-        words = name.split()
-        if words[-1] == "rate" and "loss" in words and words[0] != "sharpness":
-            scale = float(words[-3])
-            losses[scale] = min(loss, losses.get(scale, math.inf))
-    best = min(losses, key=lambda scale: losses[scale])
-    made = learning_rate(rates[0].text, float(rates[0].old), best)
-    return (made, *(patch for patch in finding.remedies if patch.new != made.new))
+    made = learning_rate(rates[0].text, float(rates[0].old), best_rate(tried))
+    return (made, *(patch for patch in finding.remedies if patch.name != "lr"))
+
+
+def _in_general(case: Case, number: int, work: _Work) -> list[PatchTrial]:
+    """Where nothing that was named has helped a program that has learned nothing: what the
+    experiments say helps."""
+    found: list[PatchTrial] = []
+    before = steps_made(case)
+    for cause, patch in general_remedies(case):
+        made = steps_made(case)
+        work.steps, before = work.steps + made - before, made
+        if len(found) >= number or work.is_spent or work.is_good:
+            break
+        found.append(work.tried(cause, patch))
+    return found
 
 
 class _Work:
@@ -276,6 +301,22 @@ class _Work:
         if trial.kept:
             self.kept.append(patch)
             self._base = arm
+            self.is_good = min(b for _, b in trial.pairs) > GOOD and self.program.is_judged
+        return trial
+
+    def begun_anew(self, cause: str) -> PatchTrial:
+        """Newly drawn weights, after a short training, against those of now."""
+        now, text = self.program.now(), "Begin with newly drawn weights: each layer's own start."
+        patch = Patch("layer", text, "weights", "as they were", "reset_parameters()", _redrawn)
+        trial = PatchTrial(cause, patch, needed=self.needed)
+        for seed in range(FEWEST_SEEDS):
+            if seed not in self._base.curves:
+                self.steps += self._base.run(seed, self.length)
+            trial.patched.append(self._base.curves[seed])
+            trial.unpatched.append([(0, now), (self.length, now)])
+            trial.pairs.append((now, self._base.score(seed)))
+        if self._decided(trial) and trial.kept:
+            self.kept.append(patch)
             self.is_good = min(b for _, b in trial.pairs) > GOOD and self.program.is_judged
         return trial
 
