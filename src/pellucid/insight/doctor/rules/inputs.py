@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pellucid.graph.node import Node
 from pellucid.insight.doctor import remedies
 from pellucid.insight.doctor.case import Case
-from pellucid.insight.doctor.facts import evaluated, features_of, targets_of, task_of
+from pellucid.insight.doctor.facts import features_of, targets_of, task_of, trained
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
 from pellucid.insight.doctor.patches import Patch
 from pellucid.insight.doctor.recording import Computation
@@ -44,7 +44,7 @@ def entering(run: Computation) -> list[tuple[Node, Array]]:
 
 def scale(case: Case) -> Found:
     """Columns that are large, or very unequal, where they enter the first weights."""
-    run = evaluated(case)
+    run = trained(case)  # in evaluation, a normalization that has learned nothing yet does nothing
     if run is None:
         return
     raw = features_of(case.train)
