@@ -163,7 +163,8 @@ def _trained(setup: Setup, verdict: Verdict) -> None:
             verdict.ended = f"{type(problem).__name__}: {problem}"
         ask(trainer.report, verdict, "end")
         return
-    with doctor.watch(setup.model, setup.optimizer, validation=setup.validation) as watch:
+    optimizer = setup.optimizer if recipe.supervised else None  # the loop has more than one
+    with doctor.watch(setup.model, optimizer, validation=setup.validation) as watch:
         loop = recipe.loop or (ways.compiled_loop if recipe.way == "compiled" else ways.plain_loop)
         try:
             loop(setup, Asking(watch, verdict))

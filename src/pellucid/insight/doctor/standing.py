@@ -123,6 +123,9 @@ def _measured(case: Case) -> Standing | None:
     bench: Any = bench_of(case) if case.bench is None else case.bench
     if bench is None or not bench.batches and not batches_of(case):
         return None
+    groups = getattr(case.optimizer, "param_groups", None) or []
+    if case.notes.get("against another") or any(group.get("maximize") for group in groups):
+        return None  # networks against each other, and what is raised on purpose, have no such loss
     try:
         rows = fixed_rows(case)
         end, training = bench.loss(rows, training=False), bench.loss(rows)

@@ -584,12 +584,15 @@ class Watch:
         tracks = [track for track in self.tracks if track.steps] or self.tracks[:1]
         if not tracks and self.models:
             tracks = [Track(None, self.models[0])]
+        # Several optimizers, each after a backward pass of its own: networks against each other.
+        against = len(tracks) > 1 and min(track.most_backwards for track in tracks) > 1
         cases = []
         for track in tracks:
             if track.model is None:
                 track.model = self._model_of(track)
             others = [model for model in self.models if model is not track.model]
             case = track.case(self.names(), others, self.loss)
+            case.notes["against another"] = against
             case.failure = self.failure
             case.notes["step cosine"] = None if self._order else self._by_hand_made.cosine
             if self.trouble is not None:
@@ -616,6 +619,8 @@ class Watch:
             cases = self.cases()
             for case in cases:
                 case.phase = "after" if case.step else "before"
+                if case.notes["against another"]:
+                    case.train = None  # what it is given are no examples of an answer
             return merged([judged(case, seconds / max(1, len(cases))) for case in cases])
         finally:
             state.follower = before

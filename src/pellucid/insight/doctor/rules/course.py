@@ -324,7 +324,7 @@ def still_improving(case: Case) -> Found:
     expected = -line.slope * len(points)
     sure = line.falls and expected >= 0.1 * max(abs(stands.trivial or points[0]), 1e-12)
     steps = case.step or len(case.losses)
-    if not sure and (steps >= FEW_STEPS or line.rises):
+    if not sure and (steps >= FEW_STEPS or steps < 20 or line.rises):
         return  # of few steps, the noise may hide how fast it falls
     evidence: tuple[Evidence, ...] = (
         Evidence("the loss still falls, by each of the last epochs (or parts of the run)",
@@ -361,6 +361,8 @@ def still_weights(case: Case) -> Found:
         return
     if case.optimizer is None or getattr(case.bench, "model", None) is not case.model:
         return
+    if case.train is None:
+        return  # of networks against each other, each has its own steps
     model: Any = case.model
     known = {id(p) for group in case.optimizer.param_groups for p in group["params"]}
     named = [(n, p) for n, p in model.named_parameters() if p.dim() > 1]
