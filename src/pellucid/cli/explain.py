@@ -284,7 +284,8 @@ def _next_token(
         say_json(
             {
                 "run": str(run), "file": file, "row": row, "kind": "language model",
-                "output": token, "answer": chance, "method": found.method,
+                "output": token, "answer": chance,
+                "base": float(np.exp(found.baseline_output[0])), "method": found.method,
                 "shares": _shares(found),
                 "verdict": {"trusted": verdict.trusted, "reasons": list(verdict.reasons)},
                 "picture": None if picture is None else str(picture),

@@ -15,10 +15,12 @@ from pellucid.insight.pictures.canvas import (
     GREY,
     LIGHT,
     ORANGE,
+    SERIES,
     Path_,
     axes_for,
     finished,
     frame,
+    legend,
 )
 
 if TYPE_CHECKING:
@@ -133,4 +135,24 @@ def draw_map(
     ax.set_axis_off()
     if title:
         ax.set_title(title)
+    return finished(ax, path)
+
+
+def draw_curves(
+    times: Sequence[int],
+    lines: dict[str, tuple[Floats, Interval]],
+    path: Path_ = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Curves over epochs with bands for their intervals."""
+    ax = axes_for(ax, path, 6.5, 3.8)
+    for place, (name, (middle, spread)) in enumerate(lines.items()):
+        colour = SERIES[place % len(SERIES)]
+        ax.plot(times, middle, color=colour, label=name, marker="." if len(times) < 30 else "")
+        if len(times) and np.isfinite(spread.radius).all():
+            ax.fill_between(times, spread.low, spread.high, color=colour, alpha=0.12, linewidth=0)
+    ax.set_ylim(0, 1)
+    frame(ax, "epoch", "part of what the answers rest on")
+    if lines:
+        legend(ax)
     return finished(ax, path)
