@@ -156,7 +156,9 @@ class ExplainProbes(Callback):
     def draw(self, path: Any = None, *, most: int = 8, ax: Axes | None = None) -> Axes:
         """The curves of the players that had most at any time, with their intervals."""
         parts = self._parts().mean(axis=1)
-        order = np.argsort(-parts.max(axis=0), kind="stable")[:most] if len(parts) else []
+        if not len(parts):
+            return draw_curves([], {}, path, ax)
+        order = np.argsort(-parts.max(axis=0), kind="stable")[:most]
         lines = {self.names[i]: (parts[:, i], self.interval(self.names[i])) for i in order}
         return draw_curves(self.epochs, lines, path, ax)
 

@@ -99,7 +99,7 @@ def explain_rows(
     kind = chosen_method(method, len(columns.names), len(form.background))
     if kind in METHODS:
         settings = {"seed": seed, **settings} if kind in DRAWN else settings
-        found = METHODS[kind](
+        found: GroupedExplanation = METHODS[kind](
             form.model, form.inputs, target=places, background=form.background,
             groups=form.labels, names=columns.names, compile=compile, **settings,
         )  # fmt: skip
