@@ -5,7 +5,8 @@
 A network on a table (12 → 64 → 64 → 3) and one on pictures (two convolutions, 28 × 28), with the
 same weights in both.  A time is that of a whole call, the shortest of as many as fit into so many
 seconds, after one that compiles; values are compared before anything is measured, those that are
-drawn within their error (Captum's LIME fits a Lasso, and is not compared).  "ratio" is the other's time over ours.
+drawn within their error (Captum's LIME fits a Lasso, and is not compared).  "ratio" is the
+other's time over ours.
 """
 
 from __future__ import annotations

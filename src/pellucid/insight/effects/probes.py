@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, NamingError
-from pellucid.insight import explain
 from pellucid.insight.effects.drawing import draw_curves
 from pellucid.insight.effects.subject import as_rows, row_count
-from pellucid.insight.effects.tables import DRAWN, METHODS, chosen_method
+from pellucid.insight.effects.tables import DRAWN, GRADIENTS, METHODS, chosen_method
 from pellucid.insight.effects.uncertainty import Interval
 from pellucid.insight.effects.verdict import Reasons
 from pellucid.insight.explain.players import players_of
@@ -36,7 +35,7 @@ class ExplainProbes(Callback):
     ``rows`` are inputs of the model (an array, tensor, or several in a tuple); ``target`` the
     position of the explained score, one for each row, or None for the score that was largest at
     the first look.  ``method`` is one of ``METHODS`` (Shapley values by default: exact or by
-    KernelSHAP), or a name of ``pellucid.insight.explain`` that takes (model, inputs, target).
+    KernelSHAP), or of ``GRADIENTS`` in ``insight/effects/tables.py``.
     ``background`` rows stand for absent columns, by default the rows themselves.  ``groups`` and
     ``names`` are as for every method.  Every ``every``-th epoch is looked at.
 
@@ -93,7 +92,7 @@ class ExplainProbes(Callback):
     def _explained(self, model: Any) -> Any:
         kind = chosen_method(self.method, len(self.names), row_count(self.background))
         if kind not in METHODS:
-            return getattr(explain, kind)(model, self.rows, self.target, **self.settings)
+            return GRADIENTS[kind](model, self.rows, self.target, **self.settings)
         drawn = {"seed": self.seed} if kind in DRAWN else {}
         return METHODS[kind](
             model, self.rows, target=self.target, background=self.background, groups=self.groups,

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, OutOfRangeError
-from pellucid.insight import explain
 from pellucid.insight.effects.columns import (
     ArrayColumns,
     Columns,
@@ -20,10 +19,15 @@ from pellucid.insight.effects.columns import (
 )
 from pellucid.insight.effects.subject import Floats, Subject, Target, subject_of
 from pellucid.insight.explain.covering import feature_ablation
+from pellucid.insight.explain.differences import deep_lift
 from pellucid.insight.explain.forward import plain
+from pellucid.insight.explain.gradients import input_x_gradient, saliency, smooth_grad
 from pellucid.insight.explain.grouped import GroupedExplanation
+from pellucid.insight.explain.guided import guided_backprop
+from pellucid.insight.explain.integrated import integrated_gradients
 from pellucid.insight.explain.local_lines import lime
 from pellucid.insight.explain.players import players_of
+from pellucid.insight.explain.relevance import lrp
 from pellucid.insight.explain.shapley import exact_shapley, kernel_shap, shapley_sampling
 from pellucid.tensor.creation import as_tensor
 
@@ -37,15 +41,15 @@ METHODS: dict[str, Callable[..., Any]] = {
 """Methods for columns by name."""
 DRAWN = ("kernel_shap", "shapley_sampling", "lime")
 """Those of them that draw samples."""
-GRADIENTS = (
-    "saliency",
-    "input_x_gradient",
-    "smooth_grad",
-    "integrated_gradients",
-    "deep_lift",
-    "lrp",
-    "guided_backprop",
-)
+GRADIENTS: dict[str, Callable[..., Any]] = {
+    "saliency": saliency,
+    "input_x_gradient": input_x_gradient,
+    "smooth_grad": smooth_grad,
+    "integrated_gradients": integrated_gradients,
+    "deep_lift": deep_lift,
+    "lrp": lrp,
+    "guided_backprop": guided_backprop,
+}
 """Methods for networks by name, which look inside."""
 BACKGROUND = 100
 """Rows that stand for absent columns, of data with more."""
@@ -156,7 +160,7 @@ def summed_over_players(
     """The values of any method of ``pellucid.insight.explain`` that takes (model, inputs, target),
     summed over each player's elements: of the network's scores, before their softmax."""
     one = places if _width(network, inputs) > 1 else None  # two classes may be one score
-    found = getattr(explain, method)(network, inputs, one, **settings)
+    found = GRADIENTS[method](network, inputs, one, **settings)
     values = np.asarray(found.values[0], np.float64)
     if one is None:
         values = values * np.where(places == 0, -1.0, 1.0).reshape(-1, *[1] * (values.ndim - 1))
@@ -194,15 +198,10 @@ def chosen_method(method: str, players: int, backgrounds: int) -> str:
     if method == "auto":
         fits = players <= 15 and (1 << players) * backgrounds <= _ANSWERS
         return "exact_shapley" if fits else "kernel_shap"
-    if method not in METHODS and method not in gradient_methods():
-        known = ", ".join((*METHODS, *gradient_methods()))
+    if method not in METHODS and method not in GRADIENTS:
+        known = ", ".join((*METHODS, *GRADIENTS))
         raise ArgumentError(f"method={method!r}", f"Use auto or one of {known}.")
     return method
-
-
-def gradient_methods() -> tuple[str, ...]:
-    """Methods that look into a network and give values for its inputs."""
-    return tuple(name for name in GRADIENTS if name in explain.__all__)
 
 
 def positions_of(subject: Subject, rows: Any, target: Target) -> npt.NDArray[np.int64]:
