@@ -47,11 +47,11 @@ if TYPE_CHECKING:
     from pellucid.insight.effects.pruning import prune as prune
     from pellucid.insight.effects.runs import explain_run as explain_run
     from pellucid.insight.effects.tables import explain_rows as explain_rows
+    from pellucid.insight.explain import attr as attr
     from pellucid.insight.explain.activation_maps import grad_cam as grad_cam
     from pellucid.insight.explain.activation_maps import grad_cam_plus_plus as grad_cam_plus_plus
     from pellucid.insight.explain.activation_maps import guided_grad_cam as guided_grad_cam
     from pellucid.insight.explain.activation_maps import layer_grad_cam as layer_grad_cam
-    from pellucid.insight.explain.attr import attr as attr
     from pellucid.insight.explain.baselines import baselines_of as baselines_of
     from pellucid.insight.explain.concepts import ConceptTest as ConceptTest
     from pellucid.insight.explain.concepts import concept_vector as concept_vector
