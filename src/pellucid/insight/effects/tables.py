@@ -19,12 +19,12 @@ from pellucid.insight.effects.columns import (
 )
 from pellucid.insight.effects.subject import Floats, Subject, Target, subject_of
 from pellucid.insight.explain.covering import feature_ablation
-from pellucid.insight.explain.differences import deep_lift
 from pellucid.insight.explain.forward import plain
 from pellucid.insight.explain.gradients import input_x_gradient, saliency, smooth_grad
 from pellucid.insight.explain.grouped import GroupedExplanation
 from pellucid.insight.explain.guided import guided_backprop
 from pellucid.insight.explain.integrated import integrated_gradients
+from pellucid.insight.explain.lifting import deep_lift
 from pellucid.insight.explain.local_lines import lime
 from pellucid.insight.explain.players import players_of
 from pellucid.insight.explain.relevance import lrp
