@@ -46,6 +46,14 @@ FOLDERS = (
     "cli",
 )
 FILES = (
+    "insight/effects/drawing.py",
+    "insight/effects/runs.py",
+    "insight/effects/subject.py",
+    "insight/effects/tables.py",
+    "insight/explain/explanation.py",
+    "insight/explain/local_lines.py",
+    "insight/explain/quality.py",
+    "insight/explain/verdicts.py",
     "interop/weights.py",
     "interop/safetensors.py",
     "interop/files.py",

@@ -15,11 +15,13 @@ from pellucid import nn, optim
 from pellucid.base.errors import ArgumentError, ArgumentTypeError
 from pellucid.insight.effects.ablation import Part
 from pellucid.insight.explain import (
+    ExplainProbes,
     ablate,
     counterfactuals,
     leave_one_out,
     nearest_examples,
     prototypes,
+    prune,
     tracin,
 )
 from pellucid.training import Trainer
@@ -259,3 +261,92 @@ def test_categories_of_counterfactuals_are_those_of_the_data(rng: np.random.Gene
     }
     price = counterfactuals(lambda r: r["age"].to_numpy() * 10.0, frame, 0, (300, 320))
     assert 30 <= price[0].changes[0].after <= 32
+
+
+# ---- during training ----------------------------------------------------------------------------
+
+
+def test_a_leaked_column_takes_over_while_the_network_learns(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """The last column is the target again; at the start it has no more than its share."""
+    x = rng.normal(size=(300, 4)).astype(np.float32)
+    y = (x[:, 0] + 0.5 * rng.normal(size=300) > 0).astype(np.int64)
+    x[:, 3] = 2.0 * y - 1
+    pellucid.manual_seed(1)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    with pellucid.no_grad():
+        model[0].weight[:, 3] = 0
+    probes = ExplainProbes(x[:10], 1, background=x[10:40], names=["a", "b", "c", "leak"])
+    probes.look(model, 0)
+    assert probes.curve("leak")[0] < 1e-6 and probes.takeover("leak") is None
+    place = Checkpoints(tmp_path, every_epochs=1, keep=3)
+    trainer = Trainer(
+        model, "cross_entropy", optim.Adam(model.parameters(), lr=0.02), callbacks=[probes],
+        checkpoint=place,
+    )  # fmt: skip
+    trainer.fit((x, y), epochs=8, batch_size=32)
+    assert probes.epochs == list(range(9)) and probes.shares.shape == (9, 10, 4)
+    taken = probes.takeover("leak")
+    assert taken is not None and 1 <= taken <= 6
+    assert probes.curve("leak")[-1] > 0.5 and probes.verdict.trusted
+    now = model(pellucid.tensor(x[:10])).detach().numpy()[:, 1]
+    base = model(pellucid.tensor(x[10:40])).detach().numpy()[:, 1].mean()
+    assert_close(probes.shares[-1].sum(axis=1), now - base, 1e-3, 1e-4)
+    again = ExplainProbes(x[:10], 1, names=["a", "b", "c", "leak"])
+    again.load_state_dict(probes.state_dict())
+    assert again.takeover("leak") == taken
+    pytest.importorskip("matplotlib")
+    ax = probes.draw(tmp_path / "leak.svg")
+    assert len(ax.lines) == 4 and (tmp_path / "leak.svg").stat().st_size > 1000
+
+
+# ---- pruning ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["mlp", "normalized", "cnn"])
+def test_networks_are_cut_to_the_units_that_matter(kind: str, rng: np.random.Generator) -> None:
+    """Units that the next layer does not read, whatever stands between, cost nothing."""
+    pellucid.manual_seed(0)
+    chains = {
+        "mlp": (nn.Linear(4, 12), nn.Sigmoid(), nn.Linear(12, 6), nn.ReLU(), nn.Linear(6, 2)),
+        "normalized": (nn.Linear(4, 12), nn.BatchNorm1d(12), nn.Tanh(), nn.Linear(12, 2)),
+        "cnn": (
+            nn.Conv2d(1, 12, 3), nn.BatchNorm2d(12), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+            nn.Linear(12 * 4, 2),
+        ),
+    }  # fmt: skip
+    model = nn.Sequential(*chains[kind])
+    ends = {"mlp": 2, "normalized": 3, "cnn": 5}[kind]
+    width = 4 if kind == "cnn" else 1
+    with pellucid.no_grad():
+        model[ends].weight[:, : 5 * width] = 0  # units 0 … 4 are not read
+        for layer in model:
+            if hasattr(layer, "running_mean"):
+                layer.running_mean.copy_(pellucid.randn(12))
+    model.eval()
+    shape = (80, 1, 6, 6) if kind == "cnn" else (80, 4)
+    x = rng.normal(size=shape).astype(np.float32)
+    answers = model(pellucid.tensor(x)).detach().numpy()
+    found = prune(model, x, answers, score="mse", layers=["0", str(ends)], tolerance=1e-9)
+    gone = {part.index for part in found.removed if part.place == "0"}
+    assert gone >= set(range(5))  # and those that are 0 on all rows
+    assert found.is_smaller and found.model[0].weight.shape[0] == 12 - len(gone) >= 5
+    assert found.parameters[1] < found.parameters[0]
+    assert_close(found.model(pellucid.tensor(x)).detach().numpy(), answers, 1e-4, 1e-5)
+    assert abs(found.after - found.before) < 1e-6
+    assert model[0].weight.shape[0] == 12
+
+
+def test_what_is_lost_by_pruning_stays_within_the_tolerance(rng: np.random.Generator) -> None:
+    pellucid.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
+    x = rng.normal(size=(300, 4)).astype(np.float32)
+    y = model(pellucid.tensor(x)).argmax(1).numpy()
+    found = prune(model, x, y, tolerance=0.1)
+    right = (found.model(pellucid.tensor(x)).argmax(1).numpy() == y).mean()
+    assert found.after == pytest.approx(right) and 1 - right <= 0.1
+    assert 0 < len(found.removed) < 16 and found.verdict.trusted
+    assert found.interval.high <= 0.1 + 1e-6
+    with pytest.raises(ArgumentError, match="tolerance=-1"):
+        prune(model, x, y, tolerance=-1)

@@ -371,6 +371,50 @@ def evaluate(
     use.evaluate(run, file, encoding, as_json)
 
 
+@app.command(
+    cls=Command,
+    rich_help_panel=USE,
+    epilog=_examples(
+        "explain runs/houses new.csv --row 12",
+        "explain runs/titanic titanic.csv --row 3 --method integrated_gradients",
+        "explain runs/digits digits --row 7 --picture seven.png",
+        "explain runs/shakespeare lines.txt --row 0 --json",
+    ),
+)
+@reported
+def explain(
+    run: Run,
+    file: Annotated[str, typer.Argument(help="Data with the columns of the training data.")],
+    row: Annotated[int, typer.Option(help="Row of the file, the first is 0.")] = 0,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", help=r"Class or target to explain \[the predicted one]."),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            help="auto, exact_shapley, kernel_shap, shapley_sampling, feature_ablation, lime, "
+            "or one that looks inside, such as integrated_gradients."
+        ),
+    ] = "auto",
+    background: Annotated[
+        str | None,
+        typer.Option(help=r"Data whose rows stand for absent columns \[FILE]."),
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", "-p", help="Picture to draw: .svg or .png.")
+    ] = None,
+    encoding: Encoding = AUTO,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same samples.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Say why a trained network says what it says of one row: shares of the columns, of the regions
+    of a picture, of the words of a text, with their errors."""
+    from pellucid.cli import explain
+
+    explain.explain(run, file, row, output, method, background, picture, encoding, seed, as_json)
+
+
 @app.command(cls=Command, rich_help_panel=LOOK, epilog=_examples("summary runs/houses"))
 @reported
 def summary(run: Run, as_json: Json = False) -> None:

@@ -27,7 +27,7 @@ from pellucid.insight.effects.subject import (
     row_count,
     subject_of,
 )
-from pellucid.insight.effects.uncertainty import Interval, resampled_weights
+from pellucid.insight.effects.uncertainty import Interval, checked_level, resampled_weights
 from pellucid.insight.effects.verdict import Reasons
 from pellucid.insight.explain.forward import plain
 from pellucid.insight.explain.verdicts import Verdict
@@ -154,15 +154,15 @@ def ablate(
         raise ShapeError(
             f"{row_count(rows)} rows and {len(wanted)} targets", "Give a target for each row."
         )
-    switches = _Switches(subject.module, rows, kind, layers, fill, compile)
+    switches = Switches(subject.module, rows, kind, layers, fill, compile)
     with switches.installed():
-        found = _Measuring(subject, wanted, score, switches.answers(None), level, seed)
+        found = Measuring(subject, wanted, score, switches.answers(None), level, seed)
         for part in switches.parts:
             found.add(switches.answers(part))
     return found.ablation(kind, switches.parts, fill if kind != "heads" else "zero")
 
 
-class _Measuring:
+class Measuring:
     """What is lost, part by part."""
 
     def __init__(
@@ -184,10 +184,16 @@ class _Measuring:
         self.lost.append(self.before - self.measure.once(self.targets, flat))
         self.drawn.append(self.own - self.measure.of(self.targets, flat, self.draws))
 
+    def interval(self) -> Interval:
+        """Where the losses lie if the rows had been others."""
+        ends = [(1 - checked_level(self.level)) / 2, (1 + self.level) / 2]
+        low, high = np.nanquantile(np.array(self.drawn), ends, axis=1)
+        return Interval(np.asarray(low), np.asarray(high), self.level)
+
     def ablation(self, kind: str, parts: Sequence[Part], fill: str) -> Ablation:
         """The result."""
-        ends = [(1 - self.level) / 2, (1 + self.level) / 2]
-        low, high = np.nanquantile(np.array(self.drawn), ends, axis=1)
+        spread = self.interval()
+        low, high = spread.low, spread.high
         reasons = Reasons()
         told = int(((low > 0) | (high < 0)).sum())
         text = f"{told} of {len(parts)} losses differ from 0 with their whole interval"
@@ -196,7 +202,7 @@ class _Measuring:
         else:
             reasons.add(f"{text}: use more rows")
         return Ablation(
-            kind, tuple(parts), np.array(self.lost), Interval(low, high, self.level), self.before,
+            kind, tuple(parts), np.array(self.lost), spread, self.before,
             self.measure.name, len(self.targets), fill, reasons.verdict(),
         )  # fmt: skip
 
@@ -226,7 +232,7 @@ def _without_columns(
     subject: Subject, data: Any, targets: Any, score: Score, level: float, seed: int
 ) -> Ablation:
     columns = columns_of(subject, data)
-    found = _Measuring(subject, targets, score, subject.scores(columns.data), level, seed)
+    found = Measuring(subject, targets, score, subject.scores(columns.data), level, seed)
     for name in columns.names:
         values = columns.values(name)
         if is_ordered(columns, name) and len(set(values.tolist())) > 2:
@@ -243,7 +249,7 @@ def _without_columns(
 # ---- switches ----------------------------------------------------------------------------------
 
 
-class _Switches:
+class Switches:
     """Hooks that switch parts of a module off, and the program that runs with them."""
 
     def __init__(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError
 from pellucid.insight.effects.uncertainty import Floats, Interval
@@ -13,10 +14,13 @@ from pellucid.insight.pictures.canvas import (
     BLUE,
     GREY,
     LIGHT,
+    ORANGE,
+    SERIES,
     Path_,
     axes_for,
     finished,
     frame,
+    legend,
 )
 
 if TYPE_CHECKING:
@@ -87,4 +91,68 @@ def draw_bars(
     ax.set_yticks(places, [names[i] for i in order])
     ax.axvline(0, color=GREY, linewidth=0.8)
     frame(ax, axis)
+    return finished(ax, path)
+
+
+def draw_shares(
+    explanation: Any, path: Path_ = None, *, title: str = "", most: int = 15, ax: Axes | None = None
+) -> Axes:
+    """The shares of one row as bars, for to the right and against to the left, with intervals."""
+    found = explanation.strongest(0, most)[::-1]
+    ax = axes_for(ax, path, 6.5, 1.0 + 0.32 * len(found))
+    sizes = np.array([value for _, value, _ in found])
+    errors = np.array([0.0 if error is None else 1.96 * error for _, _, error in found])
+    colours = [ORANGE if size > 0 else BLUE for size in sizes]
+    spread = errors if errors.any() else None
+    ax.barh(range(len(found)), sizes, color=colours, xerr=spread, ecolor=GREY, capsize=2)
+    ax.set_yticks(range(len(found)), [name for name, _, _ in found])
+    ax.axvline(0, color=GREY, linewidth=0.8)
+    frame(ax, "share in the answer", "", title)
+    return finished(ax, path)
+
+
+def draw_map(
+    picture: npt.NDArray[Any],
+    labels: npt.NDArray[np.int64],
+    shares: Floats,
+    path: Path_ = None,
+    *,
+    title: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """A picture (height, width, channels) with its regions coloured by their shares."""
+    ax = axes_for(ax, path, 4.6, 4.2)
+    grey = picture.mean(axis=-1)
+    extent = (0.0, float(grey.shape[1]), float(grey.shape[0]), 0.0)
+    ax.imshow(grey, cmap="gray", extent=extent)
+    largest = float(np.abs(shares).max()) or 1.0
+    values = shares[labels]
+    shown = ax.imshow(
+        values, cmap="RdBu_r", vmin=-largest, vmax=largest, extent=extent,
+        alpha=0.1 + 0.7 * np.abs(values) / largest,
+    )  # fmt: skip
+    ax.figure.colorbar(shown, ax=ax)
+    ax.set_axis_off()
+    if title:
+        ax.set_title(title)
+    return finished(ax, path)
+
+
+def draw_curves(
+    times: Sequence[int],
+    lines: dict[str, tuple[Floats, Interval]],
+    path: Path_ = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Curves over epochs with bands for their intervals."""
+    ax = axes_for(ax, path, 6.5, 3.8)
+    for place, (name, (middle, spread)) in enumerate(lines.items()):
+        colour = SERIES[place % len(SERIES)]
+        ax.plot(times, middle, color=colour, label=name, marker="." if len(times) < 30 else "")
+        if len(times) and np.isfinite(spread.radius).all():
+            ax.fill_between(times, spread.low, spread.high, color=colour, alpha=0.12, linewidth=0)
+    ax.set_ylim(0, 1)
+    frame(ax, "epoch", "part of what the answers rest on")
+    if lines:
+        legend(ax)
     return finished(ax, path)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pellucid.base.errors import ArgumentError, DataError, ShapeError
 from pellucid.insight.effects.columns import columns_of
 from pellucid.insight.effects.drawing import draw_bars
-from pellucid.insight.effects.levels import strongest_likeness
+from pellucid.insight.effects.levels import Ranked, strongest_likeness
 from pellucid.insight.effects.scores import Score, class_numbers, measured_by
 from pellucid.insight.effects.subject import Floats, subject_of
 from pellucid.insight.effects.uncertainty import Interval, resampled_weights
@@ -188,9 +188,10 @@ def _verdict(
     if metric in ("r2", "accuracy", "roc_auc") and before <= {"roc_auc": 0.5}.get(metric, 0.0):
         reasons.add(f"the model itself is useless ({metric} {before:.3g})")
     largest = float(np.abs(lost.mean(axis=1)).max())
+    ranked: Ranked = {}
     for name, members in parts.items():
         if len(parts) > 1 and len(members) == 1:
-            other, strength = strongest_likeness(columns, members[0], set(members))
+            other, strength = strongest_likeness(columns, members[0], set(members), ranked)
             if strength > _LIKENESS and other in parts:
                 reasons.add(
                     f"{name} and {other} say nearly the same (correlation {strength:.2f}) and hide "

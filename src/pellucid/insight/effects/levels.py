@@ -28,25 +28,39 @@ def ranks(values: npt.NDArray[Any]) -> Floats:
     return found
 
 
-def likeness(columns: Columns, first: str, second: str) -> float:
+Ranked = dict[str, Floats]
+"""Ranks of columns that are known already."""
+
+
+def _ranks_of(columns: Columns, name: str, known: Ranked) -> Floats:
+    if name not in known:
+        known[name] = ranks(columns.values(name))
+    return known[name]
+
+
+def likeness(columns: Columns, first: str, second: str, known: Ranked | None = None) -> float:
     """How much one column says of the other, 0 … 1: |rank correlation| of numbers, the correlation
     ratio (the root of the share of rank variance between the groups) with a category."""
+    known = {} if known is None else known
     ordered = [is_ordered(columns, name) for name in (first, second)]
     if not all(ordered):
         if not any(ordered):
             return _cramer(columns.values(first), columns.values(second))
         group, number = (second, first) if ordered[0] else (first, second)
-        return _ratio(columns.values(group), ranks(columns.values(number)))
-    a, b = (ranks(columns.values(name)) for name in (first, second))
+        return _ratio(columns.values(group), _ranks_of(columns, number, known))
+    a, b = (_ranks_of(columns, name, known) for name in (first, second))
     a, b = a - a.mean(), b - b.mean()
     size = float(np.sqrt((a @ a) * (b @ b)))
     return abs(float(a @ b)) / size if size > 0 else 0.0
 
 
-def strongest_likeness(columns: Columns, name: str, left_out: Set[str]) -> tuple[str, float]:
+def strongest_likeness(
+    columns: Columns, name: str, left_out: Set[str], known: Ranked | None = None
+) -> tuple[str, float]:
     """The other column that says most of this one, and how much."""
     others = [other for other in columns.names if other not in left_out]
-    found = [(likeness(columns, name, other), other) for other in others]
+    known = {} if known is None else known
+    found = [(likeness(columns, name, other, known), other) for other in others]
     strength, other = max(found, default=(0.0, ""))
     return other, strength
 

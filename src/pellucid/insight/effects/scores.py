@@ -42,9 +42,15 @@ class Measured:
         return found
 
 
+def summed(weights: Floats, values: Floats) -> Floats:
+    """Σ_r weights[w, r] · values[r, …].  Not @: a library of matrix products may wait for the
+    threads that ran the model."""
+    return np.asarray(np.einsum("wr,r...->w...", weights, values))
+
+
 def _mean_of(rowwise: Callable[[Targets, Floats], Floats]) -> Callable[..., Floats]:
     def mean(targets: Targets, answers: Floats, weights: Floats) -> Floats:
-        return np.asarray(weights @ rowwise(targets, answers) / weights.sum(axis=1))
+        return np.asarray(summed(weights, rowwise(targets, answers)) / weights.sum(axis=1))
 
     return mean
 
@@ -92,8 +98,8 @@ def _r2(targets: Targets, answers: Floats, weights: Floats) -> Floats:
     """R² of each output, their mean."""
     wanted = _shaped(targets, answers)
     sizes = weights.sum(axis=1)[:, None]
-    errors = weights @ (answers - wanted) ** 2
-    spread = weights @ wanted**2 - (weights @ wanted) ** 2 / sizes
+    errors = summed(weights, (answers - wanted) ** 2)
+    spread = summed(weights, wanted**2) - summed(weights, wanted) ** 2 / sizes
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray((1 - errors / spread).mean(axis=1))
 

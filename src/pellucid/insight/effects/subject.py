@@ -28,6 +28,8 @@ from pellucid.training.network import predictions_of
 from pellucid.training.stored_run import StoredRun, restore
 
 T = TypeVar("T")
+LARGE = 8192
+"""Rows that go through a network at once where there are many."""
 Floats = npt.NDArray[np.float64]
 
 Target = int | str | tuple[int, ...] | None
@@ -115,7 +117,7 @@ def subject_of(model: Any, *, compile: bool = True) -> Subject:
     if isinstance(model, Subject):
         return model
     if isinstance(model, Module):
-        return Subject(Scorer(model, compile=compile), model, compile=compile)
+        return Subject(_in_blocks(model, compile), model, compile=compile)
     if isinstance(model, RunResult | StoredRun | str | os.PathLike):
         return _run_subject(model, compile)
     if hasattr(model, "predict_proba"):
@@ -130,6 +132,12 @@ def subject_of(model: Any, *, compile: bool = True) -> Subject:
         f"There is no way to ask {type(model).__name__} for an answer",
         "Give a network, a run, an estimator with predict, or a function of rows.",
     )
+
+
+def _in_blocks(model: Module, compile: bool) -> Callable[[Any], Any]:
+    """The scores of a network: few rows in one size of block, many in a larger one."""
+    small, large = Scorer(model, compile=compile), Scorer(model, compile=compile, block=LARGE)
+    return lambda rows: (large if row_count(rows) >= 2 * LARGE else small)(rows)
 
 
 def _are_names(names: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,11 +17,17 @@ from pellucid.insight.effects.columns import (
     RunColumns,
     columns_of,
 )
-from pellucid.insight.effects.subject import Subject, Target, subject_of
+from pellucid.insight.effects.subject import Floats, Subject, Target, subject_of
 from pellucid.insight.explain.covering import feature_ablation
 from pellucid.insight.explain.forward import plain
+from pellucid.insight.explain.gradients import input_x_gradient, saliency, smooth_grad
 from pellucid.insight.explain.grouped import GroupedExplanation
+from pellucid.insight.explain.guided import guided_backprop
+from pellucid.insight.explain.integrated import integrated_gradients
+from pellucid.insight.explain.lifting import deep_lift
 from pellucid.insight.explain.local_lines import lime
+from pellucid.insight.explain.players import players_of
+from pellucid.insight.explain.relevance import lrp
 from pellucid.insight.explain.shapley import exact_shapley, kernel_shap, shapley_sampling
 from pellucid.tensor.creation import as_tensor
 
@@ -32,9 +39,21 @@ METHODS: dict[str, Callable[..., Any]] = {
     "lime": lime,
 }
 """Methods for columns by name."""
+DRAWN = ("kernel_shap", "shapley_sampling", "lime")
+"""Those of them that draw samples."""
+GRADIENTS: dict[str, Callable[..., Any]] = {
+    "saliency": saliency,
+    "input_x_gradient": input_x_gradient,
+    "smooth_grad": smooth_grad,
+    "integrated_gradients": integrated_gradients,
+    "deep_lift": deep_lift,
+    "lrp": lrp,
+    "guided_backprop": guided_backprop,
+}
+"""Methods for networks by name, which look inside."""
 BACKGROUND = 100
 """Rows that stand for absent columns, of data with more."""
-_ANSWERS = 500_000
+_ANSWERS = 1_000_000
 """So many answers exact values may take where nobody chose a method."""
 
 
@@ -59,7 +78,7 @@ def explain_rows(
     positions in the data.  ``target`` is the output: a class by its name or position, None for the
     predicted one (of each row).  ``method`` is ``exact_shapley``, ``kernel_shap``,
     ``shapley_sampling``, ``feature_ablation``, ``lime`` or ``auto``: exact values where they take
-    at most half a million answers, else ``kernel_shap``.  Absent columns take the values of the
+    at most a million answers, else ``kernel_shap``.  Absent columns take the values of the
     rows of ``background`` (data of the same form), by default 100 rows drawn from the data.
 
     Returns an explanation whose ``shares`` (rows, columns) belong to ``players.names``, with
@@ -78,31 +97,116 @@ def explain_rows(
     if len(others) > BACKGROUND and background is None:
         others = others.take(np.sort(random.choice(len(others), BACKGROUND, replace=False)))
     form = _form(subject, asked, others)
-    places = _positions(subject, asked, target)
-    kind = _method(method, len(columns.names), len(others))
-    if kind != "exact_shapley" and kind != "feature_ablation":
-        settings = {"seed": seed, **settings}
-    found = METHODS[kind](
-        form.model, form.inputs, target=places, background=form.background, groups=form.labels,
-        names=columns.names, compile=compile, **settings,
-    )  # fmt: skip
+    if len(others) == 1 and background is None:
+        form.background = _typical(others, form.background)
+    places = positions_of(subject, asked.data, target)
+    kind = chosen_method(method, len(columns.names), len(form.background))
+    if kind in METHODS:
+        settings = {"seed": seed, **settings} if kind in DRAWN else settings
+        found: GroupedExplanation = METHODS[kind](
+            form.model, form.inputs, target=places, background=form.background,
+            groups=form.labels, names=columns.names, compile=compile, **settings,
+        )  # fmt: skip
+    else:
+        found = _by_gradient(subject, kind, form, places, columns.names, settings)
     found.cells = [[_text(asked, row, name) for name in columns.names] for row in range(len(asked))]
     found.settings["outputs"] = [subject.name_of(int(place)) for place in places]
-    return found  # type: ignore[no-any-return]
+    return found
 
 
-def _method(method: str, columns: int, backgrounds: int) -> str:
+def _typical(others: Columns, background: Any) -> Any:
+    """What stands for absent columns where there is no other row."""
+    if not isinstance(others, RunColumns):
+        raise ArgumentError(
+            "There is no row but the one that is explained",
+            "Give a background: rows whose values stand for absent ones.",
+        )
+    return np.zeros_like(background)  # training means of numbers, categories that are unknown
+
+
+def _by_gradient(
+    subject: Subject,
+    method: str,
+    form: _Form,
+    places: npt.NDArray[np.int64],
+    names: Sequence[str],
+    settings: dict[str, Any],
+) -> GroupedExplanation:
+    """A method for networks, whose values are summed over what a column becomes."""
+    return summed_over_players(
+        method, network_of(subject, method), form.inputs, places, form.labels, names, settings
+    )
+
+
+def network_of(subject: Subject, method: str) -> Any:
+    """The network behind a subject, for methods that look into it."""
+    if subject.module is None:
+        raise ArgumentError(
+            f"method={method!r} looks into a network, and there is none",
+            f"Use auto or one of {', '.join(METHODS)}.",
+        )
+    return subject.module
+
+
+def summed_over_players(
+    method: str,
+    network: Any,
+    inputs: Any,
+    places: npt.NDArray[np.int64],
+    groups: Any,
+    names: Sequence[str] | None,
+    settings: dict[str, Any],
+) -> GroupedExplanation:
+    """The values of any method of ``pellucid.insight.explain`` that takes (model, inputs, target),
+    summed over each player's elements: of the network's scores, before their softmax."""
+    one = places if _width(network, inputs) > 1 else None  # two classes may be one score
+    found = GRADIENTS[method](network, inputs, one, **settings)
+    values = np.asarray(found.values[0], np.float64)
+    if one is None:
+        values = values * np.where(places == 0, -1.0, 1.0).reshape(-1, *[1] * (values.ndim - 1))
+    if values.shape != np.shape(inputs):
+        raise ArgumentError(
+            f"method={method!r} gives values {values.shape} for inputs {np.shape(inputs)}",
+            "Use one whose values belong to the inputs, such as integrated_gradients.",
+        )
+    players = players_of([np.asarray(inputs)], groups, ("input",), names)
+    flat = players.labels[0].reshape(-1)
+    errors = None
+    if found.standard_error is not None:
+        squares = np.asarray(found.standard_error[0], np.float64).reshape(len(values), -1) ** 2
+        errors = np.sqrt(_summed(squares, flat, players.count))
+    return GroupedExplanation(
+        **{item.name: getattr(found, item.name) for item in dataclasses.fields(found)},
+        shares=_summed(values.reshape(len(values), -1), flat, players.count),
+        share_errors=errors,
+        players=players,
+    )
+
+
+def _width(network: Any, inputs: Any) -> int:
+    """The scores of a row."""
+    answers = subject_of(network).scores(np.asarray(inputs)[:1])
+    return int(answers.shape[1])
+
+
+def _summed(values: Floats, labels: Any, count: int) -> Floats:
+    return np.stack([np.bincount(labels, row, count) for row in values])
+
+
+def chosen_method(method: str, players: int, backgrounds: int) -> str:
+    """The name of a method; for ``auto`` exact values where they are not too many."""
     if method == "auto":
-        fits = columns <= 15 and (1 << columns) * backgrounds <= _ANSWERS
+        fits = players <= 15 and (1 << players) * backgrounds <= _ANSWERS
         return "exact_shapley" if fits else "kernel_shap"
-    if method not in METHODS:
-        raise ArgumentError(f"method={method!r}", f"Use auto or one of {', '.join(METHODS)}.")
+    if method not in METHODS and method not in GRADIENTS:
+        known = ", ".join((*METHODS, *GRADIENTS))
+        raise ArgumentError(f"method={method!r}", f"Use auto or one of {known}.")
     return method
 
 
-def _positions(subject: Subject, asked: Columns, target: Target) -> npt.NDArray[np.int64]:
-    """The output of each row that is explained."""
-    answers = subject.scores(asked.data)
+def positions_of(subject: Subject, rows: Any, target: Target) -> npt.NDArray[np.int64]:
+    """The output of each row that is explained: the one asked for, or the largest."""
+    answers = subject.scores(rows)
     place = subject.position(target, answers.shape[1])
     if place is not None:
         return np.full(len(answers), place, np.int64)

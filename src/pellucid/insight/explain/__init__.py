@@ -39,9 +39,13 @@ if TYPE_CHECKING:
     from pellucid.insight.effects.influence import Influence as Influence
     from pellucid.insight.effects.influence import leave_one_out as leave_one_out
     from pellucid.insight.effects.influence import tracin as tracin
+    from pellucid.insight.effects.probes import ExplainProbes as ExplainProbes
     from pellucid.insight.effects.prototypes import Prototypes as Prototypes
     from pellucid.insight.effects.prototypes import nearest_examples as nearest_examples
     from pellucid.insight.effects.prototypes import prototypes as prototypes
+    from pellucid.insight.effects.pruning import Pruned as Pruned
+    from pellucid.insight.effects.pruning import prune as prune
+    from pellucid.insight.effects.runs import explain_run as explain_run
     from pellucid.insight.effects.tables import explain_rows as explain_rows
     from pellucid.insight.explain import attr as attr
     from pellucid.insight.explain.activation_maps import grad_cam as grad_cam
@@ -118,6 +122,7 @@ __all__ = [
     "Effect",
     "EffectDisplay",
     "EpsilonRule",
+    "ExplainProbes",
     "Explanation",
     "Forward",
     "GammaRule",
@@ -130,6 +135,7 @@ __all__ = [
     "LogitLens",
     "Output",
     "Prototypes",
+    "Pruned",
     "Verdict",
     "ablate",
     "accumulated_local_effects",
@@ -149,6 +155,7 @@ __all__ = [
     "exact_shapley",
     "expected_gradients",
     "explain_rows",
+    "explain_run",
     "feature_ablation",
     "grad_cam",
     "grad_cam_plus_plus",
@@ -183,6 +190,7 @@ __all__ = [
     "partial_dependence",
     "permutation_importance",
     "prototypes",
+    "prune",
     "saliency",
     "shapley_sampling",
     "shapley_values",
@@ -201,6 +209,7 @@ _PLACES = {
     "Effect": "pellucid.insight.effects.curves",
     "EffectDisplay": "pellucid.insight.effects.displays",
     "EpsilonRule": "pellucid.insight.explain.relevance",
+    "ExplainProbes": "pellucid.insight.effects.probes",
     "Explanation": "pellucid.insight.explain.explanation",
     "Forward": "pellucid.insight.explain.forward",
     "GammaRule": "pellucid.insight.explain.relevance",
@@ -213,6 +222,7 @@ _PLACES = {
     "LogitLens": "pellucid.insight.explain.lenses",
     "Output": "pellucid.insight.explain.forward",
     "Prototypes": "pellucid.insight.effects.prototypes",
+    "Pruned": "pellucid.insight.effects.pruning",
     "Verdict": "pellucid.insight.explain.verdicts",
     "ablate": "pellucid.insight.effects.ablation",
     "accumulated_local_effects": "pellucid.insight.effects.curves",
@@ -232,6 +242,7 @@ _PLACES = {
     "exact_shapley": "pellucid.insight.explain.shapley",
     "expected_gradients": "pellucid.insight.explain.integrated",
     "explain_rows": "pellucid.insight.effects.tables",
+    "explain_run": "pellucid.insight.effects.runs",
     "feature_ablation": "pellucid.insight.explain.covering",
     "grad_cam": "pellucid.insight.explain.activation_maps",
     "grad_cam_plus_plus": "pellucid.insight.explain.activation_maps",
@@ -266,6 +277,7 @@ _PLACES = {
     "partial_dependence": "pellucid.insight.effects.curves",
     "permutation_importance": "pellucid.insight.effects.importance",
     "prototypes": "pellucid.insight.effects.prototypes",
+    "prune": "pellucid.insight.effects.pruning",
     "saliency": "pellucid.insight.explain.gradients",
     "shapley_sampling": "pellucid.insight.explain.shapley",
     "shapley_values": "pellucid.insight.explain.shapley",

@@ -62,16 +62,16 @@ class Coalitions:
         own = [b[min(row, len(b) - 1)] for b in self.background]
         everywhere = [as_tensor(np.ascontiguousarray(b[None])) for b in own]
         found = np.empty((count, copies))
-        for start in range(0, count, block):
-            lines = np.minimum(np.arange(start, start + block), count - 1)
-            there = everywhere
-            if which is not None:
-                there = [as_tensor(b[which[lines]][:, None]) for b in own]
-            places, extra = self._besides(row, block * copies)
-            with no_grad(), self.forward.looking():
+        places, extra = self._besides(row, block * copies)
+        with no_grad(), self.forward.looking():
+            for start in range(0, count, block):
+                lines = np.minimum(np.arange(start, start + block), count - 1)
+                there = everywhere
+                if which is not None:
+                    there = [as_tensor(b[which[lines]][:, None]) for b in own]
                 scores = program(given, there, labels, as_tensor(masks[lines]), places, extra)
-            part = plain(scores).reshape(block, copies)
-            found[start : start + block] = part[: min(block, count - start)]
+                part = plain(scores).reshape(block, copies)
+                found[start : start + block] = part[: min(block, count - start)]
         self.asked += count * copies
         if not np.isfinite(found).all():
             raise NonFiniteError(

@@ -210,7 +210,9 @@ def faithfulness(explanation: Explained, seed: int = 0, samples: int = 100) -> C
 
 
 def _judged(found: float, chance: Sequence[float], explanation: Explained) -> Check:
-    limit = max(LEAST_CORRELATION, float(np.quantile(chance, 0.95)))
+    limit = LEAST_CORRELATION
+    if not _are_few(explanation):
+        limit = max(limit, float(np.quantile(chance, 0.95)))
     passed = found > limit
     how = "moved a little" if explanation.kind == "slope" else "taken away"
     text = (
@@ -218,6 +220,15 @@ def _judged(found: float, chance: Sequence[float], explanation: Explained) -> Ch
         f"are {how} (correlation {found:.2f}, {limit:.2f} needed)"
     )
     return Check("faithfulness", passed, found, limit, text, faithful=True)
+
+
+def _are_few(explanation: Explained) -> bool:
+    """Whether there are so few values that another order of them is often as good by chance."""
+    if explanation.inputs is None:
+        return False
+    players = getattr(explanation, "players", None)
+    count = sum(int(np.prod(x.shape[1:], dtype=int)) for x in explanation.inputs)
+    return (players.count if players is not None else count) < 4
 
 
 def _of_small_steps(
@@ -274,8 +285,10 @@ def curves(explanation: Explained, seed: int = 0) -> tuple[Floats, Floats, Float
 
 
 def _area(explanation: Explained, seed: int, name: str) -> Check | None:
+    if explanation.kind == "slope" or _are_few(explanation):
+        return None
     found = curves(explanation, seed)
-    if found is None or explanation.kind == "slope":
+    if found is None:
         return None
     away, put, chance = found
     if name == "insertion":  # put in by chance is taken away by chance, backwards

@@ -129,7 +129,8 @@ def _weighted(game: Coalitions, row: int, masks: Masks, weights: Floats) -> tupl
         scores = game.scores(row, masks[part])
         if start == 0:
             base = scores[0]
-        total += weights[:, part] @ scores
+        # Not @: a library of matrix products may wait for the threads that ran the model.
+        total += np.einsum("pm,mb->pb", weights[:, part], scores)
     return total, base
 
 
@@ -316,9 +317,9 @@ def _regression(
         return change[None], np.zeros(1)
     z = masks[:, :-1].astype(np.float64) - masks[:, -1:]  # the last share is what is left over
     wanted = scores[1:-1] - base - masks[:, -1:] * change
-    inner = (z * weights[:, None]).T @ z
-    solve = np.linalg.pinv(inner)
-    first = solve @ ((z * weights[:, None]).T @ wanted)
+    heavy = z * weights[:, None]
+    solve = np.linalg.pinv(np.einsum("np,nq->pq", heavy, z))
+    first = solve @ np.einsum("np,nb->pb", heavy, wanted)
     shares = np.concatenate([first, (change - first.sum(axis=0))[None]])
     if not drawn.any():
         return shares, np.zeros(count)
