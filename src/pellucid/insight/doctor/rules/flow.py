@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from pellucid import nn
 from pellucid.base.errors import PellucidError
@@ -235,7 +236,7 @@ def exploding(case: Case) -> Found:
         )  # fmt: skip
 
 
-def recorded_norms(case: Case) -> Any:
+def recorded_norms(case: Case) -> npt.NDArray[np.float64]:
     """The norm of all gradients together at each recorded step."""
     found = []
     for record in case.records:
