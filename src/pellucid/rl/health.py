@@ -79,7 +79,7 @@ class Course:
         told = self.figures.get(name, ())
         return float(np.mean(told[-5:])) if told else float("nan")
 
-    def watching(self, environment: Any) -> Any:
+    def watching(self, environment: Any) -> _Noted:
         """The environment (with ``reset`` and Gymnasium's ``step``), its episodes noted here."""
         return _Noted(environment, self)
 

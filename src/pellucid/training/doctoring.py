@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,7 @@ import numpy.typing as npt
 from pellucid.base.errors import ArgumentError
 from pellucid.tensor.nonfinite import FirstNonFinite
 from pellucid.tensor.trace import user_line
+from pellucid.training.batches import Batch
 from pellucid.training.history import EpochRecord
 from pellucid.training.rows import Source
 
@@ -42,7 +44,41 @@ def level_of(doctor: bool | str) -> str:
     return doctor
 
 
-def doctor_of_fits() -> Any:
+class Treated(Protocol):
+    """What a treatment was, ``pellucid.insight.doctor.treating.Treatment``: the patches that were
+    ``kept``."""
+
+    kept: list[Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The treatment as JSON values."""
+
+
+class Examination(Protocol):
+    """What the doctor returns, who stands above: ``pellucid.doctor.Report``."""
+
+    findings: list[Any]
+    facts: dict[str, Any]
+    seconds: float
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether nothing was found."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Any: ...
+
+    def treat(self, **settings: Any) -> Treated:
+        """Tries the remedies, and keeps those that help."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON values."""
+
+
+def doctor_of_fits() -> ModuleType:
     """The doctor's module for trainings of the Trainer."""
     return importlib.import_module(_DOCTOR)
 
@@ -199,8 +235,12 @@ class FitRecord:
             found.append(self.source.tensors(next(iter(self.source.batches_of(unit)))))
         return found
 
-    def rows(self) -> Any:
+    def rows(self) -> Batch | None:
         """A sample of the training rows as a batch, None where rows come once."""
+        found: Batch | None = None
         if self._kept is not None:
-            return self._kept[1]
-        return None if self.source is None else self.source.some_rows(SAMPLE_ROWS)
+            found = self._kept[1]
+        elif self.source is not None:
+            found = self.source.some_rows(SAMPLE_ROWS)
+        return found
+        return found

@@ -27,6 +27,7 @@ from pellucid.training.baselines import Baselines, baselines
 from pellucid.training.calibration import Calibration, calibrate
 from pellucid.training.checkpoints import Checkpoints, warn
 from pellucid.training.config import DEFAULT_EPOCHS, TrainingConfig
+from pellucid.training.doctoring import Examination
 from pellucid.training.from_run import begin_from_run
 from pellucid.training.history import Callback, History
 from pellucid.training.inference import Scorer
@@ -84,7 +85,7 @@ class RunResult:
     scorer: Scorer | None = None
     calibration: Calibration | None = None
     profile: LayerProfile | None = None
-    examination: Any = None
+    examination: Examination | None = None
     """What the doctor says of the training (``Report``), None where he was not asked."""
     single: dict[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -265,7 +266,7 @@ def train_network(
     return result
 
 
-def examined(trainer: Trainer, seconds: float, problems: list[Exception]) -> Any:
+def examined(trainer: Trainer, seconds: float, problems: list[Exception]) -> Examination | None:
     """What the doctor says of a training that is over; no examination is worth a run."""
     start = time.perf_counter()
     try:

@@ -37,7 +37,7 @@ from pellucid.training.checkpoints import (
     warn,
 )
 from pellucid.training.config import nearest_option
-from pellucid.training.doctoring import FitRecord, doctor_of_fits, level_of
+from pellucid.training.doctoring import Examination, FitRecord, doctor_of_fits, level_of
 from pellucid.training.fitting import Fit, check_length, interval_of
 from pellucid.training.history import Callback, EpochRecord, Event, History, StopTraining
 from pellucid.training.inference import Scorer, one_half
@@ -394,13 +394,14 @@ class Trainer:
         self._owned = folder
         return writer
 
-    def report(self, seconds: float = 10.0) -> Any:
+    def report(self, seconds: float = 10.0) -> Examination:
         """What is wrong with the last fit, and what helps: the doctor's ``Report``, empty where
         nothing is.  Experiments, all of which are taken back, may take so many ``seconds``.
 
         >>> print(trainer.report())  # doctest: +SKIP
         """
-        return doctor_of_fits().report_of_fit(self, self.fitted, seconds)
+        found: Examination = doctor_of_fits().report_of_fit(self, self.fitted, seconds)
+        return found
 
     # ---- saving and going on ---------------------------------------------------------------
 
