@@ -73,7 +73,7 @@ def trained(command: Command, tmp_path: Path) -> Iterator[Any]:
 
 def shown_texts(page: str) -> str:
     """Texts and labels of a page."""
-    page = re.sub(r"<style>.*?</style>", "", page, flags=re.S)
+    page = re.sub(r"<(style|script)>.*?</\1>", "", page, flags=re.S)
     labels = re.findall(r' (?:title|aria-label|alt)="([^"]*)"', page)
     return html.unescape("\n".join(re.split(r"<[^>]*>", page) + labels))
 

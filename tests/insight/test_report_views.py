@@ -238,5 +238,5 @@ def test_findings_stand_with_evidence_place_and_remedy(
     run.examination = Report([], "numbers", "after", {"loss at the start": 1.5}).to_json()
     page = render_report(run, language="en")
     assert (
-        "Nothing is wrong as far as the doctor can see" in page and "loss at the start 1.5" in page
+        "Nothing is wrong as far as the doctor can see" in page and "Loss at the start 1.5" in page
     )

@@ -98,7 +98,7 @@ def _facts(found: Mapping[str, Any]) -> str:
     """Figures beside the findings, as a line."""
     facts = found.get("facts") or {}
     shown = [
-        f"{said(str(name), 80)} {number(float(value), 3)}"
+        f"{said(str(name)[:1].upper() + str(name)[1:], 80)} {number(float(value), 3)}"
         for name, value in facts.items()
         if isinstance(value, int | float) and not isinstance(value, bool)
     ]
