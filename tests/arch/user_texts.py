@@ -30,6 +30,7 @@ PYTHON_ONLY = {
     "data": "augmentation input_layout memory playground prepared resampling",
     "training": "trainer stepping observe",
     "insight": "explain features nonfinite",
+    "insight/doctor": "bench ends loop_bench steps timeline watching",
     "insight/report": "shown",
 }
 FOLDERS = (
@@ -77,6 +78,7 @@ FILES = (
 # Calls whose arguments are shown, so that even a single word among them is a text.
 SHOWN = {
     "fact", "say", "complain", "translated", "card", "told", "tell", "said", "words", "frame",
+    "Evidence",
 }  # fmt: skip
 # Literals with blanks that nobody reads, or that are translated in the sentence around them.
 NO_TEXTS = {
@@ -98,9 +100,20 @@ NO_TEXTS = {
     'importlib.import_module("pellucid.data." + sys.argv[4]).child(**json.loads(sys.argv[2]))',
     "shift flip rotate scale crop colour cutout mixup cutmix noise",
     "offset points",  # a name of matplotlib
+    "flow, {1}",  # keys of the doctor's notes and names of its probes' numbers
+    "{1}as it is",
+    "{1}loss at {2} × rate",
+    "sharpness × rate",
+    "change of the loss at {1} × rate",
+    "stored gradient / that of the batch",
+    "own at {1} × rate",
+    "lr, schedule",  # names of settings
+    "lr schedule",
+    "eps",
+    "weight_decay",
+    "nll_loss of the log",  # its first word is a name
 }
 NO_TEXT = re.compile(
-    r"reshape transpose |"
     r"gb18030 |AED ARS |import json|sys\.|for name, folder|from pellucid|pad_sequences|"
     r"Give at least one id|Use 'start'|model channels |loss (class_weight )?l1|"
     r"optimizer learning_rate |base freeze |"
@@ -109,7 +122,7 @@ NO_TEXT = re.compile(
 )
 """Code for another process, lists of names, and errors of functions for programs in Python."""
 
-KEYS = {"_examples", "get", "getattr", "pop", "startswith", "endswith", "partition", "split"}
+KEYS = {"_examples", "get", "getattr", "pop", "startswith", "endswith", "partition", "split", "course", "setdefault"}
 """Calls whose arguments are code: keys, parts of names, lines for a shell."""
 
 
@@ -160,6 +173,8 @@ class _Walk(ast.NodeVisitor):
             return
         elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             self.visit(node.value)
+            if getattr(node.value, "id", "") == "facts":  # names of what a report shows
+                self.visit(node.slice)
         elif isinstance(node, ast.Assign) and any(
             isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets
         ):

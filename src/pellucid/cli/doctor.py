@@ -217,7 +217,9 @@ def _place(finding: Finding) -> str:
     if place.setting:
         parts.append(clean(place.setting))
     if place.column:
-        parts.append(f"{translated('column')} {clean(place.column)}")
+        # A name of several words is one of ours: "targets of the validation rows".
+        name = told(place.column) if " " in place.column else clean(place.column)
+        parts.append(f"{translated('column')} {name}")
     if place.line:
         parts.append(clean(place.line))
     shown = [*place.files] or [str(row) for row in place.rows]

@@ -94,7 +94,7 @@ def shifted_agreement(features: Array, labels: Array, classes: bool) -> tuple[st
     rng = np.random.default_rng(1)
     chance = [score(p, p[near]) for p in (rng.permutation(y)[chosen] for _ in range(30))]
     least = float(np.mean(chance)) + 6 * max(float(np.std(chance)), 1e-6)
-    orders = [(f"moved by {k} row{'s' if abs(k) > 1 else ''}", np.roll(y, k))
+    orders = [(f"moved by {k} rows" if abs(k) > 1 else f"moved by {k} row", np.roll(y, k))
               for k in (1, -1, 2, -2, 3, -3)]  # fmt: skip
     orders.append(("in reverse order", y[::-1]))
     found = [(score(order[chosen], order[chosen][near]), name) for name, order in orders]

@@ -57,7 +57,9 @@ def _place(place: Mapping[str, Any]) -> str:
     if place.get("layer"):
         parts.insert(0, f"{said('layer')} {safe(place['layer'], 80)}")
     if place.get("column"):
-        parts.append(f"{said('column')} {safe(place['column'], 60)}")
+        name = str(place["column"])
+        shown = said(name, 60) if " " in name else safe(name, 60)
+        parts.append(f"{said('column')} {shown}")
     rows = place.get("rows") or []
     if rows:
         listed = ", ".join(str(row) for row in rows[:8])
@@ -71,7 +73,9 @@ def _evidence(item: Mapping[str, Any]) -> str:
     if isinstance(value, int | float):
         text += f"{'：' if language() == 'zh' else ': '}<b>{number(float(value), 3)}</b>"
     if expected:
-        text += f' <span class="dim">({said("expected")} {said(expected, 200)})</span>'
+        shown = said(f"expected {expected}", 200)
+        shown = f"（{shown}）" if language() == "zh" else f" ({shown})"
+        text += f'<span class="dim">{shown}</span>'
     return text
 
 

@@ -86,9 +86,16 @@ def _order(probabilities: Numbers, labels: Codes) -> float:
     return most
 
 
+def _steps_away(shift: int) -> str:
+    rows = abs(shift)
+    if shift < 0:
+        return "1 row later" if rows == 1 else f"{rows} rows later"
+    return "1 row earlier" if rows == 1 else f"{rows} rows earlier"
+
+
 def _shifted(evidence: Evidence, best: float, shift: int) -> Suspicion:
     """Labels that belong to a row some places before or after."""
-    where = f"{abs(shift)} row{'s' if abs(shift) > 1 else ''} {'later' if shift < 0 else 'earlier'}"
+    where = _steps_away(shift)
     text = f"Move the labels by {abs(shift)}: row i has the label that stands {where}."
     told = Evidence(f"the same with the label that stands {where}", best)
     patch = Patch("data", text, "shift", 0, shift)

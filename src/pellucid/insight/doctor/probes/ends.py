@@ -90,6 +90,13 @@ def other_loss(case: Case, suspicion: Suspicion) -> Answer | None:
     return _ends(case, (True,))
 
 
+_NAMES = {
+    (False, True): "its own loss and no last activation",
+    (True, True): "the fitting loss and no last activation",
+    (True, False): "the fitting loss",
+}
+
+
 def _ends(case: Case, with_loss: tuple[bool, ...]) -> Answer | None:
     rows = fixed_rows(case)
     plain = course(case, "as it is", fresh=True)
@@ -99,7 +106,7 @@ def _ends(case: Case, with_loss: tuple[bool, ...]) -> Answer | None:
         for bare in (True, False):
             if out_of_time(case) or (not fitting and not bare):
                 continue
-            name = f"{'fitting' if fitting else 'own'} loss{', no last activation' * bare}"
+            name = _NAMES[fitting, bare]
             change = _other_end(case, rows, bare, fitting)
             if change is None:
                 continue

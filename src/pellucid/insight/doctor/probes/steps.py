@@ -177,10 +177,10 @@ def gradient_sign(case: Case, suspicion: Suspicion) -> Answer | None:
     rises = all(change > 0 for change in changes.values())
     falls = any(change < 0 for change in changes.values())
     confirms = True if rises and cosine > 0 else False if falls or cosine < 0 else None
-    way = "rises" if rises else "falls" if falls else "stays"
-    smallest = min(changes)
-    text = f"the loss of the batch {way} even by {smallest:g} times the step"
-    return Answer(numbers, confirms, text if rises else f"the loss of the batch {way}")
+    text = "the loss of the batch falls" if falls else "the loss of the batch stays"
+    if rises:
+        text = f"the loss of the batch rises even by {min(changes):g} times the step"
+    return Answer(numbers, confirms, text)
 
 
 def step_direction(case: Case) -> tuple[dict[float, float], float | None]:
@@ -367,8 +367,10 @@ def one_batch(case: Case, suspicion: Suspicion) -> Answer | None:
     learned = judged if judged is not None else 1 - best / max(trivial or best, 1e-12)
     numbers = figures(lowest_loss=best, share_learned=learned, steps=used)
     fails = learned < LEARNED_BY_HEART
-    verb = "cannot" if fails else "can"
-    return Answer(numbers, fails, f"it {verb} learn {count} rows by heart ({learned:.0%} learned)")
+    text = f"it can learn {count} rows by heart ({learned:.0%} learned)"
+    if fails:
+        text = f"it cannot learn {count} rows by heart ({learned:.0%} learned)"
+    return Answer(numbers, fails, text)
 
 
 @probe("longer", "Does the loss fall further if training goes on?", needs_model=False)

@@ -371,18 +371,24 @@ def still_weights(case: Case) -> Found:
     cut = [n for n, p in named if p.requires_grad and id(p) in known and n not in reached]
     frozen = [n for n, p in named if not p.requires_grad]
     reasons = (
-        (outside, 0.9, "are not in the optimizer", "Give it model.parameters()."),
-        (cut, 0.8, "get no gradient: no path leads from the loss to them",
+        (outside, 0.9, f"{_first(outside)} are not in the optimizer",
+         "Give it model.parameters()."),
+        (cut, 0.8, f"{_first(cut)} get no gradient: no path leads from the loss to them",
          "Look for detach(), no_grad(), numpy(), or a layer that forward does not use."),
-        (frozen if len(frozen) == len(named) else [], 0.9, "are frozen", "Use requires_grad_()."),
+        (frozen if len(frozen) == len(named) else [], 0.9, f"{_first(frozen)} are frozen",
+         "Use requires_grad_()."),
     )  # fmt: skip
-    for names, strength, why, advice in reasons:
+    for names, strength, text, advice in reasons:
         if names:
-            text = f"{', '.join(names[:3])}{' …' if len(names) > 3 else ''} {why}"
             evidence = Evidence(text, float(len(names)), "0")
             place = Place(layer=names[0].rpartition(".")[0], line=case.line)
             patch = remedies.advice(advice)
             yield Suspicion("WEIGHTS_STILL", place, (evidence,), strength, (), (patch,))
+
+
+def _first(names: list[str]) -> str:
+    """The first of these names, with a mark where there are more."""
+    return f"{', '.join(names[:3])}{' …' if len(names) > 3 else ''}"
 
 
 # ---- NaN and infinity ----------------------------------------------------------------------------

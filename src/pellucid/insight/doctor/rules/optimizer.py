@@ -283,7 +283,7 @@ def steps(case: Case) -> Found:
     if total >= 40 or rows < 30:
         return
     evidence: tuple[Evidence, ...] = (
-        Evidence("steps of the whole training", float(total), "hundreds"),
+        Evidence("steps of the whole training", float(total), "several hundred"),
     )
     if per_epoch <= 2 and rows >= 256 and batch >= 256:
         patch = remedies.setting("Use smaller batches, such as 32.", "batch_size", size, 32)
