@@ -1,12 +1,12 @@
 """How often the doctor is right, on the development exam of ``tests/doctor/exam``.
 
     python benchmarks/doctor.py [--half tuning|measuring] [--only WORDS] [--jobs 1] [--every 1]
-                                [--phase before|end] [--rivals] [--treat] [--cost] [--misses FILE]
+                                [--phase before|end] [--rivals] [--misses FILE]
 
 Sick programs, made from healthy ones by changing one thing, and clean ones; the halves are fixed by
 a hash of each program's name.  Thresholds are tuned on the tuning half alone.  Figures stand with
 their 95 % Wilson intervals.  ``--rivals`` puts the published rules of other tools beside it
-(``rivals.py``), ``--treat`` tries the remedies, ``--cost`` measures the watching.
+(``rivals.py``).  Remedies are tried by ``treating.py``, the cost of watching by ``watching.py``.
 """
 
 from __future__ import annotations

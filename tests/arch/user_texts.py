@@ -122,7 +122,18 @@ NO_TEXT = re.compile(
 )
 """Code for another process, lists of names, and errors of functions for programs in Python."""
 
-KEYS = {"_examples", "get", "getattr", "pop", "startswith", "endswith", "partition", "split", "course", "setdefault"}
+KEYS = {
+    "_examples",
+    "get",
+    "getattr",
+    "pop",
+    "startswith",
+    "endswith",
+    "partition",
+    "split",
+    "course",
+    "setdefault",
+}
 """Calls whose arguments are code: keys, parts of names, lines for a shell."""
 
 
