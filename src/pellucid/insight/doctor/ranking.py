@@ -24,6 +24,8 @@ MOST_REMEDIES = 3
 """Of a finding."""
 SAID = 0.6
 """A cause less likely than this is not named first."""
+LIKELIEST = 0.35
+"""Of a training that is demonstrably sick, the likeliest cause is named from here on."""
 SAID_BESIDE = 0.7
 """Nor beside another, where it is less likely than this."""
 CERTAIN = 0.97
@@ -67,6 +69,8 @@ def rank(
     _lift(likely)
     roots = _roots(likely)
     named = _named(roots, likely, case)
+    if not named and sick is not None:
+        named = _named(roots, likely, case, LIKELIEST)[:1]
     if not named and sick is not None:
         named = [Finding("UNKNOWN", Place(), (sick,), 1.0, step=case.step or None)]
     return named
@@ -125,7 +129,8 @@ def _try(
     case.notes["until"] = until
     # Before the first step there is little time: only for what would not be said without a probe.
     most = SAID if case.phase == "before" else CERTAIN
-    asked = [s for s in gathered.values() if 0.3 <= s.strength < most and not s.results]
+    least = 0.3 if case.phase == "before" else 0.2
+    asked = [s for s in gathered.values() if least <= s.strength < most and not s.results]
     for suspicion in sorted(asked, key=lambda s: -s.strength):
         for name in suspicion.probes:
             if name not in probes or time.perf_counter() > until:
@@ -179,15 +184,20 @@ def _top(code: str, owner: Mapping[str, str]) -> str:
 
 
 def _named(
-    roots: Mapping[str, list[str]], likely: Mapping[str, tuple[Suspicion, float]], case: Case
+    roots: Mapping[str, list[str]],
+    likely: Mapping[str, tuple[Suspicion, float]],
+    case: Case,
+    first: float = SAID,
 ) -> list[Finding]:
+    """The findings; the first one is at least ``first`` likely."""
+
     def turn(code: str) -> tuple[float, int]:
         place = ORDER.index(code) if code in ORDER else len(ORDER)
         return (-round(likely[code][1], 1), place)
 
     found: list[Finding] = []
     for code in sorted(roots, key=turn):
-        least = SAID_BESIDE if found else SAID
+        least = SAID_BESIDE if found else first
         if likely[code][1] < least or len(found) == MOST:
             continue
         symptoms = [finding_of(*likely[c], case) for c in roots[code] if c in likely]

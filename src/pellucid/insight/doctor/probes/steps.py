@@ -373,16 +373,21 @@ def one_batch(case: Case, suspicion: Suspicion) -> Answer | None:
     return Answer(numbers, fails, text)
 
 
+TELLING_STEPS = 100
+LEAST_PART = 0.3
+"""A few steps more have to gain as much as that part of the training would: less is noise."""
+
+
 @probe("longer", "Does the loss fall further if training goes on?", needs_model=False)
 def longer(case: Case, suspicion: Suspicion) -> Answer | None:
     """Steps from where the training ended, up to five times a course's."""
     steps = 5 * steps_for(case)
     done = len(case.losses) or case.step
-    if done:
-        steps = max(10, min(steps, done))
+    if done:  # of a very short training, so many that they tell
+        steps = max(10, min(steps, max(done, TELLING_STEPS)))
     made = course(case, "as it is", steps=steps)
     share = made.gain / span_of(case)
     numbers = figures(before=made.start, after=made.end, steps=len(made.losses), share=share)
     text = f"{len(made.losses)} more steps take the loss from {made.start:.4g} to {made.end:.4g}"
     part = steps / done if done else 1.0
-    return Answer(numbers, share > CLEAR * min(1.0, max(part, 0.1)), text)
+    return Answer(numbers, share > CLEAR * min(1.0, max(part, LEAST_PART)), text)
