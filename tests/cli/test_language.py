@@ -215,8 +215,81 @@ def without_usage(text: str) -> str:
     """Without the lines that name the program, and the names of commands in panels."""
     lines = [line for line in text.splitlines() if not line.strip().startswith(("用法", "帮助"))]
     names = "train|search|predict|evaluate|recover|summary|report|weights|machine|runs|rl"
-    first = rf"^│ \*? *(?:{names}|compare|diff|delete|source|run|file|match|place|folders) "
+    first = rf"^│ \*? *(?:{names}|doctor|explain|compare|diff|delete|source|run|file|match|place|folders) "
     return re.sub(first, "", "\n".join(lines), flags=re.M)
+
+
+SICK_PROGRAM = """
+import numpy as np, pellucid as pl
+from pellucid import nn
+from pellucid.nn import functional as F
+rng = np.random.default_rng(0)
+x = rng.normal(size=(128, 4)).astype("float32")
+y = pl.tensor((x[:, 0] > 0).astype("int64"))
+x = pl.tensor(x)
+model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2), nn.Softmax(1))
+optimizer = pl.optim.SGD(model.parameters(), lr=0.5)
+for step in range(40):
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_the_doctor_speaks_chinese(command: Command) -> None:
+    """What was seen, what it should be, what was tried and what to do, not only titles."""
+    Path("sick.py").write_text(SICK_PROGRAM)
+    said = command("--lang", "zh", "doctor", "sick.py").out
+    assert "DOUBLE_SOFTMAX" in said and "正常值" in said and "请" in said
+    text = re.sub(r"（[A-Z_]+）|[\w.]+\(.*?\)", "", said)  # causes and calls
+    assert english_words(text) == [], said
+
+
+INNER_TEXTS = {
+    "targets are class index, 3 classes; mse_loss measures the distance to class numbers": (
+        "目标是类别编号，3 个类别；mse_loss 衡量的是与类别编号的距离"
+    ),
+    "targets are real, -1.5 to 2; the loss is for classes": (
+        "目标是实数，-1.5 到 2；损失函数是用于分类的"
+    ),
+    "the loss takes log-probabilities, and the network gives numbers from 0 up": (
+        "损失函数需要对数概率，网络给出的却是非负数"
+    ),
+    "after 40 steps the loss is 0.69 at the rate as it is and 0.09 at 0.3 times it": (
+        "在原来的学习率下，40 步之后损失是 0.69；学习率改为 0.3 倍时是 0.09"
+    ),
+    "the loss ends at 0.1 with Adam(lr=0.001), at best at 0.3 with its own": (
+        "最终的损失：用 Adam(lr=0.001) 时是 0.1，用原来的优化器最好是 0.3"
+    ),
+    "with the features of other rows the loss is 0.7 instead of 0.7: the network does not look at "
+    "them": "输入其他样本的特征时，损失是 0.7，原来是 0.7：网络根本没有利用特征",
+    "with the fitting loss the answers reach 0.9, as they are 0.1": (
+        "改用适合目标的损失函数后，预测达到 0.9，原样只有 0.1"
+    ),
+    "they died while training; the biases of 2 are -3 in the mean": (
+        "它们是在训练中死亡的；层 2 的偏置平均为 -3"
+    ),
+    "share of 5 neighbours with the same label, of 400 rows": (
+        "5 个近邻中标签相同的比例，共 400 行"
+    ),
+    "the same with labels moved by -2 rows": "标签移动 -2 行后，同一指标",
+    "Move the labels by 1: row i has the label that stands 1 row later.": (
+        "把标签移动 1 位：第 i 行的标签位于后 1 行处。"
+    ),
+    "the first: validation 89 = training 56; validation 90 ≈ training 60": (
+        "最前面的几个：验证集 89 = 训练集 56；验证集 90 ≈ 训练集 60"
+    ),
+    "values of the features that are NaN or infinite": "特征中 NaN 或无穷大的个数",
+    "0.weight, 2.weight are frozen": "0.weight, 2.weight 被冻结了",
+    "Use dim=1: axis 0 is the rows of the batch.": "请用 dim=1：轴 0 是批次中的各行。",
+    "expected 0.016, as in a fresh start": "正常值：0.016，与重新初始化时一样",
+}
+
+
+@pytest.mark.parametrize("english", INNER_TEXTS)
+def test_texts_of_the_doctor_that_hold_others(english: str) -> None:
+    with in_language("zh"):
+        assert translated(english) == INNER_TEXTS[english]
 
 
 HELP_NAMES = set(

@@ -386,8 +386,11 @@ def loss_for_task(case: Case) -> Found:
     if said is None:
         return
     text, better, strength = said
+    fact = f"targets are {task}; the loss {text}"
+    if taken.name:
+        fact = f"targets are {task}; {taken.name} {text}"
     evidence = (
-        Evidence(f"targets are {task}; {taken.name or 'the loss'} {text}"),
+        Evidence(fact),
         Evidence("largest target", task.high, "1" if taken.form == "sigmoid" else "")
         if not task.asks_for_classes
         else Evidence("classes of the targets", float(task.classes)),
