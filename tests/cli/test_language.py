@@ -214,8 +214,9 @@ def test_commands_speak_chinese(trained: Any, command: Command) -> None:
 def without_usage(text: str) -> str:
     """Without the lines that name the program, and the names of commands in panels."""
     lines = [line for line in text.splitlines() if not line.strip().startswith(("用法", "帮助"))]
-    names = "train|search|predict|evaluate|recover|summary|report|weights|machine|runs|rl"
-    first = rf"^│ \*? *(?:{names}|doctor|explain|compare|diff|delete|source|run|file|match|place|folders) "
+    names = "train|search|predict|evaluate|recover|summary|report|weights|machine|runs|rl|doctor"
+    names += "|explain|compare|diff|delete|source|run|file|match|place|folders"
+    first = rf"^│ \*? *(?:{names}) "
     return re.sub(first, "", "\n".join(lines), flags=re.M)
 
 
