@@ -158,7 +158,7 @@ def pause(*a, **k):
 """
 MOMENTS = {
     "metrics": "from pellucid.training import run; run.measure = pause; ",
-    "report": "from pellucid.cli import train; train.render_report = pause; ",
+    "report": "from pellucid.cli import train; train.report_files = pause; ",
     "data": "from pellucid.training import run; run.load_source = pause; ",
     "imports": "import builtins; old = builtins.__import__; "
                "builtins.__import__ = lambda name, *a, **k: "

@@ -85,7 +85,7 @@ FAULTS = {
         network(3), "cross_entropy", lambda m: sgd(m, maximize=True)
     ),
     "other_optimizer OPT_WRONG": lambda: faulty(
-        network(3), "cross_entropy", lambda m: optim.Adadelta(m.parameters(), lr=1e-4)
+        network(3), "cross_entropy", lambda m: optim.Adadelta(m.parameters(), lr=1e-4, eps=1e-14)
     ),
     "one_batch CAPACITY_LOW": lambda: faulty(
         network(3, hidden=1), "cross_entropy", adam, X, RNG.integers(0, 3, 200)

@@ -138,7 +138,10 @@ def test_a_table(run: Any) -> None:
     assert importances.pop("plan") < 0.02 < 0.05 < min(importances.values())
     assert "The network is better than" in book.html("outcome")
     shown = book.html("pellucid.report(outcome)")
-    assert shown.startswith('<iframe srcdoc="&lt;!DOCTYPE html&gt;') and 'sandbox=""' in shown
+    assert (
+        shown.startswith('<iframe srcdoc="&lt;!DOCTYPE html&gt;')
+        and 'sandbox="allow-scripts"' in shown
+    )
     assert "Confusion matrix" in shown
     assert "customers" in book.html('list_runs("runs")')
 

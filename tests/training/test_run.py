@@ -15,7 +15,7 @@ import pytest
 
 from pellucid.base.errors import ArgumentError, DataError, FileError
 from pellucid.data import sources
-from pellucid.insight.report import render_report
+from pellucid.insight.report import render_report, report_files
 from pellucid.training import events, files, job, run_folder
 from pellucid.training import run as run_module
 from pellucid.training.config import TrainingConfig
@@ -43,7 +43,7 @@ def table(rows: int = 80) -> dict[str, Any]:
 
 
 def small(place: Path, **given: Any) -> Outcome:
-    settings = {"epochs": 3, "widths": (4,), "compile": False, "report": render_report, **given}
+    settings = {"epochs": 3, "widths": (4,), "compile": False, "report": report_files, **given}
     return train(table(), "y", output=place, **settings)
 
 

@@ -19,6 +19,7 @@ from pellucid.training.config import TrainingConfig
 from pellucid.training.files import write_file
 from pellucid.training.network import build_mlp, parameter_shapes
 from pellucid.training.run_folder import (
+    REPORT_DATA,
     FILES,
     MODEL,
     RECORDS,
@@ -76,7 +77,7 @@ def test_everything_comes_back(run: Path, saved: SavedModel, rng: np.random.Gene
     for name, array in expected.items():
         assert weights[name].dtype == np.float32
         np.testing.assert_array_equal(weights[name], array)
-    assert sorted(p.name for p in run.iterdir()) == sorted(set(FILES) - {SETTINGS})
+    assert sorted(p.name for p in run.iterdir()) == sorted(set(FILES) - {SETTINGS, REPORT_DATA})
     assert read_records(run)[0]["value"] == 2.0 and read_records(run)[0]["bad"] == "nan"
 
 

@@ -97,7 +97,10 @@ class CompiledFunction(Generic[Taken, Returned]):
             and (last.python is None or last.python.holds())
             and last.accepts(args)
         ):
-            return self._told(last, args, {}, last.run(args))  # type: ignore[arg-type]
+            result = last.run(args)  # type: ignore[arg-type]
+            if self.follower is not None or state.follower is not None:
+                self._tell(last, args, {}, result)
+            return result
         if state.trace is not None or state.inline or state.uncompiled:
             return self.function(*args, **kwargs)
         program, leaves = self._program(args, kwargs)
@@ -105,14 +108,15 @@ class CompiledFunction(Generic[Taken, Returned]):
             program.stand_aside()
             args, kwargs = map_tensors((args, kwargs), lambda tensor: tensor)
             return self.function(*args, **kwargs)
-        return self._told(program, args, kwargs, program.run(leaves))
+        result = program.run(leaves)
+        self._tell(program, args, kwargs, result)
+        return result
 
-    def _told(self, program: Program, args: Any, kwargs: Any, result: Any) -> Any:
-        """The result, after whoever follows the loop has been told of it."""
+    def _tell(self, program: Program, args: Any, kwargs: Any, result: Any) -> None:
+        """Tells whoever follows the loop of a result."""
         follower = self.follower or state.follower
         if follower is not None:
             follower.ran(self, program, args, kwargs, result)
-        return result
 
     def __repr__(self) -> str:
         name = getattr(self.function, "__qualname__", None) or type(self.function).__name__
