@@ -19,11 +19,11 @@ from pellucid.training.config import TrainingConfig
 from pellucid.training.files import write_file
 from pellucid.training.network import build_mlp, parameter_shapes
 from pellucid.training.run_folder import (
-    REPORT_DATA,
     FILES,
     MODEL,
     RECORDS,
     REPORT,
+    REPORT_DATA,
     SETTINGS,
     WEIGHTS,
     RunWriter,
