@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import multiprocessing
 import statistics
 import sys
@@ -29,17 +28,17 @@ from measuring import table
 
 from doctor.exam.judging import Said, Verdict, judge, known_by, named, placed
 from doctor.exam.program import PHASES, Program, programs
+from pellucid.insight.thresholds import wilson as interval
 
 
 def wilson(right: int, number: int) -> str:
     """A share with its 95 % interval (Wilson, 1927)."""
     if not number:
         return "–"
-    z, p = 1.959964, right / number
-    middle = (p + z * z / (2 * number)) / (1 + z * z / number)
-    half = z * math.sqrt(p * (1 - p) / number + z * z / (4 * number**2)) / (1 + z * z / number)
-    low, high = max(0.0, middle - half), min(1.0, middle + half)
-    return f"{100 * p:.0f} % ({100 * low:.0f} to {100 * high:.0f}; {right} of {number})"
+    low, high = interval(right, number)
+    return (
+        f"{100 * right / number:.0f} % ({100 * low:.0f} to {100 * high:.0f}; {right} of {number})"
+    )
 
 
 def chosen(options: argparse.Namespace) -> list[Program]:

@@ -11,13 +11,12 @@ are compared before anything is measured.  "ratio" is the other's time over ours
 from __future__ import annotations
 
 import argparse
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from measuring import Skipped, use_cores
+from measuring import Skipped, difference, pair, shortest, use_cores
 
 RANDOM = np.random.default_rng(0)
 
@@ -45,19 +44,6 @@ def texts(n: Any) -> Any:
             return self.out(self.lstm(self.embedding(ids))[0][:, -1])
 
     return Tokens()
-
-
-def pair(make: Callable[[Any], Any]) -> tuple[Any, Any]:
-    """The same network in both libraries: (ours, theirs)."""
-    import torch
-
-    import pellucid
-    from pellucid import nn
-
-    torch.manual_seed(0)
-    theirs, ours = make(torch.nn).eval(), make(nn).eval()
-    ours.load_state_dict({k: pellucid.tensor(v.numpy()) for k, v in theirs.state_dict().items()})
-    return ours, theirs
 
 
 Case = tuple[str, Callable[[], Any], Callable[[], Any], float]
@@ -154,24 +140,6 @@ def cases_of_tokens(rows: int) -> list[Case]:
          lambda: explain.layer_gradient_x_activation(ours, ids, ours.embedding, 1),
          lambda: attr.LayerGradientXActivation(theirs, theirs.embedding).attribute(given, 1), 1e-3),
     ]  # fmt: skip
-
-
-def shortest(job: Callable[[], Any], seconds: float) -> float:
-    """The shortest time of as many runs as fit, in milliseconds."""
-    times: list[float] = []
-    end = time.perf_counter() + seconds
-    while not times or time.perf_counter() < end:
-        start = time.perf_counter()
-        job()
-        times.append(time.perf_counter() - start)
-    return 1000 * min(times)
-
-
-def difference(ours: Any, theirs: Any) -> float:
-    """The largest difference, relative to the largest value."""
-    a = np.asarray(ours)
-    b = theirs.detach().numpy() if hasattr(theirs, "detach") else np.asarray(theirs)
-    return float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-30))
 
 
 def main() -> None:

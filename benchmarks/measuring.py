@@ -236,3 +236,36 @@ def write_between(path: Path, what: str, content: str) -> None:
     before, rest = text.split(begin)
     after = rest.split(end)[1]
     path.write_text(before + begin + content + end + after, encoding="utf-8")
+
+
+def pair(make: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """The same network in both libraries: (ours, theirs)."""
+    import torch
+
+    import pellucid
+    from pellucid import nn
+
+    torch.manual_seed(0)
+    theirs, ours = make(torch.nn).eval(), make(nn).eval()
+    ours.load_state_dict({k: pellucid.tensor(v.numpy()) for k, v in theirs.state_dict().items()})
+    return ours, theirs
+
+
+def shortest(job: Callable[[], Any], seconds: float) -> float:
+    """The shortest time of as many runs as fit, in milliseconds."""
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while not times or time.perf_counter() < end:
+        start = time.perf_counter()
+        job()
+        times.append(time.perf_counter() - start)
+    return 1000 * min(times)
+
+
+def difference(ours: Any, theirs: Any) -> float:
+    """The largest difference, relative to the largest value."""
+    import numpy as np
+
+    a = np.asarray(ours)
+    b = theirs.detach().numpy() if hasattr(theirs, "detach") else np.asarray(theirs)
+    return float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-30))

@@ -12,13 +12,12 @@ other's time over ours.
 from __future__ import annotations
 
 import argparse
-import time
 import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from measuring import Skipped, table, use_cores
+from measuring import Skipped, difference, pair, shortest, table, use_cores
 
 RANDOM = np.random.default_rng(0)
 Case = tuple[str, Callable[[], Any], Callable[[], Any], float]
@@ -34,19 +33,6 @@ def pictures(n: Any) -> Any:
         n.Conv2d(1, 8, 3), n.ReLU(), n.MaxPool2d(2), n.Conv2d(8, 16, 3), n.ReLU(), n.MaxPool2d(2),
         n.Flatten(), n.Linear(400, 10),
     )  # fmt: skip
-
-
-def pair(make: Callable[[Any], Any]) -> tuple[Any, Any]:
-    """The same network in both libraries: (ours, theirs)."""
-    import torch
-
-    import pellucid
-    from pellucid import nn
-
-    torch.manual_seed(0)
-    theirs, ours = make(torch.nn).eval(), make(nn).eval()
-    ours.load_state_dict({k: pellucid.tensor(v.numpy()) for k, v in theirs.state_dict().items()})
-    return ours, theirs
 
 
 def cases_of_tables() -> list[Case]:
@@ -246,24 +232,6 @@ def cases_of_pictures() -> list[Case]:
              tx[:1], target=1, feature_mask=mask, n_samples=500,
              perturbations_per_eval=16).numpy()[:, 0, ::4, ::4].reshape(1, 49), np.inf),
     ]  # fmt: skip
-
-
-def shortest(job: Callable[[], Any], seconds: float) -> float:
-    """The shortest time of as many runs as fit, in milliseconds."""
-    times: list[float] = []
-    end = time.perf_counter() + seconds
-    while not times or time.perf_counter() < end:
-        start = time.perf_counter()
-        job()
-        times.append(time.perf_counter() - start)
-    return 1000 * min(times)
-
-
-def difference(ours: Any, theirs: Any) -> float:
-    """The largest difference, relative to the largest value."""
-    a = np.asarray(ours)
-    b = theirs.detach().numpy() if hasattr(theirs, "detach") else np.asarray(theirs)
-    return float(np.abs(a - b).max() / max(np.abs(b).max(), 1e-30))
 
 
 def main() -> None:
