@@ -259,13 +259,10 @@ def histogram(
     high: float,
     outline: tuple[Sequence[int], float, float] | None = None,
     label: str = "",
-    *,
-    roots: bool = True,
 ) -> str:
     """Bars, with another histogram as an outline behind them (its own counts and range).
 
-    Heights are square roots of densities, so that small bars beside a tall one can be seen, or
-    with ``roots=False`` in proportion to the counts.
+    Heights are square roots of densities, so that small bars beside a tall one can be seen.
     """
     width, height, base = 260, 96, 80
     left, right = low, high
@@ -273,8 +270,8 @@ def histogram(
         left, right = min(low, outline[1]), max(high, outline[2])
     if not right > left:
         left, right = _around(left)
-    bars = _densities(counts, low, high, roots)
-    other = _densities(*outline, roots) if outline is not None else []
+    bars = _densities(counts, low, high)
+    other = _densities(*outline) if outline is not None else []
     top = max([h for _, _, h in bars] + [h for _, _, h in other] + [1e-300])
 
     def place(value: float) -> float:
@@ -308,17 +305,15 @@ def histogram(
     return svg(width, height, "".join(parts), label or "histogram")
 
 
-def _densities(
-    counts: Sequence[int], low: float, high: float, roots: bool
-) -> list[tuple[float, float, float]]:
-    """(start, end, height) of each bar: its density, or the square root of it."""
+def _densities(counts: Sequence[int], low: float, high: float) -> list[tuple[float, float, float]]:
+    """(start, end, height) of each bar: the square root of its density."""
     if not high > low:
         low, high = _around(low)
     step = (high - low) / len(counts)
     total = max(sum(counts), 1)
     heights = [count / total / step for count in counts]
     return [
-        (low + i * step, low + (i + 1) * step, math.sqrt(height) if roots else height)
+        (low + i * step, low + (i + 1) * step, math.sqrt(height))
         for i, height in enumerate(heights)
     ]
 
