@@ -28,7 +28,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "yaml": ("cli",),
     "polars": ("data", "training", "cli", "interop"),
     "threadpoolctl": ("training",),
-    "matplotlib": ("insight",),
+    "matplotlib": ("insight", "course"),
     "safetensors": ("interop",),
     "rich": ("cli",),
     "typer": ("cli",),

@@ -32,6 +32,7 @@ PYTHON_ONLY = {
     "insight": "explain features nonfinite",
     "insight/doctor": "bench ends loop_bench steps timeline watching",
     "insight/report": "shown",
+    "course": "grading judging labels",
 }
 FOLDERS = (
     "base",
@@ -44,6 +45,7 @@ FOLDERS = (
     "insight/doctor/rules",
     "insight/pictures",
     "insight/report",
+    "course",
     "cli",
 )
 FILES = (

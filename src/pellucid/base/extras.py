@@ -24,6 +24,7 @@ EXTRAS = (
     "sklearn",
     "text",
     "umap",
+    "course",
 )
 """The extras that users install; ``test`` is for the project itself."""
 

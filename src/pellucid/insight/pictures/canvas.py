@@ -166,6 +166,11 @@ def _is_east_asian(character: str) -> bool:
     return "\u2e80" <= character <= "\uffef" or "\U00020000" <= character <= "\U0003ffff"
 
 
+def chinese_font() -> str:
+    """The family of an installed font with Chinese characters; "" where there is none."""
+    return _font_for("中文")
+
+
 def _font_for(text: str) -> str:
     """The family of an installed font with the characters of ``text``; "" where there is none."""
     with needs("plot", "Drawing"):
