@@ -109,6 +109,20 @@ def test_both_languages_quote_the_same_figures(lesson: Lesson) -> None:
 
 
 @each_text
+def test_emphasis_and_code_end_where_they_should(text: Text) -> None:
+    """Markdown takes ** beside full-width punctuation for two asterisks."""
+    markdown_it = pytest.importorskip("markdown_it", reason="markdown-it-py is not installed")
+    formulas = r"\$\$.*?\$\$|\$[^$]+\$"
+    prose = re.sub(formulas, lambda m: "C" + "\n" * m[0].count("\n"), text.prose, flags=re.S)
+    wrong = []
+    for token in markdown_it.MarkdownIt().parse(prose):
+        for part in token.children or ():
+            if part.type == "text" and re.search(r"[*`$]|\]\(", part.content):
+                wrong.append(part.content)
+    assert wrong == []
+
+
+@each_text
 def test_code_is_python_as_this_house_writes_it(text: Text) -> None:
     for block in text.blocks:
         if block.language == "python":
@@ -121,6 +135,19 @@ def test_code_is_python_as_this_house_writes_it(text: Text) -> None:
             assert block.language in ("text", "sh"), f"line {block.line}: {block.language!r}"
     program = "\n".join(block.code for block, _ in text.program)
     assert ("chinese_labels()" in program) == (text.language == "zh" and bool(text.pictures))
+
+
+@each_text
+def test_figures_in_the_prose_are_printed_or_computed(text: Text) -> None:
+    """Numbers with two decimals or more stand in the program, its outputs or a formula."""
+    before, _, after = text.prose.partition(f"## {SECTIONS[text.language][5]}")
+    read = before + after.partition(f"## {SECTIONS[text.language][6]}")[2]
+    formulas = r"\$\$.*?\$\$|\$[^$]+\$"
+    shown = " ".join([*re.findall(formulas, read, re.S), *(block.code for block in text.blocks)])
+    prose = re.sub(r"\]\([^)]*\)", "]", re.sub(formulas, " ", read, flags=re.S))
+    figure = r"(?<![\w.])\d+\.\d{2,}(?![\w.]*\w)"
+    known = set(re.findall(r"\d+\.\d+", shown))
+    assert [number for number in re.findall(figure, prose) if number not in known] == []
 
 
 CHINESE = [text for text in TEXTS if text.language == "zh"]

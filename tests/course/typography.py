@@ -32,6 +32,7 @@ def plain(line: str) -> str:
     line = re.sub(r"\$\$.*?\$\$|\$[^$]+\$", CODE, line)
     line = re.sub(r"<[^<>]+>", "", line)
     line = re.sub(r"https?://\S+", CODE, line)
+    line = re.sub(r"(?<=[。！？：])\*\* (?=\S)", "", line)  # a paragraph's own heading
     line = re.sub(r"\*{1,3}|(?<!\w)_|_(?!\w)", "", line)
     return line.rstrip()
 
@@ -52,6 +53,7 @@ def paragraphs(prose: str) -> Iterator[tuple[int, list[str]]]:
 def faults(prose: str) -> list[str]:
     """Everything that is wrong in the typography of Chinese prose."""
     found = []
+    prose = re.sub(r"^(# 第 \d+ 课) ", r"\1：", prose)
     for start, lines in paragraphs(prose):
         # Code and formulas may run over a line's end.
         whole = "\n".join(lines)

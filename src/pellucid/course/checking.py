@@ -150,14 +150,14 @@ def check_texts(
                 f"Lesson {lesson} has no exercise {strange[0]}", f"It has {', '.join(known)}."
             )
         tasks.append({"lesson": lesson, "file": str(path), "source": source, "exercises": names})
-    found = _judged(tasks, known, path.parent, patience)
+    found = _judged([{**task} for task in tasks], known, path.parent, patience)
     return [[found[i, name] for name in task["exercises"]] for i, task in enumerate(tasks)]
 
 
 def _judged(
     tasks: list[dict[str, Any]], known: dict[str, Exercise], folder: Path, patience: float
 ) -> dict[tuple[int, str], Outcome]:
-    """Runs children until every exercise has its outcome."""
+    """Runs children until every exercise has its outcome; takes the exercises off ``tasks``."""
     found: dict[tuple[int, str], Outcome] = {}
     while any(task["exercises"] for task in tasks):
         left = [{**task} for task in tasks]

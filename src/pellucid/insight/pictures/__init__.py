@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pellucid.base.faces import lazy_face
 
 if TYPE_CHECKING:
+    from pellucid.insight.pictures.canvas import SERIES as SERIES
     from pellucid.insight.pictures.functions import Curve as Curve
     from pellucid.insight.pictures.functions import Regions as Regions
     from pellucid.insight.pictures.functions import decision_regions as decision_regions
@@ -68,6 +69,7 @@ __all__ = [
     "LearningCurve",
     "LossSurface",
     "Regions",
+    "SERIES",
     "Step",
     "computation_steps",
     "confusion_matrix",
@@ -113,6 +115,7 @@ _PLACES = {
     "LearningCurve": "pellucid.insight.pictures.learning",
     "LossSurface": "pellucid.insight.pictures.landscapes",
     "Regions": "pellucid.insight.pictures.functions",
+    "SERIES": "pellucid.insight.pictures.canvas",
     "Step": "pellucid.insight.pictures.graphs",
     "computation_steps": "pellucid.insight.pictures.graphs",
     "confusion_matrix": "pellucid.insight.pictures.learning",
