@@ -158,6 +158,7 @@ def _judged(
     tasks: list[dict[str, Any]], known: dict[str, Exercise], folder: Path, patience: float
 ) -> dict[tuple[int, str], Outcome]:
     """Runs children until every exercise has its outcome."""
+    tasks = [{**task} for task in tasks]
     found: dict[tuple[int, str], Outcome] = {}
     while any(task["exercises"] for task in tasks):
         left = [{**task} for task in tasks]
