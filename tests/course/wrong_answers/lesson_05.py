@@ -20,7 +20,7 @@ WRONG = [
         "    return s * (1 - s)",
         "not applied again",
     ),
-    Wrong("5.2", "def slope_from_value(a):\n    return 1 - a**2", "written with σ(z)"),
+    Wrong("5.2", "def slope_from_value(a):\n    return 1 - a**2", "nothing but the value"),
     Wrong(
         "5.3",
         "import numpy as np\n"

@@ -93,8 +93,8 @@ def fold(answer: Answer, judge: Judge) -> None:
 def equal_inputs(answer: Answer, judge: Judge) -> None:
     """XNOR by hand."""
     sizes = Hint(
-        en="Two hidden units, two inputs each: weights (2, 2) and (2,), biases (2,) and one number.",
-        zh="两个隐藏神经元，各有两个输入：权重的形状是 (2, 2) 和 (2,)，偏置是 (2,) 和一个数。",
+        en="Two units with two inputs: weights (2, 2) and (2,), biases (2,) and one number.",
+        zh="两个隐藏神经元，各有两个输入：权重一个是 2×2 的矩阵，一个是两个数；偏置一处两个数，一处一个数。",
     )
     judge.shape(answer.hidden_weight, (2, 2), sizes)
     judge.shape(answer.hidden_bias, (2,), sizes)

@@ -58,8 +58,8 @@ def slope_from_value(answer: Answer, judge: Judge) -> None:
         slopes,
         values * (1 - values),
         Hint(
-            en="The formula of the slope is written with σ(z). And σ(z) is called a here.",
-            zh="斜率的公式是用 σ(z) 写的，而这里 σ(z) 就叫 a。",
+            en="The formula of the slope needs nothing but the value, and the value is a.",
+            zh="斜率的公式里只出现函数值，而函数值在这里就叫 a。",
         ),
     )
 
@@ -120,7 +120,7 @@ def sigmoid(answer: Answer, judge: Judge) -> None:
         5e-14 < answer(np.array([-30.0]))[0] < 5e-13,
         Hint(
             en="Small values are to stay exact: σ(−30) is about e⁻³⁰, neither 0 nor more.",
-            zh="小的值也要准：σ(−30) 约等于 e⁻³⁰，既不是 0，也不会更大。",
+            zh="小的值也要准：z = −30 时结果约等于 e⁻³⁰，既不是 0，也不会更大。",
         ),
     )
     with warnings.catch_warnings(record=True) as caught:
