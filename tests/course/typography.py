@@ -26,7 +26,7 @@ RULES = (
 
 def plain(line: str) -> str:
     """A line of Markdown as it is read: without marks, code and formulas as one letter."""
-    line = re.sub(r"^\s*(?:[-*+] |\d+\. |#+ |> ?)", "", line)
+    line = re.sub(r"^\s*(?:[-*+] |\d+\. |#+ (?:第 \d+ 课 )?|> ?)", "", line)
     line = re.sub(r"!?\[((?:[^\[\]]|\[[^\]]*\])*)\]\([^)]*\)", r"\1", line)
     line = re.sub(r"(`+)(?:(?!\1).)+\1", CODE, line)
     line = re.sub(r"\$\$.*?\$\$|\$[^$]+\$", CODE, line)
