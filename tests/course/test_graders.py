@@ -54,7 +54,6 @@ def test_solutions_pass_and_wrong_answers_get_their_hints(lesson: Lesson, tmp_pa
 
 # ---- the machinery, on lesson 1 ------------------------------------------------------------------
 
-first_lesson = pytest.mark.skipif(not exercises_of(1), reason="lesson 1 is not written")
 FIRST = {name: each.asks for name, each in exercises_of(1).items()}
 
 
@@ -65,7 +64,6 @@ def answer(code: str, tmp_path: Path, *, patience: float = PATIENCE) -> list[Any
     return found[0]
 
 
-@first_lesson
 def test_an_error_is_told_with_the_learners_line(tmp_path: Path) -> None:
     solution = {task.number: task.solution for task in LESSONS[0].text("en").tasks}
     name = FIRST["1.1"][0]
@@ -80,7 +78,6 @@ def test_an_error_is_told_with_the_learners_line(tmp_path: Path) -> None:
     assert second.passed
 
 
-@first_lesson
 def test_a_loop_without_end_costs_its_exercise_alone(tmp_path: Path) -> None:
     solution = {task.number: task.solution for task in LESSONS[0].text("en").tasks}
     name = FIRST["1.1"][0]
@@ -93,7 +90,6 @@ def test_a_loop_without_end_costs_its_exercise_alone(tmp_path: Path) -> None:
     assert second.passed
 
 
-@first_lesson
 def test_what_is_missing_open_or_no_python_is_told(tmp_path: Path) -> None:
     name, other = FIRST["1.1"][0], FIRST["1.2"][0]
     open_, missing, *_ = answer(f"def {name}(*args):\n    ...\n", tmp_path)
@@ -107,7 +103,6 @@ def test_what_is_missing_open_or_no_python_is_told(tmp_path: Path) -> None:
     assert "None" in "\n".join(none.lines()) and "seen" in none.printed
 
 
-@first_lesson
 def test_a_statement_that_fails_leaves_the_other_answers(tmp_path: Path) -> None:
     solution = {task.number: task.solution for task in LESSONS[0].text("en").tasks}
     name = FIRST["1.1"][0]
@@ -116,7 +111,6 @@ def test_a_statement_that_fails_leaves_the_other_answers(tmp_path: Path) -> None
     assert second.passed
 
 
-@first_lesson
 def test_a_file_is_read_in_its_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neighbours can be imported; none of them hides a module of Python or of ours."""
     monkeypatch.chdir(os.path.dirname(tmp_path))
