@@ -94,7 +94,7 @@ def equal_inputs(answer: Answer, judge: Judge) -> None:
     """XNOR by hand."""
     sizes = Hint(
         en="Two units with two inputs: weights (2, 2) and (2,), biases (2,) and one number.",
-        zh="两个隐藏神经元，各有两个输入：权重一个是 2×2 的矩阵，一个是两个数；偏置一处两个数，一处一个数。",
+        zh="隐藏层的权重是 2×2 的矩阵，偏置是两个数；输出的权重是两个数，偏置是一个数。",
     )
     judge.shape(answer.hidden_weight, (2, 2), sizes)
     judge.shape(answer.hidden_bias, (2,), sizes)
