@@ -1,0 +1,63 @@
+"""Search in Chinese and English: Chinese by pairs of characters, English by stems.
+
+A dictionary cuts the text of a page one way and the words of a question another; pairs of
+neighbouring characters are the same on both sides, so a page that holds the words is found.
+"""
+
+from __future__ import annotations
+
+import re
+
+import snowballstemmer
+from sphinx.application import Sphinx
+from sphinx.search import SearchLanguage
+
+_PIECES = re.compile(r"[\u3400-\u9fff]+|[A-Za-z0-9_]+")
+
+_SPLIT_QUERY = r"""
+function splitQuery(query) {
+  const words = [];
+  for (const piece of query.match(/[\u3400-\u9fff]+|[A-Za-z0-9_]+/g) || []) {
+    if (!/[\u3400-\u9fff]/.test(piece) || piece.length < 3) { words.push(piece); continue; }
+    for (let i = 0; i + 2 <= piece.length; i++) words.push(piece.slice(i, i + 2));
+  }
+  return words;
+}
+"""
+
+
+class PairsOfCharacters(SearchLanguage):
+    """The words of a text: pairs of Chinese characters, and stems of English words."""
+
+    lang = "zh"
+    language_name = "Chinese and English"
+    js_stemmer_rawcode = "english-stemmer.js"
+    js_splitter_code = _SPLIT_QUERY
+
+    def __init__(self, options: dict[str, str]) -> None:
+        super().__init__(options)
+        self._stemmer = snowballstemmer.stemmer("english")
+
+    def split(self, input: str) -> list[str]:
+        """All pairs of neighbouring characters, single characters alone, and Latin words."""
+        words: list[str] = []
+        for piece in _PIECES.findall(input):
+            if piece[0] < "\u3400" or len(piece) < 3:
+                words.append(piece)
+            else:
+                words += (piece[i : i + 2] for i in range(len(piece) - 1))
+        return words
+
+    def word_filter(self, word: str) -> bool:
+        """Numbers and single Latin letters are not found."""
+        return not word.isdigit() and (len(word) > 1 or word >= "\u3400")
+
+    def stem(self, word: str) -> str:
+        """The stem of an English word; Chinese stays as it is."""
+        return self._stemmer.stemWord(word.lower())
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Takes the place of Sphinx's search for Chinese."""
+    app.add_search_language(PairsOfCharacters)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
