@@ -30,7 +30,13 @@ extensions = [
 root_doc = "contents"
 templates_path = [str(HERE / "templates")]
 default_role = "code"
-suppress_warnings = ["myst.header", "misc.highlighting_failure"]
+suppress_warnings = [
+    "myst.header",
+    "misc.highlighting_failure",
+    "ref.python",  # names of built-in types that attributes have, too
+    "ref.ref",  # labels and terms in what is inherited from other libraries
+    "ref.term",
+]
 toc_object_entries_show_parents = "hide"
 python_maximum_signature_line_length = 76
 python_use_unqualified_type_names = True

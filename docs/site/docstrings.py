@@ -12,7 +12,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 _KEPT = re.compile(
-    r"``.+?``"  # code
+    r"``[^`]+``"  # code
     r"|:[a-z:]+:`[^`]+`"  # a role
     r"|`[^`]+`_?"  # a name
     r"|\*[A-Z][^*|]+\*"  # the title of a work
@@ -21,37 +21,47 @@ _KEPT = re.compile(
 _SPECIAL = re.compile(r"[\\|*]|(?<=\w)_(?!\w)")
 
 
-def escaped(line: str) -> str:
-    """The line with its plain text escaped."""
+def escaped(text: str) -> str:
+    """The text with all that is not code, role, name or title escaped."""
     parts: list[str] = []
     end = 0
-    for kept in _KEPT.finditer(line):
-        parts += [_SPECIAL.sub(r"\\\g<0>", line[end : kept.start()]), kept.group()]
+    for kept in _KEPT.finditer(text):
+        parts += [_SPECIAL.sub(r"\\\g<0>", text[end : kept.start()]), kept.group()]
         end = kept.end()
-    return "".join(parts) + _SPECIAL.sub(r"\\\g<0>", line[end:])
+    return "".join(parts) + _SPECIAL.sub(r"\\\g<0>", text[end:])
 
 
 def as_restructured_text(lines: list[str]) -> list[str]:
     """The docstring's lines: examples and directives as they are, the rest escaped."""
     result: list[str] = []
+    plain: list[str] = []  # lines of text that wait to be escaped together: code may span two
     indent: int | None = None  # of the directive or literal block that is being passed
     example = False
+
+    def settle() -> None:
+        if plain:
+            result.extend(escaped("\n".join(plain)).split("\n"))
+            plain.clear()
+
     for line in lines:
         width = len(line) - len(line.lstrip())
         if indent is not None and line.strip() and width <= indent:
             indent = None
         if not line.strip():
             example = False
-        elif line.lstrip().startswith(">>>"):
-            if result and result[-1].strip() and not example:
-                result.append("")
+        elif line.lstrip().startswith(">>>") and not example:
+            if plain and plain[-1].strip():
+                plain.append("")
             example = True
         if indent is None and not example:
             if line.lstrip().startswith(".. ") or line.rstrip().endswith("::"):
                 indent = width
             else:
-                line = escaped(line)
+                plain.append(line)
+                continue
+        settle()
         result.append(line)
+    settle()
     return result
 
 
@@ -59,7 +69,13 @@ def _process(app: Any, what: str, name: str, obj: Any, options: Any, lines: list
     lines[:] = as_restructured_text(lines)
 
 
+def _skip(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Methods that scikit-learn makes for its own purposes are none of ours."""
+    return True if (getattr(obj, "__module__", None) or "").startswith("sklearn") else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Before Napoleon reads the sections."""
     app.connect("autodoc-process-docstring", _process, priority=100)
+    app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

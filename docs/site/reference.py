@@ -11,6 +11,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -30,11 +31,11 @@ MODULES = {
     "pellucid.estimators": ("Estimators for scikit-learn", "scikit-learn 估计器"),
     "pellucid.insight": ("Diagnosis and explanation", "诊断与解释"),
     "pellucid.insight.explain": ("Explanations", "解释"),
-    "pellucid.insight.effects": ("Effects", "特征效应"),
     "pellucid.insight.pictures": ("Pictures", "绘图"),
     "pellucid.doctor": ("The doctor", "训练医生"),
     "pellucid.text": ("Text", "文本"),
-    "pellucid.vision": ("Images", "图像"),
+    "pellucid.vision.datasets": ("Image data sets", "图像数据集"),
+    "pellucid.vision.utils": ("Grids of images", "图像拼图"),
     "pellucid.vision.transforms": ("Transforms of images", "图像变换"),
     "pellucid.models": ("Ready networks", "现成的网络"),
     "pellucid.rl": ("Reinforcement learning", "强化学习"),
@@ -42,7 +43,7 @@ MODULES = {
     "pellucid.linalg": ("Linear algebra", "线性代数"),
     "pellucid.fft": ("Fourier transforms", "傅里叶变换"),
     "pellucid.special": ("Special functions", "特殊函数"),
-    "pellucid.signal": ("Signals", "信号"),
+    "pellucid.signal.windows": ("Windows of signals", "窗函数"),
     "pellucid.sparse": ("Sparse tensors", "稀疏张量"),
     "pellucid.random": ("Random numbers", "随机数"),
     "pellucid.amp": ("Mixed precision", "混合精度"),
@@ -92,17 +93,35 @@ def _title_of(home: str) -> str:
     return first.rstrip(".")
 
 
-def _line(module: ModuleType, name: str) -> int:
-    try:
-        return inspect.getsourcelines(inspect.unwrap(getattr(module, name)))[1]
-    except (OSError, TypeError):
-        return 0
+@cache
+def _places() -> dict[int, str]:
+    """Where each public thing is shown, by its identity."""
+    places: dict[int, str] = {}
+    for name in sorted(MODULES, key=lambda x: x.count("."), reverse=True):
+        module = importlib.import_module(name)
+        for each in public_names(module):
+            places.setdefault(id(getattr(module, each)), name)
+    return places
+
+
+def _place(thing: Any) -> str:
+    return _places()[id(thing)]
+
+
+def _line(thing: Any) -> int:
+    """About where a function or class stands in its file (asking the source itself is slow)."""
+    thing = inspect.unwrap(thing) if callable(thing) and not inspect.isclass(thing) else thing
+    code = getattr(thing, "__code__", None)
+    if code is not None:
+        return int(code.co_firstlineno)
+    inner = [x for x in vars(thing).values() if hasattr(x, "__code__")] if inspect.isclass(thing) else []
+    return min((x.__code__.co_firstlineno for x in inner), default=0)
 
 
 def pages_of(name: str, title: str) -> Iterator[Page]:
-    """The pages of one module."""
+    """The pages of one module: of its names those that no more special module offers as well."""
     module = importlib.import_module(name)
-    names = public_names(module)
+    names = [x for x in public_names(module) if _place(getattr(module, x)) == name]
     short = name.removeprefix("pellucid.").replace(".", "-")
     if len(names) <= _MOST:
         if names:
@@ -116,7 +135,7 @@ def pages_of(name: str, title: str) -> Iterator[Page]:
         if len(members) < 3 or not home.startswith("pellucid"):
             small += members
             continue
-        members.sort(key=lambda x: _line(module, x))
+        members.sort(key=lambda x: _line(getattr(module, x)))
         yield Page(f"{short}-{home.split('.')[-1]}", _title_of(home), name, members)
     if small:
         yield Page(f"{short}-more", "More", name, sorted(small, key=str.lower))
