@@ -177,9 +177,7 @@ def write_sources(folder: Path, language: str, *, with_reference: bool) -> None:
         _toctree(words["guides"], guides),
     ]
     if with_reference:
-        trees.append(
-            _toctree(words["reference"], _reference_pages(folder / "reference", language))
-        )
+        trees.append(_toctree(words["reference"], _reference_pages(folder / "reference", language)))
     trees.append(_toctree(words["project"], [*project, "changelog", "contributing"]))
     text = "\n".join([f"# {words['contents']}", "", *trees])
     (folder / "contents.md").write_text(text, encoding="utf-8")
@@ -243,7 +241,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / "site")
     parser.add_argument("--language", choices=LANGUAGES, help="only this language")
-    parser.add_argument("--without-reference", action="store_true", help="without the API reference")
+    parser.add_argument(
+        "--without-reference", action="store_true", help="without the API reference"
+    )
     given = parser.parse_args()
     import links
     import living

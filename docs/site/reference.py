@@ -114,7 +114,11 @@ def _line(thing: Any) -> int:
     code = getattr(thing, "__code__", None)
     if code is not None:
         return int(code.co_firstlineno)
-    inner = [x for x in vars(thing).values() if hasattr(x, "__code__")] if inspect.isclass(thing) else []
+    inner = (
+        [x for x in vars(thing).values() if hasattr(x, "__code__")]
+        if inspect.isclass(thing)
+        else []
+    )
     return min((x.__code__.co_firstlineno for x in inner), default=0)
 
 
@@ -145,7 +149,15 @@ def written(page: Page) -> str:
     """The page as reStructuredText."""
     module = importlib.import_module(page.module)
     line = "=" * (2 * len(page.title) + 2)
-    blocks = [page.title, line, "", f"``{page.module}``", "", f".. currentmodule:: {page.module}", ""]
+    blocks = [
+        page.title,
+        line,
+        "",
+        f"``{page.module}``",
+        "",
+        f".. currentmodule:: {page.module}",
+        "",
+    ]
     for name in page.names:
         if inspect.isclass(getattr(module, name)):
             blocks += [f".. autoclass:: {name}", "   :members:", ""]

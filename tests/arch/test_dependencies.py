@@ -53,7 +53,7 @@ def test_the_core_is_numpy_and_llvmlite() -> None:
 
 def test_what_is_imported_is_declared_and_the_reverse() -> None:
     extras = PROJECT["optional-dependencies"]
-    assert set(extras) == {*EXTRAS, "test"}
+    assert set(extras) == {*EXTRAS, "test", "site"}
     declared = set().union(*(_names(extras[name]) for name in EXTRAS)) | CORE
     for package, module in DYNAMIC.items():
         text = modules()[module].path.read_text(encoding="utf-8")

@@ -100,7 +100,17 @@ def test_signs_of_formulas_are_not_markup(tools: None, written: str, shown: str)
 def test_examples_and_directives_stay_as_they_are(tools: None) -> None:
     import docstrings
 
-    lines = ["a * b", ">>> x = 2 * 3", "6", "", ".. code-block:: text", "", "    a * b", "", "c * d"]
+    lines = [
+        "a * b",
+        ">>> x = 2 * 3",
+        "6",
+        "",
+        ".. code-block:: text",
+        "",
+        "    a * b",
+        "",
+        "c * d",
+    ]
     assert docstrings.as_restructured_text(lines) == [
         *[r"a \* b", "", ">>> x = 2 * 3", "6", "", ".. code-block:: text", "", "    a * b", ""],
         r"c \* d",
