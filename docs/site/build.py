@@ -241,9 +241,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "build" / "site")
     parser.add_argument("--language", choices=LANGUAGES, help="only this language")
-    parser.add_argument(
-        "--without-reference", action="store_true", help="without the API reference"
-    )
+    parser.add_argument("--without-reference", action="store_true", help="no API reference")
     given = parser.parse_args()
     import links
     import living

@@ -1,4 +1,4 @@
-"""Formulas become MathML when the site is built: browsers draw it without any script or font file."""
+"""Formulas become MathML when the site is built: browsers draw it without script or font file."""
 
 from __future__ import annotations
 

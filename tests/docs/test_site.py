@@ -1,4 +1,4 @@
-"""The site: built offline in both languages, its links, its search, and the title page's picture."""
+"""The site: built offline in both languages, its links, search, and the title page's picture."""
 
 from __future__ import annotations
 
@@ -154,7 +154,8 @@ def test_the_title_page_shows_the_recorded_network(site: Path) -> None:
         page.goto((site / "en" / "index.html").as_uri())
         page.click("#play")
         page.evaluate(
-            "slider.value = 40; slider.dispatchEvent(new Event('input')); point = [0.3, -0.5]; draw()"
+            "slider.value = 40; slider.dispatchEvent(new Event('input'));"
+            "point = [0.3, -0.5]; draw()"
         )
         shown = page.inner_text("#formula")
         too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
