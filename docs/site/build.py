@@ -42,8 +42,8 @@ WORDS = {
         "guides": "Guides",
         "reference": "Reference",
         "project": "The project",
-        "course text": "Thirty-three lessons from one neuron to Transformers and agents. Each answers "
-        "one question in a quarter to half an hour, with a program that runs in seconds and "
+        "course text": "Thirty-three lessons from one neuron to Transformers and agents. Each "
+        "answers one question in a quarter to half an hour, with a program that runs in seconds and "
         "exercises that are checked.",
         "reference text": "Every public function and class, with its formula, shapes and source.",
         "changes": "Changes",
@@ -55,8 +55,8 @@ WORDS = {
         "guides": "使用指南",
         "reference": "API 参考",
         "project": "项目",
-        "course text": "三十三课，从一个神经元到 Transformer 和智能体。每课一刻钟到半小时，回答一个问题，"
-        "配一个几秒钟就能跑完的程序和可以自动批改的练习。",
+        "course text": "三十三课，从一个神经元到 Transformer 和智能体。每课一刻钟到半小时，"
+        "回答一个问题，配一个几秒钟就能跑完的程序和可以自动批改的练习。",
         "reference text": "全部公开的函数与类，附公式、形状与出处。文档字符串是英文的。",
         "changes": "更新记录",
         "contributing": "参与贡献",
@@ -184,7 +184,7 @@ def write_sources(folder: Path, language: str, *, with_reference: bool) -> None:
 
 
 def _mend_links(folder: Path, language: str) -> None:
-    """Links to a document's other language lead to the other site; links to files, to their name."""
+    """Links to the other language lead to its pages; of files without a page the name stays."""
     other = OTHER[language]
     for page in folder.rglob("*.md"):
         depth = len(page.relative_to(folder).parts) - 1

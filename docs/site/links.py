@@ -35,7 +35,7 @@ def _read(path: Path) -> _Page:
 
 
 def broken(site: Path, languages: Iterable[str]) -> list[tuple[str, str]]:
-    """Page and link of all that lead nowhere; those to a language that was not built are left out."""
+    """Page and link of all that lead nowhere, but those to a language that was not built."""
     found = []
     known = tuple(languages)
     for page in sorted(site.rglob("*.html")):
