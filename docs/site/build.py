@@ -43,8 +43,8 @@ WORDS = {
         "reference": "Reference",
         "project": "The project",
         "course text": "Thirty-three lessons from one neuron to Transformers and agents. Each "
-        "answers one question in a quarter to half an hour, with a program that runs in seconds and "
-        "exercises that are checked.",
+        "answers one question in a quarter to half an hour, with a program that runs in "
+        "seconds and exercises that are checked.",
         "reference text": "Every public function and class, with its formula, shapes and source.",
         "changes": "Changes",
         "contributing": "Contributing",

@@ -25,7 +25,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "formulas",
     "docstrings",
-    "chinese_search",
+    "chinese",
 ]
 root_doc = "contents"
 templates_path = [str(HERE / "templates")]

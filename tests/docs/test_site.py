@@ -35,7 +35,7 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The modules beside build.py can be imported."""
     monkeypatch.syspath_prepend(str(SITE))
     yield
-    for name in ("docstrings", "formulas", "links", "living", "reference", "chinese_search"):
+    for name in ("docstrings", "formulas", "links", "living", "reference", "chinese"):
         sys.modules.pop(name, None)
 
 
@@ -74,9 +74,9 @@ def test_a_link_that_leads_nowhere_is_found(tools: None, tmp_path: Path) -> None
 
 
 def test_chinese_is_found_by_pairs_of_characters(tools: None, site: Path) -> None:
-    import chinese_search
+    import chinese
 
-    words = chinese_search.PairsOfCharacters({}).split("反向传播 backward() 用 3 步")
+    words = chinese.PairsOfCharacters({}).split("反向传播 backward() 用 3 步")
     assert words == ["反向", "向传", "传播", "backward", "用", "3", "步"]
     index = (site / "zh" / "searchindex.js").read_text(encoding="utf-8")
     assert '"优化' in index and '"化器' in index
@@ -115,6 +115,15 @@ def test_examples_and_directives_stay_as_they_are(tools: None) -> None:
         *[r"a \* b", "", ">>> x = 2 * 3", "6", "", ".. code-block:: text", "", "    a * b", ""],
         r"c \* d",
     ]
+
+
+def test_lines_of_chinese_are_joined_without_a_space(site: Path) -> None:
+    import html
+    import re
+
+    for page in (site / "zh").rglob("*zh-CN.html"):
+        text = html.unescape(re.sub(r"<pre>.*?</pre>", "", page.read_text("utf-8"), flags=re.S))
+        assert not re.search(r"[，。；：、？！]\n[\u4e00-\u9fff]", text), page
 
 
 def test_formulas_become_mathml(tools: None) -> None:

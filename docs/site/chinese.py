@@ -1,7 +1,8 @@
-"""Search in Chinese and English: Chinese by pairs of characters, English by stems.
+"""What pages in Chinese need: lines joined without a space, and search.
 
-A dictionary cuts the text of a page one way and the words of a question another; pairs of
-neighbouring characters are the same on both sides, so a page that holds the words is found.
+Search is by pairs of Chinese characters and stems of English words.  A dictionary cuts
+the text of a page one way and the words of a question another; pairs of neighbouring characters are
+the same on both sides, so a page that holds the words is found.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import re
 
 import snowballstemmer
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.search import SearchLanguage
+from sphinx.transforms import SphinxTransform
 
 _PIECES = re.compile(r"[\u3400-\u9fff]+|[A-Za-z0-9_]+")
 
@@ -57,7 +60,25 @@ class PairsOfCharacters(SearchLanguage):
         return self._stemmer.stemWord(word.lower())
 
 
+_CHINESE = "\u3000-\u9fff\uff00-\uffef"
+_BROKEN = re.compile(rf"(?<=[，。；：？！、）》”’…])\n|(?<=[{_CHINESE}])\n(?=[{_CHINESE}“‘])")
+
+
+class JoinedLines(SphinxTransform):
+    """A line that ends in Chinese goes on without the space that a line break stands for."""
+
+    default_priority = 600
+
+    def apply(self, **kwargs: object) -> None:
+        """Joins the lines of all text but that of programs."""
+        for text in list(self.document.findall(nodes.Text)):
+            parent = text.parent
+            if "\n" in text and not isinstance(parent, nodes.FixedTextElement | nodes.raw):
+                parent.replace(text, nodes.Text(_BROKEN.sub("", text)))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Takes the place of Sphinx's search for Chinese."""
+    """Takes the place of Sphinx's search for Chinese, and joins lines."""
     app.add_search_language(PairsOfCharacters)
+    app.add_transform(JoinedLines)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
