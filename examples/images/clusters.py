@@ -34,7 +34,7 @@ def neighbour(points, classes):
     return (classes[distances.argmin(1)] == classes).mean()
 
 
-def maps(rows, methods=("t-SNE", "UMAP"), seed=0):
+def maps(rows, methods, seed=0):
     """Points in the plane (rows, 2), by name of the method."""
     found = {"principal components": principal_components(rows, 2).transform(rows)}
     for name in methods:
@@ -55,7 +55,7 @@ def draw(places, classes, path):
     plt.close(figure)
 
 
-def main(source="digits", folder=".", rows=1500):
+def main(source="digits", folder=".", rows=1500, methods=("t-SNE", "UMAP")):
     """Group, map, draw; return the purity of the groups and how well each map separates."""
     (images, classes), _ = digit_images(source)
     points, classes = images[:rows].reshape(len(images[:rows]), -1), classes[:rows]
@@ -64,7 +64,7 @@ def main(source="digits", folder=".", rows=1500):
     save_image(pellucid.from_numpy(centres), Path(folder) / "centres.png", nrow=10)
     pure = {count: purity(groups.labels, classes) for count, groups in found.items()}
     kept = {"pixels": neighbour(points, classes)}
-    places = maps(points)
+    places = maps(points, methods)
     kept |= {name: neighbour(place, classes) for name, place in places.items()}
     draw(places, classes, Path(folder) / "maps.png")
     for count, share in pure.items():

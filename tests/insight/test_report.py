@@ -6,6 +6,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -251,16 +252,25 @@ def test_a_folder_without_a_part_has_a_report_that_says_so(
         assert "What is missing" in found.text and "does not hold" in found.text
 
 
+HOSTILE: tuple[object, ...] = (None, "x", 10**400, [[[]]], {"a": {"b": 1}}, -1, True)
+
+
 @pytest.mark.parametrize("event", [*EVENTS, "rows", "epoch"])
-@pytest.mark.parametrize("value", [None, "x", 10**400, [[[]]], {"a": {"b": 1}}, -1, True])
+@pytest.mark.parametrize("value", HOSTILE, ids=lambda x: f"{x}"[:20])
 def test_damaged_and_hostile_records_cost_a_part_of_the_report(
     mixed: Path, tmp_path: Path, event: str, value: object
 ) -> None:
-    """Every field of the event in turn; never an error, never HTML of theirs."""
+    """Every field of the event in turn; never an error, never HTML of theirs.
+
+    Each field meets a third of the values here, and all of them with PELLUCID_TEST_SLOW.
+    """
     lines = [json.loads(line) for line in (mixed / "records.jsonl").read_text().splitlines()]
     record = next(line for line in lines if line["event"] == event)
     folder = copied(mixed, tmp_path / "run")
-    for name in set(record) - {"event", "time"}:
+    turn = HOSTILE.index(value)
+    for place, name in enumerate(sorted(set(record) - {"event", "time"})):
+        if (place + turn) % 3 and not os.environ.get("PELLUCID_TEST_SLOW"):
+            continue
         changed = [{**line, name: value} if line["event"] == event else line for line in lines]
         text = "\n".join(json.dumps(line) for line in changed)
         (folder / "records.jsonl").write_text(text + "\n")
