@@ -1,6 +1,6 @@
 """Typical wrong answers to lesson 11, and the hint that each must get."""
 
-from tests.course.wrong import Wrong
+from course.wrong import Wrong
 
 MOMENTUM = """def momentum_step(weight, gradient, buffer, rate, mu=0.9):
     {first}
