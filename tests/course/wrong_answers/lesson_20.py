@@ -73,7 +73,7 @@ WRONG = [
     Wrong(
         "20.4",
         _BEAM % ("written[-1] == end", "math.log(chance)", "-found[1]"),
-        "their logarithms",
+        "all its factors",
     ),
     Wrong("20.4", _BEAM % ("False", "log + math.log(chance)", "-found[1]"), "after the end"),
 ]

@@ -39,8 +39,8 @@ def neighbours(answer: Answer, judge: Judge) -> None:
         answer(tokens, "a", 2),
         {"b": 2, "c": 2, "d": 1},
         Hint(
-            en="Go over every occurrence of the word, and stop at both ends of the text: a negative "
-            "index would count from the end.",
+            en="Go over every occurrence of the word, and stop at both ends of the text: a "
+            "negative index would count from the end.",
             zh="这个词每次出现都要数；到文章两头为止，负的下标会从末尾倒着取。",
         ),
     )
@@ -48,8 +48,8 @@ def neighbours(answer: Answer, judge: Judge) -> None:
         answer("a a b".split(), "a", 1),
         {"a": 2, "b": 1},
         Hint(
-            en="The same word at another place is a neighbour like any other; only the place itself "
-            "is left out.",
+            en="The same word at another place is a neighbour like any other; only the place "
+            "itself is left out.",
             zh="别的位置上出现的同一个词也是邻居，只有自己所在的那个位置不算。",
         ),
     )
@@ -76,11 +76,16 @@ def ppmi(answer: Answer, judge: Judge) -> None:
     )
     judge.that(
         found.min() >= 0,
-        Hint(en="The first P of PPMI says: keep the positive part.", zh="PPMI 的第一个 P：只留正的部分。"),
+        Hint(
+            en="The first P of PPMI says: keep the positive part.",
+            zh="PPMI 的第一个 P：只留正的部分。",
+        ),
     )
     judge.that(
         not np.allclose(found, wanted * np.log(2)),
-        Hint(en="Bits are wanted: which logarithm gives bits?", zh="单位是比特：该用哪个底的对数？"),
+        Hint(
+            en="Bits are wanted: which logarithm gives bits?", zh="单位是比特：该用哪个底的对数？"
+        ),
     )
     judge.close(
         found,
@@ -143,7 +148,10 @@ def negative_sampling_loss(answer: Answer, judge: Judge) -> None:
     )
     judge.that(
         not np.isclose(found, true + np.log1p(np.exp(scores)).mean()),
-        Hint(en="The noise words' parts are added up, not averaged.", zh="各个噪声词的部分是相加，不是取平均。"),
+        Hint(
+            en="The noise words' parts are added up, not averaged.",
+            zh="各个噪声词的部分是相加，不是取平均。",
+        ),
     )
     judge.close(
         found,

@@ -16,7 +16,8 @@ def perplexity(answer: Answer, judge: Judge) -> None:
     judge.that(
         not np.isclose(found, -logs.mean()),
         Hint(
-            en="This is the mean surprise in nats. Perplexity is a number of equally likely tokens.",
+            en="This is the mean surprise in nats. Perplexity is a number of "
+            "equally likely tokens.",
             zh="这是平均惊奇，单位是奈特。困惑度说的是几个机会均等的词元。",
         ),
     )
@@ -57,8 +58,8 @@ def bigram(answer: Answer, judge: Judge) -> None:
         answer(tokens, "c", "a", 0.0),
         1.0,
         Hint(
-            en="With extra = 0 this is a plain share: pairs (before, word) among the pairs that begin "
-            "with before. Pairs are neighbours in the text.",
+            en="With extra = 0 this is a plain share: pairs (before, word) among the pairs that "
+            "begin with before. Pairs are neighbours in the text.",
             zh="extra = 0 时就是普通的比例：在以 before 开头的词对里，后面跟着 word 的占多少。"
             "词对是文中相邻的两个词。",
         ),
@@ -68,9 +69,10 @@ def bigram(answer: Answer, judge: Judge) -> None:
         total,
         1.0,
         Hint(
-            en="After the same word all probabilities must sum to 1. How much was added in all? And "
-            "does the last token of the text begin a pair?",
-            zh="同一个词之后，各个概率之和必须是 1。一共加进去了多少？文章的最后一个词元还能开头吗？",
+            en="After the same word all probabilities must sum to 1. How much was added in all? "
+            "And does the last token of the text begin a pair?",
+            zh="同一个词之后，各个概率之和必须是 1。一共加进去了多少？"
+            "文章的最后一个词元还能开头吗？",
         ),
     )
     judge.close(
@@ -170,9 +172,7 @@ def with_temperature(answer: Answer, judge: Judge) -> None:
         return np.asarray(np.exp(z - z.max()) / np.exp(z - z.max()).sum())
 
     found = answer(scores.copy(), 0.5)
-    judge.close(
-        np.sum(found), 1.0, Hint(en="Probabilities sum to 1.", zh="概率之和应当是 1。")
-    )
+    judge.close(np.sum(found), 1.0, Hint(en="Probabilities sum to 1.", zh="概率之和应当是 1。"))
     judge.that(
         not np.allclose(found, softmax(scores * 0.5)),
         Hint(
@@ -187,16 +187,22 @@ def with_temperature(answer: Answer, judge: Judge) -> None:
             zh="除的是 softmax 之前的得分；去除概率，归一之后什么也没变。",
         ),
     )
-    judge.close(found, softmax(scores / 0.5), Hint(en="softmax(scores / T).", zh="得分除以 T，再做 softmax。"))
+    judge.close(
+        found,
+        softmax(scores / 0.5),
+        Hint(en="softmax(scores / T).", zh="得分除以 T，再做 softmax。"),
+    )
     with np.errstate(all="ignore"):
         large = answer(np.array([1000.0, 999.0]), 1.0)
     judge.that(
         bool(np.isfinite(large).all()),
         Hint(
             en="exp(1000) is too large a number. Subtract something from all scores first.",
-            zh="exp(1000) 大得装不下。先从所有得分里减去同一个数。",
+            zh="得分是 1000 时，指数大得装不下。先从所有得分里减去同一个数。",
         ),
     )
     judge.close(
-        large, softmax(np.array([1000.0, 999.0])), Hint(en="Check large scores.", zh="检查得分很大的情形。")
+        large,
+        softmax(np.array([1000.0, 999.0])),
+        Hint(en="Check large scores.", zh="检查得分很大的情形。"),
     )

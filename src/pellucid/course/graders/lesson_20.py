@@ -14,6 +14,12 @@ _NEXT: dict[str, Chances] = {
     "b": {"x": 0.9, "y": 0.1},
 }
 
+_LIKELY: dict[str, Chances] = {
+    "": {"a": 0.9, "b": 0.1},
+    "a": {"x": 0.6, "y": 0.4},
+    "b": {"x": 0.95, "y": 0.05},
+}
+
 
 def _chances(written: list[str]) -> Chances:
     """Two letters and the end, for beginnings that start with "<"."""
@@ -41,7 +47,9 @@ def exact_match(answer: Answer, judge: Judge) -> None:
     judge.close(
         found,
         0.5,
-        Hint(en="Compare each text with its own goal, as a whole.", zh="每个与各自的目标整个相比。"),
+        Hint(
+            en="Compare each text with its own goal, as a whole.", zh="每个与各自的目标整个相比。"
+        ),
     )
 
 
@@ -76,7 +84,9 @@ def decoder_inputs(answer: Answer, judge: Judge) -> None:
     judge.equal(
         np.asarray(found).tolist(),
         [[1, 5, 6], [1, 8, 9]],
-        Hint(en="START first, then the targets one place later.", zh="先是 START，然后目标后移一位。"),
+        Hint(
+            en="START first, then the targets one place later.", zh="先是 START，然后目标后移一位。"
+        ),
     )
     judge.equal(
         given.tolist(),
@@ -116,7 +126,9 @@ def greedy(answer: Answer, judge: Judge) -> None:
     judge.equal(
         list(found),
         ["a", "x"],
-        Hint(en="Take the token with the largest probability each time.", zh="每次取概率最大的词元。"),
+        Hint(
+            en="Take the token with the largest probability each time.", zh="每次取概率最大的词元。"
+        ),
     )
     endless = answer(lambda written: {"a": 1.0}, "<", ".", 4)
     judge.equal(
@@ -136,8 +148,8 @@ def beam(answer: Answer, judge: Judge) -> None:
         list(answer(_chances, "<", ".", 1, 3)),
         ["a", "x"],
         Hint(
-            en="With width 1 the likeliest token must win at each step. Which end of the sorted list "
-            "is kept?",
+            en="With width 1 the likeliest token must win at each step. Which end of the sorted "
+            "list is kept?",
             zh="束宽为 1 时，每一步都应当是最可能的词元胜出。排序之后留下的是哪一头？",
         ),
     )
@@ -149,10 +161,19 @@ def beam(answer: Answer, judge: Judge) -> None:
             zh="概率相乘，它们的对数该怎样？",
         ),
     )
+    judge.equal(
+        list(answer(lambda written: _LIKELY.get("".join(written[1:]), {".": 1.0}), "<", ".", 2, 3)),
+        ["a", "x"],
+        Hint(
+            en="A beginning is judged by all its factors: the logarithms of all of them are added.",
+            zh="评价一个开头要看它的全部因子：所有因子的对数都要加起来。",
+        ),
+    )
     judge.that(
         list(answer(_ending, "<", ".", 3, 6)) == [],
         Hint(
-            en="Nothing is written after the end: a finished sequence keeps its probability and waits.",
+            en="Nothing is written after the end: a finished sequence keeps its probability "
+            "and waits.",
             zh="结束之后不再写任何东西：写完的序列带着自己的概率等着。",
         ),
     )
