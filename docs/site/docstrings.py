@@ -15,9 +15,11 @@ _KEPT = re.compile(
     r"``[^`]+``"  # code
     r"|:[a-z:]+:`[^`]+`"  # a role
     r"|`[^`]+`_?"  # a name
-    r"|\*[A-Z][^*|]+\*"  # the title of a work
+    r"|\*[A-Z][^*|]*[\w.)?!]\*(?!\w)"  # the title of a work
     r"|\*\*[^*]+\*\*"
 )
+_ENDS = "'\")]}>-/:.,;!?\\’”»"
+"""What may follow markup directly."""
 _SPECIAL = re.compile(r"[\\|*]|(?<=\w)_(?!\w)")
 
 
@@ -26,7 +28,11 @@ def escaped(text: str) -> str:
     parts: list[str] = []
     end = 0
     for kept in _KEPT.finditer(text):
-        parts += [_SPECIAL.sub(r"\\\g<0>", text[end : kept.start()]), kept.group()]
+        parts.append(_SPECIAL.sub(r"\\\g<0>", text[end : kept.start()]))
+        # Markup must stand apart: an escaped space joins it with what it touches.
+        before, after = text[: kept.start()][-1:], text[kept.end() :][:1]
+        parts.append(("\\ " if before.isalnum() else "") + kept.group())
+        parts.append("\\ " if after and not (after.isspace() or after in _ENDS) else "")
         end = kept.end()
     return "".join(parts) + _SPECIAL.sub(r"\\\g<0>", text[end:])
 
@@ -54,9 +60,10 @@ def as_restructured_text(lines: list[str]) -> list[str]:
                 plain.append("")
             example = True
         if indent is None and not example:
-            if line.lstrip().startswith(".. ") or line.rstrip().endswith("::"):
+            directive = line.lstrip().startswith(".. ")
+            if directive or line.rstrip().endswith("::"):
                 indent = width
-            else:
+            if not directive:
                 plain.append(line)
                 continue
         settle()

@@ -87,6 +87,9 @@ def test_chinese_is_found_by_pairs_of_characters(tools: None, site: Path) -> Non
     [
         ("y = |x| and a * b", r"y = \|x\| and a \* b"),
         ("``|x|`` stays, as does :class:`A`", "``|x|`` stays, as does :class:`A`"),
+        ("``scale``², of ``x``s", r"``scale``\ ², of ``x``\ s"),
+        ("A of shape (*B.shape, *X.shape)", r"A of shape (\*B.shape, \*X.shape)"),
+        ("ln |det dy/dx|: ::", r"ln \|det dy/dx\|: ::"),
         ("In place: add_ and h_T", r"In place: add\_ and h_T"),
         ("(Kingma and Ba, *Adam: a method*, 2015)", "(Kingma and Ba, *Adam: a method*, 2015)"),
     ],
