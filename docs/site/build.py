@@ -130,7 +130,6 @@ def _reference_pages(folder: Path, language: str) -> list[str]:
     import reference
 
     folder.mkdir()
-    names = []
     lines = [f"# {WORDS[language]['reference']}", "", WORDS[language]["reference text"], ""]
     for module, titles in reference.MODULES.items():
         title = titles[language == "zh"]
@@ -139,14 +138,13 @@ def _reference_pages(folder: Path, language: str) -> list[str]:
             continue
         lines += [f"## {title}", "", f"`{module}`", ""]
         for page in pages:
-            (folder / f"{page.file}.rst").write_text(reference.written(page), encoding="utf-8")
+            text = reference.written(page, up=WORDS[language]["reference"])
+            (folder / f"{page.file}.rst").write_text(text, encoding="utf-8")
             shown = ", ".join(f"`{name}`" for name in page.names[:6])
             more = " …" if len(page.names) > 6 else ""
             lines.append(f"- [{page.title}]({page.file}.rst): {shown}{more}")
-            names.append(page.file)
         lines.append("")
-    text = "\n".join([*lines, _toctree(WORDS[language]["reference"], names)])
-    (folder / "index.md").write_text(text, encoding="utf-8")
+    (folder / "index.md").write_text("\n".join(lines), encoding="utf-8")
     return ["reference/index"]
 
 

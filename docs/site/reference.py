@@ -145,19 +145,16 @@ def pages_of(name: str, title: str) -> Iterator[Page]:
         yield Page(f"{short}-more", "More", name, sorted(small, key=str.lower))
 
 
-def written(page: Page) -> str:
-    """The page as reStructuredText."""
+def written(page: Page, up: str) -> str:
+    """The page as reStructuredText; ``up`` is the title of the list that it belongs to.
+
+    The pages stand in no table of contents but that list: in the side bar of every page they would
+    be a hundred and fifty lines, and most of the time that the site takes.
+    """
     module = importlib.import_module(page.module)
     line = "=" * (2 * len(page.title) + 2)
-    blocks = [
-        page.title,
-        line,
-        "",
-        f"``{page.module}``",
-        "",
-        f".. currentmodule:: {page.module}",
-        "",
-    ]
+    blocks = [":orphan:", "", f":doc:`{up} <index>` › ``{page.module}``", "", page.title, line, ""]
+    blocks += [f".. currentmodule:: {page.module}", ""]
     for name in page.names:
         if inspect.isclass(getattr(module, name)):
             blocks += [f".. autoclass:: {name}", "   :members:", ""]

@@ -134,6 +134,7 @@ def test_formulas_become_mathml(tools: None) -> None:
 
     shown = formulas.mathml(r"\frac{\partial L}{\partial w}", "block")
     assert shown.startswith("<math") and "<mfrac>" in shown and 'display="block"' in shown
+    assert 'rspace="0.17em">ln</mo>' in formulas.mathml(r"-\ln p", "inline")
 
 
 def test_the_reference_names_each_public_thing_once(tools: None) -> None:
