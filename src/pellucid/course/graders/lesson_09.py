@@ -54,7 +54,7 @@ def order_of(answer: Answer, judge: Judge) -> None:
         Hint(
             en="A parent comes after its child. When is a name appended: before or after its "
             "parents are visited?",
-            zh="有 parent 排到了 child 后面。一个名字该在访问 parent 之前进名单，还是之后？",
+            zh="有父节点排到了子节点后面。一个名字该在访问父节点之前进名单，还是之后？",
         ),
     )
 
@@ -121,7 +121,7 @@ def number(answer: Answer, judge: Judge) -> None:
         6.0,
         Hint(
             en="In x * x the number x is both parents. Is its second share kept with the first?",
-            zh="x * x 里，x 是两个 parent。第二份梯度和第一份合在一起了吗？",
+            zh="x * x 里，x 一身兼两个父节点。第二份梯度和第一份合在一起了吗？",
         ),
     )
     x = make(2.0)
