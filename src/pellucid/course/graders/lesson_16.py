@@ -17,7 +17,7 @@ def accuracy(answer: Answer, judge: Judge) -> None:
         answer.accuracy(_TABLE),
         27 / 40,
         Hint(
-            en="Which cells of the table hold right answers, and how many answers are there in all?",
+            en="Which cells of the table hold right answers? How many answers are there in all?",
             zh="表里哪些格子是答对的？一共有多少个回答？",
         ),
     )
