@@ -1,6 +1,6 @@
 """Typical wrong answers to lesson 15, and the hint that each must get."""
 
-from tests.course.wrong import Wrong
+from course.wrong import Wrong
 
 WRONG = [
     Wrong(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+
 from pellucid.course.grading import Answer, Hint, Judge, exercise
 
 Array = npt.NDArray[np.float64]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from pellucid.course.grading import Answer, Hint, Judge, exercise
 
 import pellucid
+from pellucid.course.grading import Answer, Hint, Judge, exercise
 
 _TABLE = np.array([[8, 2, 0], [1, 3, 6], [0, 4, 16]])
 
