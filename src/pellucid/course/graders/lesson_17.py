@@ -96,8 +96,8 @@ def parameter_groups(answer: Answer, judge: Judge) -> None:
     judge.that(
         isinstance(groups, list) and all(isinstance(g, dict) for g in groups),
         Hint(
-            en="A list of dictionaries, as in the lesson's tune().",
-            zh="由字典组成的列表，像本课 tune() 里那样。",
+            en="A list of dictionaries, as in the lesson's tune.",
+            zh="由字典组成的列表，像本课的 `tune` 里那样。",
         ),
     )
     judge.that(
