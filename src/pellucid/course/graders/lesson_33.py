@@ -80,7 +80,7 @@ def half_width(answer: Answer, judge: Judge) -> None:
         70.0,
         Hint(
             en="The place is rounded up, and the new row counts as well: (n + 1) c.",
-            zh="位次要向上取整，新来的一行也算在内：(n + 1) c。",
+            zh="位次要向上取整，新来的一行也算在内：`(n + 1) * c`。",
         ),
     )
     judge.that(
