@@ -28,8 +28,8 @@ def _chances(written: list[str]) -> Chances:
 
 
 def _ending(written: list[str]) -> Chances:
-    """One may stop at once, with more probability than any longer text has."""
-    return {".": 0.5, "a": 0.5} if len(written) < 3 else {".": 0.6, "b": 0.4}
+    """To stop at once is likeliest; who asks on after the end is led astray."""
+    return {"a": 1.0} if "." in written else {".": 0.6, "b": 0.4}
 
 
 @exercise("20.1", asks="exact_match")
