@@ -66,7 +66,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson whose text is there."""
+    """A lesson whose texts are there."""
 
     number: int
     slug: str
@@ -79,7 +79,7 @@ class Lesson:
 
 
 def lessons(language: str) -> list[tuple[str, list[Lesson]]]:
-    """The parts of the course, each with those of its lessons that are written."""
+    """The parts of the course, each with its lessons that are written in both languages."""
     course = tomllib.loads((DOCS / "lessons" / "lessons.toml").read_text(encoding="utf-8"))
     number, parts = 0, []
     for part in course["part"]:
@@ -87,7 +87,8 @@ def lessons(language: str) -> list[tuple[str, list[Lesson]]]:
         for entry in part["lesson"]:
             number += 1
             lesson = Lesson(number, entry["slug"], entry[language])
-            if (DOCS / "lessons" / language / f"{lesson.name}.md").exists():
+            texts = (DOCS / "lessons" / each / f"{lesson.name}.md" for each in LANGUAGES)
+            if all(text.exists() for text in texts):
                 found.append(lesson)
         parts.append((part[language], found))
     return parts

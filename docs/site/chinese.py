@@ -19,21 +19,23 @@ _PIECES = re.compile(r"[\u3400-\u9fff]+|[A-Za-z0-9_]+")
 
 _SPLIT_QUERY = r"""
 function splitQuery(query) {
-  const words = [];
-  for (const piece of query.match(/[\u3400-\u9fff]+|[A-Za-z0-9_]+/g) || []) {
-    if (!/[\u3400-\u9fff]/.test(piece) || piece.length < 3) { words.push(piece); continue; }
-    for (let i = 0; i + 2 <= piece.length; i++) words.push(piece.slice(i, i + 2));
-  }
-  return words;
+  const pieces = query.match(/[\u3400-\u9fff]+|[A-Za-z0-9_]+/g) || [];
+  return pieces.flatMap(function (piece) {
+    if (!/[\u3400-\u9fff]{3}/.test(piece)) return [piece];
+    return Array.from({ length: piece.length - 1 }, function (_, i) {
+      return piece.slice(i, i + 2);
+    });
+  });
 }
 """
+"""As :meth:`PairsOfCharacters.split`.  Sphinx escapes it like HTML: no quotes, no < > &."""
 
 
 class PairsOfCharacters(SearchLanguage):
     """The words of a text: pairs of Chinese characters, and stems of English words."""
 
     lang = "zh"
-    language_name = "Chinese and English"
+    language_name = "English"  # Sphinx makes the name of the stemmer in the browser of it
     js_stemmer_rawcode = "english-stemmer.js"
     js_splitter_code = _SPLIT_QUERY
 
@@ -71,10 +73,20 @@ class JoinedLines(SphinxTransform):
 
     def apply(self, **kwargs: object) -> None:
         """Joins the lines of all text but that of programs."""
-        for text in list(self.document.findall(nodes.Text)):
-            parent = text.parent
-            if "\n" in text and not isinstance(parent, nodes.FixedTextElement | nodes.raw):
-                parent.replace(text, nodes.Text(_BROKEN.sub("", text)))
+        for element in list(self.document.findall(nodes.TextElement)):
+            if isinstance(element, nodes.FixedTextElement | nodes.raw | nodes.literal):
+                continue
+            children: list[nodes.Node] = []
+            for child in element.children:  # a line break is a text of its own
+                if children and isinstance(child, nodes.Text):
+                    if isinstance(children[-1], nodes.Text):
+                        child = nodes.Text(children.pop() + child)
+                children.append(child)
+            element.children = []
+            element.extend(
+                nodes.Text(_BROKEN.sub("", child)) if isinstance(child, nodes.Text) else child
+                for child in children
+            )
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -61,6 +61,7 @@ html_additional_pages = {"index": "title.html"}
 html_math_renderer = "mathml"
 html_search_language = "zh"  # splits Chinese by pairs of characters, stems English
 html_copy_source = False
+html_show_search_summary = False  # a page opened as a file may not read others
 html_show_sphinx = False
 html_context = {"chinese": CHINESE}
 pygments_style = "friendly"

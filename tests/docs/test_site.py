@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +39,25 @@ def tools(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for name in ("docstrings", "formulas", "links", "living", "reference", "chinese"):
         sys.modules.pop(name, None)
+
+
+@contextmanager
+def opened(file: Path, query: str = "") -> Iterator[tuple[Any, list[str]]]:
+    """The page in a browser as narrow as a phone, and the errors of its scripts."""
+    pages = pytest.importorskip("playwright.sync_api", reason="pages are tested in a browser")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    if chromium is None:
+        pytest.skip("Chromium is not there")
+    with pages.sync_playwright() as running:
+        browser = running.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(file.as_uri() + query)
+        yield page, errors
+        browser.close()
 
 
 def _recording(site: Path) -> dict[str, list[dict[str, list[list[float]]]]]:
@@ -79,7 +100,8 @@ def test_chinese_is_found_by_pairs_of_characters(tools: None, site: Path) -> Non
     words = chinese.PairsOfCharacters({}).split("反向传播 backward() 用 3 步")
     assert words == ["反向", "向传", "传播", "backward", "用", "3", "步"]
     index = (site / "zh" / "searchindex.js").read_text(encoding="utf-8")
-    assert '"优化' in index and '"化器' in index
+    pairs = [json.dumps(pair).strip('"') for pair in ("优化", "化器")]  # escaped there, too
+    assert all(pair in index for pair in pairs)
 
 
 @pytest.mark.parametrize(
@@ -151,20 +173,19 @@ def test_the_reference_names_each_public_thing_once(tools: None) -> None:
     assert seen["pellucid.nn.Linear"] != seen["pellucid.nn.LSTM"]  # pages as the source is divided
 
 
+@pytest.mark.parametrize(
+    ("language", "question", "page"),
+    [("zh", "循环网络", "guide.zh-CN.html"), ("en", "perplexity", "guide.html")],
+)
+def test_the_search_finds_words(site: Path, language: str, question: str, page: str) -> None:
+    with opened(site / language / "search.html", f"?q={question}") as (shown, errors):
+        shown.wait_for_selector(f"#search-results a[href*='{page}']", timeout=60_000)
+    assert not errors
+
+
 def test_the_title_page_shows_the_recorded_network(site: Path) -> None:
     """The arithmetic on the page is that of the recorded weights, computed here by NumPy."""
-    pages = pytest.importorskip("playwright.sync_api", reason="pages are tested in a browser")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-    if chromium is None:
-        pytest.skip("Chromium is not there")
-    with pages.sync_playwright() as running:
-        browser = running.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 390, "height": 800})
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto((site / "en" / "index.html").as_uri())
+    with opened(site / "en" / "index.html") as (page, errors):
         page.click("#play")
         page.evaluate(
             "slider.value = 40; slider.dispatchEvent(new Event('input'));"
@@ -172,7 +193,6 @@ def test_the_title_page_shows_the_recorded_network(site: Path) -> None:
         )
         shown = page.inner_text("#formula")
         too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-        browser.close()
     assert not errors and not too_wide
     values = np.array([0.3, -0.5])
     weights = [np.array(w) for w in _recording(site)["frames"][40]["weights"]]
