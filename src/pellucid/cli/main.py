@@ -17,7 +17,8 @@ from pellucid.data.encodings import AUTO
 EXIT_CODES = (
     "Exit codes: 0 done; 2 wrong arguments; 3 data that cannot be used; 4 files that cannot be "
     "read or written; 5 a damaged run folder; 6 NaN or infinity in training; 7 pellucid doctor has "
-    "found something; 70 a defect; 128 + n ended by signal n (130: Ctrl-C)."
+    "found something; 8 exercises that are not solved; 70 a defect; 128 + n ended by signal n "
+    "(130: Ctrl-C)."
 )
 
 app = typer.Typer(
@@ -43,9 +44,26 @@ rl_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-LEARN, USE, LOOK = "Train", "Use what was trained", "Look"
+lessons_app = typer.Typer(
+    cls=Commands,
+    help="The course: list its lessons and what is solved; read one.",
+    epilog="Examples:\n\n  pellucid lessons\n\n  pellucid lessons open 2 --browser",
+    no_args_is_help=False,
+    invoke_without_command=True,
+    rich_markup_mode="rich",
+)
+lesson_app = typer.Typer(
+    cls=Commands,
+    help="The exercises of a lesson: begin, and have the answers checked.",
+    epilog="Examples:\n\n  pellucid lesson start 2\n\n  pellucid lesson check 2",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+LEARN, USE, LOOK, COURSE = "Train", "Use what was trained", "Look", "Learn how it works"
 app.add_typer(runs_app, name="runs", rich_help_panel=LOOK)
 app.add_typer(rl_app, name="rl", rich_help_panel=LEARN)
+app.add_typer(lessons_app, name="lessons", rich_help_panel=COURSE)
+app.add_typer(lesson_app, name="lesson", rich_help_panel=COURSE)
 
 
 def _examples(*lines: str) -> str:
@@ -710,6 +728,69 @@ def machine(as_json: Json = False) -> None:
     here.show(as_json)
 
 
+Number = Annotated[int, typer.Argument(help="Number of the lesson.", metavar="N")]
+Answers = Annotated[
+    Path | None, typer.Argument(help=r"File with the answers \[lesson_N.py].", show_default=False)
+]
+
+
+@lessons_app.callback()
+@reported
+def show_lessons(context: typer.Context, as_json: Json = False) -> None:
+    """The course: list its lessons and what is solved; read one."""
+    if context.invoked_subcommand is None:
+        from pellucid.cli import lessons
+
+        lessons.show_list(as_json)
+
+
+@lessons_app.command(
+    "open", cls=Command, epilog=_examples("lessons open 2", "lessons open 2 --browser --lang zh")
+)
+@reported
+def open_lesson(
+    number: Number,
+    browser: Annotated[
+        bool, typer.Option("--browser", help="As a page in the browser; it works offline.")
+    ] = False,
+    solutions: Annotated[
+        bool, typer.Option("--solutions", help="Also show the solutions of the exercises.")
+    ] = False,
+    lang: Annotated[
+        Lang | None, typer.Option(help=r"Language of the lesson \[that of all texts].")
+    ] = None,
+) -> None:
+    """Read a lesson in the terminal, or as a page in the browser."""
+    from pellucid.base.language import in_language
+    from pellucid.cli import lessons
+
+    with in_language(lang):
+        lessons.open_lesson(number, browser, solutions)
+
+
+@lesson_app.command("start", cls=Command, epilog=_examples("lesson start 2"))
+@reported
+def start_lesson(number: Number, file: Answers = None) -> None:
+    """Write a file with a lesson's exercises, to be filled in; never over one that is there."""
+    from pellucid.cli import lessons
+
+    lessons.start(number, file)
+
+
+@lesson_app.command(
+    "check", cls=Command, epilog=_examples("lesson check 2", "lesson check 2 mine.py --json")
+)
+@reported
+def check_lesson(number: Number, file: Answers = None, as_json: Json = False) -> None:
+    """Run the answers and say of each whether it is right; if not, give a hint.
+
+    Exit codes: 0 all are solved, 8 some are not; others as everywhere.
+    """
+    from pellucid.cli import lessons
+
+    lessons.check(number, file, as_json)
+
+
 def _version(value: bool) -> None:
     if value:
         import pellucid
@@ -735,8 +816,8 @@ def main() -> None:
 
     Exit codes: 0 done; 2 wrong arguments; 3 data that cannot be used; 4 files that cannot be read
     or written (a run may be kept all the same, which is told); 5 a damaged run folder; 6 NaN or
-    infinity in training; 7 findings of the doctor; 70 a defect; 128 + n ended by signal n: 130 by
-    Ctrl-C, 143 by SIGTERM.
+    infinity in training; 7 findings of the doctor; 8 exercises not solved; 70 a defect; 128 + n
+    ended by signal n: 130 by Ctrl-C, 143 by SIGTERM.
     """
     _starting.guard()
     try:
