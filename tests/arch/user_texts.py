@@ -125,7 +125,7 @@ NO_TEXT = re.compile(
 """Code for another process, lists of names, and errors of functions for programs in Python."""
 
 KEYS = {
-    "_examples",
+    "examples",
     "get",
     "getattr",
     "pop",

@@ -127,8 +127,8 @@ def _show(each: Lesson, outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         mark = typer.style("✓" if outcome.passed else "✗", fg="green" if outcome.passed else "red")
         typer.echo(f"{mark} {outcome.exercise} {titles.get(outcome.exercise, '')}")
-        for line in outcome.lines():
-            typer.echo(f"    {clean(line)}")
+        for told in outcome.lines():
+            typer.echo(f"    {clean(told)}")
         if outcome.printed.strip() and not outcome.passed:
             say("    It printed:")
             for line in outcome.printed.rstrip().splitlines()[-10:]:

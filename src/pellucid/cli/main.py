@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 import pellucid._starting as _starting
-from pellucid.cli.commands import Command, Commands, Lang
+from pellucid.cli.commands import Command, Commands, Lang, examples
+from pellucid.cli.lesson_commands import lesson_app, lessons_app
 from pellucid.cli.options import ENCODING, TEXT_OPTIONS, TEXT_PANEL, with_options
 from pellucid.cli.reporting import reported
 from pellucid.data.encodings import AUTO
@@ -44,31 +45,11 @@ rl_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-lessons_app = typer.Typer(
-    cls=Commands,
-    help="The course: list its lessons and what is solved; read one.",
-    epilog="Examples:\n\n  pellucid lessons\n\n  pellucid lessons open 2 --browser",
-    no_args_is_help=False,
-    invoke_without_command=True,
-    rich_markup_mode="rich",
-)
-lesson_app = typer.Typer(
-    cls=Commands,
-    help="The exercises of a lesson: begin, and have the answers checked.",
-    epilog="Examples:\n\n  pellucid lesson start 2\n\n  pellucid lesson check 2",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-)
 LEARN, USE, LOOK, COURSE = "Train", "Use what was trained", "Look", "Learn how it works"
 app.add_typer(runs_app, name="runs", rich_help_panel=LOOK)
 app.add_typer(rl_app, name="rl", rich_help_panel=LEARN)
 app.add_typer(lessons_app, name="lessons", rich_help_panel=COURSE)
 app.add_typer(lesson_app, name="lesson", rich_help_panel=COURSE)
-
-
-def _examples(*lines: str) -> str:
-    """Examples at the end of a command's help."""
-    return "Examples:\n\n" + "\n\n".join(f"  pellucid {line}" for line in lines)
 
 
 Encoding = Annotated[str, typer.Option(help=ENCODING)]
@@ -95,7 +76,7 @@ def _text(help: str) -> Any:
 @app.command(
     cls=Command,
     rich_help_panel=LEARN,
-    epilog=_examples(
+    epilog=examples(
         "train digits",
         "train houses.csv --target price",
         "train mnist/ --model cnn --epochs 10 --output runs/mnist",
@@ -220,7 +201,7 @@ def train(
 @app.command(
     cls=Command,
     rich_help_panel=LEARN,
-    epilog=_examples(
+    epilog=examples(
         "search titanic.csv -t survived --trials 50 --minutes 10",
         "search mnist/ --model cnn --batch-size 128 --output searches/mnist",
         "train --config searches/titanic/best.toml",
@@ -290,7 +271,7 @@ Run = Annotated[Path, typer.Argument(help="Folder that pellucid train has writte
 @app.command(
     cls=Command,
     rich_help_panel=USE,
-    epilog=_examples(
+    epilog=examples(
         "predict runs/houses new.csv --output prices.csv --id house",
         "predict runs/houses new.csv --interval 0.9 --json | head",
     ),
@@ -332,7 +313,7 @@ def predict(
 @app.command(
     cls=Command,
     rich_help_panel=USE,
-    epilog=_examples(
+    epilog=examples(
         'generate runs/shakespeare --prompt "ROMEO:" --temperature 0.8',
         "generate runs/names --count 10 --top-k 5",
         'generate runs/dates --prompt "May 3, 1999" --alignment dates.png',
@@ -374,7 +355,7 @@ def generate(
 
 
 @app.command(
-    cls=Command, rich_help_panel=USE, epilog=_examples("evaluate runs/houses sold-in-2025.csv")
+    cls=Command, rich_help_panel=USE, epilog=examples("evaluate runs/houses sold-in-2025.csv")
 )
 @reported
 def evaluate(
@@ -392,7 +373,7 @@ def evaluate(
 @app.command(
     cls=Command,
     rich_help_panel=USE,
-    epilog=_examples(
+    epilog=examples(
         "explain runs/houses new.csv --row 12",
         "explain runs/titanic titanic.csv --row 3 --method integrated_gradients",
         "explain runs/digits digits --row 7 --picture seven.png",
@@ -433,7 +414,7 @@ def explain(
     explain.explain(run, file, row, output, method, background, picture, encoding, seed, as_json)
 
 
-@app.command(cls=Command, rich_help_panel=LOOK, epilog=_examples("summary runs/houses"))
+@app.command(cls=Command, rich_help_panel=LOOK, epilog=examples("summary runs/houses"))
 @reported
 def summary(run: Run, as_json: Json = False) -> None:
     """Show a trained network: layers, shapes, parameters, metrics."""
@@ -445,7 +426,7 @@ def summary(run: Run, as_json: Json = False) -> None:
 @app.command(
     cls=Command,
     rich_help_panel=LOOK,
-    epilog=_examples("report runs/houses", "report runs/small runs/large -o sizes.html"),
+    epilog=examples("report runs/houses", "report runs/small runs/large -o sizes.html"),
 )
 @reported
 def report(
@@ -485,7 +466,7 @@ def list_of_runs(
 Folders = Annotated[list[Path], typer.Argument(help="Run folders.")]
 
 
-@runs_app.command(cls=Command, epilog=_examples("runs compare runs/small runs/large"))
+@runs_app.command(cls=Command, epilog=examples("runs compare runs/small runs/large"))
 @reported
 def compare(folders: Folders, as_json: Json = False) -> None:
     """Show metrics of several runs, the best first, and the settings that differ."""
@@ -494,7 +475,7 @@ def compare(folders: Folders, as_json: Json = False) -> None:
     runs.compare(folders, as_json)
 
 
-@runs_app.command(cls=Command, epilog=_examples("runs diff runs/small runs/large"))
+@runs_app.command(cls=Command, epilog=examples("runs diff runs/small runs/large"))
 @reported
 def diff(folders: Folders, as_json: Json = False) -> None:
     """Show the settings, data and versions in which runs differ."""
@@ -503,7 +484,7 @@ def diff(folders: Folders, as_json: Json = False) -> None:
     runs.diff(folders, as_json)
 
 
-@runs_app.command(cls=Command, epilog=_examples("runs delete runs/small --yes"))
+@runs_app.command(cls=Command, epilog=examples("runs delete runs/small --yes"))
 @reported
 def delete(
     folders: Folders,
@@ -518,7 +499,7 @@ def delete(
 @rl_app.command(
     "train",
     cls=Command,
-    epilog=_examples(
+    epilog=examples(
         "rl train CartPole-v1 --algorithm ppo",
         "rl train Pendulum-v1 --algorithm sac --steps 20000 --output runs/pendulum",
         "rl train LunarLander-v3 --set copies=16 --set entropy=0.01",
@@ -581,7 +562,7 @@ def rl_train(
 @rl_app.command(
     "play",
     cls=Command,
-    epilog=_examples("rl play runs/pendulum", "rl play runs/pendulum --gif swing.gif"),
+    epilog=examples("rl play runs/pendulum", "rl play runs/pendulum --gif swing.gif"),
 )
 @reported
 def rl_play(
@@ -620,7 +601,7 @@ def recover(
 
 
 @app.command(
-    cls=Command, rich_help_panel=LOOK, epilog=_examples("weights model.pt --match 'layers.*'")
+    cls=Command, rich_help_panel=LOOK, epilog=examples("weights model.pt --match 'layers.*'")
 )
 @reported
 def weights(
@@ -645,7 +626,7 @@ def weights(
     cls=Command,
     rich_help_panel=LOOK,
     context_settings={"ignore_unknown_options": True},
-    epilog=_examples(
+    epilog=examples(
         "doctor train.py --epochs 3",
         "doctor runs/houses",
         "doctor runs/houses --treat",
@@ -726,69 +707,6 @@ def machine(as_json: Json = False) -> None:
     from pellucid.cli import machine as here
 
     here.show(as_json)
-
-
-Number = Annotated[int, typer.Argument(help="Number of the lesson.", metavar="N")]
-Answers = Annotated[
-    Path | None, typer.Argument(help=r"File with the answers \[lesson_N.py].", show_default=False)
-]
-
-
-@lessons_app.callback()
-@reported
-def show_lessons(context: typer.Context, as_json: Json = False) -> None:
-    """The course: list its lessons and what is solved; read one."""
-    if context.invoked_subcommand is None:
-        from pellucid.cli import lessons
-
-        lessons.show_list(as_json)
-
-
-@lessons_app.command(
-    "open", cls=Command, epilog=_examples("lessons open 2", "lessons open 2 --browser --lang zh")
-)
-@reported
-def open_lesson(
-    number: Number,
-    browser: Annotated[
-        bool, typer.Option("--browser", help="As a page in the browser; it works offline.")
-    ] = False,
-    solutions: Annotated[
-        bool, typer.Option("--solutions", help="Also show the solutions of the exercises.")
-    ] = False,
-    lang: Annotated[
-        Lang | None, typer.Option(help=r"Language of the lesson \[that of all texts].")
-    ] = None,
-) -> None:
-    """Read a lesson in the terminal, or as a page in the browser."""
-    from pellucid.base.language import in_language
-    from pellucid.cli import lessons
-
-    with in_language(lang):
-        lessons.open_lesson(number, browser, solutions)
-
-
-@lesson_app.command("start", cls=Command, epilog=_examples("lesson start 2"))
-@reported
-def start_lesson(number: Number, file: Answers = None) -> None:
-    """Write a file with a lesson's exercises, to be filled in; never over one that is there."""
-    from pellucid.cli import lessons
-
-    lessons.start(number, file)
-
-
-@lesson_app.command(
-    "check", cls=Command, epilog=_examples("lesson check 2", "lesson check 2 mine.py --json")
-)
-@reported
-def check_lesson(number: Number, file: Answers = None, as_json: Json = False) -> None:
-    """Run the answers and say of each whether it is right; if not, give a hint.
-
-    Exit codes: 0 all are solved, 8 some are not; others as everywhere.
-    """
-    from pellucid.cli import lessons
-
-    lessons.check(number, file, as_json)
 
 
 def _version(value: bool) -> None:

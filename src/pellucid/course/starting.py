@@ -26,7 +26,7 @@ def starting_file(lesson: Lesson, language: str) -> str:
 
 def _wrapped(text: str) -> list[str]:
     """A text of Markdown in lines that fit a comment; Chinese may break anywhere."""
-    lines = []
+    lines: list[str] = []
     for paragraph in text.split("\n\n"):
         if lines:
             lines.append("")
