@@ -32,7 +32,7 @@ PYTHON_ONLY = {
     "insight": "explain features nonfinite",
     "insight/doctor": "bench ends loop_bench steps timeline watching",
     "insight/report": "shown",
-    "course": "grading judging labels progress reading starting",
+    "course": "grading inside judging labels notebooks progress reading starting",
 }
 FOLDERS = (
     "base",
