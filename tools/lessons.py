@@ -4,6 +4,7 @@
     python tools/lessons.py 5 6 --lang zh       lessons 5 and 6, the Chinese text
     python tools/lessons.py 5 --write           writes what was printed into the text, and the
                                                 pictures beside it
+    python tools/lessons.py --notebooks         writes docs/lessons/notebooks
     python tools/lessons.py --glossary          writes docs/glossary.md from glossary.toml
 
 A program is all blocks of Python of a text; it runs in a process of its own, in an empty folder.
@@ -30,6 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 from pellucid.course.lessons import SECTIONS, Block, Text, lesson, lessons  # noqa: E402
+from pellucid.course.notebooks import notebook  # noqa: E402
 
 NUMBER = re.compile(r"(?<![\w.])[-−+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 
@@ -194,6 +196,23 @@ def write(text: Text, ran: Ran) -> None:
         (folder / name).write_bytes(ran.files[name])
 
 
+# ---- notebooks -----------------------------------------------------------------------------------
+
+
+def notebooks() -> dict[Path, str]:
+    """The notebooks of the lessons that are there: file → text."""
+    folder = ROOT / "docs/lessons/notebooks"
+    return {
+        folder / language / f"{each.name}.ipynb": json.dumps(
+            notebook(each, language), ensure_ascii=False, indent=1
+        )
+        + "\n"
+        for each in lessons()
+        if each.is_there
+        for language in sorted(SECTIONS)
+    }
+
+
 # ---- the glossary --------------------------------------------------------------------------------
 
 
@@ -231,11 +250,17 @@ def main() -> int:
     parser.add_argument("numbers", nargs="*", type=int, help="lessons; all without any")
     parser.add_argument("--lang", choices=sorted(SECTIONS), help="one language")
     parser.add_argument("--write", action="store_true", help="write outputs and pictures")
+    parser.add_argument("--notebooks", action="store_true", help="write the notebooks")
     parser.add_argument("--glossary", action="store_true", help="write docs/glossary.md")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.glossary:
         (ROOT / "docs/glossary.md").write_text(glossary_page(), "utf-8")
+        return 0
+    if chosen.notebooks:
+        for path, content in notebooks().items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, "utf-8")
         return 0
     wrong: list[str] = []
     for each in [lesson(n) for n in chosen.numbers] or [x for x in lessons() if x.is_there]:

@@ -26,6 +26,7 @@ DISTRIBUTIONS = {
     "tensorboardX": "tensorboardx",
     "charset_normalizer": "charset-normalizer",
     "python_calamine": "python-calamine",
+    "markdown_it": "markdown-it-py",
 }
 """Packages that are installed under another name than they are imported by."""
 HOSTS = {"einops"}

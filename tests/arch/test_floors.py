@@ -29,6 +29,8 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "polars": ("data", "training", "cli", "interop"),
     "threadpoolctl": ("training",),
     "matplotlib": ("insight", "course"),
+    "markdown_it": ("course",),
+    "latex2mathml": ("course",),
     "safetensors": ("interop",),
     "rich": ("cli",),
     "typer": ("cli",),
@@ -45,7 +47,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
 
 HEAVY = (
     "llvmlite polars pandas pyarrow sklearn scipy matplotlib PIL safetensors rich typer torch "
-    "optuna yaml tokenizers rjieba umap numba"
+    "optuna yaml tokenizers rjieba umap numba markdown_it latex2mathml"
 ).split()
 
 

@@ -32,7 +32,7 @@ PYTHON_ONLY = {
     "insight": "explain features nonfinite",
     "insight/doctor": "bench ends loop_bench steps timeline watching",
     "insight/report": "shown",
-    "course": "grading judging labels",
+    "course": "grading inside judging labels notebooks progress reading starting",
 }
 FOLDERS = (
     "base",
@@ -125,7 +125,7 @@ NO_TEXT = re.compile(
 """Code for another process, lists of names, and errors of functions for programs in Python."""
 
 KEYS = {
-    "_examples",
+    "examples",
     "get",
     "getattr",
     "pop",

@@ -53,7 +53,6 @@ def paragraphs(prose: str) -> Iterator[tuple[int, list[str]]]:
 def faults(prose: str) -> list[str]:
     """Everything that is wrong in the typography of Chinese prose."""
     found = []
-    prose = re.sub(r"^(# 第 \d+ 课) ", r"\1：", prose)
     for start, lines in paragraphs(prose):
         # Code and formulas may run over a line's end.
         whole = "\n".join(lines)

@@ -43,6 +43,11 @@ class Lang(StrEnum):
     zh = "zh"
 
 
+def examples(*lines: str) -> str:
+    """Examples at the end of a command's help."""
+    return "Examples:\n\n" + "\n\n".join(f"  pellucid {line}" for line in lines)
+
+
 class _Worded:
     """What commands and groups of commands have in common."""
 

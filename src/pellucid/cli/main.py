@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 import pellucid._starting as _starting
-from pellucid.cli.commands import Command, Commands, Lang
+from pellucid.cli.commands import Command, Commands, Lang, examples
+from pellucid.cli.lesson_commands import lesson_app, lessons_app
 from pellucid.cli.options import ENCODING, TEXT_OPTIONS, TEXT_PANEL, with_options
 from pellucid.cli.reporting import reported
 from pellucid.data.encodings import AUTO
@@ -17,7 +18,8 @@ from pellucid.data.encodings import AUTO
 EXIT_CODES = (
     "Exit codes: 0 done; 2 wrong arguments; 3 data that cannot be used; 4 files that cannot be "
     "read or written; 5 a damaged run folder; 6 NaN or infinity in training; 7 pellucid doctor has "
-    "found something; 70 a defect; 128 + n ended by signal n (130: Ctrl-C)."
+    "found something; 8 exercises that are not solved; 70 a defect; 128 + n ended by signal n "
+    "(130: Ctrl-C)."
 )
 
 app = typer.Typer(
@@ -43,14 +45,11 @@ rl_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
 )
-LEARN, USE, LOOK = "Train", "Use what was trained", "Look"
+LEARN, USE, LOOK, COURSE = "Train", "Use what was trained", "Look", "Learn how it works"
 app.add_typer(runs_app, name="runs", rich_help_panel=LOOK)
 app.add_typer(rl_app, name="rl", rich_help_panel=LEARN)
-
-
-def _examples(*lines: str) -> str:
-    """Examples at the end of a command's help."""
-    return "Examples:\n\n" + "\n\n".join(f"  pellucid {line}" for line in lines)
+app.add_typer(lessons_app, name="lessons", rich_help_panel=COURSE)
+app.add_typer(lesson_app, name="lesson", rich_help_panel=COURSE)
 
 
 Encoding = Annotated[str, typer.Option(help=ENCODING)]
@@ -77,7 +76,7 @@ def _text(help: str) -> Any:
 @app.command(
     cls=Command,
     rich_help_panel=LEARN,
-    epilog=_examples(
+    epilog=examples(
         "train digits",
         "train houses.csv --target price",
         "train mnist/ --model cnn --epochs 10 --output runs/mnist",
@@ -202,7 +201,7 @@ def train(
 @app.command(
     cls=Command,
     rich_help_panel=LEARN,
-    epilog=_examples(
+    epilog=examples(
         "search titanic.csv -t survived --trials 50 --minutes 10",
         "search mnist/ --model cnn --batch-size 128 --output searches/mnist",
         "train --config searches/titanic/best.toml",
@@ -272,7 +271,7 @@ Run = Annotated[Path, typer.Argument(help="Folder that pellucid train has writte
 @app.command(
     cls=Command,
     rich_help_panel=USE,
-    epilog=_examples(
+    epilog=examples(
         "predict runs/houses new.csv --output prices.csv --id house",
         "predict runs/houses new.csv --interval 0.9 --json | head",
     ),
@@ -314,7 +313,7 @@ def predict(
 @app.command(
     cls=Command,
     rich_help_panel=USE,
-    epilog=_examples(
+    epilog=examples(
         'generate runs/shakespeare --prompt "ROMEO:" --temperature 0.8',
         "generate runs/names --count 10 --top-k 5",
         'generate runs/dates --prompt "May 3, 1999" --alignment dates.png',
@@ -356,7 +355,7 @@ def generate(
 
 
 @app.command(
-    cls=Command, rich_help_panel=USE, epilog=_examples("evaluate runs/houses sold-in-2025.csv")
+    cls=Command, rich_help_panel=USE, epilog=examples("evaluate runs/houses sold-in-2025.csv")
 )
 @reported
 def evaluate(
@@ -374,7 +373,7 @@ def evaluate(
 @app.command(
     cls=Command,
     rich_help_panel=USE,
-    epilog=_examples(
+    epilog=examples(
         "explain runs/houses new.csv --row 12",
         "explain runs/titanic titanic.csv --row 3 --method integrated_gradients",
         "explain runs/digits digits --row 7 --picture seven.png",
@@ -415,7 +414,7 @@ def explain(
     explain.explain(run, file, row, output, method, background, picture, encoding, seed, as_json)
 
 
-@app.command(cls=Command, rich_help_panel=LOOK, epilog=_examples("summary runs/houses"))
+@app.command(cls=Command, rich_help_panel=LOOK, epilog=examples("summary runs/houses"))
 @reported
 def summary(run: Run, as_json: Json = False) -> None:
     """Show a trained network: layers, shapes, parameters, metrics."""
@@ -427,7 +426,7 @@ def summary(run: Run, as_json: Json = False) -> None:
 @app.command(
     cls=Command,
     rich_help_panel=LOOK,
-    epilog=_examples("report runs/houses", "report runs/small runs/large -o sizes.html"),
+    epilog=examples("report runs/houses", "report runs/small runs/large -o sizes.html"),
 )
 @reported
 def report(
@@ -467,7 +466,7 @@ def list_of_runs(
 Folders = Annotated[list[Path], typer.Argument(help="Run folders.")]
 
 
-@runs_app.command(cls=Command, epilog=_examples("runs compare runs/small runs/large"))
+@runs_app.command(cls=Command, epilog=examples("runs compare runs/small runs/large"))
 @reported
 def compare(folders: Folders, as_json: Json = False) -> None:
     """Show metrics of several runs, the best first, and the settings that differ."""
@@ -476,7 +475,7 @@ def compare(folders: Folders, as_json: Json = False) -> None:
     runs.compare(folders, as_json)
 
 
-@runs_app.command(cls=Command, epilog=_examples("runs diff runs/small runs/large"))
+@runs_app.command(cls=Command, epilog=examples("runs diff runs/small runs/large"))
 @reported
 def diff(folders: Folders, as_json: Json = False) -> None:
     """Show the settings, data and versions in which runs differ."""
@@ -485,7 +484,7 @@ def diff(folders: Folders, as_json: Json = False) -> None:
     runs.diff(folders, as_json)
 
 
-@runs_app.command(cls=Command, epilog=_examples("runs delete runs/small --yes"))
+@runs_app.command(cls=Command, epilog=examples("runs delete runs/small --yes"))
 @reported
 def delete(
     folders: Folders,
@@ -500,7 +499,7 @@ def delete(
 @rl_app.command(
     "train",
     cls=Command,
-    epilog=_examples(
+    epilog=examples(
         "rl train CartPole-v1 --algorithm ppo",
         "rl train Pendulum-v1 --algorithm sac --steps 20000 --output runs/pendulum",
         "rl train LunarLander-v3 --set copies=16 --set entropy=0.01",
@@ -563,7 +562,7 @@ def rl_train(
 @rl_app.command(
     "play",
     cls=Command,
-    epilog=_examples("rl play runs/pendulum", "rl play runs/pendulum --gif swing.gif"),
+    epilog=examples("rl play runs/pendulum", "rl play runs/pendulum --gif swing.gif"),
 )
 @reported
 def rl_play(
@@ -602,7 +601,7 @@ def recover(
 
 
 @app.command(
-    cls=Command, rich_help_panel=LOOK, epilog=_examples("weights model.pt --match 'layers.*'")
+    cls=Command, rich_help_panel=LOOK, epilog=examples("weights model.pt --match 'layers.*'")
 )
 @reported
 def weights(
@@ -627,7 +626,7 @@ def weights(
     cls=Command,
     rich_help_panel=LOOK,
     context_settings={"ignore_unknown_options": True},
-    epilog=_examples(
+    epilog=examples(
         "doctor train.py --epochs 3",
         "doctor runs/houses",
         "doctor runs/houses --treat",
@@ -735,8 +734,8 @@ def main() -> None:
 
     Exit codes: 0 done; 2 wrong arguments; 3 data that cannot be used; 4 files that cannot be read
     or written (a run may be kept all the same, which is told); 5 a damaged run folder; 6 NaN or
-    infinity in training; 7 findings of the doctor; 70 a defect; 128 + n ended by signal n: 130 by
-    Ctrl-C, 143 by SIGTERM.
+    infinity in training; 7 findings of the doctor; 8 exercises not solved; 70 a defect; 128 + n
+    ended by signal n: 130 by Ctrl-C, 143 by SIGTERM.
     """
     _starting.guard()
     try:

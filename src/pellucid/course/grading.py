@@ -224,6 +224,9 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 120
 
 def told(value: Any, longest: int = _LONGEST) -> str:
     """A value as the learner reads it, in one short piece of text."""
+    if isinstance(value, tuple) and 0 < len(value) <= 8:
+        parts = ", ".join(told(part, longest // 2) for part in value)
+        return f"({parts})" if len(value) > 1 else f"({parts},)"
     if isinstance(value, (np.ndarray, np.generic)) or hasattr(value, "detach"):
         with np.printoptions(precision=5, threshold=60, suppress=True):
             text = str(value.item()) if isinstance(value, np.generic) else repr(value)
