@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -365,13 +365,18 @@ def test_a_stopped_reader_goes_on_where_it_was(
 
     monkeypatch.setattr(subprocess, "Popen", Known)
     file = tmp_path / "t.arrow"
-    frame(6000).write_ipc(file)
-    pieces = iter(FramePieces(file, "arrow", 20_000))
+    frame(20_000).write_ipc(file)
+    pieces = iter(FramePieces(file, "arrow", 400_000))
     found = [next(pieces)]
-    started[0].send_signal(signal.SIGSTOP)
-    threading.Timer(0.3, started[0].send_signal, [signal.SIGCONT]).start()
+    for _ in range(5):  # it writes the next piece, which is larger than a pipe
+        time.sleep(0.02)
+        started[0].send_signal(signal.SIGSTOP)
+        time.sleep(0.02)
+        started[0].send_signal(signal.SIGCONT)
     found += pieces
-    assert sum(len(columns[0]) for columns in found) == 6000 and len(found) > 3
+    numbers = [column.values for columns in found for column in columns if column.name == "x"]
+    assert len(numbers) > 3
+    np.testing.assert_array_equal(np.concatenate(numbers), polars.read_ipc(file)["x"].to_numpy())
 
 
 PROGRAM = """

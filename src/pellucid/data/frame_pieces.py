@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Collection, Iterator
@@ -32,6 +31,7 @@ from pellucid.data.frames import (
     columns_in,
     ended_in_child,
     limit_child,
+    write_out,
 )
 
 _BEAT_SECONDS = 1.0
@@ -179,11 +179,11 @@ class _Watch:
 
 
 class _Sender:
-    """Writes messages to ``out``, and every ``beat`` seconds for how many microseconds this
-    process has computed since the last piece."""
+    """Writes messages to standard output, and every ``beat`` seconds for how many microseconds
+    this process has computed since the last piece."""
 
-    def __init__(self, out: IO[bytes], beat: float) -> None:
-        self.out, self.beat = out, beat
+    def __init__(self, beat: float) -> None:
+        self.beat = beat
         self.lock, self.begun = threading.Lock(), time.process_time()
         threading.Thread(target=self._beats, daemon=True).start()
 
@@ -195,9 +195,8 @@ class _Sender:
                 self._write(_BEAT, computed.to_bytes(8, "little"))
 
     def _write(self, length: int, content: bytes) -> None:
-        self.out.write(length.to_bytes(8, "little"))
-        self.out.write(content)
-        self.out.flush()
+        write_out(length.to_bytes(8, "little"))
+        write_out(content)
 
     def send(self, content: bytes) -> None:
         with self.lock:
@@ -224,7 +223,7 @@ def child(
     """Reads the file of ``kind`` at ``path`` and writes its rows to standard output, piece by
     piece."""
     limit_child(memory + os.path.getsize(path))
-    sender = _Sender(sys.stdout.buffer, beat)
+    sender = _Sender(beat)
     try:
         with needs("train", "Reading tables"):
             import polars

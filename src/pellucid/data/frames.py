@@ -244,10 +244,19 @@ def child(
         first = (str(error).splitlines() or ["?"])[0][:200]
         _give_up(f"the table is a damaged {KINDS[kind]}: {first}", AGAIN)
     else:
-        out = sys.stdout.buffer
-        out.write(arrays_of(columns, notes))
-        out.flush()
+        write_out(arrays_of(columns, notes))
     os._exit(0)
+
+
+def write_out(content: bytes) -> None:
+    """Writes all of it to standard output.
+
+    By calls of the system: of a large write of ``sys.stdout.buffer`` that is interrupted, because
+    the process is stopped and goes on, the rest is lost (CPython 3.11).
+    """
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(1, rest) :]
 
 
 def arrays_of(columns: list[Column], notes: list[str]) -> bytes:
@@ -278,8 +287,7 @@ def _columns(kind: str, data: bytes, texts: Collection[str]) -> list[Column]:
 
 
 def _give_up(message: str, hint: str, status: int = _UNUSABLE) -> None:
-    sys.stdout.buffer.write(json.dumps([message, hint]).encode())
-    sys.stdout.flush()
+    write_out(json.dumps([message, hint]).encode())
     os._exit(status)
 
 

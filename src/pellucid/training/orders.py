@@ -5,7 +5,9 @@ NumPy's generators, because drawing the order must not take longer than a short 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ import numpy.typing as npt
 Orders = npt.NDArray[np.int64]
 _Words = npt.NDArray[np.uint32]
 _WORD, _LONG = (1 << 32) - 1, (1 << 128) - 1
+_MANY_ROWS = 8192
+"""From so many on an order is drawn beside the epoch before."""
 _POOL = 4
 """Words of a seed's pool."""
 _MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
@@ -27,6 +31,36 @@ def order_of(seed: int, epoch: int, rows: int) -> Orders:
     """
     generator = np.random.Generator(np.random.PCG64([seed, epoch]))
     return generator.permutation(rows)
+
+
+class Ahead:
+    """The orders of epochs one after the other: the next one is drawn by a thread beside the steps
+    of this one, where that takes longer than to start a thread."""
+
+    def __init__(self, seed: int, rows: int) -> None:
+        self.seed, self.rows = seed, rows
+        self._made: dict[int, Orders] = {}
+        self._thread: threading.Thread | None = None
+
+    def order_of(self, epoch: int) -> Orders:
+        """The order of an epoch, drawn already or now; that of the one after it is begun."""
+        if self.rows < _MANY_ROWS:
+            return order_of(self.seed, epoch, self.rows)
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
+        made = self._made.pop(epoch, None)
+        self._made.clear()
+        if made is None:
+            made = order_of(self.seed, epoch, self.rows)
+        with suppress(RuntimeError):  # no thread can be started: it is drawn when it is needed
+            self._thread = threading.Thread(target=self._draw, args=(epoch + 1,), daemon=True)
+            self._thread.start()
+        return made
+
+    def _draw(self, epoch: int) -> None:
+        with suppress(MemoryError):
+            self._made[epoch] = order_of(self.seed, epoch, self.rows)
 
 
 def orders_of(seeds: Sequence[int], epochs: Sequence[int], rows: int) -> Orders:
