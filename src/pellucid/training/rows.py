@@ -99,7 +99,7 @@ class ArrayRows:
         self.batches = -(-self.rows // self.size) if self.rows else 0
         self.shuffle = shuffle
         self.names = names
-        self._orders = Ahead(seed, self.rows)
+        self._seed = seed
         self._mark = ""
         self._sample: Batch | None = None
 
@@ -125,7 +125,7 @@ class ArrayRows:
     def units(self, epoch: int, one_by_one: bool, done: int = 0) -> Iterator[tuple[Rows, int]]:
         """(rows of some steps, batch size), full batches first."""
         if self.shuffle:
-            order = self._orders.order_of(epoch)
+            order = order_of(self._seed, epoch, self.rows)
         else:
             order = np.arange(self.rows, dtype=np.int64)
         full = self.rows // self.size
