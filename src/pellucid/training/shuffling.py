@@ -1,5 +1,5 @@
-"""Orders of rows by native code: the bits of NumPy's ``Generator(PCG64).permutation``, in a third to
-a tenth of its time and without Python's lock.
+"""Orders of rows by native code: the bits of NumPy's ``Generator(PCG64).permutation``, in a third
+to a tenth of its time and without Python's lock.
 
 Fisher and Yates' shuffle (Durstenfeld, 1964) draws a number for each place from halves of the words
 of PCG64 (O'Neill, 2014): as many bits as the largest allowed has, again where they are more than
