@@ -28,7 +28,7 @@ PYTHON_ONLY = {
     "base": "boundary caches dtypes faces forking philox phrases shapes shared_memory version "
     "language",
     "data": "augmentation input_layout memory playground prepared resampling",
-    "training": "trainer stepping observe",
+    "training": "trainer stepping observe shuffling",
     "insight": "explain features nonfinite",
     "insight/doctor": "bench ends loop_bench steps timeline watching",
     "insight/report": "shown",

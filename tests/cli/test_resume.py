@@ -4,6 +4,7 @@ was not."""
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,8 +55,9 @@ def whole(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(table, "y", output=tmp_path_factory.mktemp("runs") / "whole", **SETTINGS).folder
 
 
-def killed(table: Path, output: Path, step: int) -> None:
-    arguments = [sys.executable, "-c", KILLED, str(table), str(output), str(step), repr(SETTINGS)]
+def killed(table: Path, output: Path, step: int, **more: Any) -> None:
+    settings = repr({**SETTINGS, **more})
+    arguments = [sys.executable, "-c", KILLED, str(table), str(output), str(step), settings]
     assert subprocess.run(arguments).returncode == -signal.SIGKILL
 
 
@@ -97,6 +99,26 @@ def test_a_job_killed_before_its_first_checkpoint_begins_anew(
     outcome = train(resume=tmp_path / "run")
     assert outcome.complete and same(outcome.folder, whole)
     assert epochs(outcome.folder) == epochs(whole)
+
+
+@pytest.mark.parametrize("step", [1, 33])
+def test_a_killed_fine_tuning_goes_on_as_if_it_had_not_been_killed(
+    table: Path, whole: Path, tmp_path: Path, command: Any, step: int
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(whole, base)
+    own: dict[str, Any] = {"base": str(base), "freeze": "half", "taken_rate": 0.5, "epochs": 8}
+    straight = train(table, "y", output=tmp_path / "straight", **{**SETTINGS, **own}).folder
+    killed(table, tmp_path / "run", step, **own)
+    base.rename(tmp_path / "elsewhere")  # it is needed, as the data are
+    missing = command("train", "--resume", tmp_path / "run")
+    assert missing.code == 4 and f"{base} does not exist" in missing.err
+    (tmp_path / "elsewhere").rename(base)
+    outcome = command("train", "--resume", tmp_path / "run", "--threads", "1")
+    assert outcome.code == 0 and (step == 1 or "Resumed" in outcome.out), outcome.err
+    assert same(tmp_path / "run", straight) and epochs(tmp_path / "run") == epochs(straight)
+    config = load_run(tmp_path / "run")[0].config
+    assert (config.base, config.freeze, config.taken_rate) == (str(base), "half", 0.5)
 
 
 def test_an_interrupted_job_goes_on_in_its_place_and_is_interrupted_again(

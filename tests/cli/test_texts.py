@@ -64,8 +64,10 @@ def _used(command: Command, root: Path) -> None:
     strange = json.loads(command("evaluate", "runs/cats", "strange.txt", "--json").out)
     assert strange["metrics"]["loss"] > 2 * own["loss"]
 
+    left = (root / "runs/cats/report.html").read_text()  # by the training
     done = command("report", "runs/cats")
     page = (root / "runs/cats/report.html").read_text()
+    assert page == left
     assert done.code == 0 and "bits per character" in page and "validation loss" in page
     assert page.count("<pre>") == 3 and "6-gram model" in page and "<svg" in page
     chinese = command("--lang", "zh", "report", "runs/cats", "-o", "zh.html")
@@ -128,6 +130,5 @@ def test_sequences_are_learned_from_a_file_of_pairs(command: Command, tmp_path: 
     found = json.loads(command("evaluate", "runs/sums", "sums.txt", "--json").out)
     assert found["metrics"] == {"exact matches": model.exact_match(pairs)}
     assert command("summary", "runs/sums").code == 0
-    assert command("report", "runs/sums").code == 0
     page = (tmp_path / "runs/sums/report.html").read_text()
     assert "exact matches" in page and "bahdanau" in page

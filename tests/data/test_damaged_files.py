@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import gzip
 import io
+import sys
 import threading
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import polars
 import pytest
 
-from pellucid.base.errors import DataError
+from pellucid.base.errors import DataError, FileError
 from pellucid.data.files import unpack_gzip
 from pellucid.data.tables import read_table
 
@@ -62,10 +63,25 @@ def test_the_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_child_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pellucid.data.frames._PROGRAM", "import time; time.sleep(60)")
-    monkeypatch.setattr("pellucid.data.frames._SECONDS", 0.2)
+    monkeypatch.setattr("pellucid.data.frames._SECONDS", 0.02)
     (tmp_path / "b.parquet").write_bytes(parquet())
-    with pytest.raises(DataError, match="was not read within 0 seconds"):
+    with pytest.raises(DataError, match="was not read within 0 seconds: the machine is too busy"):
         read_table(tmp_path / "b.parquet")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="signals are Linux's")
+def test_a_child_that_computes_for_ever_or_is_killed_is_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "b.parquet").write_bytes(parquet())
+    for signal, error, said in (
+        ("SIGXCPU", DataError, "more time was computed than its size explains"),
+        ("SIGKILL", FileError, r"was ended from outside \(SIGKILL\)"),
+    ):
+        program = f"import os, signal; os.kill(os.getpid(), signal.{signal})"
+        monkeypatch.setattr("pellucid.data.frames._PROGRAM", program)
+        with pytest.raises(error, match=said):
+            read_table(tmp_path / "b.parquet")
 
 
 def test_parquet_is_read_in_a_thread(tmp_path: Path) -> None:

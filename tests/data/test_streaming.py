@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars
@@ -16,7 +19,8 @@ import pytest
 
 import pellucid
 from pellucid import Trainer, nn
-from pellucid.base.errors import ArgumentError, DataError
+from pellucid.base.errors import ArgumentError, DataError, FileError
+from pellucid.data import frame_pieces
 from pellucid.data.frame_pieces import FramePieces
 from pellucid.data.frames import frame_kind
 from pellucid.data.large_files import predict_large
@@ -294,6 +298,85 @@ def test_damaged_frames_are_errors_in_pieces_too(tmp_path: Path, ending: str) ->
             assert str(file) in str(error)
         else:
             assert number
+
+
+# What a child writes, in a process that stands in for it.
+TALKING = """
+import sys, time
+out = sys.stdout.buffer
+def number(n): out.write(n.to_bytes(8, "little")); out.flush()
+def beats(count, computed):
+    for turn in range(count):
+        time.sleep(0.02)
+        number(2**64 - 2)
+        number(int(1e6 * computed * (turn + 1)))
+"""
+
+
+def talking(monkeypatch: pytest.MonkeyPatch, program: str) -> FramePieces:
+    """Pieces of a child that says what ``program`` writes; limits are a thousandth."""
+    command = [sys.executable, "-S", "-c", TALKING + program]
+    monkeypatch.setattr(frame_pieces, "child_command", lambda *_: command)
+    monkeypatch.setattr(frame_pieces, "_BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(frame_pieces, "_SILENT_SECONDS", 0.4)
+    monkeypatch.setattr(frame_pieces, "_COMPUTED_SECONDS", 20.0)
+    return FramePieces(Path("t.arrow"), "arrow", 10_000)
+
+
+def test_a_reader_that_computes_may_take_as_long_as_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # More than twice the time after which one that does nothing is ended.
+    program = "beats(50, 0.02); head = b'[7, 3]'; number(len(head)); out.write(head); number(0)"
+    pieces = talking(monkeypatch, program)
+    assert list(pieces) == [] and (pieces.rows, pieces.piece) == (7, 3)
+
+
+@pytest.mark.parametrize(
+    ("program", "error", "said"),
+    [
+        ("beats(500, 0.0)", FileError, "neither computed nor sent any rows"),
+        ("time.sleep(10)", FileError, "t.arrow was not read to its end: for 0 seconds"),
+        ("beats(500, 4.0)", DataError, "more than 20 seconds of computing"),
+        ("import os; os.kill(os.getpid(), 9)", FileError, "ended from outside .SIGKILL.*memory"),
+        ("import os; os.kill(os.getpid(), 6)", DataError, "damaged Arrow file.*signal 6"),
+        ("number(5)", DataError, "damaged Arrow file.*status 0"),
+    ],
+)
+def test_what_happened_to_a_reader_is_told(
+    monkeypatch: pytest.MonkeyPatch, program: str, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        list(talking(monkeypatch, program))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="processes cannot be stopped there")
+def test_a_stopped_reader_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beats lie between the rows; a reader that is stopped for a while loses none."""
+    monkeypatch.setattr(frame_pieces, "_BEAT_SECONDS", 0.001)
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Known(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            started.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Known)
+    file = tmp_path / "t.arrow"
+    frame(20_000).write_ipc(file)
+    pieces = iter(FramePieces(file, "arrow", 400_000))
+    found = [next(pieces)]
+    for _ in range(5):  # it writes the next piece, which is larger than a pipe
+        time.sleep(0.02)
+        started[0].send_signal(signal.SIGSTOP)
+        time.sleep(0.02)
+        started[0].send_signal(signal.SIGCONT)
+    found += pieces
+    numbers = [column.values for columns in found for column in columns if column.name == "x"]
+    assert len(numbers) > 3
+    np.testing.assert_array_equal(np.concatenate(numbers), polars.read_ipc(file)["x"].to_numpy())
 
 
 PROGRAM = """

@@ -103,6 +103,18 @@ def test_missing_paths_say_what_there_is() -> None:
         net.encodr  # noqa: B018
 
 
+def test_the_nearest_name_is_looked_for_when_somebody_reads_the_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net = Net()
+    with pytest.raises(AttributeError) as caught:
+        net.encodr  # noqa: B018
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value) and "did you mean 'encoder'" in str(again)
+    monkeypatch.setattr("difflib.get_close_matches", lambda *_: pytest.fail("was looked for"))
+    assert not hasattr(net, "encodr") and getattr(net, "encodr", None) is None
+
+
 def test_wrong_registrations_are_refused() -> None:
     net = Net()
     with pytest.raises(RegistrationError, match="cannot assign a Tensor as parameter 'scale'"):

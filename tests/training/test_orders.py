@@ -8,7 +8,7 @@ import pytest
 from pellucid.training.orders import order_of, orders_of
 
 
-@pytest.mark.parametrize("rows", [0, 1, 2, 15, 398])
+@pytest.mark.parametrize("rows", [0, 1, 2, 15, 398, 70_001])
 def test_many_orders_are_those_of_single_generators(rows: int) -> None:
     seeds = [0, 1, 5, 2**32 - 1, 2**32, 2**40 + 3, 2**63 - 1]
     epochs = [0, 1, 2, 77, 10**6]

@@ -24,7 +24,7 @@ from pellucid.cli.reporting import (
     say_json,
     show_error,
 )
-from pellucid.insight.report.system_page import compared
+from pellucid.insight.report.system_page import compared, render_system_report
 from pellucid.training.summary import text_table
 from pellucid.training.system_job import SystemJob, SystemOutcome, kind_of_unfinished
 
@@ -143,6 +143,7 @@ def train(
             threads=int(settings.get("threads", 0)),
             listener=face,
             settings_text=toml_text(given) if resume is None else "",
+            report=lambda folder, system: page_of(folder, system.model),
         )
         outcome = job.run()
     if as_json:
@@ -285,6 +286,15 @@ def _short(folder: Path) -> str:
     with contextlib.suppress(ValueError):
         return str(folder.relative_to(Path.cwd()))
     return str(folder)
+
+
+def page_of(folder: Path, model: Any) -> str:
+    """The page of a run, with texts that its network, if it is a language model, writes now."""
+    samples = []
+    if hasattr(model, "generate"):
+        temperatures = (0.5, 0.8, 1.0)
+        samples = [model.generate(length=300, temperature=t, seed=0).strip() for t in temperatures]
+    return render_system_report(folder, samples)
 
 
 def generate(

@@ -15,8 +15,8 @@ from typing import Any
 from pellucid.base.errors import FileError, RunFolderError
 from pellucid.base.language import Shown, translated
 from pellucid.cli.reporting import fact, figure_text, say, say_json
-from pellucid.cli.text import part_text
-from pellucid.insight.report.system_page import compared, render_system_report
+from pellucid.cli.text import page_of, part_text
+from pellucid.insight.report.system_page import compared
 from pellucid.text.language_run import KIND as LANGUAGE
 from pellucid.text.language_run import load_language_model, read_text
 from pellucid.text.sequence_run import EXACT, load_sequences, read_pairs, read_sources
@@ -129,13 +129,9 @@ def predict(
 
 def report(run: Path, saved: SavedSystem, output: Path | None, as_json: bool) -> None:
     """Writes the page of a run, with texts that its network writes now."""
-    samples = []
-    if saved.kind == LANGUAGE:
-        model = load_language_model(run)
-        temperatures = (0.5, 0.8, 1.0)
-        samples = [model.generate(length=300, temperature=t, seed=0).strip() for t in temperatures]
+    model = load_language_model(run) if saved.kind == LANGUAGE else None
     target = output or run / REPORT
-    write_file(Path(os.path.abspath(target)), render_system_report(run, samples).encode())
+    write_file(Path(os.path.abspath(target)), page_of(run, model).encode())
     if as_json:
         say_json({"written": str(target), "notes": []})
     else:

@@ -2,6 +2,9 @@
 
 A process of its own reads, as in ``frames``, and hands over one piece of rows after the other, so
 that neither process holds more than a piece and the row groups or record batches it lies in.
+While it works on a piece it tells every second how long it has computed.  So a reader on a busy
+machine, or of a slow disk, has all the time it needs, and one that does nothing, or computes for
+ever, is ended.
 """
 
 from __future__ import annotations
@@ -9,8 +12,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import threading
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -26,13 +29,17 @@ from pellucid.data.frames import (
     child_command,
     child_environment,
     columns_in,
-    damaged_in_child,
+    ended_in_child,
     limit_child,
+    write_out,
 )
 
-_SECONDS = 120.0
+_BEAT_SECONDS = 1.0
+_SILENT_SECONDS = 300.0
+_COMPUTED_SECONDS = 900.0
+_LEAST = 0.01  # seconds of computing between two beats that are work on the piece
 _LACKS = 4
-_END, _ERROR = 0, 2**64 - 1
+_END, _ERROR, _BEAT = 0, 2**64 - 1, 2**64 - 2
 
 
 class FramePieces:
@@ -56,7 +63,7 @@ class FramePieces:
         """What the child sends of each piece, after the numbers of rows."""
         memory = available_memory() // 2
         order = {"path": os.path.abspath(self.file), "kind": self.kind, "size": self.size}
-        order |= {"memory": memory, "texts": list(self.texts)}
+        order |= {"memory": memory, "texts": list(self.texts), "beat": _BEAT_SECONDS}
         try:
             process = subprocess.Popen(
                 child_command("frame_pieces", order),
@@ -86,19 +93,20 @@ class FramePieces:
     def _message(
         self, process: subprocess.Popen[bytes], stream: IO[bytes], memory: int
     ) -> bytes | None:
-        """The next message; None at the end.  A child that does not answer is ended."""
-        watchdog = threading.Timer(_SECONDS, process.kill)
-        watchdog.start()
-        try:
-            length = int.from_bytes(head := stream.read(8), "little")
-            if len(head) == 8 and length == _END:
+        """The next message; None at the end.  A child that makes no progress is ended."""
+        with _Watch(process) as watch:
+            length = _number(stream)
+            while length == _BEAT:
+                watch.heard((_number(stream) or 0) / 1e6)
+                length = _number(stream)
+            if length == _END:
                 return None
-            size = int.from_bytes(stream.read(8), "little") if length == _ERROR else length
-            content = stream.read(size) if len(head) == 8 else b""
-        finally:
-            watchdog.cancel()
-        if len(head) < 8 or len(content) < size:
-            raise damaged_in_child(self.file, self.kind, process.wait(), memory)
+            size = _number(stream) if length == _ERROR else length
+            content = stream.read(size or 0)
+        if size is None or len(content) < size:
+            if watch.finding:
+                raise watch.error(self.file)
+            raise ended_in_child(self.file, self.kind, process.wait(), memory)
         if length == _ERROR:
             status, message, hint = json.loads(content)
             made = MissingPackageError if status == _LACKS else DataError
@@ -106,51 +114,140 @@ class FramePieces:
         return content
 
 
+def _number(stream: IO[bytes]) -> int | None:
+    """Eight bytes as a number; None where the stream ends."""
+    head = stream.read(8)
+    return int.from_bytes(head, "little") if len(head) == 8 else None
+
+
+class _Watch:
+    """Ends a child that makes no progress while its next message is waited for: that has not
+    computed, or that has computed longer than any piece takes.
+
+    What counts are turns of a thread here, not the clock: while this process is stopped, or the
+    machine sleeps, no time passes.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.process = process
+        self.silent = self.computed = 0.0
+        self.finding = ""
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def heard(self, computed: float) -> None:
+        """The child has told for how many seconds it has computed since its last piece."""
+        if computed - self.computed >= _LEAST:
+            self.silent = 0.0
+        self.computed = computed
+
+    def _watch(self) -> None:
+        while not self._over.wait(_BEAT_SECONDS):
+            self.silent += _BEAT_SECONDS
+            if self.silent >= _SILENT_SECONDS:
+                self.finding = "silent"
+            elif self.computed >= _COMPUTED_SECONDS:
+                self.finding = "busy"
+            if self.finding:
+                self.process.kill()
+                return
+
+    def error(self, file: Path) -> PellucidError:
+        """What has happened."""
+        if self.finding == "silent":
+            return FileError(
+                f"{file} was not read to its end: for {_SILENT_SECONDS:.0f} seconds the process "
+                "that reads it has neither computed nor sent any rows",
+                "Look whether the disk on which it lies answers, and try again.",
+            )
+        return DataError(
+            f"{file} was not read to its end: a piece of it has taken more than "
+            f"{_COMPUTED_SECONDS:.0f} seconds of computing",
+            "Write the table with smaller row groups or record batches; the file may be damaged.",
+        )
+
+
 # --- In the child ------------------------------------------------------------------------------
 
 
-def child(path: str, kind: str, size: int, memory: int, texts: Collection[str]) -> None:
+class _Sender:
+    """Writes messages to standard output, and every ``beat`` seconds for how many microseconds
+    this process has computed since the last piece."""
+
+    def __init__(self, beat: float) -> None:
+        self.beat = beat
+        self.lock, self.begun = threading.Lock(), time.process_time()
+        threading.Thread(target=self._beats, daemon=True).start()
+
+    def _beats(self) -> None:
+        while True:
+            time.sleep(self.beat)
+            with self.lock:
+                computed = int((time.process_time() - self.begun) * 1e6)
+                self._write(_BEAT, computed.to_bytes(8, "little"))
+
+    def _write(self, length: int, content: bytes) -> None:
+        write_out(length.to_bytes(8, "little"))
+        write_out(content)
+
+    def send(self, content: bytes) -> None:
+        with self.lock:
+            self._write(len(content), content)
+            self.begun = time.process_time()
+
+    def end(self) -> None:
+        """The last message: the process ends."""
+        with self.lock:
+            self._write(_END, b"")
+            os._exit(0)
+
+    def give_up(self, status: int, message: str, hint: str) -> None:
+        """The last message: what is wrong."""
+        content = json.dumps([status, message, hint]).encode()
+        with self.lock:
+            self._write(_ERROR, len(content).to_bytes(8, "little") + content)
+            os._exit(0)
+
+
+def child(
+    path: str, kind: str, size: int, memory: int, texts: Collection[str], beat: float
+) -> None:
     """Reads the file of ``kind`` at ``path`` and writes its rows to standard output, piece by
     piece."""
     limit_child(memory + os.path.getsize(path))
-    out = sys.stdout.buffer
+    sender = _Sender(beat)
     try:
         with needs("train", "Reading tables"):
             import polars
         rows, piece, frames = _slices(path, kind, size)
-        _send(out, json.dumps([rows, piece]).encode())
+        sender.send(json.dumps([rows, piece]).encode())
         for frame in frames:
             known = [name for name in texts if name in frame.columns]
             if known:
                 frame = frame.with_columns(polars.col(known).cast(polars.String))
-            _send(out, arrays_of(list(as_table(frame).columns.values()), []))
-        out.write(_END.to_bytes(8, "little"))
+            sender.send(arrays_of(list(as_table(frame).columns.values()), []))
+        sender.end()
     except MissingPackageError as error:
-        _give_up(out, _LACKS, str(error.message), str(error.hint))
+        sender.give_up(_LACKS, str(error.message), str(error.hint))
     except PellucidError as error:
-        _give_up(out, 3, str(error.message), str(error.hint))
+        sender.give_up(3, str(error.message), str(error.hint))
     except MemoryError:
         what = "row groups" if kind == "parquet" else "record batches"
-        _give_up(
-            out, 3, f"the table has {what} that are too large for the memory available",
+        sender.give_up(
+            3, f"the table has {what} that are too large for the memory available",
             f"Write it with smaller {what}.",
         )  # fmt: skip
     except BaseException as error:  # panics of the reading library are no Exception
         what = (str(error).splitlines() or ["?"])[0][:200]
-        _give_up(out, 3, f"the table is a damaged {KINDS[kind]}: {what}", AGAIN)
-    out.flush()
-    os._exit(0)
-
-
-def _send(out: IO[bytes], content: bytes) -> None:
-    out.write(len(content).to_bytes(8, "little"))
-    out.write(content)
-    out.flush()
-
-
-def _give_up(out: IO[bytes], status: int, message: str, hint: str) -> None:
-    out.write(_ERROR.to_bytes(8, "little"))
-    _send(out, json.dumps([status, message, hint]).encode())
+        sender.give_up(3, f"the table is a damaged {KINDS[kind]}: {what}", AGAIN)
 
 
 def _rows_of_a_piece(size: int, rows: int, width: int, bytes_: int) -> int:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Collection
@@ -28,6 +30,8 @@ from pellucid.data.sheets import sheet_columns
 
 _SECONDS = 60.0
 _BYTES_PER_SECOND = 2 * 2**20
+_PATIENCE = 10  # times the seconds of computing: a busy machine, or a slow disk
+_FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP")
 # Empty packages in place of the real ones: importing those takes longer than reading most files.
 _PROGRAM = """
 import importlib, json, sys, types
@@ -82,8 +86,8 @@ def read_frame(
     ``header`` says whether its first row holds the column names.
 
     Raises ``DataError`` for a damaged file, for columns that no network takes, and for one that
-    needs more than half of the memory available or more time than a minute and half a second
-    for each MiB.
+    needs more than half of the memory available or more computing than a minute and half a second
+    for each MiB, or ten times as long by the clock.
     """
     if kind == "parquet":
         _check_end(file, data)
@@ -115,19 +119,21 @@ def _check_end(file: Path, data: bytes) -> None:
 def _run(file: Path, data: bytes, order: dict[str, Any]) -> bytes:
     """What the child wrote; errors of every kind as ``DataError``."""
     seconds = _SECONDS + len(data) / _BYTES_PER_SECOND
+    order["seconds"] = math.ceil(seconds)
     try:
         done = subprocess.run(
             child_command("frames", order),
             input=data,
             capture_output=True,
-            timeout=seconds,
+            timeout=_PATIENCE * seconds,
             check=False,
             env=child_environment(),
         )
     except subprocess.TimeoutExpired:
         raise DataError(
-            f"{file} was not read within {seconds:.0f} seconds: it is damaged, or too large",
-            AGAIN,
+            f"{file} was not read within {_PATIENCE * seconds:.0f} seconds: the machine is too "
+            "busy, or the file is damaged",
+            "Try again when less runs beside; otherwise write the file again.",
         ) from None
     except OSError as error:
         raise FileError(
@@ -140,7 +146,7 @@ def _run(file: Path, data: bytes, order: dict[str, Any]) -> bytes:
         message, hint = json.loads(done.stdout.decode("utf-8", "replace") or '["", ""]')
         made = MissingPackageError if done.returncode == _LACKS else DataError
         raise made(message.replace("the table", str(file), 1), hint)
-    raise damaged_in_child(file, order["kind"], done.returncode, order["memory"])
+    raise ended_in_child(file, order["kind"], done.returncode, order["memory"])
 
 
 def child_command(module: str, order: dict[str, Any]) -> list[str]:
@@ -157,14 +163,34 @@ def child_environment() -> dict[str, str]:
     return {**os.environ, "POLARS_MAX_THREADS": "2", "RUST_BACKTRACE": "0"}
 
 
-def damaged_in_child(file: Path, kind: str, status: int, memory: int) -> DataError:
+def ended_in_child(file: Path, kind: str, status: int, memory: int) -> PellucidError:
     """The error for a file at which the child that read it ended."""
+    name = _signal_name(-status)
+    if name in _FROM_OUTSIDE:
+        return FileError(
+            f"{file} was not read to its end: the process that read it was ended from outside "
+            f"({name}), as the system does when memory runs short",
+            "Try again, with fewer programs beside.",
+        )
+    if name == "SIGXCPU":
+        return DataError(
+            f"{file} is a damaged {KINDS[kind]}, or too large to be read as a whole: more time was "
+            "computed than its size explains",
+            AGAIN,
+        )
     why = f"signal {-status}" if status < 0 else f"status {status}"
     return DataError(
         f"{file} is a damaged {KINDS[kind]}: reading it ended in the middle ({why}), as a "
         f"wrong length or more than the {memory / 2**20:,.0f} MiB of memory allowed can cause",
         AGAIN,
     )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return ""
 
 
 def columns_in(file: Path, content: bytes) -> tuple[list[Column], list[str]]:
@@ -187,14 +213,21 @@ def columns_in(file: Path, content: bytes) -> tuple[list[Column], list[str]]:
 # --- In the child ------------------------------------------------------------------------------
 
 
-def child(kind: str, memory: int, texts: Collection[str], sheet: str, header: bool | None) -> None:
+def child(
+    kind: str,
+    memory: int,
+    seconds: int,
+    texts: Collection[str],
+    sheet: str,
+    header: bool | None,
+) -> None:
     """Reads a file of ``kind`` from standard input and writes its columns to standard output.
 
-    ``memory`` bounds what the process may take, in bytes.  Ends with status 3 and a message for
-    a file that cannot be used, 4 where a package is missing.
+    ``memory`` bounds what the process may take, in bytes, and ``seconds`` what it may compute.
+    Ends with status 3 and a message for a file that cannot be used, 4 where a package is missing.
     """
     data = sys.stdin.buffer.read()
-    limit_child(memory)
+    limit_child(memory, seconds)
     notes: list[str] = []
     try:
         if kind == "excel":
@@ -211,10 +244,19 @@ def child(kind: str, memory: int, texts: Collection[str], sheet: str, header: bo
         first = (str(error).splitlines() or ["?"])[0][:200]
         _give_up(f"the table is a damaged {KINDS[kind]}: {first}", AGAIN)
     else:
-        out = sys.stdout.buffer
-        out.write(arrays_of(columns, notes))
-        out.flush()
+        write_out(arrays_of(columns, notes))
     os._exit(0)
+
+
+def write_out(content: bytes) -> None:
+    """Writes all of it to standard output.
+
+    By calls of the system: of a large write of ``sys.stdout.buffer`` that is interrupted, because
+    the process is stopped and goes on, the rest is lost (CPython 3.11).
+    """
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(1, rest) :]
 
 
 def arrays_of(columns: list[Column], notes: list[str]) -> bytes:
@@ -245,22 +287,25 @@ def _columns(kind: str, data: bytes, texts: Collection[str]) -> list[Column]:
 
 
 def _give_up(message: str, hint: str, status: int = _UNUSABLE) -> None:
-    sys.stdout.buffer.write(json.dumps([message, hint]).encode())
-    sys.stdout.flush()
+    write_out(json.dumps([message, hint]).encode())
     os._exit(status)
 
 
-def limit_child(memory: int) -> None:
-    """Bounds the memory of this process, where the system can, and leaves no core dump."""
+def limit_child(memory: int, seconds: int | None = None) -> None:
+    """Bounds the memory of this process and its seconds of computing, where the system can, and
+    leaves no core dump."""
     try:
         import resource
     except ImportError:
         return
     pages = int(Path("/proc/self/statm").read_text().split()[0]) if os.name == "posix" else 0
-    for kind, value in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_AS, memory + pages * resource.getpagesize() + 2**30),
-    ):
+    limits = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_AS: memory + pages * resource.getpagesize() + 2**30,
+    }
+    if seconds is not None:
+        limits[resource.RLIMIT_CPU] = seconds
+    for kind, value in limits.items():
         try:
             hard = resource.getrlimit(kind)[1]
             limit = value if hard == resource.RLIM_INFINITY else min(value, hard)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -24,7 +23,7 @@ from pellucid.nn.calling import (
     structure_changed,
 )
 from pellucid.nn.converting import Convertible
-from pellucid.nn.errors import PathError, RegistrationError, SetupError
+from pellucid.nn.errors import MissingAttribute, PathError, RegistrationError, SetupError
 from pellucid.nn.locating import Failure, locate
 from pellucid.nn.observing import observe
 from pellucid.nn.older_names import OlderNames
@@ -326,10 +325,7 @@ class Module(Convertible, OlderNames):
                 return found[name]  # type: ignore[no-any-return]
         if name in self._computed:
             return self._computed[name].compute(self)
-        private = name.startswith("_")
-        near = [] if private else difflib.get_close_matches(name, dir(self), 1)
-        advice = f"; did you mean {near[0]!r}?" if near else ""
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{advice}")
+        raise MissingAttribute(self, name)
 
     def __getstate__(self) -> dict[str, Any]:
         # A program belongs to this very module: copies and pickles compile their own.

@@ -1,6 +1,7 @@
 """The order of training rows in an epoch, and many such orders at once.
 
-NumPy's generators, because drawing the order must not take longer than a short epoch's steps.
+NumPy's generators, long orders by native code (:mod:`pellucid.training.shuffling`), because drawing
+the order must not take longer than a short epoch's steps.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pellucid.training.shuffling import MOST_ROWS, MULTIPLIER, shuffled
+
 Orders = npt.NDArray[np.int64]
 _Words = npt.NDArray[np.uint32]
-_WORD, _LONG = (1 << 32) - 1, (1 << 128) - 1
+_WORD, _SHORT, _LONG = (1 << 32) - 1, (1 << 64) - 1, (1 << 128) - 1
+_MANY = 4096
+"""Rows of all orders from which on native code draws them."""
 _POOL = 4
 """Words of a seed's pool."""
-_MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
-"""Of PCG64's steps (O'Neill, 2014)."""
 
 
 def order_of(seed: int, epoch: int, rows: int) -> Orders:
@@ -25,8 +28,13 @@ def order_of(seed: int, epoch: int, rows: int) -> Orders:
 
     A generator for each epoch: any epoch's order can be had without those before it.
     """
-    generator = np.random.Generator(np.random.PCG64([seed, epoch]))
-    return generator.permutation(rows)
+    bits = np.random.PCG64([seed, epoch])
+    if not _MANY <= rows < MOST_ROWS:
+        return np.random.Generator(bits).permutation(rows)
+    state: Any = bits.state["state"]
+    found = np.empty(rows, np.int64)
+    shuffled(np.array([_halves(state["state"], state["inc"])], np.uint64), found[None])
+    return found
 
 
 def orders_of(seeds: Sequence[int], epochs: Sequence[int], rows: int) -> Orders:
@@ -36,19 +44,28 @@ def orders_of(seeds: Sequence[int], epochs: Sequence[int], rows: int) -> Orders:
     generator than to draw a short order.
     """
     found = np.empty((len(seeds), len(epochs), rows), np.int64)
-    bits = np.random.PCG64(0)
-    generator = np.random.Generator(bits)
-    state: Any = dict(bits.state)
+    if found.size < _MANY or rows >= MOST_ROWS:  # not worth loading native code
+        for line, seed in zip(found, seeds, strict=True):
+            for order, epoch in zip(line, epochs, strict=True):
+                order[:] = np.random.Generator(np.random.PCG64([seed, epoch])).permutation(rows)
+        return found
     numbers = [_words_of(seed, epoch) for seed in seeds for epoch in epochs]
     made = _generated(np.array(numbers, np.uint32).reshape(-1, _POOL)).tolist()
-    lines = found.reshape(len(numbers), rows)
-    for line, (first, second, third, fourth) in zip(lines, made, strict=True):
-        step = ((((third << 64) | fourth) << 1) | 1) & _LONG
-        begun = (step + ((first << 64) | second)) & _LONG
-        state["state"] = {"state": (begun * _MULTIPLIER + step) & _LONG, "inc": step}
-        bits.state = state
-        line[:] = generator.permutation(rows)
+    shuffled(np.array([_begun(*words) for words in made], np.uint64), found.reshape(-1, rows))
     return found
+
+
+def _begun(first: int, second: int, third: int, fourth: int) -> tuple[int, int, int, int]:
+    """State and increment of PCG64 that begins with these words of its seed."""
+    step = ((((third << 64) | fourth) << 1) | 1) & _LONG
+    begun = (step + ((first << 64) | second)) & _LONG
+    state = (begun * MULTIPLIER + step) & _LONG
+    return _halves(state, step)
+
+
+def _halves(state: int, step: int) -> tuple[int, int, int, int]:
+    """Both numbers of 128 bits in words of 64."""
+    return state >> 64, state & _SHORT, step >> 64, step & _SHORT
 
 
 def _words_of(seed: int, epoch: int) -> list[int]:

@@ -31,6 +31,7 @@ from pellucid.training.resuming import first_records, start_record, unfinished_f
 from pellucid.training.run_folder import (
     CHECKPOINTS,
     MODEL,
+    REPORT,
     SETTINGS,
     WEIGHTS,
     RunWriter,
@@ -140,7 +141,8 @@ class SystemJob:
     ``resume`` goes on with a run that was killed or interrupted, from its last checkpoint, with
     its file and its settings; the network in the end is that of a run that was never interrupted,
     bit by bit.  ``listener(kind, fact)`` hears ("loaded", system), ("event", Event), ("trained",
-    history), ("measured", figures), ("problem", text).
+    history), ("measured", figures), ("problem", text).  ``report(folder, system)`` makes the page
+    of a run that has come to its end.
     """
 
     def __init__(
@@ -156,11 +158,13 @@ class SystemJob:
         listener: Callable[[str, Any], None] = lambda kind, fact: None,
         progress: bool | None = False,
         settings_text: str = "",
+        report: Callable[[Path, Any], str] | None = None,
     ) -> None:
         self.make, self.source, self.settings = make, source, dict(settings)
         self.output = None if output is None else Path(os.path.abspath(output))
         self.overwrite, self.resume, self.threads = overwrite, resume, threads
         self.listener, self.progress, self.settings_text = listener, progress, settings_text
+        self.report = report
         self._records: list[dict[str, Any]] = []
         self._adopted: Path | None = None
 
@@ -268,7 +272,17 @@ class SystemJob:
             except Exception as error:
                 whole = False
                 self.listener("problem", f"The network could not be measured: {error}")
+            self._write_report(writer, system)
         outcome.folder = writer.finish(complete=whole)
+
+    def _write_report(self, writer: RunWriter, system: System) -> None:
+        """The page; a run without it is complete all the same."""
+        if self.report is None:
+            return
+        try:
+            writer.write(REPORT, self.report(writer.folder, system))
+        except Exception as error:
+            self.listener("problem", f"The report could not be written: {error}")
 
 
 class _Recorder:
