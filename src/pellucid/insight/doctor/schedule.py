@@ -15,6 +15,8 @@ SLOWER = 6.0
 LOOK_SECONDS = 0.03
 LEAST_SECONDS = 0.008
 MOST_ROWS = 32
+SAVED = 0.5
+"""The share of what time allows that can be set aside."""
 GROWTH = 1.3
 """Steps between looks grow by this factor, until time decides."""
 
@@ -40,6 +42,9 @@ class Schedule:
         self._plain: deque[float] = deque(maxlen=15)
         """What the last steps that nobody looked at took."""
         self._costs: deque[float] = deque(maxlen=5)
+        self._saving_since: float | None = None
+        self._apart = 0.0
+        """Seconds of the look that is going on which are counted already."""
 
     @property
     def elapsed(self) -> float:
@@ -50,6 +55,26 @@ class Schedule:
     def left(self) -> float:
         """Seconds that may be spent now."""
         return self.credit + self.share * self.elapsed - self.spent
+
+    @property
+    def _saved(self) -> float:
+        """Seconds of them that are set aside."""
+        since = self._saving_since
+        return 0.0 if since is None else SAVED * self.share * max(0.0, self.elapsed - since)
+
+    def save(self) -> None:
+        """From now on a part of what time allows is kept from looks, for something that costs
+        more than one."""
+        if self._saving_since is None:
+            self._saving_since = self.elapsed
+
+    def made(self, seconds: float, steps: float) -> None:
+        """It has cost so much; looks from now on take about ``steps`` times as long as a step."""
+        self.spent += seconds
+        self._apart += seconds
+        self._saving_since = None
+        self._costs.clear()
+        self._costs.append(steps * (median(self._plain) if self._plain else 0.0))
 
     def rows_to_look_at(self, batch: int) -> int:
         """How many rows of a batch a look may have, so that it takes about 30 ms: a row costs a
@@ -67,14 +92,15 @@ class Schedule:
         if self.share <= 0 or self.steps < self.next_step:
             return False
         expected = median(self._costs) if self._costs else self._predicted
-        return self.left >= expected
+        return self.left - self._saved >= expected
 
     def pause(self, seconds: float) -> None:
         """So many seconds belong to something else and do not count."""
         self._begun += seconds
 
     def looked(self, seconds: float) -> None:
-        """A look is over; it has cost so much."""
+        """A look is over; it has cost so much, and what was made in it apart."""
+        seconds, self._apart = seconds - self._apart, 0.0
         self.spent += max(0.0, seconds)
         self._costs.append(max(0.0, seconds))
         self.looks += 1
