@@ -60,12 +60,13 @@ def test_statistics_are_those_of_the_step_and_nothing_remains() -> None:
     model, optimizer, _, (step, x, y) = training(3)
     model.drop.p = 0.0
     before = state_of(model, optimizer)
-    drawn = pellucid.get_rng_state().numpy().copy()
     programs = len(step._order)
     observed = ObservedStep(step.function, [model], [optimizer])
     for number in (0, 1):
+        drawn = pellucid.get_rng_state().numpy().copy()
         ((found, record),) = observed.records((x[number], y[number]), {}) or []
         assert found is model
+        assert np.array_equal(pellucid.get_rng_state().numpy(), drawn)
         twin = Net()
         twin.load_state_dict(model.state_dict())
         twin.drop.p = 0.0
@@ -78,7 +79,6 @@ def test_statistics_are_those_of_the_step_and_nothing_remains() -> None:
             assert record["parameter"][name]["norm"] == pytest.approx(expected["norm"], rel=1e-5)
     for mine, other in zip(state_of(model, optimizer), before, strict=True):
         np.testing.assert_array_equal(mine, other)
-    assert np.array_equal(pellucid.get_rng_state().numpy(), drawn)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
     assert not any(p._hooks for p in model.parameters())
     assert len(step._order) == programs
