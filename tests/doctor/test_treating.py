@@ -186,5 +186,5 @@ def test_what_wins_short_trainings_and_loses_the_whole_one_is_taken_back():
 
 
 def test_without_steps_for_it_there_is_no_check():
-    treatment = report(rate(1000.0)).treat(steps=20, seeds=3, trials=1, budget=0.4)
+    treatment = report(rate(1000.0)).treat(steps=60, seeds=3, trials=1, budget=1.25)
     assert treatment.kept and treatment.check is None
