@@ -115,4 +115,7 @@ def resampled_weights(rows: int, draws: int, seed: int) -> Floats:
     """How often each row is in samples of as many rows, drawn with replacement: float64 (draws,
     rows)."""
     random = np.random.default_rng(seed)
-    return random.multinomial(rows, np.full(rows, 1 / rows), size=draws).astype(np.float64)
+    found = np.empty((draws, rows))
+    for draw in range(draws):
+        found[draw] = np.bincount(random.integers(rows, size=rows), minlength=rows)
+    return found

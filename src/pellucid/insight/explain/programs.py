@@ -15,8 +15,8 @@ from pellucid.tensor.trees import LEAF, rebuild
 
 KEPT_PROGRAMS = 64
 
-_kept: OrderedDict[Any, tuple[Any, Callable[..., Any]]] = OrderedDict()
-"""(model, what is computed) → the model, and the compiled function; the oldest goes first."""
+_kept: OrderedDict[Any, tuple[Any, Any]] = OrderedDict()
+"""(model, what is computed) → the model, and what computes it; the oldest goes first."""
 _lock = threading.Lock()
 
 
@@ -36,12 +36,18 @@ def program(
     ``key`` says what is computed besides the model.  A function that asks for values of tensors,
     as ``if x > 0`` does, cannot be compiled and runs operation by operation.
     """
+    found: Callable[..., Any] = kept(model, key, lambda: _Program(make()))
+    return found
+
+
+def kept(model: Any, key: Hashable, make: Callable[[], Any]) -> Any:
+    """What ``make()`` gives for this model, made at first use and kept for the next."""
     with _lock:
         found = _kept.get((id(model), key))
         if found is not None:
             _kept.move_to_end((id(model), key))
             return found[1]
-    made = _Program(make())
+    made = make()
     with _lock:
         _kept[id(model), key] = (model, made)
         while len(_kept) > KEPT_PROGRAMS:
