@@ -142,9 +142,7 @@ def test_a_program_is_made_when_enough_time_was_saved() -> None:
 
 
 @pytest.mark.parametrize("rows", [64, 70])
-def test_fits_of_a_trainer_are_the_same_bits(
-    rows: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fits_of_a_trainer_are_the_same_bits(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pellucid.insight.doctor.fits.Schedule", lambda *_: Schedule(1.0, 1e6))
     found = []
     for doctor in (False, "full"):

@@ -91,7 +91,7 @@ def test_a_patch_that_helps_is_kept_and_the_program_stays_as_it_was():
     assert len(curves["patched"]) == len(curves["unpatched"]) == len(trial.pairs)
     assert [pair[0] for pair in trial.pairs] == [curve[-1][1] for curve in curves["unpatched"]]
     check = treatment.check
-    assert check.lasts and check.patches == tuple(treatment.kept) and "stays better" in check.reason
+    assert check.lasts and check.patches == tuple(treatment.kept) and "better over" in check.reason
     assert check.pair[1] > check.pair[0] + 0.3
     assert check.patched[-1][0] == check.steps == check.unpatched[-1][0]
 
@@ -179,7 +179,7 @@ def test_what_wins_short_trainings_and_loses_the_whole_one_is_taken_back():
     assert not check.lasts and check.steps > 2 * trial.patched[0][-1][0]
     assert max(score for _, score in check.patched) > check.pair[1]
     assert treatment.steps <= treatment.budget
-    assert "it does not stay better" in trial.reason and trial.reason in str(treatment)
+    assert "not better over" in trial.reason and trial.reason in str(treatment)
     assert "taken back" in str(treatment)
     assert json.loads(json.dumps(treatment.to_json()))["check"]["lasts"] is False
     assert treatment.program.optimizer.param_groups[0]["lr"] == pytest.approx(1e-5)

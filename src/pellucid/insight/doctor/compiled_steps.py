@@ -13,7 +13,7 @@ from pellucid.graph.node import topological
 from pellucid.insight.doctor.looking import Given, look
 from pellucid.insight.doctor.moments import Moment
 from pellucid.insight.doctor.observed_steps import ObservedStep, Statistics
-from pellucid.insight.doctor.observing import glance, newest_record
+from pellucid.insight.doctor.observing import glance, newest_record, norm_of
 from pellucid.insight.doctor.schedule import Schedule
 from pellucid.insight.doctor.tracks import Track
 from pellucid.tensor.core import TensorCore
@@ -135,8 +135,8 @@ class CompiledStep:
         found = {}
         parameters = [p for track in self.tracks for p in track.parameters]
         for number, (parameter, old) in enumerate(zip(parameters, before or (), strict=False)):
-            change = float(np.linalg.norm((parameter.detach().array() - old).ravel()))
-            ratio = change / max(float(np.linalg.norm(old.ravel())), 1e-12)
+            change = norm_of(parameter.detach().array() - old)
+            ratio = change / max(norm_of(old), 1e-12)
             name = names.get(id(parameter), f"parameter {number}")
             found[name] = {"norm": change, "ratio": ratio}
         return found

@@ -15,7 +15,7 @@ from pellucid.insight.doctor.findings import Finding
 from pellucid.insight.doctor.judging import judged
 from pellucid.insight.doctor.moments import undone
 from pellucid.insight.doctor.observed_steps import ObservedStep, Statistics
-from pellucid.insight.doctor.observing import glance, newest_record
+from pellucid.insight.doctor.observing import glance, newest_record, norm_of
 from pellucid.insight.doctor.report import Report
 from pellucid.insight.doctor.schedule import Schedule
 from pellucid.insight.doctor.tracks import MOST_RECORDS
@@ -109,8 +109,8 @@ class FitDoctor:
         began = time.perf_counter()
         names = {id(p): name for name, p in self.record.trainer.model.named_parameters()}
         for parameter, old in zip(self._parameters(), before or (), strict=False):
-            change = float(np.linalg.norm((parameter._cell.array - old).ravel()))
-            ratio = change / max(float(np.linalg.norm(old.ravel())), 1e-12)
+            change = norm_of(parameter._cell.array - old)
+            ratio = change / max(norm_of(old), 1e-12)
             name = names.get(id(parameter), "")
             self.records[-1]["update"][name] = {"norm": change, "ratio": ratio}
         self.schedule.spent += time.perf_counter() - began

@@ -47,8 +47,9 @@ class LongCheck:
     def reason(self) -> str:
         """What was seen, in words."""
         before, after = self.pair
-        verdict = "it stays better" if self.lasts else "it does not stay better"
-        return f"over {self.steps} steps {verdict}: {before:.3g} without, {after:.3g} with it"
+        if self.lasts:
+            return f"better over {self.steps} steps, too: {before:.3g} without, {after:.3g} with it"
+        return f"not better over {self.steps} steps: {before:.3g} without, {after:.3g} with it"
 
     def to_json(self) -> dict[str, Any]:
         """The check as JSON values."""

@@ -25,7 +25,7 @@ from pellucid.insight.doctor.compiled_steps import CompiledStep, moved_tracks, s
 from pellucid.insight.doctor.findings import Finding
 from pellucid.insight.doctor.judging import judged, merged
 from pellucid.insight.doctor.moments import Moment
-from pellucid.insight.doctor.observing import glance, newest_record, parameter_statistics
+from pellucid.insight.doctor.observing import glance, newest_record, norm_of, parameter_statistics
 from pellucid.insight.doctor.report import Report
 from pellucid.insight.doctor.schedule import Schedule
 from pellucid.insight.doctor.steps import NotRepeatable, StepRecorder
@@ -529,8 +529,8 @@ class Watch:
                 continue
             moved = [p for p in track.parameters if isinstance(p._grad, TensorCore)]
             for number, (parameter, old) in enumerate(zip(moved, before, strict=False)):
-                change = float(np.linalg.norm((parameter.detach().array() - old).ravel()))
-                ratio = change / max(float(np.linalg.norm(old.ravel())), 1e-12)
+                change = norm_of(parameter.detach().array() - old)
+                ratio = change / max(norm_of(old), 1e-12)
                 name = names.get(id(parameter), f"parameter {number}")
                 found[name] = {"norm": change, "ratio": ratio}
         self._weights = [entry for entry in self._weights if entry[0] is not track]

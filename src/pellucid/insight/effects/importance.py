@@ -146,9 +146,10 @@ def permutation_importance(
         whole, drawn_of = measure.with_draws(wanted, found, draws[mine])
         lost[place, repeat] = before - whole
         drawn[place, mine] = own[mine] - drawn_of
+    spread = _interval(drawn, level)
     return Importance(
-        tuple(parts), lost, _interval(drawn, level), before, measure.name, len(columns),
-        _verdict(columns, parts, lost, _interval(drawn, level), measure.name, before),
+        tuple(parts), lost, spread, before, measure.name, len(columns),
+        _verdict(columns, parts, lost, spread, measure.name, before),
     )  # fmt: skip
 
 

@@ -35,9 +35,7 @@ class Measured:
         """The figure of all rows."""
         return self.with_draws(targets, answers, np.empty((0, len(answers))))[0]
 
-    def with_draws(
-        self, targets: Targets, answers: Floats, draws: Floats
-    ) -> tuple[float, Floats]:
+    def with_draws(self, targets: Targets, answers: Floats, draws: Floats) -> tuple[float, Floats]:
         """The figure of all rows, and those of the draws (draws,)."""
         weights = np.concatenate([np.ones((1, len(answers))), draws])
         figures = self.of(targets, answers, weights)

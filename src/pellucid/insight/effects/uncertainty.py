@@ -116,6 +116,11 @@ def resampled_weights(rows: int, draws: int, seed: int) -> Floats:
     rows)."""
     random = np.random.default_rng(seed)
     found = np.empty((draws, rows))
-    for draw in range(draws):
-        found[draw] = np.bincount(random.integers(rows, size=rows), minlength=rows)
+    together = max(1, (1 << 20) // rows)
+    for start in range(0, draws, together):
+        count = min(together, draws - start)
+        chosen = random.integers(rows, size=(count, rows))
+        chosen += np.arange(0, count * rows, rows)[:, None]
+        counted = np.bincount(chosen.reshape(-1), minlength=count * rows)
+        found[start : start + count] = counted.reshape(count, rows)
     return found
