@@ -44,8 +44,8 @@ class Multipliers:
     def __init__(self, reading: Reading, inputs: Sequence[Node]) -> None:
         if reading.stopped:
             raise UnsupportedError(
-                f"DeepLIFT cannot follow {', '.join(sorted(reading.stopped))}: the score depends on "
-                "the inputs by positions alone",
+                f"DeepLIFT cannot follow {', '.join(sorted(reading.stopped))}: the score depends "
+                "on the inputs by positions alone",
                 "use a method that asks the model, such as feature_ablation or kernel_shap",
             )
         self.reading = reading
