@@ -207,7 +207,9 @@ def _unchanged(program: Program) -> Iterator[None]:
         yield
     finally:
         for cell, array in before:
-            np.copyto(cell.array, array)
+            known = cell.array
+            if known is not None:
+                np.copyto(known, array)
         for subject in (*program.changed, *(tensor for tensor, _ in program.gradients)):
             changed(subject)
 

@@ -348,13 +348,13 @@ class _Work:
     def checked(self, trials: Sequence[PatchTrial], whole: int) -> LongCheck | None:
         """A long training with what was kept; what does not stay better in it is taken back, the
         newest patch first and all where there is no time for another look."""
-        found, first = None, None
+        first: LongCheck | None = None
         while self.kept:
             allowed = self.budget - self.steps
             found, made = check(self.program, self.kept, whole, self.length, allowed)
             self.steps += made
             first = first or found
-            if found is None and first is None:
+            if first is None:
                 return None
             if found is not None and found.lasts:
                 return found
