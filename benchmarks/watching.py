@@ -7,12 +7,16 @@ The floor: a step that is not looked at tells the watch of one call (a few micro
 what looking costs is bounded by its share of the time (1 % light, 4 % full), whatever it looks at,
 so that the goals are 2 % and 5 %.  The step itself is the same program in all of them.
 
-"ours" is the compiled step called from Python once a step; "again" is the same once more, built
-anew: its difference is what this measurement does not see.  All take turns in one process, in
-blocks of about half a second in an order that changes; the figures are sums over all blocks, looks
-included.  The time that other contestants run does not count for the watch's budget.  What is spent
-before the first block (the looks at the first steps) is told apart.  ``--trainer`` measures whole
-fits.
+It is the same in memory, too: one network is built and trained, and the watches take turns at its
+steps, call by call, in an order that changes from round to round.  "again" is no watch once more:
+its figures are what this measurement does not see.  The clock of a watch stands while others run.
+Every call is timed.  A cost has two parts: the calls that were looked at, each by what it takes
+longer than the middle call, all of them counted, and the middle call itself against that without a
+watch (medians, because other guests of the machine lengthen one call in ten); "±" is the standard
+error of the second part, from its values in twenty parts of the time.  "by sums" is all time
+together, in which such guests are seen as well.  What is spent before the first round (the looks at
+the first steps) is told apart, and so is what making the program of statistics took, which counts
+as a look.  ``--trainer`` measures whole fits.
 """
 
 from __future__ import annotations
@@ -31,41 +35,64 @@ from contestants import WORKLOADS
 from contestants import Ours as Plain
 from measuring import table, use_cores
 
-BLOCK = 0.5
-VARIANTS = ("ours", "again", "light", "full")
-HEAD = ["network", "ms a step", "again", "light", "full", "looks (light, full)", "at the start, s"]
+PARTS = 20
+VARIANTS = ("off", "again", "light", "full")
+HEAD = [
+    "network", "ms a step", "again", "light", "full", "by sums (again, light, full)",
+    "looks (light, full)", "program (light, full)", "at the start, s",
+]  # fmt: skip
 
 
 class Watched:
-    """A step under a watch, or under none; the watch's clock stands while others run."""
+    """A step with a watch, or with none, that takes its turn; its clock stands while others run."""
 
-    def __init__(self, build: Callable[[], Any], level: str) -> None:
-        self.contestant = build()
+    def __init__(self, contestant: Any, level: str) -> None:
+        self.contestant = contestant
         self.watch: Any = None
         if level in ("light", "full"):
             from pellucid.insight.doctor.watching import Watch
 
             self.watch = Watch(level=level)
-            self.contestant.step.follower = self.watch
-        start = time.perf_counter()
-        self.contestant.run(30)
-        self.first = time.perf_counter() - start
+            contestant.step.clear()  # it finds model and optimizer where they are traced
+        self.times: list[float] = []
+        """Seconds of each call."""
+        self.looks: list[bool] = []
+        """Whether it was looked at (or the one after a look, which measures the update)."""
+        self._stopped = time.perf_counter()
+        for turn in range(30):
+            self.call(turn)
+        self.first = sum(self.times)
+        self.times, self.looks = [], []
+
+    def call(self, turn: int) -> None:
+        """One step, timed."""
+        step, watch = self.contestant.step, self.watch
+        pairs = getattr(self.contestant, "pairs", None) or self.contestant.batches
+        given = pairs[turn % len(pairs)]
+        if watch is not None:
+            now = time.perf_counter()
+            watch.schedule.pause(now - self._stopped)
+            watch._began += now - self._stopped
+        spent = 0.0 if watch is None else watch.schedule.spent
+        step.follower = watch
+        begun = time.perf_counter()
+        step(*given)
+        ended = time.perf_counter()
+        step.follower = None
+        self.times.append(ended - begun)
+        self.looks.append(watch is not None and watch.schedule.spent != spent)
         self._stopped = time.perf_counter()
 
-    def run(self, turns: int) -> float:
-        """So many steps; the seconds that they took."""
-        time.sleep(0.05)  # idle workers of the one before spin for a while
-        self.contestant.step.follower = None
-        self.contestant.run(max(1, turns // 10))
-        self.contestant.step.follower = self.watch
-        if self.watch is not None:
-            now = time.perf_counter()
-            self.watch.schedule.pause(now - self._stopped)
-            self.watch._began = now
-        start = time.perf_counter()
-        self.contestant.run(turns)
-        self._stopped = time.perf_counter()
-        return self._stopped - start
+    def middle(self, part: slice = slice(None)) -> float:
+        """The median of the calls that nobody looked at."""
+        pairs = list(zip(self.times[part], self.looks[part], strict=True))
+        return statistics.median([t for t, look in pairs if not look] or self.times[part])
+
+    def looking(self) -> float:
+        """What the looks took, as a share of all time without them."""
+        middle = self.middle()
+        extra = sum(t - middle for t, look in zip(self.times, self.looks, strict=True) if look)
+        return extra / (middle * len(self.times))
 
 
 def builders(threads: int) -> dict[str, Callable[[], Any]]:
@@ -79,32 +106,42 @@ def builders(threads: int) -> dict[str, Callable[[], Any]]:
 
 def measure(build: Callable[[], Any], seconds: float) -> list[str]:
     """The line of the table for one network."""
-    made = {name: Watched(build, name) for name in VARIANTS}
-    once = min(made["ours"].run(5) for _ in range(3)) / 5
-    turns = max(1, round(BLOCK / once))
-    blocks = max(3, round(seconds / (BLOCK * len(VARIANTS))))
+    contestant = build()
+    contestant.run(3)
+    made = {name: Watched(contestant, name) for name in VARIANTS}
     order = random.Random(0)
-    ratios: dict[str, list[float]] = {name: [] for name in VARIANTS}
-    sums = dict.fromkeys(VARIANTS, 0.0)
-    for _ in range(blocks):
+    turn, end = 0, time.perf_counter() + seconds
+    while turn < PARTS or time.perf_counter() < end:
         names = list(VARIANTS)
         order.shuffle(names)
-        took = {name: made[name].run(turns) for name in names}
-        for name in VARIANTS:
-            sums[name] += took[name]
-            ratios[name].append(took[name] / took["ours"] - 1)
-    line = [f"{1e3 * sums['ours'] / (blocks * turns):.3f}"]
+        for name in names:
+            made[name].call(turn)
+        turn += 1
+    parts = [slice(turn * k // PARTS, turn * (k + 1) // PARTS) for k in range(PARTS)]
+    off = made["off"]
+    line = [f"{1e3 * off.middle():.3f}"]
     for name in VARIANTS[1:]:
-        error = statistics.stdev(ratios[name]) / math.sqrt(blocks)
-        line.append(f"{100 * (sums[name] / sums['ours'] - 1):+.1f} ± {100 * error:.1f} %")
-    looks = [made[name].watch.schedule.looks for name in ("light", "full")]
+        ratios = [made[name].middle(part) / off.middle(part) - 1 for part in parts]
+        error = statistics.stdev(ratios) / math.sqrt(PARTS)
+        cost = made[name].middle() / off.middle() - 1 + made[name].looking()
+        line.append(f"{100 * cost:+.2f} ± {100 * error:.2f} %")
+    sums = {name: sum(made[name].times) for name in VARIANTS}
+    line.append(", ".join(f"{100 * (sums[n] / sums['off'] - 1):+.1f}" for n in VARIANTS[1:]) + " %")
+    watches = [made[name].watch for name in ("light", "full")]
+    line.append(", ".join(str(watch.schedule.looks) for watch in watches))
+    line.append(", ".join(_program_of(watch) for watch in watches))
     starts = [made[name].first - made["again"].first for name in ("light", "full")]
-    line.append(", ".join(map(str, looks)))
     line.append(", ".join(f"{value:.2f}" for value in starts))
-    trouble = [made[name].watch.trouble for name in ("light", "full")]
+    trouble = [watch.trouble for watch in watches]
     if any(trouble):
         raise SystemExit(f"the watch ended before its time: {trouble}")
     return line
+
+
+def _program_of(watch: Any) -> str:
+    """What making the program of statistics took; "-" without one."""
+    found = [s._statistics.seconds for s in watch._compiled.values() if s._statistics is not None]
+    return f"{found[0]:.2f} s" if found and found[0] else "-"
 
 
 def fits(seconds: float) -> list[list[str]]:

@@ -90,6 +90,10 @@ def test_a_patch_that_helps_is_kept_and_the_program_stays_as_it_was():
     curves = treatment.curves[trial.patch.text]
     assert len(curves["patched"]) == len(curves["unpatched"]) == len(trial.pairs)
     assert [pair[0] for pair in trial.pairs] == [curve[-1][1] for curve in curves["unpatched"]]
+    check = treatment.check
+    assert check.lasts and check.patches == tuple(treatment.kept) and "better over" in check.reason
+    assert check.pair[1] > check.pair[0] + 0.3
+    assert check.patched[-1][0] == check.steps == check.unpatched[-1][0]
 
 
 def test_a_patch_that_harms_is_taken_back_and_the_next_one_is_tried_without_it():
@@ -135,3 +139,52 @@ def test_curves_are_drawn(tmp_path):
     axes = treatment.draw(tmp_path / "treated.svg")
     assert (tmp_path / "treated.svg").stat().st_size > 1000
     assert len(axes.lines) >= 6 and axes.get_ylabel() == "share learned"
+
+
+# ---- the whole training --------------------------------------------------------------------------
+
+
+class Fading(nn.Module):
+    """Good at the start of a training: after so many steps what it has learned fades."""
+
+    def __init__(self, model, after):
+        super().__init__()
+        self.model, self.after = model, after
+        self.register_buffer("calls", pellucid.zeros(()))
+
+    def forward(self, x):
+        if self.training:
+            self.calls.add_(1.0)
+            with pellucid.no_grad():
+                for parameter in self.model.parameters():
+                    parameter.mul_(pellucid.where(self.calls > self.after, 0.0, 1.0))
+        return self.model(x)
+
+
+def fading(after):
+    def apply(trial):
+        trial.optimizer.param_groups[0]["lr"] = 0.01
+        trial.model = Fading(trial.model, after)
+
+    return Patch("setting", "Learn fast, forget later.", "lr", 1e-5, 0.01, apply)
+
+
+def test_what_wins_short_trainings_and_loses_the_whole_one_is_taken_back():
+    given = report(fading(60))
+    treatment = given.treat(trials=1)
+    (trial,) = treatment.trials
+    assert trial.gain > 0.3 and trial.evidence >= trial.needed
+    assert not trial.kept and treatment.kept == [] and treatment.diff == ""
+    check = treatment.check
+    assert not check.lasts and check.steps > 2 * trial.patched[0][-1][0]
+    assert max(score for _, score in check.patched) > check.pair[1]
+    assert treatment.steps <= treatment.budget
+    assert "not better over" in trial.reason and trial.reason in str(treatment)
+    assert "taken back" in str(treatment)
+    assert json.loads(json.dumps(treatment.to_json()))["check"]["lasts"] is False
+    assert treatment.program.optimizer.param_groups[0]["lr"] == pytest.approx(1e-5)
+
+
+def test_without_steps_for_it_there_is_no_check():
+    treatment = report(rate(1000.0)).treat(steps=60, seeds=3, trials=1, budget=1.25)
+    assert treatment.kept and treatment.check is None

@@ -134,14 +134,70 @@ def test_deep_lift_is_complete_through_any_operation() -> None:
     assert_close(found.gap, np.zeros(12), 1e-4, 1e-4)
 
 
-def test_what_positions_decide_is_named() -> None:
-    class Median(nn.Module):
-        def forward(self, x: Any) -> Any:
-            return x.sort(1)[0][:, 2:4]
+class ByPosition(nn.Module):
+    """A score that knows of the inputs only which of them is the largest."""
 
-    verdict = explain.lrp(Median(), X, 0).verdict()
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(6, 2)
+
+    def forward(self, x: Any) -> Any:
+        return self.table(x.argmax(1)) + 0.1 * x[:, :2]
+
+
+class ByAnother(nn.Module):
+    """Values in the order of other values."""
+
+    def forward(self, x: Any) -> Any:
+        values, keys = x[:, :3], x[:, 3:]
+        return values.gather(1, keys.argsort(1)) * pellucid.tensor([1.0, 2.0, 4.0])
+
+
+def test_what_positions_decide_is_named_or_refused() -> None:
+    pellucid.manual_seed(0)
+    model = ByPosition()
+    verdict = explain.lrp(model, X, 0).verdict()
     assert not verdict.trusted
-    assert "argsort is not followed" in verdict
+    assert "argmax is not followed" in verdict
+    for rule in ("rescale", "reveal_cancel"):
+        with pytest.raises(UnsupportedError, match="cannot follow argmax"):
+            explain.deep_lift(model, X, BASE, 0, rule=rule)
+        with pytest.raises(UnsupportedError, match="cannot follow argsort"):
+            explain.deep_lift(ByAnother(), X, BASE, 0, rule=rule)
+    assert "argsort is not followed" in explain.lrp(ByAnother(), X, 0).verdict()
+
+
+WEIGHTS = [3.0, -1.0, 0.5, 2.0, 1.5, -2.0]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        lambda x: x.sort(1).values * pellucid.tensor(WEIGHTS),
+        lambda x: x.sort(1, descending=True).values * pellucid.tensor(WEIGHTS),
+        lambda x: x.topk(3, 1).values * pellucid.tensor([1.0, -2.0, 3.0]),
+        lambda x: x.tanh().sort(1).values[:, 2:4],
+        lambda x: x.reshape(-1, 2, 3).sort(1).values.flatten(1) * pellucid.tensor(WEIGHTS),
+    ],
+    ids=["sort", "descending", "topk", "median", "axis"],
+)
+def test_sorted_values_are_followed_to_where_they_stood(order: Any) -> None:
+    def scores(x: Any) -> Any:
+        return order(x).sum(1, keepdim=True)
+
+    class Sorted(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return scores(x)
+
+    model = Sorted()
+    for rule in ("rescale", "reveal_cancel"):
+        found = explain.deep_lift(model, X, BASE, 0, rule=rule)
+        assert_close(found.gap, np.zeros(len(X)), 1e-5, 1e-5)
+    exact = explain.integrated_gradients(model, X, BASE, 0, n_steps=400)
+    assert np.abs(explain.deep_lift(model, X, BASE, 0).array - exact.array).max() < 0.5
+    relevance = explain.lrp(model, X, 0)
+    assert_close(relevance.totals, scores(pellucid.tensor(X)).numpy()[:, 0], 1e-5, 1e-5)
+    assert "operations" not in relevance.checks
 
 
 def test_relevance_is_kept_where_there_is_no_bias() -> None:

@@ -44,6 +44,12 @@ def facts_changed(subject: object) -> None:
     changed(subject)
 
 
+def mode_changed(subject: object) -> None:
+    """A module went into training mode or out of it, and nothing else: programs look again, but
+    compare the mode alone."""
+    changed(subject)
+
+
 def structure_changed(subject: object) -> None:
     """A module gained or lost a child: paths and compiled programs may be out of date."""
     changes.structure += 1
@@ -54,19 +60,23 @@ class FactsGuard:
     """Whether what a traced call of a module depends on is still so.
 
     Looks only when some module has changed since it last looked: programs ask often, for
-    example at every step of a learning rate's schedule.
+    example at every step of a learning rate's schedule.  Modes come and go (an evaluation after
+    each epoch, each explanation of a network in training) and are compared by themselves.
     """
 
-    __slots__ = ("_module", "_facts", "_seen", "_valid")
+    __slots__ = ("_module", "_facts", "_seen", "_valid", "_training")
 
     def __init__(self, module: ModuleTree) -> None:
         self._module = module
         self._facts = module._facts()
         self._seen = changes.facts
         self._valid = True
+        self._training = module.training
 
     def __call__(self) -> bool:
         """True while the module is as it was."""
+        if self._module.training != self._training:
+            return False
         if self._seen != changes.facts:
             self._seen = changes.facts
             self._valid = self._module._facts() == self._facts

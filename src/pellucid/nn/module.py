@@ -17,6 +17,7 @@ from pellucid.nn.calling import (
     facts_changed,
     guard_module,
     is_setting,
+    mode_changed,
     path_outside,
     read_module,
     shapes_in,
@@ -159,11 +160,16 @@ class Module(Convertible, OlderNames):
         """What a traced call depends on beyond its arguments; a program is valid while it stays.
 
         Parts are compared by identity (modules, storage of parameters and buffers, hooks,
-        functions) and plain settings, such as a dropout's p, by value.
+        functions) and plain settings, such as a dropout's p, by value.  The mode, which changes
+        often, is compared apart.
         """
         storage = (*self._parameters.items(), *self._buffers.items())
         return (
-            *((k, exact(v)) for k, v in self.__dict__.items() if v is None or is_setting(v)),
+            *(
+                (k, exact(v))
+                for k, v in self.__dict__.items()
+                if (v is None or is_setting(v)) and k != "training"
+            ),
             *((k, id(v)) for k, v in self._modules.items()),
             *((k, id(v)) for k, v in self._computed.items()),
             *((k, None if tensor is None else tensor.identity) for k, tensor in storage),
@@ -268,6 +274,9 @@ class Module(Convertible, OlderNames):
                     "call super().__init__() first in __init__",
                 )
             super().__setattr__(name, value)
+        elif name == "training":
+            super().__setattr__(name, value)
+            mode_changed(self)
         elif name in self._computed:
             self._computed[name].assign(self, value)
         elif isinstance(value, Parameter):

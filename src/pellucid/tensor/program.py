@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -105,6 +106,7 @@ class Program:
         """Whether this is no program, because arguments have to be recognized by identity."""
         self._keep: list[Any] = []
         self._borrowed: list[tuple[np.ndarray, np.ndarray]] = []
+        began = time.perf_counter()
         trace = Trace()
         results: list[TensorCore] = []
         self.given: list[TensorCore] = []
@@ -132,6 +134,8 @@ class Program:
         self.validity.watch(self._subjects(trace))
         self.executable = backends.load(self.graph, owner.backend)
         self._prepare_buffers()
+        self.made_in = time.perf_counter() - began
+        """Seconds that tracing and compiling took."""
 
     def _graph(self, trace: Trace, outputs: list[Node]) -> Graph:
         """The traced graph: arguments, host values and cells in; results and new values out."""

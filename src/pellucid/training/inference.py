@@ -61,9 +61,7 @@ class Scorer:
         count = len(next(leaves(rows)))
         if not self.compile or not count:
             return np.array(applied(self.model, mapped(rows, as_tensor)).detach().numpy())
-        if not self._block:
-            wanted = 1 << max(0, count - 1).bit_length()
-            self._block = min(MAX_BLOCK, max(_MIN_BLOCK, wanted))
+        self._block = self._block or block_for(count)
         size = self._block
         results = []
         for start in range(0, count, size):
@@ -77,6 +75,11 @@ class Scorer:
             model = self.model
             self._program = compile_function(lambda x: applied(model, x))
         return self._program(block)
+
+
+def block_for(count: int) -> int:
+    """The size of blocks that suits so many rows."""
+    return min(MAX_BLOCK, max(_MIN_BLOCK, 1 << max(0, count - 1).bit_length()))
 
 
 def _block(array: npt.NDArray[Any], start: int, size: int) -> Tensor:

@@ -60,6 +60,11 @@ class Program:
         """Whether short trainings begin with weights that the program did not begin with."""
         return self.fresh and self.case.notes.get("first weights") is None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the training is over and begins anew, so that what it has reached is known."""
+        return self.fresh and self.case.phase == "after"
+
     def now(self) -> float:
         """The score of the program as it is now."""
         bench, held = self.case.bench, self.case.validation
@@ -147,10 +152,19 @@ class Arm:
         self.curves: dict[int, Curve] = {}
         self._eager = EAGER_SECONDS
 
+    @property
+    def stops_early(self) -> bool:
+        """Whether a patch keeps the weights of the best moment."""
+        return any(patch.name == "patience" for patch in self.patches)
+
+    def steps_for(self, steps: int) -> int:
+        """How many steps a training has that would have so many without the patches."""
+        return self._length(self.program.patched(self.patches), steps)
+
     def score(self, seed: int) -> float:
         """The score at the end; the best one where training stops early, with the best weights."""
         curve = self.curves[seed]
-        if any(patch.name == "patience" for patch in self.patches):
+        if self.stops_early:
             return max(value for _, value in curve)
         return curve[-1][1]
 

@@ -12,7 +12,9 @@ import numpy as np
 from pellucid.graph.node import topological
 from pellucid.insight.doctor.looking import Given, look
 from pellucid.insight.doctor.moments import Moment
-from pellucid.insight.doctor.observing import glance, newest_record
+from pellucid.insight.doctor.observed_steps import ObservedStep, Statistics
+from pellucid.insight.doctor.observing import glance, newest_record, norm_of
+from pellucid.insight.doctor.schedule import Schedule
 from pellucid.insight.doctor.tracks import Track
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.nonfinite import FirstNonFinite, find_first_nonfinite
@@ -46,6 +48,7 @@ class CompiledStep:
         self._weights: list[np.ndarray] | None = None
         self._program: Any = None
         self._reads = False
+        self._statistics: Statistics | None = None
 
     def losses(self, result: Any, steps: int) -> np.ndarray:
         """The loss of each step that ran, from what the function returned; NaN where it returns
@@ -82,6 +85,21 @@ class CompiledStep:
 
     # ---- looking -------------------------------------------------------------------------------
 
+    def statistics(
+        self,
+        given: Given,
+        models: list[Any],
+        optimizers: list[Any],
+        schedule: Schedule,
+        program: Any,
+    ) -> list[tuple[Any, dict[str, Any]]]:
+        """(model, its statistics) on the whole batch; empty where there is no program for that."""
+        if self._statistics is None:
+            function = self.function
+            observed = ObservedStep(function.function, models, optimizers, function.backend)
+            self._statistics = Statistics(observed)
+        return self._statistics.records(given.args, given.kwargs, schedule, program.made_in)
+
     def keep(self, args: Any, kwargs: Any, steps: int) -> Given | None:
         """Keep what the function was called with."""
         given = Given.of(self.function, args, kwargs, steps - 1 if steps else None)
@@ -117,11 +135,16 @@ class CompiledStep:
         found = {}
         parameters = [p for track in self.tracks for p in track.parameters]
         for number, (parameter, old) in enumerate(zip(parameters, before or (), strict=False)):
-            change = float(np.linalg.norm((parameter.detach().array() - old).ravel()))
-            ratio = change / max(float(np.linalg.norm(old.ravel())), 1e-12)
+            change = norm_of(parameter.detach().array() - old)
+            ratio = change / max(norm_of(old), 1e-12)
             name = names.get(id(parameter), f"parameter {number}")
             found[name] = {"norm": change, "ratio": ratio}
         return found
+
+    def drop_weights(self) -> dict[str, dict[str, float]]:
+        """Forget the copy: nothing is known of the changes since."""
+        self._weights = None
+        return {}
 
     @property
     def waits_for_update(self) -> bool:

@@ -14,7 +14,8 @@ from pellucid.insight.doctor.case import Case, Rows
 from pellucid.insight.doctor.findings import Finding
 from pellucid.insight.doctor.judging import judged
 from pellucid.insight.doctor.moments import undone
-from pellucid.insight.doctor.observing import glance, newest_record
+from pellucid.insight.doctor.observed_steps import ObservedStep, Statistics
+from pellucid.insight.doctor.observing import glance, newest_record, norm_of
 from pellucid.insight.doctor.report import Report
 from pellucid.insight.doctor.schedule import Schedule
 from pellucid.insight.doctor.tracks import MOST_RECORDS
@@ -49,6 +50,7 @@ class FitDoctor:
         self._judgement = JUDGEMENT if record.level == "light" else 0.0
         self._judged = 0
         self._told: set[tuple[str, str]] = set()
+        self._statistics: Statistics | None = None
         self.fresh: list[Finding] = []
         """Findings that nobody has been told of yet."""
 
@@ -70,7 +72,7 @@ class FitDoctor:
         source = self.record.source
         if source is not None:
             batch = source.tensors(next(iter(source.batches_of(unit))))
-            found = statistics_of(self.record.trainer, batch, rows)
+            found = self._compiled(batch) or statistics_of(self.record.trainer, batch, rows)
             if found is None:
                 self.schedule.share = 0.0
             else:
@@ -83,6 +85,19 @@ class FitDoctor:
                 self.record.wants_single = True
         self.schedule.looked(time.perf_counter() - began)
 
+    def _compiled(self, batch: Any) -> dict[str, Any]:
+        """Statistics by a program that computes them with the step, where there is one."""
+        trainer, source = self.record.trainer, self.record.source
+        if source is None or not trainer.compile:
+            return {}
+        if self._statistics is None:
+            learner = learner_of(trainer)
+            observed = ObservedStep(learner.__call__, [trainer.model], [trainer.optimizer])
+            self._statistics = Statistics(observed)
+        with training(trainer.model):
+            found = self._statistics.records(batch, {}, self.schedule, source.compile_seconds)
+        return found[0][1] if found else {}
+
     def _parameters(self) -> list[Any]:
         return [p for g in self.record.trainer.optimizer.param_groups for p in g["params"]]
 
@@ -94,8 +109,8 @@ class FitDoctor:
         began = time.perf_counter()
         names = {id(p): name for name, p in self.record.trainer.model.named_parameters()}
         for parameter, old in zip(self._parameters(), before or (), strict=False):
-            change = float(np.linalg.norm((parameter._cell.array - old).ravel()))
-            ratio = change / max(float(np.linalg.norm(old.ravel())), 1e-12)
+            change = norm_of(parameter._cell.array - old)
+            ratio = change / max(norm_of(old), 1e-12)
             name = names.get(id(parameter), "")
             self.records[-1]["update"][name] = {"norm": change, "ratio": ratio}
         self.schedule.spent += time.perf_counter() - began
@@ -138,10 +153,7 @@ def statistics_of(trainer: Any, batch: Any, rows: int) -> dict[str, Any] | None:
     None where they cannot be had."""
     model = trainer.model
     batch = tuple(map_tensors(part, partial(_first_rows, rows=rows)) for part in batch)
-    learner = Learner(
-        model, trainer.loss, trainer.optimizer, trainer.clip_norm, _nobody,
-        class_weights=trainer.class_weights, augment=trainer.augment,
-    )  # fmt: skip
+    learner = learner_of(trainer)
     seen = glance(model)
     try:
         with undone([model], []), eager_kernels(False):
@@ -153,6 +165,14 @@ def statistics_of(trainer: Any, batch: Any, rows: int) -> dict[str, Any] | None:
         return None
     finally:
         seen.remove()
+
+
+def learner_of(trainer: Any) -> Learner:
+    """What a step of the trainer's does, without the average of weights."""
+    return Learner(
+        trainer.model, trainer.loss, trainer.optimizer, trainer.clip_norm, _nobody,
+        class_weights=trainer.class_weights, augment=trainer.augment,
+    )  # fmt: skip
 
 
 def _first_rows(tensor: Any, rows: int) -> object:

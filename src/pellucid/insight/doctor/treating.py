@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from pellucid.insight.doctor.arms import Arm, Curve, Program
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.findings import Finding
 from pellucid.insight.doctor.general_remedies import best_rate, general_remedies, steps_made
+from pellucid.insight.doctor.lasting import LEAST, LongCheck, check
 from pellucid.insight.doctor.patches import Patch
 from pellucid.insight.doctor.remedies import learning_rate
 from pellucid.insight.doctor.sequential import evidence_of
@@ -40,8 +41,8 @@ show nothing within twice as many."""
 FEWEST_STEPS = 20
 USUAL_STEPS = 400
 """… which is taken to have so many where it has not been run."""
-LEAST = 0.02
-"""A patch has to improve the score by more than this."""
+FOR_CHECK = 0.35
+"""The share of the budget that trials leave for a long training with what they kept."""
 GOOD = 0.98
 """Who reaches this needs no further patch."""
 
@@ -92,6 +93,8 @@ class Treatment:
     learned nothing begins anew.
 
     ``steps`` were made in all, of a ``budget`` of so many; ``score`` says what the curves show.
+    ``check`` is what a long training with the kept patches has shown, None where the budget did not
+    allow one; patches that did not stay better in it are taken back.
     """
 
     trials: list[PatchTrial]
@@ -100,6 +103,7 @@ class Treatment:
     budget: int
     score: str
     seconds: float = 0.0
+    check: LongCheck | None = None
 
     @property
     def kept(self) -> list[Patch]:
@@ -129,6 +133,7 @@ class Treatment:
             "budget": self.budget,
             "score": self.score,
             "seconds": self.seconds,
+            "check": None if self.check is None else self.check.to_json(),
         }
 
     def draw(self, path: str | os.PathLike[str] | None = None) -> Axes:
@@ -148,6 +153,8 @@ class Treatment:
                 shown = f"{before:.3g} without, {after:.3g} with it, {len(trial.pairs)} seeds"
                 lines.append(f"  {self.score}: {shown}")
             lines.append(f"  {verdict}: {trial.reason}")
+        if self.check is not None:
+            lines.append(f"  {self.check.reason}")
         return "\n".join(lines)
 
 
@@ -177,8 +184,10 @@ def treat(
     after every pair is accounted for: the chance that any patch of a treatment is kept whose
     true mean improvement is 0 is at most ``error``, for differences that are normal, as
     :func:`.sequential.evidence_of` has to reach trials / (2·error); half of its errors are on the
-    other side.  Otherwise the patch is taken back, and the next one is tried without it.  Nothing
-    of the program that was examined changes.
+    other side.  Otherwise the patch is taken back, and the next one is tried without it.  What was
+    kept is then trained as long as the whole training takes, or as the budget allows: patches that
+    are not better at that length, too, are taken back (:mod:`.lasting`).  Nothing of the program
+    that was examined changes.
 
     ``report`` is a :class:`.report.Report` with a case.  Raises ``ArgumentError`` for one without,
     and where the case has no model, loss or rows.
@@ -199,7 +208,8 @@ def treat(
     whole = max(case.step, program.planned_steps) or USUAL_STEPS
     length = steps or max(FEWEST_STEPS, min(2 * FEWEST_STEPS, whole // 2), whole // SHARE)
     most = max(int(budget * whole), TINY)
-    work = _Work(program, length, most, seeds, trials / (2 * error))
+    reserved = min(whole, int(FOR_CHECK * most))
+    work = _Work(program, length, most, seeds, trials / (2 * error), reserved)
     found = []
     if program.is_redrawn:  # it takes no steps that the trials do not take, too
         anew = work.begun_anew(next((f.cause for f in report), "UNKNOWN"))
@@ -208,9 +218,10 @@ def treat(
         found.append(work.tried(cause, patch))
     if program.fresh and not work.kept:
         found += _in_general(case, trials - len(found), work)
+    checked = work.checked(found, whole)
     return Treatment(
         found, program.patched(work.kept, 0), work.steps, most, program.score,
-        time.perf_counter() - begun,
+        time.perf_counter() - begun, checked,
     )  # fmt: skip
 
 
@@ -267,16 +278,30 @@ def _in_general(case: Case, number: int, work: _Work) -> list[PatchTrial]:
 class _Work:
     """What has been tried so far, and what it has cost."""
 
-    def __init__(self, program: Program, length: int, most: int, seeds: int, needed: float) -> None:
+    def __init__(
+        self,
+        program: Program,
+        length: int,
+        most: int,
+        seeds: int,
+        needed: float,
+        reserved: int,
+    ) -> None:
         self.program = program
         self.length = length
-        self.most = most
+        self.budget = most
+        self.reserved = reserved
         self.seeds = seeds
         self.needed = needed
         self.kept: list[Patch] = []
         self.steps = 0
         self.is_good = False
         self._base = Arm(program, [])
+
+    @property
+    def most(self) -> int:
+        """The steps that trials may take: as soon as a patch is kept, not those of its check."""
+        return self.budget - self.reserved * bool(self.kept)
 
     @property
     def is_spent(self) -> bool:
@@ -319,6 +344,25 @@ class _Work:
             self.kept.append(patch)
             self.is_good = min(b for _, b in trial.pairs) > GOOD and self.program.is_judged
         return trial
+
+    def checked(self, trials: Sequence[PatchTrial], whole: int) -> LongCheck | None:
+        """A long training with what was kept; what does not stay better in it is taken back, the
+        newest patch first and all where there is no time for another look."""
+        first: LongCheck | None = None
+        while self.kept:
+            allowed = self.budget - self.steps
+            found, made = check(self.program, self.kept, whole, self.length, allowed)
+            self.steps += made
+            first = first or found
+            if first is None:
+                return None
+            if found is not None and found.lasts:
+                return found
+            kept = [trial for trial in trials if trial.kept]
+            for trial in kept if found is None else kept[-1:]:
+                trial.kept, trial.reason = False, (found or first).reason
+                self.kept.remove(trial.patch)
+        return first
 
     def _pair(self, trial: PatchTrial, arm: Arm, seed: int) -> None:
         for made, curves in ((self._base, trial.unpatched), (arm, trial.patched)):

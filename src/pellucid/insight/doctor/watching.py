@@ -25,7 +25,7 @@ from pellucid.insight.doctor.compiled_steps import CompiledStep, moved_tracks, s
 from pellucid.insight.doctor.findings import Finding
 from pellucid.insight.doctor.judging import judged, merged
 from pellucid.insight.doctor.moments import Moment
-from pellucid.insight.doctor.observing import glance, newest_record, parameter_statistics
+from pellucid.insight.doctor.observing import glance, newest_record, norm_of, parameter_statistics
 from pellucid.insight.doctor.report import Report
 from pellucid.insight.doctor.schedule import Schedule
 from pellucid.insight.doctor.steps import NotRepeatable, StepRecorder
@@ -349,38 +349,45 @@ class Watch:
         self.steps += count
         self.schedule.stepped(now - self._began, False, count)
         if step.waits_for_update:
-            self._add_updates(step)
+            self._add_updates(step, steps <= 1)
         elif self.schedule.steps >= self.schedule.next_step:
             rows = self.schedule.rows_to_look_at(_rows_in(args, kwargs, steps))
             if self.schedule.is_due:
-                self._look_at(step, args, kwargs, steps, rows)
+                self._look_at(step, program, args, kwargs, steps, rows)
         self._judge_in_time()
         self._began = time.perf_counter()
 
     def _used(self) -> list[Any]:
         return [track.optimizer for track in self.tracks if track.optimizer is not None]
 
-    def _add_updates(self, step: CompiledStep) -> None:
+    def _add_updates(self, step: CompiledStep, is_single: bool) -> None:
+        """How far the step that was just made went; many in one call are not one."""
         began = time.perf_counter()
-        found = step.updates(self.names())
+        found = step.updates(self.names()) if is_single else step.drop_weights()
         for track in step.tracks:
             if track.records:
                 track.records[-1]["update"] = found
         self.schedule.spent += time.perf_counter() - began
 
-    def _look_at(self, step: CompiledStep, args: Any, kwargs: Any, steps: int, rows: int) -> None:
-        """Keep the batch of a compiled step, and take statistics of some rows of it."""
+    def _look_at(
+        self, step: CompiledStep, program: Any, args: Any, kwargs: Any, steps: int, rows: int
+    ) -> None:
+        """Keep the batch of a compiled step, and take its statistics: by a program that computes
+        them with the step where there is one, else of some rows."""
         began = time.perf_counter()
         given = step.keep(args, kwargs, steps)
         if given is not None:
-            seen, records = statistics_of(given, self.models, self._used(), rows)
+            used = self._used()
+            records = step.statistics(given, self.models, used, self.schedule, program)
+            if not records:
+                seen, records = statistics_of(given, self.models, used, rows)
+                if seen is None:
+                    self.schedule.share = 0.0  # it cannot be run as Python
             for track in step.tracks:
                 found = next((dict(r) for model, r in records if model is track.model), {})
                 if found:
                     losses = track.losses[-1]
                     track.record({**found, "step": track.steps - 1, "loss": losses, "update": {}})
-            if seen is None:
-                self.schedule.share = 0.0  # it cannot be run as Python
             step.take_weights()
         self.schedule.looked(time.perf_counter() - began)
 
@@ -522,8 +529,8 @@ class Watch:
                 continue
             moved = [p for p in track.parameters if isinstance(p._grad, TensorCore)]
             for number, (parameter, old) in enumerate(zip(moved, before, strict=False)):
-                change = float(np.linalg.norm((parameter.detach().array() - old).ravel()))
-                ratio = change / max(float(np.linalg.norm(old.ravel())), 1e-12)
+                change = norm_of(parameter.detach().array() - old)
+                ratio = change / max(norm_of(old), 1e-12)
                 name = names.get(id(parameter), f"parameter {number}")
                 found[name] = {"norm": change, "ratio": ratio}
         self._weights = [entry for entry in self._weights if entry[0] is not track]

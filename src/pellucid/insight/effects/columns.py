@@ -53,6 +53,20 @@ class Columns:
         """With a column set to ``values`` (rows,)."""
         raise NotImplementedError
 
+    def shuffled(self, draws: Sequence[tuple[Sequence[str], Places]]) -> Self:
+        """All rows once for each of ``draws``, one after the other: with the columns that it names
+        taken from its rows."""
+        count = len(self)
+        made = self.take(np.tile(np.arange(count), len(draws)))
+        sources: dict[str, Places] = {}
+        for place, (names, rows) in enumerate(draws):
+            for name in names:
+                found = sources.setdefault(name, np.tile(np.arange(count), len(draws)))
+                found[place * count : (place + 1) * count] = rows
+        for name, rows in sources.items():
+            made = made.with_values(name, self.values(name)[rows])
+        return made
+
     def with_rows(self, names: Sequence[str], rows: Places) -> Self:
         """With the columns ``names`` taken from other rows: row i gets those of row ``rows[i]``."""
         made = self
@@ -97,6 +111,18 @@ class ArrayColumns(Columns):
     def take(self, rows: Places) -> Self:
         """Only these rows, in this order."""
         return dataclasses.replace(self, array=self.array[rows])
+
+    def shuffled(self, draws: Sequence[tuple[Sequence[str], Places]]) -> Self:
+        """All rows once for each of ``draws``, with the columns that it names taken from its
+        rows."""
+        count = len(self)
+        made = np.tile(self.array, (len(draws), 1))
+        for place, (names, rows) in enumerate(draws):
+            part = made[place * count : (place + 1) * count]
+            for name in names:
+                column = self.names.index(name)
+                part[:, column] = self.array[rows, column]
+        return dataclasses.replace(self, array=made)
 
     def with_values(self, name: str, values: Values) -> Self:
         """With a column set to ``values`` (rows,)."""

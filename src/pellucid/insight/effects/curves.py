@@ -273,7 +273,7 @@ def _answers(
 
     found = _blocked(subject, columns, target, places, placed)
     shaped = found.reshape(*sizes, count, found.shape[1])
-    return np.asarray(np.moveaxis(shaped, (-1, -2), (0, 1)))
+    return np.ascontiguousarray(np.moveaxis(shaped, (-1, -2), (0, 1)))
 
 
 def _blocked(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,10 @@ from pellucid.insight.explain.verdicts import Verdict
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+BLOCK = 1 << 15
+"""Rows that are asked for at once."""
+ELEMENTS = 1 << 22
+"""Numbers that they may hold."""
 _DRAWS = 200
 _LIKENESS = 0.8
 
@@ -133,22 +137,37 @@ def permutation_importance(
     measure = measured_by(score, subject, wanted, answers)
     before = measure.once(wanted, answers)
     parts = _parts(columns, groups)
-    random = np.random.default_rng(seed)
     draws = resampled_weights(len(columns), _DRAWS, seed + 1)
     own = measure.of(wanted, answers, draws)
     lost = np.empty((len(parts), repeats))
     drawn = np.empty((len(parts), _DRAWS))
-    for place, members in enumerate(parts.values()):
-        for repeat in range(repeats):
-            order = random.permutation(len(columns))
-            found = subject.scores(columns.with_rows(members, order).data)
-            lost[place, repeat] = before - measure.once(wanted, found)
-            mine = slice(repeat, None, repeats)  # each draw of rows has one of the shuffles
-            drawn[place, mine] = own[mine] - measure.of(wanted, found, draws[mine])
+    for place, repeat, found in _shuffled_answers(subject, columns, parts, repeats, seed):
+        mine = slice(repeat, None, repeats)  # each draw of rows has one of the shuffles
+        whole, drawn_of = measure.with_draws(wanted, found, draws[mine])
+        lost[place, repeat] = before - whole
+        drawn[place, mine] = own[mine] - drawn_of
+    spread = _interval(drawn, level)
     return Importance(
-        tuple(parts), lost, _interval(drawn, level), before, measure.name, len(columns),
-        _verdict(columns, parts, lost, _interval(drawn, level), measure.name, before),
+        tuple(parts), lost, spread, before, measure.name, len(columns),
+        _verdict(columns, parts, lost, spread, measure.name, before),
     )  # fmt: skip
+
+
+def _shuffled_answers(
+    subject: Any, columns: Any, parts: Mapping[str, list[str]], repeats: int, seed: int
+) -> Iterator[tuple[int, int, Floats]]:
+    """(number of the part, of the repeat, the answers (rows, outputs) with its columns shuffled);
+    as many shuffles at once as make a block of rows."""
+    count, random = len(columns), np.random.default_rng(seed)
+    together = max(1, min(BLOCK // count, ELEMENTS // (count * max(1, len(columns.names)))))
+    asked = [(place, repeat) for place in range(len(parts)) for repeat in range(repeats)]
+    members = list(parts.values())
+    for start in range(0, len(asked), together):
+        block = asked[start : start + together]
+        draws = [(members[place], random.permutation(count)) for place, _ in block]
+        answers = subject.scores(columns.shuffled(draws).data)
+        for number, (place, repeat) in enumerate(block):
+            yield place, repeat, answers[number * count : (number + 1) * count]
 
 
 def _interval(drawn: Floats, level: float) -> Interval:

@@ -18,6 +18,7 @@ from pellucid.func import functional_call, grad, jvp
 from pellucid.insight.effects.subject import Floats, as_rows, row_count
 from pellucid.insight.effects.verdict import Reasons
 from pellucid.insight.explain.forward import plain
+from pellucid.insight.explain.programs import kept
 from pellucid.insight.explain.verdicts import Verdict, rank_correlation
 from pellucid.nn import functional
 from pellucid.nn.modes import evaluation
@@ -119,7 +120,7 @@ def tracin(
                 "Give a target for each row.",
             )
     names = _parameters(model, layers)
-    traced = _Traced(model, each, names, compile)
+    traced = _traced(model, loss, each, names, compile)
     found = []
     with evaluation(model):
         for moment in moments:
@@ -145,6 +146,17 @@ def tracin(
     agreement = _agreement(parts)
     verdict = _verdict(values, measured, agreement, moments, known)
     return Influence("TracIn", values, measured, agreement, verdict)
+
+
+def _traced(model: Module, loss: Any, each: Any, names: Sequence[str], compile: bool) -> _Traced:
+    """The programs of a model, which the next call finds again where the loss can be told by."""
+    key = ("tracin", loss, tuple(names), compile)
+    try:
+        hash(key)
+    except TypeError:
+        return _Traced(model, each, names, compile)
+    found: _Traced = kept(model, key, lambda: _Traced(model, each, names, compile))
+    return found
 
 
 class _Traced:

@@ -28,14 +28,24 @@ def ranks(values: npt.NDArray[Any]) -> Floats:
     return found
 
 
-Ranked = dict[str, Floats]
-"""Ranks of columns that are known already."""
+Ranked = dict[tuple[str, str], Floats]
+"""What is known already: (column, "ranks") and (column, "unit"), those of length 1 around 0."""
 
 
 def _ranks_of(columns: Columns, name: str, known: Ranked) -> Floats:
-    if name not in known:
-        known[name] = ranks(columns.values(name))
-    return known[name]
+    if (name, "ranks") not in known:
+        known[name, "ranks"] = ranks(columns.values(name))
+    return known[name, "ranks"]
+
+
+def _unit_of(columns: Columns, name: str, known: Ranked) -> Floats:
+    """Ranks as a direction: their mean taken away, of length 1 (zeros where all are equal)."""
+    if (name, "unit") not in known:
+        found = _ranks_of(columns, name, known)
+        found = found - found.mean()
+        size = float(np.sqrt(found @ found))
+        known[name, "unit"] = found / size if size > 0 else found
+    return known[name, "unit"]
 
 
 def likeness(columns: Columns, first: str, second: str, known: Ranked | None = None) -> float:
@@ -48,10 +58,8 @@ def likeness(columns: Columns, first: str, second: str, known: Ranked | None = N
             return _cramer(columns.values(first), columns.values(second))
         group, number = (second, first) if ordered[0] else (first, second)
         return _ratio(columns.values(group), _ranks_of(columns, number, known))
-    a, b = (_ranks_of(columns, name, known) for name in (first, second))
-    a, b = a - a.mean(), b - b.mean()
-    size = float(np.sqrt((a @ a) * (b @ b)))
-    return abs(float(a @ b)) / size if size > 0 else 0.0
+    a, b = (_unit_of(columns, name, known) for name in (first, second))
+    return min(1.0, abs(float(a @ b)))
 
 
 def strongest_likeness(

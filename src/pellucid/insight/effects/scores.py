@@ -33,13 +33,19 @@ class Measured:
 
     def once(self, targets: Targets, answers: Floats) -> float:
         """The figure of all rows."""
-        found = float(self.of(targets, answers, np.ones((1, len(answers))))[0])
+        return self.with_draws(targets, answers, np.empty((0, len(answers))))[0]
+
+    def with_draws(self, targets: Targets, answers: Floats, draws: Floats) -> tuple[float, Floats]:
+        """The figure of all rows, and those of the draws (draws,)."""
+        weights = np.concatenate([np.ones((1, len(answers))), draws])
+        figures = self.of(targets, answers, weights)
+        found = float(figures[0])
         if not np.isfinite(found):
             raise NonFiniteError(
                 f"The score of the model is {found}",
                 "Look at the predictions and the targets: np.isfinite(...).",
             )
-        return found
+        return found, figures[1:]
 
 
 def summed(weights: Floats, values: Floats) -> Floats:

@@ -18,11 +18,12 @@ from pellucid.base.errors import (
     ShapeError,
 )
 from pellucid.insight.explain.forward import plain, position
+from pellucid.insight.explain.programs import kept
 from pellucid.nn.module import Module
 from pellucid.tensor.creation import as_tensor
 from pellucid.training.batches import leaves, mapped
 from pellucid.training.calibration import both_classes
-from pellucid.training.inference import Scorer
+from pellucid.training.inference import Scorer, block_for
 from pellucid.training.job import RunResult
 from pellucid.training.network import predictions_of
 from pellucid.training.stored_run import StoredRun, restore
@@ -135,9 +136,24 @@ def subject_of(model: Any, *, compile: bool = True) -> Subject:
 
 
 def _in_blocks(model: Module, compile: bool) -> Callable[[Any], Any]:
-    """The scores of a network: few rows in one size of block, many in a larger one."""
-    small, large = Scorer(model, compile=compile), Scorer(model, compile=compile, block=LARGE)
-    return lambda rows: (large if row_count(rows) >= 2 * LARGE else small)(rows)
+    """The scores of a network: few rows in one size of block, which the first call decides, many
+    in a larger one; programs of each size are kept for the next explanation."""
+    known: list[Scorer] = []
+
+    def scorer(block: int) -> Scorer:
+        key = ("scores", compile, block)
+        found: Scorer = kept(model, key, lambda: Scorer(model, compile=compile, block=block))
+        return found
+
+    def ask(rows: Any) -> Any:
+        count = row_count(rows)
+        if count >= 2 * LARGE:
+            return scorer(LARGE)(rows)
+        if not known:
+            known.append(scorer(block_for(count)))
+        return known[0](rows)
+
+    return ask
 
 
 def _are_names(names: Any) -> bool:

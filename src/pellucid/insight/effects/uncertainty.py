@@ -115,4 +115,12 @@ def resampled_weights(rows: int, draws: int, seed: int) -> Floats:
     """How often each row is in samples of as many rows, drawn with replacement: float64 (draws,
     rows)."""
     random = np.random.default_rng(seed)
-    return random.multinomial(rows, np.full(rows, 1 / rows), size=draws).astype(np.float64)
+    found = np.empty((draws, rows))
+    together = max(1, (1 << 20) // rows)
+    for start in range(0, draws, together):
+        count = min(together, draws - start)
+        chosen = random.integers(rows, size=(count, rows))
+        chosen += np.arange(0, count * rows, rows)[:, None]
+        counted = np.bincount(chosen.reshape(-1), minlength=count * rows)
+        found[start : start + count] = counted.reshape(count, rows)
+    return found

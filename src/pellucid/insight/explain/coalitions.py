@@ -73,12 +73,56 @@ class Coalitions:
                 part = plain(scores).reshape(block, copies)
                 found[start : start + block] = part[: min(block, count - start)]
         self.asked += count * copies
-        if not np.isfinite(found).all():
-            raise NonFiniteError(
-                f"The model gives NaN or infinity where parts of row {row} are replaced",
-                "Look at the background (or baselines) and the weights of the model.",
-            )
+        _finite(found.reshape(1, -1), row)
         return found
+
+    def scores_of_all(self, masks: Masks) -> Floats:
+        """The scores of every row with the players of each mask: (rows, masks, backgrounds), of
+        many small rows together in one call of a program."""
+        count, copies = len(masks), self.backgrounds
+        size = sum(int(np.prod(x.shape[1:], dtype=int)) for x in self.inputs)
+        mixed = count * copies
+        most = min(ELEMENTS // max(1, size * mixed), MOST_MIXED // mixed, self.rows)
+        if most < 2 or any(len(labels) > 1 for labels in self.players.labels):
+            return np.stack([self.scores(row, masks) for row in range(self.rows)])
+        forward = self.forward
+        program = forward.kept("coalitions of rows", self._mixed_rows)
+        labels = [as_tensor(part.reshape(-1)) for part in self.players.of_row(0)]
+        found = np.empty((self.rows, count, copies))
+        with no_grad(), forward.looking():
+            for start in range(0, self.rows, most):
+                lines = np.minimum(np.arange(start, start + most), self.rows - 1)
+                part = forward.of_rows(lines)
+                places = None if part.places is None else np.repeat(part.places, mixed)
+                scores = program(
+                    list(part.tensors),
+                    [as_tensor(b[lines] if len(b) > 1 else b) for b in self.background],
+                    labels,
+                    as_tensor(masks),
+                    None if places is None else as_tensor(places),
+                    [as_tensor(e) if moves else e for e, moves in part.repeated(mixed)],
+                )
+                rows = min(most, self.rows - start)
+                found[start : start + rows] = plain(scores).reshape(most, count, copies)[:rows]
+        self.asked += self.rows * mixed
+        _finite(found.reshape(self.rows, -1))
+        return found
+
+    def _mixed_rows(self) -> Callable[..., Any]:
+        light = self._light
+
+        def mixed(
+            inputs: Any, background: Any, labels: Any, masks: Any, places: Any, extra: Any
+        ) -> Any:
+            made = []
+            for x, there, label in zip(inputs, background, labels, strict=True):
+                shape = tuple(x.shape[1:])
+                present = masks.index_select(1, label).reshape(1, masks.shape[0], 1, *shape)
+                whole = where(present, x[:, None, None], there[:, None])
+                made.append(whole.reshape(-1, *shape))
+            return light.score(made, places, extra)
+
+        return mixed
 
     def _besides(self, row: int, copies: int) -> tuple[Any, list[Any]]:
         """Positions of the score and further arguments, for copies of a row."""
@@ -145,6 +189,17 @@ class Coalitions:
             forward=forward, again=again, shares=shares,
             share_errors=errors if uncertain is not None else None, players=self.players,
         )  # fmt: skip
+
+
+def _finite(scores: Floats, first: int = 0) -> None:
+    """Raise :class:`NonFiniteError` for a row, numbered from ``first``, with other scores."""
+    wrong = ~np.isfinite(scores).all(axis=1)
+    if wrong.any():
+        row = first + int(np.argmax(wrong))
+        raise NonFiniteError(
+            f"The model gives NaN or infinity where parts of row {row} are replaced",
+            "Look at the background (or baselines) and the weights of the model.",
+        )
 
 
 def coalitions_of(

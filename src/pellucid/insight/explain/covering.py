@@ -56,8 +56,7 @@ def _of_falls(
 ) -> Explanation:
     """Falls of the score for masks of one absent player each, the last with nobody."""
     shares, errors, bases = [], [], []
-    for row in range(game.rows):
-        scores = game.scores(row, without)
+    for row, scores in enumerate(game.scores_of_all(without)):
         falls = game.forward.output[row] - scores[:-1]
         shares.append(falls.mean(axis=1))
         spread = falls.std(axis=1, ddof=1) if game.backgrounds > 1 else np.zeros(len(falls))

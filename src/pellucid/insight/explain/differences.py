@@ -21,6 +21,7 @@ from pellucid.insight.explain.rules import (
     extreme_of,
     gradient_of,
     nature_of,
+    place_of,
     pulled,
     slope_inside,
 )
@@ -41,6 +42,12 @@ class Multipliers:
     """
 
     def __init__(self, reading: Reading, inputs: Sequence[Node]) -> None:
+        if reading.stopped:
+            raise UnsupportedError(
+                f"DeepLIFT cannot follow {', '.join(sorted(reading.stopped))}: the score depends "
+                "on the inputs by positions alone",
+                "use a method that asks the model, such as feature_ablation or kernel_shap",
+            )
         self.reading = reading
         self.base = [new_input(n.spec, "baseline") for n in inputs]
         self.reference: dict[Node, Node] = dict(zip(inputs, self.base, strict=True))
@@ -66,6 +73,8 @@ class Multipliers:
             return [m]
         if self.reading.is_linear(node):
             return self._kept(node, pulled(node, m, node))
+        if self.reading.chooses(node):
+            return self._sorted(node, m)
         nature = nature_of(node.op)
         if nature == "multilinear":
             return self._kept(node, self._averaged(node, m))
@@ -198,6 +207,35 @@ class Multipliers:
         slope = gradient_of(node, m, node, x)[0]
         found: Node = elementwise.where(near, slope, elementwise.div(parts, safe))
         return found
+
+    def _sorted(self, node: Node, m: Node, steps: int = 16) -> list[Any]:
+        """Elements in an order of their own: each has the places that it held on the straight way,
+        and what differs from the whole along the axis is shared out by the size of the changes."""
+        x = self.reading.sorted_by_itself(node)
+        if x is None:
+            raise UnsupportedError(
+                f"DeepLIFT has no rule for {node.op.name!r} where it reads at positions that "
+                f"depend on other inputs than what it reads{place_of(node)}",
+                "use a method that asks the model, such as feature_ablation or kernel_shap",
+            )
+        change, m = self.difference(x), _like(m, node)
+        total: Any = None
+        for step in range(steps):
+            way = elementwise.mul(change, scalar(x, (step + 0.5) / steps))
+            here = elementwise.add(self.at_reference(x), way)
+            moved = evaluated(node, {x: here})
+            part = gradient_of(moved, m, moved, *moved.inputs)[0]
+            total = part if total is None else elementwise.add(total, part)
+        total = elementwise.mul(total, scalar(x, 1 / steps))
+        axis = (node.settings["axis"],)
+        wanted = structure.sum(elementwise.mul(m, self.difference(node)), axis, keepdims=True)
+        found = structure.sum(elementwise.mul(total, change), axis, keepdims=True)
+        sizes = structure.sum(elementwise.abs(change), axis, keepdims=True)
+        rest = elementwise.div(
+            elementwise.sub(wanted, found), elementwise.maximum(sizes, scalar(x, NEAR))
+        )
+        spread = elementwise.mul(elementwise.sign(change), _like(rest, x))
+        return [elementwise.add(total, spread), None]
 
     def _opened(self, node: Node, formula: Node, m: Node) -> list[Any]:
         """An operation by the rules of the operations that it stands for."""

@@ -131,11 +131,21 @@ class Forward:
     @contextmanager
     def looking(self) -> Iterator[None]:
         """Evaluation mode inside; then every layer has the mode it had before."""
-        if not any(layer.training for layer in self.layers):
+        learning = [layer for layer in self.layers if layer.training]
+        if not learning:
             yield
             return
-        with evaluation(self.module):
+        if type(self.module).train is not Module.train:  # the class may do more than set modes
+            with evaluation(self.module):
+                yield
+            return
+        try:
+            for layer in learning:
+                layer.training = False
             yield
+        finally:
+            for layer in learning:
+                layer.training = True
 
     def run(self, tensors: Sequence[Any], extra: Sequence[Any] | None = None) -> Outputs:
         """What the model gives for inputs in the order of ``names``, as it gives it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from pellucid.base.caches import register_cache
 from pellucid.base.errors import TraceError
@@ -14,9 +14,10 @@ from pellucid.tensor.core import TensorCore
 from pellucid.tensor.trees import LEAF, rebuild
 
 KEPT_PROGRAMS = 64
+Kept = TypeVar("Kept")
 
-_kept: OrderedDict[Any, tuple[Any, Callable[..., Any]]] = OrderedDict()
-"""(model, what is computed) → the model, and the compiled function; the oldest goes first."""
+_kept: OrderedDict[Any, tuple[Any, Any]] = OrderedDict()
+"""(model, what is computed) → the model, and what computes it; the oldest goes first."""
 _lock = threading.Lock()
 
 
@@ -36,12 +37,17 @@ def program(
     ``key`` says what is computed besides the model.  A function that asks for values of tensors,
     as ``if x > 0`` does, cannot be compiled and runs operation by operation.
     """
+    return kept(model, key, lambda: _Program(make()))
+
+
+def kept(model: Any, key: Hashable, make: Callable[[], Kept]) -> Kept:
+    """What ``make()`` gives for this model, made at first use and kept for the next."""
     with _lock:
         found = _kept.get((id(model), key))
         if found is not None:
             _kept.move_to_end((id(model), key))
-            return found[1]
-    made = _Program(make())
+            return cast(Kept, found[1])
+    made = make()
     with _lock:
         _kept[id(model), key] = (model, made)
         while len(_kept) > KEPT_PROGRAMS:

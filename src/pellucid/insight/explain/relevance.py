@@ -153,6 +153,8 @@ class Relevance:
             return self._kept(node, pulled(node, part, node))
         if self.reading.is_linear(node) or nature in ("largest", "choice"):
             return self._kept(node, pulled(node, m, node))
+        if self.reading.chooses(node):  # to the elements that were read
+            return self._kept(node, pulled(node, m, node))
         if nature == "multilinear":
             return self._product(node, m)
         if nature == "quotient":  # what is divided by counts as a scale
@@ -316,7 +318,8 @@ def lrp(
     :class:`EpsilonRule`, :class:`GammaRule`, :class:`AlphaBetaRule` with their settings; ``rules``
     gives layers, by their path, rules of their own.  Other arguments as in :func:`.saliency`.
 
-    Functions of one value hand on all they have; largest elements to the largest; products of two
+    Functions of one value hand on all they have; largest elements to the largest, sorted ones to
+    where they stood; products of two
     values half to each, but nothing to a sigmoid gate (Arras and others, 2017) or to attention's
     weights; normalization treats the deviation as a scale (Ali and others, 2022).  No operation is
     passed over: one without a rule raises ``UnsupportedError``.  Biases take their share, so the

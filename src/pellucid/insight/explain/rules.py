@@ -67,6 +67,10 @@ NATURES: dict[str, str] = {
 """Primitive → its nature; see the comments."""
 
 
+_ORDERS = frozenset(("argmax", "argmin", "argsort"))
+"""Operations that give positions of elements."""
+
+
 @dataclass(frozen=True, eq=False)
 class Region:
     """A function, element by element, of one value or of a few, seen as one operation.
@@ -127,11 +131,59 @@ class Reading:
             nature = nature_of(node.op)
             if nature in ("refused", "loop"):
                 raise UnsupportedError(
-                    f"no rule is known for the operation {node.op.name!r}{_at(node)}",
+                    f"no rule is known for the operation {node.op.name!r}{place_of(node)}",
                     "use a method by gradients, such as integrated_gradients",
                 )
-            if nature == "whole" and node.op.name in ("argmax", "argmin", "argsort"):
-                self.stopped.add(node.op.name)
+        self.stopped = {n.op.name for n in self.depends if n.op.name in _ORDERS} and self._lost()
+
+    def _lost(self) -> set[str]:
+        """Operations that give positions, but for those that a value is ordered by its own."""
+        nodes = [n for n in topological([self.score]) if n in self.depends]
+        sorting: set[Node] = set()
+        for node in nodes:
+            root = self.sorted_by_itself(node)
+            if root is not None:
+                sorting |= above_until(node.inputs[1], [root]) - {root}
+        readers: dict[Node, list[Node]] = {}
+        for node in nodes:
+            for n in node.inputs:
+                readers.setdefault(n, []).append(node)
+        return {
+            n.op.name
+            for n in nodes
+            if n.op.name in _ORDERS
+            and not (
+                n in sorting and all(r in sorting or self.chooses(r) for r in readers.get(n, ()))
+            )
+        }
+
+    def chooses(self, node: Node) -> bool:
+        """Whether an operation reads elements at positions that depend on the inputs."""
+        return nature_of(node.op) == "linear" and any(
+            n in self.depends and not n.dtype.is_differentiable for n in node.inputs[1:]
+        )
+
+    def sorted_by_itself(self, node: Node) -> Node | None:
+        """The value whose elements an operation puts in an order that depends on this value alone
+        (sort, top-k, median); None for any other operation."""
+        if node.op.name != "gather" or not self.chooses(node):
+            return None
+        value, index = node.inputs
+        stack, known = [index], set()
+        while stack:
+            above = stack.pop()
+            if above is value or above not in self.depends or above in known:
+                continue
+            if above in self.starts:
+                return None
+            known.add(above)
+            stack.extend(above.inputs)
+        same = all(
+            a == b
+            for k, (a, b) in enumerate(zip(value.shape, index.shape, strict=True))
+            if k != node.settings["axis"]
+        )
+        return value if same and value in self.depends else None
 
     def data(self, node: Node) -> list[Node]:
         """The real operands of an operation that depend on the inputs."""
@@ -201,7 +253,7 @@ class Reading:
         """Whether an operation is linear in the operands that depend on the inputs."""
         nature, data = nature_of(node.op), self.data(node)
         if nature == "linear":
-            return len(data) > 0
+            return len(data) > 0 and not self.chooses(node)
         if nature == "multilinear":
             return len([n for n in node.inputs if n in self.depends]) == 1
         if nature == "quotient":
@@ -273,7 +325,8 @@ def _unique(nodes: Iterable[Node]) -> list[Node]:
     return list(dict.fromkeys(nodes))
 
 
-def _at(node: Node) -> str:
+def place_of(node: Node) -> str:
+    """Where an operation was written, for a message."""
     return f" at {node.origin.text}" if node.origin.text else ""
 
 
