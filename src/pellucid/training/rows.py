@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
@@ -198,6 +199,8 @@ class LoaderBatches:
         self.position = LoaderPosition(loader)
         self.once = hasattr(loader, "__next__")
         self.limit = steps_per_epoch * several or None
+        self.waited = 0.0
+        """Seconds spent waiting for batches."""
         self._fetched = self._before = self._missing = 0
         """Batches so far, those of earlier epochs, and those that another process has learned
         from, of a series that is walked once."""
@@ -264,9 +267,12 @@ class LoaderBatches:
 
     def _batches(self) -> Iterator[Batch]:
         """The batches of a pass; of a series that begins only once, the next so many."""
+        asked = time.perf_counter()
         for batch in itertools.islice(self._pass(), self.limit):
+            self.waited += time.perf_counter() - asked
             self._fetched += 1
             yield loader_batch(batch)
+            asked = time.perf_counter()
 
     def _pass(self) -> Iterable[Any]:
         loader = self.loader

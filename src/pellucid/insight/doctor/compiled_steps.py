@@ -23,7 +23,7 @@ FEWEST_CALLS, MOST_CALLS = 64, 4096
 """Calls since the last copy of the weights that can be repeated."""
 COPY_SHARE = 0.003
 """Share of the time that copies of the weights may take."""
-KEPT_GIVEN = 3
+KEPT_GIVEN = 6
 MOST_BYTES = 32 * 2**20
 
 
