@@ -96,6 +96,10 @@ class CompiledStep:
     def expand(self, models: list[Any], optimizers: list[Any]) -> None:
         """Make steps that can be repeated of what was kept."""
         kept = [given for given in (self.first, *self.given) if given is not None]
+        missing = KEPT_GIVEN - len(kept)
+        if missing > 0:  # what the last calls were given is still there
+            listed = [Given.of(self.function, *call) for call in self.calls[-missing:]]
+            kept += [given for given in listed if given.bytes <= MOST_BYTES]
         for track in self.tracks:
             track.first, track.last = [], deque(maxlen=track.last.maxlen)
         for given in kept:

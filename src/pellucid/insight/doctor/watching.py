@@ -643,8 +643,6 @@ class Watch:
             if self.trouble is not None:
                 case.notes["trouble"] = self.trouble
             case.validation = self._validation()
-            if against:
-                case.train = None  # what it is given are no examples of an answer
             cases.append(case)
         return cases
 

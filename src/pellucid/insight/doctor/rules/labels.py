@@ -24,6 +24,7 @@ from pellucid.insight.doctor.facts import (
 )
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
 from pellucid.insight.doctor.neighbours import (
+    Agreement,
     agreement,
     columns_of,
     contradicted,
@@ -37,6 +38,8 @@ Found = Iterator[Suspicion]
 
 TARGETS = Place(column="targets")
 NOISY_ROWS, MOST_NOISY_ROWS = 150, 500
+DOUBTFUL_Z = 4.5
+"""Neighbours that agree by more deviations than this are no matter of chance."""
 LEAST_NOISE = 0.08
 """Fewer wrong labels than this share do no harm that one can see."""
 
@@ -251,7 +254,12 @@ def misaligned(case: Case) -> Found:
     if len(labels) != len(parts[0]) or len(np.unique(labels)) < 2:
         return
     measured = agreement(parts[0], labels, numbers is not None)
-    if measured is None or measured.z > (2.5 if parts[0].ndim == 2 else 3.0):
+    if measured is None or measured.z > DOUBTFUL_Z:
+        return
+    held = _held_agreement(case, numbers is not None)
+    # Rows of which as many would agree by far are at odds with the validation rows.
+    far = held is not None and measured.z < 0.45 * held.z * np.sqrt(measured.rows / held.rows)
+    if measured.z > (2.5 if parts[0].ndim == 2 else 3.0) and not far:
         return
     shift = shifted_agreement(parts[0], labels, numbers is not None)
     evidence = [
@@ -263,24 +271,23 @@ def misaligned(case: Case) -> Found:
         name, value = shift
         evidence.append(Evidence(f"the same with labels {name}", value))
         strength = 0.98
-    elif (held := _held_agreement(case, numbers is not None)) is not None:
+    elif held is not None and far:
         text = "the same of the validation rows, in deviations above chance"
-        evidence.append(Evidence(text, held))
+        evidence.append(Evidence(text, held.z))
         strength = 0.96
     text = "Shuffle features and labels with the same order; look where one is sorted or cut alone."
     yield Suspicion("LABEL_MISALIGNED", TARGETS, tuple(evidence), strength,
                     ("shuffled_input", "neighbours"), (remedies.advice(text),))  # fmt: skip
 
 
-def _held_agreement(case: Case, classes: bool) -> float | None:
-    """How far above chance the validation rows' labels agree with their features, where they do by
-    far."""
+def _held_agreement(case: Case, classes: bool) -> Agreement | None:
+    """How the validation rows' labels agree with their features, where they do by far."""
     parts, y = features_of(case.validation), targets_of(case.validation)
     numbers = numbers_in(y, task_of(case).kind) if classes else y
     if numbers is None or len(parts) != 1 or len(parts[0]) < 80 or numbers.size != len(parts[0]):
         return None
     found = agreement(parts[0], numbers.reshape(-1).astype(np.float64), classes)
-    return None if found is None or found.z < 5 else found.z
+    return None if found is None or found.z < 5 else found
 
 
 def _misaligned_columns(features: Array, labels: Array) -> Found:

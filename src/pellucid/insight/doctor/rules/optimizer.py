@@ -384,7 +384,7 @@ def scheduled(case: Case) -> Found:
         Evidence("learning rate in the middle of the training", rates[len(rates) // 2]),
     )
     text = "Let the schedule fall more slowly: to a tenth or a hundredth by the end."
-    yield Suspicion("LR_LOW", place, evidence, 0.88, ("learning_rate",), (remedies.advice(text),))
+    yield Suspicion("LR_LOW", place, evidence, 0.88, (), (remedies.advice(text),))
 
 
 def slow_delta(case: Case) -> Found:
