@@ -122,7 +122,9 @@ _PROSE = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
 _ENDS = {".": "。", ":": "：", ",": "，", ";": "；"}
 _WIDE = re.compile(r"[\u2e80-\u9fff\uff00-\uffef\u3000-\u303f“”]")
 _IDEOGRAPH, _LATIN = re.compile(r"[\u4e00-\u9fff]"), re.compile(r"[A-Za-z0-9]")
-_BESIDE = re.compile(r"(?<=[\u4e00-\u9fff）”])([.,:;]) (?=\S)|([.,:;]) (?=[\u4e00-\u9fff（“])")
+_BESIDE = re.compile(
+    r"(?<=[\u4e00-\u9fff）”])([.,:;]) (?=\S)|(?<=[\w）”\])%'\"])([.,:;]) (?=[\u4e00-\u9fff（“])"
+)
 _GOES_ON = re.compile(r"([\u4e00-\u9fff][^:;\n'\"]*?)([:;]) (?=\S)")
 _STOPS = re.compile(r"[\u4e00-\u9fff].*[^.\s]\.$")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")

@@ -32,7 +32,7 @@ LATE_SECONDS = 8.0
 KEPT_FIRST, KEPT_LAST = 2, 4
 MOST_BYTES = 64 * 2**20
 SAMPLE_ROWS = 2048
-SHORTEST_WAIT = 0.002
+SHORTEST_WAIT = 0.005
 """Seconds of waiting for a batch that are worth a word."""
 _DOCTOR = "pellucid.insight.doctor.fits"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError
+from pellucid.base.waiting import begin, passed
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import default_generator
 from pellucid.tensor.tensor import Tensor
@@ -267,12 +267,12 @@ class LoaderBatches:
 
     def _batches(self) -> Iterator[Batch]:
         """The batches of a pass; of a series that begins only once, the next so many."""
-        asked = time.perf_counter()
+        asked = begin()
         for batch in itertools.islice(self._pass(), self.limit):
-            self.waited += time.perf_counter() - asked
+            self.waited += passed(asked)
             self._fetched += 1
             yield loader_batch(batch)
-            asked = time.perf_counter()
+            asked = begin()
 
     def _pass(self) -> Iterable[Any]:
         loader = self.loader

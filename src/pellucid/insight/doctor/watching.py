@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from pellucid.base.errors import ArgumentError
+from pellucid.base.waiting import Begun, begin, passed
 from pellucid.insight.doctor.adversaries import made_and_real
 from pellucid.insight.doctor.births import birth_of, birth_of_gradient
 from pellucid.insight.doctor.by_hand import UpdatesByHand
@@ -47,7 +48,7 @@ _REPORTS = (10, 30, 100, 300, 1000, 3000, 10_000)
 MOST_UNSEEN = 32
 """So many compiled steps in a row are only counted."""
 FEWEST_WAITS = 8
-SHORTEST_WAIT = 0.003
+SHORTEST_WAIT = 0.005
 """Seconds before a step's first call that are worth a word."""
 _LONGEST = 20
 """So many steps of one optimizer may come before another's."""
@@ -185,8 +186,8 @@ class Watch:
         self._compiled: dict[int, CompiledStep] = {}
         self._before: Any = None
         self._is_open = False
-        self._rested = 0.0
-        """When the last step ended; 0 where something else was run since."""
+        self._rested: Begun | None = None
+        """When the last step ended; None where something else was run since."""
         self._gap = 0.0
         """How long the step that runs waited before its first call."""
         self._worked = 0.0
@@ -243,7 +244,7 @@ class Watch:
             return
         if not state.grad_enabled:
             if not self._inside and not self._last_calls:
-                self._rested = self._gap = 0.0  # it measures or acts in between
+                self._rested, self._gap = None, 0.0  # it measures or acts in between
             if self._recorder is not None:
                 self._recorder.entered(args, kwargs)
             return
@@ -260,8 +261,8 @@ class Watch:
 
     def _waited(self) -> None:
         """A step begins."""
-        if self._rested and not self._gap:
-            self._gap = time.perf_counter() - self._rested
+        if self._rested is not None and not self._gap:
+            self._gap = passed(self._rested)
             self._worked = time.thread_time()
 
     @_harmless
@@ -578,7 +579,7 @@ class Watch:
         self._began = now
         self._due = self.schedule.is_due
         self._judge_in_time()
-        self._gap, self._rested = 0.0, time.perf_counter()
+        self._gap, self._rested = 0.0, begin()
 
     def wait_share(self) -> float | None:
         """The share of the time that steps wait before their first call, by medians; None where

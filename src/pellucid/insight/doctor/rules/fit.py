@@ -28,7 +28,7 @@ FOR_NUMBERS, FOR_CLASSES = 0.05, 0.25
 """The same as shares of the loss of answers that ignore the features."""
 GAP = 0.25
 CLEAR_GAP = 0.1
-WAITING = 0.35
+WAITING = 0.5
 """Share of the time that may be spent waiting for rows."""
 ALIKE = 0.1
 """Outputs whose distances are below this share of those of the data are nearly one answer."""
