@@ -170,7 +170,8 @@ def _roots(likely: Mapping[str, tuple[Suspicion, float]]) -> dict[str, list[str]
             if other == code or code not in CAUSES[other].explains:
                 continue
             mutual = other in CAUSES[code].explains
-            if q < LEAST_TO_EXPLAIN or q < p - 0.35 or mutual and (q, other) < (p, code):
+            far = p - (0.35 if other in FACTS else 0.25)  # a fact explains what is surer, too
+            if q < LEAST_TO_EXPLAIN or q < far or mutual and (q, other) < (p, code):
                 continue
             if code not in owner or q > likely[owner[code]][1]:
                 owner[code] = other
