@@ -48,7 +48,9 @@ def _fed(step: RecordedStep) -> list[tuple[RecordedStep, int, Any]]:
         if not any(True for _ in call.function.parameters()):
             continue  # a loss
         for source in call.sources:
-            before = step.steps[source.call] if isinstance(source, Result) else None
+            if not isinstance(source, Result):
+                continue
+            before = step.steps[source.call]
             if not isinstance(before, Call) or before.function is call.function:
                 continue
             if all(isinstance(s, Constant) for s in before.sources):
@@ -84,7 +86,7 @@ def _distances(a: Any, b: Any, count: int = ROWS) -> Array:
     first, second = (np.asarray(x, np.float64)[:count].reshape(min(count, len(x)), -1)
                      for x in (a, b))  # fmt: skip
     squares = np.square(first).sum(1)[:, None] + np.square(second).sum(1) - 2 * first @ second.T
-    return np.sqrt(np.maximum(squares, 0))
+    return np.asarray(np.sqrt(np.maximum(squares, 0)))
 
 
 def covered(real: Array, made: Array) -> float:

@@ -174,8 +174,12 @@ def _good(case: Case, outputs: Any, targets: Any) -> float | None:
         return found
     if kind_of(wanted) != "numbers" or taken_of(case).kind == "values":
         return found
-    ranks = [np.argsort(np.argsort(part.reshape(-1))) for part in (answers, wanted)]
-    return max(found, float(np.corrcoef(*ranks)[0, 1]) ** 2) if wanted.size > 2 else found
+    first, second = (_ranks(part) for part in (answers, wanted))
+    return max(found, float(np.corrcoef(first, second)[0, 1]) ** 2) if wanted.size > 2 else found
+
+
+def _ranks(values: npt.NDArray[Any]) -> Floats:
+    return np.argsort(np.argsort(values.reshape(-1))).astype(np.float64)
 
 
 # ---- the course ----------------------------------------------------------------------------------

@@ -629,7 +629,7 @@ class Watch:
         # Several optimizers, each after a backward pass of its own: networks against each other.
         against = len(tracks) > 1 and min(track.most_backwards for track in tracks) > 1
         rows = made_and_real(tracks) if against else None
-        cases = []
+        cases: list[Case] = []
         for track in tracks:
             if track.model is None:
                 track.model = self._model_of(track)
