@@ -125,7 +125,7 @@ _IDEOGRAPH, _LATIN = re.compile(r"[\u4e00-\u9fff]"), re.compile(r"[A-Za-z0-9]")
 _BESIDE = re.compile(
     r"(?<=[\u4e00-\u9fff）”])([.,:;]) (?=\S)|(?<=[\w）”\])%'\"])([.,:;]) (?=[\u4e00-\u9fff（“])"
 )
-_GOES_ON = re.compile(r"([\u4e00-\u9fff][^:;\n'\"]*?)([:;]) (?=\S)")
+_GOES_ON = re.compile(r"([\u4e00-\u9fff][^:;\n'\"=({\[]*?)([:;]) (?=\S)")
 _STOPS = re.compile(r"[\u4e00-\u9fff].*[^.\s]\.$")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _PLACE = re.compile(r"\{(\d+)(!t)?\}")
