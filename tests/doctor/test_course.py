@@ -14,9 +14,10 @@ import pellucid
 from pellucid import Trainer, nn, optim
 from pellucid.base.errors import NonFiniteError
 from pellucid.insight.doctor import Case, Rows
+from pellucid.insight.doctor.adversaries import mean_distance
 from pellucid.insight.doctor.examine import examined
 from pellucid.insight.doctor.probes import PROBES
-from pellucid.insight.doctor.rules.fit import collapse, mean_distance, waiting
+from pellucid.insight.doctor.rules.fit import collapse, waiting
 from pellucid.insight.doctor.rules.flow import flow_of
 from pellucid.insight.doctor.standing import standing_of, swing, trend
 from pellucid.insight.doctor.trying import bench_of
@@ -229,13 +230,16 @@ def test_a_task_that_nobody_can_learn_is_not_called_sick():
 
 def test_answers_of_a_generator_that_hardly_differ():
     real = RNG.standard_normal((32, 3)).astype(np.float32)
-    noise = RNG.standard_normal((32, 10)).astype(np.float32)
-    model = network(10, 3)
-    case = with_optimizer(model, sgd, noise, real, epochs=1, loss="mse_loss")
-    case.notes |= {"generator": True, "real": real}
-    model[4].weight.data.mul_(1e-3)
+    one = 1e-3 * RNG.standard_normal((32, 3)).astype(np.float32)
+    case = Case(phase="after", step=500)
+    for made, said in ((one, ["MODE_COLLAPSE"]), (real[::-1] + 0.1, [])):
+        case.notes = {"made": made, "real": real}
+        assert [s.cause for s in collapse(case)] == said
+    # One of two groups is made, and made well.
+    groups = real + 20 * (np.arange(32) % 2)[:, None]
+    case.notes = {"made": real + 0.01, "real": groups}
     assert [s.cause for s in collapse(case)] == ["MODE_COLLAPSE"]
-    model[4].weight.data.mul_(1e4)
+    case.step = 20  # it has just begun
     assert not list(collapse(case))
     assert mean_distance(np.array([[0.0], [3.0]])) == 3
 

@@ -73,6 +73,20 @@ def test_nothing_is_said_of_a_clean_program_before_it_begins(name: str) -> None:
     assert _before(name).findings == []
 
 
+STRANGERS = """
+gradients_cleared_too_late detached_in_the_middle rows_from_a_slow_disk forty_rows grades_in_order
+warm_up_and_cosine sums_over_micro_batches
+""".split()
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_programs_of_strangers(name: str) -> None:
+    program = EVERY[f"stranger/{name}"]
+    verdict = judge(program)
+    assert not verdict.error
+    assert named(verdict.findings, program, 1) or (program.is_clean and not verdict.findings)
+
+
 def test_intervals_are_those_of_wilson(monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Path(__file__).parents[2] / "benchmarks"
     monkeypatch.syspath_prepend(str(folder))

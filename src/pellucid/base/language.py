@@ -122,6 +122,11 @@ _PROSE = re.compile(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}")
 _ENDS = {".": "。", ":": "：", ",": "，", ";": "；"}
 _WIDE = re.compile(r"[\u2e80-\u9fff\uff00-\uffef\u3000-\u303f“”]")
 _IDEOGRAPH, _LATIN = re.compile(r"[\u4e00-\u9fff]"), re.compile(r"[A-Za-z0-9]")
+_BESIDE = re.compile(
+    r"(?<=[\u4e00-\u9fff）”])([.,:;]) (?=\S)|(?<=[\w）”\])%'\"])([.,:;]) (?=[\u4e00-\u9fff（“])"
+)
+_GOES_ON = re.compile(r"([\u4e00-\u9fff][^:;\n'\"=({\[]*?)([:;]) (?=\S)")
+_STOPS = re.compile(r"[\u4e00-\u9fff].*[^.\s]\.$")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _PLACE = re.compile(r"\{(\d+)(!t)?\}")
 
@@ -174,7 +179,7 @@ class Catalogue:
 
     def translation(self, text: str) -> str:
         """The translation, line by line."""
-        return "\n".join(self._part(line)[0] for line in text.split("\n"))
+        return "\n".join(_widened(line, self._part(line)[0]) for line in text.split("\n"))
 
     def _part(self, text: str, level: int = 0, words: bool = True) -> tuple[str, int]:
         """A translation and how much of the text it covers; 0 where none is known.
@@ -293,6 +298,16 @@ class Catalogue:
         if third > second:
             return f"{before}{marked}", first + third
         return f"{before}（{inside}）", first + second
+
+
+def _widened(text: str, made: str) -> str:
+    """A translated line with Chinese marks where a sentence goes on or ends behind what stayed as
+    it is: a name, a number, a formula."""
+    if made == text or not _IDEOGRAPH.search(made):
+        return made
+    made = _BESIDE.sub(lambda mark: _ENDS[mark[1] or mark[2]], made)
+    made = _GOES_ON.sub(lambda mark: mark[1] + _ENDS[mark[2]], made)
+    return made[:-1] + "。" if _STOPS.search(made) else made
 
 
 def _split(text: str, separator: str) -> list[str]:

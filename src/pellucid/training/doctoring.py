@@ -32,6 +32,8 @@ LATE_SECONDS = 8.0
 KEPT_FIRST, KEPT_LAST = 2, 4
 MOST_BYTES = 64 * 2**20
 SAMPLE_ROWS = 2048
+SHORTEST_WAIT = 0.005
+"""Seconds of waiting for a batch that are worth a word."""
 _DOCTOR = "pellucid.insight.doctor.fits"
 
 
@@ -154,10 +156,11 @@ class FitRecord:
         """What ended the watch before its time."""
         self.wants_single = False
         """Whether the next call should do one step alone."""
+        self.wait_share: float | None = None
         self._losses: list[npt.NDArray[Any]] = []
         self._first: list[Any] = []
         self._last: deque[Any] = deque(maxlen=KEPT_LAST)
-        self._begun = time.perf_counter()
+        self._begun, self._worked = time.perf_counter(), time.thread_time()
         self._late = 0.0 if level == "full" or _DOCTOR in sys.modules else LATE_SECONDS
         self._kept: tuple[list[Any], Any] | None = None
 
@@ -197,6 +200,7 @@ class FitRecord:
         if self.failure is None:
             self._tell(lambda doctor: doctor.end())
         self._kept = (self.batches(), self.rows())
+        self.wait_share = self.waiting()
         self.source = None
         self._first, self._last = [], deque()
         for follower in _followers:
@@ -219,6 +223,16 @@ class FitRecord:
         fresh, self.doctor.fresh = self.doctor.fresh, []
         for finding in fresh:
             self.trainer.emit("finding", finding=finding)
+
+    def waiting(self) -> float | None:
+        """The share of the time so far, without that of compiling, that batches were waited for;
+        None where that is not known, or too short to matter."""
+        waited = float(getattr(self.source, "waited", 0.0))
+        if self.source is None or waited < SHORTEST_WAIT * max(self.steps_done, 8):
+            return self.wait_share
+        # What other programs take of the processor is no time of the steps'.
+        worked = max(time.thread_time() - self._worked - self.source.compile_seconds, 0.0)
+        return waited / (waited + worked)
 
     # ---- what was learned from -----------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.base.errors import ArgumentError, DataError
+from pellucid.base.waiting import begin, passed
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import default_generator
 from pellucid.tensor.tensor import Tensor
@@ -198,6 +199,8 @@ class LoaderBatches:
         self.position = LoaderPosition(loader)
         self.once = hasattr(loader, "__next__")
         self.limit = steps_per_epoch * several or None
+        self.waited = 0.0
+        """Seconds spent waiting for batches."""
         self._fetched = self._before = self._missing = 0
         """Batches so far, those of earlier epochs, and those that another process has learned
         from, of a series that is walked once."""
@@ -264,9 +267,12 @@ class LoaderBatches:
 
     def _batches(self) -> Iterator[Batch]:
         """The batches of a pass; of a series that begins only once, the next so many."""
+        asked = begin()
         for batch in itertools.islice(self._pass(), self.limit):
+            self.waited += passed(asked)
             self._fetched += 1
             yield loader_batch(batch)
+            asked = begin()
 
     def _pass(self) -> Iterable[Any]:
         loader = self.loader

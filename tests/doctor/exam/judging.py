@@ -177,7 +177,7 @@ def _script(program: Program, verdict: Verdict) -> None:
     from pellucid.insight import doctor
 
     started = time.perf_counter()
-    ran = doctor.run_script(program.script)
+    ran = doctor.run_script(program.script, program.args)
     verdict.seconds["end"] = time.perf_counter() - started
     verdict.said["end"], verdict.steps = said(ran.report), ran.steps
 

@@ -24,7 +24,7 @@ class Program:
     which the finding's place must contain one (empty where nobody could tell), ``known`` the
     phase.  ``harm`` says how it is sick: ``score`` (it learns less than its healthy twin), or
     ``fact`` (its figures mislead, whatever it learns).  ``enough`` is what a clean program must
-    reach.  ``script`` names the file of a program that is run unchanged.
+    reach.  ``script`` names the file of a program that is run unchanged, with ``args``.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Program:
     healthy: Callable[[int], Recipe] | None = None
     enough: float = 0.0
     script: str = ""
+    args: tuple[str, ...] = ()
 
     @property
     def is_clean(self) -> bool:

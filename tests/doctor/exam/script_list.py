@@ -5,6 +5,8 @@ The figure ``score`` that each leaves behind shows that it is sick, or that it i
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 from doctor.exam.program import CLEAN, SICK, Program
@@ -45,4 +47,27 @@ for _name, (_causes, _place, _known, _least) in WRONG.items():
     SICK.append(Program(
         f"script/{_name}", frozenset(_causes.split()), tuple(_place.split()), _known,
         enough=_least, script=str(FOLDER / f"{_name}.py"),
+    ))  # fmt: skip
+
+
+# ---- strangers: many programs in a file, each a function that the first argument names
+
+
+def _strangers(name: str) -> Iterator[tuple[str, str]]:
+    """(name, first line of the documentation) of each program in a file."""
+    tree = ast.parse((FOLDER / f"{name}.py").read_text("utf-8"))
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.args.args:
+            if not isinstance(node.body[-1], ast.Return):  # that is a help of others
+                yield node.name, (ast.get_docstring(node) or "").partition("\n")[0]
+
+
+for _file in ("clean_strangers", "more_clean_strangers"):
+    for _name, _ in _strangers(_file):
+        _path = str(FOLDER / f"{_file}.py")
+        CLEAN.append(Program(f"stranger/{_name}", script=_path, args=(_name,)))
+for _name, _causes in _strangers("sick_strangers"):
+    _path = str(FOLDER / "sick_strangers.py")
+    SICK.append(Program(
+        f"stranger/{_name}", frozenset(_causes.split()), harm="fact", script=_path, args=(_name,),
     ))  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, TypeAlias
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from pellucid import optim
 from pellucid.base.errors import ArgumentError, PellucidError
+from pellucid.insight.doctor.clock import worked
 from pellucid.insight.doctor.restoring import Kept
 from pellucid.nn import functional
 from pellucid.nn.modes import evaluation
@@ -321,9 +321,9 @@ class ModelBench:
                 return float(program(*parts).item())
             except PellucidError:
                 kind.uncompiled.add(name)
-        start = time.perf_counter()
+        start = worked()
         value = function(*parts)
-        kind.spent += time.perf_counter() - start
+        kind.spent += worked() - start
         return float(value.detach().item())
 
 

@@ -133,7 +133,7 @@ CAUSES = _causes(
         "DEAD_RELU",
         "units that never answer",
         "their output is 0 for every row, so no gradient reaches them",
-        ("CAPACITY_LOW", "EPOCHS_FEW"),
+        ("EPOCHS_FEW",),
     ),
     Cause(
         "SATURATION",
@@ -201,7 +201,7 @@ CAUSES = _causes(
         "GRAD_SIGN",
         "steps lead uphill",
         "the loss of a batch rises by the step made from it, however small",
-        (*_UNSTABLE, *_SLOW),
+        ("ACT_OUT", *_UNSTABLE, *_SLOW),
     ),
     Cause(
         "GRAD_NOT_RESET",
@@ -219,6 +219,7 @@ CAUSES = _causes(
         "EPOCHS_FEW",
         "stopped while still improving",
         "the loss was still falling at the end",
+        ("LR_LOW",),
     ),
     Cause(
         "BATCH_SIZE",

@@ -25,7 +25,7 @@ FEWEST_CALLS, MOST_CALLS = 64, 4096
 """Calls since the last copy of the weights that can be repeated."""
 COPY_SHARE = 0.003
 """Share of the time that copies of the weights may take."""
-KEPT_GIVEN = 3
+KEPT_GIVEN = 6
 MOST_BYTES = 32 * 2**20
 
 
@@ -114,6 +114,10 @@ class CompiledStep:
     def expand(self, models: list[Any], optimizers: list[Any]) -> None:
         """Make steps that can be repeated of what was kept."""
         kept = [given for given in (self.first, *self.given) if given is not None]
+        missing = KEPT_GIVEN - len(kept)
+        if missing > 0:  # what the last calls were given is still there
+            listed = [Given.of(self.function, *call) for call in self.calls[-missing:]]
+            kept += [given for given in listed if given.bytes <= MOST_BYTES]
         for track in self.tracks:
             track.first, track.last = [], deque(maxlen=track.last.maxlen)
         for given in kept:

@@ -163,8 +163,12 @@ def examined(case: Case, probes: Any = None, seconds: float = 1.0) -> Report:
         suspicions = _before(case) + _later(case)
         found = rank(case, suspicions, probes, seconds=seconds, sick=case.notes.get("sick"))
     case.notes["suspicions"] = suspicions
-    spent = time.perf_counter() - begun
-    return Report(found, str(task_of(case)), case.phase, _facts(case), spent, case)
+    task, facts = "", {}
+    try:
+        task, facts = str(task_of(case)), _facts(case)
+    except Exception as error:  # rows of a program may be anything
+        facts = {FAILED: case.notes.setdefault(FAILED, {}) | {"facts": repr(error)[:200]}}
+    return Report(found, task, case.phase, facts, time.perf_counter() - begun, case)
 
 
 def _before(case: Case) -> list[Suspicion]:
@@ -174,8 +178,9 @@ def _before(case: Case) -> list[Suspicion]:
     if case.phase == "before" or first is None:
         return _asked(rules_of("before", start=case.phase == "before"), case)
     early = replace(
-        case, phase="before", step=0, notes={"early": True}, records=[], losses=[], history=[]
-    )
+        case, phase="before", step=0, records=[], losses=[], history=[],
+        notes={"early": True, "rates": case.notes.get("rates")},
+    )  # fmt: skip
     with untouched(*modules_of(case)):
         for name, tensor in named_tensors(case.model):
             if name in first:

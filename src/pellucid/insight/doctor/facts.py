@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pellucid.insight.doctor.case import Case, Rows
+from pellucid.insight.doctor.clock import worked
 from pellucid.insight.doctor.ends import Ending, ending_of
 from pellucid.insight.doctor.gathering import some
 from pellucid.insight.doctor.recording import Computation, record
@@ -69,9 +69,9 @@ def _run(case: Case, name: str, training: bool) -> Computation | None:
         sample = sample_of(case) or case.train
         with untouched(*modules_of(case)):
             if "evaluated" not in case.notes:
-                begun = time.perf_counter()
+                begun = worked()
                 record(case.model, some(sample, FIRST_ROWS).features, training=False)
-                seconds = time.perf_counter() - begun
+                seconds = worked() - begun
                 rows = int(FIRST_ROWS * RUN_SECONDS / max(seconds, 1e-4))
                 if not takes_one_size(case):
                     case.notes["sample"] = sample = some(sample, max(FIRST_ROWS, rows))

@@ -212,6 +212,7 @@ def case_of_fit(record: FitRecord) -> Case:
                 class_weights=trainer.class_weights, compile=trainer.compile,
             )  # fmt: skip
     case.notes["status"] = history.status
+    case.notes["wait share"] = record.waiting()
     if record.first_weights:
         case.notes["first weights"] = record.first_weights
     return case

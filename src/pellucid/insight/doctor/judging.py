@@ -13,6 +13,8 @@ from pellucid.insight.doctor.report import Report
 
 def judged(case: Case, seconds: float = 1.0) -> Report:
     """What is wrong with a training, by all rules of its phase; probes may take so long."""
+    if case.notes.get("against another"):
+        case.train = None  # what it is given are no examples of an answer
     return examined(case, PROBES, seconds)
 
 

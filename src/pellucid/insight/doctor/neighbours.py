@@ -6,11 +6,13 @@ to other rows, or say nothing that the features know.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from pellucid.insight.doctor.views import views
 
 Array = npt.NDArray[Any]
 
@@ -43,11 +45,26 @@ def agreement(features: Array, labels: Array, classes: bool) -> Agreement | None
     """How often the nearest neighbours of a row have its label (``classes``), or how well the
     label is correlated with the mean of theirs; and what labels in random order would give.
 
-    The better of neighbours and a linear model counts.
+    The better of neighbours and a linear model counts, in whichever of the :func:`.views.views` of
+    the features.
     """
-    x, y = _sample(features, labels)
-    if x is None or y is None or len(x) < 60:
-        return None
+    count = len(features)
+    chosen = np.unique(np.linspace(0, count - 1, min(count, ROWS)).astype(np.int64))
+    y, best = labels[chosen], Agreement("", 0.0, 0.0, -np.inf, 0, False)
+    for number, view in enumerate(views(features[chosen])):
+        x = columns_of(view)
+        if x is None or len(x) < 60:
+            continue
+        found = _agreement(x, y, classes)
+        if found.z > SURE:
+            return found
+        # Series and pictures may be alike value by value in no way, and yet where nothing moves.
+        best = max(best, found, key=lambda a: a.z)
+        best = replace(best, separable=bool(number) or found.separable)
+    return best if best.rows else None
+
+
+def _agreement(x: Array, y: Array, classes: bool) -> Agreement:
     near = _nearest(x)
     rng = np.random.default_rng(0)
     ways = [(_by_neighbours, classes), (_linear, classes)]
@@ -83,13 +100,18 @@ def _z(value: float, chance: list[float]) -> float:
 def shifted_agreement(features: Array, labels: Array, classes: bool) -> tuple[str, float] | None:
     """Another order of the labels in which neighbours agree: moved by a few rows, or reversed."""
     n = min(len(features), 3 * ROWS)
-    x = columns_of(features[:n])
     y = labels[:n]
-    if x is None:
-        return None
-    step = max(1, n // ROWS)
-    chosen = np.arange(0, n, step)
-    near = _nearest(x[chosen])
+    chosen = np.arange(0, n, max(1, n // ROWS))
+    for view in views(features[:n][chosen]):
+        x = columns_of(view)
+        found = None if x is None else _shifted(x, y, chosen, classes)
+        if found is not None:
+            return found
+    return None
+
+
+def _shifted(x: Array, y: Array, chosen: Array, classes: bool) -> tuple[str, float] | None:
+    near = _nearest(x)
     score = _shared if classes else _correlated
     rng = np.random.default_rng(1)
     chance = [score(p, p[near]) for p in (rng.permutation(y)[chosen] for _ in range(30))]
@@ -101,12 +123,6 @@ def shifted_agreement(features: Array, labels: Array, classes: bool) -> tuple[st
     value, name = max(found)
     margin = 0.1 if classes else 0.2
     return (name, value) if value > least and value > float(np.mean(chance)) + margin else None
-
-
-def _sample(features: Array, labels: Array) -> tuple[Array | None, Array | None]:
-    count = len(features)
-    chosen = np.unique(np.linspace(0, count - 1, min(count, ROWS)).astype(np.int64))
-    return columns_of(features[chosen]), labels[chosen]
 
 
 def columns_of(features: Array) -> Array | None:
@@ -125,6 +141,22 @@ def columns_of(features: Array) -> Array | None:
         rng = np.random.default_rng(0)
         x = x @ rng.normal(size=(x.shape[1], COLUMNS)) / np.sqrt(COLUMNS)
     return x
+
+
+def contradicted(x: Array, labels: Array) -> float:
+    """The share of rows of whose neighbours most have another label."""
+    near = labels[_nearest(x)]
+    votes = np.stack([(near == c).sum(axis=1) for c in range(int(labels.max()) + 1)], axis=1)
+    return float((votes.argmax(axis=1) != labels).mean())
+
+
+def misses_by(x: Array, y: Array) -> float | None:
+    """By how much neighbours with other numbers differ, as a share of what any two rows with other
+    numbers do; None where too few differ to tell."""
+    apart = np.abs(y[_nearest(x)] - y[:, None])
+    others = apart[apart > 0]
+    every = np.abs(y[:, None] - y)
+    return float(others.mean() / every[every > 0].mean()) if len(others) >= 30 else None
 
 
 def _nearest(x: Array) -> Array:

@@ -8,11 +8,11 @@ first, at most three.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.causes import CAUSES
+from pellucid.insight.doctor.clock import Deadline, within
 from pellucid.insight.doctor.findings import Evidence, Finding, Place, ProbeResult, Suspicion
 from pellucid.insight.doctor.patches import Patch
 
@@ -26,6 +26,10 @@ SAID = 0.6
 """A cause less likely than this is not named first."""
 LIKELIEST = 0.35
 """Of a training that is demonstrably sick, the likeliest cause is named from here on."""
+DECIDED = 0.8
+"""Beside a cause that is as likely as this, others are no alternatives."""
+LEFT_OPEN = 0.4
+"""An alternative to a less certain one is at least so likely."""
 SAID_BESIDE = 0.7
 """Nor beside another, where it is less likely than this."""
 CERTAIN = 0.97
@@ -64,13 +68,15 @@ def rank(
     where no cause is likely enough, the answer is then ``UNKNOWN`` with it.
     """
     gathered = _gathered(suspicions)
-    _try(case, gathered, probes or {}, time.perf_counter() + seconds)
+    _try(case, gathered, probes or {}, within(seconds))
     likely = {code: (found, confidence_of(found)) for code, found in gathered.items()}
     _lift(likely)
     roots = _roots(likely)
     named = _named(roots, likely, case)
     if not named and sick is not None:
         named = _named(roots, likely, case, LIKELIEST)[:1]
+    if sick is not None:
+        named += _alternatives(named, roots, likely, case)
     if not named and sick is not None:
         named = [Finding("UNKNOWN", Place(), (sick,), 1.0, step=case.step or None)]
     return named
@@ -121,7 +127,7 @@ def confidence_of(suspicion: Suspicion) -> float:
 
 
 def _try(
-    case: Case, gathered: Mapping[str, Suspicion], probes: Mapping[str, Probe], until: float
+    case: Case, gathered: Mapping[str, Suspicion], probes: Mapping[str, Probe], until: Deadline
 ) -> None:
     """Asks the probes for suspicions that could be named and are not certain."""
     if case.bench is None:
@@ -133,7 +139,7 @@ def _try(
     asked = [s for s in gathered.values() if least <= s.strength < most and not s.results]
     for suspicion in sorted(asked, key=lambda s: -s.strength):
         for name in suspicion.probes:
-            if name not in probes or time.perf_counter() > until:
+            if name not in probes or until.is_over:
                 continue
             suspicion.results.append(probes[name](case, suspicion))
             if confidence_of(suspicion) < 0.2 or confidence_of(suspicion) >= CERTAIN:
@@ -164,7 +170,8 @@ def _roots(likely: Mapping[str, tuple[Suspicion, float]]) -> dict[str, list[str]
             if other == code or code not in CAUSES[other].explains:
                 continue
             mutual = other in CAUSES[code].explains
-            if q < LEAST_TO_EXPLAIN or q < p - 0.35 or mutual and (q, other) < (p, code):
+            far = p - (0.35 if other in FACTS else 0.25)  # a fact explains what is surer, too
+            if q < LEAST_TO_EXPLAIN or q < far or mutual and (q, other) < (p, code):
                 continue
             if code not in owner or q > likely[owner[code]][1]:
                 owner[code] = other
@@ -203,6 +210,23 @@ def _named(
         symptoms = [finding_of(*likely[c], case) for c in roots[code] if c in likely]
         found.append(finding_of(*likely[code], case, symptoms))
     return found
+
+
+def _alternatives(
+    named: list[Finding],
+    roots: Mapping[str, list[str]],
+    likely: Mapping[str, tuple[Suspicion, float]],
+    case: Case,
+) -> list[Finding]:
+    """What the evidence leaves open beside an uncertain first cause of a sick training: the next
+    likeliest causes, unless an experiment spoke against them."""
+    if not named or named[0].confidence >= DECIDED:
+        return []
+    known = {finding.cause for finding in named}
+    left = [c for c in roots if c not in known and likely[c][1] >= LEFT_OPEN]
+    left = [c for c in left if not any(r.confirms is False for r in likely[c][0].results)]
+    left.sort(key=lambda code: -likely[code][1])
+    return [finding_of(*likely[code], case) for code in left[: MOST - len(named)]]
 
 
 def finding_of(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +18,10 @@ import numpy.typing as npt
 from pellucid.base.errors import PellucidError
 from pellucid.insight.doctor.bench import ModelBench
 from pellucid.insight.doctor.case import Case
+from pellucid.insight.doctor.clock import within
+from pellucid.insight.doctor.facts import taken_of
 from pellucid.insight.doctor.findings import Evidence, Suspicion
-from pellucid.insight.doctor.fitness import as_array, fitness
+from pellucid.insight.doctor.fitness import as_array, fitness, kind_of
 from pellucid.insight.doctor.probes.inputs import simple_of
 from pellucid.insight.doctor.trying import batches_of, bench_of, fixed_rows, trivial_of
 from pellucid.training.batches import leaves, mapped, tensors
@@ -140,7 +141,7 @@ def _measured(case: Case) -> Standing | None:
         learned = (reference - end) / reference if math.isfinite(end) else -math.inf
     good = held = None
     if isinstance(bench, ModelBench):
-        good = fitness(bench.outputs(rows), rows[1])
+        good = _good(case, bench.outputs(rows), rows[1])
         held = _held(case, bench)
     simple = max(simple_of(case).values(), default=None) if case.train is not None else None
     targets = as_array(rows[1]) if isinstance(bench, ModelBench) else None
@@ -161,7 +162,24 @@ def _held(case: Case, bench: ModelBench) -> float | None:
     given = tensors((case.validation.features, case.validation.targets))
     count = int(next(leaves(fixed_rows(case)[0])).shape[0])
     pair = mapped(given, lambda part: part[: 2 * count])
-    return fitness(bench.outputs(pair), pair[1])
+    return _good(case, bench.outputs(pair), pair[1])
+
+
+def _good(case: Case, outputs: Any, targets: Any) -> float | None:
+    """How good answers are; of numbers whose loss is no distance to them, as of the logarithm of
+    a rate, by how well the order of the answers is that of the targets."""
+    found = fitness(outputs, targets)
+    answers, wanted = as_array(outputs), as_array(targets)
+    if found is None or answers is None or wanted is None or answers.size != wanted.size:
+        return found
+    if kind_of(wanted) != "numbers" or taken_of(case).kind == "values":
+        return found
+    first, second = (_ranks(part) for part in (answers, wanted))
+    return max(found, float(np.corrcoef(first, second)[0, 1]) ** 2) if wanted.size > 2 else found
+
+
+def _ranks(values: npt.NDArray[Any]) -> Floats:
+    return np.argsort(np.argsort(values.reshape(-1))).astype(np.float64)
 
 
 # ---- the course ----------------------------------------------------------------------------------
@@ -237,8 +255,8 @@ def quiet(*rules: Rule) -> tuple[Rule, ...]:
 def _quiet(rule: Rule) -> Rule:
     @functools.wraps(rule)
     def asked(case: Case) -> list[Suspicion]:
-        until = case.notes.setdefault(f"rules until, {case.phase}", time.perf_counter() + SECONDS)
-        if time.perf_counter() > until:
+        until = case.notes.setdefault(f"rules until, {case.phase}", within(SECONDS))
+        if until.is_over:
             return []
         try:
             with np.errstate(all="ignore"):

@@ -244,10 +244,11 @@ class RecordedStep:
         """What enters the loss after these calls, is neither a parameter nor a lone number, and
         does not come out of a call: the targets, in the order of their use."""
         needed = self._needed().difference(calls)
+        single = (self.shape_of(max(calls)) or (0,))[:1] == (1,)
         found: dict[int, np.ndarray] = {}
         for number in range(min(calls) + 1, len(self.steps)):
             for source in self.steps[number].sources if number in needed else ():
-                if isinstance(source, Constant) and source.value.size > 1:
+                if isinstance(source, Constant) and _has_rows(source.value, single):
                     found.setdefault(id(source.value), source.value)
         return list(found.values())
 
@@ -300,9 +301,18 @@ class RecordedLoss:
 
     def _targets(self) -> list[np.ndarray]:
         if self.form is None or len(self.calls) > 1:
-            return self.step.targets_after(self.calls)
-        sources = self.form.values()
-        return [s.value for s in sources if isinstance(s, Constant) and s.value.size > 1]
+            found = self.step.targets_after(self.calls)
+        else:
+            values = self.form.values()
+            single = (self.step.shape_of(self.call) or (0,))[:1] == (1,)
+            given = [s.value for s in values if isinstance(s, Constant)]
+            found = [array for array in given if _has_rows(array, single)]
+        if len(found) < 2 or len(self.calls) > 1:
+            return found
+        # Weights of classes, levels of quantiles and the like are no targets: they have no rows.
+        rows = (self.step.shape_of(self.call) or (0,))[0]
+        counts = {rows, math.prod(self.lead or (rows,))}
+        return [array for array in found if array.shape[:1] and len(array) in counts] or found
 
     @property
     def targets(self) -> np.ndarray | tuple[np.ndarray, ...] | None:
@@ -347,6 +357,11 @@ class RecordedLoss:
 
     def __repr__(self) -> str:
         return f"<loss of the program: {self.__name__ or 'operations'}>"
+
+
+def _has_rows(array: np.ndarray, single: bool) -> bool:
+    """Whether a value may be targets: several numbers; of a batch of a single row, also one."""
+    return array.size > 1 or (single and array.ndim > 0 and array.size == 1)
 
 
 def _folded(step: RecordedStep, call: int) -> tuple[Form | None, tuple[int, ...]]:

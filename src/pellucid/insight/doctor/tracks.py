@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.insight.doctor.bench import ModelBench
 from pellucid.insight.doctor.case import Case, Rows
 from pellucid.insight.doctor.loop_bench import LoopBench
-from pellucid.insight.doctor.steps import Call, Constant, RecordedStep
+from pellucid.insight.doctor.steps import Call, Constant, Leaf, RecordedStep
 from pellucid.nn.module import Module
 from pellucid.tensor.core import TensorCore
 from pellucid.tensor.creation import as_tensor
@@ -53,12 +53,18 @@ class Track:
     fresh: bool = False
     backwards: int = 0
     most_backwards: int = 0
+    cleared: int = 0
+    """Steps that followed a backward pass and found all gradients 0."""
     evaluating: int = 0
     """Steps in which the model was in evaluation mode."""
     _elements: int = 0
     shortened: list[tuple[float, float]] = field(default_factory=list)
     begun: dict[int, Any] = field(default_factory=dict)
     """id of a parameter → its value when the watch began."""
+    rates: list[float] = field(default_factory=list)
+    """The largest learning rate of each step that was seen."""
+    span: list[int] = field(default_factory=list)
+    """The watch's steps in which this optimizer made its first and its last one."""
 
     def __post_init__(self) -> None:
         if self.optimizer is not None:
@@ -95,6 +101,11 @@ class Track:
         if not self.fresh:
             self.fresh = not any(stands(parameter) for parameter in self.parameters[:8])
 
+    def look_before_step(self, is_pending: bool) -> None:
+        """Before the optimizer's step: whether what a backward pass gave is still there."""
+        if is_pending and not any(stands(parameter) for parameter in self.parameters[:8]):
+            self.cleared += 1
+
     def has_finite_gradients(self, always: bool) -> bool:
         """Whether all gradients are finite; large networks are looked at now and then, unless
         ``always``."""
@@ -123,6 +134,17 @@ class Track:
         self.losses.append(loss)
         self.steps += 1
         self.backwards, self.fresh = 0, False
+        if self.optimizer is not None:
+            self.rates.append(max(map(_rate, self.optimizer.param_groups), default=math.nan))
+
+    def ends_before(self, other: Track) -> bool:
+        """Whether the other one trains the same weights, or some of them, after this one's last
+        step: a second phase, on whose weights the first one cannot be judged."""
+        if not self.span or not other.span or self.span[1] >= other.span[0]:
+            return False
+        mine = {id(p) for p in self.parameters}
+        shares = any(id(p) in mine for p in other.parameters)
+        return shares or (self.model is not None and self.model is other.model)
 
     @property
     def clip_norm(self) -> float:
@@ -152,9 +174,12 @@ class Track:
             self._fill(case, names, others)
         case.settings["clip_norm"] = self.clip_norm
         case.settings["accumulate"] = max(1, self.most_backwards)
-        first = {names[key]: value for key, value in self.begun.items() if key in names}
+        own = {} if self.model is None else {id(p): n for n, p in self.model.named_parameters()}
+        first = {own[key]: value for key, value in self.begun.items() if key in own}
         if first:
             case.notes["first weights"] = first
+        case.notes["rates"] = self.rates
+        case.notes["gradients cleared"] = self.cleared if self.cleared >= self.steps > 2 else 0
         case.notes["gradients kept"] = self.kept
         case.notes["gradients never reset"] = self.steps > NEVER_RESET and (
             self.kept >= max(NEVER_RESET, self.steps - 2)
@@ -215,6 +240,13 @@ class Track:
         return Rows(whole[0], whole[1], max(self.rows, count))
 
 
+def _rate(group: Any) -> float:
+    try:
+        return float(group.get("lr", math.nan))
+    except (TypeError, ValueError):
+        return math.nan
+
+
 def _parameters(call: Any) -> Any:
     function = call.function
     return function.parameters() if hasattr(function, "parameters") else ()
@@ -224,7 +256,8 @@ def _batches(step: RecordedStep, model: Any) -> list[Any]:
     """(features, targets) of a step: one pair for each call of the model, where each has targets
     of its own."""
     calls = step.calls_of(model)
-    if not calls:
+    # What gradients are asked for is no example, and what other weights follow is no answer yet.
+    if not calls or any(_is_asked(step, call) for call in calls) or _goes_on(step, calls, model):
         return []
     targets = step.loss_after(calls).targets
     if targets is None:
@@ -240,6 +273,29 @@ def _batches(step: RecordedStep, model: Any) -> list[Any]:
     if any(found is None for found in features):
         return []
     return list(zip(features, listed, strict=True))
+
+
+def _is_asked(step: RecordedStep, call: int) -> bool:
+    """Whether gradients are asked for what a call was given, as equations of physics do."""
+    made: Any = step.steps[call]
+    return any(isinstance(s, Leaf) and not _is_weight(s.tensor) for s in made.sources)
+
+
+def _is_weight(tensor: Any) -> bool:
+    return type(tensor).__name__ == "Parameter"
+
+
+def _goes_on(step: RecordedStep, calls: list[int], model: Any) -> bool:
+    """Whether weights that are not the model's stand between its answer and the loss."""
+    if not isinstance(model, Module):
+        return False
+    own = {id(p) for p in model.parameters()}
+    needed = step._needed()
+    return any(
+        isinstance(source, Leaf) and id(source.tensor) not in own
+        for number in range(max(calls) + 1, len(step.steps)) if number in needed
+        for source in step.steps[number].sources
+    )  # fmt: skip
 
 
 def _features(step: RecordedStep, call: int) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from pellucid.base.errors import PellucidError
 from pellucid.insight.doctor.bench import ModelBench
 from pellucid.insight.doctor.case import Case
+from pellucid.insight.doctor.clock import Deadline, worked
 from pellucid.insight.doctor.fitness import as_array, fitness, kind_of, trivial_loss
 from pellucid.tensor.creation import as_tensor
 from pellucid.tensor.random import manual_seed
@@ -118,15 +118,16 @@ def _affordable(case: Case, batch: Any) -> int:
     """How many rows are looked at: at least a batch, at most 256, and what a fifth of a second
     allows."""
     size = rows_in((batch[0],))
-    start = time.perf_counter()
+    start = worked()
     case.bench.loss(batch, training=False)
-    seconds = time.perf_counter() - start
+    seconds = worked() - start
     return max(size, min(PROBE_ROWS, int(size * LOSS_SECONDS / max(seconds, 1e-6))))
 
 
 def out_of_time(case: Case) -> bool:
     """Whether the time that probes were given is over."""
-    return time.perf_counter() > float(case.notes.get("until", math.inf))
+    until: Deadline | None = case.notes.get("until")
+    return until is not None and until.is_over
 
 
 def redraw(model: Any) -> int:
@@ -134,7 +135,8 @@ def redraw(model: Any) -> int:
     count = 0
     for module in model.modules():
         reset = getattr(module, "reset_parameters", None)
-        if callable(reset) and next(module.parameters(recurse=False), None) is not None:
+        own = list(module.parameters(recurse=False))
+        if callable(reset) and any(p.requires_grad for p in own):  # what is frozen was learned
             reset()
             count += 1
     return count
@@ -147,9 +149,9 @@ def steps_for(case: Case) -> int:
         bench, batch = case.bench, batches_of(case)[0]
         with bench.trial():
             bench.step(batch)
-            start = time.perf_counter()
+            start = worked()
             bench.step(batch)
-            seconds = time.perf_counter() - start
+            seconds = worked() - start
         known = int(min(STEPS, max(FEWEST_STEPS, COURSE_SECONDS / max(seconds, 1e-6))))
         case.notes["doctor_steps"] = known
     return int(known)

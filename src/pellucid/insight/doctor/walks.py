@@ -81,3 +81,10 @@ def rows_of_units(array: Array, first: bool) -> Array:
     """A parameter (or its gradient) as (units, inputs)."""
     flat = array.reshape(array.shape[0], -1) if first else array.reshape(-1, array.shape[-1]).T
     return flat.astype(np.float64)
+
+
+def is_mask(node: Node) -> bool:
+    """Whether a node compares random numbers with a constant and goes on as numbers."""
+    if node.op.name not in ("ge", "gt", "lt", "le") or not node.inputs:
+        return False
+    return any(n.op.name == "random_uniform" for n in node.inputs)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
@@ -18,6 +19,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from pellucid.base.errors import ArgumentError
+from pellucid.base.waiting import Begun, begin, passed
+from pellucid.insight.doctor.adversaries import made_and_real
 from pellucid.insight.doctor.births import birth_of, birth_of_gradient
 from pellucid.insight.doctor.by_hand import UpdatesByHand
 from pellucid.insight.doctor.case import Case, Rows
@@ -44,6 +47,9 @@ _REPORTS = (10, 30, 100, 300, 1000, 3000, 10_000)
 
 MOST_UNSEEN = 32
 """So many compiled steps in a row are only counted."""
+FEWEST_WAITS = 8
+SHORTEST_WAIT = 0.005
+"""Seconds before a step's first call that are worth a word."""
 _LONGEST = 20
 """So many steps of one optimizer may come before another's."""
 
@@ -180,6 +186,14 @@ class Watch:
         self._compiled: dict[int, CompiledStep] = {}
         self._before: Any = None
         self._is_open = False
+        self._rested: Begun | None = None
+        """When the last step ended; None where something else was run since."""
+        self._gap = 0.0
+        """How long the step that runs waited before its first call."""
+        self._worked = 0.0
+        """Time of the processor when it had waited."""
+        self._waits: deque[tuple[float, float]] = deque(maxlen=200)
+        """Of steps that nobody looked at, how long they waited, and then worked."""
 
     # ---- beginning and end ---------------------------------------------------------------------
 
@@ -212,6 +226,7 @@ class Watch:
         """A training step: what is inside is one, whatever it calls."""
         self._by_hand = True
         self._inside += 1
+        self._waited()
         try:
             yield self
         finally:
@@ -228,17 +243,27 @@ class Watch:
                 self._find(function)
             return
         if not state.grad_enabled:
+            if not self._inside and not self._last_calls:
+                self._rested, self._gap = None, 0.0  # it measures or acts in between
             if self._recorder is not None:
                 self._recorder.entered(args, kwargs)
             return
         self._end_without_optimizer()
         if self._finds_all:
             self._find(function)
+        if not self._last_calls and not self._inside:
+            self._waited()
         if self._due and self._recorder is None:
             self._begin_look()
         if self._recorder is not None:
             self._recorder.entered(args, kwargs)
         self._last_calls.append((function, args, kwargs))
+
+    def _waited(self) -> None:
+        """A step begins."""
+        if self._rested is not None and not self._gap:
+            self._gap = passed(self._rested)
+            self._worked = time.thread_time()
 
     @_harmless
     def called(
@@ -402,6 +427,7 @@ class Watch:
                 self._initial = Moment(self.models, self._used(), with_gradients=False)
         if track is None or state.trace is not None:
             return
+        track.look_before_step(self._is_pending)
         if self.failure is None and not track.has_finite_gradients(self.level == "full"):
             named = {n: p for model in self.models for n, p in model.named_parameters()}
             self.failure = birth_of_gradient(*self._outputs, named)
@@ -420,6 +446,7 @@ class Watch:
         if track is None:
             return
         track.stepped(self._value)
+        track.span = [*track.span[:1], self.steps] if track.span else [self.steps, self.steps]
         self._value, self._is_pending = 0.0, False
         if track.model is None:
             track.model = self._model_of(track)
@@ -552,10 +579,22 @@ class Watch:
         self._last_calls.clear()
         self.steps += 1
         now = time.perf_counter()
+        if self._gap and not looked:
+            # What other programs take of the processor is no time of the step's.
+            self._waits.append((self._gap, time.thread_time() - self._worked))
         self.schedule.stepped(now - self._began, looked)
         self._began = now
         self._due = self.schedule.is_due
         self._judge_in_time()
+        self._gap, self._rested = 0.0, begin()
+
+    def wait_share(self) -> float | None:
+        """The share of the time that steps wait before their first call, by medians; None where
+        that is not known, or too short to matter."""
+        if len(self._waits) < FEWEST_WAITS:
+            return None
+        gap, work = (float(np.median(part)) for part in zip(*self._waits, strict=True))
+        return gap / (gap + work) if gap >= SHORTEST_WAIT else None
 
     def _end_without_optimizer(self) -> None:
         """Where nothing but backward passes tells of steps, the next one begins after them."""
@@ -589,17 +628,24 @@ class Watch:
         for step in self._compiled.values():
             step.expand(self.models, self._used())
         tracks = [track for track in self.tracks if track.steps] or self.tracks[:1]
+        if any(track.optimizer is not None for track in tracks):  # who asks for gradients inside
+            tracks = [track for track in tracks if track.optimizer is not None]
+        tracks = [t for t in tracks if not any(t.ends_before(other) for other in tracks)]
         if not tracks and self.models:
             tracks = [Track(None, self.models[0])]
         # Several optimizers, each after a backward pass of its own: networks against each other.
         against = len(tracks) > 1 and min(track.most_backwards for track in tracks) > 1
-        cases = []
+        rows = made_and_real(tracks) if against else None
+        cases: list[Case] = []
         for track in tracks:
             if track.model is None:
                 track.model = self._model_of(track)
             others = [model for model in self.models if model is not track.model]
             case = track.case(self.names(), others, self.loss)
             case.notes["against another"] = against
+            case.notes["wait share"] = self.wait_share()
+            if rows is not None and not cases:
+                case.notes["made"], case.notes["real"] = rows
             case.failure = self.failure
             case.notes["step cosine"] = None if self._order else self._by_hand_made.cosine
             if self.trouble is not None:
@@ -626,8 +672,6 @@ class Watch:
             cases = self.cases()
             for case in cases:
                 case.phase = "after" if case.step else "before"
-                if case.notes["against another"]:
-                    case.train = None  # what it is given are no examples of an answer
             return merged([judged(case, seconds / max(1, len(cases))) for case in cases])
         finally:
             state.follower = before

@@ -5,10 +5,9 @@ A probe is a function ``(case, suspicion) -> ProbeResult``; ``PROBES`` holds the
 
 from __future__ import annotations
 
-import time
-
 from pellucid.base.errors import ArgumentError
 from pellucid.insight.doctor.case import Case
+from pellucid.insight.doctor.clock import within
 from pellucid.insight.doctor.findings import ProbeResult, Suspicion
 from pellucid.insight.doctor.probes import ends, inputs, layers, steps
 from pellucid.insight.doctor.probes.asking import Probe
@@ -30,6 +29,7 @@ PROBES: dict[str, Probe] = {
     "row_mixing": inputs.row_mixing,
     "linear_probe": inputs.linear_probe,
     "neighbours": inputs.neighbours,
+    "unseen_rows": inputs.unseen_rows,
     "batch_doubled": ends.batch_doubled,
     "perfect_prediction": ends.perfect_prediction,
     "other_output": ends.other_output,
@@ -49,8 +49,8 @@ def run(name: str, case: Case, suspicion: Suspicion, seconds: float = 2.0) -> Pr
     if name not in PROBES:
         raise ArgumentError(f"There is no probe {name!r}", f"Choose from {', '.join(PROBES)}.")
     before = case.notes.get("until")
-    case.notes["until"] = time.perf_counter() + seconds
+    case.notes["until"] = within(seconds)
     try:
         return PROBES[name](case, suspicion)
     finally:
-        case.notes["until"] = before if before is not None else float("inf")
+        case.notes["until"] = before

@@ -35,7 +35,7 @@ from pellucid.insight.doctor.trying import (
     span_of,
 )
 from pellucid.tensor.creation import as_tensor
-from pellucid.training.batches import leaves, mapped
+from pellucid.training.batches import leaves, mapped, tensors
 
 LITTLE = 0.02
 """Answers that lose less than this share of what there is to learn ignore the features."""
@@ -151,6 +151,20 @@ def row_mixing(case: Case, suspicion: Suspicion) -> Answer | None:
 
 
 # ---- labels --------------------------------------------------------------------------------------
+
+
+@probe("unseen_rows", "Does what was learned hold for rows that it has not seen?")
+def unseen_rows(case: Case, suspicion: Suspicion) -> Answer | None:
+    """How good the answers are for validation rows, where something was learned of the others."""
+    if case.phase == "before" or case.validation is None or case.validation.targets is None:
+        return None
+    given = tensors((case.validation.features, case.validation.targets))
+    rows, held_rows = fixed_rows(case), mapped(given, lambda part: part[:ROWS])
+    own, held = (fitness(case.bench.outputs(p), p[1]) for p in (rows, held_rows))
+    if own is None or held is None:
+        return None
+    text = f"the answers reach {held:.3g} for validation rows, {own:.3g} for those learned from"
+    return Answer(figures(learned=own, unseen=held), held < LIKE_CHANCE, text)
 
 
 @probe("linear_probe", "Can a linear model learn the targets from the features?")

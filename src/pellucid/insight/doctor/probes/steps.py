@@ -11,8 +11,9 @@ import numpy as np
 from pellucid import optim
 from pellucid.insight.doctor.bench import ModelBench
 from pellucid.insight.doctor.case import Case
+from pellucid.insight.doctor.facts import taken_of
 from pellucid.insight.doctor.findings import Suspicion
-from pellucid.insight.doctor.fitness import as_array, fitness
+from pellucid.insight.doctor.fitness import as_array, fitness, kind_of
 from pellucid.insight.doctor.probes.asking import Answer, advantage, figures, helped, probe
 from pellucid.insight.doctor.trying import (
     CLEAR,
@@ -342,6 +343,9 @@ def one_batch(case: Case, suspicion: Suspicion) -> Answer | None:
     augmentation, for up to 200 steps at two rates."""
     bench = case.bench
     rows = tensors(fixed_rows(case)[:2])
+    wanted = as_array(rows[1])
+    if wanted is not None and kind_of(wanted) == "numbers" and taken_of(case).kind != "values":
+        return None  # the likelihood of noisy counts has a floor that nobody knows
     count = min(ONE_BATCH_ROWS, _rows_of([rows]))
     batch = mapped(rows, lambda part: part[:count])
     best, judged, used = math.inf, None, 0
@@ -374,6 +378,9 @@ def one_batch(case: Case, suspicion: Suspicion) -> Answer | None:
 
 
 TELLING_STEPS = 100
+AGAIN = 0.35
+"""As many steps again have to gain this share of what all steps before have: every training gains
+a little by going on."""
 LEAST_PART = 0.3
 """A few steps more have to gain as much as that part of the training would: less is noise."""
 
@@ -389,5 +396,10 @@ def longer(case: Case, suspicion: Suspicion) -> Answer | None:
     share = made.gain / span_of(case)
     numbers = figures(before=made.start, after=made.end, steps=len(made.losses), share=share)
     text = f"{len(made.losses)} more steps take the loss from {made.start:.4g} to {made.end:.4g}"
-    part = steps / done if done else 1.0
-    return Answer(numbers, share > CLEAR * min(1.0, max(part, LEAST_PART)), text)
+    part = min(1.0, max(steps / done if done else 1.0, LEAST_PART))
+    first = [loss for loss in case.losses[:3] if math.isfinite(loss)]
+    learned = float(np.mean(first)) - made.start if first else 0.0
+    if learned > 0:
+        numbers["gain of as many steps again by that of all before"] = made.gain / part / learned
+    confirms = share > CLEAR * part and made.gain / part > AGAIN * learned
+    return Answer(numbers, confirms, text)

@@ -12,7 +12,7 @@ from pellucid import optim
 from pellucid.insight.doctor import remedies
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
-from pellucid.insight.doctor.probes.steps import step_direction
+from pellucid.insight.doctor.probes.steps import AGAIN, step_direction
 from pellucid.insight.doctor.standing import (
     Standing,
     curve,
@@ -323,6 +323,7 @@ def still_improving(case: Case) -> Found:
     # The fall that as many epochs again would bring if it went on as fast.
     expected = -line.slope * len(points)
     sure = line.falls and expected >= 0.1 * max(abs(stands.trivial or points[0]), 1e-12)
+    sure = sure and expected >= AGAIN * float(points[0] - points[-1])
     steps = case.step or len(case.losses)
     if not sure and (steps >= FEW_STEPS or steps < 20 or line.rises):
         return  # of few steps, the noise may hide how fast it falls
@@ -355,13 +356,15 @@ def _memorizes(case: Case, stands: Standing) -> bool:
 
 
 def still_weights(case: Case) -> Found:
-    """Weights that wait for an update that cannot come, and why."""
+    """Weights that wait for an update that cannot come, and why: outside of the optimizer or frozen
+    where little is learned; and, whatever is learned, those that the optimizer would move and that
+    are used, but that no gradient reaches."""
     stands = standing_of(case)
-    if stands is None or not stands.poor or stands.diverged or not isinstance(case.model, Module):
+    if stands is None or stands.diverged or not isinstance(case.model, Module):
         return
     if case.optimizer is None or getattr(case.bench, "model", None) is not case.model:
         return
-    if case.train is None:
+    if case.train is None and case.notes.get("against another"):
         return  # of networks against each other, each has its own steps
     model: Any = case.model
     known = {id(p) for group in case.optimizer.param_groups for p in group["params"]}
@@ -370,6 +373,10 @@ def still_weights(case: Case) -> Found:
     outside = [n for n, p in named if p.requires_grad and id(p) not in known]
     cut = [n for n, p in named if p.requires_grad and id(p) in known and n not in reached]
     frozen = [n for n, p in named if not p.requires_grad]
+    used = {path for record in case.records[-1:] for path in record.get("output", {})}
+    if not stands.poor:
+        outside, frozen = [], []
+        cut = [n for n in cut if n.rpartition(".")[0] in used]
     reasons = (
         (outside, 0.9, f"{_first(outside)} are not in the optimizer",
          "Give it model.parameters()."),
@@ -384,6 +391,19 @@ def still_weights(case: Case) -> Found:
             place = Place(layer=names[0].rpartition(".")[0], line=case.line)
             patch = remedies.advice(advice)
             yield Suspicion("WEIGHTS_STILL", place, (evidence,), strength, (), (patch,))
+
+
+def cleared(case: Case) -> Found:
+    """Gradients that are set back between the backward pass and the step."""
+    steps = int(case.notes.get("gradients cleared") or 0)
+    if not steps:
+        return
+    evidence = Evidence("steps whose gradients had been set back to 0 since backward()",
+                        float(steps), "0")  # fmt: skip
+    patch = remedies.advice("Call optimizer.zero_grad() before backward(), not between it and "
+                            "optimizer.step().")  # fmt: skip
+    place = Place(setting="zero_grad", line=case.line)
+    yield Suspicion("WEIGHTS_STILL", place, (evidence,), 0.95, (), (patch,))
 
 
 def _first(names: list[str]) -> str:
@@ -438,4 +458,5 @@ RULES = quiet(
     batch_size,
     still_improving,
     still_weights,
+    cleared,
 )

@@ -18,6 +18,7 @@ from pellucid.insight.doctor.ends import Ending
 from pellucid.insight.doctor.facts import (
     end_of,
     evaluated,
+    features_of,
     layer_name,
     place_of,
     taken_of,
@@ -27,6 +28,7 @@ from pellucid.insight.doctor.facts import (
     units_of,
 )
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
+from pellucid.insight.doctor.neighbours import columns_of, misses_by
 from pellucid.insight.doctor.patches import Patch
 from pellucid.insight.doctor.steps import NotRepeatable
 from pellucid.insight.doctor.taking import Taking
@@ -34,6 +36,8 @@ from pellucid.insight.doctor.task import Task
 
 FLOOR_OF_TWO = "the lowest loss that can be reached is log(1 + (C − 1)/e)"
 
+DOUBTFUL = 0.35
+AMOUNT_ROWS = 600
 NUMBERS = ("real", "signed", "bounded", "counts", "reconstruction")
 
 Found = Iterator[Suspicion]
@@ -386,6 +390,8 @@ def loss_for_task(case: Case) -> Found:
     if said is None:
         return
     text, better, strength = said
+    if strength == DOUBTFUL:
+        strength = _as_amounts(case)
     fact = f"targets are {task}; the loss {text}"
     if taken.name:
         fact = f"targets are {task}; {taken.name} {text}"
@@ -399,13 +405,26 @@ def loss_for_task(case: Case) -> Found:
     yield Suspicion("LOSS_WRONG", Place(setting="loss"), evidence, strength, remedies=(patch,))
 
 
+def _as_amounts(case: Case) -> float:
+    """How surely whole numbers are names of classes: neighbours of amounts that differ differ by
+    little, those of names by anything."""
+    parts, y = features_of(case.train), targets_of(case.train)
+    columns = columns_of(parts[0][:AMOUNT_ROWS]) if len(parts) == 1 and y is not None else None
+    if columns is None or y is None or len(columns) < 60:
+        return DOUBTFUL
+    ratio = misses_by(columns, y.reshape(-1)[:AMOUNT_ROWS].astype(np.float64))
+    if ratio is None:
+        return DOUBTFUL
+    return 0.85 if ratio > 0.95 else DOUBTFUL if ratio > 0.83 else 0.05
+
+
 def _misfit(task: Task, taken: Taking, end: Ending, units: int) -> tuple[str, str, float] | None:
     """What is wrong between task and loss: words, the better loss, how certain."""
     if taken.kind == "values":
         if task.kind == "class index" and task.classes > 2:
             if units > 1:
                 return "measures the distance to their numbers", "cross_entropy", 0.97
-            sure = 0.85 if task.typed else 0.35
+            sure = 0.85 if task.typed else DOUBTFUL
             return (
                 "measures the distance to class numbers, as if they were amounts",
                 "cross_entropy",

@@ -10,6 +10,7 @@ import numpy as np
 
 from pellucid.base.errors import PellucidError
 from pellucid.insight.doctor import remedies
+from pellucid.insight.doctor.adversaries import covered, mean_distance
 from pellucid.insight.doctor.bench import ModelBench
 from pellucid.insight.doctor.case import Case
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
@@ -27,10 +28,15 @@ FOR_NUMBERS, FOR_CLASSES = 0.05, 0.25
 """The same as shares of the loss of answers that ignore the features."""
 GAP = 0.25
 CLEAR_GAP = 0.1
-WAITING = 0.2
+WAITING = 0.5
 """Share of the time that may be spent waiting for rows."""
 ALIKE = 0.1
 """Outputs whose distances are below this share of those of the data are nearly one answer."""
+NARROW, PART = 0.35, 0.6
+"""Outputs that are so much nearer to each other than real rows, and near so few of these, are one
+part of what there is."""
+GENERATED_STEPS = 100
+"""A generator that has just begun makes one answer."""
 
 
 # ---- training against validation -----------------------------------------------------------------
@@ -321,34 +327,26 @@ def waiting(case: Case) -> Found:
 
 
 def collapse(case: Case) -> Found:
-    """A generator whose answers to different rows hardly differ, though the data do."""
-    if case.phase == "before" or not case.notes.get("generator"):
+    """A generator whose answers to different noise hardly differ, though real rows do; or that
+    makes one part of what there is."""
+    made, real = case.notes.get("made"), case.notes.get("real")
+    if case.phase == "before" or made is None or real is None or case.step < GENERATED_STEPS:
         return
-    real = as_array(case.notes.get("real"))
-    bench = bench_of(case) if case.bench is None else case.bench
-    if bench is None:
+    wanted = mean_distance(real)
+    if not wanted or not np.isfinite(made).all():
         return
-    try:
-        made = as_array(bench.outputs(batches_of(case)[-1], training=True))
-    except PellucidError:
+    apart, share = mean_distance(made) / wanted, covered(real, made)
+    if apart > ALIKE and not (apart < NARROW and share < PART):
         return
-    if made is None or real is None or len(made) < 4 or made[0].size != real[0].size:
-        return
-    apart, wanted = mean_distance(made), mean_distance(real)
-    if wanted and apart < ALIKE * wanted:
-        text = "mean distance of two generated rows against that of two real ones"
-        evidence = (Evidence(text, apart / wanted, "about 1"),)
-        patch = remedies.advice(
-            "Lower the discriminator's learning rate, or add noise to its rows."
-        )
-        yield Suspicion("MODE_COLLAPSE", Place(line=case.line), evidence, 0.85, (), (patch,))
-
-
-def mean_distance(rows: Any, count: int = 64) -> float:
-    """The mean Euclidean distance of two of up to 64 rows."""
-    flat = np.asarray(rows, np.float64)[:count].reshape(min(count, len(rows)), -1)
-    apart = np.sqrt(np.maximum(np.square(flat[:, None] - flat).sum(-1), 0))
-    return float(apart.sum() / max(1, len(flat) * (len(flat) - 1)))
+    evidence = (
+        Evidence("mean distance of two generated rows against that of two real ones", apart,
+                 "about 1"),
+        Evidence("share of real rows near which something is generated", share, "nearly 1"),
+    )  # fmt: skip
+    patch = remedies.advice("Lower the learning rates, let the discriminator learn as fast as the "
+                            "generator, or add noise to its rows.")  # fmt: skip
+    strength = 0.85 if apart < ALIKE else 0.72
+    yield Suspicion("MODE_COLLAPSE", Place(line=case.line), evidence, strength, (), (patch,))
 
 
 RULES = quiet(

@@ -95,7 +95,8 @@ def _from_record(case: Case, record: dict[str, Any]) -> Flow | None:
     model = getattr(case.bench, "model", None) or case.model
     if model is None:
         return None
-    sizes = {name: p.numel() for name, p in model.named_parameters() if p.dim() > 1}
+    named = model.named_parameters()
+    sizes = {name: p.numel() for name, p in named if p.dim() > 1 and p.requires_grad}
     found = [
         Layer(
             name,

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pellucid.insight.doctor import remedies
 from pellucid.insight.doctor.case import Case
+from pellucid.insight.doctor.data.label_errors import find_label_errors
 from pellucid.insight.doctor.facts import (
     end_of,
     evaluated,
@@ -22,13 +23,25 @@ from pellucid.insight.doctor.facts import (
     units_of,
 )
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
-from pellucid.insight.doctor.neighbours import agreement, shifted_agreement
+from pellucid.insight.doctor.neighbours import (
+    Agreement,
+    agreement,
+    columns_of,
+    contradicted,
+    shifted_agreement,
+)
 from pellucid.insight.doctor.task import FEW_VALUES
+from pellucid.insight.doctor.views import views
 
 Array = npt.NDArray[Any]
 Found = Iterator[Suspicion]
 
 TARGETS = Place(column="targets")
+NOISY_ROWS, MOST_NOISY_ROWS = 150, 500
+DOUBTFUL_Z = 4.5
+"""Neighbours that agree by more deviations than this are no matter of chance."""
+LEAST_NOISE = 0.08
+"""Fewer wrong labels than this share do no harm that one can see."""
 
 
 def class_numbers(case: Case) -> Array | None:
@@ -227,7 +240,7 @@ def misaligned(case: Case) -> Found:
         not is_plain(case)
         or y is None
         or len(parts) != 1
-        or parts[0].dtype.kind != "f"
+        or parts[0].dtype.kind not in "fiu"
         or len(y) < 120
     ):
         return
@@ -241,21 +254,40 @@ def misaligned(case: Case) -> Found:
     if len(labels) != len(parts[0]) or len(np.unique(labels)) < 2:
         return
     measured = agreement(parts[0], labels, numbers is not None)
-    if measured is None or measured.z > 2.5:
+    if measured is None or measured.z > DOUBTFUL_Z:
+        return
+    held = _held_agreement(case, numbers is not None)
+    # Rows of which as many would agree by far are at odds with the validation rows.
+    far = held is not None and measured.z < 0.45 * held.z * np.sqrt(measured.rows / held.rows)
+    if measured.z > (2.5 if parts[0].ndim == 2 else 3.0) and not far:
         return
     shift = shifted_agreement(parts[0], labels, numbers is not None)
     evidence = [
         Evidence(f"{measured.what}, of {measured.rows} rows", measured.value,
                  f"above {measured.chance:.3g}, that of labels in random order")
     ]  # fmt: skip
-    strength = 0.72 if measured.separable else 0.45
+    strength = (0.72 if parts[0].ndim == 2 else 0.8) if measured.separable else 0.45
     if shift is not None:
         name, value = shift
         evidence.append(Evidence(f"the same with labels {name}", value))
         strength = 0.98
+    elif held is not None and far:
+        text = "the same of the validation rows, in deviations above chance"
+        evidence.append(Evidence(text, held.z))
+        strength = 0.96
     text = "Shuffle features and labels with the same order; look where one is sorted or cut alone."
     yield Suspicion("LABEL_MISALIGNED", TARGETS, tuple(evidence), strength,
                     ("shuffled_input", "neighbours"), (remedies.advice(text),))  # fmt: skip
+
+
+def _held_agreement(case: Case, classes: bool) -> Agreement | None:
+    """How the validation rows' labels agree with their features, where they do by far."""
+    parts, y = features_of(case.validation), targets_of(case.validation)
+    numbers = numbers_in(y, task_of(case).kind) if classes else y
+    if numbers is None or len(parts) != 1 or len(parts[0]) < 80 or numbers.size != len(parts[0]):
+        return None
+    found = agreement(parts[0], numbers.reshape(-1).astype(np.float64), classes)
+    return None if found is None or found.z < 5 else found
 
 
 def _misaligned_columns(features: Array, labels: Array) -> Found:
@@ -273,7 +305,43 @@ def _misaligned_columns(features: Array, labels: Array) -> Found:
     text = "Shuffle features and labels with the same order; look where one is sorted or cut alone."
     strength = 0.72 if best.separable else 0.45
     yield Suspicion("LABEL_MISALIGNED", TARGETS, evidence, strength,
-                    ("shuffled_input", "neighbours"), (remedies.advice(text),))  # fmt: skip
+                    ("unseen_rows", "shuffled_input"), (remedies.advice(text),))  # fmt: skip
+
+
+def noisy(case: Case) -> Found:
+    """Labels that the other rows contradict as often far from all borders as near them.  Of two
+    classes, chance may be as much as that: what is asked may not follow from what is known."""
+    numbers, parts = class_numbers(case), features_of(case.train)
+    begun = case.phase != "before" or case.notes.get("early")
+    if not begun or numbers is None or len(parts) != 1:
+        return
+    count, classes = len(numbers), int(numbers.max()) + 1 if len(numbers) else 0
+    if count != len(parts[0]) or count < NOISY_ROWS or not 3 <= classes <= 50 or numbers.min() < 0:
+        return
+    chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_NOISY_ROWS)).astype(np.int64))
+    given = numbers[chosen]
+    best, least = None, 1.0
+    for view in views(parts[0][chosen]):
+        columns = columns_of(view)
+        missed = 1.0 if columns is None else contradicted(columns, given)
+        if missed < least:
+            best, least = columns, missed
+    if best is None or least < LEAST_NOISE:
+        return
+    found = find_label_errors(best, given, classes)
+    chance = 1 - float(np.bincount(given).max()) / len(given)
+    if not found.is_noise or not LEAST_NOISE < found.wrong < 0.75 * chance:
+        return
+    rows = tuple(int(chosen[i]) for i in found.order[: min(found.count, 20)])
+    evidence = (
+        Evidence("labels that are probably wrong, by the rows that were looked at",
+                 float(found.count), "0"),
+        Evidence("share of rows whose label the other rows contradict", found.wrong),
+        Evidence("the same among rows far from all borders", found.sure, "0"),
+    )  # fmt: skip
+    text = "Look at the rows that are listed, the most doubtful first; relabel or drop them."
+    place = Place(column="targets", rows=rows)
+    yield Suspicion("LABEL_NOISE", place, evidence, 0.8, remedies=(remedies.advice(text),))
 
 
 def padding(case: Case) -> Found:
@@ -357,6 +425,7 @@ RULES = (
     missing_class,
     imbalance,
     misaligned,
+    noisy,
     padding,
     unscaled,
 )

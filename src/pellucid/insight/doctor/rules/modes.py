@@ -24,7 +24,7 @@ from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
 from pellucid.insight.doctor.gathering import picked
 from pellucid.insight.doctor.recording import Computation, record
 from pellucid.insight.doctor.untouched import untouched
-from pellucid.insight.doctor.walks import depends_on
+from pellucid.insight.doctor.walks import depends_on, is_mask
 from pellucid.nn.normalization import _BatchNorm, _InstanceNorm
 from pellucid.training.batches import leaves
 
@@ -39,7 +39,7 @@ def dropout_always(case: Case) -> Found:
     run = evaluated(case)
     if run is None or run.output is None:
         return
-    masks = [n for n in run.nodes_before_output() if _is_mask(n)]
+    masks = [n for n in run.nodes_before_output() if is_mask(n)]
     if not masks:
         return
     node = masks[0]
@@ -51,13 +51,6 @@ def dropout_always(case: Case) -> Found:
     )
     text = "Use nn.Dropout, or give F.dropout training=self.training."
     yield Suspicion("DROPOUT_MODE", place, evidence, 0.97, remedies=(remedies.advice(text),))
-
-
-def _is_mask(node: Node) -> bool:
-    """Whether a node compares random numbers with a constant and goes on as numbers."""
-    if node.op.name not in ("ge", "gt", "lt", "le") or not node.inputs:
-        return False
-    return any(n.op.name == "random_uniform" for n in node.inputs)
 
 
 def frozen_modes(case: Case) -> Found:

@@ -14,9 +14,9 @@ from pellucid import nn
 from pellucid.base.errors import PellucidError
 from pellucid.insight.doctor import remedies
 from pellucid.insight.doctor.case import Case
-from pellucid.insight.doctor.facts import trained
+from pellucid.insight.doctor.facts import layer_name, trained
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
-from pellucid.insight.doctor.walks import affine_nodes, weight_of
+from pellucid.insight.doctor.walks import affine_nodes, is_mask, weight_of
 
 Found = Iterator[Suspicion]
 
@@ -32,6 +32,8 @@ LIKE_ADAM = (
     "SparseAdam",
 )
 """Optimizers whose first step moves each weight by about the learning rate."""
+SCHEDULED_STEPS = 30
+"""After fewer steps nobody knows what a schedule will do."""
 LIKE_SGD = ("SGD", "ASGD")
 
 
@@ -46,9 +48,11 @@ def groups_of(case: Case) -> list[dict[str, Any]]:
 
 
 def rate_of(case: Case) -> float | None:
-    """The largest learning rate."""
+    """The largest learning rate; of a training that is over, the largest that it had, whatever a
+    schedule has left of it."""
     rates = [_number(g.get("lr")) for g in groups_of(case)]
-    known = [r for r in rates if r is not None]
+    rates += case.notes.get("rates") or ()
+    known = [r for r in rates if r is not None and math.isfinite(r)]
     return max(known, key=abs) if known else None
 
 
@@ -67,7 +71,7 @@ def sign(case: Case) -> Found:
             continue
         if rate == 0 and case.settings.get("schedule") is not None:
             continue
-        if rate == 0 and len(groups_of(case)) > 1:
+        if rate == 0 and (len(groups_of(case)) > 1 or any(case.notes.get("rates") or ())):
             continue
         evidence = (Evidence("learning rate", rate, "above 0"),)
         usual = 1e-3 if kind_of(case.optimizer) in LIKE_ADAM else 1e-2
@@ -256,6 +260,7 @@ def dropout(case: Case) -> Found:
     found = [(m.p, p) for p, m in case.model.named_modules() if isinstance(m, kinds)]
     strong = [(p, path) for p, path in found if p >= 0.7]
     if not strong:
+        yield from _masks(case)
         return
     p, path = max(strong)
     kept = math.prod(1 - q for q, _ in found)
@@ -269,6 +274,28 @@ def dropout(case: Case) -> Found:
     patch = remedies.layers(text, paths, f"Dropout({p:g})", lambda: nn.Dropout(0.2))
     yield Suspicion("REG_EXCESS", Place(layer=path, setting="p"), evidence, strength,
                     ("unregularized",), (patch,))  # fmt: skip
+
+
+def _masks(case: Case) -> Found:
+    """The same of a function's dropout, as its masks show it."""
+    run = trained(case)
+    if run is None or run.output is None:
+        return
+    masks = [n for n in run.nodes_before_output() if is_mask(n) and n.size >= 64]
+    if not masks:
+        return
+    shares = [float((run.values[n] == 0).mean()) for n in masks]
+    share, node = max(zip(shares, masks, strict=True), key=lambda pair: pair[0])
+    if share < 0.75:
+        return
+    evidence = (
+        Evidence("share of the values that a random mask sets to 0", share, "0.1 to 0.5"),
+        Evidence("share that passes all of them", math.prod(1 - s for s in shares)),
+    )
+    text = f"Let it set 20 to 50 % of the values to 0 instead of {share:.0%}."
+    place = Place(layer=layer_name(case, node.origin.layer), setting="p", line=node.origin.line)
+    yield Suspicion("REG_EXCESS", place, evidence, 0.9 if share > 0.85 else 0.7,
+                    (), (remedies.advice(text),))  # fmt: skip
 
 
 def steps(case: Case) -> Found:
@@ -332,11 +359,13 @@ def path_of(case: Case) -> list[float]:
 def scheduled(case: Case) -> Found:
     """A schedule that leaves no learning rate for most of the training."""
     rates = path_of(case)
-    if len(rates) < 3:
+    if not rates and len(case.notes.get("rates") or ()) >= SCHEDULED_STEPS:
+        rates = [float(rate) for rate in case.notes["rates"]]
+    if len(rates) < 3 or not np.isfinite(rates).all():
         return
     top = max(rates)
     place = Place(setting="lr schedule")
-    if top <= 0:
+    if top <= 0 and not case.notes.get("rates"):
         evidence: tuple[Evidence, ...] = (
             Evidence("largest learning rate that the schedule gives", top, "above 0"),
         )
@@ -348,12 +377,14 @@ def scheduled(case: Case) -> Found:
         return
     evidence = (
         Evidence(
-            "share of the epochs with more than 0.3 % of the largest learning rate", alive, "most"
+            "share of the epochs (or steps) with more than 0.3 % of the largest learning rate",
+            alive,
+            "most",
         ),
         Evidence("learning rate in the middle of the training", rates[len(rates) // 2]),
     )
     text = "Let the schedule fall more slowly: to a tenth or a hundredth by the end."
-    yield Suspicion("LR_LOW", place, evidence, 0.88, ("learning_rate",), (remedies.advice(text),))
+    yield Suspicion("LR_LOW", place, evidence, 0.88, (), (remedies.advice(text),))
 
 
 def slow_delta(case: Case) -> Found:

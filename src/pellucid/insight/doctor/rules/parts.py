@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pellucid.insight.doctor import remedies
-from pellucid.insight.doctor.case import Case
+from pellucid.insight.doctor.bench import ModelBench
+from pellucid.insight.doctor.case import Case, Rows
 from pellucid.insight.doctor.facts import features_of, targets_of, task_of
 from pellucid.insight.doctor.findings import Evidence, Place, Suspicion
+from pellucid.insight.doctor.fitness import simple_fitness
 from pellucid.insight.doctor.rules.labels import (
     class_numbers,
     lost_by_a_filter,
@@ -20,6 +22,9 @@ from pellucid.insight.doctor.rules.labels import (
 
 Array = npt.NDArray[Any]
 Found = Iterator[Suspicion]
+
+OTHERS_KNOW = 0.97
+"""Where the other columns know so much of the target, one that knows all is no leak."""
 
 
 def other_classes(case: Case) -> Found:
@@ -178,4 +183,93 @@ def _hashes(parts: list[Array]) -> Array | None:
     return total
 
 
-RULES = (other_classes, other_range, ordered_rows, other_preparation, shared_rows)
+def told_by_a_column(case: Case) -> Found:
+    """A column that is the target again, scaled or with a little noise, where the other columns
+    together do not tell it."""
+    parts, y, numbers = features_of(case.train), targets_of(case.train), class_numbers(case)
+    if y is None or len(parts) != 1 or parts[0].ndim != 2 or parts[0].dtype.kind not in "fiu":
+        return
+    x = parts[0].astype(np.float64)
+    if not 2 <= x.shape[1] <= 500 or len(x) < 60 or y.size != len(x) or len(y) != len(x):
+        return
+    labels = y.reshape(-1).astype(np.float64) if numbers is None else numbers
+    if len(labels) != len(x) or task_of(case).kind in ("none", "reconstruction"):
+        return
+    with np.errstate(all="ignore"):
+        known = _correlations(x, labels) if numbers is None else _apart(x, labels)
+    told = np.flatnonzero(known > (0.9995 if numbers is None else 1.0))
+    if not 1 <= len(told) <= 3:
+        return
+    rest = np.delete(x, told, axis=1)
+    reached = _told_by_others(rest, labels, numbers is not None) if rest.shape[1] else 0.0
+    if reached > OTHERS_KNOW:
+        return
+    what = "correlation with the target" if numbers is None else (
+        "distance of the nearest classes in it, by ten deviations within a class"
+    )  # fmt: skip
+    evidence = (
+        Evidence(f"column {told[0]} of the features: {what}", float(known[told[0]]), "below 1"),
+        Evidence("what the other columns together know of rows that were left out, 1 for all",
+                 reached, "nearly as much"),
+    )  # fmt: skip
+    text = f"Leave column {told[0]} out, unless it is known when a prediction is needed."
+    place = Place(column=f"features {', '.join(map(str, told))}")
+    yield Suspicion("DATA_LEAK", place, evidence, 0.9, remedies=(remedies.advice(text),))
+
+
+def _correlations(x: Array, y: Array) -> Array:
+    a, b = x - x.mean(axis=0), y - y.mean()
+    size = np.sqrt((a**2).sum(axis=0) * (b**2).sum())
+    return np.asarray(np.where(size > 0, np.abs(b @ a) / np.maximum(size, 1e-300), 0.0))
+
+
+def _apart(x: Array, labels: Array) -> Array:
+    """For each column, the smallest distance of two classes' means by ten times the largest
+    deviation within a class."""
+    classes = np.unique(labels)
+    if len(classes) < 2 or len(classes) > 50:
+        return np.zeros(x.shape[1])
+    groups = [x[labels == c] for c in classes]
+    means = np.sort(np.stack([g.mean(axis=0) for g in groups]), axis=0)
+    within = np.stack([g.std(axis=0) for g in groups]).max(axis=0)
+    nearest = np.diff(means, axis=0).min(axis=0)
+    return np.asarray(np.where(nearest > 0, nearest / np.maximum(10 * within, 1e-12), 0.0))
+
+
+def _told_by_others(x: Array, labels: Array, classes: bool) -> float:
+    found = simple_fitness(np.asarray(x, np.float32), labels if classes else labels[:, None])
+    return max(found.values(), default=0.0)
+
+
+def batches_of_one_class(case: Case) -> Found:
+    """Batches with far fewer classes than all of them together: rows that come sorted."""
+    numbers, bench = class_numbers(case), case.bench
+    begun = case.phase != "before" or case.notes.get("early")
+    if numbers is None or not begun or not isinstance(bench, ModelBench):
+        return
+    found = [targets_of(Rows(b[0], b[1], 0)) for b in bench.batches]
+    listed = [numbers_in(y, task_of(case).kind) for y in found]
+    groups = [y for y in listed if y is not None and len(y) >= 8]
+    if len(groups) < 4:
+        return
+    shares = np.unique(numbers, return_counts=True)[1] / len(numbers)
+    size = float(np.mean([len(y) for y in groups]))
+    expected = float((1 - (1 - shares) ** size).sum())
+    seen = float(np.mean([len(np.unique(y)) for y in groups]))
+    if seen > max(1.01, 0.45 * expected) or expected < 1.8:
+        return
+    evidence = (Evidence("classes in a batch", seen, f"about {expected:.2g}, by chance"),)
+    patch = remedies.setting("Shuffle the rows: they come sorted by class.", "shuffle", False, True)
+    place = Place(setting="shuffle", line=case.line)
+    yield Suspicion("SPLIT_UNSHUFFLED", place, evidence, 0.9, remedies=(patch,))
+
+
+RULES = (
+    other_classes,
+    other_range,
+    ordered_rows,
+    other_preparation,
+    shared_rows,
+    told_by_a_column,
+    batches_of_one_class,
+)
