@@ -27,6 +27,7 @@ from pellucid.insight.doctor.walks import affine_nodes, depends_on, operand_of, 
 
 Found = Iterator[Suspicion]
 
+STRAIGHT_ENOUGH = 0.2
 POOLING = SHAPING | {"window_max", "pad", "concatenate"}
 
 
@@ -178,13 +179,15 @@ def missing_activation(case: Case) -> Found:
         straight, bent, noise = measured
         evidence.append(Evidence("error of a linear model on held rows, 1 for the mean", straight))
         evidence.append(Evidence("error of one that can bend", bent, f"about {straight:.3g}"))
-        strength = 0.93 if straight - bent > max(3 * noise, 0.05) else 0.2
+        strength = 0.93 if straight - bent > max(3 * noise, 0.05) else STRAIGHT_ENOUGH
     elif whole and layers >= 3:
         strength = 0.65
     text = "Put an activation between them, such as nn.ReLU()."
     place = Place(layer=", ".join(dict.fromkeys(paths)))
     patch = remedies.activations(text, tuple(dict.fromkeys(p for p in paths if p)))
-    yield Suspicion("ACT_MISSING", place, tuple(evidence), strength, ("one_batch",), (patch,))
+    # A task that a line does is no worse for a network that can draw nothing else.
+    probes = ("one_batch",) if strength > STRAIGHT_ENOUGH else ()
+    yield Suspicion("ACT_MISSING", place, tuple(evidence), strength, probes, (patch,))
 
 
 def _straight_pairs(case: Case, run: Computation) -> list[tuple[Node, Node]]:
