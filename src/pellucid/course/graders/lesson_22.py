@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -104,7 +106,7 @@ def multi_head(answer: Answer, judge: Judge) -> None:
     found = answer(*(part.copy() for part in parts), 2)
     judge.shape(found, (4, 8), Hint(en="A row for each word.", zh="每个词一行。"))
     judge.that(
-        not np.allclose(found, _mixed(*parts, np.sqrt(8))),
+        not np.allclose(found, _mixed(parts[0], parts[1], parts[2], math.sqrt(8))),
         Hint(
             en="This is one large head. Cut the features into groups first.",
             zh="这是一个大头。先把特征分成几组。",
