@@ -136,7 +136,7 @@ def actor_critic_loss(answer: Answer, judge: Judge) -> None:
         ),
     )
     judge.close(
-        logs.grad.numpy(),
+        np.asarray(logs.grad),
         [-1.0, 0.5],
         Hint(
             en="Which way does descending the loss move a good action's chance?",
@@ -144,7 +144,7 @@ def actor_critic_loss(answer: Answer, judge: Judge) -> None:
         ),
     )
     judge.close(
-        values.grad.numpy(),
+        np.asarray(values.grad),
         [-1.0, 0.5],
         Hint(
             en="The critic should learn from its squared error alone. What else reaches values?",
