@@ -22,6 +22,7 @@ ALSO_RAISED = {
     "KeyError": "the mapping protocol (__getitem__, __delitem__, pop)",
     "IndexError": "the sequence protocol, which ends old-style iteration",
     "AttributeError": "__getattr__ and __delattr__",
+    "MissingAttribute": "the AttributeError of a module's __getattr__, cheap where it is not read",
     "NotImplementedError": "methods that subclasses must define",
     "Exit": "typer's way to end a command with an exit code",
     "typer.Exit": "typer's way to end a command with an exit code",
@@ -43,6 +44,7 @@ PROTOCOLS = {
     "KeyError": {"__getitem__", "__delitem__", "pop", "__missing__"},
     "IndexError": {"__getitem__"},
     "AttributeError": {"__getattr__", "__delattr__", "__getattribute__", "__setattr__"},
+    "MissingAttribute": {"__getattr__"},
 }
 
 

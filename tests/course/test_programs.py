@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import io
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,15 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
 
 # The English program is the Chinese one, as tests of the texts show; here one of them is enough.
-CASES = [(each, language) for each in LESSONS for language in (("zh", "en") if SLOW else ("zh",))]
+LONG = (17, 23, 29, 32, 33)
+"""Lessons whose programs train for 15 to 30 seconds of processor time: one of them a day."""
+TODAY = LONG[datetime.date.today().toordinal() % len(LONG)]
+CASES = [
+    (each, language)
+    for each in LESSONS
+    for language in (("zh", "en") if SLOW else ("zh",))
+    if SLOW or each.number not in LONG or each.number == TODAY
+]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +73,7 @@ def test_pictures_are_there_and_small(lesson: Lesson) -> None:
 
     for language in ("en", "zh"):
         text: Text = lesson.text(language)
-        assert 2 <= len(text.pictures) <= 6
+        assert 1 <= len(text.pictures) <= 6
         for name in text.pictures:
             path = text.path.parent / name
             assert name == f"images/{path.name}" and path.name.startswith(f"{lesson.number:02}-")
