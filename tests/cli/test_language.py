@@ -297,8 +297,9 @@ def test_texts_of_the_doctor_that_hold_others(english: str) -> None:
 HELP_NAMES = set(
     """digits lines tpe random auto born fan balanced batch linear one_cycle bool str int float path
     list adam binary multiclass multilabel regression classification TMPDIR pt bin npz trian
-    validation true epochs patience threads file horizontal vertical both half body bag transformer
-    lesson lessons generate char word bpe wordpiece lstm gpt characters words luong bahdanau peek none""".split()
+    validation true epochs patience threads file horizontal vertical both half body bag
+    transformer lesson lessons generate char word bpe wordpiece lstm gpt characters words luong
+    bahdanau peek none""".split()
 )
 
 

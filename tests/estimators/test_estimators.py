@@ -47,9 +47,9 @@ def table(rows: int = 240, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
     return frame, np.where(score > 0, "yes", "no")
 
 
-CHECKED = [NetClassifier(epochs=60, widths=(16,)), NetRegressor(epochs=60, widths=(16,))]
-if os.environ.get("PELLUCID_TEST_SLOW"):  # minutes: the default settings
-    CHECKED += [NetClassifier(), NetRegressor()]
+CHECKED: list[Any] = [NetClassifier(epochs=60, widths=(16,))]
+if os.environ.get("PELLUCID_TEST_SLOW"):  # minutes: regression too, and the default settings
+    CHECKED += [NetRegressor(epochs=60, widths=(16,)), NetClassifier(), NetRegressor()]
 
 
 @pytest.mark.parametrize("estimator", CHECKED)

@@ -90,7 +90,7 @@ def test_shapes(tmp_path: Path) -> None:
     centres = program.draw_folder(tmp_path / "new", 20)
     prepared = load_source(tmp_path / "new")
     shares = []
-    for seed in range(3):
+    for seed in range(2):
         config = TrainingConfig.suited_to(prepared.row_shape, seed=seed)
         result = SimpleNamespace(prepared=prepared, model=untrained_network(prepared, config)[0])
         shares.append(program.looked_at(result, centres)[0])
