@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import pellucid
+import turns
 
 os.environ["PELLUCID_LANG"] = "en"  # whatever the machine's language is; also for processes
 
@@ -33,6 +34,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not config.getoption("--quick") or below not in collection_path.parents:
         return None
     return True if collection_path.relative_to(below).parts[0] not in QUICK else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long demonstrations take turns."""
+    for item in items:
+        if turns.wait(item):
+            item.add_marker(pytest.mark.skip(reason="its turn is another day: PELLUCID_TEST_SLOW"))
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import io
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,7 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 
 
 # The English program is the Chinese one, as tests of the texts show; here one of them is enough.
-LONG = (17, 23, 29, 32, 33)
-"""Lessons whose programs train for 15 to 30 seconds of processor time: one of them a day."""
-TODAY = LONG[datetime.date.today().toordinal() % len(LONG)]
-CASES = [
-    (each, language)
-    for each in LESSONS
-    for language in (("zh", "en") if SLOW else ("zh",))
-    if SLOW or each.number not in LONG or each.number == TODAY
-]
+CASES = [(each, language) for each in LESSONS for language in (("zh", "en") if SLOW else ("zh",))]
 
 
 @pytest.mark.parametrize(
