@@ -10,6 +10,7 @@ Fails where a page has a link that leads nowhere.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import re
@@ -17,14 +18,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 DOCS = ROOT / "docs"
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(ROOT / "src")]
+
+from pellucid.course.lessons import Lesson, lessons  # noqa: E402
 
 LANGUAGES = ("en", "zh")
 OTHER = {"en": "zh", "zh": "en"}
@@ -46,8 +47,6 @@ WORDS = {
         "answers one question in a quarter to half an hour, with a program that runs in "
         "seconds and exercises that are checked.",
         "reference text": "Every public function and class, with its formula, shapes and source.",
-        "changes": "Changes",
-        "contributing": "Contributing",
     },
     "zh": {
         "contents": "目录",
@@ -58,40 +57,13 @@ WORDS = {
         "course text": "三十三课，从一个神经元到 Transformer 和智能体。每课一刻钟到半小时，"
         "回答一个问题，配一个几秒钟就能跑完的程序和可以自动批改的练习。",
         "reference text": "全部公开的函数与类，附公式、形状与出处。文档字符串是英文的。",
-        "changes": "更新记录",
-        "contributing": "参与贡献",
     },
 }
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """A lesson whose texts are there."""
-
-    number: int
-    slug: str
-    title: str
-
-    @property
-    def name(self) -> str:
-        """Its file's name without the ending."""
-        return f"{self.number:02}-{self.slug}"
-
-
-def lessons(language: str) -> list[tuple[str, list[Lesson]]]:
-    """The parts of the course, each with its lessons that are written in both languages."""
-    course = tomllib.loads((DOCS / "lessons" / "lessons.toml").read_text(encoding="utf-8"))
-    number, parts = 0, []
-    for part in course["part"]:
-        found = []
-        for entry in part["lesson"]:
-            number += 1
-            lesson = Lesson(number, entry["slug"], entry[language])
-            texts = (DOCS / "lessons" / each / f"{lesson.name}.md" for each in LANGUAGES)
-            if all(text.exists() for text in texts):
-                found.append(lesson)
-        parts.append((part[language], found))
-    return parts
+def written() -> list[Lesson]:
+    """The lessons whose texts are there in both languages."""
+    return [lesson for lesson in lessons() if lesson.is_there]
 
 
 def _toctree(caption: str, entries: list[str]) -> str:
@@ -107,23 +79,19 @@ def course_page(language: str) -> str:
     """The list of all lessons, a card each with its first picture."""
     words = WORDS[language]
     lines = [f"# {words['course']}", "", words["course text"], ""]
-    entries = []
-    for title, found in lessons(language):
-        if not found:
-            continue
+    for title, found in itertools.groupby(written(), lambda lesson: lesson.part[language]):
         lines += [f"## {title}", "", '<div class="cards">']
         for lesson in found:
-            entries.append(lesson.name)
-            text = (DOCS / "lessons" / language / f"{lesson.name}.md").read_text(encoding="utf-8")
-            shown = re.search(r"!\[([^\]]*)\]\((images/[^)]+)\)", text)
+            pictures = lesson.text(language).pictures
             picture = ""
-            if shown:  # Sphinx copies the pictures of pages, not those of raw HTML
-                picture = f'<img src="{shown[2]}" alt="" loading="lazy">'
+            if pictures:  # Sphinx copies the pictures of pages, not those of raw HTML
+                picture = f'<img src="{pictures[0]}" alt="" loading="lazy">'
             lines.append(
                 f'<a class="card" href="{lesson.name}.html">{picture}'
-                f'<span class="number">{lesson.number}</span> {lesson.title}</a>'
+                f'<span class="number">{lesson.number}</span> {lesson.titles[language]}</a>'
             )
         lines += ["</div>", ""]
+    entries = [lesson.name for lesson in written()]
     return "\n".join([*lines, _toctree(words["course"], entries)])
 
 
@@ -161,9 +129,8 @@ def write_sources(folder: Path, language: str, *, with_reference: bool) -> None:
         text = (ROOT / f"{name}.md").read_text(encoding="utf-8").replace("](docs/", "](")
         (folder / f"{name.lower()}.md").write_text(text, encoding="utf-8")
     (folder / "lessons").mkdir()
-    for _, found in lessons(language):
-        for lesson in found:
-            shutil.copy(DOCS / "lessons" / language / f"{lesson.name}.md", folder / "lessons")
+    for lesson in written():
+        shutil.copy(lesson.path(language), folder / "lessons")
     pictures = DOCS / "lessons" / language / "images"
     if pictures.exists():
         shutil.copytree(pictures, folder / "lessons" / "images")
@@ -248,9 +215,9 @@ def main() -> None:
     out: Path = given.folder.resolve()
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
+    recording = json.dumps(living.record(), separators=(",", ":"))
     for language in [given.language] if given.language else LANGUAGES:
         build(out, language, with_reference=not given.without_reference)
-        recording = json.dumps(living.record(), separators=(",", ":"))
         script = out / language / "_static" / "recording.js"
         script.write_text(f"const RECORDING = {recording};\n", encoding="utf-8")
     write_entrance(out)

@@ -9,6 +9,8 @@ from pathlib import Path
 HERE = Path(os.environ["PELLUCID_SITE"])
 sys.path.insert(0, str(HERE))
 
+from build import GUIDES  # noqa: E402
+
 import pellucid  # noqa: E402
 
 CHINESE = os.environ["PELLUCID_SITE_LANGUAGE"] == "zh"
@@ -85,7 +87,7 @@ def _pages(app, page, template, context, doctree):  # type: ignore[no-untyped-de
     other = "en" if CHINESE else "zh"
     up = "../" * (page.count("/") + 1)
     name = page.removesuffix(".zh-CN") if CHINESE else page
-    if not CHINESE and name in ("guide", "doctor", "explanations", "effects", "from-pytorch"):
+    if not CHINESE and name in GUIDES:
         name += ".zh-CN"
     context["counterpart"] = f"{up}{other}/{name}.html"
     context["has_reference"] = "reference/index" in app.env.found_docs

@@ -241,7 +241,12 @@ def mathml(formula: str, *, block: bool = False) -> str:
     with needs("course", "A lesson's page"):
         from latex2mathml.converter import convert
 
-    return str(convert(formula.strip(), display="block" if block else "inline"))
+    made = convert(formula.strip(), display="block" if block else "inline")
+    return _NAMES.sub(_SPACED, str(made))
+
+
+_NAMES = re.compile(r"<mi>(ln|log|exp|sin|cos|tan|tanh|max|min|det|arg|sign)</mi>")
+_SPACED = r'<mo lspace="0.17em" rspace="0.17em">\1</mo>'  # the converter sets "ln p" as "lnp"
 
 
 def _embedded(text: Text, name: str) -> str:
