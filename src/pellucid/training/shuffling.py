@@ -24,6 +24,27 @@ MULTIPLIER = 0x2360ED051FC65DA44385DF649FCCF645
 MOST_ROWS = 1 << 32
 """From so many on NumPy draws numbers of 64 bits."""
 _NAME = "pellucid_shuffle"
+
+
+def _exchange(half: int, word: str, place: str) -> str:
+    """Exchanges the number at ``place`` with an earlier one (or itself) that half a word chooses;
+    a half that is too large is passed over."""
+    return f"""  %mask.zeros{half} = call i64 @llvm.ctlz.i64(i64 %{place}, i1 false)
+  %mask{half} = lshr i64 -1, %mask.zeros{half}
+  %j{half} = and i64 %{word}, %mask{half}
+  %fits{half} = icmp ule i64 %j{half}, %{place}
+  %other{half} = select i1 %fits{half}, i64 %j{half}, i64 %{place}
+  %at{half} = getelementptr i64, ptr %line, i64 %{place}
+  %from{half} = getelementptr i64, ptr %line, i64 %other{half}
+  %a{half} = load i64, ptr %at{half}, align 8
+  %b{half} = load i64, ptr %from{half}, align 8
+  store i64 %b{half}, ptr %at{half}, align 8
+  store i64 %a{half}, ptr %from{half}, align 8
+  %down{half} = zext i1 %fits{half} to i64
+  %left{half} = sub i64 %{place}, %down{half}
+"""
+
+
 _TEXT = f"""
 declare i64 @llvm.fshr.i64(i64, i64, i64)
 declare i64 @llvm.ctlz.i64(i64, i1)
@@ -83,37 +104,11 @@ place:
   %word = call i64 @llvm.fshr.i64(i64 %mixed, i64 %mixed, i64 %turn)
   %first = and i64 %word, 4294967295
   %second = lshr i64 %word, 32
-  %mask.zeros1 = call i64 @llvm.ctlz.i64(i64 %i, i1 false)
-  %mask1 = lshr i64 -1, %mask.zeros1
-  %j1 = and i64 %first, %mask1
-  %fits1 = icmp ule i64 %j1, %i
-  %other1 = select i1 %fits1, i64 %j1, i64 %i
-  %at1 = getelementptr i64, ptr %line, i64 %i
-  %from1 = getelementptr i64, ptr %line, i64 %other1
-  %a1 = load i64, ptr %at1, align 8
-  %b1 = load i64, ptr %from1, align 8
-  store i64 %b1, ptr %at1, align 8
-  store i64 %a1, ptr %from1, align 8
-  %down1 = zext i1 %fits1 to i64
-  %left1 = sub i64 %i, %down1
-  %some.left = icmp ne i64 %left1, 0
+{_exchange(1, "first", "i")}  %some.left = icmp ne i64 %left1, 0
   br i1 %some.left, label %place.second, label %order.end
 
 place.second:
-  %mask.zeros2 = call i64 @llvm.ctlz.i64(i64 %left1, i1 false)
-  %mask2 = lshr i64 -1, %mask.zeros2
-  %j2 = and i64 %second, %mask2
-  %fits2 = icmp ule i64 %j2, %left1
-  %other2 = select i1 %fits2, i64 %j2, i64 %left1
-  %at2 = getelementptr i64, ptr %line, i64 %left1
-  %from2 = getelementptr i64, ptr %line, i64 %other2
-  %a2 = load i64, ptr %at2, align 8
-  %b2 = load i64, ptr %from2, align 8
-  store i64 %b2, ptr %at2, align 8
-  store i64 %a2, ptr %from2, align 8
-  %down2 = zext i1 %fits2 to i64
-  %left2 = sub i64 %left1, %down2
-  %more = icmp ne i64 %left2, 0
+{_exchange(2, "second", "left1")}  %more = icmp ne i64 %left2, 0
   br i1 %more, label %place, label %order.end
 
 order.end:
