@@ -10,6 +10,7 @@ import numpy as np
 
 from pellucid.insight.doctor.arms import Arm, Curve, Program
 from pellucid.insight.doctor.patches import Patch
+from pellucid.insight.thresholds import area
 
 SEED = 0
 """The seed of the treated program, whose whole training this is."""
@@ -112,6 +113,5 @@ def _is_better(patched: Curve, unpatched: Curve) -> bool:
 
 def _area(curve: Curve) -> float:
     """The mean of a curve over its steps."""
-    pairs = zip(curve, curve[1:], strict=False)
-    whole = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairs)
-    return whole / max(1, curve[-1][0])
+    steps, scores = np.asarray(curve, np.float64).T
+    return area(steps, scores) / max(1, curve[-1][0])
